@@ -1,0 +1,277 @@
+"""A profile: every choice of a run as one frozen, extra-forbid pydantic model read from YAML.
+
+Belongs here: the shape of a profile, its defaults and its checks. Does not belong here: secrets
+(environment only) and anything that depends on the clock or the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipelines.contracts import HeadKind, content_id
+from pipelines.errors import ConfigError
+from pipelines.weeks import week_no
+
+Horizon = Annotated[int, Field(ge=0, le=12)]
+# The ten municipalities of the public image inventory, PhysioNet multimodal-satellite-data 1.0.0.
+TEN_MUNICIPALITIES = (
+    "05001", "05360", "08001", "23001", "41001", "50001", "54001", "68001", "73001", "76001",
+)  # fmt: skip
+
+
+class Frozen(BaseModel):
+    """Base of every part of a profile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TextWindow(Frozen):
+    """Where prompts are made. Other rows are tabular, with text masked."""
+
+    municipalities: tuple[str, ...] = TEN_MUNICIPALITIES
+    first_week: str = "2013-w01"
+    last_week: str = "2018-w52"
+
+    @field_validator("first_week", "last_week")
+    @classmethod
+    def _is_week(cls, label: str) -> str:
+        week_no(label)
+        return label
+
+
+class ScenePolicy(Frozen):
+    """When a scene counts as an image and when as a missing one."""
+
+    blank_max_std: float = Field(2.0, description="grey levels (0-255); flatter scenes are blank")
+    blank_max_dark_share: float = Field(0.98, description="share of pure black pixels")
+    max_saturated_share: float = Field(0.8, description="of non-black pixels, all channels >= 250")
+    max_age_weeks: int = Field(13, description="older content is stale and masked")
+    max_pixels: int = Field(50_000_000, description="per band; larger files are refused unread")
+
+
+class DataConfig(Frozen):
+    """What is ingested and how samples are made from it."""
+
+    source: Literal["sample", "satellitebench"]
+    first_week: str = Field("2009-w01", description="first origin week of the sample table")
+    reporting_delay_weeks: int = Field(0, ge=0, le=12)
+    language: Literal["en", "es", "pt"] = "es"
+    text_window: TextWindow = TextWindow()
+    scenes: ScenePolicy = ScenePolicy()
+    max_blank_share: float = Field(0.5, description="of a drop's scenes, before it is an issue")
+    max_weekly_cases: int = Field(20_000, description="larger counts are absurd and quarantined")
+
+
+class LabelConfig(Frozen):
+    """What counts as an outbreak week; see pipelines/data/labels.py."""
+
+    rule_id: Literal["median_2016_2017"] = "median_2016_2017"
+    min_reference_cases: int = Field(100, description="in the reference period, to be in the pool")
+
+
+class EncoderConfig(Frozen):
+    """One encoder and where its weights are."""
+
+    name: Literal["timm_image", "hf_text", "llama"]
+    package: str = Field(description="distribution that carries the weights")
+    file: str = Field(description="weights file inside the package (or folder for transformers)")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    pooling: Literal["mean", "last", "cls", "avg"]
+    threads: int = Field(1, ge=1, description="fixed: other thread counts give other bits")
+
+
+class EmbedConfig(Frozen):
+    """Encoders and how the work is cut."""
+
+    image: EncoderConfig
+    text: EncoderConfig
+    max_shards: int = Field(4, ge=1, le=64, description="mapped tasks a modality")
+    min_inputs_per_shard: int = Field(200, ge=1)
+
+
+class TrainConfig(Frozen):
+    """Heads and their training. Part of the recipe."""
+
+    heads: tuple[HeadKind, ...] = ("linear", "early", "late_joint")
+    linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
+    lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
+    max_epochs: int = Field(30, ge=1)
+    batch_rows: int = Field(64, ge=2)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    dropout: float = 0.0
+    noise_sigma: float = Field(0.0, ge=0, description="1.0 is the paper's printed value")
+    alignment_weight: float = Field(0.0, ge=0, description="weight of L_reg")
+    inner_origins: int = Field(3, ge=3, description="whole seasons that lambda is chosen on")
+    min_paired_rows: int = Field(200, description="below it lambda stays 0")
+    min_paired_units: int = 3
+    threads: int = Field(1, ge=1)
+    seed: int = 7
+
+    @field_validator("lambda_grid")
+    @classmethod
+    def _has_zero(cls, grid: tuple[float, ...]) -> tuple[float, ...]:
+        if 0.0 not in grid or any(abs(x) > 1 for x in grid):
+            raise ValueError("lambda_grid must hold 0 and stay within -1..1")
+        return tuple(sorted(grid))
+
+
+class EvaluateConfig(Frozen):
+    """Rows and folds a recipe is judged on."""
+
+    horizons_weeks: tuple[Horizon, ...] = (1, 4, 8, 12)
+    primary_horizon_weeks: Horizon = 4
+    test_years: tuple[int, ...] = (2014, 2015, 2016, 2017, 2018)
+    municipalities: tuple[str, ...] = TEN_MUNICIPALITIES
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EvaluateConfig:
+        if self.primary_horizon_weeks not in self.horizons_weeks:
+            raise ValueError("primary_horizon_weeks must be one of horizons_weeks")
+        if max(self.test_years) >= 2019:
+            raise ValueError("2019 stays untouched until a release; test_years must end before it")
+        return self
+
+
+class GateConfig(Frozen):
+    """When a challenger may replace the champion."""
+
+    margin_brier: float = Field(0.005, gt=0, description="non-inferiority margin")
+    block_weeks: int = 13
+    min_origins: int = Field(4, ge=4)
+    min_blocks: int = 16
+    resamples: int = Field(2000, ge=200)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    max_worse_than_prevalence: float = 0.01
+    max_mean_bias: float = 0.1
+    seed: int = 13
+
+
+class ServingConfig(Frozen):
+    """How long to wait for the endpoint to take a bundle. Its address comes from the environment."""
+
+    take_over_timeout_s: float = 30.0
+
+
+class Profile(Frozen):
+    """One profile file of pipelines/conf."""
+
+    profile: str
+    data: DataConfig
+    labels: LabelConfig = LabelConfig()
+    embed: EmbedConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    serving: ServingConfig = ServingConfig()
+    model_name: str = "denguard"
+
+    def recipe_id(self, head: HeadKind) -> str:
+        """Hash of everything that decides a model except the data: what the gate compares."""
+        return content_id({"head": head, **self.recipe()})
+
+    def recipe(self) -> dict[str, object]:
+        """The JSON-able part of the profile that a recipe consists of."""
+        train = self.train.model_dump(mode="json", exclude={"heads"})
+        data = self.data.model_dump(mode="json", include={"first_week", "reporting_delay_weeks", "language", "text_window", "scenes"})  # fmt: skip
+        embed = self.embed.model_dump(mode="json", include={"image", "text"})
+        horizons = list(self.evaluate.horizons_weeks)
+        return {
+            "train": train,
+            "data": data,
+            "labels": self.labels.model_dump(mode="json"),
+            "embed": embed,
+            "horizons_weeks": horizons,
+            "primary_horizon_weeks": self.evaluate.primary_horizon_weeks,
+        }
+
+
+class Places(Frozen):
+    """Where a deployment keeps things; from DENGUARD_HOME, else the current folder."""
+
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        """Everything a run is given."""
+        return self.home / "data"
+
+    @property
+    def drops(self) -> Path:
+        return self.data / "drops"
+
+    @property
+    def artifacts(self) -> Path:
+        """Everything a run makes."""
+        return self.home / "artifacts"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address: MLFLOW_TRACKING_URI, else one SQLite file under artifacts/."""
+        default = f"sqlite:///{self.artifacts / 'mlflow' / 'mlflow.db'}"
+        return os.environ.get("MLFLOW_TRACKING_URI", default)
+
+
+def places() -> Places:
+    """Folders of this deployment."""
+    return Places(home=Path(os.environ.get("DENGUARD_HOME", ".")).resolve())
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that ship with denguard."""
+    folder = resources.files("pipelines") / "conf"
+    return sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def load_profile(name: str, **overrides: object) -> Profile:
+    """Read a profile by name or path; `overrides` are dotted keys such as `evaluate.horizons_weeks`.
+
+    Raises:
+        ConfigError: no such profile, or a key or value that the model refuses (all are named).
+    """
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        if name not in profile_names():
+            raise ConfigError(f"no profile {name!r}", fix=f"use one of {profile_names()} or a YAML path")
+        path = Path(str(resources.files("pipelines") / "conf" / f"{name}.yaml"))
+    if not path.is_file():
+        raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key, value in overrides.items():
+            _set_dotted(raw, key, value)
+        return Profile.model_validate(raw)
+    except (yaml.YAMLError, ValidationError) as err:
+        raise ConfigError(f"profile {path.name} is not valid: {_readable(err)}", where=str(path), fix="correct the keys named") from err  # fmt: skip
+
+
+def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:
+    *parents, leaf = key.split(".")
+    node = raw
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"{key} does not name a setting", fix="check the dotted key")
+        node = child
+    node[leaf] = value
+
+
+def _readable(err: yaml.YAMLError | ValidationError) -> str:
+    if isinstance(err, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+    return str(err)
+
+
+def parse_as_of(text: str | None) -> str | None:
+    """A week label from the DAG parameter or the command line, or None for the drop's newest week."""
+    if text is None or text == "":
+        return None
+    week_no(text)
+    return text
+

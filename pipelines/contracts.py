@@ -1,0 +1,164 @@
+"""Names with units that every room agrees on: columns, covariates, issues, encoder identity.
+
+Belongs here: constants and small frozen records without behaviour. Does not belong here: anything
+that reads a file or computes a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Literal
+
+# --- Samples -----------------------------------------------------------------------------------
+# One row = one municipality, one origin week, one horizon. No label and no split in it: labels
+# follow from a rule and splits from a protocol, and both change without the sample changing.
+SAMPLE_KEYS = (
+    "sample_id",  # "05001-2018-w48-h04"
+    "unit_id",  # municipality code, DANE, five digits as text
+    "group_id",  # never torn by a split (a municipality is torn only along time)
+    "origin_week",  # "2018-w48": when the prediction is made
+    "target_week",
+    "origin_week_no",  # ordinals of pipelines.weeks
+    "target_week_no",
+    "horizon_weeks",
+)
+SAMPLE_INPUTS = (
+    "image_uri",  # path relative to the data folder, or null
+    "image_sha256",  # hash of the file's bytes, or null
+    "image_date",  # first day of the scene's compositing period, or null
+    "image_quality",  # SceneQuality of the newest scene that was available
+    "image_age_weeks",  # counted from the first appearance of its content
+    "text",  # prompt, or null outside the text window
+    "text_sha256",
+)
+SAMPLE_TARGET = "cases"  # of the target week; null if not known at as_of, never 0 for a missing week
+
+
+class SceneQuality(StrEnum):
+    """What a scene is good for; only OK scenes are embedded for a model."""
+
+    OK = "ok"
+    BLANK = "blank"
+    SATURATED = "saturated"
+    UNREADABLE = "unreadable"
+    STALE = "stale"
+    NONE = "none"
+
+
+CovariateKind = Literal["log_cases", "season", "climate", "demographic"]
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """One column of the sample table that the linear head reads.
+
+    `log_cases` columns are log1p of weekly cases; a head reads them relative to log1p of the
+    label rule's threshold, so that one coefficient serves towns of every size.
+    """
+
+    name: str
+    kind: CovariateKind
+    unit: str
+
+
+COVARIATES: tuple[Covariate, ...] = (
+    *(Covariate(f"log1p_cases_lag{k:02d}", "log_cases", "log1p(cases)") for k in range(4)),
+    Covariate("log1p_cases_mean_lag04_07", "log_cases", "log1p(mean cases)"),
+    Covariate("log1p_cases_mean_lag08_11", "log_cases", "log1p(mean cases)"),
+    Covariate("log1p_cases_mean_lag00_51", "log_cases", "log1p(mean cases)"),
+    Covariate("log1p_cases_last_year", "log_cases", "log1p(mean cases, target week -52 +-1)"),
+    Covariate("season_sin1", "season", "1"),
+    Covariate("season_cos1", "season", "1"),
+    Covariate("season_sin2", "season", "1"),
+    Covariate("season_cos2", "season", "1"),
+    *(Covariate(f"temp_mean_c_lag{k}", "climate", "degree Celsius") for k in range(1, 4)),
+    *(Covariate(f"log1p_rainfall_mm_lag{k}", "climate", "log1p(mm/month)") for k in range(1, 4)),
+    Covariate("log10_population", "demographic", "log10(persons)"),
+    Covariate("households_without_water_pct", "demographic", "percent"),
+    Covariate("log1p_houses_per_km2", "demographic", "log1p(1/km2)"),
+)
+COVARIATE_NAMES: tuple[str, ...] = tuple(c.name for c in COVARIATES)
+
+
+# --- Issues ------------------------------------------------------------------------------------
+class Level(StrEnum):
+    """How bad a data issue is. CRITICAL stops the run before anything downstream."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"  # the rows concerned are quarantined, the run goes on
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One finding about incoming data, for a person who has to act on it."""
+
+    level: Level
+    code: str  # stable kebab-case name, such as "duplicate-row"
+    message: str  # what was found
+    place: str  # municipality code or file (and row), "" if it concerns the whole drop
+    period: str  # week, month or range, "" if it concerns all of it
+    fix: str  # what to do
+    rows: int = 0  # how many rows or files it concerns
+
+
+# --- Encoders ----------------------------------------------------------------------------------
+Modality = Literal["image", "text"]
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """Everything that decides an encoder's vectors. Library versions are recorded, not keyed."""
+
+    encoder: str  # "timm_image"
+    modality: Modality
+    width: int  # of the vector
+    weights_sha256: str
+    preprocessing: str  # canonical text of the preprocessing, with the processor's class
+    pooling: str
+    dtype: str
+    threads: int
+    code_id: str  # changes when the encoder's own code changes its vectors
+
+    @property
+    def space_id(self) -> str:
+        """Short hash that names the vector space."""
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:16]
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_id(value: object) -> str:
+    """Short hash of a JSON-able value, for recipe and version ids."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
+
+
+# --- Heads -------------------------------------------------------------------------------------
+HeadKind = Literal["linear", "early", "late_joint"]
+
+# --- Registry aliases --------------------------------------------------------------------------
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+# --- The road: step names, in order; files, tasks and stages carry them -------------------------
+STEPS = (
+    "ingest",
+    "validate",
+    "snapshot",
+    "plan_embedding",
+    "embed",
+    "features",
+    "train",
+    "evaluate",
+    "gate",
+    "register",
+    "deploy",
+    "forecast",
+    "report",
+)

@@ -1,0 +1,1 @@
+"""Incoming data: drops, checks, samples, labels, splits."""

@@ -1,0 +1,1 @@
+"""Frozen encoders, the content-addressed store, and feature versions."""

@@ -1,0 +1,76 @@
+"""Named errors. Each says what happened, where, and what to do next.
+
+Belongs here: the exceptions a caller may want to tell apart. Does not belong here: handling.
+"""
+
+from __future__ import annotations
+
+
+class DenguardError(Exception):
+    """Base of every error that denguard raises on purpose.
+
+    Args:
+        what: what happened, in one sentence, for a reader with a deadline.
+        where: file, row, task or URI that it happened at.
+        fix: what to do next.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        self.what, self.where, self.fix = what, where, fix
+        super().__init__(what, where, fix)
+
+    def __str__(self) -> str:
+        parts = [self.what.rstrip(".") + "."]
+        if self.where:
+            parts.append(f"Where: {self.where}.")
+        if self.fix:
+            parts.append(f"What to do: {self.fix.rstrip('.')}.")
+        return " ".join(parts)
+
+
+class ConfigError(DenguardError):
+    """A profile, a parameter or an environment variable cannot be used."""
+
+
+class DropError(DenguardError):
+    """A drop cannot be read, or would break the immutability of an accepted one."""
+
+
+class ValidationStopped(DenguardError):
+    """A critical data issue stopped the run before anything downstream."""
+
+
+class LeakageError(DenguardError):
+    """A text or covariate was computed from what was not known at the origin, or from the label."""
+
+
+class EncoderError(DenguardError):
+    """An encoder or its weights cannot be used, or no longer gives the stored vectors."""
+
+
+class StoreError(DenguardError):
+    """The embedding store or an artifact does not hold what it says it holds."""
+
+
+class TrainingError(DenguardError):
+    """A head cannot be trained on the rows given."""
+
+
+class GateError(DenguardError):
+    """A comparison could not be made; the champion stays."""
+
+
+class RegistryError(DenguardError):
+    """The model registry did not do what was asked."""
+
+
+class DeployError(DenguardError):
+    """The endpoint did not take a bundle; the previous one serves."""
+
+
+class VersioningError(DenguardError):
+    """DVC did not do what was asked."""
+
+
+class ServiceError(DenguardError):
+    """A local service did not start, answer or stop."""

@@ -1,0 +1,1 @@
+"""Judges recipes forward in time: metrics, baselines, backtest, gate, report."""

@@ -1,0 +1,1 @@
+"""What a model is: examples, alignment, heads, calibration, bundle. No training, no I/O but bundles."""

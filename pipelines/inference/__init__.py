@@ -1,0 +1,1 @@
+"""What a prediction needs and nothing more; used by evaluate, forecast and serving alike."""

@@ -1,0 +1,1 @@
+"""The small supervisor behind `make up` and `make demo`."""

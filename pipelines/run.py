@@ -1,0 +1,113 @@
+"""One walk of the road: its parameters, its folder and the outputs its steps leave there.
+
+A step reads what earlier steps wrote and leaves one small JSON file, written last and atomically,
+so that a killed run can be walked again and a finished step can be read by anyone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipelines.config import Horizon, Places, Profile, load_profile, places
+from pipelines.errors import ConfigError
+from pipelines.storage import read_json, write_json
+from pipelines.weeks import week_no
+
+_SAFE_RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:+\-]{0,199}$")
+
+
+class RunParams(BaseModel):
+    """What a person may say when starting a run; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str = "sample"
+    as_of: str | None = Field(None, description="origin week such as 2018-w48; null = newest")
+    horizons: tuple[Horizon, ...] | None = Field(None, min_length=1)
+    force: bool = Field(False, description="train and judge again even if nothing is new")
+
+    @field_validator("as_of")
+    @classmethod
+    def _is_week(cls, label: str | None) -> str | None:
+        if label is not None:
+            week_no(label)
+        return label
+
+
+def parse_params(conf: dict[str, Any]) -> RunParams:
+    """Check a run's parameters. Raises ConfigError naming every key or value that is refused."""
+    try:
+        return RunParams.model_validate(conf)
+    except ValidationError as err:
+        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+        known = ", ".join(RunParams.model_fields)
+        raise ConfigError(f"the run's parameters are not valid: {named}", fix=f"known parameters are {known}") from err  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was started: where it keeps its files and what it was asked to do."""
+
+    run_id: str
+    params: RunParams
+    profile: Profile
+    places: Places
+
+    @property
+    def folder(self) -> Path:
+        """artifacts/runs/<run_id>"""
+        return run_folder(self.places, self.run_id)
+
+    def output(self, step: str) -> dict[str, Any]:
+        """What an earlier step of this run wrote. Raises StoreError if it has not run."""
+        return read_json(self.folder / f"{step}.json")
+
+    def has(self, step: str) -> bool:
+        """Whether a step of this run has finished."""
+        return (self.folder / f"{step}.json").is_file()
+
+    def finish(self, step: str, output: dict[str, Any]) -> dict[str, Any]:
+        """Record a step's output, last thing a step does, and hand it back."""
+        write_json(self.folder / f"{step}.json", output)
+        return output
+
+
+def run_folder(where: Places, run_id: str) -> Path:
+    """Folder of a run; a run id that could leave it is refused."""
+    if not _SAFE_RUN_ID.match(run_id) or ".." in run_id:
+        raise ConfigError(f"{run_id!r} is not a usable run id", fix="use letters, digits and _.:+-")
+    return where.artifacts / "runs" / run_id
+
+
+def start_run(run_id: str, conf: dict[str, Any]) -> Run:
+    """Check the parameters and record them; starting the same run again changes nothing."""
+    params, where = parse_params(conf), places()
+    profile = _profile(params)
+    write_json(run_folder(where, run_id) / "run.json", params.model_dump(mode="json"))
+    return Run(run_id, params, profile, where)
+
+
+def open_run(run_id: str) -> Run:
+    """A run that start_run recorded."""
+    where = places()
+    params = parse_params(read_json(run_folder(where, run_id) / "run.json"))
+    return Run(run_id, params, _profile(params), where)
+
+
+def _profile(params: RunParams) -> Profile:
+    if params.horizons is None:
+        return load_profile(params.profile)
+    horizons = tuple(sorted(set(params.horizons)))
+    primary = load_profile(params.profile).evaluate.primary_horizon_weeks
+    return load_profile(
+        params.profile,
+        **{
+            "evaluate.horizons_weeks": horizons,
+            "evaluate.primary_horizon_weeks": primary if primary in horizons else horizons[0],
+        },
+    )

@@ -1,0 +1,141 @@
+"""Atomic writes, and the two verbs publish and materialise.
+
+Work is always local: a step writes a local folder, `publish` copies it under a URI with a
+content-addressed manifest written last, and `materialise` brings a URI back to a local path. A URI
+is a folder today; everything goes through universal-pathlib so that s3:// needs no other code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from upath import UPath
+
+from pipelines.errors import StoreError
+
+MANIFEST = "manifest.json"
+_CHUNK_BYTES = 1 << 20
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_atomic(path: Path, data: bytes | str) -> Path:
+    """Write a whole file or nothing: temp file in the same folder, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode("utf-8") if isinstance(data, str) else data
+    handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(raw)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(temp, 0o644)
+        os.replace(temp, path)
+    except BaseException:
+        Path(temp).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_json(path: Path, value: object) -> Path:
+    """Write JSON atomically: sorted keys, NaN refused, so that equal values are equal bytes."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return write_atomic(path, text + "\n")
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """Read a JSON object. Raises StoreError naming the file if it is absent or damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise StoreError("a file that an earlier step writes is absent", where=str(path), fix="run the earlier step again") from err  # fmt: skip
+    except ValueError as err:
+        raise StoreError("a JSON file is damaged", where=str(path), fix="delete it and run the step again") from err  # fmt: skip
+    if not isinstance(value, dict):
+        raise StoreError("a JSON file does not hold an object", where=str(path), fix="delete it and run the step again")  # fmt: skip
+    return value
+
+
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """Yield a temp folder beside `final` that becomes `final` on success, whole or not at all.
+
+    If `final` appeared meanwhile (another run made the same content), it is kept as it is.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temp = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
+    try:
+        yield temp
+        os.chmod(temp, 0o755)
+        try:
+            os.rename(temp, final)
+        except OSError as err:
+            if not final.is_dir():
+                raise StoreError(f"a folder could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
+
+
+def manifest_of(folder: Path) -> dict[str, str]:
+    """Relative path -> SHA-256 of every file below a folder, sorted, the manifest itself left out."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    return {p.relative_to(folder).as_posix(): sha256_file(p) for p in files}
+
+
+def folder_id(manifest: dict[str, str]) -> str:
+    """Short content hash of a folder from its manifest."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def publish(folder: Path, uri: str) -> str:
+    """Copy a local folder to `<uri>/<content id>/`, its manifest last; return that URI.
+
+    Publishing equal content twice writes nothing the second time.
+    """
+    manifest = manifest_of(folder)
+    target = UPath(uri) / folder_id(manifest)
+    if (target / MANIFEST).exists():
+        return str(target)
+    for name in manifest:
+        out = target / name
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes((folder / name).read_bytes())
+    (target / MANIFEST).write_bytes(json.dumps(manifest, sort_keys=True, indent=2).encode())
+    return str(target)
+
+
+def materialise(uri: str, to: Path) -> Path:
+    """Bring a published folder to `to`, verified file by file; a local path that is there is reused.
+
+    Raises:
+        StoreError: the URI holds no manifest, or a file does not have the manifest's hash.
+    """
+    source = UPath(uri)
+    if not (source / MANIFEST).exists():
+        raise StoreError("nothing complete is published there", where=uri, fix="check the address, or publish again")  # fmt: skip
+    manifest: dict[str, str] = json.loads((source / MANIFEST).read_bytes())
+    if to.is_dir() and manifest_of(to) == manifest:
+        return to
+    with new_folder(to) as temp:
+        for name, sha in manifest.items():
+            out = temp / name
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_bytes((source / name).read_bytes())
+            if sha256_file(out) != sha:
+                raise StoreError(f"{name} is damaged", where=uri, fix="publish it again from its run")
+    return to

@@ -1,0 +1,1 @@
+"""Fits heads on examples; the one visible loop is in train.py."""

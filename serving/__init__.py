@@ -1,0 +1,1 @@
+"""The endpoint: answers predictions with the current champion bundle, and nothing else."""

@@ -1,0 +1,52 @@
+"""What every test gets: no network but loopback, its own home folder, and the real data if given."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Set before any room imports a library that would call home or look for a hub.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+_connect = socket.socket.connect
+
+
+def _connect_on_loopback_only(self: socket.socket, address: Any) -> None:
+    host = address[0] if isinstance(address, tuple) else ""
+    if self.family != socket.AF_UNIX and host not in {"127.0.0.1", "localhost", "::1"}:
+        raise OSError(f"tests have no network; something tried to reach {host}")
+    _connect(self, address)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Any:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", _connect_on_loopback_only)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty deployment: data/ and artifacts/ of this test alone."""
+    monkeypatch.setenv("DENGUARD_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DENGUARD_ENDPOINT_URL", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real, public data; DENGUARD_REAL_DATA names it."""
+    folder = os.environ.get("DENGUARD_REAL_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("set DENGUARD_REAL_DATA to the folder of real data to run this test")
+    return Path(folder)
