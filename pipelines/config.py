@@ -174,22 +174,31 @@ class Profile(Frozen):
 
     def recipe_id(self, head: HeadKind) -> str:
         """Hash of everything that decides a model except the data: what the gate compares."""
-        return content_id({"head": head, **self.recipe()})
+        return content_id(self.recipe(head))
 
-    def recipe(self) -> dict[str, object]:
-        """The JSON-able part of the profile that a recipe consists of."""
-        train = self.train.model_dump(mode="json", exclude={"heads"})
-        data = self.data.model_dump(mode="json", include={"first_week", "reporting_delay_weeks", "language", "text_window", "scenes"})  # fmt: skip
-        embed = self.embed.model_dump(mode="json", include={"image", "text"})
-        horizons = list(self.evaluate.horizons_weeks)
-        return {
-            "train": train,
-            "data": data,
+    def recipe(self, head: HeadKind) -> dict[str, object]:
+        """The JSON-able choices that a head's model follows from; data and judging left out.
+
+        The linear head's recipe names neither encoders nor lambda: it is the same model whichever
+        encoders a profile uses, and the gate must see that.
+        """
+        data = {"first_week", "reporting_delay_weeks"}
+        recipe: dict[str, object] = {
+            "head": head,
             "labels": self.labels.model_dump(mode="json"),
-            "embed": embed,
-            "horizons_weeks": horizons,
+            "horizons_weeks": list(self.evaluate.horizons_weeks),
             "primary_horizon_weeks": self.evaluate.primary_horizon_weeks,
         }
+        if head == "linear":
+            recipe["train"] = self.train.model_dump(
+                mode="json", include={"linear_c", "inner_origins"}
+            )
+        else:
+            data |= {"language", "text_window", "scenes"}
+            recipe["train"] = self.train.model_dump(mode="json", exclude={"heads"})
+            recipe["embed"] = self.embed.model_dump(mode="json", include={"image", "text"})
+        recipe["data"] = self.data.model_dump(mode="json", include=data)
+        return recipe
 
 
 class Places(Frozen):
@@ -238,7 +247,9 @@ def load_profile(name: str, **overrides: object) -> Profile:
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         if name not in profile_names():
-            raise ConfigError(f"no profile {name!r}", fix=f"use one of {profile_names()} or a YAML path")
+            raise ConfigError(
+                f"no profile {name!r}", fix=f"use one of {profile_names()} or a YAML path"
+            )
         path = Path(str(resources.files("pipelines") / "conf" / f"{name}.yaml"))
     if not path.is_file():
         raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")
@@ -274,4 +285,3 @@ def parse_as_of(text: str | None) -> str | None:
         return None
     week_no(text)
     return text
-

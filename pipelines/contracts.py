@@ -34,7 +34,9 @@ SAMPLE_INPUTS = (
     "text",  # prompt, or null outside the text window
     "text_sha256",
 )
-SAMPLE_TARGET = "cases"  # of the target week; null if not known at as_of, never 0 for a missing week
+SAMPLE_TARGET = (
+    "cases"  # of the target week; null if not known at as_of, never 0 for a missing week
+)
 
 
 class SceneQuality(StrEnum):
@@ -132,7 +134,9 @@ class EncoderSpec:
 
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
 
 
 def content_id(value: object) -> str:

@@ -43,8 +43,8 @@ def write_atomic(path: Path, data: bytes | str) -> Path:
             out.write(raw)
             out.flush()
             os.fsync(out.fileno())
-        os.chmod(temp, 0o644)
-        os.replace(temp, path)
+        Path(temp).chmod(0o644)
+        Path(temp).replace(path)
     except BaseException:
         Path(temp).unlink(missing_ok=True)
         raise
@@ -80,9 +80,9 @@ def new_folder(final: Path) -> Iterator[Path]:
     temp = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
     try:
         yield temp
-        os.chmod(temp, 0o755)
+        temp.chmod(0o755)
         try:
-            os.rename(temp, final)
+            temp.rename(final)
         except OSError as err:
             if not final.is_dir():
                 raise StoreError(f"a folder could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
@@ -137,5 +137,7 @@ def materialise(uri: str, to: Path) -> Path:
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_bytes((source / name).read_bytes())
             if sha256_file(out) != sha:
-                raise StoreError(f"{name} is damaged", where=uri, fix="publish it again from its run")
+                raise StoreError(
+                    f"{name} is damaged", where=uri, fix="publish it again from its run"
+                )
     return to

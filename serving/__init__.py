@@ -1,1 +1,1 @@
-"""The endpoint: answers predictions with the current champion bundle, and nothing else."""
+"""The endpoint: answers predictions with the registry's champion. No Airflow, DVC or Great Expectations."""

@@ -15,6 +15,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 Strings = npt.NDArray[np.object_]
+_BY_ROW = ("sample_id", "unit_id", "origin_week_no", "target_week_no", "covariates", "threshold_cases", "label")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,7 @@ class Examples:
         """The rows chosen by a mask or by indices; vector tables are shared, not copied."""
         return replace(
             self,
-            **{
-                name: getattr(self, name)[chosen]
-                for name in ("sample_id", "unit_id", "origin_week_no", "target_week_no", "covariates", "threshold_cases", "label")  # fmt: skip
-            },
+            **{name: getattr(self, name)[chosen] for name in _BY_ROW},
             image=replace(self.image, row=self.image.row[chosen]),
             text=replace(self.text, row=self.text.row[chosen]),
         )

@@ -1,1 +1,20 @@
-"""MLflow runs, versions and aliases."""
+"""MLflow: runs, model versions and the aliases that say which one serves.
+
+The environment is set here because MLflow reads part of it while it is imported.
+"""
+
+import os
+
+# Every call must end: MLflow's defaults are 120 s and 7 retries, longer than a worker may hang.
+_DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "120",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # it would call home, and wait for it without a network
+}
+for _name, _value in _DEFAULTS.items():
+    os.environ.setdefault(_name, _value)
+# A pickled model runs whatever it holds; no setting may allow it.
+os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"

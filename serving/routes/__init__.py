@@ -1,1 +1,1 @@
-"""Routes of the endpoint."""
+"""One file per noun: predictions, model, health (with metrics)."""

@@ -1,0 +1,79 @@
+# One vocabulary for people, hooks and CI. `make` alone prints it.
+# Settings (environment or `make NAME=value`):
+#   PYTHON       the interpreter that makes the local environment (python3.11)
+#   TORCH_INDEX  an extra package index for CPU builds of torch (README: PyTorch's public CPU index)
+#   PIP          the installer; pip's own PIP_* variables (mirror, proxy, certificates) are honoured
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    ?= $(BIN)/python -m pip
+EXTRAS ?= dev
+STAMP       := $(VENV)/.denguard-installed
+LLAMA_STAMP := $(VENV)/.denguard-llama
+
+# llama.cpp's default build uses AMX and dies with SIGILL on some virtual machines: native tuning and
+# AMX are off, and only instruction sets that this processor lists are switched on.
+CPU_HAS = $(shell grep -qw $(1) /proc/cpuinfo 2>/dev/null && echo ON || echo OFF)
+LLAMA_CMAKE_ARGS = -DGGML_NATIVE=OFF -DGGML_AMX_TILE=OFF -DGGML_AMX_INT8=OFF -DGGML_AMX_BF16=OFF \
+	-DGGML_AVX=$(call CPU_HAS,avx) -DGGML_AVX2=$(call CPU_HAS,avx2) -DGGML_FMA=$(call CPU_HAS,fma) \
+	-DGGML_F16C=$(call CPU_HAS,f16c) -DGGML_BMI2=$(call CPU_HAS,bmi2) \
+	-DGGML_AVX512=$(call CPU_HAS,avx512vl)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install llama demo test check up down status clean lock
+
+help: ## print this list
+	@echo "denguard: make <target>"
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## make the local environment (.venv) from requirements.lock; needs the network once
+
+demo: $(STAMP) ## install, start everything here, follow the weekly run, show its forecast (under 10 min)
+	@$(BIN)/denguard demo
+
+test: $(STAMP) ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## ruff, mypy and the import contracts; changes nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+up: $(STAMP) ## start Airflow, MLflow and the endpoint on free ports of this machine
+	@$(BIN)/denguard up
+
+down: ## stop all of it; leaves no process
+	@if [ -x $(BIN)/denguard ]; then $(BIN)/denguard down; else echo "nothing is installed in $(VENV), so nothing runs"; fi
+
+status: $(STAMP) ## what runs, and where
+	@$(BIN)/denguard status
+
+llama: $(LLAMA_STAMP) ## compile llama.cpp for this processor (about 4 minutes) and get its GGUF weights
+
+clean: down ## stop, then remove everything runs made (artifacts/); CLEAN_DATA=1 removes data/ too
+	@echo "removing artifacts/ (runs, models, versions, logs); $(VENV) stays"
+	@rm -rf artifacts
+	@if [ "$(CLEAN_DATA)" = 1 ]; then echo "removing data/ (the drops)"; chmod -R u+w data 2>/dev/null; rm -rf data; else echo "data/ stays; CLEAN_DATA=1 removes it"; fi
+
+lock: $(STAMP) ## resolve all extras anew and rewrite requirements.lock (network)
+	@$(BIN)/python -m pipelines.local.lock
+
+$(STAMP): pyproject.toml requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH. What to do: install Python 3.11 with venv (Debian: apt install python3.11 python3.11-venv), or name it: make install PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), and the locked versions need 3.11. What to do: make install PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "$(PYTHON) has no venv module. What to do: apt install python3.11-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing .[$(EXTRAS)] into $(VENV), versions from requirements.lock"
+	@$(PIP) install -q -c requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(EXTRAS)]' || \
+		{ echo "installing failed. What to do: read pip's last lines above; behind a mirror set PIP_INDEX_URL, and see the README for TORCH_INDEX."; exit 1; }
+	@$(BIN)/python -c "from importlib.metadata import version as v; t = v('torch'); print('torch', t); '+cpu' in t or print('WARNING: this is not the CPU build and may bring gigabytes of CUDA libraries. What to do: rm -rf $(VENV), set TORCH_INDEX as the README says, and make install again. It works all the same.')"
+	@touch $@
+
+$(LLAMA_STAMP): $(STAMP)
+	@command -v c++ >/dev/null || { echo "no C++ compiler. What to do: apt install build-essential"; exit 1; }
+	@echo "compiling llama-cpp-python with $(LLAMA_CMAKE_ARGS)"
+	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS) $(CMAKE_ARGS)" $(PIP) install -q --no-cache-dir --no-binary llama-cpp-python -c requirements.lock llama-cpp-python
+	@$(PIP) install -q -c requirements.lock -e '.[llama]'
+	@touch $@

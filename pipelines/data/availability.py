@@ -1,0 +1,167 @@
+"""THE availability rule: what is known at the end of an origin week.
+
+Belongs here: the rule itself and the dense matrices that everything computed from the past is read
+from. Does not belong here: covariates, prompts and the choice of columns.
+
+The rule (shape letters: U units, W weeks, M months, O origins):
+- cases of week t are known at origin o if `t <= o - reporting_delay_weeks`; at horizon 0 the origin
+  week is the target week, so also `t <= o - 1`;
+- climate of a month and a scene are known if their `available_date` is not after the last day of
+  the origin week;
+- the newest vintage of each count is used. That is hindsight: a revision that arrived later is seen
+  by earlier origins. `Tables.cases` keeps every vintage for those who ask what was known then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.data.tables import Tables, latest_cases
+from pipelines.weeks import week_end
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+NEVER = np.iinfo(np.int32).max  # week ordinal of what never becomes known
+MAX_CLIMATE_AGE_MONTHS = 3  # if the newest known month is older, climate is missing, not stale
+_CLIMATE = ("temp_mean_c", "rainfall_mm")
+
+
+def known_lag_weeks(horizon_weeks: int, delay_weeks: int) -> int:
+    """Weeks from the newest week whose cases may be used to the origin week."""
+    return max(delay_weeks, 1) if horizon_weeks == 0 else delay_weeks
+
+
+def known_from_week_no(available: pd.Series) -> Ints:
+    """First origin week (ordinal) at whose end each available_date has passed."""
+    days = (pd.to_datetime(available) - pd.Timestamp(week_end(0))).dt.days.to_numpy(np.int64)
+    return np.asarray(-(-days // 7), dtype=np.int64)
+
+
+def month_no(year: int, month: int) -> int:
+    """Ordinal of a calendar month."""
+    return 12 * year + month - 1
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Dense units x time matrices; NaN where missing, and accessors that obey the rule.
+
+    Attributes:
+        cases: (U, W) weekly cases, column 0 is week `first_week_no`.
+        climate: name -> (U, M) monthly values, column 0 is month `first_month_no`.
+        climate_known_from: (U, M) first origin week that knows the month, NEVER if none.
+        delay_weeks: reporting delay of cases.
+    """
+
+    unit_ids: tuple[str, ...]
+    first_week_no: int
+    cases: Floats
+    first_month_no: int
+    climate: dict[str, Floats]
+    climate_known_from: Ints
+    delay_weeks: int
+
+    def cases_at(self, weeks: Ints) -> Floats:
+        """(U, *weeks.shape) cases of the weeks given by ordinal, whether known or not."""
+        column = np.asarray(weeks, dtype=np.int64) - self.first_week_no
+        inside = (column >= 0) & (column < self.cases.shape[1])
+        if not self.cases.shape[1]:
+            return np.full((len(self.unit_ids), *column.shape), np.nan)
+        return np.where(inside, self.cases[:, np.where(inside, column, 0)], np.nan)
+
+    def known_cases(self, weeks: Ints, origins: Ints, horizon_weeks: int) -> Floats:
+        """(U, *weeks.shape) cases of weeks, NaN where not known at the origin (broadcast)."""
+        last_known = origins - known_lag_weeks(horizon_weeks, self.delay_weeks)
+        return np.where(weeks <= last_known, self.cases_at(weeks), np.nan)
+
+    def lagged_cases(self, origins: Ints, lags: int, horizon_weeks: int) -> Floats:
+        """(U, O, lags) known cases, lag 0 = the newest week that the rule lets be used."""
+        newest = origins - known_lag_weeks(horizon_weeks, self.delay_weeks)
+        weeks = newest[:, None] - np.arange(lags)[None, :]
+        return self.known_cases(weeks, origins[:, None], horizon_weeks)
+
+    def newest_month(self, origins: Ints) -> Ints:
+        """(U, O) ordinal of the newest month whose climate is known, -1 if there is none."""
+        units = len(self.unit_ids)
+        span = int(origins.max()) - int(origins.min()) + 1
+        newest = np.full((units, span), -1, dtype=np.int64)
+        start = np.maximum(self.climate_known_from - int(origins.min()), 0)
+        row, col = np.nonzero(start < span)
+        np.maximum.at(newest, (row, start[row, col]), self.first_month_no + col)
+        return np.maximum.accumulate(newest, axis=1)[:, origins - int(origins.min())]
+
+    def climate_lags(self, name: str, origins: Ints, lags: int) -> Floats:
+        """(U, O, lags) known monthly values, [..., 0] = the newest known month."""
+        newest = self.newest_month(origins)
+        month = newest[..., None] - np.arange(lags)
+        column = month - self.first_month_no
+        inside = (column >= 0) & (column < self.climate[name].shape[1])
+        if not inside.any():
+            return np.full(column.shape, np.nan)
+        safe, unit = np.where(inside, column, 0), np.arange(len(self.unit_ids))[:, None, None]
+        known = inside & (self.climate_known_from[unit, safe] <= origins[None, :, None])
+        fresh = newest >= _month_of_week(origins) - MAX_CLIMATE_AGE_MONTHS
+        return np.where(known & fresh[..., None], self.climate[name][unit, safe], np.nan)
+
+    def blinded(self, origin_week_no: int, horizon_weeks: int, seed: int) -> Matrices:
+        """The same matrices with everything that the origin does not know replaced by noise."""
+        noise = np.random.default_rng(seed)
+        weeks = self.first_week_no + np.arange(self.cases.shape[1])
+        # The rule written a second time on purpose: a mistake in the first must not hide itself.
+        hidden = weeks > origin_week_no - self.delay_weeks
+        if horizon_weeks == 0:
+            hidden |= weeks == origin_week_no
+        future = self.climate_known_from > origin_week_no
+        return replace(
+            self,
+            cases=np.where(hidden, noise.integers(0, 900, self.cases.shape), self.cases),
+            climate={
+                name: np.where(future, noise.uniform(0, 300, values.shape), values)
+                for name, values in self.climate.items()
+            },
+        )
+
+
+def build_matrices(tables: Tables, unit_ids: Sequence[str], delay_weeks: int) -> Matrices:
+    """Matrices of the units given, in that order, from the newest vintage of every count."""
+    units = tuple(unit_ids)
+    cases = latest_cases(tables)
+    cases = cases[cases["unit_id"].isin(units)]
+    first_week, week_matrix = _pivot(cases, units, cases["week_no"].to_numpy(np.int64), "cases")
+    climate = tables.climate[tables.climate["unit_id"].isin(units)]
+    months = (12 * climate["year"] + climate["month"] - 1).to_numpy(np.int64)
+    known = climate.assign(known_from=known_from_week_no(climate["available_date"]))
+    first_month, known_from = _pivot(known, units, months, "known_from")
+    return Matrices(
+        unit_ids=units,
+        first_week_no=first_week,
+        cases=week_matrix,
+        first_month_no=first_month,
+        climate={name: _pivot(climate, units, months, name)[1] for name in _CLIMATE},
+        climate_known_from=np.where(np.isnan(known_from), NEVER, known_from).astype(np.int64),
+        delay_weeks=delay_weeks,
+    )
+
+
+def _pivot(
+    rows: pd.DataFrame, units: tuple[str, ...], times: Ints, name: str
+) -> tuple[int, Floats]:
+    """First time ordinal and the (units, times) matrix of one column, NaN where there is no row."""
+    if rows.empty:
+        return 0, np.full((len(units), 0), np.nan)
+    first = int(times.min())
+    matrix = np.full((len(units), int(times.max()) - first + 1), np.nan)
+    row = pd.Index(units).get_indexer(pd.Index(rows["unit_id"]))
+    matrix[row, times - first] = rows[name].to_numpy(np.float64)
+    return first, matrix
+
+
+def _month_of_week(origins: Ints) -> Ints:
+    """(O,) ordinal of the month that holds the last day of each origin week."""
+    days = np.datetime64("2000-01-01") + 7 * origins.astype("timedelta64[D]")
+    return days.astype("datetime64[M]").astype(np.int64) + 12 * 1970

@@ -1,0 +1,201 @@
+"""The checks one after another: each makes its frame, runs its rules, and drops what was refused.
+
+Belongs here: frames of rows, cells and scenes for the rules of expectations.py. Does not belong
+here: what the findings mean for the run (validate.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.config import DataConfig
+from pipelines.contracts import SceneQuality
+from pipelines.data import drift, expectations
+from pipelines.data.columns import CODE, Kind
+from pipelines.data.expectations import Finding, Rule, Suite
+from pipelines.data.raw import RawDrop, changed_cells
+from pipelines.data.tables import Tables
+
+_ROW_COLUMNS = ["file", "row", "column", "value", "unit_id", "name", "received_date", "fingerprint"]
+
+
+def known_units(raws: Sequence[RawDrop], previous: Tables | None) -> list[str] | None:
+    """Municipalities of the accepted version and of the drops it was made from."""
+    if previous is None or previous.units.empty:
+        return None
+    newest = previous.cases["received_date"].max() if len(previous.cases) else None
+    accepted = [r for r in raws if newest is not None and r.drop.info.received_date <= newest]
+    delivered = {u for raw in accepted for u in raw.unit_ids if u is not None}
+    return sorted(delivered | set(previous.units["unit_id"]))
+
+
+def check_rows(
+    suite: Suite, raws: Sequence[RawDrop], known: list[str] | None
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Rows with a usable code: file, row, unit_id, name, received_date; and what was refused."""
+    frames = [_row_frame(raw) for raw in raws]
+    rows = pd.concat(frames or [pd.DataFrame(columns=_ROW_COLUMNS)], ignore_index=True)
+    findings = suite.run("municipality codes", rows, expectations.code_rules(known))
+    rows = _without(rows, findings)
+    identical = suite.run("identical rows", rows, expectations.repeat_rules(identical=True))
+    rows = _without(rows, identical)
+    conflicting = suite.run("conflicting rows", rows, expectations.repeat_rules(identical=False))
+    return _without(rows, conflicting), [*findings, *identical, *conflicting]
+
+
+def _row_frame(raw: RawDrop) -> pd.DataFrame:
+    code, name = raw.positions("code")[0], raw.positions("name")[0]
+    cells = raw.table.cells.copy()
+    delivered = list(cells[:, code])
+    cells[:, code] = [u or c for u, c in zip(raw.unit_ids, delivered, strict=True)]
+    return pd.DataFrame(
+        {
+            "file": raw.table.file,
+            "row": raw.table.rows,
+            "column": CODE,
+            "value": delivered,
+            "unit_id": raw.unit_ids,
+            "name": cells[:, name],
+            "received_date": raw.drop.info.received_date,
+            "fingerprint": [hashlib.sha256("\x1f".join(row).encode()).hexdigest() for row in cells],
+        }
+    )
+
+
+def _without(frame: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
+    bad = {i for f in findings if f.rule.quarantine for i in f.rows.index}
+    return frame[~frame.index.isin(bad)].reset_index(drop=True)
+
+
+def check_cells(
+    suite: Suite, raws: Sequence[RawDrop], rows: pd.DataFrame, config: DataConfig
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """New and changed cells of accepted rows, `number` NaN where refused; and what was refused."""
+    good = [_accepted(raw, rows) for raw in raws]
+    kinds: tuple[Kind, ...] = ("week", "temp", "rain", "population", "demographic")
+    cells = changed_cells(raws, good, *kinds)
+    findings: list[Finding] = []
+    if cells.empty:
+        return cells, findings
+    for name, mask, rules in _cell_checks(cells, config):
+        part = cells[mask]
+        found = suite.run(name, _judged(part), rules)
+        findings += [replace(f, rows=part.iloc[f.rows.index]) for f in found]
+    for finding in findings:
+        if finding.rule.quarantine:
+            cells.loc[finding.rows.index, "number"] = np.nan
+    return cells, findings
+
+
+def _cell_checks(
+    cells: pd.DataFrame, config: DataConfig
+) -> list[tuple[str, pd.Series, tuple[Rule, ...]]]:
+    kind, percent = cells["kind"], cells["clean"].str.endswith("_pct")
+    demographic = kind == "demographic"
+    return [
+        ("weekly cases", kind == "week", expectations.case_rules(config)),
+        ("temperature", kind == "temp", expectations.temperature_rules()),
+        ("rainfall", kind == "rain", expectations.rainfall_rules()),
+        ("population", kind == "population", expectations.population_rules()),
+        ("shares", demographic & percent, expectations.demographic_rules(percent=True)),
+        ("densities", demographic & ~percent, expectations.demographic_rules(percent=False)),
+    ]
+
+
+def _judged(part: pd.DataFrame) -> pd.DataFrame:
+    """The columns that rules look at, index 0..n-1; a number that is not one fails only as text."""
+    frame = part[["value", "number", "withdrawn"]].reset_index(drop=True)
+    return frame.assign(
+        fraction=np.where(np.isfinite(frame["number"]), frame["number"] % 1, np.nan)
+    )
+
+
+def _accepted(raw: RawDrop, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    accepted = rows.loc[rows["file"] == raw.table.file, "row"].to_numpy(dtype=np.int64)
+    return np.isin(raw.table.rows, accepted)
+
+
+def check_scenes(
+    suite: Suite, scenes: pd.DataFrame, units: list[str], config: DataConfig
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Usable scenes, and what was refused."""
+    if scenes.empty:
+        return scenes, []
+    frame = _scene_frame(scenes.reset_index(drop=True))
+    findings = suite.run("scene files", frame, expectations.scene_rules(units))
+    accepted = _without(frame, findings)
+    shares = _scene_shares(accepted)
+    judged = suite.run("scene shares", shares, expectations.scene_share_rules(config))
+    return accepted, findings + [_counted(finding) for finding in judged]
+
+
+def _counted(finding: Finding) -> Finding:
+    """Say how many scenes a share is about."""
+    n = finding.rows[finding.rule.expectation.column.replace("blank_share", "n_blank")]
+    detail = [f"{count} of {total} scenes: {finding.rule.message}" for count, total in zip(n, finding.rows["n_scenes"], strict=True)]  # fmt: skip
+    return replace(finding, rows=finding.rows.assign(detail=detail, n_rows=n))
+
+
+def _scene_frame(scenes: pd.DataFrame) -> pd.DataFrame:
+    """Scenes in the shape of rules; what is about place and date is None where a file has a problem."""
+    dated, ok = scenes["scene_date"].notna(), scenes["problem"] == ""
+    day = pd.to_datetime(scenes["scene_date"])
+    since = (pd.to_datetime(scenes["received_date"]) - day).dt.days.astype("float64")
+    name = scenes["scene_date"].astype(str)
+    return scenes.assign(
+        file_group=scenes["received_date"].astype(str) + "/images",
+        row=0,
+        column="",
+        value="",
+        period=name.where(dated, ""),
+        unit_or_folder=scenes["unit_id"].fillna(scenes["folder"]).where(ok, np.nan),
+        scene_name=name.where(ok, scenes["file"]),
+        days_since=since.where(ok),
+    )  # fmt: skip
+
+
+def _scene_shares(accepted: pd.DataFrame) -> pd.DataFrame:
+    """One row a drop: n_scenes, n_blank, blank_share, n_saturated, n_repeated."""
+    if accepted.empty:
+        return pd.DataFrame()
+    quality, usable = accepted["quality"], accepted["quality"] == SceneQuality.OK
+    same = accepted.duplicated(["unit_id", "content_sha256"], keep="first") & usable
+    flags = accepted.assign(blank=quality == SceneQuality.BLANK, cloudy=quality == SceneQuality.SATURATED, same=same)  # fmt: skip
+    drops = flags.groupby("file_group", as_index=False)
+    shares = drops.agg(n_scenes=("blank", "size"), n_blank=("blank", "sum"), blank_share=("blank", "mean"), n_saturated=("cloudy", "sum"), n_repeated=("same", "sum"))  # fmt: skip
+    return shares.rename(columns={"file_group": "file"})
+
+
+def check_whole(suite: Suite, tables: Tables, previous: Tables | None) -> list[Finding]:
+    """Calendar, cover and drift of the clean tables."""
+    findings = []
+    weeks, months = drift.week_cover(tables), drift.month_cover(tables)
+    for name, frame in (("calendar weeks", weeks), ("climate months", months)):
+        found = suite.run(name, frame, expectations.calendar_rules())
+        findings += [part for f in found for part in _gap_findings(f, name)]
+    cover = drift.climate_cover(tables)
+    findings += suite.run("climate cover", cover, expectations.climate_cover_rules())
+    if previous is not None:
+        measures = drift.drift(tables, previous)
+        findings += suite.run("drift", measures, expectations.drift_rules())
+    return findings
+
+
+def _gap_findings(finding: Finding, name: str) -> list[Finding]:
+    """Gaps as runs of weeks; the weeks 53 that the source never has are told apart."""
+    if finding.rule.code != "week-gap":
+        return [finding]
+    if name == "climate months":
+        rule = replace(finding.rule, code="climate-gap", message="climate months missing for every municipality", each=True)  # fmt: skip
+        return [Finding(rule, drift.runs(finding.rows))]
+    by_design = finding.rows["is_week_53"]
+    weeks_53 = replace(finding.rule, code="week-53-absent", message="the source has no week 53; it stays missing, not 0", fix="nothing to do")  # fmt: skip
+    gaps = replace(finding.rule, message="weeks missing for every municipality", each=True)
+    found = [(weeks_53, finding.rows[by_design]), (gaps, finding.rows[~by_design])]
+    return [Finding(rule, drift.runs(rows)) for rule, rows in found if len(rows)]

@@ -1,0 +1,158 @@
+"""What PhysioNet's metadata.csv calls its columns, and what we call them.
+
+Belongs here: names and their reading, without any file. Does not belong here: checks of values.
+Source: multimodal-satellite-data 1.0.0, DOI 10.13026/xr5s-xe24.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from pipelines.errors import ConfigError
+from pipelines.weeks import week_no
+
+CODE, NAME = "Municipality code", "Municipality"
+# Source column -> clean column and unit; all of them are required.
+DEMOGRAPHICS: dict[str, str] = {
+    "Age0-4(%)": "age_0_4_pct",
+    "Age5-14(%)": "age_5_14_pct",
+    "Age15-29(%)": "age_15_29_pct",
+    "Age>30(%)": "age_over_30_pct",
+    "AfrocolombianPopulation(%)": "afrocolombian_pct",
+    "IndianPopulation(%)": "indigenous_pct",
+    "PeoplewithDisabilities(%)": "disability_pct",
+    "Peoplewhocannotreadorwrite(%)": "illiterate_pct",
+    "Secondary/HigherEducation(%)": "secondary_education_pct",
+    "Employedpopulation(%)": "employed_pct",
+    "Unemployedpopulation(%)": "unemployed_pct",
+    "Peopledoinghousework(%)": "housework_pct",
+    "Retiredpeople(%)": "retired_pct",
+    "Men(%)": "men_pct",
+    "Women(%)": "women_pct",
+    "Householdswithoutwateraccess(%)": "households_without_water_pct",
+    "Householdswithoutinternetaccess(%)": "households_without_internet_pct",
+    "Buildingstratification1(%)": "building_stratum_1_pct",
+    "Buildingstratification2(%)": "building_stratum_2_pct",
+    "Buildingstratification3(%)": "building_stratum_3_pct",
+    "Buildingstratification4(%)": "building_stratum_4_pct",
+    "Buildingstratification5(%)": "building_stratum_5_pct",
+    "Buildingstratification6(%)": "building_stratum_6_pct",
+    "NumberofhospitalsperKm2": "hospitals_per_km2",
+    "NumberofhousesperKm2": "houses_per_km2",
+}
+REQUIRED = (CODE, NAME, *DEMOGRAPHICS)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_YEARLY = re.compile(r"^(Population|Cases)(\d{4})$")
+_WEEK = re.compile(r"^(\d{4})/w(\d{2})$")
+_CLIMATE = re.compile(rf"^(TEMPERATURE|PRECIPITATION)_({'|'.join(_MONTHS)})_(\d{{2}})$")
+
+Kind = Literal["code", "name", "population", "yearly_cases", "demographic", "temp", "rain", "week"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A known column.
+
+    Attributes:
+        source: its name in the file.
+        kind: what it holds.
+        clean: its name in the clean tables, "" where it becomes a row there.
+        when: week ordinal (week), year (population, yearly_cases), year * 12 + month - 1 (climate).
+    """
+
+    source: str
+    kind: Kind
+    clean: str = ""
+    when: int = 0
+
+
+def read_column(name: str) -> Column | None:
+    """The known column of this exact name, or None."""
+    if name == CODE:
+        return Column(name, "code", "unit_id")
+    if name == NAME:
+        return Column(name, "name", "name")
+    if name in DEMOGRAPHICS:
+        return Column(name, "demographic", DEMOGRAPHICS[name])
+    if found := _YEARLY.match(name):
+        population = found[1] == "Population"
+        clean = f"population_{found[2]}" if population else ""
+        return Column(name, "population" if population else "yearly_cases", clean, int(found[2]))
+    if found := _CLIMATE.match(name):
+        kind: Kind = "temp" if found[1] == "TEMPERATURE" else "rain"
+        return Column(name, kind, "", (2000 + int(found[3])) * 12 + _MONTHS.index(found[2]))
+    return _read_week(name)
+
+
+def _read_week(name: str) -> Column | None:
+    found = _WEEK.match(name)
+    if not found:
+        return None
+    try:
+        return Column(name, "week", "", week_no(f"{found[1]}-w{found[2]}"))
+    except ConfigError:  # a week 53 of a year that has 52
+        return None
+
+
+def looks_like_week(name: str) -> bool:
+    """Whether a name has the shape of a week column, even if there is no such week."""
+    return _WEEK.match(name) is not None
+
+
+def meant_name(name: str, absent: list[str]) -> str | None:
+    """The known name that an unknown one was most likely meant to be, or None.
+
+    Args:
+        name: an unknown column name, such as "municipality_code" or "2018-w48".
+        absent: required names that the file lacks; typing errors are only matched against these.
+    """
+    if meant := _same_letters(name, absent):
+        return meant
+    close = difflib.get_close_matches(
+        _letters(name), [_letters(a) for a in absent], n=1, cutoff=0.8
+    )
+    return next((a for a in absent if close and _letters(a) == close[0]), None)
+
+
+def _same_letters(name: str, absent: list[str]) -> str | None:
+    letters = _letters(name)
+    for candidate in absent:
+        if _letters(candidate) == letters:
+            return candidate
+    if week := re.match(r"^((?:19|20)\d\d)w?(\d{1,2})$", letters):
+        return f"{week[1]}/w{int(week[2]):02d}"
+    if yearly := re.match(r"^(population|cases)((?:19|20)\d\d)$", letters):
+        return f"{yearly[1].capitalize()}{yearly[2]}"
+    month = re.match(rf"^(temp|prec)[a-z]*?({'|'.join(_MONTHS)})(?:20)?(\d\d)$", letters)
+    kind = {"temp": "TEMPERATURE", "prec": "PRECIPITATION"}
+    return f"{kind[month[1]]}_{month[2]}_{month[3]}" if month else None
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9>]", "", name.lower())
+
+
+def month_end(when: int) -> date:
+    """Last day of a month given as year * 12 + month - 1."""
+    return date((when + 1) // 12, (when + 1) % 12 + 1, 1) - timedelta(days=1)
+
+
+def month_label(when: int) -> str:
+    """A month given as year * 12 + month - 1, written 2018-12."""
+    return f"{when // 12}-{when % 12 + 1:02d}"
+
+
+# First two digits of a DANE municipality code: the department (DIVIPOLA).
+DEPARTMENTS = frozenset(["05", "08", "11", "13", "15", "17", "18", "19", "20", "23", "25", "27", "41", "44", "47", "50", "52", "54", "63", "66", "68", "70", "73", "76", "81", "85", "86", "88", "91", "94", "95", "97", "99"])  # fmt: skip
+_CODE = re.compile(r"^(\d{1,5})(?:\.0+)?$")
+
+
+def unit_id_of(code: str) -> str | None:
+    """A municipality code as five digits ("5001", "05001", "5001.0" -> "05001"), None if it has not the DANE shape."""
+    found = _CODE.match(code.strip())
+    unit_id = found[1].zfill(5) if found else ""
+    return unit_id if unit_id[:2] in DEPARTMENTS and unit_id[2:] != "000" else None

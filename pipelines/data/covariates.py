@@ -1,0 +1,113 @@
+"""The numbers that the linear head reads: exactly contracts.COVARIATES, vectorised over rows.
+
+Belongs here: formulas over what pipelines.data.availability lets be used. Does not belong here: the
+rule itself, thresholds (the head subtracts them) and standardisation. Shape letters: U units,
+O origins, K covariates. Lag 0 is the newest week that is known at the origin.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.contracts import COVARIATE_NAMES
+from pipelines.data.availability import Matrices
+from pipelines.weeks import epi_year, week_label, weeks_in_year
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+LAGS = 52  # weeks of past cases that the covariates look back on
+MIN_PRESENT_SHARE = 0.5  # of a mean's weeks; below it the mean is missing
+_MEANS = {"lag04_07": slice(4, 8), "lag08_11": slice(8, 12), "lag00_51": slice(0, LAGS)}
+_POPULATION = re.compile(r"^population_(\d{4})$")
+
+
+def covariate_array(
+    matrices: Matrices, units: pd.DataFrame, origins: Ints, horizon_weeks: int
+) -> Floats:
+    """(U, O, K) covariates in the order of contracts.COVARIATE_NAMES, NaN where missing."""
+    lags = matrices.lagged_cases(origins, LAGS, horizon_weeks)
+    columns = case_covariates(lags)
+    columns["log1p_cases_last_year"] = np.log1p(_last_year(matrices, origins, horizon_weeks))
+    for name, season in season_covariates(origins + horizon_weeks).items():
+        columns[name] = np.broadcast_to(season, lags.shape[:2])
+    columns |= _climate(matrices, origins)
+    columns |= _demographics(units, matrices.unit_ids, origins)
+    return np.stack([columns[name] for name in COVARIATE_NAMES], axis=-1)
+
+
+def case_covariates(lags: Floats) -> dict[str, Floats]:
+    """Covariates of past cases from (..., LAGS) weekly cases, the newest known week first."""
+    out = {f"log1p_cases_lag{k:02d}": np.log1p(lags[..., k]) for k in range(4)}
+    for name, weeks in _MEANS.items():
+        out[f"log1p_cases_mean_{name}"] = np.log1p(partial_mean(lags[..., weeks]))
+    return out
+
+
+def season_covariates(target_week_no: Ints) -> dict[str, Floats]:
+    """Two harmonics of the target's epidemiological week over the length of its year (52 or 53)."""
+    share = np.array([_year_share(int(week)) for week in target_week_no.ravel()])
+    angle = 2 * np.pi * share.reshape(target_week_no.shape)
+    return {
+        f"season_{kind}{k}": getattr(np, kind)(k * angle) for k in (1, 2) for kind in ("sin", "cos")
+    }
+
+
+def partial_mean(values: Floats) -> Floats:
+    """Mean over the last axis that ignores NaN; NaN if fewer than half of the values are there."""
+    present = np.isfinite(values)
+    count = present.sum(axis=-1)
+    total = np.where(present, values, 0.0).sum(axis=-1)
+    enough = (count > 0) & (count >= MIN_PRESENT_SHARE * values.shape[-1])
+    return np.where(enough, total / np.maximum(count, 1), np.nan)
+
+
+def population(units: pd.DataFrame, unit_ids: tuple[str, ...], years: Ints) -> Floats:
+    """(U, len(years)) persons: the newest population_<year> column not after each year."""
+    table = units.set_index("unit_id").reindex(list(unit_ids))
+    columns = sorted((int(m[1]), c) for c in table.columns if (m := _POPULATION.match(str(c))))
+    out = np.full((len(unit_ids), len(years)), np.nan)
+    for year, name in columns:
+        values = table[name].to_numpy(np.float64)[:, None]
+        out = np.where((years >= year)[None, :] & np.isfinite(values), values, out)
+    return out
+
+
+def _last_year(matrices: Matrices, origins: Ints, horizon_weeks: int) -> Floats:
+    """(U, O) mean cases around the target week of one year (52 weeks) before."""
+    weeks = (origins + horizon_weeks)[:, None] - np.array([53, 52, 51])
+    return partial_mean(matrices.known_cases(weeks, origins[:, None], horizon_weeks))
+
+
+def _climate(matrices: Matrices, origins: Ints) -> dict[str, Floats]:
+    temp = matrices.climate_lags("temp_mean_c", origins, 3)
+    rain = matrices.climate_lags("rainfall_mm", origins, 3)
+    return {f"temp_mean_c_lag{k + 1}": temp[..., k] for k in range(3)} | {
+        f"log1p_rainfall_mm_lag{k + 1}": np.log1p(rain[..., k]) for k in range(3)
+    }
+
+
+def _demographics(
+    units: pd.DataFrame, unit_ids: tuple[str, ...], origins: Ints
+) -> dict[str, Floats]:
+    table = units.set_index("unit_id").reindex(list(unit_ids))
+    years = np.array([epi_year(int(week)) for week in origins], dtype=np.int64)
+    persons = population(units, unit_ids, years)
+
+    def fixed(name: str) -> Floats:
+        values = table[name].to_numpy(np.float64)[:, None]
+        return np.broadcast_to(values, persons.shape)
+
+    return {
+        "log10_population": np.log10(np.where(persons > 0, persons, np.nan)),
+        "households_without_water_pct": fixed("households_without_water_pct"),
+        "log1p_houses_per_km2": np.log1p(fixed("houses_per_km2")),
+    }
+
+
+def _year_share(number: int) -> float:
+    label = week_label(number)
+    return int(label[6:]) / weeks_in_year(int(label[:4]))

@@ -1,0 +1,282 @@
+"""Drops: immutable folders of data as received, one a date.
+
+Belongs here: finding, reading, hashing and making drops. Does not belong here: what is in their
+table (raw.py, sources/) or scenes (scenes.py).
+
+Layout: `<drops>/<received_date>/` holds drop.yaml, metadata.csv and, if there are scenes,
+images/<municipality code>/image_<date>.{tiff,tif,png,jpg,jpeg}.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.data.columns import Column, month_end, read_column
+from pipelines.data.filecache import FileCache
+from pipelines.errors import DropError
+from pipelines.storage import folder_id, manifest_of, new_folder, sha256_file
+from pipelines.weeks import epi_year, week_no
+
+TABLE, INFO, IMAGES = "metadata.csv", "drop.yaml", "images"
+SCENE_NAME = re.compile(r"^image_(\d{4}-\d{2}-\d{2})\.(tiff?|png|jpe?g)$", re.IGNORECASE)
+_HOW_TO_MAKE = "make it with `denguard drop --table metadata.csv --images images`"
+Days = Annotated[int, Field(ge=0, le=366)]
+
+
+class DropInfo(BaseModel):
+    """drop.yaml: what nobody can tell from the files themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    received_date: date
+    scene_period: Literal["week", "month"] = Field(description="what one scene is composed of")
+    scene_latency_days: Days = 0
+    climate_latency_days: Days = 0
+    synthetic_scenes: bool = False
+    source_note: str = ""
+
+    def scene_available(self, scene_date: date) -> date:
+        """Day a scene could be had: end of its compositing period plus latency."""
+        if self.scene_period == "month":
+            end = month_end(scene_date.year * 12 + scene_date.month - 1)
+        else:
+            end = scene_date + timedelta(days=6)
+        return end + timedelta(days=self.scene_latency_days)
+
+    def climate_available(self, when: int) -> date:
+        """Day a month's climate could be had; `when` is year * 12 + month - 1."""
+        return month_end(when) + timedelta(days=self.climate_latency_days)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A drop on disk."""
+
+    path: Path
+    info: DropInfo
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def table(self) -> Path:
+        return self.path / TABLE
+
+    def place(self, path: Path) -> str:
+        """How a file of this drop is named to a person: "2018-12-04/metadata.csv"."""
+        return path.relative_to(self.path.parent).as_posix()
+
+    def uri(self, path: Path) -> str:
+        """A file's path relative to the data folder that holds the drops: "drops/2018-12-04/..."."""
+        return path.relative_to(self.path.parent.parent).as_posix()
+
+
+def read_drop(path: Path) -> Drop:
+    """Read a drop's drop.yaml.
+
+    Raises:
+        DropError: no drop.yaml, one that is not valid, one that names another date than the
+            folder, or a link in the drop.
+    """
+    file = path / INFO
+    if path.is_symlink() or not path.is_dir():
+        raise DropError("a drop must be a plain folder", where=str(path), fix=_HOW_TO_MAKE)
+    if not file.is_file() or file.is_symlink():
+        empty = not any(path.iterdir())
+        what = "the drop is an empty folder" if empty else f"the drop has no {INFO}"
+        raise DropError(what, where=path.name, fix=f"remove the folder and {_HOW_TO_MAKE}")
+    info = _parse_info(file)
+    if info.received_date.isoformat() != path.name:
+        raise DropError(f"{INFO} says received_date {info.received_date}, the folder is {path.name}", where=f"{path.name}/{INFO}", fix="make both the same date")  # fmt: skip
+    drop = Drop(path, info)
+    drop_files(drop)
+    return drop
+
+
+def _parse_info(file: Path) -> DropInfo:
+    where = f"{file.parent.name}/{INFO}"
+    try:
+        return DropInfo.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except ValidationError as err:
+        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+        raise DropError(f"{INFO} is not valid: {named}", where=where, fix=f"correct these keys; known ones are {', '.join(DropInfo.model_fields)}") from err  # fmt: skip
+    except (yaml.YAMLError, UnicodeDecodeError) as err:
+        raise DropError(f"{INFO} cannot be read: {err}", where=where, fix="write it as YAML in UTF-8") from err  # fmt: skip
+
+
+def survey_drops(drops_dir: Path) -> tuple[list[Drop], list[DropError]]:
+    """All drops by received_date, and the errors of folders that are none."""
+    drops, errors = [], []
+    for path in sorted(drops_dir.iterdir()) if drops_dir.is_dir() else []:
+        if path.name.startswith(".") or path.is_file():
+            continue  # half-made temp folders, and the .gitignore that DVC writes
+        try:
+            drops.append(read_drop(path))
+        except DropError as err:
+            errors.append(err)
+    return sorted(drops, key=lambda d: d.info.received_date), errors
+
+
+def list_drops(drops_dir: Path) -> list[Drop]:
+    """All drops by received_date. Raises DropError if there is none, or at the first that is not valid."""
+    drops, errors = survey_drops(drops_dir)
+    if errors:
+        raise errors[0]
+    if not drops:
+        raise DropError("there is no drop", where=str(drops_dir), fix=_HOW_TO_MAKE)
+    return drops
+
+
+def drop_files(drop: Drop) -> list[Path]:
+    """All files of a drop, sorted. Raises DropError at a link, which could lead out of the drop."""
+    found = []
+    for folder, folders, files in os.walk(drop.path, followlinks=False):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            if path.is_symlink():
+                raise DropError("a drop may not hold links", where=drop.place(path), fix="put the file itself there")  # fmt: skip
+        found += [Path(folder) / name for name in files]
+    return sorted(found)
+
+
+def drop_manifest(drop: Drop, cache_path: Path) -> dict[str, str]:
+    """Relative path -> SHA-256 of every file of a drop, sorted; unchanged files are not read again."""
+    cache = FileCache(cache_path)
+    manifest = {}
+    for path in drop_files(drop):
+        facts = cache.get(path, "sha256")
+        if facts is None:
+            facts = {"sha256": sha256_file(path)}
+            cache.put(path, "sha256", facts)
+        manifest[path.relative_to(drop.path).as_posix()] = str(facts["sha256"])
+    cache.save()
+    return manifest
+
+
+def drop_hash(drop: Drop, cache_path: Path) -> str:
+    """Short content hash of a drop."""
+    return folder_id(drop_manifest(drop, cache_path))
+
+
+def describe_drop(drop: Drop, cache_path: Path) -> dict[str, object]:
+    """A drop as a data set records it: name, drop.yaml's content, content hash. JSON-able."""
+    return {"name": drop.name, **drop.info.model_dump(mode="json"), "hash": drop_hash(drop, cache_path)}  # fmt: skip
+
+
+def check_unchanged(now: Mapping[str, str], accepted: Mapping[str, str]) -> list[DropError]:
+    """Errors of accepted drops that are gone or have other content; both map name -> drop_hash."""
+    fix = "restore the folder from its version; bring corrections as a new drop"
+    return [
+        DropError(f"an accepted drop {'has changed' if name in now else 'is gone'}, and drops never change", where=name, fix=fix)
+        for name in sorted(accepted) if now.get(name) != accepted[name]
+    ]  # fmt: skip
+
+
+def scene_files(folder: Path) -> Iterator[tuple[Path, re.Match[str] | None]]:
+    """Files of an images folder, sorted, each with its name read as a scene's, or None."""
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        if path.is_file():
+            at_depth = len(path.relative_to(folder).parts) == 2
+            yield path, SCENE_NAME.match(path.name) if at_depth else None
+
+
+def make_drop(
+    table: Path, images: Path | None, drops_dir: Path, info: DropInfo, until: str | None = None
+) -> Path:
+    """Make a new drop from files that lie apart; return its folder.
+
+    The folder appears whole or not at all. The same content again is a no-op.
+
+    Args:
+        table: a metadata.csv.
+        images: folder of `<code>/image_<date>.<ext>`, or None.
+        until: last week to keep, such as "2018-w48": later case columns, climate and scenes that
+            were not available on received_date, totals of unfinished years and populations of
+            later years are left out. None keeps all.
+
+    Raises:
+        DropError: a different drop of that date is there, or an input cannot be read.
+        ConfigError: `until` is not a week.
+    """
+    if not table.is_file():
+        raise DropError("there is no table", where=str(table), fix="name the metadata.csv file")
+    final = drops_dir / info.received_date.isoformat()
+    with new_folder(final) as temp:
+        _write_table(table, temp / TABLE, info, until)
+        if images is not None:
+            _copy_scenes(images, temp / IMAGES, info, until)
+        document = yaml.safe_dump(info.model_dump(), sort_keys=True, allow_unicode=True)
+        (temp / INFO).write_text(document, encoding="utf-8")
+        if final.is_dir() and manifest_of(final) != manifest_of(temp):
+            raise DropError("a drop of that date is there with other content, and drops never change", where=final.name, fix="give the new data its own received_date")  # fmt: skip
+    return final
+
+
+def _write_table(table: Path, out: Path, info: DropInfo, until: str | None) -> None:
+    if until is None:
+        shutil.copyfile(table, out)
+        return
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as handle:
+            rows = list(csv.reader(handle))
+    except (UnicodeDecodeError, csv.Error) as err:
+        raise DropError(f"the table cannot be read: {err}", where=str(table), fix="save it as CSV, UTF-8, comma delimited") from err  # fmt: skip
+    last = week_no(until)
+    header = rows[0] if rows else []
+    keep = [
+        i for i, name in enumerate(header) if _known_by_then(read_column(name.strip()), info, last)
+    ]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([row[i] for i in keep if i < len(row)] for row in rows)
+    out.write_text(buffer.getvalue(), encoding="utf-8", newline="")
+
+
+def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> bool:
+    if column is None:
+        return True
+    year = epi_year(last_week)
+    finished = epi_year(last_week + 1) > year
+    known = {
+        "week": column.when <= last_week,
+        "population": column.when <= year,
+        "yearly_cases": column.when < year or (column.when == year and finished),
+    }
+    if column.kind in ("temp", "rain"):
+        return info.climate_available(column.when) <= info.received_date
+    return known.get(column.kind, True)
+
+
+def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> None:
+    if not images.is_dir():
+        raise DropError("there is no images folder", where=str(images), fix="name the folder that holds one folder a municipality code")  # fmt: skip
+    for path, named in scene_files(images):
+        if path.is_symlink():
+            raise DropError(
+                "a scene may not be a link", where=str(path), fix="copy the file itself"
+            )
+        if until is not None and named and not _scene_known(named[1], info):
+            continue
+        target = out / path.relative_to(images)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def _scene_known(day: str, info: DropInfo) -> bool:
+    try:
+        return info.scene_available(date.fromisoformat(day)) <= info.received_date
+    except ValueError:
+        return True  # validation names it

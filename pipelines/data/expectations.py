@@ -1,0 +1,270 @@
+"""The Great Expectations suite: what incoming data must be like, and what a miss means.
+
+Belongs here: rules (an expectation, how bad a miss is, what to do) and running them on frames.
+Does not belong here: making the frames (raw.py, calendar.py) and what follows (validate.py).
+
+Every frame has the columns file, row, column, unit_id, value, so that a miss can be named.
+GX is asked for COMPLETE results: the index of each unexpected value leads back to its cell.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read on import; nothing calls home
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import pandas as pd
+
+from pipelines.config import DataConfig
+from pipelines.contracts import Issue, Level
+from pipelines.data.raw import NUMBER, issue
+from pipelines.storage import write_json
+
+# Monthly means and sums. The real table holds 2.4..31.6 degrees and up to 2,591 mm.
+TEMP_C, RAIN_MM, HIGH_RAIN_MM = (-30.0, 50.0), (0.0, 5000.0), 1000.0
+MAX_POPULATION = 60_000_000  # a municipality; more than the country has
+MAX_PSI = 0.25  # population stability index: "significant shift" by the usual convention
+MAX_CHANGED_SHARE = 0.02  # of past counts; the newest weeks are revised, years are not
+MIN_REPORTING_SHARE = 0.5  # of municipalities, in each of the newest weeks
+_CORRECT = "correct the value at its origin and deliver it in the next drop; until then it is treated as missing"  # fmt: skip
+_SEVERITY = {Level.CRITICAL: "critical", Level.ERROR: "critical", Level.WARNING: "warning", Level.INFO: "info"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An expectation and what a miss means.
+
+    Attributes:
+        expectation: of GX, about one column or several.
+        code, level, message, fix: as in contracts.Issue; a frame's own columns `problem`, `detail`
+            and `fix` go before them where the frame has these.
+        quarantine: whether the cell or row is left out of the clean tables.
+        keep_first: of repeated rows, the first is not at fault.
+        each: one issue a row where there are few, which errors always have.
+    """
+
+    expectation: Any
+    code: str
+    level: Level
+    message: str
+    fix: str
+    quarantine: bool = False
+    keep_first: bool = False
+    each: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The rows of a frame that missed a rule."""
+
+    rule: Rule
+    rows: pd.DataFrame
+
+
+def _between(column: str, low: float | None, high: float | None) -> Any:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high)
+
+
+def _is_number() -> Rule:
+    expectation = gxe.ExpectColumnValuesToMatchRegex(column="value", regex=NUMBER)
+    return Rule(expectation, "text-in-number", Level.ERROR, "not a number", f"write a plain number with a decimal point; {_CORRECT}", quarantine=True)  # fmt: skip
+
+
+def _not_withdrawn() -> Rule:
+    expectation = gxe.ExpectColumnValuesToBeInSet(column="withdrawn", value_set=[False])
+    return Rule(expectation, "value-withdrawn", Level.WARNING, "empty now, but an earlier drop had a value, which is kept", "deliver the value again, or a corrected one")  # fmt: skip
+
+
+def case_rules(config: DataConfig) -> tuple[Rule, ...]:
+    """Weekly case cells."""
+    most = config.max_weekly_cases
+    return (
+        _is_number(),
+        Rule(_between("number", 0, None), "negative-cases", Level.ERROR, "a count below 0", _CORRECT, quarantine=True),
+        Rule(_between("number", None, most), "absurd-cases", Level.ERROR, f"more than {most:,} cases in a week", f"{_CORRECT}, or raise data.max_weekly_cases", quarantine=True),
+        Rule(_between("fraction", 0, 0), "fractional-cases", Level.ERROR, "a count that is not a whole number", f"deliver counts, not rates; {_CORRECT}", quarantine=True),
+        _not_withdrawn(),
+    )  # fmt: skip
+
+
+def temperature_rules() -> tuple[Rule, ...]:
+    """Monthly mean temperature cells, degree Celsius."""
+    low, high = TEMP_C
+    return (
+        _is_number(),
+        Rule(_between("number", low, high), "absurd-temperature", Level.ERROR, f"outside {low:.0f}..{high:.0f} degree Celsius", f"deliver degree Celsius; {_CORRECT}", quarantine=True),
+        _not_withdrawn(),
+    )  # fmt: skip
+
+
+def rainfall_rules() -> tuple[Rule, ...]:
+    """Monthly rainfall cells, mm."""
+    low, high = RAIN_MM
+    return (
+        _is_number(),
+        Rule(_between("number", low, high), "absurd-rainfall", Level.ERROR, f"outside {low:.0f}..{high:.0f} mm a month", f"deliver mm a month; {_CORRECT}", quarantine=True),
+        Rule(_between("number", None, HIGH_RAIN_MM), "high-rainfall", Level.WARNING, f"more than {HIGH_RAIN_MM:.0f} mm in a month; kept", "compare with the climate product if a municipality stands out"),
+        _not_withdrawn(),
+    )  # fmt: skip
+
+
+def population_rules() -> tuple[Rule, ...]:
+    """Yearly population cells, persons."""
+    return (
+        _is_number(),
+        Rule(_between("number", 0, MAX_POPULATION), "absurd-population", Level.ERROR, f"outside 0..{MAX_POPULATION:,} persons", _CORRECT, quarantine=True),
+        Rule(gxe.ExpectColumnValuesToNotBeInSet(column="number", value_set=[0.0]), "no-population", Level.WARNING, "a population of 0, treated as missing", "deliver the year's population", quarantine=True),
+    )  # fmt: skip
+
+
+def demographic_rules(percent: bool) -> tuple[Rule, ...]:
+    """Demographic cells: percentages, or counts per km2."""
+    high = 100 if percent else 1_000_000
+    return (
+        _is_number(),
+        Rule(_between("number", 0, high), "absurd-demographic", Level.ERROR, f"outside 0..{high:,}", _CORRECT, quarantine=True),
+    )  # fmt: skip
+
+
+def code_rules(known: list[str] | None) -> tuple[Rule, ...]:
+    """Rows of a table: codes of municipalities. `known`: accepted before, None at the first time."""
+    shape = Rule(gxe.ExpectColumnValuesToNotBeNull(column="unit_id"), "unknown-municipality", Level.ERROR, "not a municipality code (five digits, DANE)", "correct the code; the row is left out until then", quarantine=True)  # fmt: skip
+    if known is None:
+        return (shape,)
+    accepted = gxe.ExpectColumnValuesToBeInSet(column="unit_id", value_set=known)
+    return (shape, Rule(accepted, "unknown-municipality", Level.ERROR, "a municipality that no accepted drop has", "correct the code; if the municipality is new, rebuild from the drops without an accepted version", quarantine=True))  # fmt: skip
+
+
+def repeat_rules(identical: bool) -> tuple[Rule, ...]:
+    """Rows of one municipality in one file: identical ones keep the first, conflicting ones none."""
+    if identical:
+        expectation = gxe.ExpectCompoundColumnsToBeUnique(column_list=["file", "unit_id", "fingerprint"])  # fmt: skip
+        return (Rule(expectation, "duplicate-row", Level.ERROR, "the row repeats an earlier one; the first is kept", "deliver each municipality once", quarantine=True, keep_first=True),)  # fmt: skip
+    expectation = gxe.ExpectCompoundColumnsToBeUnique(column_list=["file", "unit_id"])
+    return (Rule(expectation, "conflicting-rows", Level.ERROR, "several rows of one municipality differ; none is used", "deliver each municipality once, with the right values", quarantine=True),)  # fmt: skip
+
+
+def scene_rules(units: list[str]) -> tuple[Rule, ...]:
+    """Image files. `units`: municipalities of the clean tables."""
+    ours = gxe.ExpectColumnValuesToNotBeInSet(column="problem", value_set=["unknown-file"])
+    usable = gxe.ExpectColumnValuesToBeInSet(column="problem", value_set=["", "unknown-file"])
+    known = gxe.ExpectColumnValuesToBeInSet(column="unit_or_folder", value_set=units)
+    once = gxe.ExpectCompoundColumnsToBeUnique(column_list=["received_date", "unit_or_folder", "scene_name"])  # fmt: skip
+    return (
+        Rule(ours, "unknown-file", Level.WARNING, "not a scene", "rename it, or leave it out", quarantine=True),
+        Rule(usable, "unreadable-scene", Level.ERROR, "the scene cannot be used", "deliver it again", quarantine=True),
+        Rule(known, "unknown-municipality", Level.ERROR, "scenes of a municipality that the table does not have", "name the folder by the municipality's code, or deliver its row", quarantine=True),
+        Rule(_between("days_since", 0, None), "scene-from-the-future", Level.ERROR, "the scene's date is after the day it was received", "correct the date in the file name", quarantine=True),
+        Rule(once, "duplicate-scene", Level.ERROR, "a second file of the same municipality and date; the first is used", "deliver one file a date", quarantine=True, keep_first=True),
+    )  # fmt: skip
+
+
+def scene_share_rules(config: DataConfig) -> tuple[Rule, ...]:
+    """Shares over a drop's readable scenes."""
+    most = config.max_blank_share
+    return (
+        Rule(_between("blank_share", 0, most), "blank-share", Level.WARNING, f"blank, more than the {most:.0%} allowed", "ask the provider; blank scenes count as missing"),
+        Rule(_between("n_saturated", 0, 0), "saturated-scenes", Level.INFO, "mostly white (cloud); they count as missing", "nothing to do"),
+        Rule(_between("n_repeated", 0, 0), "repeated-content", Level.INFO, "pixels equal an earlier scene of the municipality; age counts from the first", "nothing to do"),
+    )  # fmt: skip
+
+
+def calendar_rules() -> tuple[Rule, ...]:
+    """Weeks and months that should be there, one row each."""
+    return (
+        Rule(_between("n_reporting", 1, None), "week-gap", Level.WARNING, "missing for every municipality", "deliver what is missing in the next drop; until then it is missing, not 0"),
+        Rule(_between("reporting_share", MIN_REPORTING_SHARE, None), "thin-week", Level.WARNING, "most municipalities have no count yet", "deliver the week again when reports are in"),
+    )  # fmt: skip
+
+
+def climate_cover_rules() -> tuple[Rule, ...]:
+    """Municipalities without any climate."""
+    return (Rule(_between("n_months", 1, None), "no-climate", Level.WARNING, "the municipality has no climate at all; its covariates are missing", "deliver its climate if there is any", each=True),)  # fmt: skip
+
+
+def drift_rules() -> tuple[Rule, ...]:
+    """Measures against the last accepted version, one row each, with its own limit."""
+    expectation = gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="limit", column_B="measure", or_equal=True)  # fmt: skip
+    return (Rule(expectation, "drift", Level.WARNING, "drift", "compare the drop with its source before relying on it", each=True),)  # fmt: skip
+
+
+class Suite:
+    """Runs checks in one ephemeral GX context and keeps every result. Not for use by two threads."""
+
+    def __init__(self) -> None:
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = {"globally": False}
+        self._source = self._context.data_sources.add_pandas("drops")
+        self._results: list[dict[str, Any]] = []
+        self.broken: list[Issue] = []  # checks that GX could not make
+
+    def run(self, name: str, frame: pd.DataFrame, rules: tuple[Rule, ...]) -> list[Finding]:
+        """Misses of each rule on a frame with index 0..n-1; `name` is unique within the suite."""
+        if frame.empty:
+            return []
+        batch = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+        suite = self._context.suites.add(gx.ExpectationSuite(name=name))
+        for rule in rules:
+            rule.expectation.meta = {"code": rule.code, "level": rule.level.value}
+            rule.expectation.severity = _SEVERITY[rule.level]
+            suite.add_expectation(rule.expectation)
+        check = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        result = self._context.validation_definitions.add(check).run(
+            batch_parameters={"dataframe": frame}, result_format={"result_format": "COMPLETE"}
+        )
+        self._results.append({"check": name, "success": bool(result.success), "results": [_summary(r) for r in result.results]})  # fmt: skip
+        by_code = [(r, rule) for r in result.results for rule in rules if _is_of(r, rule)]
+        return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
+
+    def _finding(self, name: str, frame: pd.DataFrame, result: Any, rule: Rule) -> Finding | None:
+        if result.success:
+            return None
+        index = result.result.get("unexpected_index_list")
+        if index is None:  # fail closed: a check that could not be made has not been passed
+            self.broken.append(issue(Level.CRITICAL, "check-failed", f"the check {rule.code} on {name} could not be made", name, "see gx_results.json; report this as a defect"))  # fmt: skip
+            return None
+        rows = frame.loc[sorted(index)]
+        if rule.keep_first:
+            rows = rows[rows.duplicated(rule.expectation.column_list, keep="first")]
+        return Finding(rule, rows)
+
+    def write(self, out: Path) -> None:
+        """Write gx_results.json and Data Docs (data_docs/index.html) to a folder."""
+        docs = out / "data_docs"
+        shutil.rmtree(docs, ignore_errors=True)
+        site = {
+            "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(docs.resolve()),
+            },
+        }
+        self._context.add_data_docs_site(site_name="denguard", site_config=site)
+        self._context.build_data_docs(site_names=["denguard"])
+        write_json(out / "gx_results.json", {"checks": self._results})
+
+
+def _is_of(result: Any, rule: Rule) -> bool:
+    config = result.expectation_config
+    same_type = config.type == rule.expectation.expectation_type
+    return bool(same_type and config.meta.get("code") == rule.code)
+
+
+def _summary(result: Any) -> dict[str, Any]:
+    counts = ("element_count", "unexpected_count", "missing_count")
+    kwargs = result.expectation_config.kwargs
+    return {
+        "expectation": result.expectation_config.type,
+        "code": result.expectation_config.meta.get("code"),
+        "success": bool(result.success),
+        "kwargs": {k: v for k, v in kwargs.items() if isinstance(v, (str, int, float))},
+        **{name: int(result.result[name]) for name in counts if name in result.result},
+    }

@@ -1,0 +1,120 @@
+"""Findings in words: issues for a person, and the quarantine list.
+
+Belongs here: naming places and periods, and summing up what comes in hundreds. Does not belong
+here: rules (expectations.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipelines.contracts import Issue, Level
+from pipelines.data.columns import month_label
+from pipelines.data.expectations import Finding, Rule
+from pipelines.weeks import week_label
+
+QUARANTINE_COLUMNS = ("file", "row", "column", "value", "reason")
+_ONE_BY_ONE = 10  # errors of one kind in one file; beyond it one issue sums them up
+_NAMED = 3  # places that a summary names
+
+
+def to_issues(findings: Iterable[Finding]) -> list[Issue]:
+    """One issue a place for few errors, one a file for many and for warnings."""
+    return [issue for finding in findings for issue in _issues(finding)]
+
+
+def _issues(finding: Finding) -> list[Issue]:
+    rule, out = finding.rule, []
+    each = rule.each or rule.level in (Level.ERROR, Level.CRITICAL)
+    for rows in _groups(finding.rows):
+        records = rows.to_dict("records")
+        if len(records) == 1 or (each and len(records) <= _ONE_BY_ONE):
+            out += [_one(rule, record) for record in records]
+        else:
+            out.append(_summary(rule, records))
+    return out
+
+
+def _groups(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows of one file, or of one problem in one folder of scenes."""
+    file = "file_group" if "file_group" in rows.columns else "file"
+    keys = [name for name in (file, "problem") if name in rows.columns]
+    return [part for _, part in rows.groupby(keys, sort=False)] if keys else [rows]
+
+
+def _one(rule: Rule, record: Mapping[Hashable, Any]) -> Issue:
+    value = record.get("value")
+    shown = f": {value!r}"[:80] if isinstance(value, str) and value else ""
+    return Issue(
+        level=rule.level,
+        code=_own(record, "problem") or rule.code,
+        message=(_own(record, "detail") or rule.message) + shown,
+        place=place(record),
+        period=period(record),
+        fix=_own(record, "fix") or rule.fix,
+        rows=int(record.get("n_rows", 1)),
+    )
+
+
+def _summary(rule: Rule, records: Sequence[Mapping[Hashable, Any]]) -> Issue:
+    first, n = records[0], len(records)
+    periods = sorted({p for r in records if (p := period(r))})
+    named = "; ".join(place(r) or period(r) for r in records[:_NAMED])
+    return Issue(
+        level=rule.level,
+        code=_own(first, "problem") or rule.code,
+        message=f"{_own(first, 'detail') or rule.message}: {n} times, such as {named}",
+        place=str(first.get("file_group") or first.get("file") or ""),
+        period="..".join(dict.fromkeys((periods[0], periods[-1]))) if periods else "",
+        fix=_own(first, "fix") or rule.fix,
+        rows=n,
+    )
+
+
+def _own(record: Mapping[Hashable, Any], key: str) -> str:
+    """The row's own word where its frame has one."""
+    text = record.get(key)
+    return text if isinstance(text, str) else ""
+
+
+def place(record: Mapping[Hashable, Any]) -> str:
+    """ "2018-12-04/metadata.csv row 14, column '2018/w48' (05001)", as far as known."""
+    file, row, column = record.get("file") or "", record.get("row") or 0, record.get("column") or ""
+    unit_id = record.get("unit_id")
+    unit = unit_id if isinstance(unit_id, str) else ""
+    text = str(file) + (f" row {row}" if row else "") + (f", column {column!r}" if column else "")
+    return f"{text} ({unit})" if text and unit else text or unit
+
+
+def period(record: Mapping[Hashable, Any]) -> str:
+    """Week, month, year or day that a row is about, "" if it is about none."""
+    if own := _own(record, "period"):
+        return own
+    kind, when = record.get("kind"), record.get("when")
+    if kind == "week":
+        return week_label(int(str(when)))
+    if kind in ("temp", "rain"):
+        return month_label(int(str(when)))
+    return str(when) if kind == "population" else ""
+
+
+def to_quarantine(findings: Iterable[Finding]) -> pd.DataFrame:
+    """What is left out of the clean tables, columns QUARANTINE_COLUMNS; a cell once, first reason."""
+    frames = [_quarantined(f) for f in findings if f.rule.quarantine and len(f.rows)]
+    if not frames:
+        return pd.DataFrame(columns=list(QUARANTINE_COLUMNS)).astype({"row": "int64"})
+    every = pd.concat(frames, ignore_index=True)
+    once = every.drop_duplicates(["file", "row", "column"], keep="first")
+    return once.sort_values(["file", "row", "column"], kind="stable").reset_index(drop=True)
+
+
+def _quarantined(finding: Finding) -> pd.DataFrame:
+    rows, rule = finding.rows, finding.rule
+    records = rows.to_dict("records")
+    reasons = [f"{_own(r, 'problem') or rule.code}: {_own(r, 'detail') or rule.message}" for r in records]  # fmt: skip
+    frame = rows.reindex(columns=["file", "row", "column", "value"])
+    frame["row"] = frame["row"].fillna(0).astype("int64")
+    return frame.fillna({"column": "", "value": ""}).astype({"value": str}).assign(reason=reasons)

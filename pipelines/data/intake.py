@@ -1,0 +1,82 @@
+"""Which drops a run may know, and which data version was accepted last.
+
+Belongs here: choosing and fixing drops, and the one pointer to the accepted version. Does not
+belong here: reading a drop's content (raw.py, scenes.py) or judging it (validate.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.data.drops import Drop, drop_hash, survey_drops
+from pipelines.data.tables import Tables
+from pipelines.storage import read_json, write_json
+from pipelines.weeks import week_end, week_no
+
+_BULLETIN_DAYS = 7  # a week's bulletin is made from what arrives within the week after it
+
+
+def known_drops(drops_dir: Path, as_of: str | None) -> list[Drop]:
+    """Drops that the bulletin of `as_of` could use, oldest first; all of them for None.
+
+    If every drop came later, the oldest one is used: its history is then hindsight.
+    """
+    drops, _ = survey_drops(drops_dir)
+    if as_of is None:
+        return drops
+    deadline = week_end(week_no(as_of)) + timedelta(days=_BULLETIN_DAYS)
+    return [d for d in drops if d.info.received_date <= deadline] or drops[:1]
+
+
+def fingerprint(drops: Sequence[Drop], places: Places) -> list[dict[str, Any]]:
+    """Name, content hash and whether its scenes are synthetic, for each drop."""
+    return [
+        {
+            "received_date": drop.name,
+            "sha256": drop_hash(drop, file_cache(places)),
+            "synthetic_scenes": drop.info.synthetic_scenes,
+        }
+        for drop in drops
+    ]
+
+
+def file_cache(places: Places) -> Path:
+    """Remembered (path, size, mtime) -> hash and scene facts."""
+    return places.artifacts / "cache" / "files.json"
+
+
+def accepted_version(places: Places) -> str | None:
+    """Dataset version that was accepted last, if any."""
+    version = _accepted(places).get("dataset_version")
+    return None if version is None else str(version)
+
+
+def accepted_drops(places: Places) -> dict[str, str]:
+    """Name -> content hash of every drop that an accepted version was made from."""
+    return {d["received_date"]: d["sha256"] for d in _accepted(places).get("drops", [])}
+
+
+def accepted_tables(places: Places) -> Tables | None:
+    """Clean tables of the dataset version that was accepted last, if any."""
+    version = accepted_version(places)
+    return (
+        None if version is None else Tables.load(places.artifacts / "datasets" / version / "tables")
+    )
+
+
+def accept(places: Places, dataset_version: str, drops: Sequence[dict[str, Any]]) -> None:
+    """Point at a dataset version, last thing of a snapshot; drops accepted before stay fixed."""
+    named = {d["received_date"]: d for d in [*_accepted(places).get("drops", []), *drops]}
+    write_json(_pointer(places), {"dataset_version": dataset_version, "drops": [named[k] for k in sorted(named)]})  # fmt: skip
+
+
+def _pointer(places: Places) -> Path:
+    return places.artifacts / "accepted.json"
+
+
+def _accepted(places: Places) -> dict[str, Any]:
+    return read_json(_pointer(places)) if _pointer(places).is_file() else {}

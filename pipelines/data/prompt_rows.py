@@ -1,0 +1,130 @@
+"""Prompts of the sample table: which rows have one and what their fields are.
+
+Belongs here: the text window, the fields of a unit and an origin, and the check of every build that
+no prompt knows the future. Does not belong here: templates and rendering (prompts.py). A prompt
+depends on the origin alone, with one exception: at horizon 0 the origin week is the target, so its
+cases are left out. Shape letters: U units, O origins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.config import TextWindow
+from pipelines.data.availability import Ints, Matrices
+from pipelines.data.covariates import population
+from pipelines.data.prompts import (
+    RECENT_WEEKS,
+    PromptFields,
+    Template,
+    guard_prompts,
+    render_prompt,
+)
+from pipelines.weeks import epi_year, week_end, week_label, week_no
+
+Strings = npt.NDArray[np.object_]
+_GUARD_ORIGINS = 4  # origins that every build checks; the tests check many more
+_GUARD_SEED = 20181201
+
+
+def in_window(window: TextWindow, unit_ids: Sequence[str], origins: Ints) -> tuple[list[int], Ints]:
+    """Positions of the units and of the origins that get a prompt."""
+    units = [i for i, unit in enumerate(unit_ids) if unit in window.municipalities]
+    inside = (origins >= week_no(window.first_week)) & (origins <= week_no(window.last_week))
+    return units, np.flatnonzero(inside)
+
+
+def prompt_texts(
+    matrices: Matrices,
+    units: pd.DataFrame,
+    origins: Ints,
+    horizon_weeks: int,
+    window: TextWindow,
+    template: Template,
+) -> Strings:
+    """(U, O) prompts, None outside the text window."""
+    texts = np.full((len(matrices.unit_ids), len(origins)), None, dtype=object)
+    rows, columns = in_window(window, matrices.unit_ids, origins)
+    if rows and len(columns):
+        for (unit, origin), row in _fields(matrices, units, origins[columns], horizon_weeks, rows):
+            texts[unit, columns[origin]] = render_prompt(row, template=template)
+    return texts
+
+
+def guard_texts(
+    matrices: Matrices,
+    units: pd.DataFrame,
+    origins: Ints,
+    horizons: Sequence[int],
+    window: TextWindow,
+    template: Template,
+) -> None:
+    """Render the prompts of a few origins again with noise for a future. Raises LeakageError."""
+    _, columns = in_window(window, matrices.unit_ids, origins)
+    if not len(columns):
+        return
+    some = np.unique(np.linspace(0, len(columns) - 1, _GUARD_ORIGINS).astype(int))
+    for origin in origins[columns[some]]:
+        for horizon in sorted({min(h, 1) for h in horizons}):
+            one = np.array([origin])
+            blind = matrices.blinded(int(origin), horizon, _GUARD_SEED)
+            args = (units, one, horizon, window, template)
+            guard_prompts(
+                _keyed(matrices.unit_ids, int(origin), prompt_texts(matrices, *args)),
+                _keyed(matrices.unit_ids, int(origin), prompt_texts(blind, *args)),
+            )
+
+
+def _keyed(unit_ids: Sequence[str], origin: int, texts: Strings) -> dict[str, str | None]:
+    return {f"{unit}-{week_label(origin)}": texts[i, 0] for i, unit in enumerate(unit_ids)}
+
+
+def _fields(
+    matrices: Matrices, units: pd.DataFrame, origins: Ints, horizon_weeks: int, rows: list[int]
+) -> list[tuple[tuple[int, int], PromptFields]]:
+    """Fields of each (unit, origin) of the window, with their positions."""
+    table = units.set_index("unit_id").reindex(list(matrices.unit_ids))
+    cases = matrices.lagged_cases(origins, RECENT_WEEKS, horizon_weeks)[..., ::-1]
+    temp = matrices.climate_lags("temp_mean_c", origins, 1)[..., 0]
+    rain = matrices.climate_lags("rainfall_mm", origins, 1)[..., 0]
+    month = np.where(np.isfinite(temp) | np.isfinite(rain), matrices.newest_month(origins), -1)
+    years = np.array([epi_year(int(week)) for week in origins], dtype=np.int64)
+    persons = population(units, matrices.unit_ids, years)
+    young = (table["age_0_4_pct"] + table["age_5_14_pct"]).to_numpy(np.float64)
+    dry = table["households_without_water_pct"].to_numpy(np.float64)
+    names = table["name"].to_numpy(dtype=object)
+    weeks = [int(week_label(int(week))[6:]) for week in origins]
+    ends = [week_end(int(week)) for week in origins]
+    return [
+        (
+            (u, o),
+            PromptFields(
+                municipality=str(names[u]),
+                epi_year=int(years[o]),
+                epi_week=weeks[o],
+                week_end=ends[o],
+                recent_cases=tuple(_known(value) for value in cases[u, o]),
+                climate_month=divmod_month(int(month[u, o])),
+                temp_mean_c=_known(temp[u, o]),
+                rainfall_mm=_known(rain[u, o]),
+                population=_known(persons[u, o]),
+                age_0_14_pct=_known(young[u]),
+                households_without_water_pct=_known(dry[u]),
+            ),
+        )
+        for u in rows
+        for o in range(len(origins))
+    ]
+
+
+def divmod_month(month: int) -> tuple[int, int] | None:
+    """(year, month) of a month ordinal, None for -1."""
+    return None if month < 0 else (month // 12, month % 12 + 1)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

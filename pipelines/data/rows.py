@@ -1,0 +1,161 @@
+"""Rows of the sample table, one epidemiological year of origins at a time, so that memory stays flat.
+
+Belongs here: putting keys, scene, prompt, covariates and target cases of a row together. Does not
+belong here: how each is computed, and the dataset folder (samples.py). Shape letters: U units,
+O origins of one year, H horizons, K covariates; rows are in order of unit, origin, horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.config import Profile
+from pipelines.contracts import COVARIATE_NAMES, SAMPLE_INPUTS, SAMPLE_KEYS, SAMPLE_TARGET
+from pipelines.data.availability import Ints, Matrices, build_matrices
+from pipelines.data.covariates import covariate_array
+from pipelines.data.prompt_rows import guard_texts, prompt_texts
+from pipelines.data.prompts import Template, load_template, text_sha256
+from pipelines.data.scene_choice import SceneChoice, choose_scenes
+from pipelines.data.tables import Tables
+from pipelines.weeks import epi_year, week_label, week_no
+
+_TEXT, _INT, _FLOAT, _COVARIATE = pa.string(), pa.int32(), pa.float64(), pa.float32()
+SAMPLE_SCHEMA = pa.schema(
+    [
+        *((name, _INT if name.endswith(("_no", "_weeks")) else _TEXT) for name in SAMPLE_KEYS),
+        *((name, {"image_date": pa.date32(), "image_age_weeks": _INT}.get(name, _TEXT)) for name in SAMPLE_INPUTS),
+        *((name, _COVARIATE) for name in COVARIATE_NAMES),
+        (SAMPLE_TARGET, _FLOAT),
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """What every row is computed from."""
+
+    units: pd.DataFrame
+    matrices: Matrices
+    scenes: SceneChoice
+    first_origin: int
+    as_of: int
+    horizons: tuple[int, ...]
+    profile: Profile
+    template: Template
+
+
+def row_source(
+    tables: Tables,
+    profile: Profile,
+    pool: tuple[str, ...],
+    as_of: int,
+    template: Template,
+    first_origin: int | None = None,
+) -> RowSource:
+    first = week_no(profile.data.first_week) if first_origin is None else first_origin
+    origins = np.arange(first, as_of + 1)
+    matrices = build_matrices(tables, pool, profile.data.reporting_delay_weeks)
+    scenes = choose_scenes(tables.scenes, pool, origins, profile.data.scenes.max_age_weeks)
+    horizons = tuple(sorted(profile.evaluate.horizons_weeks))
+    guard_texts(matrices, tables.units, origins, horizons, profile.data.text_window, template)
+    return RowSource(tables.units, matrices, scenes, first, as_of, horizons, profile, template)
+
+
+def yearly_rows(source: RowSource) -> Iterator[tuple[int, pa.Table]]:
+    """Rows of each epidemiological year of origins, one year in memory at a time."""
+    origins = np.arange(source.first_origin, source.as_of + 1)
+    years = np.array([epi_year(int(week)) for week in origins])
+    for year in np.unique(years):
+        yield int(year), _year_rows(source, origins[years == year])
+
+
+def _year_rows(source: RowSource, origins: Ints) -> pa.Table:
+    columns: dict[str, Any] = {}
+    columns |= _keys(source, origins)
+    columns |= _image_columns(source, origins)
+    columns |= _text_columns(source, origins)
+    covariates = np.stack(
+        [covariate_array(source.matrices, source.units, origins, h) for h in source.horizons],
+        axis=2,
+    )  # (U, O, H, K)
+    for k, name in enumerate(COVARIATE_NAMES):
+        columns[name] = covariates[..., k].ravel().astype(np.float32)
+    target = origins[:, None] + np.array(source.horizons)
+    cases = np.where(target > source.as_of, np.nan, source.matrices.cases_at(target))
+    columns[SAMPLE_TARGET] = cases.ravel()
+    arrays = [pa.array(columns[f.name], type=f.type, from_pandas=True) for f in SAMPLE_SCHEMA]
+    return pa.Table.from_arrays(arrays, schema=SAMPLE_SCHEMA)
+
+
+def _keys(source: RowSource, origins: Ints) -> dict[str, Any]:
+    units, horizons = source.matrices.unit_ids, source.horizons
+    shape = (len(units), len(origins), len(horizons))
+    label = {int(week): week_label(int(week)) for week in np.unique(np.add.outer(origins, (0, *horizons)))}  # fmt: skip
+    target = origins[:, None] + np.array(horizons)
+
+    def spread(values: npt.ArrayLike) -> npt.NDArray[Any]:
+        return np.broadcast_to(np.asarray(values), shape).ravel()
+
+    unit = spread(np.array(units, dtype=object)[:, None, None])
+    ids = [f"{u}-{label[int(o)]}-h{h:02d}" for u in units for o in origins for h in horizons]
+    return {
+        "sample_id": ids,
+        "unit_id": unit,
+        "group_id": unit,
+        "origin_week": spread(np.vectorize(label.__getitem__, otypes=[object])(origins)[:, None]),
+        "target_week": spread(
+            np.array([[label[int(t)] for t in row] for row in target], dtype=object)
+        ),
+        "origin_week_no": spread(origins[:, None]),
+        "target_week_no": spread(target),
+        "horizon_weeks": spread(np.array(horizons)),
+    }
+
+
+def _image_columns(source: RowSource, origins: Ints) -> dict[str, Any]:
+    at = slice(int(origins[0]) - source.first_origin, int(origins[-1]) + 1 - source.first_origin)
+    chosen = source.scenes
+    columns = {
+        "image_uri": chosen.column("uri")[:, at],
+        "image_sha256": chosen.column("sha256")[:, at],
+        "image_date": chosen.column("scene_date")[:, at],
+        "image_quality": chosen.quality[:, at],
+        "image_age_weeks": chosen.age_weeks[:, at],
+    }
+    each = len(source.horizons)
+    return {name: np.repeat(values.ravel(), each) for name, values in columns.items()}
+
+
+def _text_columns(source: RowSource, origins: Ints) -> dict[str, Any]:
+    window = source.profile.data.text_window
+    by_variant = {
+        variant: prompt_texts(
+            source.matrices, source.units, origins, variant, window, source.template
+        )
+        for variant in {min(h, 1) for h in source.horizons}
+    }
+    texts = np.stack([by_variant[min(h, 1)] for h in source.horizons], axis=2).ravel()
+    hashes = {text: text_sha256(text) for text in set(texts) if text is not None}
+    return {"text": texts, "text_sha256": [hashes.get(text) for text in texts]}
+
+
+def sample_rows(
+    tables: Tables,
+    profile: Profile,
+    unit_ids: Sequence[str],
+    as_of: int,
+    template: Template | None = None,
+    first_origin: int | None = None,
+) -> pd.DataFrame:
+    """Rows of the units given, from `first_origin` to `as_of`, in memory: the tests' way in."""
+    used = template or load_template(profile.data.language)
+    source = row_source(tables, profile, tuple(unit_ids), as_of, used, first_origin)
+    rows: pd.DataFrame = pa.concat_tables(table for _, table in yearly_rows(source)).to_pandas()
+    return rows

@@ -1,0 +1,167 @@
+"""The dataset: one row a municipality, origin week and horizon, as a content-addressed folder.
+
+Belongs here: putting the rows together and writing them byte-deterministically. Does not belong
+here: what is known when (availability.py), covariates, prompts, scene choice, labels and splits;
+the folder holds thresholds beside the rows, never a label.
+
+    <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + COVARIATE_NAMES + cases
+                      thresholds.parquet                   labels.THRESHOLD_COLUMNS
+                      tables/*.parquet                     the clean tables
+                      dataset.json                         what it was made from
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.config import Profile
+from pipelines.data.labels import check_as_of, compute_thresholds, rule_of
+from pipelines.data.prompts import load_template
+from pipelines.data.rows import RowSource, row_source, yearly_rows
+from pipelines.data.tables import Tables, newest_week_no
+from pipelines.errors import ConfigError, StoreError
+from pipelines.storage import folder_id, manifest_of, write_atomic, write_json
+from pipelines.weeks import week_label, week_no
+
+log = logging.getLogger(__name__)
+DATASET_FILE, THRESHOLDS_FILE = "dataset.json", "thresholds.parquet"
+THRESHOLD_SCHEMA = pa.schema(
+    [
+        ("unit_id", pa.string()),
+        ("threshold_cases", pa.float64()),
+        ("reference_weeks", pa.int32()),
+        ("reference_years", pa.float64()),
+        ("reference_cases", pa.float64()),
+        ("in_pool", pa.bool_()),
+        ("refused_reason", pa.string()),
+    ]
+)
+
+
+def build_dataset(
+    tables: Tables,
+    profile: Profile,
+    as_of: str | None,
+    drops: Sequence[Mapping[str, Any]],
+    out_root: Path,
+    template_file: Path | None = None,
+) -> Path:
+    """Write the dataset of a run, or find it written; return its folder, named by its content.
+
+    Args:
+        as_of: newest origin week, such as "2018-w48"; None = the newest possible one.
+        drops: JSON-able facts of the accepted drops (received_date, hash, ...), recorded as given.
+        template_file: a prompt template of one's own instead of the shipped one.
+
+    Raises:
+        ConfigError: as_of lies after the data or before the label rule's reference range has
+            ended, or no municipality is in the pool.
+        LeakageError: the template asks for the target, or a prompt knows the future.
+        StoreError: the folder of this version is there but damaged.
+    """
+    origin = resolve_as_of(tables, profile, as_of)
+    template = load_template(profile.data.language, template_file)
+    thresholds = compute_thresholds(
+        tables, profile.labels.rule_id, profile.labels.min_reference_cases, origin
+    )
+    pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"])
+    if not pool:
+        raise ConfigError("no municipality is in the training pool", where="thresholds", fix="see refused_reason of each; more data or a lower labels.min_reference_cases is needed")  # fmt: skip
+    source = row_source(tables, profile, pool, origin, template)
+    out_root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out_root, prefix=".building.") as work:
+        folder = Path(work) / "dataset"
+        rows = write_samples(source, folder / "samples")
+        limits = pa.Table.from_pandas(thresholds, THRESHOLD_SCHEMA, preserve_index=False)
+        _write_table(limits, folder / THRESHOLDS_FILE)
+        tables.save(folder / "tables")
+        write_json(folder / DATASET_FILE, _facts(source, tables, thresholds, drops, rows))
+        return _keep(folder, out_root)
+
+
+def resolve_as_of(tables: Tables, profile: Profile, as_of: str | None) -> int:
+    """Week ordinal of the newest origin.
+
+    The newest possible origin is the newest week that half of the municipalities have cases of,
+    plus the reporting delay: at that origin exactly that week is the newest known one.
+
+    Raises:
+        ConfigError: no cases at all, or as_of is not within the data.
+    """
+    newest_cases = newest_week_no(tables)
+    if newest_cases is None:
+        raise ConfigError("no week has cases for half of the municipalities", where="cases", fix="check the drops")  # fmt: skip
+    newest = newest_cases + profile.data.reporting_delay_weeks
+    origin = newest if as_of is None else week_no(as_of)
+    if origin > newest:
+        raise ConfigError(f"as_of {as_of} lies after the data: the newest possible origin week is {week_label(newest)}", fix=f"use {week_label(newest)} or earlier, or add a drop")  # fmt: skip
+    if origin < week_no(profile.data.first_week):
+        raise ConfigError(f"as_of {as_of} lies before the first origin week {profile.data.first_week}", fix="choose a later week, or set data.first_week")  # fmt: skip
+    check_as_of(rule_of(profile.labels.rule_id), origin)
+    return origin
+
+
+def write_samples(source: RowSource, folder: Path) -> int:
+    """Write one Parquet file an epidemiological year; return the number of rows."""
+    rows = 0
+    for year, table in yearly_rows(source):
+        _write_table(table, folder / f"epi_year={year}" / "part.parquet")
+        rows += table.num_rows
+    return rows
+
+
+def _facts(
+    source: RowSource,
+    tables: Tables,
+    thresholds: pd.DataFrame,
+    drops: Sequence[Mapping[str, Any]],
+    rows: int,
+) -> dict[str, Any]:
+    """What dataset.json says: no time, host or path, so that equal inputs give equal bytes."""
+    used = source.scenes.scenes
+    return {
+        "as_of_week": week_label(source.as_of),
+        "first_week": week_label(source.first_origin),
+        "horizons_weeks": list(source.horizons),
+        "reporting_delay_weeks": source.profile.data.reporting_delay_weeks,
+        "newest_cases_week": week_label(newest_week_no(tables) or source.as_of),
+        "drops": [dict(drop) for drop in drops],
+        "label_rule_id": source.profile.labels.rule_id,
+        "reference_years": float(thresholds.loc[thresholds["in_pool"], "reference_years"].min()),
+        "language": source.template.language,
+        "prompt_template_id": source.template.template_id,
+        "max_scene_age_weeks": source.profile.data.scenes.max_age_weeks,
+        "synthetic_scenes": bool(used["synthetic"].astype(bool).any()),
+        "scenes": len(used),
+        "units": len(source.matrices.unit_ids),
+        "rows": rows,
+    }
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd")
+    write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def _keep(folder: Path, out_root: Path) -> Path:
+    """Move a finished folder to its content's name, or find that content there already."""
+    manifest = manifest_of(folder)
+    final = out_root / folder_id(manifest)
+    try:
+        folder.rename(final)
+    except OSError as err:
+        if not final.is_dir():
+            raise StoreError(f"the dataset could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
+        if manifest_of(final) != manifest:
+            raise StoreError("the dataset folder of this version is damaged", where=str(final), fix="delete the folder and run the step again") from err  # fmt: skip
+    log.info("dataset %s: %s", final.name, final)
+    return final

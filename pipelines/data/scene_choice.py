@@ -1,0 +1,87 @@
+"""Which scene a sample sees, and why it sees none.
+
+Belongs here: the choice among scenes that are known at the origin. Does not belong here: reading
+scenes and judging their quality (scenes.py). Shape letters: U units, O origins.
+
+The choice: the newest known scene (by scene_date) whose quality is ok and whose content is not
+older than `max_age_weeks`; a blank or stale newest scene falls back to an older good one. Age is
+`origin week - week in which the content first became available`, so a scene that repeats earlier
+content is as old as its first appearance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.contracts import SceneQuality
+from pipelines.data.availability import Ints, known_from_week_no
+
+Strings = npt.NDArray[np.object_]
+NO_SCENE = -1
+
+
+@dataclass(frozen=True)
+class SceneChoice:
+    """For each unit and origin the scene used.
+
+    Attributes:
+        scenes: the units' scenes in order of unit and scene_date.
+        row: (U, O) row of `scenes`, NO_SCENE where the image modality is missing.
+        quality: (U, O) SceneQuality: ok where a scene is used, else the newest known scene's
+            (stale if that is a good one that is too old, none if there is none).
+        age_weeks: (U, O) age of the content used, NaN where none is.
+    """
+
+    scenes: pd.DataFrame
+    row: Ints
+    quality: Strings
+    age_weeks: npt.NDArray[np.float64]
+
+    def column(self, name: str) -> Strings:
+        """(U, O) a column of the scenes used, None where none is."""
+        out = np.full(self.row.shape, None, dtype=object)
+        used = self.row != NO_SCENE
+        out[used] = self.scenes[name].to_numpy(dtype=object)[self.row[used]]
+        return out
+
+
+def choose_scenes(
+    scenes: pd.DataFrame, unit_ids: Sequence[str], origins: Ints, max_age_weeks: int
+) -> SceneChoice:
+    """The scene that each unit and origin sees; `origins` are consecutive week ordinals."""
+    scenes = scenes[scenes["unit_id"].isin(unit_ids)]
+    scenes = scenes.sort_values(["unit_id", "scene_date"], kind="stable").reset_index(drop=True)
+    unit = pd.Index(unit_ids).get_indexer(pd.Index(scenes["unit_id"]))
+    known = known_from_week_no(scenes["available_date"]) - int(origins[0])
+    first_seen = known_from_week_no(scenes["first_seen_available_date"])
+    expired = first_seen + max_age_weeks - int(origins[0]) + 1
+    good = (scenes["quality"] == SceneQuality.OK).to_numpy()
+    row = np.full((len(unit_ids), len(origins)), NO_SCENE, dtype=np.int64)
+    newest = row.copy()
+    for i in range(len(scenes)):  # in order of scene_date: the newest known one stays
+        start = max(int(known[i]), 0)
+        newest[unit[i], start:] = i
+        if good[i]:
+            row[unit[i], start : max(int(expired[i]), 0)] = i
+    return SceneChoice(scenes, row, _quality(scenes, row, newest), _age(first_seen, row, origins))
+
+
+def _quality(scenes: pd.DataFrame, row: Ints, newest: Ints) -> Strings:
+    out = np.full(row.shape, str(SceneQuality.NONE), dtype=object)
+    seen = newest != NO_SCENE
+    out[seen] = scenes["quality"].to_numpy(dtype=object)[newest[seen]]
+    out[out == str(SceneQuality.OK)] = str(SceneQuality.STALE)
+    out[row != NO_SCENE] = str(SceneQuality.OK)
+    return out
+
+
+def _age(first_seen: Ints, row: Ints, origins: Ints) -> npt.NDArray[np.float64]:
+    out = np.full(row.shape, np.nan)
+    unit, at = np.nonzero(row != NO_SCENE)
+    out[unit, at] = origins[at] - first_seen[row[unit, at]]
+    return out

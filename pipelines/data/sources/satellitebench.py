@@ -1,0 +1,138 @@
+"""PhysioNet's multimodal-satellite-data layout: one row a municipality, one column a week or month.
+
+Belongs here: which columns a drop's metadata.csv must have and what is wrong with its header.
+Does not belong here: values (expectations.py) and column names as such (columns.py).
+Source: DOI 10.13026/xr5s-xe24.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from pipelines.contracts import Issue, Level
+from pipelines.data.columns import (
+    REQUIRED,
+    Column,
+    looks_like_week,
+    meant_name,
+    read_column,
+    unit_id_of,
+)
+from pipelines.data.drops import Drop
+from pipelines.data.raw import RawDrop, RawTable, issue, read_table
+from pipelines.weeks import week_end
+
+_AGAIN = "remove the rejected drop and make it again"
+_MAX_UNKNOWN = 50  # beyond it the header is of another table, and guessing at names would mislead
+
+
+def read_raw(drop: Drop) -> RawDrop:
+    """Read and recognise a drop's table. Raises nothing for its content: see `issues`."""
+    table = read_table(drop)
+    if not table.header:
+        return RawDrop(drop, table, {}, np.empty(0, dtype=object), 0, table.issues)
+    columns = _columns(table)
+    late, late_issues = _weeks_after_receipt(drop, table, columns)
+    kept = {at: column for at, column in columns.items() if at not in late}
+    issues = (*table.issues, *_header_issues(table, columns), *late_issues)
+    return RawDrop(drop, table, kept, _unit_ids(table, columns), _received(table), issues)
+
+
+def _received(table: RawTable) -> int:
+    return len(table.rows) + sum(i.code == "ragged-row" for i in table.issues)
+
+
+def _columns(table: RawTable) -> dict[int, Column]:
+    often = Counter(table.header)
+    known = ((at, read_column(name)) for at, name in enumerate(table.header) if often[name] == 1)
+    return {at: column for at, column in known if column is not None}
+
+
+def _unit_ids(table: RawTable, columns: dict[int, Column]) -> np.ndarray:
+    at = next((i for i, column in columns.items() if column.kind == "code"), None)
+    codes = ["" for _ in table.rows] if at is None else list(table.cells[:, at])
+    return np.array([unit_id_of(code) for code in codes], dtype=object)
+
+
+def _header_issues(table: RawTable, columns: dict[int, Column]) -> list[Issue]:
+    place = f"{table.file} row 1"
+    absent = [name for name in REQUIRED if name not in table.header]
+    unknown = [n for n in dict.fromkeys(table.header) if n and read_column(n) is None]
+    renamed = {name: meant_name(name, absent) for name in unknown[:_MAX_UNKNOWN]}
+    renamed = {n: meant for n, meant in renamed.items() if meant and _may_be(meant, table)}
+    gone = [name for name in absent if name not in renamed.values()]
+    return [
+        *_repeated(table, place),
+        *(_renamed(name, str(meant), place) for name, meant in renamed.items()),
+        *(_missing(name, place) for name in gone),
+        *_missing_kinds(columns, list(renamed.values()), place),
+        *_unknown([n for n in unknown if n not in renamed], place),
+        *_nameless(table, place),
+    ]
+
+
+def _may_be(meant: str, table: RawTable) -> bool:
+    return read_column(meant) is not None and meant not in table.header
+
+
+def _renamed(name: str, meant: str, place: str) -> Issue:
+    return issue(Level.CRITICAL, "renamed-column", f"column {name!r} is not known; {meant!r} is expected and absent", place, f"rename column {name!r} to {meant!r}; {_AGAIN}")  # fmt: skip
+
+
+def _missing(name: str, place: str) -> Issue:
+    return issue(Level.CRITICAL, "missing-column", f"required column {name!r} is missing", place, f"deliver the table with column {name!r}; {_AGAIN}")  # fmt: skip
+
+
+def _repeated(table: RawTable, place: str) -> list[Issue]:
+    often = Counter(name for name in table.header if name)
+    return [
+        issue(Level.CRITICAL, "duplicate-column", f"column {name!r} is there {n} times", place, f"keep the right column {name!r} and remove the others; {_AGAIN}", rows=n)
+        for name, n in often.items() if n > 1
+    ]  # fmt: skip
+
+
+def _missing_kinds(columns: dict[int, Column], renamed: list[str | None], place: str) -> list[Issue]:  # fmt: skip
+    found = {c.kind for c in columns.values()} | {c.kind for n in renamed if n and (c := read_column(n))}  # fmt: skip
+    wanted = {
+        "week": ("weekly cases", "2018/w48"),
+        "population": ("population", "Population2018"),
+        "temp": ("temperature", "TEMPERATURE_nov_18"),
+        "rain": ("precipitation", "PRECIPITATION_nov_18"),
+    }
+    return [
+        issue(Level.CRITICAL, "missing-column", f"there is no column of {what}, such as {example!r}", place, f"deliver the {what} columns, named like {example!r}; {_AGAIN}")
+        for kind, (what, example) in wanted.items() if kind not in found
+    ]  # fmt: skip
+
+
+def _unknown(names: list[str], place: str) -> list[Issue]:
+    no_week = [n for n in names if looks_like_week(n)]
+    other = [n for n in names if not looks_like_week(n)]
+    found = [
+        issue(Level.ERROR, "no-such-week", f"column {n!r} names a week that the calendar does not have; it was left out", place, "check the week: only some years have a week 53 (CDC weeks)")
+        for n in no_week
+    ]  # fmt: skip
+    if other:
+        shown = ", ".join(repr(n) for n in other[:5]) + (", ..." if len(other) > 5 else "")
+        found.append(issue(Level.WARNING, "unknown-column", f"columns that are not of this layout were left out: {shown}", place, "remove them, or correct their names", rows=len(other)))  # fmt: skip
+    return found
+
+
+def _nameless(table: RawTable, place: str) -> list[Issue]:
+    n = sum(not name for name in table.header)
+    return [issue(Level.WARNING, "nameless-column", f"{n} columns have no name and were left out", place, "remove the empty columns", rows=n)] if n else []  # fmt: skip
+
+
+def _weeks_after_receipt(
+    drop: Drop, table: RawTable, columns: dict[int, Column]
+) -> tuple[set[int], list[Issue]]:
+    """Weeks that had not ended when the drop was received: counts of them cannot be complete."""
+    received = drop.info.received_date
+    late = {at for at, c in columns.items() if c.kind == "week" and week_end(c.when) > received}
+    names = sorted(columns[at].source for at in late)
+    if not names:
+        return late, []
+    period = names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}"
+    return late, [issue(Level.ERROR, "week-not-ended", f"{len(names)} weeks end after the drop was received on {received}; their counts were left out", f"{table.file} row 1", "correct received_date in drop.yaml, or cut the table with `denguard drop --until`", period, len(names))]  # fmt: skip

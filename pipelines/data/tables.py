@@ -1,0 +1,150 @@
+"""The clean tables that every later step reads: cases, climate, units, scenes.
+
+Belongs here: their columns, their types, how they are stored, and the newest vintage of a case
+count. Does not belong here: how raw data become clean (clean.py) or what may be used when
+(availability.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import StoreError
+from pipelines.storage import write_atomic
+
+# Parquet types; columns that a table has beyond these (populations, demographics) are float64.
+_SCHEMAS: dict[str, dict[str, pa.DataType]] = {
+    "cases": {
+        "unit_id": pa.string(),
+        "week_no": pa.int32(),
+        "cases": pa.float64(),
+        "received_date": pa.date32(),
+    },
+    "climate": {
+        "unit_id": pa.string(),
+        "year": pa.int32(),
+        "month": pa.int32(),
+        "temp_mean_c": pa.float64(),
+        "rainfall_mm": pa.float64(),
+        "available_date": pa.date32(),
+    },
+    "units": {"unit_id": pa.string(), "name": pa.string()},
+    "scenes": {
+        "unit_id": pa.string(),
+        "scene_date": pa.date32(),
+        "uri": pa.string(),
+        "sha256": pa.string(),
+        "content_sha256": pa.string(),
+        "quality": pa.string(),
+        "dark_share": pa.float64(),
+        "saturated_share": pa.float64(),
+        "std_grey": pa.float64(),
+        "available_date": pa.date32(),
+        "first_seen_available_date": pa.date32(),
+        "synthetic": pa.bool_(),
+    },
+}
+_SORT: dict[str, list[str]] = {
+    "cases": ["unit_id", "week_no", "received_date"],
+    "climate": ["unit_id", "year", "month"],
+    "units": ["unit_id"],
+    "scenes": ["unit_id", "scene_date"],
+}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Checked data as known from all accepted drops.
+
+    Attributes:
+        cases: unit_id, week_no (pipelines.weeks), cases (NaN = missing), received_date; several
+            vintages of one (unit, week) may be there, see `latest_cases`.
+        climate: unit_id, year, month, temp_mean_c, rainfall_mm (a month), available_date.
+        units: unit_id, name, population_<year> (persons), demographics (percent or 1/km2).
+        scenes: one row per (unit, scene_date): uri relative to the data folder, sha256 (file),
+            content_sha256 (decoded pixels), quality (contracts.SceneQuality), dark_share,
+            saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
+    """
+
+    cases: pd.DataFrame
+    climate: pd.DataFrame
+    units: pd.DataFrame
+    scenes: pd.DataFrame
+
+    def save(self, folder: Path) -> Path:
+        """Write one Parquet file a table; equal tables give equal bytes."""
+        for field in fields(self):
+            _write(field.name, getattr(self, field.name), folder / f"{field.name}.parquet")
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> Tables:
+        """Read tables that `save` wrote. Raises StoreError naming a file that is absent or damaged."""
+        return cls(**{field.name: _read(folder / f"{field.name}.parquet") for field in fields(cls)})
+
+    @classmethod
+    def empty(cls) -> Tables:
+        """Tables without a row."""
+        return cls(**{name: _arrow_schema(name, ()).empty_table().to_pandas() for name in _SCHEMAS})
+
+
+def ordered(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The table's columns in their fixed order, its rows in their fixed order, index 0..n-1."""
+    extra = sorted(c for c in frame.columns if c not in _SCHEMAS[name]) if name == "units" else []
+    columns = [*_SCHEMAS[name], *extra]
+    return frame[columns].sort_values(_SORT[name], kind="stable").reset_index(drop=True)
+
+
+def latest_cases(tables: Tables, known_on: date | None = None) -> pd.DataFrame:
+    """Newest vintage of every (unit, week): unit_id, week_no, cases, received_date.
+
+    Args:
+        known_on: leave out what was received after this day; None = hindsight, all of it.
+    """
+    cases = tables.cases
+    if known_on is not None:
+        cases = cases[cases["received_date"] <= known_on]
+    in_order = cases.sort_values(_SORT["cases"], kind="stable")
+    return in_order.drop_duplicates(["unit_id", "week_no"], keep="last").reset_index(drop=True)
+
+
+def newest_week_no(tables: Tables) -> int | None:
+    """Newest week that at least half of the municipalities report a count for; None without any."""
+    known = latest_cases(tables).dropna(subset=["cases"])
+    weeks, reporting = np.unique(known["week_no"].to_numpy(), return_counts=True)
+    enough = weeks[reporting >= max(1.0, len(tables.units) / 2)]
+    return int(enough.max()) if len(enough) else None
+
+
+def _arrow_schema(name: str, columns: tuple[str, ...]) -> pa.Schema:
+    known = _SCHEMAS[name]
+    extra = {c: pa.float64() for c in columns if c not in known}
+    return pa.schema([pa.field(c, kind) for c, kind in {**known, **extra}.items()])
+
+
+def _write(name: str, frame: pd.DataFrame, path: Path) -> None:
+    tidy = ordered(name, frame)
+    schema = _arrow_schema(name, tuple(tidy.columns))
+    table = pa.Table.from_pandas(tidy, schema=schema, preserve_index=False)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd")
+    write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except FileNotFoundError as err:
+        raise StoreError(
+            "a clean table is absent", where=str(path), fix="run validate again"
+        ) from err
+    except (pa.ArrowInvalid, OSError) as err:
+        raise StoreError("a clean table is damaged", where=str(path), fix="delete it and run validate again") from err  # fmt: skip
+    return frame

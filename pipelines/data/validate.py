@@ -1,0 +1,186 @@
+"""Validation: from raw drops and scanned scenes to issues, a quarantine list and clean tables.
+
+Belongs here: the order of checks, levels that follow from several findings, and what is written.
+Does not belong here: single checks (checks.py), rules (expectations.py) and words (findings.py).
+
+Levels:
+- critical stops the run: an empty or unreadable drop or table, a missing, renamed or repeated
+  required column, no weekly column, more than 20 % of a table's rows with something refused.
+- error: the cell, row or scene is quarantined and treated as not delivered; an earlier good value
+  stays. Of identical duplicate rows the first is used; of conflicting ones none, because nobody
+  can tell which is right, and a municipality without new data is safer than one with wrong data.
+- warning and info: nothing is left out (a population of 0 excepted).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.config import DataConfig
+from pipelines.contracts import Issue, Level
+from pipelines.data import checks, drift
+from pipelines.data.clean import build_tables
+from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
+from pipelines.data.expectations import Suite
+from pipelines.data.findings import to_issues, to_quarantine
+from pipelines.data.raw import RawDrop, issue
+from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
+from pipelines.data.sources import raw_reader
+from pipelines.data.tables import Tables
+from pipelines.errors import DropError, ValidationStopped
+from pipelines.storage import write_atomic, write_json
+from pipelines.weeks import week_label
+
+MAX_BAD_ROW_SHARE = 0.2
+_ORDER = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """What validation found.
+
+    Attributes:
+        issues: worst first.
+        tables: clean tables of what was accepted; of no use if `critical`.
+        quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
+            reason.
+        revised: counts that a later drop changed, see drift.revisions.
+    """
+
+    issues: tuple[Issue, ...]
+    tables: Tables
+    quarantine: pd.DataFrame
+    revised: pd.DataFrame
+
+    @property
+    def critical(self) -> bool:
+        return any(i.level is Level.CRITICAL for i in self.issues)
+
+
+def raise_if_critical(result: ValidationResult) -> None:
+    """Stop a run. Raises ValidationStopped listing every critical issue with its place and fix."""
+    found = [i for i in result.issues if i.level is Level.CRITICAL]
+    if found:
+        listed = "; ".join(f"[{i.code}] {i.place}: {i.message} -> {i.fix}" for i in found)
+        raise ValidationStopped(f"{len(found)} critical data issues: {listed}", where=", ".join(dict.fromkeys(i.place for i in found)), fix="do what is said after each arrow; nothing downstream was changed")  # fmt: skip
+
+
+def validate_all(
+    drops_dir: Path,
+    config: DataConfig,
+    previous: Tables | None,
+    out: Path,
+    cache_path: Path,
+    accepted: Mapping[str, str] | None = None,
+    only: Collection[str] | None = None,
+) -> ValidationResult:
+    """Read, scan and validate every drop; folders that are no drop are critical issues.
+
+    Args:
+        previous, out: as in validate_drops.
+        cache_path: JSON file that remembers what was read, see filecache.FileCache.
+        accepted: name -> drops.drop_hash of the drops of the last accepted version: each must be
+            there and unchanged.
+        only: names of the drops that the run may know; None = all.
+    """
+    drops, errors = survey_drops(drops_dir)
+    hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops} if accepted else {}
+    errors += check_unchanged(hashes, accepted or {})
+    drops = [drop for drop in drops if only is None or drop.name in only]
+    raws = [raw_reader(config.source)(drop) for drop in drops]
+    scanned = [scan_scenes(drop, config.scenes, cache_path) for drop in drops]
+    scanned = [s for s in scanned if len(s)]
+    scenes = pd.concat(scanned, ignore_index=True) if scanned else pd.DataFrame(columns=list(SCENE_COLUMNS))  # fmt: skip
+    broken = [_drop_issue(err) for err in errors]
+    if not drops and not errors:
+        broken = [issue(Level.CRITICAL, "empty-drop", "there is no drop at all", str(drops_dir), "make one with `denguard drop`")]  # fmt: skip
+    return validate_drops(raws, scenes, config, previous, out, broken)
+
+
+def _drop_issue(err: DropError) -> Issue:
+    code = "empty-drop" if "empty" in err.what else "invalid-drop"
+    code = "accepted-drop-changed" if "accepted drop" in err.what else code
+    return issue(Level.CRITICAL, code, err.what, err.where, err.fix)
+
+
+def validate_drops(
+    raws: Sequence[RawDrop],
+    scenes: pd.DataFrame,
+    config: DataConfig,
+    previous: Tables | None,
+    out: Path,
+    issues: Sequence[Issue] = (),
+) -> ValidationResult:
+    """Check drops, oldest first, and write the findings to `out`.
+
+    Writes issues.json, quarantine.parquet, quarantine.csv, revised.csv, gx_results.json and
+    data_docs/index.html. Raises nothing for bad data: see raise_if_critical.
+
+    Args:
+        scenes: rows of scenes.scan_scenes over all drops.
+        previous: tables of the last accepted version, or None.
+        issues: found before, such as folders that are no drop.
+    """
+    suite = Suite()
+    usable = [raw for raw in raws if raw.usable]
+    rows, findings = checks.check_rows(suite, usable, checks.known_units(usable, previous))
+    cells, cell_findings = checks.check_cells(suite, usable, rows, config)
+    accepted, scene_findings = checks.check_scenes(
+        suite, scenes, sorted(rows["unit_id"].unique()), config
+    )
+    findings += cell_findings + scene_findings
+    tables = build_tables(usable, rows, cells, accepted)
+    findings += checks.check_whole(suite, tables, previous)
+    serious = [f for f in findings if f.rule.level is Level.ERROR]
+    revised, quarantine = drift.revisions(tables), to_quarantine(findings)
+    found = [
+        *issues,
+        *(i for raw in raws for i in raw.issues),
+        *_too_many_bad(usable, to_quarantine(serious)),
+        *to_issues(findings),
+        *_revised_issues(revised),
+        *suite.broken,
+    ]
+    found.sort(key=lambda i: _ORDER.index(i.level))
+    result = ValidationResult(tuple(found), tables, quarantine, revised)
+    _write(result, suite, out)
+    return result
+
+
+def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Issue]:
+    """Tables of which so many rows have something refused that the table itself is in doubt."""
+    ragged = {raw.table.file: raw.n_received - len(raw.table.rows) for raw in raws}
+    bad = quarantine[quarantine["row"] > 1].groupby("file")["row"].nunique().to_dict()
+    out = []
+    for raw in raws:
+        file, n = raw.table.file, int(bad.get(raw.table.file, 0)) + ragged[raw.table.file]
+        if n > MAX_BAD_ROW_SHARE * raw.n_received:
+            out.append(issue(Level.CRITICAL, "too-many-bad-rows", f"{n} of {raw.n_received} rows have something refused", file, "the table as a whole is in doubt: check the export; remove the rejected drop and make it again", rows=n))  # fmt: skip
+    return out
+
+
+def _revised_issues(revised: pd.DataFrame) -> list[Issue]:
+    """One line for each drop that revised earlier counts; the list itself is revised.csv."""
+    out = []
+    for received, rows in revised.groupby("received_date"):
+        first = ", ".join(f"{r.unit_id} {week_label(r.week_no)}: {r.cases_before:g} -> {r.cases:g}" for r in rows.head(5).itertuples())  # fmt: skip
+        weeks = f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"  # fmt: skip
+        out.append(issue(Level.INFO, "revised-counts", f"{len(rows)} counts of earlier weeks were revised: {first}", str(received), "nothing to do; revised.csv lists all", weeks, len(rows)))  # fmt: skip
+    return out
+
+
+def _write(result: ValidationResult, suite: Suite, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    suite.write(out)
+    sink = io.BytesIO()
+    result.quarantine.to_parquet(sink, index=False)
+    write_atomic(out / "quarantine.parquet", sink.getvalue())
+    write_atomic(out / "quarantine.csv", result.quarantine.to_csv(index=False))
+    revised = result.revised.assign(week=[week_label(w) for w in result.revised["week_no"]])
+    write_atomic(out / "revised.csv", revised.drop(columns="week_no").to_csv(index=False))
+    write_json(out / "issues.json", [asdict(i) for i in result.issues])

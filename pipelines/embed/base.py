@@ -1,0 +1,124 @@
+"""What an encoder is, and the registry of encoders.
+
+A new encoder is one new file with the five names of `EncoderModule`, and one registry line here.
+Does not belong here: weights on disk (weights.py), the store (store.py), any heavy import.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.config import EncoderConfig, Places
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed.weights import Weights, locate_weights
+from pipelines.errors import EncoderError
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Encoder(ABC):
+    """A frozen encoder. Inputs go through one at a time, so no vector depends on its companions.
+
+    Not for several threads at once: tokenizers and llama.cpp keep state during a call.
+
+    Attributes:
+        spec: everything that decides the vectors.
+        truncated: how many inputs so far were longer than the encoder reads.
+    """
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        self.spec = spec
+        self.truncated = 0
+
+    @abstractmethod
+    def encode_one(self, item: Any) -> Vectors:
+        """(width,) vector of one input: a uint8 RGB array (H, W, 3), or a text."""
+
+    def encode(self, inputs: Sequence[Any]) -> Vectors:
+        """(n, width) float32 raw vectors, not normalised.
+
+        Raises:
+            EncoderError: an input gave a vector of another width or a value that is not finite.
+        """
+        out = np.empty((len(inputs), self.spec.width), dtype=np.float32)
+        for i, item in enumerate(inputs):
+            vector = self.encode_one(item)
+            if vector.shape != (self.spec.width,) or not np.isfinite(vector).all():
+                raise EncoderError(
+                    f"{self.spec.encoder} gave a vector of shape {vector.shape} that is not finite "
+                    f"and {self.spec.width} wide",
+                    where=f"input {i}",
+                    fix="look at this input; if it is sound, the weights or libraries are not",
+                )
+            out[i] = vector
+        return out
+
+    def close(self) -> None:  # noqa: B027  (most encoders hold nothing but memory)
+        """Give back what the encoder holds beyond memory, such as a machine-wide lock."""
+
+
+class EncoderModule(Protocol):
+    """What the file of an encoder holds."""
+
+    MODALITY: Modality
+    LIBRARIES: tuple[str, ...]  # distributions whose versions are recorded
+    CODE_ID: str  # raised by hand when the file's own code changes its vectors
+
+    def describe(self, config: EncoderConfig, weights: Weights) -> EncoderSpec:
+        """The spec, without loading the encoder or any heavy library."""
+
+    def load(self, config: EncoderConfig, weights: Weights) -> Encoder:
+        """The encoder, ready to encode."""
+
+
+ENCODERS: dict[str, str] = {
+    "timm_image": "pipelines.embed.timm_image",
+    "hf_text": "pipelines.embed.hf_text",
+    "llama": "pipelines.embed.llama",
+}
+
+
+def encoder_module(name: str) -> EncoderModule:
+    """The file of an encoder, imported on first use. Raises EncoderError for an unknown name."""
+    if name not in ENCODERS:
+        raise EncoderError(f"no encoder {name!r}", fix=f"use one of {sorted(ENCODERS)}")
+    return cast(EncoderModule, import_module(ENCODERS[name]))
+
+
+def weights_cache(places: Places) -> Path:
+    """Where verified and assembled weights are remembered."""
+    return places.artifacts / "weights"
+
+
+def describe_encoder(config: EncoderConfig, places: Places) -> EncoderSpec:
+    """Spec of the encoder that a profile names, found without loading it.
+
+    Raises:
+        EncoderError: the weights are absent, are not the pinned ones, or a setting is not supported.
+    """
+    return encoder_module(config.name).describe(
+        config, locate_weights(config, weights_cache(places))
+    )
+
+
+def load_encoder(config: EncoderConfig, places: Places) -> Encoder:
+    """The encoder that a profile names, loaded in this process. Raises EncoderError."""
+    return encoder_module(config.name).load(config, locate_weights(config, weights_cache(places)))
+
+
+def library_versions(name: str) -> dict[str, str]:
+    """Versions of the libraries that an encoder's vectors pass through; "absent" if not installed."""
+    versions = {}
+    for library in encoder_module(name).LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            versions[library] = "absent"
+    return versions

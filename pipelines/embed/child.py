@@ -1,0 +1,100 @@
+"""The encoder process: embeds what a work file names into the store, and exits.
+
+Run as `python -m pipelines.embed.child WORK_FILE HOME PARENT_PID`. Log lines go to stderr, one JSON line with
+the result or the error to stdout. Every few inputs are stored at once, so that a kill loses little.
+Does not belong here: waiting, retrying, judging what is missing beyond this one shard.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pipelines import errors
+from pipelines.config import Places
+from pipelines.embed.base import Encoder, library_versions, load_encoder
+from pipelines.embed.golden import keep_or_check_golden
+from pipelines.embed.store import EmbeddingStore, store_root
+from pipelines.embed.work import ShardWork, read_input, read_work
+from pipelines.errors import DenguardError, EncoderError
+from pipelines.progress import Progress
+
+log = logging.getLogger(__name__)
+
+CHUNK_INPUTS = 128  # stored together: a second or two of work
+EXIT_NAMED_ERROR = 3
+
+
+def embed_work(work: ShardWork, places: Places, parent_pid: int) -> dict[str, int]:
+    """Embed the inputs that the store still lacks; returns counts.
+
+    Args:
+        parent_pid: process that waits for this one; without it the work stops.
+
+    Raises:
+        EncoderError: the encoder cannot be loaded or gives other vectors than it did.
+        StoreError: an input is not what was planned.
+    """
+    encoder = load_encoder(work.encoder, places)
+    try:
+        return _embed_with(encoder, work, places, parent_pid)
+    finally:
+        encoder.close()
+
+
+def _embed_with(
+    encoder: Encoder, work: ShardWork, places: Places, parent_pid: int
+) -> dict[str, int]:
+    if encoder.spec.space_id != work.space_id:
+        raise EncoderError("the encoder is not the one the work was planned for", where=work.encoder.name, fix="run plan_embedding again")  # fmt: skip
+    store = EmbeddingStore(store_root(places), encoder.spec)
+    keep_or_check_golden(store.folder, encoder, work.inputs, places.data, work.scenes)
+    lacking = set(store.missing(item.key for item in work.inputs))
+    todo = [item for item in work.inputs if item.key in lacking]
+    encoder.truncated = 0  # golden inputs are not this shard's
+    progress = Progress(f"{work.modality} inputs embedded", len(todo))
+    for start in range(0, len(todo), CHUNK_INPUTS):
+        chunk = todo[start : start + CHUNK_INPUTS]
+        vectors = []
+        for item in chunk:
+            _stop_if_orphaned(parent_pid)
+            vectors.append(encoder.encode([read_input(item, places.data, work.scenes)])[0])
+            progress.advance()
+        store.append([item.key for item in chunk], np.stack(vectors))
+    store.record_versions(library_versions(work.encoder.name))
+    return {"embedded": len(todo), "truncated": encoder.truncated}
+
+
+def _stop_if_orphaned(parent_pid: int) -> None:
+    """A task that was killed must not leave an encoder behind that holds cores and memory."""
+    if os.getppid() != parent_pid:
+        raise EncoderError("the task that started this encoder is gone", fix="run the task again")
+
+
+def _public_name(err: DenguardError) -> str:
+    """Nearest class of pipelines.errors, which the waiting process knows how to raise."""
+    return next(c.__name__ for c in type(err).__mro__ if c.__name__ in vars(errors))
+
+
+def main(work_file: str, home: str, parent_pid: str) -> int:
+    """Entry of the process. A named error becomes one JSON line and exit code 3."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        answer: dict[str, object] = dict(
+            embed_work(read_work(Path(work_file)), Places(home=Path(home)), int(parent_pid))
+        )
+        code = 0
+    except DenguardError as err:
+        answer = {"error": _public_name(err), "what": err.what, "where": err.where, "fix": err.fix}
+        code = EXIT_NAMED_ERROR
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

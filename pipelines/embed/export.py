@@ -1,0 +1,47 @@
+"""Embeddings as CSV, as the paper keeps them: one line per municipality and week, one column a number.
+
+Belongs here: the CSV's layout. Source: Restrepo et al. 2024 write each modality's embeddings once
+as a CSV file and train on it. Does not belong here: any other export.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed.store import read_vectors
+from pipelines.errors import ConfigError
+from pipelines.storage import read_json, write_atomic
+
+_LABELS = ("unit_id", "origin_week")
+
+
+def export_csv(features_dir: Path, modality: Modality, to: Path) -> int:
+    """Write the vectors of one modality and return the number of lines.
+
+    Columns: municipality_code, epi_week, key, then embedding_0 .. embedding_<width-1>; one line
+    per municipality and origin week that has the modality, in that order.
+
+    Raises:
+        ConfigError: no such modality.
+        StoreError: the folder is no feature version or its vectors are damaged.
+    """
+    if modality not in ("image", "text"):
+        raise ConfigError(f"no modality {modality!r}", fix="use image or text")
+    spec = EncoderSpec(**read_json(features_dir / "features.json")[modality])  # type: ignore[arg-type]
+    key = f"{modality}_key"
+    rows = pq.read_table(features_dir / "rows.parquet", columns=[*_LABELS, key]).to_pandas()
+    rows = rows.dropna(subset=[key]).drop_duplicates(list(_LABELS)).sort_values(list(_LABELS))
+    keys, vectors = read_vectors(sorted((features_dir / "shards" / spec.space_id).glob("*.parquet")), spec.width, set(rows[key]))  # fmt: skip
+    at = np.array([keys[k] for k in rows[key]], dtype=np.int64)
+    columns = {"municipality_code": pa.array(rows["unit_id"]), "epi_week": pa.array(rows["origin_week"]), "key": pa.array(rows[key])}  # fmt: skip
+    columns |= {f"embedding_{j}": pa.array(vectors[at, j]) for j in range(spec.width)}
+    out = pa.BufferOutputStream()
+    pacsv.write_csv(pa.table(columns), out)
+    write_atomic(to, out.getvalue().to_pybytes())
+    return len(rows)

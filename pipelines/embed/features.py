@@ -1,0 +1,193 @@
+"""Feature versions: sample rows with labels and keys, and hard links to the vectors they need.
+
+Layout of artifacts/features/<feature_version>/:
+
+    rows.parquet                        keys, covariates, cases, label, image_key, text_key, ...
+    shards/<space_id>/<sha256>.parquet  hard links of the store's immutable shards
+    features.json                       encoder specs, versions, what the dataset says of itself
+
+The version is a hash of rows and meaning; how vectors happen to lie in shards, and library
+versions, are recorded and do not change it. Does not belong here: embedding, splits, training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from pipelines.config import EncoderConfig, Places, Profile
+from pipelines.contracts import (
+    COVARIATE_NAMES,
+    SAMPLE_KEYS,
+    SAMPLE_TARGET,
+    EncoderSpec,
+    Modality,
+    content_id,
+)
+from pipelines.data.labels import label_of
+from pipelines.embed.base import describe_encoder
+from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, store_root
+from pipelines.storage import new_folder, read_json, sha256_file, write_json
+
+log = logging.getLogger(__name__)
+
+_SOURCE = (
+    *SAMPLE_KEYS, *COVARIATE_NAMES, SAMPLE_TARGET,
+    "image_uri", "image_sha256", "image_quality", "image_age_weeks", "image_date", "text_sha256",
+)  # fmt: skip
+ROW_COLUMNS = (
+    *SAMPLE_KEYS, *COVARIATE_NAMES, SAMPLE_TARGET, "threshold_cases", "label", "image_key",
+    "text_key", "image_quality", "image_age_weeks", "image_date", "image_uri", "text_sha256",
+)  # fmt: skip
+# What a feature version hands on from its dataset.
+_FROM_DATASET = ("label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
+
+
+@dataclass(frozen=True)
+class _Space:
+    """One modality of a feature version: its store, the keys its rows name, and where they lie."""
+
+    store: EmbeddingStore
+    keys: list[str]  # sorted, distinct
+
+    @property
+    def spec(self) -> EncoderSpec:
+        return self.store.spec
+
+    def shards(self) -> list[Path]:
+        """Shards that hold the keys. Raises StoreError naming how many keys none holds."""
+        located = self.store.locations()
+        lost = sum(key not in located for key in self.keys)
+        if lost:
+            raise absent_vectors(lost, len(self.keys), self.store.folder)
+        return sorted({located[key] for key in self.keys})
+
+
+def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
+    """Write the feature version of a dataset, or find that it is there, and return its folder.
+
+    Raises:
+        StoreError: vectors are missing; it says how many. Run plan_embedding and embed first.
+        EncoderError: an encoder's weights are absent, so that its vector space has no name.
+    """
+    rows = _labelled_rows(dataset_dir)
+    spaces = {m: _space(rows, m, c, places) for m, c in _encoders(profile)}
+    shards = {m: space.shards() for m, space in spaces.items()}
+    described = _describe(dataset_dir, rows, spaces)
+    table = _table(rows)
+    version = content_id([described, _table_id(table)])
+    folder = places.artifacts / "features" / version
+    if folder.is_dir() and not _intact(folder):
+        _set_aside(folder)
+    if not folder.is_dir():
+        with new_folder(folder) as temp:
+            _write(temp, table, {**described, "feature_version": version}, spaces, shards)
+        log.info("feature version %s: %d rows", version, len(rows))
+    return folder
+
+
+def _encoders(profile: Profile) -> tuple[tuple[Modality, EncoderConfig], ...]:
+    return ("image", profile.embed.image), ("text", profile.embed.text)
+
+
+def _labelled_rows(dataset_dir: Path) -> pd.DataFrame:
+    """Rows of the pool with threshold and label, in a fixed order."""
+    samples = pads.dataset(dataset_dir / "samples", format="parquet", partitioning="hive")
+    rows: pd.DataFrame = samples.to_table(columns=list(_SOURCE)).to_pandas()
+    thresholds = pd.read_parquet(dataset_dir / "thresholds.parquet")
+    pool = thresholds.loc[thresholds["in_pool"], ["unit_id", "threshold_cases"]]
+    rows = rows.merge(pool, on="unit_id", how="inner", validate="many_to_one")
+    rows["label"] = label_of(
+        rows[SAMPLE_TARGET].to_numpy(dtype=np.float64),
+        rows["threshold_cases"].to_numpy(dtype=np.float64),
+    )
+    order = ["horizon_weeks", "unit_id", "origin_week_no"]
+    return rows.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _space(rows: pd.DataFrame, modality: Modality, config: EncoderConfig, places: Places) -> _Space:
+    """Give the rows their keys, null where the modality is missing."""
+    spec = describe_encoder(config, places)
+    shas = rows[f"{modality}_sha256"]
+    key_of = {sha: input_key(spec.space_id, sha) for sha in shas.dropna().unique()}
+    rows[f"{modality}_key"] = shas.map(key_of).astype(object)
+    return _Space(EmbeddingStore(store_root(places), spec), sorted(key_of.values()))
+
+
+def _describe(
+    dataset_dir: Path, rows: pd.DataFrame, spaces: dict[Modality, _Space]
+) -> dict[str, Any]:
+    """What decides the version, apart from the rows themselves."""
+    dataset = read_json(dataset_dir / "dataset.json")
+    return {
+        **{name: dataset.get(name) for name in _FROM_DATASET},
+        "dataset_version": dataset_dir.name,
+        "embedding_version": content_id([[s.spec.space_id, s.keys] for s in spaces.values()]),
+        "horizons_weeks": sorted(int(h) for h in rows["horizon_weeks"].unique()),
+        **{modality: asdict(space.spec) for modality, space in spaces.items()},
+    }
+
+
+def _table(rows: pd.DataFrame) -> pa.Table:
+    texts = ("image_key", "text_key", "image_quality", "image_uri", "text_sha256")
+    table = pa.Table.from_pandas(rows[list(ROW_COLUMNS)], preserve_index=False)
+    for name in texts:  # a column without any value has no type of its own
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, table[name].cast(pa.string()))
+    return table.replace_schema_metadata(None)
+
+
+def _table_id(table: pa.Table) -> str:
+    """Hash of a table's values, which no Parquet writer's version changes."""
+    hashes = pd.util.hash_pandas_object(table.to_pandas(), index=False).to_numpy()
+    return content_id([table.column_names, hashlib.sha256(hashes.tobytes()).hexdigest()])
+
+
+def _write(
+    folder: Path,
+    table: pa.Table,
+    described: dict[str, Any],
+    spaces: dict[Modality, _Space],
+    shards: dict[Modality, list[Path]],
+) -> None:
+    pq.write_table(table, folder / "rows.parquet", compression="zstd")
+    for modality, space in spaces.items():
+        _link(shards[modality], folder / "shards" / space.spec.space_id)
+    versions = {m: space.store.checked_versions() for m, space in spaces.items()}
+    record = {**described, "library_versions": versions, "rows": table.num_rows}
+    write_json(folder / "features.json", record)
+
+
+def _link(shards: Iterable[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for shard in shards:
+        try:
+            os.link(shard, folder / shard.name)
+        except OSError:  # another file system, or one without hard links
+            shutil.copyfile(shard, folder / shard.name)
+
+
+def _intact(folder: Path) -> bool:
+    """Whether an existing version still holds what it held: its links may lead to a damaged shard."""
+    if not (folder / "features.json").is_file() or not (folder / "rows.parquet").is_file():
+        return False
+    return all(sha256_file(p) == p.stem for p in folder.glob("shards/*/*.parquet"))
+
+
+def _set_aside(folder: Path) -> None:
+    aside = folder.with_name(f".damaged-{folder.name}")
+    log.warning("feature version %s is damaged; it is written anew", folder.name)
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.replace(aside)

@@ -1,0 +1,101 @@
+"""Golden vectors: the first inputs of a vector space, kept to notice that an encoder changed.
+
+Before anything is embedded into a space, and when a library's version changed, its golden inputs
+are embedded again and must give nearly the stored vectors. Otherwise vectors of two kinds would mix
+in one space without anyone noticing. Does not belong here: any other vector.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.config import ScenePolicy
+from pipelines.embed.base import Encoder, Vectors
+from pipelines.embed.locks import acquire
+from pipelines.embed.work import WorkInput, input_path, read_input
+from pipelines.errors import EncoderError
+from pipelines.storage import read_json, write_atomic, write_json
+
+log = logging.getLogger(__name__)
+
+GOLDEN_INPUTS = 8
+MIN_COSINE = 0.999  # other thread counts or CPUs differ by about 1e-6, another model by far more
+_LOCK_LIMIT_S = 1200.0
+
+
+def keep_or_check_golden(
+    space: Path, encoder: Encoder, inputs: Sequence[WorkInput], data: Path, policy: ScenePolicy
+) -> None:
+    """Check a space's golden vectors, or make them from these inputs if it has none.
+
+    Args:
+        space: folder of the vector space.
+        inputs: of the work at hand; the first ones become golden in a new space.
+
+    Raises:
+        EncoderError: a golden vector came out differently; nothing may be embedded then.
+    """
+    space.mkdir(parents=True, exist_ok=True)
+    with acquire(
+        space / "golden.lock", "another shard's check of the golden vectors", _LOCK_LIMIT_S
+    ):
+        if (space / "golden.json").is_file():
+            _check(space, encoder, policy)
+        elif inputs:
+            _keep(space, encoder, inputs[:GOLDEN_INPUTS], data, policy)
+
+
+def cosines(a: Vectors, b: Vectors) -> Vectors:
+    """(n,) cosine of each pair of rows of two (n, width) arrays, in double precision."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    cosine: Vectors = (x * y).sum(axis=1) / np.maximum(norms, np.finfo(np.float64).tiny)
+    return cosine.astype(np.float32)
+
+
+def _keep(
+    space: Path, encoder: Encoder, inputs: Sequence[WorkInput], data: Path, policy: ScenePolicy
+) -> None:
+    vectors = encoder.encode([read_input(item, data, policy) for item in inputs])
+    for item in inputs:
+        _copy_input(item, space, data)
+    write_json(space / "golden.json", {
+        "inputs": [_own(item).model_dump(mode="json") for item in inputs],
+        "vectors": [[float(x) for x in row] for row in vectors],
+    })  # fmt: skip
+    log.info("kept %d golden vectors of space %s", len(inputs), space.name)
+
+
+def _check(space: Path, encoder: Encoder, policy: ScenePolicy) -> None:
+    stored = read_json(space / "golden.json")
+    inputs = [WorkInput.model_validate(item) for item in stored["inputs"]]  # type: ignore[attr-defined]
+    expected = np.array(stored["vectors"], dtype=np.float32)
+    found = encoder.encode([read_input(item, space, policy) for item in inputs])
+    worst = float(cosines(found, expected).min())
+    if worst < MIN_COSINE:
+        raise EncoderError(
+            f"{encoder.spec.encoder} no longer gives the vectors it gave: a golden input's cosine "
+            f"is {worst:.4f}, it must be at least {MIN_COSINE}",
+            where=str(space),
+            fix="put the libraries of space.json back; or, if the change is wanted, rebuild: move "
+            "this folder away and run again, then every input is embedded anew",
+        )
+    log.info("golden vectors of space %s agree (least cosine %.6f)", space.name, worst)
+
+
+def _copy_input(item: WorkInput, space: Path, data: Path) -> None:
+    """Keep a scene's file beside the vectors: its drop may be archived one day."""
+    if item.uri is None:
+        return
+    write_atomic(space / str(_own(item).uri), input_path(item, data).read_bytes())
+
+
+def _own(item: WorkInput) -> WorkInput:
+    """The input as the space's own folder names it."""
+    if item.uri is None:
+        return item
+    return item.model_copy(update={"uri": f"golden/{item.sha256}{Path(item.uri).suffix}"})

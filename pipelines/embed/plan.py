@@ -1,0 +1,141 @@
+"""What has to be embedded: the distinct inputs of a dataset minus what the store holds, in shards.
+
+Belongs here: reading inputs from sample rows and cutting the work. Does not belong here: embedding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.dataset as pads
+
+from pipelines.config import EncoderConfig, Places, Profile
+from pipelines.contracts import EncoderSpec, Modality, content_id
+from pipelines.embed.base import describe_encoder
+from pipelines.embed.store import EmbeddingStore, input_key, store_root
+from pipelines.embed.work import ShardWork, WorkInput, write_work
+from pipelines.storage import new_folder
+
+log = logging.getLogger(__name__)
+
+_COLUMNS = ["unit_id", "origin_week", "image_uri", "image_sha256", "text", "text_sha256"]
+
+
+@dataclass(frozen=True)
+class EmbeddingPlan:
+    """The work of one dataset.
+
+    Attributes:
+        work_files: one per shard, at least one a modality, possibly without inputs: mapped tasks
+            must never be none, and an idle shard still notices changed libraries.
+        counts: modality -> {"distinct": n, "missing": m}.
+        new_inputs: modality -> what will be embedded, as a scene's URI or "05001 2018-w48".
+    """
+
+    work_files: tuple[Path, ...]
+    counts: dict[str, dict[str, int]]
+    new_inputs: dict[str, list[str]]
+
+
+def plan_embedding(dataset_dir: Path, profile: Profile, places: Places) -> EmbeddingPlan:
+    """Find the inputs that are not in the store yet and write one work file per shard.
+
+    Raises:
+        EncoderError: an encoder's weights are absent or are not the pinned ones.
+    """
+    samples = read_inputs(dataset_dir)
+    works: list[ShardWork] = []
+    counts: dict[str, dict[str, int]] = {}
+    new_inputs: dict[str, list[str]] = {}
+    encoders: tuple[tuple[Modality, EncoderConfig], ...] = (("image", profile.embed.image), ("text", profile.embed.text))  # fmt: skip
+    for modality, config in encoders:
+        spec = describe_encoder(config, places)
+        inputs = distinct_inputs(samples, modality, spec.space_id)
+        store = EmbeddingStore(store_root(places), spec)
+        lacking = set(store.missing(inputs["key"]))
+        missing = inputs[inputs["key"].isin(lacking)]
+        counts[modality] = {"distinct": len(inputs), "missing": len(missing)}
+        new_inputs[modality] = list(missing["name"])
+        works += _works(missing, modality, spec, config, profile)
+    return EmbeddingPlan(_write(works, dataset_dir, places), counts, new_inputs)
+
+
+def read_inputs(dataset_dir: Path) -> pd.DataFrame:
+    """Input columns of a dataset's rows that have any input, in a fixed order."""
+    table = pads.dataset(dataset_dir / "samples", format="parquet", partitioning="hive").to_table(
+        columns=_COLUMNS,
+        filter=pads.field("image_sha256").is_valid() | pads.field("text_sha256").is_valid(),
+    )
+    rows: pd.DataFrame = table.to_pandas()
+    return rows.sort_values(["unit_id", "origin_week"], kind="stable")
+
+
+def distinct_inputs(samples: pd.DataFrame, modality: Modality, space_id: str) -> pd.DataFrame:
+    """Each distinct input of a modality once: key, sha256, uri, text, name."""
+    present = samples[samples[f"{modality}_sha256"].notna()]
+    first = present.drop_duplicates(f"{modality}_sha256")
+    is_image = modality == "image"
+    return pd.DataFrame(
+        {
+            "key": [input_key(space_id, sha) for sha in first[f"{modality}_sha256"]],
+            "sha256": first[f"{modality}_sha256"].to_numpy(),
+            "uri": first["image_uri"].to_numpy() if is_image else None,
+            "text": None if is_image else first["text"].to_numpy(),
+            "name": (
+                first["image_uri"] if is_image else first["unit_id"] + " " + first["origin_week"]
+            ).to_numpy(),
+        }
+    )
+
+
+def cut(inputs: Sequence[WorkInput], max_shards: int, min_inputs: int) -> list[list[WorkInput]]:
+    """Contiguous pieces of near-equal size: at most max_shards, each of at least min_inputs.
+
+    Fewer inputs than min_inputs make one piece; none make one empty piece.
+    """
+    pieces = min(max_shards, max(1, len(inputs) // min_inputs))
+    bounds = [len(inputs) * i // pieces for i in range(pieces + 1)]
+    return [list(inputs[a:b]) for a, b in itertools.pairwise(bounds)]
+
+
+def _works(
+    missing: pd.DataFrame,
+    modality: Modality,
+    spec: EncoderSpec,
+    config: EncoderConfig,
+    profile: Profile,
+) -> list[ShardWork]:
+    records = missing[["key", "sha256", "uri", "text"]].to_dict("records")
+    inputs = [WorkInput.model_validate(record) for record in records]
+    return [
+        ShardWork(
+            modality=modality,
+            space_id=spec.space_id,
+            spec=asdict(spec),
+            encoder=config,
+            scenes=profile.data.scenes,
+            inputs=tuple(piece),
+        )
+        for piece in cut(inputs, profile.embed.max_shards, profile.embed.min_inputs_per_shard)
+    ]
+
+
+def _write(works: list[ShardWork], dataset_dir: Path, places: Places) -> tuple[Path, ...]:
+    """Work files under artifacts/embeddings/plans/<content id>/; an equal plan is written once."""
+    keys = [
+        [work.space_id, work.scenes.model_dump(), *(i.key for i in work.inputs)] for work in works
+    ]
+    folder = places.artifacts / "embeddings" / "plans" / content_id([dataset_dir.name, keys])
+    names = [f"shard-{i:03d}.json" for i in range(len(works))]
+    if not folder.is_dir():
+        with new_folder(folder) as temp:
+            for name, work in zip(names, works, strict=True):
+                write_work(temp / name, work)
+    for work in works:
+        log.info("%s: a shard of %d inputs", work.modality, len(work.inputs))
+    return tuple(folder / name for name in names)

@@ -1,0 +1,160 @@
+"""Runs one shard of embedding work: looks first, and starts an encoder process only if it must.
+
+Belongs here: the encoder process's start, log, limits and end. Does not belong here: the encoder
+itself, which no orchestrator process ever loads (memory comes back when the child exits).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO, Any, cast
+
+from pipelines import errors
+from pipelines.config import Places, Profile
+from pipelines.embed.base import library_versions
+from pipelines.embed.child import EXIT_NAMED_ERROR
+from pipelines.embed.crash import crash_error
+from pipelines.embed.store import EmbeddingStore, store_root
+from pipelines.embed.work import ShardWork, read_work
+from pipelines.errors import ConfigError, DenguardError, EncoderError
+
+log = logging.getLogger(__name__)
+
+# An encoder at work says something every few seconds; loading weights on a busy machine may take
+# a minute or two.
+_SILENCE_LIMIT_S = 600.0
+_END_TIMEOUT_S = 30.0
+
+
+def embed_shard(work_file: Path, profile: Profile, places: Places) -> dict[str, Any]:
+    """Embed what one work file names; safe to kill and run again.
+
+    Returns:
+        modality, space_id, inputs (planned), embedded, truncated, encoder_started.
+
+    Raises:
+        EncoderError: the encoder is absent, crashed, hung, or gives other vectors than it did.
+        StoreError: an input or the work file is not what was planned.
+        ConfigError: the profile names another encoder than the plan.
+    """
+    work = read_work(work_file)
+    _check_same_encoder(work, profile, work_file)
+    started = _needs_encoder(work, places)
+    counts = _run_child(work, work_file, places) if started else {"embedded": 0, "truncated": 0}
+    if counts["truncated"]:
+        log.warning("%d texts were longer than the encoder reads and were cut", counts["truncated"])
+    return {
+        "modality": work.modality,
+        "space_id": work.space_id,
+        "inputs": len(work.inputs),
+        "encoder_started": started,
+        **counts,
+    }
+
+
+def _check_same_encoder(work: ShardWork, profile: Profile, work_file: Path) -> None:
+    if work.encoder != getattr(profile.embed, work.modality):
+        raise ConfigError(
+            f"the work was planned for another {work.modality} encoder than the profile names",
+            where=str(work_file),
+            fix="run plan_embedding again with this profile",
+        )
+
+
+def _needs_encoder(work: ShardWork, places: Places) -> bool:
+    """Whether an input is missing, or the space was last checked with other library versions."""
+    store = EmbeddingStore(store_root(places), work.encoder_spec)
+    missing = store.missing(item.key for item in work.inputs)
+    if missing:
+        log.info("%d of %d %s inputs to embed", len(missing), len(work.inputs), work.modality)
+        return True
+    checked = store.checked_versions()
+    changed = bool(checked) and checked != library_versions(work.encoder.name)
+    if changed:
+        log.info("library versions changed; the golden vectors of %s are checked", work.space_id)
+    else:
+        log.info("all %d %s inputs are in the store; no encoder started", len(work.inputs), work.modality)  # fmt: skip
+    return changed
+
+
+def _run_child(work: ShardWork, work_file: Path, places: Places) -> dict[str, Any]:
+    arguments = [str(work_file), str(places.home), str(os.getpid())]
+    command = [sys.executable, "-m", "pipelines.embed.child", *arguments]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as answer:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=answer,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=_environment(work),
+        )
+        try:
+            _relay_log(cast(IO[str], child.stderr), work)
+            code = child.wait(timeout=_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired as err:
+            raise EncoderError("the encoder process does not end", where=str(work_file), fix="run again; stored vectors are kept") from err  # fmt: skip
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait(timeout=_END_TIMEOUT_S)
+        answer.seek(0)
+        return _result(code, answer.read(), work, work_file)
+
+
+def _environment(work: ShardWork) -> dict[str, str]:
+    """Threads fixed before any library starts its pool, and no library looks for a network."""
+    threads = str(work.encoder.threads)
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+    }
+
+
+def _relay_log(stream: IO[str], work: ShardWork) -> None:
+    """Pass the child's lines on until it closes them; a silent child is an error, not a wait."""
+    lines: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_collect, args=(stream, lines), daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=_SILENCE_LIMIT_S)
+        except queue.Empty as err:
+            raise EncoderError(
+                f"the encoder process of {work.encoder.name} said nothing for {_SILENCE_LIMIT_S:.0f} s",
+                where=f"{work.modality} shard of {len(work.inputs)} inputs",
+                fix="check memory and load of this machine, then run again",
+            ) from err
+        if line is None:
+            return
+        if line.strip():
+            log.info("[%s] %s", work.encoder.name, line.rstrip())
+
+
+def _collect(stream: IO[str], lines: queue.Queue[str | None]) -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put(None)
+
+
+def _result(code: int, text: str, work: ShardWork, work_file: Path) -> dict[str, Any]:
+    """Counts of a child that did its work, or its error as if it had been raised here."""
+    if code not in (0, EXIT_NAMED_ERROR) or not text.strip():
+        raise crash_error(code, encoder=work.encoder.name, where=str(work_file))
+    answer: dict[str, Any] = json.loads(text.strip().splitlines()[-1])
+    if code == EXIT_NAMED_ERROR:
+        kind = getattr(errors, answer["error"], DenguardError)
+        raise kind(answer["what"], where=answer["where"], fix=answer["fix"])
+    return answer

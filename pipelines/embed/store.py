@@ -1,0 +1,198 @@
+"""The embedding store: vectors by content, in immutable Parquet shards that check themselves.
+
+Layout of one vector space, under artifacts/embeddings/store/<space_id>/:
+
+    space.json                  EncoderSpec and the library versions its vectors were checked with
+    golden.json, golden/        the first inputs of the space and their vectors (golden.py)
+    <sha256 of the file>.parquet    key (hex text), vector (fixed-size list of float32)
+    quarantine/                 shards whose bytes do not hash to their name
+
+Belongs here: keys, shards, their checks. Does not belong here: encoders, plans, sample rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.config import Places
+from pipelines.contracts import EncoderSpec
+from pipelines.errors import StoreError
+from pipelines.storage import read_json, sha256_file, write_atomic, write_json
+
+log = logging.getLogger(__name__)
+Vectors = npt.NDArray[np.float32]
+
+
+def input_key(space_id: str, input_sha256: str) -> str:
+    """Key of an input in a vector space: equal inputs share it, other spaces do not."""
+    return hashlib.sha256(f"{space_id}:{input_sha256}".encode()).hexdigest()
+
+
+def store_root(places: Places) -> Path:
+    """Folder that holds every vector space."""
+    return places.artifacts / "embeddings" / "store"
+
+
+class EmbeddingStore:
+    """Vectors of one space. Any number of processes may append at the same time.
+
+    Args:
+        root: folder of all spaces.
+        spec: the encoder's spec; its space_id names the folder.
+    """
+
+    def __init__(self, root: Path, spec: EncoderSpec) -> None:
+        self.spec = spec
+        self.folder = root / spec.space_id
+        self._keys_of: dict[str, list[str]] = {}  # intact shards seen by this object
+
+    # --- Reading --------------------------------------------------------------------------------
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """Those keys that no intact shard holds, each once, in the order given."""
+        held = set(self.locations())
+        return [key for key in dict.fromkeys(keys) if key not in held]
+
+    def locations(self) -> dict[str, Path]:
+        """Key -> shard that holds it (the first by name). Corrupt shards go to quarantine."""
+        found: dict[str, Path] = {}
+        for path in self._shards():
+            for key in self._keys_of[path.name]:
+                found.setdefault(key, path)
+        return found
+
+    def load(self, keys: Sequence[str]) -> Vectors:
+        """(n, width) vectors in the order of the keys.
+
+        Raises:
+            StoreError: some keys are not in the store; it says how many.
+        """
+        wanted = set(keys)
+        located = self.locations()
+        lost = sum(key not in located for key in wanted)
+        if lost:
+            raise absent_vectors(lost, len(wanted), self.folder)
+        row, vectors = read_vectors({located[key] for key in wanted}, self.spec.width, wanted)
+        return vectors[np.array([row[key] for key in keys], dtype=np.int64)]
+
+    def _shards(self) -> Iterator[Path]:
+        """Intact shards by name; each is hashed once by this object, a corrupt one set aside."""
+        for path in sorted(self.folder.glob("*.parquet")):
+            if path.name not in self._keys_of:
+                keys = self._checked_keys(path)
+                if keys is None:
+                    continue
+                self._keys_of[path.name] = keys
+            yield path
+
+    def _checked_keys(self, path: Path) -> list[str] | None:
+        try:
+            if sha256_file(path) == path.stem:
+                keys: list[str] = pq.read_table(path, columns=["key"])["key"].to_pylist()
+                return keys
+        except (OSError, pa.ArrowException) as err:
+            log.warning("shard %s cannot be read: %s", path.name, err)
+        self._set_aside(path)
+        return None
+
+    def _set_aside(self, path: Path) -> None:
+        aside = self.folder / "quarantine" / path.name
+        aside.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            path.replace(aside)
+            log.warning("shard %s is corrupt; moved to %s, its inputs will be embedded again", path.name, aside)  # fmt: skip
+
+    # --- Writing --------------------------------------------------------------------------------
+    def append(self, keys: Sequence[str], vectors: Vectors) -> Path | None:
+        """Write one immutable shard; None if there is nothing to write.
+
+        Raises:
+            StoreError: a key twice, a vector of another width, or a value that is not finite.
+        """
+        if not len(keys):
+            return None
+        wrong = _reason_to_refuse(keys, vectors, self.spec.width)
+        if wrong:
+            raise StoreError(f"vectors refused: {wrong}", where=str(self.folder), fix="this is a defect of the caller")  # fmt: skip
+        raw = _shard_bytes(keys, vectors)
+        path = self.folder / f"{hashlib.sha256(raw).hexdigest()}.parquet"
+        if not path.exists():
+            write_atomic(path, raw).chmod(0o444)  # immutable: feature folders hold hard links to it
+        return path
+
+    # --- The space's record ---------------------------------------------------------------------
+    def checked_versions(self) -> dict[str, str]:
+        """Library versions that the vectors were last checked with; empty for a new space."""
+        path = self.folder / "space.json"
+        versions = read_json(path).get("library_versions", {}) if path.is_file() else {}
+        return {str(k): str(v) for k, v in versions.items()} if isinstance(versions, dict) else {}
+
+    def record_versions(self, versions: dict[str, str]) -> None:
+        """Write space.json with these versions; nothing is written if it says so already."""
+        if versions != self.checked_versions():
+            record = {"spec": asdict(self.spec), "library_versions": versions}
+            write_json(self.folder / "space.json", record)
+
+
+def absent_vectors(lost: int, of: int, where: Path) -> StoreError:
+    """The error for vectors that should have been embedded by now."""
+    return StoreError(
+        f"{lost} of {of} vectors are not in the embedding store",
+        where=str(where),
+        fix="run plan_embedding and embed again; only the missing ones are embedded",
+    )
+
+
+def read_vectors(
+    shards: Iterable[Path], width: int, wanted: Container[str]
+) -> tuple[dict[str, int], Vectors]:
+    """Row of each wanted key, and the (n, width) vectors; shards are taken in order of name.
+
+    Raises:
+        StoreError: a shard cannot be read or holds vectors of another width.
+    """
+    row: dict[str, int] = {}
+    pieces = [np.empty((0, width), dtype=np.float32)]
+    for path in sorted(shards, key=lambda p: p.name):
+        keys, vectors = _read_shard(path, width)
+        new = [i for i, key in enumerate(keys) if key in wanted and key not in row]
+        row.update({keys[i]: len(row) + at for at, i in enumerate(new)})
+        pieces.append(vectors[new])
+    return row, np.concatenate(pieces)
+
+
+def _read_shard(path: Path, width: int) -> tuple[list[str], Vectors]:
+    try:
+        table = pq.read_table(path, columns=["key", "vector"])
+        flat = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return table["key"].to_pylist(), flat.astype(np.float32).reshape(table.num_rows, width)
+    except (OSError, ValueError, pa.ArrowException) as err:
+        raise StoreError(f"a shard cannot be read: {err}", where=str(path), fix="run plan_embedding and embed again") from err  # fmt: skip
+
+
+def _shard_bytes(keys: Sequence[str], vectors: Vectors) -> bytes:
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1), pa.float32())
+    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    table = pa.table({"key": pa.array(list(keys), pa.string()), "vector": column})
+    buffer = io.BytesIO()
+    # Floats neither repeat nor compress; plain pages are quickest to read.
+    pq.write_table(table, buffer, compression="none", use_dictionary=False)
+    return buffer.getvalue()
+
+
+def _reason_to_refuse(keys: Sequence[str], vectors: Vectors, width: int) -> str:
+    if vectors.shape != (len(keys), width):
+        return f"shape {vectors.shape} for {len(keys)} keys of width {width}"
+    if len(set(keys)) != len(keys):
+        return "a key comes twice"
+    return "" if np.isfinite(vectors).all() else "a value is not finite"

@@ -1,0 +1,129 @@
+"""The gate's written record: what was compared, what was found, what happens.
+
+Belongs here: frozen records that turn into JSON, and how a difference is put into words. Does not
+belong here: how a decision is made (gate.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from pipelines.contracts import HeadKind
+from pipelines.evaluate.bootstrap import Interval
+
+Verdict = Literal["promote", "keep", "none"]
+Question = Literal["beats", "not worse than"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained bundle that could go live, by its head and ids."""
+
+    head: HeadKind
+    bundle_id: str
+    recipe_id: str
+    as_of_week: str
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The bundle that serves now.
+
+    `predictions` are its recipe's backtest rows (columns of backtest.PREDICTION_COLUMNS, its head
+    only). They are needed when no candidate has its recipe, else they may be None. No challenger
+    may serve fewer horizons than `horizons_weeks`.
+    """
+
+    head: HeadKind
+    bundle_id: str
+    recipe_id: str
+    as_of_week: str
+    version: str
+    horizons_weeks: tuple[int, ...] = ()
+    predictions: pd.DataFrame | None = None
+
+    def names(self) -> dict[str, str]:
+        """The champion's identity without its predictions."""
+        fields = ("head", "bundle_id", "recipe_id", "as_of_week", "version")
+        return {name: str(getattr(self, name)) for name in fields}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One paired comparison at the primary horizon; passed if the upper bound is below `margin`."""
+
+    challenger: str
+    reference: str
+    question: Question
+    margin: float
+    interval: Interval
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """Whether a recipe is sane at one horizon; `problems` in plain words, empty if it is."""
+
+    brier: float | None
+    brier_prevalence: float | None
+    mean_probability: float | None
+    rate: float | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The record of one decision.
+
+    Attributes:
+        decision: promote; keep (the champion stays); none (no champion and none is registered).
+        head: head that was found fit to be judged for service; None if it did not come to that.
+        bundle_id: its bundle: the one to register if decision is promote.
+        first_line: whether fusion beats the linear head; the report's first line.
+        reasons: why, in plain words, in the order they were found.
+        confidence: of every interval in `comparisons`, two-sided.
+        sanity: head -> horizon -> finding.
+    """
+
+    decision: Verdict
+    head: HeadKind | None
+    bundle_id: str | None
+    first_line: str
+    reasons: tuple[str, ...]
+    fusion_beats_linear: bool
+    primary_horizon_weeks: int
+    confidence: float
+    champion: Mapping[str, str] | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    sanity: Mapping[str, Mapping[str, Sanity]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON values."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        return plain
+
+
+def words(name: str) -> str:
+    """A head's or baseline's name for people."""
+    return "calibrated persistence" if name == "persistence_calibrated" else name.replace("_", " ")
+
+
+def difference_in_words(interval: Interval, confidence: float) -> str:
+    """Such as "Brier difference +0.001, 95 % interval -0.002 to +0.004 over 20 blocks"."""
+    return (
+        f"Brier difference {interval.mean:+.3f}, {confidence:.0%} interval "
+        f"{interval.lower:+.3f} to {interval.upper:+.3f} over {interval.blocks} blocks"
+    ).replace("%", " %")
+
+
+def fusion_line(best: Comparison, confidence: float) -> str:
+    """The report's first line, from the comparison of the best fused head with the linear head."""
+    found = difference_in_words(best.interval, confidence)
+    if best.passed:
+        return f"Fusion ({best.challenger}) beats the linear head ({found})."
+    return f"Fusion does not beat the linear head ({found}): the linear head serves."

@@ -1,0 +1,158 @@
+"""Pictures of the report, as self-contained SVG data URIs; equal inputs give equal bytes.
+
+Belongs here: one function a picture, from plain records. Does not belong here: choosing the rows or
+computing a score.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipelines.evaluate.decision import words
+
+INK, QUIET, GRID = "#22313a", "#8a979e", "#e3e8ea"
+COLOURS = {"linear": "#2f5d8a", "early": "#c46a1b", "late_joint": "#0e7c6b"}
+BASELINE_LOOKS: dict[str, tuple[str, Any]] = {  # colour and line style
+    "prevalence": ("#b3bcc1", ":"),
+    "climatology": ("#8d7fa8", ":"),
+    "persistence": ("#b98a8a", "-."),
+    "persistence_calibrated": ("#9a4f4f", "--"),
+    "gradient_boosting": ("#7d8a4d", (0, (5, 1, 1, 1))),
+}
+_STYLE = {
+    "svg.hashsalt": "denguard",
+    "font.size": 10,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "legend.frameon": False,
+}
+
+
+def percent_chance(probability: float) -> str:
+    """A probability in whole percent that never claims certainty."""
+    percent = 100 * probability
+    return "<1 %" if percent < 1 else ">99 %" if percent > 99 else f"{percent:.0f} %"
+
+
+def brier_by_horizon(metrics: Mapping[str, Any]) -> str:
+    """Brier score of every recipe and baseline over the horizons."""
+    horizons = sorted(int(h) for h in metrics["horizons"])
+    names = list(metrics["horizons"][str(horizons[0])]["heads"])
+
+    def draw(axes: Axes) -> None:
+        for name in names:
+            heads = [metrics["horizons"][str(h)]["heads"].get(name, {}) for h in horizons]
+            score = [np.nan if h.get("brier") is None else h["brier"] for h in heads]
+            colour, style = BASELINE_LOOKS.get(name, (COLOURS.get(name, QUIET), "-"))
+            width = 2.0 if name in COLOURS else 1.4
+            axes.plot(horizons, score, linestyle=style, color=colour, lw=width, marker="o", ms=3.5, label=words(name))  # fmt: skip
+        axes.set_xticks(horizons)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("weeks ahead")
+        axes.set_ylabel("Brier score (lower is better)")
+        axes.legend(fontsize=8, ncols=2, loc="lower right")
+
+    return _svg(draw, (6.4, 3.7))
+
+
+def calibration(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Observed rate against mean probability, dot area as the number of rows."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls="--")
+        most = max((b["rows"] for table in tables.values() for b in table), default=1)
+        for name, table in tables.items():
+            x, y = ([b[k] for b in table] for k in ("mean_probability", "observed_rate"))
+            colour = COLOURS.get(name, QUIET)
+            axes.plot(x, y, color=colour, lw=1.4, label=words(name))
+            axes.scatter(
+                x, y, s=[8 + 130 * b["rows"] / most for b in table], color=colour, alpha=0.75
+            )
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        axes.set_xlabel("forecast probability")
+        axes.set_ylabel("observed outbreak rate")
+        axes.legend(fontsize=9, loc="upper left")
+
+    return _svg(draw, (4.6, 4.4))
+
+
+def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
+    """Validation Brier of the trained head minus the linear head's, over lambda.
+
+    One thin line a season, their mean thick, the choice marked. Below 0 the vectors help.
+    """
+    rows = pd.DataFrame(curve)
+    rows["difference"] = rows["trained_brier"] - rows["linear_brier"]
+    table = rows.pivot_table(index="lambda", columns="origin", values="difference")
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(0, color=QUIET, lw=1)
+        for shade, origin in zip(
+            np.linspace(0.75, 0.4, len(table.columns)), table.columns, strict=True
+        ):
+            axes.plot(table.index, table[origin], color=str(shade), lw=1.2, marker=".", ms=4, label=f"season from {origin}")  # fmt: skip
+        axes.plot(
+            table.index, table.mean(axis=1), color=INK, lw=2.2, marker="o", ms=4, label="mean"
+        )
+        axes.axvline(chosen, color=COLOURS["late_joint"], lw=1.4, ls="--", label="chosen")
+        axes.set_xticks(list(table.index))
+        axes.set_xlabel("lambda (share of the modality gap that is closed)")
+        axes.set_ylabel("Brier minus linear head's")
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    return _svg(draw, (6.8, 3.2))
+
+
+def forecast_heatmap(table: pd.DataFrame) -> str:
+    """Probability by municipality (rows, as ordered in the table) and weeks ahead (columns)."""
+    table = table.assign(place=table["municipality"] + "  " + table["municipality_code"])
+    grid = table.pivot_table(
+        index="place", columns="horizon_weeks", values="probability", sort=False
+    )
+    grid = grid[sorted(grid.columns)]
+    expected = table.pivot_table(index="place", columns="horizon_weeks", values="outbreak_expected", aggfunc="max", sort=False)[list(grid.columns)].to_numpy(bool)  # fmt: skip
+
+    def draw(axes: Axes) -> None:
+        axes.grid(visible=False)
+        axes.imshow(grid.to_numpy(), cmap="YlOrBr", vmin=0, vmax=1.25, aspect="auto")
+        for (row, column), value in np.ndenumerate(grid.to_numpy()):
+            weight, colour = ("bold" if expected[row, column] else "normal"), ("white" if value > 0.75 else INK)  # fmt: skip
+            axes.text(column, row, percent_chance(value), ha="center", va="center", color=colour, fontsize=8, fontweight=weight)  # fmt: skip
+        axes.set_xticks(range(grid.shape[1]), [f"{h} wk" for h in grid.columns])
+        axes.set_yticks(range(grid.shape[0]), [_short(place) for place in grid.index])
+        axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+        axes.spines[:].set_visible(False)
+
+    return _svg(draw, (5.4, 0.7 + 0.26 * len(grid)))
+
+
+def _short(place: str) -> str:
+    name, code = place.rsplit("  ", 1)
+    return f"{name if len(name) <= 22 else name[:21] + '…'}  {code}"
+
+
+def _svg(draw: Any, size: tuple[float, float]) -> str:
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.add_subplot())
+        buffer = io.BytesIO()
+        figure.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
+        )
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,130 @@
+"""Scores of probability forecasts: arrays in, plain numbers out.
+
+Belongs here: one formula a function, on aligned arrays of one group of rows. Does not belong here:
+which rows make a group (summary.py) and what a difference means for promotion (gate.py).
+
+Shape letters: N rows. `label` is 0.0 or 1.0, `probability` within 0..1; a score that the rows do
+not define (no positive row, say) is None, never NaN and never 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score
+
+Array = npt.NDArray[np.float64]
+Number = float | None
+CALIBRATION_BINS = 10
+HALF = 0.5
+
+
+def finite(value: float) -> Number:
+    """The value as a float, or None where it is not a number that JSON can hold."""
+    return float(value) if math.isfinite(value) else None
+
+
+def brier(label: Array, probability: Array) -> Number:
+    """Mean squared error of the probability. Brier 1950, doi:10.1175/1520-0493(1950)078<0001>."""
+    return finite(float(np.mean((probability - label) ** 2))) if len(label) else None
+
+
+def skill(score: Number, reference: Number) -> Number:
+    """1 - score/reference on the same rows: 1 is perfect, 0 is no better, below 0 is worse."""
+    if score is None or reference is None or reference <= 0:
+        return None
+    return 1.0 - score / reference
+
+
+def auprc(label: Array, probability: Array) -> Number:
+    """Average precision; to be read against the prevalence, which a blind forecast reaches."""
+    if len(label) == 0 or label.max() == label.min() or not np.isfinite(probability).all():
+        return None
+    return finite(average_precision_score(label, probability))
+
+
+def macro_f1(label: Array, alarm: npt.NDArray[np.bool_]) -> Number:
+    """Mean of the F1 of both classes; None where the rows hold one class only.
+
+    Own counting: scikit-learn's takes milliseconds of checks a call, and a summary asks for
+    thousands; a test holds the two equal.
+    """
+    if len(label) == 0 or label.max() == label.min():
+        return None
+    outbreak = label > HALF
+    wrong = int(np.sum(outbreak != alarm))
+    both, neither = int(np.sum(outbreak & alarm)), int(np.sum(~outbreak & ~alarm))
+    return (2 * both / (2 * both + wrong) + 2 * neither / (2 * neither + wrong)) / 2
+
+
+def _share(hit: int, of: int) -> Number:
+    return hit / of if of else None
+
+
+def alarm_scores(label: Array, alarm: npt.NDArray[np.bool_]) -> dict[str, Number]:
+    """Sensitivity, specificity, PPV and the share of weeks with an alarm."""
+    outbreak = label > HALF
+    hits = int(np.sum(alarm & outbreak))
+    return {
+        "sensitivity": _share(hits, int(outbreak.sum())),
+        "specificity": _share(int(np.sum(~alarm & ~outbreak)), int((~outbreak).sum())),
+        "ppv": _share(hits, int(alarm.sum())),
+        "alarm_rate": _share(int(alarm.sum()), len(label)),
+    }
+
+
+def calibration_table(label: Array, probability: Array, bins: int = CALIBRATION_BINS) -> list[dict[str, Number]]:  # fmt: skip
+    """Equal-width bins of the probability with counts, mean probability and observed rate.
+
+    Empty bins are left out; a probability that is not finite falls in no bin.
+    """
+    known = np.isfinite(probability)
+    label, probability = label[known], probability[known]
+    which = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    rows = np.bincount(which, minlength=bins)
+    mean = np.bincount(which, probability, bins) / np.maximum(rows, 1)
+    rate = np.bincount(which, label, bins) / np.maximum(rows, 1)
+    return [
+        {
+            "low": b / bins,
+            "high": (b + 1) / bins,
+            "rows": int(rows[b]),
+            "mean_probability": float(mean[b]),
+            "observed_rate": float(rate[b]),
+        }
+        for b in np.flatnonzero(rows)
+    ]
+
+
+def expected_calibration_error(table: list[dict[str, Number]]) -> Number:
+    """Row-weighted mean of |mean probability - observed rate| over the bins of calibration_table.
+
+    Naeini et al. 2015, https://ojs.aaai.org/index.php/AAAI/article/view/9602.
+    """
+    rows = np.array([b["rows"] for b in table], dtype=np.float64)
+    if rows.sum() == 0:
+        return None
+    gap = np.array(
+        [abs((b["mean_probability"] or 0.0) - (b["observed_rate"] or 0.0)) for b in table]
+    )
+    return float(np.sum(gap * rows) / rows.sum())
+
+
+def scores(label: Array, probability: Array, decision_threshold: Array) -> dict[str, Number]:
+    """Every single-number score of one group of rows; see the module docstring for None."""
+    alarm = probability >= decision_threshold
+    table = calibration_table(label, probability)
+    return {
+        "rows": len(label),
+        "outbreak_rows": int((label > HALF).sum()),
+        "prevalence": finite(float(label.mean())) if len(label) else None,
+        "mean_probability": finite(float(probability.mean())) if len(label) else None,
+        "brier": brier(label, probability),
+        "auprc": auprc(label, probability),
+        "macro_f1": macro_f1(label, alarm),
+        "macro_f1_at_half": macro_f1(label, probability >= HALF),
+        "ece": expected_calibration_error(table),
+        **alarm_scores(label, alarm),
+    }

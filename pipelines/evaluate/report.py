@@ -1,0 +1,132 @@
+"""The report of one run: one HTML page a phone can read, and the same content as JSON.
+
+Belongs here: what the report contains and in which order. Does not belong here: computing anything
+that is reported; wording of tables (report_views.py), pictures (figures.py), layout (templates/).
+
+The page is self-contained (no script, font or picture from elsewhere) and every text in it is
+escaped, because names and messages come from incoming data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from pipelines.evaluate import report_forecast, report_views
+from pipelines.storage import write_atomic, write_json
+
+HTML, JSON = "report.html", "report.json"
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """Everything a report is made of, from the outputs of the run's steps.
+
+    All but the first four may be left empty; their section then says that there is nothing.
+
+    Attributes:
+        decision: Decision.to_json() of the gate.
+        metrics: summary.summarise() of the backtest, or empty if it could not be made.
+        issues: contracts.Issue records as dicts.
+        tuning: fused head -> {"lambda_shift", "reason", "epochs", "curve": [{"lambda", "origin",
+            "brier"}]} of the recipe that was trained for deployment.
+        names: municipality_code -> name.
+        thresholds: the dataset's thresholds.parquet.
+        label_rule_id: rule of the thresholds; reporting_delay_weeks: of the profile.
+        synthetic_scenes: whether any scene was rendered and not taken by a satellite.
+        forecast: forecast_table(), or None; forecast_note: why there is none, or its version.
+        embedding: modality -> {counts} of the embedding work.
+        lineage: pairs (what, id) from the drop to the registered version, in that order.
+        versions: library -> version.
+        links: label -> URI of what lies elsewhere (Data Docs, MLflow run).
+    """
+
+    run_id: str
+    profile: str
+    as_of_week: str
+    decision: Mapping[str, Any]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    issues: Sequence[Mapping[str, Any]] = ()
+    tuning: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    thresholds: pd.DataFrame | None = None
+    label_rule_id: str = ""
+    reporting_delay_weeks: int = 0
+    synthetic_scenes: bool = False
+    forecast: pd.DataFrame | None = None
+    forecast_note: str = ""
+    not_forecast: Sequence[str] = ()
+    embedding: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lineage: Sequence[tuple[str, str]] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_report(context: ReportContext, out: Path) -> Path:
+    """Write report.html and report.json into the folder `out`; return the page's path."""
+    write_json(out / JSON, _record(context))
+    return write_atomic(out / HTML, _page(context))
+
+
+def _page(context: ReportContext) -> str:
+    text = (resources.files("pipelines.evaluate") / "templates" / "report.html.j2").read_text(
+        "utf-8"
+    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    return environment.from_string(text).render(
+        context=context,
+        first_line=context.decision["first_line"],
+        decision=context.decision,
+        verdict=report_views.verdict(context.decision),
+        cards=report_views.cards(context.decision, context.metrics, context.forecast),
+        comparisons=report_views.comparisons(context.decision),
+        sanity=report_views.sanity(context.decision),
+        issues=report_views.issues(context.issues),
+        horizons=report_views.horizons(context.metrics, context.decision),
+        brier_picture=report_views.brier_picture(context.metrics),
+        years=report_views.years(context.metrics, context.decision),
+        score_labels=list(report_views.SCORES.values()),
+        onset=report_views.onset(context.metrics),
+        municipalities=report_views.municipalities(
+            context.metrics, context.decision, context.names
+        ),
+        calibration_picture=report_views.calibration_picture(context.metrics, context.decision),
+        lambdas=report_views.lambdas(context.tuning, context.metrics),
+        reference=report_views.reference(context.thresholds, context.metrics),
+        forecast=report_forecast.forecast(context.forecast, context.metrics),
+        embedding=report_views.key_values(context.embedding),
+    )
+
+
+def _record(context: ReportContext) -> dict[str, Any]:
+    limits = context.thresholds
+    pool = None if limits is None else limits[limits["in_pool"].astype(bool)]
+    frames = {"thresholds": pool, "forecast": context.forecast}
+    tables = {name: None if frame is None else json.loads(frame.to_json(orient="records", date_format="iso")) for name, frame in frames.items()}  # fmt: skip
+    return {
+        "first_line": context.decision["first_line"],
+        "run_id": context.run_id,
+        "profile": context.profile,
+        "as_of_week": context.as_of_week,
+        "decision": dict(context.decision),
+        "metrics": dict(context.metrics),
+        "issues": [dict(issue) for issue in context.issues],
+        "tuning": {head: dict(found) for head, found in context.tuning.items()},
+        "label_rule_id": context.label_rule_id,
+        "reporting_delay_weeks": context.reporting_delay_weeks,
+        "synthetic_scenes": context.synthetic_scenes,
+        "forecast_note": context.forecast_note,
+        "not_forecast": list(context.not_forecast),
+        "embedding": {name: dict(counts) for name, counts in context.embedding.items()},
+        "lineage": [{"what": what, "id": value} for what, value in context.lineage],
+        "versions": dict(context.versions),
+        "links": dict(context.links),
+        **tables,
+    }

@@ -1,0 +1,62 @@
+"""The report's forecast section: one row a place, and the places that the picture shows.
+
+Belongs here: order and wording of the forecast table. Does not belong here: HTML and probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipelines.evaluate import figures
+from pipelines.evaluate.report_views import number
+
+SHOWN_PLACES = 24
+
+
+def forecast(table: pd.DataFrame | None, metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Places by falling probability at the primary horizon, and their picture.
+
+    The picture shows the municipalities that the models are judged on, because only there is it
+    known how good the forecast is; without metrics, those with the highest probability.
+    """
+    if table is None or table.empty:
+        return None
+    ahead = sorted(int(h) for h in table["horizon_weeks"].unique())
+    lead = metrics.get("primary_horizon_weeks")
+    first = table[table["horizon_weeks"] == (lead if lead in ahead else ahead[0])]
+    order = first.sort_values(["probability", "municipality_code"], ascending=[False, True])["municipality_code"]  # fmt: skip
+    ranked = table.set_index("municipality_code").loc[list(order)].reset_index()
+    judged = [code for code in order if code in set(metrics.get("municipalities", ()))]
+    shown = judged[:SHOWN_PLACES] or list(order[:SHOWN_PLACES])
+    places = [_place(own, ahead) for _, own in ranked.groupby("municipality_code", sort=False)]
+    return {
+        "horizons": ahead,
+        "places": places,
+        "shown": f"the {len(shown)} municipalities that the models are judged on" if judged else f"the {len(shown)} highest",
+        "picture": figures.forecast_heatmap(ranked[ranked["municipality_code"].isin(shown)]),
+    }  # fmt: skip
+
+
+def _place(own: pd.DataFrame, ahead: Sequence[int]) -> dict[str, Any]:
+    answers = {int(row["horizon_weeks"]): row for row in own.to_dict("records")}
+    some = own.iloc[0]
+    scene = "" if pd.isna(some["scene_date"]) else str(some["scene_date"])
+    return {
+        "name": some["municipality"],
+        "code": some["municipality_code"],
+        "threshold": number(some["threshold_cases"], 1),
+        "cells": [_cell(answers.get(h)) for h in ahead],
+        "rung": some["alert_rung"],
+        "scene": scene,
+        "quality": some["scene_quality"],
+        "synthetic": bool(some["scene_synthetic"]),
+    }
+
+
+def _cell(answer: Mapping[Any, Any] | None) -> tuple[str, bool]:
+    if answer is None:
+        return "–", False
+    return figures.percent_chance(answer["probability"]), bool(answer["outbreak_expected"])

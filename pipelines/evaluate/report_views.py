@@ -1,0 +1,275 @@
+"""Tables and sentences of the report, as plain strings for the template.
+
+Belongs here: which columns a table shows and how a number is written. Does not belong here: HTML,
+and any score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from pipelines.contracts import Level
+from pipelines.evaluate import figures
+from pipelines.evaluate.decision import words
+
+Record = Mapping[str, Any]
+Rows = list[dict[str, Any]]
+SHOWN_ISSUES = 40
+_LEVELS = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
+_MEANING = {
+    Level.CRITICAL: "stopped the run",
+    Level.ERROR: "rows set aside, the run went on",
+    Level.WARNING: "used, but look at it",
+    Level.INFO: "for your information",
+}
+SCORES = {
+    "brier": "Brier",
+    "skill_linear": "skill vs linear",
+    "skill_prevalence": "skill vs prevalence",
+    "skill_persistence_calibrated": "skill vs calibrated persistence",
+    "auprc": "AUPRC",
+    "macro_f1_at_half": "F1 at 0.5",
+    "macro_f1": "F1 at threshold",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "PPV",
+    "ece": "ECE",
+}
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number for a table; a dash where there is none."""
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def percent(value: Any) -> str:
+    """A share as whole percent."""
+    return "–" if value is None or pd.isna(value) else f"{100 * value:.0f} %"
+
+
+def verdict(decision: Record) -> dict[str, str]:
+    """The decision as a headline with its tone."""
+    champion = decision.get("champion") or {}
+    if decision["decision"] == "promote":
+        return {"tone": "go", "text": f"Promoted: the {words(decision['head'])} head goes live."}
+    if decision["decision"] == "keep":
+        which = f"version {champion['version']}, {words(champion['head'])} head" if champion else "unchanged"  # fmt: skip
+        return {"tone": "keep", "text": f"Kept: the champion stays ({which})."}
+    return {"tone": "stop", "text": "No model goes live: there is no champion, and none was registered. The endpoint answers “not ready”."}  # fmt: skip
+
+
+def judged_head(metrics: Record, decision: Record) -> str:
+    """Head whose details are shown: the one judged for service, else the linear one."""
+    known = _primary(metrics).get("heads", {})
+    head = decision.get("head")
+    return str(head) if head in known else "linear"
+
+
+def cards(
+    decision: Record, metrics: Record, forecast_rows: pd.DataFrame | None
+) -> list[tuple[str, str]]:
+    """A few numbers for a reader with ten seconds."""
+    found: list[tuple[str, str]] = []
+    heads = _primary(metrics).get("heads", {})
+    head = judged_head(metrics, decision)
+    if head in heads:
+        ahead = metrics["primary_horizon_weeks"]
+        found.append((f"Brier, {ahead} weeks ahead ({words(head)})", number(heads[head]["brier"])))
+        calibrated = heads.get("persistence_calibrated", {})
+        found.append(("the same for calibrated persistence", number(calibrated.get("brier"))))
+        found.append(("outbreak weeks caught", percent(heads[head]["sensitivity"])))
+        found.append(("alarms that were right", percent(heads[head]["ppv"])))
+    if forecast_rows is not None:
+        primary = forecast_rows[forecast_rows["horizon_weeks"] == decision["primary_horizon_weeks"]]
+        found.append((f"municipalities with an outbreak week expected in {decision['primary_horizon_weeks']} weeks", f"{int(primary['outbreak_expected'].sum())} of {len(primary)}"))  # fmt: skip
+    return found
+
+
+def comparisons(decision: Record) -> Rows:
+    """Paired comparisons of the gate."""
+    return [
+        {
+            "what": f"{words(c['challenger'])} {c['question']} {words(c['reference'])}?",
+            "mean": f"{c['interval']['mean']:+.4f}".replace("-", "−"),
+            "interval": f"{c['interval']['lower']:+.4f} to {c['interval']['upper']:+.4f}".replace("-", "−"),
+            "limit": f"{c['margin']:.3f}",
+            "blocks": c["interval"]["blocks"],
+            "origins": c["interval"]["origins"],
+            "rows": c["interval"]["rows"],
+            "passed": c["passed"],
+        }
+        for c in decision.get("comparisons", ())
+    ]  # fmt: skip
+
+
+def sanity(decision: Record) -> Rows:
+    """Sanity of the recipes that were considered, by horizon."""
+    return [
+        {
+            "head": words(head),
+            "horizon": horizon,
+            "brier": number(found["brier"]),
+            "blind": number(found["brier_prevalence"]),
+            "mean": number(found["mean_probability"]),
+            "rate": number(found["rate"]),
+            "problems": list(found["problems"]),
+        }
+        for head, horizons_ in decision.get("sanity", {}).items()
+        for horizon, found in sorted(horizons_.items(), key=lambda pair: int(pair[0]))
+    ]
+
+
+def issues(found: Sequence[Record]) -> Rows:
+    """Issues grouped by level, worst first; only the first of very many are shown."""
+    order = {str(level): i for i, level in enumerate(_LEVELS)}
+    ranked = sorted(found, key=lambda i: order[str(i["level"])])
+    groups = []
+    for level, group in groupby(ranked, key=lambda i: str(i["level"])):
+        every = list(group)
+        groups.append({"level": level, "meaning": _MEANING[Level(level)], "count": len(every), "shown": every[:SHOWN_ISSUES], "more": max(0, len(every) - SHOWN_ISSUES)})  # fmt: skip
+    return groups
+
+
+def horizons(metrics: Record, decision: Record) -> Rows:
+    """One table a horizon, every recipe and baseline on the same rows."""
+    serving = judged_head(metrics, decision)
+    return [
+        {
+            "horizon": int(horizon),
+            "primary": int(horizon) == metrics["primary_horizon_weeks"],
+            "rows": found["rows"],
+            "prevalence": percent(found["prevalence"]),
+            "heads": [_score_row(n, r, n == serving) for n, r in found["heads"].items()],
+        }
+        for horizon, found in metrics.get("horizons", {}).items()
+    ]
+
+
+def _score_row(name: str, record: Record, serving: bool) -> dict[str, Any]:
+    skills = {f"skill_{k}": v for k, v in record["skill_vs"].items()}
+    values = {**record, **skills}
+    return {"name": words(name), "serving": serving, "baseline": name not in figures.COLOURS, "cells": [number(values.get(k)) for k in SCORES]}  # fmt: skip
+
+
+def years(metrics: Record, decision: Record) -> dict[str, Any]:
+    """Brier by test year at the primary horizon, because epidemic years are the hard ones."""
+    heads = _primary(metrics).get("heads", {})
+    labels = [str(y) for y in metrics.get("test_years", ())]
+    some: Record = next(iter(heads.values()), {"years": {}})
+    rate = [percent(some["years"].get(y, {}).get("prevalence")) for y in labels]
+    rows = [{"name": words(n), "cells": [number(r["years"].get(y, {}).get("brier")) for y in labels]} for n, r in heads.items()]  # fmt: skip
+    own = heads.get(judged_head(metrics, decision), {"years": {}})["years"]
+    scored = {y: own[y]["brier"] for y in labels if own.get(y, {}).get("brier") is not None}
+    worst = max(scored, key=scored.__getitem__) if scored else None
+    return {"labels": labels, "worst": worst, "rate": rate, "rows": rows}
+
+
+def onset(metrics: Record) -> Rows:
+    """Rows with no outbreak at origin: how well its beginning is seen coming."""
+    return [
+        {
+            "horizon": int(horizon),
+            "onsets": found["onset_rows"],
+            "rows": next(iter(found["heads"].values()))["onset"]["rows"],
+            "heads": [
+                {"name": words(n), "cells": [number(r["onset"][k]) for k in ("brier", "auprc", "sensitivity", "specificity", "ppv")]}
+                for n, r in found["heads"].items()
+            ],
+        }
+        for horizon, found in metrics.get("horizons", {}).items()
+    ]  # fmt: skip
+
+
+def municipalities(metrics: Record, decision: Record, names: Mapping[str, str]) -> Rows:
+    """Scores by municipality of the judged head at the primary horizon, the worst one marked."""
+    heads = _primary(metrics).get("heads", {})
+    record = heads.get(judged_head(metrics, decision))
+    if record is None:
+        return []
+    other = {m["unit_id"]: m["brier"] for m in heads.get("persistence_calibrated", record)["municipalities"]}  # fmt: skip
+    return [
+        {
+            "name": names.get(m["unit_id"], ""),
+            "code": m["unit_id"],
+            "worst": m["unit_id"] == record["worst_municipality"],
+            "single_class": m["single_class"],
+            "prevalence": percent(m["prevalence"]),
+            "cells": [number(m["brier"]), number(other.get(m["unit_id"])), *(number(m[k]) for k in ("sensitivity", "specificity", "ppv"))],
+        }
+        for m in record["municipalities"]
+    ]  # fmt: skip
+
+
+def brier_picture(metrics: Record) -> str | None:
+    return figures.brier_by_horizon(metrics) if metrics.get("horizons") else None
+
+
+def calibration_picture(metrics: Record, decision: Record) -> str | None:
+    """Calibration of the judged head beside the linear one."""
+    heads = _primary(metrics).get("heads", {})
+    shown = dict.fromkeys(["linear", judged_head(metrics, decision)])
+    tables = {n: heads[n]["calibration"] for n in shown if n in heads}
+    return figures.calibration(tables) if tables else None
+
+
+def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
+    """Lambda of every fused head: its curve if there is one, and the reason in words."""
+    return [
+        {
+            "head": words(head),
+            "value": number(found["lambda_shift"], 2),
+            "reason": found["reason"],
+            "epochs": found.get("epochs"),
+            "by_year": _lambda_by_year(head, metrics),
+            "picture": figures.lambda_curve(found["curve"], found["lambda_shift"]) if found.get("curve") else None,
+        }
+        for head, found in tuning.items()
+    ]  # fmt: skip
+
+
+def _lambda_by_year(head: str, metrics: Record) -> str:
+    chosen = _primary(metrics).get("heads", {}).get(head, {}).get("lambda_shift_by_year", {})
+    return ", ".join(f"{number(value, 2)} in {year}" for year, value in chosen.items())
+
+
+def reference(thresholds: pd.DataFrame | None, metrics: Record) -> dict[str, Any] | None:
+    """How many years the thresholds rest on, and for how many places."""
+    if thresholds is None:
+        return None
+    pool = thresholds[thresholds["in_pool"].astype(bool)]
+    spans = pool.groupby(["reference_years", "reference_weeks"]).size().reset_index(name="places")
+    refused = thresholds.loc[~thresholds["in_pool"].astype(bool), "refused_reason"].fillna("")
+    return {
+        "pool": len(pool),
+        "spans": [
+            {**span, "years": f"{span['reference_years']:g}"} for span in spans.to_dict("records")
+        ],
+        "refused": [
+            {"reason": str(r), "places": int(n)} for r, n in refused.value_counts().items()
+        ],
+        "test_years": ", ".join(str(y) for y in metrics.get("test_years", ())),
+    }
+
+
+def key_values(groups: Mapping[str, Record]) -> list[tuple[str, str, str]]:
+    """Nested counts as rows (group, name, value)."""
+    return [
+        (words(g), words(str(k)), _plain(v))
+        for g, values in groups.items()
+        for k, v in values.items()
+    ]
+
+
+def _plain(value: Any) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _primary(metrics: Record) -> Record:
+    found: Record = metrics.get("horizons", {}).get(str(metrics.get("primary_horizon_weeks")), {})
+    return found

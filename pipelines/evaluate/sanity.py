@@ -1,0 +1,55 @@
+"""Whether a recipe's probabilities can be let out at all, whatever they are compared with.
+
+Belongs here: the three conditions of the gate's contract at one horizon. Does not belong here:
+comparisons between recipes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pipelines.config import GateConfig
+from pipelines.evaluate.decision import Sanity
+from pipelines.evaluate.metrics import brier, finite
+
+
+def check_sanity(own: pd.DataFrame, blind: pd.DataFrame, gate: GateConfig) -> Sanity:
+    """Finite; not worse than prevalence by more than a margin; unbiased within a margin.
+
+    Args:
+        own: a recipe's rows at one horizon: all of them must be finite, and the benchmark's rows
+            are those that are scored.
+        blind: the prevalence baseline's rows at that horizon.
+    """
+    bad = int((~_within_unit(own["probability"])).sum())
+    judged, blind = own[own["in_benchmark"]], blind[blind["in_benchmark"]]
+    label, probability = judged["label"].to_numpy(np.float64), judged["probability"].to_numpy(np.float64)  # fmt: skip
+    score = brier(label, probability)
+    score_blind = brier(
+        blind["label"].to_numpy(np.float64), blind["probability"].to_numpy(np.float64)
+    )
+    mean, rate = finite(float(np.mean(probability))), finite(float(np.mean(label)))
+    problems = [f"{bad} probabilities are not numbers within 0 and 1"] if bad else []
+    problems += _worse_than_blind(score, score_blind, gate) + _biased(mean, rate, gate)
+    return Sanity(score, score_blind, mean, rate, tuple(problems))
+
+
+def _within_unit(probability: pd.Series) -> pd.Series:
+    return probability.between(0.0, 1.0)  # False for NaN
+
+
+def _worse_than_blind(score: float | None, blind: float | None, gate: GateConfig) -> list[str]:
+    if score is None or blind is None:
+        return ["the Brier score could not be computed"]
+    if score - blind > gate.max_worse_than_prevalence:
+        return [f"Brier {score:.3f} is worse than prevalence ({blind:.3f}) by more than {gate.max_worse_than_prevalence}"]  # fmt: skip
+    return []
+
+
+def _biased(mean: float | None, rate: float | None, gate: GateConfig) -> list[str]:
+    if mean is None or rate is None:
+        return ["the mean probability could not be computed"]
+    if abs(mean - rate) >= gate.max_mean_bias:
+        return [f"the mean probability {mean:.3f} is {gate.max_mean_bias} or more away from the outbreak rate {rate:.3f}"]  # fmt: skip
+    return []

@@ -1,0 +1,198 @@
+"""The forecast: one row per municipality and horizon, made by one bundle for one origin week.
+
+Belongs here: the table and its publication as an immutable, content-named version. Does not belong
+here: how a probability is made (inference/), and maps or bulletins made from the table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.contracts import SceneQuality
+from pipelines.errors import StoreError
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.examples import Examples
+from pipelines.inference.predict import predict_proba
+from pipelines.storage import folder_id, new_folder, write_atomic
+from pipelines.weeks import week_end, week_label, week_no
+
+FORECAST_COLUMNS = (
+    "municipality_code",  # DANE, five digits as text
+    "municipality",
+    "origin_week",  # what the forecast knows ends with this week
+    "target_week",
+    "target_week_end",  # its Saturday, ISO date
+    "horizon_weeks",
+    "probability",  # that cases of the target week exceed threshold_cases
+    "outbreak_expected",  # probability >= decision_threshold
+    "decision_threshold",
+    "threshold_cases",  # weekly cases
+    "alert_rung",  # fused: a scene or prompt contributed; linear: covariates only
+    "image_used",
+    "text_used",
+    "scene_date",  # of the newest scene available at origin, null if none
+    "scene_quality",
+    "scene_synthetic",
+    "head",
+    "lambda_shift",
+    "model_version",
+    "bundle_id",
+    "dataset_version",
+    "embedding_version",
+)
+PARQUET, CSV, ABOUT = "forecast.parquet", "forecast.csv", "forecast.json"
+
+
+@dataclass(frozen=True)
+class ForecastVersions:
+    """What made the forecast, written into every row."""
+
+    model_version: str
+    bundle_id: str
+    dataset_version: str
+    embedding_version: str
+    synthetic_scenes: bool
+
+
+def forecast_table(
+    bundle: Bundle,
+    examples_by_horizon: Mapping[int, Examples],
+    as_of: str,
+    names: Mapping[str, str],
+    scenes: pd.DataFrame,
+    versions: ForecastVersions,
+) -> pd.DataFrame:
+    """Forecast every municipality of the pool at every horizon of the bundle, FORECAST_COLUMNS.
+
+    Args:
+        examples_by_horizon: rows of any origins; those with origin `as_of` are forecast.
+        names: municipality_code -> name.
+        scenes: columns sample_id, image_date (or null) and image_quality of at least those rows.
+
+    Raises:
+        StoreError: a horizon of the bundle has no row at that origin, or a probability is not
+            within 0 and 1.
+    """
+    origin = week_no(as_of)
+    parts = []
+    for horizon, model in sorted(bundle.models.items()):
+        rows = examples_by_horizon.get(horizon)
+        rows = None if rows is None else rows.take(rows.origin_week_no == origin)
+        if rows is None or not len(rows):
+            raise StoreError(f"there is no row to forecast at origin {as_of}, {horizon} weeks ahead", fix="make features up to that week for every horizon of the bundle")  # fmt: skip
+        parts.append(_answers(rows, predict_proba(model, rows), bundle))
+    table = pd.concat(parts, ignore_index=True).merge(_scenes(scenes, versions), on="sample_id", how="left", validate="one_to_one")  # fmt: skip
+    table["municipality"] = table["municipality_code"].map(names).fillna("")
+    table["scene_quality"] = table["scene_quality"].fillna(SceneQuality.NONE.value)
+    table["scene_synthetic"] = table["scene_synthetic"].eq(True)
+    table = table.assign(
+        model_version=versions.model_version,
+        bundle_id=versions.bundle_id,
+        dataset_version=versions.dataset_version,
+        embedding_version=versions.embedding_version,
+    )
+    ordered = table.sort_values(["municipality_code", "horizon_weeks"], ignore_index=True)
+    return ordered[list(FORECAST_COLUMNS)]
+
+
+def publish_forecast(table: pd.DataFrame, root: Path, not_forecast: Sequence[str] = ()) -> Path:
+    """Write the table under `<root>/<as_of>-<content id>/` as Parquet and CSV; never overwrite.
+
+    Publishing equal content again changes nothing. forecast.json beside them counts rows, alarms
+    and the municipalities that are not forecast because the label rule refuses them.
+
+    Raises:
+        StoreError: the table is not of one origin week, or the published folder was changed since.
+    """
+    origins = sorted(table["origin_week"].unique())
+    if len(origins) != 1:
+        raise StoreError(f"a forecast has one origin week, this one has {len(origins)}", fix="publish one origin at a time")  # fmt: skip
+    files = _files(table, sorted(not_forecast))
+    final = root / f"{origins[0]}-{_content_id(files)}"
+    if not final.is_dir():
+        with new_folder(final) as temp:
+            for name, raw in files.items():
+                write_atomic(temp / name, raw)
+    if _content_id({name: _read(final / name) for name in files}) != _content_id(files):
+        raise StoreError("a published forecast was changed or lost a file", where=str(final), fix="move the folder away and run the forecast step again")  # fmt: skip
+    return final
+
+
+def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundle) -> pd.DataFrame:
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise StoreError("a forecast probability is not within 0 and 1", where=f"horizon {rows.horizon_weeks}", fix="roll back to the previous champion")  # fmt: skip
+    model = bundle.models[rows.horizon_weeks]
+    fuses = model.fused is not None
+    image_used, text_used = rows.image.mask & fuses, rows.text.mask & fuses
+    return pd.DataFrame(
+        {
+            "sample_id": rows.sample_id,
+            "municipality_code": rows.unit_id,
+            "origin_week": [week_label(int(n)) for n in rows.origin_week_no],
+            "target_week": [week_label(int(n)) for n in rows.target_week_no],
+            "target_week_end": [week_end(int(n)).isoformat() for n in rows.target_week_no],
+            "horizon_weeks": np.full(len(rows), rows.horizon_weeks, dtype=np.int32),
+            "probability": probability,
+            "outbreak_expected": probability >= model.decision_threshold,
+            "decision_threshold": float(model.decision_threshold),
+            "threshold_cases": rows.threshold_cases.astype(np.float64),
+            "alert_rung": np.where(image_used | text_used, "fused", "linear"),
+            "image_used": image_used,
+            "text_used": text_used,
+            "head": bundle.meta.head,
+            "lambda_shift": float(model.fused.lambda_shift) if model.fused else 0.0,
+        }
+    )
+
+
+def _scenes(scenes: pd.DataFrame, versions: ForecastVersions) -> pd.DataFrame:
+    date = scenes["image_date"].map(lambda day: None if pd.isna(day) else str(day)[:10])
+    return pd.DataFrame(
+        {
+            "sample_id": scenes["sample_id"],
+            "scene_date": date.astype(object),
+            "scene_quality": scenes["image_quality"].map(lambda q: None if pd.isna(q) else str(q)),
+            "scene_synthetic": date.notna() & versions.synthetic_scenes,
+        }
+    )
+
+
+def _files(table: pd.DataFrame, not_forecast: Sequence[str]) -> dict[str, bytes]:
+    parquet = io.BytesIO()
+    table.to_parquet(parquet, index=False)
+    about = json.dumps(_about(table, not_forecast), indent=2, sort_keys=True, allow_nan=False)
+    return {
+        PARQUET: parquet.getvalue(),
+        CSV: table.to_csv(index=False, lineterminator="\n").encode(),
+        ABOUT: f"{about}\n".encode(),
+    }
+
+
+def _about(table: pd.DataFrame, not_forecast: Sequence[str]) -> dict[str, object]:
+    return {
+        "origin_week": str(table["origin_week"].iloc[0]),
+        "rows": len(table),
+        "municipalities": int(table["municipality_code"].nunique()),
+        "horizons_weeks": sorted(int(h) for h in table["horizon_weeks"].unique()),
+        "outbreaks_expected": int(table["outbreak_expected"].sum()),
+        "rows_with_scene": int(table["image_used"].sum()),
+        "not_forecast": list(not_forecast),
+        "not_forecast_count": len(not_forecast),
+    }
+
+
+def _content_id(files: Mapping[str, bytes]) -> str:
+    return folder_id({name: hashlib.sha256(raw).hexdigest() for name, raw in files.items()})
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -1,0 +1,156 @@
+"""The bundle: a deployable model as a folder without pickle, byte-equal for equal inputs.
+
+Belongs here: the three files head.safetensors, bundle.json and golden.json, and their checks. Does
+not belong here: time, host, path or run id (they live in receipt.json beside the folder), and the
+registry. Layout of the weights and golden rows: pipelines/fusion/bundle_tensors.py, golden.py.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from pipelines.config import Frozen
+from pipelines.contracts import HeadKind
+from pipelines.errors import StoreError
+from pipelines.fusion.bundle_tensors import models_from, pack, tensors_of, unpack
+from pipelines.fusion.golden import GoldenRow, golden_rows, worst_difference
+from pipelines.fusion.model import HorizonModel
+from pipelines.storage import (
+    folder_id,
+    manifest_of,
+    new_folder,
+    read_json,
+    write_atomic,
+    write_json,
+)
+
+FORMAT = 1
+WEIGHTS, DESCRIPTION, GOLDEN = "head.safetensors", "bundle.json", "golden.json"
+_REBUILD = "train again, or fetch the bundle again from the registry"
+
+
+class BundleMeta(Frozen):
+    """What a person or a program must know about a model before using it.
+
+    `horizons_weeks`, `lambda_shift` and `decision_thresholds` describe the models; threshold_cases
+    maps municipality codes to the label rule's weekly cases; image_encoder and text_encoder are
+    contracts.EncoderSpec as dicts.
+    """
+
+    head: HeadKind
+    recipe: dict[str, Any]
+    recipe_id: str
+    lambda_shift: float
+    lambda_reason: str
+    epochs: int = Field(0, ge=0)
+    horizons_weeks: tuple[int, ...]
+    classes: tuple[str, ...] = ("no outbreak week", "outbreak week")
+    decision_thresholds: dict[int, float]
+    threshold_cases: dict[str, float]
+    image_encoder: dict[str, Any]
+    text_encoder: dict[str, Any]
+    prompt_template_id: str
+    language: str
+    label_rule_id: str
+    dataset_version: str
+    embedding_version: str
+    feature_version: str
+    as_of_week: str
+    synthetic_scenes: bool
+    covariate_names: tuple[str, ...]
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BundleMeta:
+        if set(self.decision_thresholds) != set(self.horizons_weeks):
+            raise ValueError("decision_thresholds must have one entry for each horizon")
+        return self
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A head with its description: horizon in weeks -> model."""
+
+    meta: BundleMeta
+    models: dict[int, HorizonModel]
+    golden: tuple[GoldenRow, ...] = ()
+
+
+def write_bundle(bundle: Bundle, folder: Path) -> Path:
+    """Write a new bundle folder, whole or not at all; equal content already there is kept.
+
+    Golden rows are made here: synthetic inputs and the probabilities the models give for them.
+
+    Raises:
+        StoreError: models and description disagree, a value is not finite, or the folder holds
+            another bundle.
+    """
+    if set(bundle.models) != set(bundle.meta.horizons_weeks):
+        raise StoreError("models and horizons_weeks disagree", where=str(folder), fix="build the BundleMeta from the same recipe")  # fmt: skip
+    with new_folder(folder) as temp:
+        write_atomic(temp / WEIGHTS, pack(tensors_of(bundle.models)))
+        golden = [row.to_json() for row in golden_rows(bundle.models)]
+        write_json(temp / GOLDEN, {"rows": golden})
+        hashes = manifest_of(temp)
+        description = json.loads(bundle.meta.model_dump_json())
+        write_json(temp / DESCRIPTION, {"format": FORMAT, "files": hashes, "meta": description})
+        wanted = bundle_id(temp)
+    if bundle_id(folder) != wanted:
+        raise StoreError("another bundle is already there", where=str(folder), fix="write to a new folder; bundles are never changed")  # fmt: skip
+    return folder
+
+
+def bundle_id(folder: Path) -> str:
+    """Content hash of a bundle folder's files."""
+    return folder_id(manifest_of(folder))
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a bundle and verify hashes, shapes and finiteness.
+
+    Raises:
+        StoreError: a file is absent, damaged, of another format, or does not fit the others.
+    """
+    raw = read_json(folder / DESCRIPTION)
+    if raw.get("format") != FORMAT:
+        raise StoreError(f"bundle format {raw.get('format')!r} is not {FORMAT}", where=str(folder), fix=_REBUILD)  # fmt: skip
+    _verify_files(folder, raw.get("files"))
+    try:
+        meta = BundleMeta.model_validate(raw.get("meta"))
+    except ValidationError as err:
+        raise StoreError(f"bundle.json does not describe a model: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
+    models = models_from(unpack(folder / WEIGHTS), folder / WEIGHTS)
+    if set(models) != set(meta.horizons_weeks):
+        raise StoreError("weights and description name other horizons", where=str(folder), fix=_REBUILD)  # fmt: skip
+    return Bundle(meta, models, _read_golden(folder / GOLDEN))
+
+
+def check_golden(bundle: Bundle) -> None:
+    """Recompute the golden rows. Raises StoreError if this machine gives other probabilities."""
+    difference = worst_difference(bundle.models, bundle.golden)
+    if not difference <= 1e-4:  # also true for NaN
+        raise StoreError(f"golden rows differ by {difference:.2g} from what was recorded", where=f"bundle of {bundle.meta.dataset_version}", fix="compare library versions with receipt.json, then train again")  # fmt: skip
+
+
+def _verify_files(folder: Path, recorded: object) -> None:
+    if not isinstance(recorded, dict) or set(recorded) != {WEIGHTS, GOLDEN}:
+        raise StoreError("bundle.json does not list the bundle's files", where=str(folder), fix=_REBUILD)  # fmt: skip
+    found = {name: sha for name, sha in manifest_of(folder).items() if name != DESCRIPTION}
+    wrong = sorted(k for k in recorded.keys() | found.keys() if recorded.get(k) != found.get(k))
+    if wrong:
+        raise StoreError(f"absent, damaged or unexpected: {', '.join(wrong)}", where=str(folder), fix=_REBUILD)  # fmt: skip
+
+
+def _read_golden(path: Path) -> tuple[GoldenRow, ...]:
+    rows = read_json(path).get("rows")
+    if not isinstance(rows, list) or not rows:
+        raise StoreError("golden.json holds no row", where=str(path), fix=_REBUILD)
+    try:
+        return tuple(GoldenRow.from_json(row) for row in rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
+        raise StoreError(f"golden.json cannot be read: {err}", where=str(path), fix=_REBUILD) from err  # fmt: skip

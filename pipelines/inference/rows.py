@@ -1,0 +1,150 @@
+"""A row in plain fields, as a person or a program outside has it, made into what a model reads.
+
+Belongs here: fields -> covariates and prompt, by the very code that made the training rows. Does
+not belong here: encoding a prompt or a scene (the caller hands vectors in), prediction (predict.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.config import TextWindow
+from pipelines.contracts import COVARIATE_NAMES
+from pipelines.data.availability import Matrices, known_lag_weeks, month_no
+from pipelines.data.covariates import covariate_array
+from pipelines.data.prompt_rows import prompt_texts
+from pipelines.data.prompts import load_template
+from pipelines.errors import ConfigError
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.examples import Floats
+from pipelines.inference.vectors import VectorInput
+from pipelines.weeks import epi_year, week_end, week_no
+
+# The mean around the target week of a year before reaches back this far at horizon 1.
+MOST_CASE_WEEKS = 53
+
+
+@dataclass(frozen=True)
+class RowInput:
+    """One municipality at one origin week.
+
+    Attributes:
+        recent_cases: weekly cases, newest last, None where missing; the newest is that of the
+            origin week less the bundle's reporting delay (at horizon 0, of the week before the
+            origin at the latest). MOST_CASE_WEEKS of them are best; fewer leave means out.
+        climate: (temp_mean_c, rainfall_mm) of calendar months, newest known month last.
+        climate_month: (year, month) of the newest one; None = the newest that has ended.
+        image, text: raw encoder vectors, None where missing.
+    """
+
+    municipality_code: str
+    origin_week: str
+    horizon_weeks: int
+    recent_cases: Sequence[float | None]
+    climate: Sequence[tuple[float | None, float | None]] = ()
+    climate_month: tuple[int, int] | None = None
+    municipality: str | None = None
+    population: float | None = None
+    households_without_water_pct: float | None = None
+    houses_per_km2: float | None = None
+    age_0_14_pct: float | None = None
+    image: Sequence[float] | Floats | None = None
+    text: Sequence[float] | Floats | None = None
+
+
+def vector_input(bundle: Bundle, row: RowInput) -> VectorInput:
+    """Covariates and vectors of a row. Raises ConfigError if its climate is not known yet."""
+    origin = week_no(row.origin_week)
+    values = covariate_array(
+        _matrices(bundle, row), _units(row), np.array([origin]), row.horizon_weeks
+    )[0, 0]
+    covariates = dict(zip(COVARIATE_NAMES, values.tolist(), strict=True))
+    return VectorInput(row.municipality_code, covariates, row.image, row.text, origin)
+
+
+def prompt_of(bundle: Bundle, row: RowInput) -> str | None:
+    """The prompt that the bundle's text encoder was given for such rows.
+
+    None without a name, and outside the bundle's text window, where text is missing by design.
+
+    Raises:
+        ConfigError: the bundle was trained with another prompt template than the one installed.
+    """
+    template = load_template(bundle.meta.language)
+    if template.template_id != bundle.meta.prompt_template_id:
+        raise ConfigError("the bundle was trained with another prompt template", where=f"template {bundle.meta.prompt_template_id}", fix="install the denguard version that trained it, or train again")  # fmt: skip
+    if row.municipality is None:
+        return None
+    origin = np.array([week_no(row.origin_week)])
+    window = TextWindow.model_validate(_data_recipe(bundle).get("text_window", {}))
+    found = prompt_texts(
+        _matrices(bundle, row), _units(row), origin, row.horizon_weeks, window, template
+    )[0, 0]
+    return None if found is None else str(found)
+
+
+def _data_recipe(bundle: Bundle) -> Mapping[str, Any]:
+    data = bundle.meta.recipe.get("data", {})
+    return data if isinstance(data, Mapping) else {}
+
+
+def _matrices(bundle: Bundle, row: RowInput) -> Matrices:
+    """The row as matrices of one municipality, columns ending in the newest known week and month."""
+    delay = int(_data_recipe(bundle).get("reporting_delay_weeks", 0))
+    origin = week_no(row.origin_week)
+    newest = origin - known_lag_weeks(row.horizon_weeks, delay)
+    cases = _floats(row.recent_cases)[None, :]
+    month = _newest_month(row)
+    climate = np.array(
+        [[_nan(temp), _nan(rain)] for temp, rain in row.climate], dtype=np.float64
+    ).reshape(-1, 2)
+    return Matrices(
+        unit_ids=(row.municipality_code,),
+        first_week_no=newest - cases.shape[1] + 1,
+        cases=cases,
+        first_month_no=month - len(climate) + 1,
+        climate={"temp_mean_c": climate[None, :, 0], "rainfall_mm": climate[None, :, 1]},
+        climate_known_from=np.full((1, len(climate)), origin, dtype=np.int64),
+        delay_weeks=delay,
+    )
+
+
+def _newest_month(row: RowInput) -> int:
+    after = week_end(week_no(row.origin_week)) + timedelta(days=1)
+    newest_ended = month_no(after.year, after.month) - 1
+    if row.climate_month is None:
+        return newest_ended
+    month = month_no(*row.climate_month)
+    if month > newest_ended:
+        raise ConfigError(f"climate of {row.climate_month[0]}-{row.climate_month[1]:02d} is not known in {row.origin_week}", where=row.municipality_code, fix="send months that have ended by the origin week")  # fmt: skip
+    return month
+
+
+def _units(row: RowInput) -> pd.DataFrame:
+    year = epi_year(week_no(row.origin_week))
+    return pd.DataFrame(
+        {
+            "unit_id": [row.municipality_code],
+            "name": [row.municipality],
+            f"population_{year}": [_nan(row.population)],
+            "households_without_water_pct": [_nan(row.households_without_water_pct)],
+            "houses_per_km2": [_nan(row.houses_per_km2)],
+            # the prompt adds these two up; callers know the sum
+            "age_0_4_pct": [0.0],
+            "age_5_14_pct": [_nan(row.age_0_14_pct)],
+        }
+    )
+
+
+def _floats(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([_nan(v) for v in values], dtype=np.float64)
+
+
+def _nan(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,89 @@
+"""Rows of covariates and encoder vectors, as asked over HTTP or MLflow, made into Examples.
+
+Belongs here: names to columns, widths and codes checked. Does not belong here: making covariates
+from plain fields (rows.py), prediction (predict.py).
+
+Shape letters: N rows, K covariates, M vectors given, D their width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.contracts import COVARIATE_NAMES, Modality
+from pipelines.errors import ConfigError
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.examples import Examples, Floats, ModalityVectors
+
+
+@dataclass(frozen=True)
+class VectorInput:
+    """One row: covariates by name (None or absent where missing) and raw encoder vectors."""
+
+    unit_id: str
+    covariates: Mapping[str, float | None]
+    image: Sequence[float] | Floats | None = None
+    text: Sequence[float] | Floats | None = None
+    origin_week_no: int = 0
+
+
+def vector_examples(bundle: Bundle, horizon_weeks: int, rows: Sequence[VectorInput]) -> Examples:
+    """Examples of one horizon, in the order given, labels unknown.
+
+    Raises:
+        ConfigError: a municipality without threshold, or a vector of another width than the bundle's.
+    """
+    origin = np.array([row.origin_week_no for row in rows], dtype=np.int32)
+    names = [f"{row.unit_id}-{i}" for i, row in enumerate(rows)]
+    return Examples(
+        horizon_weeks=horizon_weeks,
+        sample_id=np.array(names, dtype=object),
+        unit_id=np.array([row.unit_id for row in rows], dtype=object),
+        origin_week_no=origin,
+        target_week_no=origin + np.int32(horizon_weeks),
+        covariates=_covariates(rows),
+        threshold_cases=np.array([_threshold(bundle, row.unit_id) for row in rows], dtype=np.float32),
+        label=np.full(len(rows), np.nan, dtype=np.float32),
+        image=_modality(bundle, "image", [row.image for row in rows]),
+        text=_modality(bundle, "text", [row.text for row in rows]),
+    )
+
+
+def _covariates(rows: Sequence[VectorInput]) -> Floats:
+    """(N, K), NaN where missing."""
+    values = [[row.covariates.get(name) for name in COVARIATE_NAMES] for row in rows]
+    out: Floats = np.array(values, dtype=np.float32)  # None becomes NaN
+    return out
+
+
+def _threshold(bundle: Bundle, unit_id: str) -> float:
+    try:
+        return bundle.meta.threshold_cases[unit_id]
+    except KeyError:
+        raise ConfigError(f"municipality {unit_id} is not one of the {len(bundle.meta.threshold_cases)} that the model knows", where=unit_id, fix="ask about a municipality of the training pool") from None  # fmt: skip
+
+
+def _modality(
+    bundle: Bundle, modality: Modality, vectors: Sequence[Sequence[float] | Floats | None]
+) -> ModalityVectors:
+    """(M, D) table and (N,) rows of it; a linear bundle's width is whatever is given."""
+    width = vector_width(bundle, modality)
+    given = [np.asarray(v, dtype=np.float32) for v in vectors if v is not None]
+    for vector in given:
+        width = width or len(vector)
+        if vector.shape != (width,):
+            raise ConfigError(f"an {modality} vector has {vector.size} numbers, not {width}", fix=f"send vectors of the encoder that GET /model names as {modality}_encoder")  # fmt: skip
+    has = np.array([v is not None for v in vectors], dtype=bool)
+    table = np.stack(given) if given else np.zeros((0, width or 1), dtype=np.float32)
+    return ModalityVectors(table, np.where(has, np.cumsum(has) - 1, -1).astype(np.int32))
+
+
+def vector_width(bundle: Bundle, modality: Modality) -> int | None:
+    """Width that the bundle's heads read, None if none of them reads vectors."""
+    fused = next((m.fused for m in bundle.models.values() if m.fused), None)
+    if fused is None:
+        return None
+    return fused.image_width if modality == "image" else fused.text_width

@@ -1,0 +1,150 @@
+"""The services of one machine: command, environment and health address of each.
+
+Belongs here: what is started and with which settings. Does not belong here: starting it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.local.layout import ADMIN, Layout, Secrets
+from pipelines.local.processes import MARKER
+
+HOST = "127.0.0.1"
+PORT_NAMES = ("airflow", "mlflow", "endpoint", "worker_log", "trigger_log", "scheduler_health")
+# Settings of another deployment in the caller's shell must not leak into this one.
+_OWN_PREFIXES = ("AIRFLOW", "MLFLOW_", "DENGUARD_")
+_KEPT = ("DENGUARD_PROFILE", "DENGUARD_DVC_REMOTE")
+
+
+@dataclass(frozen=True)
+class Component:
+    """One service. `health_url` is None for those that only Airflow's health page knows."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    health_url: str | None = None
+
+
+def free_ports(wanted: Mapping[str, int]) -> dict[str, int]:
+    """A free port for every name: the wanted one if nobody has it, else one the system picks."""
+    chosen: dict[str, int] = {}
+    with ExitStack() as held:  # all are held until all are chosen, so that none is given twice
+        for name in PORT_NAMES:
+            chosen[name] = _bind(held, wanted.get(name, 0)) or _bind(held, 0)
+    return chosen
+
+
+def _bind(held: ExitStack, port: int) -> int:
+    listener = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        return 0
+    return int(listener.getsockname()[1])
+
+
+def urls(ports: Mapping[str, int]) -> dict[str, str]:
+    """Addresses that a person opens."""
+    return {name: f"http://{HOST}:{ports[name]}" for name in ("airflow", "mlflow", "endpoint")}
+
+
+def components(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> list[Component]:
+    """All services, in the order in which they are started."""
+    at = urls(ports)
+    airflow = airflow_env(layout, secrets, ports)
+    health = f"{at['airflow']}/api/v2/monitor/health"
+    port = {name: str(number) for name, number in ports.items()}
+    return [
+        Component("mlflow", _mlflow_argv(layout, port["mlflow"]), _mlflow_env(layout), f"{at['mlflow']}/health"),
+        Component("api-server", ("airflow", "api-server", "--host", HOST, "--port", port["airflow"], "--workers", "1"), airflow, health),
+        # Logs are read from this machine's files; the log servers would listen on every interface.
+        Component("scheduler", ("airflow", "scheduler", "--skip-serve-logs"), airflow),
+        Component("dag-processor", ("airflow", "dag-processor"), airflow),
+        Component("triggerer", ("airflow", "triggerer", "--skip-serve-logs"), airflow),
+        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--host", HOST, "--port", port["endpoint"], "--workers", "1"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
+    ]  # fmt: skip
+
+
+def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> dict[str, str]:
+    """Environment of every Airflow component and, through them, of the steps."""
+    at, home = urls(ports), layout.airflow_home
+    settings = {
+        "CORE__DAGS_FOLDER": layout.source_root / "dags",
+        "CORE__LOAD_EXAMPLES": False,
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": 2,  # LocalExecutor starts this many processes; 32 by default
+        "CORE__FERNET_KEY": secrets.fernet_key,
+        "CORE__EXECUTION_API_SERVER_URL": f"{at['airflow']}/execution/",
+        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",  # the default asks a name server
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": layout.passwords_file,
+        "API__BASE_URL": at["airflow"],
+        "API__SECRET_KEY": secrets.session_key,
+        "API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
+        "LOGGING__BASE_LOG_FOLDER": home / "logs",
+        "LOGGING__WORKER_LOG_SERVER_PORT": ports["worker_log"],
+        "LOGGING__TRIGGER_LOG_SERVER_PORT": ports["trigger_log"],
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.3,  # seconds; 1 by default, paid once a task
+        "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": ports["scheduler_health"],
+        "USAGE_DATA_COLLECTION__ENABLED": False,
+    }
+    named = {f"AIRFLOW__{key}": str(value) for key, value in settings.items()}
+    steps = {"DENGUARD_ENDPOINT_URL": at["endpoint"], "MLFLOW_TRACKING_URI": at["mlflow"]}
+    return {**base_env(layout), **named, **steps, "AIRFLOW_HOME": str(home)}
+
+
+def base_env(layout: Layout) -> dict[str, str]:
+    """What every service shares: the caller's environment without settings of other deployments."""
+    kept = {k: v for k, v in os.environ.items() if k in _KEPT or not k.startswith(_OWN_PREFIXES)}
+    hosts = f"{HOST},localhost"
+    return {
+        **kept,
+        MARKER: str(layout.local),
+        "SPT_NOENV": "1",  # or setproctitle overwrites the marker in /proc/<pid>/environ
+        "DENGUARD_HOME": str(layout.places.home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PYTHONPATH": str(layout.source_root),  # dags/ is not part of the installed package
+        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": hosts,
+        "no_proxy": hosts,
+        "GX_ANALYTICS_ENABLED": "false",
+        "DVC_NO_ANALYTICS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        # Two tasks share two cores, and other thread counts would give other bits.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+def _mlflow_argv(layout: Layout, port: str) -> tuple[str, ...]:
+    folder = layout.places.artifacts / "mlflow"
+    store, files = f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts")
+    return ("mlflow", "server", "--backend-store-uri", store, "--artifacts-destination", files, "--host", HOST, "--port", port, "--workers", "1")  # fmt: skip
+
+
+def _mlflow_env(layout: Layout) -> dict[str, str]:
+    # Job execution costs 1.0 to 1.6 GiB of memory and nothing here uses it.
+    return {**base_env(layout), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def _endpoint_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> dict[str, str]:
+    return {
+        **base_env(layout),
+        "MLFLOW_TRACKING_URI": urls(ports)["mlflow"],
+        "DENGUARD_API_KEY_SHA256": secrets.api_key_sha256,
+        "DENGUARD_POLL_S": "2",
+    }

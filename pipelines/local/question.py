@@ -1,0 +1,48 @@
+"""A question to the endpoint made from real data: the fields that a person would send.
+
+Belongs here: one row of POST /predictions from the clean tables of a dataset version. Does not
+belong here: anything that knows the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.weeks import week_end, week_no
+
+_WEEKS_SENT = 52
+_MONTHS_SENT = 3
+
+
+def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
+    """What was known of the forecast row's municipality at its origin week, newest last.
+
+    Args:
+        row: a row of the forecast; municipality_code, municipality, origin_week, horizon_weeks and
+            dataset_version are read.
+    """
+    from pipelines.data.tables import Tables, latest_cases
+
+    tables = Tables.load(places.artifacts / "datasets" / str(row["dataset_version"]) / "tables")
+    origin, unit = week_no(str(row["origin_week"])), str(row["municipality_code"])
+    cases = latest_cases(tables).query("unit_id == @unit").set_index("week_no")["cases"]
+    weeks = cases.reindex(range(origin - _WEEKS_SENT, origin + 1)).dropna().index.max()
+    known = cases.reindex(range(int(weeks) - _WEEKS_SENT + 1, int(weeks) + 1))
+    climate = tables.climate.query("unit_id == @unit").sort_values(["year", "month"])
+    climate = climate[climate["available_date"] <= week_end(origin)].tail(_MONTHS_SENT)
+    newest = f"{climate['year'].iloc[-1]}-{climate['month'].iloc[-1]:02d}" if len(climate) else None
+    months = climate[["temp_mean_c", "rainfall_mm"]].to_dict("records")
+    return {
+        "municipality_code": unit,
+        "municipality_name": str(row["municipality"]) or None,
+        "origin_week": str(row["origin_week"]),
+        "horizon_weeks": int(row["horizon_weeks"]),
+        "recent_cases": [_number(value) for value in known],
+        "climate": [{str(k): _number(v) for k, v in month.items()} for month in months],
+        "climate_month": newest,
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else float(value)  # NaN is a missing value

@@ -1,0 +1,157 @@
+"""The registry as a reader sees it: which version an alias names, and its bundle as a local folder.
+
+Belongs here: lookups and downloads through mlflow-skinny alone, because the endpoint uses them and
+its image has nothing heavier. Does not belong here: anything that writes to the registry.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipelines.config import Places, places
+from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
+from pipelines.errors import DenguardError, RegistryError, StoreError
+from pipelines.fusion.bundle import bundle_id
+
+MODEL_NAME = "denguard"
+ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
+BUNDLE_ID_TAG = "bundle_id"
+MODEL_FOLDER = "model"  # of a run's artifacts; holds MLmodel and artifacts/bundle
+BUNDLE_PATH = f"{MODEL_FOLDER}/artifacts/bundle"
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One model version. `version` is text on every store (MLflow gives int or str)."""
+
+    version: str
+    bundle_id: str
+    run_id: str
+    source: str
+
+
+def connect(where: Places | None = None) -> MlflowClient:
+    """A client; its timeouts are set in the package's __init__.
+
+    Raises:
+        RegistryError: a SQLite registry that nobody has made yet. Opening it here would make it,
+            in a race with the set-up that migrates it.
+    """
+    uri = (where or places()).tracking_uri
+    database = sqlite_file(uri)
+    if database is not None and not database.is_file():
+        raise RegistryError("there is no registry yet", where=str(database), fix="run the weekly cycle once, or `make demo`")  # fmt: skip
+    with registry_errors("the registry could not be opened"):
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file behind a SQLite URI, or None for any other store."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+@contextmanager
+def registry_errors(what: str) -> Iterator[None]:
+    """Turn MLflow's, the database's and the disk's errors into RegistryError."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as err:
+        reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
+        raise RegistryError(f"{what}: {reason}", where="MLflow", fix="check MLFLOW_TRACKING_URI and that MLflow answers, then run the step again") from err  # fmt: skip
+
+
+def lookup(
+    alias: str, where: Places | None = None, model_name: str = MODEL_NAME
+) -> Registered | None:
+    """The version that an alias names, or None if it names none.
+
+    Reads `get_model_version_by_alias` only: searches return versions with their aliases empty.
+    """
+    client = connect(where)
+    with registry_errors(f"alias {alias!r} could not be read"):
+        try:
+            return registered(client.get_model_version_by_alias(model_name, alias))
+        except MlflowException as err:
+            if err.error_code in {_ABSENT, "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+
+
+def get_version(
+    version: str | int, where: Places | None = None, model_name: str = MODEL_NAME
+) -> Registered:
+    """One version by number. Raises RegistryError if there is no such version."""
+    client = connect(where)
+    with registry_errors(f"version {version} could not be read"):
+        return registered(client.get_model_version(model_name, str(version)))
+
+
+def registered(found: ModelVersion) -> Registered:
+    """Our record of MLflow's model version."""
+    identity = found.tags.get(BUNDLE_ID_TAG, "")
+    return Registered(str(found.version), identity, found.run_id or "", found.source or "")
+
+
+def fetch_bundle(
+    version: str | int,
+    to: Path | None = None,
+    where: Places | None = None,
+    model_name: str = MODEL_NAME,
+) -> Path:
+    """Bring a version's bundle to `<to>/<bundle_id>/`, by default under artifacts/bundles/.
+
+    A folder that is there and still has its content id is used as it is; a damaged one is fetched
+    again.
+
+    Raises:
+        RegistryError: no such version, or its files cannot be fetched.
+        StoreError: what was fetched is not the bundle that was registered.
+    """
+    where = where or places()
+    wanted = get_version(version, where, model_name)
+    cache = to or where.artifacts / "bundles"
+    final = cache / wanted.bundle_id
+    if _is_bundle(final, wanted.bundle_id):
+        return final
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as scratch:
+        got = _download(wanted, Path(scratch), where)
+        if not _is_bundle(got, wanted.bundle_id):
+            raise StoreError("the registered bundle is damaged or not the one that was registered", where=f"version {wanted.version}, bundle {wanted.bundle_id}", fix="register the run's bundle again, or move the alias back")  # fmt: skip
+        _put(got, final, wanted.bundle_id)
+    return final
+
+
+def _download(wanted: Registered, scratch: Path, where: Places) -> Path:
+    client = connect(where)
+    with registry_errors(f"the bundle of version {wanted.version} could not be fetched"):
+        return Path(client.download_artifacts(wanted.run_id, BUNDLE_PATH, str(scratch)))
+
+
+def _is_bundle(folder: Path, identity: str) -> bool:
+    try:
+        return folder.is_dir() and bundle_id(folder) == identity
+    except (DenguardError, OSError):
+        return False
+
+
+def _put(got: Path, final: Path, identity: str) -> None:
+    """Move a verified folder into place; another process may have been first, with equal content."""
+    if final.exists() and not _is_bundle(final, identity):
+        shutil.rmtree(final)
+    try:
+        got.rename(final)
+    except OSError as err:
+        if not _is_bundle(final, identity):
+            raise StoreError(f"the bundle could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip

@@ -1,0 +1,130 @@
+"""Handing a version to the endpoint, with a way back.
+
+Belongs here: moving the alias and watching the endpoint take the bundle. Does not belong here: the
+decision to promote (evaluate/gate.py), loading a bundle (serving/champion.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from pipelines.config import Places, places
+from pipelines.contracts import CHAMPION, PREVIOUS
+from pipelines.errors import DeployError
+from pipelines.registry.alias import MODEL_NAME, Registered, get_version
+from pipelines.registry.promote import Aliases, restore_champion, set_champion
+
+log = logging.getLogger(__name__)
+ENDPOINT_VARIABLE = "DENGUARD_ENDPOINT_URL"
+NOT_CONFIGURED = f"not configured ({ENDPOINT_VARIABLE}): workers take it at their next poll"
+NOT_REACHABLE = "not reachable: workers take it at their next poll"
+SERVING = "serving the bundle"
+_CALL_TIMEOUT_S = 5.0
+_PAUSE_S = 0.2
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What GET /model said: the bundle that serves, and the failed candidate if there is one."""
+
+    bundle_id: str | None
+    candidate_error: dict[str, Any] | None
+
+
+def deploy(
+    version: str | int,
+    endpoint_url: str | None = None,
+    timeout_s: float = 30.0,
+    *,
+    where: Places | None = None,
+    model_name: str = MODEL_NAME,
+) -> dict[str, Any]:
+    """Make a version the champion and wait until the endpoint serves it.
+
+    The address is `endpoint_url`, else the environment's DENGUARD_ENDPOINT_URL. Without one, or if
+    nobody answers there, the alias stays moved and the output says so: workers poll it.
+
+    Returns:
+        {version, bundle_id, previous, changed, endpoint}, JSON-able.
+
+    Raises:
+        DeployError: the endpoint answered but did not take the bundle; the aliases are back.
+        RegistryError: the alias could not be moved.
+    """
+    where = where or places()
+    wanted = get_version(version, where, model_name)
+    url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
+    known = ask(url) if url else None
+    before = set_champion(wanted.version, where=where, model_name=model_name)
+    outcome = NOT_CONFIGURED
+    if url:
+        outcome = _hand_over(url, wanted, known, before, timeout_s, where, model_name)
+    log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
+    changed = before[CHAMPION] != wanted.version
+    previous = before[CHAMPION] if changed else before[PREVIOUS]
+    return {"version": wanted.version, "bundle_id": wanted.bundle_id, "previous": previous, "changed": changed, "endpoint": outcome}  # fmt: skip
+
+
+def ask(url: str) -> Answer | None:
+    """What the endpoint at this address serves, or None if it gives no usable answer."""
+    try:
+        response = httpx.get(f"{url.rstrip('/')}/model", timeout=_CALL_TIMEOUT_S)
+        body = response.json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    if not isinstance(body, dict) or "bundle_id" not in body:
+        return None
+    return Answer(body["bundle_id"], body.get("candidate_error"))
+
+
+def _hand_over(
+    url: str,
+    wanted: Registered,
+    known: Answer | None,
+    before: Aliases,
+    timeout_s: float,
+    where: Places,
+    model_name: str,
+) -> str:
+    """Wait for the endpoint; on refusal or silence put the aliases back and raise."""
+    problem = _wait(url, wanted, known, timeout_s)
+    if problem is None:
+        return SERVING
+    if problem == NOT_REACHABLE:
+        return problem
+    target = _way_back(before, wanted.version)
+    restore_champion(target, where=where, model_name=model_name)
+    raise DeployError(f"the endpoint did not take version {wanted.version} (bundle {wanted.bundle_id}): {problem}", where=url, fix=f"version {target[CHAMPION] or 'none'} is champion again; correct the cause and deploy once more")  # fmt: skip
+
+
+def _way_back(before: Aliases, refused: str) -> Aliases:
+    """The aliases to return to; a deploy that was killed half-way had already moved them."""
+    if before[CHAMPION] != refused:
+        return before
+    return {**before, CHAMPION: before[PREVIOUS], PREVIOUS: None}
+
+
+def _wait(url: str, wanted: Registered, known: Answer | None, timeout_s: float) -> str | None:
+    """None once the bundle serves, else why it does not."""
+    reached = known is not None
+    stale = known.candidate_error if known else None
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = ask(url)
+        reached = reached or answer is not None
+        if answer is not None and answer.bundle_id == wanted.bundle_id:
+            return None
+        error = answer.candidate_error if answer else None
+        if error and error != stale and error.get("bundle_id") == wanted.bundle_id:
+            return str(error.get("error"))
+        if not reached:
+            return NOT_REACHABLE
+        if time.monotonic() > deadline:
+            return f"it did not show the bundle within {timeout_s:g} s"
+        time.sleep(_PAUSE_S)

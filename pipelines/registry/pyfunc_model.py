@@ -1,0 +1,70 @@
+"""The bundle as an MLflow model, from code: no pickle, and the same prediction as everywhere else.
+
+MLflow runs this file when it loads a version. Belongs here: the adapter and nothing else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc import PythonModel
+
+from pipelines.contracts import COVARIATE_NAMES
+from pipelines.errors import ConfigError
+from pipelines.fusion.bundle import Bundle, check_golden, load_bundle
+from pipelines.inference.predict import predict_proba
+from pipelines.inference.vectors import VectorInput, vector_examples
+
+
+class DenguardModel(PythonModel):
+    """A bundle that answers MLflow's predict."""
+
+    bundle: Bundle
+
+    def load_context(self, context: Any) -> None:
+        """Load the bundle and let it prove itself on its golden rows."""
+        self.bundle = load_bundle(Path(context.artifacts["bundle"]))
+        check_golden(self.bundle)
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
+        """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.
+
+        Columns: any of contracts.COVARIATE_NAMES, and `image` and `text` with raw vectors or null.
+        Returns `probability` and `outbreak` on the input's index.
+
+        Raises:
+            ConfigError: a horizon or municipality that the bundle does not know.
+        """
+        out = pd.DataFrame(
+            index=model_input.index, columns=["probability", "outbreak"], dtype=object
+        )
+        for horizon, rows in model_input.groupby("horizon_weeks"):
+            model = self.bundle.models.get(int(str(horizon)))
+            if model is None:
+                raise ConfigError(f"no model for {horizon} weeks ahead", fix=f"use one of {sorted(self.bundle.models)}")  # fmt: skip
+            inputs = [_input(row) for row in rows.to_dict("records")]
+            probability = predict_proba(
+                model, vector_examples(self.bundle, int(str(horizon)), inputs)
+            )
+            out.loc[rows.index, "probability"] = probability
+            out.loc[rows.index, "outbreak"] = probability >= model.decision_threshold
+        return out.astype({"probability": float, "outbreak": bool})
+
+
+def _input(row: dict[Any, Any]) -> VectorInput:
+    covariates = {name: row[name] for name in COVARIATE_NAMES if name in row}
+    code = str(row["municipality_code"]).zfill(5)
+    return VectorInput(code, covariates, _vector(row.get("image")), _vector(row.get("text")))
+
+
+def _vector(cell: Any) -> Any:
+    return (
+        cell if isinstance(cell, list | np.ndarray) else None
+    )  # a missing cell may be None or NaN
+
+
+mlflow.models.set_model(DenguardModel())

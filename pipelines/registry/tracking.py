@@ -1,0 +1,151 @@
+"""MLflow runs: the database made once, one experiment, and what a run records.
+
+Belongs here: migration, the experiment, parameters, metrics, tags and files of a run. Does not
+belong here: model versions and aliases (promote.py).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from mlflow.db import upgrade
+from mlflow.entities import Experiment, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from pipelines.config import Places, places
+from pipelines.errors import RegistryError
+from pipelines.registry.alias import connect, registry_errors, sqlite_file
+
+EXPERIMENT = "denguard"
+_LOCK_TIMEOUT_S = 60.0
+_BATCH = 100  # MLflow takes at most 100 params, 100 tags and 1000 metrics a call
+_MAX_PARAM_CHARS = 6000
+
+
+def registry_lock(where: Places) -> FileLock:
+    """The one lock of everybody who migrates the database or moves an alias."""
+    folder = where.artifacts / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "registry.lock", timeout=_LOCK_TIMEOUT_S)
+
+
+def prepare(where: Places | None = None) -> MlflowClient:
+    """Make or migrate MLflow's database and the experiment, once, under the lock; return a client.
+
+    First use from parallel processes races on MLflow's schema, so nothing else may be first. A new
+    SQLite file is migrated aside and renamed, so that a reader never meets a half-made one. Over
+    http the server owns its database and only the experiment is looked after.
+
+    Raises:
+        RegistryError: the database cannot be migrated, or the lock is held for over a minute.
+    """
+    where = where or places()
+    try:
+        with registry_lock(where), registry_errors("MLflow could not be prepared"):
+            _migrate(where)
+            client = connect(where)
+            experiment_id(client, where)
+    except Timeout as err:
+        raise RegistryError("another process holds the registry's lock", where=str(err.lock_file), fix="wait for it, or end it, and run the step again") from err  # fmt: skip
+    return client
+
+
+def _migrate(where: Places) -> None:
+    uri = where.tracking_uri
+    if uri.startswith(("http://", "https://")):
+        return
+    database = sqlite_file(uri)
+    if database is None or database.is_file():
+        upgrade.callback(uri)
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    fresh = database.with_name(f".{database.name}.new")
+    fresh.unlink(missing_ok=True)
+    upgrade.callback(f"sqlite:///{fresh}")
+    fresh.replace(database)
+
+
+def experiment_id(client: MlflowClient, where: Places) -> str:
+    """Id of the experiment; made on first use. A file database keeps its files under artifacts/."""
+    found: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    folder = where.artifacts / "mlflow" / "artifacts"
+    local = sqlite_file(where.tracking_uri) is not None
+    try:
+        return str(client.create_experiment(EXPERIMENT, folder.as_uri() if local else None))
+    except MlflowException:
+        found = client.get_experiment_by_name(EXPERIMENT)  # another machine was first
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def start_run(client: MlflowClient, where: Places, run_name: str, tags: Mapping[str, str]) -> str:
+    """Start a run without touching MLflow's global state; return its run id."""
+    home = experiment_id(client, where)
+    return str(client.create_run(home, tags=dict(tags), run_name=run_name).info.run_id)
+
+
+def record(
+    client: MlflowClient,
+    run_id: str,
+    *,
+    params: Mapping[str, object] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, object] | None = None,
+    artifacts: Mapping[str, Path] | None = None,
+) -> None:
+    """Write parameters, metrics, tags (data and embedding hashes among them) and files to a run.
+
+    A metric that is not finite is left out and named in the tag `metrics_not_finite`.
+
+    Args:
+        artifacts: name in the run -> local file or folder.
+    """
+    values = dict(metrics or {})
+    odd = sorted(name for name, value in values.items() if not math.isfinite(value))
+    notes = {**(tags or {}), **({"metrics_not_finite": ", ".join(odd)} if odd else {})}
+    now_ms = time.time_ns() // 1_000_000  # MLflow wants a time per metric; nothing reads it
+    _log(client, run_id, params=[Param(k, str(v)[:_MAX_PARAM_CHARS]) for k, v in (params or {}).items()])  # fmt: skip
+    _log(client, run_id, metrics=[Metric(k, float(v), now_ms, 0) for k, v in values.items() if k not in odd])  # fmt: skip
+    _log(client, run_id, tags=[RunTag(k, str(v)) for k, v in notes.items()])
+    for name, path in (artifacts or {}).items():
+        _log_files(client, run_id, name, path)
+
+
+def _log(client: MlflowClient, run_id: str, **entries: Sequence[object]) -> None:
+    (kind, items), = entries.items()  # fmt: skip
+    for start in range(0, len(items), _BATCH):
+        client.log_batch(run_id, **{kind: items[start : start + _BATCH]})
+
+
+def _log_files(client: MlflowClient, run_id: str, name: str, path: Path) -> None:
+    if path.is_dir():
+        client.log_artifacts(run_id, str(path), name)
+    else:
+        client.log_artifact(run_id, str(path), name)
+
+
+def log_run(
+    run_name: str,
+    *,
+    params: Mapping[str, object] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    tags: Mapping[str, object] | None = None,
+    artifacts: Mapping[str, Path] | None = None,
+    where: Places | None = None,
+) -> str:
+    """Record one finished run that registers nothing; return its run id. Raises RegistryError."""
+    where = where or places()
+    client = prepare(where)
+    with registry_errors(f"run {run_name} could not be recorded"):
+        run_id = start_run(client, where, run_name, {})
+        record(client, run_id, params=params, metrics=metrics, tags=tags, artifacts=artifacts)
+        client.set_terminated(run_id)
+    return run_id

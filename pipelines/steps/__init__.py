@@ -1,0 +1,37 @@
+"""The road: one function a box, idempotent, safe to kill at any instant and run again.
+
+Belongs here: the boxes, their order, and what each hands to the next. Does not belong here: how a
+box does its work (the rooms below), and who calls (an Airflow task, a dvc.yaml stage, the command).
+
+Each step takes a run id, reads what earlier steps left in artifacts/runs/<run id>/, and leaves one
+small JSON file there, last and atomically. Rooms are imported inside the steps, so that listing the
+road costs nothing.
+"""
+
+from pipelines.steps.embedding import embed_shard, features, plan_embedding
+from pipelines.steps.intake import ingest, snapshot, start, validate
+from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
+from pipelines.steps.release import deploy, forecast, register, report
+from pipelines.steps.walk import by_name, sweep, walk
+
+__all__ = [
+    "backtest",
+    "backtest_years",
+    "by_name",
+    "deploy",
+    "embed_shard",
+    "evaluate",
+    "features",
+    "forecast",
+    "gate",
+    "ingest",
+    "plan_embedding",
+    "register",
+    "report",
+    "snapshot",
+    "start",
+    "sweep",
+    "train",
+    "validate",
+    "walk",
+]

@@ -1,0 +1,56 @@
+"""From a dataset version to a feature version: plan, embed in shards, join.
+
+Belongs here: hand-over between these boxes. Encoders and store are the embed room's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.run import open_run
+from pipelines.storage import read_json, write_json
+
+Output = dict[str, Any]
+
+
+def plan_embedding(run_id: str) -> Output:
+    """List what has to be embedded: distinct inputs that the store does not hold, in shards."""
+    from pipelines.embed.plan import plan_embedding as plan
+
+    run = open_run(run_id)
+    found = plan(Path(run.output("snapshot")["dataset"]), run.profile, run.places)
+    return run.finish(
+        "plan_embedding",
+        {
+            "shards": list(range(len(found.work_files))),
+            "work_files": [str(path) for path in found.work_files],
+            "counts": found.counts,
+            "new_inputs": str(write_json(run.folder / "new_inputs.json", found.new_inputs)),
+        },
+    )
+
+
+def embed_shard(run_id: str, shard: int) -> Output:
+    """Embed one shard; starts the encoder process only if something is missing."""
+    from pipelines.embed.run import embed_shard as embed
+
+    run = open_run(run_id)
+    work_file = Path(run.output("plan_embedding")["work_files"][shard])
+    return run.finish(f"embed_{shard:03d}", embed(work_file, run.profile, run.places))
+
+
+def features(run_id: str) -> Output:
+    """Join samples, labels and vector keys into a feature version, kept by DVC."""
+    from pipelines.embed.features import build_features
+    from pipelines.versioning import add_version
+
+    run = open_run(run_id)
+    folder = build_features(Path(run.output("snapshot")["dataset"]), run.profile, run.places)
+    about = read_json(folder / "features.json")
+    named = {name: about[name] for name in ("as_of_week", "dataset_version", "embedding_version")}
+    version = add_version(run.places, "features", folder, named)
+    return run.finish(
+        "features",
+        {"features": str(folder), "feature_version": folder.name, "dvc": version["md5"], **named},
+    )

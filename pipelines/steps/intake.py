@@ -1,0 +1,93 @@
+"""The road's first stretch: from drops to a dataset version.
+
+Belongs here: start, ingest, validate, snapshot. Checks and tables are the data room's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.run import open_run, start_run
+from pipelines.storage import read_json
+
+Output = dict[str, Any]
+
+
+def start(run_id: str, conf: dict[str, Any]) -> Output:
+    """Check a run's parameters and record them. Raises ConfigError for unknown keys."""
+    run = start_run(run_id, conf)
+    return {"run_id": run.run_id, **run.params.model_dump(mode="json")}
+
+
+def ingest(run_id: str) -> Output:
+    """Find the drops that this run may know, and fix them by hash."""
+    from pipelines.data.intake import fingerprint, known_drops
+    from pipelines.data.sources.sample import make_sample_drop
+
+    run = open_run(run_id)
+    if run.profile.data.source == "sample" and not any(run.places.drops.glob("*")):
+        make_sample_drop(run.places.drops)
+    drops = known_drops(run.places.drops, run.params.as_of)
+    return run.finish("ingest", {"drops": fingerprint(drops, run.places)})
+
+
+def validate(run_id: str) -> Output:
+    """Check the drops; quarantine bad rows; stop the run at a critical issue."""
+    from pipelines.data.intake import accepted_drops, accepted_tables, file_cache
+    from pipelines.data.validate import raise_if_critical, validate_all
+
+    run = open_run(run_id)
+    out = run.folder / "validation"
+    known = {d["received_date"] for d in run.output("ingest")["drops"]}
+    result = validate_all(
+        run.places.drops,
+        run.profile.data,
+        accepted_tables(run.places),
+        out,
+        file_cache(run.places),
+        accepted_drops(run.places),
+        only=known,
+    )
+    raise_if_critical(result)
+    result.tables.save(out / "tables")
+    levels = [issue.level.value for issue in result.issues]
+    return run.finish(
+        "validate",
+        {
+            "issues": {level: levels.count(level) for level in sorted(set(levels))},
+            "issues_path": str(out / "issues.json"),
+            "data_docs": str(out / "data_docs"),
+            "quarantined": len(result.quarantine),
+            "tables": str(out / "tables"),
+        },
+    )
+
+
+def snapshot(run_id: str) -> Output:
+    """Make the sample table a version: named by content, kept by DVC, then accepted."""
+    from pipelines.data.intake import accept, accepted_version
+    from pipelines.data.samples import build_dataset
+    from pipelines.data.tables import Tables
+    from pipelines.versioning import add_version
+
+    run = open_run(run_id)
+    drops = run.output("ingest")["drops"]
+    tables = Tables.load(Path(run.output("validate")["tables"]))
+    root = run.places.artifacts / "datasets"
+    folder = build_dataset(tables, run.profile, run.params.as_of, drops, root)
+    about = read_json(folder / "dataset.json")
+    before = accepted_version(run.places)
+    version = add_version(run.places, "dataset", folder, {"as_of_week": about["as_of_week"], "drops": drops})  # fmt: skip
+    accept(run.places, folder.name, drops)
+    return run.finish(
+        "snapshot",
+        {
+            "dataset": str(folder),
+            "dataset_version": folder.name,
+            "previous_dataset_version": before,
+            "as_of_week": about["as_of_week"],
+            "synthetic_scenes": about["synthetic_scenes"],
+            "dvc": version["md5"],
+        },
+    )

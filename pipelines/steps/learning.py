@@ -1,0 +1,95 @@
+"""From features to a decision: train, backtest, evaluate, gate.
+
+Belongs here: hand-over between these boxes. Heads, folds and the gate's rules are in their rooms.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from pipelines.contracts import HeadKind, content_id
+from pipelines.run import open_run
+from pipelines.storage import write_json
+
+log = logging.getLogger(__name__)
+Output = dict[str, Any]
+
+
+def train(run_id: str) -> Output:
+    """Train a candidate bundle for each head, and note who the champion is now."""
+    from pipelines.registry.standing import standing_champion
+    from pipelines.training.candidates import train_candidate
+
+    run = open_run(run_id)
+    folder = Path(run.output("features")["features"])
+    root = run.places.artifacts / "candidates"
+    candidates = {
+        head: train_candidate(folder, head, run.profile, root, run.params.force)
+        for head in run.profile.train.heads
+    }
+    champion = standing_champion(run.places, run.profile.model_name)
+    return run.finish("train", {"candidates": candidates, "champion": champion})
+
+
+def backtest_years(run_id: str) -> list[int]:
+    """Test years of this run's profile, one mapped task each."""
+    return list(open_run(run_id).profile.evaluate.test_years)
+
+
+def backtest(run_id: str, year: int) -> Output:
+    """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
+    from pipelines.evaluate.backtest import backtest_year, write_predictions
+    from pipelines.evaluate.contest import champion_profile
+    from pipelines.fusion.load import load_examples
+
+    run = open_run(run_id)
+    folder = Path(run.output("features")["features"])
+    profile, heads = run.profile, run.profile.train.heads
+    rival = champion_profile(run.output("train")["champion"], profile)
+    contest: dict[str, tuple[Any, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
+    if rival is not None:
+        contest["champion"] = rival
+    output: Output = {"year": year}
+    for who, (recipe, which) in contest.items():
+        name = content_id({"features": folder.name, "year": year, "recipes": [recipe.recipe_id(h) for h in which], "municipalities": profile.evaluate.municipalities})  # fmt: skip
+        path = run.places.artifacts / "backtests" / f"{name}.parquet"
+        if run.params.force or not path.is_file():
+            examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
+            write_predictions(backtest_year(examples, recipe, which, year), path)
+        output[who] = str(path)
+    return run.finish(f"backtest_{year}", output)
+
+
+def evaluate(run_id: str) -> Output:
+    """Score heads and baselines on equal rows over all test years."""
+    from pipelines.evaluate.backtest import read_predictions
+    from pipelines.evaluate.summary import summarise
+
+    run = open_run(run_id)
+    years = [run.output(f"backtest_{year}") for year in run.profile.evaluate.test_years]
+    predictions = read_predictions([Path(y["candidates"]) for y in years])
+    metrics = summarise(predictions, run.profile)
+    return run.finish(
+        "evaluate",
+        {
+            "metrics": str(write_json(run.folder / "metrics.json", metrics)),
+            "predictions": [y["candidates"] for y in years],
+            "champion_predictions": [y["champion"] for y in years if "champion" in y],
+        },
+    )
+
+
+def gate(run_id: str) -> Output:
+    """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
+    from pipelines.evaluate.contest import hold
+    from pipelines.registry.standing import standing_champion
+
+    run = open_run(run_id)
+    trained, judged = run.output("train"), run.output("evaluate")
+    now = standing_champion(run.places, run.profile.model_name)
+    decision = hold(trained["candidates"], trained["champion"], now, judged, run.profile)
+    write_json(run.places.artifacts / "decisions" / f"{run_id}.json", decision.to_json())
+    log.info("%s: %s", decision.decision, decision.first_line)
+    return run.finish("gate", decision.to_json())

@@ -1,0 +1,113 @@
+"""From a decision to this week's bulletin: register, deploy, forecast, report.
+
+Belongs here: hand-over between these boxes, and that a failed deployment still yields a forecast.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from pipelines.contracts import CHALLENGER, CHAMPION
+from pipelines.errors import DeployError
+from pipelines.run import Run, open_run
+from pipelines.storage import read_json
+
+log = logging.getLogger(__name__)
+Output = dict[str, Any]
+
+
+def register(run_id: str) -> Output:
+    """Record the run in MLflow with all hashes, and the promoted bundle as a version."""
+    from pipelines.registry.promote import register_bundle, set_alias
+    from pipelines.registry.tracking import log_run
+
+    run = open_run(run_id)
+    decision, facts = run.output("gate"), _facts(run)
+    metrics = _headline(read_json(Path(run.output("evaluate")["metrics"])))
+    files = {"gate": run.folder / "gate.json", "metrics": run.folder / "metrics.json"}
+    if decision["decision"] != "promote":
+        mlflow_run = log_run(run_id, params=facts, metrics=metrics, tags=facts, artifacts=files, where=run.places)  # fmt: skip
+        return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
+    folder = Path(run.output("train")["candidates"][decision["head"]]["folder"])
+    files["receipt"] = folder / "receipt.json"
+    version = register_bundle(folder / "bundle", run_id, facts, metrics, facts, files, where=run.places, model_name=run.profile.model_name)  # fmt: skip
+    set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
+    return run.finish("register", {"version": version, "mlflow_run": None})
+
+
+def deploy(run_id: str) -> Output:
+    """Let the promoted version serve and watch the endpoint take it; else put everything back."""
+    from pipelines.registry.deploy import deploy as hand_over
+
+    run = open_run(run_id)
+    version = run.output("register")["version"]
+    if version is None:
+        return run.finish("deploy", {"deployed": False, "error": None, "champion_stays": True})
+    try:
+        timeout_s = run.profile.serving.take_over_timeout_s
+        done = hand_over(version, None, timeout_s, where=run.places, model_name=run.profile.model_name)  # fmt: skip
+    except DeployError as err:
+        # The old champion serves again, so this week's forecast must still be made with it; the
+        # report step turns the run red.
+        log.error("%s", err)
+        return run.finish("deploy", {"deployed": False, "error": str(err), "champion_stays": True})
+    return run.finish("deploy", {"deployed": True, "error": None, **done})
+
+
+def forecast(run_id: str) -> Output:
+    """One row per municipality and horizon by the bundle that serves, as a version of its own."""
+    from pipelines.registry.alias import fetch_bundle, lookup
+    from pipelines.steps.bulletin import make_forecast
+
+    run = open_run(run_id)
+    champion = lookup(CHAMPION, run.places, run.profile.model_name)
+    if champion is None:
+        return run.finish("forecast", {"forecast": None, "note": "There is no champion, so no forecast: no model was better than the baselines."})  # fmt: skip
+    bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
+    return run.finish("forecast", make_forecast(run, bundle, champion.version))
+
+
+def report(run_id: str) -> Output:
+    """Write the HTML and JSON report; a deployment that failed turns the run red here."""
+    from pipelines.evaluate.report import build_report
+    from pipelines.steps.bulletin import gather
+
+    run = open_run(run_id)
+    page = build_report(gather(run), run.places.artifacts / "reports" / run_id)
+    output = run.finish("report", {"report": str(page), "first_line": run.output("gate")["first_line"]})  # fmt: skip
+    error = run.output("deploy")["error"]
+    if error:
+        raise DeployError(f"the new champion was not deployed: {error}", where=run_id, fix="correct the cause and run the cycle again; the report and the forecast of the old champion are there")  # fmt: skip
+    return output
+
+
+def _headline(metrics: dict[str, Any]) -> dict[str, float]:
+    """Brier score and skill of each head and baseline by horizon, as MLflow metrics."""
+    found = {}
+    for horizon, record in metrics["horizons"].items():
+        for head, scores in record["heads"].items():
+            for name in ("brier", "auprc", "macro_f1"):
+                if scores.get(name) is not None:
+                    found[f"h{int(horizon):02d}.{head}.{name}"] = float(scores[name])
+    return found
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """Data and embedding hashes that every MLflow run carries."""
+    snap, feat = run.output("snapshot"), run.output("features")
+    drops = ",".join(
+        f"{d['received_date']}:{d['sha256'][:16]}" for d in run.output("ingest")["drops"]
+    )
+    return {
+        "profile": run.profile.profile,
+        "as_of_week": snap["as_of_week"],
+        "drops": drops,
+        "dataset_version": snap["dataset_version"],
+        "dataset_dvc_md5": snap["dvc"],
+        "embedding_version": feat["embedding_version"],
+        "feature_version": feat["feature_version"],
+        "features_dvc_md5": feat["dvc"],
+        "decision": run.output("gate")["decision"],
+    }

@@ -1,0 +1,101 @@
+"""Walking the road by hand: all steps in order, one by its name, and the full lambda sweep.
+
+Belongs here: what the command line and dvc.yaml need beyond the boxes themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ConfigError
+from pipelines.run import open_run
+from pipelines.steps.embedding import embed_shard, features, plan_embedding
+from pipelines.steps.intake import ingest, snapshot, validate
+from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
+from pipelines.steps.release import deploy, forecast, register, report
+
+log = logging.getLogger(__name__)
+Step = Callable[[str], dict[str, Any]]
+
+
+def embed(run_id: str) -> dict[str, Any]:
+    """Every shard of the plan, one after the other."""
+    done = [embed_shard(run_id, shard) for shard in open_run(run_id).output("plan_embedding")["shards"]]  # fmt: skip
+    return {"shards": len(done), "embedded": sum(d["embedded"] for d in done)}
+
+
+def backtests(run_id: str) -> dict[str, Any]:
+    """Every test year, one after the other."""
+    return {"years": [backtest(run_id, year)["year"] for year in backtest_years(run_id)]}
+
+
+ROAD: dict[str, Step] = {
+    "ingest": ingest,
+    "validate": validate,
+    "snapshot": snapshot,
+    "plan_embedding": plan_embedding,
+    "embed": embed,
+    "features": features,
+    "train": train,
+    "backtest": backtests,
+    "evaluate": evaluate,
+    "gate": gate,
+    "register": register,
+    "deploy": deploy,
+    "forecast": forecast,
+    "report": report,
+}
+
+
+def by_name(name: str) -> Step:
+    """A step of the road. Raises ConfigError naming the steps there are."""
+    if name not in ROAD:
+        raise ConfigError(f"no step {name!r}", fix=f"use start, or one of {', '.join(ROAD)}")
+    return ROAD[name]
+
+
+def walk(run_id: str) -> None:
+    """All steps of a started run, in order."""
+    for at, (name, step) in enumerate(ROAD.items(), start=1):
+        log.info("step %d of %d: %s", at, len(ROAD), name)
+        step(run_id)
+
+
+def sweep(run_id: str, step_size: float) -> dict[str, Any]:
+    """Sweep lambda over -1..1 on a run's features, on validation seasons; see training/tune.py.
+
+    Returns:
+        head -> {lambda_shift, lambda_reason, epochs, lambda_curve}.
+    """
+    from pipelines.config import Profile
+    from pipelines.data.splits import deploy_cut
+    from pipelines.fusion.load import load_examples
+    from pipelines.training.recipe import train_recipe
+    from pipelines.weeks import week_no
+
+    run = open_run(run_id)
+    if not 0 < step_size <= 1:
+        raise ConfigError(f"a sweep cannot step by {step_size}", fix="use a step between 0 and 1, such as 0.1")  # fmt: skip
+    steps = round(1 / step_size)
+    grid = sorted({round(k * step_size, 6) for k in range(-steps, steps + 1)} | {0.0})
+    raw = run.profile.model_dump()
+    raw["train"]["lambda_grid"] = [value for value in grid if abs(value) <= 1]
+    profile = Profile.model_validate(raw)
+    built = run.output("features")
+    examples = {
+        h: load_examples(Path(built["features"]), h) for h in profile.evaluate.horizons_weeks
+    }
+    cut = deploy_cut(week_no(built["as_of_week"]), profile.data.reporting_delay_weeks)
+    found = {}
+    for head in (h for h in profile.train.heads if h != "linear"):
+        fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
+        found[head] = {
+            "lambda_shift": fitted.lambda_shift,
+            "lambda_reason": fitted.lambda_reason,
+            "epochs": fitted.epochs,
+            "lambda_curve": fitted.lambda_curve,
+        }
+    return run.finish("sweep", found)

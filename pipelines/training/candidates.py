@@ -1,0 +1,127 @@
+"""Candidate bundles: each head of a profile refitted on all labelled weeks, once per content.
+
+Belongs here: naming a candidate by features and recipe, writing its bundle, receipt and tuning
+record. Does not belong here: how a recipe trains (recipe.py), or whether it may serve (the gate).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.config import Profile
+from pipelines.contracts import COVARIATE_NAMES, HeadKind, content_id
+from pipelines.data.splits import deploy_cut
+from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
+from pipelines.fusion.examples import Examples
+from pipelines.fusion.load import load_examples
+from pipelines.storage import new_folder, read_json, write_json
+from pipelines.training.recipe import FittedRecipe, train_recipe
+from pipelines.weeks import week_no
+
+log = logging.getLogger(__name__)
+BUNDLE, TUNING, RECEIPT = "bundle", "tuning.json", "receipt.json"
+_VERSIONS_OF = ("torch", "scikit-learn", "numpy", "safetensors")
+
+
+def train_candidate(
+    features_dir: Path, head: HeadKind, profile: Profile, root: Path, force: bool = False
+) -> dict[str, Any]:
+    """Train one head for deployment, or find the candidate that the same inputs gave before.
+
+    Args:
+        features_dir: a finished features folder.
+        root: candidates are kept in `<root>/<hash of feature version and recipe>/`.
+        force: train again even if the candidate exists.
+
+    Returns:
+        {head, bundle_id, recipe_id, folder, as_of_week, lambda_shift, lambda_reason, epochs,
+        validation, trained}; `folder` holds bundle/, tuning.json and receipt.json.
+
+    Raises:
+        TrainingError, StoreError: as training and reading features do.
+    """
+    recipe_id = profile.recipe_id(head)
+    folder = root / content_id({"feature_version": features_dir.name, "recipe_id": recipe_id})
+    if force:
+        shutil.rmtree(folder, ignore_errors=True)
+    found = (folder / TUNING).is_file()
+    if found:
+        log.info("%s: the candidate of this recipe and these features exists", head)
+    else:
+        _train(features_dir, head, profile, folder)
+    tuning = read_json(folder / TUNING)
+    named = {"head": head, "recipe_id": recipe_id, "folder": str(folder), "trained": not found}
+    return {**named, "bundle_id": bundle_id(folder / BUNDLE), **tuning}
+
+
+def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -> None:
+    features = read_json(features_dir / "features.json")
+    examples = {h: load_examples(features_dir, h) for h in profile.evaluate.horizons_weeks}
+    cut = deploy_cut(week_no(str(features["as_of_week"])), profile.data.reporting_delay_weeks)
+    fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
+    meta = _describe(fitted, features, features_dir.name, examples, profile)
+    with new_folder(folder) as temp:
+        write_bundle(Bundle(meta, fitted.models), temp / BUNDLE)
+        write_json(temp / RECEIPT, receipt(profile))
+        write_json(temp / TUNING, _tuning(fitted, str(features["as_of_week"])))
+
+
+def _describe(
+    fitted: FittedRecipe,
+    features: Mapping[str, Any],
+    feature_version: str,
+    examples: Mapping[int, Examples],
+    profile: Profile,
+) -> BundleMeta:
+    rows = next(iter(examples.values()))
+    thresholds = dict(zip(rows.unit_id.tolist(), rows.threshold_cases.tolist(), strict=True))
+    return BundleMeta(
+        head=fitted.head,
+        recipe=profile.recipe(fitted.head),
+        recipe_id=profile.recipe_id(fitted.head),
+        lambda_shift=fitted.lambda_shift,
+        lambda_reason=fitted.lambda_reason,
+        epochs=fitted.epochs,
+        horizons_weeks=tuple(sorted(fitted.models)),
+        decision_thresholds={h: m.decision_threshold for h, m in sorted(fitted.models.items())},
+        threshold_cases=dict(sorted(thresholds.items())),
+        image_encoder=features["image"],
+        text_encoder=features["text"],
+        prompt_template_id=features["prompt_template_id"],
+        language=profile.data.language,
+        label_rule_id=features["label_rule_id"],
+        dataset_version=features["dataset_version"],
+        embedding_version=features["embedding_version"],
+        feature_version=feature_version,
+        as_of_week=features["as_of_week"],
+        synthetic_scenes=features["synthetic_scenes"],
+        covariate_names=COVARIATE_NAMES,
+        metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
+    )
+
+
+def _tuning(fitted: FittedRecipe, as_of_week: str) -> dict[str, Any]:
+    return {
+        "as_of_week": as_of_week,
+        "lambda_shift": fitted.lambda_shift,
+        "lambda_reason": fitted.lambda_reason,
+        "lambda_curve": fitted.lambda_curve,
+        "epochs": fitted.epochs,
+        "validation": {str(h): scores for h, scores in fitted.validation.items()},
+    }
+
+
+def receipt(profile: Profile) -> dict[str, Any]:
+    """What decides the bits of a bundle but is not part of it: threads, CPU, libraries."""
+    return {
+        "threads": profile.train.threads,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "versions": {name: importlib.metadata.version(name) for name in _VERSIONS_OF},
+    }

@@ -1,0 +1,89 @@
+"""Inner folds: whole validation seasons before the cut, with the linear head fitted before each.
+
+Belongs here: which rows train and which validate inside a training period, and the linear stage
+that every head shares. Does not belong here: the outer folds (evaluate/backtest.py) and the fused
+heads (train.py).
+
+Shape letters: N rows of a horizon's Examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.config import Profile
+from pipelines.data.splits import Season, inner_seasons
+from pipelines.errors import TrainingError
+from pipelines.fusion.examples import Bools, Examples
+from pipelines.fusion.linear import LinearModel, fit_linear
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class InnerFold:
+    """One validation season.
+
+    Attributes:
+        train, validation: (N,) masks of rows with known labels.
+        linear_logit: (N,) of every row, by the linear head of this fold's training rows.
+    """
+
+    season: Season
+    train: Bools
+    validation: Bools
+    linear_logit: Doubles
+
+
+@dataclass(frozen=True)
+class LinearStage:
+    """What every head of one horizon and one cut starts from.
+
+    Attributes:
+        train: (N,) rows with known labels and targets up to the cut.
+        linear: fitted on them.
+        linear_logit: (N,) of every row by that model.
+        folds: inner seasons, oldest first; those without training rows of both classes are left out.
+    """
+
+    examples: Examples
+    train: Bools
+    linear: LinearModel
+    linear_logit: Doubles
+    folds: tuple[InnerFold, ...]
+
+
+def linear_stage(examples: Examples, profile: Profile, cut_week_no: int) -> LinearStage:
+    """Fit the linear head up to the cut and before each inner season.
+
+    Raises:
+        TrainingError: no labelled row has its target up to the cut.
+    """
+    known = np.isfinite(examples.label)
+    train = known & (examples.target_week_no <= cut_week_no)
+    if not train.any():
+        raise TrainingError("no labelled row has its target up to the cut", where=f"horizon {examples.horizon_weeks} weeks", fix="choose a later test year, or start data.first_week earlier")  # fmt: skip
+    linear = fit_linear(examples.take(train), profile.train.linear_c)
+    seasons = inner_seasons(
+        cut_week_no,
+        profile.train.inner_origins,
+        examples.horizon_weeks,
+        profile.data.reporting_delay_weeks,
+    )
+    folds = [_fold(examples, profile, known, season) for season in seasons]
+    return LinearStage(
+        examples, train, linear, linear.logit(examples), tuple(f for f in folds if f is not None)
+    )
+
+
+def _fold(examples: Examples, profile: Profile, known: Bools, season: Season) -> InnerFold | None:
+    target = examples.target_week_no
+    train = known & (target <= season.train_until_week_no)
+    inside = (target >= season.first_target_week_no) & (target <= season.last_target_week_no)
+    if not inside.any() or len(np.unique(examples.label[train])) < 2:
+        return None
+    linear = fit_linear(examples.take(train), profile.train.linear_c)
+    return InnerFold(season, train, known & inside, linear.logit(examples))

@@ -1,0 +1,221 @@
+"""The one visible training loop of the fused heads.
+
+Belongs here: rows as tensors, the loop in execution order, and per-epoch validation. Does not
+belong here: which rows are trained on (inner.py), which lambda and how many epochs (tune.py).
+
+Only rows with at least one modality are in the loop: others have no gradient by construction.
+Shape letters: M rows with at least one modality, B batch, W width after stretching.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from pipelines.config import TrainConfig
+from pipelines.errors import TrainingError
+from pipelines.fusion.alignment import Shift, add_noise, modality_gap
+from pipelines.fusion.examples import Examples, Floats
+from pipelines.fusion.heads import (  # fmt: skip
+    EarlyHead,
+    FusedKind,
+    HeadOutput,
+    LateJointHead,
+    build_head,
+    loss_terms,
+)
+from pipelines.fusion.model import reproducible, unit_vectors
+
+Doubles = npt.NDArray[np.float64]
+State = dict[str, Floats]
+Head = EarlyHead | LateJointHead
+
+
+@dataclass(frozen=True)
+class FusedRows:
+    """Rows with at least one modality, as tensors made once.
+
+    Attributes:
+        at: (M,) their positions in the Examples they came from.
+        image, text: (M, W) unit vectors, zero where missing.
+        has_image, has_text: (M,) masks.
+        linear_logit, label: (M,) frozen linear log odds and known 0/1 labels.
+    """
+
+    at: npt.NDArray[np.int64]
+    image: Tensor
+    text: Tensor
+    has_image: Tensor
+    has_text: Tensor
+    linear_logit: Tensor
+    label: Tensor
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def paired(self) -> Tensor:
+        """(M,) rows with both modalities."""
+        return self.has_image & self.has_text
+
+    def take(self, chosen: Tensor) -> FusedRows:
+        """The rows chosen by an index or a mask tensor."""
+        return FusedRows(
+            self.at[chosen.numpy()],
+            *(getattr(self, n)[chosen] for n in ("image", "text", "has_image", "has_text", "linear_logit", "label")),
+        )  # fmt: skip
+
+    def with_logit(self, linear_logit: Doubles) -> FusedRows:
+        """The same rows over another linear head's (N,) logits of all Examples."""
+        logit = torch.from_numpy(linear_logit[self.at].astype(np.float32))
+        return replace(self, linear_logit=logit)
+
+    def shifted(self, shift: Shift) -> FusedRows:
+        """The same rows with shifted, renormalised vectors."""
+        return replace(
+            self,
+            image=shift.image(self.image, self.has_image),
+            text=shift.text(self.text, self.has_text),
+        )
+
+
+def fused_rows(examples: Examples) -> FusedRows:
+    """Rows with a known label and at least one modality; linear logits are zero until set."""
+    chosen = np.isfinite(examples.label) & (examples.image.mask | examples.text.mask)
+    at = np.flatnonzero(chosen)
+    rows = examples.take(at)
+    width = max(examples.image.width, examples.text.width)
+    image, has_image = unit_vectors(rows.image, width)
+    text, has_text = unit_vectors(rows.text, width)
+    label = torch.from_numpy(rows.label.astype(np.float32))
+    return FusedRows(at, image, text, has_image, has_text, torch.zeros(len(at)), label)
+
+
+def train_gap(rows: FusedRows) -> Tensor:
+    """(W,) vector gap over the clean pairs of these training rows."""
+    return modality_gap(rows.image, rows.text, rows.paired)
+
+
+@dataclass(frozen=True)
+class EpochLosses:
+    """Mean training loss terms of an epoch (over batches) and the validation Brier after it."""
+
+    classification: float
+    alignment: float
+    total: float
+    validation_brier: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained head and its history.
+
+    Attributes:
+        state: parameters and buffers by name.
+        linear_brier: validation Brier of epoch 0, which is the linear head.
+        history: one entry an epoch.
+        validation_logit: one (V,) entry for epoch 0 and for each epoch.
+    """
+
+    state: State
+    linear_brier: float
+    history: tuple[EpochLosses, ...]
+    validation_logit: tuple[Doubles, ...]
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """Validation Brier after 0, 1, 2, ... epochs; NaN without validation rows."""
+        return (self.linear_brier, *(e.validation_brier for e in self.history))
+
+
+def train_fixed(
+    kind: FusedKind,
+    rows: FusedRows,
+    shift: Shift,
+    config: TrainConfig,
+    epochs: int,
+    validation: FusedRows | None = None,
+) -> Trained:
+    """Train a head for a fixed number of epochs; equal inputs and threads give equal bits.
+
+    Args:
+        rows: training rows with clean unit vectors and the frozen linear logits.
+        shift: applied here, after noise, as at inference.
+        validation: rows with clean unit vectors, scored after each epoch, never trained on.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    with reproducible(config.threads, config.seed):
+        width = rows.image.shape[1]
+        head = build_head(kind, width, width, dropout=config.dropout)
+        watched = (validation if validation is not None else rows.take(_none())).shifted(shift)
+        first = _validate(head, watched)
+        logits, history = [first], []
+        optimizer = torch.optim.AdamW(
+            head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        generator = torch.Generator().manual_seed(config.seed)
+        # Without noise the shifted vectors never change: made once, outside the loop.
+        source = rows if config.noise_sigma else rows.shifted(shift)
+        for _ in range(epochs):
+            terms = torch.zeros(3)
+            order = torch.randperm(len(rows), generator=generator)
+            batches = order.split(config.batch_rows)
+            for chosen in batches:
+                batch = source.take(chosen)
+                if config.noise_sigma:
+                    batch = _noisy(batch, config.noise_sigma, generator).shifted(shift)
+                optimizer.zero_grad(set_to_none=True)
+                output, logit = _forward(head, batch)
+                loss = loss_terms(logit, batch.label, output, batch.paired, config.alignment_weight)
+                loss.total.backward()
+                optimizer.step()
+                terms += torch.stack([loss.classification, loss.alignment, loss.total]).detach()
+            logits.append(_validate(head, watched))
+            history.append(_losses(terms / max(len(batches), 1), logits[-1], watched.label))
+    state = {name: t.detach().numpy().copy() for name, t in sorted(head.state_dict().items())}
+    return Trained(state, brier(first, watched.label), tuple(history), tuple(logits))
+
+
+def brier(logit: Doubles, label: Tensor) -> float:
+    """Mean squared difference of probability and label; NaN without rows."""
+    if not len(logit):
+        return float("nan")
+    probability = 1.0 / (1.0 + np.exp(-logit))
+    return float(np.mean((probability - label.numpy()) ** 2))
+
+
+def _forward(head: Head, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
+    """Head output, and (B, 1) logits with the residual on the frozen linear logit."""
+    output: HeadOutput = head(batch.image, batch.text, batch.has_image, batch.has_text)
+    return output, output.logit + batch.linear_logit[:, None]
+
+
+def _validate(head: Head, rows: FusedRows) -> Doubles:
+    head.eval()
+    with torch.no_grad():
+        logit = _forward(head, rows)[1][:, 0].numpy().astype(np.float64)
+    head.train()
+    return np.asarray(logit)
+
+
+def _noisy(batch: FusedRows, sigma: float, generator: torch.Generator) -> FusedRows:
+    image = add_noise(batch.image, batch.has_image, sigma, generator)
+    text = add_noise(batch.text, batch.has_text, sigma, generator)
+    return replace(batch, image=image, text=text)
+
+
+def _losses(terms: Tensor, logit: Doubles, label: Tensor) -> EpochLosses:
+    classification, alignment, total = (float(t) for t in terms)
+    if not np.isfinite(total):
+        raise TrainingError("the training loss is not finite", where="fused head", fix="lower learning_rate, noise_sigma or alignment_weight")  # fmt: skip
+    return EpochLosses(classification, alignment, total, brier(logit, label))
+
+
+def _none() -> Tensor:
+    return torch.zeros(0, dtype=torch.int64)

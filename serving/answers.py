@@ -1,0 +1,132 @@
+"""From checked rows to answers: vectors for scenes and prompts, one batch, and what each rests on.
+
+Belongs here: turning a request's rows into pipelines.inference's and its predictions into bodies.
+Does not belong here: HTTP, and anything that computes a probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pipelines.contracts import SceneQuality
+from pipelines.errors import ConfigError
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.examples import Floats
+from pipelines.inference.predict import Prediction, predict_rows, predict_vectors
+from pipelines.inference.rows import RowInput, prompt_of
+from pipelines.inference.vectors import VectorInput
+from pipelines.weeks import week_label, week_no
+from serving.champion import Champion
+from serving.encoders import Encoders
+from serving.problems import Problem
+from serving.requests import Asked
+from serving.scenes import policy_of, read_upload
+from serving.schemas import PredictionRow, VectorRow
+
+Body = dict[str, Any]
+
+
+def answer(champion: Champion, asked: Asked, max_scene_pixels: int) -> list[Body]:
+    """One body for each row, in order; the trace id is added by the route.
+
+    Raises:
+        Problem: the scene or a row cannot be used.
+    """
+    try:
+        if asked.vectors:
+            return _answer_vectors(champion, asked.vectors)
+        return _answer_rows(champion, asked, max_scene_pixels)
+    except ConfigError as err:
+        raise Problem(422, "unusable-row", err.what, err.fix, [{"where": err.where, "what": err.what}]) from err  # fmt: skip
+
+
+def _answer_vectors(champion: Champion, rows: Sequence[VectorRow]) -> list[Body]:
+    inputs = [
+        (r.horizon_weeks, VectorInput(r.municipality_code, r.covariates, r.image, r.text)) for r in rows
+    ]  # fmt: skip
+    found = predict_vectors(champion.bundle, inputs)
+    return [
+        _body(champion, prediction, row.municipality_code, row.horizon_weeks)
+        for row, prediction in zip(rows, found, strict=True)
+    ]
+
+
+def _answer_rows(champion: Champion, asked: Asked, max_scene_pixels: int) -> list[Body]:
+    inputs = [_row_input(row) for row in asked.rows]
+    scene_quality = None
+    if asked.scene is not None:
+        policy = policy_of(champion.bundle, max_scene_pixels)
+        rgb, scene_quality = read_upload(asked.scene, asked.scene_name, policy)
+        if scene_quality is SceneQuality.OK and champion.encoders:
+            image = champion.encoders.encode("image", rgb)
+            inputs = [replace(row, image=image) for row in inputs]
+    if champion.encoders:
+        inputs = _with_texts(champion.bundle, champion.encoders, asked.rows, inputs)
+    found = predict_rows(champion.bundle, inputs)
+    return [
+        _body(champion, prediction, row.municipality_code, row.horizon_weeks, row.origin_week, scene_quality)
+        for row, prediction in zip(asked.rows, found, strict=True)
+    ]  # fmt: skip
+
+
+def _row_input(row: PredictionRow) -> RowInput:
+    year_month = row.climate_month.split("-") if row.climate_month else None
+    return RowInput(
+        municipality_code=row.municipality_code,
+        origin_week=row.origin_week,
+        horizon_weeks=row.horizon_weeks,
+        recent_cases=row.recent_cases,
+        climate=[(month.temp_mean_c, month.rainfall_mm) for month in row.climate],
+        climate_month=(int(year_month[0]), int(year_month[1])) if year_month else None,
+        municipality=row.municipality_name,
+        population=row.population,
+        households_without_water_pct=row.households_without_water_pct,
+        houses_per_km2=row.houses_per_km2,
+        age_0_14_pct=row.age_0_14_pct,
+    )
+
+
+def _with_texts(
+    bundle: Bundle, encoders: Encoders, sent: Sequence[PredictionRow], inputs: Sequence[RowInput]
+) -> list[RowInput]:
+    """Rows with the vector of their own text, else of the rendered prompt; equal texts once."""
+    texts = [row.text or prompt_of(bundle, made) for row, made in zip(sent, inputs, strict=True)]
+    vectors: dict[str, Floats] = {
+        text: encoders.encode("text", text) for text in dict.fromkeys(texts) if text
+    }
+    return [
+        replace(made, text=vectors[text]) if text else made
+        for made, text in zip(inputs, texts, strict=True)
+    ]
+
+
+def _body(
+    champion: Champion,
+    prediction: Prediction,
+    municipality_code: str,
+    horizon_weeks: int,
+    origin_week: str | None = None,
+    scene_quality: SceneQuality | None = None,
+) -> Body:
+    meta, entry = champion.bundle.meta, champion.registered
+    target = week_label(week_no(origin_week) + horizon_weeks) if origin_week else None
+    return {
+        "municipality_code": municipality_code,
+        "horizon_weeks": horizon_weeks,
+        "origin_week": origin_week,
+        "target_week": target,
+        "probability": prediction.probability,
+        "outbreak": prediction.outbreak,
+        "decision_threshold": prediction.decision_threshold,
+        "threshold_cases": prediction.threshold_cases,
+        "lambda_shift": prediction.lambda_shift,
+        "mask": prediction.mask,
+        "scene_quality": scene_quality.value if scene_quality else None,
+        "model_version": entry.version,
+        "bundle_id": entry.bundle_id,
+        "head": meta.head,
+        "data_version": meta.dataset_version,
+        "synthetic_scenes": meta.synthetic_scenes,
+    }

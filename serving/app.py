@@ -1,0 +1,61 @@
+"""The FastAPI app: routes, errors, tracing and the champion's thread put together.
+
+Start it with `uvicorn --factory serving.app:create_app`. Belongs here: assembly only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from serving import problems
+from serving.champion import ChampionHolder
+from serving.metrics import Metrics
+from serving.routes import health, model, predictions
+from serving.schemas import PredictionRequest
+from serving.settings import Settings, load_settings
+from serving.tracing import TraceMiddleware
+
+_DESCRIPTION = """Probability that a municipality's dengue cases exceed its threshold, weeks ahead.
+
+Ask `POST /predictions` with a row of fields, a row and a scene, or vectors. Errors are
+problem+json and say what to send. A new champion is taken without a restart."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The endpoint. Raises ConfigError if the environment lacks or mistakes a setting."""
+    settings = settings or load_settings()
+    metrics = Metrics()
+    app = FastAPI(title="denguard", version="1", description=_DESCRIPTION, lifespan=_lifespan)
+    app.state.settings, app.state.metrics = settings, metrics
+    app.state.holder = ChampionHolder(settings, metrics)
+    app.add_middleware(TraceMiddleware, metrics=metrics)
+    problems.install(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    for room in (predictions, model, health):
+        app.include_router(room.router)
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's schema plus the body of POST /predictions, which is parsed by hand."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)  # fmt: skip
+        body = PredictionRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema["components"]["schemas"] |= body.pop("$defs", {}) | {"PredictionRequest": body}
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    holder: ChampionHolder = app.state.holder
+    holder.start()
+    try:
+        yield
+    finally:
+        holder.stop()

@@ -1,0 +1,141 @@
+"""Which bundle answers: polls the champion alias and swaps by one reference assignment.
+
+Belongs here: taking a new champion without a restart, and keeping the old one when the new one is
+not sound. Does not belong here: moving aliases (pipelines/registry). Every worker runs its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.contracts import CHAMPION
+from pipelines.errors import DenguardError
+from pipelines.fusion.bundle import Bundle, check_golden, load_bundle
+from pipelines.registry.alias import Registered, fetch_bundle, lookup
+from serving.encoders import Encoders, load_encoders, needs_encoders
+from serving.metrics import Metrics
+from serving.settings import Settings
+
+log = logging.getLogger(__name__)
+NO_CHAMPION = "no champion is registered yet"
+# What a bundle from another version of the code may raise besides our own errors; the thread that
+# follows the alias must outlive it.
+_UNSOUND = (DenguardError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, OSError)
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A bundle that passed its golden rows, ready to answer. Never changed, only replaced."""
+
+    registered: Registered
+    bundle: Bundle
+    encoders: Encoders | None
+
+
+@dataclass(frozen=True)
+class CandidateError:
+    """Why the version that the alias names does not serve. `attempts` tells a new try from an old."""
+
+    version: str
+    bundle_id: str
+    error: str
+    attempts: int
+
+
+class ChampionHolder:
+    """Holds the champion and follows the alias in a background thread.
+
+    Attributes:
+        current: what answers now, None before the first champion.
+        candidate_error: of the version that the alias names, None if it serves.
+        last_error: newest failure of any kind, kept after it is over; "" if there was none.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self.current: Champion | None = None
+        self.candidate_error: CandidateError | None = None
+        self.last_error = ""
+        self.not_ready_reason = NO_CHAMPION
+        self._attempts = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="champion", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow the alias."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; a look that is under way may finish by itself."""
+        self._stop.set()
+        self._thread.join(timeout=5.0)
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            self.look()
+            self._stop.wait(self._settings.poll_s)
+
+    def look(self) -> None:
+        """Read the alias once and take its bundle if it is another one. Never raises."""
+        try:
+            named = lookup(CHAMPION, self._settings.places, self._settings.model_name)
+        except DenguardError as err:
+            self._failed("registry", str(err))
+            return
+        if named is None:
+            self._withdrawn()
+        elif self.current is None or named.bundle_id != self.current.registered.bundle_id:
+            self._take(named)
+        else:
+            self.candidate_error = None
+            self._metrics.failing.set(0)
+
+    def _take(self, named: Registered) -> None:
+        try:
+            champion = self._load(named)
+        except _UNSOUND as err:
+            self._attempts += 1
+            self.candidate_error = CandidateError(
+                named.version, named.bundle_id, str(err), self._attempts
+            )
+            self._failed("bundle", f"version {named.version}: {err}")
+            return
+        self.current = champion  # the swap: requests under way keep the reference they took
+        self.candidate_error = None
+        self._metrics.swaps.inc()
+        self._metrics.ready.set(1)
+        self._metrics.failing.set(0)
+        self._metrics.champion.info({"version": named.version, "bundle_id": named.bundle_id, "head": champion.bundle.meta.head})  # fmt: skip
+        log.info("version %s (bundle %s) serves", named.version, named.bundle_id)
+
+    def _load(self, named: Registered) -> Champion:
+        places = self._settings.places
+        folder = fetch_bundle(named.version, where=places, model_name=self._settings.model_name)
+        bundle = load_bundle(folder)
+        check_golden(bundle)
+        encoders = load_encoders(bundle, places) if needs_encoders(bundle) else None
+        return Champion(named, bundle, encoders)
+
+    def _withdrawn(self) -> None:
+        """Nobody is champion: the first one was taken back, or there never was one."""
+        self.candidate_error = None
+        self.not_ready_reason = NO_CHAMPION
+        self._metrics.failing.set(0)
+        if self.current is not None:
+            log.warning("the champion alias was removed; version %s goes on serving", self.current.registered.version)  # fmt: skip
+
+    def _failed(self, cause: str, text: str) -> None:
+        if text != self.last_error:
+            log.error("%s; %s", text, "the bundle taken before goes on serving" if self.current else "nothing serves yet")  # fmt: skip
+        self.last_error = text
+        self.not_ready_reason = text
+        self._metrics.failing.set(1)
+        self._metrics.poll_errors.labels(cause).inc()
+
+    def status(self) -> dict[str, Any]:
+        """Errors as GET /model shows them."""
+        error = self.candidate_error
+        return {"candidate_error": asdict(error) if error else None, "last_error": self.last_error or None}  # fmt: skip

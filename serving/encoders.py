@@ -1,0 +1,64 @@
+"""The champion's own encoders, for uploaded scenes and for prompts; a linear champion needs none.
+
+Belongs here: loading exactly the encoders that the bundle was trained on. Does not belong here: the
+encoders (pipelines/embed) and what a scene must look like (scenes.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.config import EncoderConfig, Places
+from pipelines.contracts import Modality
+from pipelines.embed.base import Encoder, load_encoder
+from pipelines.errors import EncoderError
+from pipelines.fusion.bundle import Bundle
+
+Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """An image and a text encoder. One call at a time: they are not made for threads."""
+
+    image: Encoder
+    text: Encoder
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def encode(self, modality: Modality, item: Any) -> Vector:
+        """(D,) vector of a uint8 RGB array (H, W, 3), or of a text. Raises EncoderError."""
+        encoder = self.image if modality == "image" else self.text
+        with self._turn:
+            vector: Vector = encoder.encode([item])[0]
+        return vector
+
+
+def needs_encoders(bundle: Bundle) -> bool:
+    """Whether any horizon's model reads vectors."""
+    return any(model.fused is not None for model in bundle.models.values())
+
+
+def load_encoders(bundle: Bundle, places: Places) -> Encoders:
+    """The encoders that the bundle names, proved to be those.
+
+    Raises:
+        EncoderError: not installed, weights absent, or another vector space than the bundle's.
+    """
+    return Encoders(_load(bundle, "image", places), _load(bundle, "text", places))
+
+
+def _load(bundle: Bundle, modality: Modality, places: Places) -> Encoder:
+    try:
+        config = EncoderConfig.model_validate(bundle.meta.recipe["embed"][modality])
+        encoder = load_encoder(config, places)
+    except (ImportError, KeyError, ValueError) as err:
+        raise EncoderError(f"the bundle's {modality} encoder cannot be loaded: {err}", where="endpoint", fix="install denguard[serving,encoders] beside the endpoint") from err  # fmt: skip
+    wanted = bundle.meta.image_encoder if modality == "image" else bundle.meta.text_encoder
+    if asdict(encoder.spec) != wanted:
+        raise EncoderError(f"the {modality} encoder here is not the one that the bundle was trained on", where="endpoint", fix="install the versions of requirements.lock; encoder weights are pinned by hash")  # fmt: skip
+    return encoder

@@ -1,0 +1,100 @@
+"""Errors as problem+json (RFC 9457) that say what to send instead.
+
+Belongs here: the shape of an error answer and its handlers. Does not belong here: the checks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from pipelines.errors import DenguardError
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+_MAX_ERRORS = 20  # a batch of a thousand bad rows needs no thousand lines to be understood
+
+
+class Problem(Exception):
+    """An answer that is not a prediction.
+
+    Args:
+        slug: stable kebab-case name; the problem's `type` ends with it.
+        detail: what happened, for the reader of this answer.
+        fix: what to send or do instead.
+        errors: one entry per bad field, {where, what}.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        detail: str,
+        fix: str,
+        errors: Sequence[dict[str, str]] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.slug, self.detail, self.fix = status, slug, detail, fix
+        self.errors, self.headers = list(errors), headers or {}
+
+
+def invalid_fields(err: ValidationError, prefix: str = "") -> Problem:
+    """422 from pydantic's findings, each with the place in the body."""
+    found = [
+        {"where": ".".join([prefix, *map(str, e["loc"])]).strip("."), "what": e["msg"]}
+        for e in err.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return Problem(422, "invalid-fields", f"{len(found)} field(s) cannot be used", "correct the fields named in errors; /docs shows a whole example", found)  # fmt: skip
+
+
+def response(problem: Problem, trace_id: str) -> JSONResponse:
+    """The problem as an HTTP answer."""
+    body: dict[str, Any] = {
+        "type": f"urn:denguard:problem:{problem.slug}",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "fix": problem.fix,
+        "errors": problem.errors[:_MAX_ERRORS],
+        "trace_id": trace_id,
+    }
+    return JSONResponse(body, problem.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+
+    @app.exception_handler(Problem)
+    async def _problem(request: Request, err: Problem) -> JSONResponse:
+        return response(err, request.state.trace_id)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, err: HTTPException) -> JSONResponse:
+        problem = Problem(err.status_code, "http", str(err.detail), "see /docs for the routes and methods", headers=dict(err.headers or {}))  # fmt: skip
+        return response(problem, request.state.trace_id)
+
+    @app.exception_handler(RequestValidationError)
+    async def _fields(request: Request, err: RequestValidationError) -> JSONResponse:
+        found = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in err.errors()]
+        problem = Problem(422, "invalid-fields", "the request cannot be used", "correct the fields named in errors", found)  # fmt: skip
+        return response(problem, request.state.trace_id)
+
+    @app.exception_handler(DenguardError)
+    async def _named(request: Request, err: DenguardError) -> JSONResponse:
+        log.error("trace %s: %s", request.state.trace_id, err)
+        problem = Problem(500, "internal", err.what, "tell the operator the trace id")
+        return response(problem, request.state.trace_id)
+
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, _: Exception) -> JSONResponse:
+        problem = Problem(500, "internal", "something went wrong here", "tell the operator the trace id")  # fmt: skip
+        return response(problem, request.state.trace_id)

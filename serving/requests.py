@@ -1,0 +1,121 @@
+"""From a body to checked rows: content types, JSON, multipart, and what the champion knows.
+
+Belongs here: everything that is refused before a model is asked. Does not belong here: reading the
+body (limits.py) and scenes (scenes.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
+
+from pipelines.fusion.bundle import Bundle
+from serving.problems import Problem, invalid_fields
+from serving.schemas import PredictionRequest, PredictionRow, VectorRow
+
+JSON, MULTIPART = "application/json", "multipart/form-data"
+_HOW = (
+    f"send {JSON} with rows or vectors, or {MULTIPART} with a field `row` (JSON) and a file `scene`"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks for: rows of fields (perhaps with one scene) or rows of vectors."""
+
+    rows: Sequence[PredictionRow] = ()
+    vectors: Sequence[VectorRow] = ()
+    scene: bytes | None = None
+    scene_name: str = ""
+
+
+async def parse(request: Request, body: bytes, max_rows: int) -> Asked:
+    """The checked request. Raises Problem: 415 content type, 422 content."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind == JSON:
+        return _from_json(body, max_rows)
+    if kind == MULTIPART:
+        return await _from_form(request, body)
+    raise Problem(
+        415, "content-type", f"content type {kind or 'not given'} is not known here", _HOW
+    )
+
+
+def _from_json(body: bytes, max_rows: int) -> Asked:
+    try:
+        sent = PredictionRequest.model_validate_json(body)
+    except ValidationError as err:
+        raise invalid_fields(err) from None
+    count = len(sent.rows or sent.vectors or ())
+    if count > max_rows:
+        raise Problem(422, "too-many-rows", f"{count} rows in one call", f"send at most {max_rows} rows a call", [{"where": "rows" if sent.rows else "vectors", "what": f"{count} rows, the limit is {max_rows}"}])  # fmt: skip
+    return Asked(rows=sent.rows or (), vectors=sent.vectors or ())
+
+
+async def _from_form(request: Request, body: bytes) -> Asked:
+    """One row and one scene. The body is in memory already, so the form parser reads it again."""
+
+    async def replay() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    again = Request(request.scope, replay)
+    try:
+        form = await again.form(max_files=1, max_fields=1, max_part_size=len(body) + 1)
+        row, scene = form.get("row"), form.get("scene")
+    except (HTTPException, KeyError) as err:
+        reason = err.detail if isinstance(err, HTTPException) else f"no {err}"
+        raise Problem(422, "bad-form", f"the form cannot be read: {reason}", _HOW) from None
+    if not isinstance(row, str) or not isinstance(scene, UploadFile):
+        missing = [{"where": name, "what": "absent"} for name, ok in (("row", isinstance(row, str)), ("scene", isinstance(scene, UploadFile))) if not ok]  # fmt: skip
+        raise Problem(422, "bad-form", "the form lacks a part", _HOW, missing)
+    try:
+        parsed = PredictionRow.model_validate_json(row)
+    except ValidationError as err:
+        raise invalid_fields(err, "row") from None
+    data, name = await scene.read(), scene.filename or ""
+    await form.close()
+    return Asked(rows=[parsed], scene=data, scene_name=name)
+
+
+def check_known(bundle: Bundle, asked: Asked) -> None:
+    """Refuse municipalities and horizons that the champion was not trained for, all at once."""
+    kind = "rows" if asked.rows else "vectors"
+    sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
+    _check_codes(bundle, kind, [row.municipality_code for row in sent])
+    horizons = sorted(bundle.models)
+    wrong = [
+        {
+            "where": f"{kind}.{i}.horizon_weeks",
+            "what": f"no model for {row.horizon_weeks} weeks ahead",
+        }
+        for i, row in enumerate(sent)
+        if row.horizon_weeks not in bundle.models
+    ]
+    if wrong:
+        raise Problem(422, "unknown-horizon", wrong[0]["what"], f"use one of {horizons}", wrong)
+
+
+def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str]) -> None:
+    known = bundle.meta.threshold_cases
+    wrong = [(i, code) for i, code in enumerate(codes) if code not in known]
+    if not wrong:
+        return
+    nearest = {code: difflib.get_close_matches(code, sorted(known), n=3, cutoff=0.5) for code in {c for _, c in wrong[:20]}}  # fmt: skip
+    errors = [
+        {"where": f"{kind}.{i}.municipality_code", "what": f"{code} is not known; near it: {', '.join(nearest.get(code, [])) or 'none'}"}
+        for i, code in wrong[:20]
+    ]  # fmt: skip
+    raise Problem(
+        422,
+        "unknown-municipality",
+        f"{len(wrong)} municipality code(s) are not among the {len(known)} that the model knows",
+        "use a five-digit DANE code of the training pool (enough cases in the reference years); near codes are in errors",
+        errors,
+    )

@@ -1,0 +1,35 @@
+"""GET /health/live, /health/ready and /metrics: for supervisors and Prometheus, without a key."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from serving.champion import ChampionHolder
+from serving.problems import Problem
+from serving.schemas import ProblemBody
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health/live", summary="Is the process alive")
+async def live() -> dict[str, str]:
+    """Always 200 while the process can answer."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready", summary="Can it predict", responses={503: {"model": ProblemBody}})
+async def ready(request: Request) -> dict[str, str]:
+    """200 if a champion serves, else 503 with the reason."""
+    holder: ChampionHolder = request.app.state.holder
+    if holder.current is None:
+        raise Problem(503, "no-champion", holder.not_ready_reason, "run the weekly cycle until a model is promoted; its report says why none was", headers={"Retry-After": "30"})  # fmt: skip
+    return {"status": "ready", "bundle_id": holder.current.registered.bundle_id}
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Counters of this worker; with several workers each one has its own."""
+    return Response(
+        generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST
+    )

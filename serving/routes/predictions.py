@@ -1,0 +1,114 @@
+"""POST /predictions: from rows of fields, a row and a scene, or vectors; one or many."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+from serving.answers import answer
+from serving.champion import Champion, ChampionHolder
+from serving.limits import read_body
+from serving.problems import Problem
+from serving.requests import JSON, MULTIPART, Asked, check_known, parse
+from serving.schemas import (
+    ROW_EXAMPLE,
+    VECTOR_EXAMPLE,
+    PredictionsBody,
+    ProblemBody,
+)
+from serving.security import require_key
+from serving.settings import Settings
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["predictions"], dependencies=[Depends(require_key)])
+_FEW_ROWS = 8  # their covariates cost about a millisecond each
+_FORM_SCHEMA = {
+    "type": "object",
+    "required": ["row", "scene"],
+    "properties": {
+        "row": {"type": "string", "description": "one row of fields, as JSON"},
+        "scene": {"type": "string", "format": "binary", "description": "TIFF (12 bands or RGB), PNG or JPEG"},
+    },
+}  # fmt: skip
+# The body is read by hand, after the key and the size are checked; so OpenAPI is told by hand, too.
+_BODY = {
+    "required": True,
+    "content": {
+        JSON: {
+            "schema": {"$ref": "#/components/schemas/PredictionRequest"},
+            "examples": {
+                "one row": {"value": {"rows": [ROW_EXAMPLE]}},
+                "batch": {"value": {"rows": [ROW_EXAMPLE, {**ROW_EXAMPLE, "horizon_weeks": 1}]}},
+                "vectors": {"value": {"vectors": [VECTOR_EXAMPLE]}},
+            },
+        },
+        MULTIPART: {
+            "schema": _FORM_SCHEMA,
+            "examples": {"row and scene": {"value": {"row": json.dumps(ROW_EXAMPLE), "scene": "<file>"}}},
+        },
+    },
+}  # fmt: skip
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemBody, "content": {"application/problem+json": {}}}
+    for status in (401, 408, 413, 415, 422, 503, 504)
+}
+
+
+@router.post(
+    "/predictions",
+    summary="Probability of an outbreak week",
+    response_model=PredictionsBody,
+    responses=_PROBLEMS,
+    openapi_extra={"requestBody": _BODY},
+)
+async def predictions(request: Request) -> JSONResponse:
+    """Answers in the order of the rows sent, each with what it rests on."""
+    settings: Settings = request.app.state.settings
+    champion = _champion(request.app.state.holder)
+    body = await read_body(request, settings.max_body_bytes, settings.request_timeout_s)
+    asked = await parse(request, body, settings.max_rows)
+    check_known(champion.bundle, asked)
+    trace_id: str = request.state.trace_id
+    answers = await _in_time(champion, asked, settings)
+    for entry in answers:
+        entry["trace_id"] = trace_id
+        request.app.state.metrics.predictions.labels(str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()).inc()  # fmt: skip
+    _trace(trace_id, champion, body, answers)
+    return JSONResponse({"trace_id": trace_id, "predictions": answers})
+
+
+def _champion(holder: ChampionHolder) -> Champion:
+    """The reference that this request uses to its end, whatever is swapped meanwhile."""
+    champion = holder.current
+    if champion is None:
+        raise Problem(503, "no-champion", holder.not_ready_reason, "ask again after a model was promoted; GET /health/ready says when", headers={"Retry-After": "30"})  # fmt: skip
+    return champion
+
+
+async def _in_time(champion: Champion, asked: Asked, settings: Settings) -> list[dict[str, Any]]:
+    """Predict here if it is milliseconds, else in a thread: scenes, prompts, many rows of fields."""
+    few = len(asked.rows) <= _FEW_ROWS and asked.scene is None and champion.encoders is None
+    if asked.vectors or few:
+        return answer(champion, asked, settings.max_scene_pixels)
+    try:
+        async with asyncio.timeout(settings.request_timeout_s):
+            return await asyncio.to_thread(answer, champion, asked, settings.max_scene_pixels)
+    except TimeoutError:
+        raise Problem(504, "too-slow", f"no answer within {settings.request_timeout_s:g} s", "send fewer rows a call") from None  # fmt: skip
+
+
+def _trace(trace_id: str, champion: Champion, body: bytes, answers: list[dict[str, Any]]) -> None:
+    """One log line that ties an answer to its bundle; no text, image or count of the request in it."""
+    line = {
+        "trace_id": trace_id,
+        "input_sha256": hashlib.sha256(body).hexdigest(),
+        "bundle_id": champion.registered.bundle_id,
+        "probabilities": [entry["probability"] for entry in answers],
+    }
+    log.info("prediction %s", json.dumps(line, separators=(",", ":")))

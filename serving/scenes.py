@@ -1,0 +1,44 @@
+"""Uploaded scenes: the same reader and the same quality rule as for a drop's scenes."""
+
+from __future__ import annotations
+
+import io
+
+from pipelines.config import ScenePolicy
+from pipelines.contracts import SceneQuality
+from pipelines.data.scenes import (
+    PixelBomb,
+    Rgb,
+    SceneError,
+    UnknownFormat,
+    decode_scene,
+    quality,
+    scene_stats,
+)
+from pipelines.fusion.bundle import Bundle
+from serving.problems import Problem
+
+
+def policy_of(bundle: Bundle, max_pixels: int) -> ScenePolicy:
+    """The rule that the bundle's training scenes were judged by, with this endpoint's pixel limit."""
+    known = bundle.meta.recipe.get("data", {}).get("scenes", {})
+    return ScenePolicy.model_validate({**known, "max_pixels": max_pixels})
+
+
+def read_upload(data: bytes, name: str, policy: ScenePolicy) -> tuple[Rgb, SceneQuality]:
+    """(H, W, 3) pixels of an uploaded file and what they are good for.
+
+    The header is read first: a file that declares too many pixels is refused before it is decoded.
+
+    Raises:
+        Problem: 413 too many pixels, 415 not an image format, 422 damaged or of other bands.
+    """
+    try:
+        rgb = decode_scene(io.BytesIO(data), name, policy)
+    except SceneError as err:
+        status = {PixelBomb: 413, UnknownFormat: 415}.get(type(err), 422)
+        where = {"where": "scene", "what": err.what}
+        raise Problem(
+            status, err.code, err.what, err.fix.replace("deliver", "send"), [where]
+        ) from err
+    return rgb, quality(scene_stats(rgb), policy)

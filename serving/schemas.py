@@ -1,0 +1,208 @@
+"""What is sent and what comes back, with units, limits and examples; OpenAPI is made from it.
+
+Belongs here: shapes of requests and answers. Does not belong here: what a model makes of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from pipelines.contracts import COVARIATE_NAMES, HeadKind
+from pipelines.errors import ConfigError
+from pipelines.weeks import week_no
+
+Use = Literal["used", "missing", "not used by this head"]
+
+
+def _five_digits(code: str) -> str:
+    return code.zfill(5)
+
+
+def _is_week(label: str) -> str:
+    try:
+        week_no(label)
+    except ConfigError as err:
+        raise ValueError(f"{err.what}; {err.fix}") from err
+    return label
+
+
+Code = Annotated[str, StringConstraints(pattern=r"^\d{1,5}$"), AfterValidator(_five_digits)]
+Week = Annotated[str, AfterValidator(_is_week)]
+Count = Annotated[float, Field(ge=0, le=1_000_000)]
+Covariate = Annotated[float, Field(ge=-1000, le=1000)]  # they are logs, percents and degrees
+Percent = Annotated[float, Field(ge=0, le=100)]
+Vector = Annotated[
+    list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1, max_length=8192)
+]
+
+
+class Strict(BaseModel):
+    """Base of what is sent: unknown fields, NaN, infinity and numbers as text are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class ClimateMonth(Strict):
+    """One calendar month's climate; null where not measured."""
+
+    temp_mean_c: float | None = Field(None, ge=-30, le=60, description="degree Celsius")
+    rainfall_mm: float | None = Field(None, ge=0, le=5000, description="millimetres in the month")
+
+
+class PredictionRow(Strict):
+    """One municipality at one origin week, in plain fields."""
+
+    municipality_code: Code = Field(description="DANE code")
+    origin_week: Week = Field(
+        description="epidemiological week (CDC) that the prediction is made in"
+    )
+    horizon_weeks: int = Field(
+        ge=0, le=12, description="weeks ahead; GET /model lists the known ones"
+    )
+    recent_cases: list[Count | None] = Field(
+        min_length=4, max_length=53, description="weekly cases, newest known week last, null if missing; 53 are best"
+    )  # fmt: skip
+    climate: list[ClimateMonth] = Field(
+        default_factory=list, max_length=12, description="newest known month last; 3 are used"
+    )
+    climate_month: str | None = Field(
+        None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="newest month of `climate`, for the prompt"
+    )  # fmt: skip
+    municipality_name: str | None = Field(None, max_length=100, description="for the prompt")
+    population: float | None = Field(None, gt=0, le=1e8, description="persons")
+    households_without_water_pct: Percent | None = None
+    houses_per_km2: float | None = Field(None, ge=0, le=1e6)
+    age_0_14_pct: Percent | None = Field(None, description="for the prompt")
+    text: str | None = Field(None, min_length=1, max_length=4000, description="a prompt of your own instead of the rendered one")  # fmt: skip
+
+
+class VectorRow(Strict):
+    """One row of encoder vectors and covariates, as in the features folder."""
+
+    municipality_code: Code = Field(description="gives the threshold that cases are compared with")
+    horizon_weeks: int = Field(ge=0, le=12)
+    covariates: dict[str, Covariate | None] = Field(description=f"any of {', '.join(COVARIATE_NAMES)}; null or absent counts as missing")  # fmt: skip
+    image: Vector | None = Field(
+        None, description="raw image vector, not normalised; null if missing"
+    )
+    text: Vector | None = Field(
+        None, description="raw text vector, not normalised; null if missing"
+    )
+
+    @model_validator(mode="after")
+    def _known_names(self) -> VectorRow:
+        unknown = sorted(set(self.covariates) - set(COVARIATE_NAMES))
+        if unknown:
+            raise ValueError(f"unknown covariates {', '.join(unknown)}; known are {', '.join(COVARIATE_NAMES)}")  # fmt: skip
+        return self
+
+
+class PredictionRequest(Strict):
+    """Rows of fields or rows of vectors, one or many."""
+
+    rows: list[PredictionRow] | None = Field(None, min_length=1)
+    vectors: list[VectorRow] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PredictionRequest:
+        if (self.rows is None) == (self.vectors is None):
+            raise ValueError('send either {"rows": [...]} or {"vectors": [...]}')
+        return self
+
+
+class Mask(BaseModel):
+    """What became of each modality."""
+
+    image: Use
+    text: Use
+
+
+class PredictionBody(BaseModel):
+    """The answer for one row, with everything needed to trace it back."""
+
+    municipality_code: str
+    horizon_weeks: int
+    origin_week: str | None = Field(description="null for rows of vectors")
+    target_week: str | None
+    probability: float = Field(description="calibrated, that the target week is an outbreak week")
+    outbreak: bool = Field(description="probability at or above decision_threshold")
+    decision_threshold: float
+    threshold_cases: float = Field(
+        description="weekly cases above which a week is an outbreak week"
+    )
+    lambda_shift: float
+    mask: Mask
+    scene_quality: str | None = Field(description="of the uploaded scene; only `ok` ones are used")
+    model_version: str
+    bundle_id: str
+    head: HeadKind
+    data_version: str
+    synthetic_scenes: bool = Field(description="trained on drawn scenes, not on satellite images")
+    trace_id: str
+
+
+class PredictionsBody(BaseModel):
+    """Answers in the order of the rows sent."""
+
+    trace_id: str
+    predictions: list[PredictionBody]
+
+
+class ModelBody(BaseModel):
+    """The champion; everything but the errors is null or absent before there is one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: str | None = None
+    bundle_id: str | None = None
+    head: HeadKind | None = None
+    mlflow_run_id: str | None = None
+    municipalities: int | None = Field(None, description="how many can be asked about")
+    candidate_error: dict[str, Any] | None = Field(None, description="why the version that the registry names does not serve")  # fmt: skip
+    last_error: str | None = None
+
+
+class ProblemBody(BaseModel):
+    """An error (RFC 9457) with what to do about it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    fix: str
+    errors: list[dict[str, str]]
+    trace_id: str
+
+
+ROW_EXAMPLE: dict[str, Any] = {
+    "municipality_code": "05001",
+    "municipality_name": "Medellín",
+    "origin_week": "2018-w48",
+    "horizon_weeks": 4,
+    "recent_cases": [31, 28, 40, 37, 33, 29, 36, 41, 38, 30, 27, 35],
+    "climate": [
+        {"temp_mean_c": 21.4, "rainfall_mm": 190.0},
+        {"temp_mean_c": 21.1, "rainfall_mm": 230.5},
+        {"temp_mean_c": 21.0, "rainfall_mm": 180.2},
+    ],
+    "climate_month": "2018-11",
+    "population": 2427129,
+    "households_without_water_pct": 3.1,
+    "houses_per_km2": 2100.0,
+}
+VECTOR_EXAMPLE: dict[str, Any] = {
+    "municipality_code": "05001",
+    "horizon_weeks": 4,
+    "covariates": {"log1p_cases_lag00": 3.58, "log1p_cases_lag01": 3.33, "season_sin1": -0.5, "season_cos1": 0.87},
+    "image": None,
+    "text": None,
+}  # fmt: skip

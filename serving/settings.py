@@ -1,0 +1,81 @@
+"""What the endpoint is told at start-up, from the environment only.
+
+Belongs here: names, defaults and checks of DENGUARD_* variables. Does not belong here: the key
+itself; only its SHA-256 is ever known to the endpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pipelines.config import Places
+from pipelines.errors import ConfigError
+
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+_HOW_TO_MAKE_A_KEY = "python -c \"import hashlib, secrets; k = secrets.token_urlsafe(32); print('key', k, 'sha256', hashlib.sha256(k.encode()).hexdigest())\""  # fmt: skip
+
+
+class Settings(BaseSettings):
+    """Settings of one endpoint process. Every field is the variable DENGUARD_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix="DENGUARD_", frozen=True, extra="ignore")
+
+    api_key_sha256: Annotated[tuple[str, ...], NoDecode] = Field(
+        min_length=1,
+        max_length=2,
+        description="hex SHA-256 of the bearer key; two, with a comma, while a key is changed",
+    )
+    home: Path = Path()
+    model_name: str = "denguard"
+    poll_s: float = Field(default=5.0, gt=0, description="between two looks at the champion alias")
+    max_body_bytes: int = Field(default=8_000_000, ge=1024)
+    max_rows: int = Field(default=1000, ge=1, description="rows of one call")
+    max_scene_pixels: int = Field(
+        default=50_000_000, ge=1, description="of an uploaded scene, per band"
+    )
+    request_timeout_s: float = Field(
+        30.0, gt=0, description="for reading a body, and for answering"
+    )
+
+    @field_validator("api_key_sha256", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            tuple(part.strip().lower() for part in value.split(","))
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("api_key_sha256")
+    @classmethod
+    def _is_sha256(cls, hashes: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_SHA256.match(entry) for entry in hashes):
+            raise ValueError("give the 64 hexadecimal digits of a SHA-256, not the key itself")
+        return hashes
+
+    @property
+    def places(self) -> Places:
+        """Folders of this deployment; the bundle cache lies there."""
+        return Places(home=self.home.resolve())
+
+
+def load_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        ConfigError: a variable is absent or refused; all are named, no value is shown.
+    """
+    try:
+        return Settings.model_validate({})
+    except ValidationError as err:
+        named = "; ".join(f"DENGUARD_{str(e['loc'][0]).upper()}: {e['msg']}" for e in err.errors())
+        raise ConfigError(
+            f"the endpoint cannot start: {named}",
+            where="environment",
+            fix=f"set DENGUARD_API_KEY_SHA256 to the hash of a key that you keep; make one with: {_HOW_TO_MAKE_A_KEY}",
+        ) from None  # pydantic's own text would show the values

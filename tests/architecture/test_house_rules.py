@@ -1,0 +1,73 @@
+"""The house rules a reader relies on; each failure names the file and the rule."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(
+    p for room in ("pipelines", "serving", "dags") for p in (ROOT / room).rglob("*.py")
+)
+HEAVY = ("torch", "mlflow", "great_expectations", "transformers", "matplotlib", "airflow", "timm")
+
+
+def _id(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_id)
+def test_a_file_is_a_room_with_one_purpose(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, "split it"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_id)
+def test_a_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_id)
+def test_a_function_fits_on_a_screen(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.body[0].lineno + 1
+            assert lines <= 50, f"{node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_id)
+def test_nothing_unpickles(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            assert not {a.name for a in node.names} & {"pickle", "joblib", "dill"}
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            assert any(
+                k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords
+            )
+
+
+@pytest.mark.parametrize(
+    "module", ["pipelines.config", "pipelines.run", "pipelines.steps", "pipelines.cli"]
+)
+def test_importing_the_front_rooms_loads_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_the_top_level_is_the_one_agreed() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    top = {line.split("/")[0] for line in tracked.stdout.splitlines() if not line.startswith(".")}
+    agreed = {
+        "dags", "pipelines", "serving", "data.dvc", "dvc.yaml", "dvc.lock", "tests", "docker-compose.yml",
+        "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+        "SECURITY.md", "docs", "benchmarks", "requirements.lock",
+    }  # fmt: skip
+    assert top <= agreed, f"not agreed: {sorted(top - agreed)}"

@@ -1,0 +1,159 @@
+"""The weekly DAG as the scheduler and ops staff see it. Reads the file in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY_LIBRARIES = ("torch", "mlflow", "great_expectations", "pandas", "sklearn", "transformers")
+
+PARSE = """
+import json, sys, time
+from airflow.dag_processing.dagbag import DagBag
+started = time.perf_counter()
+bag = DagBag("dags", load_op_links=False)
+took = time.perf_counter() - started
+def listed(value):
+    return value if isinstance(value, (list, tuple)) else [value]
+found = {
+    "errors": {str(k): v for k, v in bag.import_errors.items()},
+    "seconds": took,
+    "modules": sorted({m.split(".")[0] for m in sys.modules}),
+    "dags": {},
+}
+for dag_id, dag in bag.dags.items():
+    found["dags"][dag_id] = {
+        "doc": dag.doc_md, "tags": sorted(dag.tags), "catchup": dag.catchup,
+        "schedule": dag.schedule, "max_active_runs": dag.max_active_runs,
+        "params": {k: [p.value, p.schema] for k, p in dag.params._ParamsDict__dict.items()},
+        "leaves": [t.task_id for t in dag.leaves],
+        "tasks": {
+            t.task_id: {
+                "queue": t.queue, "retries": t.retries, "doc": t.doc_md, "rule": str(t.trigger_rule.value),
+                "timeout_s": t.execution_timeout and t.execution_timeout.total_seconds(),
+                "delay_s": t.retry_delay.total_seconds(), "mapped": t.is_mapped,
+                "callback": [c.__module__ + "." + c.__name__ for c in listed(t.on_failure_callback)],
+                "outlets": [o.name for o in t.outlets],
+                "upstream": sorted(t.get_flat_relative_ids(upstream=True)),
+            }
+            for t in dag.tasks
+        },
+    }
+print("FOUND" + json.dumps(found))
+"""
+
+
+def parse(home: Path, **environment: str) -> dict[str, Any]:
+    settings = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+        "PYTHONPATH": str(ROOT),
+        **environment,
+    }
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "DENGUARD"))}
+    done = subprocess.run([sys.executable, "-c", PARSE], cwd=ROOT, env=clean | settings, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    assert "FOUND" in done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.split("FOUND", 1)[1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return parse(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="module")
+def dag(parsed: dict[str, Any]) -> dict[str, Any]:
+    return parsed["dags"]["retraining"]
+
+
+def test_every_dag_file_is_read_without_error(parsed: dict[str, Any]) -> None:
+    assert parsed["errors"] == {}
+    assert set(parsed["dags"]) == {"retraining"}
+
+
+def test_reading_takes_no_heavy_library_and_little_time(parsed: dict[str, Any]) -> None:
+    assert set(parsed["modules"]) & set(HEAVY_LIBRARIES) == set()
+    assert parsed["seconds"] < 5
+
+
+def test_it_runs_every_monday_one_at_a_time(dag: dict[str, Any]) -> None:
+    assert dag["schedule"] == "0 6 * * 1"
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] == 1
+
+
+def test_the_page_explains_every_box(dag: dict[str, Any]) -> None:
+    boxes = {task_id.split(".")[0] for task_id in dag["tasks"]}
+    assert boxes == {"start", "data", "embed", "train", "judge", "release", "report"}
+    assert all(f"| {box} |" in dag["doc"] for box in boxes)
+    assert dag["tags"] == ["denguard", "dengue", "weekly"]
+
+
+def test_every_task_has_queue_limit_retries_doc_and_callback(dag: dict[str, Any]) -> None:
+    for name, task in dag["tasks"].items():
+        assert task["queue"] in {"default", "cpu-heavy"}, name
+        assert task["retries"] >= 1 and task["delay_s"] > 0, name
+        assert task["timeout_s"] and task["timeout_s"] > 0, name
+        assert task["doc"], name
+        assert task["callback"] == ["dags._shared.on_failure"], name
+
+
+def test_embedding_and_training_run_on_the_heavy_queue(dag: dict[str, Any]) -> None:
+    heavy = {name for name, task in dag["tasks"].items() if task["queue"] == "cpu-heavy"}
+    assert {"embed.embed_shard", "train.train", "train.backtest"} <= heavy
+    assert heavy.isdisjoint({"start", "data.ingest", "release.deploy", "report"})
+
+
+def test_shards_and_years_are_mapped_and_nothing_else(dag: dict[str, Any]) -> None:
+    mapped = {name for name, task in dag["tasks"].items() if task["mapped"]}
+    assert mapped == {"embed.embed_shard", "train.backtest"}
+
+
+def test_the_run_succeeds_only_if_every_task_did(dag: dict[str, Any]) -> None:
+    assert dag["leaves"] == ["report"]
+    assert {task["rule"] for task in dag["tasks"].values()} == {"all_success"}
+    assert set(dag["tasks"]["report"]["upstream"]) == set(dag["tasks"]) - {"report"}
+
+
+def test_a_backtest_waits_for_the_champion_that_train_finds(dag: dict[str, Any]) -> None:
+    assert "train.train" in dag["tasks"]["train.backtest"]["upstream"]
+
+
+def test_nothing_is_embedded_before_validation(dag: dict[str, Any]) -> None:
+    assert "data.validate" in dag["tasks"]["data.snapshot"]["upstream"]
+    assert "data.snapshot" in dag["tasks"]["embed.plan_embedding"]["upstream"]
+
+
+def test_assets_are_emitted_once_each(dag: dict[str, Any]) -> None:
+    emitted = [asset for task in dag["tasks"].values() for asset in task["outlets"]]
+    names = ("champion", "dataset", "embeddings", "forecast")
+    assert sorted(emitted) == [f"denguard://{name}" for name in names]
+
+
+def test_parameters_have_a_schema(dag: dict[str, Any]) -> None:
+    params = dag["params"]
+    assert set(params) == {"profile", "as_of", "horizons", "force"}
+    assert params["profile"][0] == "sample" and "sample" in params["profile"][1]["enum"]
+    assert params["as_of"][0] is None and params["as_of"][1]["type"] == ["null", "string"]
+    assert params["horizons"][1]["items"] == {"type": "integer", "minimum": 0, "maximum": 12}
+    assert params["force"][0] is False
+
+
+def test_an_unknown_default_profile_is_an_import_error_that_names_it(tmp_path: Path) -> None:
+    found = parse(tmp_path, DENGUARD_PROFILE="nowhere")
+    assert "nowhere" in "".join(found["errors"].values())
+
+
+def test_every_box_calls_a_step_that_exists(dag: dict[str, Any]) -> None:
+    from pipelines import steps
+
+    names = {task_id.split(".")[-1] for task_id in dag["tasks"]}
+    assert [name for name in names if not callable(getattr(steps, name, None))] == []

@@ -1,0 +1,78 @@
+"""Forward-in-time folds: cuts, embargo and seasons."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.data.splits import (
+    SEASON_WEEKS,
+    deploy_cut,
+    fold_cut,
+    inner_seasons,
+    test_year_targets,
+)
+from pipelines.errors import ConfigError
+from pipelines.weeks import week_label, week_no
+
+weeks = st.integers(week_no("2009-w01"), week_no("2018-w52"))
+horizons, delays = st.integers(0, 12), st.integers(0, 12)
+
+
+def newest_known(origin: int, horizon: int, delay: int) -> int:
+    """Newest week whose cases are known at an origin, from the contract's words."""
+    return min(origin - delay, origin - 1) if horizon == 0 else origin - delay
+
+
+@given(weeks, horizons, delays)
+def test_no_training_target_is_newer_than_what_the_first_judged_origin_knows(
+    first_target: int, horizon: int, delay: int
+) -> None:
+    known = newest_known(first_target - horizon, horizon, delay)
+    assert fold_cut(first_target, horizon, delay) <= known
+
+
+@given(weeks, horizons, delays)
+def test_the_embargo_throws_no_known_week_away(first_target: int, horizon: int, delay: int) -> None:
+    assert fold_cut(first_target, horizon, delay) == newest_known(first_target - horizon, horizon, delay)  # fmt: skip
+
+
+@given(st.integers(2009, 2018))
+def test_test_years_follow_one_another_without_gap_or_overlap(year: int) -> None:
+    assert test_year_targets(year)[-1] + 1 == test_year_targets(year + 1)[0]
+    assert {week_label(w)[:4] for w in test_year_targets(year)} == {str(year)}
+
+
+def test_a_year_with_week_53_has_53_targets() -> None:
+    assert [len(test_year_targets(year)) for year in (2013, 2014)] == [52, 53]
+
+
+@given(weeks, st.integers(1, 6), horizons, delays)
+def test_seasons_are_whole_lie_before_the_cut_and_never_overlap(
+    cut: int, count: int, horizon: int, delay: int
+) -> None:
+    seasons = inner_seasons(cut, count, horizon, delay)
+    assert len(seasons) == count
+    assert seasons[-1].last_target_week_no == cut
+    assert all(s.last_target_week_no - s.first_target_week_no + 1 == SEASON_WEEKS for s in seasons)
+    for older, newer in pairwise(seasons):
+        assert older.last_target_week_no + 1 == newer.first_target_week_no
+
+
+@given(weeks, st.integers(1, 6), horizons, delays)
+def test_every_season_has_its_own_embargo(cut: int, count: int, horizon: int, delay: int) -> None:
+    for season in inner_seasons(cut, count, horizon, delay):
+        known = newest_known(season.first_target_week_no - horizon, horizon, delay)
+        assert season.train_until_week_no <= known < season.first_target_week_no
+
+
+def test_the_deployed_model_learns_from_the_newest_known_week() -> None:
+    assert deploy_cut(week_no("2018-w48"), 1) == week_no("2018-w47")
+
+
+def test_asking_for_no_season_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least one"):
+        inner_seasons(week_no("2018-w48"), 0, 4, 0)

@@ -1,0 +1,164 @@
+"""Embedding as it runs: in a process of its own, only when needed, killable at any instant."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.config import Places, Profile
+from pipelines.embed.base import Encoder
+from pipelines.embed.plan import EmbeddingPlan, plan_embedding
+from pipelines.embed.run import embed_shard
+from pipelines.embed.store import EmbeddingStore, Vectors, store_root
+from pipelines.embed.work import read_work
+from pipelines.errors import ConfigError, EncoderError, StoreError
+from pipelines.storage import manifest_of
+
+MakeDataset = Callable[..., Path]
+RUN_SHARD = """
+import sys
+from pathlib import Path
+from pipelines.config import Places, load_profile
+from pipelines.embed.run import embed_shard
+embed_shard(Path(sys.argv[1]), load_profile("ci"), Places(home=Path(sys.argv[2])))
+"""
+
+
+def _text_file(plan: EmbeddingPlan) -> Path:
+    return next(f for f in plan.work_files if read_work(f).modality == "text")
+
+
+def _store(work_file: Path, places: Places) -> EmbeddingStore:
+    return EmbeddingStore(store_root(places), read_work(work_file).encoder_spec)
+
+
+def _stored(work_file: Path, places: Places) -> Vectors:
+    return _store(work_file, places).load([i.key for i in read_work(work_file).inputs])
+
+
+def _wait_for_first_shard(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("*.parquet")):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline, "no shard appeared"
+        time.sleep(0.01)
+
+
+def test_what_is_embedded_starts_no_encoder_and_changes_no_file(
+    embedded: Path, profile: Profile, places: Places
+) -> None:
+    before = manifest_of(store_root(places))
+    plan = plan_embedding(embedded, profile, places)
+    again = [embed_shard(f, profile, places) for f in plan.work_files]
+    assert plan.counts == {
+        "image": {"distinct": 2, "missing": 0},
+        "text": {"distinct": 9, "missing": 0},
+    }
+    assert not any(r["encoder_started"] for r in again)
+    assert manifest_of(store_root(places)) == before
+
+
+def test_the_caller_never_loads_an_encoder(embedded_home: tuple[Path, list[str]]) -> None:
+    assert embedded_home[1] == []
+
+
+def test_a_killed_embedding_goes_on_to_the_same_vectors(
+    make_dataset: MakeDataset, profile: Profile, places: Places, minilm: Encoder
+) -> None:
+    work_file = _text_file(plan_embedding(make_dataset(weeks=70, scenes=0), profile, places))
+    command = [sys.executable, "-c", RUN_SHARD, str(work_file), str(places.home)]
+    process = subprocess.Popen(command, start_new_session=True)
+    _wait_for_first_shard(_store(work_file, places).folder, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    kept = {p.name for p in _store(work_file, places).folder.glob("*.parquet")}
+
+    result = embed_shard(work_file, profile, places)
+
+    assert 0 < result["embedded"] < 210  # what was stored is not embedded again
+    assert kept < {p.name for p in _store(work_file, places).folder.glob("*.parquet")}
+    undisturbed = minilm.encode([i.text for i in read_work(work_file).inputs])
+    assert np.array_equal(_stored(work_file, places), undisturbed)
+
+
+def test_an_encoder_whose_task_was_killed_ends_itself(
+    make_dataset: MakeDataset, profile: Profile, places: Places
+) -> None:
+    work_file = _text_file(plan_embedding(make_dataset(weeks=2, scenes=0), profile, places))
+    nobody = str(2**22)  # a parent that is not there
+    command = [sys.executable, "-m", "pipelines.embed.child", str(work_file), str(places.home), nobody]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    assert json.loads(done.stdout)["what"] == "the task that started this encoder is gone"
+    assert not list(_store(work_file, places).folder.glob("*.parquet"))
+
+
+def test_a_corrupt_shard_is_rebuilt(
+    embedded: Path, profile: Profile, places: Places, minilm: Encoder
+) -> None:
+    work = read_work(_text_file(plan_embedding(embedded, profile, places)))
+    shard = next((store_root(places) / work.space_id).glob("*.parquet"))
+    shard.chmod(0o644)
+    shard.write_bytes(shard.read_bytes()[:-20])
+    plan = plan_embedding(embedded, profile, places)
+    assert plan.counts["text"]["missing"] == 9
+    assert embed_shard(_text_file(plan), profile, places)["embedded"] == 9
+    texts = [i.text for i in read_work(_text_file(plan)).inputs]
+    assert np.array_equal(_stored(_text_file(plan), places), minilm.encode(texts))
+
+
+def test_changed_libraries_check_golden_scenes_that_outlive_their_drop(
+    embedded: Path, profile: Profile, places: Places
+) -> None:
+    idle = plan_embedding(embedded, profile, places).work_files[0]
+    store = _store(idle, places)
+    real = store.checked_versions()
+    store.record_versions({**real, "timm": "0.0"})
+    shutil.rmtree(places.drops)
+    result = embed_shard(idle, profile, places)
+    assert (result["encoder_started"], result["embedded"]) == (True, 0)
+    assert store.checked_versions() == real
+
+
+def test_an_encoder_that_gives_other_vectors_stops_and_offers_a_rebuild(
+    embedded: Path, make_dataset: MakeDataset, profile: Profile, places: Places
+) -> None:
+    more = _text_file(plan_embedding(make_dataset(weeks=4, scenes=0), profile, places))
+    golden = _store(more, places).folder / "golden.json"
+    kept = json.loads(golden.read_text())
+    kept["vectors"][0] = kept["vectors"][1]
+    golden.write_text(json.dumps(kept))
+    with pytest.raises(EncoderError, match="rebuild: move this folder away") as caught:
+        embed_shard(more, profile, places)
+    assert caught.value.where.endswith(read_work(more).space_id)
+    assert len(_store(more, places).missing(i.key for i in read_work(more).inputs)) == 3
+
+
+def test_a_scene_that_is_gone_is_named(
+    make_dataset: MakeDataset, profile: Profile, places: Places
+) -> None:
+    plan = plan_embedding(make_dataset(weeks=3, scenes=2), profile, places)
+    gone = places.data / plan.new_inputs["image"][1]
+    gone.unlink()
+    with pytest.raises(StoreError, match="gone or was changed") as caught:
+        embed_shard(plan.work_files[0], profile, places)
+    assert caught.value.where == str(gone.resolve())
+
+
+def test_work_planned_for_another_encoder_is_refused(
+    make_dataset: MakeDataset, profile: Profile, places: Places
+) -> None:
+    plan = plan_embedding(make_dataset(), profile, places)
+    text = profile.embed.text.model_copy(update={"threads": 2})
+    other = profile.model_copy(update={"embed": profile.embed.model_copy(update={"text": text})})
+    with pytest.raises(ConfigError, match="another text encoder"):
+        embed_shard(_text_file(plan), other, places)

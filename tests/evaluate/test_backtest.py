@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.config import TEN_MUNICIPALITIES, Profile
+from pipelines.contracts import HeadKind, content_id
+from pipelines.errors import GateError
+from pipelines.evaluate.backtest import (
+    PREDICTION_COLUMNS,
+    backtest_year,
+    read_predictions,
+    write_predictions,
+)
+from pipelines.evaluate.baselines import BASELINES
+from pipelines.evaluate.incumbent import champion_profile
+from pipelines.evaluate.summary import summarise
+from pipelines.fusion.examples import Examples
+from pipelines.weeks import week_no
+
+
+@pytest.fixture(scope="module")
+def predictions(examples: dict[int, Examples], short_profile: Profile) -> pd.DataFrame:
+    years = (2014, 2015)
+    heads = ("linear", "late_joint")
+    return pd.concat([backtest_year(examples, short_profile, heads, y) for y in years])
+
+
+def test_every_head_and_baseline_predicts_the_same_rows_of_the_test_year(predictions: pd.DataFrame) -> None:  # fmt: skip
+    assert list(predictions.columns) == list(PREDICTION_COLUMNS)
+    assert set(predictions["head"]) == {"linear", "late_joint", *BASELINES}
+    rows = predictions.groupby(["head", "horizon_weeks", "test_year"]).size()
+    assert set(rows.xs(2014, level="test_year")) == {12 * 53}
+    assert set(rows.xs(2015, level="test_year")) == {12 * 52}
+    targets = predictions.loc[predictions["test_year"] == 2015, "target_week_no"]
+    assert (targets.min(), targets.max()) == (week_no("2015-w01"), week_no("2015-w52"))
+
+
+def test_every_prediction_is_a_finite_probability_of_a_known_label(predictions: pd.DataFrame) -> None:  # fmt: skip
+    assert predictions["probability"].between(0, 1).all()
+    assert predictions["label"].isin([0.0, 1.0]).all()
+
+
+def test_the_benchmark_is_flagged_and_fusion_is_the_linear_head_where_nothing_can_be_fused(predictions: pd.DataFrame) -> None:  # fmt: skip
+    assert set(predictions.loc[predictions["in_benchmark"], "unit_id"]) == set(TEN_MUNICIPALITIES)
+    keys = ["horizon_weeks", "sample_id"]
+    fused, linear = (predictions[predictions["head"] == h].set_index(keys) for h in ("late_joint", "linear"))  # fmt: skip
+    bare = fused.index[~fused["has_modality"]]
+    pd.testing.assert_series_equal(fused.loc[bare, "probability"], linear.loc[bare, "probability"])
+
+
+def test_an_onset_is_an_outbreak_with_none_at_origin(predictions: pd.DataFrame) -> None:
+    found = predictions[predictions["is_onset"]]
+    assert (found["label"] == 1).all()
+    assert (found["origin_outbreak"] == 0).all()
+    assert 0 < len(found) < (predictions["label"] == 1).sum()
+
+
+def test_no_prediction_knows_a_label_inside_the_embargo_or_later(examples: dict[int, Examples], short_profile: Profile) -> None:  # fmt: skip
+    first = week_no("2015-w01")
+
+    def turned(rows: Examples, from_week: int) -> Examples:
+        later = rows.target_week_no >= from_week
+        return replace(rows, label=np.where(later, 1 - rows.label, rows.label).astype(np.float32))
+
+    def run(offset: int) -> pd.DataFrame:
+        changed = {h: turned(rows, first - h + offset) for h, rows in examples.items()}
+        return backtest_year(changed, short_profile, ["linear"], 2015)
+
+    plain = backtest_year(examples, short_profile, ["linear"], 2015)
+    embargoed = run(offset=1)  # the first target that may not be trained on
+    pd.testing.assert_series_equal(embargoed["probability"], plain["probability"])
+    assert not run(offset=-26)["probability"].equals(plain["probability"])  # the test can fail
+
+
+def test_equal_predictions_are_written_as_equal_bytes(predictions: pd.DataFrame, tmp_path: Path) -> None:  # fmt: skip
+    one = write_predictions(predictions, tmp_path / "one.parquet")
+    other = write_predictions(
+        predictions.sample(frac=1.0, random_state=1), tmp_path / "two.parquet"
+    )
+    assert one.read_bytes() == other.read_bytes()
+    assert len(read_predictions([one])) == len(predictions)
+
+
+def test_an_absent_year_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GateError, match=r"2016\.parquet"):
+        read_predictions([tmp_path / "2016.parquet"])
+
+
+def test_a_year_without_labelled_rows_is_refused(examples: dict[int, Examples], short_profile: Profile) -> None:  # fmt: skip
+    with pytest.raises(GateError, match="2018"):
+        backtest_year(examples, short_profile, ["linear"], 2018)
+
+
+def test_the_summary_is_json_and_counts_what_lies_in_the_predictions(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+    found = summarise(predictions, short_profile)
+    json.dumps(found, allow_nan=False)
+    primary = found["horizons"]["4"]
+    assert primary["rows"] == 10 * (52 + 53)
+    assert primary["heads"]["linear"]["skill_vs"]["linear"] == 0.0
+    judged = predictions[predictions["in_benchmark"] & (predictions["horizon_weeks"] == 4) & (predictions["head"] == "linear")]  # fmt: skip
+    assert primary["onset_rows"] == int(judged["is_onset"].sum())
+    assert primary["heads"]["linear"]["onset"]["rows"] == int(
+        (judged["origin_outbreak"] == 0).sum()
+    )
+    assert found["pool"]["4"]["municipalities"] == 12
+
+
+def test_the_worst_municipality_is_the_one_with_the_highest_brier_score(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+    record = summarise(predictions, short_profile)["horizons"]["4"]["heads"]["linear"]
+    worst = max(record["municipalities"], key=lambda m: m["brier"])
+    assert record["worst_municipality"] == worst["unit_id"]
+
+
+def test_a_town_with_one_class_has_its_brier_score_only(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+    quiet = predictions.assign(
+        label=predictions["label"].mask(predictions["unit_id"] == "05001", 0.0)
+    )
+    towns = summarise(quiet, short_profile)["horizons"]["4"]["heads"]["linear"]["municipalities"]
+    medellin = next(m for m in towns if m["unit_id"] == "05001")
+    assert medellin["single_class"]
+    assert medellin["brier"] is not None
+    assert medellin["auprc"] is medellin["specificity"] is medellin["macro_f1"] is None
+
+
+def test_heads_on_different_rows_are_not_summarised(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+    short = predictions.drop(index=predictions.index[predictions["head"] == "linear"][:1])
+    with pytest.raises(GateError, match="same rows"):
+        summarise(short, short_profile)
+
+
+def _recipe(profile: Profile, head: HeadKind) -> dict[str, Any]:
+    recipe: dict[str, Any] = json.loads(json.dumps(profile.recipe(head)))
+    return recipe
+
+
+def test_a_champions_training_choices_are_taken_over_for_its_backtest(short_profile: Profile) -> None:  # fmt: skip
+    recipe = _recipe(short_profile, "linear")
+    recipe["train"]["linear_c"] = 0.7
+    found = champion_profile(short_profile, recipe)
+    assert found.train.linear_c == 0.7
+    assert found.recipe_id("linear") == content_id(recipe)
+
+
+@pytest.mark.parametrize("part", ["embed", "labels"])
+def test_a_champion_that_needs_other_vectors_or_labels_cannot_be_backtested(short_profile: Profile, part: str) -> None:  # fmt: skip
+    recipe = _recipe(short_profile, "late_joint")
+    recipe[part] = {}
+    with pytest.raises(GateError, match=part):
+        champion_profile(short_profile, recipe)
+
+
+def test_a_champion_whose_recipe_cannot_be_read_is_refused(short_profile: Profile) -> None:
+    with pytest.raises(GateError, match="no known head"):
+        champion_profile(short_profile, {})

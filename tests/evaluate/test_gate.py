@@ -1,0 +1,261 @@
+"""The gate's contract: one test a promise, on predictions with a planted difference."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.config import Profile
+from pipelines.evaluate.gate import Candidate, Champion, decide
+
+BASELINES = {"prevalence": 0.05, "persistence_calibrated": 0.03}
+PRIMARY = 4
+LINEAR = Candidate("linear", "bundle-new", "recipe-linear", "2018-w48")
+LATE = Candidate("late_joint", "bundle-late", "recipe-late", "2018-w48")
+EARLY = Candidate("early", "bundle-early", "recipe-early", "2018-w48")
+CHAMPION = Champion("linear", "bundle-old", "recipe-linear", "2018-w40", "3")
+OTHER = replace(CHAMPION, recipe_id="recipe-other")
+
+
+def _of(frame: pd.DataFrame, head: str) -> pd.DataFrame:
+    return frame[frame["head"] == head].assign(head="linear")
+
+
+def _at(frame: pd.DataFrame, head: str, horizon: int = PRIMARY) -> pd.Series:
+    return (frame["head"] == head) & (frame["horizon_weeks"] == horizon)
+
+
+def test_a_first_champion_that_beats_both_baselines_is_promoted(planted: Any, profile: Profile) -> None:  # fmt: skip
+    found = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], None, profile)
+    assert (found.decision, found.head, found.bundle_id) == ("promote", "linear", "bundle-new")
+
+
+@pytest.mark.parametrize("stronger", ["prevalence", "persistence_calibrated"])
+def test_a_first_champion_that_a_baseline_beats_is_not_registered(planted: Any, profile: Profile, stronger: str) -> None:  # fmt: skip
+    frame = planted({"linear": 0.003, **BASELINES, stronger: 0.0})
+    found = decide(frame, [LINEAR], None, profile)
+    assert found.decision == "none"
+    assert any("does not beat" in reason for reason in found.reasons)
+
+
+def test_fusion_serves_if_it_beats_the_linear_head_beyond_its_interval(planted: Any, profile: Profile) -> None:  # fmt: skip
+    frame = planted({"linear": 0.02, "late_joint": 0.0, "early": 0.02, **BASELINES})
+    found = decide(frame, [LINEAR, EARLY, LATE], None, profile)
+    assert (found.decision, found.head) == ("promote", "late_joint")
+    assert found.fusion_beats_linear
+    assert found.first_line.startswith(
+        "Fusion (late_joint) beats the linear head (Brier difference -0.0"
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_fusion_that_is_only_as_good_as_the_linear_head_does_not_serve(planted: Any, profile: Profile, seed: int) -> None:  # fmt: skip
+    frame = planted({"linear": 0.01, "late_joint": 0.011, **BASELINES}, seed=seed)
+    found = decide(frame, [LINEAR, LATE], None, profile)
+    assert found.head == "linear"
+    assert found.first_line.startswith("Fusion does not beat the linear head")
+    assert found.first_line.endswith("over 16 blocks): the linear head serves.")
+
+
+def test_the_better_of_two_fused_heads_that_qualify_serves(planted: Any, profile: Profile) -> None:
+    frame = planted({"linear": 0.03, "early": 0.012, "late_joint": 0.0, **BASELINES})
+    assert decide(frame, [LINEAR, EARLY, LATE], None, profile).head == "late_joint"
+
+
+def test_fusion_that_is_not_sane_at_another_horizon_leaves_the_place_to_the_linear_head(planted: Any, profile: Profile) -> None:  # fmt: skip
+    frame = planted({"linear": 0.02, "late_joint": 0.0, **BASELINES})
+    frame.loc[_at(frame, "late_joint", 12), "probability"] += 0.15
+    found = decide(frame, [LINEAR, LATE], None, profile)
+    assert (found.decision, found.head) == ("promote", "linear")
+    assert any("not sane at 12 weeks" in reason for reason in found.reasons)
+
+
+def test_the_same_recipe_on_fresher_data_replaces_the_champion(planted: Any, profile: Profile) -> None:  # fmt: skip
+    found = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], CHAMPION, profile)
+    assert found.decision == "promote"
+    assert "fresher data win a tie" in found.reasons[-1]
+
+
+def test_the_bundle_that_serves_already_is_nothing_new(planted: Any, profile: Profile) -> None:
+    same = replace(LINEAR, bundle_id=CHAMPION.bundle_id)
+    found = decide(planted({"linear": 0.0, **BASELINES}), [same], CHAMPION, profile)
+    assert found.decision == "keep"
+    assert found.reasons[-1].startswith("Nothing new")
+
+
+def test_older_data_never_replace_fresher(planted: Any, profile: Profile) -> None:
+    backfill = replace(LINEAR, as_of_week="2018-w30")
+    found = decide(planted({"linear": 0.0, **BASELINES}), [backfill], CHAMPION, profile)
+    assert found.decision == "keep"
+    assert "older data" in found.reasons[-1]
+
+
+def test_a_bundle_that_a_person_rolled_back_stays_out(planted: Any, profile: Profile) -> None:
+    frame = planted({"linear": 0.0, **BASELINES})
+    found = decide(frame, [LINEAR], CHAMPION, profile, rolled_back=["bundle-new"])
+    assert found.decision == "keep"
+
+
+def test_a_challenger_that_serves_fewer_horizons_does_not_go_live(planted: Any, profile: Profile) -> None:  # fmt: skip
+    wider = replace(CHAMPION, horizons_weeks=(1, 2, 4, 8, 12))
+    found = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], wider, profile)
+    assert found.decision == "keep"
+    assert "2 weeks ahead" in found.reasons[-1]
+
+
+def test_a_recipe_worse_by_a_planted_amount_is_never_promoted(planted: Any, profile: Profile) -> None:  # fmt: skip
+    for seed in range(25):
+        frame = planted(
+            {"linear": 0.01, "old": 0.0, **BASELINES}, seed=seed, horizons=(1, 4, 8, 12)
+        )
+        champion = replace(OTHER, predictions=_of(frame, "old"))
+        found = decide(frame[frame["head"] != "old"], [LINEAR], champion, profile)
+        assert found.decision == "keep", f"seed {seed}: {found.reasons}"
+
+
+def test_a_better_recipe_replaces_the_champion_and_the_record_says_by_how_much(planted: Any, profile: Profile) -> None:  # fmt: skip
+    frame = planted({"linear": 0.0, "old": 0.02, **BASELINES})
+    champion = replace(OTHER, predictions=_of(frame, "old"))
+    found = decide(frame[frame["head"] != "old"], [LINEAR], champion, profile)
+    assert found.decision == "promote"
+    assert "better beyond its interval" in found.reasons[-1]
+    assert found.comparisons[-1].interval.blocks == 16
+
+
+def test_a_champion_with_a_candidates_recipe_needs_no_predictions_of_its_own(planted: Any, profile: Profile) -> None:  # fmt: skip
+    frame = planted({"linear": 0.0, "late_joint": 0.0, **BASELINES})
+    fused = Champion("late_joint", "bundle-old", "recipe-late", "2018-w40", "3")
+    found = decide(frame, [LINEAR, LATE], fused, profile)
+    assert found.comparisons[-1].reference == "champion (late_joint)"
+
+
+def _without_horizon(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["horizon_weeks"] != 8]
+
+
+def _without_prevalence(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["head"] != "prevalence"]
+
+
+def _nan_probability(frame: pd.DataFrame) -> pd.DataFrame:
+    out = frame.copy()
+    out.loc[np.flatnonzero(_at(out, "linear"))[:1], "probability"] = np.nan
+    return out
+
+
+def _nan_at_another_horizon(frame: pd.DataFrame) -> pd.DataFrame:
+    out = frame.copy()
+    out.loc[np.flatnonzero(_at(out, "linear", 12))[:1], "probability"] = np.nan
+    return out
+
+
+def _unknown_label(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(label=frame["label"].mask(frame["horizon_weeks"] == PRIMARY))
+
+
+def _one_row_less(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop(index=np.flatnonzero(_at(frame, "linear"))[:1])
+
+
+def _doubled(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([frame, frame], ignore_index=True)
+
+
+def _no_column(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop(columns="probability")
+
+
+def _empty(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.iloc[:0]
+
+
+def _three_origins(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["test_year"] > 2015]
+
+
+def _text_for_number(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(probability="high")
+
+
+DAMAGE = [_without_horizon, _without_prevalence, _nan_probability, _nan_at_another_horizon, _unknown_label, _one_row_less, _doubled, _no_column, _empty, _three_origins, _text_for_number]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("champion", [CHAMPION, None])
+def test_what_cannot_be_judged_changes_nothing(planted: Any, profile: Profile, damage: Any, champion: Champion | None) -> None:  # fmt: skip
+    whole = planted({"linear": 0.0, **BASELINES})
+    assert decide(whole, [LINEAR], champion, profile).decision == "promote"
+    found = decide(damage(whole), [LINEAR], champion, profile)
+    assert found.decision == ("keep" if champion else "none")
+    assert found.reasons
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_champion_scored_on_other_labels_stays(planted: Any, profile: Profile) -> None:
+    frame = planted({"linear": 0.0, "old": 0.02, **BASELINES})
+    other = _of(frame, "old").assign(label=lambda t: 1 - t["label"])
+    found = decide(
+        frame[frame["head"] != "old"], [LINEAR], replace(OTHER, predictions=other), profile
+    )
+    assert found.decision == "keep"
+    assert "different labels" in found.reasons[-1]
+
+
+def test_a_champion_whose_recipe_was_not_evaluated_stays(planted: Any, profile: Profile) -> None:
+    found = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], OTHER, profile)
+    assert found.decision == "keep"
+
+
+def test_without_a_linear_candidate_nothing_goes_live(planted: Any, profile: Profile) -> None:
+    frame = planted({"linear": 0.0, "late_joint": 0.0, **BASELINES})
+    assert decide(frame, [LATE], CHAMPION, profile).decision == "keep"
+
+
+def _loosen(profile: Profile, **guard: Any) -> Profile:
+    return profile.model_copy(update={"gate": profile.gate.model_copy(update=guard)})
+
+
+def test_the_margin_is_what_stops_a_worse_recipe(planted: Any, profile: Profile) -> None:
+    frame = planted({"linear": 0.01, "old": 0.0, **BASELINES})
+    champion = replace(OTHER, predictions=_of(frame, "old"))
+    rows = frame[frame["head"] != "old"]
+    assert decide(rows, [LINEAR], champion, profile).decision == "keep"
+    assert (
+        decide(rows, [LINEAR], champion, _loosen(profile, margin_brier=1.0)).decision == "promote"
+    )
+
+
+def test_the_block_count_is_what_stops_a_short_history(planted: Any, profile: Profile) -> None:
+    rows = planted({"linear": 0.0, **BASELINES}, weeks=26)
+    assert decide(rows, [LINEAR], CHAMPION, profile).decision == "keep"
+    assert decide(rows, [LINEAR], CHAMPION, _loosen(profile, min_blocks=8)).decision == "promote"
+
+
+def test_the_bias_guard_is_what_stops_a_biased_recipe(planted: Any, profile: Profile) -> None:
+    rows = planted({"linear": 0.0, **BASELINES})
+    rows.loc[rows["head"] == "linear", "probability"] += 0.12
+    assert decide(rows, [LINEAR], CHAMPION, profile).decision == "keep"
+    assert (
+        decide(rows, [LINEAR], CHAMPION, _loosen(profile, max_mean_bias=0.5)).decision == "promote"
+    )
+
+
+def test_the_prevalence_guard_is_what_stops_a_recipe_that_is_bad_at_one_horizon(planted: Any, profile: Profile) -> None:  # fmt: skip
+    rows = planted({"linear": 0.0, **BASELINES})
+    bad = _at(rows, "linear", 8)
+    rng = np.random.default_rng(0)
+    rows.loc[bad, "probability"] += rng.choice([-0.28, 0.28], size=int(bad.sum()))
+    assert decide(rows, [LINEAR], CHAMPION, profile).decision == "keep"
+    assert decide(rows, [LINEAR], CHAMPION, _loosen(profile, max_worse_than_prevalence=0.5)).decision == "promote"  # fmt: skip
+
+
+def test_the_order_of_rows_does_not_change_the_record(planted: Any, profile: Profile) -> None:
+    frame = planted({"linear": 0.01, "late_joint": 0.0, **BASELINES})
+    shuffled = frame.sample(frac=1.0, random_state=5)
+    ours = decide(frame, [LINEAR, LATE], None, profile)
+    assert decide(shuffled, [LINEAR, LATE], None, profile).to_json() == ours.to_json()

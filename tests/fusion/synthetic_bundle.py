@@ -1,0 +1,52 @@
+"""A small bundle with a fused head at one horizon and none at another; weights follow from a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pipelines.contracts import COVARIATE_NAMES
+from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.calibration import Platt
+from pipelines.fusion.examples import Examples
+from pipelines.fusion.heads import build_head
+from pipelines.fusion.linear import fit_linear
+from pipelines.fusion.model import FusedModel, HorizonModel, reproducible
+
+
+def make_fused(kind: str = "early", seed: int = 1, lambda_shift: float = 0.5) -> FusedModel:
+    """A head with random weights, as if trained: running statistics set by one batch."""
+    with reproducible(threads=1, seed=seed):
+        head = build_head(kind, 12, 12, zero_output=False)
+        present = torch.ones(32, dtype=torch.bool)
+        head.train()(torch.randn(32, 12), torch.randn(32, 12), present, present)
+        gap = 0.1 * torch.randn(12)
+    state = {name: value.detach().numpy().copy() for name, value in head.state_dict().items()}
+    return FusedModel(kind, 12, 8, 12, lambda_shift, gap.numpy(), state, calibrator=Platt(0.9, 0.1))
+
+
+def make_models(examples: Examples, kind: str = "early") -> dict[int, HorizonModel]:
+    linear = fit_linear(examples, 0.05)
+    return {
+        1: HorizonModel(1, linear, None, Platt(1.1, -0.2), 0.4),
+        4: HorizonModel(4, linear, make_fused(kind), Platt(1.1, -0.2), 0.3),
+    }
+
+
+def make_bundle(examples: Examples, kind: str = "early", **meta: object) -> Bundle:
+    encoder = {"encoder": "none", "width": 12}
+    described = {
+        "head": kind, "recipe": {"data": {"reporting_delay_weeks": 0}}, "recipe_id": "r", "lambda_shift": 0.5,
+        "lambda_reason": "set by hand", "epochs": 1, "horizons_weeks": (1, 4),
+        "decision_thresholds": {1: 0.4, 4: 0.3},
+        "threshold_cases": {str(u): float(t) for u, t in zip(examples.unit_id, examples.threshold_cases, strict=True)},
+        "image_encoder": encoder, "text_encoder": encoder, "prompt_template_id": "t",
+        "language": "es", "label_rule_id": "median_2016_2017", "dataset_version": "d",
+        "embedding_version": "e", "feature_version": "f", "as_of_week": "2018-w48",
+        "synthetic_scenes": True, "covariate_names": COVARIATE_NAMES, "metrics": {"brier": {"4": 0.1}},
+    }  # fmt: skip
+    return Bundle(BundleMeta.model_validate({**described, **meta}), make_models(examples, kind))
+
+
+def shuffled(examples: Examples, seed: int = 0) -> Examples:
+    return examples.take(np.random.default_rng(seed).permutation(len(examples)))

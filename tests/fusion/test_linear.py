@@ -1,0 +1,84 @@
+"""The linear head: its design, missing values and what it needs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from pipelines.contracts import COVARIATE_NAMES, COVARIATES
+from pipelines.errors import TrainingError
+from pipelines.fusion.linear import DESIGN_NAMES, STABILISED, design, fit_linear
+
+
+def test_log_case_columns_are_relative_to_the_threshold_and_others_are_not(make_examples):
+    rows = make_examples(units=2)
+    raw = design(rows)
+    for k, covariate in enumerate(COVARIATES):
+        less = np.log1p(rows.threshold_cases) if covariate.kind == "log_cases" else 0.0
+        np.testing.assert_allclose(raw[:, k], rows.covariates[:, k] - less, rtol=1e-5, atol=1e-5)
+
+
+def test_stabilised_columns_are_anscombe_differences(make_examples):
+    rows = make_examples(units=2)
+    raw = design(rows)
+    for name in STABILISED:
+        cases = np.expm1(rows.covariates[:, COVARIATE_NAMES.index(name)].astype(float))
+        expected = 2 * np.sqrt(cases + 3 / 8) - 2 * np.sqrt(rows.threshold_cases + 3 / 8)
+        np.testing.assert_allclose(raw[:, DESIGN_NAMES.index(f"anscombe_{name[6:]}")], expected, rtol=1e-4, atol=1e-4)  # fmt: skip
+
+
+def test_a_town_at_its_threshold_looks_the_same_at_every_size(make_examples):
+    rows = make_examples(units=2)
+    lag = COVARIATE_NAMES.index("log1p_cases_lag00")
+    rows.covariates[:, lag] = np.log1p(rows.threshold_cases)
+    assert len(np.unique(rows.threshold_cases)) > 1
+    np.testing.assert_allclose(design(rows)[:, lag], 0.0, atol=1e-6)
+
+
+def test_the_fit_is_scikit_learns_on_standardised_columns(make_examples):
+    rows = make_examples(units=3)
+    raw = design(rows)
+    standard = np.nan_to_num((raw - np.nanmean(raw, axis=0)) / np.nanstd(raw, axis=0))
+    expected = LogisticRegression(C=0.05, max_iter=500).fit(standard, rows.label).decision_function(standard)  # fmt: skip
+    np.testing.assert_allclose(fit_linear(rows, 0.05).logit(rows), expected, atol=1e-6)
+
+
+def test_a_missing_covariate_counts_as_the_training_mean(make_examples):
+    rows = make_examples(units=3)
+    model = fit_linear(rows, 0.05)
+    climate = COVARIATE_NAMES.index("temp_mean_c_lag1")
+    missing, at_mean = rows.covariates.copy(), rows.covariates.copy()
+    missing[:, climate], at_mean[:, climate] = np.nan, model.mean[climate]
+    np.testing.assert_allclose(
+        model.logit(replace(rows, covariates=missing)),
+        model.logit(replace(rows, covariates=at_mean)),
+        atol=1e-6,
+    )
+
+
+def test_rows_without_a_label_are_left_out(make_examples):
+    rows = make_examples(units=3)
+    known = np.arange(len(rows)) % 2 == 0
+    half = replace(rows, label=np.where(known, rows.label, np.nan).astype(np.float32))
+    np.testing.assert_array_equal(fit_linear(half, 0.05).weight, fit_linear(rows.take(known), 0.05).weight)  # fmt: skip
+
+
+def test_one_class_gives_a_finite_constant(make_examples):
+    rows = make_examples(units=2)
+    only = replace(rows, label=np.zeros_like(rows.label))
+    logit = fit_linear(only, 0.05).logit(rows)
+    assert np.ptp(logit) == 0.0 and np.isfinite(logit).all() and logit[0] < -5
+
+
+def test_no_known_label_is_an_error_that_names_the_horizon(make_examples):
+    rows = make_examples(units=2)
+    with pytest.raises(TrainingError, match="horizon 4 weeks"):
+        fit_linear(replace(rows, label=np.full_like(rows.label, np.nan)), 0.05)
+
+
+def test_no_known_covariate_at_all_still_gives_the_base_rate(make_examples):
+    rows = make_examples(units=2)
+    empty = replace(rows, covariates=np.full_like(rows.covariates, np.nan))
+    probability = 1 / (1 + np.exp(-fit_linear(empty, 0.05).logit(empty)))
+    np.testing.assert_allclose(probability, rows.label.mean(), atol=0.01)

@@ -1,0 +1,64 @@
+"""The demo's question to the endpoint, made from clean tables."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.config import Places
+from pipelines.data.tables import Tables
+from pipelines.local.question import question_for
+from pipelines.weeks import week_no
+from serving.schemas import PredictionRequest
+
+ORIGIN = "2018-w48"
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """One municipality: 60 weeks to the origin and 4 after it, one revised, one missing."""
+    last = week_no(ORIGIN)
+    weeks = np.arange(last - 59, last + 5, dtype="int32")
+    cases = pd.DataFrame({"unit_id": "05001", "week_no": weeks, "cases": weeks % 7 * 1.0, "received_date": date(2018, 12, 4)})  # fmt: skip
+    cases.loc[cases["week_no"] == last - 1, "cases"] = np.nan
+    revised = pd.DataFrame({"unit_id": ["05001"], "week_no": np.array([last - 2], "int32"), "cases": [99.0], "received_date": [date(2018, 12, 11)]})  # fmt: skip
+    months = pd.DataFrame({"unit_id": "05001", "year": 2018, "month": range(7, 13), "temp_mean_c": 21.0, "rainfall_mm": 100.0})  # fmt: skip
+    months["available_date"] = [date(2018, 7, 31), date(2018, 8, 31), date(2018, 9, 30), date(2018, 10, 31), date(2018, 11, 30), date(2018, 12, 31)]  # fmt: skip
+    tables = Tables(
+        cases=pd.concat([cases, revised]),
+        climate=months,
+        units=pd.DataFrame({"unit_id": ["05001"], "name": ["Medellín"]}),
+        scenes=pd.DataFrame(
+            columns=[
+                "unit_id",
+                "scene_date",
+                "uri",
+                "sha256",
+                "content_sha256",
+                "quality",
+                "dark_share",
+                "saturated_share",
+                "std_grey",
+                "available_date",
+                "first_seen_available_date",
+                "synthetic",
+            ]
+        ),
+    )
+    tables.save(tmp_path / "artifacts/datasets/d1/tables")
+    return Places(home=tmp_path)
+
+
+def test_the_question_holds_what_was_known_and_nothing_later(places: Places) -> None:
+    row = {"municipality_code": "05001", "municipality": "Medellín", "origin_week": ORIGIN, "horizon_weeks": 4, "dataset_version": "d1"}  # fmt: skip
+    asked = question_for(places, row)
+    newest = week_no(ORIGIN)
+    assert len(asked["recent_cases"]) == 52
+    assert asked["recent_cases"][-3:] == [99.0, None, float(newest % 7)]
+    assert asked["climate_month"] == "2018-11"
+    assert len(asked["climate"]) == 3
+    assert PredictionRequest.model_validate({"rows": [asked]})

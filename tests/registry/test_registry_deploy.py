@@ -1,0 +1,126 @@
+"""Handing a version to a real, running endpoint, and the way back."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from pipelines.config import Places
+from pipelines.contracts import CHAMPION, PREVIOUS
+from pipelines.errors import DeployError
+from pipelines.registry import promote
+from pipelines.registry.deploy import (
+    ENDPOINT_VARIABLE,
+    NOT_CONFIGURED,
+    NOT_REACHABLE,
+    SERVING,
+    deploy,
+)
+from serving.app import create_app
+from serving.settings import Settings
+
+MakeBundle = Callable[..., Path]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def endpoint(where: Places) -> Iterator[str]:
+    """The address of a running endpoint that polls fast."""
+    hashed = hashlib.sha256(b"key").hexdigest()
+    app = create_app(Settings(api_key_sha256=hashed, home=where.home, poll_s=0.05))
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(timeout=20)
+
+
+def damage(where: Places, version: str) -> None:
+    """Break a registered bundle, as a bad disk would."""
+    stored = where.artifacts / "mlflow" / "artifacts" / promote.get_version(version).run_id
+    (weights,) = stored.rglob("head.safetensors")
+    weights.write_bytes(b"damaged")
+
+
+def test_a_deployed_version_serves(where: Places, make_bundle: MakeBundle, endpoint: str) -> None:
+    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+
+    first = deploy(one, endpoint)
+    second = deploy(two, endpoint)
+
+    assert (first["endpoint"], first["previous"], first["changed"]) == (SERVING, None, True)
+    assert (second["endpoint"], second["previous"]) == (SERVING, one)
+
+
+def test_a_refused_version_gives_the_champion_back(
+    where: Places, make_bundle: MakeBundle, endpoint: str
+) -> None:
+    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    deploy(one, endpoint)
+    damage(where, two)
+    state = promote.registry_state()
+
+    with pytest.raises(DeployError, match=r"damaged.*version 1 is champion again"):
+        deploy(two, endpoint)
+    assert promote.registry_state() == state
+
+
+def test_a_refused_first_champion_leaves_none(
+    where: Places, make_bundle: MakeBundle, endpoint: str
+) -> None:
+    version = promote.register_bundle(make_bundle(), "weekly")
+    damage(where, version)
+
+    with pytest.raises(DeployError):
+        deploy(version, endpoint)
+    assert promote.aliases()[CHAMPION] is None
+
+
+def test_a_deploy_that_was_killed_half_way_still_finds_the_way_back(
+    where: Places, make_bundle: MakeBundle, endpoint: str
+) -> None:
+    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    deploy(one, endpoint)
+    damage(where, two)
+    promote.set_champion(two)  # as the killed one did, before it could look at the endpoint
+
+    with pytest.raises(DeployError):
+        deploy(two, endpoint, timeout_s=2)
+    assert promote.aliases()[CHAMPION] == one
+    assert promote.aliases()[PREVIOUS] is None
+
+
+def test_without_an_address_the_workers_find_it_by_themselves(
+    where: Places, make_bundle: MakeBundle
+) -> None:
+    version = promote.register_bundle(make_bundle(), "weekly")
+
+    assert deploy(version)["endpoint"] == NOT_CONFIGURED
+    assert promote.aliases()[CHAMPION] == version
+
+
+def test_an_endpoint_that_is_down_does_not_hold_the_run_up(
+    where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{free_port()}")
+    version = promote.register_bundle(make_bundle(), "weekly")
+
+    assert deploy(version)["endpoint"] == NOT_REACHABLE
+    assert promote.aliases()[CHAMPION] == version

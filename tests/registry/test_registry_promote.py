@@ -1,0 +1,191 @@
+"""Registering once and moving aliases, on a real SQLite registry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from pipelines.config import Places
+from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
+from pipelines.errors import RegistryError, StoreError
+from pipelines.fusion.bundle import bundle_id, load_bundle
+from pipelines.registry import promote
+from pipelines.registry.alias import connect
+
+MakeBundle = Callable[..., Path]
+
+
+def test_a_bundle_is_registered_with_its_run(where: Places, make_bundle: MakeBundle) -> None:
+    bundle, receipt = make_bundle(), where.home / "receipt.json"
+    receipt.write_text("{}")
+
+    version = promote.register_bundle(
+        bundle,
+        "weekly",
+        {"head": "linear"},
+        {"brier_h04": 0.1, "skill": float("nan")},
+        {"dataset_version": "d1"},
+        {"receipt": receipt},
+    )
+
+    entry = promote.get_version(version)
+    run = connect().get_run(entry.run_id)
+    assert (version, entry.bundle_id) == ("1", bundle_id(bundle))
+    assert run.data.params["head"] == "linear"
+    assert run.data.metrics == {"brier_h04": 0.1}
+    assert run.data.tags["dataset_version"] == "d1"
+    assert run.data.tags["metrics_not_finite"] == "skill"
+    assert run.info.status == "FINISHED"
+    assert [f.path for f in connect().list_artifacts(entry.run_id, "receipt")] == [
+        "receipt/receipt.json"
+    ]
+
+
+def test_the_same_bundle_is_registered_once(where: Places, make_bundle: MakeBundle) -> None:
+    first = promote.register_bundle(make_bundle(), "weekly")
+    state = promote.registry_state()
+
+    assert promote.register_bundle(make_bundle(), "weekly again") == first
+    assert promote.registry_state() == state
+
+
+def test_another_bundle_is_another_version(where: Places, make_bundle: MakeBundle) -> None:
+    versions = [promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0)]
+
+    assert versions == ["1", "2"]
+
+
+def test_a_killed_registration_is_finished_by_the_next(
+    where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(promote, "_create_version", die)
+        promote.register_bundle(make_bundle(), "killed")
+    version = promote.register_bundle(make_bundle(), "again")
+
+    client = connect()
+    experiment = client.get_experiment_by_name("denguard")
+    assert len(client.search_runs([experiment.experiment_id])) == 1
+    assert load_bundle(promote.fetch_bundle(version)).meta.head == "linear"
+
+
+def test_an_alias_that_names_nothing_is_none(where: Places, make_bundle: MakeBundle) -> None:
+    promote.register_bundle(make_bundle(), "weekly")
+
+    assert promote.lookup(CHAMPION) is None
+
+
+def test_a_new_champion_leaves_the_old_one_as_previous(
+    where: Places, make_bundle: MakeBundle
+) -> None:
+    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    promote.set_champion(one)
+
+    before = promote.set_champion(int(two))
+
+    assert before == {CHAMPION: one, CHALLENGER: None, PREVIOUS: None}
+    assert promote.aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
+
+
+def test_the_champion_again_changes_nothing(where: Places, make_bundle: MakeBundle) -> None:
+    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    promote.set_champion(one)
+    promote.set_champion(two)
+
+    promote.set_champion(two)
+
+    assert promote.aliases()[PREVIOUS] == one
+
+
+def test_restoring_puts_both_aliases_back(where: Places, make_bundle: MakeBundle) -> None:
+    one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
+    promote.set_champion(one)
+    state = promote.registry_state()
+
+    promote.restore_champion(promote.set_champion(two))
+
+    assert promote.registry_state() == state
+
+
+def test_a_challenger_does_not_serve(where: Places, make_bundle: MakeBundle) -> None:
+    version = promote.register_bundle(make_bundle(), "weekly")
+
+    promote.set_alias(CHALLENGER, version)
+
+    assert promote.aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
+
+
+def test_a_version_that_does_not_exist_cannot_serve(where: Places, make_bundle: MakeBundle) -> None:
+    promote.register_bundle(make_bundle(), "weekly")
+    state = promote.registry_state()
+
+    with pytest.raises(RegistryError, match="99"):
+        promote.set_champion("99")
+    assert promote.registry_state() == state
+
+
+def test_a_fetched_bundle_is_the_registered_one(where: Places, make_bundle: MakeBundle) -> None:
+    made = make_bundle()
+    folder = promote.fetch_bundle(promote.register_bundle(made, "weekly"))
+
+    assert folder == where.artifacts / "bundles" / bundle_id(made)
+    assert bundle_id(folder) == bundle_id(made)
+
+
+def test_a_damaged_cached_bundle_is_fetched_again(where: Places, make_bundle: MakeBundle) -> None:
+    made = make_bundle()
+    version = promote.register_bundle(made, "weekly")
+    folder = promote.fetch_bundle(version)
+    (folder / "bundle.json").write_text("{}")
+
+    assert bundle_id(promote.fetch_bundle(version)) == bundle_id(made)
+
+
+def test_a_bundle_damaged_in_the_registry_is_refused(
+    where: Places, make_bundle: MakeBundle
+) -> None:
+    version = promote.register_bundle(make_bundle(), "weekly")
+    (stored,) = (where.artifacts / "mlflow").rglob("model/artifacts/bundle/head.safetensors")
+    stored.write_bytes(b"damaged")
+
+    with pytest.raises(StoreError, match="damaged"):
+        promote.fetch_bundle(version)
+    assert not list((where.artifacts / "bundles").iterdir())
+
+
+def test_a_reader_does_not_make_a_registry(nowhere: Places) -> None:
+    with pytest.raises(RegistryError, match="no registry yet"):
+        promote.lookup(CHAMPION)
+    assert not (nowhere.artifacts / "mlflow").exists()
+
+
+def test_first_use_from_parallel_processes_makes_one_registry(nowhere: Places) -> None:
+    code = "from pipelines.registry.tracking import prepare; prepare()"
+    several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+
+    assert [process.wait(timeout=200) for process in several] == [0, 0]
+    assert len(connect().search_experiments(filter_string="name = 'denguard'")) == 1
+
+
+def test_mlflow_itself_can_load_and_predict(where: Places, make_bundle: MakeBundle) -> None:
+    promote.set_champion(promote.register_bundle(make_bundle(), "weekly"))
+    mlflow.set_tracking_uri(where.tracking_uri)
+
+    model = mlflow.pyfunc.load_model("models:/denguard@champion")
+    plain = {"municipality_code": "05001", "horizon_weeks": 4, "log1p_cases_lag00": 3.0}
+    answer = model.predict(pd.DataFrame([plain, {**plain, "horizon_weeks": 1}]))
+    with_vectors = model.predict(
+        pd.DataFrame([{**plain, "image": [0.5, 1.0]}, {**plain, "image": None}])
+    )
+
+    assert answer["probability"].between(0, 1).all()
+    assert with_vectors["probability"].tolist() == [answer["probability"][0]] * 2

@@ -1,0 +1,146 @@
+"""A running app on a real SQLite registry with tiny real bundles."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from mlflow.db import upgrade
+from PIL import Image
+
+from pipelines.config import Places
+from pipelines.contracts import COVARIATE_NAMES
+from pipelines.data.prompts import load_template
+from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
+from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.model import HorizonModel
+from pipelines.registry.promote import register_bundle, set_champion
+from serving.app import create_app
+from serving.settings import Settings
+
+KEY = "a-key-for-tests"
+HORIZONS = (1, 4)
+
+
+def linear_bundle(bias: float = -1.0, **meta: Any) -> Bundle:
+    """A linear bundle; another bias is another bundle."""
+    width = len(DESIGN_NAMES)
+    linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), bias)
+    described = {
+        "head": "linear", "recipe": {}, "recipe_id": "r1", "lambda_shift": 0.0,
+        "lambda_reason": "the linear head reads no vectors", "horizons_weeks": HORIZONS,
+        "decision_thresholds": {h: 0.5 for h in HORIZONS},
+        "threshold_cases": {"05001": 40.0, "05360": 8.0}, "image_encoder": {}, "text_encoder": {},
+        "prompt_template_id": load_template("es").template_id, "language": "es",
+        "label_rule_id": "median_2016_2017", "dataset_version": "d1", "embedding_version": "e1",
+        "feature_version": "f1", "as_of_week": "2018-w48", "synthetic_scenes": True,
+        "covariate_names": COVARIATE_NAMES,
+    }  # fmt: skip
+    models = {h: HorizonModel(h, linear) for h in HORIZONS}
+    return Bundle(BundleMeta(**{**described, **meta}), models)
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database, made once, because migrating takes a second."""
+    database = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    upgrade.callback(f"sqlite:///{database}")
+    return database
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A home with a registry, and what tests do to it."""
+
+    where: Places
+
+    def register(self, bundle: Bundle) -> str:
+        """Write and register a bundle; its version."""
+        name = hashlib.sha256(repr(bundle.models).encode()).hexdigest()[:12]
+        folder = write_bundle(bundle, self.where.artifacts / "made" / name / "bundle")
+        return register_bundle(folder, "weekly")
+
+    def promote(self, bundle: Bundle) -> str:
+        """Register and let it serve; its version."""
+        version = self.register(bundle)
+        set_champion(version)
+        return version
+
+
+@pytest.fixture
+def deployment(home: Path, empty_registry: Path) -> Deployment:
+    where = Places(home=home)
+    target = where.artifacts / "mlflow" / "mlflow.db"
+    target.parent.mkdir(parents=True)
+    shutil.copy(empty_registry, target)
+    return Deployment(where)
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    hashed = hashlib.sha256(KEY.encode()).hexdigest()
+    return Settings(api_key_sha256=hashed, home=home, poll_s=0.05, max_rows=50)
+
+
+@pytest.fixture
+def client(deployment: Deployment, settings: Settings) -> Iterator[TestClient]:
+    """A running endpoint without a champion."""
+    with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as running:
+        yield running
+
+
+@pytest.fixture
+def serving_client(client: TestClient, deployment: Deployment) -> TestClient:
+    """A running endpoint with a linear champion."""
+    deployment.promote(linear_bundle())
+    wait_for(lambda: client.get("/model").json()["bundle_id"] is not None)
+    return client
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait until something is so, or fail."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    return wait_for
+
+
+@pytest.fixture
+def bundle_of() -> Callable[..., Bundle]:
+    return linear_bundle
+
+
+@pytest.fixture
+def row() -> dict[str, Any]:
+    """A good row, to be spoiled."""
+    return {
+        "municipality_code": "05001",
+        "origin_week": "2018-w48",
+        "horizon_weeks": 4,
+        "recent_cases": [30, 28, None, 35, 31, 40, 38, 36, 33, 35, 31, 29],
+        "climate": [{"temp_mean_c": 21.0, "rainfall_mm": 180.0}] * 3,
+        "population": 2_400_000,
+    }
+
+
+@pytest.fixture
+def png() -> bytes:
+    """A small scene with some texture."""
+    pixels = (np.arange(48 * 48 * 3) * 37 % 251).astype(np.uint8).reshape(48, 48, 3)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()

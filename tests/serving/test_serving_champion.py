@@ -1,0 +1,136 @@
+"""Taking a new champion without a restart, and keeping the old one when the new one is unsound."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.errors import ConfigError
+from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, write_bundle
+from pipelines.registry.promote import get_version, register_bundle, set_champion
+from pipelines.storage import read_json, sha256_file, write_json
+from serving.settings import load_settings
+
+BundleOf = Callable[..., Bundle]
+Eventually = Callable[..., None]
+
+
+def test_ready_says_why_not(client: TestClient, eventually: Eventually) -> None:
+    response = client.get("/health/ready")
+
+    assert response.status_code == 503
+    assert "no champion" in response.json()["detail"]
+    assert client.get("/health/live").status_code == 200
+    assert client.get("/model").json()["bundle_id"] is None
+
+
+def test_a_new_champion_is_taken_without_a_restart(
+    serving_client: TestClient,
+    deployment: Any,
+    bundle_of: BundleOf,
+    row: dict[str, Any],
+    eventually: Eventually,
+) -> None:
+    old = serving_client.post("/predictions", json={"rows": [row]}).json()["predictions"][0]
+    version = deployment.promote(bundle_of(bias=1.5))
+
+    eventually(lambda: serving_client.get("/model").json()["version"] == version)
+
+    new = serving_client.post("/predictions", json={"rows": [row]}).json()["predictions"][0]
+    assert new["probability"] > old["probability"]
+    assert (old["model_version"], new["model_version"]) == ("1", version)
+    assert serving_client.get("/health/ready").json()["status"] == "ready"
+
+
+def test_a_damaged_champion_leaves_the_old_one_serving(
+    serving_client: TestClient,
+    deployment: Any,
+    bundle_of: BundleOf,
+    row: dict[str, Any],
+    eventually: Eventually,
+) -> None:
+    version = deployment.register(bundle_of(bias=1.5))
+    entry = get_version(version)
+    stored = deployment.where.artifacts / "mlflow" / "artifacts" / entry.run_id
+    (weights,) = stored.rglob("head.safetensors")
+    weights.write_bytes(b"damaged")
+    set_champion(version)
+
+    eventually(lambda: serving_client.get("/model").json()["candidate_error"] is not None)
+
+    body = serving_client.get("/model").json()
+    answer = serving_client.post("/predictions", json={"rows": [row]}).json()["predictions"][0]
+    assert body["candidate_error"]["bundle_id"] == entry.bundle_id
+    assert "damaged" in body["candidate_error"]["error"]
+    assert (body["version"], answer["model_version"]) == ("1", "1")
+    assert "denguard_champion_failing 1.0" in serving_client.get("/metrics").text
+
+
+def test_a_bundle_with_other_golden_rows_is_not_taken(
+    serving_client: TestClient, deployment: Any, bundle_of: BundleOf, eventually: Eventually
+) -> None:
+    folder = write_bundle(bundle_of(bias=0.7), deployment.where.artifacts / "made" / "x" / "bundle")
+    golden = read_json(folder / GOLDEN)
+    golden["rows"][0]["probability"] = {"1": 0.111, "4": 0.111}  # type: ignore[index]
+    write_json(folder / GOLDEN, golden)
+    described = read_json(folder / DESCRIPTION)
+    described["files"][GOLDEN] = sha256_file(folder / GOLDEN)  # type: ignore[index]
+    write_json(folder / DESCRIPTION, described)
+    set_champion(register_bundle(folder, "weekly"))
+
+    eventually(lambda: serving_client.get("/model").json()["candidate_error"] is not None)
+
+    assert "golden" in serving_client.get("/model").json()["candidate_error"]["error"]
+    assert serving_client.get("/model").json()["version"] == "1"
+
+
+def test_a_registry_that_is_gone_leaves_the_champion_serving(
+    serving_client: TestClient, deployment: Any, row: dict[str, Any], eventually: Eventually
+) -> None:
+    shutil.move(deployment.where.artifacts / "mlflow", deployment.where.home / "away")
+
+    eventually(lambda: serving_client.get("/model").json()["last_error"] is not None)
+
+    assert serving_client.post("/predictions", json={"rows": [row]}).status_code == 200
+
+
+def test_the_way_back_clears_the_candidate_error(
+    serving_client: TestClient, deployment: Any, bundle_of: BundleOf, eventually: Eventually
+) -> None:
+    version = deployment.register(bundle_of(bias=1.5))
+    stored = deployment.where.artifacts / "mlflow" / "artifacts" / get_version(version).run_id
+    (weights,) = stored.rglob("head.safetensors")
+    weights.write_bytes(b"damaged")
+    set_champion(version)
+    eventually(lambda: serving_client.get("/model").json()["candidate_error"] is not None)
+
+    set_champion("1")
+
+    eventually(lambda: serving_client.get("/model").json()["candidate_error"] is None)
+    assert serving_client.get("/model").json()["last_error"]
+
+
+def test_the_endpoint_does_not_start_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DENGUARD_API_KEY_SHA256", raising=False)
+
+    with pytest.raises(ConfigError, match="DENGUARD_API_KEY_SHA256") as err:
+        load_settings()
+    assert "token_urlsafe" in err.value.fix
+
+
+def test_a_plain_key_in_place_of_its_hash_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DENGUARD_API_KEY_SHA256", "my-secret-key")
+
+    with pytest.raises(ConfigError) as err:
+        load_settings()
+    assert "my-secret-key" not in str(err.value)
+
+
+def test_two_keys_work_while_one_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DENGUARD_API_KEY_SHA256", f"{'a' * 64}, {'B' * 64}")
+
+    assert load_settings().api_key_sha256 == ("a" * 64, "b" * 64)
