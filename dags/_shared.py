@@ -77,7 +77,8 @@ def _cause(error: BaseException | str | None) -> dict[str, str]:
     if isinstance(error, DenguardError):
         return {"error": type(error).__name__, "cause": error.what, "where": error.where, "fix": error.fix}  # fmt: skip
     kind = type(error).__name__ if isinstance(error, BaseException) else "Stopped"
-    cause = str(error or "the task's process ended without a word, out of memory or killed")
+    silent = "the task's process ended without a word, out of memory or killed"
+    cause = (str(error or "").strip() or silent).splitlines()[0][:500]
     fix = "read the task's log; then clear the failed task in Airflow, it goes on where it stopped"
     return {"error": kind, "cause": cause, "where": "", "fix": fix}
 

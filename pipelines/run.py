@@ -71,6 +71,14 @@ class Run:
         """Whether a step of this run has finished."""
         return (self.folder / f"{step}.json").is_file()
 
+    def name(self, path: Path) -> str:
+        """How step outputs name a file or folder: relative to home, so that they hold no host."""
+        return path.resolve().relative_to(self.places.home).as_posix()
+
+    def path(self, name: str) -> Path:
+        """The file or folder that a step output names."""
+        return self.places.home / name
+
     def finish(self, step: str, output: dict[str, Any]) -> dict[str, Any]:
         """Record a step's output, last thing a step does, and hand it back."""
         write_json(self.folder / f"{step}.json", output)

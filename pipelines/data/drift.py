@@ -85,10 +85,8 @@ def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
     both = now.index.intersection(then.index)
     changed = now.loc[both] != then.loc[both]
     share = float(changed.mean()) if len(both) else 0.0
-    gone = sorted(set(previous.units["unit_id"]) - set(tables.units["unit_id"]))
     rows = [
         ("past-counts-changed", share, MAX_CHANGED_SHARE, f"{int(changed.sum())} of {len(both)} counts differ from the accepted version ({share:.2%})", "ask the provider whether the past was revised on purpose", "", int(changed.sum())),
-        ("municipalities-gone", float(len(gone)), 0.0, f"municipalities of the accepted version are not there: {', '.join(gone[:5])}", "deliver their rows again", "", len(gone)),
         *_cases_shift(now, then),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["problem", "measure", "limit", "detail", "fix", "period", "n_rows"])  # fmt: skip

@@ -171,11 +171,6 @@ def drop_hash(drop: Drop, cache_path: Path) -> str:
     return folder_id(drop_manifest(drop, cache_path))
 
 
-def describe_drop(drop: Drop, cache_path: Path) -> dict[str, object]:
-    """A drop as a data set records it: name, drop.yaml's content, content hash. JSON-able."""
-    return {"name": drop.name, **drop.info.model_dump(mode="json"), "hash": drop_hash(drop, cache_path)}  # fmt: skip
-
-
 def check_unchanged(now: Mapping[str, str], accepted: Mapping[str, str]) -> list[DropError]:
     """Errors of accepted drops that are gone or have other content; both map name -> drop_hash."""
     fix = "restore the folder from its version; bring corrections as a new drop"

@@ -143,6 +143,7 @@ def validate_drops(
         *(i for raw in raws for i in raw.issues),
         *_too_many_bad(usable, to_quarantine(serious)),
         *to_issues(findings),
+        *_gone_issues(rows),
         *_revised_issues(revised),
         *suite.broken,
     ]
@@ -162,6 +163,16 @@ def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Iss
         if n > MAX_BAD_ROW_SHARE * raw.n_received:
             out.append(issue(Level.CRITICAL, "too-many-bad-rows", f"{n} of {raw.n_received} rows have something refused", file, "the table as a whole is in doubt: check the export; remove the rejected drop and make it again", rows=n))  # fmt: skip
     return out
+
+
+def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
+    """Municipalities that earlier drops had and the newest has not, or not usably."""
+    newest = rows["received_date"] == rows["received_date"].max()
+    gone = sorted(set(rows.loc[~newest, "unit_id"]) - set(rows.loc[newest, "unit_id"]))
+    if not gone:
+        return []
+    shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
+    return [issue(Level.WARNING, "municipalities-gone", f"{len(gone)} municipalities of earlier drops have no usable row: {shown}", str(rows["file"].iloc[-1]), "deliver their rows again; until then their newest weeks are missing", rows=len(gone))]  # fmt: skip
 
 
 def _revised_issues(revised: pd.DataFrame) -> list[Issue]:

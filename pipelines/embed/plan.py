@@ -19,7 +19,6 @@ from pipelines.contracts import EncoderSpec, Modality, content_id
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, input_key, store_root
 from pipelines.embed.work import ShardWork, WorkInput, write_work
-from pipelines.storage import new_folder
 
 log = logging.getLogger(__name__)
 
@@ -126,16 +125,10 @@ def _works(
 
 
 def _write(works: list[ShardWork], dataset_dir: Path, places: Places) -> tuple[Path, ...]:
-    """Work files under artifacts/embeddings/plans/<content id>/; an equal plan is written once."""
-    keys = [
-        [work.space_id, work.scenes.model_dump(), *(i.key for i in work.inputs)] for work in works
-    ]
-    folder = places.artifacts / "embeddings" / "plans" / content_id([dataset_dir.name, keys])
-    names = [f"shard-{i:03d}.json" for i in range(len(works))]
-    if not folder.is_dir():
-        with new_folder(folder) as temp:
-            for name, work in zip(names, works, strict=True):
-                write_work(temp / name, work)
+    """Work files under artifacts/embeddings/plans/<content id>/, written again if they are there:
+    equal plans are equal files, and a damaged one is repaired by planning again."""
+    content = [work.model_dump(mode="json") for work in works]
+    folder = places.artifacts / "embeddings" / "plans" / content_id([dataset_dir.name, content])
     for work in works:
         log.info("%s: a shard of %d inputs", work.modality, len(work.inputs))
-    return tuple(folder / name for name in names)
+    return tuple(write_work(folder / f"shard-{i:03d}.json", w) for i, w in enumerate(works))

@@ -6,6 +6,7 @@ Belongs here: turning step records into the gate's arguments. Does not belong he
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ from pipelines.evaluate.backtest import read_predictions
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
 
+log = logging.getLogger(__name__)
 Record = Mapping[str, Any]
+# Parts of a recipe that decide rows, labels or vectors; a linear head reads no vectors.
+_ROWS = ("data.first_week", "data.reporting_delay_weeks", "labels")
+_VECTORS = ("data.language", "data.text_window", "data.scenes", "embed", "primary_horizon_weeks")
 
 
 def champion_profile(
@@ -25,22 +30,32 @@ def champion_profile(
 ) -> tuple[Profile, tuple[HeadKind, ...]] | None:
     """The profile that trains the champion's recipe on this run's features, and its head.
 
-    None if there is nothing to train: no champion, a recipe that a candidate shares, or a fused
-    champion whose encoders are not the ones these features were made with (the gate then keeps it
-    and says that its predictions are absent).
+    None if there is nothing to train: no champion, a recipe that a candidate shares, or one that
+    needs other rows, labels or vectors than this run has (the gate then keeps the champion and
+    says that its predictions are absent; the log says what differs).
     """
     if champion is None:
         return None
     shared = {profile.recipe_id(head) for head in profile.train.heads}
-    recipe = champion["recipe"]
-    other_vectors = (
-        champion["head"] != "linear" and recipe["embed"] != profile.recipe("early")["embed"]
-    )
-    if champion["recipe_id"] in shared or other_vectors:
+    recipe, head = champion["recipe"], champion["head"]
+    if champion["recipe_id"] in shared:
+        return None
+    own = profile.recipe(head)
+    needed = _ROWS if head == "linear" else (*_ROWS, *_VECTORS)
+    differing = [part for part in needed if _part(own, part) != _part(recipe, part)]
+    if differing:
+        log.warning("the champion's recipe cannot be trained on this run's rows: it differs in %s", ", ".join(differing))  # fmt: skip
         return None
     raw = profile.model_dump(mode="json")
     raw["train"].update(recipe["train"])
-    return Profile.model_validate(raw), (champion["head"],)
+    return Profile.model_validate(raw), (head,)
+
+
+def _part(recipe: Record, dotted: str) -> Any:
+    value: Any = recipe
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def hold(
@@ -81,5 +96,6 @@ def _champion(record: Record | None, judged: Record) -> Champion | None:
         recipe_id=record["recipe_id"],
         as_of_week=record["as_of_week"],
         version=record["version"],
+        horizons_weeks=tuple(record["recipe"].get("horizons_weeks", ())),
         predictions=read_predictions(paths) if paths else None,
     )

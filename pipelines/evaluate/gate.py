@@ -116,6 +116,8 @@ class _Court:
         for found in self.fused:
             if found.passed and self._is_sane(found.challenger):
                 return by_head[found.challenger]
+        if any(found.passed for found in self.fused):
+            self.first_line = f"{self.first_line.rstrip('.')}, but is not sane at every horizon: the linear head serves."  # fmt: skip
         return by_head[_LINEAR]
 
     def may_go_live(self, chosen: Candidate, rolled_back: Collection[str]) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from pipelines.contracts import COVARIATE_NAMES, COVARIATES
 from pipelines.errors import TrainingError
@@ -92,8 +93,11 @@ def fit_linear(examples: Examples, c: float) -> LinearModel:
     if label.min() == label.max():
         odds = (label.sum() + 0.5) / (len(label) - label.sum() + 0.5)
         return LinearModel(mean, scale, np.zeros_like(mean), float(np.log(odds)))
-    model = LogisticRegression(C=c, solver="lbfgs", max_iter=_MAX_ITERATIONS)
-    model.fit(_standardised(raw, mean, scale), label)
+    # Many rows, few columns: Newton needs a handful of passes where L-BFGS needs forty. One BLAS
+    # thread, because other thread counts give other bits.
+    model = LogisticRegression(C=c, solver="newton-cholesky", max_iter=_MAX_ITERATIONS, tol=1e-8)
+    with threadpool_limits(limits=1):
+        model.fit(_standardised(raw, mean, scale), label)
     return LinearModel(mean, scale, model.coef_[0].astype(np.float64), float(model.intercept_[0]))
 
 

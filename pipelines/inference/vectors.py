@@ -45,7 +45,9 @@ def vector_examples(bundle: Bundle, horizon_weeks: int, rows: Sequence[VectorInp
         origin_week_no=origin,
         target_week_no=origin + np.int32(horizon_weeks),
         covariates=_covariates(rows),
-        threshold_cases=np.array([_threshold(bundle, row.unit_id) for row in rows], dtype=np.float32),
+        threshold_cases=np.array(
+            [_threshold(bundle, row.unit_id) for row in rows], dtype=np.float32
+        ),
         label=np.full(len(rows), np.nan, dtype=np.float32),
         image=_modality(bundle, "image", [row.image for row in rows]),
         text=_modality(bundle, "text", [row.text for row in rows]),

@@ -20,17 +20,8 @@ from pipelines.local.services import Services
 from pipelines.run import run_folder
 from pipelines.storage import read_json
 
-_ROWS_SHOWN = 10
+_PLACES_SHOWN = 10
 _ASK_TIMEOUT_S = 60.0
-_COLUMNS = {
-    "municipality": "municipality",
-    "target_week": "week",
-    "horizon_weeks": "weeks ahead",
-    "probability": "probability",
-    "outbreak_expected": "outbreak expected",
-    "threshold_cases": "above cases",
-    "alert_rung": "made from",
-}
 
 
 def tell(services: Services, console: Console, weekly: str, triggered: str) -> None:
@@ -42,9 +33,8 @@ def tell(services: Services, console: Console, weekly: str, triggered: str) -> N
     if rows:
         _tell_forecast(console, rows)
     _tell_prediction(console, services, rows)
-    console.print(
-        f"\nreport    {read_json(run_folder(places, weekly) / 'report.json').get('report')}"
-    )
+    page = places.home / str(read_json(run_folder(places, weekly) / "report.json")["report"])
+    console.print(f"\nreport    {page}")
     console.print(f"forecast  {forecast_folder(places, triggered) or 'none'}")
 
 
@@ -63,7 +53,7 @@ def failure(services: Services, run_id: str) -> ServiceError:
 def forecast_folder(places: Places, run_id: str) -> Path | None:
     """Folder of the forecast that a run published, or None if no champion forecast."""
     named = read_json(run_folder(places, run_id) / "forecast.json")["forecast"]
-    return Path(str(named)) if named else None
+    return places.home / str(named) if named else None
 
 
 def forecast_rows(places: Places, run_id: str) -> list[dict[str, Any]]:
@@ -89,20 +79,26 @@ def _tell_decision(console: Console, places: Places, title: str, run_id: str) ->
 
 
 def _tell_forecast(console: Console, rows: list[dict[str, Any]]) -> None:
-    first = rows[0]
-    drawn = ", synthetic scenes" if first["scene_synthetic"] else ""
-    table = Table(title=f"Forecast of {first['origin_week']}: {_ROWS_SHOWN} likeliest of {len(rows)} rows{drawn}")  # fmt: skip
-    for heading in _COLUMNS.values():
-        table.add_column(heading)
-    for row in rows[:_ROWS_SHOWN]:
-        table.add_row(*(_cell(row[name]) for name in _COLUMNS))
+    """Municipalities with their probability at each horizon, likeliest outbreaks first."""
+    weeks = {row["horizon_weeks"]: row["target_week"] for row in rows}
+    by_place: dict[str, dict[int, dict[str, Any]]] = {}
+    for row in rows:
+        by_place.setdefault(str(row["municipality_code"]), {})[row["horizon_weeks"]] = row
+    drawn = "; scenes are synthetic" if any(row["scene_synthetic"] for row in rows) else ""
+    table = Table(title=f"Forecast of {rows[0]['origin_week']}: probability of an outbreak week, {_PLACES_SHOWN} likeliest of {len(by_place)} municipalities{drawn}")  # fmt: skip
+    ahead = [f"{weeks[h][5:]} +{h}" for h in sorted(weeks)]
+    for heading in ("municipality", "cases >", *ahead):
+        table.add_column(heading, no_wrap=True)
+    for found in list(by_place.values())[:_PLACES_SHOWN]:
+        first = next(iter(found.values()))
+        cells = [_share(found[h]["probability"]) if h in found else "" for h in sorted(weeks)]
+        table.add_row(escape(str(first["municipality"]))[:24], f"{first['threshold_cases']:g}", *cells)  # fmt: skip
     console.print(table)
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, bool) or str(value) in {"True", "False"}:
-        return "yes" if value else "no"
-    return f"{value:.3f}" if isinstance(value, float) else escape(str(value))
+def _share(probability: float) -> str:
+    """Three decimals, but never a certainty that no model has."""
+    return ">0.999" if probability > 0.9995 else f"{max(probability, 0.001):.3f}"
 
 
 def _tell_prediction(console: Console, services: Services, rows: list[dict[str, Any]]) -> None:
@@ -113,11 +109,14 @@ def _tell_prediction(console: Console, services: Services, rows: list[dict[str, 
             answer = client.get("/health/ready").json()
             console.print(f"the endpoint does not predict: {escape(str(answer.get('detail')))}")
             return
-        question = question_for(services.layout.places, rows[0])
+        row = min(rows, key=lambda known: abs(known["probability"] - 0.5))  # the least obvious one
+        question = question_for(services.layout.places, row)
         key = {"Authorization": f"Bearer {services.secrets.api_key}"}
         answer = client.post("/predictions", json={"rows": [question]}, headers=key)
     if not answer.is_success:
         raise ServiceError(f"the endpoint did not predict, HTTP {answer.status_code}: {answer.text[:500]}", where=f"{url}/predictions", fix="read artifacts/local/logs/endpoint.log")  # fmt: skip
     said = answer.json()["predictions"][0]
     console.print(f"\n[bold]One prediction[/] from POST {url}/predictions (weekly cases and climate, no scene)")  # fmt: skip
-    console.print(f"  {escape(str(rows[0]['municipality']))}, {said['target_week']}: probability {said['probability']:.3f}, outbreak {_cell(said['outbreak'])}, model version {said['model_version']}, trace {said['trace_id']}")  # fmt: skip
+    outbreak = "an outbreak week" if said["outbreak"] else "no outbreak week"
+    console.print(f"  {escape(str(row['municipality']))}, {said['target_week']}: probability {_share(said['probability'])}, {outbreak}; the forecast says {_share(row['probability'])}")  # fmt: skip
+    console.print(f"  model version {said['model_version']}, trace id {said['trace_id']}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.weeks import week_end, week_no
+from pipelines.weeks import epi_year, week_end, week_no
 
 _WEEKS_SENT = 52
 _MONTHS_SENT = 3
@@ -33,6 +33,8 @@ def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
     climate = climate[climate["available_date"] <= week_end(origin)].tail(_MONTHS_SENT)
     newest = f"{climate['year'].iloc[-1]}-{climate['month'].iloc[-1]:02d}" if len(climate) else None
     months = climate[["temp_mean_c", "rainfall_mm"]].to_dict("records")
+    about = tables.units.query("unit_id == @unit").to_dict("records")[0]
+    population = f"population_{epi_year(origin)}"
     return {
         "municipality_code": unit,
         "municipality_name": str(row["municipality"]) or None,
@@ -41,6 +43,9 @@ def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
         "recent_cases": [_number(value) for value in known],
         "climate": [{str(k): _number(v) for k, v in month.items()} for month in months],
         "climate_month": newest,
+        "population": _number(about.get(population, float("nan"))),
+        "households_without_water_pct": _number(about["households_without_water_pct"]),
+        "houses_per_km2": _number(about["houses_per_km2"]),
     }
 
 

@@ -141,7 +141,11 @@ def _create_version(client: MlflowClient, model_name: str, run_id: str, identity
             raise
     tags = {BUNDLE_ID_TAG: identity}
     source = f"runs:/{run_id}/{MODEL_FOLDER}"
-    return str(client.create_model_version(model_name, source, run_id, tags=tags).version)
+    return str(
+        client.create_model_version(
+            model_name, source, run_id, tags=tags, await_creation_for=60
+        ).version
+    )
 
 
 def aliases(where: Places | None = None, model_name: str = MODEL_NAME) -> Aliases:

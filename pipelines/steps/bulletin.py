@@ -7,6 +7,7 @@ not belong here: computing what they show.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]
     Raises:
         StoreError: the bundle reads vectors that this run's features do not hold.
     """
-    features = Path(run.output("features")["features"])
+    features = run.path(run.output("features")["features"])
     about, bundle = read_json(features / "features.json"), load_bundle(bundle_folder)
     _check_encoders(bundle, about, run.profile)
     horizons = [h for h in bundle.meta.horizons_weeks if h in run.profile.evaluate.horizons_weeks]
@@ -46,7 +47,7 @@ def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]
     table = forecast_table(usable, examples, str(about["as_of_week"]), names(run), _scenes(features), versions)  # fmt: skip
     folder = publish_forecast(table, run.places.artifacts / "forecasts", not_forecast(run))
     return {
-        "forecast": str(folder),
+        "forecast": run.name(folder),
         "forecast_version": folder.name,
         "rows": len(table),
         "note": f"forecast version {folder.name}, by model version {version}",
@@ -75,7 +76,7 @@ def gather(run: Run) -> ReportContext:
         profile=run.profile.profile,
         as_of_week=snap["as_of_week"],
         decision=decision,
-        metrics=read_json(Path(run.output("evaluate")["metrics"])),
+        metrics=read_json(run.path(run.output("evaluate")["metrics"])),
         issues=_issues(run),
         tuning={head: {**c, "reason": c["lambda_reason"], "curve": c["lambda_curve"]} for head, c in candidates.items() if head != "linear"},
         names=names(run),
@@ -83,13 +84,13 @@ def gather(run: Run) -> ReportContext:
         label_rule_id=run.profile.labels.rule_id,
         reporting_delay_weeks=run.profile.data.reporting_delay_weeks,
         synthetic_scenes=bool(snap["synthetic_scenes"]),
-        forecast=None if folder is None else pd.read_parquet(Path(folder) / "forecast.parquet"),
+        forecast=None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet"),
         forecast_note=made["note"],
         not_forecast=not_forecast(run),
         embedding=_embedding(run),
         lineage=_lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        links={"Data Docs": Path(run.output("validate")["data_docs"], "index.html").as_uri()},
+        links={"Data Docs": f"../../../{run.output('validate')['data_docs']}/index.html"},
     )  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> 
 
 
 def _dataset(run: Run) -> Path:
-    return Path(run.output("snapshot")["dataset"])
+    return run.path(run.output("snapshot")["dataset"])
 
 
 def _thresholds(run: Run) -> pd.DataFrame:
@@ -119,8 +120,9 @@ def _scenes(features: Path) -> pd.DataFrame:
 
 
 def _issues(run: Run) -> list[dict[str, Any]]:
-    found = pd.read_json(run.output("validate")["issues_path"], dtype=False)
-    return [{str(k): v for k, v in row.items()} for row in found.to_dict("records")]
+    text = run.path(run.output("validate")["issues_path"]).read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = json.loads(text)
+    return found
 
 
 def _embedding(run: Run) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,6 @@ Belongs here: hand-over between these boxes. Encoders and store are the embed ro
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pipelines.run import open_run
@@ -19,14 +18,14 @@ def plan_embedding(run_id: str) -> Output:
     from pipelines.embed.plan import plan_embedding as plan
 
     run = open_run(run_id)
-    found = plan(Path(run.output("snapshot")["dataset"]), run.profile, run.places)
+    found = plan(run.path(run.output("snapshot")["dataset"]), run.profile, run.places)
     return run.finish(
         "plan_embedding",
         {
             "shards": list(range(len(found.work_files))),
-            "work_files": [str(path) for path in found.work_files],
+            "work_files": [run.name(path) for path in found.work_files],
             "counts": found.counts,
-            "new_inputs": str(write_json(run.folder / "new_inputs.json", found.new_inputs)),
+            "new_inputs": run.name(write_json(run.folder / "new_inputs.json", found.new_inputs)),
         },
     )
 
@@ -36,7 +35,7 @@ def embed_shard(run_id: str, shard: int) -> Output:
     from pipelines.embed.run import embed_shard as embed
 
     run = open_run(run_id)
-    work_file = Path(run.output("plan_embedding")["work_files"][shard])
+    work_file = run.path(run.output("plan_embedding")["work_files"][shard])
     return run.finish(f"embed_{shard:03d}", embed(work_file, run.profile, run.places))
 
 
@@ -46,11 +45,16 @@ def features(run_id: str) -> Output:
     from pipelines.versioning import add_version
 
     run = open_run(run_id)
-    folder = build_features(Path(run.output("snapshot")["dataset"]), run.profile, run.places)
+    folder = build_features(run.path(run.output("snapshot")["dataset"]), run.profile, run.places)
     about = read_json(folder / "features.json")
     named = {name: about[name] for name in ("as_of_week", "dataset_version", "embedding_version")}
     version = add_version(run.places, "features", folder, named)
     return run.finish(
         "features",
-        {"features": str(folder), "feature_version": folder.name, "dvc": version["md5"], **named},
+        {
+            "features": run.name(folder),
+            "feature_version": folder.name,
+            "dvc": version["md5"],
+            **named,
+        },
     )

@@ -5,7 +5,6 @@ Belongs here: start, ingest, validate, snapshot. Checks and tables are the data 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pipelines.run import open_run, start_run
@@ -56,36 +55,34 @@ def validate(run_id: str) -> Output:
         "validate",
         {
             "issues": {level: levels.count(level) for level in sorted(set(levels))},
-            "issues_path": str(out / "issues.json"),
-            "data_docs": str(out / "data_docs"),
+            "issues_path": run.name(out / "issues.json"),
+            "data_docs": run.name(out / "data_docs"),
             "quarantined": len(result.quarantine),
-            "tables": str(out / "tables"),
+            "tables": run.name(out / "tables"),
         },
     )
 
 
 def snapshot(run_id: str) -> Output:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
-    from pipelines.data.intake import accept, accepted_version
+    from pipelines.data.intake import accept
     from pipelines.data.samples import build_dataset
     from pipelines.data.tables import Tables
     from pipelines.versioning import add_version
 
     run = open_run(run_id)
     drops = run.output("ingest")["drops"]
-    tables = Tables.load(Path(run.output("validate")["tables"]))
+    tables = Tables.load(run.path(run.output("validate")["tables"]))
     root = run.places.artifacts / "datasets"
     folder = build_dataset(tables, run.profile, run.params.as_of, drops, root)
     about = read_json(folder / "dataset.json")
-    before = accepted_version(run.places)
     version = add_version(run.places, "dataset", folder, {"as_of_week": about["as_of_week"], "drops": drops})  # fmt: skip
     accept(run.places, folder.name, drops)
     return run.finish(
         "snapshot",
         {
-            "dataset": str(folder),
+            "dataset": run.name(folder),
             "dataset_version": folder.name,
-            "previous_dataset_version": before,
             "as_of_week": about["as_of_week"],
             "synthetic_scenes": about["synthetic_scenes"],
             "dvc": version["md5"],

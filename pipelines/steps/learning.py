@@ -23,14 +23,16 @@ def train(run_id: str) -> Output:
     from pipelines.training.candidates import train_candidate
 
     run = open_run(run_id)
-    folder = Path(run.output("features")["features"])
+    folder = run.path(run.output("features")["features"])
     root = run.places.artifacts / "candidates"
     candidates = {
         head: train_candidate(folder, head, run.profile, root, run.params.force)
         for head in run.profile.train.heads
     }
-    champion = standing_champion(run.places, run.profile.model_name)
-    return run.finish("train", {"candidates": candidates, "champion": champion})
+    named = {head: {**c, "folder": run.name(Path(c["folder"]))} for head, c in candidates.items()}
+    # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
+    run.finish("champion", {"champion": standing_champion(run.places, run.profile.model_name)})
+    return run.finish("train", {"candidates": named})
 
 
 def backtest_years(run_id: str) -> list[int]:
@@ -45,9 +47,9 @@ def backtest(run_id: str, year: int) -> Output:
     from pipelines.fusion.load import load_examples
 
     run = open_run(run_id)
-    folder = Path(run.output("features")["features"])
+    folder = run.path(run.output("features")["features"])
     profile, heads = run.profile, run.profile.train.heads
-    rival = champion_profile(run.output("train")["champion"], profile)
+    rival = champion_profile(run.output("champion")["champion"], profile)
     contest: dict[str, tuple[Any, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
     if rival is not None:
         contest["champion"] = rival
@@ -58,7 +60,7 @@ def backtest(run_id: str, year: int) -> Output:
         if run.params.force or not path.is_file():
             examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
             write_predictions(backtest_year(examples, recipe, which, year), path)
-        output[who] = str(path)
+        output[who] = run.name(path)
     return run.finish(f"backtest_{year}", output)
 
 
@@ -69,12 +71,12 @@ def evaluate(run_id: str) -> Output:
 
     run = open_run(run_id)
     years = [run.output(f"backtest_{year}") for year in run.profile.evaluate.test_years]
-    predictions = read_predictions([Path(y["candidates"]) for y in years])
+    predictions = read_predictions([run.path(y["candidates"]) for y in years])
     metrics = summarise(predictions, run.profile)
     return run.finish(
         "evaluate",
         {
-            "metrics": str(write_json(run.folder / "metrics.json", metrics)),
+            "metrics": run.name(write_json(run.folder / "metrics.json", metrics)),
             "predictions": [y["candidates"] for y in years],
             "champion_predictions": [y["champion"] for y in years if "champion" in y],
         },
@@ -89,7 +91,12 @@ def gate(run_id: str) -> Output:
     run = open_run(run_id)
     trained, judged = run.output("train"), run.output("evaluate")
     now = standing_champion(run.places, run.profile.model_name)
-    decision = hold(trained["candidates"], trained["champion"], now, judged, run.profile)
+    paths = {
+        who: [run.path(name) for name in judged[who]]
+        for who in ("predictions", "champion_predictions")
+    }
+    before = run.output("champion")["champion"]
+    decision = hold(trained["candidates"], before, now, paths, run.profile)
     write_json(run.places.artifacts / "decisions" / f"{run_id}.json", decision.to_json())
     log.info("%s: %s", decision.decision, decision.first_line)
     return run.finish("gate", decision.to_json())

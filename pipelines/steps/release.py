@@ -6,7 +6,6 @@ Belongs here: hand-over between these boxes, and that a failed deployment still 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from pipelines.contracts import CHALLENGER, CHAMPION
@@ -25,12 +24,12 @@ def register(run_id: str) -> Output:
 
     run = open_run(run_id)
     decision, facts = run.output("gate"), _facts(run)
-    metrics = _headline(read_json(Path(run.output("evaluate")["metrics"])))
+    metrics = _headline(read_json(run.path(run.output("evaluate")["metrics"])))
     files = {"gate": run.folder / "gate.json", "metrics": run.folder / "metrics.json"}
     if decision["decision"] != "promote":
         mlflow_run = log_run(run_id, params=facts, metrics=metrics, tags=facts, artifacts=files, where=run.places)  # fmt: skip
         return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
-    folder = Path(run.output("train")["candidates"][decision["head"]]["folder"])
+    folder = run.path(run.output("train")["candidates"][decision["head"]]["folder"])
     files["receipt"] = folder / "receipt.json"
     version = register_bundle(folder / "bundle", run_id, facts, metrics, facts, files, where=run.places, model_name=run.profile.model_name)  # fmt: skip
     set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
@@ -76,7 +75,7 @@ def report(run_id: str) -> Output:
 
     run = open_run(run_id)
     page = build_report(gather(run), run.places.artifacts / "reports" / run_id)
-    output = run.finish("report", {"report": str(page), "first_line": run.output("gate")["first_line"]})  # fmt: skip
+    output = run.finish("report", {"report": run.name(page), "first_line": run.output("gate")["first_line"]})  # fmt: skip
     error = run.output("deploy")["error"]
     if error:
         raise DeployError(f"the new champion was not deployed: {error}", where=run_id, fix="correct the cause and run the cycle again; the report and the forecast of the old champion are there")  # fmt: skip

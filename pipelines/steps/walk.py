@@ -89,7 +89,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
         h: load_examples(Path(built["features"]), h) for h in profile.evaluate.horizons_weeks
     }
     cut = deploy_cut(week_no(built["as_of_week"]), profile.data.reporting_delay_weeks)
-    found = {}
+    found: dict[str, Any] = {}
     for head in (h for h in profile.train.heads if h != "linear"):
         fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
         found[head] = {

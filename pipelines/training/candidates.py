@@ -42,7 +42,7 @@ def train_candidate(
 
     Returns:
         {head, bundle_id, recipe_id, folder, as_of_week, lambda_shift, lambda_reason, epochs,
-        validation, trained}; `folder` holds bundle/, tuning.json and receipt.json.
+        validation}; `folder` holds bundle/, tuning.json and receipt.json.
 
     Raises:
         TrainingError, StoreError: as training and reading features do.
@@ -51,13 +51,12 @@ def train_candidate(
     folder = root / content_id({"feature_version": features_dir.name, "recipe_id": recipe_id})
     if force:
         shutil.rmtree(folder, ignore_errors=True)
-    found = (folder / TUNING).is_file()
-    if found:
+    if (folder / TUNING).is_file():
         log.info("%s: the candidate of this recipe and these features exists", head)
     else:
         _train(features_dir, head, profile, folder)
     tuning = read_json(folder / TUNING)
-    named = {"head": head, "recipe_id": recipe_id, "folder": str(folder), "trained": not found}
+    named = {"head": head, "recipe_id": recipe_id, "folder": str(folder)}
     return {**named, "bundle_id": bundle_id(folder / BUNDLE), **tuning}
 
 

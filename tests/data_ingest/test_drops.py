@@ -11,7 +11,6 @@ import pytest
 from pipelines.data.drops import (
     DropInfo,
     check_unchanged,
-    describe_drop,
     drop_hash,
     drop_manifest,
     list_drops,
@@ -164,8 +163,7 @@ def test_a_damaged_cache_counts_as_empty(desk):
 
 def test_a_changed_or_vanished_accepted_drop_is_found(desk):
     drop = read_drop(desk.drop())
-    record = describe_drop(drop, desk.cache)
-    accepted = {str(record["name"]): str(record["hash"])}
+    accepted = {drop.name: drop_hash(drop, desk.cache)}
     assert check_unchanged(accepted, accepted) == []
     with (drop.path / "metadata.csv").open("a") as handle:
         handle.write("\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 from pipelines.config import Places, Profile
+from pipelines.data.scenes import read_scene
 from pipelines.embed.base import Encoder, Vectors, describe_encoder, encoder_module
 from pipelines.embed.golden import cosines
 from pipelines.embed.timm_image import load_network, prepare
@@ -133,3 +135,13 @@ def test_a_pooling_that_an_encoder_lacks_is_refused(profile: Profile, places: Pl
 def test_an_unknown_encoder_is_refused() -> None:
     with pytest.raises(EncoderError, match="timm_image"):
         encoder_module("dinov9")
+
+
+@pytest.mark.real_data
+def test_real_scenes_of_other_months_have_other_vectors(
+    real_data: Path, profile: Profile, lite0: Encoder
+) -> None:
+    files = sorted((real_data / "medellin-landsat/images/5001").glob("*.png"))[:4]
+    vectors = lite0.encode([read_scene(file, profile.data.scenes) for file in files])
+    alike = [cosines(vectors[i : i + 1], vectors[j : j + 1])[0] for i in range(4) for j in range(i)]
+    assert min(alike) > 0.1 and max(alike) < 0.999

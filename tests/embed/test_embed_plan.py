@@ -77,6 +77,19 @@ def test_an_equal_plan_is_the_same_files(
     assert first == second
 
 
+def test_a_damaged_work_file_is_repaired_by_planning_again(
+    make_dataset: MakeDataset, profile: Profile, places: Places
+) -> None:
+    dataset = make_dataset()
+    file = plan_embedding(dataset, profile, places).work_files[0]
+    before = file.read_bytes()
+    file.write_text('{"modality": "image"}')
+    with pytest.raises(StoreError, match="run plan_embedding again"):
+        read_work(file)
+    plan_embedding(dataset, profile, places)
+    assert file.read_bytes() == before
+
+
 def test_a_scene_that_changed_since_ingest_is_refused(
     make_dataset: MakeDataset, profile: Profile, places: Places
 ) -> None:

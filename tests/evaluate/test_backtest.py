@@ -3,14 +3,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipelines.config import TEN_MUNICIPALITIES, Profile
-from pipelines.contracts import HeadKind, content_id
 from pipelines.errors import GateError
 from pipelines.evaluate.backtest import (
     PREDICTION_COLUMNS,
@@ -19,7 +17,6 @@ from pipelines.evaluate.backtest import (
     write_predictions,
 )
 from pipelines.evaluate.baselines import BASELINES
-from pipelines.evaluate.incumbent import champion_profile
 from pipelines.evaluate.summary import summarise
 from pipelines.fusion.examples import Examples
 from pipelines.weeks import week_no
@@ -133,29 +130,3 @@ def test_heads_on_different_rows_are_not_summarised(predictions: pd.DataFrame, s
     short = predictions.drop(index=predictions.index[predictions["head"] == "linear"][:1])
     with pytest.raises(GateError, match="same rows"):
         summarise(short, short_profile)
-
-
-def _recipe(profile: Profile, head: HeadKind) -> dict[str, Any]:
-    recipe: dict[str, Any] = json.loads(json.dumps(profile.recipe(head)))
-    return recipe
-
-
-def test_a_champions_training_choices_are_taken_over_for_its_backtest(short_profile: Profile) -> None:  # fmt: skip
-    recipe = _recipe(short_profile, "linear")
-    recipe["train"]["linear_c"] = 0.7
-    found = champion_profile(short_profile, recipe)
-    assert found.train.linear_c == 0.7
-    assert found.recipe_id("linear") == content_id(recipe)
-
-
-@pytest.mark.parametrize("part", ["embed", "labels"])
-def test_a_champion_that_needs_other_vectors_or_labels_cannot_be_backtested(short_profile: Profile, part: str) -> None:  # fmt: skip
-    recipe = _recipe(short_profile, "late_joint")
-    recipe[part] = {}
-    with pytest.raises(GateError, match=part):
-        champion_profile(short_profile, recipe)
-
-
-def test_a_champion_whose_recipe_cannot_be_read_is_refused(short_profile: Profile) -> None:
-    with pytest.raises(GateError, match="no known head"):
-        champion_profile(short_profile, {})

@@ -73,6 +73,7 @@ def test_fusion_that_is_not_sane_at_another_horizon_leaves_the_place_to_the_line
     found = decide(frame, [LINEAR, LATE], None, profile)
     assert (found.decision, found.head) == ("promote", "linear")
     assert any("not sane at 12 weeks" in reason for reason in found.reasons)
+    assert found.first_line.endswith("but is not sane at every horizon: the linear head serves.")
 
 
 def test_the_same_recipe_on_fresher_data_replaces_the_champion(planted: Any, profile: Profile) -> None:  # fmt: skip

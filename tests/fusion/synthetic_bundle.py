@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+import importlib.util
+from pathlib import Path
+
 import torch
 
+from pipelines.config import load_profile
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
 from pipelines.fusion.calibration import Platt
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.linear import fit_linear
 from pipelines.fusion.model import FusedModel, HorizonModel, reproducible
+from pipelines.training.recipe import train_recipe
+from pipelines.weeks import week_no
 
 
 def make_fused(kind: str = "early", seed: int = 1, lambda_shift: float = 0.5) -> FusedModel:
@@ -48,5 +53,22 @@ def make_bundle(examples: Examples, kind: str = "early", **meta: object) -> Bund
     return Bundle(BundleMeta.model_validate({**described, **meta}), make_models(examples, kind))
 
 
-def shuffled(examples: Examples, seed: int = 0) -> Examples:
-    return examples.take(np.random.default_rng(seed).permutation(len(examples)))
+def train_and_write(folder: Path) -> str:
+    """Train a late-joint recipe on synthetic rows, write its bundle and return the bundle's id."""
+    rows = {4: _rows()}
+    changes = {"train.lambda_grid": (0.0, 0.5), "train.max_epochs": 2}
+    fitted = train_recipe(rows, "late_joint", load_profile("sample", **changes), {4: week_no("2018-w01")})  # fmt: skip
+    assert fitted.epochs, "the planted signal must make it train"
+    thresholds = {h: m.decision_threshold for h, m in fitted.models.items()}
+    meta = make_bundle(rows[4], horizons_weeks=(4,), decision_thresholds=thresholds).meta
+    return bundle_id(write_bundle(Bundle(meta, fitted.models), folder))
+
+
+def _rows() -> Examples:
+    file = Path(__file__).with_name("synthetic_examples.py")
+    spec = importlib.util.spec_from_file_location("synthetic_examples", file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: Examples = module.make_examples(4, units=6, planted=3.0)
+    return made

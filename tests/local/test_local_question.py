@@ -31,7 +31,15 @@ def places(tmp_path: Path) -> Places:
     tables = Tables(
         cases=pd.concat([cases, revised]),
         climate=months,
-        units=pd.DataFrame({"unit_id": ["05001"], "name": ["Medellín"]}),
+        units=pd.DataFrame(
+            {
+                "unit_id": ["05001"],
+                "name": ["Medellín"],
+                "population_2018": [2.4e6],
+                "households_without_water_pct": [3.1],
+                "houses_per_km2": [np.nan],
+            }
+        ),
         scenes=pd.DataFrame(
             columns=[
                 "unit_id",
@@ -61,4 +69,5 @@ def test_the_question_holds_what_was_known_and_nothing_later(places: Places) -> 
     assert asked["recent_cases"][-3:] == [99.0, None, float(newest % 7)]
     assert asked["climate_month"] == "2018-11"
     assert len(asked["climate"]) == 3
+    assert (asked["population"], asked["houses_per_km2"]) == (2.4e6, None)
     assert PredictionRequest.model_validate({"rows": [asked]})

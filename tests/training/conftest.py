@@ -34,6 +34,11 @@ def make_bundle() -> Callable[..., Bundle]:
 
 
 @pytest.fixture(scope="session")
+def train_and_write() -> Callable[[Path], str]:
+    return _module("synthetic_bundle").train_and_write
+
+
+@pytest.fixture(scope="session")
 def quick() -> Profile:
     """The sample profile at two horizons with a sweep that takes a second."""
     overrides = {

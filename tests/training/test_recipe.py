@@ -120,34 +120,18 @@ def test_a_cut_before_the_first_target_is_refused(planted, quick):
         train_recipe(planted, "linear", quick, {h: week_no("2005-w01") for h in CUTS})
 
 
-_TWICE = """
+_CHILD = """
 import sys
 sys.path[:0] = [{tests!r}]
 from pathlib import Path
-from synthetic_bundle import make_bundle
-from synthetic_examples import make_examples
-from pipelines.config import load_profile
-from pipelines.fusion.bundle import Bundle, bundle_id, write_bundle
-from pipelines.training.recipe import train_recipe
-from pipelines.weeks import week_no
-
-rows = {{4: make_examples(4, units=6, planted=3.0)}}
-profile = load_profile("sample", **{{"train.lambda_grid": (0.0, 0.5), "train.max_epochs": 2}})
-fitted = train_recipe(rows, "late_joint", profile, {{h: week_no("2018-w01") for h in rows}})
-assert fitted.epochs
-meta = make_bundle(rows[4], horizons_weeks=(4,), decision_thresholds={{4: 0.5}}).meta
-print(bundle_id(write_bundle(Bundle(meta, fitted.models), Path({out!r}))))
+from synthetic_bundle import train_and_write
+print(train_and_write(Path({out!r})))
 """
 
 
-def test_two_processes_write_the_same_bundle_byte_for_byte(tmp_path):
+def test_two_processes_write_the_same_bundle_byte_for_byte(tmp_path, train_and_write):
     tests = str(Path(__file__).parents[1] / "fusion")
-    ids = []
-    for name in ("a", "b"):
-        code = _TWICE.format(tests=tests, out=str(tmp_path / name))
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        ids.append(done.stdout.strip())
-    assert ids[0] and ids[0] == ids[1]
+    code = _CHILD.format(tests=tests, out=str(tmp_path / "child"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert train_and_write(tmp_path / "here") == done.stdout.strip()

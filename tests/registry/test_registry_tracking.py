@@ -1,0 +1,68 @@
+"""What a run records, and the lock that everybody who writes holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import Places
+from pipelines.errors import RegistryError
+from pipelines.registry import promote, tracking
+from pipelines.registry.alias import connect
+
+
+def test_a_run_keeps_what_it_is_told(where: Places) -> None:
+    folder = where.home / "notes"
+    folder.mkdir()
+    (folder / "why.txt").write_text("kept")
+
+    run_id = tracking.log_run(
+        "backtest",
+        params={f"p{i:03d}": i for i in range(150)},
+        metrics={"brier": 0.1},
+        tags={"embedding_version": "e1"},
+        artifacts={"notes": folder},
+    )
+
+    run = connect().get_run(run_id)
+    assert len(run.data.params) == 150
+    assert run.data.metrics == {"brier": 0.1}
+    assert (run.data.tags["embedding_version"], run.info.run_name) == ("e1", "backtest")
+    assert run.info.status == "FINISHED"
+    stored = where.artifacts / "mlflow" / "artifacts" / run_id / "artifacts" / "notes" / "why.txt"
+    assert stored.read_text() == "kept"
+
+
+def test_preparing_twice_changes_nothing(nowhere: Places) -> None:
+    tracking.prepare()
+    state = promote.registry_state()
+
+    tracking.prepare()
+
+    assert promote.registry_state() == state == {"versions": [], "aliases": promote.aliases()}
+
+
+def test_a_held_lock_is_named(
+    where: Places, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = promote.register_bundle(make_bundle(), "weekly")
+    monkeypatch.setattr(tracking, "_LOCK_TIMEOUT_S", 0.1)
+
+    with tracking.registry_lock(where), pytest.raises(RegistryError, match=r"registry\.lock"):
+        promote.set_champion(version)
+
+
+def test_a_registry_that_is_no_database_is_named(nowhere: Places) -> None:
+    database = nowhere.artifacts / "mlflow" / "mlflow.db"
+    database.parent.mkdir(parents=True)
+    database.write_text("not a database, but long enough to be looked at")
+
+    with pytest.raises(RegistryError, match="could not be prepared"):
+        tracking.prepare()
+
+
+def test_pickled_models_are_refused() -> None:
+    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
