@@ -114,10 +114,12 @@ def words(name: str) -> str:
 
 
 def difference_in_words(interval: Interval, confidence: float) -> str:
-    """Such as "Brier difference +0.001, 95 % interval -0.002 to +0.004 over 20 blocks"."""
+    """Such as "Brier difference +0.0010, 95 % interval -0.0020 to +0.0040 over 20 blocks"."""
+    if interval.lower == interval.mean == interval.upper == 0.0:
+        return f"equal probabilities on all {interval.rows} rows"
     return (
-        f"Brier difference {interval.mean:+.3f}, {confidence:.0%} interval "
-        f"{interval.lower:+.3f} to {interval.upper:+.3f} over {interval.blocks} blocks"
+        f"Brier difference {interval.mean:+.4f}, {confidence:.0%} interval "
+        f"{interval.lower:+.4f} to {interval.upper:+.4f} over {interval.blocks} blocks"
     ).replace("%", " %")
 
 

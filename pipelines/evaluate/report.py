@@ -80,27 +80,26 @@ def _page(context: ReportContext) -> str:
         "utf-8"
     )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    metrics = report_views.in_order(context.metrics)
     return environment.from_string(text).render(
         context=context,
         first_line=context.decision["first_line"],
         decision=context.decision,
         verdict=report_views.verdict(context.decision),
-        cards=report_views.cards(context.decision, context.metrics, context.forecast),
+        cards=report_views.cards(context.decision, metrics, context.forecast),
         comparisons=report_views.comparisons(context.decision),
         sanity=report_views.sanity(context.decision),
         issues=report_views.issues(context.issues),
-        horizons=report_views.horizons(context.metrics, context.decision),
-        brier_picture=report_views.brier_picture(context.metrics),
-        years=report_views.years(context.metrics, context.decision),
+        horizons=report_views.horizons(metrics, context.decision),
+        brier_picture=report_views.brier_picture(metrics),
+        years=report_views.years(metrics, context.decision),
         score_labels=list(report_views.SCORES.values()),
-        onset=report_views.onset(context.metrics),
-        municipalities=report_views.municipalities(
-            context.metrics, context.decision, context.names
-        ),
-        calibration_picture=report_views.calibration_picture(context.metrics, context.decision),
-        lambdas=report_views.lambdas(context.tuning, context.metrics),
-        reference=report_views.reference(context.thresholds, context.metrics),
-        forecast=report_forecast.forecast(context.forecast, context.metrics),
+        onset=report_views.onset(metrics),
+        municipalities=report_views.municipalities(metrics, context.decision, context.names),
+        calibration_picture=report_views.calibration_picture(metrics, context.decision),
+        lambdas=report_views.lambdas(context.tuning, metrics),
+        reference=report_views.reference(context.thresholds, metrics),
+        forecast=report_forecast.forecast(context.forecast, metrics),
         embedding=report_views.key_values(context.embedding),
     )
 

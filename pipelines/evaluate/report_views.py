@@ -136,6 +136,17 @@ def issues(found: Sequence[Record]) -> Rows:
     return groups
 
 
+def in_order(metrics: Record) -> Record:
+    """Metrics with horizons ascending and heads before baselines; JSON on disk sorts by letter."""
+    order = {name: at for at, name in enumerate((*figures.COLOURS, *figures.BASELINE_LOOKS))}
+    found = metrics.get("horizons", {})
+    ordered = {
+        h: {**found[h], "heads": {n: found[h]["heads"][n] for n in sorted(found[h]["heads"], key=lambda n: order.get(n, len(order)))}}
+        for h in sorted(found, key=int)
+    }  # fmt: skip
+    return {**metrics, "horizons": ordered} if found else metrics
+
+
 def horizons(metrics: Record, decision: Record) -> Rows:
     """One table a horizon, every recipe and baseline on the same rows."""
     serving = judged_head(metrics, decision)
@@ -227,10 +238,15 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
             "reason": found["reason"],
             "epochs": found.get("epochs"),
             "by_year": _lambda_by_year(head, metrics),
-            "picture": figures.lambda_curve(found["curve"], found["lambda_shift"]) if found.get("curve") else None,
+            "picture": figures.lambda_curve(found["curve"], found["lambda_shift"]) if swept(found) else None,
         }
         for head, found in tuning.items()
     ]  # fmt: skip
+
+
+def swept(found: Record) -> bool:
+    """Whether more than one lambda was tried; one point is no curve."""
+    return len({point["lambda"] for point in found.get("curve") or ()}) > 1
 
 
 def _lambda_by_year(head: str, metrics: Record) -> str:

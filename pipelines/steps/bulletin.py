@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -90,7 +91,7 @@ def gather(run: Run) -> ReportContext:
         embedding=_embedding(run),
         lineage=_lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        links={"Data Docs": f"../../../{run.output('validate')['data_docs']}/index.html"},
+        links={"Data Docs": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"},
     )  # fmt: skip
 
 

@@ -139,7 +139,9 @@ def _train_head(
 def _reason(head: HeadKind, tuned: Tuned) -> str:
     if head == "linear" or tuned.epochs or not tuned.sweep:
         return tuned.lambda_reason
-    return f"no epoch of the {head} head is better than its linear start on validation: the linear logit serves and lambda is 0"  # fmt: skip
+    own = f"no epoch of the {head} head is better than its linear start on validation, so the linear logit serves"
+    # A refusal to tune says more than that lambda would not have mattered.
+    return f"{tuned.lambda_reason}; {own}" if tuned.refused else f"lambda is 0: {own}"
 
 
 def _linear_model(stage: LinearStage) -> _Validated:

@@ -49,6 +49,7 @@ class Tuned:
     Attributes:
         epochs: at the chosen lambda; shared by all horizons.
         epochs_of: lambda -> its own best number of epochs.
+        refused: the rows cannot carry a choice of lambda; the reason says what is missing.
     """
 
     lambda_shift: float
@@ -56,6 +57,7 @@ class Tuned:
     epochs: int
     sweep: tuple[SweepPoint, ...]
     epochs_of: dict[float, int]
+    refused: bool = False
 
     def lambda_curve(self) -> list[dict[str, Any]]:
         """JSON-able rows for the report.
@@ -99,7 +101,9 @@ def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
     chosen, reason = one_standard_error(
         {value: _curves(sweep, value)[:, epochs[value]] for value in grid}
     )
-    return Tuned(chosen, refusal or reason, epochs[chosen], tuple(sweep), epochs)
+    return Tuned(
+        chosen, refusal or reason, epochs[chosen], tuple(sweep), epochs, refusal is not None
+    )
 
 
 def best_epochs(curves: Doubles) -> int:
