@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import torch
+from fusion.synthetic_examples import make_examples
 
 from pipelines.config import load_profile
 from pipelines.contracts import COVARIATE_NAMES
@@ -55,20 +55,10 @@ def make_bundle(examples: Examples, kind: str = "early", **meta: object) -> Bund
 
 def train_and_write(folder: Path) -> str:
     """Train a late-joint recipe on synthetic rows, write its bundle and return the bundle's id."""
-    rows = {4: _rows()}
+    rows = {4: make_examples(4, units=6, planted=3.0)}
     changes = {"train.lambda_grid": (0.0, 0.5), "train.max_epochs": 2}
     fitted = train_recipe(rows, "late_joint", load_profile("sample", **changes), {4: week_no("2018-w01")})  # fmt: skip
     assert fitted.epochs, "the planted signal must make it train"
     thresholds = {h: m.decision_threshold for h, m in fitted.models.items()}
     meta = make_bundle(rows[4], horizons_weeks=(4,), decision_thresholds=thresholds).meta
     return bundle_id(write_bundle(Bundle(meta, fitted.models), folder))
-
-
-def _rows() -> Examples:
-    file = Path(__file__).with_name("synthetic_examples.py")
-    spec = importlib.util.spec_from_file_location("synthetic_examples", file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made: Examples = module.make_examples(4, units=6, planted=3.0)
-    return made

@@ -124,13 +124,13 @@ _CHILD = """
 import sys
 sys.path[:0] = [{tests!r}]
 from pathlib import Path
-from synthetic_bundle import train_and_write
+from fusion.synthetic_bundle import train_and_write
 print(train_and_write(Path({out!r})))
 """
 
 
 def test_two_processes_write_the_same_bundle_byte_for_byte(tmp_path, train_and_write):
-    tests = str(Path(__file__).parents[1] / "fusion")
+    tests = str(Path(__file__).parents[1])
     code = _CHILD.format(tests=tests, out=str(tmp_path / "child"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
