@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
-from pipelines.errors import GateError
+from pipelines.errors import DenguardError, GateError
 from pipelines.evaluate.backtest import read_predictions
-from pipelines.evaluate.decision import Candidate, Champion, Decision
+from pipelines.evaluate.decision import Candidate, Champion, Decision, undecided
 from pipelines.evaluate.gate import decide
 
 log = logging.getLogger(__name__)
@@ -72,18 +74,27 @@ def hold(
         champion_before: who served when the backtest was made; champion_now: who serves now.
         judged: output of the evaluate step.
 
-    Raises:
-        GateError: the champion changed since the backtest.
+    Nothing is raised for what cannot be compared: the record then says why the champion stays.
     """
-    before, now = (None if c is None else c["bundle_id"] for c in (champion_before, champion_now))
-    if before != now:
-        raise GateError(f"the champion changed from {before} to {now} while this run compared itself with it", fix="run the train step and what follows again")  # fmt: skip
+    champion = None
+    try:
+        champion = _champion(champion_now, judged)
+        _check_unmoved(champion_before, champion_now)
+        predictions = read_predictions([Path(p) for p in judged["predictions"]])
+    except DenguardError as err:
+        primary = profile.evaluate.primary_horizon_weeks
+        return undecided(str(err), champion, primary, profile.gate.confidence)
     standing = [
         Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"])
         for c in candidates.values()
     ]
-    predictions = read_predictions([Path(p) for p in judged["predictions"]])
-    return decide(predictions, standing, _champion(champion_now, judged), profile)
+    return decide(predictions, standing, champion, profile)
+
+
+def _check_unmoved(before: Record | None, now: Record | None) -> None:
+    was, is_now = (None if c is None else c["bundle_id"] for c in (before, now))
+    if was != is_now:
+        raise GateError(f"the champion changed from {was} to {is_now} while this run compared itself with it", fix="run the train step and what follows again")  # fmt: skip
 
 
 def _champion(record: Record | None, judged: Record) -> Champion | None:
@@ -97,5 +108,10 @@ def _champion(record: Record | None, judged: Record) -> Champion | None:
         as_of_week=record["as_of_week"],
         version=record["version"],
         horizons_weeks=tuple(record["recipe"].get("horizons_weeks", ())),
-        predictions=read_predictions(paths) if paths else None,
+        predictions=_rows_of(paths),
     )
+
+
+def _rows_of(paths: list[Path]) -> pd.DataFrame | None:
+    """The champion's backtest rows, or None if its recipe was not trained or a file is absent."""
+    return read_predictions(paths) if paths and all(p.is_file() for p in paths) else None

@@ -16,6 +16,7 @@ import pandas as pd
 from pipelines.contracts import HeadKind
 from pipelines.evaluate.bootstrap import Interval
 
+UNJUDGED = "Whether fusion beats the linear head could not be judged."
 Verdict = Literal["promote", "keep", "none"]
 Question = Literal["beats", "not worse than"]
 
@@ -106,6 +107,21 @@ class Decision:
         """The record as plain JSON values."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
         return plain
+
+
+def undecided(reason: str, champion: Champion | None, horizon_weeks: int, confidence: float) -> Decision:  # fmt: skip
+    """The record of a comparison that could not be made: whoever serves goes on serving."""
+    return Decision(
+        decision="keep" if champion else "none",
+        head=None,
+        bundle_id=None,
+        first_line=UNJUDGED,
+        reasons=(f"The comparison could not be made. {reason}",),
+        fusion_beats_linear=False,
+        primary_horizon_weeks=horizon_weeks,
+        confidence=confidence,
+        champion=champion.names() if champion else None,
+    )
 
 
 def words(name: str) -> str:

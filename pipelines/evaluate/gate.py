@@ -20,6 +20,7 @@ from pipelines.config import Profile
 from pipelines.errors import DenguardError, GateError
 from pipelines.evaluate.bootstrap import paired_interval
 from pipelines.evaluate.decision import (
+    UNJUDGED,
     Candidate,
     Champion,
     Comparison,
@@ -90,7 +91,7 @@ class _Court:
         self.comparisons: list[Comparison] = []
         self.sanity: dict[str, Mapping[str, Sanity]] = {}
         self.fused: list[Comparison] = []
-        self.first_line = "Whether fusion beats the linear head could not be judged."
+        self.first_line = UNJUDGED
 
     def compare_fused(self) -> None:
         """Compare every fused head with the linear head and word the first line."""

@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.weeks import epi_year, week_end, week_no
 
-_WEEKS_SENT = 52
+_WEEKS_SENT = 53  # the week of a year ago has neighbours
 _MONTHS_SENT = 3
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import Profile
+from pipelines.config import Profile, load_profile
 from pipelines.contracts import HeadKind, content_id
-from pipelines.errors import GateError
 from pipelines.evaluate.backtest import write_predictions
 from pipelines.evaluate.contest import champion_profile, hold
 
@@ -80,7 +79,19 @@ def test_the_records_of_a_run_reach_the_gate(
     assert kept.decision == "keep"
 
 
-def test_a_champion_that_changed_meanwhile_stops_the_comparison(profile: Profile) -> None:
-    champion = _champion(profile, "linear")
-    with pytest.raises(GateError, match="changed"):
-        hold({}, champion, {**champion, "bundle_id": "other"}, {}, profile)
+def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written() -> None:
+    def record(bundle: str) -> dict[str, object]:
+        return {"head": "linear", "bundle_id": bundle, "recipe_id": "r", "as_of_week": "2018-w48", "version": "3", "recipe": {}}  # fmt: skip
+
+    judged: dict[str, list[str]] = {"predictions": [], "champion_predictions": []}
+    decision = hold({}, record("a"), record("b"), judged, load_profile("sample"))
+    assert decision.decision == "keep"
+    assert decision.champion is not None
+    assert "changed from a to b" in decision.reasons[0]
+
+
+def test_absent_backtest_rows_leave_the_place_as_it_is() -> None:
+    judged = {"predictions": ["gone.parquet"], "champion_predictions": []}
+    decision = hold({}, None, None, judged, load_profile("sample"))
+    assert decision.decision == "none"
+    assert "gone.parquet" in decision.reasons[0]

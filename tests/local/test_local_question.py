@@ -65,7 +65,7 @@ def test_the_question_holds_what_was_known_and_nothing_later(places: Places) -> 
     row = {"municipality_code": "05001", "municipality": "Medellín", "origin_week": ORIGIN, "horizon_weeks": 4, "dataset_version": "d1"}  # fmt: skip
     asked = question_for(places, row)
     newest = week_no(ORIGIN)
-    assert len(asked["recent_cases"]) == 52
+    assert len(asked["recent_cases"]) == 53
     assert asked["recent_cases"][-3:] == [99.0, None, float(newest % 7)]
     assert asked["climate_month"] == "2018-11"
     assert len(asked["climate"]) == 3
