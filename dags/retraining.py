@@ -1,6 +1,6 @@
 """The weekly cycle: one run is one bulletin, from the newest drop to this week's forecast.
 
-Wiring only; what a box does is in pipelines/steps.py, what its figures mean in the run's report.
+Wiring only; what a box does is in pipelines/steps, what its figures mean in the run's report.
 """
 
 from __future__ import annotations
