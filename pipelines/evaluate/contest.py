@@ -85,7 +85,7 @@ def hold(
         primary = profile.evaluate.primary_horizon_weeks
         return undecided(str(err), champion, primary, profile.gate.confidence)
     standing = [
-        Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"])
+        Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"], c["dataset_version"])
         for c in candidates.values()
     ]
     return decide(predictions, standing, champion, profile)
@@ -107,6 +107,7 @@ def _champion(record: Record | None, judged: Record) -> Champion | None:
         recipe_id=record["recipe_id"],
         as_of_week=record["as_of_week"],
         version=record["version"],
+        dataset_version=record["dataset_version"],
         horizons_weeks=tuple(record["recipe"].get("horizons_weeks", ())),
         predictions=_rows_of(paths),
     )

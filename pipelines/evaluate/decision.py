@@ -29,6 +29,7 @@ class Candidate:
     bundle_id: str
     recipe_id: str
     as_of_week: str
+    dataset_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Champion:
     recipe_id: str
     as_of_week: str
     version: str
+    dataset_version: str = ""
     horizons_weeks: tuple[int, ...] = ()
     predictions: pd.DataFrame | None = None
 

@@ -126,6 +126,9 @@ class _Court:
         if self.champion and chosen.bundle_id == self.champion.bundle_id:
             self.reasons.append("Nothing new: the same data and recipe gave the bundle that serves already.")  # fmt: skip
             return False
+        if self.champion and _same_data(chosen, self.champion):
+            self.reasons.append("Nothing new: the champion has this recipe and was trained on this dataset version.")  # fmt: skip
+            return False
         if chosen.bundle_id in rolled_back:
             self.reasons.append("This bundle was taken out of service by a person and is not promoted again.")  # fmt: skip
             return False
@@ -221,3 +224,11 @@ def _rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
 def _benchmark_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     own = _rows(predictions, head, horizon)
     return own[own["in_benchmark"].astype(bool)]
+
+
+def _same_data(chosen: Candidate, champion: Champion) -> bool:
+    known = bool(chosen.dataset_version)
+    return known and (chosen.recipe_id, chosen.dataset_version) == (
+        champion.recipe_id,
+        champion.dataset_version,
+    )

@@ -32,6 +32,7 @@ def standing_champion(where: Places, model_name: str) -> dict[str, Any] | None:
         "recipe_id": meta.recipe_id,
         "recipe": meta.recipe,
         "as_of_week": meta.as_of_week,
+        "dataset_version": meta.dataset_version,
         "feature_version": meta.feature_version,
         "image_encoder": meta.image_encoder,
         "text_encoder": meta.text_encoder,

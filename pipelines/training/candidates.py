@@ -41,7 +41,7 @@ def train_candidate(
         force: train again even if the candidate exists.
 
     Returns:
-        {head, bundle_id, recipe_id, folder, as_of_week, lambda_shift, lambda_reason, epochs,
+        {head, bundle_id, recipe_id, folder, as_of_week, dataset_version, lambda_shift, lambda_reason, epochs,
         validation}; `folder` holds bundle/, tuning.json and receipt.json.
 
     Raises:
@@ -69,7 +69,7 @@ def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -
     with new_folder(folder) as temp:
         write_bundle(Bundle(meta, fitted.models), temp / BUNDLE)
         write_json(temp / RECEIPT, receipt(profile))
-        write_json(temp / TUNING, _tuning(fitted, str(features["as_of_week"])))
+        write_json(temp / TUNING, _tuning(fitted, features))
 
 
 def _describe(
@@ -106,9 +106,10 @@ def _describe(
     )
 
 
-def _tuning(fitted: FittedRecipe, as_of_week: str) -> dict[str, Any]:
+def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "as_of_week": as_of_week,
+        "as_of_week": features["as_of_week"],
+        "dataset_version": features["dataset_version"],
         "lambda_shift": fitted.lambda_shift,
         "lambda_reason": fitted.lambda_reason,
         "lambda_curve": fitted.lambda_curve,

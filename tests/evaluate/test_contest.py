@@ -25,6 +25,7 @@ def _champion(profile: Profile, head: HeadKind, **changed: Any) -> dict[str, Any
         "recipe_id": content_id(recipe),
         "recipe": recipe,
         "as_of_week": "2018-w40",
+        "dataset_version": "data-old",
     }
 
 
@@ -34,6 +35,7 @@ def _candidate(profile: Profile) -> dict[str, Any]:
         "bundle_id": "bundle-new",
         "recipe_id": profile.recipe_id("linear"),
         "as_of_week": "2018-w48",
+        "dataset_version": "data-new",
     }
 
 
@@ -81,7 +83,7 @@ def test_the_records_of_a_run_reach_the_gate(
 
 def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written() -> None:
     def record(bundle: str) -> dict[str, object]:
-        return {"head": "linear", "bundle_id": bundle, "recipe_id": "r", "as_of_week": "2018-w48", "version": "3", "recipe": {}}  # fmt: skip
+        return {"head": "linear", "bundle_id": bundle, "recipe_id": "r", "as_of_week": "2018-w48", "version": "3", "dataset_version": "d", "recipe": {}}  # fmt: skip
 
     judged: dict[str, list[str]] = {"predictions": [], "champion_predictions": []}
     decision = hold({}, record("a"), record("b"), judged, load_profile("sample"))

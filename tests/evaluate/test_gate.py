@@ -89,6 +89,16 @@ def test_the_bundle_that_serves_already_is_nothing_new(planted: Any, profile: Pr
     assert found.reasons[-1].startswith("Nothing new")
 
 
+def test_the_champions_recipe_on_the_champions_dataset_is_nothing_new(
+    planted: Any, profile: Profile
+) -> None:
+    same, champion = (replace(one, dataset_version="d1") for one in (LINEAR, CHAMPION))
+    rows = planted({"linear": 0.0, **BASELINES})
+    assert decide(rows, [same], champion, profile).decision == "keep"
+    fresher = replace(same, dataset_version="d2")
+    assert decide(rows, [fresher], champion, profile).decision == "promote"
+
+
 def test_older_data_never_replace_fresher(planted: Any, profile: Profile) -> None:
     backfill = replace(LINEAR, as_of_week="2018-w30")
     found = decide(planted({"linear": 0.0, **BASELINES}), [backfill], CHAMPION, profile)
