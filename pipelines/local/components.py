@@ -20,6 +20,7 @@ HOST = "127.0.0.1"
 PORT_NAMES = ("airflow", "mlflow", "endpoint", "worker_log", "trigger_log", "scheduler_health")
 # Settings of another deployment in the caller's shell must not leak into this one.
 _OWN_PREFIXES = ("AIRFLOW", "MLFLOW_", "DENGUARD_")
+LONGEST_TASK_S = 12 * 3600  # embed_shard's execution_timeout
 _KEPT = ("DENGUARD_PROFILE", "DENGUARD_DVC_REMOTE")
 
 
@@ -95,6 +96,11 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
         "LOGGING__BASE_LOG_FOLDER": home / "logs",
         "LOGGING__WORKER_LOG_SERVER_PORT": ports["worker_log"],
         "LOGGING__TRIGGER_LOG_SERVER_PORT": ports["trigger_log"],
+        # A queued task's token lasts this long (10 minutes by default): one that waits behind a long
+        # embedding would start with "Invalid auth token". Running ones are to be renewed, but see
+        # apache/airflow issue 67939. Both outlast the longest task.
+        "SCHEDULER__TASK_QUEUED_TIMEOUT": LONGEST_TASK_S,
+        "EXECUTION_API__JWT_EXPIRATION_TIME": LONGEST_TASK_S,
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.3,  # seconds; 1 by default, paid once a task
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": ports["scheduler_health"],
         "USAGE_DATA_COLLECTION__ENABLED": False,

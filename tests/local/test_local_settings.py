@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import stat
 from pathlib import Path
@@ -100,6 +101,14 @@ def test_all_airflow_components_share_one_environment(layout: Layout) -> None:
     names = ("api-server", "scheduler", "dag-processor", "triggerer")
     assert len({str(sorted(parts[name].env.items())) for name in names}) == 1
     assert parts["scheduler"].env["AIRFLOW__CORE__PARALLELISM"] == "2"
+
+
+def test_tokens_of_queued_and_running_tasks_outlast_the_longest_task(layout: Layout) -> None:
+    environment = parts_of(layout)["scheduler"].env
+    dag = (Path(__file__).parents[2] / "dags" / "retraining.py").read_text(encoding="utf-8")
+    longest_s = 60 * max(int(minutes) for minutes in re.findall(r"minutes=(\d+)", dag))
+    assert float(environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"]) >= longest_s
+    assert float(environment["AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME"]) >= longest_s
 
 
 def test_ports_are_distinct_and_former_ones_are_kept() -> None:
