@@ -67,6 +67,9 @@ def send_until_answered(
                 sent, left = sent + count, left[count:]
             except BlockingIOError:
                 time.sleep(0.005)
+            except (ConnectionResetError, BrokenPipeError):
+                # It answered and closed while we sent; like any client, read what came before.
+                return sent, wire.recv(65536)
     return sent, b""
 
 
