@@ -10,9 +10,9 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from datetime import date
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -62,7 +62,7 @@ def drop(
     table: Annotated[
         Path, typer.Option(help="municipal table in PhysioNet's layout (metadata.csv)")
     ],
-    received: Annotated[str, typer.Option(help="date you received it, such as 2018-12-04")],
+    received: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="day you received it")],
     images: Annotated[
         Path | None, typer.Option(help="folder with <code>/image_<date>.<ext>")
     ] = None,
@@ -70,10 +70,14 @@ def drop(
         str | None, typer.Option(help="leave out later weeks, such as 2018-w48")
     ] = None,
     scene_period: Annotated[
-        str, typer.Option(help="what one scene covers: week or month")
+        Literal["week", "month"], typer.Option(help="what one scene covers")
     ] = "week",
-    scene_latency_days: Annotated[int, typer.Option(help="days from period end to scene")] = 0,
-    climate_latency_days: Annotated[int, typer.Option(help="days from month end to climate")] = 0,
+    scene_latency_days: Annotated[
+        int, typer.Option(min=0, help="days from period end to scene")
+    ] = 0,
+    climate_latency_days: Annotated[
+        int, typer.Option(min=0, help="days from month end to climate")
+    ] = 0,
     source_note: Annotated[
         str, typer.Option(help="where the data come from, and their terms")
     ] = "",
@@ -83,7 +87,7 @@ def drop(
 
     info = DropInfo.model_validate(
         {
-            "received_date": date.fromisoformat(received),
+            "received_date": received.date(),
             "scene_period": scene_period,
             "scene_latency_days": scene_latency_days,
             "climate_latency_days": climate_latency_days,

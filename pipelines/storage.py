@@ -45,9 +45,8 @@ def write_atomic(path: Path, data: bytes | str) -> Path:
             os.fsync(out.fileno())
         Path(temp).chmod(0o644)
         Path(temp).replace(path)
-    except BaseException:
-        Path(temp).unlink(missing_ok=True)
-        raise
+    finally:
+        Path(temp).unlink(missing_ok=True)  # there only if something went wrong
     return path
 
 

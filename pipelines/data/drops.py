@@ -221,16 +221,11 @@ def make_drop(
 
 
 def _write_table(table: Path, out: Path, info: DropInfo, until: str | None) -> None:
+    rows = _read_rows(table)
     if until is None:
         shutil.copyfile(table, out)
         return
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as handle:
-            rows = list(csv.reader(handle))
-    except (UnicodeDecodeError, csv.Error) as err:
-        raise DropError(f"the table cannot be read: {err}", where=str(table), fix="save it as CSV, UTF-8, comma delimited") from err  # fmt: skip
-    last = week_no(until)
-    header = rows[0] if rows else []
+    last, header = week_no(until), rows[0] if rows else []
     keep = [
         i for i, name in enumerate(header) if _known_by_then(read_column(name.strip()), info, last)
     ]
@@ -238,6 +233,18 @@ def _write_table(table: Path, out: Path, info: DropInfo, until: str | None) -> N
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerows([row[i] for i in keep if i < len(row)] for row in rows)
     out.write_text(buffer.getvalue(), encoding="utf-8", newline="")
+
+
+def _read_rows(table: Path) -> list[list[str]]:
+    """All rows as text. What is another kind of file is refused here, before it becomes a drop."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as handle:
+            rows = list(csv.reader(handle))
+    except (UnicodeDecodeError, csv.Error) as err:
+        raise DropError(f"the table cannot be read: {err}", where=str(table), fix="save it as CSV, UTF-8, comma delimited") from err  # fmt: skip
+    if rows and rows[0] and not any(read_column(name.strip()) for name in rows[0]):
+        raise DropError("no column of the table's first row is known, so it is not a municipal table", where=str(table), fix="name a metadata.csv: comma delimited, with columns such as 'Municipality code' and '2018/w48'")  # fmt: skip
+    return rows
 
 
 def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> bool:

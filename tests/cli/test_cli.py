@@ -1,0 +1,40 @@
+"""The command used wrong: one sentence with what to do, exit code 2, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WRONG = {
+    "run --profile nope --run-id x": "use one of",
+    "run --profile sample --run-id ../x": "not a usable run id",
+    "run --profile sample --as-of 2018-w60 --run-id x": "not an epidemiological week",
+    "run --profile sample --horizon 99 --run-id x": "less than or equal to 12",
+    "step fly --run-id x": "use start, or one of ingest",
+    "step validate --run-id never": "run the earlier step again",
+    "drop --table gone.csv --received 2018-12-04": "name the metadata.csv file",
+    "drop --table README.md --received 2018-12-04": "it is not a municipal table",
+    "drop --table gone.csv --received yesterday": "%Y-%m-%d",
+    "drop --table gone.csv --received 2018-12-04 --scene-period year": "'week', 'month'",
+    "drop --table gone.csv --received 2018-12-04 --scene-latency-days -1": "greater than or equal to 0",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_a_mistake_is_answered_with_what_to_do(arguments: str, home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments.split()],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    assert WRONG[arguments] in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any((home / "data").glob("drops/[0-9]*"))
