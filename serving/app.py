@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 
 from serving import problems
 from serving.champion import ChampionHolder
@@ -30,7 +31,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The endpoint. Raises ConfigError if the environment lacks or mistakes a setting."""
     settings = settings or load_settings()
     metrics = Metrics()
-    app = FastAPI(title="denguard", version="1", description=_DESCRIPTION, lifespan=_lifespan)
+    app: FastAPI = FastAPIOffline(title="denguard", version="1", description=_DESCRIPTION, lifespan=_lifespan, redoc_url=None)  # fmt: skip
     app.state.settings, app.state.metrics = settings, metrics
     app.state.holder = ChampionHolder(settings, metrics)
     app.add_middleware(TraceMiddleware, metrics=metrics)
