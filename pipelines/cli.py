@@ -116,6 +116,21 @@ def sweep(
     _show(steps.sweep(run_id, step_size))
 
 
+@app.command("export-csv")
+def export_csv(
+    run_id: RunId,
+    modality: Annotated[Literal["image", "text"], typer.Option(help="which vectors")],
+    to: Annotated[Path, typer.Option(help="CSV file to write")],
+) -> None:
+    """Write a run's embeddings as CSV, one line a municipality and week, as in the paper."""
+    from pipelines.embed import export
+    from pipelines.run import open_run
+
+    finished = open_run(run_id)
+    folder = finished.path(finished.output("features")["features"])
+    _say(f"{export.export_csv(folder, modality, to)} lines in {to}")
+
+
 @app.command()
 def profile(
     name: Annotated[str, typer.Argument()] = "sample",

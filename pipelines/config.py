@@ -277,11 +277,3 @@ def _readable(err: yaml.YAMLError | ValidationError) -> str:
     if isinstance(err, ValidationError):
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
     return str(err)
-
-
-def parse_as_of(text: str | None) -> str | None:
-    """A week label from the DAG parameter or the command line, or None for the drop's newest week."""
-    if text is None or text == "":
-        return None
-    week_no(text)
-    return text

@@ -149,20 +149,3 @@ HeadKind = Literal["linear", "early", "late_joint"]
 
 # --- Registry aliases --------------------------------------------------------------------------
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-
-# --- The road: step names, in order; files, tasks and stages carry them -------------------------
-STEPS = (
-    "ingest",
-    "validate",
-    "snapshot",
-    "plan_embedding",
-    "embed",
-    "features",
-    "train",
-    "evaluate",
-    "gate",
-    "register",
-    "deploy",
-    "forecast",
-    "report",
-)

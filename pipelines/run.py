@@ -67,10 +67,6 @@ class Run:
         """What an earlier step of this run wrote. Raises StoreError if it has not run."""
         return read_json(self.folder / f"{step}.json")
 
-    def has(self, step: str) -> bool:
-        """Whether a step of this run has finished."""
-        return (self.folder / f"{step}.json").is_file()
-
     def name(self, path: Path) -> str:
         """How step outputs name a file or folder: relative to home, so that they hold no host."""
         return path.resolve().relative_to(self.places.home).as_posix()

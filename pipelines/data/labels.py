@@ -33,11 +33,6 @@ class LabelRule:
     first_week: str
     last_week: str
 
-    @property
-    def reference_weeks(self) -> int:
-        """Length of the reference range in weeks."""
-        return week_no(self.last_week) - week_no(self.first_week) + 1
-
 
 RULES = {"median_2016_2017": LabelRule("median_2016_2017", "2016-w01", "2017-w52")}
 THRESHOLD_COLUMNS = (
