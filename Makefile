@@ -2,12 +2,14 @@
 # Settings (environment or `make NAME=value`):
 #   PYTHON       the interpreter that makes the local environment (python3.11)
 #   TORCH_INDEX  an extra package index for CPU builds of torch (README: PyTorch's public CPU index)
+#   TEST_WORKERS how many processes run the tests (2)
 #   PIP          the installer; pip's own PIP_* variables (mirror, proxy, certificates) are honoured
 PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    ?= $(BIN)/python -m pip
 EXTRAS ?= dev
+TEST_WORKERS ?= 2
 STAMP       := $(VENV)/.denguard-installed
 LLAMA_STAMP := $(VENV)/.denguard-llama
 
@@ -33,7 +35,7 @@ demo: $(STAMP) ## install, start everything here, follow the weekly run, show it
 	@$(BIN)/denguard demo
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 check: $(STAMP) ## ruff, mypy and the import contracts; changes nothing
 	@$(BIN)/ruff check .

@@ -1,17 +1,48 @@
-"""Progress with ETA for long work, as log lines that Airflow's task log and a terminal both show."""
+"""Progress with ETA for long work: log lines for Airflow's task log and a terminal, and a small
+file beside the run for whoever asks from outside how far it is.
+
+The clock here paces lines and stamps that file; no result depends on it.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.storage import write_json
 
 log = logging.getLogger(__name__)
 
 
-class Progress:
-    """Counts items done and logs share and ETA at most every few seconds.
+@dataclass(frozen=True)
+class _Place:
+    """Where progress of the step that runs now is written."""
 
-    The clock here only paces log lines; no result depends on it.
+    path: Path
+    step: str
+
+
+_place: ContextVar[_Place | None] = ContextVar("progress_place", default=None)
+
+
+@contextmanager
+def bound(path: Path, step: str) -> Iterator[None]:
+    """While this holds, progress is also written to `path`: step, label, done, total, eta_s, at."""
+    token = _place.set(_Place(path, step))
+    try:
+        yield
+    finally:
+        _place.reset(token)
+
+
+class Progress:
+    """Counts items done and tells share and ETA at most every few seconds.
 
     Args:
         label: what is counted, such as "scenes embedded".
@@ -31,9 +62,19 @@ class Progress:
         if now - self._last >= self._every_s or self._done == self._total:
             self._last = now
             log.info(self.line(now - self._start))
+            self._write(now - self._start)
 
     def line(self, elapsed_s: float) -> str:
         """One line: done, total, share, ETA in seconds."""
         share = self._done / self._total if self._total else 1.0
-        eta_s = elapsed_s / self._done * (self._total - self._done) if self._done else 0.0
-        return f"{self._label}: {self._done}/{self._total} ({share:.0%}), ETA {eta_s:.0f} s"
+        return f"{self._label}: {self._done}/{self._total} ({share:.0%}), ETA {self._eta_s(elapsed_s):.0f} s"
+
+    def _eta_s(self, elapsed_s: float) -> float:
+        return elapsed_s / self._done * (self._total - self._done) if self._done else 0.0
+
+    def _write(self, elapsed_s: float) -> None:
+        place = _place.get()
+        if place is None:
+            return
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(place.path, {"step": place.step, "label": self._label, "done": self._done, "total": self._total, "eta_s": round(self._eta_s(elapsed_s), 1), "at": at})  # fmt: skip

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.run import open_run
+from pipelines.steps.box import box
 from pipelines.storage import read_json, write_json
 
 Output = dict[str, Any]
 
 
+@box
 def plan_embedding(run_id: str) -> Output:
     """List what has to be embedded: distinct inputs that the store does not hold, in shards."""
     from pipelines.embed.plan import plan_embedding as plan
@@ -30,6 +32,7 @@ def plan_embedding(run_id: str) -> Output:
     )
 
 
+@box
 def embed_shard(run_id: str, shard: int) -> Output:
     """Embed one shard; starts the encoder process only if something is missing."""
     from pipelines.embed.run import embed_shard as embed
@@ -39,6 +42,7 @@ def embed_shard(run_id: str, shard: int) -> Output:
     return run.finish(f"embed_{shard:03d}", embed(work_file, run.profile, run.places))
 
 
+@box
 def features(run_id: str) -> Output:
     """Join samples, labels and vector keys into a feature version, kept by DVC."""
     from pipelines.embed.features import build_features

@@ -8,17 +8,20 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.run import open_run, start_run
+from pipelines.steps.box import box
 from pipelines.storage import read_json
 
 Output = dict[str, Any]
 
 
+@box
 def start(run_id: str, conf: dict[str, Any]) -> Output:
     """Check a run's parameters and record them. Raises ConfigError for unknown keys."""
     run = start_run(run_id, conf)
     return {"run_id": run.run_id, **run.params.model_dump(mode="json")}
 
 
+@box
 def ingest(run_id: str) -> Output:
     """Find the drops that this run may know, and fix them by hash."""
     from pipelines.data.intake import fingerprint, known_drops
@@ -31,6 +34,7 @@ def ingest(run_id: str) -> Output:
     return run.finish("ingest", {"drops": fingerprint(drops, run.places)})
 
 
+@box
 def validate(run_id: str) -> Output:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
     from pipelines.data.intake import accepted_drops, accepted_tables, file_cache
@@ -63,6 +67,7 @@ def validate(run_id: str) -> Output:
     )
 
 
+@box
 def snapshot(run_id: str) -> Output:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
     from pipelines.data.intake import accept

@@ -11,12 +11,14 @@ from typing import Any
 
 from pipelines.contracts import HeadKind, content_id
 from pipelines.run import open_run
+from pipelines.steps.box import box
 from pipelines.storage import write_json
 
 log = logging.getLogger(__name__)
 Output = dict[str, Any]
 
 
+@box
 def train(run_id: str) -> Output:
     """Train a candidate bundle for each head, and note who the champion is now."""
     from pipelines.registry.standing import standing_champion
@@ -40,6 +42,7 @@ def backtest_years(run_id: str) -> list[int]:
     return list(open_run(run_id).profile.evaluate.test_years)
 
 
+@box
 def backtest(run_id: str, year: int) -> Output:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
     from pipelines.evaluate.backtest import backtest_year, write_predictions
@@ -64,6 +67,7 @@ def backtest(run_id: str, year: int) -> Output:
     return run.finish(f"backtest_{year}", output)
 
 
+@box
 def evaluate(run_id: str) -> Output:
     """Score heads and baselines on equal rows over all test years."""
     from pipelines.evaluate.backtest import read_predictions
@@ -83,6 +87,7 @@ def evaluate(run_id: str) -> Output:
     )
 
 
+@box
 def gate(run_id: str) -> Output:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
     from pipelines.evaluate.contest import hold

@@ -11,12 +11,14 @@ from typing import Any
 from pipelines.contracts import CHALLENGER, CHAMPION
 from pipelines.errors import DeployError
 from pipelines.run import Run, open_run
+from pipelines.steps.box import box
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 Output = dict[str, Any]
 
 
+@box
 def register(run_id: str) -> Output:
     """Record the run in MLflow with all hashes, and the promoted bundle as a version."""
     from pipelines.registry.promote import register_bundle, set_alias
@@ -36,6 +38,7 @@ def register(run_id: str) -> Output:
     return run.finish("register", {"version": version, "mlflow_run": None})
 
 
+@box
 def deploy(run_id: str) -> Output:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
     from pipelines.registry.deploy import deploy as hand_over
@@ -55,6 +58,7 @@ def deploy(run_id: str) -> Output:
     return run.finish("deploy", {"deployed": True, "error": None, **done})
 
 
+@box
 def forecast(run_id: str) -> Output:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle, lookup
@@ -68,6 +72,7 @@ def forecast(run_id: str) -> Output:
     return run.finish("forecast", make_forecast(run, bundle, champion.version))
 
 
+@box
 def report(run_id: str) -> Output:
     """Write the HTML and JSON report; a deployment that failed turns the run red here."""
     from pipelines.evaluate.report import build_report

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError
@@ -85,9 +84,8 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     raw["train"]["lambda_grid"] = [value for value in grid if abs(value) <= 1]
     profile = Profile.model_validate(raw)
     built = run.output("features")
-    examples = {
-        h: load_examples(Path(built["features"]), h) for h in profile.evaluate.horizons_weeks
-    }
+    folder = run.path(built["features"])
+    examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
     cut = deploy_cut(week_no(built["as_of_week"]), profile.data.reporting_delay_weeks)
     found: dict[str, Any] = {}
     for head in (h for h in profile.train.heads if h != "linear"):

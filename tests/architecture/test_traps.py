@@ -20,7 +20,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("serving", "encoders", "llama", "pipeline", "demo", "production", "dev")
+EXTRAS = ("s3", "serving", "encoders", "llama", "pipeline", "demo", "production", "dev")
 
 
 @cache

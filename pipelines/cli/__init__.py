@@ -1,0 +1,32 @@
+"""The `denguard` command: one file for each group of commands.
+
+Belongs here: arguments, printing and exit codes. Does not belong here: logic; every command calls
+one function of a room below, imported inside it so that `denguard --help` costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import typer
+
+from pipelines.cli import drops, profiles, road, services
+from pipelines.cli.app import app
+from pipelines.errors import DenguardError
+
+__all__ = ["app", "drops", "main", "profiles", "road", "services"]
+
+
+def main() -> None:
+    """Entry point: denguard's own errors end with their message, not with a traceback."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # other thread counts give other bits
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for chatty in ("alembic", "mlflow", "great_expectations", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        app()
+    except DenguardError as err:
+        typer.secho(f"{type(err).__name__}: {err}", fg="red", err=True)
+        raise SystemExit(2) from err

@@ -1,0 +1,75 @@
+"""What a run is given, and a run's vectors in the paper's layout."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipelines.cli.app import RunId, app, say
+from pipelines.config import places
+
+
+@app.command()
+def drop(
+    table: Annotated[
+        Path, typer.Option(help="municipal table in PhysioNet's layout (metadata.csv)")
+    ],
+    received: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="day you received it")],
+    images: Annotated[
+        Path | None, typer.Option(help="folder with <code>/image_<date>.<ext>")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="leave out later weeks, such as 2018-w48")
+    ] = None,
+    scene_period: Annotated[
+        Literal["week", "month"], typer.Option(help="what one scene covers")
+    ] = "week",
+    scene_latency_days: Annotated[
+        int, typer.Option(min=0, help="days from period end to scene")
+    ] = 0,
+    climate_latency_days: Annotated[
+        int, typer.Option(min=0, help="days from month end to climate")
+    ] = 0,
+    source_note: Annotated[
+        str, typer.Option(help="where the data come from, and their terms")
+    ] = "",
+) -> None:
+    """Make a drop from files that lie apart. A drop never changes afterwards."""
+    from pipelines.data.drops import DropInfo, make_drop
+
+    info = DropInfo.model_validate(
+        {
+            "received_date": received.date(),
+            "scene_period": scene_period,
+            "scene_latency_days": scene_latency_days,
+            "climate_latency_days": climate_latency_days,
+            "source_note": source_note,
+        }
+    )
+    say(f"drop ready: {make_drop(table, images, places().drops, info, until)}")
+
+
+@app.command("sample-drop")
+def sample_drop() -> None:
+    """Make the deterministic sample drop: the real municipal table and synthetic scenes."""
+    from pipelines.data.sources.sample import make_sample_drop
+
+    say(f"drop ready: {make_sample_drop(places().drops)}")
+
+
+@app.command("export-csv")
+def export_csv(
+    run_id: RunId,
+    modality: Annotated[Literal["image", "text"], typer.Option(help="which vectors")],
+    to: Annotated[Path, typer.Option(help="CSV file to write")],
+) -> None:
+    """Write a run's embeddings as CSV, one line a municipality and week, as in the paper."""
+    from pipelines.embed import export
+    from pipelines.run import open_run
+
+    finished = open_run(run_id)
+    folder = finished.path(finished.output("features")["features"])
+    say(f"{export.export_csv(folder, modality, to)} lines in {to}")

@@ -1,0 +1,38 @@
+"""The services of one machine."""
+
+from __future__ import annotations
+
+from pipelines.cli.app import app
+from pipelines.config import places
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow, MLflow and the endpoint on this machine; idempotent."""
+    from pipelines.local import supervisor
+
+    supervisor.up(places())
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that `up` started."""
+    from pipelines.local import supervisor
+
+    supervisor.down(places())
+
+
+@app.command()
+def status() -> None:
+    """Say what is running and where."""
+    from pipelines.local import supervisor
+
+    supervisor.status(places())
+
+
+@app.command()
+def demo() -> None:
+    """Sample drop, services, one scheduled run, one triggered run, and what came of it."""
+    from pipelines.local import demo as local_demo
+
+    local_demo.demo(places())
