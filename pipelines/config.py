@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipelines.contracts import HeadKind, content_id
+from pipelines.contracts import EncoderName, HeadKind, SourceName, content_id
 from pipelines.errors import ConfigError
 from pipelines.weeks import week_no
 
@@ -58,7 +58,7 @@ class ScenePolicy(Frozen):
 class DataConfig(Frozen):
     """What is ingested and how samples are made from it."""
 
-    source: Literal["sample", "satellitebench"]
+    source: SourceName
     first_week: str = Field("2009-w01", description="first origin week of the sample table")
     reporting_delay_weeks: int = Field(0, ge=0, le=12)
     language: Literal["en", "es", "pt"] = "es"
@@ -78,7 +78,7 @@ class LabelConfig(Frozen):
 class EncoderConfig(Frozen):
     """One encoder and where its weights are."""
 
-    name: Literal["timm_image", "hf_text", "llama"]
+    name: EncoderName
     package: str = Field(description="distribution that carries the weights")
     file: str = Field(description="weights file inside the package (or folder for transformers)")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -1,6 +1,6 @@
 """Names with units that every room agrees on: columns, covariates, issues, encoder identity.
 
-Belongs here: constants and small frozen records without behaviour. Does not belong here: anything
+Belongs here: constants, small frozen records without behaviour, and what can be plugged in. Does not belong here: anything
 that reads a file or computes a value.
 """
 
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 # --- Samples -----------------------------------------------------------------------------------
 # One row = one municipality, one origin week, one horizon. No label and no split in it: labels
@@ -144,8 +147,40 @@ def content_id(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
-# --- Heads -------------------------------------------------------------------------------------
-HeadKind = Literal["linear", "early", "late_joint"]
+# --- Plug-ins: name -> the file that brings it -------------------------------------------------
+# A new data source, encoder or head is one new file and one line here; CONTRIBUTING.md shows each.
+SOURCES: dict[str, str] = {
+    "satellitebench": "pipelines.data.sources.satellitebench",
+    "sample": "pipelines.data.sources.satellitebench",  # made in PhysioNet's layout on purpose
+}
+ENCODERS: dict[str, str] = {
+    "timm_image": "pipelines.embed.timm_image",
+    "hf_text": "pipelines.embed.hf_text",
+    "llama": "pipelines.embed.llama",
+}
+# Append only: a bundle stores a head by its position here.
+FUSED_HEADS: dict[str, str] = {
+    "early": "pipelines.fusion.heads.early",
+    "late_joint": "pipelines.fusion.heads.late_joint",
+}
+LINEAR = "linear"  # logistic regression on the covariates; every run trains it
+
+
+def one_of(names: Mapping[str, str], *more: str) -> AfterValidator:
+    """Pydantic check that a name is registered; looked up when asked, so that tests can add one."""
+
+    def check(name: str) -> str:
+        if name not in names and name not in more:
+            raise ValueError(f"{name!r} is not one of {', '.join(sorted({*more, *names}))}")
+        return name
+
+    return AfterValidator(check)
+
+
+SourceName = Annotated[str, one_of(SOURCES)]
+EncoderName = Annotated[str, one_of(ENCODERS)]
+FusedKind = Annotated[str, one_of(FUSED_HEADS)]
+HeadKind = Annotated[str, one_of(FUSED_HEADS, LINEAR)]
 
 # --- Registry aliases --------------------------------------------------------------------------
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"

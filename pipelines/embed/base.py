@@ -1,6 +1,7 @@
-"""What an encoder is, and the registry of encoders.
+"""What an encoder is, and how one is found by its name.
 
-A new encoder is one new file with the five names of `EncoderModule`, and one registry line here.
+A new encoder is one new file with the five names of `EncoderModule`, and one line in
+contracts.ENCODERS.
 Does not belong here: weights on disk (weights.py), the store (store.py), any heavy import.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.config import EncoderConfig, Places
-from pipelines.contracts import EncoderSpec, Modality
+from pipelines.contracts import ENCODERS, EncoderSpec, Modality
 from pipelines.embed.weights import Weights, locate_weights
 from pipelines.errors import EncoderError
 
@@ -76,13 +77,6 @@ class EncoderModule(Protocol):
 
     def load(self, config: EncoderConfig, weights: Weights) -> Encoder:
         """The encoder, ready to encode."""
-
-
-ENCODERS: dict[str, str] = {
-    "timm_image": "pipelines.embed.timm_image",
-    "hf_text": "pipelines.embed.hf_text",
-    "llama": "pipelines.embed.llama",
-}
 
 
 def encoder_module(name: str) -> EncoderModule:

@@ -17,10 +17,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.evaluate.decision import words
 
 INK, QUIET, GRID = "#22313a", "#8a979e", "#e3e8ea"
-COLOURS = {"linear": "#2f5d8a", "early": "#c46a1b", "late_joint": "#0e7c6b"}
+HEAD_COLOURS = ("#2f5d8a", "#c46a1b", "#0e7c6b", "#8c4a86", "#5b6b1f")  # linear, then fused heads
+CHOSEN = "#0e7c6b"
 BASELINE_LOOKS: dict[str, tuple[str, Any]] = {  # colour and line style
     "prevalence": ("#b3bcc1", ":"),
     "climatology": ("#8d7fa8", ":"),
@@ -44,6 +46,12 @@ _STYLE = {
 }
 
 
+def colour_of(head: str) -> str:
+    """A head's colour, the same in every picture."""
+    heads = (LINEAR, *FUSED_HEADS)
+    return HEAD_COLOURS[heads.index(head) % len(HEAD_COLOURS)] if head in heads else QUIET
+
+
 def percent_chance(probability: float) -> str:
     """A probability in whole percent that never claims certainty."""
     percent = 100 * probability
@@ -59,8 +67,8 @@ def brier_by_horizon(metrics: Mapping[str, Any]) -> str:
         for name in names:
             heads = [metrics["horizons"][str(h)]["heads"].get(name, {}) for h in horizons]
             score = [np.nan if h.get("brier") is None else h["brier"] for h in heads]
-            colour, style = BASELINE_LOOKS.get(name, (COLOURS.get(name, QUIET), "-"))
-            width = 2.0 if name in COLOURS else 1.4
+            colour, style = BASELINE_LOOKS.get(name) or (colour_of(name), "-")
+            width = 1.4 if name in BASELINE_LOOKS else 2.0
             axes.plot(horizons, score, linestyle=style, color=colour, lw=width, marker="o", ms=3.5, label=words(name))  # fmt: skip
         axes.set_xticks(horizons)
         axes.set_ylim(bottom=0)
@@ -79,7 +87,7 @@ def calibration(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         most = max((b["rows"] for table in tables.values() for b in table), default=1)
         for name, table in tables.items():
             x, y = ([b[k] for b in table] for k in ("mean_probability", "observed_rate"))
-            colour = COLOURS.get(name, QUIET)
+            colour = colour_of(name)
             axes.plot(x, y, color=colour, lw=1.4, label=words(name))
             axes.scatter(
                 x, y, s=[8 + 130 * b["rows"] / most for b in table], color=colour, alpha=0.75
@@ -110,7 +118,7 @@ def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
         axes.plot(
             table.index, table.mean(axis=1), color=INK, lw=2.2, marker="o", ms=4, label="mean"
         )
-        axes.axvline(chosen, color=COLOURS["late_joint"], lw=1.4, ls="--", label="chosen")
+        axes.axvline(chosen, color=CHOSEN, lw=1.4, ls="--", label="chosen")
         axes.set_xticks(list(table.index))
         axes.set_xlabel("lambda (share of the modality gap that is closed)")
         axes.set_ylabel("Brier minus linear head's")

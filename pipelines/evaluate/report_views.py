@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.contracts import Level
+from pipelines.contracts import FUSED_HEADS, LINEAR, Level
 from pipelines.evaluate import figures
 from pipelines.evaluate.decision import words
 
@@ -138,7 +138,7 @@ def issues(found: Sequence[Record]) -> Rows:
 
 def in_order(metrics: Record) -> Record:
     """Metrics with horizons ascending and heads before baselines; JSON on disk sorts by letter."""
-    order = {name: at for at, name in enumerate((*figures.COLOURS, *figures.BASELINE_LOOKS))}
+    order = {name: at for at, name in enumerate((LINEAR, *FUSED_HEADS, *figures.BASELINE_LOOKS))}
     found = metrics.get("horizons", {})
     ordered = {
         h: {**found[h], "heads": {n: found[h]["heads"][n] for n in sorted(found[h]["heads"], key=lambda n: order.get(n, len(order)))}}
@@ -165,7 +165,7 @@ def horizons(metrics: Record, decision: Record) -> Rows:
 def _score_row(name: str, record: Record, serving: bool) -> dict[str, Any]:
     skills = {f"skill_{k}": v for k, v in record["skill_vs"].items()}
     values = {**record, **skills}
-    return {"name": words(name), "serving": serving, "baseline": name not in figures.COLOURS, "cells": [number(values.get(k)) for k in SCORES]}  # fmt: skip
+    return {"name": words(name), "serving": serving, "baseline": name in figures.BASELINE_LOOKS, "cells": [number(values.get(k)) for k in SCORES]}  # fmt: skip
 
 
 def years(metrics: Record, decision: Record) -> dict[str, Any]:

@@ -7,13 +7,13 @@ of it. Does not belong here: formulas (metrics.py), intervals and decisions (gat
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipelines.config import Profile
-from pipelines.contracts import HeadKind
+from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES
 from pipelines.evaluate.metrics import Array, brier, calibration_table, macro_f1, scores, skill
@@ -76,7 +76,7 @@ def _horizon(rows: pd.DataFrame) -> dict[str, Any]:
 
 def _place(head: str) -> int:
     """Heads first, then baselines from the simplest on."""
-    order = (*get_args(HeadKind), *BASELINES)
+    order = (LINEAR, *FUSED_HEADS, *BASELINES)
     return order.index(head) if head in order else len(order)
 
 

@@ -5,7 +5,7 @@ Belongs here: HorizonModel <-> named tensors. Does not belong here: files of the
 Names: `h04/linear/{mean,scale,weight,bias}`, `h04/calibrator` = (slope, intercept),
 `h04/decision_threshold`, and with a fused part `h04/fused/{kind,image_width,text_width,width,
 lambda_shift,gap_kind,gap,calibrator}` and `h04/fused/state/<parameter>`. Kinds are stored as their
-index in KINDS and GAP_KINDS.
+position in contracts.FUSED_HEADS and GAP_KINDS.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from pipelines.contracts import FUSED_HEADS
 from pipelines.errors import StoreError
 from pipelines.fusion.alignment import GapKind
 from pipelines.fusion.calibration import Platt
-from pipelines.fusion.heads import FusedKind, build_head
+from pipelines.fusion.heads import build_head
 from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
 from pipelines.fusion.model import FusedModel, HorizonModel
 
 Tensors = dict[str, npt.NDArray[Any]]
-KINDS: tuple[FusedKind, ...] = ("early", "late_joint")
 GAP_KINDS: tuple[GapKind, ...] = ("vector", "scalar")
 _FIX = "train again, or fetch the bundle again from the registry"
 
@@ -84,7 +84,7 @@ def _horizon_tensors(model: HorizonModel) -> Tensors:
 
 def _fused_tensors(fused: FusedModel) -> Tensors:
     return {
-        "kind": np.array([KINDS.index(fused.kind)], dtype=np.int64),
+        "kind": np.array([list(FUSED_HEADS).index(fused.kind)], dtype=np.int64),
         "gap_kind": np.array([GAP_KINDS.index(fused.gap_kind)], dtype=np.int64),
         "image_width": np.array([fused.image_width], dtype=np.int64),
         "text_width": np.array([fused.text_width], dtype=np.int64),
@@ -113,7 +113,7 @@ def _horizon_model(horizon: int, tensors: Tensors) -> HorizonModel:
 
 
 def _fused_model(tensors: Tensors) -> FusedModel:
-    kind, width = KINDS[int(tensors["kind"][0])], int(tensors["width"][0])
+    kind, width = list(FUSED_HEADS)[int(tensors["kind"][0])], int(tensors["width"][0])
     gap_kind = GAP_KINDS[int(tensors["gap_kind"][0])]
     if tensors["gap"].shape != (width if gap_kind == "vector" else 1,):
         raise ValueError(f"the gap has shape {tensors['gap'].shape} beside width {width}")

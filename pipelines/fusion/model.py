@@ -21,7 +21,7 @@ from torch import Tensor
 from pipelines.fusion.alignment import GapKind, Shift, stretch, unit_normalise
 from pipelines.fusion.calibration import DEFAULT_DECISION_THRESHOLD, IDENTITY, Platt
 from pipelines.fusion.examples import Examples, Floats, ModalityVectors
-from pipelines.fusion.heads import EarlyHead, FusedKind, LateJointHead, build_head
+from pipelines.fusion.heads import FusedHead, FusedKind, build_head
 from pipelines.fusion.linear import LinearModel
 
 Doubles = npt.NDArray[np.float64]
@@ -83,7 +83,7 @@ class FusedModel:
         return Shift(self.lambda_shift, torch.from_numpy(self.gap), self.gap_kind)
 
     @cached_property
-    def _head(self) -> EarlyHead | LateJointHead:
+    def _head(self) -> FusedHead:
         head = build_head(self.kind, self.width, self.width)
         head.load_state_dict({name: torch.from_numpy(array) for name, array in self.state.items()})
         return head.eval()

@@ -20,19 +20,11 @@ from pipelines.config import TrainConfig
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import Shift, add_noise, modality_gap
 from pipelines.fusion.examples import Examples, Floats
-from pipelines.fusion.heads import (  # fmt: skip
-    EarlyHead,
-    FusedKind,
-    HeadOutput,
-    LateJointHead,
-    build_head,
-    loss_terms,
-)
+from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head, loss_terms
 from pipelines.fusion.model import reproducible, unit_vectors
 
 Doubles = npt.NDArray[np.float64]
 State = dict[str, Floats]
-Head = EarlyHead | LateJointHead
 
 
 @dataclass(frozen=True)
@@ -190,13 +182,13 @@ def brier(logit: Doubles, label: Tensor) -> float:
     return float(np.mean((probability - label.numpy()) ** 2))
 
 
-def _forward(head: Head, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
+def _forward(head: FusedHead, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
     """Head output, and (B, 1) logits with the residual on the frozen linear logit."""
     output: HeadOutput = head(batch.image, batch.text, batch.has_image, batch.has_text)
     return output, output.logit + batch.linear_logit[:, None]
 
 
-def _validate(head: Head, rows: FusedRows) -> Doubles:
+def _validate(head: FusedHead, rows: FusedRows) -> Doubles:
     head.eval()
     with torch.no_grad():
         logit = _forward(head, rows)[1][:, 0].numpy().astype(np.float64)

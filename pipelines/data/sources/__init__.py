@@ -1,6 +1,6 @@
 """One file per data source; each reads drops in its own layout into the same raw shape.
 
-A new source is one new file with `read_raw(drop) -> RawDrop` and one line in SOURCES. Who knows
+A new source is one new file with `read_raw(drop) -> RawDrop` and one line in contracts.SOURCES. Who knows
 which columns matter is the source; who judges values is expectations.py.
 """
 
@@ -10,17 +10,12 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from pipelines.contracts import SOURCES
 from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
     from pipelines.data.drops import Drop
     from pipelines.data.raw import RawDrop
-
-# Profile's data.source -> module; the sample drop is made in PhysioNet's layout on purpose.
-SOURCES: dict[str, str] = {
-    "satellitebench": "pipelines.data.sources.satellitebench",
-    "sample": "pipelines.data.sources.satellitebench",
-}
 
 
 def raw_reader(source: str) -> Callable[[Drop], RawDrop]:

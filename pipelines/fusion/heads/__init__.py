@@ -1,0 +1,60 @@
+"""The fused heads, one file each; a new one is a class `Head` in a new file and one line in
+contracts.FUSED_HEADS.
+
+Does not belong here: the alignment of their inputs (alignment.py), the linear head (linear.py), the
+training loop (training).
+
+Source: Restrepo et al. 2024, arXiv 2406.02601, section "Fusion"; widths from its public code.
+
+Shape letters: B rows, D_i/D_t image and text width, F hidden width, C outputs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from torch import nn
+
+from pipelines.contracts import FUSED_HEADS, FusedKind
+from pipelines.errors import TrainingError
+from pipelines.fusion.heads.base import Block, FusedHead, HeadOutput, MaskedBatchNorm
+from pipelines.fusion.heads.loss import LossTerms, loss_terms
+
+__all__ = [
+    "Block",
+    "FusedHead",
+    "FusedKind",
+    "HeadOutput",
+    "LossTerms",
+    "MaskedBatchNorm",
+    "build_head",
+    "loss_terms",
+]
+
+
+def build_head(
+    kind: FusedKind,
+    image_width: int,
+    text_width: int,
+    outputs: int = 1,
+    dropout: float = 0.0,
+    zero_output: bool = True,
+) -> FusedHead:
+    """A head with PyTorch's default initialisation.
+
+    Args:
+        zero_output: start with an output of exactly zero, as a residual on the linear logit needs
+            (the dengue profile); False is the paper's head.
+
+    Raises:
+        TrainingError: no head has that name.
+    """
+    if kind not in FUSED_HEADS:
+        raise TrainingError(f"no fused head {kind!r}", fix=f"use one of {sorted(FUSED_HEADS)}")
+    head: FusedHead = import_module(FUSED_HEADS[kind]).Head(
+        image_width, text_width, outputs, dropout
+    )
+    if zero_output:
+        nn.init.zeros_(head.output.weight)
+        nn.init.zeros_(head.output.bias)
+    return head
