@@ -30,7 +30,11 @@ _MAX_UNKNOWN = 50  # beyond it the header is of another table, and guessing at n
 
 def read_raw(drop: Drop) -> RawDrop:
     """Read and recognise a drop's table. Raises nothing for its content: see `issues`."""
-    table = read_table(drop)
+    return recognise(drop, read_table(drop))
+
+
+def recognise(drop: Drop, table: RawTable) -> RawDrop:
+    """A drop's table with its columns recognised; a source with other names hands in its own."""
     if not table.header:
         return RawDrop(drop, table, {}, np.empty(0, dtype=object), 0, table.issues)
     columns = _columns(table)

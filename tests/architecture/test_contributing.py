@@ -1,0 +1,115 @@
+"""The worked examples of CONTRIBUTING.md do what they say, and each is under 40 lines."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import contracts
+from pipelines.config import EncoderConfig, Places, load_profile
+
+TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```python\n(.*?)```", TEXT, re.S))
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Put an example into a module of its own and its one line into contracts."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def place(example: str, registry: dict[str, str], name: str) -> None:
+        module = f"contributed_{example}_{tmp_path.name.replace('-', '_')}"
+        (site / f"{module}.py").write_text(EXAMPLES[example], encoding="utf-8")
+        monkeypatch.setitem(registry, name, module)
+
+    return place
+
+
+@pytest.mark.parametrize("example", ["source", "encoder", "head"])
+def test_an_example_is_under_forty_lines_of_code(example: str) -> None:
+    assert len([line for line in EXAMPLES[example].splitlines() if line.strip()]) < 40
+
+
+def test_a_contributed_source_gives_the_same_tables_as_the_layout_it_renames(plug_in, home: Path) -> None:  # fmt: skip
+    from data_ingest.conftest import INFO, table_rows, write_csv
+
+    from pipelines.data.drops import make_drop
+    from pipelines.data.validate import validate_all
+
+    plug_in("source", contracts.SOURCES, "ministry")
+    rows = table_rows()
+    theirs = [["Codigo DANE", "Municipio", *(_in_spanish(name) for name in rows[0][2:])], *rows[1:]]
+    assert sum(a != b for a, b in zip(rows[0], theirs[0], strict=True)) > 70
+    found = {}
+    for source, grid in (("satellitebench", rows), ("ministry", theirs)):
+        make_drop(write_csv(home / f"{source}.csv", grid), None, home / source, INFO)
+        config = load_profile("ci", **{"data.source": source}).data
+        result = validate_all(home / source, config, None, home / f"out-{source}", home / f"{source}.json")  # fmt: skip
+        assert not [i for i in result.issues if i.level in {"critical", "error"}]
+        found[source] = result.tables.cases
+    assert len(found["ministry"]) > 400
+    assert found["ministry"].equals(found["satellitebench"])
+
+
+def _in_spanish(name: str) -> str:
+    name = re.sub(r"^(\d{4})/w(\d{2})$", r"\1-SE\2", name)
+    name = name.replace("PRECIPITATION_", "LLUVIA_").replace("TEMPERATURE_", "TEMPERATURA_")
+    return re.sub(r"^Population", "Poblacion", name)
+
+
+def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(plug_in, tmp_path: Path) -> None:  # fmt: skip
+    from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
+    import torch
+    from embed.test_embed_weights import _install
+    from transformers import ViTConfig, ViTModel
+
+    from pipelines.embed.base import load_encoder
+
+    plug_in("encoder", contracts.ENCODERS, "vit")
+    torch.manual_seed(0)
+    tiny = ViTConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8)  # fmt: skip
+    model = ViTModel(tiny, add_pooling_layer=False).eval()
+    model.save_pretrained(tmp_path / "saved")
+    files = {f"tiny_vit/{p.name}": p.read_bytes() for p in (tmp_path / "saved").iterdir()}
+    _install(tmp_path / "site", "tiny-vit", files)
+    sha256 = hashlib.sha256(files["tiny_vit/model.safetensors"]).hexdigest()
+    config = EncoderConfig(name="vit", package="tiny-vit", file="tiny_vit/model.safetensors", sha256=sha256, pooling="cls")  # fmt: skip
+    scene = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+
+    vector = load_encoder(config, Places(home=tmp_path)).encode([scene])
+
+    pixels = torch.from_numpy(scene.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        expected = model(pixels).last_hidden_state[:, 0].numpy()
+    assert vector.shape == (1, 16)
+    assert np.allclose(vector, expected, atol=1e-5)
+
+
+def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path) -> None:
+    from fusion.synthetic_bundle import make_bundle
+    from fusion.synthetic_examples import make_examples
+
+    from pipelines.fusion.bundle import load_bundle, write_bundle
+    from pipelines.inference.predict import predict_proba
+    from pipelines.training.recipe import train_recipe
+    from pipelines.weeks import week_no
+
+    plug_in("head", contracts.FUSED_HEADS, "gated")
+    rows = make_examples(4, units=6, planted=3.0)
+    changes = {"train.lambda_grid": (0.0,), "train.max_epochs": 3, "train.heads": ("linear", "gated"), "evaluate.horizons_weeks": (4,)}  # fmt: skip
+    fitted = train_recipe({4: rows}, "gated", load_profile("sample", **changes), {4: week_no("2018-w01")})  # fmt: skip
+    model = fitted.models[4]
+    assert model.fused is not None, fitted.lambda_reason
+    alone = ~(rows.image.mask | rows.text.mask)
+    assert np.array_equal(model.logit(rows)[alone], model.linear.logit(rows)[alone])
+
+    bundle = make_bundle(rows, head="gated", horizons_weeks=(4,), decision_thresholds={4: 0.5})
+    write_bundle(bundle.__class__(bundle.meta, {4: model}, bundle.golden), tmp_path / "bundle")
+    again = load_bundle(tmp_path / "bundle").models[4]
+    assert np.array_equal(predict_proba(again, rows), predict_proba(model, rows))
