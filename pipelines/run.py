@@ -1,7 +1,9 @@
 """One walk of the road: its parameters, its folder and the outputs its steps leave there.
 
 A step reads what earlier steps wrote and leaves one small JSON file, written last and atomically,
-so that a killed run can be walked again and a finished step can be read by anyone.
+so that a killed run can be walked again and a finished step can be read by anyone. With
+DENGUARD_ARTIFACTS_URI the steps of one run may be walked by different machines: name, path, output
+and finish are where one hands over to the next.
 """
 
 from __future__ import annotations
@@ -11,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.config import Horizon, Places, Profile, load_profile, places
-from pipelines.errors import ConfigError
-from pipelines.storage import read_json, write_json
-from pipelines.weeks import week_no
+from pipelines.errors import ConfigError, StoreError
+from pipelines.storage import read_json, shared, write_json
+from pipelines.weeks import WeekLabel
 
-_SAFE_RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.:+\-]{0,199}$")
+_SAFE_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+\-]{0,199}")
 
 
 class RunParams(BaseModel):
@@ -27,16 +29,9 @@ class RunParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: str = "sample"
-    as_of: str | None = Field(None, description="origin week such as 2018-w48; null = newest")
+    as_of: WeekLabel | None = Field(None, description="origin week such as 2018-w48; null = newest")
     horizons: tuple[Horizon, ...] | None = Field(None, min_length=1)
     force: bool = Field(False, description="train and judge again even if nothing is new")
-
-    @field_validator("as_of")
-    @classmethod
-    def _is_week(cls, label: str | None) -> str | None:
-        if label is not None:
-            week_no(label)
-        return label
 
 
 def parse_params(conf: dict[str, Any]) -> RunParams:
@@ -65,25 +60,31 @@ class Run:
 
     def output(self, step: str) -> dict[str, Any]:
         """What an earlier step of this run wrote. Raises StoreError if it has not run."""
-        return read_json(self.folder / f"{step}.json")
+        return _read_record(self.places, self.folder / f"{step}.json")
 
     def name(self, path: Path) -> str:
-        """How step outputs name a file or folder: relative to home, so that they hold no host."""
+        """How step outputs name a file or folder: relative to home, so that they hold no host.
+
+        What is named is handed over: it is published if machines share a store.
+        """
+        if store := shared(self.places):
+            store.share(path)
         return path.resolve().relative_to(self.places.home).as_posix()
 
     def path(self, name: str) -> Path:
-        """The file or folder that a step output names."""
-        return self.places.home / name
+        """The file or folder that a step output names; fetched if another machine made it."""
+        store = shared(self.places)
+        return store.bring(name) if store else self.places.home / name
 
     def finish(self, step: str, output: dict[str, Any]) -> dict[str, Any]:
         """Record a step's output, last thing a step does, and hand it back."""
-        write_json(self.folder / f"{step}.json", output)
+        _write_record(self.places, self.folder / f"{step}.json", output)
         return output
 
 
 def run_folder(where: Places, run_id: str) -> Path:
     """Folder of a run; a run id that could leave it is refused."""
-    if not _SAFE_RUN_ID.match(run_id) or ".." in run_id:
+    if not _SAFE_RUN_ID.fullmatch(run_id) or ".." in run_id:
         raise ConfigError(f"{run_id!r} is not a usable run id", fix="use letters, digits and _.:+-")
     return where.artifacts / "runs" / run_id
 
@@ -92,15 +93,32 @@ def start_run(run_id: str, conf: dict[str, Any]) -> Run:
     """Check the parameters and record them; starting the same run again changes nothing."""
     params, where = parse_params(conf), places()
     profile = _profile(params)
-    write_json(run_folder(where, run_id) / "run.json", params.model_dump(mode="json"))
+    _write_record(where, run_folder(where, run_id) / "run.json", params.model_dump(mode="json"))
     return Run(run_id, params, profile, where)
 
 
 def open_run(run_id: str) -> Run:
     """A run that start_run recorded."""
     where = places()
-    params = parse_params(read_json(run_folder(where, run_id) / "run.json"))
+    params = parse_params(_read_record(where, run_folder(where, run_id) / "run.json"))
     return Run(run_id, params, _profile(params), where)
+
+
+def _write_record(where: Places, path: Path, value: dict[str, Any]) -> None:
+    write_json(path, value)
+    if store := shared(where):
+        store.write_record(path.relative_to(where.home).as_posix(), value)
+
+
+def _read_record(where: Places, path: Path) -> dict[str, Any]:
+    """A record as this machine has it; of a shared run as the store has it, because a step may have
+    run again elsewhere since."""
+    if store := shared(where):
+        value = store.read_record(path.relative_to(where.home).as_posix())
+        if value is None:
+            raise StoreError("what an earlier step writes is not in the store", where=store.address(path), fix="run the earlier step again")  # fmt: skip
+        write_json(path, value)  # for people and commands that look into this home
+    return read_json(path)
 
 
 def _profile(params: RunParams) -> Profile:

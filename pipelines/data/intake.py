@@ -71,12 +71,13 @@ def accepted_tables(places: Places) -> Tables | None:
 def accept(places: Places, dataset_version: str, drops: Sequence[dict[str, Any]]) -> None:
     """Point at a dataset version, last thing of a snapshot; drops accepted before stay fixed."""
     named = {d["received_date"]: d for d in [*_accepted(places).get("drops", []), *drops]}
-    write_json(_pointer(places), {"dataset_version": dataset_version, "drops": [named[k] for k in sorted(named)]})  # fmt: skip
+    write_json(accepted_file(places), {"dataset_version": dataset_version, "drops": [named[k] for k in sorted(named)]})  # fmt: skip
 
 
-def _pointer(places: Places) -> Path:
+def accepted_file(places: Places) -> Path:
+    """The one pointer to the version that was accepted last."""
     return places.artifacts / "accepted.json"
 
 
 def _accepted(places: Places) -> dict[str, Any]:
-    return read_json(_pointer(places)) if _pointer(places).is_file() else {}
+    return read_json(accepted_file(places)) if accepted_file(places).is_file() else {}

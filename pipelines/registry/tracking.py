@@ -7,6 +7,7 @@ belong here: model versions and aliases (promote.py).
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,19 +72,30 @@ def _migrate(where: Places) -> None:
 
 
 def experiment_id(client: MlflowClient, where: Places) -> str:
-    """Id of the experiment; made on first use. A file database keeps its files under artifacts/."""
+    """Id of the experiment; made on first use.
+
+    Its files go where DENGUARD_MLFLOW_ARTIFACTS_URI said at that time (s3://, or a folder's file://
+    address), else a file database keeps them under artifacts/. Over http the server decides.
+    """
     found: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         return str(found.experiment_id)
-    folder = where.artifacts / "mlflow" / "artifacts"
-    local = sqlite_file(where.tracking_uri) is not None
     try:
-        return str(client.create_experiment(EXPERIMENT, folder.as_uri() if local else None))
+        return str(client.create_experiment(EXPERIMENT, _artifacts_uri(where)))
     except MlflowException:
         found = client.get_experiment_by_name(EXPERIMENT)  # another machine was first
         if found is None:
             raise
         return str(found.experiment_id)
+
+
+def _artifacts_uri(where: Places) -> str | None:
+    if where.tracking_uri.startswith(("http://", "https://")):
+        return None
+    if given := os.environ.get("DENGUARD_MLFLOW_ARTIFACTS_URI"):
+        return given
+    local = sqlite_file(where.tracking_uri) is not None
+    return (where.artifacts / "mlflow" / "artifacts").as_uri() if local else None
 
 
 def start_run(client: MlflowClient, where: Places, run_name: str, tags: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Atomic writes, and folders published and brought back."""
+"""Local files and folders: written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,51 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import StoreError
-from pipelines.storage import (
-    MANIFEST,
-    manifest_of,
-    materialise,
-    new_folder,
-    publish,
-    read_json,
-    write_atomic,
-    write_json,
-)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_atomic(tmp_path / "work" / "a.txt", "first")
-    write_atomic(tmp_path / "work" / "deep" / "b.bin", b"\0second")
-    return tmp_path / "work"
-
-
-def test_a_published_folder_comes_back_byte_equal(folder: Path, tmp_path: Path) -> None:
-    uri = publish(folder, str(tmp_path / "remote"))
-    assert manifest_of(materialise(uri, tmp_path / "back")) == manifest_of(folder)
-
-
-def test_publishing_equal_content_again_writes_nothing(folder: Path, tmp_path: Path) -> None:
-    uri = Path(publish(folder, str(tmp_path / "remote")))
-    before = {p: p.stat().st_mtime_ns for p in uri.rglob("*")}
-    assert publish(folder, str(tmp_path / "remote")) == str(uri)
-    assert {p: p.stat().st_mtime_ns for p in uri.rglob("*")} == before
-
-
-def test_what_is_not_complete_is_not_brought_back(folder: Path, tmp_path: Path) -> None:
-    uri = Path(publish(folder, str(tmp_path / "remote")))
-    (uri / MANIFEST).unlink()
-    with pytest.raises(StoreError, match="nothing complete"):
-        materialise(str(uri), tmp_path / "back")
-    assert not (tmp_path / "back").exists()
-
-
-def test_a_damaged_file_is_named_and_leaves_nothing_behind(folder: Path, tmp_path: Path) -> None:
-    uri = Path(publish(folder, str(tmp_path / "remote")))
-    (uri / "a.txt").write_text("other")
-    with pytest.raises(StoreError, match=r"a\.txt is damaged"):
-        materialise(str(uri), tmp_path / "back")
-    assert not (tmp_path / "back").exists()
+from pipelines.storage import new_folder, read_json, write_atomic, write_json
 
 
 def test_a_folder_that_fails_half_way_never_appears(tmp_path: Path) -> None:

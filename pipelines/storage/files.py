@@ -1,8 +1,7 @@
-"""Atomic writes, and the two verbs publish and materialise.
+"""Files and folders of this machine, written whole or not at all, and named by their content.
 
-Work is always local: a step writes a local folder, `publish` copies it under a URI with a
-content-addressed manifest written last, and `materialise` brings a URI back to a local path. A URI
-is a folder today; everything goes through universal-pathlib so that s3:// needs no other code.
+Belongs here: atomic writes, JSON, hashes and folder manifests. Does not belong here: anything that
+leaves this machine (remote.py, hand_over.py).
 """
 
 from __future__ import annotations
@@ -16,11 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from upath import UPath
-
 from pipelines.errors import StoreError
 
-MANIFEST = "manifest.json"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -62,7 +58,7 @@ def read_json(path: Path) -> dict[str, object]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as err:
         raise StoreError("a file that an earlier step writes is absent", where=str(path), fix="run the earlier step again") from err  # fmt: skip
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise StoreError("a JSON file is damaged", where=str(path), fix="delete it and run the step again") from err  # fmt: skip
     if not isinstance(value, dict):
         raise StoreError("a JSON file does not hold an object", where=str(path), fix="delete it and run the step again")  # fmt: skip
@@ -90,8 +86,8 @@ def new_folder(final: Path) -> Iterator[Path]:
 
 
 def manifest_of(folder: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of every file below a folder, sorted, the manifest itself left out."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    """Relative path -> SHA-256 of every file below a folder, sorted."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
     return {p.relative_to(folder).as_posix(): sha256_file(p) for p in files}
 
 
@@ -99,44 +95,3 @@ def folder_id(manifest: dict[str, str]) -> str:
     """Short content hash of a folder from its manifest."""
     text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def publish(folder: Path, uri: str) -> str:
-    """Copy a local folder to `<uri>/<content id>/`, its manifest last; return that URI.
-
-    Publishing equal content twice writes nothing the second time.
-    """
-    manifest = manifest_of(folder)
-    target = UPath(uri) / folder_id(manifest)
-    if (target / MANIFEST).exists():
-        return str(target)
-    for name in manifest:
-        out = target / name
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes((folder / name).read_bytes())
-    (target / MANIFEST).write_bytes(json.dumps(manifest, sort_keys=True, indent=2).encode())
-    return str(target)
-
-
-def materialise(uri: str, to: Path) -> Path:
-    """Bring a published folder to `to`, verified file by file; a local path that is there is reused.
-
-    Raises:
-        StoreError: the URI holds no manifest, or a file does not have the manifest's hash.
-    """
-    source = UPath(uri)
-    if not (source / MANIFEST).exists():
-        raise StoreError("nothing complete is published there", where=uri, fix="check the address, or publish again")  # fmt: skip
-    manifest: dict[str, str] = json.loads((source / MANIFEST).read_bytes())
-    if to.is_dir() and manifest_of(to) == manifest:
-        return to
-    with new_folder(to) as temp:
-        for name, sha in manifest.items():
-            out = temp / name
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_bytes((source / name).read_bytes())
-            if sha256_file(out) != sha:
-                raise StoreError(
-                    f"{name} is damaged", where=uri, fix="publish it again from its run"
-                )
-    return to

@@ -1,0 +1,100 @@
+"""Vector spaces on machines that share a store, with homes of their own.
+
+Shards are immutable and named by content, so a home fetches those it lacks and publishes those the
+store lacks: a new week costs the new week. Beside the shards go the space's records (golden vectors
+and their inputs, checked library versions), so that every machine checks itself against the same.
+Nothing here does anything unless DENGUARD_ARTIFACTS_URI is set.
+
+    vectors/<space_id>/<shard>.parquet    an empty mark, written after the shard's bytes: one list
+                                          call tells what a space holds
+
+Belongs here: what travels. Does not belong here: what a shard is (store.py), how things travel
+(storage).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.config import EncoderConfig, Places
+from pipelines.data.handed_over import fetch_drops
+from pipelines.embed.base import describe_encoder
+from pipelines.embed.store import store_root
+from pipelines.embed.work import read_work
+from pipelines.storage import shared
+from pipelines.storage.hand_over import fetch_object, in_parallel, send_object
+from pipelines.storage.remote import Remote
+
+_GOLDEN_INPUTS, _GOLDEN, _SPACE = "golden", "golden.json", "space.json"
+
+
+def fetch_spaces(places: Places, *encoders: EncoderConfig) -> None:
+    """Have every published vector of these encoders in this home."""
+    for encoder in encoders if shared(places) else ():
+        space_id = describe_encoder(encoder, places).space_id
+        fetch_space_records(places, space_id)
+        _fetch_shards(places, space_id)
+
+
+def fetch_space_records(places: Places, space_id: str) -> None:
+    """Have a space's golden vectors and checked versions in this home: enough to embed into it."""
+    if store := shared(places):
+        folder = store_root(places) / space_id
+        for part in (_GOLDEN_INPUTS, _GOLDEN, _SPACE):  # golden.json says that its inputs are there
+            store.bring(_name(places, folder / part))
+
+
+def fetch_work(places: Places, work_file: Path) -> None:
+    """Have what one shard of work needs: the drops its scenes lie in, its space's records."""
+    if shared(places):
+        work = read_work(work_file)
+        uris = [Path(item.uri).parts for item in work.inputs if item.uri]
+        fetch_drops(places, {parts[1] for parts in uris})  # drops/<received_date>/images/...
+        fetch_space_records(places, work.space_id)
+
+
+def share_space(places: Places, space_id: str) -> None:
+    """Publish what this home holds of a space and the store does not: bytes first, then the mark."""
+    store = shared(places)
+    if store is None:
+        return
+    folder = store_root(places) / space_id
+    fresh = _shards(folder) - store.store.names(_marks(space_id))
+    remote = store.store
+    in_parallel(lambda name: _share_shard(remote, folder / name, _marks(space_id)), sorted(fresh))
+    for part in (_GOLDEN_INPUTS, _GOLDEN):  # of two machines that begin a space, the first decides
+        if (folder / part).exists() and store.published(_name(places, folder / part)) is None:
+            store.share(folder / part)
+    if (folder / _SPACE).is_file():
+        store.share(folder / _SPACE)
+
+
+def _share_shard(store: Remote, shard: Path, marks: str) -> None:
+    send_object(store, shard, shard.stem, shard.stat().st_size)
+    store.write(f"{marks}/{shard.name}", b"")
+
+
+def _fetch_shards(places: Places, space_id: str) -> None:
+    store = shared(places)
+    if store is None:
+        return
+    folder, remote = store_root(places) / space_id, store.store
+    lacking = remote.names(_marks(space_id)) - _shards(folder)
+
+    def fetch(name: str) -> None:
+        fetch_object(remote, Path(name).stem, folder / name)
+        (folder / name).chmod(0o444)  # immutable: feature folders hold hard links to it
+
+    in_parallel(fetch, sorted(lacking))
+
+
+def _shards(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*.parquet")}
+
+
+def _marks(space_id: str) -> str:
+    return f"vectors/{space_id}"
+
+
+def _name(places: Places, path: Path) -> str:
+    return path.relative_to(places.home).as_posix()

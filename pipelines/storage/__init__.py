@@ -1,0 +1,35 @@
+"""Where things lie: atomic local writes, and the two verbs publish and materialise.
+
+Work is always local: a step writes a local file or folder, `publish` copies it to a store with its
+manifest last, and `materialise` brings it to a local path, verified. A store is a folder that
+several machines see, or s3://bucket/prefix.
+
+files.py writes on this machine; remote.py speaks to a store; hand_over.py is the two verbs;
+sharing.py lets machines with homes of their own walk one run together.
+"""
+
+from pipelines.storage.files import (
+    folder_id,
+    manifest_of,
+    new_folder,
+    read_json,
+    sha256_file,
+    write_atomic,
+    write_json,
+)
+from pipelines.storage.hand_over import materialise, publish
+from pipelines.storage.sharing import Shared, shared
+
+__all__ = [
+    "Shared",
+    "folder_id",
+    "manifest_of",
+    "materialise",
+    "new_folder",
+    "publish",
+    "read_json",
+    "sha256_file",
+    "shared",
+    "write_atomic",
+    "write_json",
+]

@@ -1,0 +1,124 @@
+"""A store as a few verbs over keys: a folder that several machines see, or a bucket.
+
+Belongs here: bytes in, bytes out, under keys. Does not belong here: what the keys mean
+(hand_over.py, sharing.py) and how S3 is spoken to (s3.py).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from pipelines.errors import StoreError
+from pipelines.storage.files import sha256_file, write_atomic
+
+_FIX = "check that the folder is mounted, writable and not full, then run the step again; it goes on where it stopped"  # fmt: skip
+
+
+class Remote(Protocol):
+    """A store. Every method raises StoreError if the store does not do what is asked.
+
+    A key appears whole or not at all.
+    """
+
+    uri: str
+
+    def size(self, key: str) -> int | None:
+        """Bytes of an object, or None if there is none."""
+
+    def put(self, path: Path, key: str, sha256: str) -> None:
+        """Store a file, refused if its bytes do not have this hash."""
+
+    def fetch(self, key: str, to: Path) -> None:
+        """Write an object's bytes to a local path."""
+
+    def write(self, key: str, raw: bytes) -> None:
+        """Store bytes, in place of what was there."""
+
+    def read(self, key: str) -> bytes | None:
+        """An object's bytes, or None if there is none."""
+
+    def part(self, key: str, start: int, stop: int) -> bytes:
+        """Bytes [start, stop) of an object; fewer if it ends before."""
+
+    def names(self, prefix: str) -> set[str]:
+        """Last parts of the keys directly below `prefix`."""
+
+
+def remote(uri: str) -> Remote:
+    """The store at an address: s3://bucket/prefix, or a folder. Nothing is asked of it yet."""
+    if uri.startswith("s3://"):
+        try:
+            from pipelines.storage.s3 import S3  # boto3 is an extra
+        except ImportError as err:
+            raise StoreError(f"s3:// needs a library that is not installed: {err.name}", where=uri, fix="install denguard[s3] with requirements.lock") from err  # fmt: skip
+        return S3(uri.rstrip("/"))
+    if "://" in uri:
+        raise StoreError("this kind of store is not known", where=uri, fix="use a folder or s3://bucket/prefix")  # fmt: skip
+    return Folder(uri)
+
+
+class Folder:
+    """A folder as a store, such as a network share."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._root = Path(uri)
+
+    def size(self, key: str) -> int | None:
+        path = self._root / key
+        with self._named_errors():
+            return path.stat().st_size if path.is_file() else None
+
+    def put(self, path: Path, key: str, sha256: str) -> None:
+        final = self._root / key
+        with self._named_errors():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            handle, temp = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.")
+            try:
+                with os.fdopen(handle, "wb") as out, path.open("rb") as source:
+                    shutil.copyfileobj(source, out)
+                    out.flush()
+                    os.fsync(out.fileno())
+                if sha256_file(Path(temp)) != sha256:
+                    raise StoreError("a file changed while it was published", where=str(path), fix="run the step again")  # fmt: skip
+                Path(temp).chmod(0o644)
+                Path(temp).replace(final)
+            finally:
+                Path(temp).unlink(missing_ok=True)
+
+    def fetch(self, key: str, to: Path) -> None:
+        with self._named_errors():
+            shutil.copyfile(self._root / key, to)
+
+    def write(self, key: str, raw: bytes) -> None:
+        with self._named_errors():
+            write_atomic(self._root / key, raw)
+
+    def read(self, key: str) -> bytes | None:
+        path = self._root / key
+        with self._named_errors():
+            return path.read_bytes() if path.is_file() else None
+
+    def part(self, key: str, start: int, stop: int) -> bytes:
+        with self._named_errors(), (self._root / key).open("rb") as source:
+            source.seek(start)
+            return source.read(stop - start)
+
+    def names(self, prefix: str) -> set[str]:
+        folder = self._root / prefix
+        with self._named_errors():
+            found = list(folder.iterdir()) if folder.is_dir() else []
+        return {path.name for path in found if path.is_file() and path.name[0] != "."}
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as err:
+            raise StoreError(f"the store does not do what is asked: {err.strerror or err}", where=str(err.filename or self.uri), fix=_FIX) from err  # fmt: skip

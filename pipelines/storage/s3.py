@@ -1,0 +1,178 @@
+"""A bucket as a store: S3 as AWS, MinIO and Ceph speak it.
+
+Credentials and address come from the environment alone, under the names every AWS tool reads
+(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, AWS_MAX_ATTEMPTS, ...). Every call has
+timeouts, a bounded number of tries, and an error that says what to do. boto3 is imported in here
+alone, and this module only when an s3:// address is used.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+
+from pipelines.errors import StoreError
+
+T = TypeVar("T")
+THREADS = 8  # of one publish or materialise
+_TRIES = 5  # of one call, with growing pauses of at most 20 s
+_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5, 60
+_ONE_PUT_BYTES = 16 << 20  # held in memory; larger files go in parts
+_PIECE_BYTES = 1 << 20
+_BROKEN_STREAM = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+_ABSENT = {"404", "NoSuchKey", "NotFound"}
+_AGAIN = "run the step again, it goes on where it stopped"
+_REASONS = {
+    "NoSuchBucket": ("there is no such bucket", "make the bucket, or correct the address"),
+    "AccessDenied": ("the store does not allow it", "give these credentials the right to list, read and write the bucket"),
+    "403": ("the store does not allow it", "give these credentials the right to list, read and write the bucket"),
+    "InvalidAccessKeyId": ("the store does not know these credentials", "correct AWS_ACCESS_KEY_ID"),
+    "SignatureDoesNotMatch": ("the store does not accept these credentials", "correct AWS_SECRET_ACCESS_KEY"),
+    "BadDigest": ("a file was damaged on its way to the store", _AGAIN),
+}  # fmt: skip
+
+
+class S3:
+    """Objects below s3://bucket/prefix."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+        if not self._bucket:
+            raise StoreError("the address names no bucket", where=uri, fix="use s3://bucket/prefix")
+
+    def size(self, key: str) -> int | None:
+        def ask() -> int:
+            return int(self._client.head_object(**self._at(key))["ContentLength"])
+
+        return self._call(ask, key, absent_is_none=True)
+
+    def put(self, path: Path, key: str, sha256: str) -> None:
+        self._call(lambda: self._put(path, key, sha256), key)
+
+    def fetch(self, key: str, to: Path) -> None:
+        self._call(lambda: self._fetch(key, to), key)
+
+    def write(self, key: str, raw: bytes) -> None:
+        self._call(lambda: self._client.put_object(**self._at(key), Body=raw), key)
+
+    def read(self, key: str) -> bytes | None:
+        def get() -> bytes:
+            return bytes(self._client.get_object(**self._at(key))["Body"].read())
+
+        return self._call(get, key, absent_is_none=True)
+
+    def part(self, key: str, start: int, stop: int) -> bytes:
+        def get() -> bytes:
+            asked = self._client.get_object(**self._at(key), Range=f"bytes={start}-{stop - 1}")
+            return bytes(asked["Body"].read())
+
+        return self._call(get, key) or b""
+
+    def names(self, prefix: str) -> set[str]:
+        start = f"{self._prefix}{prefix.rstrip('/')}/"
+
+        def ask() -> set[str]:
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, Delimiter="/")  # fmt: skip
+            return {item["Key"][len(start) :] for page in pages for item in page.get("Contents", [])}  # fmt: skip
+
+        return self._call(ask, prefix) or set()
+
+    @property
+    def _client(self) -> Any:
+        return _client(os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_ACCESS_KEY_ID"))
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": f"{self._prefix}{key}"}
+
+    def _put(self, path: Path, key: str, sha256: str) -> None:
+        if path.stat().st_size > _ONE_PUT_BYTES:  # each part carries a checksum of its own
+            self._client.upload_file(str(path), **self._at(key), Config=TransferConfig(max_concurrency=4))  # fmt: skip
+            return
+        raw = path.read_bytes()
+        digest = hashlib.sha256(raw)
+        if digest.hexdigest() != sha256:
+            raise StoreError("a file changed while it was published", where=str(path), fix=_AGAIN)
+        checksum = base64.b64encode(digest.digest()).decode()  # the server checks it too
+        self._client.put_object(**self._at(key), Body=raw, ChecksumSHA256=checksum)
+
+    def _fetch(self, key: str, to: Path) -> None:
+        """Stream an object to a file; a stream that breaks off is begun again."""
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                body = self._client.get_object(**self._at(key))["Body"]
+                with to.open("wb") as out:
+                    for piece in body.iter_chunks(_PIECE_BYTES):
+                        out.write(piece)
+                return
+            except _BROKEN_STREAM:
+                if not left:
+                    raise
+
+    def _call(self, ask: Callable[[], T], key: str, absent_is_none: bool = False) -> T | None:
+        """Make one call; S3's errors become StoreErrors that say what to do."""
+        try:
+            return ask()
+        except (BotoCoreError, ClientError, Boto3Error) as err:
+            cause = err.__context__ if isinstance(err, Boto3Error) and err.__context__ else err
+            if absent_is_none and _code(cause) in _ABSENT:
+                return None
+            raise _explained(cause, f"{self.uri}/{key}") from err
+
+
+@lru_cache(maxsize=4)
+def _client(endpoint: str | None, key_id: str | None) -> Any:  # noqa: ARG001 (part of the cache's key)
+    """One client for each address and identity of the environment; safe to share between threads."""
+    logging.getLogger("botocore.credentials").setLevel(logging.WARNING)  # one line a step
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries={
+            "mode": "standard",
+            "total_max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS", _TRIES)),
+        },
+        max_pool_connections=2 * THREADS,
+    )
+    return boto3.session.Session().client("s3", endpoint_url=endpoint, config=config)
+
+
+def _code(err: BaseException) -> str:
+    return str(err.response.get("Error", {}).get("Code", "")) if isinstance(err, ClientError) else ""  # fmt: skip
+
+
+def _explained(err: BaseException, where: str) -> StoreError:
+    if isinstance(err, NoCredentialsError | PartialCredentialsError):
+        return StoreError("there are no credentials for the store", where=where, fix="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role")  # fmt: skip
+    if isinstance(err, ConnectionError | HTTPClientError):
+        return StoreError("the store does not answer", where=where, fix=f"check AWS_ENDPOINT_URL, the network and the server, then {_AGAIN}")  # fmt: skip
+    code = _code(err)
+    if code in _REASONS:
+        what, fix = _REASONS[code]
+        return StoreError(f"{what} ({code})", where=where, fix=fix)
+    if code in _ABSENT:
+        return StoreError("an object is not in the store", where=where, fix="run the step that made it again")  # fmt: skip
+    reason = str(err).splitlines()[0][:300]
+    return StoreError(f"the store refused: {reason}", where=where, fix=f"wait until the server takes requests again, then {_AGAIN}")  # fmt: skip

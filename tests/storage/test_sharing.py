@@ -1,0 +1,146 @@
+"""Machines with homes of their own and one store: what each finds of the others."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import Places
+from pipelines.data.drops import DropInfo, drop_hash, make_drop, read_drop
+from pipelines.data.handed_over import exchange_drops, share_accepted
+from pipelines.data.intake import accept, file_cache
+from pipelines.errors import DropError, StoreError
+from pipelines.run import Run, open_run, start_run
+from pipelines.storage import manifest_of, shared, write_atomic, write_json
+
+TABLE = "Municipality code,2018/w01\n05001,{cases}\n"
+
+
+class Machine:
+    """A home of its own; `here` makes it this process's."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.places = Places(home=home)
+        self._monkeypatch = monkeypatch
+
+    def here(self) -> None:
+        self._monkeypatch.setenv("DENGUARD_HOME", str(self.places.home))
+
+    def run(self, run_id: str = "r") -> Run:
+        self.here()
+        return open_run(run_id)
+
+    def drop(self, cases: int) -> Path:
+        table = write_atomic(self.places.home / "in" / "metadata.csv", TABLE.format(cases=cases))
+        info = DropInfo(received_date=date(2018, 1, 9), scene_period="week")
+        return make_drop(table, None, self.places.drops, info)
+
+    def drop_text(self) -> str:
+        return (self.places.drops / "2018-01-09" / "metadata.csv").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def one(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine(tmp_path / "one", monkeypatch)
+    machine.here()
+    start_run("r", {"profile": "ci"})
+    return machine
+
+
+@pytest.fixture
+def two(tmp_path: Path, one: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(tmp_path / "two", monkeypatch)
+
+
+def test_what_a_step_names_on_one_machine_is_found_on_the_other(one: Machine, two: Machine) -> None:
+    run = one.run()
+    made = run.folder / "made"
+    write_atomic(made / "a.txt", "a")
+    run.finish("make", {"made": run.name(made)})
+    other = two.run()
+    assert other.params == run.params
+    assert manifest_of(other.path(other.output("make")["made"])) == manifest_of(made)
+
+
+def test_a_step_that_ran_again_elsewhere_replaces_what_is_here(one: Machine, two: Machine) -> None:
+    for number, machine in enumerate((one, two, one), start=1):
+        run = machine.run()
+        path = write_json(run.folder / "metrics.json", {"walk": number})
+        run.finish("evaluate", {"metrics": run.name(path), "walk": number})
+    late = two.run()
+    assert late.output("evaluate")["walk"] == 3
+    assert late.path(late.output("evaluate")["metrics"]).read_text() == path.read_text()
+
+
+def test_a_local_copy_that_lost_a_file_is_made_whole(one: Machine, two: Machine) -> None:
+    run = one.run()
+    write_atomic(run.folder / "made" / "a.txt", "a")
+    name = run.name(run.folder / "made")
+    copy = two.run().path(name)
+    (copy / "a.txt").unlink()
+    assert (two.run().path(name) / "a.txt").read_text() == "a"
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "data/drops/.."])
+def test_a_name_from_the_store_cannot_lead_out_of_home(name: str, one: Machine) -> None:
+    with pytest.raises(StoreError, match="leads out"):
+        one.run().path(name)
+
+
+def test_a_step_that_ran_nowhere_is_named(one: Machine, two: Machine) -> None:
+    with pytest.raises(StoreError, match=r"not in the store.*runs/r/train\.json.*earlier step"):
+        two.run().output("train")
+
+
+def test_without_the_variable_everything_stays_at_home(
+    one: Machine, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = manifest_of(store)
+    monkeypatch.delenv("DENGUARD_ARTIFACTS_URI")
+    run = one.run()
+    path = write_json(run.folder / "metrics.json", {})
+    run.finish("evaluate", {"metrics": run.name(path)})
+    assert run.path(run.output("evaluate")["metrics"]) == path
+    assert shared(one.places) is None
+    assert manifest_of(store) == before
+
+
+def test_a_drop_of_one_machine_reaches_the_other(one: Machine, two: Machine) -> None:
+    drop = one.drop(cases=1)
+    exchange_drops(one.places)
+    exchange_drops(two.places)
+    assert manifest_of(two.places.drops / drop.name) == manifest_of(drop)
+
+
+def test_a_rejected_drop_that_was_made_anew_wins_over_copies(one: Machine, two: Machine) -> None:
+    import shutil
+
+    drop = one.drop(cases=1)
+    exchange_drops(one.places)
+    exchange_drops(two.places)
+    shutil.rmtree(drop)
+    one.drop(cases=2)
+    for machine in (one, two, one):
+        exchange_drops(machine.places)
+    assert one.drop_text() == two.drop_text() == TABLE.format(cases=2)
+
+
+def test_an_accepted_drop_is_never_replaced(one: Machine, two: Machine) -> None:
+    drop = one.drop(cases=1)
+    exchange_drops(one.places)
+    sha = drop_hash(read_drop(drop), file_cache(one.places))
+    accept(one.places, "v1", [{"received_date": drop.name, "sha256": sha}])
+    share_accepted(one.places)
+    two.drop(cases=2)
+    with pytest.raises(DropError, match="differs from the accepted drop"):
+        exchange_drops(two.places)
+    exchange_drops(one.places)
+    assert one.drop_text() == TABLE.format(cases=1)
