@@ -7,6 +7,7 @@ Belongs here: turning step records into the gate's arguments. Does not belong he
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,19 @@ import pandas as pd
 
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
-from pipelines.errors import DenguardError, GateError
+from pipelines.errors import GateError
 from pipelines.evaluate.backtest import read_predictions
-from pipelines.evaluate.decision import Candidate, Champion, Decision, undecided
-from pipelines.evaluate.gate import decide
+from pipelines.evaluate.decision import (  # fmt: skip
+    CHAMPION_NAMES,
+    Candidate,
+    Champion,
+    Decision,
+    Verdict,
+    said,
+    undecided,
+)
+from pipelines.evaluate.gate import UNJUDGEABLE, decide
+from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 Record = Mapping[str, Any]
@@ -62,8 +72,8 @@ def _part(recipe: Record, dotted: str) -> Any:
 
 def hold(
     candidates: Mapping[str, Record],
-    champion_before: Record | None,
-    champion_now: Record | None,
+    before: Record,
+    now: Record,
     judged: Record,
     profile: Profile,
 ) -> Decision:
@@ -71,30 +81,58 @@ def hold(
 
     Args:
         candidates: head -> record of training/candidates.py.
-        champion_before: who served when the backtest was made; champion_now: who serves now.
-        judged: output of the evaluate step.
+        before: who served when the backtest was made; now: who serves now. Both as
+            registry/standing.py says it.
+        judged: `predictions` and `champion_predictions` (lists of files) and `metrics` (a file) of
+            the evaluate step.
 
-    Nothing is raised for what cannot be compared: the record then says why the champion stays.
+    Nothing is raised for what cannot be read or compared: the record then says why the champion
+    stays. Not to know whether there is a champion is no leave to put one in its place.
     """
-    champion = None
+    named = _names(now)
+    verdict: Verdict = "keep" if named or now["problem"] else "none"
     try:
-        champion = _champion(champion_now, judged)
-        _check_unmoved(champion_before, champion_now)
+        _require_known(before, now)
+        champion = _champion(now["champion"], judged)
         predictions = read_predictions([Path(p) for p in judged["predictions"]])
-    except DenguardError as err:
-        primary = profile.evaluate.primary_horizon_weeks
-        return undecided(str(err), champion, primary, profile.gate.confidence)
-    standing = [
-        Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"], c["dataset_version"])
-        for c in candidates.values()
-    ]
-    return decide(predictions, standing, champion, profile)
+        _require_scores(Path(judged["metrics"]), candidates, profile)
+        standing = [
+            Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"], c["dataset_version"])
+            for c in candidates.values()
+        ]  # fmt: skip
+    except UNJUDGEABLE as err:
+        return undecided(said(err), profile, verdict, named)
+    return decide(predictions, standing, champion, profile, rolled_back=now["rolled_back"])
 
 
-def _check_unmoved(before: Record | None, now: Record | None) -> None:
-    was, is_now = (None if c is None else c["bundle_id"] for c in (before, now))
+def _names(now: Record) -> dict[str, str] | None:
+    """The champion's identity as far as it is known."""
+    known, named = now["champion"], now["named"]
+    if known is None and named is None:
+        return None
+    unread = {"head": "unknown", "recipe_id": "", "as_of_week": ""}
+    found = known or {**unread, **named}
+    return {name: str(found[name]) for name in CHAMPION_NAMES}
+
+
+def _require_known(before: Record, now: Record) -> None:
+    for record in (now, before):
+        if record.get("problem"):
+            raise GateError(record["problem"], fix="the champion stays; once that is mended, run the train step and what follows again")  # fmt: skip
+    was, is_now = (None if r["champion"] is None else r["champion"]["bundle_id"] for r in (before, now))  # fmt: skip
     if was != is_now:
         raise GateError(f"the champion changed from {was} to {is_now} while this run compared itself with it", fix="run the train step and what follows again")  # fmt: skip
+
+
+def _require_scores(path: Path, candidates: Mapping[str, Record], profile: Profile) -> None:
+    """A candidate whose evaluation holds no Brier score at a horizon was not evaluated."""
+    metrics: Any = read_json(path)
+    for horizon in map(str, profile.evaluate.horizons_weeks):
+        heads = metrics.get("horizons", {}).get(horizon, {}).get("heads", {})
+        for head in candidates:
+            score = heads.get(head, {}).get("brier")
+            if not isinstance(score, float) or not math.isfinite(score):
+                raise GateError(f"the evaluation holds no Brier score of the {head} head at {horizon} weeks", where=path.name, fix="run the evaluate step again")  # fmt: skip
 
 
 def _champion(record: Record | None, judged: Record) -> Champion | None:

@@ -13,10 +13,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from pipelines.config import Profile
 from pipelines.contracts import HeadKind
+from pipelines.errors import DenguardError
 from pipelines.evaluate.bootstrap import Interval
 
 UNJUDGED = "Whether fusion beats the linear head could not be judged."
+CHAMPION_NAMES = ("head", "bundle_id", "recipe_id", "as_of_week", "version")
 Verdict = Literal["promote", "keep", "none"]
 Question = Literal["beats", "not worse than"]
 
@@ -52,13 +55,15 @@ class Champion:
 
     def names(self) -> dict[str, str]:
         """The champion's identity without its predictions."""
-        fields = ("head", "bundle_id", "recipe_id", "as_of_week", "version")
-        return {name: str(getattr(self, name)) for name in fields}
+        return {name: str(getattr(self, name)) for name in CHAMPION_NAMES}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One paired comparison at the primary horizon; passed if the upper bound is below `margin`."""
+    """One paired comparison at the primary horizon; passed if the upper bound is below `margin`.
+
+    `superior` is reported and never required: the upper bound is below 0.
+    """
 
     challenger: str
     reference: str
@@ -66,6 +71,7 @@ class Comparison:
     margin: float
     interval: Interval
     passed: bool
+    superior: bool
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,11 @@ class Decision:
         first_line: whether fusion beats the linear head; the report's first line.
         reasons: why, in plain words, in the order they were found.
         confidence: of every interval in `comparisons`, two-sided.
+        rules: the gate's settings (margin, blocks asked for, resamples, seed), also where nothing
+            could be compared.
+        blocks, origins: blocks of weeks and test years that the predictions hold at the primary
+            horizon; None if they could not be counted.
+        champion: who served when this was decided; its head is "unknown" if it could not be read.
         sanity: head -> horizon -> finding.
     """
 
@@ -101,6 +112,9 @@ class Decision:
     fusion_beats_linear: bool
     primary_horizon_weeks: int
     confidence: float
+    rules: Mapping[str, float] = field(default_factory=dict)
+    blocks: int | None = None
+    origins: int | None = None
     champion: Mapping[str, str] | None = None
     comparisons: tuple[Comparison, ...] = ()
     sanity: Mapping[str, Mapping[str, Sanity]] = field(default_factory=dict)
@@ -111,19 +125,26 @@ class Decision:
         return plain
 
 
-def undecided(reason: str, champion: Champion | None, horizon_weeks: int, confidence: float) -> Decision:  # fmt: skip
+def undecided(reason: str, profile: Profile, verdict: Verdict, champion: Mapping[str, str] | None = None) -> Decision:  # fmt: skip
     """The record of a comparison that could not be made: whoever serves goes on serving."""
     return Decision(
-        decision="keep" if champion else "none",
+        decision=verdict,
         head=None,
         bundle_id=None,
         first_line=UNJUDGED,
         reasons=(f"The comparison could not be made. {reason}",),
         fusion_beats_linear=False,
-        primary_horizon_weeks=horizon_weeks,
-        confidence=confidence,
-        champion=champion.names() if champion else None,
+        primary_horizon_weeks=profile.evaluate.primary_horizon_weeks,
+        confidence=profile.gate.confidence,
+        rules=profile.gate.model_dump(mode="json"),
+        champion=champion,
     )
+
+
+def said(error: Exception) -> str:
+    """An error as a sentence of the record; a bare KeyError says nothing by itself."""
+    named = str(error).strip()
+    return named if isinstance(error, DenguardError) else f"{type(error).__name__}: {named}"
 
 
 def words(name: str) -> str:

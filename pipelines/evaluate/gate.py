@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipelines.config import Profile
 from pipelines.errors import DenguardError, GateError
-from pipelines.evaluate.bootstrap import paired_interval
+from pipelines.evaluate.bootstrap import count_blocks, paired_interval
 from pipelines.evaluate.decision import (
     UNJUDGED,
     Candidate,
@@ -29,19 +29,20 @@ from pipelines.evaluate.decision import (
     Verdict,
     difference_in_words,
     fusion_line,
+    said,
     words,
 )
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
 from pipelines.weeks import week_no
 
-__all__ = ["Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
+__all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
 
 _LINEAR = "linear"
 _BLIND = ("prevalence", "persistence_calibrated")  # what a first champion has to beat
 _NEEDED = {"head", "test_year", "horizon_weeks", "sample_id", "target_week_no", "label", "probability", "in_benchmark"}  # fmt: skip
-# What a damaged table can raise while it is judged; all of it keeps the champion.
-_UNJUDGEABLE = (DenguardError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
+# What a damaged record or table can raise while it is judged; all of it keeps the champion.
+UNJUDGEABLE = (DenguardError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, OSError)  # fmt: skip
 
 
 def decide(
@@ -69,8 +70,8 @@ def decide(
         chosen = court.serving_candidate()
         if court.may_go_live(chosen, rolled_back):
             verdict = "promote"
-    except _UNJUDGEABLE as err:
-        court.reasons.append(f"The comparison could not be made. {err or type(err).__name__}")
+    except UNJUDGEABLE as err:
+        court.reasons.append(f"The comparison could not be made. {said(err)}")
     return court.record(verdict, chosen)
 
 
@@ -92,6 +93,8 @@ class _Court:
         self.sanity: dict[str, Mapping[str, Sanity]] = {}
         self.fused: list[Comparison] = []
         self.first_line = UNJUDGED
+        self.blocks: int | None = None
+        self.origins: int | None = None
 
     def compare_fused(self) -> None:
         """Compare every fused head with the linear head and word the first line."""
@@ -100,6 +103,8 @@ class _Court:
             raise GateError(f"predictions lack {', '.join(absent)}", fix="run the backtest again")
         require_equal_rows(self.predictions)
         linear = self._benchmark(_LINEAR)
+        self.blocks = count_blocks(linear, self.gate.block_weeks)
+        self.origins = int(linear["test_year"].nunique())
         names = [c.head for c in self.candidates if c.head != _LINEAR]
         found = [self._compare(n, self._benchmark(n), _LINEAR, linear) for n in names]
         self.fused = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
@@ -147,6 +152,9 @@ class _Court:
             fusion_beats_linear=any(c.passed for c in self.fused),
             primary_horizon_weeks=self.primary,
             confidence=self.gate.confidence,
+            rules=self.gate.model_dump(mode="json"),
+            blocks=self.blocks,
+            origins=self.origins,
             champion=self.champion.names() if self.champion else None,
             comparisons=tuple(self.comparisons),
             sanity=self.sanity,
@@ -174,7 +182,7 @@ class _Court:
             self.reasons.append(f"Same recipe as the champion ({chosen.head}), on data up to {chosen.as_of_week}: fresher data win a tie.")  # fmt: skip
         else:
             word = "is not worse than" if found.passed else "was not shown to be as good as"
-            more = " It is better beyond its interval." if found.interval.upper < 0 else ""
+            more = " It is better beyond its interval." if found.superior else ""
             self.reasons.append(f"The {chosen.head} head {word} the champion's recipe ({self._words(found)}; the upper bound must stay below {margin:+.3f}).{more}")  # fmt: skip
         return found.passed
 
@@ -195,7 +203,7 @@ class _Court:
         if found.blocks < gate.min_blocks or found.origins < gate.min_origins:
             raise GateError(f"{found.blocks} blocks of weeks over {found.origins} origins are too few to compare {name} with {reference}: {gate.min_blocks} over {gate.min_origins} are needed", fix="evaluate on more test years")  # fmt: skip
         passed = found.upper < margin
-        one = Comparison(name, reference, "not worse than" if margin else "beats", margin, found, passed)  # fmt: skip
+        one = Comparison(name, reference, "not worse than" if margin else "beats", margin, found, passed, found.upper < 0)  # fmt: skip
         self.comparisons.append(one)
         return one
 

@@ -17,6 +17,7 @@ from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES
 from pipelines.evaluate.metrics import Array, brier, calibration_table, macro_f1, scores, skill
+from pipelines.progress import Progress
 
 REFERENCES = ("linear", "prevalence", "persistence_calibrated", "climatology")
 _SINGLE_CLASS_KEEPS = ("rows", "outbreak_rows", "prevalence", "brier", "alarm_rate")
@@ -34,7 +35,11 @@ def summarise(predictions: pd.DataFrame, profile: Profile) -> dict[str, Any]:
     """
     require_equal_rows(predictions)
     judged = predictions[predictions["in_benchmark"]]
-    horizons = {str(h): _horizon(rows) for h, rows in judged.groupby("horizon_weeks", sort=True)}
+    by_horizon = judged.groupby("horizon_weeks", sort=True)
+    progress, horizons = Progress("horizons scored", by_horizon.ngroups), {}
+    for horizon, rows in by_horizon:
+        horizons[str(horizon)] = _horizon(rows)
+        progress.advance()
     return {
         "primary_horizon_weeks": profile.evaluate.primary_horizon_weeks,
         "test_years": sorted(int(y) for y in predictions["test_year"].unique()),

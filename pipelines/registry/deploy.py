@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -18,7 +19,8 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.registry.alias import MODEL_NAME, Registered, get_version
-from pipelines.registry.promote import Aliases, restore_champion, set_champion
+from pipelines.registry.moves import Aliases, Why, restore_champion, set_champion
+from pipelines.registry.taken_out import taken_out
 
 log = logging.getLogger(__name__)
 ENDPOINT_VARIABLE = "DENGUARD_ENDPOINT_URL"
@@ -44,6 +46,8 @@ def deploy(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
+    why: Why | None = None,
+    judged_against: Collection[str | None] | None = None,
 ) -> dict[str, Any]:
     """Make a version the champion and wait until the endpoint serves it.
 
@@ -54,17 +58,21 @@ def deploy(
         {version, bundle_id, previous, changed, endpoint}, JSON-able.
 
     Raises:
-        DeployError: the endpoint answered but did not take the bundle; the aliases are back.
+        DeployError: the endpoint answered but did not take the bundle, and the aliases are back; or
+            nothing was moved, because a person took the version out of service or the champion is
+            none of `judged_against` (see moves.set_champion).
         RegistryError: the alias could not be moved.
     """
-    where = where or places()
+    where, why = where or places(), why or Why()
     wanted = get_version(version, where, model_name)
+    if wanted.version in taken_out(where, model_name):
+        raise DeployError(f"version {wanted.version} was taken out of service by a person", where=model_name, fix=f"denguard promote {wanted.version} --by NAME --reason TEXT lets it serve again")  # fmt: skip
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
-    before = set_champion(wanted.version, where=where, model_name=model_name)
+    before = set_champion(wanted.version, where=where, model_name=model_name, why=why, judged_against=judged_against)  # fmt: skip
     outcome = NOT_CONFIGURED
     if url:
-        outcome = _hand_over(url, wanted, known, before, timeout_s, where, model_name)
+        outcome = _hand_over(url, wanted, known, before, timeout_s, why, where, model_name)
     log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
@@ -89,17 +97,19 @@ def _hand_over(
     known: Answer | None,
     before: Aliases,
     timeout_s: float,
+    why: Why,
     where: Places,
     model_name: str,
 ) -> str:
     """Wait for the endpoint; on refusal or silence put the aliases back and raise."""
-    problem = _wait(url, wanted, known, timeout_s)
+    problem = wait_until_served(url, wanted, known, timeout_s)
     if problem is None:
         return SERVING
     if problem == NOT_REACHABLE:
         return problem
     target = _way_back(before, wanted.version)
-    restore_champion(target, where=where, model_name=model_name)
+    undone = replace(why, reason=f"the endpoint did not take version {wanted.version}: {problem}")
+    restore_champion(target, where=where, model_name=model_name, why=undone)
     raise DeployError(f"the endpoint did not take version {wanted.version} (bundle {wanted.bundle_id}): {problem}", where=url, fix=f"version {target[CHAMPION] or 'none'} is champion again; correct the cause and deploy once more")  # fmt: skip
 
 
@@ -110,8 +120,14 @@ def _way_back(before: Aliases, refused: str) -> Aliases:
     return {**before, CHAMPION: before[PREVIOUS], PREVIOUS: None}
 
 
-def _wait(url: str, wanted: Registered, known: Answer | None, timeout_s: float) -> str | None:
-    """None once the bundle serves, else why it does not."""
+def wait_until_served(
+    url: str, wanted: Registered, known: Answer | None, timeout_s: float
+) -> str | None:
+    """None once the bundle serves, else why it does not.
+
+    Args:
+        known: what the endpoint said before the alias moved: an old refusal is no new one.
+    """
     reached = known is not None
     stale = known.candidate_error if known else None
     deadline = time.monotonic() + timeout_s

@@ -1,7 +1,7 @@
-"""Model versions and aliases: registering a bundle once, and moving who serves.
+"""Model versions: registering a bundle once.
 
-Belongs here: writes to the registry, all under one file lock. Does not belong here: the decision
-whether to promote (evaluate/gate.py) and telling the endpoint (deploy.py).
+Belongs here: a run with its bundle, under the registry's file lock. Does not belong here: moving
+who serves (moves.py), the decision whether to promote (evaluate/gate.py).
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.pyfunc import save_model
@@ -23,11 +21,9 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from pipelines.config import Places, places
-from pipelines.contracts import CHAMPION, COVARIATE_NAMES, PREVIOUS
-from pipelines.errors import RegistryError
+from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.bundle import bundle_id
 from pipelines.registry.alias import (
-    ALIASES,
     BUNDLE_ID_TAG,
     MODEL_FOLDER,
     MODEL_NAME,
@@ -39,12 +35,20 @@ from pipelines.registry.alias import (
     registered,
     registry_errors,
 )
-from pipelines.registry.tracking import experiment_id, prepare, record, registry_lock, start_run
+from pipelines.registry.moves import (  # fmt: skip
+    Aliases,
+    aliases,
+    locked,
+    restore_champion,
+    set_alias,
+    set_champion,
+)
+from pipelines.registry.tracking import experiment_id, prepare, record, start_run
 
-__all__ = ["fetch_bundle", "get_version", "lookup"]  # readers find both halves of the registry here
+# Callers find the whole registry here.
+__all__ = ["Aliases", "aliases", "fetch_bundle", "get_version", "lookup", "restore_champion", "set_alias", "set_champion"]  # fmt: skip
 
 _MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")  # MLflow copies and runs it
-Aliases = dict[str, str | None]  # alias -> version, None where the alias names nothing
 
 
 def register_bundle(
@@ -74,7 +78,7 @@ def register_bundle(
     where = where or places()
     identity = bundle_id(bundle_dir)
     client = prepare(where)
-    with _locked(where), registry_errors(f"bundle {identity} could not be registered"):
+    with locked(where), registry_errors(f"bundle {identity} could not be registered"):
         known = _version_of(client, model_name, identity)
         if known is not None:
             return known.version
@@ -148,71 +152,6 @@ def _create_version(client: MlflowClient, model_name: str, run_id: str, identity
     )
 
 
-def aliases(where: Places | None = None, model_name: str = MODEL_NAME) -> Aliases:
-    """Every alias and the version it names."""
-    found = {alias: lookup(alias, where, model_name) for alias in ALIASES}
-    return {alias: entry.version if entry else None for alias, entry in found.items()}
-
-
-def set_champion(
-    version: str | int, *, where: Places | None = None, model_name: str = MODEL_NAME
-) -> Aliases:
-    """Let a version serve: champion moves to it and previous to the champion until now.
-
-    Returns the aliases as they were before, for restore_champion. The champion itself again changes
-    nothing. Reads back what it wrote, because MLflow has no compare-and-swap.
-
-    Raises:
-        RegistryError: no such version, the lock is held, or the registry shows something else.
-    """
-    where = where or places()
-    wanted = get_version(version, where, model_name).version
-    with _locked(where):
-        before = aliases(where, model_name)
-        if before[CHAMPION] != wanted:
-            after = {**before, PREVIOUS: before[CHAMPION], CHAMPION: wanted}
-            _write_aliases(before, after, where, model_name)
-    return before
-
-
-def restore_champion(
-    before: Aliases, *, where: Places | None = None, model_name: str = MODEL_NAME
-) -> None:
-    """Put champion and previous back as they were before set_champion. Raises RegistryError."""
-    where = where or places()
-    with _locked(where):
-        now = aliases(where, model_name)
-        target = {**now, PREVIOUS: before[PREVIOUS], CHAMPION: before[CHAMPION]}
-        _write_aliases(now, target, where, model_name)
-
-
-def set_alias(
-    alias: str, version: str | int, *, where: Places | None = None, model_name: str = MODEL_NAME
-) -> None:
-    """Point an alias that serves nobody (challenger) at a version. Raises RegistryError."""
-    where = where or places()
-    with _locked(where):
-        now = aliases(where, model_name)
-        _write_aliases(now, {**now, alias: str(version)}, where, model_name)
-
-
-def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str) -> None:
-    """Previous first: a kill in between leaves the old champion serving."""
-    client = connect(where)
-    with registry_errors("the aliases could not be moved"):
-        for alias in sorted(target, key=lambda name: name == CHAMPION):
-            version = target[alias]
-            if version == now.get(alias):
-                continue
-            if version is None:
-                client.delete_registered_model_alias(model_name, alias)
-            else:
-                client.set_registered_model_alias(model_name, alias, version)
-    shown = aliases(where, model_name)
-    if shown != target:
-        raise RegistryError(f"the registry shows {shown} after {target} was written", where=model_name, fix="somebody else moved an alias by hand; look at MLflow and run the step again")  # fmt: skip
-
-
 def registry_state(where: Places | None = None, model_name: str = MODEL_NAME) -> dict[str, Any]:
     """Everything that must not change when nothing is promoted, JSON-able, for comparing hashes."""
     where = where or places()
@@ -224,12 +163,3 @@ def registry_state(where: Places | None = None, model_name: str = MODEL_NAME) ->
         for entry in sorted(found, key=lambda r: int(r.version))
     ]
     return {"versions": versions, "aliases": aliases(where, model_name)}
-
-
-@contextmanager
-def _locked(where: Places) -> Iterator[None]:
-    try:
-        with registry_lock(where):
-            yield
-    except Timeout as err:
-        raise RegistryError("another process holds the registry's lock", where=str(err.lock_file), fix="wait for it, or end it, and run the step again") from err  # fmt: skip

@@ -1,6 +1,7 @@
 """Who serves now, as a small record that a step can hand on.
 
-Belongs here: reading the champion's identity and recipe. Does not belong here: moving it.
+Belongs here: reading the champion's identity and recipe, and saying so when that is not possible.
+Does not belong here: moving it.
 """
 
 from __future__ import annotations
@@ -9,22 +10,48 @@ from typing import Any
 
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
-from pipelines.fusion.bundle import load_bundle
-from pipelines.registry.alias import fetch_bundle, lookup
+from pipelines.errors import DenguardError, RegistryError
+from pipelines.fusion.bundle import check_golden, load_bundle
+from pipelines.registry import audit
+from pipelines.registry.alias import Registered, fetch_bundle, lookup
+from pipelines.registry.taken_out import taken_out
 from pipelines.registry.tracking import prepare
 
+# What a bundle of another version of the code, or a damaged one, may raise besides our own errors.
+_UNSOUND = (DenguardError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, OSError)  # fmt: skip
 
-def standing_champion(where: Places, model_name: str) -> dict[str, Any] | None:
-    """The champion's version, ids, recipe and encoders, or None if there is no champion.
 
-    Raises:
-        RegistryError, StoreError: the registry does not answer, or the champion is damaged.
+def standing(where: Places, model_name: str) -> dict[str, Any]:
+    """Who serves, and what may not serve again; never raises for what the registry holds or says.
+
+    Returns:
+        champion: its version, ids, recipe and encoders; None if there is none or it cannot be read.
+        named: {version, bundle_id} that the alias names, readable or not; None if it names none.
+        problem: why nobody can say who serves or what it is; None if that is known.
+        rolled_back: ids of the bundles that a person took out of service.
     """
-    prepare(where)
-    found = lookup(CHAMPION, where, model_name)
-    if found is None:
-        return None
-    meta = load_bundle(fetch_bundle(found.version, where=where, model_name=model_name)).meta
+    record: dict[str, Any] = {"champion": None, "named": None, "problem": None, "rolled_back": []}
+    try:
+        prepare(where)
+        found = lookup(CHAMPION, where, model_name)
+        record["rolled_back"] = sorted(taken_out(where, model_name).values())
+        if found is None:
+            _require_no_memory_of_one(where, model_name)
+            return record
+    except DenguardError as err:
+        return {**record, "problem": f"Who serves could not be read. {err}"}
+    record["named"] = {"version": found.version, "bundle_id": found.bundle_id}
+    try:
+        return {**record, "champion": _described(found, where, model_name)}
+    except _UNSOUND as err:
+        problem = f"The champion, version {found.version}, could not be read, so nothing may replace it unseen. {err} A person decides: `denguard rollback` returns to the version before it, `denguard promote VERSION --by NAME --reason TEXT` lets another one serve."  # fmt: skip
+        return {**record, "problem": problem}
+
+
+def _described(found: Registered, where: Places, model_name: str) -> dict[str, Any]:
+    bundle = load_bundle(fetch_bundle(found.version, where=where, model_name=model_name))
+    check_golden(bundle)
+    meta = bundle.meta
     return {
         "version": found.version,
         "bundle_id": found.bundle_id,
@@ -37,3 +64,10 @@ def standing_champion(where: Places, model_name: str) -> dict[str, Any] | None:
         "image_encoder": meta.image_encoder,
         "text_encoder": meta.text_encoder,
     }
+
+
+def _require_no_memory_of_one(where: Places, model_name: str) -> None:
+    """A registry that lost its champion (a database made anew) is not one that never had any."""
+    last = audit.newest(where, model_name)
+    if last and last.get("to_version"):
+        raise RegistryError(f"the registry names no champion, but by the audit version {last['to_version']} serves", where=model_name, fix="put the registry's database back from its backup, or let a version serve with denguard promote; to begin anew, move artifacts/audit aside")  # fmt: skip

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import Profile, load_profile
+from pipelines.config import Profile
 from pipelines.contracts import HeadKind, content_id
 from pipelines.evaluate.backtest import write_predictions
 from pipelines.evaluate.contest import champion_profile, hold
+from pipelines.evaluate.decision import Decision
+from pipelines.storage import write_json
 
 
 def _champion(profile: Profile, head: HeadKind, **changed: Any) -> dict[str, Any]:
@@ -65,35 +67,110 @@ def test_a_champion_that_needs_other_vectors_labels_or_prompts_is_not_imitated(p
     assert champion_profile(_champion(profile, "late_joint", **changed), profile) is None
 
 
-def test_the_records_of_a_run_reach_the_gate(
-    profile: Profile, planted: Any, tmp_path: Path
-) -> None:
+def _standing(champion: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+    """What registry/standing.py says."""
+    named = champion and {"version": champion["version"], "bundle_id": champion["bundle_id"]}
+    return {"champion": champion, "named": named, "problem": None, "rolled_back": [], **changed}
+
+
+@pytest.fixture
+def judged(planted: Any, tmp_path: Path) -> dict[str, Any]:
+    """Files of an evaluation that lets the linear candidate through."""
     frame = planted({"linear": 0.0, "prevalence": 0.05, "persistence_calibrated": 0.03})
-    judged = {
-        "predictions": [str(write_predictions(frame, tmp_path / "p.parquet"))],
+    scores = {str(h): {"heads": {"linear": {"brier": 0.2}}} for h in (1, 4, 8, 12)}
+    return {
+        "predictions": [write_predictions(frame, tmp_path / "p.parquet")],
         "champion_predictions": [],
+        "metrics": write_json(tmp_path / "metrics.json", {"horizons": scores}),
     }
-    champion = _champion(profile, "linear")
-    found = hold({"linear": _candidate(profile)}, champion, champion, judged, profile)
-    assert found.decision == "promote"
+
+
+def _held(profile: Profile, judged: dict[str, Any], before: Any, now: Any = None) -> Decision:
+    return hold({"linear": _candidate(profile)}, before, now or before, judged, profile)
+
+
+def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: dict[str, Any]) -> None:
+    assert _held(profile, judged, _standing(_champion(profile, "linear"))).decision == "promote"
+    assert _held(profile, judged, _standing()).decision == "promote"
     wider = _champion(profile, "linear", horizons_weeks=[1, 2, 4, 8, 12])
-    kept = hold({"linear": _candidate(profile)}, wider, wider, judged, profile)
-    assert kept.decision == "keep"
+    assert _held(profile, judged, _standing(wider)).decision == "keep"
 
 
-def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written() -> None:
-    def record(bundle: str) -> dict[str, object]:
-        return {"head": "linear", "bundle_id": bundle, "recipe_id": "r", "as_of_week": "2018-w48", "version": "3", "dataset_version": "d", "recipe": {}}  # fmt: skip
-
-    judged: dict[str, list[str]] = {"predictions": [], "champion_predictions": []}
-    decision = hold({}, record("a"), record("b"), judged, load_profile("sample"))
-    assert decision.decision == "keep"
-    assert decision.champion is not None
-    assert "changed from a to b" in decision.reasons[0]
+def test_what_a_person_took_out_of_service_reaches_the_gate(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+    now = _standing(_champion(profile, "linear"), rolled_back=["bundle-new"])
+    found = _held(profile, judged, now)
+    assert found.decision == "keep"
+    assert "taken out of service" in found.reasons[-1]
 
 
-def test_absent_backtest_rows_leave_the_place_as_it_is() -> None:
-    judged = {"predictions": ["gone.parquet"], "champion_predictions": []}
-    decision = hold({}, None, None, judged, load_profile("sample"))
-    assert decision.decision == "none"
-    assert "gone.parquet" in decision.reasons[0]
+def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+    was = _champion(profile, "linear")
+    found = _held(profile, judged, _standing(was), _standing({**was, "bundle_id": "b"}))
+    assert found.decision == "keep"
+    assert found.champion is not None
+    assert "changed from bundle-old to b" in found.reasons[0]
+
+
+@pytest.mark.parametrize("when", ["before", "now"])
+def test_not_to_know_who_serves_is_no_leave_to_take_the_place(when: str, profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+    blind, known = _standing(problem="MLflow does not answer."), _standing(_champion(profile, "linear"))  # fmt: skip
+    found = _held(profile, judged, *((blind, known) if when == "before" else (known, blind)))
+    assert found.decision == "keep"
+    assert "MLflow does not answer" in found.reasons[0]
+    assert _held(profile, judged, blind).decision == "keep"
+
+
+def test_a_champion_that_cannot_be_read_is_named_and_kept(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+    named = {"version": "3", "bundle_id": "bundle-old"}
+    found = _held(profile, judged, _standing(named=named, problem="It is damaged."))
+    assert found.decision == "keep"
+    assert found.champion is not None
+    assert (found.champion["version"], found.champion["head"]) == ("3", "unknown")
+
+
+def _no_backtest(files: dict[str, Any]) -> None:
+    files["predictions"][0].unlink()
+
+
+def _damaged_backtest(files: dict[str, Any]) -> None:
+    files["predictions"][0].write_bytes(b"PAR1 but no more")
+
+
+def _no_metrics(files: dict[str, Any]) -> None:
+    files["metrics"].unlink()
+
+
+def _metric_absent(files: dict[str, Any]) -> None:
+    files["metrics"].write_text(files["metrics"].read_text().replace("brier", "brier_score"))
+
+
+def _metric_null(files: dict[str, Any]) -> None:
+    files["metrics"].write_text(files["metrics"].read_text().replace("0.2", "null"))
+
+
+def _metric_nan(files: dict[str, Any]) -> None:
+    files["metrics"].write_text(files["metrics"].read_text().replace("0.2", "NaN"))
+
+
+def _no_entry(files: dict[str, Any]) -> None:
+    del files["champion_predictions"]
+
+
+@pytest.mark.parametrize("damage", [_no_backtest, _damaged_backtest, _no_metrics, _metric_absent, _metric_null, _metric_nan, _no_entry])  # fmt: skip
+def test_what_cannot_be_read_keeps_the_champion_and_says_so(damage: Any, profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+    damage(judged)
+    found = _held(profile, judged, _standing(_champion(profile, "linear")))
+    assert found.decision == "keep"
+    assert len(found.reasons[0]) > len("The comparison could not be made. ")
+    json.dumps(found.to_json(), allow_nan=False)
+    if damage is not _no_entry:
+        assert _held(profile, judged, _standing()).decision == "none"
+
+
+def test_the_record_names_the_rules_even_if_nothing_was_compared(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+    whole = _held(profile, judged, _standing())
+    assert (whole.blocks, whole.origins) == (16, 4)
+    _no_backtest(judged)
+    for found in (whole, _held(profile, judged, _standing())):
+        assert found.rules == profile.gate.model_dump(mode="json")
+    assert {"margin_brier", "min_blocks", "block_weeks", "min_origins", "resamples", "seed"} <= set(found.rules)  # fmt: skip

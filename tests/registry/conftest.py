@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Callable
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 from mlflow.db import upgrade
+from registry.worlds import free_port
 
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
 from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
 from pipelines.fusion.model import HorizonModel
+from pipelines.registry.promote import register_bundle
+from serving.app import create_app
+from serving.settings import Settings
 
 HORIZONS = (1, 4)
 
@@ -42,35 +51,87 @@ def nowhere(home: Path) -> Places:
     return Places(home=home)
 
 
+def write_linear(folder: Path, bias: float) -> Path:
+    """A linear bundle; another bias is another bundle."""
+    width = len(DESIGN_NAMES)
+    linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.1), bias)
+    models = {h: HorizonModel(h, linear) for h in HORIZONS}
+    meta = BundleMeta(
+        head="linear",
+        recipe={},
+        recipe_id="r1",
+        lambda_shift=0.0,
+        lambda_reason="the linear head reads no vectors",
+        horizons_weeks=HORIZONS,
+        decision_thresholds={h: 0.5 for h in HORIZONS},
+        threshold_cases={"05001": 40.0, "05360": 8.0},
+        image_encoder={},
+        text_encoder={},
+        prompt_template_id="p1",
+        language="es",
+        label_rule_id="median_2016_2017",
+        dataset_version="d1",
+        embedding_version="e1",
+        feature_version="f1",
+        as_of_week="2018-w48",
+        synthetic_scenes=True,
+        covariate_names=COVARIATE_NAMES,
+    )
+    return write_bundle(Bundle(meta, models), folder / f"bias{bias:g}" / "bundle")
+
+
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
     """Write a linear bundle; another bias is another bundle."""
 
     def make(bias: float = -1.0) -> Path:
-        width = len(DESIGN_NAMES)
-        linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.1), bias)
-        models = {h: HorizonModel(h, linear) for h in HORIZONS}
-        meta = BundleMeta(
-            head="linear",
-            recipe={},
-            recipe_id="r1",
-            lambda_shift=0.0,
-            lambda_reason="the linear head reads no vectors",
-            horizons_weeks=HORIZONS,
-            decision_thresholds={h: 0.5 for h in HORIZONS},
-            threshold_cases={"05001": 40.0, "05360": 8.0},
-            image_encoder={},
-            text_encoder={},
-            prompt_template_id="p1",
-            language="es",
-            label_rule_id="median_2016_2017",
-            dataset_version="d1",
-            embedding_version="e1",
-            feature_version="f1",
-            as_of_week="2018-w48",
-            synthetic_scenes=True,
-            covariate_names=COVARIATE_NAMES,
-        )
-        return write_bundle(Bundle(meta, models), tmp_path / "made" / f"bias{bias:g}" / "bundle")
+        return write_linear(tmp_path / "made", bias)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def three_versions(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
+    """artifacts/mlflow with versions 1, 2 and 3 and no alias, made once."""
+    home = tmp_path_factory.mktemp("three")
+    where = Places(home=home)
+    (where.artifacts / "mlflow").mkdir(parents=True)
+    shutil.copy(empty_registry, where.artifacts / "mlflow" / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for bias in (-1.0, -2.0, -3.0):
+            register_bundle(write_linear(home / "made", bias), "weekly", where=where)
+    return where.artifacts / "mlflow"
+
+
+@pytest.fixture
+def three(home: Path, three_versions: Path) -> Places:
+    """A home of one test whose registry holds versions 1, 2 and 3, and nobody serves."""
+    mlflow = Places(home=home).artifacts / "mlflow"
+    shutil.copytree(three_versions, mlflow)
+    database = sqlite3.connect(mlflow / "mlflow.db")
+    for table, column in _LOCATIONS:  # MLflow keeps absolute addresses
+        database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(three_versions), str(mlflow)))  # noqa: S608  # fmt: skip
+    database.commit()
+    database.close()
+    return Places(home=home)
+
+
+_LOCATIONS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"), ("model_versions", "storage_location"))  # fmt: skip
+
+
+@pytest.fixture
+def endpoint(home: Path) -> Iterator[str]:
+    """The address of a running endpoint that polls fast."""
+    hashed = hashlib.sha256(b"key").hexdigest()
+    app = create_app(Settings(api_key_sha256=hashed, home=home, poll_s=0.05))
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(timeout=20)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import uvicorn
+from registry.worlds import damage, free_port
 
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION, PREVIOUS
@@ -23,40 +19,8 @@ from pipelines.registry.deploy import (
     SERVING,
     deploy,
 )
-from serving.app import create_app
-from serving.settings import Settings
 
 MakeBundle = Callable[..., Path]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def endpoint(where: Places) -> Iterator[str]:
-    """The address of a running endpoint that polls fast."""
-    hashed = hashlib.sha256(b"key").hexdigest()
-    app = create_app(Settings(api_key_sha256=hashed, home=where.home, poll_s=0.05))
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=20)
-
-
-def damage(where: Places, version: str) -> None:
-    """Break a registered bundle, as a bad disk would."""
-    stored = where.artifacts / "mlflow" / "artifacts" / promote.get_version(version).run_id
-    (weights,) = stored.rglob("head.safetensors")
-    weights.write_bytes(b"damaged")
 
 
 def test_a_deployed_version_serves(where: Places, make_bundle: MakeBundle, endpoint: str) -> None:

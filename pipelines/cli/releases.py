@@ -1,0 +1,170 @@
+"""Who serves, why, and how to change it: decisions, audit, rollback, promotion by hand."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.cli.app import app, say, show, table
+from pipelines.config import places
+
+Json = Annotated[bool, typer.Option("--json", help="print JSON")]
+By = Annotated[str | None, typer.Option("--by", help="your name, for the audit")]
+Endpoint = Annotated[
+    str | None,
+    typer.Option("--endpoint", help="endpoint's address; else DENGUARD_ENDPOINT_URL, else `up`'s"),
+]
+_WORDS = {"none": "none registered"}
+
+
+@app.command()
+def decisions(
+    run: Annotated[str | None, typer.Argument(help="one run's decision in full")] = None,
+    as_json: Json = False,
+    limit: Annotated[int, typer.Option(min=1, help="newest ones to list")] = 20,
+) -> None:
+    """List what the gate decided and why, newest first."""
+    from pipelines.evaluate import decision_log
+
+    if run is not None:
+        show(decision_log.decision_of(run, places()))
+        return
+    found = decision_log.decisions(places())
+    if as_json:
+        show(found[:limit])
+        return
+    if not found:
+        say("There is no decision yet. Run the weekly cycle once.")
+        return
+    table(
+        ("run", "week", "decision", "head", "champion then", "why"),
+        [_decision_row(record, decision_log.why(record)) for record in found[:limit]],
+    )
+    if len(found) > limit:
+        say(f"{len(found) - limit} older ones are not shown; --limit shows more.")
+
+
+@app.command()
+def audit(as_json: Json = False) -> None:
+    """List who moved the champion and why, and check that nobody changed the list."""
+    from pipelines.registry.audit import audit_file, read_trail
+
+    trail = read_trail(places())
+    doubts = [text for text in (trail.broken, _differs_from_registry(trail.entries)) if text]
+    if as_json:
+        show({"entries": trail.entries, "broken": trail.broken or None, "torn": trail.torn or None, "doubts": doubts})  # fmt: skip
+    else:
+        table(
+            ("", "at", "action", "from", "to", "run", "by", "reason"), map(_move_row, trail.entries)
+        )
+        if trail.torn:
+            say("The last line is torn, by a power cut perhaps; the next entry sets it aside.")
+        newest = trail.entries[-1].get("sha256") if trail.entries else "none"
+        say(f"{len(trail.entries)} entries, newest hash {newest}")
+    for doubt in doubts:
+        typer.secho(f"DOUBT: {doubt} ({audit_file(places())})", fg="red", err=True)
+    if doubts:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(
+    by: By = None,
+    reason: Annotated[
+        str, typer.Option(help="why, for the audit and the next run")
+    ] = "no reason given",
+    endpoint: Endpoint = None,
+) -> None:
+    """Let the previous version serve again: alias, endpoint and audit, within 30 s."""
+    from pipelines.registry.moves import Why
+    from pipelines.registry.rollback import roll_back
+
+    local = local_endpoint()
+    done = roll_back(Why(by or _login(), reason), endpoint or _configured() or local)
+    if done["resumed"]:
+        say("An earlier rollback had not been seen through; this finished it and goes no further back.")  # fmt: skip
+    say(f"Version {done['version']} (bundle {done['bundle_id']}) is champion again; version {done['from_version']} is out of service and its bundle is not promoted again.")  # fmt: skip
+    say(f"Endpoint: {done['endpoint']}.")
+    back = done["previous"]
+    say(f"A second rollback would go back to version {back}." if back else "There is no version further back.")  # fmt: skip
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="registered version, such as 3")],
+    by: Annotated[str, typer.Option("--by", help="your name, for the audit")],
+    reason: Annotated[str, typer.Option(help="why, for the audit")],
+    endpoint: Endpoint = None,
+) -> None:
+    """Let a registered version serve without asking the gate; a damaged one is refused."""
+    from pipelines.registry.moves import Why
+    from pipelines.registry.rollback import promote_by_hand
+
+    local = local_endpoint()
+    done = promote_by_hand(version, Why(by, reason), endpoint or _configured() or local)
+    news = "is champion now" if done["changed"] else "was champion already"
+    say(f"Version {done['version']} (bundle {done['bundle_id']}) {news}; previous is {done['previous'] or 'none'}.")  # fmt: skip
+    say(f"Endpoint: {done['endpoint']}.")
+
+
+def _decision_row(record: dict[str, Any], why: str) -> tuple[str, ...]:
+    champion = record.get("champion") or {}
+    then = f"{champion['version']} ({champion['head']})" if champion else "–"
+    word = str(record["decision"])
+    return str(record["run_id"]), str(record["as_of_week"]), _WORDS.get(word, word), str(record.get("head") or "–"), then, why  # fmt: skip
+
+
+def _move_row(entry: dict[str, Any]) -> tuple[str, ...]:
+    names = ("seq", "at", "action", "from_version", "to_version", "run_id", "by", "reason")
+    return tuple(str(entry.get(name) or "–") for name in names)
+
+
+def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:
+    """A list whose end was cut off still holds; the registry knows better."""
+    from pipelines.errors import RegistryError
+    from pipelines.registry.alias import MODEL_NAME
+    from pipelines.registry.moves import aliases
+
+    local_endpoint()
+    try:
+        serves = aliases(places(), MODEL_NAME)["champion"]
+    except RegistryError as err:
+        return f"the registry could not be asked who serves: {err.what}" if entries else ""
+    if serves and not entries:
+        return f"there is no entry yet, but version {serves} is champion: it began to serve before the audit did, or the audit is gone"  # fmt: skip
+    own = [e for e in entries if e.get("model_name") == MODEL_NAME]
+    listed = own[-1].get("to_version") if own else None
+    if serves == listed:
+        return ""
+    return f"the registry's champion is {serves or 'none'}, the last entry says {listed or 'none'}: an alias was moved by hand, or entries are missing"  # fmt: skip
+
+
+def local_endpoint() -> str | None:
+    """Where `denguard up` runs the endpoint on this machine, if it does.
+
+    Its MLflow keeps bundles where only that server can reach them, so it is asked and not its file.
+    """
+    from pipelines.local.components import urls
+    from pipelines.local.layout import Layout
+    from pipelines.local.services import load_state
+
+    state = load_state(Layout(places()))
+    if state.alive("mlflow"):
+        os.environ.setdefault("MLFLOW_TRACKING_URI", urls(state.ports)["mlflow"])
+    return urls(state.ports)["endpoint"] if state.alive("endpoint") else None
+
+
+def _configured() -> str | None:
+    from pipelines.registry.deploy import ENDPOINT_VARIABLE
+
+    return os.environ.get(ENDPOINT_VARIABLE)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "unknown"

@@ -1,0 +1,60 @@
+"""Every decision of the gate that this deployment holds, newest first.
+
+Belongs here: reading artifacts/decisions and one line of it for people. Does not belong here: making
+a decision (gate.py), printing (cli/releases.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import ConfigError, DenguardError
+from pipelines.run import run_folder
+from pipelines.storage import read_json
+from pipelines.weeks import week_no
+
+Record = dict[str, Any]
+
+
+def decisions(where: Places) -> list[Record]:
+    """Every decision: by origin week, and within one by when it was written; newest first.
+
+    A damaged file is listed as what it is, with decision "unreadable": the others are still shown.
+    """
+    folder = where.artifacts / "decisions"
+    found = [(_age(record), record) for record in map(_read, sorted(folder.glob("*.json")))]
+    return [record for _, record in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def decision_of(run_id: str, where: Places) -> Record:
+    """One decision in full. Raises ConfigError if there is none of this run."""
+    run_folder(where, run_id)  # refuses a name that leads elsewhere
+    path = where.artifacts / "decisions" / f"{run_id}.json"
+    if not path.is_file():
+        raise ConfigError(f"there is no decision of a run {run_id!r}", where=str(path.parent), fix="denguard decisions lists the runs that have one")  # fmt: skip
+    return read_json(path)
+
+
+def why(record: Record) -> str:
+    """The reason that decided, in one line: the last one found."""
+    reasons = record.get("reasons") or [record.get("first_line", "")]
+    return " ".join(str(reasons[-1]).split())
+
+
+def _read(path: Path) -> Record:
+    try:
+        record = read_json(path)
+    except (DenguardError, OSError) as err:
+        record = {"decision": "unreadable", "reasons": [str(err)]}
+    written = path.stat().st_mtime_ns if path.is_file() else 0
+    return {"run_id": path.stem, "as_of_week": "", **record, "_written": written}
+
+
+def _age(record: Record) -> tuple[int, int, str]:
+    try:
+        week = week_no(str(record["as_of_week"]))
+    except (DenguardError, ValueError):
+        week = -1
+    return week, record.pop("_written"), str(record["run_id"])

@@ -1,0 +1,148 @@
+"""Who moved the champion, when and why: an append-only log whose lines hold each other.
+
+Belongs here: the format of artifacts/audit/audit.jsonl, appending to it and checking it. Does not
+belong here: moving an alias (moves.py).
+
+Every line carries the hash of the line before it, so that a line that was changed, taken out or
+put in later breaks the chain there. The end of the file cannot vouch for itself: `denguard audit`
+compares its last line with the registry and prints the newest hash, for copying elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.config import Places
+from pipelines.contracts import canonical_json
+from pipelines.storage import write_atomic
+
+log = logging.getLogger(__name__)
+Action = Literal["promote", "rollback", "undo"]
+Entry = dict[str, Any]
+FIELDS = ("seq", "at", "action", "model_name", "from_version", "to_version", "bundle_id", "run_id", "by", "reason", "prev_sha256", "sha256")  # fmt: skip
+GENESIS = "0" * 64  # what the first line names as the line before it
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The log as it lies on disk.
+
+    Attributes:
+        entries: every line that is JSON, oldest first.
+        broken: what is wrong with the first line that does not hold, "" if all do.
+        torn: what a power cut left of a last line, "" if nothing; no sign of tampering.
+    """
+
+    entries: tuple[Entry, ...]
+    broken: str
+    torn: str
+
+
+def audit_file(where: Places) -> Path:
+    """artifacts/audit/audit.jsonl"""
+    return where.artifacts / "audit" / "audit.jsonl"
+
+
+def append(where: Places, **facts: Any) -> Entry:
+    """Add one entry and wait until it is on the disk. The caller holds the registry's lock.
+
+    Args:
+        facts: every one of FIELDS but seq, at and the hashes.
+    """
+    path = audit_file(where)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = _whole_lines(path)
+    entry = {
+        "seq": len(lines) + 1,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+        "prev_sha256": _link(lines[-1]) if lines else GENESIS,
+    }
+    entry["sha256"] = entry_hash(entry)
+    with path.open("ab") as out:
+        out.write(canonical_json(entry).encode() + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return entry
+
+
+def read_trail(where: Places) -> Trail:
+    """Read the whole log and check its chain; never raises for what the file holds."""
+    path = audit_file(where)
+    *lines, tail = (path.read_bytes() if path.is_file() else b"").split(b"\n")
+    if _parsed(tail):
+        lines, tail = [*lines, tail], b""  # only its line end is lost
+    entries = [entry for line in lines if (entry := _parsed(line)) is not None]
+    return Trail(tuple(entries), _first_break(lines), tail.decode(errors="replace"))
+
+
+def newest(where: Places, model_name: str) -> Entry | None:
+    """The last entry about a model, or None."""
+    own = [e for e in read_trail(where).entries if e.get("model_name") == model_name]
+    return own[-1] if own else None
+
+
+def entry_hash(entry: Entry) -> str:
+    """SHA-256 over an entry's canonical JSON without its own hash."""
+    rest = {name: value for name, value in entry.items() if name != "sha256"}
+    return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
+
+
+def _first_break(lines: list[bytes]) -> str:
+    before = GENESIS
+    for number, line in enumerate(lines, start=1):
+        entry = _parsed(line)
+        if entry is None:
+            return f"line {number} is not an entry"
+        if set(entry) != set(FIELDS):
+            return f"line {number} has other fields than an entry"
+        if not _own_hash(entry):
+            return f"line {number} was changed after it was written"
+        if (entry["seq"], entry["prev_sha256"]) != (number, before):
+            return f"line {number} does not follow the line before it: one was taken out, put in or moved"  # fmt: skip
+        before = entry["sha256"]
+    return ""
+
+
+def _own_hash(entry: Entry) -> bool:
+    try:
+        return bool(entry["sha256"] == entry_hash(entry))
+    except ValueError:  # NaN or half a character, which append never writes
+        return False
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """Lines that end; a last one that does not is completed or set aside, with a word."""
+    raw = path.read_bytes() if path.is_file() else b""
+    *lines, tail = raw.split(b"\n")
+    if tail and _parsed(tail) is not None:
+        with path.open("ab") as out:
+            out.write(b"\n")
+        return [*lines, tail]
+    if tail:
+        aside = path.with_name(f"torn-before-line-{len(lines) + 1}.txt")
+        write_atomic(aside, tail)
+        os.truncate(path, len(raw) - len(tail))
+        log.warning("the last line of %s was torn, by a power cut perhaps; it is kept in %s", path.name, aside)  # fmt: skip
+    return lines
+
+
+def _link(line: bytes) -> str:
+    """What the next line names: the entry's hash, or for a damaged line the hash of its bytes."""
+    entry = _parsed(line)
+    return str(entry["sha256"]) if entry and "sha256" in entry else hashlib.sha256(line).hexdigest()
+
+
+def _parsed(line: bytes) -> Entry | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,160 @@
+"""What a person does to who serves: back to the previous version, or another version by hand.
+
+Belongs here: these two commands from check to endpoint. Does not belong here: how aliases move
+(moves.py), deploying what the gate decided (deploy.py).
+
+After a rollback `previous` names the version that served before the one that serves again, as the
+audit tells it, so that a second rollback goes one step further back. It never names what was taken
+out of service: a second rollback must not bring that back.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pipelines.config import Places, places
+from pipelines.contracts import CHAMPION, PREVIOUS
+from pipelines.errors import DenguardError, DeployError, RegistryError
+from pipelines.fusion.bundle import check_golden, load_bundle
+from pipelines.registry import audit, moves
+from pipelines.registry.alias import MODEL_NAME, fetch_bundle, get_version
+from pipelines.registry.deploy import (
+    ENDPOINT_VARIABLE,
+    NOT_CONFIGURED,
+    NOT_REACHABLE,
+    SERVING,
+    ask,
+    deploy,
+    wait_until_served,
+)
+from pipelines.registry.moves import Why
+from pipelines.registry.taken_out import taken_out, untag
+
+TAKE_OVER_S = 20.0  # with imports and checks, a rollback is over within 30 s
+_BY_HAND = "denguard audit shows who served; denguard promote VERSION --by NAME --reason TEXT lets another version serve"  # fmt: skip
+# What weights or golden rows of another version of the code may raise besides our own errors.
+_UNSOUND = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, OSError)
+
+
+def roll_back(
+    why: Why,
+    endpoint_url: str | None = None,
+    timeout_s: float = TAKE_OVER_S,
+    *,
+    where: Places | None = None,
+    model_name: str = MODEL_NAME,
+) -> dict[str, Any]:
+    """Let the previous version serve again, and wait until the endpoint serves it.
+
+    One that was killed half-way, while it waited included, is finished by the next call, which then
+    goes no further back. The address is `endpoint_url`, else the environment's DENGUARD_ENDPOINT_URL.
+
+    Returns:
+        {from_version, version, bundle_id, previous, resumed, endpoint}, JSON-able.
+
+    Raises:
+        RegistryError: there is nothing to return to, or the registry did not do it; nothing moved.
+        StoreError: the previous version is damaged; nothing moved.
+        DeployError: the alias moved, but the endpoint answered without taking the bundle.
+    """
+    where = where or places()
+    url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
+    known = ask(url) if url else None
+    with moves.locked(where):
+        # Remembered until the endpoint serves it: a next call sees this one through.
+        left = moves.settle(where, model_name, but_remember=True)
+        intent = left if _is_under_way(left, where, model_name) else None
+        resumed = intent is not None
+        intent = intent or _begin(why, where, model_name)
+    to = intent["facts"]["to_version"]
+    outcome = NOT_CONFIGURED
+    if url:
+        problem = wait_until_served(url, get_version(to, where, model_name), known, timeout_s)
+        if problem not in {None, NOT_REACHABLE}:
+            raise DeployError(f"version {to} is champion in the registry, but the endpoint did not take it: {problem}", where=url, fix="look at the endpoint's log and restart it; run denguard rollback again to see it through")  # fmt: skip
+        outcome = problem or SERVING
+    moves.forget(where)
+    return {
+        "from_version": intent["facts"]["from_version"],
+        "version": to,
+        "bundle_id": intent["facts"]["bundle_id"],
+        "previous": intent["target"][PREVIOUS],
+        "resumed": resumed,
+        "endpoint": outcome,
+    }
+
+
+def promote_by_hand(
+    version: str,
+    why: Why,
+    endpoint_url: str | None = None,
+    timeout_s: float = TAKE_OVER_S,
+    *,
+    where: Places | None = None,
+    model_name: str = MODEL_NAME,
+) -> dict[str, Any]:
+    """Let a registered version serve because a person says so; the gate is not asked.
+
+    A version that was rolled back may serve again: its mark is taken off. Returns what deploy does.
+
+    Raises:
+        RegistryError: no such version, or the registry did not do it.
+        StoreError: the version is damaged; nothing moved.
+        DeployError: the endpoint did not take it, and the aliases are back.
+    """
+    where = where or places()
+    wanted = get_version(version, where, model_name)
+    require_sound(wanted.version, where, model_name)
+    untag(wanted.version, where, model_name)
+    return deploy(wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why)  # fmt: skip
+
+
+def require_sound(version: str, where: Places, model_name: str) -> None:
+    """Fetch a version as the endpoint does and recompute its golden rows. Raises DenguardError."""
+    try:
+        check_golden(load_bundle(fetch_bundle(version, where=where, model_name=model_name)))
+    except _UNSOUND as err:
+        raise DeployError(f"version {version} cannot be used: {err}", where=model_name, fix=_BY_HAND) from err  # fmt: skip
+
+
+def _begin(why: Why, where: Places, model_name: str) -> dict[str, Any]:
+    before = moves.aliases(where, model_name)
+    champion, back_to = before[CHAMPION], before[PREVIOUS]
+    if champion is None:
+        raise RegistryError("there is no champion to take out of service", where=model_name, fix="nothing serves from this registry; run the weekly cycle")  # fmt: skip
+    if back_to in {None, champion}:
+        raise RegistryError(f"there is no previous version to return to; version {champion} goes on serving", where=model_name, fix=_BY_HAND)  # fmt: skip
+    try:
+        require_sound(str(back_to), where, model_name)
+    except DenguardError as err:
+        raise type(err)(f"the previous version {back_to} cannot serve, and nothing was moved: {err.what}", where=err.where, fix=_BY_HAND) from err  # fmt: skip
+    out = {*taken_out(where, model_name), champion}
+    target = {CHAMPION: back_to, PREVIOUS: _served_before(str(back_to), out, where, model_name)}
+    return moves.move("rollback", before, target, why, where, model_name)
+
+
+def _is_under_way(left: dict[str, Any] | None, where: Places, model_name: str) -> bool:
+    """Whether what was left is a rollback that nobody has overruled since."""
+    if left is None or left["facts"]["action"] != "rollback":
+        return False
+    return bool(moves.aliases(where, model_name)[CHAMPION] == left["facts"]["to_version"])
+
+
+def _served_before(version: str, out: set[str], where: Places, model_name: str) -> str | None:
+    """Who served before `version` began to, by the audit, unless it was taken out of service."""
+    for entry in reversed(audit.read_trail(where).entries):
+        own = entry.get("model_name") == model_name and entry.get("action") == "promote"
+        if own and entry.get("to_version") == version:
+            before = entry.get("from_version")
+            usable = before and before not in out and before != version
+            return before if before and usable and _exists(before, where, model_name) else None
+    return None
+
+
+def _exists(version: str, where: Places, model_name: str) -> bool:
+    try:
+        get_version(version, where, model_name)
+    except RegistryError:
+        return False
+    return True

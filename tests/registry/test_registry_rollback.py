@@ -1,0 +1,214 @@
+"""A person takes the champion out of service, on a real registry and a running endpoint."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from registry.worlds import damage, free_port
+
+from pipelines.config import Places
+from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
+from pipelines.errors import DeployError, RegistryError, StoreError
+from pipelines.registry import audit, moves, promote
+from pipelines.registry.alias import connect
+from pipelines.registry.deploy import NOT_REACHABLE, SERVING, ask, deploy
+from pipelines.registry.moves import Why
+from pipelines.registry.rollback import promote_by_hand, roll_back
+
+ANA = Why("Ana", "false alarms in Cali")
+
+
+def _serve(*versions: str) -> None:
+    for version in versions:
+        promote.set_champion(version)
+
+
+def _moves(where: Places) -> list[tuple[Any, ...]]:
+    trail = audit.read_trail(where)
+    assert not trail.broken
+    return [(e["action"], e["from_version"], e["to_version"]) for e in trail.entries]
+
+
+def test_a_rollback_reaches_the_endpoint_within_30_s_and_is_audited(three: Places, endpoint: str) -> None:  # fmt: skip
+    for version in ("1", "2"):
+        deploy(version, endpoint)
+    begun = time.monotonic()
+
+    done = roll_back(ANA, endpoint)
+
+    assert time.monotonic() - begun < 30
+    assert (done["version"], done["from_version"], done["endpoint"]) == ("1", "2", SERVING)
+    answer = ask(endpoint)
+    assert answer is not None
+    assert answer.bundle_id == promote.get_version("1").bundle_id
+    last = audit.read_trail(three).entries[-1]
+    assert (last["action"], last["by"], last["reason"]) == ("rollback", *ANA.facts().values())[:3]
+    assert connect().get_model_version("denguard", "2").tags["rolled_back"] == ANA.reason
+
+
+def test_after_a_rollback_previous_is_one_step_further_back(three: Places) -> None:
+    _serve("1", "2", "3")
+
+    roll_back(ANA)
+    assert promote.aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
+    roll_back(ANA)
+    assert promote.aliases() == {CHAMPION: "1", PREVIOUS: None, CHALLENGER: None}
+    with pytest.raises(RegistryError, match=r"no previous version.*version 1 goes on serving"):
+        roll_back(ANA)
+    assert _moves(three)[-2:] == [("rollback", "3", "2"), ("rollback", "2", "1")]
+
+
+def test_without_a_champion_there_is_nothing_to_roll_back(three: Places) -> None:
+    with pytest.raises(RegistryError, match="no champion"):
+        roll_back(ANA)
+    assert _moves(three) == []
+
+
+def test_a_damaged_previous_version_is_refused_and_nothing_moves(three: Places) -> None:
+    _serve("1", "2")
+    damage(three, "1")
+    state = promote.registry_state()
+
+    with pytest.raises(StoreError, match=r"previous version 1 cannot serve.*nothing was moved"):
+        roll_back(ANA)
+    assert promote.registry_state() == state
+    assert len(_moves(three)) == 2
+
+
+def test_a_damaged_champion_does_not_hinder_its_rollback(three: Places) -> None:
+    _serve("1", "2")
+    damage(three, "2")
+
+    assert roll_back(ANA)["version"] == "1"
+
+
+def test_an_endpoint_that_is_down_takes_it_later(three: Places) -> None:
+    _serve("1", "2")
+
+    done = roll_back(ANA, f"http://127.0.0.1:{free_port()}")
+
+    assert done["endpoint"] == NOT_REACHABLE
+    assert promote.aliases()[CHAMPION] == "1"
+
+
+STAGES = ["intent written", "previous moved", "champion moved", "marked", "audited"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_rollback_that_was_killed_is_finished_by_the_next_and_goes_no_further(three: Places, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    _serve("1", "2", "3")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        _kill_after(patch, stage)
+        roll_back(ANA)
+
+    done = roll_back(Why("Luis", "is it done?"))
+
+    assert (done["version"], done["resumed"]) == ("2", True)
+    assert promote.aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
+    assert _moves(three)[3:] == [("rollback", "3", "2")]
+    assert audit.read_trail(three).entries[-1]["by"] == "Ana"
+    assert connect().get_model_version("denguard", "3").tags["rolled_back"] == ANA.reason
+
+
+def _kill_after(patch: pytest.MonkeyPatch, stage: str) -> None:
+    """Let the process end right after a stage: the next thing it would touch interrupts it."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    client = type(connect())
+    if stage == "intent written":
+        patch.setattr(moves, "_write_aliases", die)
+    elif stage == "previous moved":
+        put = client.set_registered_model_alias
+        patch.setattr(client, "set_registered_model_alias", lambda self, model, alias, version: die() if alias == CHAMPION else put(self, model, alias, version))  # fmt: skip
+    elif stage == "champion moved":
+        patch.setattr(moves, "tag_taken_out", die)
+    elif stage == "marked":
+        patch.setattr(audit, "append", die)
+    else:
+        patch.setattr(moves, "forget", die)
+
+
+def test_a_promotion_that_was_killed_is_finished_before_the_next_move(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    _serve("1")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        _kill_after(patch, "previous moved")
+        promote.set_champion("2")
+
+    promote.set_champion("3")
+
+    assert promote.aliases() == {CHAMPION: "3", PREVIOUS: "2", CHALLENGER: None}
+    assert _moves(three)[1:] == [("promote", "1", "2"), ("promote", "2", "3")]
+
+
+def test_a_move_that_the_registry_refuses_half_way_is_put_back(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    _serve("1", "2", "3")
+    state = promote.registry_state()
+    client = type(connect())
+    put, calls = client.set_registered_model_alias, []
+
+    def refuse_the_second(self: Any, model: str, alias: str, version: str) -> None:
+        calls.append(alias)
+        if len(calls) == 2:
+            raise OSError("disk full")
+        put(self, model, alias, version)
+
+    monkeypatch.setattr(client, "set_registered_model_alias", refuse_the_second)
+    with pytest.raises(RegistryError, match="disk full"):
+        roll_back(ANA)
+    assert promote.registry_state() == state
+    assert len(_moves(three)) == 3
+    assert roll_back(ANA)["resumed"] is False
+
+
+def test_what_a_person_took_out_is_not_deployed_again(three: Places) -> None:
+    _serve("1", "2")
+    roll_back(ANA)
+
+    with pytest.raises(DeployError, match="taken out of service by a person"):
+        deploy("2")
+    assert promote.aliases()[CHAMPION] == "1"
+
+
+def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(three: Places) -> None:  # fmt: skip
+    _serve("1", "2")
+
+    with pytest.raises(DeployError, match="version 2 is champion now"):
+        deploy("3", judged_against=["1"])
+    assert promote.aliases()[CHAMPION] == "2"
+    assert deploy("3", judged_against=["2"])["changed"]
+
+
+def test_a_person_may_let_a_rolled_back_version_serve_again(three: Places) -> None:
+    _serve("1", "2")
+    roll_back(ANA)
+
+    done = promote_by_hand("2", Why("Luis", "the alarms were right"))
+
+    assert (done["version"], done["previous"]) == ("2", "1")
+    assert "rolled_back" not in connect().get_model_version("denguard", "2").tags
+    assert audit.read_trail(three).entries[-1]["by"] == "Luis"
+
+
+def test_a_damaged_version_is_not_promoted_by_hand(three: Places) -> None:
+    _serve("1")
+    damage(three, "2")
+
+    with pytest.raises(StoreError, match="damaged"):
+        promote_by_hand("2", ANA)
+    assert promote.aliases()[CHAMPION] == "1"
+
+
+def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(three: Places, endpoint: str) -> None:  # fmt: skip
+    deploy("1", endpoint)
+    damage(three, "2")
+
+    with pytest.raises(DeployError):
+        deploy("2", endpoint, why=Why("weekly cycle", "better", "run-7"))
+    assert _moves(three) == [("promote", None, "1"), ("promote", "1", "2"), ("undo", "2", "1")]
+    undone = audit.read_trail(three).entries[-1]
+    assert undone["run_id"] == "run-7"
+    assert "did not take version 2" in undone["reason"]
