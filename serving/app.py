@@ -1,10 +1,11 @@
-"""The FastAPI app: routes, errors, tracing and the champion's thread put together.
+"""The FastAPI app: routes, errors, tracing, the champion's thread and the log, put together.
 
 Start it with `uvicorn --factory serving.app:create_app`. Belongs here: assembly only.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,12 +16,15 @@ from fastapi_offline import FastAPIOffline
 
 from serving import problems
 from serving.champion import ChampionHolder
+from serving.journal import Journal
 from serving.metrics import Metrics
 from serving.routes import health, model, predictions
 from serving.schemas import PredictionRequest
 from serving.settings import Settings, load_settings
 from serving.tracing import TraceMiddleware
 
+# A champion with encoders takes half of it; without a registry the endpoint opens all the same.
+_FIRST_LOOK_S = 20.0
 _DESCRIPTION = """Probability that a municipality's dengue cases exceed its threshold, weeks ahead.
 
 Ask `POST /predictions` with a row of fields, a row and a scene, or vectors. Errors are
@@ -34,6 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app: FastAPI = FastAPIOffline(title="denguard", version="1", description=_DESCRIPTION, lifespan=_lifespan, redoc_url=None)  # fmt: skip
     app.state.settings, app.state.metrics = settings, metrics
     app.state.holder = ChampionHolder(settings, metrics)
+    app.state.journal = Journal(settings, metrics)
     app.add_middleware(TraceMiddleware, metrics=metrics)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -55,8 +60,13 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     holder: ChampionHolder = app.state.holder
-    holder.start()
+    journal: Journal = app.state.journal
+    # Nothing is accepted before: a worker that is started anew beside others refuses nobody.
+    await asyncio.to_thread(holder.start, _FIRST_LOOK_S)
+    tidying = asyncio.create_task(journal.keep_tidy())
     try:
         yield
     finally:
+        tidying.cancel()
         holder.stop()
+        journal.close()

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.contracts import CHAMPION
-from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import Bundle, check_golden, load_bundle
 from pipelines.registry.alias import Registered, fetch_bundle, lookup
 from serving.encoders import Encoders, load_encoders, needs_encoders
@@ -21,18 +20,6 @@ from serving.settings import Settings
 
 log = logging.getLogger(__name__)
 NO_CHAMPION = "no champion is registered yet"
-# What a bundle from another version of the code, or a registry of another version of MLflow, may
-# raise besides our own errors; the thread that follows the alias must outlive it.
-_UNSOUND = (
-    DenguardError,
-    ImportError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OSError,
-)
 
 
 @dataclass(frozen=True)
@@ -70,12 +57,13 @@ class ChampionHolder:
         self.last_error = ""
         self.not_ready_reason = NO_CHAMPION
         self._attempts = 0
-        self._stop = threading.Event()
+        self._stop, self._looked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._follow, name="champion", daemon=True)
 
-    def start(self) -> None:
-        """Begin to follow the alias."""
+    def start(self, wait_s: float = 0.0) -> None:
+        """Begin to follow the alias; give the first look this long to take the champion."""
         self._thread.start()
+        self._looked.wait(wait_s)
 
     def stop(self) -> None:
         """Stop following; a look that is under way may finish by itself."""
@@ -85,14 +73,15 @@ class ChampionHolder:
     def _follow(self) -> None:
         while not self._stop.is_set():
             self.look()
+            self._looked.set()
             self._stop.wait(self._settings.poll_s)
 
     def look(self) -> None:
         """Read the alias once and take its bundle if it is another one. Never raises."""
         try:
             named = lookup(CHAMPION, self._settings.places, self._settings.model_name)
-        except _UNSOUND as err:
-            self._failed("registry", str(err))
+        except Exception as err:  # noqa: BLE001 the thread must outlive it
+            self._failed("registry", _said(err))
             return
         if named is None:
             self._withdrawn()
@@ -105,12 +94,12 @@ class ChampionHolder:
     def _take(self, named: Registered) -> None:
         try:
             champion = self._load(named)
-        except _UNSOUND as err:
+        except Exception as err:  # noqa: BLE001 whatever it is, it must not serve
             self._attempts += 1
             self.candidate_error = CandidateError(
-                named.version, named.bundle_id, str(err), self._attempts
+                named.version, named.bundle_id, _said(err), self._attempts
             )
-            self._failed("bundle", f"version {named.version}: {err}")
+            self._failed("bundle", f"version {named.version}: {_said(err)}")
             return
         self.current = champion  # the swap: requests under way keep the reference they took
         self.candidate_error = None
@@ -148,3 +137,8 @@ class ChampionHolder:
         """Errors as GET /model shows them."""
         error = self.candidate_error
         return {"candidate_error": asdict(error) if error else None, "last_error": self.last_error or None}  # fmt: skip
+
+
+def _said(err: Exception) -> str:
+    """The error's text; running out of memory has none."""
+    return str(err) or type(err).__name__

@@ -21,7 +21,7 @@ async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes
     A declared Content-Length is believed at once; without one the bytes are counted as they come.
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_bytes:
+    if declared.isascii() and declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
     parts, total = [], 0
     try:

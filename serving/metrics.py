@@ -19,4 +19,6 @@ class Metrics:
         self.ready = Gauge("denguard_ready", "1 if a champion serves", registry=self.registry)
         self.swaps = Counter("denguard_champion_swaps_total", "bundles taken", registry=self.registry)  # fmt: skip
         self.poll_errors = Counter("denguard_champion_errors_total", "looks at the alias that failed, by cause", ["cause"], registry=self.registry)  # fmt: skip
+        self.log_written = Counter("denguard_prediction_log_lines_total", "answers written to the prediction log", registry=self.registry)  # fmt: skip
+        self.log_lost = Counter("denguard_prediction_log_lost_total", "answers that the prediction log could not take", registry=self.registry)  # fmt: skip
         self.failing = Gauge("denguard_champion_failing", "1 if the last look at the alias failed", registry=self.registry)  # fmt: skip

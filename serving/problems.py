@@ -20,6 +20,7 @@ from pipelines.errors import DenguardError
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+_MAX_TEXT = 500
 _MAX_ERRORS = 20  # a batch of a thousand bad rows needs no thousand lines to be understood
 
 
@@ -50,10 +51,18 @@ class Problem(Exception):
 def invalid_fields(err: ValidationError, prefix: str = "") -> Problem:
     """422 from pydantic's findings, each with the place in the body."""
     found = [
-        {"where": ".".join([prefix, *map(str, e["loc"])]).strip("."), "what": e["msg"]}
+        {
+            "where": _short(".".join([prefix, *map(str, e["loc"])]).strip(".")),
+            "what": _short(e["msg"]),
+        }
         for e in err.errors(include_url=False, include_context=False, include_input=False)
     ]
     return Problem(422, "invalid-fields", f"{len(found)} field(s) cannot be used", "correct the fields named in errors; /docs shows a whole example", found)  # fmt: skip
+
+
+def _short(text: str) -> str:
+    """What a caller sent comes back in no length that the caller chose."""
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
 
 
 def response(problem: Problem, trace_id: str) -> JSONResponse:

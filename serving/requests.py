@@ -37,14 +37,17 @@ class Asked:
 
 
 async def parse(request: Request, body: bytes, max_rows: int) -> Asked:
-    """The checked request. Raises Problem: 415 content type, 422 content."""
+    """The checked request. Raises Problem: 415 content type or encoding, 422 content."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":  # never unpacked, so nothing can be packed to burst
+        raise Problem(415, "content-encoding", f"content encoding {encoding[:40]} is not known here", "send the body as it is, uncompressed")  # fmt: skip
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == JSON:
         return _from_json(body, max_rows)
     if kind == MULTIPART:
         return await _from_form(request, body)
     raise Problem(
-        415, "content-type", f"content type {kind or 'not given'} is not known here", _HOW
+        415, "content-type", f"content type {kind[:80] or 'not given'} is not known here", _HOW
     )
 
 

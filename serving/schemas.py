@@ -17,9 +17,11 @@ from pydantic import (
 )
 
 from pipelines.contracts import COVARIATE_NAMES, HeadKind
-from pipelines.errors import ConfigError
-from pipelines.weeks import week_no
+from pipelines.weeks import WeekLabel
 
+# Whatever DENGUARD_MAX_ROWS says: a million bad rows must not become a million errors in memory.
+MOST_ROWS = 10_000
+_MOST_LOG = 50  # exp(50) is beyond any count, exp(100) beyond a 32-bit float
 Use = Literal["used", "missing", "not used by this head"]
 
 
@@ -27,16 +29,7 @@ def _five_digits(code: str) -> str:
     return code.zfill(5)
 
 
-def _is_week(label: str) -> str:
-    try:
-        week_no(label)
-    except ConfigError as err:
-        raise ValueError(f"{err.what}; {err.fix}") from err
-    return label
-
-
-Code = Annotated[str, StringConstraints(pattern=r"^\d{1,5}$"), AfterValidator(_five_digits)]
-Week = Annotated[str, AfterValidator(_is_week)]
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,5}$"), AfterValidator(_five_digits)]
 Count = Annotated[float, Field(ge=0, le=1_000_000)]
 Covariate = Annotated[float, Field(ge=-1000, le=1000)]  # they are logs, percents and degrees
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -62,7 +55,7 @@ class PredictionRow(Strict):
     """One municipality at one origin week, in plain fields."""
 
     municipality_code: Code = Field(description="DANE code")
-    origin_week: Week = Field(
+    origin_week: WeekLabel = Field(
         description="epidemiological week (CDC) that the prediction is made in"
     )
     horizon_weeks: int = Field(
@@ -75,10 +68,10 @@ class PredictionRow(Strict):
         default_factory=list, max_length=12, description="newest known month last; 3 are used"
     )
     climate_month: str | None = Field(
-        None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="newest month of `climate`, for the prompt"
+        None, pattern=r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$", description="newest month of `climate`, for the prompt"
     )  # fmt: skip
     municipality_name: str | None = Field(None, max_length=100, description="for the prompt")
-    population: float | None = Field(None, gt=0, le=1e8, description="persons")
+    population: float | None = Field(None, ge=1, le=1e8, description="persons")
     households_without_water_pct: Percent | None = None
     houses_per_km2: float | None = Field(None, ge=0, le=1e6)
     age_0_14_pct: Percent | None = Field(None, description="for the prompt")
@@ -102,15 +95,20 @@ class VectorRow(Strict):
     def _known_names(self) -> VectorRow:
         unknown = sorted(set(self.covariates) - set(COVARIATE_NAMES))
         if unknown:
-            raise ValueError(f"unknown covariates {', '.join(unknown)}; known are {', '.join(COVARIATE_NAMES)}")  # fmt: skip
+            raise ValueError(f"unknown covariates {', '.join(name[:40] for name in unknown[:3])}; known are {', '.join(COVARIATE_NAMES)}")  # fmt: skip
+        high = [
+            n for n, x in self.covariates.items() if n.startswith("log1p_") and x and x > _MOST_LOG
+        ]
+        if high:
+            raise ValueError(f"{high[0]} is a logarithm and at most {_MOST_LOG}")
         return self
 
 
 class PredictionRequest(Strict):
     """Rows of fields or rows of vectors, one or many."""
 
-    rows: list[PredictionRow] | None = Field(None, min_length=1)
-    vectors: list[VectorRow] | None = Field(None, min_length=1)
+    rows: list[PredictionRow] | None = Field(None, min_length=1, max_length=MOST_ROWS)
+    vectors: list[VectorRow] | None = Field(None, min_length=1, max_length=MOST_ROWS)
 
     @model_validator(mode="after")
     def _one_kind(self) -> PredictionRequest:

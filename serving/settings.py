@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.config import Places
 from pipelines.errors import ConfigError
+from pipelines.inference.prediction_log import DEFAULT_DAYS
+from serving.schemas import MOST_ROWS
 
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _HOW_TO_MAKE_A_KEY = "python -c \"import hashlib, secrets; k = secrets.token_urlsafe(32); print('key', k, 'sha256', hashlib.sha256(k.encode()).hexdigest())\""  # fmt: skip
@@ -23,7 +25,7 @@ _HOW_TO_MAKE_A_KEY = "python -c \"import hashlib, secrets; k = secrets.token_url
 class Settings(BaseSettings):
     """Settings of one endpoint process. Every field is the variable DENGUARD_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix="DENGUARD_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DENGUARD_", frozen=True, extra="ignore", allow_inf_nan=False)  # fmt: skip
 
     api_key_sha256: Annotated[tuple[str, ...], NoDecode] = Field(
         min_length=1,
@@ -34,12 +36,18 @@ class Settings(BaseSettings):
     model_name: str = "denguard"
     poll_s: float = Field(default=5.0, gt=0, description="between two looks at the champion alias")
     max_body_bytes: int = Field(default=8_000_000, ge=1024)
-    max_rows: int = Field(default=1000, ge=1, description="rows of one call")
+    max_rows: int = Field(default=1000, ge=1, le=MOST_ROWS, description="rows of one call")
     max_scene_pixels: int = Field(
         default=50_000_000, ge=1, description="of an uploaded scene, per band"
     )
     request_timeout_s: float = Field(
         30.0, gt=0, description="for reading a body, and for answering"
+    )
+    prediction_log_days: int = Field(
+        DEFAULT_DAYS,
+        ge=0,
+        le=36_500,
+        description="kept of the prediction log; 0 = none is written or removed",
     )
 
     @field_validator("api_key_sha256", mode="before")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import logging
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -25,7 +23,6 @@ from serving.schemas import (
 from serving.security import require_key
 from serving.settings import Settings
 
-log = logging.getLogger(__name__)
 router = APIRouter(tags=["predictions"], dependencies=[Depends(require_key)])
 _FEW_ROWS = 4  # their covariates cost a few milliseconds each; vectors cost next to nothing
 _FORM_SCHEMA = {
@@ -79,8 +76,9 @@ async def predictions(request: Request) -> JSONResponse:
     for entry in answers:
         entry["trace_id"] = trace_id
         request.app.state.metrics.predictions.labels(str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()).inc()  # fmt: skip
-    _trace(trace_id, champion, body, answers)
-    return JSONResponse({"trace_id": trace_id, "predictions": answers})
+    response = JSONResponse({"trace_id": trace_id, "predictions": answers})
+    request.app.state.journal.record(trace_id, champion, body, answers)
+    return response
 
 
 def _champion(holder: ChampionHolder) -> Champion:
@@ -101,14 +99,3 @@ async def _in_time(champion: Champion, asked: Asked, settings: Settings) -> list
             return await asyncio.to_thread(answer, champion, asked, settings.max_scene_pixels)
     except TimeoutError:
         raise Problem(504, "too-slow", f"no answer within {settings.request_timeout_s:g} s", "send fewer rows a call") from None  # fmt: skip
-
-
-def _trace(trace_id: str, champion: Champion, body: bytes, answers: list[dict[str, Any]]) -> None:
-    """One log line that ties an answer to its bundle; no text, image or count of the request in it."""
-    line = {
-        "trace_id": trace_id,
-        "input_sha256": hashlib.sha256(body).hexdigest(),
-        "bundle_id": champion.registered.bundle_id,
-        "probabilities": [entry["probability"] for entry in answers],
-    }
-    log.info("prediction %s", json.dumps(line, separators=(",", ":")))

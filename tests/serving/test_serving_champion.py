@@ -13,8 +13,10 @@ from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, write_bundle
 from pipelines.registry.promote import get_version, register_bundle, set_champion
 from pipelines.storage import read_json, sha256_file, write_json
-from serving.settings import load_settings
+from serving.app import create_app
+from serving.settings import Settings, load_settings
 
+KEY = "a-key-for-tests"
 BundleOf = Callable[..., Bundle]
 Eventually = Callable[..., None]
 
@@ -44,6 +46,17 @@ def test_a_new_champion_is_taken_without_a_restart(
     assert new["probability"] > old["probability"]
     assert (old["model_version"], new["model_version"]) == ("1", version)
     assert serving_client.get("/health/ready").json()["status"] == "ready"
+
+
+def test_a_worker_that_starts_beside_others_refuses_nobody(
+    deployment: Any, settings: Settings, bundle_of: BundleOf, row: dict[str, Any]
+) -> None:
+    deployment.promote(bundle_of())
+
+    with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as started:
+        response = started.post("/predictions", json={"rows": [row]})
+
+    assert response.status_code == 200
 
 
 def test_a_damaged_champion_leaves_the_old_one_serving(
@@ -136,11 +149,15 @@ def test_two_keys_work_while_one_is_changed(monkeypatch: pytest.MonkeyPatch) -> 
     assert load_settings().api_key_sha256 == ("a" * 64, "b" * 64)
 
 
-def test_a_package_that_is_absent_is_said_and_survived(
-    client: TestClient, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [ModuleNotFoundError, MemoryError])
+def test_whatever_goes_wrong_with_the_registry_is_said_and_survived(
+    kind: type[Exception],
+    client: TestClient,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def absent(*_: object) -> None:
-        raise ModuleNotFoundError("No module named 'some_driver'")
+        raise kind("No module named 'some_driver'")
 
     with monkeypatch.context() as patch:
         patch.setattr("mlflow.tracking.MlflowClient.get_model_version_by_alias", absent)

@@ -1,0 +1,244 @@
+"""The prediction log: whole lines from any number of writers, found again, kept so long and no longer."""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.config import Places
+from pipelines.errors import StoreError
+from pipelines.inference.prediction_log import (
+    DamagedLine,
+    LoggedAnswer,
+    LoggedPrediction,
+    PredictionLog,
+    log_folder,
+    logged_days,
+    prune,
+    read_day,
+    read_predictions,
+)
+
+NOON = datetime(2024, 3, 31, 12, tzinfo=UTC)
+TODAY = NOON.date()
+
+
+def answer(trace_id: str = "t1", rows: int = 1, at: datetime = NOON) -> LoggedAnswer:
+    row = LoggedPrediction(
+        municipality_code="05001", horizon_weeks=4, origin_week="2018-w48",
+        target_week="2018-w52", probability=0.25, outbreak=False,
+    )  # fmt: skip
+    return LoggedAnswer(trace_id=trace_id, at=at, input_sha256="a" * 64, bundle_id="b1", model_version="3", predictions=[row] * rows)  # fmt: skip
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Places:
+    return Places(home=tmp_path)
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """No file may grow beyond `size` bytes: the kernel takes part of a write, then refuses."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def only_file(where: Places) -> Path:
+    (path,) = log_folder(where).glob("*/*")
+    return path
+
+
+def test_an_answer_is_read_back_as_it_was_written(where: Places) -> None:
+    log = PredictionLog(where)
+    log.append(answer("first", rows=2))
+    log.append(answer("second"))
+
+    assert list(read_day(where, TODAY)) == [answer("first", rows=2), answer("second")]
+    assert read_predictions(where, "second") == answer("second")
+    assert read_predictions(where, "third") is None
+
+
+def test_without_a_log_nothing_is_found(where: Places) -> None:
+    assert read_predictions(where, "t1") is None
+    assert list(read_day(where, TODAY)) == logged_days(where) == []
+
+
+def test_an_answer_after_midnight_opens_the_next_day(where: Places) -> None:
+    log = PredictionLog(where)
+    late = NOON.replace(hour=23, minute=59)
+    log.append(answer("old", at=late))
+    log.append(answer("new", at=late + timedelta(minutes=2)))
+
+    assert logged_days(where) == [date(2024, 4, 1), TODAY]
+    assert [a.trace_id for a in read_day(where, TODAY)] == ["old"]
+    assert read_predictions(where, "old") is not None
+
+
+def test_nobody_else_may_read_it(where: Places) -> None:
+    before = os.umask(0)
+    try:
+        PredictionLog(where).append(answer())
+    finally:
+        os.umask(before)
+
+    path = only_file(where)
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, path.parent, path.parents[1])] == [0o600, 0o700, 0o700]  # fmt: skip
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from inference.test_prediction_log import answer
+from pipelines.config import Places
+from pipelines.inference.prediction_log import PredictionLog
+
+log = PredictionLog(Places(home=Path(sys.argv[1])))
+sys.stdin.read()  # all of them begin together
+for i in range(250):
+    log.append(answer(f"{sys.argv[2]}-{i}", rows=1000 if i % 50 == 0 else 1 + i % 7))
+"""
+
+
+def test_processes_that_append_at_once_leave_all_their_lines_whole(where: Places) -> None:
+    command = [sys.executable, "-c", WRITER, str(where.home)]
+    tests = str(Path(__file__).parents[1])
+    several = [subprocess.Popen([*command, str(n), tests], stdin=subprocess.PIPE) for n in range(4)]
+    for process in several:
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait(timeout=60) for process in several] == [0] * 4
+
+    damaged: list[DamagedLine] = []
+    found = list(read_day(where, TODAY, damaged))
+    assert sorted(a.trace_id for a in found) == sorted(f"{n}-{i}" for n in range(4) for i in range(250))  # fmt: skip
+    assert sum(len(a.predictions) for a in found if a.trace_id.endswith("-50")) == 4000
+    assert damaged == []
+    assert len(list(log_folder(where).glob("*/*"))) == 4
+
+
+Steps = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(1, 4), st.sampled_from([None, 0, 1, 300, 700])),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(steps=Steps)
+@settings(deadline=None, max_examples=60)
+def test_any_interleaving_keeps_every_line_that_was_taken_and_no_other(
+    steps: list[tuple[int, int, int, int | None]],
+) -> None:
+    """Steps of (writer, day, rows, bytes that the disk has left for the file or None)."""
+    with tempfile.TemporaryDirectory() as scratch:
+        where = Places(home=Path(scratch))
+        writers = [PredictionLog(where) for _ in range(3)]
+        taken: dict[tuple[date, int], list[str]] = defaultdict(list)
+        for i, (writer, day, rows, left) in enumerate(steps):
+            entry = answer(f"{writer}-{i}", rows, NOON + timedelta(days=day))
+            if left is None:
+                writers[writer].append(entry)
+                taken[entry.at.date(), writer].append(entry.trace_id)
+            else:
+                path = log_folder(where) / str(entry.at.date()) / writers[writer]._name
+                with room_for((path.stat().st_size if path.exists() else 0) + left):
+                    if left < len(entry.model_dump_json()):
+                        with pytest.raises(OSError):
+                            writers[writer].append(entry)
+                    else:
+                        continue  # whether a line break before it fits, too, is not ours to say
+        found: dict[tuple[date, int], list[str]] = defaultdict(list)
+        for when in logged_days(where):
+            for entry in read_day(where, when):
+                found[when, int(entry.trace_id[0])].append(entry.trace_id)
+        for log in writers:
+            log.close()
+    assert found == taken
+
+
+def test_a_torn_line_is_skipped_and_named(where: Places) -> None:
+    log = PredictionLog(where)
+    log.append(answer("first"))
+    with room_for(only_file(where).stat().st_size + 120), pytest.raises(OSError):
+        log.append(answer("torn"))
+    log.append(answer("next"))
+
+    damaged: list[DamagedLine] = []
+    assert [a.trace_id for a in read_day(where, TODAY, damaged)] == ["first", "next"]
+    assert damaged == [DamagedLine(only_file(where), 2)]
+    assert read_predictions(where, "torn") is None
+
+
+def test_a_last_line_that_lost_its_end_is_no_answer(where: Places) -> None:
+    log = PredictionLog(where)
+    log.append(answer("first"))
+    log.append(answer("cut"))
+    path = only_file(where)
+    os.truncate(path, path.stat().st_size - 1)
+
+    damaged: list[DamagedLine] = []
+    assert [a.trace_id for a in read_day(where, TODAY, damaged)] == ["first"]
+    assert len(damaged) == 1
+
+
+def test_a_file_that_was_removed_under_us_is_made_again(where: Places) -> None:
+    log = PredictionLog(where)
+    log.append(answer("lost"))
+    prune(where, keep_days=1, today=TODAY + timedelta(days=9))
+    log.append(answer("kept"))
+
+    assert [a.trace_id for a in read_day(where, TODAY)] == ["kept"]
+
+
+def test_a_line_of_a_newer_version_can_be_read(where: Places) -> None:
+    folder = log_folder(where) / "2024-03-31"
+    folder.mkdir(parents=True)
+    line = answer().model_dump_json().replace('"at":', '"of_tomorrow":{"x":1},"at":')
+    (folder / "1-aa.jsonl").write_text(line + "\n")
+
+    assert read_predictions(where, "t1") == answer()
+
+
+def test_days_beyond_retention_go_whole_and_nothing_else_does(where: Places) -> None:
+    log = PredictionLog(where)
+    for back in (0, 1, 2, 3, 400):
+        log.append(answer(at=NOON - timedelta(days=back)))
+    elsewhere = where.home / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    (log_folder(where) / "2001-01-01").symlink_to(elsewhere)
+    for other in ("2001-02-31", "notes", "2001-01-02.bak"):
+        (log_folder(where) / other).mkdir()
+
+    assert prune(where, keep_days=2, today=TODAY) == [date(2024, 3, 28), date(2023, 2, 25)]
+
+    assert logged_days(where) == [TODAY, date(2024, 3, 30), date(2024, 3, 29)]
+    left = {path.name for path in log_folder(where).iterdir()} - {str(d) for d in logged_days(where)}  # fmt: skip
+    assert left == {"2001-01-01", "2001-02-31", "notes", "2001-01-02.bak"}
+    assert (elsewhere / "kept").exists()
+
+
+def test_a_log_that_may_not_be_read_is_not_taken_for_an_empty_one(where: Places) -> None:
+    log_folder(where).mkdir(parents=True)
+    (log_folder(where) / "2024-03-31").mkdir()
+    (log_folder(where) / "2024-03-31" / "1-aa.jsonl").mkdir()  # root may read anything but this
+
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_predictions(where, "t1")
