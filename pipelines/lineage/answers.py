@@ -1,0 +1,75 @@
+"""What the endpoint answered: the prediction log as nodes.
+
+Belongs here: one prediction by its trace id, and how many answers each bundle gave. Does not belong
+here: the log's format (inference/prediction_log.py).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import StoreError
+from pipelines.lineage.graph import Graph, key_of
+
+TRACE_ID = re.compile(r"^[0-9a-f]{32}$")
+_MOST_ANSWERS = 200_000  # counted at most, newest days first: about 3 seconds
+_NEWEST_SHOWN = 5
+
+
+def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
+    """Add the prediction with this trace id, linked to its bundle and version; None if not logged.
+
+    Raises:
+        StoreError: the log cannot be read.
+    """
+    from pipelines.inference.prediction_log import log_folder, read_predictions
+
+    answer = read_predictions(places, trace_id) if TRACE_ID.match(trace_id) else None
+    if answer is None:
+        return None
+    folder = log_folder(places).relative_to(places.home) / answer.at.date().isoformat()
+    rows = [row.model_dump(mode="json") for row in answer.predictions]
+    key = graph.add("prediction", trace_id, folder.as_posix(), at=answer.at.isoformat(), input_sha256=answer.input_sha256, bundle_id=answer.bundle_id, model_version=answer.model_version, predictions=rows)  # fmt: skip
+    bundle = graph.add("bundle", answer.bundle_id)
+    graph.link(bundle, key, "answered")
+    for version in _versions(graph, answer.model_version, answer.bundle_id):
+        graph.link(version, key, "answered")
+    return key
+
+
+def count_predictions(graph: Graph, places: Places) -> None:
+    """One node a bundle: how many requests it answered, since when, and the newest trace ids."""
+    from pipelines.inference.prediction_log import log_folder, logged_days, read_day
+
+    found: dict[str, dict[str, Any]] = {}
+    left = _MOST_ANSWERS
+    try:
+        for day in logged_days(places):
+            for answer in read_day(places, day):
+                left -= 1
+                if left < 0:
+                    break
+                facts = found.setdefault(answer.bundle_id, {"answers": 0, "last_day": day.isoformat(), "newest": []})  # fmt: skip
+                facts["answers"] += 1
+                facts["first_day"] = day.isoformat()
+                facts["newest"].append((answer.at, answer.trace_id))
+                if len(facts["newest"]) > 1000:
+                    facts["newest"] = sorted(facts["newest"])[-_NEWEST_SHOWN:]
+            if left < 0:
+                break
+    except StoreError as err:
+        graph.fault(None, err.what, err.where, err.fix)
+    folder = log_folder(places).relative_to(places.home).as_posix()
+    for identity, facts in found.items():
+        facts["newest"] = [trace for _, trace in sorted(facts["newest"])[-_NEWEST_SHOWN:]][::-1]
+        key = graph.add("predictions", identity, folder, at_least=left < 0, **facts)
+        graph.link(graph.add("bundle", identity), key, "answered")
+
+
+def _versions(graph: Graph, version: str, bundle_id: str) -> list[str]:
+    """The model version of an answer: the log knows its number and bundle, not the model's name."""
+    made = graph.next(key_of("bundle", bundle_id), "down")
+    versions = [graph.nodes[key] for key in made if graph.nodes[key].kind == "model_version"]
+    return [node.key for node in versions if node.id.endswith(f"/{version}")]

@@ -1,0 +1,136 @@
+"""What datasets, features, bundles and forecasts say of themselves, in the files inside them.
+
+Belongs here: descriptions turned into nodes and edges, so that an artifact is known even if the
+run that made it was removed. Does not belong here: whether it is undamaged (checks.py).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.errors import DenguardError
+from pipelines.fusion.bundle import DESCRIPTION, bundle_id
+from pipelines.lineage.graph import Graph, Kind, Node
+from pipelines.lineage.runs import DEFAULT_MODEL, drop_id, read_drops_named, version_id
+from pipelines.lineage.shelf import Shelf
+
+Describe = Callable[[Graph, Node, Shelf], None]
+RESTORE = (
+    "restore the folder from its version (`denguard pull`), or run the step that made it again"
+)
+_ROOMS: dict[Kind, str] = {"dataset": "datasets", "features": "features", "forecast": "forecasts"}
+_DATASET_FACTS = ("as_of_week", "rows", "units", "label_rule_id", "synthetic_scenes")
+_FEATURE_FACTS = ("as_of_week", "rows", "embedding_version", "label_rule_id", "synthetic_scenes")
+_BUNDLE_FACTS = ("as_of_week", "head", "lambda_shift", "recipe_id", "horizons_weeks", "label_rule_id")  # fmt: skip
+
+
+def read_artifacts(graph: Graph, shelf: Shelf) -> None:
+    """Add what lies under artifacts/ and data/drops, named by a run or not. Runs come first."""
+    for kind, room in _ROOMS.items():
+        for folder in shelf.folders(f"artifacts/{room}"):
+            graph.add(kind, folder.name, f"artifacts/{room}/{folder.name}")
+    _find_bundles(graph, shelf)
+    _find_drops(graph, shelf)
+    describe: dict[Kind, Describe] = {
+        "dataset": _describe_dataset,
+        "features": _describe_features,
+        "bundle": _describe_bundle,
+        "forecast": _describe_forecast,
+    }
+    for kind, read in describe.items():
+        for node in graph.of_kind(kind):
+            if node.path:
+                _describe(graph, shelf, node, read)
+
+
+def _describe(graph: Graph, shelf: Shelf, node: Node, read: Describe) -> None:
+    where = str(node.path)
+    try:
+        read(graph, node, shelf)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # checks.py names what is absent
+    except DenguardError as err:
+        graph.fault(node.key, f"the description of {node.title} cannot be read: {err.what}", where, RESTORE)  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError) as err:
+        graph.fault(node.key, f"the description of {node.title} cannot be read: {type(err).__name__}: {err}", where, RESTORE)  # fmt: skip
+
+
+def _find_bundles(graph: Graph, shelf: Shelf) -> None:
+    """Fetched copies, and candidates that no run names any more."""
+    for folder in shelf.folders("artifacts/bundles"):
+        name = f"artifacts/bundles/{folder.name}"
+        key = graph.add("bundle", folder.name, name)
+        graph.nodes[key].facts["fetched_copy"] = name
+    named = {node.path for node in graph.of_kind("bundle")}
+    for folder in shelf.folders("artifacts/candidates"):
+        name = f"artifacts/candidates/{folder.name}/bundle"
+        if name not in named and (folder / "bundle").is_dir():
+            graph.add("bundle", bundle_id(folder / "bundle"), name)
+
+
+def _find_drops(graph: Graph, shelf: Shelf) -> None:
+    """Drops that no run has read yet."""
+    read = {node.facts.get("received_date") for node in graph.of_kind("drop")}
+    for folder in shelf.folders("data/drops"):
+        if folder.name not in read:
+            graph.add("drop", drop_id(folder.name, None), f"data/drops/{folder.name}", received_date=folder.name, note="no run has read it yet")  # fmt: skip
+
+
+def _describe_dataset(graph: Graph, node: Node, shelf: Shelf) -> None:
+    about = shelf.describe(str(node.path), "dataset.json")
+    graph.add("dataset", node.id, **{name: about.get(name) for name in _DATASET_FACTS})
+    read_drops_named(graph, node.key, about["drops"])
+
+
+def _describe_features(graph: Graph, node: Node, shelf: Shelf) -> None:
+    about = shelf.describe(str(node.path), "features.json")
+    facts = {name: about.get(name) for name in _FEATURE_FACTS}
+    encoders = {modality: _encoder(about[modality]) for modality in ("image", "text")}
+    graph.add("features", node.id, encoders=encoders, **facts)
+    _link_named(graph, "dataset", about["dataset_version"], node, "embedded in")
+
+
+def _encoder(spec: dict[str, Any]) -> dict[str, Any]:
+    return {name: spec.get(name) for name in ("encoder", "weights_sha256", "code_id")}
+
+
+def _describe_bundle(graph: Graph, node: Node, shelf: Shelf) -> None:
+    meta = shelf.describe(str(node.path), DESCRIPTION)["meta"]
+    graph.add("bundle", node.id, **{name: meta.get(name) for name in _BUNDLE_FACTS})
+    _link_named(graph, "features", meta["feature_version"], node, "trained into")
+
+
+def _describe_forecast(graph: Graph, node: Node, shelf: Shelf) -> None:
+    import pyarrow.parquet as pq
+
+    about = shelf.describe(str(node.path), "forecast.json")
+    names = ["model_version", "bundle_id", "dataset_version", "embedding_version", "head"]
+    table = io.BytesIO(shelf.read(str(node.path), "forecast.parquet"))
+    made_by = pq.read_table(table, columns=names).slice(0, 1).to_pylist()[0]
+    facts = {name: about.get(name) for name in ("origin_week", "rows", "horizons_weeks", "outbreaks_expected")}  # fmt: skip
+    graph.add("forecast", node.id, **facts, **made_by)
+    model = str(node.facts.get("model_name", DEFAULT_MODEL))
+    _link_named(graph, "bundle", made_by["bundle_id"], node, "forecast")
+    version = graph.add("model_version", version_id(model, made_by["model_version"]))
+    graph.link(graph.add("bundle", made_by["bundle_id"]), version, "registered as")
+    graph.link(version, node.key, "forecast")
+    if not any(graph.nodes[parent].kind == "features" for parent in graph.next(node.key, "up")):
+        for features in _features_of(graph, made_by):
+            graph.link(features, node.key, "forecast in")
+
+
+def _features_of(graph: Graph, made_by: dict[str, Any]) -> list[str]:
+    """Feature versions that a forecast of which no run is left may have read."""
+    return [
+        node.key
+        for node in graph.of_kind("features")
+        if node.facts.get("embedding_version") == made_by["embedding_version"]
+        and f"dataset:{made_by['dataset_version']}" in graph.next(node.key, "up")
+    ]
+
+
+def _link_named(graph: Graph, kind: Kind, identity: str, child: Node, relation: str) -> None:
+    path = f"artifacts/{_ROOMS[kind]}/{identity}" if kind in _ROOMS else None
+    graph.link(graph.add(kind, identity, path), child.key, relation)

@@ -1,0 +1,173 @@
+"""Which links of a walk do not hold: what is absent, changed, or known by nobody.
+
+Belongs here: one check a kind, by existence and recorded ids, and by content if asked. Does not
+belong here: mending anything. Every fault names what, where and what to do, and the walk goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import DenguardError
+from pipelines.lineage.artifacts import RESTORE
+from pipelines.lineage.graph import Graph, Kind, Node
+from pipelines.lineage.shelf import Shelf
+from pipelines.storage import folder_id, manifest_of, sha256_file
+
+_SIGN: dict[Kind, str] = {  # a file without which a folder is not what it should be
+    "drop": "drop.yaml",
+    "dataset": "dataset.json",
+    "features": "features.json",
+    "bundle": "bundle.json",
+    "forecast": "forecast.parquet",
+}
+_FILES: tuple[Kind, ...] = ("validation", "decision", "report")
+_VERSIONS = "artifacts/versions"
+_INDEX, _REMOTE = f"{_VERSIONS}/index.json", "<remote>/versions/"
+_DROP_BACK = "restore the folder as it was received; bring corrections as a new drop"
+
+
+def check_all(
+    graph: Graph, walked: Iterable[str], shelf: Shelf, registry_answers: bool, by_content: bool
+) -> None:
+    """Add a fault to the graph for every link of the walk that does not hold.
+
+    Args:
+        registry_answers: False leaves out what only the registry can say.
+        by_content: recompute hashes of drops and folders; this reads every byte of them.
+    """
+    accepted, index = _accepted(shelf.places), _index(graph, shelf.places)
+    for key in walked:
+        node = graph.nodes[key]
+        there = _is_there(graph, node, shelf)
+        if node.kind == "drop":
+            _check_accepted(graph, node, accepted)
+        _check_version(graph, node, shelf, index)
+        if registry_answers and node.kind in ("model_version", "prediction", "predictions", "forecast"):  # fmt: skip
+            _check_registered(graph, node)
+        if by_content and there:
+            _check_content(graph, node, shelf)
+
+
+def _is_there(graph: Graph, node: Node, shelf: Shelf) -> bool:
+    """Whether the thing lies where it should; a fault if it does not."""
+    if node.kind not in _SIGN and node.kind not in _FILES:
+        return True
+    copies = [name for name in (node.path, node.facts.get("fetched_copy")) if name]
+    if any((shelf.local(name) / _SIGN.get(node.kind, "")).is_file() for name in copies):
+        return True
+    if any(shelf.elsewhere(name) for name in copies):
+        graph.nodes[node.key].facts["held_by"] = shelf.places.artifacts_uri
+        return False
+    where = " and ".join(copies) or f"no copy of {node.id} is known"
+    fix = _DROP_BACK if node.kind == "drop" else RESTORE
+    if node.kind == "bundle" and _registered_versions(graph, node):
+        fix = "the registry holds it: the next forecast that needs it fetches it, or `denguard pull` does"  # fmt: skip
+    elif node.kind in _FILES:
+        fix = "run that step of the run again, or restore the file from a backup"
+    graph.fault(node.key, f"{node.title} is gone", where, fix)
+    return False
+
+
+def _accepted(places: Places) -> dict[str, str]:
+    from pipelines.data.intake import accepted_drops
+
+    try:
+        return accepted_drops(places)
+    except DenguardError:
+        return {}  # without a pointer there is nothing to compare with
+
+
+def _check_accepted(graph: Graph, node: Node, accepted: dict[str, str]) -> None:
+    """A drop with another content than the accepted one was changed between two runs."""
+    recorded, now = node.facts.get("sha256"), accepted.get(str(node.facts.get("received_date")))
+    if recorded and now and recorded != now:
+        graph.fault(node.key, f"{node.title} had content {recorded} in this run, the accepted one has {now}", str(node.path), _DROP_BACK)  # fmt: skip
+
+
+def _index(graph: Graph, places: Places) -> list[dict[str, Any]]:
+    """The deployment's versions; an index that cannot be read is one fault."""
+    from pipelines.versioning import read_index
+
+    try:
+        return list(read_index(places).values())
+    except (DenguardError, OSError, ValueError, KeyError, AttributeError) as err:
+        graph.fault(None, f"the index of versions cannot be read: {err}", _INDEX, f"copy it back from {_REMOTE}index.json")  # fmt: skip
+        return []
+
+
+def _check_version(graph: Graph, node: Node, shelf: Shelf, index: list[dict[str, Any]]) -> None:
+    """A version that was handed to DVC must be in the index, with its sidecar."""
+    entries = [entry for entry in index if _is_version_of(entry, node)]
+    if not entries and "dvc_md5" in node.facts and not shelf.elsewhere(str(node.path)):
+        graph.fault(node.key, f"{node.title} is not in the index of versions", _INDEX, f"copy the index back from {_REMOTE}index.json, or run the step that made the version again")  # fmt: skip
+    for entry in entries:
+        node.facts["dvc_id"] = entry["id"]
+        sidecar = f"{_VERSIONS}/{entry['id']}.dvc"
+        if not shelf.local(sidecar).is_file():
+            graph.fault(node.key, f"DVC's sidecar of {node.title} is absent", sidecar, f"copy it back from {_REMOTE}")  # fmt: skip
+
+
+def _is_version_of(entry: dict[str, Any], node: Node) -> bool:
+    """Datasets and features by what the run recorded, the others by the name they are published as."""
+    if node.kind in ("dataset", "features"):
+        return "dvc_md5" in node.facts and entry.get("md5") == node.facts["dvc_md5"]
+    if node.kind == "report":
+        return entry.get("kind") == "report" and entry.get("run_id") == node.id
+    published = {"bundle": f"bundle-{node.id}", "forecast": f"forecasts-{node.id}"}
+    return node.kind in published and entry.get("id") == published[node.kind]
+
+
+def _registered_versions(graph: Graph, bundle: Node) -> list[Node]:
+    made = [graph.nodes[key] for key in graph.next(bundle.key, "down")]
+    return [node for node in made if node.kind == "model_version" and node.facts.get("registered")]
+
+
+def _check_registered(graph: Graph, node: Node) -> None:
+    """Versions and bundles that answered or forecast must be in the registry."""
+    if node.kind == "model_version":
+        if not node.facts.get("registered"):
+            graph.fault(node.key, f"{node.title} is not in the registry", "MLflow", "restore MLflow's database from a backup, or register the bundle again")  # fmt: skip
+        return
+    for key in graph.next(node.key, "up"):
+        parent = graph.nodes[key]
+        if parent.kind == "bundle" and not _registered_versions(graph, parent):
+            graph.fault(node.key, f"{node.title} was made by {parent.title}, which is not in the registry", "MLflow", "restore MLflow's database from a backup; the bundle itself may lie under artifacts/")  # fmt: skip
+
+
+def _check_content(graph: Graph, node: Node, shelf: Shelf) -> None:
+    """Compare every copy with the content that its name or the run's record promises."""
+    wanted = _promised(node)
+    for name in dict.fromkeys((node.path, node.facts.get("fetched_copy"))):
+        if not name or not wanted or not shelf.local(name).is_dir():
+            continue
+        try:
+            found = _content(node, shelf.local(name))
+        except (DenguardError, OSError, ValueError) as err:
+            found = f"not readable ({err})"
+        if found != wanted:
+            fix = _DROP_BACK if node.kind == "drop" else RESTORE
+            graph.fault(node.key, f"{node.title} is damaged: its content is {found}, recorded was {wanted}", name, fix)  # fmt: skip
+
+
+def _promised(node: Node) -> str | None:
+    """Content id that a folder must have; None for what is no folder named by its content."""
+    if node.kind == "drop":
+        return node.facts.get("sha256")
+    if node.kind == "forecast":
+        return node.id.rpartition("-")[2]
+    return node.id if node.kind in ("dataset", "features", "bundle") else None
+
+
+def _content(node: Node, folder: Path) -> str:
+    """What a folder's content amounts to. A feature version names rows and their meaning; its
+    vectors lie in shards that are named by their own hash."""
+    if node.kind != "features":
+        return folder_id(manifest_of(folder))
+    from pipelines.embed.features import version_of
+
+    torn = [p.name for p in folder.glob("shards/*/*.parquet") if sha256_file(p) != p.stem]
+    return f"a damaged shard {torn[0]}" if torn else version_of(folder)

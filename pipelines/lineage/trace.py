@@ -1,0 +1,95 @@
+"""One walk: everything read into a graph, a question found in it, both sides walked and checked.
+
+Belongs here: the order of these, and the result as JSON. Does not belong here: words for people
+(text.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pipelines.config import Places
+from pipelines.lineage.answers import count_predictions
+from pipelines.lineage.artifacts import read_artifacts
+from pipelines.lineage.checks import check_all
+from pipelines.lineage.graph import FLOW, Broken, Graph, Node, Side
+from pipelines.lineage.question import find
+from pipelines.lineage.registered import check_mlflow_runs, read_registry
+from pipelines.lineage.runs import read_runs
+from pipelines.lineage.shelf import Shelf
+
+Direction = Literal["up", "down", "both"]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The answer to one question.
+
+    Attributes:
+        starts: keys of what was asked about.
+        up, down: keys of what it rests on, and of what rests on it; the starts are in both.
+        broken: links of the walk that do not hold, in the order of the road.
+        by_content: whether hashes were recomputed, or only existence and recorded ids looked at.
+    """
+
+    what: str
+    note: str
+    starts: tuple[str, ...]
+    graph: Graph
+    up: frozenset[str]
+    down: frozenset[str]
+    broken: tuple[Broken, ...]
+    by_content: bool
+
+    def nodes(self) -> list[Node]:
+        """Everything walked, in the order of the road."""
+        walked = [self.graph.nodes[key] for key in self.up | self.down]
+        return sorted(walked, key=lambda node: (FLOW.index(node.kind), node.id))
+
+    def to_json(self) -> dict[str, Any]:
+        """Nodes, edges and broken links as plain values."""
+        return {
+            "asked": self.what,
+            "note": self.note,
+            "starts": list(self.starts),
+            "up": sorted(self.up),
+            "down": sorted(self.down),
+            "nodes": [{"key": node.key, **asdict(node)} for node in self.nodes()],
+            "edges": [asdict(edge) for edge in self.graph.edges(set(self.up | self.down))],
+            "broken": [asdict(link) for link in self.broken],
+            "verified_by_content": self.by_content,
+        }
+
+
+def trace(
+    what: str, places: Places, direction: Direction = "both", by_content: bool = False
+) -> Trace:
+    """Walk from what was asked about to what it rests on, to what rests on it, or both.
+
+    Args:
+        what: see question.CAN_BE_TRACED.
+        by_content: recompute the hashes of drops and folders on the way; reads every byte.
+
+    Raises:
+        ConfigError: nothing has that name, or several things have.
+        StoreError: the prediction log was needed and cannot be read, or the store that machines
+            share does not answer.
+    """
+    graph, shelf = Graph(), Shelf(places)
+    read_runs(graph, shelf)
+    read_artifacts(graph, shelf)
+    registry = read_registry(graph, places)
+    found = find(graph, shelf, what)
+    if direction != "up":
+        count_predictions(graph, places)
+    sides: dict[Side, frozenset[str]] = {"up": frozenset(), "down": frozenset()}
+    for side in sides:
+        if direction in (side, "both"):
+            sides[side] = frozenset(graph.closure(found.starts, side))
+    walked = sorted(sides["up"] | sides["down"], key=lambda k: FLOW.index(graph.nodes[k].kind))
+    if registry is not None:
+        check_mlflow_runs(graph, registry, walked)
+    check_all(graph, walked, shelf, registry is not None, by_content)
+    broken = tuple(b for b in graph.faults if b.node is None or b.node in sides["up"] | sides["down"])  # fmt: skip
+    return Trace(what, found.note, found.starts, graph, sides["up"], sides["down"], broken, by_content)  # fmt: skip
