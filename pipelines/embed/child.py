@@ -22,12 +22,13 @@ from pipelines.embed.golden import keep_or_check_golden
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_input, read_work
 from pipelines.errors import DenguardError, EncoderError
-from pipelines.progress import Progress
+from pipelines.progress import Progress, inherited
 
 log = logging.getLogger(__name__)
 
 CHUNK_INPUTS = 128  # stored together: a second or two of work
 EXIT_NAMED_ERROR = 3
+COUNTED = {"image": "scenes embedded", "text": "prompts embedded"}
 
 
 def embed_work(work: ShardWork, places: Places, parent_pid: int) -> dict[str, int]:
@@ -57,7 +58,7 @@ def _embed_with(
     lacking = set(store.missing(item.key for item in work.inputs))
     todo = [item for item in work.inputs if item.key in lacking]
     encoder.truncated = 0  # golden inputs are not this shard's
-    progress = Progress(f"{work.modality} inputs embedded", len(todo))
+    progress = Progress(COUNTED[work.modality], len(todo))
     for start in range(0, len(todo), CHUNK_INPUTS):
         chunk = todo[start : start + CHUNK_INPUTS]
         vectors = []
@@ -85,9 +86,10 @@ def main(work_file: str, home: str, parent_pid: str) -> int:
     """Entry of the process. A named error becomes one JSON line and exit code 3."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        answer: dict[str, object] = dict(
-            embed_work(read_work(Path(work_file)), Places(home=Path(home)), int(parent_pid))
-        )
+        with inherited():
+            work = read_work(Path(work_file))
+            counts = embed_work(work, Places(home=Path(home)), int(parent_pid))
+        answer: dict[str, object] = dict(counts)
         code = 0
     except DenguardError as err:
         answer = {"error": _public_name(err), "what": err.what, "where": err.where, "fix": err.fix}

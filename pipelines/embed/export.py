@@ -22,26 +22,36 @@ _LABELS = ("unit_id", "origin_week")
 
 
 def export_csv(features_dir: Path, modality: Modality, to: Path) -> int:
-    """Write the vectors of one modality and return the number of lines.
+    """Write the vectors of one modality as `vector_table` gives them; return the number of lines.
+
+    Raises: as vector_table.
+    """
+    table = vector_table(features_dir, modality)
+    out = pa.BufferOutputStream()
+    pacsv.write_csv(table, out)
+    write_atomic(to, out.getvalue().to_pybytes())
+    return int(table.num_rows)
+
+
+def vector_table(folder: Path, modality: Modality) -> pa.Table:
+    """The vectors of one modality of a feature or embedding version.
 
     Columns: municipality_code, epi_week, key, then embedding_0 .. embedding_<width-1>; one line
     per municipality and origin week that has the modality, in that order.
 
     Raises:
         ConfigError: no such modality.
-        StoreError: the folder is no feature version or its vectors are damaged.
+        StoreError: the folder is no such version or its vectors are damaged.
     """
     if modality not in ("image", "text"):
         raise ConfigError(f"no modality {modality!r}", fix="use image or text")
-    spec = EncoderSpec(**read_json(features_dir / "features.json")[modality])  # type: ignore[arg-type]
+    about = folder / "embeddings.json"
+    spec = EncoderSpec(**read_json(about if about.is_file() else folder / "features.json")[modality])  # type: ignore[arg-type]  # fmt: skip
     key = f"{modality}_key"
-    rows = pq.read_table(features_dir / "rows.parquet", columns=[*_LABELS, key]).to_pandas()
+    rows = pq.read_table(folder / "rows.parquet", columns=[*_LABELS, key]).to_pandas()
     rows = rows.dropna(subset=[key]).drop_duplicates(list(_LABELS)).sort_values(list(_LABELS))
-    keys, vectors = read_vectors(sorted((features_dir / "shards" / spec.space_id).glob("*.parquet")), spec.width, set(rows[key]))  # fmt: skip
+    keys, vectors = read_vectors(sorted((folder / "shards" / spec.space_id).glob("*.parquet")), spec.width, set(rows[key]))  # fmt: skip
     at = np.array([keys[k] for k in rows[key]], dtype=np.int64)
-    columns = {"municipality_code": pa.array(rows["unit_id"]), "epi_week": pa.array(rows["origin_week"]), "key": pa.array(rows[key])}  # fmt: skip
+    columns = {"municipality_code": pa.array(rows["unit_id"], pa.string()), "epi_week": pa.array(rows["origin_week"], pa.string()), "key": pa.array(rows[key], pa.string())}  # fmt: skip
     columns |= {f"embedding_{j}": pa.array(vectors[at, j]) for j in range(spec.width)}
-    out = pa.BufferOutputStream()
-    pacsv.write_csv(pa.table(columns), out)
-    write_atomic(to, out.getvalue().to_pybytes())
-    return len(rows)
+    return pa.table(columns)

@@ -53,6 +53,8 @@ ROW_COLUMNS = (
 )  # fmt: skip
 # What a feature version hands on from its dataset.
 _FROM_DATASET = ("label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
+# What features.json says beyond what decides the version.
+_RECORDED_ONLY = {"feature_version", "library_versions", "rows"}
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,13 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
             _write(temp, table, {**described, "feature_version": version}, spaces, shards)
         log.info("feature version %s: %d rows", version, len(rows))
     return folder
+
+
+def version_of(folder: Path) -> str:
+    """The version that a folder's rows and description amount to: its name, if it is undamaged."""
+    recorded = read_json(folder / "features.json")
+    described = {name: value for name, value in recorded.items() if name not in _RECORDED_ONLY}
+    return content_id([described, _table_id(pq.read_table(folder / "rows.parquet"))])
 
 
 def _encoders(profile: Profile) -> tuple[tuple[Modality, EncoderConfig], ...]:

@@ -22,6 +22,7 @@ from pipelines.embed.work import ShardWork, WorkInput, write_work
 
 log = logging.getLogger(__name__)
 
+_SHOWN = {"image": "scenes", "text": "prompts"}
 _COLUMNS = ["unit_id", "origin_week", "image_uri", "image_sha256", "text", "text_sha256"]
 
 
@@ -32,11 +33,13 @@ class EmbeddingPlan:
     Attributes:
         work_files: one per shard, at least one a modality, possibly without inputs: mapped tasks
             must never be none, and an idle shard still notices changed libraries.
+        titles: what people call each shard, such as "shard 3 of 8: 200 scenes".
         counts: modality -> {"distinct": n, "missing": m}.
         new_inputs: modality -> what will be embedded, as a scene's URI or "05001 2018-w48".
     """
 
     work_files: tuple[Path, ...]
+    titles: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     new_inputs: dict[str, list[str]]
 
@@ -61,7 +64,16 @@ def plan_embedding(dataset_dir: Path, profile: Profile, places: Places) -> Embed
         counts[modality] = {"distinct": len(inputs), "missing": len(missing)}
         new_inputs[modality] = list(missing["name"])
         works += _works(missing, modality, spec, config, profile)
-    return EmbeddingPlan(_write(works, dataset_dir, places), counts, new_inputs)
+    files = _write(works, dataset_dir, places)
+    return EmbeddingPlan(files, shard_titles(works), counts, new_inputs)
+
+
+def shard_titles(works: Sequence[ShardWork]) -> tuple[str, ...]:
+    """What people call each shard, numbered from 1 as Airflow's mapped tasks are counted."""
+    return tuple(
+        f"shard {number} of {len(works)}: {len(work.inputs)} {_SHOWN[work.modality]}"
+        for number, work in enumerate(works, start=1)
+    )
 
 
 def read_inputs(dataset_dir: Path) -> pd.DataFrame:
@@ -129,6 +141,6 @@ def _write(works: list[ShardWork], dataset_dir: Path, places: Places) -> tuple[P
     equal plans are equal files, and a damaged one is repaired by planning again."""
     content = [work.model_dump(mode="json") for work in works]
     folder = places.artifacts / "embeddings" / "plans" / content_id([dataset_dir.name, content])
-    for work in works:
-        log.info("%s: a shard of %d inputs", work.modality, len(work.inputs))
+    for title in shard_titles(works):
+        log.info(title)
     return tuple(write_work(folder / f"shard-{i:03d}.json", w) for i, w in enumerate(works))

@@ -25,6 +25,7 @@ from pipelines.embed.crash import crash_error
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_work
 from pipelines.errors import ConfigError, DenguardError, EncoderError
+from pipelines.progress import handed_on
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ def _environment(work: ShardWork) -> dict[str, str]:
     threads = str(work.encoder.threads)
     return {
         **os.environ,
+        **handed_on(),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "TOKENIZERS_PARALLELISM": "false",

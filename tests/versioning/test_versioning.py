@@ -1,60 +1,135 @@
-"""Versions of data: real DVC in a folder of the test."""
+"""Publishing versions: real DVC in folders of the test and on an S3-speaking server."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from s3 import Bucket
+from versioning.planted import UNITS, WEEKS, Planted, plant, plant_run
 
+from pipelines.client import KINDS, Client
 from pipelines.config import places
 from pipelines.errors import VersioningError
 from pipelines.storage import manifest_of
-from pipelines.versioning import add_version, read_index, remote_uri
+from pipelines.versioning import Draft, add_versions, read_index, remote_uri
+from pipelines.versioning.publish import rebuild_index
 
 
-def _finished_folder(home: Path, name: str, text: str) -> Path:
-    folder = home / "artifacts" / "datasets" / name
-    (folder / "samples").mkdir(parents=True)
-    (folder / "samples" / "part.parquet").write_text(text)
-    (folder / "dataset.json").write_text("{}")
-    return folder
+def draft(name: str, **files: str) -> Draft:
+    raw: dict[str, Path | bytes] = {f: text.encode() for f, text in files.items()}
+    return Draft("report", name, raw, "2018-w48", "run")
+
+
+def pull_with_plain_dvc(remote: str, version_id: str, sidecar: bytes, to: Path) -> Path:
+    """What someone does who has DVC, the address and one small file."""
+    to.mkdir()
+    (to / f"{version_id}.dvc").write_bytes(sidecar)
+    quiet = {**os.environ, "DVC_NO_ANALYTICS": "true", "DVC_SITE_CACHE_DIR": str(to / "site")}
+    for command in (["init", "--no-scm", "-q"], ["remote", "add", "-d", "r", remote], ["pull", "-q", f"{version_id}.dvc"]):  # fmt: skip
+        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=to, env=quiet, check=True, timeout=120)  # fmt: skip
+    return to / version_id
 
 
 def test_a_version_can_be_pulled_with_plain_dvc_by_someone_who_has_only_the_remote(
-    home: Path,
+    planted: Planted, tmp_path: Path
 ) -> None:
-    folder = _finished_folder(home, "abc", "rows")
-    add_version(places(), "dataset", folder, {"as_of_week": "2018-w48"})
-
-    analyst = home / "analyst"
-    analyst.mkdir()
-    shutil.copy(Path(remote_uri(places())) / "versions" / "dataset-abc.dvc", analyst)
-    for command in (["init", "--no-scm", "-q"], ["remote", "add", "-d", "r", remote_uri(places())], ["pull", "-q", "dataset-abc.dvc"]):  # fmt: skip
-        subprocess.run(
-            [sys.executable, "-m", "dvc", *command], cwd=analyst, check=True, timeout=120
-        )
-
-    assert manifest_of(analyst / "dataset-abc") == manifest_of(folder)
+    version = Client(planted.remote).find("features", "first")
+    sidecar = (Path(planted.remote) / "versions" / f"{version.id}.dvc").read_bytes()
+    folder = pull_with_plain_dvc(planted.remote, version.id, sidecar, tmp_path / "analyst")
+    assert manifest_of(folder) == planted.originals["first"]["features"]
 
 
-def test_adding_a_version_again_changes_nothing(home: Path) -> None:
-    folder = _finished_folder(home, "abc", "rows")
-    first = add_version(places(), "dataset", folder, {})
-    before = manifest_of(Path(remote_uri(places())))
-    assert add_version(places(), "dataset", folder, {}) == first
-    assert manifest_of(Path(remote_uri(places()))) == before
+def test_every_kind_is_published_and_says_what_it_was_made_from(planted: Planted) -> None:
+    listed = Client(planted.remote).list()
+    assert {v.kind for v in listed} == set(KINDS)
+    assert {v.as_of_week for v in listed} == set(WEEKS.values())
+    ids = {v.id for v in listed}
+    assert all(parent in ids for v in listed for parent in v.parents)
+    assert [v.id for v in listed if not v.parents and v.kind != "data"] == []
 
 
-def test_a_later_version_leaves_the_first_byte_equal(home: Path) -> None:
-    first = _finished_folder(home, "abc", "rows")
-    add_version(places(), "dataset", first, {})
-    before = manifest_of(places().artifacts / "versions" / "dataset-abc")
-    add_version(places(), "dataset", _finished_folder(home, "def", "more rows"), {})
-    assert manifest_of(places().artifacts / "versions" / "dataset-abc") == before
-    assert set(read_index(places())) == {"dataset-abc", "dataset-def"}
+def test_publishing_again_changes_nothing(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setenv("DENGUARD_HOME", str(planted.home))
+    monkeypatch.setenv("DENGUARD_DVC_REMOTE", planted.remote)
+    before = manifest_of(Path(planted.remote))
+    same = draft("same", a="1")
+    first = add_versions(places(), [same])
+    after = manifest_of(Path(planted.remote))
+    assert add_versions(places(), [same]) == first
+    assert manifest_of(Path(planted.remote)) == after
+    assert before.keys() < after.keys()
+    shared = {n for n in before if n != "versions/index.json"}
+    assert all(before[n] == after[n] for n in shared)
+    _forget(planted, first[0].id)
+
+
+def _forget(planted: Planted, version_id: str) -> None:
+    """Leave the shared remote as it was for the other tests."""
+    for path in (Path(planted.remote) / "versions").glob(f"{version_id}.*"):
+        path.unlink()
+    (Path(planted.remote) / "versions" / "index.json").unlink()
+    rebuild_index(planted.remote)
+
+
+def test_the_first_publication_of_a_name_stays_for_good(home: Path, tmp_path: Path) -> None:
+    first = add_versions(places(), [draft("name", a="1")])[0]
+    shutil.rmtree(places().artifacts / "versions")  # another machine, which knows nothing of it
+    assert add_versions(places(), [draft("name", a="2")])[0] == first
+    folder = Client(remote_uri(places())).pull("report", "name", tmp_path / "to")
+    assert (folder / "a").read_text() == "1"
+    assert read_index(places()).keys() == {"report-name"}
+    assert (places().artifacts / "versions" / "report-name.dvc").is_file()
+
+
+def test_versions_that_share_vectors_store_them_once(planted: Planted) -> None:
+    denguard = Client(planted.remote)
+    runs = [denguard.show("embeddings", run).manifest for run in WEEKS]
+    shards = [{n: f.sha256 for n, f in m.items() if n.startswith("shards/")} for m in runs]
+    assert shards[0].items() < shards[1].items() < shards[2].items()
+    stored = list(manifest_of(Path(planted.remote) / "files").values())
+    assert {stored.count(sha) for sha in shards[2].values()} == {1}
+
+
+def test_shards_are_linked_and_what_may_be_written_again_is_not(planted: Planted) -> None:
+    artifacts = planted.home / "artifacts"
+    denguard = Client(planted.remote)
+    shard = next((artifacts / "embeddings" / "store").glob("*/*.parquet"))
+    linked = artifacts / "versions" / denguard.find("features", "third").id / "shards" / shard.parent.name / shard.name  # fmt: skip
+    assert linked.samefile(shard)
+    report = artifacts / "reports" / "first" / "report.html"
+    assert report.stat().st_mode & 0o200, "DVC made a file read-only that a step writes again"
+    assert report.stat().st_nlink == 1
+
+
+def test_an_index_that_lost_a_version_is_mended_by_the_next_publication(home: Path) -> None:
+    add_versions(places(), [draft("one", a="1")])
+    index = Path(remote_uri(places())) / "versions" / "index.json"
+    index.write_text('{"versions": {}}')  # a writer on another machine did not see it yet
+    add_versions(places(), [draft("two", a="2")])
+    assert json.loads(index.read_bytes())["versions"].keys() == {"report-one", "report-two"}
+
+
+@pytest.mark.parametrize("damage", ["lost", "torn", "lost with its records"])
+def test_an_index_is_read_around_and_made_anew(spoilt: Path, damage: str) -> None:
+    index = spoilt / "versions" / "index.json"
+    before, listed = index.read_bytes(), Client(str(spoilt)).list()
+    index.write_bytes(before[:100])
+    if damage != "torn":
+        index.unlink()
+    if damage == "lost with its records":
+        for path in (spoilt / "versions").glob("*.json"):
+            path.unlink()
+    found = Client(str(spoilt)).list()
+    assert {(v.id, v.md5, v.files, v.bytes) for v in found} == {(v.id, v.md5, v.files, v.bytes) for v in listed}  # fmt: skip
+    rebuild_index(str(spoilt))
+    if damage != "lost with its records":
+        assert index.read_bytes() == before
 
 
 def test_a_remote_that_cannot_be_written_is_named_in_the_error(
@@ -64,11 +139,37 @@ def test_a_remote_that_cannot_be_written_is_named_in_the_error(
     blocked.write_text("a file where the remote's folder should be")
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(blocked / "remote"))
     with pytest.raises(VersioningError, match="DENGUARD_DVC_REMOTE"):
-        add_version(places(), "dataset", _finished_folder(home, "abc", "rows"), {})
+        add_versions(places(), [draft("name", a="1")])
 
 
-def test_a_version_costs_no_second_copy(home: Path) -> None:
-    folder = _finished_folder(home, "abc", "rows")
-    add_version(places(), "dataset", folder, {})
-    linked = places().artifacts / "versions" / "dataset-abc" / "samples" / "part.parquet"
-    assert linked.samefile(folder / "samples" / "part.parquet")
+def test_a_file_that_dvc_passes_over_is_not_lost_in_silence(home: Path) -> None:
+    with pytest.raises(VersioningError, match=r"(?i)dvc"):
+        add_versions(places(), [draft("name", **{".dvcignore": "a", "a": "1", "b": "2"})])
+
+
+def test_on_s3_a_version_is_published_listed_and_pulled_also_with_plain_dvc(
+    home: Path, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_DVC_REMOTE", f"{s3.uri}/denguard")
+    planted = plant(home, f"{s3.uri}/denguard", ("first",))
+    with s3.server.forbidding_writes(), pytest.raises(VersioningError, match="does not allow it"):
+        plant_run(planted, "second", 2)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3.server.refuse_writes_from("files/md5/")  # the door is open, and closes once DVC is inside
+    with pytest.raises(VersioningError, match="dvc failed"):
+        add_versions(places(), [draft("late", a="1")])
+    s3.server.allow()
+    denguard = Client(planted.remote)
+    assert {v.run_id for v in denguard.list()} == {"first"}, "what is not whole is not listed"
+    plant_run(planted, "second", 2)
+
+    denguard = Client(planted.remote, cache=tmp_path / "cache")
+    assert [v.as_of_week for v in denguard.list("forecasts")] == ["2018-w47", "2018-w46"]
+    for kind in KINDS:
+        folder = denguard.pull(kind, "2018-w46", tmp_path / "pulled")
+        assert manifest_of(folder) == planted.originals["first"][kind]
+    version = denguard.find("embeddings", "2018-w46")
+    sidecar = s3.read(f"denguard/versions/{version.id}.dvc")
+    folder = pull_with_plain_dvc(planted.remote, version.id, sidecar, tmp_path / "analyst")
+    assert manifest_of(folder) == planted.originals["first"]["embeddings"]
+    assert set(denguard.table("embeddings", "2018-w46", "text")["municipality_code"]) == set(UNITS)

@@ -1,0 +1,121 @@
+"""Versions for analysts: list, show and pull, with nothing but the remote's address."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pipelines.cli.app import app, say, show, table
+from pipelines.versioning.entry import WHAT, Kind
+
+if TYPE_CHECKING:
+    from pipelines.client import Client
+    from pipelines.versioning.pull import Progress
+
+KindName = Annotated[Kind, typer.Argument(help="; ".join(f"{k}: {text}" for k, text in WHAT.items()))]  # fmt: skip
+Which = Annotated[str, typer.Option("--version", help="id, unique start of one, latest, origin week such as 2018-w32, or run id")]  # fmt: skip
+Address = Annotated[str | None, typer.Option("--remote", help="folder or s3://bucket/prefix; else DENGUARD_DVC_REMOTE, else this home's")]  # fmt: skip
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+
+
+@app.command("list")
+def list_versions(
+    kind: Annotated[Kind | None, typer.Argument(help="one kind only")] = None,
+    remote: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """List published versions, the newest week first."""
+    listed = _client(remote).list(kind)
+    if as_json:
+        show([version.model_dump(mode="json") for version in listed])
+        return
+    rows = [(v.id, v.as_of_week or "", v.run_id or "", str(v.files), _size(v.bytes), v.published_at[:16].replace("T", " ")) for v in listed]  # fmt: skip
+    table(("version", "week", "run", "files", "size", "published (UTC)"), rows)
+
+
+@app.command("show")
+def show_version(
+    kind: KindName, version: Which = "latest", remote: Address = None, as_json: AsJson = False
+) -> None:
+    """Show a version: what it is made from, and its files with their SHA-256."""
+    found = _client(remote).show(kind, version)
+    if as_json:
+        show(found.model_dump(mode="json"))
+        return
+    v = found.version
+    say(f"{v.id}: {WHAT[v.kind]}")
+    say(f"  origin week {v.as_of_week or 'unknown'}, made by run {v.run_id or 'unknown'}, published {v.published_at or 'unknown'}")  # fmt: skip
+    say(f"  {v.files} files, {_size(v.bytes)}, DVC {v.md5}")
+    for name, fact in v.facts.items():
+        say(f"  {name.replace('_', ' ')}: {fact}")
+    for parent in v.parents:
+        say(f"  made from {parent}")
+    table(("file", "size", "sha256"), [(n, _size(f.bytes), f.sha256) for n, f in sorted(found.manifest.items())])  # fmt: skip
+
+
+@app.command()
+def pull(
+    kind: KindName,
+    to: Annotated[Path, typer.Option(help="folder; the version becomes <to>/<its id>/")],
+    version: Which = "latest",
+    format: Annotated[Literal["parquet", "csv"], typer.Option(help="csv: also write each table as CSV")] = "parquet",
+    remote: Address = None,
+) -> None:  # fmt: skip
+    """Bring a version to a folder, every file verified. Interrupted, it goes on where it stopped."""
+    client = _client(remote)
+    found = client.find(kind, version)
+    with _progress_bar(found.id) as progress:
+        folder = client.pull(kind, found.id, to, format, progress)
+    say(f"{found.files} files, {_size(found.bytes)}, verified: {folder}")
+    if format == "csv":
+        from pipelines.versioning.tables import table_names
+
+        named = ", ".join(f"{name}.csv" for name in table_names(kind))
+        say(f"as CSV: {named}" if named else f"a {kind} version has no tables; its files are as published")  # fmt: skip
+
+
+@app.command()
+def reindex(remote: Address = None) -> None:
+    """Write a remote's lost or damaged index anew from what lies beside it (needs write access)."""
+    from pipelines.versioning.publish import rebuild_index
+    from pipelines.versioning.source import address
+
+    say(f"{len(rebuild_index(address(remote or _own())))} versions are listed")
+
+
+def _client(remote: str | None) -> Client:
+    from pipelines.client import Client
+
+    return Client(remote or _own())
+
+
+def _own() -> str | None:
+    """This home's own remote, for those who sit at the deployment; an analyst has none."""
+    from pipelines.config import places
+    from pipelines.versioning.source import VARIABLE
+
+    folder = places().artifacts / "remote"
+    return None if os.environ.get(VARIABLE) or not folder.is_dir() else str(folder)
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Progress]:
+    """Bytes, speed and time left, on stderr so that a pipe stays clean."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(title, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:  # fmt: skip
+        task = bar.add_task(title, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"

@@ -1,0 +1,57 @@
+"""What an embedding version is for analysts: the vectors behind a feature version, and whose they are.
+
+    rows.parquet                        unit_id, origin_week, image_key, text_key
+    shards/<space_id>/<sha256>.parquet  the store's immutable shards, as the feature version links them
+    embeddings.json                     encoder specs, embedding version
+
+Belongs here: choosing those files. Does not belong here: feature tables (features.py), CSV
+(export.py), and how a version is kept (versioning).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.contracts import content_id
+from pipelines.storage import read_json
+
+_WHO, _KEYS = ("unit_id", "origin_week"), ("image_key", "text_key")
+
+
+def embedding_files(features_dir: Path) -> tuple[str, dict[str, Path | bytes]]:
+    """(name by content, name of each file -> the shard itself or the bytes to write).
+
+    The name follows from the vectors and from whose they are, not from how they lie in shards.
+    """
+    about = read_json(features_dir / "features.json")
+    table = pq.read_table(features_dir / "rows.parquet", columns=[*_WHO, *_KEYS])
+    table = _distinct(table)
+    described = {name: about[name] for name in ("embedding_version", "image", "text")}
+    version = content_id([described, _rows_id(table)])
+    rows = io.BytesIO()
+    pq.write_table(table, rows, compression="zstd")
+    shards = sorted((features_dir / "shards").glob("*/*.parquet"))
+    return version, {
+        "embeddings.json": (json.dumps(described, indent=2, sort_keys=True) + "\n").encode(),
+        "rows.parquet": rows.getvalue(),
+        **{path.relative_to(features_dir).as_posix(): path for path in shards},
+    }
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    """Lines with a vector, each once; horizons share them, 0 alone may have a prompt of its own."""
+    rows = table.to_pandas().dropna(subset=list(_KEYS), how="all").drop_duplicates()
+    rows = rows.sort_values(list(_WHO), kind="stable", ignore_index=True)
+    schema = pa.schema([(name, pa.string()) for name in (*_WHO, *_KEYS)])
+    return pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(None)  # fmt: skip
+
+
+def _rows_id(table: pa.Table) -> str:
+    lines = "\n".join(",".join(value or "" for value in row.values()) for row in table.to_pylist())
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""What each box publishes for analysts: which files, under which name, made from what.
+
+Belongs here: the seven kinds as drafts. Does not belong here: how a version is kept and listed
+(versioning), and what the steps make.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.contracts import content_id
+from pipelines.run import Run
+from pipelines.storage import folder_id, manifest_of
+from pipelines.versioning import Draft
+from pipelines.versioning.entry import is_safe_name
+
+_PASSED_OVER_BY_DVC = {".dvcignore", ".dvc", ".git", ".gitignore"}
+
+
+def dataset_drafts(run: Run, folder: Path, about: dict[str, Any]) -> list[Draft]:
+    """The drops as received, and the samples made from them."""
+    drops = run.output("ingest")["drops"]
+    dates = [str(d["received_date"]) for d in drops]
+    week = str(about["as_of_week"])
+    data = Draft(
+        "data",
+        content_id([[d["received_date"], d["sha256"]] for d in drops]),
+        {f"{date}/{n}": p for date in dates for n, p in _files(run.places.drops / date).items()},
+        week,
+        run.run_id,
+        link=True,
+        facts={"newest_drop": dates[-1]} if dates else {},
+    )
+    samples = Draft("samples", folder.name, _files(folder), week, run.run_id, (data.id,), link=True)
+    return [data, samples]
+
+
+def feature_drafts(run: Run, folder: Path, about: dict[str, Any]) -> list[Draft]:
+    """The vectors, and the feature version that refers to them."""
+    from pipelines.embed.publication import embedding_files
+
+    week, samples = str(about["as_of_week"]), f"samples-{about['dataset_version']}"
+    names = {"embedding_version": str(about["embedding_version"])}
+    version, files = embedding_files(folder)
+    vectors = Draft("embeddings", version, files, week, run.run_id, (samples,), True, names)
+    features = Draft("features", folder.name, _files(folder), week, run.run_id, (samples, vectors.id), True, names)  # fmt: skip
+    return [vectors, features]
+
+
+def bundle_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
+    """A registered bundle with its receipt, and the decision that let it serve."""
+    files = {f"bundle/{name}": path for name, path in _files(folder / "bundle").items()}
+    files |= {"receipt.json": folder / "receipt.json", "decision.json": run.folder / "gate.json"}
+    features = run.output("features")
+    return Draft("bundle", bundle_id, files, str(features["as_of_week"]), run.run_id, (f"features-{features['feature_version']}",))  # fmt: skip
+
+
+def forecast_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
+    """The bulletin's numbers, under the forecast's own name."""
+    features = run.output("features")
+    parents = (f"features-{features['feature_version']}", f"bundle-{bundle_id}")
+    return Draft("forecasts", folder.name, _files(folder), str(features["as_of_week"]), run.run_id, parents, facts={"bundle_id": bundle_id})  # fmt: skip
+
+
+def report_draft(run: Run, folder: Path) -> Draft:
+    """The report of a run; its parents lead to everything behind the bulletin."""
+    features, made = run.output("features"), run.output("forecast")
+    parents = [f"features-{features['feature_version']}"]
+    if made["forecast"] is not None:
+        parents.append(f"forecasts-{made['forecast_version']}")
+    return Draft("report", folder_id(manifest_of(folder)), _files(folder), str(features["as_of_week"]), run.run_id, tuple(parents))  # fmt: skip
+
+
+def _files(folder: Path) -> dict[str, Path | bytes]:
+    """Name -> file of a folder, without names that DVC or another system would take amiss."""
+    found = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink()}  # fmt: skip
+    return {n: p for n, p in found.items() if is_safe_name(n) and not _PASSED_OVER_BY_DVC & set(n.split("/"))}  # fmt: skip

@@ -1,0 +1,142 @@
+"""The index of a remote: what is published there. It can always be made anew from what lies beside it.
+
+versions/<id>.json is written once for each version and never changes; index.json repeats its first
+part for all of them, so that listing costs one read. Writers on several machines may publish at
+once: whoever writes the index looks afterwards whether it misses a version, and then writes again.
+
+Belongs here: reading, writing and rebuilding the index. Does not belong here: choosing from it
+(find.py) and fetching files (pull.py).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pipelines.errors import VersioningError
+from pipelines.storage.remote import Remote
+from pipelines.versioning.entry import Sidecar, Version, manifest_hash, parse_id
+from pipelines.versioning.source import FOLDER, Source
+
+log = logging.getLogger(__name__)
+INDEX = f"{FOLDER}/index.json"
+_REWRITES = 8  # of one publication, when others publish at the same moment
+_NOT_AN_ENTRY = (ValueError, TypeError, KeyError, AttributeError, ValidationError, yaml.YAMLError)
+_OWNER = "tell the remote's owner: publishing any version again, or `denguard reindex`, mends it"
+
+
+def read_catalogue(source: Source) -> dict[str, Version]:
+    """Every version of a remote by id. A lost or damaged index is made anew in memory.
+
+    Raises:
+        VersioningError: nothing is published there, or the remote does not answer.
+    """
+    listed = parse_index(source.read(INDEX))
+    if listed is None:
+        log.warning("the index of %s is lost or damaged; reading its versions one by one", source.uri)  # fmt: skip
+        listed = scan(source, source.names())
+    if not listed:
+        raise VersioningError("no versions are published there", where=source.uri, fix="check the address: it is the DENGUARD_DVC_REMOTE of the deployment that publishes")  # fmt: skip
+    return listed
+
+
+def scan(source: Source, names: Iterable[str]) -> dict[str, Version]:
+    """Versions from their own files: `<id>.json`, else what `<id>.dvc` alone tells."""
+    found = {}
+    for name in sorted({name.rpartition(".")[0] for name in names if name.endswith((".json", ".dvc"))}):  # fmt: skip
+        if parse_id(name) is None:
+            continue
+        try:
+            sidecar = read_sidecar(source, name)
+        except VersioningError as err:
+            log.warning("%s", err)
+            sidecar = None
+        version = sidecar.version if sidecar else _from_dvc(name, source.read(f"{FOLDER}/{name}.dvc"))  # fmt: skip
+        if version is not None:
+            found[name] = version
+    return found
+
+
+def read_sidecar(source: Source, version_id: str) -> Sidecar | None:
+    """A version's own record, or None if the remote has none.
+
+    Raises:
+        VersioningError: it is damaged, or it names another version.
+    """
+    raw = source.read(f"{FOLDER}/{version_id}.json")
+    if raw is None:
+        return None
+    try:
+        sidecar = Sidecar.model_validate_json(raw)
+        if sidecar.version.id == version_id and manifest_hash(sidecar.manifest) == sidecar.version.manifest_sha256:  # fmt: skip
+            return sidecar
+    except _NOT_AN_ENTRY as err:
+        log.debug("%s: %s", version_id, err)
+    raise VersioningError(f"the record of {version_id} is damaged", where=f"{source.uri}/{FOLDER}/{version_id}.json", fix=_OWNER)  # fmt: skip
+
+
+def parse_index(raw: bytes | None) -> dict[str, Version] | None:
+    """Versions of an index.json, or None if it is absent or damaged."""
+    if raw is None:
+        return None
+    try:
+        listed = {name: Version.model_validate(entry) for name, entry in json.loads(raw)["versions"].items()}  # fmt: skip
+    except _NOT_AN_ENTRY as err:
+        log.debug("index.json: %s", err)
+        return None
+    return listed if all(name == version.id for name, version in listed.items()) else None
+
+
+def index_bytes(versions: Mapping[str, Version]) -> bytes:
+    """An index.json: sorted, so that equal catalogues are equal bytes."""
+    plain = {name: versions[name].model_dump(mode="json") for name in sorted(versions)}
+    return (json.dumps({"versions": plain}, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()  # fmt: skip
+
+
+def publish_records(store: Remote, source: Source, records: Mapping[str, tuple[Sidecar, str]]) -> None:  # fmt: skip
+    """Write `<id>.dvc`, `<id>.json` and then the index, after the objects they speak of.
+
+    Args:
+        records: id -> (its record, the text of its .dvc file).
+    """
+    for name, (sidecar, dvc_file) in records.items():
+        store.write(f"{FOLDER}/{name}.dvc", dvc_file.encode())
+        store.write(f"{FOLDER}/{name}.json", _sidecar_bytes(sidecar))
+    update_index(store, source)
+
+
+def update_index(store: Remote, source: Source) -> dict[str, Version]:
+    """Bring index.json up to what is published, whoever else is writing; return it."""
+    listed: dict[str, Version] = {}
+    for _ in range(_REWRITES):
+        before = source.read(INDEX)
+        listed = parse_index(before) or {}
+        names = source.names()
+        lost = {n for n in names if (n.rpartition(".")[0]) not in listed and n != "index.json"}
+        listed = {**listed, **scan(source, lost)}
+        wanted = index_bytes(listed)
+        if wanted == before:
+            return listed
+        store.write(INDEX, wanted)
+    return listed
+
+
+def _from_dvc(name: str, raw: bytes | None) -> Version | None:
+    """What DVC's file alone tells of a version whose own record is lost."""
+    try:
+        out: dict[str, Any] = yaml.safe_load(raw or b"")["outs"][0]
+        kind, version = parse_id(name) or ("", "")
+        return Version.model_validate({"id": name, "kind": kind, "version": version, "files": out["nfiles"], "bytes": out["size"], "md5": out["md5"]})  # fmt: skip
+    except _NOT_AN_ENTRY:
+        log.warning("%s.dvc is damaged, and so is its record; the version is left out", name)
+        return None
+
+
+def _sidecar_bytes(sidecar: Sidecar) -> bytes:
+    plain = sidecar.model_dump(mode="json")
+    return (json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,94 @@
+"""Which version somebody means: an id, the start of one, `latest`, a week, or a run.
+
+"The embeddings behind the week-32 bulletin" is answered through parents: a week's or a run's
+bulletin (its report and forecasts) leads to everything it was made from, older versions included.
+
+Belongs here: the choice among listed versions. Does not belong here: reading the list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from pipelines.errors import VersioningError
+from pipelines.versioning.entry import Kind, Version
+
+_WEEK = re.compile(r"^\d{4}-w\d{2}$")
+_BULLETIN = ("report", "forecasts")
+_SHOWN = 8
+_NAME_LENGTH = 8  # shorter facts, such as a count, name nothing
+
+
+def newest_first(versions: Iterable[Version]) -> list[Version]:
+    """By origin week, then by when they were published."""
+    return sorted(versions, key=lambda v: (v.as_of_week or "", v.published_at, v.id), reverse=True)
+
+
+def find_version(catalogue: Mapping[str, Version], kind: Kind, wanted: str) -> Version:
+    """The one version that is meant.
+
+    Args:
+        wanted: id with or without its kind, a unique start of one, `latest`, an origin week such
+            as 2018-w32, a run id, or another name it is known by (its facts).
+
+    Raises:
+        VersioningError: none fits, or several do; it lists them.
+    """
+    mine = [v for v in catalogue.values() if v.kind == kind]
+    if not mine:
+        raise VersioningError(f"there are no {kind} versions", fix="see what there is with `denguard list`")  # fmt: skip
+    for fitting in _readings(catalogue, mine, wanted.strip()):
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise VersioningError(f"{wanted!r} could be any of {len(fitting)} {kind} versions: {_listed(fitting)}", fix="name one of them by its id")  # fmt: skip
+    raise VersioningError(f"no {kind} version is {wanted!r}; there are {_listed(mine)}", fix="name one of them by its id, by its week or run, or say latest")  # fmt: skip
+
+
+def nearest(catalogue: Mapping[str, Version], root: str, kind: Kind) -> list[Version]:
+    """Versions of a kind that a version was made from, itself included, the fewest steps away.
+
+    A bulletin's own samples are nearer than those its older bundle was trained on.
+    """
+    level, seen = [root], {root}
+    while level:
+        here = [catalogue[name] for name in level if name in catalogue]
+        found = [v for v in here if v.kind == kind]
+        if found:
+            return found
+        level = list(dict.fromkeys(p for v in here for p in v.parents if p not in seen))
+        seen.update(level)
+    return []
+
+
+def _readings(catalogue: Mapping[str, Version], mine: list[Version], wanted: str) -> Iterable[list[Version]]:  # fmt: skip
+    """What could be meant, the most literal reading first."""
+    yield [v for v in mine if wanted in {v.id, v.version}]
+    yield newest_first(mine)[:1] if wanted == "latest" else []
+    if _WEEK.match(wanted):
+        week = [v for v in catalogue.values() if v.as_of_week == wanted]
+        yield _of_bulletins(catalogue, mine[0].kind, week)
+        yield [v for v in mine if v.as_of_week == wanted]
+        return
+    run = [v for v in catalogue.values() if v.run_id == wanted]
+    yield _of_bulletins(catalogue, mine[0].kind, run)
+    yield [v for v in mine if v.run_id == wanted]
+    yield [v for v in mine if wanted and (v.id.startswith(wanted) or v.version.startswith(wanted))]
+    yield [v for v in mine if len(wanted) >= _NAME_LENGTH and wanted in v.facts.values()]
+
+
+def _of_bulletins(catalogue: Mapping[str, Version], kind: Kind, those: list[Version]) -> list[Version]:  # fmt: skip
+    """What the reports among `those` were made from, else what the forecasts were."""
+    for bulletin in _BULLETIN:
+        roots = [v.id for v in those if v.kind == bulletin]
+        found = {v.id: v for root in roots for v in nearest(catalogue, root, kind)}
+        if found:
+            return list(found.values())
+    return []
+
+
+def _listed(versions: list[Version]) -> str:
+    shown = [f"{v.id} ({v.as_of_week or 'week unknown'}, run {v.run_id or 'unknown'})" for v in newest_first(versions)[:_SHOWN]]  # fmt: skip
+    more = len(versions) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,199 @@
+"""Bringing a version to a folder: verified file by file, and whole or not at all.
+
+Under the folder that is asked for, `.<id>.part/` holds what has arrived: finished files below
+files/, begun ones below parts/ under their MD5. A pull that was interrupted goes on there. When
+every file has the MD5 that DVC recorded and the SHA-256 that the run recorded, files/ becomes
+`<id>/` by one rename. A version that is there already is verified, and only what differs is fetched.
+
+Belongs here: fetching and verifying. Does not belong here: choosing a version, CSV.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipelines.errors import VersioningError
+from pipelines.versioning.catalogue import read_sidecar
+from pipelines.versioning.entry import FILE_MD5, FileFacts, Version, checked_name
+from pipelines.versioning.source import Source, object_key
+
+log = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]  # (bytes here and verified, bytes of the version)
+_PIECE_BYTES = 4 << 20
+_LOCK_TIMEOUT_S = 5
+_ROOM_BYTES = 16 << 20  # to leave free on the disk
+_AGAIN = "run the same command again; it goes on where it stopped"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One file of a version: how it must hash, and its size if the remote tells."""
+
+    name: str
+    md5: str
+    facts: FileFacts | None
+
+    def fits(self, path: Path) -> bool:
+        """Whether a local file is this one."""
+        if not path.is_file() or path.is_symlink() or (self.facts and path.stat().st_size != self.facts.bytes):  # fmt: skip
+            return False
+        md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+        with path.open("rb") as handle:
+            while piece := handle.read(_PIECE_BYTES):
+                md5.update(piece)
+                sha256.update(piece)
+        return md5.hexdigest() == self.md5 and (not self.facts or sha256.hexdigest() == self.facts.sha256)  # fmt: skip
+
+
+def pull_version(source: Source, version: Version, to: Path, progress: Progress | None = None) -> Path:  # fmt: skip
+    """Bring a version to `<to>/<id>/` and return that folder.
+
+    Raises:
+        VersioningError: the remote does not answer or lacks an object, an object is damaged (it is
+            named), a name would lead out of the folder, the disk is full, or another pull of this
+            version into this folder is under way.
+    """
+    lock = to / f".{version.id}.lock"
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
+            try:
+                return _pull(source, version, to, progress or (lambda _done, _of: None))
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout as err:
+        raise VersioningError("another pull of this version is under way", where=str(to), fix="wait for it to end, or pull to another folder") from err  # fmt: skip
+    except OSError as err:
+        raise _local_error(err, to) from err
+
+
+def wanted_files(source: Source, version: Version) -> list[Wanted]:
+    """The files of a version, from DVC's directory object and the version's own record.
+
+    Raises:
+        VersioningError: either is lost or damaged, they disagree, or a name is not safe.
+    """
+    where = f"{source.uri}/{object_key(version.md5)}"
+    raw = source.read(object_key(version.md5))
+    if raw is None:
+        raise _lost(version.id, "its list of files", where)
+    if hashlib.md5(raw, usedforsecurity=False).hexdigest() != version.md5.removesuffix(".dir"):
+        raise _damaged(version.id, "its list of files", where)
+    sidecar = read_sidecar(source, version.id)
+    if sidecar is not None and version.manifest_sha256 not in (None, sidecar.version.manifest_sha256):  # fmt: skip
+        raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
+    facts: Mapping[str, FileFacts] = sidecar.manifest if sidecar else {}
+    listed = [Wanted(checked_name(f.get("relpath"), where), _md5(f, where), facts.get(str(f.get("relpath")))) for f in json.loads(raw)]  # fmt: skip
+    if sidecar is not None and sorted(facts) != sorted(w.name for w in listed):
+        raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
+    return listed
+
+
+def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Path:
+    final, staging = to / version.id, to / f".{version.id}.part"
+    if final.is_symlink() or staging.is_symlink() or (final.exists() and not final.is_dir()):
+        raise VersioningError("a link or a file is where the version belongs", where=str(final), fix="remove it, or pull to another folder")  # fmt: skip
+    listed = wanted_files(source, version)
+    home = final if final.is_dir() else staging / "files"
+    here = {w.name for w in listed if w.fits(home / w.name)}
+    _check_room(to, [w for w in listed if w.name not in here], version)
+    done = _size([w for w in listed if w.name in here])
+    progress(done, version.bytes)
+    for file in (w for w in listed if w.name not in here):
+        part = _fetch(source, version, file, staging / "parts" / file.md5, lambda n, done=done: progress(done + n, version.bytes))  # type: ignore[misc]  # fmt: skip
+        target = home / file.name
+        _refuse_links(home, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done += part.stat().st_size
+        part.replace(target)
+    if home != final:
+        home.mkdir(parents=True, exist_ok=True)  # a version without files is a folder all the same
+        home.rename(final)
+    shutil.rmtree(staging, ignore_errors=True)
+    return final
+
+
+def _fetch(source: Source, version: Version, file: Wanted, part: Path, progress: Callable[[int], None]) -> Path:  # fmt: skip
+    """The verified bytes of a file, under parts/. Goes on with what an earlier pull left there."""
+    key = object_key(file.md5)
+    size = file.facts.bytes if file.facts else source.size(key)
+    if size is None:
+        raise _lost(version.id, file.name, f"{source.uri}/{key}")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    for fresh in (
+        False,
+        True,
+    ):  # what an earlier pull left may be wrong: then once more from the start
+        if fresh or (part.is_file() and part.stat().st_size > size):
+            part.unlink(missing_ok=True)
+        begun = part.is_file() and part.stat().st_size > 0
+        _append(source, version, file, part, size, progress)
+        if file.fits(part):
+            return part
+        if not begun:
+            break
+    part.unlink(missing_ok=True)
+    raise _damaged(version.id, file.name, f"{source.uri}/{key}")
+
+
+def _append(source: Source, version: Version, file: Wanted, part: Path, size: int, progress: Callable[[int], None]) -> None:  # fmt: skip
+    key = object_key(file.md5)
+    with part.open("ab") as out:
+        while (at := out.tell()) < size:
+            piece = source.part(key, at, min(at + _PIECE_BYTES, size))
+            if piece is None:
+                raise _lost(version.id, file.name, f"{source.uri}/{key}")
+            if not piece:
+                break  # shorter than recorded: verification says so
+            out.write(piece)
+            out.flush()
+            progress(out.tell())
+
+
+def _md5(listed: Mapping[str, object], where: str) -> str:
+    md5 = listed.get("md5")
+    if not isinstance(md5, str) or not FILE_MD5.match(md5):
+        raise VersioningError(f"the remote names an object {md5!r}", where=where, fix="do not use this remote until its owner has looked at it")  # fmt: skip
+    return md5
+
+
+def _refuse_links(home: Path, target: Path) -> None:
+    for folder in [target, *target.parents]:
+        if folder == home:
+            return
+        if folder.is_symlink():
+            raise VersioningError("a link is where a file of the version belongs", where=str(folder), fix="remove it, or pull to another folder")  # fmt: skip
+
+
+def _size(files: list[Wanted]) -> int:
+    return sum(w.facts.bytes for w in files if w.facts)
+
+
+def _check_room(to: Path, missing: list[Wanted], version: Version) -> None:
+    free = shutil.disk_usage(to).free
+    if missing and free < _size(missing) + _ROOM_BYTES:
+        raise VersioningError(f"{version.id} needs {_size(missing) >> 20} MB more and the disk has {free >> 20} MB free", where=str(to), fix=f"make room or pull to another disk; {_AGAIN}")  # fmt: skip
+
+
+def _lost(version_id: str, name: str, where: str) -> VersioningError:
+    return VersioningError(f"{name} of {version_id} is not in the remote", where=where, fix="ask the remote's owner to push it again: `dvc push` in artifacts/versions of the deployment that made it")  # fmt: skip
+
+
+def _damaged(version_id: str, name: str, where: str) -> VersioningError:
+    return VersioningError(f"{name} of {version_id} is damaged in the remote; what was verified is kept", where=where, fix=f"ask the remote's owner to remove that object and push it again (`dvc push` in artifacts/versions of the deployment that made it), then {_AGAIN}")  # fmt: skip
+
+
+def _local_error(err: OSError, to: Path) -> VersioningError:
+    where = str(err.filename or to)
+    if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return VersioningError("the disk is full", where=where, fix=f"make room or pull to another disk; {_AGAIN}")  # fmt: skip
+    return VersioningError(f"this folder does not take the files: {err.strerror or err}", where=where, fix="check its path and permissions, or pull to another folder")  # fmt: skip

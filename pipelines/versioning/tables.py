@@ -1,0 +1,91 @@
+"""The tables inside a pulled version, and the same tables as CSV.
+
+Belongs here: which tables a kind has and how each is read. Does not belong here: pulling, and what
+the columns mean (docs and contracts say that).
+
+CSV of equal Parquet is byte-equal. Codes such as 05001 are text: read CSV with
+`dtype={"municipality_code": str}` and the like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from pipelines.embed.export import vector_table
+from pipelines.errors import VersioningError
+from pipelines.storage import write_atomic
+from pipelines.versioning.entry import Kind
+
+Read = Callable[[Path], pa.Table]
+
+
+def _file(name: str) -> Read:
+    return lambda folder: pq.read_table(folder / name, partitioning=None)
+
+
+def _samples(folder: Path) -> pa.Table:
+    years = pads.dataset(folder / "samples", format="parquet", partitioning="hive")
+    return years.to_table().sort_by([("sample_id", "ascending")])
+
+
+_TABLES: Mapping[Kind, Mapping[str, Read]] = {
+    "samples": {
+        "samples": _samples,
+        "thresholds": _file("thresholds.parquet"),
+        **{name: _file(f"tables/{name}.parquet") for name in ("cases", "climate", "scenes", "units")},
+    },
+    "features": {
+        "rows": _file("rows.parquet"),
+        "image": lambda folder: vector_table(folder, "image"),
+        "text": lambda folder: vector_table(folder, "text"),
+    },
+    "embeddings": {
+        "image": lambda folder: vector_table(folder, "image"),
+        "text": lambda folder: vector_table(folder, "text"),
+    },
+    "forecasts": {"forecast": _file("forecast.parquet")},
+}  # fmt: skip
+
+
+def table_names(kind: Kind) -> list[str]:
+    """Tables of a kind; the first is the one meant if none is named. Empty: it has only files."""
+    return list(_TABLES.get(kind, {}))
+
+
+def read_table(folder: Path, kind: Kind, name: str | None = None) -> pa.Table:
+    """One table of a pulled version.
+
+    Raises:
+        VersioningError: the kind has no such table; it lists those there are.
+    """
+    tables = _TABLES.get(kind, {})
+    if not tables:
+        raise VersioningError(f"a {kind} version holds files and no table", fix="pull it and open the files")  # fmt: skip
+    if name is None and kind == "embeddings":
+        raise VersioningError("embeddings have two tables", fix="name one: image or text")
+    chosen = name or next(iter(tables))
+    if chosen not in tables:
+        raise VersioningError(f"a {kind} version has no table {chosen!r}", fix=f"use one of {', '.join(tables)}")  # fmt: skip
+    return tables[chosen](folder)
+
+
+def write_csv(folder: Path, kind: Kind) -> list[Path]:
+    """Write every table of a pulled version as `<folder>/<table>.csv`; return the files.
+
+    A CSV that belongs to the version itself is left as it is.
+    """
+    written = []
+    for name in table_names(kind):
+        target = folder / f"{name}.csv"
+        if kind != "forecasts":  # a forecast brings its CSV, byte for byte as it was published
+            out = pa.BufferOutputStream()
+            pacsv.write_csv(read_table(folder, kind, name), out, pacsv.WriteOptions(quoting_style="needed"))  # fmt: skip
+            write_atomic(target, out.getvalue().to_pybytes())
+        written.append(target)
+    return written
