@@ -11,11 +11,22 @@ import os
 
 import typer
 
-from pipelines.cli import drops, profiles, road, services
+from pipelines.cli import analysts, drops, lineage, ops, profiles, releases, road, services
 from pipelines.cli.app import app
 from pipelines.errors import DenguardError
 
-__all__ = ["app", "drops", "main", "profiles", "road", "services"]
+__all__ = [
+    "analysts",
+    "app",
+    "drops",
+    "lineage",
+    "main",
+    "ops",
+    "profiles",
+    "releases",
+    "road",
+    "services",
+]
 
 
 def main() -> None:
@@ -28,5 +39,12 @@ def main() -> None:
     try:
         app()
     except DenguardError as err:
-        typer.secho(f"{type(err).__name__}: {err}", fg="red", err=True)
-        raise SystemExit(2) from err
+        _end_with(err)
+    except OSError as err:  # a full disk, a folder without permission: no defect of denguard's
+        what = f"the operating system refused: {err.strerror or err}"
+        _end_with(DenguardError(what, where=str(err.filename or ""), fix="check that the path exists, may be written and has room; DENGUARD_HOME names the deployment"))  # fmt: skip
+
+
+def _end_with(err: DenguardError) -> None:
+    typer.secho(f"{type(err).__name__}: {err}", fg="red", err=True)
+    raise SystemExit(2) from err

@@ -38,18 +38,23 @@ def drop(
     ] = "",
 ) -> None:
     """Make a drop from files that lie apart. A drop never changes afterwards."""
-    from pipelines.data.drops import DropInfo, make_drop
+    from pipelines.data.drop_info import check_info
+    from pipelines.data.drops import make_drop, read_drop
+    from pipelines.data.handed_over import share_drop
 
-    info = DropInfo.model_validate(
+    info = check_info(
         {
             "received_date": received.date(),
             "scene_period": scene_period,
             "scene_latency_days": scene_latency_days,
             "climate_latency_days": climate_latency_days,
             "source_note": source_note,
-        }
+        },
+        "command line",
     )
-    say(f"drop ready: {make_drop(table, images, places().drops, info, until)}")
+    made = make_drop(table, images, places().drops, info, until)
+    share_drop(places(), read_drop(made))
+    say(f"drop ready: {made}")
 
 
 @app.command("sample-drop")

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import AsOf, ProfileName, RunId, app, show
+from pipelines.config import places
+from pipelines.errors import BusyError
 
 
 @app.command()
@@ -16,13 +18,26 @@ def run(
     as_of: AsOf = None,
     horizon: Annotated[list[int] | None, typer.Option(help="weeks ahead; may be repeated")] = None,
     force: Annotated[bool, typer.Option(help="train and judge even if nothing is new")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="if another run is at work, wait for its end")
+    ] = False,
 ) -> None:
     """Walk the whole road without Airflow: from the newest drop to the report."""
     from pipelines import steps
+    from pipelines.ops.alerts import tell
+    from pipelines.run_lock import hold
 
     conf = {"profile": profile, "as_of": as_of, "horizons": horizon or None, "force": force}
-    steps.start(run_id, conf)
-    steps.walk(run_id)
+    try:
+        with hold(places(), run_id, wait):
+            steps.start(run_id, conf)
+            steps.walk(run_id)
+    except BusyError:
+        raise  # nothing was walked, so there is nothing to tell
+    except Exception:
+        tell(places())
+        raise
+    tell(places())
 
 
 @app.command()
@@ -34,11 +49,15 @@ def step(
 ) -> None:
     """Run one step of a run; `start` first."""
     from pipelines import steps
+    from pipelines.run_lock import hold
 
     if name == "start":
         show(steps.start(run_id, {"profile": profile, "as_of": as_of}))
         return
-    show(steps.by_name(name)(run_id))
+    walked = steps.by_name(name)
+    with hold(places(), run_id):  # for this step only: what comes next is not known here
+        output = walked(run_id)
+    show(output)
 
 
 @app.command()

@@ -23,14 +23,6 @@ def down() -> None:
 
 
 @app.command()
-def status() -> None:
-    """Say what is running and where."""
-    from pipelines.local import supervisor
-
-    supervisor.status(places())
-
-
-@app.command()
 def demo() -> None:
     """Sample drop, services, one scheduled run, one triggered run, and what came of it."""
     from pipelines.local import demo as local_demo

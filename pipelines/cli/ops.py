@@ -1,0 +1,126 @@
+"""Ops on a terminal: status, watch for cron, alerts, freeing a lease."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.app import app, say, show
+from pipelines.config import places
+from pipelines.errors import ConfigError, DenguardError
+
+alerts_app = typer.Typer(help="What people were told, and whether the channels work.")
+app.add_typer(alerts_app, name="alerts", invoke_without_command=True)
+
+
+@app.command()
+def status(
+    run_id: Annotated[str | None, typer.Argument(help="the newest one if left out")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """How run, forecast, champion and services stand. Exit code 1: something needs a person."""
+    from pipelines.local import supervisor
+    from pipelines.local.layout import Layout
+    from pipelines.local.services import load_state
+    from pipelines.ops import show as shown
+    from pipelines.ops.status import gather
+
+    where = places()
+    state = load_state(Layout(where))
+    running = {name: state.alive(name) for name in state.processes}
+    found = gather(where, run_id, datetime.now(UTC), running)
+    if as_json:
+        show(found.to_json())
+    else:
+        shown.show(found, where)
+        say("")
+        supervisor.status(where)
+    raise typer.Exit(1 if found.needs_a_person else 0)
+
+
+@app.command()
+def watch(
+    max_age_days: Annotated[
+        float, typer.Option(min=0.01, help="a cycle and its grace, in days")
+    ] = 8,
+    max_origin_age_weeks: Annotated[
+        int | None, typer.Option(min=0, help="also late if the newest known week is older")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--now", help="ISO time instead of the clock's")] = None,
+    quiet: Annotated[bool, typer.Option(help="say nothing when all is well")] = False,
+) -> None:
+    """Exit 0 if the newest forecast is on time, 1 if it is late; tells people of changes. For cron."""
+    from pipelines.ops.alerts import tell
+    from pipelines.ops.watch import judge
+
+    now = _moment(at)
+    verdict = judge(places(), now, max_age_days, max_origin_age_weeks)
+    tell(places(), verdict, now)
+    failed = verdict.failed
+    if verdict.late or failed or not quiet:
+        say(verdict.line())
+    if failed is not None and failed.failure is not None and not verdict.late:
+        said = failed.failure
+        say(f"but run {failed.run_id} failed at step {said['step']}: {said['cause']} What to do: {said['fix']}")  # fmt: skip
+    raise typer.Exit(1 if verdict.late else 0)
+
+
+@alerts_app.callback()
+def alerts(context: typer.Context) -> None:
+    """What is open, what waits for a channel, and what went out last."""
+    if context.invoked_subcommand:
+        return
+    from pipelines.ops import alerts as room
+    from pipelines.ops.settings import alert_settings
+    from pipelines.ops.status import open_alerts
+
+    told = room.load(places())
+    say("\n".join(open_alerts(told)) or "none open")
+    for waiting in told.pending:
+        say(f"waits for {', '.join(waiting['channels'])}: {waiting['alert']['kind']} of {waiting['alert']['at']}")  # fmt: skip
+    for line in room.newest_sent(places()):
+        say(f"{line['at']}  {line['channel']:<8} {line['kind']:<18} {'sent' if line['sent'] else line['error']}")  # fmt: skip
+    say(f"channels: {', '.join(alert_settings().channels) or 'none configured, see docs/watch.md'}")
+
+
+@alerts_app.command("test")
+def alerts_test() -> None:
+    """Send a test through every channel; exit code 1 if one does not work."""
+    from pipelines.ops.alerts import send_test
+
+    outcomes = send_test(places())
+    if not outcomes:
+        raise ConfigError("no channel is configured, so nobody would be told", fix="set DENGUARD_ALERT_WEBHOOK_URL, or the e-mail variables; docs/watch.md names them")  # fmt: skip
+    for channel, error in outcomes.items():
+        say(f"{channel}: {error or 'sent'}")
+    raise typer.Exit(1 if any(outcomes.values()) else 0)
+
+
+@app.command("release-run")
+def release_run(
+    run_id: Annotated[str, typer.Argument(help="the run that holds the lease")],
+) -> None:
+    """Free the lease of a run that is surely over, when Airflow could not do it."""
+    from pipelines.run_lock import holder, release
+
+    if release(places(), run_id):
+        say(f"the lease of run {run_id} is free")
+        return
+    lease = holder(places())
+    if lease is None:
+        say("nobody holds the lease; nothing to do")
+        return
+    raise DenguardError(f"run {run_id} does not hold the lease; {lease.words()} does", fix="name that run if it is surely over")  # fmt: skip
+
+
+def _moment(text: str | None) -> datetime:
+    """A time from --now, UTC if it names no zone. Raises ConfigError."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as err:
+        raise ConfigError(f"{text!r} is not a time", fix="write it as 2026-11-23T07:00:00+00:00") from err  # fmt: skip
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

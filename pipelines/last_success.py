@@ -1,0 +1,70 @@
+"""The newest forecast that a run finished, artifacts/last_success.json: what a watchdog asks for.
+
+Belongs here: writing and reading that one file. Does not belong here: whether it is late (ops/watch.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.config import Places
+from pipelines.errors import StoreError
+from pipelines.storage import read_json, write_json
+from pipelines.weeks import week_no
+
+
+@dataclass(frozen=True)
+class LastSuccess:
+    """A run that ended with a forecast; `finished_at` is ISO with its offset."""
+
+    run_id: str
+    finished_at: str
+    origin_week: str
+    forecast_version: str
+
+    @property
+    def when(self) -> datetime:
+        """finished_at as a time."""
+        return datetime.fromisoformat(self.finished_at)
+
+
+def record_success(
+    where: Places, run_id: str, origin_week: str, forecast_version: str, at: datetime | None = None
+) -> bool:
+    """Note that a run ended with a forecast, last thing it does; return whether it counts.
+
+    A forecast of an older week than the one noted (a look back with --as-of) is no weekly forecast.
+
+    Args:
+        at: when it finished; None = the clock's time, which stamps this file and nothing else.
+    """
+    try:
+        before = last_success(where)
+    except StoreError:
+        before = None
+    if before is not None and week_no(origin_week) < week_no(before.origin_week):
+        return False
+    stamp = (at or datetime.now(UTC)).isoformat(timespec="seconds")
+    write_json(_file(where), asdict(LastSuccess(run_id, stamp, origin_week, forecast_version)))
+    return True
+
+
+def last_success(where: Places) -> LastSuccess | None:
+    """The newest finished forecast, or None. Raises StoreError if the file is damaged."""
+    path = _file(where)
+    if not path.is_file():
+        return None
+    try:
+        found = LastSuccess(**read_json(path))  # type: ignore[arg-type]
+        week_no(found.origin_week)
+        if found.when.tzinfo is None:
+            raise ValueError("finished_at has no offset")
+    except (TypeError, ValueError) as err:
+        raise StoreError("the note of the last forecast is damaged", where=str(path), fix="delete it; the next run writes it anew") from err  # fmt: skip
+    return found
+
+
+def _file(where: Places) -> Path:
+    return where.artifacts / "last_success.json"

@@ -1,0 +1,151 @@
+"""Alerts: each transition is told once a channel, and a channel that is down hears of it later.
+
+Belongs here: what was told already (artifacts/alerts/state.json), what waits, and the log of what went
+out (sent.jsonl). Does not belong here: which transitions there are (transitions.py), wording, the wire.
+
+A transition is written down before it is sent and struck off after: a kill in between sends it again
+with the same id (at least once; a receiver drops doubles by the id). Nothing here fails a cycle.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from pipelines.config import Places
+from pipelines.errors import DenguardError, StoreError
+from pipelines.ops import texts
+from pipelines.ops.channels import Alert, ChannelError, send
+from pipelines.ops.settings import AlertSettings, alert_settings
+from pipelines.ops.transitions import State, transitions
+from pipelines.ops.watch import Verdict
+from pipelines.storage import read_json, write_json
+
+log = logging.getLogger(__name__)
+_LOCK_TIMEOUT_S = 30.0
+
+
+def tell(where: Places, verdict: Verdict | None = None, now: datetime | None = None) -> list[Alert]:
+    """Find transitions, tell people, and return the new ones. Never raises.
+
+    Args:
+        verdict: the watchdog's; without one, lateness is left as it is.
+    """
+    try:
+        return _tell(where, alert_settings(), verdict, now or datetime.now(UTC))
+    except Timeout:
+        log.warning("another process is sending alerts; what it does not see, the next call tells")
+    except (DenguardError, OSError) as err:
+        log.error("alerts could not be told: %s", err)
+    except Exception as err:  # noqa: BLE001 an alert must never turn a good cycle red
+        log.error("alerts could not be told: %s", type(err).__name__)
+    return []
+
+
+def _tell(where: Places, settings: AlertSettings, verdict: Verdict | None, now: datetime) -> list[Alert]:  # fmt: skip
+    _folder(where).mkdir(parents=True, exist_ok=True)
+    with FileLock(_folder(where) / "alerts.lock", timeout=_LOCK_TIMEOUT_S):
+        state = load(where)
+        found = [_alert(kind, facts, now) for kind, facts in transitions(where, state, verdict, now)]  # fmt: skip
+        for alert in found:
+            log.warning("alert: %s", texts.title(alert["kind"], alert["facts"]))
+            if settings.channels:
+                state.pending.append({"alert": alert, "channels": list(settings.channels)})
+        _save(where, state)  # before anything goes out: nothing that was seen can be lost
+        _deliver(where, state, settings)
+    return found
+
+
+def _deliver(where: Places, state: State, settings: AlertSettings) -> None:
+    """Oldest first; a channel that fails once is left alone until the next call."""
+    down: set[str] = set()
+    for waiting in list(state.pending):
+        for channel in list(waiting["channels"]):
+            if channel not in settings.channels or channel in down:
+                continue
+            error = attempt(where, channel, waiting["alert"], settings)
+            if error is not None:
+                down.add(channel)
+                continue
+            waiting["channels"].remove(channel)
+            if not waiting["channels"]:
+                state.pending.remove(waiting)
+            _save(where, state)
+
+
+def attempt(where: Places, channel: str, alert: Alert, settings: AlertSettings) -> str | None:
+    """Send one alert through one channel and log the outcome; return what went wrong, if anything."""
+    error = None
+    try:
+        send(channel, alert, settings)
+    except ChannelError as err:
+        error = err.what
+        log.warning("alert %s did not go out by %s: %s; it is kept for the next call", alert["id"], channel, error)  # fmt: skip
+    line = {"id": alert["id"], "kind": alert["kind"], "channel": channel, "at": datetime.now(UTC).isoformat(timespec="seconds"), "sent": error is None, "error": error}  # fmt: skip
+    _folder(where).mkdir(parents=True, exist_ok=True)
+    with _log(where).open("ab") as out:
+        out.write(json.dumps(line, sort_keys=True).encode() + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return error
+
+
+def send_test(where: Places) -> dict[str, str | None]:
+    """Send a test through every channel; channel -> what went wrong, None if it went through.
+
+    Raises:
+        ConfigError: the channels are not configured well.
+    """
+    settings = alert_settings()
+    alert = _alert("test", {}, datetime.now(UTC))
+    return {channel: attempt(where, channel, alert, settings) for channel in settings.channels}
+
+
+def load(where: Places) -> State:
+    """What was told already; a damaged file is set aside with a word, and told anew."""
+    path = _folder(where) / "state.json"
+    if not path.is_file():
+        return State()
+    try:
+        return State(**read_json(path))  # type: ignore[arg-type]
+    except (StoreError, TypeError):
+        aside = path.with_name(f"state-damaged-{uuid4().hex[:8]}.json")
+        path.replace(aside)
+        log.warning("the alerts' state was damaged; it is kept in %s, and what is open is told anew", aside)  # fmt: skip
+        return State()
+
+
+def newest_sent(where: Places, lines: int = 5) -> list[dict[str, Any]]:
+    """The last attempts, oldest first; a torn last line is left out."""
+    if not _log(where).is_file():
+        return []
+    found = []
+    for line in _log(where).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _alert(kind: str, facts: dict[str, Any], now: datetime) -> Alert:
+    return {"id": uuid4().hex[:16], "kind": kind, "at": now.isoformat(timespec="seconds"), "facts": facts}  # fmt: skip
+
+
+def _save(where: Places, state: State) -> None:
+    write_json(_folder(where) / "state.json", state.to_json())
+
+
+def _folder(where: Places) -> Path:
+    return where.artifacts / "alerts"
+
+
+def _log(where: Places) -> Path:
+    return _folder(where) / "sent.jsonl"

@@ -1,0 +1,131 @@
+"""How a deployment stands, gathered from files: run, forecast, champion, lease, open alerts.
+
+Belongs here: putting what other modules read side by side, for a terminal (show.py) or as JSON.
+Works with Airflow and MLflow down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import DenguardError, StoreError
+from pipelines.ops import alerts
+from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
+from pipelines.ops.watch import Verdict, judge
+from pipelines.registry.audit import read_trail
+from pipelines.run import run_folder
+from pipelines.run_lock import Lease, holder
+from pipelines.storage import read_json
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a person asks first.
+
+    Attributes:
+        run: None if nothing ever ran here.
+        champion: {version, bundle_id, origin_week, since, action, by, reason}, None if none serves.
+        open_alerts: names of the conditions that people were told of and that still stand.
+        waiting: alerts that a channel has not got yet.
+        services: component -> whether it runs; empty if none was started on this machine.
+    """
+
+    now: datetime
+    run: RunView | None
+    holder: Lease | None
+    verdict: Verdict
+    champion: dict[str, Any] | None
+    open_alerts: tuple[str, ...]
+    waiting: int
+    services: dict[str, bool]
+
+    @property
+    def quiet(self) -> bool:
+        """A run is held to be at work, but nothing was heard of it for long."""
+        return self.run is not None and self.run.state == "running" and self.now - self.run.last_sign > QUIET_AFTER  # fmt: skip
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether somebody must act; a deployment where nothing ever ran needs nobody."""
+        if self.run is None:
+            return False
+        bad = self.run.state in {"failed", "silent"} or self.quiet
+        late = self.verdict.late and self.run.state != "running"
+        return bad or late or not all(self.services.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able, ISO times."""
+        run = None
+        if self.run is not None:
+            run = {**asdict(self.run), "last_sign": self.run.last_sign.isoformat(timespec="seconds"), "quiet": self.quiet}  # fmt: skip
+        return {
+            "at": self.now.isoformat(timespec="seconds"),
+            "needs_a_person": self.needs_a_person,
+            "run": run,
+            "at_work": asdict(self.holder) if self.holder else None,
+            "forecast": self.verdict.facts(),
+            "champion": self.champion,
+            "alerts": {"open": list(self.open_alerts), "waiting": self.waiting},
+            "services": self.services,
+        }
+
+
+def gather(where: Places, run_id: str | None, now: datetime, services: dict[str, bool]) -> Status:
+    """Read everything; `run_id` None = the run that was started last.
+
+    Raises:
+        StoreError: no run of that name, or a damaged file of it.
+    """
+    chosen = run_id or newest_run(where)
+    seen = view(where, chosen, now) if chosen else None
+    told = alerts.load(where) if (where.artifacts / "alerts" / "state.json").is_file() else None
+    return Status(
+        now=now,
+        run=seen,
+        holder=holder(where, now),
+        verdict=judge(where, now),
+        champion=champion(where),
+        open_alerts=open_alerts(told),
+        waiting=len(told.pending) if told else 0,
+        services=services,
+    )
+
+
+def open_alerts(told: alerts.State | None) -> tuple[str, ...]:
+    """Conditions that stand, in words."""
+    if told is None:
+        return ()
+    late = [f"forecast late: {told.late['why']}"] if told.late else []
+    failed = [f"run {told.failed['run_id']} failed at {told.failed['step']}: {told.failed['cause']}"] if told.failed else []  # fmt: skip
+    return (*late, *failed)
+
+
+def champion(where: Places) -> dict[str, Any] | None:
+    """Who serves since when, by the audit of alias moves (the registry itself may be down)."""
+    entries = read_trail(where).entries
+    if not entries or entries[-1].get("to_version") is None:
+        return None
+    newest = entries[-1]
+    return {
+        "version": newest["to_version"],
+        "bundle_id": newest["bundle_id"],
+        "origin_week": _origin_week(where, newest),
+        "since": newest["at"],
+        "action": newest["action"],
+        "by": newest["by"],
+        "reason": newest["reason"],
+    }
+
+
+def _origin_week(where: Places, entry: dict[str, Any]) -> str | None:
+    """Newest week of the data that the champion was made from."""
+    try:
+        if entry.get("run_id") and entry["action"] == "promote":
+            return str(read_json(run_folder(where, entry["run_id"]) / "snapshot.json")["as_of_week"])  # fmt: skip
+        meta: Any = read_json(where.artifacts / "bundles" / str(entry["bundle_id"]) / "bundle.json")["meta"]  # fmt: skip
+        return str(meta["as_of_week"])
+    except (StoreError, DenguardError, KeyError, TypeError):
+        return None

@@ -1,0 +1,55 @@
+"""Every sentence that an alert may say, in one place: what happened, what to do, where to look.
+
+Belongs here: wording. Does not belong here: when an alert is due (transitions.py), sending (channels.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+TITLES = {
+    "late": "the weekly forecast is late",
+    "on-time": "the weekly forecast is on time again",
+    "run-failed": "run {run_id} failed at step {step}",
+    "deploy-refused": "run {run_id}: the endpoint did not take the new champion",
+    "recovered": "run {run_id} finished; the failure of run {failed_run} is over",
+    "champion-promote": "version {to_version} is champion now",
+    "champion-rollback": "rolled back: version {to_version} is champion again",
+    "champion-undo": "a promotion was taken back: version {to_version} is champion",
+    "test": "this is a test",
+}
+BODIES = {
+    "late": "{why}\nWhat to do: {fix}\nWhere to look: denguard status",
+    "on-time": "The newest forecast is of origin week {origin_week}, made by run {run_id}.",
+    "run-failed": "Cause: {cause}\nWhere: {where}\nWhat to do: {fix}\nWhere to look: artifacts/runs/{run_id}/failure.json, denguard status {run_id}",
+    "deploy-refused": "The old champion serves and has made this week's forecast.\nCause: {cause}\nWhat to do: {fix}\nWhere to look: denguard status {run_id}, the endpoint's log",
+    "recovered": "Nothing is left to do.\nReport: artifacts/reports/{run_id}/report.html",
+    "champion-promote": "Before: version {from_version}. By {by}: {reason}\nWhat to do: nothing; denguard rollback returns to the version before.",
+    "champion-rollback": "Before: version {from_version}. By {by}: {reason}\nWhat to do: find out what was wrong with version {from_version} before it serves again.",
+    "champion-undo": "Before: version {from_version}. By {by}: {reason}\nWhat to do: read why in denguard audit.",
+    "test": "If you can read it, alerts of this deployment reach you here. Nothing is to be done.",
+}
+
+
+def title(kind: str, facts: dict[str, Any]) -> str:
+    """One line, for a subject."""
+    return TITLES[kind].format_map(_Said(facts))
+
+
+def body(kind: str, facts: dict[str, Any]) -> str:
+    """A few lines: what, what to do, where."""
+    return BODIES[kind].format_map(_Said(facts))
+
+
+class _Said(dict[str, Any]):
+    """Facts as text; one that is missing or empty is said to be so and never stops an alert."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        super().__init__({name: _line(value) for name, value in facts.items()})
+
+    def __missing__(self, name: str) -> str:
+        return "unknown"
+
+
+def _line(value: Any) -> str:
+    return " ".join(str("none" if value in (None, "") else value).split())

@@ -1,0 +1,97 @@
+"""What changed since people were told last: late, failed, recovered, another champion.
+
+Belongs here: comparing the remembered state with the files. Does not belong here: wording and sending.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import DenguardError
+from pipelines.ops.runs import RunView, newest_run, view
+from pipelines.ops.watch import Verdict
+from pipelines.registry.audit import read_trail
+
+Transition = tuple[str, dict[str, Any]]  # kind of texts.TITLES, facts for its words
+
+
+@dataclass
+class State:
+    """What people were told.
+
+    Attributes:
+        late: facts of the lateness that is open, or None.
+        failed: facts of the failure that is open, or None.
+        audit_seq: newest audit entry that was told; None = none yet.
+        pending: [{alert, channels that have not got it}].
+    """
+
+    late: dict[str, Any] | None = None
+    failed: dict[str, Any] | None = None
+    audit_seq: int | None = None
+    pending: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As state.json holds it."""
+        return asdict(self)
+
+
+def transitions(where: Places, state: State, verdict: Verdict | None, now: datetime) -> list[Transition]:  # fmt: skip
+    """Compare, note the new state in `state`, and return what people must be told."""
+    return [
+        *_lateness(state, verdict),
+        *_failure(state, _newest(where, now)),
+        *_champion(where, state),
+    ]
+
+
+def _lateness(state: State, verdict: Verdict | None) -> list[Transition]:
+    if verdict is None or verdict.late == (state.late is not None):
+        return []
+    state.late = verdict.facts() if verdict.late else None
+    return [("late" if verdict.late else "on-time", verdict.facts())]
+
+
+def _failure(state: State, run: RunView | None) -> list[Transition]:
+    """A run that is still at work is neither: Airflow may try again by itself."""
+    if run is None or run.state == "running":
+        return []
+    known = state.failed
+    if run.failure is not None:
+        facts = {"run_id": run.run_id, **run.failure}
+        if known is not None and all(known.get(k) == facts.get(k) for k in ("run_id", "step")):
+            return []
+        state.failed = facts
+        return [("deploy-refused" if _is_refusal(run) else "run-failed", facts)]
+    if known is None or run.state != "finished":
+        return []
+    state.failed = None
+    return [("recovered", {"run_id": run.run_id, "failed_run": known["run_id"]})]
+
+
+def _is_refusal(run: RunView) -> bool:
+    """The report step turns a run red that made its forecast, but whose champion was refused."""
+    said = run.failure or {}
+    return said.get("step") == "report" and said.get("error") == "DeployError"
+
+
+def _champion(where: Places, state: State) -> list[Transition]:
+    """The net change: a promotion that was taken back at once is no change of champion."""
+    entries = read_trail(where).entries
+    told = state.audit_seq if state.audit_seq is not None else len(entries) - 1
+    state.audit_seq = len(entries)
+    new = entries[max(told, 0) :]
+    if not new or new[0].get("from_version") == new[-1].get("to_version"):
+        return []
+    return [(f"champion-{new[-1]['action']}", {**new[-1], "from_version": new[0]["from_version"]})]
+
+
+def _newest(where: Places, now: datetime) -> RunView | None:
+    try:
+        run_id = newest_run(where)
+        return view(where, run_id, now) if run_id else None
+    except DenguardError:  # a damaged file of a run; the other transitions are told all the same
+        return None

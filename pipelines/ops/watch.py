@@ -1,0 +1,151 @@
+"""Is this week's forecast late? The one question of a watchdog, answered from files and the clock.
+
+Two ways to be late: nothing was produced (the newest finished forecast is older than a cycle and its
+grace), or something arrived and no forecast knows it (a drop). Belongs here: that judgement. Does not
+belong here: telling people (alerts.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import DenguardError, StoreError
+from pipelines.last_success import LastSuccess, last_success
+from pipelines.ops.runs import RunView, newest_run, view
+from pipelines.progress import spell
+from pipelines.run import run_folder
+from pipelines.storage import read_json
+from pipelines.weeks import week_end, week_no
+
+MAX_AGE_DAYS = 8  # a week, and a day of grace
+CLOCK_TOLERANCE = timedelta(minutes=5)
+_LOOK = "denguard status shows where the cycle stands; start one in Airflow or with denguard run"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the watchdog says.
+
+    Attributes:
+        why: reasons why it is late, empty if it is not.
+        fix: what to do about the first of them.
+        success: the newest finished forecast, or None.
+        failed: the newest run, if it failed.
+    """
+
+    why: tuple[str, ...]
+    fix: str
+    success: LastSuccess | None
+    failed: RunView | None
+    age: timedelta | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether somebody must act."""
+        return bool(self.why)
+
+    def facts(self) -> dict[str, Any]:
+        """For alerts and JSON."""
+        found = self.success
+        return {
+            "late": self.late,
+            "why": "; ".join(self.why),
+            "fix": self.fix,
+            "run_id": found.run_id if found else None,
+            "origin_week": found.origin_week if found else None,
+            "forecast_version": found.forecast_version if found else None,
+            "finished_at": found.finished_at if found else None,
+        }
+
+    def line(self) -> str:
+        """One line for a log."""
+        if self.late:
+            return f"LATE: {'; '.join(self.why)}. What to do: {self.fix}."
+        made = self.success
+        assert made is not None  # nothing to show is a reason to be late
+        return f"on time: forecast {made.forecast_version} of origin week {made.origin_week} was finished {_ago(self.age)} by run {made.run_id}"
+
+
+def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_origin_age_weeks: int | None = None) -> Verdict:  # fmt: skip
+    """Judge the newest forecast at a moment.
+
+    Args:
+        now: with its time zone.
+        max_age_days: a cycle and its grace; also how long a drop may lie unread.
+        max_origin_age_weeks: if given, how old the newest known week may be; off by default, because
+            data that stop arriving are nobody's fault here (and the sample ends in 2018).
+    """
+    failed = _failed(where, now)
+    try:
+        made = last_success(where)
+    except StoreError as err:
+        return Verdict((f"{err.what} ({err.where})",), err.fix, None, failed)
+    if made is None:
+        return Verdict(("no forecast was ever made here",), _fix(failed), None, failed)
+    limit, age = timedelta(days=max_age_days), now - made.when
+    why = []
+    if age > limit:
+        why.append(f"the newest forecast, of origin week {made.origin_week}, was finished {_ago(age)}, and {max_age_days:g} days are allowed")  # fmt: skip
+    if -age > CLOCK_TOLERANCE:
+        why.append(f"the newest forecast claims to be finished at {made.finished_at}, in the future: this clock or that of the machine that made it is wrong")  # fmt: skip
+    if (drop := _unread_drop(where, made, now, limit)) is not None:
+        why.append(f"drop {drop} lies there for more than {max_age_days:g} days and no forecast knows it")  # fmt: skip
+    weeks = (now.date() - week_end(week_no(made.origin_week))).days // 7
+    if max_origin_age_weeks is not None and weeks > max_origin_age_weeks:
+        why.append(f"the newest week that a forecast knows, {made.origin_week}, ended {weeks} weeks ago: no newer data arrived")  # fmt: skip
+    return Verdict(tuple(why), _fix(failed) if why else "", made, failed, age)
+
+
+def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedelta) -> str | None:
+    """The newest drop, if the forecast does not know it although it had the time to."""
+    drops = {p.name: p for p in where.drops.glob("*") if p.is_dir() and _day(p.name)}
+    known = _known_drops(where, made.run_id)
+    newest = max(drops, default=None)
+    if newest is None or known is None or newest in known:
+        return None
+    received = datetime.combine(date.fromisoformat(newest), time(), UTC)
+    here = datetime.fromtimestamp(drops[newest].stat().st_mtime, UTC)  # copied in later, perhaps
+    return newest if now - max(received, here) > limit else None
+
+
+def _known_drops(where: Places, run_id: str) -> set[str] | None:
+    """Names of the drops that a run was made from; None if its folder was removed."""
+    path: Path = run_folder(where, run_id) / "ingest.json"
+    try:
+        found: Any = read_json(path)["drops"]
+        return {str(d["received_date"]) for d in found}
+    except (DenguardError, KeyError, TypeError):
+        return None
+
+
+def _failed(where: Places, now: datetime) -> RunView | None:
+    run_id = newest_run(where)
+    try:
+        seen = view(where, run_id, now) if run_id else None
+    except DenguardError:  # a damaged run must not silence the watchdog
+        return None
+    return seen if seen is not None and seen.failure and seen.state in {"failed", "silent"} else None  # fmt: skip
+
+
+def _fix(failed: RunView | None) -> str:
+    if failed is None or failed.failure is None:
+        return _LOOK
+    said = failed.failure
+    return f"run {failed.run_id} failed at step {said['step']}: {str(said['cause']).rstrip('.')}; {said['fix']}"
+
+
+def _ago(age: timedelta | None) -> str:
+    seconds = age.total_seconds() if age else 0.0
+    return f"{seconds / 86400:.1f} days ago" if seconds > 172800 else f"{spell(max(seconds, 0))} ago"  # fmt: skip
+
+
+def _day(name: str) -> bool:
+    try:
+        date.fromisoformat(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,55 @@
+"""Runs as their folders show them, written in the formats that the steps write."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.last_success import record_success
+from pipelines.registry import audit
+from pipelines.steps import failure
+from pipelines.storage import write_json
+
+NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+DECISION = {"decision": "promote", "first_line": "The linear head serves.", "reasons": ["fresher data"]}  # fmt: skip
+OUTPUTS: dict[str, dict[str, Any]] = {
+    "ingest": {"drops": [{"received_date": "2026-11-20", "sha256": "x"}]},
+    "validate": {"issues": {"info": 1}, "quarantined": 0},
+    "snapshot": {"as_of_week": "2026-w46", "dataset_version": "d"},
+    "plan_embedding": {"shards": [0, 1], "counts": {"image": {"missing": 1, "distinct": 2}}},
+    "embed_000": {"embedded": 1},
+    "embed_001": {"embedded": 1},
+    "features": {"feature_version": "f", "as_of_week": "2026-w46"},
+    "train": {"candidates": {}},
+    **{f"backtest_{year}": {"year": year} for year in (2015, 2016, 2017, 2018)},
+    "evaluate": {"predictions": [], "metrics": "m"},
+    "gate": DECISION,
+    "register": {"version": "1"},
+    "deploy": {"deployed": True, "error": None, "version": "1"},
+    "forecast": {"forecast": "artifacts/forecasts/v", "forecast_version": "v", "note": "v"},
+    "report": {"report": "artifacts/reports/r/report.html", "first_line": "ok"},
+}
+
+
+def walk(home: Path, run_id: str, until: str = "report", at: datetime = NOW) -> Path:
+    """A run that got as far as `until`; a finished one is the newest success."""
+    folder = home / "artifacts" / "runs" / run_id
+    for number, (step, output) in enumerate({"run": {"profile": "ci", "as_of": None, "horizons": [4]}, **OUTPUTS}.items()):  # fmt: skip
+        stamp = (at + timedelta(seconds=number)).timestamp()
+        os.utime(write_json(folder / f"{step}.json", output), (stamp, stamp))
+        if step == until:
+            break
+    if until == "report":
+        record_success(Places(home=home), run_id, "2026-w46", "2026-w46-v", at)
+    return folder
+
+
+def fail(folder: Path, step: str, error: Exception) -> None:
+    failure.record(folder, step, error)
+
+
+def move(home: Path, action: Any, before: str | None, after: str | None) -> None:
+    audit.append(Places(home=home), action=action, model_name="denguard", from_version=before, to_version=after, bundle_id="b", run_id=None, by="weekly cycle", reason="fresher data")  # fmt: skip

@@ -1,0 +1,297 @@
+"""Alerts against real receivers: once a transition, kept while a channel is down, never a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ops.folders import NOW, fail, move, walk
+from ops.receivers import Hook, free_port, mail_server
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.config import Places
+from pipelines.errors import BusyError, ConfigError, DeployError, StoreError
+from pipelines.ops import alerts, channels
+from pipelines.ops.alerts import tell
+from pipelines.ops.settings import alert_settings
+from pipelines.ops.watch import judge
+from pipelines.run_lock import by_airflow, during, release
+
+ROOT = Path(__file__).parents[2]
+SECRETS = ("sesame", "bearer-1", "hmac-1", "pass-1")
+LATER = NOW + timedelta(days=9)
+
+
+@pytest.fixture
+def where(home: Path) -> Places:
+    return Places(home=home)
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
+    made = Hook()
+    monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", made.url)
+    monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_BEARER", "bearer-1")
+    monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_SECRET", "hmac-1")
+    yield made
+    made.close()
+
+
+def watch(where: Places, later: timedelta = timedelta(0)) -> None:
+    tell(where, judge(where, NOW + later), NOW + later)
+
+
+def test_a_late_forecast_is_told_once_and_once_more_when_it_is_on_time_again(where: Places, hook: Hook) -> None:  # fmt: skip
+    for _ in range(3):
+        watch(where)
+    assert hook.kinds == ["late"]
+    assert "no forecast was ever made" in hook.alerts[0]["body"]
+    walk(where.home, "weekly")
+    for _ in range(3):
+        watch(where)
+    assert hook.kinds == ["late", "on-time"]
+
+
+def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(where: Places, hook: Hook) -> None:  # fmt: skip
+    folder = walk(where.home, "weekly", "ingest")
+    fail(folder, "validate", StoreError("a shard is damaged", where="shard 3", fix="run it again"))
+    for _ in range(2):
+        tell(where)
+    (told,) = hook.alerts
+    assert (told["kind"], told["run_id"]) == ("run-failed", "weekly")
+    assert told["title"] == "run weekly failed at step validate"
+    assert "Cause: a shard is damaged" in told["body"]
+    assert "What to do: run it again" in told["body"]
+    fail(folder, "train", StoreError("another thing"))  # further on, another cause
+    tell(where)
+    (folder / "failure.json").unlink()
+    tell(where)  # neither failed nor finished: it was cleared and has not ended
+    walk(where.home, "weekly")
+    for _ in range(2):
+        tell(where)
+    assert hook.kinds == ["run-failed", "run-failed", "recovered"]
+
+
+def test_a_failure_that_airflow_may_try_again_is_not_told_yet(where: Places, hook: Hook) -> None:
+    fail(walk(where.home, "weekly", "ingest"), "validate", StoreError("the disk is full"))
+    with by_airflow(), during(where, "weekly", "validate"):
+        pass
+    tell(where)
+    assert hook.kinds == []
+    release(where, "weekly")  # what the end of the DAG run does
+    tell(where)
+    assert hook.kinds == ["run-failed"]
+
+
+def test_champions_are_told_by_their_net_change(where: Places, hook: Hook) -> None:
+    walk(where.home, "weekly")
+    move(where.home, "promote", None, "1")
+    tell(where)
+    move(where.home, "promote", "1", "2")
+    move(where.home, "undo", "2", "1")
+    tell(where)
+    move(where.home, "rollback", "1", "0")
+    tell(where)
+    assert hook.kinds == ["champion-promote", "champion-rollback"]
+    assert [a["title"] for a in hook.alerts] == ["version 1 is champion now", "rolled back: version 0 is champion again"]  # fmt: skip
+
+
+def test_a_refused_deployment_has_its_own_words(where: Places, hook: Hook) -> None:
+    fail(walk(where.home, "weekly"), "report", DeployError("the new champion was not deployed: bad", fix="correct it"))  # fmt: skip
+    tell(where)
+    assert hook.kinds == ["deploy-refused"]
+    assert "The old champion serves" in hook.alerts[0]["body"]
+
+
+@pytest.mark.parametrize("trouble", ["down", "500", "redirect"])
+def test_a_receiver_in_trouble_hears_of_it_at_the_next_call_once(where: Places, hook: Hook, trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    if trouble == "down":
+        monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", f"http://127.0.0.1:{free_port()}/hook/sesame")  # fmt: skip
+    hook.status = {"500": 500, "redirect": 302}.get(trouble, 200)
+    watch(where)
+    watch(where)
+    tried = [a["id"] for a in hook.alerts]
+    monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", hook.url)
+    hook.status = 200
+    watch(where)
+    watch(where)
+    ids = [a["id"] for a in hook.alerts]
+    assert len(ids) == len(tried) + 1
+    assert len(set(ids)) == 1, "an alert that is sent again keeps its id"
+    assert hook.calls[-1][0]["X-Denguard-Alert-Id"] == ids[0]
+    assert [line["sent"] for line in alerts.newest_sent(where)] == [False, False, True]
+
+
+def test_a_receiver_that_drips_its_answer_holds_nobody_up(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(channels, "SEND_TIMEOUT_S", 0.5)
+    hook.drip_s = 4.0
+    started = time.monotonic()
+    watch(where)
+    assert time.monotonic() - started < 3
+    (line,) = alerts.newest_sent(where)
+    assert line["error"] == "no answer within 0.5 s"
+
+
+def test_three_callers_at_once_tell_it_once(where: Places, hook: Hook) -> None:
+    walk(where.home, "weekly")
+    command = [sys.executable, "-m", "pipelines.cli", "watch", "--now", LATER.isoformat()]
+    environment = {**os.environ, "DENGUARD_HOME": str(where.home)}
+    callers = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(3)]  # fmt: skip
+    assert [c.wait(60) for c in callers] == [1, 1, 1]
+    assert hook.kinds == ["late"]
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def test_a_caller_killed_before_it_could_send_loses_nothing(
+    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "send", die)
+        with pytest.raises(Killed):
+            watch(where)
+    watch(where)
+    assert hook.kinds == ["late"]
+
+
+def test_a_caller_killed_after_it_sent_sends_again_under_the_same_id(
+    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send_and_die(*arguments: Any) -> None:
+        channels.send(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "send", send_and_die)
+        with pytest.raises(Killed):
+            watch(where)
+    watch(where)
+    watch(where)
+    first, again = hook.alerts
+    assert first["id"] == again["id"]
+
+
+def test_the_receiver_can_check_who_sent_it(where: Places, hook: Hook) -> None:
+    watch(where)
+    headers, raw = hook.calls[0]
+    assert headers["Authorization"] == "Bearer bearer-1"
+    assert headers["X-Denguard-Signature"] == f"sha256={hmac.new(b'hmac-1', raw, hashlib.sha256).hexdigest()}"  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # loopback
+def test_mail_arrives_with_a_login_and_the_webhook_is_not_told_twice_while_mail_is_down(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org, boss@example.org")
+    monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
+    with mail_server("pass-1") as (address, mails):
+        monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:wrong@{address}")
+        watch(where)
+        assert [line["error"] for line in alerts.newest_sent(where)] == [None, "the mail server answered 535 (SMTPAuthenticationError)"]  # fmt: skip
+        monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@{address}")
+        watch(where)
+        watch(where)
+    assert hook.kinds == ["late"]
+    (mail,) = mails
+    assert mail.rcpt_tos == ["ops@example.org", "boss@example.org"]
+    text = mail.content.decode()
+    assert "Subject: [denguard] the weekly forecast is late" in text
+    assert f"Message-ID: <{hook.alerts[0]['id']}@denguard>" in text
+
+
+def test_no_secret_is_in_any_log_or_file(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+    monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org")
+    monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
+    monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@127.0.0.1:{free_port()}")
+    logging.getLogger("httpx").setLevel(logging.INFO)  # as in a process that configured nothing
+    with caplog.at_level(logging.DEBUG):
+        watch(where)
+        hook.status = 500
+        walk(where.home, "weekly")
+        watch(where)
+        monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", "ftp://host/sesame")
+        watch(where)
+    assert "answered HTTP 500" in caplog.text
+    kept = "".join(p.read_text() for p in (where.artifacts / "alerts").glob("*.json*"))
+    assert not [s for s in SECRETS if s in caplog.text + kept]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DENGUARD_ALERT_WEBHOOK_URL", "hooks.example.org/sesame", "write https://"),
+        ("DENGUARD_ALERT_WEBHOOK_URL", "https://[sesame", "not an address"),
+        ("DENGUARD_SMTP_URL", "smtp://u:sesame@mail.example.org:25", "unencrypted"),
+        ("DENGUARD_SMTP_URL", "imap://u:sesame@mail.example.org", "smtps://user"),
+        ("DENGUARD_ALERT_EMAIL_TO", "ops@example.org", "DENGUARD_ALERT_EMAIL_FROM"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name_and_never_shown(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as refused:
+        alert_settings()
+    assert said in str(refused.value)
+    assert name in str(refused.value)
+    assert "sesame" not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+def test_wrong_settings_do_not_turn_a_cycle_red_and_lose_no_alert(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setenv("DENGUARD_ALERT_WEBHOOK_URL", "nonsense")
+        watch(where)
+    watch(where)
+    assert hook.kinds == ["late"]
+
+
+def test_a_test_alert_goes_through_every_channel_and_says_which_does_not_work(where: Places, hook: Hook) -> None:  # fmt: skip
+    done = CliRunner().invoke(app, ["alerts", "test"])
+    assert (done.exit_code, done.stdout) == (0, "webhook: sent\n")
+    hook.status = 403
+    done = CliRunner().invoke(app, ["alerts", "test"])
+    assert (done.exit_code, done.stdout) == (1, "webhook: the receiver answered HTTP 403\n")
+    assert hook.kinds == ["test", "test"]
+
+
+def test_a_damaged_state_is_set_aside_and_what_is_open_is_told_anew(where: Places, hook: Hook) -> None:  # fmt: skip
+    watch(where)
+    (where.artifacts / "alerts" / "state.json").write_text('{"late": 1, "surprise": 2}')
+    watch(where)
+    assert hook.kinds == ["late", "late"]
+    assert len(list((where.artifacts / "alerts").glob("state-damaged-*.json"))) == 1
+
+
+def test_a_process_that_died_without_a_word_is_a_failed_run(where: Places, hook: Hook) -> None:
+    walk(where.home, "weekly", "features")
+    code = "import os, signal; from pipelines.config import places; from pipelines.run_lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "DENGUARD_HOME": str(where.home)}, timeout=60, check=False)  # fmt: skip
+    for _ in range(2):
+        tell(where)
+    assert hook.kinds == ["run-failed"]
+    assert "at step train" in hook.alerts[0]["title"]
+    assert "without a word" in json.dumps(hook.alerts[0])
+
+
+def test_a_run_refused_by_the_lease_is_no_failed_run(where: Places) -> None:
+    from pipelines import steps
+    from pipelines.run_lock import hold
+
+    with hold(where, "first"), pytest.raises(BusyError):
+        steps.start("second", {"profile": "ci"})
+    assert tell(where) == []

@@ -1,0 +1,125 @@
+"""What `denguard status` says of a run, from its files alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ops.folders import fail, move, walk
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.config import Places
+from pipelines.errors import StoreError, ValidationStopped
+from pipelines.ops.runs import newest_run, view
+from pipelines.ops.status import gather
+from pipelines.progress import Progress, bound
+from pipelines.run_lock import by_airflow, during, hold
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def where(home: Path) -> Places:
+    return Places(home=home)
+
+
+def states(where: Places, run_id: str = "weekly") -> dict[str, str]:
+    return {box.step: box.state for box in view(where, run_id, datetime.now(UTC)).boxes}
+
+
+def status(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["status", *arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout
+
+
+def test_a_finished_run_says_decision_champion_forecast_and_report(where: Places) -> None:
+    now = datetime.now(UTC)
+    walk(where.home, "weekly", at=now)
+    move(where.home, "promote", None, "1")
+    code, said = status()
+    assert code == 0
+    assert "run weekly: finished · origin week 2026-w46" in said
+    assert "promote: The linear head serves." in said
+    assert "version 1" in said
+    assert "origin week 2026-w46, version 2026-w46-v, finished" in said
+    assert str(where.home) in said.replace("\n", "")
+    assert all(len(line) <= 100 and line == line.rstrip() for line in said.splitlines())
+
+
+def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(where: Places) -> None:
+    error = ValidationStopped("column 'cases' is missing", where="metadata.csv row 1", fix="deliver it")  # fmt: skip
+    fail(walk(where.home, "weekly", "ingest", datetime.now(UTC)), "validate", error)
+    code, said = status()
+    assert code == 1
+    assert "run weekly: FAILED" in said
+    for words in ("column 'cases' is missing", "metadata.csv row 1", "deliver it"):
+        assert words in said
+    assert (states(where)["ingest"], states(where)["validate"], states(where)["snapshot"]) == ("done", "failed", "not yet")  # fmt: skip
+
+
+def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:
+    folder = walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
+    part = "embed_shard_001"
+    with by_airflow(), during(where, "weekly", part), bound(folder / "progress" / f"{part}.json", part):  # fmt: skip
+        Progress("scenes embedded", 400).advance(120)
+    code, said = status()
+    assert code == 0
+    assert "run weekly: at work" in said
+    assert "running  embed           0 of 2 shards; scenes embedded: 120/400, 280 left, ETA" in said
+    assert json.loads(status("weekly", "--json")[1])["run"]["state"] == "running"
+
+
+def test_boxes_behind_one_that_is_walked_again_are_from_before(where: Places) -> None:
+    walk(where.home, "weekly", at=datetime.now(UTC) - timedelta(hours=1))
+    with hold(where, "weekly"), during(where, "weekly", "train"):
+        seen = states(where)
+    assert (seen["features"], seen["train"], seen["gate"]) == ("done", "running", "earlier")
+
+
+def test_a_run_without_a_sign_of_life_is_called_so(where: Places) -> None:
+    walk(where.home, "weekly", "features", datetime.now(UTC))
+    code = "import os, signal; from pipelines.config import places; from pipelines.run_lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "DENGUARD_HOME": str(where.home)}, timeout=60, check=False)  # fmt: skip
+    ended, said = status()
+    assert ended == 1
+    assert "NO SIGN OF LIFE" in said
+    assert "without a word" in " ".join(said.split())
+
+
+def test_an_airflow_run_that_was_not_heard_of_for_hours_wants_a_person(where: Places) -> None:
+    walk(where.home, "weekly", "features", datetime.now(UTC))
+    with by_airflow(), during(where, "weekly", "train"):
+        pass
+    soon, later = (datetime.now(UTC) + timedelta(hours=h) for h in (0.5, 3))
+    assert not gather(where, None, soon, {}).quiet
+    assert gather(where, None, later, {}).needs_a_person
+
+
+def test_the_newest_run_is_the_one_started_last_and_others_can_be_named(where: Places) -> None:
+    now = datetime.now(UTC)
+    walk(where.home, "z-older", at=now - timedelta(days=7))
+    walk(where.home, "a-newer", "ingest", now)
+    assert newest_run(where) == "a-newer"
+    assert "run z-older: finished" in status("z-older")[1]
+    with pytest.raises(StoreError, match="a-newer, z-older"):
+        view(where, "nope", now)
+
+
+def test_where_nothing_ever_ran_nobody_is_needed(where: Places) -> None:
+    code, said = status()
+    assert code == 0
+    assert "no run yet" in said
+    assert not where.artifacts.exists(), "looking changes nothing"
+
+
+def test_a_service_that_is_gone_wants_a_person(where: Places) -> None:
+    walk(where.home, "weekly", at=datetime.now(UTC))
+    assert not gather(where, None, datetime.now(UTC), {"mlflow": True}).needs_a_person
+    assert gather(where, None, datetime.now(UTC), {"mlflow": False}).needs_a_person
