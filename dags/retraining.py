@@ -18,6 +18,7 @@ from dags._shared import (
     HEAVY,
     PARAMS,
     box,
+    run_ended,
 )
 
 DOC = """
@@ -35,8 +36,12 @@ Every Monday at 06:00 UTC one run walks the road once, forward. Every box can be
 | release | The winner is registered and taken by the endpoint, and the forecast is written. If the gate kept the champion, it forecasts | The previous champion serves on |
 | report | One page for people: artifacts/reports/&lt;run id&gt;/ | Clear the task |
 
-**Something failed?** The failed task's log ends with step, cause and fix; the same text is in
-`artifacts/runs/<run id>/failure.json`. Correct it, then clear the failed task: the run goes on there.
+**Something failed?** The red run's note and its tab *Outcome* say step, cause and what to do; so does
+the red task's log, and `artifacts/runs/<run id>/failure.json`. Correct it, then clear the red task: the
+run goes on there and does only what is missing.
+
+**Reports**: every task has a tab *Outcome* and, under *Details*, the link *Outcome and report*;
+*Bulletins* in the menu lists all runs with their reports.
 
 **Queues**: `cpu-heavy` embeds and trains, `default` does the rest.
 """
@@ -51,39 +56,39 @@ with DAG(
     max_active_runs=1,  # two bulletins at once would judge each other's champion
     params=PARAMS,
     default_args=DEFAULT_ARGS,
+    on_success_callback=run_ended,
+    on_failure_callback=run_ended,
     tags=["denguard", "weekly", "dengue"],
 ):
-    start = box("start", minutes=5, doc="Checks and records the run's parameters.")()
+    start = box("start", minutes=5, doc="Checks and records the run's parameters.")
 
     with TaskGroup("data", tooltip="Read, check and fix the newest drop as a version"):
-        ingest = box("ingest", minutes=60, doc="Reads the accepted drops and the new one.")()
-        validate = box("validate", minutes=60, doc="Lists data issues, quarantines bad rows; stops on a critical one.")()  # fmt: skip
-        snapshot = box("snapshot", minutes=60, outlets=[DATASET], doc="Writes the sample table as an immutable dataset version.")()  # fmt: skip
+        ingest = box("ingest", minutes=60, doc="Reads the accepted drops and the new one.")
+        validate = box("validate", minutes=60, doc="Lists data issues, quarantines bad rows; stops on a critical one.")  # fmt: skip
+        snapshot = box("snapshot", minutes=60, outlets=[DATASET], doc="Writes the sample table as an immutable dataset version.")  # fmt: skip
 
     with TaskGroup("embed", tooltip="Turn scenes and prompts into vectors, once each"):
-        plan = box("plan_embedding", minutes=30, doc="Finds inputs without a vector and cuts them into shards.")()  # fmt: skip
-        shards = box("embed_shard", minutes=720, queue=HEAVY, doc="Embeds one shard; a shard with nothing new ends at once.").expand(item=plan)  # fmt: skip
-        features = box("features", minutes=60, queue=HEAVY, outlets=[EMBEDDINGS], doc="Joins vectors, covariates and labels into a feature version.")()  # fmt: skip
+        plan = box("plan_embedding", minutes=30, doc="Finds inputs without a vector and cuts them into shards.")  # fmt: skip
+        shards = box("embed_shard", minutes=720, queue=HEAVY, over=plan, doc="Embeds one shard; a shard with nothing new ends at once.")  # fmt: skip
+        features = box("features", minutes=60, queue=HEAVY, outlets=[EMBEDDINGS], doc="Joins vectors, covariates and labels into a feature version.")  # fmt: skip
 
     with TaskGroup(
         "train", tooltip="Candidates on all labelled weeks, recipes replayed on past years"
     ):
-        candidates = box("train", minutes=240, queue=HEAVY, doc="Chooses lambda on validation and refits every head.")()  # fmt: skip
-        years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")()  # fmt: skip
-        replay = box("backtest", minutes=240, queue=HEAVY, doc="Replays one past year as if it were the future.").expand(item=years)  # fmt: skip
+        candidates = box("train", minutes=240, queue=HEAVY, doc="Chooses lambda on validation and refits every head.")  # fmt: skip
+        years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")  # fmt: skip
+        replay = box("backtest", minutes=240, queue=HEAVY, over=years, doc="Replays one past year as if it were the future.")  # fmt: skip
 
     with TaskGroup("judge", tooltip="Same rows for all; the gate fails closed"):
-        evaluate = box("evaluate", minutes=60, queue=HEAVY, doc="Scores heads and baselines per horizon, municipality and onset.")()  # fmt: skip
-        gate = box("gate", minutes=60, queue=HEAVY, doc="Decides: promote or keep, with the reason in writing.")()  # fmt: skip
+        evaluate = box("evaluate", minutes=60, queue=HEAVY, doc="Scores heads and baselines per horizon, municipality and onset.")  # fmt: skip
+        gate = box("gate", minutes=60, queue=HEAVY, doc="Decides: promote or keep, with the reason in writing.")  # fmt: skip
 
     with TaskGroup("release", tooltip="Registry, endpoint, forecast"):
-        register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")()  # fmt: skip
-        deploy = box("deploy", minutes=15, outlets=[CHAMPION], doc="The endpoint takes the champion, or the previous one returns.")()  # fmt: skip
-        forecast = box("forecast", minutes=60, outlets=[FORECAST], doc="One row per municipality and horizon, by the champion.")()  # fmt: skip
+        register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")  # fmt: skip
+        deploy = box("deploy", minutes=15, outlets=[CHAMPION], doc="The endpoint takes the champion, or the previous one returns.")  # fmt: skip
+        forecast = box("forecast", minutes=60, outlets=[FORECAST], doc="One row per municipality and horizon, by the champion.")  # fmt: skip
 
-    report = box(
-        "report", minutes=30, doc="The run's page: decision, figures, forecast, lineage."
-    )()
+    report = box("report", minutes=30, doc="The run's page: decision, figures, forecast, lineage.")
 
     start >> ingest >> validate >> snapshot >> plan >> shards >> features
     features >> [candidates, years] >> replay  # the replay includes the champion that train found

@@ -7,6 +7,7 @@ The clock here paces lines and stamps that file; no result depends on it.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,13 @@ from pipelines.storage import write_json
 log = logging.getLogger(__name__)
 
 
+def spell(seconds: float) -> str:
+    """A span of time as a person says it: "41 s", "12 min", "3.5 h"."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 @dataclass(frozen=True)
 class _Place:
     """Where progress of the step that runs now is written."""
@@ -29,6 +37,8 @@ class _Place:
 
 
 _place: ContextVar[_Place | None] = ContextVar("progress_place", default=None)
+# How a process tells its child where progress goes; a child gets no context variables.
+_FILE, _STEP = "DENGUARD_PROGRESS_FILE", "DENGUARD_PROGRESS_STEP"
 
 
 @contextmanager
@@ -41,8 +51,25 @@ def bound(path: Path, step: str) -> Iterator[None]:
         _place.reset(token)
 
 
+def handed_on() -> dict[str, str]:
+    """Environment for a child process that counts this step's items; see `inherited`."""
+    place = _place.get()
+    return {} if place is None else {_FILE: str(place.path), _STEP: place.step}
+
+
+@contextmanager
+def inherited() -> Iterator[None]:
+    """In a child process: progress goes where that of the waiting process goes."""
+    path, step = os.environ.get(_FILE), os.environ.get(_STEP)
+    if not path or not step:
+        yield
+        return
+    with bound(Path(path), step):
+        yield
+
+
 class Progress:
-    """Counts items done and tells share and ETA at most every few seconds.
+    """Counts items done and tells items left and ETA: at the first, then every few seconds.
 
     Args:
         label: what is counted, such as "scenes embedded".
@@ -57,17 +84,19 @@ class Progress:
 
     def advance(self, items: int = 1) -> None:
         """Count items as done, and say so if it is time to."""
+        first = self._done == 0
         self._done += items
         now = time.monotonic()
-        if now - self._last >= self._every_s or self._done == self._total:
+        if first or now - self._last >= self._every_s or self._done == self._total:
             self._last = now
             log.info(self.line(now - self._start))
             self._write(now - self._start)
 
     def line(self, elapsed_s: float) -> str:
-        """One line: done, total, share, ETA in seconds."""
+        """One line: done, total, share, items left, ETA."""
         share = self._done / self._total if self._total else 1.0
-        return f"{self._label}: {self._done}/{self._total} ({share:.0%}), ETA {self._eta_s(elapsed_s):.0f} s"
+        left = self._total - self._done
+        return f"{self._label}: {self._done}/{self._total} ({share:.0%}), {left} left, ETA {spell(self._eta_s(elapsed_s))}"
 
     def _eta_s(self, elapsed_s: float) -> float:
         return elapsed_s / self._done * (self._total - self._done) if self._done else 0.0

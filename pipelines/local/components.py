@@ -15,13 +15,16 @@ from pathlib import Path
 
 from pipelines.local.layout import ADMIN, Layout, Secrets
 from pipelines.local.processes import MARKER
+from pipelines.ops.settings import AlertSettings
 
 HOST = "127.0.0.1"
 PORT_NAMES = ("airflow", "mlflow", "endpoint", "worker_log", "trigger_log", "scheduler_health")
 # Settings of another deployment in the caller's shell must not leak into this one.
 _OWN_PREFIXES = ("AIRFLOW", "MLFLOW_", "DENGUARD_")
 LONGEST_TASK_S = 12 * 3600  # embed_shard's execution_timeout
-_KEPT = ("DENGUARD_PROFILE", "DENGUARD_DVC_REMOTE")
+# Alerts go out from Airflow's DAG processor, when a run ends.
+_ALERTS = tuple(f"DENGUARD_{name.upper()}" for name in AlertSettings.model_fields)
+_KEPT = ("DENGUARD_PROFILE", "DENGUARD_DVC_REMOTE", *_ALERTS)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def components(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> li
         Component("scheduler", ("airflow", "scheduler", "--skip-serve-logs"), airflow),
         Component("dag-processor", ("airflow", "dag-processor"), airflow),
         Component("triggerer", ("airflow", "triggerer", "--skip-serve-logs"), airflow),
-        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--host", HOST, "--port", port["endpoint"], "--workers", "1"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
+        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--host", HOST, "--port", port["endpoint"], "--workers", "1", "--timeout-graceful-shutdown", "10"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
     ]  # fmt: skip
 
 
@@ -80,6 +83,7 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
     at, home = urls(ports), layout.airflow_home
     settings = {
         "CORE__DAGS_FOLDER": layout.source_root / "dags",
+        "CORE__PLUGINS_FOLDER": layout.source_root / "dags" / "plugins",
         "CORE__LOAD_EXAMPLES": False,
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": 2,  # LocalExecutor starts this many processes; 32 by default

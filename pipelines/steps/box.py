@@ -1,56 +1,62 @@
-"""What every box of the road gets for free: progress that others can read, and a failure in writing.
+"""What every box of the road gets for free: a first and a last line in the log, progress that others
+can read, and a failure in writing.
 
-Belongs here: what surrounds a step, whoever calls it. Does not belong here: what a step does.
+Belongs here: what surrounds a step, whoever calls it. Does not belong here: what a step does, how a
+failure is worded (failure.py) and an outcome is told (outcome.py).
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Concatenate, ParamSpec
 
 from pipelines.config import places
-from pipelines.errors import DenguardError
 from pipelines.progress import bound
 from pipelines.run import run_folder
-from pipelines.storage import read_json, write_json
+from pipelines.run_lock import during
+from pipelines.steps import failure, outcome
 
 P = ParamSpec("P")
 Output = dict[str, Any]
-FAILURE = "failure.json"
-_READ_LOG = "read the log; correct the cause and run the step again, it goes on where it stopped"
+log = logging.getLogger(__name__)
+_attempt: ContextVar[tuple[int, int]] = ContextVar("attempt", default=(-1, 1))
+
+
+@contextmanager
+def attempt(map_index: int, try_number: int) -> Iterator[None]:
+    """While this holds, a failure is recorded as this mapped task's and this try's."""
+    token = _attempt.set((map_index, try_number))
+    try:
+        yield
+    finally:
+        _attempt.reset(token)
 
 
 def box(step: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str, P], Output]:
     """Surround a step; its first argument is the run id, further ones name its part (shard, year)."""
+    promise = (step.__doc__ or "").strip().splitlines()[0]
 
     @functools.wraps(step)
     def walked(run_id: str, *args: P.args, **kwargs: P.kwargs) -> Output:
         name = step.__name__
-        part = "_".join([name, *(f"{a:03d}" for a in args if isinstance(a, int))])
+        part = failure.part_name(name, *args)
         folder = run_folder(places(), run_id)
-        with bound(folder / "progress" / f"{part}.json", part):
+        log.info("%s: %s", part, promise)
+        # The lease comes first: a step that is refused it leaves no failure in the run's folder.
+        with during(places(), run_id, part), bound(folder / "progress" / f"{part}.json", part):
             try:
                 output = step(run_id, *args, **kwargs)
             except Exception as err:
-                write_json(folder / FAILURE, {"run_id": run_id, "step": part, **cause_of(err)})
+                failure.record(folder, part, err, *_attempt.get())
                 raise
-        _forget_failure(folder, part)
+        failure.forget(folder, part)
+        log.info("%s is done: %s", part, outcome.said(name, output))
+        for title, path in outcome.documents(name, run_id, output).items():
+            log.info("%s: %s", title, path)
         return output
 
     return walked
-
-
-def cause_of(error: BaseException) -> dict[str, str]:
-    """What happened, where and what to do, for people; no traceback."""
-    if isinstance(error, DenguardError):
-        return {"error": type(error).__name__, "cause": error.what, "where": error.where, "fix": error.fix}  # fmt: skip
-    said = (str(error).strip() or type(error).__name__).splitlines()[0][:500]
-    return {"error": type(error).__name__, "cause": said, "where": "", "fix": _READ_LOG}
-
-
-def _forget_failure(folder: Any, part: str) -> None:
-    """A failure that this part recorded before is over; another part's stays."""
-    path = folder / FAILURE
-    if path.is_file() and read_json(path).get("step") == part:
-        path.unlink()

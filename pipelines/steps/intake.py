@@ -24,12 +24,15 @@ def start(run_id: str, conf: dict[str, Any]) -> Output:
 @box
 def ingest(run_id: str) -> Output:
     """Find the drops that this run may know, and fix them by hash."""
+    from pipelines.data.handed_over import exchange_drops
     from pipelines.data.intake import fingerprint, known_drops
     from pipelines.data.sources.sample import make_sample_drop
 
     run = open_run(run_id)
+    exchange_drops(run.places)
     if run.profile.data.source == "sample" and not any(run.places.drops.glob("*")):
         make_sample_drop(run.places.drops)
+        exchange_drops(run.places)
     drops = known_drops(run.places.drops, run.params.as_of)
     return run.finish("ingest", {"drops": fingerprint(drops, run.places)})
 
@@ -37,12 +40,15 @@ def ingest(run_id: str) -> Output:
 @box
 def validate(run_id: str) -> Output:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
+    from pipelines.data.handed_over import fetch_accepted, fetch_drops
     from pipelines.data.intake import accepted_drops, accepted_tables, file_cache
     from pipelines.data.validate import raise_if_critical, validate_all
 
     run = open_run(run_id)
     out = run.folder / "validation"
     known = {d["received_date"] for d in run.output("ingest")["drops"]}
+    fetch_accepted(run.places)
+    fetch_drops(run.places, known)
     result = validate_all(
         run.places.drops,
         run.profile.data,
@@ -55,6 +61,7 @@ def validate(run_id: str) -> Output:
     raise_if_critical(result)
     result.tables.save(out / "tables")
     levels = [issue.level.value for issue in result.issues]
+    run.name(out)
     return run.finish(
         "validate",
         {
@@ -70,26 +77,32 @@ def validate(run_id: str) -> Output:
 @box
 def snapshot(run_id: str) -> Output:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
+    from pipelines.data.handed_over import fetch_accepted, fetch_drops, share_accepted
     from pipelines.data.intake import accept
     from pipelines.data.samples import build_dataset
     from pipelines.data.tables import Tables
-    from pipelines.versioning import add_version
+    from pipelines.steps.versions import dataset_drafts
+    from pipelines.versioning import add_versions
 
     run = open_run(run_id)
     drops = run.output("ingest")["drops"]
+    fetch_accepted(run.places)
     tables = Tables.load(run.path(run.output("validate")["tables"]))
     root = run.places.artifacts / "datasets"
     folder = build_dataset(tables, run.profile, run.params.as_of, drops, root)
     about = read_json(folder / "dataset.json")
-    version = add_version(run.places, "dataset", folder, {"as_of_week": about["as_of_week"], "drops": drops})  # fmt: skip
+    fetch_drops(run.places, {d["received_date"] for d in drops})
+    version = add_versions(run.places, dataset_drafts(run, folder, about))[-1]
+    name = run.name(folder)
     accept(run.places, folder.name, drops)
+    share_accepted(run.places)
     return run.finish(
         "snapshot",
         {
-            "dataset": run.name(folder),
+            "dataset": name,
             "dataset_version": folder.name,
             "as_of_week": about["as_of_week"],
             "synthetic_scenes": about["synthetic_scenes"],
-            "dvc": version["md5"],
+            "dvc": version.md5,
         },
     )

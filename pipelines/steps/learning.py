@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.contracts import HeadKind, content_id
+from pipelines.progress import Progress
 from pipelines.run import open_run
 from pipelines.steps.box import box
 from pipelines.storage import write_json
@@ -21,19 +22,19 @@ Output = dict[str, Any]
 @box
 def train(run_id: str) -> Output:
     """Train a candidate bundle for each head, and note who the champion is now."""
-    from pipelines.registry.standing import standing_champion
+    from pipelines.registry.standing import standing
     from pipelines.training.candidates import train_candidate
 
     run = open_run(run_id)
     folder = run.path(run.output("features")["features"])
     root = run.places.artifacts / "candidates"
-    candidates = {
-        head: train_candidate(folder, head, run.profile, root, run.params.force)
-        for head in run.profile.train.heads
-    }
+    progress, candidates = Progress("heads trained", len(run.profile.train.heads)), {}
+    for head in run.profile.train.heads:
+        candidates[head] = train_candidate(folder, head, run.profile, root, run.params.force)
+        progress.advance()
     named = {head: {**c, "folder": run.name(Path(c["folder"]))} for head, c in candidates.items()}
     # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
-    run.finish("champion", {"champion": standing_champion(run.places, run.profile.model_name)})
+    run.finish("champion", standing(run.places, run.profile.model_name))
     return run.finish("train", {"candidates": named})
 
 
@@ -63,6 +64,8 @@ def backtest(run_id: str, year: int) -> Output:
         if run.params.force or not path.is_file():
             examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
             write_predictions(backtest_year(examples, recipe, which, year), path)
+        else:
+            log.info("%s: predictions of these recipes, features and year exist", who)
         output[who] = run.name(path)
     return run.finish(f"backtest_{year}", output)
 
@@ -91,17 +94,18 @@ def evaluate(run_id: str) -> Output:
 def gate(run_id: str) -> Output:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
     from pipelines.evaluate.contest import hold
-    from pipelines.registry.standing import standing_champion
+    from pipelines.registry.standing import standing
 
     run = open_run(run_id)
     trained, judged = run.output("train"), run.output("evaluate")
-    now = standing_champion(run.places, run.profile.model_name)
+    now = standing(run.places, run.profile.model_name)
     paths = {
-        who: [run.path(name) for name in judged[who]]
-        for who in ("predictions", "champion_predictions")
+        "predictions": [run.path(name) for name in judged["predictions"]],
+        "champion_predictions": [run.path(name) for name in judged["champion_predictions"]],
+        "metrics": run.path(judged["metrics"]),
     }
-    before = run.output("champion")["champion"]
-    decision = hold(trained["candidates"], before, now, paths, run.profile)
-    write_json(run.places.artifacts / "decisions" / f"{run_id}.json", decision.to_json())
+    decision = hold(trained["candidates"], run.output("champion"), now, paths, run.profile)
+    kept = {"run_id": run_id, "as_of_week": run.output("snapshot")["as_of_week"], **decision.to_json()}  # fmt: skip
+    run.name(write_json(run.places.artifacts / "decisions" / f"{run_id}.json", kept))
     log.info("%s: %s", decision.decision, decision.first_line)
     return run.finish("gate", decision.to_json())

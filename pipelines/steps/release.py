@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.contracts import CHALLENGER, CHAMPION
 from pipelines.errors import DeployError
+from pipelines.last_success import record_success
 from pipelines.run import Run, open_run
 from pipelines.steps.box import box
 from pipelines.storage import read_json
@@ -23,6 +24,8 @@ def register(run_id: str) -> Output:
     """Record the run in MLflow with all hashes, and the promoted bundle as a version."""
     from pipelines.registry.promote import register_bundle, set_alias
     from pipelines.registry.tracking import log_run
+    from pipelines.steps.versions import bundle_draft
+    from pipelines.versioning import add_versions
 
     run = open_run(run_id)
     decision, facts = run.output("gate"), _facts(run)
@@ -35,6 +38,7 @@ def register(run_id: str) -> Output:
     files["receipt"] = folder / "receipt.json"
     version = register_bundle(folder / "bundle", run_id, facts, metrics, facts, files, where=run.places, model_name=run.profile.model_name)  # fmt: skip
     set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
+    add_versions(run.places, [bundle_draft(run, folder, decision["bundle_id"])])
     return run.finish("register", {"version": version, "mlflow_run": None})
 
 
@@ -42,14 +46,22 @@ def register(run_id: str) -> Output:
 def deploy(run_id: str) -> Output:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
     from pipelines.registry.deploy import deploy as hand_over
+    from pipelines.registry.moves import Why
 
     run = open_run(run_id)
     version = run.output("register")["version"]
     if version is None:
         return run.finish("deploy", {"deployed": False, "error": None, "champion_stays": True})
     try:
-        timeout_s = run.profile.serving.take_over_timeout_s
-        done = hand_over(version, None, timeout_s, where=run.places, model_name=run.profile.model_name)  # fmt: skip
+        done = hand_over(
+            version,
+            None,
+            run.profile.serving.take_over_timeout_s,
+            where=run.places,
+            model_name=run.profile.model_name,
+            why=Why("weekly cycle", run.output("gate")["reasons"][-1], run_id),
+            judged_against=[(run.output("gate")["champion"] or {}).get("version")],
+        )
     except DeployError as err:
         # The old champion serves again, so this week's forecast must still be made with it; the
         # report step turns the run red.
@@ -63,13 +75,17 @@ def forecast(run_id: str) -> Output:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle, lookup
     from pipelines.steps.bulletin import make_forecast
+    from pipelines.steps.versions import forecast_draft
+    from pipelines.versioning import add_versions
 
     run = open_run(run_id)
     champion = lookup(CHAMPION, run.places, run.profile.model_name)
     if champion is None:
         return run.finish("forecast", {"forecast": None, "note": "There is no champion, so no forecast: no model was better than the baselines."})  # fmt: skip
     bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
-    return run.finish("forecast", make_forecast(run, bundle, champion.version))
+    made = make_forecast(run, bundle, champion.version)
+    add_versions(run.places, [forecast_draft(run, run.path(made["forecast"]), bundle.name)])
+    return run.finish("forecast", made)
 
 
 @box
@@ -77,10 +93,17 @@ def report(run_id: str) -> Output:
     """Write the HTML and JSON report; a deployment that failed turns the run red here."""
     from pipelines.evaluate.report import build_report
     from pipelines.steps.bulletin import gather
+    from pipelines.steps.versions import report_draft
+    from pipelines.versioning import add_versions
 
     run = open_run(run_id)
     page = build_report(gather(run), run.places.artifacts / "reports" / run_id)
+    run.name(page.parent)
+    add_versions(run.places, [report_draft(run, page.parent)])
     output = run.finish("report", {"report": run.name(page), "first_line": run.output("gate")["first_line"]})  # fmt: skip
+    made = run.output("forecast")
+    if made["forecast"] is not None:  # a watchdog asks for the forecast, whoever made it
+        record_success(run.places, run_id, run.output("snapshot")["as_of_week"], made["forecast_version"])  # fmt: skip
     error = run.output("deploy")["error"]
     if error:
         raise DeployError(f"the new champion was not deployed: {error}", where=run_id, fix="correct the cause and run the cycle again; the report and the forecast of the old champion are there")  # fmt: skip

@@ -8,71 +8,125 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
-from dags import _shared
-from pipelines.errors import ConfigError, StoreError, ValidationStopped
-from pipelines.storage import read_json
+from dags import _links, _run_note, _shared
+from pipelines import steps
+from pipelines.errors import ConfigError, StoreError
+from pipelines.steps import failure
+from pipelines.storage import read_json, write_json
+
+RUN = "manual__2026-11-21T00:00:00+00:00"
 
 
-def fail(error: BaseException | None, run_id: str = "manual__2026-11-21T00:00:00+00:00") -> None:
-    instance = SimpleNamespace(task_id="data.validate", map_index=-1, try_number=2)
-    _shared.on_failure({"ti": instance, "dag_run": SimpleNamespace(run_id=run_id), "exception": error})  # fmt: skip
+def instance(task_id: str = "data.validate", map_index: int = -1, try_number: int = 2) -> Any:
+    return SimpleNamespace(task_id=task_id, map_index=map_index, try_number=try_number, run_id=RUN)
+
+
+def told_by_airflow(error: BaseException | str | None, of: Any = None) -> None:
+    """Airflow calls back: in the task's process, or elsewhere if that one is gone."""
+    _shared.on_failure({"ti": of or instance(), "dag_run": SimpleNamespace(run_id=RUN), "exception": error})  # fmt: skip
+
+
+def folder(home: Path) -> Path:
+    return home / "artifacts" / "runs" / RUN
 
 
 def record(home: Path) -> dict[str, Any]:
-    return read_json(home / "artifacts/runs/manual__2026-11-21T00:00:00+00:00/failure.json")
+    return read_json(folder(home) / "failure.json")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DENGUARD_HOME", str(tmp_path))
-    return tmp_path
-
-
-def test_a_failure_names_step_cause_and_fix_in_log_and_file(
-    here: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.ERROR):
-        fail(StoreError("a shard is damaged", where="shard 3", fix="run the step again"))
-    assert record(here) == {
-        "run_id": "manual__2026-11-21T00:00:00+00:00",
-        "step": "data.validate",
-        "map_index": -1,
-        "try_number": 2,
-        "error": "StoreError",
-        "cause": "a shard is damaged",
-        "where": "shard 3",
-        "fix": "run the step again",
-    }
-    assert "data.validate failed" in caplog.text
-    assert "run the step again" in caplog.text
-
-
-def test_a_failure_that_is_not_retried_names_the_error_behind_it(here: Path) -> None:
-    try:
-        raise AirflowFailException("x") from ValidationStopped("column is missing", fix="add it")
-    except AirflowFailException as err:
-        fail(err)
-    assert record(here)["error"] == "ValidationStopped"
-    assert record(here)["fix"] == "add it"
-
-
-def test_a_killed_process_leaves_a_record_too(here: Path) -> None:
-    fail(None)
-    assert "killed" in record(here)["cause"]
-    assert "clear" in record(here)["fix"]
-
-
-def test_a_step_error_that_a_retry_cannot_cure_fails_at_once(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = {"dag_run": SimpleNamespace(run_id="run-1")}
+def in_a_task(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Steps believe that they run in a task of Airflow."""
+    context = {"dag_run": SimpleNamespace(run_id=RUN), "ti": instance("start")}
     monkeypatch.setattr(_shared, "get_current_context", lambda: context)
-    with pytest.raises(AirflowFailException) as caught:
+    return home
+
+
+def test_a_steps_own_error_ends_the_log_with_step_cause_place_and_fix(
+    in_a_task: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR), pytest.raises(SystemExit):
         _shared.call_step("start", {"profil": "sample"})
-    assert isinstance(caught.value.__cause__, ConfigError)
-    assert "profil" in str(caught.value)
+    said = [line.message for line in caplog.records if line.name == "dags._shared"]
+    assert [line.split("  ")[0] for line in said] == ["STEP", "CAUSE", "WHERE", "WHAT TO DO"]
+    assert "start, try 2" in said[0] and "profil" in said[1] and "known parameters" in said[3]
+    assert not any(line.exc_info for line in caplog.records)
+
+
+def test_box_and_callback_write_one_and_the_same_format(in_a_task: Path) -> None:
+    with pytest.raises(SystemExit):
+        _shared.call_step("start", {"profil": "sample"})
+    by_the_step = record(in_a_task)
+    told_by_airflow(None, instance("start", try_number=3))
+    by_the_callback = record(in_a_task)
+    assert set(by_the_step) == set(by_the_callback)
+    assert by_the_step | {"error": "", "cause": "", "where": "", "fix": ""} == {
+        "run_id": RUN, "step": "start", "map_index": -1, "try_number": 2, "error": "", "cause": "", "where": "", "fix": "",
+    }  # fmt: skip
+
+
+def test_the_callback_leaves_what_the_step_said_itself(in_a_task: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        _shared.call_step("start", {"profil": "sample"})
+    told_by_airflow(caught.value, instance("start"))
+    assert record(in_a_task)["error"] == "ConfigError"
+
+
+def test_an_error_that_nobody_named_keeps_its_traceback(
+    in_a_task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(run_id: str) -> None:
+        raise ZeroDivisionError(f"in {run_id}")
+
+    monkeypatch.setattr(steps, "ingest", broken)
+    with pytest.raises(ZeroDivisionError):
+        _shared.call_step("ingest")
+    assert record(in_a_task)["error"] == "ZeroDivisionError"
+
+
+def test_a_step_that_succeeds_later_takes_its_failure_back(in_a_task: Path) -> None:
+    with pytest.raises(SystemExit):
+        _shared.call_step("start", {"profil": "sample"})
+    _shared.call_step("start", {"profile": "ci"})
+    assert not (folder(in_a_task) / "failure.json").exists()
+
+
+def test_another_parts_failure_stands_when_one_part_is_mended(home: Path) -> None:
+    for shard in (0, 1):
+        failure.record(folder(home), f"embed_shard_00{shard}", StoreError(f"shard {shard}"), shard)
+    failure.forget(folder(home), "embed_shard_001")
+    assert record(home)["cause"] == "shard 0"
+    failure.forget(folder(home), "embed_shard_000")
+    assert not (folder(home) / "failure.json").exists()
+
+
+def test_a_killed_process_leaves_a_record_too(home: Path) -> None:
+    told_by_airflow("terminated externally", instance("embed.embed_shard", map_index=3))
+    assert record(home)["step"] == "embed_shard_003"
+    assert "killed" in record(home)["cause"] and "terminated externally" in record(home)["cause"]
+    assert "clear" in record(home)["fix"]
+
+
+def test_a_step_past_its_limit_says_so(home: Path) -> None:
+    told_by_airflow(AirflowTaskTimeout("Timeout, PID: 1"))
+    assert "longer than its limit" in record(home)["cause"] and "PID" not in record(home)["cause"]
+
+
+def test_a_replayed_year_is_named_by_its_year(in_a_task: Path) -> None:
+    _shared.call_step("start", {"profile": "ci"})
+    years = steps.backtest_years(RUN)
+    assert _links.part_of(instance("train.backtest", map_index=1), RUN) == f"backtest_{years[1]}"
+
+
+def test_what_a_retry_cannot_cure_is_not_tried_again() -> None:
+    decide = _shared.RetryWhatMayPass().evaluate
+    hopeless = _shared.StepFailed(ConfigError("unknown key"))
+    assert decide(hopeless, 1, 3).action is RetryAction.FAIL
+    assert decide(_shared.StepFailed(StoreError("disk full")), 1, 3).action is RetryAction.DEFAULT
+    assert decide(ZeroDivisionError(), 1, 3).action is RetryAction.DEFAULT
 
 
 def test_unknown_conf_keys_reach_the_check_that_refuses_them(
@@ -86,4 +140,31 @@ def test_unknown_conf_keys_reach_the_check_that_refuses_them(
 
 def test_mapping_over_nothing_is_refused() -> None:
     with pytest.raises(AirflowFailException, match="nothing to map over"):
-        _shared.at_least_one("plan_embedding", [])
+        _shared.items("plan_embedding", {"shards": [], "titles": []})
+
+
+def test_mapped_tasks_are_named_for_people() -> None:
+    assert _shared.items("backtest_years", [2016]) == [{"item": 2016, "title": "test year 2016"}]
+
+
+def red_run(note: str | None = None, dag_id: str = "retraining") -> Any:
+    return SimpleNamespace(dag_id=dag_id, run_id=RUN, note=note)
+
+
+def test_a_red_run_carries_cause_and_fix_as_its_note(home: Path) -> None:
+    failure.record(folder(home), "validate", StoreError("a shard is damaged", fix="run again"))
+    run = red_run()
+    _run_note.on_dag_run_failed(run, "task_failure")
+    assert run.note.startswith("Why it is red: validate. CAUSE: a shard is damaged.")
+    assert "WHAT TO DO: run again" in run.note
+    _run_note.on_dag_run_success(run, "success")
+    assert "damaged" not in run.note
+
+
+@pytest.mark.parametrize("run", [red_run("mine, says Ana"), red_run(dag_id="another")])
+def test_notes_of_people_and_of_other_dags_are_left_alone(home: Path, run: Any) -> None:
+    write_json(folder(home) / "failure.json", failure.record(folder(home), "gate", None))
+    before = run.note
+    _run_note.on_dag_run_failed(run, "task_failure")
+    _run_note.on_dag_run_success(run, "success")
+    assert run.note == before

@@ -1,0 +1,46 @@
+"""A red run carries cause and fix as its note, in Airflow's list of runs and on the run's own page.
+
+The scheduler calls this when a run ends, inside its own database session, which then writes the note
+with the run's state: no second writer, so SQLite stays content. Belongs here: the note. Does not
+belong here: what a failure says (pipelines/steps/failure.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.listeners import hookimpl
+
+DAGS = ("retraining",)
+SIGN = "Why it is red"  # notes that people wrote are left alone
+
+
+@hookimpl
+def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's signature
+    """Say step, cause, place and fix in the run's note."""
+    from pipelines.config import places
+    from pipelines.run import run_folder
+    from pipelines.steps.failure import FAILURE
+    from pipelines.storage import read_json
+
+    if not _mine(dag_run):
+        return
+    path = run_folder(places(), dag_run.run_id) / FAILURE
+    said = "no step could say; open the red task's log"
+    if path.is_file():
+        known = read_json(path)
+        where = f" WHERE: {known['where']}." if known["where"] else ""
+        said = f"{known['step']}. CAUSE: {str(known['cause'])[:400]}.{where} WHAT TO DO: {known['fix']}"
+    dag_run.note = f"{SIGN}: {said}"[:1000]  # the column's length; the UI shows the first line
+
+
+@hookimpl
+def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's signature
+    """A run that went on and succeeded is not red any more."""
+    if _mine(dag_run) and dag_run.note:
+        dag_run.note = "It failed once, was corrected and went on."
+
+
+def _mine(dag_run: Any) -> bool:
+    note = dag_run.note
+    return dag_run.dag_id in DAGS and (not note or SIGN in note)

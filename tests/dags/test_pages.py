@@ -1,0 +1,109 @@
+"""The pages that ops staff read inside Airflow, asked over HTTP as a browser asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from dags.pages import app as pages
+from pipelines.errors import DropError
+from pipelines.steps import failure
+from pipelines.storage import write_atomic, write_json
+
+RUN = "scheduled__2026-11-16T06:00:00+00:00"
+REPORT = f"/files/artifacts/reports/{RUN}/report.html"
+
+
+@pytest.fixture
+def left(home: Path) -> Path:
+    """What a run left: a few steps done, one under way, a report, and things not for reading."""
+    run = home / "artifacts" / "runs" / RUN
+    write_json(run / "run.json", {"profile": "ci", "as_of": None, "horizons": None, "force": False})
+    write_json(run / "plan_embedding.json", {"shards": [0, 1], "counts": {"image": {"missing": 7, "distinct": 9}}})  # fmt: skip
+    write_json(run / "embed_000.json", {"modality": "image", "inputs": 4, "embedded": 3, "encoder_started": True})  # fmt: skip
+    write_json(run / "progress" / "embed_shard_001.json", {"step": "embed_shard_001", "label": "scenes embedded", "done": 120, "total": 400, "eta_s": 41.0, "at": "2026-11-16T06:01:00+00:00"})  # fmt: skip
+    write_json(run / "report.json", {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "The champion stays."})  # fmt: skip
+    write_atomic(home / "artifacts" / "reports" / RUN / "report.html", "<p>the report</p>")
+    write_atomic(home / "artifacts" / "local" / "api_key", "secret")
+    return home
+
+
+@pytest.fixture
+def browser(left: Path) -> Iterator[TestClient]:
+    """A browser whose user may see the DAG; Airflow's own check is asked in the test below."""
+    app = pages.create_pages()
+    app.dependency_overrides[pages.may_see] = lambda: None
+    with TestClient(app, follow_redirects=False, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_without_a_login_nothing_is_shown(left: Path) -> None:
+    with TestClient(pages.create_pages()) as stranger:
+        for path in ("/", f"/runs/{RUN}", f"/runs/{RUN}/report", REPORT):
+            answer = stranger.get(path)
+            assert answer.status_code == 401, path
+            assert "Log in" in answer.text and "champion" not in answer.text
+
+
+def test_a_run_is_shown_as_its_road_with_what_is_done_and_left(browser: TestClient) -> None:
+    page = browser.get(f"/runs/{RUN}").text
+    assert "3 image inputs embedded, 1 were known" in page
+    assert "scenes embedded: 120/400, 280 left, ETA 41 s" in page
+    assert page.index("plan_embedding") < page.index("embed_shard_001") < page.index("gate")
+
+
+def test_a_failed_run_shows_cause_and_fix(browser: TestClient, left: Path) -> None:
+    error = DropError("column <b>Municipality code</b> is missing", where="metadata.csv row 1", fix="add it and hand the drop in again")  # fmt: skip
+    failure.record(left / "artifacts" / "runs" / RUN, "validate", error)
+    for path in (f"/runs/{RUN}", f"/runs/{RUN}/validate"):
+        page = browser.get(path).text
+        assert "metadata.csv row 1" in page and "add it and hand the drop in again" in page
+        assert "&lt;b&gt;Municipality" in page and "<b>Municipality" not in page
+    assert ">failed<" in browser.get("/").text
+
+
+def test_airflows_name_of_a_task_leads_to_its_page(browser: TestClient) -> None:
+    for task, index, part in [("embed.embed_shard", "1", "embed_shard_001"), ("train.backtest", "0", "backtest_2015"), ("report", "{MAP_INDEX}", "report")]:  # fmt: skip
+        answer = browser.get(f"/runs/{RUN}/tasks/{task}", params={"map_index": index})
+        assert answer.headers["location"].endswith(f"/{part}")
+
+
+def test_the_report_is_read_and_runs_no_script(browser: TestClient) -> None:
+    answer = browser.get(REPORT)
+    assert answer.text == "<p>the report</p>"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "script-src" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "artifacts/local/api_key",
+        f"artifacts/reports/{RUN}/../../local/api_key",
+        f"artifacts/reports/{RUN}/%2e%2e/%2e%2e/local/api_key",
+        f"artifacts/runs/{RUN}/validation/data_docs/../../../../local/api_key",
+        f"artifacts/runs/{RUN}/validation/data_docs/..%2f..%2f..%2f..%2flocal%2fapi_key",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "artifacts/reports/other/report.html",
+    ],
+)
+def test_nothing_else_can_be_read(browser: TestClient, path: str) -> None:
+    answer = browser.get(f"/files/{path}")
+    assert answer.status_code == 404 and "secret" not in answer.text
+
+
+def test_a_link_that_leads_elsewhere_is_not_followed(browser: TestClient, left: Path) -> None:
+    link = left / "artifacts" / "reports" / "linked" / "report.html"
+    link.parent.mkdir()
+    link.symlink_to(left / "artifacts" / "local" / "api_key")
+    assert browser.get("/files/artifacts/reports/linked/report.html").status_code == 404
+
+
+@pytest.mark.parametrize("run_id", ["nowhere", "..", "%2e%2e", "a%2fb", "x" * 300])
+def test_a_run_that_is_not_there_is_404(browser: TestClient, run_id: str) -> None:
+    assert browser.get(f"/runs/{run_id}/report").status_code == 404
+    assert browser.get(f"/runs/{run_id}/tasks/report").status_code == 404

@@ -1,0 +1,61 @@
+"""How far a step is, for a log and for whoever asks from outside."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.progress import Progress, bound, handed_on, spell
+from pipelines.storage import read_json
+
+COUNT_TEN = """
+from pipelines.progress import Progress, inherited
+with inherited():
+    progress = Progress("scenes embedded", 10)
+    for _ in range(10):
+        progress.advance()
+"""
+
+
+def test_a_line_tells_done_left_share_and_time() -> None:
+    progress = Progress("scenes embedded", 400)
+    progress.advance(120)
+    said = "scenes embedded: 120/400 (30%), 280 left, ETA 42 s"
+    assert progress.line(elapsed_s=18.0) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(41.4, "41 s"), (720.0, "12 min"), (12_600.0, "3.5 h")]
+)
+def test_a_span_is_told_as_people_say_it(seconds: float, said: str) -> None:
+    assert spell(seconds) == said
+
+
+def test_the_first_and_the_last_item_are_always_told(caplog: pytest.LogCaptureFixture) -> None:
+    progress = Progress("heads trained", 5, every_s=3600.0)
+    with caplog.at_level(logging.INFO):
+        for _ in range(5):
+            progress.advance()
+    assert [line.message.split(" (")[0] for line in caplog.records] == [
+        "heads trained: 1/5",
+        "heads trained: 5/5",
+    ]
+
+
+def test_an_encoders_own_process_writes_the_waiting_steps_progress(tmp_path: Path) -> None:
+    path = tmp_path / "progress" / "embed_shard_000.json"
+    with bound(path, "embed_shard_000"):
+        environment = {**os.environ, **handed_on()}
+    subprocess.run([sys.executable, "-c", COUNT_TEN], env=environment, check=True, timeout=60)
+    written = read_json(path)
+    assert (written["step"], written["done"], written["total"]) == ("embed_shard_000", 10, 10)
+
+
+def test_a_process_that_nobody_waits_for_writes_none(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", COUNT_TEN], cwd=tmp_path, env={**os.environ, **handed_on()}, check=True, timeout=60)  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
