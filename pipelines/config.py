@@ -11,12 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.contracts import EncoderName, HeadKind, SourceName, content_id
 from pipelines.errors import ConfigError
-from pipelines.weeks import week_no
+from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.weeks import WeekLabel
 
 Horizon = Annotated[int, Field(ge=0, le=12)]
 # The ten municipalities of the public image inventory, PhysioNet multimodal-satellite-data 1.0.0.
@@ -28,51 +28,58 @@ TEN_MUNICIPALITIES = (
 class Frozen(BaseModel):
     """Base of every part of a profile."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A margin of .inf would let every challenger pass.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TextWindow(Frozen):
     """Where prompts are made. Other rows are tabular, with text masked."""
 
     municipalities: tuple[str, ...] = TEN_MUNICIPALITIES
-    first_week: str = "2013-w01"
-    last_week: str = "2018-w52"
-
-    @field_validator("first_week", "last_week")
-    @classmethod
-    def _is_week(cls, label: str) -> str:
-        week_no(label)
-        return label
+    first_week: WeekLabel = "2013-w01"
+    last_week: WeekLabel = "2018-w52"
 
 
 class ScenePolicy(Frozen):
     """When a scene counts as an image and when as a missing one."""
 
-    blank_max_std: float = Field(2.0, description="grey levels (0-255); flatter scenes are blank")
-    blank_max_dark_share: float = Field(0.98, description="share of pure black pixels")
-    max_saturated_share: float = Field(0.8, description="of non-black pixels, all channels >= 250")
-    max_age_weeks: int = Field(13, description="older content is stale and masked")
-    max_pixels: int = Field(50_000_000, description="per band; larger files are refused unread")
+    blank_max_std: float = Field(
+        2.0, ge=0, description="grey levels (0-255); flatter scenes are blank"
+    )
+    blank_max_dark_share: float = Field(0.98, ge=0, le=1, description="share of pure black pixels")
+    max_saturated_share: float = Field(
+        0.8, ge=0, le=1, description="of non-black pixels, all channels >= 250"
+    )
+    max_age_weeks: int = Field(13, ge=0, le=520, description="older content is stale and masked")
+    max_pixels: int = Field(
+        50_000_000, ge=1, le=1_000_000_000, description="per band; larger files are refused unread"
+    )
 
 
 class DataConfig(Frozen):
     """What is ingested and how samples are made from it."""
 
     source: SourceName
-    first_week: str = Field("2009-w01", description="first origin week of the sample table")
+    first_week: WeekLabel = Field("2009-w01", description="first origin week of the sample table")
     reporting_delay_weeks: int = Field(0, ge=0, le=12)
     language: Literal["en", "es", "pt"] = "es"
     text_window: TextWindow = TextWindow()
     scenes: ScenePolicy = ScenePolicy()
-    max_blank_share: float = Field(0.5, description="of a drop's scenes, before it is an issue")
-    max_weekly_cases: int = Field(20_000, description="larger counts are absurd and quarantined")
+    max_blank_share: float = Field(
+        0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
+    )
+    max_weekly_cases: int = Field(
+        20_000, ge=1, description="larger counts are absurd and quarantined"
+    )
 
 
 class LabelConfig(Frozen):
     """What counts as an outbreak week; see pipelines/data/labels.py."""
 
     rule_id: Literal["median_2016_2017"] = "median_2016_2017"
-    min_reference_cases: int = Field(100, description="in the reference period, to be in the pool")
+    min_reference_cases: int = Field(
+        100, ge=1, description="in the reference period, to be in the pool"
+    )
 
 
 class EncoderConfig(Frozen):
@@ -101,16 +108,16 @@ class TrainConfig(Frozen):
     heads: tuple[HeadKind, ...] = ("linear", "early", "late_joint")
     linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
     lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
-    max_epochs: int = Field(30, ge=1)
-    batch_rows: int = Field(64, ge=2)
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    dropout: float = 0.0
+    max_epochs: int = Field(30, ge=1, le=10_000)
+    batch_rows: int = Field(64, ge=2, le=1_000_000)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    weight_decay: float = Field(1e-2, ge=0, le=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
     noise_sigma: float = Field(0.0, ge=0, description="1.0 is the paper's printed value")
     alignment_weight: float = Field(0.0, ge=0, description="weight of L_reg")
     inner_origins: int = Field(3, ge=3, description="whole seasons that lambda is chosen on")
-    min_paired_rows: int = Field(200, description="below it lambda stays 0")
-    min_paired_units: int = 3
+    min_paired_rows: int = Field(200, ge=1, description="below it lambda stays 0")
+    min_paired_units: int = Field(3, ge=1)
     threads: int = Field(1, ge=1)
     seed: int = 7
 
@@ -142,21 +149,21 @@ class EvaluateConfig(Frozen):
 class GateConfig(Frozen):
     """When a challenger may replace the champion."""
 
-    margin_brier: float = Field(0.005, gt=0, description="non-inferiority margin")
-    block_weeks: int = 13
+    margin_brier: float = Field(0.005, gt=0, le=0.05, description="non-inferiority margin")
+    block_weeks: int = Field(13, ge=13, le=52, description="shorter blocks share an epidemic")
     min_origins: int = Field(4, ge=4)
-    min_blocks: int = 16
-    resamples: int = Field(2000, ge=200)
+    min_blocks: int = Field(16, ge=8)
+    resamples: int = Field(2000, ge=200, le=100_000)
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    max_worse_than_prevalence: float = 0.01
-    max_mean_bias: float = 0.1
+    max_worse_than_prevalence: float = Field(0.01, ge=0, le=0.1)
+    max_mean_bias: float = Field(0.1, gt=0, le=0.5)
     seed: int = 13
 
 
 class ServingConfig(Frozen):
     """How long to wait for the endpoint to take a bundle. Its address comes from the environment."""
 
-    take_over_timeout_s: float = 30.0
+    take_over_timeout_s: float = Field(30.0, gt=0, le=3600)
 
 
 class Profile(Frozen):
@@ -221,6 +228,11 @@ class Places(Frozen):
         return self.home / "artifacts"
 
     @property
+    def artifacts_uri(self) -> str | None:
+        """Store that several machines share, DENGUARD_ARTIFACTS_URI; None = artifacts/ alone."""
+        return os.environ.get("DENGUARD_ARTIFACTS_URI") or None
+
+    @property
     def tracking_uri(self) -> str:
         """MLflow's address: MLFLOW_TRACKING_URI, else one SQLite file under artifacts/."""
         default = f"sqlite:///{self.artifacts / 'mlflow' / 'mlflow.db'}"
@@ -244,21 +256,25 @@ def load_profile(name: str, **overrides: object) -> Profile:
     Raises:
         ConfigError: no such profile, or a key or value that the model refuses (all are named).
     """
-    path = Path(name)
+    path = Path(name.replace("\0", ""))  # the operating system's names have none
     if path.suffix not in {".yaml", ".yml"}:
         if name not in profile_names():
             raise ConfigError(
                 f"no profile {name!r}", fix=f"use one of {profile_names()} or a YAML path"
             )
         path = Path(str(resources.files("pipelines") / "conf" / f"{name}.yaml"))
-    if not path.is_file():
-        raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not path.is_file():  # a folder, a pipe or a device is none either
+            raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")
+        raw = read_plain_yaml(path)
+        if not isinstance(raw, dict):
+            raise UnusableYaml("it holds no keys and values")
         for key, value in overrides.items():
             _set_dotted(raw, key, value)
         return Profile.model_validate(raw)
-    except (yaml.YAMLError, ValidationError) as err:
+    except OSError as err:
+        raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
+    except (UnusableYaml, ValidationError) as err:
         raise ConfigError(f"profile {path.name} is not valid: {_readable(err)}", where=str(path), fix="correct the keys named") from err  # fmt: skip
 
 
@@ -273,7 +289,7 @@ def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:
     node[leaf] = value
 
 
-def _readable(err: yaml.YAMLError | ValidationError) -> str:
+def _readable(err: UnusableYaml | ValidationError) -> str:
     if isinstance(err, ValidationError):
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
     return str(err)

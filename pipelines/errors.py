@@ -74,3 +74,7 @@ class VersioningError(DenguardError):
 
 class ServiceError(DenguardError):
     """A local service did not start, answer or stop."""
+
+
+class BusyError(DenguardError):
+    """Another run is at work in this deployment; two would mix."""

@@ -22,6 +22,7 @@ from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
+from pipelines.progress import Progress
 from pipelines.storage import folder_id, new_folder, write_atomic
 from pipelines.weeks import week_end, week_label, week_no
 
@@ -83,13 +84,14 @@ def forecast_table(
             within 0 and 1.
     """
     origin = week_no(as_of)
-    parts = []
+    parts, progress = [], Progress("horizons forecast", len(bundle.models))
     for horizon, model in sorted(bundle.models.items()):
         rows = examples_by_horizon.get(horizon)
         rows = None if rows is None else rows.take(rows.origin_week_no == origin)
         if rows is None or not len(rows):
             raise StoreError(f"there is no row to forecast at origin {as_of}, {horizon} weeks ahead", fix="make features up to that week for every horizon of the bundle")  # fmt: skip
         parts.append(_answers(rows, predict_proba(model, rows), bundle))
+        progress.advance()
     table = pd.concat(parts, ignore_index=True).merge(_scenes(scenes, versions), on="sample_id", how="left", validate="one_to_one")  # fmt: skip
     table["municipality"] = table["municipality_code"].map(names).fillna("")
     table["scene_quality"] = table["scene_quality"].fillna(SceneQuality.NONE.value)

@@ -10,21 +10,25 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import Annotated
 
 from epiweeks import Week
+from pydantic import AfterValidator
 
 from pipelines.errors import ConfigError
 
 _EPOCH_SATURDAY = date(2000, 1, 1)
-_LABEL = re.compile(r"^(\d{4})-w(\d{2})$")
+FIRST_YEAR, LAST_YEAR = 1900, 2199  # beyond, a typing error; and dates end at the year 9999
+_LABEL = re.compile(r"([0-9]{4})-w([0-9]{2})")
 
 
 @lru_cache(maxsize=8192)
 def week_no(label: str) -> int:
     """Ordinal of a week label such as "2018-w48". Raises ConfigError if there is no such week."""
-    found = _LABEL.match(label)
+    found = _LABEL.fullmatch(label)
     try:
-        week = Week(int(found[1]), int(found[2]), system="cdc") if found else None
+        known = found and FIRST_YEAR <= int(found[1]) <= LAST_YEAR
+        week = Week(int(found[1]), int(found[2]), system="cdc") if found and known else None
     except ValueError:
         week = None
     if week is None:
@@ -33,6 +37,18 @@ def week_no(label: str) -> int:
             fix="write it as 2018-w48 (CDC weeks, Sunday to Saturday; only some years have a w53)",
         )
     return week_no_of_date(week.enddate())
+
+
+def _checked(label: str) -> str:
+    """As pydantic wants it: a ValueError, so that the field is named beside it."""
+    try:
+        week_no(label)
+    except ConfigError as err:
+        raise ValueError(f"{err.what}; {err.fix}") from err
+    return label
+
+
+WeekLabel = Annotated[str, AfterValidator(_checked)]  # a field that names a week
 
 
 def week_no_of_date(day: date) -> int:

@@ -46,9 +46,12 @@ DEMOGRAPHICS: dict[str, str] = {
 }
 REQUIRED = (CODE, NAME, *DEMOGRAPHICS)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_YEARLY = re.compile(r"^(Population|Cases)(\d{4})$")
-_WEEK = re.compile(r"^(\d{4})/w(\d{2})$")
-_CLIMATE = re.compile(rf"^(TEMPERATURE|PRECIPITATION)_({'|'.join(_MONTHS)})_(\d{{2}})$")
+FIRST_YEAR = 1990  # of weekly counts; an earlier week is a typing error, and a long one in memory
+_YEARLY = re.compile(
+    r"(Population|Cases)((?:19|20)[0-9]{2})"
+)  # ASCII digits: ２０１８ is another name
+_WEEK = re.compile(r"([0-9]{4})/w([0-9]{2})")
+_CLIMATE = re.compile(rf"(TEMPERATURE|PRECIPITATION)_({'|'.join(_MONTHS)})_([0-9]{{2}})")
 
 Kind = Literal["code", "name", "population", "yearly_cases", "demographic", "temp", "rain", "week"]
 
@@ -78,19 +81,19 @@ def read_column(name: str) -> Column | None:
         return Column(name, "name", "name")
     if name in DEMOGRAPHICS:
         return Column(name, "demographic", DEMOGRAPHICS[name])
-    if found := _YEARLY.match(name):
+    if found := _YEARLY.fullmatch(name):
         population = found[1] == "Population"
         clean = f"population_{found[2]}" if population else ""
         return Column(name, "population" if population else "yearly_cases", clean, int(found[2]))
-    if found := _CLIMATE.match(name):
+    if found := _CLIMATE.fullmatch(name):
         kind: Kind = "temp" if found[1] == "TEMPERATURE" else "rain"
         return Column(name, kind, "", (2000 + int(found[3])) * 12 + _MONTHS.index(found[2]))
     return _read_week(name)
 
 
 def _read_week(name: str) -> Column | None:
-    found = _WEEK.match(name)
-    if not found:
+    found = _WEEK.fullmatch(name)
+    if not found or int(found[1]) < FIRST_YEAR:
         return None
     try:
         return Column(name, "week", "", week_no(f"{found[1]}-w{found[2]}"))
@@ -100,7 +103,7 @@ def _read_week(name: str) -> Column | None:
 
 def looks_like_week(name: str) -> bool:
     """Whether a name has the shape of a week column, even if there is no such week."""
-    return _WEEK.match(name) is not None
+    return _WEEK.fullmatch(name) is not None
 
 
 def meant_name(name: str, absent: list[str]) -> str | None:
@@ -148,11 +151,11 @@ def month_label(when: int) -> str:
 
 # First two digits of a DANE municipality code: the department (DIVIPOLA).
 DEPARTMENTS = frozenset(["05", "08", "11", "13", "15", "17", "18", "19", "20", "23", "25", "27", "41", "44", "47", "50", "52", "54", "63", "66", "68", "70", "73", "76", "81", "85", "86", "88", "91", "94", "95", "97", "99"])  # fmt: skip
-_CODE = re.compile(r"^(\d{1,5})(?:\.0+)?$")
+_CODE = re.compile(r"([0-9]{1,5})(?:\.0+)?")
 
 
 def unit_id_of(code: str) -> str | None:
     """A municipality code as five digits ("5001", "05001", "5001.0" -> "05001"), None if it has not the DANE shape."""
-    found = _CODE.match(code.strip())
+    found = _CODE.fullmatch(code.strip())
     unit_id = found[1].zfill(5) if found else ""
     return unit_id if unit_id[:2] in DEPARTMENTS and unit_id[2:] != "000" else None

@@ -14,50 +14,24 @@ import io
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.data.columns import Column, month_end, read_column
+from pipelines.data.columns import Column, read_column
+from pipelines.data.drop_info import INFO, DropInfo, read_info
 from pipelines.data.filecache import FileCache
 from pipelines.errors import DropError
 from pipelines.storage import folder_id, manifest_of, new_folder, sha256_file
 from pipelines.weeks import epi_year, week_no
 
-TABLE, INFO, IMAGES = "metadata.csv", "drop.yaml", "images"
-SCENE_NAME = re.compile(r"^image_(\d{4}-\d{2}-\d{2})\.(tiff?|png|jpe?g)$", re.IGNORECASE)
+TABLE, IMAGES = "metadata.csv", "images"
+SCENE_NAME = re.compile(r"image_([0-9]{4}-[0-9]{2}-[0-9]{2})\.(tiff?|png|jpe?g)", re.IGNORECASE)
 _HOW_TO_MAKE = "make it with `denguard drop --table metadata.csv --images images`"
-Days = Annotated[int, Field(ge=0, le=366)]
-
-
-class DropInfo(BaseModel):
-    """drop.yaml: what nobody can tell from the files themselves."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    received_date: date
-    scene_period: Literal["week", "month"] = Field(description="what one scene is composed of")
-    scene_latency_days: Days = 0
-    climate_latency_days: Days = 0
-    synthetic_scenes: bool = False
-    source_note: str = ""
-
-    def scene_available(self, scene_date: date) -> date:
-        """Day a scene could be had: end of its compositing period plus latency."""
-        if self.scene_period == "month":
-            end = month_end(scene_date.year * 12 + scene_date.month - 1)
-        else:
-            end = scene_date + timedelta(days=6)
-        return end + timedelta(days=self.scene_latency_days)
-
-    def climate_available(self, when: int) -> date:
-        """Day a month's climate could be had; `when` is year * 12 + month - 1."""
-        return month_end(when) + timedelta(days=self.climate_latency_days)
 
 
 @dataclass(frozen=True)
@@ -77,11 +51,17 @@ class Drop:
 
     def place(self, path: Path) -> str:
         """How a file of this drop is named to a person: "2018-12-04/metadata.csv"."""
-        return path.relative_to(self.path.parent).as_posix()
+        return shown(path.relative_to(self.path.parent).as_posix())
 
     def uri(self, path: Path) -> str:
         """A file's path relative to the data folder that holds the drops: "drops/2018-12-04/..."."""
         return path.relative_to(self.path.parent.parent).as_posix()
+
+
+def shown(name: str) -> str:
+    """A file name as it may be printed: what would move a cursor, break a line or turn the text
+    around is written as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in name)  # fmt: skip
 
 
 def read_drop(path: Path) -> Drop:
@@ -97,24 +77,13 @@ def read_drop(path: Path) -> Drop:
     if not file.is_file() or file.is_symlink():
         empty = not any(path.iterdir())
         what = "the drop is an empty folder" if empty else f"the drop has no {INFO}"
-        raise DropError(what, where=path.name, fix=f"remove the folder and {_HOW_TO_MAKE}")
-    info = _parse_info(file)
+        raise DropError(what, where=shown(path.name), fix=f"remove the folder and {_HOW_TO_MAKE}")
+    info = read_info(file)
     if info.received_date.isoformat() != path.name:
-        raise DropError(f"{INFO} says received_date {info.received_date}, the folder is {path.name}", where=f"{path.name}/{INFO}", fix="make both the same date")  # fmt: skip
+        raise DropError(f"{INFO} says received_date {info.received_date}, the folder is {shown(path.name)}", where=f"{shown(path.name)}/{INFO}", fix="make both the same date")  # fmt: skip
     drop = Drop(path, info)
     drop_files(drop)
     return drop
-
-
-def _parse_info(file: Path) -> DropInfo:
-    where = f"{file.parent.name}/{INFO}"
-    try:
-        return DropInfo.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except ValidationError as err:
-        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-        raise DropError(f"{INFO} is not valid: {named}", where=where, fix=f"correct these keys; known ones are {', '.join(DropInfo.model_fields)}") from err  # fmt: skip
-    except (yaml.YAMLError, UnicodeDecodeError) as err:
-        raise DropError(f"{INFO} cannot be read: {err}", where=where, fix="write it as YAML in UTF-8") from err  # fmt: skip
 
 
 def survey_drops(drops_dir: Path) -> tuple[list[Drop], list[DropError]]:
@@ -141,15 +110,34 @@ def list_drops(drops_dir: Path) -> list[Drop]:
 
 
 def drop_files(drop: Drop) -> list[Path]:
-    """All files of a drop, sorted. Raises DropError at a link, which could lead out of the drop."""
+    """All files of a drop, sorted.
+
+    Raises:
+        DropError: a link, which could lead out of the drop; a pipe, socket or device, which would
+            be waited for; a name that is not UTF-8, which no record could hold.
+    """
     found = []
     for folder, folders, files in os.walk(drop.path, followlinks=False):
         for name in (*folders, *files):
             path = Path(folder) / name
-            if path.is_symlink():
-                raise DropError("a drop may not hold links", where=drop.place(path), fix="put the file itself there")  # fmt: skip
+            if what := _not_for_a_drop(path):
+                raise DropError(f"a drop may not hold {what}", where=drop.place(path), fix="put the file itself there, under a name in UTF-8")  # fmt: skip
         found += [Path(folder) / name for name in files]
     return sorted(found)
+
+
+def _not_for_a_drop(path: Path) -> str:
+    """What an entry is, if it is neither a plain file nor a folder or cannot be named; else ""."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        return "links"
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return "pipes, sockets or devices"
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        return "file names that are not UTF-8"
+    return ""
 
 
 def drop_manifest(drop: Drop, cache_path: Path) -> dict[str, str]:
@@ -185,7 +173,7 @@ def scene_files(folder: Path) -> Iterator[tuple[Path, re.Match[str] | None]]:
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         if path.is_file():
             at_depth = len(path.relative_to(folder).parts) == 2
-            yield path, SCENE_NAME.match(path.name) if at_depth else None
+            yield path, SCENE_NAME.fullmatch(path.name) if at_depth else None
 
 
 def make_drop(
@@ -264,12 +252,10 @@ def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> boo
 
 def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> None:
     if not images.is_dir():
-        raise DropError("there is no images folder", where=str(images), fix="name the folder that holds one folder a municipality code")  # fmt: skip
+        raise DropError("there is no images folder", where=str(images), fix="name the folder that holds one folder a municipality code; unpack an archive first")  # fmt: skip
     for path, named in scene_files(images):
-        if path.is_symlink():
-            raise DropError(
-                "a scene may not be a link", where=str(path), fix="copy the file itself"
-            )
+        if what := _not_for_a_drop(path):
+            raise DropError(f"a drop may not hold {what}", where=shown(str(path)), fix="copy the file itself, under a name in UTF-8")  # fmt: skip
         if until is not None and named and not _scene_known(named[1], info):
             continue
         target = out / path.relative_to(images)
@@ -280,5 +266,5 @@ def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> 
 def _scene_known(day: str, info: DropInfo) -> bool:
     try:
         return info.scene_available(date.fromisoformat(day)) <= info.received_date
-    except ValueError:
+    except (ValueError, OverflowError):
         return True  # validation names it

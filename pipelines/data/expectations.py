@@ -28,6 +28,10 @@ from pipelines.storage import write_json
 
 # Monthly means and sums. The real table holds 2.4..31.6 degrees and up to 2,591 mm.
 TEMP_C, RAIN_MM, HIGH_RAIN_MM = (-30.0, 50.0), (0.0, 5000.0), 1000.0
+# Over its municipalities, the real table's driest month has a median of 9 mm.
+LOW_RAIN_MM, MIN_RAIN_CELLS = 1.0, 10
+THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
+MIN_POPULATION = 100  # the smallest municipality of the real table has 113
 MAX_POPULATION = 60_000_000  # a municipality; more than the country has
 MAX_PSI = 0.25  # population stability index: "significant shift" by the usual convention
 MAX_CHANGED_SHARE = 0.02  # of past counts; the newest weeks are revised, years are not
@@ -76,6 +80,12 @@ def _is_number() -> Rule:
     return Rule(expectation, "text-in-number", Level.ERROR, "not a number", f"write a plain number with a decimal point; {_CORRECT}", quarantine=True)  # fmt: skip
 
 
+def _no_thousands() -> Rule:
+    """1.234 is a thousand in one country and one in another; a count has no decimals to lose."""
+    expectation = gxe.ExpectColumnValuesToNotMatchRegex(column="value", regex=THOUSANDS)
+    return Rule(expectation, "thousands-separator", Level.ERROR, "a point before three digits: a thousands separator, or a fraction", f"write counts without separators, such as 1234; {_CORRECT}", quarantine=True)  # fmt: skip
+
+
 def _not_withdrawn() -> Rule:
     expectation = gxe.ExpectColumnValuesToBeInSet(column="withdrawn", value_set=[False])
     return Rule(expectation, "value-withdrawn", Level.WARNING, "empty now, but an earlier drop had a value, which is kept", "deliver the value again, or a corrected one")  # fmt: skip
@@ -86,6 +96,7 @@ def case_rules(config: DataConfig) -> tuple[Rule, ...]:
     most = config.max_weekly_cases
     return (
         _is_number(),
+        _no_thousands(),
         Rule(_between("number", 0, None), "negative-cases", Level.ERROR, "a count below 0", _CORRECT, quarantine=True),
         Rule(_between("number", None, most), "absurd-cases", Level.ERROR, f"more than {most:,} cases in a week", f"{_CORRECT}, or raise data.max_weekly_cases", quarantine=True),
         Rule(_between("fraction", 0, 0), "fractional-cases", Level.ERROR, "a count that is not a whole number", f"deliver counts, not rates; {_CORRECT}", quarantine=True),
@@ -108,6 +119,7 @@ def rainfall_rules() -> tuple[Rule, ...]:
     low, high = RAIN_MM
     return (
         _is_number(),
+        Rule(_between("usual", LOW_RAIN_MM, None), "rainfall-unit", Level.ERROR, f"half of the file's new rainfall is under {LOW_RAIN_MM:g} mm a month: metres or inches?", "deliver mm a month; the file's new rainfall is left out until then", quarantine=True),
         Rule(_between("number", low, high), "absurd-rainfall", Level.ERROR, f"outside {low:.0f}..{high:.0f} mm a month", f"deliver mm a month; {_CORRECT}", quarantine=True),
         Rule(_between("number", None, HIGH_RAIN_MM), "high-rainfall", Level.WARNING, f"more than {HIGH_RAIN_MM:.0f} mm in a month; kept", "compare with the climate product if a municipality stands out"),
         _not_withdrawn(),
@@ -118,6 +130,8 @@ def population_rules() -> tuple[Rule, ...]:
     """Yearly population cells, persons."""
     return (
         _is_number(),
+        _no_thousands(),
+        Rule(_between("positive", MIN_POPULATION, None), "tiny-population", Level.ERROR, f"fewer than {MIN_POPULATION} persons in a municipality", f"deliver persons, not thousands and not cases; {_CORRECT}", quarantine=True),
         Rule(_between("number", 0, MAX_POPULATION), "absurd-population", Level.ERROR, f"outside 0..{MAX_POPULATION:,} persons", _CORRECT, quarantine=True),
         Rule(gxe.ExpectColumnValuesToNotBeInSet(column="number", value_set=[0.0]), "no-population", Level.WARNING, "a population of 0, treated as missing", "deliver the year's population", quarantine=True),
     )  # fmt: skip

@@ -26,7 +26,7 @@ class FileCache:
     def _load(self) -> dict[str, dict[str, Any]]:
         try:
             known = json.loads(self._path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return {}
         return known if isinstance(known, dict) else {}
 

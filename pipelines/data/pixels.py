@@ -9,8 +9,7 @@ Shape letters: H height, W width in pixels.
 from __future__ import annotations
 
 import io
-import struct
-import zlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -31,7 +30,8 @@ _PILLOW_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
 _N_BANDS, _RGB_BANDS = 12, (3, 2, 1)
 # 16-bit reflectance x 10,000 is shown with 0..0.3 over 0..255, as is usual for Sentinel-2.
 _REFLECTANCE_MAX = 3000
-_DAMAGED = (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, RuntimeError, EOFError, struct.error, zlib.error, tifffile.TiffFileError)  # fmt: skip
+# It tells the log of every tag that it doubts; what is wrong with a file is ours to say, once.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 class SceneError(DropError):
@@ -93,7 +93,9 @@ def decode_scene(handle: BinaryIO, name: str, policy: ScenePolicy, where: str = 
         raise _bomb(str(err), policy, where) from err
     except Image.UnidentifiedImageError as err:
         raise UnknownFormat("the file is neither PNG nor JPEG", where=where, fix="export the scene again") from err  # fmt: skip
-    except _DAMAGED as err:
+    except SceneError:
+        raise
+    except Exception as err:  # at damaged bytes decoders let out whatever they meet
         raise _damaged(str(err) or type(err).__name__, where) from err
     return rgb
 

@@ -17,9 +17,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, get_args
 
-import yaml
-
 from pipelines.errors import ConfigError, LeakageError
+from pipelines.plain_yaml import UnusableYaml, parse_plain_yaml
 
 Language = Literal["en", "es", "pt"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
@@ -80,10 +79,10 @@ def load_template(language: str, file: Path | None = None) -> Template:
     raw = _template_bytes(language, file)
     where = str(file) if file else f"prompt_{language}.yaml"
     try:
-        document = yaml.safe_load(raw)
+        document = parse_plain_yaml(raw)
         text, unknown = str(document["template"]).strip(), str(document["unknown"])
         months = tuple(str(month) for month in document["months"])
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as err:
+    except (UnusableYaml, KeyError, TypeError) as err:
         raise ConfigError(f"not a prompt template: {err}", where=where, fix="give template, unknown and months, as in the shipped prompt_en.yaml") from err  # fmt: skip
     if len(months) != 12:
         raise ConfigError(f"{len(months)} month names", where=where, fix="give twelve")

@@ -7,6 +7,7 @@ what columns mean (sources/) and whether values are good (expectations.py).
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +21,18 @@ from pipelines.data.columns import Column, Kind
 from pipelines.data.drops import IMAGES, TABLE, Drop
 
 Text = npt.NDArray[np.object_]
-NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$"
 _MAX_BYTES = 500_000_000
 _SAVE_AS = "save it as 'CSV UTF-8 (comma delimited)'; remove the rejected drop and make it again"
 _BOM = b"\xef\xbb\xbf"
+_OTHER_KINDS = {
+    b"PK\x03\x04": "an Excel workbook (.xlsx) or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
+    b"\x1f\x8b": "compressed with gzip",
+    b"%PDF": "a PDF",
+    b"\xff\xfe": "UTF-16 (Excel's 'Unicode text')",
+    b"\xfe\xff": "UTF-16 (Excel's 'Unicode text')",
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,8 @@ def read_table(drop: Drop) -> RawTable:
     if problem := _separator_problem(text, file):
         return _unread(file, [*issues, problem])
     try:
-        records = list(csv.reader(text.splitlines(keepends=True), strict=True))
+        # not str.splitlines, which also ends a line at form feeds and at U+2028 inside a name
+        records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as err:
         broken = issue(Level.CRITICAL, "unreadable-table", f"the file is not valid CSV: {err}", file, _SAVE_AS)  # fmt: skip
         return _unread(file, [*issues, broken])
@@ -118,11 +128,22 @@ def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
     found = []
     if raw.startswith(_BOM):
         found.append(issue(Level.INFO, "byte-order-mark", "the file starts with a byte order mark (Excel), which was skipped", file, "nothing to do"))  # fmt: skip
+    if kind := _other_kind(raw):
+        return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not CSV in UTF-8: {kind}", file, _SAVE_AS)]  # fmt: skip
     try:
         return raw.decode("utf-8-sig"), found
     except UnicodeDecodeError as err:
         row = raw[: err.start].count(b"\n") + 1
         return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not UTF-8 (row {row})", f"{file} row {row}", _SAVE_AS)]  # fmt: skip
+
+
+def _other_kind(raw: bytes) -> str:
+    """What the file is instead of text in UTF-8, "" if it may be that."""
+    named = next((kind for magic, kind in _OTHER_KINDS.items() if raw.startswith(magic)), "")
+    if named or b"\0" not in raw:
+        return named
+    many = raw.count(b"\0") > len(raw) // 4
+    return "UTF-16 without its mark" if many else "it holds NUL bytes, as after a power cut or in a damaged copy"  # fmt: skip
 
 
 def _separator_problem(text: str, file: str) -> Issue | None:
@@ -134,6 +155,8 @@ def _separator_problem(text: str, file: str) -> Issue | None:
 
 
 def _from_records(file: str, records: Sequence[list[str]], issues: list[Issue]) -> RawTable:
+    if not any(cell.strip() for cell in (records[0] if records else ())):
+        return _unread(file, [*issues, issue(Level.CRITICAL, "missing-column", "the first row is blank; it must name the columns", f"{file} row 1", f"remove what is above the row of column names; {_SAVE_AS}")])  # fmt: skip
     header = tuple(name.strip() for name in records[0])
     numbered = [(i, row) for i, row in enumerate(records[1:], start=2) if any(row)]
     ragged = [(i, len(row)) for i, row in numbered if len(row) != len(header)]

@@ -19,6 +19,7 @@ import pandas as pd
 from pipelines.config import ScenePolicy
 from pipelines.contracts import SceneQuality
 from pipelines.data.columns import unit_id_of
+from pipelines.data.drop_info import FIRST_DAY, LAST_DAY
 from pipelines.data.drops import IMAGES, Drop, scene_files
 from pipelines.data.filecache import FileCache
 from pipelines.data.pixels import (
@@ -149,16 +150,24 @@ def _scan_file(drop: Drop, path: Path, day: str | None, policy: ScenePolicy, cac
     row = SceneRow(drop.place(path), folder, drop.info.received_date, unit_id_of(folder), uri=drop.uri(path), synthetic=drop.info.synthetic_scenes)  # fmt: skip
     if day is None:
         return replace(row, problem="unknown-file", detail="the file is not <code>/image_<date>.tiff, .png or .jpg", fix="rename it, or leave it out of the drop")  # fmt: skip
-    try:
-        scene_date = date.fromisoformat(day)
-    except ValueError:
-        return replace(row, problem="bad-scene-date", detail=f"{day} is not a date", fix="name the file image_YYYY-MM-DD with a day that exists")  # fmt: skip
+    scene_date = _day(day)
+    if scene_date is None:
+        return replace(row, problem="bad-scene-date", detail=f"{day} is not a date, or not one from 1980 on", fix="name the file image_YYYY-MM-DD with a day that exists")  # fmt: skip
     row = replace(row, scene_date=scene_date, available_date=drop.info.scene_available(scene_date))
     facts = _facts(path, policy, cache)
     if "problem" in facts:
         return replace(row, **facts)
     stats = SceneStats(**{name: facts.pop(name) for name in SceneStats.__dataclass_fields__})
     return replace(row, **facts, **asdict(stats), quality=quality(stats, policy).value)
+
+
+def _day(text: str) -> date | None:
+    """The day, None if there is no such day or none that a satellite could have seen."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_DAY <= day <= LAST_DAY else None
 
 
 def _facts(path: Path, policy: ScenePolicy, cache: FileCache) -> dict[str, Any]:

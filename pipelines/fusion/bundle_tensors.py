@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -118,7 +119,10 @@ def _fused_model(tensors: Tensors) -> FusedModel:
     if tensors["gap"].shape != (width if gap_kind == "vector" else 1,):
         raise ValueError(f"the gap has shape {tensors['gap'].shape} beside width {width}")
     state = _below(tensors, "state/")
-    expected = {k: tuple(v.shape) for k, v in build_head(kind, width, width).state_dict().items()}
+    with torch.device("meta"):  # shapes alone: a width of a billion must not take memory
+        expected = {
+            k: tuple(v.shape) for k, v in build_head(kind, width, width).state_dict().items()
+        }
     if {name: value.shape for name, value in state.items()} != expected:
         raise ValueError(f"the {kind} head's parameters have other names or shapes")
     return FusedModel(

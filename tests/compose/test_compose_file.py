@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.ops.settings import AlertSettings
 from serving.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +135,8 @@ def environment_of(compose: dict[str, Any], service: str) -> dict[str, str]:
 def test_every_denguard_setting_is_one_that_the_code_reads(compose: dict[str, Any]) -> None:
     endpoint = {f"DENGUARD_{field.upper()}" for field in Settings.model_fields}
     code = "".join(p.read_text() for room in ("pipelines", "dags") for p in (ROOT / room).rglob("*.py"))  # fmt: skip
-    steps = set(re.findall(r"\"(DENGUARD_[A-Z0-9_]+)\"", code))
+    alerts = {f"DENGUARD_{field.upper()}" for field in AlertSettings.model_fields}
+    steps = set(re.findall(r"\"(DENGUARD_[A-Z0-9_]+)\"", code)) | alerts
     for service, known in (("serving", endpoint), ("worker-cpu-heavy", steps)):
         given = {n for n in environment_of(compose, service) if n.startswith("DENGUARD_")}
         assert given

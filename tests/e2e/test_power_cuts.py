@@ -1,4 +1,6 @@
-"""kill -9 in the middle of a step, then another run: the bundle is the undisturbed one, byte for byte."""
+"""kill -9 in the middle of a step, then two runs at once of which one is refused: the bundle is the
+undisturbed one, byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,12 @@ def test_runs_killed_in_embed_train_and_deploy_end_in_the_undisturbed_bundle(
         home.kill_when(process, lambda: _alias_moved(home))
     assert not (home.path / "artifacts" / "runs" / "cut-3" / "deploy.json").exists()
 
-    home.road("undisturbed-at-last")
+    two = {run_id: home.start(*ROAD, "--run-id", run_id) for run_id in ("last-a", "last-b")}
+    said = {run_id: process.communicate(timeout=280)[0] for run_id, process in two.items()}
+    finished, refused = sorted(two, key=lambda run_id: two[run_id].returncode)
+    assert (two[finished].returncode, two[refused].returncode) == (0, 2), said
+    assert f"run {finished} (by hand, process {two[finished].pid}" in said[refused]
+    assert not (home.path / "artifacts" / "runs" / refused).exists()
 
     assert home.champion_bundle() == walked.champion_bundle()
     forecasts = {p.name for p in (home.path / "artifacts" / "forecasts").iterdir()}

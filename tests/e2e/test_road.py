@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from e2e.roads import Home, next_drop
 
+from pipelines import steps
+from pipelines.client import Client
 from pipelines.storage import manifest_of
 
 pytestmark = pytest.mark.e2e
@@ -71,6 +73,31 @@ def test_a_drop_with_four_more_weeks_embeds_only_what_is_new_or_was_revised(
     assert home.output("third", "gate")["decision"] == "promote"
     assert "fresher data" in " ".join(home.output("third", "gate")["reasons"])
 
+    analyst = Client(str(home.path / "artifacts" / "remote"))
+    bulletin = analyst.pull("forecasts", "2018-w48", tmp_path / "pulled")
+    assert manifest_of(bulletin) == manifest_of(walked.path / str(walked.output("first", "forecast")["forecast"]))  # fmt: skip
+    vectors = manifest_of(analyst.pull("embeddings", "2018-w48", tmp_path / "pulled"))
+    made = manifest_of(walked.path / str(walked.output("first", "features")["features"]))
+    assert {n for n in made if n.startswith("shards/")} < vectors.keys()
+    assert all(vectors[n] == sha for n, sha in made.items() if n.startswith("shards/"))
+    _lineage_is_whole_both_ways(home)
+
+
+def _lineage_is_whole_both_ways(home: Home) -> None:
+    code, said = home.denguard("trace", "2018-12-04", "--json", "--verify")
+    down = json.loads(said)
+    assert (code, down["broken"]) == (0, [])
+    runs = {path.name for path in (home.path / "artifacts" / "runs").iterdir()}
+    assert {f"report:{run}" for run in runs} <= set(down["down"])
+
+    code, said = home.denguard("trace", "2018-w52/05001/4", "--json", "--verify")
+    up = json.loads(said)
+    assert (code, up["broken"]) == (0, [])
+    drops = {key.partition("@")[0] for key in up["up"] if key.startswith("drop:")}
+    assert drops == {"drop:2018-12-04", "drop:2019-01-02"}
+    features = home.output("third", "features")["feature_version"]
+    assert {f"features:{features}", "validation:third", "decision:third"} <= set(up["up"])
+
 
 def test_what_the_first_run_published_is_byte_equal_after_later_runs(walked: Home) -> None:
     dataset = walked.path / str(walked.output("first", "snapshot")["dataset"])
@@ -110,3 +137,31 @@ def test_a_critical_drop_stops_the_run_and_changes_nothing(
 
 def _state(path: Path) -> object:
     return path.read_bytes() if path.is_file() else manifest_of(path)
+
+
+def test_a_step_run_again_does_only_what_is_missing(
+    walked: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_HOME", str(walked.path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    before = written(walked.path)
+
+    shards = walked.output("first", "plan_embedding")["shards"]
+    again = [steps.embed_shard("first", shard) for shard in shards]
+    steps.features("first")
+    steps.train("first")
+    for year in steps.backtest_years("first"):
+        steps.backtest("first", year)
+
+    assert not any(shard["encoder_started"] or shard["embedded"] for shard in again)
+    assert written(walked.path) == before
+
+
+def written(home: Path) -> dict[Path, tuple[int, int]]:
+    """Vectors, features, candidates and replayed years: file -> inode and time of writing, ns."""
+    made = ("embeddings/store", "features", "candidates", "backtests")
+    files = [p for name in made for p in (home / "artifacts" / name).rglob("*") if p.is_file()]
+    assert {p.relative_to(home / "artifacts").parts[0] for p in files} == {
+        "embeddings", "features", "candidates", "backtests",
+    }  # fmt: skip
+    return {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in files}

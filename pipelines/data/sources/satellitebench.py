@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.contracts import Issue, Level
 from pipelines.data.columns import (
+    FIRST_YEAR,
     REQUIRED,
     Column,
     looks_like_week,
@@ -115,7 +116,7 @@ def _unknown(names: list[str], place: str) -> list[Issue]:
     no_week = [n for n in names if looks_like_week(n)]
     other = [n for n in names if not looks_like_week(n)]
     found = [
-        issue(Level.ERROR, "no-such-week", f"column {n!r} names a week that the calendar does not have; it was left out", place, "check the week: only some years have a week 53 (CDC weeks)")
+        issue(Level.ERROR, "no-such-week", f"column {n!r} names a week that the calendar does not have, or one before {FIRST_YEAR}; it was left out", place, "check the week: only some years have a week 53 (CDC weeks)")
         for n in no_week
     ]  # fmt: skip
     if other:

@@ -1,0 +1,70 @@
+"""drop.yaml: what nobody can tell from a drop's files themselves.
+
+Belongs here: its keys, their limits, reading it, and when by it a scene or a month could be had. Does
+not belong here: the folder around it (drops.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.data.columns import month_end
+from pipelines.errors import DropError
+from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+
+INFO = "drop.yaml"
+_MAX_NAMED = 10
+# Beyond, a typing error; and date arithmetic must not run out of dates.
+FIRST_DAY, LAST_DAY = date(1980, 1, 1), date(2199, 12, 31)
+Days = Annotated[int, Field(ge=0, le=366)]
+
+
+class DropInfo(BaseModel):
+    """drop.yaml: what nobody can tell from the files themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    received_date: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+    scene_period: Literal["week", "month"] = Field(description="what one scene is composed of")
+    scene_latency_days: Days = 0
+    climate_latency_days: Days = 0
+    synthetic_scenes: bool = False
+    source_note: str = ""
+
+    def scene_available(self, scene_date: date) -> date:
+        """Day a scene could be had: end of its compositing period plus latency."""
+        if self.scene_period == "month":
+            end = month_end(scene_date.year * 12 + scene_date.month - 1)
+        else:
+            end = scene_date + timedelta(days=6)
+        return end + timedelta(days=self.scene_latency_days)
+
+    def climate_available(self, when: int) -> date:
+        """Day a month's climate could be had; `when` is year * 12 + month - 1."""
+        return month_end(when) + timedelta(days=self.climate_latency_days)
+
+
+def read_info(file: Path) -> DropInfo:
+    """Read a drop.yaml. Raises DropError naming every key that is not valid."""
+    where = f"{file.parent.name}/{INFO}"
+    try:
+        return check_info(read_plain_yaml(file), where)
+    except UnusableYaml as err:
+        raise DropError(f"{INFO} cannot be read: {err}", where=where, fix="write it as YAML in UTF-8") from err  # fmt: skip
+
+
+def check_info(keys: Any, where: str) -> DropInfo:
+    """What a person said about a drop. Raises DropError naming every key that is not valid."""
+    try:
+        return DropInfo.model_validate(keys)
+    except ValidationError as err:
+        found = err.errors(include_url=False, include_context=False, include_input=False)[
+            :_MAX_NAMED
+        ]
+        named = "; ".join(f"{'.'.join(map(str, e['loc']))[:80]}: {e['msg']}" for e in found)
+        # from None: pydantic's own text would show values of any size
+        raise DropError(f"{INFO} is not valid: {named}", where=where, fix=f"correct these keys; known ones are {', '.join(DropInfo.model_fields)}") from None  # fmt: skip

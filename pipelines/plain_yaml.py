@@ -1,0 +1,60 @@
+"""YAML from outside: plain values only, bounded, and no key twice.
+
+Belongs here: bytes -> plain Python values, or one kind of error whatever is wrong with them. Does not
+belong here: what the keys mean (config.py, data/drops.py, data/prompts.py).
+
+A safe loader alone is not enough: it takes the last of two equal keys, follows aliases of aliases to
+any size, and lets ValueError and RecursionError out at a 31st of February or a thousand brackets.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MAX_BYTES = 100_000  # our longest is 2,000; PyYAML takes a second for so many
+
+
+class UnusableYaml(Exception):
+    """The text is not plain YAML; the message says where and why."""
+
+
+class _Plain(yaml.SafeLoader):
+    """The safe loader without aliases and without second definitions of a key."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise UnusableYaml(f"line {mark.line + 1} has an alias (*name); write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise UnusableYaml(f"key {key.value!r} is there twice, in line {key.start_mark.line + 1} again")  # fmt: skip
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_plain_yaml(file: Path) -> Any:
+    """The value of a YAML file. Raises UnusableYaml; OSError if the file cannot be opened."""
+    with file.open("rb") as handle:
+        raw = handle.read(MAX_BYTES + 1)
+    return parse_plain_yaml(raw)
+
+
+def parse_plain_yaml(raw: bytes) -> Any:
+    """The value of YAML in UTF-8. Raises UnusableYaml."""
+    if len(raw) > MAX_BYTES:
+        raise UnusableYaml(f"it is larger than {MAX_BYTES:,} bytes")
+    try:
+        return yaml.load(raw.decode("utf-8-sig"), Loader=_Plain)  # noqa: S506 derived from SafeLoader
+    except RecursionError:
+        raise UnusableYaml("it is nested too deeply") from None
+    # PyYAML's own constructors let these out: an impossible date, a number of 5,000 digits
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as err:  # fmt: skip
+        raise UnusableYaml(" ".join(str(err).split())[:300]) from None
