@@ -49,8 +49,8 @@ up: $(STAMP) ## start Airflow, MLflow and the endpoint on free ports of this mac
 down: ## stop all of it; leaves no process
 	@if [ -x $(BIN)/denguard ]; then $(BIN)/denguard down; else echo "nothing is installed in $(VENV), so nothing runs"; fi
 
-status: $(STAMP) ## what runs, and where
-	@$(BIN)/denguard status
+status: $(STAMP) ## what runs, how far the newest run is, what needs a person
+	@$(BIN)/denguard status || true
 
 llama: $(LLAMA_STAMP) ## compile llama.cpp for this processor (about 4 minutes) and get its GGUF weights
 

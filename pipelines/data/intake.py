@@ -68,10 +68,19 @@ def accepted_tables(places: Places) -> Tables | None:
     )
 
 
-def accept(places: Places, dataset_version: str, drops: Sequence[dict[str, Any]]) -> None:
-    """Point at a dataset version, last thing of a snapshot; drops accepted before stay fixed."""
-    named = {d["received_date"]: d for d in [*_accepted(places).get("drops", []), *drops]}
-    write_json(accepted_file(places), {"dataset_version": dataset_version, "drops": [named[k] for k in sorted(named)]})  # fmt: skip
+def accept(
+    places: Places, dataset_version: str, as_of_week: str, drops: Sequence[dict[str, Any]]
+) -> None:
+    """Point at a dataset version, last thing of a snapshot; drops accepted before stay fixed.
+
+    A look back (an older origin week than the one accepted) fixes its drops and leaves the pointer.
+    """
+    before = _accepted(places)
+    named = {d["received_date"]: d for d in [*before.get("drops", []), *drops]}
+    newest = {"dataset_version": dataset_version, "as_of_week": as_of_week}
+    if before and week_no(before["as_of_week"]) > week_no(as_of_week):
+        newest = {key: before[key] for key in newest}
+    write_json(accepted_file(places), {**newest, "drops": [named[k] for k in sorted(named)]})
 
 
 def accepted_file(places: Places) -> Path:

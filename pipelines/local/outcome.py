@@ -46,7 +46,7 @@ def failure(services: Services, run_id: str) -> ServiceError:
         return ServiceError(f"run {run_id} failed before any step could say why", where=str(logs), fix="read the newest log there")  # fmt: skip
     said = read_json(folder / "failure.json")
     cause = f"{said['cause']} ({said['where']})" if said.get("where") else said["cause"]
-    where = f"{logs / ('task_id=' + str(said['step']))}, {folder / 'failure.json'}"
+    where = f"{folder / 'failure.json'}; logs below {logs}"
     return ServiceError(f"run {run_id}: step {said['step']} failed. {cause}", where=where, fix=f"{said['fix']}; then make demo again")  # fmt: skip
 
 

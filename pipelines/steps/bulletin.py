@@ -91,7 +91,7 @@ def gather(run: Run) -> ReportContext:
         embedding=_embedding(run),
         lineage=_lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        links={"Data Docs": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"},
+        links={"Data Docs (their style needs internet)": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"},
     )  # fmt: skip
 
 

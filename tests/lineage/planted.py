@@ -70,7 +70,7 @@ class Planter:
         version = folder_id(manifest_of(draft))
         folder = _keep(draft, self.places.artifacts / "datasets" / version)
         run.finish("snapshot", {"dataset": run.name(folder), "dataset_version": version, "as_of_week": week, "synthetic_scenes": True, "dvc": self.version("samples", folder)})  # fmt: skip
-        accept(self.places, version, drops)
+        accept(self.places, version, week, drops)
         self.store.datasets[run.run_id] = version
         return version
 

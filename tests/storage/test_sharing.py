@@ -137,7 +137,7 @@ def test_an_accepted_drop_is_never_replaced(one: Machine, two: Machine) -> None:
     drop = one.drop(cases=1)
     exchange_drops(one.places)
     sha = drop_hash(read_drop(drop), file_cache(one.places))
-    accept(one.places, "v1", [{"received_date": drop.name, "sha256": sha}])
+    accept(one.places, "v1", "2018-w48", [{"received_date": drop.name, "sha256": sha}])
     share_accepted(one.places)
     two.drop(cases=2)
     with pytest.raises(DropError, match="differs from the accepted drop"):

@@ -1,0 +1,34 @@
+"""The pointer to the accepted version: forward in time, and every drop stays fixed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.config import Places
+from pipelines.data.intake import accept, accepted_drops, accepted_version
+
+
+def _drop(date: str) -> dict[str, str]:
+    return {"received_date": date, "sha256": f"of {date}"}
+
+
+def test_a_look_back_does_not_move_the_pointer_to_older_data(tmp_path: Path) -> None:
+    places = Places(home=tmp_path)
+    accept(places, "newer", "2018-w52", [_drop("2018-12-04"), _drop("2019-01-02")])
+    accept(places, "older", "2018-w40", [_drop("2018-12-04")])
+    assert accepted_version(places) == "newer"
+    assert sorted(accepted_drops(places)) == ["2018-12-04", "2019-01-02"]
+
+
+def test_newer_data_move_the_pointer(tmp_path: Path) -> None:
+    places = Places(home=tmp_path)
+    accept(places, "older", "2018-w48", [_drop("2018-12-04")])
+    accept(places, "newer", "2018-w52", [_drop("2018-12-04"), _drop("2019-01-02")])
+    assert accepted_version(places) == "newer"
+
+
+def test_a_drop_first_used_by_a_look_back_is_fixed_too(tmp_path: Path) -> None:
+    places = Places(home=tmp_path)
+    accept(places, "newer", "2018-w52", [_drop("2019-01-02")])
+    accept(places, "older", "2018-w40", [_drop("2018-10-01")])
+    assert sorted(accepted_drops(places)) == ["2018-10-01", "2019-01-02"]
