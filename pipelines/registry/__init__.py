@@ -3,6 +3,7 @@
 The environment is set here because MLflow reads part of it while it is imported.
 """
 
+import logging
 import os
 
 # Every call must end: MLflow's defaults are 120 s and 7 retries, longer than a worker may hang.
@@ -19,3 +20,5 @@ for _name, _value in _DEFAULTS.items():
     os.environ.setdefault(_name, _value)
 # A pickled model runs whatever it holds; no setting may allow it.
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+# MLflow's client warns at each retry; the error at the end says it once.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)

@@ -6,6 +6,7 @@ its image has nothing heavier. Does not belong here: anything that writes to the
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -69,12 +70,19 @@ def registry_errors(what: str) -> Iterator[None]:
     except ImportError as err:  # mlflow-skinny finds out late what a kind of store needs
         raise RegistryError(f"{what}: {err}", where="MLflow", fix="install denguard[serving] (and denguard[s3] if MLflow's files lie on S3) with requirements.lock, or use an http MLFLOW_TRACKING_URI") from err  # fmt: skip
     except (MlflowException, SQLAlchemyError, OSError) as err:
-        reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
-        raise RegistryError(f"{what}: {reason}", where="MLflow", fix="check MLFLOW_TRACKING_URI and that MLflow answers, then run the step again") from err  # fmt: skip
+        raise RegistryError(f"{what}: {_reason(err)}", where="MLflow", fix="check MLFLOW_TRACKING_URI and that MLflow answers, then run the step again") from err  # fmt: skip
     except Exception as err:  # boto3's errors have no common base that could be named without it
         if not type(err).__module__.startswith(("boto3.", "botocore.")):
             raise
         raise RegistryError(f"{what}: {str(err).strip().splitlines()[0]}", where="MLflow's files on S3", fix="check AWS_ENDPOINT_URL, the credentials and that the bucket takes writes, then run the step again; it goes on where it stopped") from err  # fmt: skip
+
+
+def _reason(err: Exception) -> str:
+    """The first line for people; of a server that does not answer, not the client's whole story."""
+    said = (str(err).strip() or type(err).__name__).splitlines()[0]
+    if found := re.search(r"Max retries exceeded.*(Connection refused|timed out|Name or service not known)", said):  # fmt: skip
+        return f"it does not answer ({found[1]})"
+    return said
 
 
 def lookup(
