@@ -20,6 +20,7 @@ import tifffile
 from PIL import Image
 
 from pipelines.config import ScenePolicy
+from pipelines.data.tiff_pages import check_pages
 from pipelines.errors import DropError
 
 Rgb = npt.NDArray[np.uint8]
@@ -101,6 +102,7 @@ def decode_scene(handle: BinaryIO, name: str, policy: ScenePolicy, where: str = 
 
 
 def _read_tiff(handle: BinaryIO, policy: ScenePolicy, where: str) -> Rgb:
+    check_pages(handle)
     with tifffile.TiffFile(handle) as tiff:
         series = tiff.series[0]
         shape = tuple(int(n) for n in series.shape)

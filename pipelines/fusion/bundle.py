@@ -17,11 +17,11 @@ from pydantic import Field, ValidationError, model_validator
 from pipelines.config import Frozen
 from pipelines.contracts import HeadKind
 from pipelines.errors import StoreError
+from pipelines.fusion.bundle_files import DESCRIPTION, GOLDEN, WEIGHTS, bundle_id
 from pipelines.fusion.bundle_tensors import models_from, pack, tensors_of, unpack
 from pipelines.fusion.golden import GoldenRow, golden_rows, worst_difference
 from pipelines.fusion.model import HorizonModel
 from pipelines.storage import (
-    folder_id,
     manifest_of,
     new_folder,
     read_json,
@@ -30,7 +30,6 @@ from pipelines.storage import (
 )
 
 FORMAT = 1
-WEIGHTS, DESCRIPTION, GOLDEN = "head.safetensors", "bundle.json", "golden.json"
 _REBUILD = "train again, or fetch the bundle again from the registry"
 
 
@@ -103,11 +102,6 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     if bundle_id(folder) != wanted:
         raise StoreError("another bundle is already there", where=str(folder), fix="write to a new folder; bundles are never changed")  # fmt: skip
     return folder
-
-
-def bundle_id(folder: Path) -> str:
-    """Content hash of a bundle folder's files."""
-    return folder_id(manifest_of(folder))
 
 
 def load_bundle(folder: Path) -> Bundle:

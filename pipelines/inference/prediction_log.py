@@ -112,14 +112,14 @@ class PredictionLog:
             folder = self._folder / day
             self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
             self._fd, self._day = os.open(folder / self._name, flags, 0o600), day
+            self._torn = _ends_torn(self._fd)
         return self._fd
 
     def _write(self, fd: int, line: bytes) -> None:
         """All of a line. After a torn one a line break comes first, so that only that one is lost."""
         left = memoryview(b"\n" + line if self._torn else line)
-        self._torn = True
         while left:
             left = left[os.write(fd, left) :]  # a single write may be short
         self._torn = False
@@ -128,6 +128,12 @@ class PredictionLog:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+
+def _ends_torn(fd: int) -> bool:
+    """Whether a file ends within a line; a failed write closes the file, so it is asked at opening."""
+    size = os.fstat(fd).st_size
+    return size > 0 and os.pread(fd, 1, size - 1) != b"\n"
 
 
 def log_folder(where: Places) -> Path:

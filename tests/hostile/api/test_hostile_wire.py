@@ -1,0 +1,135 @@
+"""Over a real socket: slow bodies, lengths that lie, floods of headers, half requests."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from hostile.api.conftest import KEY, ROW, make_app
+
+GOOD = json.dumps({"rows": [ROW]}).encode()
+HEAD = f"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {KEY}\r\n"  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(api_home: Path) -> Iterator[tuple[str, int]]:
+    """Host and port of an endpoint that waits half a second for a body."""
+    app = make_app(api_home, request_timeout_s=0.5, prediction_log_days=0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        running = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
+        thread.start()
+        while not running.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield taken.getsockname()
+        running.should_exit = True
+        thread.join(timeout=20)
+
+
+def talk(server: tuple[str, int], *pieces: bytes, pause_s: float = 0.0) -> bytes:
+    """Send piece after piece, then read until the server has nothing more to say."""
+    with socket.create_connection(server, timeout=10) as wire:
+        try:
+            for piece in pieces:
+                wire.sendall(piece)
+                time.sleep(pause_s)
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # it has answered already
+        said = b""
+        wire.settimeout(3)
+        try:
+            while chunk := wire.recv(65536):
+                said += chunk
+        except (TimeoutError, ConnectionResetError):
+            pass
+        return said
+
+
+def length(n: object) -> bytes:
+    return f"{HEAD}Content-Length: {n}\r\n\r\n".encode()
+
+
+CHUNKED = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
+WIRES = {
+    "a body that drips, a byte every 50 ms": ([length(len(GOOD)), *[GOOD[i : i + 1] for i in range(20)]], 0.05, b"408", b"slow-body"),
+    "a body that never comes": ([length(len(GOOD))], 0.0, b"408", b"slow-body"),
+    "a length greater than the body": ([length(len(GOOD) + 500) + GOOD], 0.0, b"408", b"better connection"),
+    "a chunked body without its end": ([CHUNKED + b"5\r\n{\"row\r\n"], 0.0, b"408", b"slow-body"),
+    "a length of a terabyte": ([length(10**12)], 0.0, b"413", b"DENGUARD_MAX_BODY_BYTES"),
+    "a length of 4,000 digits": ([length("9" * 4000)], 0.0, b"4", b""),
+    "a length below zero": ([length(-5) + GOOD], 0.0, b"400", b""),
+    "a length in letters": ([length("many") + GOOD], 0.0, b"400", b""),
+    "a chunk size that is no number": ([CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n"], 0.0, b"4", b""),
+    "no HTTP at all": ([b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"], 0.0, b"400", b""),
+    "an unknown method": ([b"OWN / HTTP/1.1\r\nHost: x\r\n\r\n"], 0.0, b"4", b""),
+    "no key, and the rest of the body is not waited for": ([b"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"], 0.0, b"401", b"no-key"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_a_hostile_wire_is_answered_soon_and_the_server_lives(
+    server: tuple[str, int], name: str
+) -> None:
+    pieces, pause_s, status, word = WIRES[name]
+    begun = time.monotonic()
+
+    said = talk(server, *pieces, pause_s=pause_s)
+
+    assert said.startswith(b"HTTP/1.1 " + status), said[:300]
+    assert word in said
+    assert b"Traceback" not in said
+    assert time.monotonic() - begun < 9, "it took much longer than its own limit"
+    assert_alive(server)
+
+
+def test_a_request_smuggled_behind_a_short_length_is_no_request_of_its_own_key(
+    server: tuple[str, int],
+) -> None:
+    """What follows the declared body is read as a new request, and that one has no key."""
+    smuggled = b"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    said = talk(server, length(len(GOOD)) + GOOD + smuggled)
+    assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"401"]
+
+
+def test_two_lengths_or_a_length_and_chunks_do_not_make_two_requests(
+    server: tuple[str, int],
+) -> None:
+    """What a proxy and we could read differently is refused, or the connection is closed after it."""
+    double = f"{HEAD}Content-Length: 4\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+    assert not talk(server, double).startswith(b"HTTP/1.1 200")
+    both = f"{HEAD}Content-Length: {len(GOOD)}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode() + GOOD  # fmt: skip
+    assert b"HTTP/1.1 200" not in talk(server, both)
+    assert_alive(server)
+
+
+def test_fifty_half_requests_do_not_keep_others_out(server: tuple[str, int]) -> None:
+    half = [socket.create_connection(server, timeout=10) for _ in range(50)]
+    try:
+        for wire in half:
+            wire.sendall(b"POST /predictions HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert_alive(server)
+    finally:
+        for wire in half:
+            wire.close()
+
+
+def test_a_flood_of_headers_is_cut_off(server: tuple[str, int]) -> None:
+    flood = [f"X-{n}: {'x' * 1000}\r\n".encode() * 100 for n in range(200)]  # 20 MB
+    said = talk(server, b"GET /health/live HTTP/1.1\r\nHost: x\r\n", *flood)
+    assert not said.startswith(b"HTTP/1.1 200")
+    assert_alive(server)
+
+
+def assert_alive(server: tuple[str, int]) -> None:
+    url = f"http://{server[0]}:{server[1]}/predictions"
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    assert httpx.post(url, content=GOOD, headers=headers, timeout=10).status_code == 200

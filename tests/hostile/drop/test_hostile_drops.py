@@ -1,0 +1,60 @@
+"""What is tried wrong in a drop: each attack is named with its fix, and nothing that stood changes."""
+
+from __future__ import annotations
+
+import pytest
+from hostile.drop.attacks import ATTACKS
+from hostile.drop.conftest import Attack, Siege
+
+from pipelines.contracts import Level
+
+HARMFUL = [a for a in ATTACKS if a.level is not None]
+HARMLESS = [a for a in ATTACKS if a.level is None]
+SUMMED_UP = {"week-gap", "municipalities-gone"}  # of all drops together
+
+
+def names(attacks: list[Attack]) -> list[str]:
+    return [a.name for a in attacks]
+
+
+@pytest.mark.parametrize("attack", HARMFUL, ids=names(HARMFUL))
+def test_an_attack_is_named_with_its_fix(siege: Siege, attack: Attack) -> None:
+    found = [i for i in siege.issues_of(attack) if i.code == attack.code]
+    assert found, siege.issues_of(attack)
+    assert {i.level for i in found} == {attack.level}
+    said = [f"{i.place} | {i.message} | {i.fix}" for i in found]
+    assert any(all(word in text for word in attack.words) for text in said), said
+    assert all(i.fix for i in found)
+    if attack.level is Level.ERROR and attack.code not in ("no-such-week", "week-not-ended", "ragged-row"):  # fmt: skip
+        assert any(r.startswith(f"{attack.code}:") for r in siege.left_out(attack))
+    if attack.level is Level.CRITICAL:
+        assert siege.dates[attack.name] in siege.said
+
+
+@pytest.mark.parametrize("attack", HARMLESS, ids=names(HARMLESS))
+def test_what_only_looks_odd_passes_and_changes_no_count(siege: Siege, attack: Attack) -> None:
+    levels = {i.level for i in siege.issues_of(attack) if i.code != "repeated-content"}
+    assert levels <= {Level.INFO}, siege.issues_of(attack)
+    assert not siege.left_out(attack)
+
+
+def test_no_attack_revised_a_count_without_being_asked(siege: Siege) -> None:
+    """Every drop repeats the same counts; what is left after quarantine is what was there before."""
+    assert siege.revised.empty, siege.revised
+
+
+def test_the_run_stops_and_nothing_that_stood_has_changed(siege: Siege) -> None:
+    assert siege.after == siege.before
+    assert siege.said.startswith(f"{len([i for i in siege.issues if i.level is Level.CRITICAL])} critical")  # fmt: skip
+
+
+def test_every_finding_says_what_to_do_in_lines_of_its_own(siege: Siege) -> None:
+    """No name or cell may forge a line, move the cursor or turn the text around."""
+    for issue in siege.issues:
+        assert issue.message and issue.fix and issue.place is not None
+        assert (issue.place + issue.message + issue.fix).isprintable(), issue
+        assert len(issue.message) < 1000, issue
+
+
+def test_no_two_attacks_have_one_name() -> None:
+    assert len(set(names(ATTACKS))) == len(ATTACKS)
