@@ -35,7 +35,7 @@ demo: $(STAMP) ## install, start everything here, follow the weekly run, show it
 	@$(BIN)/denguard demo
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 check: $(STAMP) ## ruff, mypy and the import contracts; changes nothing
 	@$(BIN)/ruff check .

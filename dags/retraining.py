@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, TaskGroup
 
+from dags._box import box
+from dags._callbacks import run_ended
 from dags._shared import (
     CHAMPION,
     DATASET,
@@ -17,8 +19,6 @@ from dags._shared import (
     FORECAST,
     HEAVY,
     PARAMS,
-    box,
-    run_ended,
 )
 
 DOC = """

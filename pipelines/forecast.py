@@ -22,7 +22,7 @@ from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from pipelines.storage import folder_id, new_folder, write_atomic
 from pipelines.weeks import week_end, week_label, week_no
 
@@ -151,7 +151,7 @@ def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundl
             "image_used": image_used,
             "text_used": text_used,
             "head": bundle.meta.head,
-            "lambda_shift": float(model.fused.lambda_shift) if model.fused else 0.0,
+            "lambda_shift": model.lambda_shift,
         }
     )
 

@@ -52,3 +52,19 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("set DENGUARD_REAL_DATA to the folder of real data to run this test")
     return Path(folder)
+
+
+# Tests of one file run in one process, so that they share its fixtures; these share a walked road.
+_TOGETHER = {
+    "tests/e2e/test_road.py": "road",
+    "tests/e2e/test_tried_wrong.py": "road",
+    "tests/e2e/test_power_cuts.py": "cuts",
+    "tests/e2e/test_road_on_s3.py": "cuts",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together when several processes share the work (--dist loadgroup)."""
+    for item in items:
+        file = item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(_TOGETHER.get(file, file)))

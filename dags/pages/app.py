@@ -2,15 +2,17 @@
 failed and what to do, the reports. Read-only, for whoever may see the DAG.
 
 Belongs here: routes, who may read, which files may be read. Does not belong here: reading a run
-(runs.py), layout (templates/).
+(pipelines/ops/runs.py, as `denguard status` does), layout (templates/).
 """
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -20,11 +22,15 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dags._links import PREFIX, below, part_of
-from dags.pages import runs
 from pipelines.config import places
 from pipelines.errors import DenguardError
+from pipelines.ops.parts import counted
+from pipelines.ops.runs import RunView, newest_runs, view
+from pipelines.run import run_folder
+from pipelines.steps import failure
 
 DAG_ID = "retraining"
+SHOWN = 50  # runs on the first page: a year of bulletins
 # What a run leaves for people. Everything else under home (keys, models, rows) stays where it is.
 READABLE = re.compile(
     r"artifacts/(reports/[^/]+/report\.(html|json)"
@@ -42,6 +48,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }  # fmt: skip
 may_see = requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID)
+_LEVELS = ("critical", "error", "warning")  # of data issues, the worst first
 _templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined)  # fmt: skip
 
 
@@ -60,7 +67,7 @@ def create_pages() -> FastAPI:
 
 def all_runs() -> HTMLResponse:
     """The newest runs: outcome, report."""
-    return _page("all.html.j2", runs=runs.newest(places()))
+    return _page("all.html.j2", runs=[_listed(name) for name in newest_runs(places())[:SHOWN]])
 
 
 def one_run(run_id: str) -> HTMLResponse:
@@ -71,10 +78,10 @@ def one_run(run_id: str) -> HTMLResponse:
 def one_step(run_id: str, part: str) -> HTMLResponse:
     """One step of a run, such as `validate` or `embed_shard_003`."""
     run = _known(run_id)
-    found = next((step for step in run.steps if step.part == part), None)
+    found = next((step for step in run.parts if step.name == part), None)
     if found is None:
         raise HTTPException(404, f"run {run_id} has no step {part}")
-    return _page("step.html.j2", run=run, step=found)
+    return _page("step.html.j2", run=run, step=found, issues=_issues(run_id) if part == "validate" else [])  # fmt: skip
 
 
 def one_task(
@@ -100,15 +107,29 @@ def one_file(name: str) -> FileResponse:
     return FileResponse(path, headers=HEADERS)
 
 
-def _known(run_id: str) -> runs.RunPage:
-    found = runs.read(places(), run_id)
-    if found is None:
+def _known(run_id: str) -> RunView:
+    if not run_folder(places(), run_id).is_dir():
         raise HTTPException(404, f"run {run_id} left nothing here: it has not started, or another deployment ran it")  # fmt: skip
-    return found
+    return view(places(), run_id, datetime.now(UTC))
+
+
+def _listed(run_id: str) -> RunView | SimpleNamespace:
+    """A run in the list; a damaged one must not hide the others."""
+    try:
+        return _known(run_id)
+    except DenguardError as err:
+        return SimpleNamespace(run_id=run_id, state="failed", word="cannot be read", line=str(err), documents={})  # fmt: skip
+
+
+def _issues(run_id: str) -> list[dict[str, Any]]:
+    path = run_folder(places(), run_id) / "validation" / "issues.json"
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []  # fmt: skip
+    return sorted(found, key=lambda issue: _LEVELS.index(issue["level"]) if issue["level"] in _LEVELS else len(_LEVELS))  # fmt: skip
 
 
 def _page(template: str, status: int = 200, **values: object) -> HTMLResponse:
-    html = _templates.get_template(template).render(root=below(PREFIX), **values)
+    now = datetime.now(UTC)
+    html = _templates.get_template(template).render(root=below(PREFIX), said_of=failure.told, counted=lambda p: counted(p, now), **values)  # fmt: skip
     return HTMLResponse(html, status, headers=HEADERS)
 
 

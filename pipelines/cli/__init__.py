@@ -12,7 +12,7 @@ import os
 import typer
 
 from pipelines.cli import analysts, drops, lineage, ops, profiles, releases, road, services
-from pipelines.cli.app import app
+from pipelines.cli.app import app, in_lines
 from pipelines.errors import DenguardError
 
 __all__ = [
@@ -33,9 +33,11 @@ def main() -> None:
     """Entry point: denguard's own errors end with their message, not with a traceback."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # other thread counts give other bits
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # it sets its logger's level itself
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for chatty in ("alembic", "mlflow", "great_expectations", "httpx"):
+    for chatty in ("alembic", "great_expectations", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").addFilter(_at_least_warning)
     try:
         app()
     except DenguardError as err:
@@ -45,6 +47,11 @@ def main() -> None:
         _end_with(DenguardError(what, where=str(err.filename or ""), fix="check that the path exists, may be written and has room; DENGUARD_HOME names the deployment"))  # fmt: skip
 
 
+def _at_least_warning(record: logging.LogRecord) -> bool:
+    """For a logger that sets its own level on import."""
+    return record.levelno >= logging.WARNING
+
+
 def _end_with(err: DenguardError) -> None:
-    typer.secho(f"{type(err).__name__}: {err}", fg="red", err=True)
+    typer.secho(in_lines(err), fg="red", err=True)
     raise SystemExit(2) from err

@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.cli.app import app, say, show, table
+from pipelines.cli.app import LOOK_UP, app, say, show, table
 from pipelines.versioning.entry import WHAT, Kind
 
 if TYPE_CHECKING:
     from pipelines.client import Client
     from pipelines.versioning.pull import Progress
 
-KindName = Annotated[Kind, typer.Argument(help="; ".join(f"{k}: {text}" for k, text in WHAT.items()))]  # fmt: skip
+KindName = Annotated[Kind, typer.Argument(metavar="KIND", help="; ".join(f"{k}: {text}" for k, text in WHAT.items()))]  # fmt: skip
 Which = Annotated[str, typer.Option("--version", help="id, unique start of one, latest, origin week such as 2018-w32, or run id")]  # fmt: skip
 Address = Annotated[str | None, typer.Option("--remote", help="folder or s3://bucket/prefix; else DENGUARD_DVC_REMOTE, else this home's")]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
-@app.command("list")
+@app.command("list", rich_help_panel=LOOK_UP)
 def list_versions(
-    kind: Annotated[Kind | None, typer.Argument(help="one kind only")] = None,
+    kind: Annotated[
+        Kind | None, typer.Argument(metavar="KIND", help=f"one kind only: {', '.join(WHAT)}")
+    ] = None,
     remote: Address = None,
     as_json: AsJson = False,
 ) -> None:
@@ -34,11 +36,11 @@ def list_versions(
     if as_json:
         show([version.model_dump(mode="json") for version in listed])
         return
-    rows = [(v.id, v.as_of_week or "", v.run_id or "", str(v.files), _size(v.bytes), v.published_at[:16].replace("T", " ")) for v in listed]  # fmt: skip
-    table(("version", "week", "run", "files", "size", "published (UTC)"), rows)
+    rows = [(v.id, v.as_of_week or "", _size(v.bytes), v.published_at[:10], v.run_id or "") for v in listed]  # fmt: skip
+    table(("version", "week", "size", "published", "run"), rows)
 
 
-@app.command("show")
+@app.command("show", rich_help_panel=LOOK_UP)
 def show_version(
     kind: KindName, version: Which = "latest", remote: Address = None, as_json: AsJson = False
 ) -> None:
@@ -55,13 +57,13 @@ def show_version(
         say(f"  {name.replace('_', ' ')}: {fact}")
     for parent in v.parents:
         say(f"  made from {parent}")
-    table(("file", "size", "sha256"), [(n, _size(f.bytes), f.sha256) for n, f in sorted(found.manifest.items())])  # fmt: skip
+    table(("size", "file", "sha256"), [(_size(f.bytes), n, f.sha256) for n, f in sorted(found.manifest.items())], below=1)  # fmt: skip
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK_UP)
 def pull(
     kind: KindName,
-    to: Annotated[Path, typer.Option(help="folder; the version becomes <to>/<its id>/")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="the version becomes FOLDER/<its id>/")],
     version: Which = "latest",
     format: Annotated[Literal["parquet", "csv"], typer.Option(help="csv: also write each table as CSV")] = "parquet",
     remote: Address = None,
@@ -79,7 +81,7 @@ def pull(
         say(f"as CSV: {named}" if named else f"a {kind} version has no tables; its files are as published")  # fmt: skip
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK_UP)
 def reindex(remote: Address = None) -> None:
     """Write a remote's lost or damaged index anew from what lies beside it (needs write access)."""
     from pipelines.versioning.publish import rebuild_index

@@ -6,16 +6,44 @@ Belongs here: nothing that only one command needs.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="denguard: retrain, judge and serve a dengue early warning.")  # fmt: skip
-RunId = Annotated[str, typer.Option("--run-id", help="names the run's folder under artifacts/runs")]
-ProfileName = Annotated[str, typer.Option("--profile", help="profile name or YAML path")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="origin week, such as 2018-w48")]
+from pipelines.errors import DenguardError
+
+# The help's panels in the order in which a deployment's people meet them.
+ROAD, STANDING, SERVES = "The road", "How it stands", "Who serves, and why"
+LOOK_UP, MACHINE = "Look things up and take them with you", "Services of this machine"
+_PANELS = (ROAD, STANDING, SERVES, LOOK_UP, MACHINE)
+
+
+class _InPanels(TyperGroup):
+    """Commands in the order of their panels, then as registered."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=self._panel)
+
+    def _panel(self, name: str) -> int:
+        return _PANELS.index(self.commands[name].rich_help_panel)  # type: ignore[attr-defined]
+
+
+app = typer.Typer(cls=_InPanels, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="denguard: retrain, judge and serve a dengue early warning.")  # fmt: skip
+RunId = Annotated[
+    str,
+    typer.Option("--run-id", metavar="NAME", help="names the run's folder under artifacts/runs"),
+]
+ProfileName = Annotated[
+    str, typer.Option("--profile", metavar="NAME", help="profile name or YAML path")
+]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="WEEK", help="origin week, such as 2018-w48")
+]
 
 say: Callable[[str], None] = typer.echo
 
@@ -25,18 +53,37 @@ def show(value: Any) -> None:
     say(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows: drawn for a person at a terminal, one tab-separated line each in a pipe."""
+def in_lines(err: DenguardError) -> str:
+    """An error for stderr: what, where and what to do, each on its line, broken between words."""
+    parts = (f"{type(err).__name__}: {err.what.rstrip('.')}.", err.where and f"Where: {err.where}", err.fix and f"What to do: {err.fix.rstrip('.')}.")  # fmt: skip
+    if not sys.stderr.isatty():
+        return "\n".join(filter(None, parts))
+    width = shutil.get_terminal_size().columns
+    return "\n".join(textwrap.fill(part, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for part in parts if part)  # fmt: skip
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], below: int = 0) -> None:
+    """Print rows: drawn for a person at a terminal, one tab-separated line each in a pipe.
+
+    Names, ids and hashes are there to be copied, so no cell is ever cut.
+
+    Args:
+        below: that many last columns are long; at a terminal each comes on a line of its own.
+    """
     if not sys.stdout.isatty():
         for row in (head, *rows):
             say("\t".join(" ".join(cell.split()) for cell in row))
         return
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    drawn = Table(*(escape(name) for name in head), box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        drawn.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False).print(drawn)
+    wide = len(head) - below
+    width = shutil.get_terminal_size().columns
+    shown = [list(row) for row in rows]
+    room = [max(len(row[i]) for row in (head, *shown)) for i in range(wide)]
+    typer.secho("  ".join(map(str.ljust, head[:wide], room)).rstrip(), bold=True)
+    for row in shown:
+        say("  ".join(map(str.ljust, row[:wide], room)).rstrip())
+        for name, text in zip(head[wide:], row[wide:], strict=True):
+            said = f"{name}: {' '.join(text.split())}" if text else ""
+            for line in textwrap.wrap(
+                said, width - 4, break_long_words=False, break_on_hyphens=False
+            ):
+                say(f"    {line}")

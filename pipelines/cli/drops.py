@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli.app import RunId, app, say
+from pipelines.cli.app import LOOK_UP, ROAD, RunId, app, say
 from pipelines.config import places
 
 
-@app.command()
+@app.command(rich_help_panel=ROAD)
 def drop(
     table: Annotated[
         Path, typer.Option(help="municipal table in PhysioNet's layout (metadata.csv)")
@@ -57,7 +57,7 @@ def drop(
     say(f"drop ready: {made}")
 
 
-@app.command("sample-drop")
+@app.command("sample-drop", rich_help_panel=ROAD)
 def sample_drop() -> None:
     """Make the deterministic sample drop: the real municipal table and synthetic scenes."""
     from pipelines.data.sources.sample import make_sample_drop
@@ -65,7 +65,7 @@ def sample_drop() -> None:
     say(f"drop ready: {make_sample_drop(places().drops)}")
 
 
-@app.command("export-csv")
+@app.command("export-csv", rich_help_panel=LOOK_UP)
 def export_csv(
     run_id: RunId,
     modality: Annotated[Literal["image", "text"], typer.Option(help="which vectors")],

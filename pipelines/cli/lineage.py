@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import app, say, show
+from pipelines.cli.app import LOOK_UP, app, say, show
 from pipelines.config import places
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK_UP)
 def trace(
     what: Annotated[
         list[str],
@@ -36,7 +38,8 @@ def trace(
     if as_json:
         show(found.to_json())
     else:
-        for line in text.lines(found):
+        width = min(shutil.get_terminal_size((text.WIDTH, 24)).columns, text.WIDTH)
+        for line in text.lines(found, width if sys.stdout.isatty() else text.WIDTH):
             say(line)
     if found.broken:
         raise typer.Exit(1)

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import app, say, show
+from pipelines.cli.app import STANDING, app, say, show
 from pipelines.config import places
 from pipelines.errors import ConfigError, DenguardError
 
 alerts_app = typer.Typer(help="What people were told, and whether the channels work.")
-app.add_typer(alerts_app, name="alerts", invoke_without_command=True)
+app.add_typer(alerts_app, name="alerts", invoke_without_command=True, rich_help_panel=STANDING)
 
 
-@app.command()
+@app.command(rich_help_panel=STANDING)
 def status(
     run_id: Annotated[str | None, typer.Argument(help="the newest one if left out")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
@@ -40,16 +40,22 @@ def status(
     raise typer.Exit(1 if found.needs_a_person else 0)
 
 
-@app.command()
+@app.command(rich_help_panel=STANDING)
 def watch(
     max_age_days: Annotated[
-        float, typer.Option(min=0.01, help="a cycle and its grace, in days")
+        float, typer.Option(min=0.01, metavar="DAYS", help="a cycle and its grace")
     ] = 8,
     max_origin_age_weeks: Annotated[
-        int | None, typer.Option(min=0, help="also late if the newest known week is older")
+        int | None,
+        typer.Option(min=0, metavar="WEEKS", help="also late if the newest known week is older"),
     ] = None,
-    at: Annotated[str | None, typer.Option("--now", help="ISO time instead of the clock's")] = None,
-    quiet: Annotated[bool, typer.Option(help="say nothing when all is well")] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--now", metavar="TIME", help="judge, and send alerts, as if it were then (ISO)"
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="say nothing when all is well")] = False,
 ) -> None:
     """Exit 0 if the newest forecast is on time, 1 if it is late; tells people of changes. For cron."""
     from pipelines.ops.alerts import tell
@@ -63,7 +69,7 @@ def watch(
         say(verdict.line())
     if failed is not None and failed.failure is not None and not verdict.late:
         said = failed.failure
-        say(f"but run {failed.run_id} failed at step {said['step']}: {said['cause']} What to do: {said['fix']}")  # fmt: skip
+        say(f"but run {failed.run_id} failed at step {said['step']}: {str(said['cause']).rstrip('.')}. What to do: {str(said['fix']).rstrip('.')}.")  # fmt: skip
     raise typer.Exit(1 if verdict.late else 0)
 
 
@@ -98,12 +104,12 @@ def alerts_test() -> None:
     raise typer.Exit(1 if any(outcomes.values()) else 0)
 
 
-@app.command("release-run")
+@app.command("release-run", rich_help_panel=STANDING)
 def release_run(
     run_id: Annotated[str, typer.Argument(help="the run that holds the lease")],
 ) -> None:
     """Free the lease of a run that is surely over, when Airflow could not do it."""
-    from pipelines.run_lock import holder, release
+    from pipelines.run.lock import holder, release
 
     if release(places(), run_id):
         say(f"the lease of run {run_id} is free")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.app import app, say, show, table
+from pipelines.cli.app import SERVES, app, say, show, table
 from pipelines.config import places
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -20,7 +20,7 @@ Endpoint = Annotated[
 _WORDS = {"none": "none registered"}
 
 
-@app.command()
+@app.command(rich_help_panel=SERVES)
 def decisions(
     run: Annotated[str | None, typer.Argument(help="one run's decision in full")] = None,
     as_json: Json = False,
@@ -30,7 +30,8 @@ def decisions(
     from pipelines.evaluate import decision_log
 
     if run is not None:
-        show(decision_log.decision_of(run, places()))
+        one = decision_log.decision_of(run, places())
+        show(one) if as_json else say("\n".join(decision_log.in_words(one)))
         return
     found = decision_log.decisions(places())
     if as_json:
@@ -42,12 +43,13 @@ def decisions(
     table(
         ("run", "week", "decision", "head", "champion then", "why"),
         [_decision_row(record, decision_log.why(record)) for record in found[:limit]],
+        below=1,
     )
     if len(found) > limit:
         say(f"{len(found) - limit} older ones are not shown; --limit shows more.")
 
 
-@app.command()
+@app.command(rich_help_panel=SERVES)
 def audit(as_json: Json = False) -> None:
     """List who moved the champion and why, and check that nobody changed the list."""
     from pipelines.registry.audit import audit_file, read_trail
@@ -57,9 +59,7 @@ def audit(as_json: Json = False) -> None:
     if as_json:
         show({"entries": trail.entries, "broken": trail.broken or None, "torn": trail.torn or None, "doubts": doubts})  # fmt: skip
     else:
-        table(
-            ("", "at", "action", "from", "to", "run", "by", "reason"), map(_move_row, trail.entries)
-        )
+        table(("", "at (UTC)", "action", "from", "to", "by", "run", "reason"), map(_move_row, trail.entries), below=2)  # fmt: skip
         if trail.torn:
             say("The last line is torn, by a power cut perhaps; the next entry sets it aside.")
         newest = trail.entries[-1].get("sha256") if trail.entries else "none"
@@ -67,10 +67,11 @@ def audit(as_json: Json = False) -> None:
     for doubt in doubts:
         typer.secho(f"DOUBT: {doubt} ({audit_file(places())})", fg="red", err=True)
     if doubts:
+        typer.secho("What to do: compare the file with its newest backup, with denguard decisions and with the aliases in MLflow. Nothing of it changes who serves.", fg="red", err=True)  # fmt: skip
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVES)
 def rollback(
     by: By = None,
     reason: Annotated[
@@ -92,7 +93,7 @@ def rollback(
     say(f"A second rollback would go back to version {back}." if back else "There is no version further back.")  # fmt: skip
 
 
-@app.command()
+@app.command(rich_help_panel=SERVES)
 def promote(
     version: Annotated[str, typer.Argument(help="registered version, such as 3")],
     by: Annotated[str, typer.Option("--by", help="your name, for the audit")],
@@ -118,8 +119,9 @@ def _decision_row(record: dict[str, Any], why: str) -> tuple[str, ...]:
 
 
 def _move_row(entry: dict[str, Any]) -> tuple[str, ...]:
-    names = ("seq", "at", "action", "from_version", "to_version", "run_id", "by", "reason")
-    return tuple(str(entry.get(name) or "–") for name in names)
+    names = ("action", "from_version", "to_version", "by", "run_id", "reason")
+    at = str(entry.get("at") or "–")
+    return (str(entry.get("seq", "–")), at[:16].replace("T", " ") if at.endswith("+00:00") else at, *(str(entry.get(name) or "–") for name in names))  # fmt: skip
 
 
 def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:

@@ -6,18 +6,22 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import AsOf, ProfileName, RunId, app, show
+from pipelines.cli.app import ROAD, AsOf, ProfileName, RunId, app, say, show
 from pipelines.config import places
 from pipelines.errors import BusyError
 
 
-@app.command()
+@app.command(rich_help_panel=ROAD)
 def run(
     run_id: RunId,
     profile: ProfileName = "sample",
     as_of: AsOf = None,
-    horizon: Annotated[list[int] | None, typer.Option(help="weeks ahead; may be repeated")] = None,
-    force: Annotated[bool, typer.Option(help="train and judge even if nothing is new")] = False,
+    horizon: Annotated[
+        list[int] | None, typer.Option(metavar="WEEKS", help="weeks ahead; may be repeated")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="train and judge even if nothing is new")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="if another run is at work, wait for its end")
     ] = False,
@@ -25,7 +29,7 @@ def run(
     """Walk the whole road without Airflow: from the newest drop to the report."""
     from pipelines import steps
     from pipelines.ops.alerts import tell
-    from pipelines.run_lock import hold
+    from pipelines.run.lock import hold
 
     conf = {"profile": profile, "as_of": as_of, "horizons": horizon or None, "force": force}
     try:
@@ -38,9 +42,10 @@ def run(
         tell(places())
         raise
     tell(places())
+    say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
 
 
-@app.command()
+@app.command(rich_help_panel=ROAD)
 def step(
     name: Annotated[str, typer.Argument(help="start, or a step of the road")],
     run_id: RunId,
@@ -49,7 +54,7 @@ def step(
 ) -> None:
     """Run one step of a run; `start` first."""
     from pipelines import steps
-    from pipelines.run_lock import hold
+    from pipelines.run.lock import hold
 
     if name == "start":
         show(steps.start(run_id, {"profile": profile, "as_of": as_of}))
@@ -60,7 +65,7 @@ def step(
     show(output)
 
 
-@app.command()
+@app.command(rich_help_panel=ROAD)
 def sweep(
     run_id: RunId,
     step_size: Annotated[float, typer.Option(help="spacing of lambda over -1..1")] = 0.1,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipelines.cli.app import app
+from pipelines.cli.app import MACHINE, app
 from pipelines.config import places
 
 
-@app.command()
+@app.command(rich_help_panel=MACHINE)
 def up() -> None:
     """Start Airflow, MLflow and the endpoint on this machine; idempotent."""
     from pipelines.local import supervisor
@@ -14,7 +14,7 @@ def up() -> None:
     supervisor.up(places())
 
 
-@app.command()
+@app.command(rich_help_panel=MACHINE)
 def down() -> None:
     """Stop everything that `up` started."""
     from pipelines.local import supervisor
@@ -22,7 +22,7 @@ def down() -> None:
     supervisor.down(places())
 
 
-@app.command()
+@app.command(rich_help_panel=MACHINE)
 def demo() -> None:
     """Sample drop, services, one scheduled run, one triggered run, and what came of it."""
     from pipelines.local import demo as local_demo

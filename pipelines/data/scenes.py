@@ -32,7 +32,7 @@ from pipelines.data.pixels import (
     decode_scene,
     read_scene,
 )
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 
 __all__ = [
     "SCENE_COLUMNS",

@@ -22,7 +22,7 @@ from pipelines.embed.golden import keep_or_check_golden
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_input, read_work
 from pipelines.errors import DenguardError, EncoderError
-from pipelines.progress import Progress, inherited
+from pipelines.run.progress import Progress, inherited
 
 log = logging.getLogger(__name__)
 

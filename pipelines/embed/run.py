@@ -25,7 +25,7 @@ from pipelines.embed.crash import crash_error
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_work
 from pipelines.errors import ConfigError, DenguardError, EncoderError
-from pipelines.progress import handed_on
+from pipelines.run.progress import handed_on
 
 log = logging.getLogger(__name__)
 

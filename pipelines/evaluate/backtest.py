@@ -26,7 +26,7 @@ from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES, POOLED, class_at_origin
 from pipelines.evaluate.metrics import HALF
 from pipelines.fusion.examples import Examples
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from pipelines.storage import write_atomic
 
 PREDICTION_COLUMNS = (

@@ -43,6 +43,27 @@ def why(record: Record) -> str:
     return " ".join(str(reasons[-1]).split())
 
 
+def in_words(record: Record) -> list[str]:
+    """One decision for people, a line each; --json holds every figure of it."""
+    champion = record.get("champion") or {}
+    then = f"version {champion['version']} ({champion['head']} head)" if champion else "none"
+    lines = [
+        f"run {record.get('run_id')}, origin week {record.get('as_of_week')}: {record.get('decision')}",
+        str(record.get("first_line", "")),
+        *(f"because: {reason}" for reason in record.get("reasons") or ()),
+        f"judged: {record.get('head') or 'nothing'} (bundle {record.get('bundle_id') or 'none'}), {record.get('primary_horizon_weeks')} weeks ahead, {record.get('origins')} test years, {record.get('blocks')} blocks of weeks",
+        f"champion then: {then}",
+        *map(_compared, record.get("comparisons") or ()),
+    ]
+    return [" ".join(line.split()) for line in lines if line]
+
+
+def _compared(found: Record) -> str:
+    """Brier difference, negative = the challenger is better."""
+    at, word = found["interval"], "yes" if found["passed"] else "no"
+    return f"{found['challenger']} {found['question']} {found['reference']}: {word} (Brier difference {at['mean']:+.5f}, interval {at['lower']:+.5f} to {at['upper']:+.5f}, {at['rows']} rows)"
+
+
 def _read(path: Path) -> Record:
     try:
         record = read_json(path)

@@ -35,8 +35,8 @@ class ReportContext:
         decision: Decision.to_json() of the gate.
         metrics: summary.summarise() of the backtest, or empty if it could not be made.
         issues: contracts.Issue records as dicts.
-        tuning: fused head -> {"lambda_shift", "reason", "epochs", "curve": [{"lambda", "origin",
-            "brier"}]} of the recipe that was trained for deployment.
+        tuning: fused head -> {lambda_shift, lambda_reason, epochs, lambda_curve, ...}, as train left
+            them (training.candidates), of the recipe that was trained for deployment.
         names: municipality_code -> name.
         thresholds: the dataset's thresholds.parquet.
         label_rule_id: rule of the thresholds; reporting_delay_weeks: of the profile.

@@ -235,10 +235,10 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
         {
             "head": words(head),
             "value": number(found["lambda_shift"], 2),
-            "reason": found["reason"],
+            "reason": found["lambda_reason"],
             "epochs": found.get("epochs"),
             "by_year": _lambda_by_year(head, metrics),
-            "picture": figures.lambda_curve(found["curve"], found["lambda_shift"]) if swept(found) else None,
+            "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"]) if swept(found) else None,
         }
         for head, found in tuning.items()
     ]  # fmt: skip
@@ -246,7 +246,7 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
 
 def swept(found: Record) -> bool:
     """Whether more than one lambda was tried; one point is no curve."""
-    return len({point["lambda"] for point in found.get("curve") or ()}) > 1
+    return len({point["lambda"] for point in found.get("lambda_curve") or ()}) > 1
 
 
 def _lambda_by_year(head: str, metrics: Record) -> str:

@@ -17,7 +17,7 @@ from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES
 from pipelines.evaluate.metrics import Array, brier, calibration_table, macro_f1, scores, skill
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 
 REFERENCES = ("linear", "prevalence", "persistence_calibrated", "climatology")
 _SINGLE_CLASS_KEEPS = ("rows", "outbreak_rows", "prevalence", "brier", "alarm_rate")

@@ -122,6 +122,11 @@ class HorizonModel:
     calibrator: Platt = field(default=IDENTITY)
     decision_threshold: float = DEFAULT_DECISION_THRESHOLD
 
+    @property
+    def lambda_shift(self) -> float:
+        """How far it moves image and text vectors; 0 if it reads none."""
+        return self.fused.lambda_shift if self.fused else 0.0
+
     def logit(self, examples: Examples) -> Doubles:
         """(N,) log odds before calibration; a row without any modality has the linear logit."""
         linear = self.linear.logit(examples)

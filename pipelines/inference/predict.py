@@ -49,12 +49,11 @@ def predict_examples(model: HorizonModel, examples: Examples) -> list[Prediction
     """One Prediction for each row, computed as one batch."""
     probability = predict_proba(model, examples)
     outbreak = probability >= model.decision_threshold
-    lambda_shift = model.fused.lambda_shift if model.fused else 0.0
     reads = model.fused is not None
     return [
         Prediction(
             float(probability[i]), bool(outbreak[i]), model.decision_threshold,
-            float(examples.threshold_cases[i]), lambda_shift,
+            float(examples.threshold_cases[i]), model.lambda_shift,
             {"image": _use(reads, image), "text": _use(reads, text)},
         )
         for i, (image, text) in enumerate(zip(examples.image.mask, examples.text.mask, strict=True))
@@ -69,11 +68,6 @@ def predict_rows(bundle: Bundle, rows: Sequence[RowInput]) -> list[Prediction]:
             was not known at the origin.
     """
     return predict_vectors(bundle, [(row.horizon_weeks, vector_input(bundle, row)) for row in rows])
-
-
-def predict_row(bundle: Bundle, row: RowInput) -> Prediction:
-    """The same for one row."""
-    return predict_rows(bundle, [row])[0]
 
 
 def predict_vectors(bundle: Bundle, rows: Sequence[tuple[int, VectorInput]]) -> list[Prediction]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.errors import DenguardError
-from pipelines.fusion.bundle import DESCRIPTION, bundle_id
+from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
 from pipelines.lineage.graph import Graph, Kind, Node
 from pipelines.lineage.runs import DEFAULT_MODEL, drop_id, read_drops_named, version_id
 from pipelines.lineage.shelf import Shelf

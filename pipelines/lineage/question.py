@@ -92,8 +92,9 @@ def _by_forecast(graph: Graph, shelf: Shelf, asked: str) -> Found | None:
     if parts is None or asked in {node.id for node in graph.of_kind("model_version")}:
         return None
     version, note = _forecast(graph, shelf, parts["of"])
-    row = _read_row(shelf, version, parts["place"], int(parts["weeks"]))
-    key = graph.add("forecast_row", f"{version.id}/{parts['place']}/{int(parts['weeks'])}", version.path, **row)  # fmt: skip
+    place = parts["place"].zfill(5)  # a spreadsheet takes the zero of 05001
+    row = _read_row(shelf, version, place, int(parts["weeks"]))
+    key = graph.add("forecast_row", f"{version.id}/{place}/{int(parts['weeks'])}", version.path, **row)  # fmt: skip
     graph.link(version.key, key, "holds")
     for shown in graph.next(version.key, "down"):
         if graph.nodes[shown].kind == "report":
@@ -139,7 +140,7 @@ def _read_row(shelf: Shelf, version: Node, place: str, weeks: int) -> dict[str, 
             return {name: None if value != value else value for name, value in row.items()}  # NaN
     codes = sorted({str(row["municipality_code"]) for row in rows})
     ahead = sorted({int(row["horizon_weeks"]) for row in rows})
-    near = ", ".join(difflib.get_close_matches(place, codes, 5, 0.6) or codes[:5])
+    near = ", ".join(sorted(difflib.get_close_matches(place, codes, 5, 0.6)) or codes[:5])
     raise ConfigError(f"forecast {version.id} has no row {place}/{weeks}", where=str(version.path), fix=f"weeks ahead are {', '.join(map(str, ahead))}; municipalities such as {near}")  # fmt: skip
 
 

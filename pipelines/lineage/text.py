@@ -7,6 +7,7 @@ all of them).
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -18,39 +19,41 @@ from rich.tree import Tree
 from pipelines.lineage.graph import FLOW, LABELS, Graph, Kind, Node, Side
 from pipelines.lineage.trace import Trace
 
-WIDTH = 100
+WIDTH = 98
+_INDENT = 4  # of one level of a tree
+_NARROWEST = 30  # deep in a tree, on a small terminal
 _MOST_OF_A_KIND = 5  # below one thing; a busy year must not scroll the answer away
 _MOST_ROWS = 20
 _HEADINGS: dict[Side, str] = {"up": "It rests on", "down": "What rests on it"}
 _NOTHING: dict[Side, str] = {"up": "  nothing; the data start here", "down": "  nothing yet"}
 
 
-def lines(found: Trace) -> Iterator[str]:
-    """The whole answer, line by line, at most 100 columns except for names that may not be broken."""
+def lines(found: Trace, width: int = WIDTH) -> Iterator[str]:
+    """The whole answer, line by line, at most that wide except for names that may not be broken."""
     graph = found.graph
     if found.note:
-        yield from _wrapped(found.note)
+        yield from _wrapped(found.note, width)
         yield ""
     for key in found.starts:
-        yield from _plain(_label(graph, key, full=True))
+        yield from _plain(_label(graph, key, width, full=True))
     sides: dict[Side, frozenset[str]] = {"up": found.up, "down": found.down}
     for side, walked in sides.items():
         if walked:
             yield from ("", _HEADINGS[side])
             shown: set[str] = set(found.starts)
             for key in found.starts:
-                yield from _tree(graph, key, side, shown)
+                yield from _tree(graph, key, side, shown, width)
     yield ""
-    yield from _verdict(found)
+    yield from _verdict(found, width)
 
 
-def _tree(graph: Graph, start: str, side: Side, shown: set[str]) -> Iterator[str]:
+def _tree(graph: Graph, start: str, side: Side, shown: set[str], width: int) -> Iterator[str]:
     root = Tree("", hide_root=True)
-    _grow(root, graph, start, side, shown)
+    _grow(root, graph, start, side, shown, width)
     yield from _plain(root) if root.children else [_NOTHING[side]]
 
 
-def _grow(branch: Tree, graph: Graph, key: str, side: Side, shown: set[str]) -> None:
+def _grow(branch: Tree, graph: Graph, key: str, side: Side, shown: set[str], width: int) -> None:
     counted: dict[Kind, int] = {}
     for child in _children(graph, key, side):
         node = graph.nodes[child]
@@ -61,7 +64,8 @@ def _grow(branch: Tree, graph: Graph, key: str, side: Side, shown: set[str]) -> 
             branch.add(Text(f"{node.title} (above)", no_wrap=True))
             continue
         shown.add(child)
-        _grow(branch.add(_label(graph, child)), graph, child, side, shown)
+        grown = branch.add(_label(graph, child, width))
+        _grow(grown, graph, child, side, shown, width - _INDENT)
     for kind, count in counted.items():
         if count > _MOST_OF_A_KIND:
             branch.add(f"... and {count - _MOST_OF_A_KIND} more of the kind {LABELS[kind]}; --json lists all")  # fmt: skip
@@ -79,18 +83,19 @@ def _children(graph: Graph, key: str, side: Side) -> list[str]:
     return kept
 
 
-def _label(graph: Graph, key: str, full: bool = False) -> Group:
+def _label(graph: Graph, key: str, width: int, full: bool = False) -> Group:
     """Name and facts, then where it lies, which is never broken so that it can be copied."""
     node = graph.nodes[key]
     mark = "  << broken, see below" if any(fault.node == key for fault in graph.faults) else ""
-    rows = [Text(f"{node.title}  {_facts(node)}".rstrip() + mark)]
-    if full:
-        rows += [Text(f"  {line}") for line in _details(node)]
+    said = [f"{node.title}  {_facts(node)}".rstrip() + mark]
+    said += [f"  {line}" for line in _details(node)] if full else []
+    rows = [row for text in said for row in _wrapped(text, width)]
     if node.path:
         kept = [_if("in DVC", node.facts.get("dvc_id")), _if("held by", node.facts.get("held_by"))]
         noted = "".join(f"  ({note})" for note in kept if note)
-        rows.append(Text(f"  {node.path}{noted}", no_wrap=True, overflow="ignore"))
-    return Group(*rows)
+        fits = len(f"  {node.path}{noted}") <= width
+        rows += [f"  {node.path}{noted}"] if fits else [f"  {node.path}", *_wrapped(noted, width)]
+    return Group(*(Text(row, no_wrap=True) for row in rows))
 
 
 def _facts(node: Node) -> str:
@@ -192,7 +197,7 @@ def _details(node: Node) -> list[str]:
     return [f"input {node.facts['input_sha256']}", *rows, *more]
 
 
-def _verdict(found: Trace) -> Iterator[str]:
+def _verdict(found: Trace, width: int) -> Iterator[str]:
     count = len(found.up | found.down)
     looked = "contents compared" if found.by_content else "existence and recorded ids; --verify compares contents"  # fmt: skip
     if not found.broken:
@@ -200,19 +205,21 @@ def _verdict(found: Trace) -> Iterator[str]:
         return
     yield f"Broken links: {len(found.broken)} ({looked})."
     for link in found.broken:
-        first, *rest = _wrapped(f"{link.what}.")
+        first, *rest = _wrapped(f"{link.what}.", width - 2)
         yield f"- {first}"
         yield from (f"  {line}" for line in rest)
         yield f"  Where: {link.where}"
-        yield from (f"  {line}" for line in _wrapped(f"What to do: {link.fix}."))
+        yield from (f"  {line}" for line in _wrapped(f"What to do: {link.fix}.", width - 2))
 
 
-def _wrapped(sentence: str) -> list[str]:
-    return _plain(Text(sentence))
+def _wrapped(sentence: str, width: int) -> list[str]:
+    """Broken between words; an id or a path is never broken, so that it can be copied."""
+    indent = sentence[: len(sentence) - len(sentence.lstrip())]
+    return textwrap.wrap(sentence, max(width, _NARROWEST), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
 def _plain(drawn: Any) -> list[str]:
-    """Drawn without colour, so that a pipe and a terminal show the same."""
+    """Drawn without colour, so that a pipe and a terminal show the same; nothing is cut off."""
     out = StringIO()
-    Console(file=out, width=WIDTH - 2, color_system=None, emoji=False, markup=False, highlight=False).print(drawn, crop=False)  # fmt: skip
+    Console(file=out, width=1000, color_system=None, emoji=False, markup=False, highlight=False).print(drawn, crop=False)  # fmt: skip
     return [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]

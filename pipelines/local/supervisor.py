@@ -81,7 +81,7 @@ def status(places: Places) -> bool:
     layout = Layout(places)
     state = load_state(layout)
     if not state.processes:
-        console.print("nothing is running; start it with: make up")
+        console.print("services  none of this machine runs; make up starts them")
         return False
     services = Services(layout, ensure_secrets(layout), state)
     dead = {part.name for part in services.dead()}

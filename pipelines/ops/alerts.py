@@ -73,6 +73,7 @@ def _deliver(where: Places, state: State, settings: AlertSettings) -> None:
             error = attempt(where, channel, waiting["alert"], settings)
             if error is not None:
                 down.add(channel)
+                log.warning("alert %s did not go out by %s: %s; it is kept for the next call", waiting["alert"]["id"], channel, error)  # fmt: skip
                 continue
             waiting["channels"].remove(channel)
             if not waiting["channels"]:
@@ -87,7 +88,6 @@ def attempt(where: Places, channel: str, alert: Alert, settings: AlertSettings) 
         send(channel, alert, settings)
     except ChannelError as err:
         error = err.what
-        log.warning("alert %s did not go out by %s: %s; it is kept for the next call", alert["id"], channel, error)  # fmt: skip
     line = {"id": alert["id"], "kind": alert["kind"], "channel": channel, "at": datetime.now(UTC).isoformat(timespec="seconds"), "sent": error is None, "error": error}  # fmt: skip
     _folder(where).mkdir(parents=True, exist_ok=True)
     with _log(where).open("ab") as out:

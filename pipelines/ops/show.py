@@ -13,20 +13,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.config import Places
-from pipelines.ops.runs import Box, RunView
+from pipelines.evaluate.decision_log import why
+from pipelines.ops.parts import State, counted
+from pipelines.ops.runs import Box, RunState, RunView
 from pipelines.ops.status import Status
-from pipelines.progress import spell
-from pipelines.steps.failure import lines as failure_lines
+from pipelines.run.progress import spell
+from pipelines.steps.failure import told
 
 _WIDTH = 100
-_MARKS = {"done": "[green]done[/]", "earlier": "[dim]done[/]", "running": "[yellow]running[/]", "failed": "[red]failed[/]", "not yet": "[dim]not yet[/]"}  # fmt: skip
-_STATES = {
-    "finished": "[green]finished[/]",
-    "running": "[yellow]at work[/]",
-    "failed": "[red]FAILED[/]",
-    "silent": "[red]NO SIGN OF LIFE[/]: its process ended without a word",
-    "stopped": "[yellow]not finished, and nobody walks it[/]",
-}
+_MOVED = {"promote": "promoted", "rollback": "put back", "undo": "put back"}
+_BOX_STYLES: dict[State, str] = {"done": "green", "earlier": "dim", "running": "yellow", "failed": "red", "not yet": "dim"}  # fmt: skip
+_RUN_STYLES: dict[RunState, str] = {"finished": "green", "running": "yellow", "failed": "red", "silent": "red", "stopped": "yellow"}  # fmt: skip
 
 
 def show(status: Status, where: Places, console: Console | None = None) -> None:
@@ -51,7 +48,7 @@ def _show(status: Status, where: Places, out: Console) -> None:
 
 def _show_run(status: Status, run: RunView, out: Console) -> None:
     week = f" · origin week {run.origin_week}" if run.origin_week else ""
-    out.print(f"[bold]run {escape(run.run_id)}[/]: {_STATES[run.state]}{week}")
+    out.print(f"[bold]run {escape(run.run_id)}[/]: [{_RUN_STYLES[run.state]}]{run.word}[/]{week}")
     if run.lease is not None and run.state == "running":
         out.print(f"  {escape(run.lease.words())}")
     if status.quiet:
@@ -62,22 +59,25 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
     for column in ("state", "step", "what"):
         table.add_column(column, overflow="fold")
     for box in run.boxes:
-        table.add_row(f"  {_MARKS[box.state]}", box.step, escape(_what(box, status.now)))
+        table.add_row(
+            f"  [{_BOX_STYLES[box.state]}]{box.word}[/]", box.step, escape(_what(box, status.now))
+        )
     out.print(table)
     if run.failure is not None:
         again = ", and Airflow may try again by itself" if run.state == "running" else ""
         out.print(f"\n[red]why it failed[/]{again}")
-        for line in failure_lines(run.failure):
-            out.print(f"  {escape(line)}", soft_wrap=not out.is_terminal)
+        said = Table.grid(padding=(0, 2))
+        said.add_column(no_wrap=True)
+        said.add_column(overflow="fold")
+        for name, text in told(run.failure).items():
+            said.add_row(f"  {name}", escape(text))
+        out.print(said)
 
 
 def _what(box: Box, now: datetime) -> str:
-    parts = f"{box.parts[0]} of {box.parts[1]} {'shards' if box.step == 'embed' else 'years'}" if box.parts else ""  # fmt: skip
+    parts = f"{box.counted[0]} of {box.counted[1]} {'shards' if box.step == 'embed' else 'years'}" if box.counted else ""  # fmt: skip
     if box.progress is not None:
-        p = box.progress
-        heard = (now - datetime.fromisoformat(p["at"])).total_seconds()
-        aged = f" ({spell(heard)} ago)" if heard > 60 else ""
-        said = f"{p['label']}: {p['done']}/{p['total']}, {p['total'] - p['done']} left, ETA {spell(p['eta_s'])}{aged}"  # fmt: skip
+        said = counted(box.progress, now)
         return f"{parts}; {said}" if parts else said
     earlier = "before a box in front of it was walked again: " if box.state == "earlier" else ""
     return earlier + (box.said or parts)
@@ -86,14 +86,16 @@ def _what(box: Box, now: datetime) -> str:
 def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> None:
     rows: list[tuple[str, str]] = []
     if run.decision is not None:
-        rows.append(("decision", f"{run.decision['decision']}: {escape(run.decision['first_line'])}"))  # fmt: skip
+        rows.append(("decision", f"{run.decision['decision']}: {escape(run.decision['first_line'])} {escape(why(run.decision))}"))  # fmt: skip
     rows.append(("champion", _champion(status)))
     made = status.verdict.success
     if made is not None:
         age = spell(max((status.now - made.when).total_seconds(), 0))
         rows.append(("forecast", f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} ago by run {escape(made.run_id)}"))  # fmt: skip
     late = status.verdict.late
-    rows.append(("on time", f"[red]NO[/]: {escape('; '.join(status.verdict.why))}" if late else "yes"))  # fmt: skip
+    first = late and made is None and run.state == "running"
+    because = escape("; ".join(status.verdict.why))
+    rows.append(("on time", "the first forecast is being made" if first else f"[red]NO[/]: {because}" if late else "yes"))  # fmt: skip
     if run.report:
         rows.append(("report", escape(str(where.home / run.report))))
     alerts = "; ".join(status.open_alerts) or "none open"
@@ -114,4 +116,4 @@ def _champion(status: Status) -> str:
     week = f" of origin week {found['origin_week']}" if found["origin_week"] else ""
     age = status.now - datetime.fromisoformat(found["since"])
     since = f"{found['since'][:16].replace('T', ' ')} UTC" if age > timedelta(0) else found["since"]
-    return f"version {found['version']}{week} (bundle {found['bundle_id']}), {found['action']} by {escape(str(found['by']))}, {since}"  # fmt: skip
+    return f"version {found['version']}{week} (bundle {found['bundle_id']}), {_MOVED.get(found['action'], found['action'])} by {escape(str(found['by']))}, {since}"  # fmt: skip

@@ -17,7 +17,8 @@ from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
 from pipelines.ops.watch import Verdict, judge
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
-from pipelines.run_lock import Lease, holder
+from pipelines.run.lease import Lease
+from pipelines.run.lock import holder
 from pipelines.storage import read_json
 
 
@@ -60,7 +61,8 @@ class Status:
         """JSON-able, ISO times."""
         run = None
         if self.run is not None:
-            run = {**asdict(self.run), "last_sign": self.run.last_sign.isoformat(timespec="seconds"), "quiet": self.quiet}  # fmt: skip
+            boxes = [{"step": box.step, "state": box.state, "parts": box.counted, "progress": box.progress, "said": box.said} for box in self.run.boxes]  # fmt: skip
+            run = {**asdict(self.run), "boxes": boxes, "last_sign": self.run.last_sign.isoformat(timespec="seconds"), "quiet": self.quiet}  # fmt: skip
         return {
             "at": self.now.isoformat(timespec="seconds"),
             "needs_a_person": self.needs_a_person,

@@ -14,10 +14,10 @@ from typing import Any
 
 from pipelines.config import Places
 from pipelines.errors import DenguardError, StoreError
-from pipelines.last_success import LastSuccess, last_success
 from pipelines.ops.runs import RunView, newest_run, view
-from pipelines.progress import spell
 from pipelines.run import run_folder
+from pipelines.run.progress import spell
+from pipelines.run.success import LastSuccess, last_success
 from pipelines.storage import read_json
 from pipelines.weeks import week_end, week_no
 

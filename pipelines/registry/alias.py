@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipelines.config import Places, places
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DenguardError, RegistryError, StoreError
-from pipelines.fusion.bundle import bundle_id
+from pipelines.fusion.bundle_files import bundle_id
 
 MODEL_NAME = "denguard"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
@@ -108,7 +108,12 @@ def get_version(
     """One version by number. Raises RegistryError if there is no such version."""
     client = connect(where)
     with registry_errors(f"version {version} could not be read"):
-        return registered(client.get_model_version(model_name, str(version)))
+        try:
+            return registered(client.get_model_version(model_name, str(version)))
+        except MlflowException as err:
+            if err.error_code not in {_ABSENT, "INVALID_PARAMETER_VALUE"}:
+                raise
+            raise RegistryError(f"there is no version {version} of model {model_name}", where="MLflow", fix="denguard audit lists the versions that served") from err  # fmt: skip
 
 
 def registered(found: ModelVersion) -> Registered:

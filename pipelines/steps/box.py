@@ -15,9 +15,9 @@ from contextvars import ContextVar
 from typing import Any, Concatenate, ParamSpec
 
 from pipelines.config import places
-from pipelines.progress import bound
 from pipelines.run import run_folder
-from pipelines.run_lock import during
+from pipelines.run.lock import during
+from pipelines.run.progress import bound
 from pipelines.steps import failure, outcome
 
 P = ParamSpec("P")

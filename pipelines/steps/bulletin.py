@@ -79,7 +79,7 @@ def gather(run: Run) -> ReportContext:
         decision=decision,
         metrics=read_json(run.path(run.output("evaluate")["metrics"])),
         issues=_issues(run),
-        tuning={head: {**c, "reason": c["lambda_reason"], "curve": c["lambda_curve"]} for head, c in candidates.items() if head != "linear"},
+        tuning={head: c for head, c in candidates.items() if head != "linear"},
         names=names(run),
         thresholds=_thresholds(run),
         label_rule_id=run.profile.labels.rule_id,

@@ -68,16 +68,20 @@ def cause_of(error: BaseException | str | None) -> dict[str, str]:
     return {"error": "Stopped", "cause": f"{_DIED}{detail}", "where": "", "fix": _AGAIN}
 
 
-def lines(said: dict[str, Any]) -> list[str]:
-    """The failure as short lines under STEP, CAUSE, WHERE and WHAT TO DO; none is cut off."""
+def told(said: dict[str, Any]) -> dict[str, str]:
+    """A failure for people: STEP, CAUSE, WHERE and WHAT TO DO, in logs, pages and on a terminal."""
     attempt = f", try {said['try_number']}" if said.get("try_number", 1) > 1 else ""
-    told = {
+    return {
         "STEP": f"{said['step']}{attempt}",
         "CAUSE": f"{said['cause']} [{said['error']}]",
-        "WHERE": said["where"] or f"the run {said['run_id']}",
-        "WHAT TO DO": said["fix"],
+        "WHERE": str(said["where"]) or f"the run {said['run_id']}",
+        "WHAT TO DO": str(said["fix"]),
     }
-    return [line for name, text in told.items() for line in _under(name, str(text))]
+
+
+def lines(said: dict[str, Any]) -> list[str]:
+    """The same as short lines; none is cut off."""
+    return [line for name, text in told(said).items() for line in _under(name, text)]
 
 
 def _under(name: str, text: str) -> list[str]:

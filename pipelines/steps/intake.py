@@ -16,7 +16,11 @@ Output = dict[str, Any]
 
 @box
 def start(run_id: str, conf: dict[str, Any]) -> Output:
-    """Check a run's parameters and record them. Raises ConfigError for unknown keys."""
+    """Check a run's parameters and record them.
+
+    Raises:
+        ConfigError: a key or value is not known.
+    """
     run = start_run(run_id, conf)
     return {"run_id": run.run_id, **run.params.model_dump(mode="json")}
 

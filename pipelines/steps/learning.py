@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.contracts import HeadKind, content_id
-from pipelines.progress import Progress
 from pipelines.run import open_run
+from pipelines.run.progress import Progress
 from pipelines.steps.box import box
 from pipelines.storage import write_json
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pipelines.contracts import CHALLENGER, CHAMPION
 from pipelines.errors import DeployError
-from pipelines.last_success import record_success
 from pipelines.run import Run, open_run
+from pipelines.run.success import record_success
 from pipelines.steps.box import box
 from pipelines.storage import read_json
 

@@ -23,7 +23,7 @@ from pipelines.fusion.calibration import Platt, choose_platt, decision_threshold
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.heads import FusedKind
 from pipelines.fusion.model import FusedModel, HorizonModel
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from pipelines.training.inner import LinearStage, linear_stage
 from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
 from pipelines.training.tune import Tuned, fold_rows, tune

@@ -20,7 +20,7 @@ import torch
 from pipelines.config import TrainConfig
 from pipelines.fusion.alignment import Shift
 from pipelines.fusion.heads import FusedKind
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 from pipelines.training.inner import InnerFold, LinearStage
 from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
 from pipelines.weeks import week_label

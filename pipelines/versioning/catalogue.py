@@ -38,8 +38,9 @@ def read_catalogue(source: Source) -> dict[str, Version]:
     """
     listed = parse_index(source.read(INDEX))
     if listed is None:
-        log.warning("the index of %s is lost or damaged; reading its versions one by one", source.uri)  # fmt: skip
         listed = scan(source, source.names())
+        if listed:  # else the address is wrong, which is another story
+            log.warning("the index of %s is lost or damaged; its versions were read one by one", source.uri)  # fmt: skip
     if not listed:
         raise VersioningError("no versions are published there", where=source.uri, fix="check the address: it is the DENGUARD_DVC_REMOTE of the deployment that publishes")  # fmt: skip
     return listed

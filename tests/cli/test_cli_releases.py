@@ -64,8 +64,12 @@ def test_the_list_has_a_limit_and_says_so(decided: Path) -> None:
     assert [d["run_id"] for d in json.loads(_say("decisions", "--json", "--limit", "2").output)] == ["c", "b"]  # fmt: skip
 
 
-def test_one_decision_is_shown_in_full(decided: Path) -> None:
-    assert json.loads(_say("decisions", "a").output)["reasons"] == ["First.", "Because of\na."]
+def test_one_decision_is_told_in_words_and_in_full_as_json(decided: Path) -> None:
+    lines = _say("decisions", "a").output.splitlines()
+    assert lines[0] == "run a, origin week 2018-w49: none"
+    assert "because: Because of a." in lines
+    found = json.loads(_say("decisions", "a", "--json").output)
+    assert found["reasons"] == ["First.", "Because of\na."]
 
 
 @pytest.mark.parametrize("run", ["never", "../../secret"])

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from versioning.planted import UNITS, Planted, plant
+from versioning.planted import UNITS, Planted, planted_in
 
 from pipelines.client import Client
 from pipelines.errors import ConfigError, VersioningError
@@ -22,11 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "analysts.md"
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    home = tmp_path_factory.mktemp("deployment")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DENGUARD_HOME", str(home))
-        patch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
-        return plant(home, str(home / "remote"))
+    return planted_in(tmp_path_factory.mktemp("deployment"))
 
 
 def analyst(folder: Path, **variables: str) -> dict[str, str]:

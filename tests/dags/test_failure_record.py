@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
-from dags import _links, _run_note, _shared
+from dags import _box, _callbacks, _links, _retries, _run_note, _steps
 from pipelines import steps
 from pipelines.errors import ConfigError, StoreError
 from pipelines.steps import failure
@@ -26,7 +26,7 @@ def instance(task_id: str = "data.validate", map_index: int = -1, try_number: in
 
 def told_by_airflow(error: BaseException | str | None, of: Any = None) -> None:
     """Airflow calls back: in the task's process, or elsewhere if that one is gone."""
-    _shared.on_failure({"ti": of or instance(), "dag_run": SimpleNamespace(run_id=RUN), "exception": error})  # fmt: skip
+    _callbacks.on_failure({"ti": of or instance(), "dag_run": SimpleNamespace(run_id=RUN), "exception": error})  # fmt: skip
 
 
 def folder(home: Path) -> Path:
@@ -41,7 +41,7 @@ def record(home: Path) -> dict[str, Any]:
 def in_a_task(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Steps believe that they run in a task of Airflow."""
     context = {"dag_run": SimpleNamespace(run_id=RUN), "ti": instance("start")}
-    monkeypatch.setattr(_shared, "get_current_context", lambda: context)
+    monkeypatch.setattr(_steps, "get_current_context", lambda: context)
     return home
 
 
@@ -49,8 +49,8 @@ def test_a_steps_own_error_ends_the_log_with_step_cause_place_and_fix(
     in_a_task: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(SystemExit):
-        _shared.call_step("start", {"profil": "sample"})
-    said = [line.message for line in caplog.records if line.name == "dags._shared"]
+        _steps.call_step("start", {"profil": "sample"})
+    said = [line.message for line in caplog.records if line.name == "dags._callbacks"]
     assert [line.split("  ")[0] for line in said] == ["STEP", "CAUSE", "WHERE", "WHAT TO DO"]
     assert "start, try 2" in said[0] and "profil" in said[1] and "known parameters" in said[3]
     assert not any(line.exc_info for line in caplog.records)
@@ -58,11 +58,12 @@ def test_a_steps_own_error_ends_the_log_with_step_cause_place_and_fix(
 
 def test_box_and_callback_write_one_and_the_same_format(in_a_task: Path) -> None:
     with pytest.raises(SystemExit):
-        _shared.call_step("start", {"profil": "sample"})
+        _steps.call_step("start", {"profil": "sample"})
     by_the_step = record(in_a_task)
     told_by_airflow(None, instance("start", try_number=3))
     by_the_callback = record(in_a_task)
     assert set(by_the_step) == set(by_the_callback)
+    assert by_the_callback["try_number"] == 3, "another try than the one the step spoke of"
     assert by_the_step | {"error": "", "cause": "", "where": "", "fix": ""} == {
         "run_id": RUN, "step": "start", "map_index": -1, "try_number": 2, "error": "", "cause": "", "where": "", "fix": "",
     }  # fmt: skip
@@ -70,7 +71,7 @@ def test_box_and_callback_write_one_and_the_same_format(in_a_task: Path) -> None
 
 def test_the_callback_leaves_what_the_step_said_itself(in_a_task: Path) -> None:
     with pytest.raises(SystemExit) as caught:
-        _shared.call_step("start", {"profil": "sample"})
+        _steps.call_step("start", {"profil": "sample"})
     told_by_airflow(caught.value, instance("start"))
     assert record(in_a_task)["error"] == "ConfigError"
 
@@ -83,14 +84,14 @@ def test_an_error_that_nobody_named_keeps_its_traceback(
 
     monkeypatch.setattr(steps, "ingest", broken)
     with pytest.raises(ZeroDivisionError):
-        _shared.call_step("ingest")
+        _steps.call_step("ingest")
     assert record(in_a_task)["error"] == "ZeroDivisionError"
 
 
 def test_a_step_that_succeeds_later_takes_its_failure_back(in_a_task: Path) -> None:
     with pytest.raises(SystemExit):
-        _shared.call_step("start", {"profil": "sample"})
-    _shared.call_step("start", {"profile": "ci"})
+        _steps.call_step("start", {"profil": "sample"})
+    _steps.call_step("start", {"profile": "ci"})
     assert not (folder(in_a_task) / "failure.json").exists()
 
 
@@ -116,16 +117,16 @@ def test_a_step_past_its_limit_says_so(home: Path) -> None:
 
 
 def test_a_replayed_year_is_named_by_its_year(in_a_task: Path) -> None:
-    _shared.call_step("start", {"profile": "ci"})
+    _steps.call_step("start", {"profile": "ci"})
     years = steps.backtest_years(RUN)
     assert _links.part_of(instance("train.backtest", map_index=1), RUN) == f"backtest_{years[1]}"
 
 
 def test_what_a_retry_cannot_cure_is_not_tried_again() -> None:
-    decide = _shared.RetryWhatMayPass().evaluate
-    hopeless = _shared.StepFailed(ConfigError("unknown key"))
+    decide = _retries.RetryWhatMayPass().evaluate
+    hopeless = _retries.StepFailed(ConfigError("unknown key"))
     assert decide(hopeless, 1, 3).action is RetryAction.FAIL
-    assert decide(_shared.StepFailed(StoreError("disk full")), 1, 3).action is RetryAction.DEFAULT
+    assert decide(_retries.StepFailed(StoreError("disk full")), 1, 3).action is RetryAction.DEFAULT
     assert decide(ZeroDivisionError(), 1, 3).action is RetryAction.DEFAULT
 
 
@@ -134,17 +135,17 @@ def test_unknown_conf_keys_reach_the_check_that_refuses_them(
 ) -> None:
     run = SimpleNamespace(conf={"force": True, "profil": "x"})
     context = {"params": {"force": False, "as_of": None}, "dag_run": run}
-    monkeypatch.setattr(_shared, "get_current_context", lambda: context)
-    assert _shared.asked_for() == {"force": True, "as_of": None, "profil": "x"}
+    monkeypatch.setattr(_steps, "get_current_context", lambda: context)
+    assert _steps.asked_for() == {"force": True, "as_of": None, "profil": "x"}
 
 
 def test_mapping_over_nothing_is_refused() -> None:
     with pytest.raises(AirflowFailException, match="nothing to map over"):
-        _shared.items("plan_embedding", {"shards": [], "titles": []})
+        _box.items("plan_embedding", {"shards": [], "titles": []})
 
 
 def test_mapped_tasks_are_named_for_people() -> None:
-    assert _shared.items("backtest_years", [2016]) == [{"item": 2016, "title": "test year 2016"}]
+    assert _box.items("backtest_years", [2016]) == [{"item": 2016, "title": "test year 2016"}]
 
 
 def red_run(note: str | None = None, dag_id: str = "retraining") -> Any:

@@ -10,37 +10,37 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from dags import _shared
+from dags import _callbacks, _steps
 from dags.retraining import start
 from pipelines.config import Places
-from pipelines.run_lock import by_airflow, during, hold, holder
+from pipelines.run.lock import by_airflow, during, hold, holder
 
 
 @pytest.fixture
 def where(home: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
     context: dict[str, Any] = {"dag_run": SimpleNamespace(run_id="weekly"), "ti": instance}
-    monkeypatch.setattr(_shared, "get_current_context", lambda: context)
+    monkeypatch.setattr(_steps, "get_current_context", lambda: context)
     return Places(home=home)
 
 
 def test_a_step_waits_for_a_run_by_hand_without_failing(where: Places) -> None:
     with hold(where, "by-hand"), pytest.raises(AirflowRescheduleException) as later:
-        _shared.call_step("start", {"profile": "ci"})
+        _steps.call_step("start", {"profile": "ci"})
     wait = later.value.reschedule_date - datetime.now(UTC)
     assert timedelta(0) < wait <= timedelta(minutes=1)
     assert not (where.artifacts / "runs").exists()
-    _shared.call_step("start", {"profile": "ci"})
+    _steps.call_step("start", {"profile": "ci"})
     lease = holder(where)
     assert lease is not None
     assert (lease.run_id, lease.caller) == ("weekly", "airflow")
 
 
 def test_the_end_of_a_dag_run_frees_its_lease_however_it_ends(where: Places) -> None:
-    assert start.dag.on_failure_callback == start.dag.on_success_callback == _shared.run_ended
+    assert start.dag.on_failure_callback == start.dag.on_success_callback == _callbacks.run_ended
     with by_airflow(), during(where, "weekly", "train"):
         pass
-    _shared.run_ended({"run_id": "another"})
+    _callbacks.run_ended({"run_id": "another"})
     assert holder(where) is not None
-    _shared.run_ended({"run_id": "weekly"})
+    _callbacks.run_ended({"run_id": "weekly"})
     assert holder(where) is None

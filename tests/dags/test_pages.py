@@ -7,14 +7,21 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
 from dags.pages import app as pages
-from pipelines.errors import DropError
+from pipelines.cli import app as command
+from pipelines.errors import DropError, StoreError
 from pipelines.steps import failure
 from pipelines.storage import write_atomic, write_json
 
 RUN = "scheduled__2026-11-16T06:00:00+00:00"
 REPORT = f"/files/artifacts/reports/{RUN}/report.html"
+
+
+def status(run_id: str) -> str:
+    """What `denguard status` says, as one line."""
+    return " ".join(CliRunner().invoke(command, ["status", run_id]).stdout.split())
 
 
 @pytest.fixture
@@ -62,7 +69,30 @@ def test_a_failed_run_shows_cause_and_fix(browser: TestClient, left: Path) -> No
         page = browser.get(path).text
         assert "metadata.csv row 1" in page and "add it and hand the drop in again" in page
         assert "&lt;b&gt;Municipality" in page and "<b>Municipality" not in page
-    assert ">failed<" in browser.get("/").text
+    assert ">FAILED<" in browser.get("/").text
+
+
+def test_a_page_and_the_terminal_say_the_same_of_a_run(browser: TestClient, left: Path) -> None:
+    folder = left / "artifacts" / "runs" / RUN
+    failure.record(folder, "embed_shard_001", StoreError("the disk is full", fix="make room"))
+    page = " ".join(browser.get(f"/runs/{RUN}").text.split())
+    told = status(RUN)
+    for word in ("FAILED", "done", "failed", "not yet", "the disk is full", "make room"):
+        assert word in page and word in told, word
+    for line in (
+        "profile ci, origin week the newest complete one",
+        "to embed: 7 of 9 image inputs",
+    ):
+        assert line in page and line in told
+
+
+def test_a_damaged_run_hides_no_other(browser: TestClient, left: Path) -> None:
+    broken = left / "artifacts" / "runs" / "broken"
+    write_json(broken / "run.json", {"profile": "ci"})
+    write_atomic(broken / "gate.json", '{"decision": ')
+    page = browser.get("/").text
+    assert "cannot be read" in page and "gate.json" in page
+    assert "3 of 15 boxes done" in page
 
 
 def test_airflows_name_of_a_task_leads_to_its_page(browser: TestClient) -> None:

@@ -103,7 +103,7 @@ def test_every_task_has_queue_limit_retries_doc_and_callback(dag: dict[str, Any]
         assert task["retries"] >= 1 and task["delay_s"] > 0, name
         assert task["timeout_s"] and task["timeout_s"] > 0, name
         assert task["doc"], name
-        assert task["callback"] == ["dags._shared.on_failure"], name
+        assert task["callback"] == ["dags._callbacks.on_failure"], name
 
 
 def test_embedding_and_training_run_on_the_heavy_queue(dag: dict[str, Any]) -> None:

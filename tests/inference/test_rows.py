@@ -16,13 +16,18 @@ from pipelines.data.prompts import load_template
 from pipelines.data.rows import sample_rows
 from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError
-from pipelines.inference.predict import predict_row, predict_rows, predict_vectors
+from pipelines.fusion.bundle import Bundle
+from pipelines.inference.predict import Prediction, predict_rows, predict_vectors
 from pipelines.inference.rows import MOST_CASE_WEEKS, RowInput, prompt_of, vector_input
 from pipelines.weeks import week_end, week_no
 
 UNITS = ("05001", "90001")
 HORIZONS = (0, 1, 4, 12)
 FIRST, LAST = week_no("2016-w01"), week_no("2018-w40")
+
+
+def predict_row(bundle: Bundle, row: RowInput) -> Prediction:
+    return predict_rows(bundle, [row])[0]
 
 
 def cases_table() -> pd.DataFrame:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from lineage.planted import FIRST_TRACE, Store
 from typer.testing import CliRunner
 
+from pipelines import lineage
 from pipelines.cli import app
+from pipelines.lineage import text
 
 
 def test_a_person_reads_both_trees_within_100_columns(store: Store) -> None:
@@ -50,3 +54,24 @@ def test_many_runs_of_one_dataset_are_counted_not_listed(store: Store) -> None:
     done = CliRunner().invoke(app, ["trace", store.datasets["first"], "--up"])
     assert "more of the kind validation report; --json lists all" in done.output
     assert len(done.output.splitlines()) < 60
+
+
+def test_a_look_up_loads_no_torch_with_which_arrow_may_abort_at_the_end(store: Store) -> None:
+    """A process that holds both and ends right after a read aborted in two of three calls."""
+    asked = f"{store.forecasts['first']}/05001/12"
+    command = f"import sys; from typer.testing import CliRunner; from pipelines.cli import app; CliRunner().invoke(app, ['trace', '{asked}']); CliRunner().invoke(app, ['audit']); print(sorted({{'torch', 'sklearn', 'mlflow'}} & set(sys.modules)))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
+    assert done.stdout.strip() == "['mlflow']", done.stderr
+
+
+def test_a_municipality_whose_zero_a_spreadsheet_took_is_found(store: Store) -> None:
+    done = CliRunner().invoke(app, ["trace", f"{store.forecasts['first']}/5001/4"])
+    assert done.exit_code == 0, done.exception
+    assert "/05001/4" in done.output
+
+
+def test_a_narrow_terminal_breaks_between_words_and_cuts_no_name(store: Store) -> None:
+    found = lineage.trace("2018-12-04", store.places, "down")
+    wide, narrow = " ".join(text.lines(found)), " ".join(text.lines(found, 60))
+    assert [w for w in narrow.split() if w not in "│├──└"] == [w for w in wide.split() if w not in "│├──└"]  # fmt: skip
+    assert max(len(line) for line in text.lines(found, 60)) < max(map(len, text.lines(found)))

@@ -122,7 +122,7 @@ def test_a_dag_that_airflow_has_not_read_is_none(script: Script, url: str) -> No
 
 def test_the_newest_line_of_a_step_is_found_among_airflows_own(tmp_path: Path) -> None:
     lines = [
-        {"logger": "pipelines.progress", "event": "scenes embedded: 3/10 (30%), ETA 7 s"},
+        {"logger": "pipelines.run.progress", "event": "scenes embedded: 3/10 (30%), ETA 7 s"},
         {"logger": "airflow.task", "event": "noise"},
         {"event": "no logger"},
     ]

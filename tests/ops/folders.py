@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.last_success import record_success
 from pipelines.registry import audit
+from pipelines.run.success import record_success
 from pipelines.steps import failure
 from pipelines.storage import write_json
 

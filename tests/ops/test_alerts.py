@@ -27,7 +27,7 @@ from pipelines.ops import alerts, channels
 from pipelines.ops.alerts import tell
 from pipelines.ops.settings import alert_settings
 from pipelines.ops.watch import judge
-from pipelines.run_lock import by_airflow, during, release
+from pipelines.run.lock import by_airflow, during, release
 
 ROOT = Path(__file__).parents[2]
 SECRETS = ("sesame", "bearer-1", "hmac-1", "pass-1")
@@ -279,7 +279,7 @@ def test_a_damaged_state_is_set_aside_and_what_is_open_is_told_anew(where: Place
 
 def test_a_process_that_died_without_a_word_is_a_failed_run(where: Places, hook: Hook) -> None:
     walk(where.home, "weekly", "features")
-    code = "import os, signal; from pipelines.config import places; from pipelines.run_lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
+    code = "import os, signal; from pipelines.config import places; from pipelines.run.lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "DENGUARD_HOME": str(where.home)}, timeout=60, check=False)  # fmt: skip
     for _ in range(2):
         tell(where)
@@ -290,7 +290,7 @@ def test_a_process_that_died_without_a_word_is_a_failed_run(where: Places, hook:
 
 def test_a_run_refused_by_the_lease_is_no_failed_run(where: Places) -> None:
     from pipelines import steps
-    from pipelines.run_lock import hold
+    from pipelines.run.lock import hold
 
     with hold(where, "first"), pytest.raises(BusyError):
         steps.start("second", {"profile": "ci"})

@@ -18,8 +18,9 @@ from pipelines.config import Places
 from pipelines.errors import StoreError, ValidationStopped
 from pipelines.ops.runs import newest_run, view
 from pipelines.ops.status import gather
-from pipelines.progress import Progress, bound
-from pipelines.run_lock import by_airflow, during, hold
+from pipelines.run.lock import by_airflow, during, hold
+from pipelines.run.progress import Progress, bound
+from pipelines.storage import write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +32,11 @@ def where(home: Path) -> Places:
 
 def states(where: Places, run_id: str = "weekly") -> dict[str, str]:
     return {box.step: box.state for box in view(where, run_id, datetime.now(UTC)).boxes}
+
+
+def shards(where: Places) -> list[str]:
+    parts = view(where, "weekly", datetime.now(UTC)).parts
+    return [part.state for part in parts if part.name.startswith("embed")]
 
 
 def status(*arguments: str) -> tuple[int, str]:
@@ -76,6 +82,27 @@ def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:
     assert json.loads(status("weekly", "--json")[1])["run"]["state"] == "running"
 
 
+def test_a_box_that_failed_is_red_while_airflow_may_still_try_again(where: Places) -> None:
+    folder = walk(where.home, "weekly", "features", datetime.now(UTC) - timedelta(hours=1))
+    with by_airflow(), during(where, "weekly", "train"):
+        fail(folder, "train", StoreError("the disk is full"))
+    assert states(where)["train"] == "failed"
+    code, said = status()
+    assert code == 0
+    assert "run weekly: at work" in said and "Airflow may try again by itself" in said
+
+
+def test_of_several_shards_at_once_those_that_are_heard_are_running(where: Places) -> None:
+    folder = walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
+    with by_airflow():
+        for part in ("embed_shard_000", "embed_shard_001"):
+            with during(where, "weekly", part), bound(folder / "progress" / f"{part}.json", part):
+                Progress("scenes embedded", 400).advance(1)
+    assert shards(where) == ["running", "running"]
+    write_json(folder / "embed_000.json", {"modality": "image", "inputs": 400, "embedded": 400, "encoder_started": True})  # fmt: skip
+    assert shards(where) == ["done", "running"]
+
+
 def test_boxes_behind_one_that_is_walked_again_are_from_before(where: Places) -> None:
     walk(where.home, "weekly", at=datetime.now(UTC) - timedelta(hours=1))
     with hold(where, "weekly"), during(where, "weekly", "train"):
@@ -85,7 +112,7 @@ def test_boxes_behind_one_that_is_walked_again_are_from_before(where: Places) ->
 
 def test_a_run_without_a_sign_of_life_is_called_so(where: Places) -> None:
     walk(where.home, "weekly", "features", datetime.now(UTC))
-    code = "import os, signal; from pipelines.config import places; from pipelines.run_lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
+    code = "import os, signal; from pipelines.config import places; from pipelines.run.lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "DENGUARD_HOME": str(where.home)}, timeout=60, check=False)  # fmt: skip
     ended, said = status()
     assert ended == 1

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.errors import ValidationStopped
-from pipelines.last_success import last_success, record_success
 from pipelines.ops.watch import judge
+from pipelines.run.success import last_success, record_success
 
 ROOT = Path(__file__).parents[2]
 DAY = timedelta(days=1)
@@ -68,7 +68,7 @@ def test_a_late_forecast_names_the_failure_behind_it_and_what_to_do(where: Place
     assert "run next failed at step validate: a column is missing; deliver it" in judge(where, NOW + 9 * DAY).line()  # fmt: skip
     code, said = watch(where.home, "--now", (NOW + 7 * DAY).isoformat())
     assert code == 0
-    assert "but run next failed at step validate: a column is missing What to do: deliver it" in said  # fmt: skip
+    assert "but run next failed at step validate: a column is missing. What to do: deliver it." in said  # fmt: skip
 
 
 def test_a_drop_that_no_forecast_knows_makes_it_late_after_the_grace(where: Places) -> None:

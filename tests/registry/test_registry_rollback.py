@@ -212,3 +212,8 @@ def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(thr
     undone = audit.read_trail(three).entries[-1]
     assert undone["run_id"] == "run-7"
     assert "did not take version 2" in undone["reason"]
+
+
+def test_a_version_that_is_not_there_is_said_to_be_so(three: Places) -> None:
+    with pytest.raises(RegistryError, match="there is no version 99"):
+        promote_by_hand("99", ANA, where=three)

@@ -117,8 +117,8 @@ def context() -> ReportContext:
             {"level": "error", "code": "negative-cases", "message": HOSTILE, "place": "05001 row 17", "period": "2018-w12", "fix": "ask for the count", "rows": 1},
         ],
         tuning={
-            "late_joint": {"lambda_shift": 0.5, "reason": "best by more than one standard error", "epochs": 4, "curve": curve},
-            "early": {"lambda_shift": 0.0, "reason": "lambda stays 0: 120 paired rows, 200 are needed", "epochs": 2, "curve": []},
+            "late_joint": {"lambda_shift": 0.5, "lambda_reason": "best by more than one standard error", "epochs": 4, "lambda_curve": curve},
+            "early": {"lambda_shift": 0.0, "lambda_reason": "lambda stays 0: 120 paired rows, 200 are needed", "epochs": 2, "lambda_curve": []},
         },
         names={"05001": HOSTILE},
         thresholds=pd.DataFrame(

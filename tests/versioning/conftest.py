@@ -6,16 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from versioning.planted import Planted, plant
+from versioning.planted import Planted, planted_in
 
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    home = tmp_path_factory.mktemp("deployment")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DENGUARD_HOME", str(home))
-        patch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
-        return plant(home, str(home / "remote"))
+    return planted_in(tmp_path_factory.mktemp("deployment"))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from pipelines.contracts import EncoderSpec, content_id
 from pipelines.embed.store import EmbeddingStore, store_root
@@ -42,6 +43,14 @@ def plant(home: Path, remote: str, runs: tuple[str, ...] = tuple(WEEKS)) -> Plan
     for number, run_id in enumerate(runs, start=1):
         plant_run(planted, run_id, number)
     return planted
+
+
+def planted_in(home: Path) -> Planted:
+    """All three runs in this home and its remote: what fixtures share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENGUARD_HOME", str(home))
+        patch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
+        return plant(home, str(home / "remote"))
 
 
 def plant_run(planted: Planted, run_id: str, number: int) -> None:

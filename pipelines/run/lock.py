@@ -19,46 +19,32 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock, Timeout
 
 from pipelines.config import Places
-from pipelines.errors import BusyError, StoreError
-from pipelines.storage import read_json, write_json
+from pipelines.errors import BusyError
+from pipelines.run.lease import (
+    Caller,
+    Lease,
+    guarded,
+    hand_file,
+    lease_file,
+    locks_folder,
+    read_lease,
+    stamp,
+    taken_by_hand,
+    write_lease,
+)
 
 log = logging.getLogger(__name__)
-Caller = Literal["airflow", "hand"]
 SILENT_AFTER = timedelta(hours=13)  # the longest task may take 12 h
-_GUARD_TIMEOUT_S = 60.0  # the guard is held for milliseconds
 _POLL_S = 2.0
 _caller: ContextVar[Caller] = ContextVar("caller", default="hand")
 _held: dict[Path, str] = {}  # locks folder -> run that this process holds by hand
-
-
-@dataclass(frozen=True)
-class Lease:
-    """Who is at work: `since` taken, `touched` when its newest step began (ISO, UTC)."""
-
-    run_id: str
-    caller: Caller
-    pid: int
-    since: str
-    touched: str
-    step: str = ""
-
-    def words(self) -> str:
-        """Who, since when and where it is, for people."""
-        by = "by Airflow" if self.caller == "airflow" else f"by hand, process {self.pid}"
-        at = f", at step {self.step}" if self.step else ""
-        return f"run {self.run_id} ({by}, since {self.since}{at})"
-
-    def silent_since(self, now: datetime) -> timedelta:
-        """Time since its newest step began."""
-        return now - datetime.fromisoformat(self.touched)
 
 
 @contextmanager
@@ -79,12 +65,15 @@ def during(where: Places, run_id: str, step: str) -> Iterator[None]:
         BusyError: another run is at work.
     """
     if _caller.get() == "airflow":
-        with _guarded(where) as folder:
+        with guarded(where) as folder:
             _take_for_airflow(folder, run_id, step)
         yield
-    elif _held.get(_folder(where)) == run_id:
-        with _guarded(where) as folder:
-            _write(folder, replace(_own(folder, run_id), touched=_now(), step=step))
+    elif _held.get(locks_folder(where)) == run_id:
+        with guarded(where) as folder:
+            write_lease(
+                folder,
+                replace(read_lease(folder) or taken_by_hand(run_id), touched=stamp(), step=step),
+            )
         yield
     else:
         with hold(where, run_id):
@@ -102,28 +91,28 @@ def hold(where: Places, run_id: str, wait: bool = False) -> Iterator[None]:
         BusyError: another run is at work, or another process walks this very run.
     """
     mine = _taken(where, run_id, wait)
-    _held[_folder(where)] = run_id
+    _held[locks_folder(where)] = run_id
     try:
         yield
     finally:
-        del _held[_folder(where)]
-        with _guarded(where) as folder:
-            if (lease := _read(folder)) is not None and lease.caller == "hand":
-                _lease_file(folder).unlink(missing_ok=True)
+        del _held[locks_folder(where)]
+        with guarded(where) as folder:
+            if (lease := read_lease(folder)) is not None and lease.caller == "hand":
+                lease_file(folder).unlink(missing_ok=True)
             mine.release()
 
 
 def holder(where: Places, now: datetime | None = None) -> Lease | None:
     """Who is at work, or None. A process that died or a silent Airflow run holds nothing."""
-    if _lease(where) is None:
+    if read_lease(locks_folder(where)) is None:
         return None
-    with _guarded(where) as folder:
+    with guarded(where) as folder:
         return _standing(folder, now or datetime.now(UTC))
 
 
 def left_behind(where: Places) -> Lease | None:
     """The lease that a run left without giving it back, None if there is none or it is held."""
-    return None if holder(where) else _lease(where)
+    return None if holder(where) else read_lease(locks_folder(where))
 
 
 def release(where: Places, run_id: str) -> bool:
@@ -132,15 +121,15 @@ def release(where: Places, run_id: str) -> bool:
     Raises:
         BusyError: a living process holds it: ending that process frees it.
     """
-    if _lease(where) is None:
+    if read_lease(locks_folder(where)) is None:
         return False
-    with _guarded(where) as folder:
-        lease = _read(folder)
+    with guarded(where) as folder:
+        lease = read_lease(folder)
         if lease is None or lease.run_id != run_id:
             return False
         if lease.caller == "hand" and _hand_lives(folder):
-            raise BusyError(f"{lease.words()} is alive", where=str(_lease_file(folder)), fix=f"end process {lease.pid}, which frees the lease")  # fmt: skip
-        _lease_file(folder).unlink(missing_ok=True)
+            raise BusyError(f"{lease.words()} is alive", where=str(lease_file(folder)), fix=f"end process {lease.pid}, which frees the lease")  # fmt: skip
+        lease_file(folder).unlink(missing_ok=True)
     return True
 
 
@@ -150,7 +139,7 @@ def _taken(where: Places, run_id: str, wait: bool) -> FileLock:
     said = False
     while True:
         try:
-            with _guarded(where) as folder:
+            with guarded(where) as folder:
                 return _take_by_hand(folder, run_id)
         except BusyError as busy:
             if not wait or time.monotonic() > deadline:
@@ -165,9 +154,9 @@ def _take_by_hand(folder: Path, run_id: str) -> FileLock:
     standing = _standing(folder, datetime.now(UTC))
     if standing is not None:
         raise _busy(folder, standing)
-    mine = FileLock(_hand_file(folder), timeout=0)
+    mine = FileLock(hand_file(folder), timeout=0)
     mine.acquire()  # nobody else can: the guard is held, and _standing saw it free
-    _write(folder, Lease(run_id, "hand", os.getpid(), _now(), _now()))
+    write_lease(folder, taken_by_hand(run_id))
     return mine
 
 
@@ -178,15 +167,15 @@ def _take_for_airflow(folder: Path, run_id: str, step: str) -> None:
     goes_on = standing is not None and standing.run_id == run_id
     if standing is not None and not goes_on:
         log.warning("%s never gave the lease back; Airflow runs one at a time, so it is over", standing.words())  # fmt: skip
-    since = standing.since if standing is not None and goes_on else _now()
-    _write(folder, Lease(run_id, "airflow", os.getpid(), since, _now(), step))
+    since = standing.since if standing is not None and goes_on else stamp()
+    write_lease(folder, Lease(run_id, "airflow", os.getpid(), since, stamp(), step))
 
 
 def _standing(folder: Path, now: datetime) -> Lease | None:
     """The lease if its holder is at work. The guard is held."""
-    lease = _read(folder)
+    lease = read_lease(folder)
     if _hand_lives(folder):  # whatever the file says, if it was damaged or deleted
-        return lease or Lease("of unknown name", "hand", 0, _now(), _now())
+        return lease or Lease("of unknown name", "hand", 0, stamp(), stamp())
     if lease is None or lease.caller == "hand":
         return None
     return lease if lease.silent_since(now) < SILENT_AFTER else None
@@ -195,7 +184,7 @@ def _standing(folder: Path, now: datetime) -> Lease | None:
 def _hand_lives(folder: Path) -> bool:
     if folder in _held:
         return True
-    probe = FileLock(_hand_file(folder), timeout=0)
+    probe = FileLock(hand_file(folder), timeout=0)
     try:
         probe.acquire()
     except Timeout:
@@ -206,59 +195,4 @@ def _hand_lives(folder: Path) -> bool:
 
 def _busy(folder: Path, lease: Lease) -> BusyError:
     free = "if that process hangs, end it: that frees the lease" if lease.caller == "hand" else f"if it is surely over, denguard release-run {lease.run_id}"  # fmt: skip
-    return BusyError(f"{lease.words()} is at work in this deployment, and two runs would mix", where=str(_lease_file(folder)), fix=f"wait for it (denguard run --wait does) and look at it with denguard status; {free}")  # fmt: skip
-
-
-@contextmanager
-def _guarded(where: Places) -> Iterator[Path]:
-    """Nobody else reads or writes the lease meanwhile. Raises StoreError if somebody hangs in it."""
-    folder = _folder(where)
-    folder.mkdir(parents=True, exist_ok=True)
-    guard = FileLock(folder / "guard.lock", timeout=_GUARD_TIMEOUT_S)
-    try:
-        with guard:
-            yield folder
-    except Timeout as err:
-        raise StoreError("another process holds the guard of the run lease", where=str(folder / "guard.lock"), fix="find the process that hangs and end it, then run the step again") from err  # fmt: skip
-
-
-def _folder(where: Places) -> Path:
-    return where.artifacts / "locks"
-
-
-def _lease_file(folder: Path) -> Path:
-    return folder / "cycle.json"
-
-
-def _hand_file(folder: Path) -> Path:
-    return folder / "hand.lock"
-
-
-def _lease(where: Places) -> Lease | None:
-    return _read(_folder(where))
-
-
-def _own(folder: Path, run_id: str) -> Lease:
-    """This process's lease; written anew if somebody deleted the file."""
-    return _read(folder) or Lease(run_id, "hand", os.getpid(), _now(), _now())
-
-
-def _read(folder: Path) -> Lease | None:
-    path = _lease_file(folder)
-    if not path.is_file():
-        return None
-    try:
-        lease = Lease(**read_json(path))  # type: ignore[arg-type]
-        lease.silent_since(datetime.now(UTC))
-    except (StoreError, TypeError, ValueError):
-        log.warning("%s is damaged; it counts as no lease", path)
-        return None
-    return lease
-
-
-def _write(folder: Path, lease: Lease) -> None:
-    write_json(_lease_file(folder), asdict(lease))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return BusyError(f"{lease.words()} is at work in this deployment, and two runs would mix", where=str(lease_file(folder)), fix=f"wait for it (denguard run --wait does) and look at it with denguard status; {free}")  # fmt: skip

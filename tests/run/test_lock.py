@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import run_lock, steps
+from pipelines import steps
 from pipelines.config import Places
 from pipelines.errors import BusyError, DenguardError
-from pipelines.run_lock import by_airflow, during, hold, holder, left_behind, release
+from pipelines.run import lock
+from pipelines.run.lock import by_airflow, during, hold, holder, left_behind, release
 from pipelines.storage import read_json, write_json
 
 HOLD = """
@@ -25,7 +26,7 @@ import sys, time
 from pathlib import Path
 from pipelines.config import places
 from pipelines.errors import BusyError
-from pipelines.run_lock import hold
+from pipelines.run.lock import hold
 run_id, seconds, diary = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
 try:
     with hold(places(), run_id):
@@ -115,7 +116,7 @@ def test_a_step_that_is_refused_leaves_no_run_behind(where: Places, other: subpr
 
 
 def test_who_waits_goes_on_when_the_other_ends(where: Places, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    monkeypatch.setattr(run_lock, "_POLL_S", 0.05)
+    monkeypatch.setattr(lock, "_POLL_S", 0.05)
     threading.Timer(0.5, other.kill).start()
     with hold(where, "mine", wait=True):
         assert other.wait(5) != 0

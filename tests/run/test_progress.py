@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.progress import Progress, bound, handed_on, spell
+from pipelines.run.progress import Progress, bound, handed_on, spell
 from pipelines.storage import read_json
 
 COUNT_TEN = """
-from pipelines.progress import Progress, inherited
+from pipelines.run.progress import Progress, inherited
 with inherited():
     progress = Progress("scenes embedded", 10)
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""One walk of the road: its parameters, its folder and the outputs its steps leave there.
+"""A run's folder and the outputs that its steps leave there.
 
 A step reads what earlier steps wrote and leaves one small JSON file, written last and atomically,
 so that a killed run can be walked again and a finished step can be read by anyone. With
@@ -13,35 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from pipelines.config import Horizon, Places, Profile, load_profile, places
+from pipelines.config import Places, Profile, places
 from pipelines.errors import ConfigError, StoreError
+from pipelines.run.params import RunParams, parse_params, profile_of
 from pipelines.storage import read_json, shared, write_json
-from pipelines.weeks import WeekLabel
 
 _SAFE_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+\-]{0,199}")
-
-
-class RunParams(BaseModel):
-    """What a person may say when starting a run; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    profile: str = "sample"
-    as_of: WeekLabel | None = Field(None, description="origin week such as 2018-w48; null = newest")
-    horizons: tuple[Horizon, ...] | None = Field(None, min_length=1)
-    force: bool = Field(False, description="train and judge again even if nothing is new")
-
-
-def parse_params(conf: dict[str, Any]) -> RunParams:
-    """Check a run's parameters. Raises ConfigError naming every key or value that is refused."""
-    try:
-        return RunParams.model_validate(conf)
-    except ValidationError as err:
-        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-        known = ", ".join(RunParams.model_fields)
-        raise ConfigError(f"the run's parameters are not valid: {named}", fix=f"known parameters are {known}") from err  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,7 +69,7 @@ def run_folder(where: Places, run_id: str) -> Path:
 def start_run(run_id: str, conf: dict[str, Any]) -> Run:
     """Check the parameters and record them; starting the same run again changes nothing."""
     params, where = parse_params(conf), places()
-    profile = _profile(params)
+    profile = profile_of(params)
     _write_record(where, run_folder(where, run_id) / "run.json", params.model_dump(mode="json"))
     return Run(run_id, params, profile, where)
 
@@ -101,7 +78,7 @@ def open_run(run_id: str) -> Run:
     """A run that start_run recorded."""
     where = places()
     params = parse_params(_read_record(where, run_folder(where, run_id) / "run.json"))
-    return Run(run_id, params, _profile(params), where)
+    return Run(run_id, params, profile_of(params), where)
 
 
 def _write_record(where: Places, path: Path, value: dict[str, Any]) -> None:
@@ -119,17 +96,3 @@ def _read_record(where: Places, path: Path) -> dict[str, Any]:
             raise StoreError("what an earlier step writes is not in the store", where=store.address(path), fix="run the earlier step again")  # fmt: skip
         write_json(path, value)  # for people and commands that look into this home
     return read_json(path)
-
-
-def _profile(params: RunParams) -> Profile:
-    if params.horizons is None:
-        return load_profile(params.profile)
-    horizons = tuple(sorted(set(params.horizons)))
-    primary = load_profile(params.profile).evaluate.primary_horizon_weeks
-    return load_profile(
-        params.profile,
-        **{
-            "evaluate.horizons_weeks": horizons,
-            "evaluate.primary_horizon_weeks": primary if primary in horizons else horizons[0],
-        },
-    )

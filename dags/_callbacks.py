@@ -1,0 +1,67 @@
+"""What Airflow calls when a task failed or a run is over.
+
+Belongs here: putting in writing what no step could, giving back the lease, telling people. Does not
+belong here: any heavy import, because the scheduler reads this file again and again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from dags._links import part_of
+from pipelines.errors import BusyError, DenguardError
+
+log = logging.getLogger(__name__)
+
+
+def on_failure(context: Mapping[str, Any]) -> None:
+    """Put in writing what no step could: that its process died or took longer than its limit.
+
+    Airflow calls this in the task's process, or elsewhere if that one is gone.
+    """
+    from pipelines.config import places
+    from pipelines.run import run_folder
+    from pipelines.steps import failure
+
+    instance, run_id = context["ti"], context["dag_run"].run_id
+    folder, part = run_folder(places(), run_id), part_of(instance, run_id)
+    if said_already(folder, part, instance.try_number) is not None:
+        return
+    error = context.get("exception")
+    if isinstance(error, AirflowTaskTimeout):
+        error = DenguardError("the step took longer than its limit", where=instance.task_id, fix="look in the log how far it came; clear the task and it goes on there; if the machine is slow for good, raise the limit in dags/retraining.py")  # fmt: skip
+    log_failure(failure.record(folder, part, error, instance.map_index, instance.try_number))
+
+
+def run_ended(context: Mapping[str, Any]) -> None:
+    """A DAG run is over, well or not: give back the lease, and tell people what changed."""
+    from pipelines.config import places
+    from pipelines.ops.alerts import tell
+    from pipelines.run.lock import release
+
+    run_id = str(context.get("run_id") or context["dag_run"].run_id)
+    with suppress(BusyError):  # somebody walks this very run on by hand: the lease is theirs
+        release(places(), run_id)
+    tell(places())
+
+
+def said_already(folder: Path, part: str, try_number: int) -> dict[str, Any] | None:
+    """What the step itself put in writing about this try, or None."""
+    from pipelines.steps import failure
+
+    known = failure.standing(folder, part)
+    return known if known is not None and known["try_number"] == try_number else None
+
+
+def log_failure(said: dict[str, Any]) -> None:
+    """Log a failure as STEP, CAUSE, WHERE, WHAT TO DO."""
+    from pipelines.steps import failure
+
+    for line in failure.lines(said):
+        log.error(line)

@@ -1,0 +1,44 @@
+"""Which failed steps are tried again.
+
+Belongs here: the error that ends a task, and the judgement on it. Does not belong here: how often and
+how long (DEFAULT_ARGS in _shared.py), what a failure says (pipelines/steps/failure.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import RetryDecision, RetryPolicy
+
+from pipelines.errors import (
+    ConfigError,
+    DenguardError,
+    DropError,
+    LeakageError,
+    ValidationStopped,
+)
+
+# Trying again cannot help: the drop, the parameters or the code must change first.
+NOT_RETRIED = (ConfigError, DropError, LeakageError, ValidationStopped)
+
+
+class StepFailed(SystemExit):
+    """A named error of a step, whose cause and fix are in the log already.
+
+    Airflow logs every exception with its traceback, whatever is raised `from None`; SystemExit is
+    the only one that it logs as one line. It is retried, or not, like any other (RetryPolicy).
+    """
+
+    def __init__(self, error: DenguardError) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+
+
+class RetryWhatMayPass(RetryPolicy):
+    """Try again what passes by itself (a lock, a full disk, a service that restarts)."""
+
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:  # noqa: ARG002 Airflow's signature # fmt: skip
+        """Fail at once where trying again cannot help."""
+        if isinstance(getattr(exception, "error", None), NOT_RETRIED):
+            return RetryDecision.fail("the drop, the parameters or the code must change first")
+        return RetryDecision.default()

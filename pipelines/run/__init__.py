@@ -1,0 +1,16 @@
+"""A run: one walk of the road, from a drop to a forecast.
+
+params.py    what a person may ask of it
+record.py    its folder, and the outputs by which a step hands over to the next
+lock.py      one run at a time; lease.py is the file that says who
+progress.py  how far a long step is
+success.py   the newest forecast that a run finished
+
+Belongs here: what every step and every caller must know of a run. Does not belong here: what a step
+does (steps) and how a run stands (ops).
+"""
+
+from pipelines.run.params import RunParams, parse_params
+from pipelines.run.record import Run, open_run, run_folder, start_run
+
+__all__ = ["Run", "RunParams", "open_run", "parse_params", "run_folder", "start_run"]

@@ -1,0 +1,105 @@
+"""The lease on a deployment as a file, artifacts/locks/cycle.json: who walks the road.
+
+Belongs here: what the lease says, reading and writing it under its guard. Does not belong here: who may
+take it (lock.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from pipelines.config import Places
+from pipelines.errors import StoreError
+from pipelines.storage import read_json, write_json
+
+log = logging.getLogger(__name__)
+Caller = Literal["airflow", "hand"]
+_GUARD_TIMEOUT_S = 60.0  # the guard is held for milliseconds
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who is at work: `since` taken, `touched` when its newest step began (ISO, UTC)."""
+
+    run_id: str
+    caller: Caller
+    pid: int
+    since: str
+    touched: str
+    step: str = ""
+
+    def words(self) -> str:
+        """Who, since when and where it is, for people."""
+        by = "by Airflow" if self.caller == "airflow" else f"by hand, process {self.pid}"
+        at = f", at step {self.step}" if self.step else ""
+        return f"run {self.run_id} ({by}, since {self.since}{at})"
+
+    def silent_since(self, now: datetime) -> timedelta:
+        """Time since its newest step began."""
+        return now - datetime.fromisoformat(self.touched)
+
+
+@contextmanager
+def guarded(where: Places) -> Iterator[Path]:
+    """Nobody else reads or writes the lease meanwhile. Raises StoreError if somebody hangs in it."""
+    folder = locks_folder(where)
+    folder.mkdir(parents=True, exist_ok=True)
+    guard = FileLock(folder / "guard.lock", timeout=_GUARD_TIMEOUT_S)
+    try:
+        with guard:
+            yield folder
+    except Timeout as err:
+        raise StoreError("another process holds the guard of the run lease", where=str(folder / "guard.lock"), fix="find the process that hangs and end it, then run the step again") from err  # fmt: skip
+
+
+def locks_folder(where: Places) -> Path:
+    """artifacts/locks"""
+    return where.artifacts / "locks"
+
+
+def lease_file(folder: Path) -> Path:
+    """The lease."""
+    return folder / "cycle.json"
+
+
+def hand_file(folder: Path) -> Path:
+    """The operating system's lock beside it, of a run by hand."""
+    return folder / "hand.lock"
+
+
+def read_lease(folder: Path) -> Lease | None:
+    """The lease as written, whether its holder is at work or not; None if there is none."""
+    path = lease_file(folder)
+    if not path.is_file():
+        return None
+    try:
+        lease = Lease(**read_json(path))  # type: ignore[arg-type]
+        lease.silent_since(datetime.now(UTC))
+    except (StoreError, TypeError, ValueError):
+        log.warning("%s is damaged; it counts as no lease", path)
+        return None
+    return lease
+
+
+def write_lease(folder: Path, lease: Lease) -> None:
+    """Write it, atomically; the guard is held."""
+    write_json(lease_file(folder), asdict(lease))
+
+
+def stamp() -> str:
+    """Now, as a lease writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def taken_by_hand(run_id: str) -> Lease:
+    """A new lease of this process."""
+    return Lease(run_id, "hand", os.getpid(), stamp(), stamp())

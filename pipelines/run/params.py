@@ -1,0 +1,50 @@
+"""What a person may say when starting a run, and the profile that follows from it.
+
+Belongs here: names and checks of parameters. Does not belong here: settings (config.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.config import Horizon, Profile, load_profile
+from pipelines.errors import ConfigError
+from pipelines.weeks import WeekLabel
+
+
+class RunParams(BaseModel):
+    """What a person may say when starting a run; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str = "sample"
+    as_of: WeekLabel | None = Field(None, description="origin week such as 2018-w48; null = newest")
+    horizons: tuple[Horizon, ...] | None = Field(None, min_length=1)
+    force: bool = Field(False, description="train and judge again even if nothing is new")
+
+
+def parse_params(conf: dict[str, Any]) -> RunParams:
+    """Check a run's parameters. Raises ConfigError naming every key or value that is refused."""
+    try:
+        return RunParams.model_validate(conf)
+    except ValidationError as err:
+        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+        known = ", ".join(RunParams.model_fields)
+        raise ConfigError(f"the run's parameters are not valid: {named}", fix=f"known parameters are {known}") from err  # fmt: skip
+
+
+def profile_of(params: RunParams) -> Profile:
+    """The named profile, with the horizons that were asked for. Raises ConfigError."""
+    if params.horizons is None:
+        return load_profile(params.profile)
+    horizons = tuple(sorted(set(params.horizons)))
+    primary = load_profile(params.profile).evaluate.primary_horizon_weeks
+    return load_profile(
+        params.profile,
+        **{
+            "evaluate.horizons_weeks": horizons,
+            "evaluate.primary_horizon_weeks": primary if primary in horizons else horizons[0],
+        },
+    )

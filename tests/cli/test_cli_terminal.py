@@ -1,0 +1,62 @@
+"""What a person at a terminal sees: panels, whole ids, and errors in lines."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+
+ROWS = 'table(("version", "run", "sha256"), [("forecasts-2018-w52-a322f219785ede1a", "scheduled__2026-11-22T06:00:00+00:00", "5" * 64)], below=1)'  # fmt: skip
+
+
+def at_a_terminal(*command: str, columns: int = 60) -> str:
+    """What a command prints on a terminal that wide, without colours."""
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "COLUMNS": str(columns)},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            said += chunk
+    except OSError:  # how a terminal ends on Linux
+        pass
+    os.close(ours)
+    done.wait(60)
+    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode()).replace("\r\n", "\n")
+
+
+def test_a_table_on_a_narrow_terminal_cuts_no_id_and_no_hash() -> None:
+    said = at_a_terminal("-c", f"from pipelines.cli.app import table; {ROWS}")
+    assert "forecasts-2018-w52-a322f219785ede1a  scheduled__2026-11-22T06:00:00+00:00" in said
+    assert "5" * 64 in said
+    assert "…" not in said
+
+
+def test_an_error_says_what_where_and_what_to_do_on_lines_of_their_own(home: Path) -> None:
+    said = at_a_terminal("-m", "pipelines.cli", "decisions", "never", columns=80)
+    starts = [line.split(":")[0] for line in said.splitlines() if not line.startswith("  ")]
+    assert starts == ["ConfigError", "Where", "What to do"]
+    assert f"{home}/artifacts/decisions" in said, "a path is never broken"
+
+
+def test_the_help_names_every_command_in_a_panel_the_road_first() -> None:
+    said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}).output
+    assert "Commands" not in said, "a command without a panel"
+    order = ["The road", "run ", "How it stands", "watch ", "Who serves", "rollback ", "Look things up", "trace ", "Services", "down "]  # fmt: skip
+    places = [said.index(word, said.index("The road")) for word in order]
+    assert places == sorted(places)
+    assert all(name in said for name in get_command(app).commands)  # type: ignore[attr-defined]
