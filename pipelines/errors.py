@@ -78,3 +78,7 @@ class ServiceError(DenguardError):
 
 class BusyError(DenguardError):
     """Another run is at work in this deployment; two would mix."""
+
+
+class FetchError(DenguardError):
+    """A data set could not be brought here whole; what arrived whole is kept."""
