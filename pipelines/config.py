@@ -11,9 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from pipelines.contracts import EncoderName, HeadKind, SourceName, content_id
+from pipelines.contracts import HeadKind, SourceName, content_id
+from pipelines.encoder_config import EncoderConfig, Frozen
 from pipelines.errors import ConfigError
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
 from pipelines.weeks import WeekLabel
@@ -23,13 +24,6 @@ Horizon = Annotated[int, Field(ge=0, le=12)]
 TEN_MUNICIPALITIES = (
     "05001", "05360", "08001", "23001", "41001", "50001", "54001", "68001", "73001", "76001",
 )  # fmt: skip
-
-
-class Frozen(BaseModel):
-    """Base of every part of a profile."""
-
-    # A margin of .inf would let every challenger pass.
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TextWindow(Frozen):
@@ -82,17 +76,6 @@ class LabelConfig(Frozen):
     )
 
 
-class EncoderConfig(Frozen):
-    """One encoder and where its weights are."""
-
-    name: EncoderName
-    package: str = Field(description="distribution that carries the weights")
-    file: str = Field(description="weights file inside the package (or folder for transformers)")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    pooling: Literal["mean", "last", "cls", "avg"]
-    threads: int = Field(1, ge=1, description="fixed: other thread counts give other bits")
-
-
 class EmbedConfig(Frozen):
     """Encoders and how the work is cut."""
 
@@ -100,6 +83,13 @@ class EmbedConfig(Frozen):
     text: EncoderConfig
     max_shards: int = Field(4, ge=1, le=64, description="mapped tasks a modality")
     min_inputs_per_shard: int = Field(200, ge=1)
+
+    @field_validator("image", "text")
+    @classmethod
+    def _has_a_source(cls, encoder: EncoderConfig) -> EncoderConfig:
+        if not encoder.sources:
+            raise ValueError("say where the weights are: package, folder, or hub and revision")
+        return encoder
 
 
 class TrainConfig(Frozen):
@@ -203,7 +193,7 @@ class Profile(Frozen):
         else:
             data |= {"language", "text_window", "scenes"}
             recipe["train"] = self.train.model_dump(mode="json", exclude={"heads"})
-            recipe["embed"] = self.embed.model_dump(mode="json", include={"image", "text"})
+            recipe["embed"] = {m: getattr(self.embed, m).recipe() for m in ("image", "text")}
         recipe["data"] = self.data.model_dump(mode="json", include=data)
         return recipe
 

@@ -157,6 +157,9 @@ ENCODERS: dict[str, str] = {
     "timm_image": "pipelines.embed.timm_image",
     "hf_text": "pipelines.embed.hf_text",
     "llama": "pipelines.embed.llama",
+    "dinov2": "pipelines.embed.dinov2",
+    "openclip_image": "pipelines.embed.openclip_image",
+    "openclip_text": "pipelines.embed.openclip_text",
 }
 # Append only: a bundle stores a head by its position here.
 FUSED_HEADS: dict[str, str] = {

@@ -11,7 +11,18 @@ import os
 
 import typer
 
-from pipelines.cli import analysts, drops, lineage, ops, profiles, releases, road, services
+from pipelines.cli import (
+    analysts,
+    drops,
+    fetch,
+    lineage,
+    ops,
+    profiles,
+    releases,
+    road,
+    services,
+    weights,
+)
 from pipelines.cli.app import app, in_lines
 from pipelines.errors import DenguardError
 
@@ -19,6 +30,7 @@ __all__ = [
     "analysts",
     "app",
     "drops",
+    "fetch",
     "lineage",
     "main",
     "ops",
@@ -26,6 +38,7 @@ __all__ = [
     "releases",
     "road",
     "services",
+    "weights",
 ]
 
 

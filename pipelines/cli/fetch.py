@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.cli.app import app, say
+from pipelines.cli.app import LOOK_UP, app, say
 
 if TYPE_CHECKING:
     from pipelines.data.fetch.datasets import Dataset
     from pipelines.data.fetch.terms import Terms
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK_UP)
 def fetch(
     dataset: Annotated[
         Literal["satellitebench", "ham10000", "brset"], typer.Argument(help="which data set")

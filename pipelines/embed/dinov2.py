@@ -1,0 +1,137 @@
+"""DINOv2 through transformers, small to giant: the CLS vector or the mean of the patches.
+
+Which size it is follows from the checkpoint. Belongs here: this model family's settings and
+pooling. Does not belong here: pixels (pixels.py), finding weights (weights.py, hub.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.config import EncoderConfig
+from pipelines.contracts import EncoderSpec, Modality, canonical_json
+from pipelines.embed.base import Encoder, Vectors
+from pipelines.embed.pixels import Pixels
+from pipelines.embed.weights import Weights, companion
+from pipelines.errors import EncoderError
+from pipelines.storage import read_json, sha256_file
+
+MODALITY: Modality = "image"
+LIBRARIES = ("torch", "transformers", "safetensors", "pillow", "numpy", "tifffile", "imagecodecs")
+CODE_ID = "dinov2-1"
+
+_WEIGHTS_FILE = "model.safetensors"  # the one that transformers opens, so the one that is hashed
+_ATTENTION = "eager"  # one arithmetic on every machine, not the fastest that is found
+_PROCESSORS = ("BitImageProcessor", "BitImageProcessorFast", "BitImageProcessorPil")
+_STEPS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
+_RESAMPLE = {2: "bilinear", 3: "bicubic"}  # PIL's numbers
+
+
+def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
+    """Spec of the encoder, read from the model folder.
+
+    Raises:
+        EncoderError: another pooling, no DINOv2, or a preprocessing that is absent or not known.
+        StoreError: a configuration file is damaged.
+    """
+    if config.pooling not in ("cls", "patch_mean"):
+        raise EncoderError(f"{config.name} pools by cls or patch_mean, not {config.pooling}", fix="set embed.image.pooling to one of them")  # fmt: skip
+    if weights.path.name != _WEIGHTS_FILE:
+        raise EncoderError(f"{config.name} opens {_WEIGHTS_FILE}, not {weights.path.name}", where=str(weights.path), fix=f"name {_WEIGHTS_FILE} in the profile")  # fmt: skip
+    about = companion(config, weights, "config.json")
+    model = read_json(about)
+    width = model.get("hidden_size")
+    if model.get("model_type") != "dinov2" or not isinstance(width, int):
+        raise EncoderError(f"not a DINOv2 checkpoint but {model.get('model_type')!r}", where=str(about), fix="use one of facebook/dinov2-small, -base, -large, -giant")  # fmt: skip
+    made = {
+        **read_pixels(companion(config, weights, "preprocessor_config.json")).record(),
+        "model_config_sha256": sha256_file(about),
+        "attention": _ATTENTION,
+    }
+    return EncoderSpec(
+        encoder=config.name,
+        modality=MODALITY,
+        width=width,
+        weights_sha256=weights.sha256,
+        preprocessing=canonical_json(made),
+        pooling=config.pooling,
+        dtype="float32",
+        threads=config.threads,
+        code_id=CODE_ID,
+    )
+
+
+def read_pixels(path: Path) -> Pixels:
+    """The preprocessing that a checkpoint's preprocessor_config.json asks for.
+
+    Raises: EncoderError for one that this encoder would not do in the same way.
+    """
+    raw: dict[str, Any] = dict(read_json(path))
+    try:
+        if raw.get("image_processor_type") not in _PROCESSORS:
+            raise ValueError(f"processor {raw.get('image_processor_type')!r}")
+        if off := [step for step in _STEPS if raw.get(step) is not True]:
+            raise ValueError(f"{', '.join(off)} not set")
+        if abs(raw.get("rescale_factor", 1 / 255) - 1 / 255) > 1e-9:
+            raise ValueError(f"rescale_factor {raw['rescale_factor']}")
+        crop = raw["crop_size"]
+        if crop["height"] != crop["width"]:
+            raise ValueError(f"crop_size {crop}")
+        return Pixels(
+            made_by="transformers.BitImageProcessorPil",
+            resize="shortest",
+            resize_px=int(raw["size"]["shortest_edge"]),
+            crop_px=int(crop["height"]),
+            interpolation=_RESAMPLE.get(raw["resample"], str(raw["resample"])),
+            odd_crop="down",
+            mean=tuple(map(float, raw["image_mean"])),  # type: ignore[arg-type]  # checked there
+            std=tuple(map(float, raw["image_std"])),  # type: ignore[arg-type]
+        )
+    except (KeyError, TypeError, ValueError) as err:
+        raise EncoderError(f"the checkpoint asks for a preprocessing that this encoder does not do: {err}", where=str(path), fix="use a DINOv2 checkpoint as published, or write an encoder for it") from err  # fmt: skip
+
+
+def load(config: EncoderConfig, weights: Weights) -> Dinov2Encoder:
+    """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
+    spec = describe(config, weights)
+    from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
+    import torch
+    from transformers import Dinov2Model
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(config.threads)
+    model, found = Dinov2Model.from_pretrained(
+        str(weights.path.parent),
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        attn_implementation=_ATTENTION,
+        output_loading_info=True,
+    )
+    if absent := sorted(found["missing_keys"]):  # transformers would fill them with random numbers
+        raise EncoderError(f"the weights lack {len(absent)} tensors, such as {absent[0]}", where=str(weights.path), fix="use the checkpoint as published")  # fmt: skip
+    pixels = read_pixels(companion(config, weights, "preprocessor_config.json"))
+    return Dinov2Encoder(spec, pixels, model.eval())
+
+
+class Dinov2Encoder(Encoder):
+    """Vectors of the last layer after its layer norm, not normalised to length 1."""
+
+    def __init__(self, spec: EncoderSpec, pixels: Pixels, model: Any) -> None:
+        super().__init__(spec)
+        self._pixels, self._model = pixels, model
+
+    def encode_one(self, item: npt.NDArray[np.uint8]) -> Vectors:
+        """(width,) vector of a uint8 RGB scene (H, W, 3)."""
+        import torch
+
+        with torch.inference_mode():
+            inputs = torch.from_numpy(self._pixels.prepare(item))
+            hidden = self._model(pixel_values=inputs).last_hidden_state[0]  # (1 + patches, width)
+            pooled = hidden[0] if self.spec.pooling == "cls" else hidden[1:].mean(dim=0)
+        return np.asarray(pooled.numpy(), dtype=np.float32)

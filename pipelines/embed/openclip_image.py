@@ -1,0 +1,82 @@
+"""The image tower of an open_clip model (ViT-B-32 `openai`, medical CLIPs): its projected vector.
+
+Belongs here: reading open_clip's preprocess_cfg into pixels and encoding scenes. Does not belong
+here: the folder and the weights (openclip.py), the text tower (openclip_text.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.config import EncoderConfig
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed import openclip
+from pipelines.embed.base import Encoder, Vectors
+from pipelines.embed.openclip import CONFIG_FILE, ClipFolder, load_model, make_spec, read_folder
+from pipelines.embed.pixels import Pixels
+from pipelines.embed.weights import Weights
+from pipelines.errors import EncoderError
+
+MODALITY: Modality = "image"
+LIBRARIES = (*openclip.LIBRARIES, "timm", "pillow", "numpy", "tifffile", "imagecodecs")
+CODE_ID = "openclip-image-1"
+
+
+def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
+    """Spec of the encoder, read from the folder. Raises EncoderError or StoreError."""
+    folder = read_folder(config, weights)
+    return make_spec(config, weights, folder, (MODALITY, CODE_ID), read_pixels(folder).record())
+
+
+def read_pixels(folder: ClipFolder) -> Pixels:
+    """The preprocessing of open_clip's `image_transform` at inference; open_clip's defaults hold
+    for what preprocess_cfg leaves out beside mean and std.
+
+    Raises: EncoderError for one that is not done here in the same way.
+    """
+    made = folder.preprocess
+    try:
+        side = folder.model["vision_cfg"].get("image_size", 224)
+        if not isinstance(side, int) or made.get("mode", "RGB") != "RGB":
+            raise ValueError(f"size {side}, mode {made.get('mode')}")
+        return Pixels(
+            made_by="open_clip.transform.image_transform",
+            resize=made.get("resize_mode") or "shortest",
+            resize_px=side,
+            crop_px=side,
+            interpolation=made.get("interpolation") or "bicubic",
+            odd_crop="even",
+            mean=tuple(map(float, made["mean"])),  # type: ignore[arg-type]  # checked there
+            std=tuple(map(float, made["std"])),  # type: ignore[arg-type]
+        )
+    except (TypeError, ValueError) as err:
+        raise EncoderError(f"open_clip's configuration asks for a preprocessing that is not done here: {err}", where=str(folder.path / CONFIG_FILE), fix="use another checkpoint, or write an encoder for it") from err  # fmt: skip
+
+
+def load(config: EncoderConfig, weights: Weights) -> OpenClipImageEncoder:
+    """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
+    spec, folder = describe(config, weights), read_folder(config, weights)
+    tower = load_model(config, folder).visual  # the text tower's memory is given back
+    pixels = read_pixels(folder)
+    if tower.image_size not in (pixels.crop_px, (pixels.crop_px, pixels.crop_px)):
+        raise EncoderError(f"the image tower reads {tower.image_size} px, not {pixels.crop_px}", where=str(folder.path), fix="set vision_cfg.image_size as published")  # fmt: skip
+    return OpenClipImageEncoder(spec, pixels, tower)
+
+
+class OpenClipImageEncoder(Encoder):
+    """The tower's output in the space it shares with text, not normalised to length 1."""
+
+    def __init__(self, spec: EncoderSpec, pixels: Pixels, tower: Any) -> None:
+        super().__init__(spec)
+        self._pixels, self._tower = pixels, tower
+
+    def encode_one(self, item: npt.NDArray[np.uint8]) -> Vectors:
+        """(width,) vector of a uint8 RGB scene (H, W, 3)."""
+        import torch
+
+        with torch.inference_mode():
+            features = self._tower(torch.from_numpy(self._pixels.prepare(item)))
+        return np.asarray(features[0].numpy(), dtype=np.float32)

@@ -1,0 +1,90 @@
+"""The text tower of an open_clip model (77 tokens; medical CLIPs 256): its projected vector.
+
+Belongs here: open_clip's tokenizers, what they cut off, and encoding prompts. Does not belong here:
+the folder and the weights (openclip.py), the image tower (openclip_image.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipelines.config import EncoderConfig
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed import openclip
+from pipelines.embed.base import Encoder, Vectors
+from pipelines.embed.openclip import (
+    CONFIG_FILE,
+    ClipFolder,
+    load_model,
+    make_spec,
+    quiet,
+    read_folder,
+)
+from pipelines.embed.weights import Weights, companion
+from pipelines.errors import EncoderError
+from pipelines.storage import sha256_file
+
+MODALITY: Modality = "text"
+LIBRARIES = (*openclip.LIBRARIES, "transformers", "tokenizers", "ftfy", "regex")
+CODE_ID = "openclip-text-1"
+
+_MAX_TOKENS = 77  # open_clip's default
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")  # fmt: skip
+
+
+def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
+    """Spec of the encoder, read from the folder. Raises EncoderError or StoreError."""
+    folder = read_folder(config, weights)
+    text = folder.model["text_cfg"]
+    if text.get("tokenizer_kwargs", {}).get("reduction_mask") or text.get("tokenizer_mode"):
+        raise EncoderError("the tokenizer cuts long prompts by a rule that is not counted here", where=str(folder.path / CONFIG_FILE), fix="use a checkpoint without reduction_mask and tokenizer_mode")  # fmt: skip
+    made: dict[str, object] = {"tokenizer": "open_clip.SimpleTokenizer", "max_tokens": _limit(folder)}  # fmt: skip
+    if text.get("hf_tokenizer_name"):
+        companion(config, weights, "tokenizer.json")
+        present = [name for name in _TOKENIZER_FILES if (folder.path / name).is_file()]
+        made["tokenizer"] = {name: sha256_file(folder.path / name) for name in present}
+    return make_spec(config, weights, folder, (MODALITY, CODE_ID), made)
+
+
+def _limit(folder: ClipFolder) -> int:
+    return int(folder.model["text_cfg"].get("context_length", _MAX_TOKENS))
+
+
+def load(config: EncoderConfig, weights: Weights) -> OpenClipTextEncoder:
+    """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
+    spec, folder = describe(config, weights), read_folder(config, weights)
+    model = load_model(config, folder)
+    model.visual = None  # the image tower's memory is given back
+    import open_clip
+
+    own = {"local_files_only": True} if folder.model["text_cfg"].get("hf_tokenizer_name") else {}
+    with quiet():
+        tokenizer = open_clip.get_tokenizer(f"local-dir:{folder.path}", **own)
+    return OpenClipTextEncoder(spec, tokenizer, model, _limit(folder))
+
+
+class OpenClipTextEncoder(Encoder):
+    """The tower's output in the space it shares with images, not normalised to length 1."""
+
+    def __init__(self, spec: EncoderSpec, tokenizer: Any, model: Any, limit: int) -> None:
+        super().__init__(spec)
+        self._tokenizer, self._model, self._limit = tokenizer, model, limit
+
+    def encode_one(self, item: str) -> Vectors:
+        """(width,) vector of one text; a longer one is cut to the tower's tokens and counted."""
+        import torch
+
+        if self._tokens(item) > self._limit:
+            self.truncated += 1
+        with torch.inference_mode():
+            features = self._model.encode_text(self._tokenizer([item]))
+        return np.asarray(features[0].numpy(), dtype=np.float32)
+
+    def _tokens(self, text: str) -> int:
+        """Length of a text with its start and end, before open_clip cuts it without a word."""
+        if hasattr(self._tokenizer, "encode"):  # open_clip's own, which adds the two later
+            return len(self._tokenizer.encode(text)) + 2
+        whole = self._tokenizer.tokenizer(self._tokenizer.clean_fn(text), verbose=False)
+        return len(whole["input_ids"])

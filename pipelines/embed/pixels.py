@@ -1,0 +1,81 @@
+"""Scenes as published vision models read them: resize, centre crop, scale, normalise.
+
+Belongs here: this preprocessing by PIL and NumPy alone, its settings given by a model's own
+configuration and recorded in the encoder's spec. Does not belong here: reading scene files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipelines.errors import EncoderError
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How a scene becomes a tensor.
+
+    Attributes:
+        made_by: the class whose arithmetic this is, for the record.
+        resize: the shorter side becomes resize_px ("shortest"), or both sides ("squash").
+        crop_px: side of the square in the middle that is kept.
+        odd_crop: where the middle lies if it is between two pixels: `transformers` rounds down,
+            torchvision to the even one.
+        mean, std: per channel, of values scaled to 0..1.
+    """
+
+    made_by: str
+    resize: Literal["shortest", "squash"]
+    resize_px: int
+    crop_px: int
+    interpolation: str
+    odd_crop: Literal["down", "even"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in _FILTERS:
+            raise ValueError(f"interpolation {self.interpolation!r}, known are {sorted(_FILTERS)}")
+        if self.resize not in ("shortest", "squash"):
+            raise ValueError(f"resize {self.resize!r}, known are shortest and squash")
+        if not 0 < self.crop_px <= self.resize_px:
+            raise ValueError(f"a crop of {self.crop_px} px out of {self.resize_px} px")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError("mean and std must have three channels, std above 0")
+
+    def record(self) -> dict[str, object]:
+        """The settings for an encoder's spec."""
+        return {"scene": "uint8 RGB of pipelines.data.scenes.read_scene", **asdict(self)}
+
+    def prepare(self, scene: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(1, 3, crop_px, crop_px) float32 of a uint8 RGB scene (H, W, 3). Raises EncoderError."""
+        if scene.dtype != np.uint8 or scene.ndim != 3 or scene.shape[2] != 3:
+            raise EncoderError(
+                f"a scene must be uint8 (H, W, 3), got {scene.dtype} {scene.shape}",
+                fix="read it with pipelines.data.scenes.read_scene",
+            )
+        height, width = self._resized(scene.shape[0], scene.shape[1])
+        image = Image.fromarray(np.ascontiguousarray(scene))
+        small = np.asarray(image.resize((width, height), _FILTERS[self.interpolation]))
+        top, left = self._middle(height), self._middle(width)
+        square = small[top : top + self.crop_px, left : left + self.crop_px]
+        scaled = square.astype(np.float32) / np.float32(255)
+        normal = (scaled - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return np.ascontiguousarray(normal.transpose(2, 0, 1)[None], dtype=np.float32)
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        if self.resize == "squash":
+            return self.resize_px, self.resize_px
+        short = min(height, width)
+        return (self.resize_px * height // short, self.resize_px * width // short)
+
+    def _middle(self, side: int) -> int:
+        spare = side - self.crop_px
+        return spare // 2 if self.odd_crop == "down" else round(spare / 2)

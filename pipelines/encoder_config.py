@@ -1,0 +1,69 @@
+"""One encoder of a profile: its settings, its weights' hash, and where those weights lie.
+
+Belongs here: the shape and its checks. Does not belong here: looking for the weights
+(pipelines/embed/weights.py, hub.py), and the rest of a profile (pipelines/config.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from pipelines.contracts import EncoderName
+
+_SOURCES = ("package", "folder", "hub")
+# Where weights lie on one machine; a model trained on them is the same model elsewhere.
+_LOCAL = {"folder"}
+
+
+class Frozen(BaseModel):
+    """Base of every part of a profile."""
+
+    # A margin of .inf would let every challenger pass.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _stays_inside(file: str) -> str:
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or not path.name:
+        raise ValueError("it must be a file's path inside the package, folder or hub repository")
+    return file
+
+
+class EncoderConfig(Frozen):
+    """One encoder and where its weights are: in a package, a local folder or a pinned hub revision.
+
+    A configuration without any of the three is what a bundle keeps of weights from a local folder:
+    the hash alone says which they are.
+    """
+
+    name: EncoderName
+    package: str | None = Field(None, description="distribution that carries the weights")
+    folder: Path | None = Field(None, description="absolute path of a local folder that holds them")
+    hub: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hugging Face repository, fetched by `denguard weights` alone")  # fmt: skip
+    revision: str | None = Field(None, pattern=r"^[0-9a-f]{40}$", description="commit of the hub repository")  # fmt: skip
+    file: Annotated[str, AfterValidator(_stays_inside)] = Field(description="weights file; its tokenizer and configuration lie beside it")  # fmt: skip
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    pooling: Literal["mean", "last", "cls", "avg", "patch_mean", "projected"]
+    threads: int = Field(1, ge=1, description="fixed: other thread counts give other bits")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> EncoderConfig:
+        if len(self.sources) > 1:
+            raise ValueError(f"weights come from one place, not from {' and '.join(self.sources)}")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("hub and revision (40 hex digits) go together")
+        if self.folder is not None and not self.folder.is_absolute():
+            raise ValueError("folder must be an absolute path: tasks run in other folders")
+        return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the places that are given: none or one."""
+        return tuple(name for name in _SOURCES if getattr(self, name) is not None)
+
+    def recipe(self) -> dict[str, object]:
+        """What a model follows from: everything but where one machine keeps the weights."""
+        return self.model_dump(mode="json", exclude=_LOCAL, exclude_none=True)
