@@ -68,3 +68,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         file = item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(_TOGETHER.get(file, file)))
+        if file.startswith("tests/e2e/"):  # a road takes a minute, and five on a busy machine
+            item.add_marker(pytest.mark.timeout(900))

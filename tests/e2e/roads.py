@@ -36,7 +36,7 @@ class Home:
 
     def denguard(self, *arguments: str) -> tuple[int, str]:
         process = self.start(*arguments)
-        said, _ = process.communicate(timeout=280)
+        said, _ = process.communicate(timeout=600)
         return process.returncode, said
 
     def road(self, run_id: str) -> None:

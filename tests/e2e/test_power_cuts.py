@@ -75,7 +75,7 @@ def test_runs_killed_in_embed_train_and_deploy_end_in_the_undisturbed_bundle(
     assert not (home.path / "artifacts" / "runs" / "cut-3" / "deploy.json").exists()
 
     two = {run_id: home.start(*ROAD, "--run-id", run_id) for run_id in ("last-a", "last-b")}
-    said = {run_id: process.communicate(timeout=280)[0] for run_id, process in two.items()}
+    said = {run_id: process.communicate(timeout=600)[0] for run_id, process in two.items()}
     finished, refused = sorted(two, key=lambda run_id: two[run_id].returncode)
     assert (two[finished].returncode, two[refused].returncode) == (0, 2), said
     assert f"run {finished} (by hand, process {two[finished].pid}" in said[refused]
