@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.contracts import CHAMPION
-from pipelines.fusion.bundle import Bundle, check_golden, load_bundle
+from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.registry.alias import Registered, fetch_bundle, lookup
 from serving.encoders import Encoders, load_encoders, needs_encoders
 from serving.metrics import Metrics
@@ -112,8 +112,7 @@ class ChampionHolder:
     def _load(self, named: Registered) -> Champion:
         places = self._settings.places
         folder = fetch_bundle(named.version, where=places, model_name=self._settings.model_name)
-        bundle = load_bundle(folder)
-        check_golden(bundle)
+        bundle = load_sound(folder)
         encoders = load_encoders(bundle, places) if needs_encoders(bundle) else None
         return Champion(named, bundle, encoders)
 

@@ -118,7 +118,7 @@ def _listed(run_id: str) -> RunView | SimpleNamespace:
     try:
         return _known(run_id)
     except DenguardError as err:
-        return SimpleNamespace(run_id=run_id, state="failed", word="cannot be read", line=str(err), documents={})  # fmt: skip
+        return SimpleNamespace(run_id=run_id, state="failed", word="cannot be read", origin_week=None, line=str(err), documents={})  # fmt: skip
 
 
 def _issues(run_id: str) -> list[dict[str, Any]]:

@@ -81,9 +81,11 @@ def alerts(context: typer.Context) -> None:
     from pipelines.ops import alerts as room
     from pipelines.ops.settings import alert_settings
     from pipelines.ops.status import open_alerts
+    from pipelines.ops.watch import judge
 
     told = room.load(places())
-    say("\n".join(open_alerts(told)) or "none open")
+    late_now = judge(places(), datetime.now(UTC)).late
+    say("\n".join(open_alerts(told, late_now)) or "none open")
     for waiting in told.pending:
         say(f"waits for {', '.join(waiting['channels'])}: {waiting['alert']['kind']} of {waiting['alert']['at']}")  # fmt: skip
     for line in room.newest_sent(places()):

@@ -8,7 +8,6 @@ import typer
 
 from pipelines.cli.app import ROAD, AsOf, ProfileName, RunId, app, say, show
 from pipelines.config import places
-from pipelines.errors import BusyError
 
 
 @app.command(rich_help_panel=ROAD)
@@ -36,12 +35,8 @@ def run(
         with hold(places(), run_id, wait):
             steps.start(run_id, conf)
             steps.walk(run_id)
-    except BusyError:
-        raise  # nothing was walked, so there is nothing to tell
-    except Exception:
+    finally:  # the lease is free again, so that a failure counts as one
         tell(places())
-        raise
-    tell(places())
     say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
 
 

@@ -78,7 +78,7 @@ def accept(
     before = _accepted(places)
     named = {d["received_date"]: d for d in [*before.get("drops", []), *drops]}
     newest = {"dataset_version": dataset_version, "as_of_week": as_of_week}
-    if before and week_no(before["as_of_week"]) > week_no(as_of_week):
+    if "as_of_week" in before and week_no(before["as_of_week"]) > week_no(as_of_week):
         newest = {key: before[key] for key in newest}
     write_json(accepted_file(places), {**newest, "drops": [named[k] for k in sorted(named)]})
 

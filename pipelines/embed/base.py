@@ -8,7 +8,7 @@ Does not belong here: weights on disk (weights.py), the store (store.py), any he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.config import EncoderConfig, Places
-from pipelines.contracts import ENCODERS, EncoderSpec, Modality
+from pipelines.contracts import ENCODERS, EncoderSpec, Modality, canonical_json
 from pipelines.embed.weights import Weights, locate_weights
 from pipelines.errors import EncoderError
 
@@ -77,6 +77,29 @@ class EncoderModule(Protocol):
 
     def load(self, config: EncoderConfig, weights: Weights) -> Encoder:
         """The encoder, ready to encode."""
+
+
+def spec_of(
+    config: EncoderConfig,
+    weights: Weights,
+    modality: Modality,
+    width: int,
+    preprocessing: Mapping[str, object],
+    code_id: str,
+    dtype: str = "float32",
+) -> EncoderSpec:
+    """An encoder's spec from what its profile and weights say and what its own file decides."""
+    return EncoderSpec(
+        encoder=config.name,
+        modality=modality,
+        width=width,
+        weights_sha256=weights.sha256,
+        preprocessing=canonical_json(preprocessing),
+        pooling=config.pooling,
+        dtype=dtype,
+        threads=config.threads,
+        code_id=code_id,
+    )
 
 
 def encoder_module(name: str) -> EncoderModule:

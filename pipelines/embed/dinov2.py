@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.config import EncoderConfig
-from pipelines.contracts import EncoderSpec, Modality, canonical_json
-from pipelines.embed.base import Encoder, Vectors
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed.base import Encoder, Vectors, spec_of
 from pipelines.embed.pixels import Pixels
 from pipelines.embed.weights import Weights, companion
 from pipelines.errors import EncoderError
@@ -52,17 +52,7 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
         "model_config_sha256": sha256_file(about),
         "attention": _ATTENTION,
     }
-    return EncoderSpec(
-        encoder=config.name,
-        modality=MODALITY,
-        width=width,
-        weights_sha256=weights.sha256,
-        preprocessing=canonical_json(made),
-        pooling=config.pooling,
-        dtype="float32",
-        threads=config.threads,
-        code_id=CODE_ID,
-    )
+    return spec_of(config, weights, MODALITY, width, made, CODE_ID)
 
 
 def read_pixels(path: Path) -> Pixels:

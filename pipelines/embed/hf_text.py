@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.config import EncoderConfig
-from pipelines.contracts import EncoderSpec, Modality, canonical_json
-from pipelines.embed.base import Encoder, Vectors
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed.base import Encoder, Vectors, spec_of
 from pipelines.embed.weights import Weights, companion
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, sha256_file
@@ -36,17 +36,7 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
     width = read_json(about).get("hidden_size")
     if not isinstance(width, int):
         raise EncoderError("the model folder names no hidden_size", where=str(about), fix="use a transformers encoder folder")  # fmt: skip
-    return EncoderSpec(
-        encoder=config.name,
-        modality=MODALITY,
-        width=width,
-        weights_sha256=weights.sha256,
-        preprocessing=canonical_json(_preprocessing(config, weights)),
-        pooling=config.pooling,
-        dtype="float32",
-        threads=config.threads,
-        code_id=CODE_ID,
-    )
+    return spec_of(config, weights, MODALITY, width, _preprocessing(config, weights), CODE_ID)
 
 
 def _preprocessing(config: EncoderConfig, weights: Weights) -> dict[str, object]:

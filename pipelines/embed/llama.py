@@ -17,8 +17,8 @@ import numpy as np
 from filelock import FileLock
 
 from pipelines.config import EncoderConfig
-from pipelines.contracts import EncoderSpec, Modality, canonical_json
-from pipelines.embed.base import Encoder, Vectors
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed.base import Encoder, Vectors, spec_of
 from pipelines.embed.crash import crash_error
 from pipelines.embed.gguf import embedding_width
 from pipelines.embed.locks import acquire
@@ -46,17 +46,8 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
             f"{config.name} pools by one of {sorted(_POOLING)}, not {config.pooling}",
             fix="set embed.text.pooling to one of them",
         )
-    return EncoderSpec(
-        encoder=config.name,
-        modality=MODALITY,
-        width=embedding_width(weights.path),
-        weights_sha256=weights.sha256,
-        preprocessing=canonical_json(_PREPROCESSING),
-        pooling=config.pooling,
-        dtype="as quantised in the file, float32 out",
-        threads=config.threads,
-        code_id=CODE_ID,
-    )
+    width, dtype = embedding_width(weights.path), "as quantised in the file, float32 out"
+    return spec_of(config, weights, MODALITY, width, _PREPROCESSING, CODE_ID, dtype)
 
 
 def load(config: EncoderConfig, weights: Weights) -> LlamaEncoder:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import EncoderConfig
-from pipelines.contracts import EncoderSpec, Modality, canonical_json
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed.base import spec_of
 from pipelines.embed.weights import Weights, companion, install_hint
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, sha256_file
@@ -78,23 +79,12 @@ def make_spec(
 ) -> EncoderSpec:
     """Spec of one tower; `tower` is its modality and its file's CODE_ID."""
     modality, code_id = tower
-    return EncoderSpec(
-        encoder=config.name,
-        modality=modality,
-        width=int(folder.model["embed_dim"]),
-        weights_sha256=weights.sha256,
-        preprocessing=canonical_json(
-            {
-                **preprocessing,
-                "open_clip_config_sha256": folder.config_sha256,
-                **_text_tower(folder, modality),
-            }
-        ),
-        pooling=config.pooling,
-        dtype="float32",
-        threads=config.threads,
-        code_id=code_id,
-    )
+    made = {
+        **preprocessing,
+        "open_clip_config_sha256": folder.config_sha256,
+        **_text_tower(folder, modality),
+    }
+    return spec_of(config, weights, modality, int(folder.model["embed_dim"]), made, code_id)
 
 
 def _text_tower(folder: ClipFolder, modality: Modality) -> dict[str, str]:

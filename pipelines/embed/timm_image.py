@@ -14,8 +14,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipelines.config import EncoderConfig
-from pipelines.contracts import EncoderSpec, Modality, canonical_json
-from pipelines.embed.base import Encoder, Vectors
+from pipelines.contracts import EncoderSpec, Modality
+from pipelines.embed.base import Encoder, Vectors, spec_of
 from pipelines.embed.weights import Weights
 from pipelines.errors import EncoderError
 
@@ -44,17 +44,7 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
         raise EncoderError(
             f"{config.name} pools by avg, not {config.pooling}", fix="set embed.image.pooling: avg"
         )
-    return EncoderSpec(
-        encoder=config.name,
-        modality=MODALITY,
-        width=_WIDTH,
-        weights_sha256=weights.sha256,
-        preprocessing=canonical_json(_PREPROCESSING),
-        pooling=config.pooling,
-        dtype="float32",
-        threads=config.threads,
-        code_id=CODE_ID,
-    )
+    return spec_of(config, weights, MODALITY, _WIDTH, _PREPROCESSING, CODE_ID)
 
 
 def load(config: EncoderConfig, weights: Weights) -> TimmImageEncoder:

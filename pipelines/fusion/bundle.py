@@ -31,6 +31,8 @@ from pipelines.storage import (
 
 FORMAT = 1
 _REBUILD = "train again, or fetch the bundle again from the registry"
+# What weights or golden rows of another version of the code may raise besides our own errors.
+_UNSOUND = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, OSError)
 
 
 class BundleMeta(Frozen):
@@ -122,6 +124,20 @@ def load_bundle(folder: Path) -> Bundle:
     if set(models) != set(meta.horizons_weeks):
         raise StoreError("weights and description name other horizons", where=str(folder), fix=_REBUILD)  # fmt: skip
     return Bundle(meta, models, _read_golden(folder / GOLDEN))
+
+
+def load_sound(folder: Path) -> Bundle:
+    """Read a bundle and recompute its golden rows: what must hold before it may serve.
+
+    Raises:
+        StoreError: whatever is wrong with it.
+    """
+    try:
+        bundle = load_bundle(folder)
+        check_golden(bundle)
+    except _UNSOUND as err:
+        raise StoreError(f"the bundle cannot be used here: {type(err).__name__}: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
+    return bundle
 
 
 def check_golden(bundle: Bundle) -> None:

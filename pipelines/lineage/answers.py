@@ -7,6 +7,8 @@ here: the log's format (inference/prediction_log.py).
 from __future__ import annotations
 
 import re
+from heapq import nlargest
+from itertools import islice
 from typing import Any
 
 from pipelines.config import Places
@@ -44,27 +46,21 @@ def count_predictions(graph: Graph, places: Places) -> None:
     from pipelines.inference.prediction_log import log_folder, logged_days, read_day
 
     found: dict[str, dict[str, Any]] = {}
-    left = _MOST_ANSWERS
+    answers = ((day, answer) for day in logged_days(places) for answer in read_day(places, day))
+    counted = 0
     try:
-        for day in logged_days(places):
-            for answer in read_day(places, day):
-                left -= 1
-                if left < 0:
-                    break
-                facts = found.setdefault(answer.bundle_id, {"answers": 0, "last_day": day.isoformat(), "newest": []})  # fmt: skip
-                facts["answers"] += 1
-                facts["first_day"] = day.isoformat()
-                facts["newest"].append((answer.at, answer.trace_id))
-                if len(facts["newest"]) > 1000:
-                    facts["newest"] = sorted(facts["newest"])[-_NEWEST_SHOWN:]
-            if left < 0:
-                break
+        for day, answer in islice(answers, _MOST_ANSWERS):
+            counted += 1
+            facts = found.setdefault(answer.bundle_id, {"answers": 0, "last_day": day.isoformat(), "newest": []})  # fmt: skip
+            facts["answers"] += 1
+            facts["first_day"] = day.isoformat()
+            facts["newest"] = nlargest(_NEWEST_SHOWN, [*facts["newest"], (answer.at, answer.trace_id)])  # fmt: skip
     except StoreError as err:
         graph.fault(None, err.what, err.where, err.fix)
     folder = log_folder(places).relative_to(places.home).as_posix()
     for identity, facts in found.items():
-        facts["newest"] = [trace for _, trace in sorted(facts["newest"])[-_NEWEST_SHOWN:]][::-1]
-        key = graph.add("predictions", identity, folder, at_least=left < 0, **facts)
+        facts["newest"] = [trace for _, trace in facts["newest"]]
+        key = graph.add("predictions", identity, folder, at_least=counted == _MOST_ANSWERS, **facts)
         graph.link(graph.add("bundle", identity), key, "answered")
 
 

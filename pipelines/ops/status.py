@@ -84,23 +84,25 @@ def gather(where: Places, run_id: str | None, now: datetime, services: dict[str,
     chosen = run_id or newest_run(where)
     seen = view(where, chosen, now) if chosen else None
     told = alerts.load(where) if (where.artifacts / "alerts" / "state.json").is_file() else None
+    verdict = judge(where, now)
     return Status(
         now=now,
         run=seen,
         holder=holder(where, now),
-        verdict=judge(where, now),
+        verdict=verdict,
         champion=champion(where),
-        open_alerts=open_alerts(told),
+        open_alerts=open_alerts(told, verdict.late),
         waiting=len(told.pending) if told else 0,
         services=services,
     )
 
 
-def open_alerts(told: alerts.State | None) -> tuple[str, ...]:
-    """Conditions that stand, in words."""
+def open_alerts(told: alerts.State | None, late_now: bool) -> tuple[str, ...]:
+    """Conditions that people were told of and not yet told to be over, in words."""
     if told is None:
         return ()
-    late = [f"forecast late: {told.late['why']}"] if told.late else []
+    over = "" if late_now else " (it is not late any more; the next denguard watch tells them so)"
+    late = [f"forecast late: {told.late['why']}{over}"] if told.late else []
     failed = [f"run {told.failed['run_id']} failed at {told.failed['step']}: {told.failed['cause']}"] if told.failed else []  # fmt: skip
     return (*late, *failed)
 

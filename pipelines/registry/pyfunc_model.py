@@ -15,7 +15,7 @@ from mlflow.pyfunc import PythonModel
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.errors import ConfigError
-from pipelines.fusion.bundle import Bundle, check_golden, load_bundle
+from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.inference.predict import predict_proba
 from pipelines.inference.vectors import VectorInput, vector_examples
 
@@ -27,8 +27,7 @@ class DenguardModel(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the bundle and let it prove itself on its golden rows."""
-        self.bundle = load_bundle(Path(context.artifacts["bundle"]))
-        check_golden(self.bundle)
+        self.bundle = load_sound(Path(context.artifacts["bundle"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
         """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.

@@ -11,14 +11,11 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import DenguardError, RegistryError
-from pipelines.fusion.bundle import check_golden, load_bundle
+from pipelines.fusion.bundle import load_sound
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, lookup
 from pipelines.registry.taken_out import taken_out
 from pipelines.registry.tracking import prepare
-
-# What a bundle of another version of the code, or a damaged one, may raise besides our own errors.
-_UNSOUND = (DenguardError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, OSError)  # fmt: skip
 
 
 def standing(where: Places, model_name: str) -> dict[str, Any]:
@@ -43,15 +40,13 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
     record["named"] = {"version": found.version, "bundle_id": found.bundle_id}
     try:
         return {**record, "champion": _described(found, where, model_name)}
-    except _UNSOUND as err:
+    except DenguardError as err:
         problem = f"The champion, version {found.version}, could not be read, so nothing may replace it unseen. {err} A person decides: `denguard rollback` returns to the version before it, `denguard promote VERSION --by NAME --reason TEXT` lets another one serve."  # fmt: skip
         return {**record, "problem": problem}
 
 
 def _described(found: Registered, where: Places, model_name: str) -> dict[str, Any]:
-    bundle = load_bundle(fetch_bundle(found.version, where=where, model_name=model_name))
-    check_golden(bundle)
-    meta = bundle.meta
+    meta = load_sound(fetch_bundle(found.version, where=where, model_name=model_name)).meta
     return {
         "version": found.version,
         "bundle_id": found.bundle_id,

@@ -17,7 +17,7 @@ from typing import Protocol
 from pipelines.errors import StoreError
 from pipelines.storage.files import sha256_file, write_atomic
 
-_FIX = "check that the folder is mounted, writable and not full, then run the step again; it goes on where it stopped"  # fmt: skip
+_FIX = "check that the folder is mounted, writable and not full, then try again; it goes on where it stopped"  # fmt: skip
 
 
 class Remote(Protocol):
@@ -86,7 +86,7 @@ class Folder:
                     out.flush()
                     os.fsync(out.fileno())
                 if sha256_file(Path(temp)) != sha256:
-                    raise StoreError("a file changed while it was published", where=str(path), fix="run the step again")  # fmt: skip
+                    raise StoreError("a file changed while it was published", where=str(path), fix="try again")  # fmt: skip
                 Path(temp).chmod(0o644)
                 Path(temp).replace(final)
             finally:

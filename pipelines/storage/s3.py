@@ -43,7 +43,7 @@ _ONE_PUT_BYTES = 16 << 20  # held in memory; larger files go in parts
 _PIECE_BYTES = 1 << 20
 _BROKEN_STREAM = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
-_AGAIN = "run the step again, it goes on where it stopped"
+_AGAIN = "try again; it goes on where it stopped"
 _REASONS = {
     "NoSuchBucket": ("there is no such bucket", "make the bucket, or correct the address"),
     "AccessDenied": ("the store does not allow it", "give these credentials the right to list, read and write the bucket"),

@@ -90,7 +90,7 @@ class Source:
                 return ask()
             except StoreError as err:
                 if pause_s is None or _for_good(err.__cause__):
-                    raise VersioningError(err.what, where=err.where or f"{self.uri}/{key}", fix=_fix(err)) from err  # fmt: skip
+                    raise VersioningError(err.what, where=err.where or f"{self.uri}/{key}", fix=err.fix) from err  # fmt: skip
                 log.info("%s; trying again in %.1f s", err.what, pause_s)
                 time.sleep(pause_s)
         raise AssertionError("unreachable")
@@ -106,8 +106,3 @@ def _status(cause: BaseException | None) -> int:
     """HTTP status of a store's refusal; 0 if it gave none."""
     answer = getattr(cause, "response", None) or {}
     return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _fix(err: StoreError) -> str:
-    fix = err.fix.replace("run the step again, it goes on where it stopped", "run the same command again; it goes on where it stopped")  # fmt: skip
-    return fix.replace("run the step again; it goes on where it stopped", "run the same command again; it goes on where it stopped")  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.config import Places
-from pipelines.data.intake import accept, accepted_drops, accepted_version
+from pipelines.data.intake import accept, accepted_drops, accepted_file, accepted_version
+from pipelines.storage import write_json
 
 
 def _drop(date: str) -> dict[str, str]:
@@ -32,3 +33,10 @@ def test_a_drop_first_used_by_a_look_back_is_fixed_too(tmp_path: Path) -> None:
     accept(places, "newer", "2018-w52", [_drop("2019-01-02")])
     accept(places, "older", "2018-w40", [_drop("2018-10-01")])
     assert sorted(accepted_drops(places)) == ["2018-10-01", "2019-01-02"]
+
+
+def test_a_pointer_that_names_no_week_yet_is_moved(tmp_path: Path) -> None:
+    places = Places(home=tmp_path)
+    write_json(accepted_file(places), {"dataset_version": "older", "drops": [_drop("2018-12-04")]})
+    accept(places, "newer", "2018-w40", [_drop("2018-12-04")])
+    assert accepted_version(places) == "newer"

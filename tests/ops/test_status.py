@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.errors import StoreError, ValidationStopped
+from pipelines.ops.alerts import tell
 from pipelines.ops.runs import newest_run, view
 from pipelines.ops.status import gather
+from pipelines.ops.watch import judge
 from pipelines.run.lock import by_airflow, during, hold
 from pipelines.run.progress import Progress, bound
 from pipelines.storage import write_json
@@ -150,3 +152,13 @@ def test_a_service_that_is_gone_wants_a_person(where: Places) -> None:
     walk(where.home, "weekly", at=datetime.now(UTC))
     assert not gather(where, None, datetime.now(UTC), {"mlflow": True}).needs_a_person
     assert gather(where, None, datetime.now(UTC), {"mlflow": False}).needs_a_person
+
+
+def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(where: Places) -> None:  # fmt: skip
+    walk(where.home, "weekly", at=datetime.now(UTC))
+    judged = judge(where, datetime.now(UTC) + timedelta(days=40))
+    tell(where, judged)
+    _, said = status()
+    assert "on time yes" in " ".join(said.split())
+    assert "it is not late any more; the next denguard watch tells them so" in " ".join(said.split())  # fmt: skip
+    assert "(it is" not in gather(where, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]  # fmt: skip
