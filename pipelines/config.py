@@ -92,24 +92,29 @@ class EmbedConfig(Frozen):
         return encoder
 
 
-class TrainConfig(Frozen):
-    """Heads and their training. Part of the recipe."""
+class LoopConfig(Frozen):
+    """What the training loop of the fused heads is told."""
 
-    heads: tuple[HeadKind, ...] = ("linear", "early", "late_joint")
-    linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
-    lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
-    max_epochs: int = Field(30, ge=1, le=10_000)
     batch_rows: int = Field(64, ge=2, le=1_000_000)
     learning_rate: float = Field(1e-3, gt=0, le=1)
     weight_decay: float = Field(1e-2, ge=0, le=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     noise_sigma: float = Field(0.0, ge=0, description="1.0 is the paper's printed value")
     alignment_weight: float = Field(0.0, ge=0, description="weight of L_reg")
+    threads: int = Field(1, ge=1)
+    seed: int = 7
+
+
+class TrainConfig(LoopConfig):
+    """Heads and their training. Part of the recipe."""
+
+    heads: tuple[HeadKind, ...] = ("linear", "early", "late_joint")
+    linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
+    lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
+    max_epochs: int = Field(30, ge=1, le=10_000)
     inner_origins: int = Field(3, ge=3, description="whole seasons that lambda is chosen on")
     min_paired_rows: int = Field(200, ge=1, description="below it lambda stays 0")
     min_paired_units: int = Field(3, ge=1)
-    threads: int = Field(1, ge=1)
-    seed: int = 7
 
     @field_validator("lambda_grid")
     @classmethod

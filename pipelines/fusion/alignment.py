@@ -101,6 +101,10 @@ class Shift:
         return unit_normalise(vectors + sign * self.lambda_shift / 2 * self.gap, mask)
 
 
+# Leaves vectors where they are, of two widths too; what noise moved is renormalised all the same.
+UNSHIFTED = Shift(0.0, torch.zeros(1), "scalar")
+
+
 def alignment_loss(text_branch: Tensor, image_branch: Tensor, paired: Tensor) -> Tensor:
     """L_reg = 1/(2N) sum_j ||T'_j - I'_j||^2 over the N rows that have both; 0 without any.
 

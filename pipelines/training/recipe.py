@@ -171,7 +171,7 @@ def _fused_model(
         if not len(train) or not len(validation):
             continue
         trained = train_fixed(kind, train, Shift(tuned.lambda_shift, train_gap(train)), config, tuned.epochs, validation)  # fmt: skip
-        logit[[of_row[i] for i in validation.at.tolist()]] = trained.validation_logit[-1]
+        logit[[of_row[i] for i in validation.at.tolist()]] = trained.watched_logit[-1][:, 0]
     calibrator = _fused_calibrator(linear, logit)
     chosen = np.flatnonzero(stage.train[rows.at])
     everything = rows.with_logit(stage.linear_logit).take(torch.from_numpy(chosen))

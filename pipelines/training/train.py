@@ -4,11 +4,13 @@ Belongs here: rows as tensors, the loop in execution order, and per-epoch valida
 belong here: which rows are trained on (inner.py), which lambda and how many epochs (tune.py).
 
 Only rows with at least one modality are in the loop: others have no gradient by construction.
-Shape letters: M rows with at least one modality, B batch, W width after stretching.
+Shape letters: M rows with at least one modality, V watched rows, B batch, C outputs, W width after
+stretching.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipelines.config import TrainConfig
+from pipelines.config import LoopConfig
 from pipelines.errors import TrainingError
-from pipelines.fusion.alignment import Shift, add_noise, modality_gap
+from pipelines.fusion.alignment import GapKind, Shift, add_noise, modality_gap
 from pipelines.fusion.examples import Examples, Floats
 from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head, loss_terms
 from pipelines.fusion.model import reproducible, unit_vectors
@@ -33,9 +35,10 @@ class FusedRows:
 
     Attributes:
         at: (M,) their positions in the Examples they came from.
-        image, text: (M, W) unit vectors, zero where missing.
+        image, text: (M, W) unit vectors, zero where missing; unshifted ones may differ in width.
         has_image, has_text: (M,) masks.
-        linear_logit, label: (M,) frozen linear log odds and known 0/1 labels.
+        linear_logit: (M,) frozen linear log odds; zeros where a head stands alone.
+        label: (M,) known 0/1 floats, or class indices.
     """
 
     at: npt.NDArray[np.int64]
@@ -87,19 +90,44 @@ def fused_rows(examples: Examples) -> FusedRows:
     return FusedRows(at, image, text, has_image, has_text, torch.zeros(len(at)), label)
 
 
-def train_gap(rows: FusedRows) -> Tensor:
-    """(W,) vector gap over the clean pairs of these training rows."""
-    return modality_gap(rows.image, rows.text, rows.paired)
+def train_gap(rows: FusedRows, kind: GapKind = "vector") -> Tensor:
+    """(W,) gap, or (1,) if scalar, over the clean pairs of these training rows."""
+    return modality_gap(rows.image, rows.text, rows.paired, kind)
 
 
 @dataclass(frozen=True)
-class EpochLosses:
-    """Mean training loss terms of an epoch (over batches) and the validation Brier after it."""
+class Task:
+    """What the head's logits are: by default one residual on the frozen linear logit.
+
+    Attributes:
+        outputs: C; 1 is binary.
+        residual: the output layer starts at zero, so that epoch 0 is the linear head; False is the
+            paper's head, which stands alone.
+        class_weight: (1,) weight of positives if binary, else (C,); the paper's protocol only.
+    """
+
+    outputs: int = 1
+    residual: bool = True
+    class_weight: tuple[float, ...] | None = None
+
+    @property
+    def weight(self) -> Tensor | None:
+        """The class weights as the loss takes them."""
+        return None if self.class_weight is None else torch.tensor(self.class_weight)
+
+
+DENGUE = Task()
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Mean training loss terms of an epoch (over batches), and how long its two halves took."""
 
     classification: float
     alignment: float
     total: float
-    validation_brier: float
+    train_seconds: float
+    inference_seconds: float  # over the watched rows
 
 
 @dataclass(frozen=True)
@@ -108,46 +136,47 @@ class Trained:
 
     Attributes:
         state: parameters and buffers by name.
-        linear_brier: validation Brier of epoch 0, which is the linear head.
         history: one entry an epoch.
-        validation_logit: one (V,) entry for epoch 0 and for each epoch.
+        watched_logit: one (V, C) entry for epoch 0 and for each epoch.
+        watched_label: (V,)
     """
 
     state: State
-    linear_brier: float
-    history: tuple[EpochLosses, ...]
-    validation_logit: tuple[Doubles, ...]
+    history: tuple[Epoch, ...]
+    watched_logit: tuple[Doubles, ...]
+    watched_label: Tensor
 
     @property
     def curve(self) -> tuple[float, ...]:
-        """Validation Brier after 0, 1, 2, ... epochs; NaN without validation rows."""
-        return (self.linear_brier, *(e.validation_brier for e in self.history))
+        """Brier of a binary head on the watched rows after 0, 1, 2, ... epochs; NaN without rows."""
+        return tuple(brier(logit[:, 0], self.watched_label) for logit in self.watched_logit)
 
 
 def train_fixed(
     kind: FusedKind,
     rows: FusedRows,
     shift: Shift,
-    config: TrainConfig,
+    config: LoopConfig,
     epochs: int,
-    validation: FusedRows | None = None,
+    watched: FusedRows | None = None,
+    task: Task = DENGUE,
 ) -> Trained:
     """Train a head for a fixed number of epochs; equal inputs and threads give equal bits.
 
     Args:
         rows: training rows with clean unit vectors and the frozen linear logits.
         shift: applied here, after noise, as at inference.
-        validation: rows with clean unit vectors, scored after each epoch, never trained on.
+        watched: rows with clean unit vectors, scored after each epoch, never trained on.
 
     Raises:
         TrainingError: the loss is no longer finite.
     """
     with reproducible(config.threads, config.seed):
-        width = rows.image.shape[1]
-        head = build_head(kind, width, width, dropout=config.dropout)
-        watched = (validation if validation is not None else rows.take(_none())).shifted(shift)
-        first = _validate(head, watched)
-        logits, history = [first], []
+        widths = rows.image.shape[1], rows.text.shape[1]
+        head = build_head(kind, *widths, task.outputs, config.dropout, zero_output=task.residual)
+        weight = task.weight
+        seen = (watched if watched is not None else rows.take(_none())).shifted(shift)
+        logits, history = [_validate(head, seen)], []
         optimizer = torch.optim.AdamW(
             head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -155,6 +184,7 @@ def train_fixed(
         # Without noise the shifted vectors never change: made once, outside the loop.
         source = rows if config.noise_sigma else rows.shifted(shift)
         for _ in range(epochs):
+            start = time.perf_counter()
             terms = torch.zeros(3)
             order = torch.randperm(len(rows), generator=generator)
             batches = order.split(config.batch_rows)
@@ -164,14 +194,18 @@ def train_fixed(
                     batch = _noisy(batch, config.noise_sigma, generator).shifted(shift)
                 optimizer.zero_grad(set_to_none=True)
                 output, logit = _forward(head, batch)
-                loss = loss_terms(logit, batch.label, output, batch.paired, config.alignment_weight)
+                loss = loss_terms(
+                    logit, batch.label, output, batch.paired, config.alignment_weight, weight
+                )
                 loss.total.backward()
                 optimizer.step()
                 terms += torch.stack([loss.classification, loss.alignment, loss.total]).detach()
-            logits.append(_validate(head, watched))
-            history.append(_losses(terms / max(len(batches), 1), logits[-1], watched.label))
+            trained = time.perf_counter()
+            logits.append(_validate(head, seen))
+            seconds = trained - start, time.perf_counter() - trained
+            history.append(_epoch(terms / max(len(batches), 1), *seconds))
     state = {name: t.detach().numpy().copy() for name, t in sorted(head.state_dict().items())}
-    return Trained(state, brier(first, watched.label), tuple(history), tuple(logits))
+    return Trained(state, tuple(history), tuple(logits), seen.label)
 
 
 def brier(logit: Doubles, label: Tensor) -> float:
@@ -183,7 +217,7 @@ def brier(logit: Doubles, label: Tensor) -> float:
 
 
 def _forward(head: FusedHead, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
-    """Head output, and (B, 1) logits with the residual on the frozen linear logit."""
+    """Head output, and (B, C) logits on top of the frozen linear logit."""
     output: HeadOutput = head(batch.image, batch.text, batch.has_image, batch.has_text)
     return output, output.logit + batch.linear_logit[:, None]
 
@@ -191,7 +225,7 @@ def _forward(head: FusedHead, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
 def _validate(head: FusedHead, rows: FusedRows) -> Doubles:
     head.eval()
     with torch.no_grad():
-        logit = _forward(head, rows)[1][:, 0].numpy().astype(np.float64)
+        logit = _forward(head, rows)[1].numpy().astype(np.float64)
     head.train()
     return np.asarray(logit)
 
@@ -202,11 +236,11 @@ def _noisy(batch: FusedRows, sigma: float, generator: torch.Generator) -> FusedR
     return replace(batch, image=image, text=text)
 
 
-def _losses(terms: Tensor, logit: Doubles, label: Tensor) -> EpochLosses:
+def _epoch(terms: Tensor, train_seconds: float, inference_seconds: float) -> Epoch:
     classification, alignment, total = (float(t) for t in terms)
     if not np.isfinite(total):
         raise TrainingError("the training loss is not finite", where="fused head", fix="lower learning_rate, noise_sigma or alignment_weight")  # fmt: skip
-    return EpochLosses(classification, alignment, total, brier(logit, label))
+    return Epoch(classification, alignment, total, train_seconds, inference_seconds)
 
 
 def _none() -> Tensor:

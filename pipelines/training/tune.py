@@ -111,11 +111,14 @@ def best_epochs(curves: Doubles) -> int:
     return int(np.argmin(curves.mean(axis=0)))
 
 
-def one_standard_error(scores: dict[float, Doubles]) -> tuple[float, str]:
+def one_standard_error(
+    scores: dict[float, Doubles], score: str = "Brier", over: str = "seasons"
+) -> tuple[float, str]:
     """The lambda nearest 0 that is not worse than the best by more than one standard error.
 
     Args:
-        scores: lambda -> (seasons,) Brier on the same seasons.
+        scores: lambda -> (seasons,) Brier on the same seasons, or another score of which less is
+            better, over what `over` says.
 
     The standard error is that of the paired difference to the best lambda over seasons,
     std(ddof = 1) / sqrt(seasons). Of two lambdas equally near 0 the better is taken.
@@ -132,7 +135,7 @@ def one_standard_error(scores: dict[float, Doubles]) -> tuple[float, str]:
     difference = scores[chosen].mean() - scores[best].mean()
     return chosen, (
         f"lambda {chosen:g}: nearest 0 within one standard error of the best, {best:g} "
-        f"(Brier difference {difference:+.4f} over {seasons} seasons)"
+        f"({score} difference {difference:+.4f} over {seasons} {over})"
     )
 
 

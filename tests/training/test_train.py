@@ -8,9 +8,9 @@ import torch
 
 from pipelines.config import load_profile
 from pipelines.errors import TrainingError
-from pipelines.fusion.alignment import Shift
+from pipelines.fusion.alignment import UNSHIFTED, Shift
 from pipelines.fusion.examples import ModalityVectors
-from pipelines.training.train import fused_rows, train_fixed, train_gap
+from pipelines.training.train import Task, fused_rows, train_fixed, train_gap
 
 KINDS = ("early", "late_joint")
 CONFIG = load_profile("sample").train
@@ -33,7 +33,7 @@ def test_epoch_zero_is_the_linear_head(kind, make_examples):
     trained = run(kind, make_examples(planted=3.0))
     validation = split(make_examples(planted=3.0))[1]
     half = np.mean((0.5 - validation.label.numpy()) ** 2)  # linear logits are still zero here
-    assert trained.curve[0] == trained.linear_brier == half
+    assert trained.curve[0] == half
     assert len(trained.curve) == 5
 
 
@@ -125,3 +125,25 @@ def test_the_gap_comes_from_the_pairs_of_the_rows_given(make_examples):
     unpaired = torch.where(train.paired[:, None], train.text, torch.full_like(train.text, 9.0))
     assert torch.equal(train_gap(train), train_gap(replace(train, text=unpaired)))
     assert not torch.equal(train_gap(train), train_gap(moved))
+
+
+def test_a_head_with_several_classes_stands_alone_and_learns(make_examples):
+    train, watched = split(make_examples(planted=3.0))
+    three = [replace(r, label=r.label.long() + (r.has_image & r.has_text).long()) for r in (train, watched)]  # fmt: skip
+    trained = train_fixed("late_joint", three[0], UNSHIFTED, CONFIG, 6, three[1], Task(3, residual=False))  # fmt: skip
+    right = [(logit.argmax(1) == three[1].label.numpy()).mean() for logit in trained.watched_logit]
+    assert trained.watched_logit[0].shape == (len(watched), 3)
+    assert right[-1] > max(right[0], 0.5)
+
+
+def test_modalities_of_two_widths_are_read_unstretched_where_nothing_shifts_them(make_examples):
+    train, watched = split(make_examples())
+    narrow = [replace(r, text=r.text[:, :5]) for r in (train, watched)]
+    trained = train_fixed("early", narrow[0], UNSHIFTED, CONFIG, 1, narrow[1])
+    assert trained.state["block.linear.weight"].shape[1] == train.image.shape[1] + 5
+
+
+def test_class_weights_lift_the_rarer_class(make_examples):
+    train, watched = split(make_examples())
+    plain, heavy = (train_fixed("early", train, UNSHIFTED, CONFIG, 4, watched, Task(class_weight=w)).watched_logit[-1].mean() for w in (None, (20.0,)))  # fmt: skip
+    assert heavy > plain + 0.1
