@@ -8,7 +8,9 @@ Does not belong here: weights on disk (weights.py), the store (store.py), any he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -66,7 +68,7 @@ class Encoder(ABC):
 
 
 class EncoderModule(Protocol):
-    """What the file of an encoder holds."""
+    """What the file of an encoder holds; `load_untrained` beside them where a library can do it."""
 
     MODALITY: Modality
     LIBRARIES: tuple[str, ...]  # distributions whose versions are recorded
@@ -128,6 +130,40 @@ def describe_encoder(config: EncoderConfig, places: Places) -> EncoderSpec:
 def load_encoder(config: EncoderConfig, places: Places) -> Encoder:
     """The encoder that a profile names, loaded in this process. Raises EncoderError."""
     return encoder_module(config.name).load(config, locate_weights(config, weights_cache(places)))
+
+
+def untrained(config: EncoderConfig, places: Places, seed: int) -> Encoder:
+    """The encoder that a profile names with random weights: its library's own initialisation.
+
+    Architecture and preprocessing are those of the configured weights, which must lie here. Such
+    vectors are for the cone effect (pipelines/paper/cone.py) and never enter the store.
+
+    Raises:
+        EncoderError: the weights are absent, or the encoder has no random initialisation.
+    """
+    make = getattr(encoder_module(config.name), "load_untrained", None)
+    if make is None:
+        raise EncoderError(
+            f"{config.name} has no random initialisation: its library only opens finished weights",
+            fix="leave this encoder out of the cone experiment",
+        )
+    encoder: Encoder = make(config, locate_weights(config, weights_cache(places)), seed)
+    return encoder
+
+
+def untrained_spec(spec: EncoderSpec, seed: int) -> EncoderSpec:
+    """The spec of an encoder with random weights: it must not claim the hash of the trained ones."""
+    return replace(spec, weights_sha256=f"untrained-seed-{seed}")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """torch draws from this seed inside; outside, its generator is as before."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def library_versions(name: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, spec_of
+from pipelines.embed.base import Encoder, Vectors, seeded, spec_of, untrained_spec
 from pipelines.embed.pixels import Pixels
 from pipelines.embed.weights import Weights, companion
 from pipelines.errors import EncoderError
@@ -105,6 +105,21 @@ def load(config: EncoderConfig, weights: Weights) -> Dinov2Encoder:
     )
     if absent := sorted(found["missing_keys"]):  # transformers would fill them with random numbers
         raise EncoderError(f"the weights lack {len(absent)} tensors, such as {absent[0]}", where=str(weights.path), fix="use the checkpoint as published")  # fmt: skip
+    pixels = read_pixels(companion(config, weights, "preprocessor_config.json"))
+    return Dinov2Encoder(spec, pixels, model.eval())
+
+
+def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> Dinov2Encoder:
+    """The same network and pixels with transformers' random initialisation. Raises EncoderError."""
+    spec = untrained_spec(describe(config, weights), seed)
+    from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
+    import torch
+    from transformers import AutoModel, Dinov2Config
+
+    torch.set_num_threads(config.threads)
+    made = Dinov2Config.from_pretrained(str(weights.path.parent), local_files_only=True)
+    with seeded(seed):
+        model = AutoModel.from_config(made, dtype=torch.float32, attn_implementation=_ATTENTION)
     pixels = read_pixels(companion(config, weights, "preprocessor_config.json"))
     return Dinov2Encoder(spec, pixels, model.eval())
 

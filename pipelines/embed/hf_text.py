@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, spec_of
+from pipelines.embed.base import Encoder, Vectors, seeded, spec_of, untrained_spec
 from pipelines.embed.weights import Weights, companion
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, sha256_file
@@ -53,14 +53,12 @@ def load(config: EncoderConfig, weights: Weights) -> HfTextEncoder:
     """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
-    from transformers import AutoModel, AutoTokenizer
-
+    from transformers import AutoModel
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     torch.set_num_threads(config.threads)
     folder = str(weights.path.parent)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModel.from_pretrained(
         folder,
         local_files_only=True,
@@ -68,7 +66,27 @@ def load(config: EncoderConfig, weights: Weights) -> HfTextEncoder:
         dtype=torch.float32,
         attn_implementation=_ATTENTION,
     )
-    return HfTextEncoder(describe(config, weights), tokenizer, model.eval())
+    return HfTextEncoder(describe(config, weights), _tokenizer(folder), model.eval())
+
+
+def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> HfTextEncoder:
+    """The same network and tokenizer with transformers' random initialisation. Raises EncoderError."""
+    from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    spec, folder = untrained_spec(describe(config, weights), seed), str(weights.path.parent)
+    torch.set_num_threads(config.threads)
+    made = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with seeded(seed):
+        model = AutoModel.from_config(made, dtype=torch.float32, attn_implementation=_ATTENTION)
+    return HfTextEncoder(spec, _tokenizer(folder), model.eval())
+
+
+def _tokenizer(folder: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 class HfTextEncoder(Encoder):

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import spec_of
+from pipelines.embed.base import seeded, spec_of
 from pipelines.embed.weights import Weights, companion, install_hint
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, sha256_file
@@ -108,6 +108,26 @@ def load_model(config: EncoderConfig, folder: ClipFolder) -> Any:
     Raises:
         EncoderError: open_clip is absent, or the weights do not fit the configuration.
     """
+    try:
+        with quiet():
+            model = _new_model(config, folder)
+            import open_clip
+
+            # Not by create_model: of several weight files it takes the one that it prefers.
+            open_clip.load_checkpoint(model, str(folder.weights), strict=True, weights_only=True)
+    except RuntimeError as err:
+        raise EncoderError(f"the weights do not fit {CONFIG_FILE}: {str(err).splitlines()[0]}", where=str(folder.weights), fix="use the configuration that was published with these weights") from err  # fmt: skip
+    return model.eval()
+
+
+def load_untrained_model(config: EncoderConfig, folder: ClipFolder, seed: int) -> Any:
+    """The same model with open_clip's random initialisation, both towers drawn from one seed."""
+    with seeded(seed), quiet():
+        return _new_model(config, folder).eval()
+
+
+def _new_model(config: EncoderConfig, folder: ClipFolder) -> Any:
+    """open_clip's model with random weights. Raises EncoderError if open_clip is absent."""
     if find_spec("open_clip") is None:
         raise EncoderError("open_clip_torch is not installed", where=f"encoder {config.name}", fix=install_hint(config))  # fmt: skip
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before open_clip)
@@ -120,14 +140,7 @@ def load_model(config: EncoderConfig, folder: ClipFolder) -> Any:
     if "hf_model_name" in text:
         _hugging_text(folder)
         local["text_cfg"] = {**text, "hf_model_name": str(folder.path), "hf_model_pretrained": False}  # fmt: skip
-    try:
-        with quiet():
-            model = open_clip.create_model(f"local-dir:{folder.path}", load_weights=False, pretrained_text=False, **local)  # fmt: skip
-            # Not by create_model: of several weight files it takes the one that it prefers.
-            open_clip.load_checkpoint(model, str(folder.weights), strict=True, weights_only=True)
-    except RuntimeError as err:
-        raise EncoderError(f"the weights do not fit {CONFIG_FILE}: {str(err).splitlines()[0]}", where=str(folder.weights), fix="use the configuration that was published with these weights") from err  # fmt: skip
-    return model.eval()
+    return open_clip.create_model(f"local-dir:{folder.path}", load_weights=False, pretrained_text=False, **local)  # fmt: skip
 
 
 @contextmanager

@@ -14,8 +14,15 @@ import numpy.typing as npt
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed import openclip
-from pipelines.embed.base import Encoder, Vectors
-from pipelines.embed.openclip import CONFIG_FILE, ClipFolder, load_model, make_spec, read_folder
+from pipelines.embed.base import Encoder, Vectors, untrained_spec
+from pipelines.embed.openclip import (
+    CONFIG_FILE,
+    ClipFolder,
+    load_model,
+    load_untrained_model,
+    make_spec,
+    read_folder,
+)
 from pipelines.embed.pixels import Pixels
 from pipelines.embed.weights import Weights
 from pipelines.errors import EncoderError
@@ -59,8 +66,17 @@ def read_pixels(folder: ClipFolder) -> Pixels:
 def load(config: EncoderConfig, weights: Weights) -> OpenClipImageEncoder:
     """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
     spec, folder = describe(config, weights), read_folder(config, weights)
-    tower = load_model(config, folder).visual  # the text tower's memory is given back
-    pixels = read_pixels(folder)
+    return _encoder(spec, folder, load_model(config, folder))
+
+
+def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> OpenClipImageEncoder:
+    """The same tower and pixels with open_clip's random initialisation. Raises EncoderError."""
+    spec, folder = untrained_spec(describe(config, weights), seed), read_folder(config, weights)
+    return _encoder(spec, folder, load_untrained_model(config, folder, seed))
+
+
+def _encoder(spec: EncoderSpec, folder: ClipFolder, model: Any) -> OpenClipImageEncoder:
+    tower, pixels = model.visual, read_pixels(folder)  # the text tower's memory is given back
     if tower.image_size not in (pixels.crop_px, (pixels.crop_px, pixels.crop_px)):
         raise EncoderError(f"the image tower reads {tower.image_size} px, not {pixels.crop_px}", where=str(folder.path), fix="set vision_cfg.image_size as published")  # fmt: skip
     return OpenClipImageEncoder(spec, pixels, tower)

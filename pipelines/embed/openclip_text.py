@@ -13,11 +13,12 @@ import numpy as np
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed import openclip
-from pipelines.embed.base import Encoder, Vectors
+from pipelines.embed.base import Encoder, Vectors, untrained_spec
 from pipelines.embed.openclip import (
     CONFIG_FILE,
     ClipFolder,
     load_model,
+    load_untrained_model,
     make_spec,
     quiet,
     read_folder,
@@ -55,7 +56,16 @@ def _limit(folder: ClipFolder) -> int:
 def load(config: EncoderConfig, weights: Weights) -> OpenClipTextEncoder:
     """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
     spec, folder = describe(config, weights), read_folder(config, weights)
-    model = load_model(config, folder)
+    return _encoder(spec, folder, load_model(config, folder))
+
+
+def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> OpenClipTextEncoder:
+    """The same tower and tokenizer with open_clip's random initialisation. Raises EncoderError."""
+    spec, folder = untrained_spec(describe(config, weights), seed), read_folder(config, weights)
+    return _encoder(spec, folder, load_untrained_model(config, folder, seed))
+
+
+def _encoder(spec: EncoderSpec, folder: ClipFolder, model: Any) -> OpenClipTextEncoder:
     model.visual = None  # the image tower's memory is given back
     import open_clip
 

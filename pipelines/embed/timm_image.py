@@ -15,7 +15,7 @@ from PIL import Image
 
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, spec_of
+from pipelines.embed.base import Encoder, Vectors, seeded, spec_of, untrained_spec
 from pipelines.embed.weights import Weights
 from pipelines.errors import EncoderError
 
@@ -55,6 +55,16 @@ def load(config: EncoderConfig, weights: Weights) -> TimmImageEncoder:
     return TimmImageEncoder(describe(config, weights), load_network(weights.path))
 
 
+def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> TimmImageEncoder:
+    """The same network with timm's random initialisation. Raises EncoderError."""
+    import torch
+
+    torch.set_num_threads(config.threads)
+    with seeded(seed):
+        network = _new_network()
+    return TimmImageEncoder(untrained_spec(describe(config, weights), seed), network.eval())
+
+
 def load_network(path: Path) -> torch.nn.Module:
     """The network with its 1000-class classifier, in eval mode.
 
@@ -64,11 +74,9 @@ def load_network(path: Path) -> torch.nn.Module:
     Raises:
         EncoderError: the file holds other tensors.
     """
-    from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before timm)
-    import timm
     import torch
 
-    network: torch.nn.Module = timm.create_model(_ARCHITECTURE, pretrained=False)
+    network = _new_network()
     own = network.state_dict()
     stored = torch.load(path, map_location="cpu", weights_only=True)
     if [tuple(t.shape) for t in stored.values()] != [tuple(t.shape) for t in own.values()]:
@@ -79,6 +87,15 @@ def load_network(path: Path) -> torch.nn.Module:
         )
     network.load_state_dict(dict(zip(own, stored.values(), strict=True)))
     network.eval()
+    return network
+
+
+def _new_network() -> torch.nn.Module:
+    """The architecture with timm's random initialisation."""
+    from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before timm)
+    import timm
+
+    network: torch.nn.Module = timm.create_model(_ARCHITECTURE, pretrained=False)
     return network
 
 
