@@ -166,6 +166,14 @@ FUSED_HEADS: dict[str, str] = {
     "early": "pipelines.fusion.heads.early",
     "late_joint": "pipelines.fusion.heads.late_joint",
 }
+# The paper's data sets; see pipelines/paper.
+PAPER_DATASETS: dict[str, str] = {
+    "satellitebench": "pipelines.paper.datasets.satellitebench",
+    "satellitebench81": "pipelines.paper.datasets.satellitebench81",
+    "ham10000": "pipelines.paper.datasets.ham10000",
+    "brset": "pipelines.paper.datasets.brset",
+    "folder": "pipelines.paper.datasets.folder",
+}
 LINEAR = "linear"  # logistic regression on the covariates; every run trains it
 
 

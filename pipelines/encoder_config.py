@@ -32,25 +32,23 @@ def _stays_inside(file: str) -> str:
     return file
 
 
-class EncoderConfig(Frozen):
-    """One encoder and where its weights are: in a package, a local folder or a pinned hub revision.
+class WeightsConfig(Frozen):
+    """Where a model's weights are: in a package, a local folder or a pinned hub revision.
 
     A configuration without any of the three is what a bundle keeps of weights from a local folder:
     the hash alone says which they are.
     """
 
-    name: EncoderName
+    name: str
     package: str | None = Field(None, description="distribution that carries the weights")
     folder: Path | None = Field(None, description="absolute path of a local folder that holds them")
     hub: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hugging Face repository, fetched by `denguard weights` alone")  # fmt: skip
     revision: str | None = Field(None, pattern=r"^[0-9a-f]{40}$", description="commit of the hub repository")  # fmt: skip
     file: Annotated[str, AfterValidator(_stays_inside)] = Field(description="weights file; its tokenizer and configuration lie beside it")  # fmt: skip
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    pooling: Literal["mean", "last", "cls", "avg", "patch_mean", "projected"]
-    threads: int = Field(1, ge=1, description="fixed: other thread counts give other bits")
 
     @model_validator(mode="after")
-    def _one_source(self) -> EncoderConfig:
+    def _one_source(self) -> WeightsConfig:
         if len(self.sources) > 1:
             raise ValueError(f"weights come from one place, not from {' and '.join(self.sources)}")
         if (self.hub is None) != (self.revision is None):
@@ -63,6 +61,14 @@ class EncoderConfig(Frozen):
     def sources(self) -> tuple[str, ...]:
         """Names of the places that are given: none or one."""
         return tuple(name for name in _SOURCES if getattr(self, name) is not None)
+
+
+class EncoderConfig(WeightsConfig):
+    """One encoder of a profile and where its weights are."""
+
+    name: EncoderName
+    pooling: Literal["mean", "last", "cls", "avg", "patch_mean", "projected"]
+    threads: int = Field(1, ge=1, description="fixed: other thread counts give other bits")
 
     def recipe(self) -> dict[str, object]:
         """What a model follows from: everything but where one machine keeps the weights."""

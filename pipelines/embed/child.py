@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from pipelines import errors
 from pipelines.config import Places
 from pipelines.embed.base import Encoder, library_versions, load_encoder
 from pipelines.embed.golden import keep_or_check_golden
-from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_input, read_work
 from pipelines.errors import DenguardError, EncoderError
 from pipelines.run.progress import Progress, inherited
@@ -31,8 +31,8 @@ EXIT_NAMED_ERROR = 3
 COUNTED = {"image": "scenes embedded", "text": "prompts embedded"}
 
 
-def embed_work(work: ShardWork, places: Places, parent_pid: int) -> dict[str, int]:
-    """Embed the inputs that the store still lacks; returns counts.
+def embed_work(work: ShardWork, places: Places, parent_pid: int) -> dict[str, float]:
+    """Embed the inputs that the store still lacks; returns counts and seconds.
 
     Args:
         parent_pid: process that waits for this one; without it the work stops.
@@ -50,25 +50,27 @@ def embed_work(work: ShardWork, places: Places, parent_pid: int) -> dict[str, in
 
 def _embed_with(
     encoder: Encoder, work: ShardWork, places: Places, parent_pid: int
-) -> dict[str, int]:
+) -> dict[str, float]:
     if encoder.spec.space_id != work.space_id:
         raise EncoderError("the encoder is not the one the work was planned for", where=work.encoder.name, fix="run plan_embedding again")  # fmt: skip
-    store = EmbeddingStore(store_root(places), encoder.spec)
-    keep_or_check_golden(store.folder, encoder, work.inputs, places.data, work.scenes)
+    store, data = work.open_store(places), work.data_root(places)
+    keep_or_check_golden(store.folder, encoder, work.inputs, data, work.scenes)
     lacking = set(store.missing(item.key for item in work.inputs))
     todo = [item for item in work.inputs if item.key in lacking]
     encoder.truncated = 0  # golden inputs are not this shard's
+    began = time.perf_counter()
     progress = Progress(COUNTED[work.modality], len(todo))
     for start in range(0, len(todo), CHUNK_INPUTS):
         chunk = todo[start : start + CHUNK_INPUTS]
         vectors = []
         for item in chunk:
             _stop_if_orphaned(parent_pid)
-            vectors.append(encoder.encode([read_input(item, places.data, work.scenes)])[0])
+            vectors.append(encoder.encode([read_input(item, data, work.scenes)])[0])
             progress.advance()
         store.append([item.key for item in chunk], np.stack(vectors))
     store.record_versions(library_versions(work.encoder.name))
-    return {"embedded": len(todo), "truncated": encoder.truncated}
+    seconds = time.perf_counter() - began  # reading and encoding; loading the weights left out
+    return {"embedded": len(todo), "truncated": encoder.truncated, "seconds": seconds}
 
 
 def _stop_if_orphaned(parent_pid: int) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from pipelines.embed.locks import acquire
-from pipelines.encoder_config import EncoderConfig
+from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError
 from pipelines.storage import sha256_file
 
@@ -49,7 +49,7 @@ class HubFile:
         return f"denguard weights {self} --fetch"
 
 
-def hub_file(config: EncoderConfig) -> HubFile | None:
+def hub_file(config: WeightsConfig) -> HubFile | None:
     """Address of an encoder's weights, None if they are not from the hub."""
     if config.hub is None or config.revision is None:
         return None

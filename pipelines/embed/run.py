@@ -22,7 +22,6 @@ from pipelines.config import Places, Profile
 from pipelines.embed.base import library_versions
 from pipelines.embed.child import EXIT_NAMED_ERROR
 from pipelines.embed.crash import crash_error
-from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_work
 from pipelines.errors import ConfigError, DenguardError, EncoderError
 from pipelines.run.progress import handed_on
@@ -39,17 +38,26 @@ def embed_shard(work_file: Path, profile: Profile, places: Places) -> dict[str, 
     """Embed what one work file names; safe to kill and run again.
 
     Returns:
-        modality, space_id, inputs (planned), embedded, truncated, encoder_started.
+        modality, space_id, inputs (planned), embedded, truncated, seconds, encoder_started.
 
     Raises:
         EncoderError: the encoder is absent, crashed, hung, or gives other vectors than it did.
         StoreError: an input or the work file is not what was planned.
         ConfigError: the profile names another encoder than the plan.
     """
+    _check_same_encoder(read_work(work_file), profile, work_file)
+    return run_work(work_file, places)
+
+
+def run_work(work_file: Path, places: Places) -> dict[str, Any]:
+    """The same for whoever planned the work without a profile."""
     work = read_work(work_file)
-    _check_same_encoder(work, profile, work_file)
     started = _needs_encoder(work, places)
-    counts = _run_child(work, work_file, places) if started else {"embedded": 0, "truncated": 0}
+    counts = (
+        _run_child(work, work_file, places)
+        if started
+        else {"embedded": 0, "truncated": 0, "seconds": 0.0}
+    )
     if counts["truncated"]:
         log.warning("%d texts were longer than the encoder reads and were cut", counts["truncated"])
     return {
@@ -72,7 +80,7 @@ def _check_same_encoder(work: ShardWork, profile: Profile, work_file: Path) -> N
 
 def _needs_encoder(work: ShardWork, places: Places) -> bool:
     """Whether an input is missing, or the space was last checked with other library versions."""
-    store = EmbeddingStore(store_root(places), work.encoder_spec)
+    store = work.open_store(places)
     missing = store.missing(item.key for item in work.inputs)
     if missing:
         log.info("%d of %d %s inputs to embed", len(missing), len(work.inputs), work.modality)

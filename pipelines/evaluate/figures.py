@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -76,7 +76,7 @@ def brier_by_horizon(metrics: Mapping[str, Any]) -> str:
         axes.set_ylabel("Brier score (lower is better)")
         axes.legend(fontsize=8, ncols=2, loc="lower right")
 
-    return _svg(draw, (6.4, 3.7))
+    return svg(draw, (6.4, 3.7))
 
 
 def calibration(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -97,7 +97,7 @@ def calibration(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         axes.set_ylabel("observed outbreak rate")
         axes.legend(fontsize=9, loc="upper left")
 
-    return _svg(draw, (4.6, 4.4))
+    return svg(draw, (4.6, 4.4))
 
 
 def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
@@ -124,7 +124,7 @@ def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
         axes.set_ylabel("Brier minus linear head's")
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
-    return _svg(draw, (6.8, 3.2))
+    return svg(draw, (6.8, 3.2))
 
 
 def forecast_heatmap(table: pd.DataFrame) -> str:
@@ -147,7 +147,7 @@ def forecast_heatmap(table: pd.DataFrame) -> str:
         axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
         axes.spines[:].set_visible(False)
 
-    return _svg(draw, (5.4, 0.7 + 0.26 * len(grid)))
+    return svg(draw, (5.4, 0.7 + 0.26 * len(grid)))
 
 
 def _short(place: str) -> str:
@@ -155,10 +155,16 @@ def _short(place: str) -> str:
     return f"{name if len(name) <= 22 else name[:21] + '…'}  {code}"
 
 
-def _svg(draw: Any, size: tuple[float, float]) -> str:
+def svg(draw: Callable[[Axes], None], size: tuple[float, float]) -> str:
+    """A picture with one pair of axes, `size` in inches."""
+    return svg_of(lambda figure: draw(figure.add_subplot()), size)
+
+
+def svg_of(draw: Callable[[Figure], None], size: tuple[float, float]) -> str:
+    """A picture of any panels."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        draw(figure.add_subplot())
+        draw(figure)
         buffer = io.BytesIO()
         figure.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True

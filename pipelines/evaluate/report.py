@@ -12,12 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from pipelines.evaluate import report_forecast, report_views
 from pipelines.storage import write_atomic, write_json
@@ -76,12 +75,8 @@ def build_report(context: ReportContext, out: Path) -> Path:
 
 
 def _page(context: ReportContext) -> str:
-    text = (resources.files("pipelines.evaluate") / "templates" / "report.html.j2").read_text(
-        "utf-8"
-    )
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     metrics = report_views.in_order(context.metrics)
-    return environment.from_string(text).render(
+    return templates().get_template("report.html.j2").render(
         context=context,
         first_line=context.decision["first_line"],
         decision=context.decision,
@@ -101,7 +96,13 @@ def _page(context: ReportContext) -> str:
         reference=report_views.reference(context.thresholds, metrics),
         forecast=report_forecast.forecast(context.forecast, metrics),
         embedding=report_views.key_values(context.embedding),
-    )
+    )  # fmt: skip
+
+
+def templates(*packages: str) -> Environment:
+    """Page templates of these packages, then this one's; all of them escape what they are given."""
+    loaders = [PackageLoader(name) for name in (*packages, "pipelines.evaluate")]
+    return Environment(loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
 
 
 def _record(context: ReportContext) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""The raw-data baseline under one fusion: fine-tuned once, with the first seed, and recorded as a cell.
+
+Belongs here: its rows, its record, the end of its checkpoints. Does not belong here: the training
+(training/raw).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.contracts import content_id
+from pipelines.embed.weights import Weights
+from pipelines.paper.approaches import folders_of
+from pipelines.paper.cells import costs, find_or_make, judge, parts_of, task_of, watched_parts
+from pipelines.paper.config import RawApproach, StudyConfig
+from pipelines.paper.efficiency import RAW_VALUES, Meter, batch_bytes
+from pipelines.paper.prepared import Prepared
+from pipelines.training.raw import RawConfig, RawRows, train_raw
+
+
+def train_raw_group(
+    approach: RawApproach,
+    fusion: str,
+    towers: tuple[Weights, Weights],
+    prepared: Prepared,
+    study: StudyConfig,
+) -> dict[str, Any]:
+    """Fine-tune, go on with, or find the baseline of one fusion: {approach, fusion, printed: [record]}."""
+    config = _config(approach, fusion, towers, prepared, study)
+    about = {
+        "fusion": fusion,
+        "seed": config.seed,
+        "weights": [w.sha256 for w in towers],
+        "epochs": config.epochs,
+        "learning_rate": config.learning_rate,
+        "loop": study.loop.model_dump(),
+    }
+    identity = [prepared.rows_id, about]
+    checkpoints = prepared.folder / "raw" / content_id(identity)
+    record = find_or_make(prepared.folder, identity, lambda: _train(about, config, prepared, checkpoints))  # fmt: skip
+    shutil.rmtree(checkpoints, ignore_errors=True)  # the record is on disk: nothing to go on with
+    return {"approach": approach.id, "fusion": fusion, "printed": [record]}
+
+
+def _config(
+    approach: RawApproach,
+    fusion: str,
+    towers: tuple[Weights, Weights],
+    prepared: Prepared,
+    study: StudyConfig,
+) -> RawConfig:
+    image_folder, text_folder = folders_of(towers)
+    return RawConfig(
+        image_folder=image_folder,
+        text_folder=text_folder,
+        kind=fusion,
+        outputs=prepared.outputs,
+        epochs=approach.epochs,
+        batch_rows=study.loop.batch_rows,
+        micro_rows=approach.micro_rows,
+        learning_rate=approach.learning_rate,
+        weight_decay=study.loop.weight_decay,
+        dropout=study.loop.dropout,
+        class_weight=task_of(prepared).class_weight,
+        threads=study.loop.threads,
+        seed=study.seeds[0],
+    )
+
+
+def _train(
+    about: dict[str, Any], config: RawConfig, prepared: Prepared, checkpoints: Path
+) -> dict[str, Any]:
+    rows, parts = raw_rows(prepared), parts_of(prepared)
+    train = np.flatnonzero(parts == "train")
+    selection, test = watched_parts(prepared)
+    watched = np.concatenate([selection, test])
+    with Meter() as meter:
+        trained = train_raw(rows.take(train), rows.take(watched), config, checkpoints)
+    share = len(test) / len(watched)
+    return {
+        **about,
+        **judge(trained.watched_logit, selection, test, prepared),
+        **costs(trained.train_seconds, [s * share for s in trained.inference_seconds], meter.usage),
+        "loss": list(trained.loss),
+        "truncated": trained.truncated,
+        "model_bytes": trained.parameters_bytes,
+        # The paper counts pixels and labels; what the loader really hands out stands beside it.
+        "train_bytes": batch_bytes(len(train), RAW_VALUES, config.outputs),
+        "test_bytes": batch_bytes(len(test), RAW_VALUES, config.outputs),
+        "measured_train_bytes": trained.batch_bytes_train,
+    }
+
+
+def raw_rows(prepared: Prepared) -> RawRows:
+    """The usable rows as files and prompts."""
+    rows = prepared.usable
+    return RawRows(
+        [Path(f) if isinstance(f, str) else None for f in rows["image_file"]],
+        [t if isinstance(t, str) else None for t in rows["text"]],
+        rows["label"].to_numpy(np.int64),
+    )

@@ -1,0 +1,249 @@
+"""A reproduction in five steps: start, embed, train, measure, report.
+
+Each step reads the protocol's folder and writes into it; done work is found and not repeated, so a
+killed run goes on. The command walks them in one process, the DAG in a task each.
+
+Belongs here: their order and files. Does not belong here: what a step computes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ValidationError
+
+from pipelines.config import Places
+from pipelines.contracts import PAPER_DATASETS, Modality, one_of
+from pipelines.embed.run import run_work
+from pipelines.encoder_config import Frozen
+from pipelines.errors import ConfigError, StoreError
+from pipelines.paper.approaches import Ready, look
+from pipelines.paper.config import Approach, FrozenApproach, RawApproach, StudyConfig, load_study
+from pipelines.paper.datasets import read_study
+from pipelines.paper.groups import train_group
+from pipelines.paper.lock import at_work
+from pipelines.paper.measure import measure_baselines, measure_cone, measure_gap, some_inputs
+from pipelines.paper.prepared import (
+    Prepared,
+    load_prepared,
+    prepare,
+    protocol_folder,
+)
+from pipelines.paper.protocols import guard_text, split
+from pipelines.paper.raw_group import train_raw_group
+from pipelines.paper.report import write_report
+from pipelines.paper.results import RESULTS, build_results
+from pipelines.paper.study import Protocol
+from pipelines.paper.tables import write_tables
+from pipelines.paper.vectors import MODALITIES, modality_vectors, plan_work
+from pipelines.storage import read_json, write_json
+
+log = logging.getLogger(__name__)
+PLAN, MEASURES, CHECKED = "plan.json", "measures.json", "images-checked.json"
+Output = dict[str, Any]
+
+
+class Request(Frozen):
+    """What a reproduction is asked.
+
+    Attributes:
+        data: the data set's folder.
+        out: where everything is written.
+        study: a study file; the shipped one if absent.
+        general: a folder in the layout of data set `folder` with everyday images and texts, for the
+            cone-effect experiment.
+    """
+
+    dataset: Annotated[str, one_of(PAPER_DATASETS)]
+    protocol: Protocol
+    data: Path
+    out: Path
+    study: Path | None = None
+    general: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        return protocol_folder(self.out, self.dataset, self.protocol)
+
+
+def ask(said: Mapping[str, Any], base: Path) -> Request:
+    """Check what was asked; relative paths start from `base`.
+
+    Raises:
+        ConfigError: naming every key or value that is refused.
+    """
+    try:
+        request = Request.model_validate(said)
+    except ValidationError as err:
+        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+        raise ConfigError(f"what to reproduce is not valid: {named}", fix=f"known parameters are {', '.join(Request.model_fields)}") from err  # fmt: skip
+    found = {k: base.resolve() / v if isinstance(v, Path) else v for k, v in request}
+    return Request.model_validate(found)
+
+
+def walk(request: Request, places: Places) -> tuple[Output, Output]:
+    """All five steps in this process, alone in the folder; returns the plan and the report's output.
+
+    Raises:
+        BusyError: another reproduction is at work in the folder.
+    """
+    with at_work(request.folder):
+        plan = start(request, places)
+        for index in range(len(plan["work"])):
+            embed(request.folder, index, places)
+        for index in range(len(plan["groups"])):
+            train(request.folder, index, places)
+        measure(request.folder, places)
+        return plan, report(request.folder)
+
+
+def start(request: Request, places: Places, shards: int = 1) -> Output:
+    """Read, check, split and hash the data; find what can run and what has to be embedded.
+
+    Args:
+        shards: most embedding tasks a vector space.
+
+    Returns:
+        The plan, also in plan.json: work (files with titles), groups, not_run, rows by part.
+    """
+    study = load_study(request.study)
+    dataset = read_study(
+        request.dataset, request.data.resolve(), request.protocol, request.folder.parent / CHECKED
+    )
+    guard_text(dataset)
+    if request.general is not None:  # its faults are told now, not after hours of training
+        read_study("folder", request.general.resolve(), request.protocol)
+    prepared = prepare(dataset, split(dataset), request.folder)
+    ready = look(study, places)
+    approaches = [a for a in study.approaches if a.id in ready.spaces or a.id in ready.towers]
+    work = list(_work(prepared, approaches, ready, shards))
+    plan = {
+        "request": request.model_dump(mode="json"),
+        "work": work,
+        "groups": [[a.id, fusion] for a in approaches for fusion in study.fusions],
+        "not_run": [asdict(item) for item in ready.not_run],
+    }
+    write_json(request.folder / PLAN, plan)
+    usable = prepared.usable["part"].value_counts().to_dict()
+    log.info("%s, %s protocol: %d rows, usable %s; %d approaches run, %d cannot", request.dataset, request.protocol, len(dataset), usable, len(approaches), len(ready.not_run))  # fmt: skip
+    return plan
+
+
+def _work(
+    prepared: Prepared, approaches: list[Approach], ready: Ready, shards: int
+) -> Iterator[Output]:
+    """Each vector space once, though approaches may share one."""
+    seen = set()
+    for approach in approaches:
+        if isinstance(approach, RawApproach):
+            continue
+        for modality in MODALITIES:
+            spec = ready.spaces[approach.id][modality]
+            if spec.space_id in seen:
+                continue
+            seen.add(spec.space_id)
+            files = plan_work(prepared, approach, modality, spec, shards)
+            for number, file in enumerate(files, start=1):
+                title = f"{spec.encoder} {modality}, shard {number} of {len(files)}"
+                yield {"file": str(file), "space_id": spec.space_id, "title": title}
+
+
+def embed(folder: Path, index: int, places: Places) -> Output:
+    """Embed one work file of the plan; how long it took is kept for the tables."""
+    item = read_plan(folder)["work"][index]
+    file = Path(item["file"])
+    counts = run_work(file, places)
+    if counts["embedded"]:
+        timing = {"embedded": counts["embedded"], "seconds": counts["seconds"], "truncated": counts["truncated"]}  # fmt: skip
+        write_json(folder.parent / "timing" / item["space_id"] / f"{file.stem}.json", timing)
+    return counts
+
+
+def train(folder: Path, index: int, places: Places) -> Output:
+    """Train, or find, every cell of one approach and fusion, and write groups/<approach>-<fusion>.json."""
+    plan = read_plan(folder)
+    name, fusion = plan["groups"][index]
+    study, prepared, ready = _opened(plan, folder, places)
+    approach = next(a for a in study.approaches if a.id == name)
+    if isinstance(approach, RawApproach):
+        record = train_raw_group(approach, fusion, _found(ready.towers, name), prepared, study)
+    else:
+        spaces = _found(ready.spaces, name)
+        vectors = tuple(modality_vectors(prepared, m, spaces[m]) for m in MODALITIES)
+        ids = (spaces["image"].space_id, spaces["text"].space_id)
+        record = train_group(approach, fusion, ids, (vectors[0], vectors[1]), prepared, study)
+    write_json(folder / "groups" / f"{name}-{fusion}.json", record)
+    return {"approach": name, "fusion": fusion, "f1": record["printed"][0]["test"]["macro_f1"]}
+
+
+def measure(folder: Path, places: Places) -> Output:
+    """Gap of every approach, baselines, and the cone effect; written to measures.json."""
+    plan = read_plan(folder)
+    study, prepared, ready = _opened(plan, folder, places)
+    frozen = [a for a in study.approaches if isinstance(a, FrozenApproach) and a.id in ready.spaces]
+    general = _general(Request.model_validate(plan["request"]), study)
+    gaps = {a.id: measure_gap(prepared, ready.spaces[a.id], study) for a in frozen}
+    cones = _cone(frozen, prepared, general, study, places)
+    measures = {
+        "baselines": measure_baselines(prepared, study),
+        "gap": gaps,
+        "cone": cones,
+    }
+    write_json(folder / MEASURES, measures)
+    return {"gaps": sum(g is not None for g in gaps.values()), "cones": len(cones)}
+
+
+def report(folder: Path) -> Output:
+    """Write results.json, the tables, and the page that shows both protocols."""
+    plan = read_plan(folder)
+    request = Request.model_validate(plan["request"])
+    results = build_results(folder, load_prepared(folder), load_study(request.study), plan)
+    write_json(folder / RESULTS, results)
+    tables = write_tables(results, folder)
+    page = write_report(folder.parent)
+    return {"first_line": results["first_line"], "tables": [str(t) for t in tables], "report": str(page)}  # fmt: skip
+
+
+def _cone(
+    frozen: list[FrozenApproach],
+    prepared: Prepared,
+    general: dict[Modality, list[Any]] | None,
+    study: StudyConfig,
+    places: Places,
+) -> list[Output]:
+    """Records by encoder; an encoder that two approaches share is measured once."""
+    found: dict[str, Output] = {}
+    for approach in frozen:
+        for record in measure_cone(prepared, approach, general, study, places):
+            found.setdefault(f"{record['encoder']} {record['modality']}", record)
+    return list(found.values())
+
+
+def _general(request: Request, study: StudyConfig) -> dict[Modality, list[Any]] | None:
+    if request.general is None:
+        return None
+    everyday = read_study("folder", request.general.resolve(), request.protocol)
+    folder = request.folder.parent / "general"
+    prepared = prepare(everyday, split(everyday), folder)
+    return {m: some_inputs(prepared, m, study.cone_rows) for m in MODALITIES}
+
+
+def read_plan(folder: Path) -> Output:
+    """The plan of a protocol's folder. Raises StoreError if `start` has not run."""
+    return dict(read_json(folder / PLAN))
+
+
+def _opened(plan: Output, folder: Path, places: Places) -> tuple[StudyConfig, Prepared, Ready]:
+    request = Request.model_validate(plan["request"])
+    study = load_study(request.study)
+    return study, load_prepared(folder), look(study, places)
+
+
+def _found(ready: Any, name: str) -> Any:
+    if name not in ready:
+        raise StoreError(f"approach {name} could run when the plan was made and cannot now", fix="start the reproduction again: it lists what is missing")  # fmt: skip
+    return ready[name]
