@@ -21,7 +21,7 @@ def weights(
     of: Annotated[str, typer.Argument(metavar="PROFILE", help="profile name or YAML path, or owner/name@<40 hex>/<file> on the hub")],
     fetch: Annotated[bool, typer.Option("--fetch", help="download what the hub has and this machine has not")] = False,
 ) -> None:  # fmt: skip
-    """Check that a profile's weights are here and are the pinned ones; with --fetch, get them."""
+    """Check that a profile's weights are here, are the pinned ones and can be read; with --fetch, get them."""
     if fetch:  # read when huggingface_hub is first imported; a run sets it to 1
         os.environ["HF_HUB_OFFLINE"] = "0"
         os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "30")
@@ -31,29 +31,31 @@ def weights(
         _one_file(address, fetch)
         return
     profile = load_profile(of)
-    rows, missing = [], []
+    rows, unusable = [], []
     for modality, config in (("image", profile.embed.image), ("text", profile.embed.text)):
         try:
             state, path = "verified", _find(config, fetch)
         except DenguardError as err:
-            state, path = "missing", ""
-            missing.append(f"{modality}: {err}")
+            state, path = "not usable", ""
+            unusable.append(f"{modality}: {err}")
         rows.append((modality, config.name, config.sources[0], state, path))
     table(("modality", "encoder", "source", "state", "path"), rows)
-    if missing:
-        say("\n".join(missing))
+    if unusable:
+        say("\n".join(unusable))
         raise typer.Exit(2)
 
 
 def _find(config: EncoderConfig, fetch: bool) -> str:
     from pipelines.embed import hub
-    from pipelines.embed.base import weights_cache
+    from pipelines.embed.base import describe_encoder, weights_cache
     from pipelines.embed.weights import locate_weights
 
     file, cache = hub.hub_file(config), weights_cache(places())
     if fetch and file:
         hub.fetch(file, cache)
-    return str(locate_weights(config, cache).path)
+    path = locate_weights(config, cache).path
+    describe_encoder(config, places())  # a cut file with a pin of its own is found by its header
+    return str(path)
 
 
 def _one_file(file: HubFile, fetch: bool) -> None:

@@ -17,8 +17,9 @@ from pipelines.embed.weights import Weights
 from pipelines.paper.approaches import folders_of
 from pipelines.paper.cells import costs, find_or_make, judge, parts_of, task_of, watched_parts
 from pipelines.paper.config import RawApproach, StudyConfig
-from pipelines.paper.efficiency import RAW_VALUES, Meter, batch_bytes
+from pipelines.paper.efficiency import Meter, batch_bytes
 from pipelines.paper.prepared import Prepared
+from pipelines.storage import read_json
 from pipelines.training.raw import RawConfig, RawRows, train_raw
 
 
@@ -81,6 +82,7 @@ def _train(
     with Meter() as meter:
         trained = train_raw(rows.take(train), rows.take(watched), config, checkpoints)
     share = len(test) / len(watched)
+    values = pixel_values(config.image_folder)  # the paper counts pixels and labels, no tokens
     return {
         **about,
         **judge(trained.watched_logit, selection, test, prepared),
@@ -88,11 +90,15 @@ def _train(
         "loss": list(trained.loss),
         "truncated": trained.truncated,
         "model_bytes": trained.parameters_bytes,
-        # The paper counts pixels and labels; what the loader really hands out stands beside it.
-        "train_bytes": batch_bytes(len(train), RAW_VALUES, config.outputs),
-        "test_bytes": batch_bytes(len(test), RAW_VALUES, config.outputs),
-        "measured_train_bytes": trained.batch_bytes_train,
+        "train_bytes": batch_bytes(len(train), values, config.outputs),
+        "test_bytes": batch_bytes(len(test), values, config.outputs),
     }
+
+
+def pixel_values(image_folder: Path) -> int:
+    """Numbers of one image as the ViT reads it: 3 x side x side, from the checkpoint's own side."""
+    side: Any = read_json(image_folder / "config.json")["image_size"]
+    return 3 * int(side) ** 2
 
 
 def raw_rows(prepared: Prepared) -> RawRows:

@@ -24,7 +24,13 @@ from pipelines.errors import EncoderError
 WEIGHTS = os.urandom(1 << 20) * 24  # the hub's client keeps what came in pieces of 10 MiB
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-FILES = {"model.safetensors": WEIGHTS, "config.json": b'{"model_type": "dinov2"}', "README.md": b"# not wanted"}  # fmt: skip
+CONFIG = b'{"model_type": "dinov2", "hidden_size": 8}'
+PREPROCESSOR = json.dumps({
+    "image_processor_type": "BitImageProcessor", "do_resize": True, "do_center_crop": True, "do_rescale": True,
+    "do_normalize": True, "size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224},
+    "resample": 3, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
+}).encode()  # fmt: skip
+FILES = {"model.safetensors": WEIGHTS, "config.json": CONFIG, "preprocessor_config.json": PREPROCESSOR, "README.md": b"# not wanted"}  # fmt: skip
 ADDRESS = f"somebody/tiny@{REVISION}/model.safetensors"
 
 
@@ -124,9 +130,16 @@ def test_only_the_command_fetches_and_goes_on_where_a_transfer_broke(weights, hu
     starts = [start for path, start in hub.asked if path.endswith("/model.safetensors")]
     assert starts == [10 << 20]
     model = Path(done.stdout.split("verified\t")[1].split("\n")[0])
-    assert sorted(p.name for p in model.parent.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(p.name for p in model.parent.iterdir()) == ["config.json", "model.safetensors", "preprocessor_config.json"]  # fmt: skip
     hub.asked.clear()
     assert weights(str(hub_profile)).returncode == 0 and not hub.asked
+
+
+def test_whole_weights_that_no_encoder_can_read_are_not_called_verified(weights, hub_profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setitem(FILES, "config.json", b'{"model_type": "vit"}')
+    done = weights(str(hub_profile), "--fetch")
+    assert done.returncode == 2 and "not a DINOv2 checkpoint but 'vit'" in done.stdout
+    assert "image\tdinov2\thub\tnot usable" in done.stdout
 
 
 def test_the_command_of_the_error_message_works_and_tells_the_hash(weights) -> None:
