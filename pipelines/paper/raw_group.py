@@ -38,6 +38,7 @@ def train_raw_group(
         "weights": [w.sha256 for w in towers],
         "epochs": config.epochs,
         "learning_rate": config.learning_rate,
+        "micro_rows": config.micro_rows,
         "loop": study.loop.model_dump(),
     }
     identity = [prepared.rows_id, about]

@@ -98,7 +98,9 @@ def test_going_on_keeps_no_deleted_checkpoint_on_the_disk(folder: Path, data: tu
 @pytest.mark.parametrize("kind", ["early", "late_joint"])
 def test_several_classes_with_weights_train_too(folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path, kind: FusedKind) -> None:  # fmt: skip
     rows, watched = (replace(part, label=part.label * 2) for part in data)  # class 1 has no row
-    config = tiny_raw.config(folder, kind=kind, outputs=3, class_weight=(1.0, 5.0, 1.0))
+    config = tiny_raw.config(
+        folder, kind=kind, outputs=3, class_weight=tuple(np.array([1.0, 5.0, 1.0]))
+    )
     trained = train_raw(rows, watched, config, tmp_path)
     assert trained.watched_logit[-1].shape == (10, 3) and _separates(trained, watched)
 

@@ -52,37 +52,48 @@ def train_raw(rows: RawRows, watched: RawRows, config: RawConfig, folder: Path) 
     if trained is not None and trained.epochs == config.epochs:
         return trained
     with reproducible(config.threads, config.seed):
-        model = load_raw(config.image_folder, config.text_folder, config.kind, config.outputs, config.dropout, config.seed)  # fmt: skip
-        read = reader_of(model, config)
-        checkpoints.check_room(model)
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        return _train(rows, watched, config, checkpoints, trained)
+
+
+def _train(
+    rows: RawRows,
+    watched: RawRows,
+    config: RawConfig,
+    checkpoints: Checkpoints,
+    trained: RawTrained | None,
+) -> RawTrained:
+    """The loop, from the start or from the newest checkpoint."""
+    model = load_raw(config.image_folder, config.text_folder, config.kind, config.outputs, config.dropout, config.seed)  # fmt: skip
+    read = reader_of(model, config)
+    checkpoints.check_room(model)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    if trained is None:
+        trained = _untrained(model, read, rows, watched)
+    else:
+        log.info("Going on after epoch %d of %d.", trained.epochs, config.epochs)
+        checkpoints.restore(model, optimizer)
+    left = (config.epochs - trained.epochs) * (len(rows) + len(watched))
+    progress = Progress(f"raw data, {config.kind}: rows trained on and watched", left)
+    for epoch in range(trained.epochs, config.epochs):
+        begun = time.perf_counter()
+        loss, train_bytes = _epoch(model, optimizer, rows, read, config, epoch, progress)
+        halfway = time.perf_counter()
+        logit, watched_bytes = _watch(model, watched, read, config, progress)
+        ended = time.perf_counter()
+        trained = replace(
+            trained,
+            watched_logit=(*trained.watched_logit, logit),
+            train_seconds=(*trained.train_seconds, halfway - begun),
+            inference_seconds=(*trained.inference_seconds, ended - halfway),
+            loss=(*trained.loss, loss),
+            # Padding follows the order of the rows; the first epoch stands for all.
+            batch_bytes_train=trained.batch_bytes_train or train_bytes,
+            batch_bytes_watched=trained.batch_bytes_watched or watched_bytes,
         )
-        if trained is None:
-            trained = _untrained(model, read, rows, watched)
-        else:
-            log.info("Going on after epoch %d of %d. Where: %s.", trained.epochs, config.epochs, folder)  # fmt: skip
-            checkpoints.restore(model, optimizer)
-        left = config.epochs - trained.epochs
-        progress = Progress(f"raw data, {config.kind}: rows trained on and watched", left * (len(rows) + len(watched)))  # fmt: skip
-        for epoch in range(trained.epochs, config.epochs):
-            begun = time.perf_counter()
-            loss, trainbytes = _epoch(model, optimizer, rows, read, config, epoch, progress)
-            halfway = time.perf_counter()
-            logit, watched_bytes = _watch(model, watched, read, config, progress)
-            ended = time.perf_counter()
-            trained = replace(
-                trained,
-                watched_logit=(*trained.watched_logit, logit),
-                train_seconds=(*trained.train_seconds, halfway - begun),
-                inference_seconds=(*trained.inference_seconds, ended - halfway),
-                loss=(*trained.loss, loss),
-                # Padding follows the order of the rows; the first epoch stands for all.
-                batch_bytes_train=trained.batch_bytes_train or trainbytes,
-                batch_bytes_watched=trained.batch_bytes_watched or watched_bytes,
-            )
-            checkpoints.save(model, optimizer, trained)
-            log.info("Epoch %d of %d: loss %.4f", epoch + 1, config.epochs, loss)
+        checkpoints.save(model, optimizer, trained)
+        log.info("Epoch %d of %d: loss %.4f", epoch + 1, config.epochs, loss)
     return trained
 
 
@@ -113,7 +124,11 @@ def _epoch(
 ) -> tuple[float, int]:
     """One pass over the rows in an order of its own; mean loss, and bytes of its batches."""
     order = np.random.default_rng((config.seed, epoch)).permutation(len(rows))
-    weight = None if config.class_weight is None else torch.tensor(config.class_weight)
+    weight = (
+        None
+        if config.class_weight is None
+        else torch.tensor(config.class_weight, dtype=torch.float32)
+    )
     total, nbytes = 0.0, 0
     for number, batch in enumerate(rows.take(order).split(config.batch_rows)):
         optimizer.zero_grad(set_to_none=True)
