@@ -49,12 +49,12 @@ def reproduce(
         table(("approach", "fusion", "accuracy", "F1", "95 %", "epoch", "printed accuracy", "printed F1", "printed epoch"), _shown(rows))  # fmt: skip
     for item in plan["not_run"]:
         say(f"not run: {item['what']}: {item['why']}\n  to run it: {item['command']}")
-    say("\n".join(done["tables"]))
+    say("\n".join([*done["tables"], done["report"]]))
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """Table 1 in a few columns; other weights than the printed ones stand beside no printed figure
-    of their own, and their title says which they are."""
+    """Table 1 in a few columns. Printed figures are of the approach that a row is set beside, whose
+    weights may be others: the title says which ran here."""
     for row in rows:
         span = "" if row["f1_lower"] is None else f"{row['f1_lower']:.3f} to {row['f1_upper']:.3f}"
         measured = (f"{row['accuracy']:.3f}", f"{row['f1']:.3f}", span, str(row["epoch"]))

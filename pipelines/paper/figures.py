@@ -59,7 +59,7 @@ def lambda_curves(records: Sequence[Record], colour: str, limits: Limits) -> str
             axes.set_title(_plain(record["fusion"]), fontsize=10, loc="left")
             axes.set(ylim=limits, ylabel="macro F1")
             axes.locator_params(axis="x", nbins=5)
-            axes.legend(fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)  # fmt: skip
+            axes.legend(fontsize=7.5, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, handlelength=1.4, columnspacing=1)  # fmt: skip
         figure.axes[-1].set_xlabel("lambda (share of the modality gap that is closed)")
 
     return svg_of(draw, _size(len(records)))

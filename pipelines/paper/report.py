@@ -81,7 +81,7 @@ def _page(sides: Sequence[Side], beside: dict[str, list[Side]]) -> str:
         dataset=views.dataset_title(some["dataset"]),
         is_printed=any(cell.dataset == some["dataset"] for cell in reported_table(1)),
         sides=sides,
-        first_lines=[(side.title, results["first_line"]) for side, results in reversed(ran(sides))],
+        first_lines=[(side.title, side.results["first_line"] if side.results else "not run here.") for side in reversed(sides)],
         data=views.data_rows(sides),
         table1=views_tables.table1(sides, shown),
         per_class=views_tables.per_class(sides),

@@ -159,7 +159,9 @@ def embed(folder: Path, index: int, places: Places) -> Output:
     counts = run_work(file, places)
     if counts["embedded"]:
         timing = {"embedded": counts["embedded"], "seconds": counts["seconds"], "truncated": counts["truncated"]}  # fmt: skip
-        write_json(folder.parent / "timing" / item["space_id"] / f"{file.stem}.json", timing)
+        write_json(
+            folder.parent / "timing" / item["space_id"] / f"{folder.name}-{file.stem}.json", timing
+        )
     return counts
 
 
