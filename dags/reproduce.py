@@ -1,0 +1,67 @@
+"""The paper's tables on one data set: the same five steps as `denguard reproduce`, on workers.
+
+Wiring only; what a step does is in pipelines/paper/reproduce.py.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Param
+
+from dags._shared import DEFAULT_ARGS, HEAVY
+from dags._study import task
+from pipelines.contracts import PAPER_DATASETS
+
+DOC = """
+### Reproduction of the paper
+Started by hand; no part of the weekly cycle, and nothing it makes goes live. One run is one data set
+under one protocol: *paper* as printed (epoch and lambda picked on the test rows, so flattering),
+*safe* forward in time or by patient, picked on validation. Run both: the report sets them side by side.
+
+| Box | What happens | If it fails |
+| --- | --- | --- |
+| start | Parameters and data are checked; what can run here is planned | Correct what the log names, trigger again |
+| embed | Images and texts become vectors, once each | Clear the task |
+| plan_training | Which approaches and fusions are trained | Clear the task |
+| train | One task an approach and fusion: every seed, lambda and ablation | Clear the task: finished trainings are found again |
+| measure | Modality gap, cone effect, baselines | Clear the task |
+| report | Tables as CSV and one page | Clear the task |
+
+**Where**: below *out*, in `<data set>/<protocol>/`. Relative folders start from the deployment's home.
+
+**An approach is missing?** Its weights are not on this machine; the report lists it as not run, with the
+command that brings them. A run in which nothing can run is green, and its report says so.
+
+**Queues**: `cpu-heavy` embeds, trains and measures, `default` does the rest. A task that finds `denguard
+reproduce` at work in the same folder waits for it.
+"""
+_PATH, _PATH_OR_NONE = {"type": "string", "minLength": 1}, {"type": ["null", "string"], "minLength": 1}  # fmt: skip
+
+with DAG(
+    "reproduce",
+    description="The paper's tables on one data set, by its own protocol or the safe one",
+    doc_md=DOC,
+    schedule=None,
+    start_date=datetime(2020, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,  # two runs may be asked for the same folder
+    params={
+        "dataset": Param("ham10000", enum=sorted(PAPER_DATASETS), description="Which data set."),
+        "protocol": Param("safe", enum=["paper", "safe"], description="paper: as printed, picked on test rows; safe: picked on validation."),
+        "data": Param("data/ham10000", **_PATH, description="Folder of the data set."),
+        "out": Param("artifacts/paper", **_PATH, description="Where everything is written; the same folder goes on."),
+        "study": Param(None, **_PATH_OR_NONE, description="Study file with approaches and their weights; empty = the shipped one."),
+        "general": Param(None, **_PATH_OR_NONE, description="Folder of everyday images and texts (rows.csv) for the cone effect; empty = none."),
+    },
+    default_args=DEFAULT_ARGS,
+    tags=["denguard", "paper", "by hand"],
+):  # fmt: skip
+    start = task("start", minutes=240, doc="Checks the request, reads and splits the data, finds what can run.")  # fmt: skip
+    embed = task("embed", minutes=720, queue=HEAVY, over=start, doc="Embeds one shard; what is stored is not embedded again.")  # fmt: skip
+    plan_training = task("plan_training", minutes=5, doc="Lists the approaches and fusions that can be trained.")  # fmt: skip
+    train = task("train", minutes=720, queue=HEAVY, over=plan_training, doc="Trains one approach and fusion; finished trainings are found again.")  # fmt: skip
+    measure = task("measure", minutes=240, queue=HEAVY, doc="Modality gap, cone effect and baselines.")  # fmt: skip
+    report = task("report", minutes=60, doc="Writes results.json, the tables and the page.")
+
+    start >> [embed, plan_training] >> train >> measure >> report
