@@ -10,6 +10,7 @@ import typer
 
 from pipelines.cli.app import LOOK_UP, app, say, table
 from pipelines.contracts import PAPER_DATASETS
+from pipelines.paper.reported import APPROACH_TITLES
 
 
 @app.command(rich_help_panel=LOOK_UP)
@@ -46,17 +47,18 @@ def reproduce(
     _, rows = numbered(read_json(request.folder / RESULTS), 1)
     say(done["first_line"])
     if rows:
-        table(("approach", "fusion", "accuracy", "F1", "95 %", "epoch", "printed accuracy", "printed F1", "printed epoch"), _shown(rows))  # fmt: skip
+        table(("approach", "fusion", "accuracy", "F1", "95 %", "epoch", "printed accuracy", "printed F1", "printed epoch", "printed is of"), _shown(rows))  # fmt: skip
     for item in plan["not_run"]:
         say(f"not run: {item['what']}: {item['why']}\n  to run it: {item['command']}")
     say("\n".join([*done["tables"], done["report"]]))
 
 
 def _shown(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
-    """Table 1 in a few columns. Printed figures are of the approach that a row is set beside, whose
-    weights may be others: the title says which ran here."""
+    """Table 1 in a few columns. Printed figures are of the approach that a row is set beside, and the
+    last column says when that is another model."""
     for row in rows:
         span = "" if row["f1_lower"] is None else f"{row['f1_lower']:.3f} to {row['f1_upper']:.3f}"
         measured = (f"{row['accuracy']:.3f}", f"{row['f1']:.3f}", span, str(row["epoch"]))
         printed = (row["accuracy_printed"], row["f1_printed"], row["epoch_printed"])
-        yield (row["title"], row["fusion"], *measured, *("" if p is None else f"{p:g}" for p in printed))  # fmt: skip
+        whose = "" if row["f1_printed"] is None else "this model" if row["as_printed"] else f"another model: {APPROACH_TITLES[row['beside']]}"  # fmt: skip
+        yield (row["title"], row["fusion"], *measured, *("" if p is None else f"{p:g}" for p in printed), whose)  # fmt: skip

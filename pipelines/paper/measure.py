@@ -24,10 +24,10 @@ from pipelines.fusion.alignment import Shift, modality_gap
 from pipelines.paper.baselines import baselines
 from pipelines.paper.cells import parts_of
 from pipelines.paper.cone import Encode, cone_record, untrained_encoders
-from pipelines.paper.config import FrozenApproach, StudyConfig
+from pipelines.paper.config import StudyConfig
 from pipelines.paper.prepared import SCENES, Prepared, study_of
 from pipelines.paper.scores import classification_scores, interval, resampling_groups
-from pipelines.paper.vectors import MODALITIES, encoder_of, modality_vectors, study_rows
+from pipelines.paper.vectors import MODALITIES, modality_vectors, study_rows
 
 SHOWN_PAIRS = 400  # points a modality in a scatter plot; more hide each other
 Record = dict[str, Any]
@@ -96,29 +96,25 @@ def bounds(
 
 def measure_cone(
     prepared: Prepared,
-    approach: FrozenApproach,
-    general: Mapping[Modality, list[Any]] | None,
+    encoder: EncoderConfig,
+    modality: Modality,
+    general: Sequence[Any],
     study: StudyConfig,
     places: Places,
-) -> list[Record]:
-    """Cone-effect records of an approach's two encoders, on this data set's inputs and general ones.
+) -> Record:
+    """Cone-effect record of an encoder, on this data set's inputs and on general ones, if any.
 
     An encoder without a random initialisation gives {encoder, modality, why}.
     """
-    records = []
-    for modality in MODALITIES:
-        config = encoder_of(approach, modality)
-        groups = {prepared.about["name"]: some_inputs(prepared, modality, study.cone_rows)}
-        if general and general[modality]:
-            groups["general"] = general[modality][: study.cone_rows]
-        named: Record = {"approach": approach.id, "encoder": config.name, "modality": modality}
-        try:
-            untrained = untrained_encoders(config, places)
-            found = cone_record(untrained, groups, study.cone_seeds, _trained(config, places))
-            records.append({**named, **found})
-        except (EncoderError, TrainingError) as err:
-            records.append({**named, "why": err.what})
-    return records
+    groups: dict[str, Sequence[Any]] = {prepared.about["name"]: some_inputs(prepared, modality, study.cone_rows)}  # fmt: skip
+    if general:
+        groups["general"] = general
+    named: Record = {"encoder": encoder.name, "modality": modality}
+    try:
+        untrained = untrained_encoders(encoder, places)
+        return {**named, **cone_record(untrained, groups, study.cone_seeds, _trained(encoder, places))}  # fmt: skip
+    except (EncoderError, TrainingError) as err:
+        return {**named, "why": err.what}
 
 
 def _trained(config: EncoderConfig, places: Places) -> Encode:

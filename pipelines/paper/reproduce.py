@@ -11,17 +11,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ValidationError
 
 from pipelines.config import Places
-from pipelines.contracts import PAPER_DATASETS, Modality, one_of
+from pipelines.contracts import PAPER_DATASETS, one_of
 from pipelines.embed.run import run_work
 from pipelines.encoder_config import Frozen
 from pipelines.errors import ConfigError, StoreError
 from pipelines.paper.approaches import Ready, look
+from pipelines.paper.cells import find_or_make
 from pipelines.paper.config import Approach, FrozenApproach, RawApproach, StudyConfig, load_study
 from pipelines.paper.datasets import read_study
 from pipelines.paper.groups import train_group
@@ -36,10 +38,10 @@ from pipelines.paper.prepared import (
 from pipelines.paper.protocols import guard_text, split
 from pipelines.paper.raw_group import train_raw_group
 from pipelines.paper.report import write_report
-from pipelines.paper.results import RESULTS, build_results
+from pipelines.paper.results import RESULTS, build_results, mean_of
 from pipelines.paper.study import Protocol
 from pipelines.paper.tables import write_tables
-from pipelines.paper.vectors import MODALITIES, modality_vectors, plan_work
+from pipelines.paper.vectors import MODALITIES, encoder_of, modality_vectors, plan_work
 from pipelines.storage import read_json, write_json
 
 log = logging.getLogger(__name__)
@@ -179,7 +181,7 @@ def train(folder: Path, index: int, places: Places) -> Output:
         ids = (spaces["image"].space_id, spaces["text"].space_id)
         record = train_group(approach, fusion, ids, (vectors[0], vectors[1]), prepared, study)
     write_json(folder / "groups" / f"{name}-{fusion}.json", record)
-    return {"approach": name, "fusion": fusion, "f1": record["printed"][0]["test"]["macro_f1"]}
+    return {"approach": name, "fusion": fusion, "f1": mean_of(record["printed"], "macro_f1")}
 
 
 def measure(folder: Path, places: Places) -> Output:
@@ -187,9 +189,9 @@ def measure(folder: Path, places: Places) -> Output:
     plan = read_plan(folder)
     study, prepared, ready = _opened(plan, folder, places)
     frozen = [a for a in study.approaches if isinstance(a, FrozenApproach) and a.id in ready.spaces]
-    general = _general(Request.model_validate(plan["request"]), study)
+    general = _general(Request.model_validate(plan["request"]))
     gaps = {a.id: measure_gap(prepared, ready.spaces[a.id], study) for a in frozen}
-    cones = _cone(frozen, prepared, general, study, places)
+    cones = _cone(ready, frozen, prepared, general, study, places)
     measures = {
         "baselines": measure_baselines(prepared, study),
         "gap": gaps,
@@ -211,27 +213,35 @@ def report(folder: Path) -> Output:
 
 
 def _cone(
+    ready: Ready,
     frozen: list[FrozenApproach],
     prepared: Prepared,
-    general: dict[Modality, list[Any]] | None,
+    general: Prepared | None,
     study: StudyConfig,
     places: Places,
 ) -> list[Output]:
-    """Records by encoder; an encoder that two approaches share is measured once."""
-    found: dict[str, Output] = {}
-    for approach in frozen:
-        for record in measure_cone(prepared, approach, general, study, places):
-            found.setdefault(f"{record['encoder']} {record['modality']}", record)
-    return list(found.values())
+    """Records by encoder, each vector space once though approaches may share it; found if made before."""
+    encoders = {ready.spaces[a.id][m].space_id: (encoder_of(a, m), m) for a in frozen for m in MODALITIES}  # fmt: skip
+    told = [study.cone_seeds, study.cone_rows, general.rows_id if general else None]
+    records = []
+    for space, (encoder, modality) in encoders.items():
+        others = some_inputs(general, modality, study.cone_rows) if general else []
+        records.append(
+            find_or_make(
+                prepared.folder,
+                [space, prepared.rows_id, *told],
+                partial(measure_cone, prepared, encoder, modality, others, study, places),
+                "cones",
+            )
+        )
+    return records
 
 
-def _general(request: Request, study: StudyConfig) -> dict[Modality, list[Any]] | None:
+def _general(request: Request) -> Prepared | None:
     if request.general is None:
         return None
     everyday = read_study("folder", request.general.resolve(), request.protocol)
-    folder = request.folder.parent / "general"
-    prepared = prepare(everyday, split(everyday), folder)
-    return {m: some_inputs(prepared, m, study.cone_rows) for m in MODALITIES}
+    return prepare(everyday, split(everyday), request.folder.parent / "general")
 
 
 def read_plan(folder: Path) -> Output:

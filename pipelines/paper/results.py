@@ -27,6 +27,7 @@ from pipelines.storage import read_json
 RESULTS = "results.json"
 _VERSIONS_OF = ("denguard", "torch", "transformers", "timm", "open_clip_torch", "llama-cpp-python", "scikit-learn", "numpy")  # fmt: skip
 Record = dict[str, Any]
+Records = Sequence[Mapping[str, Any]]  # of the same rows, one a seed
 Ints = npt.NDArray[np.int64]
 
 
@@ -40,14 +41,24 @@ class Judge:
         self.label: Ints = rows.rows["label"].to_numpy(np.int64)[test]
         self.groups = resampling_groups(rows)[test]
 
-    def f1_interval(self, record: Mapping[str, Any]) -> list[float] | None:
-        """95 % interval of a record's macro F1 on the test rows."""
-        return bounds(self.label, np.array(record["predicted"]), self.groups, self._study)
+    def f1_interval(self, records: Records) -> list[float] | None:
+        """95 % interval of the seeds' mean macro F1 on the test rows."""
+        return bounds(self.label, _predicted(records), self.groups, self._study)
 
-    def difference(self, a: Sequence[int], b: Sequence[int]) -> Record | None:
-        """Macro F1 of a minus that of b, with its paired interval."""
-        found = paired_interval(self.label, np.array(a), np.array(b), self.groups, "macro_f1", self._study.resamples)  # fmt: skip
+    def difference(self, a: Records, b: Records) -> Record | None:
+        """Mean macro F1 over the seeds of a minus that of b, with its paired interval."""
+        found = paired_interval(self.label, _predicted(a), _predicted(b), self.groups, "macro_f1", self._study.resamples)  # fmt: skip
         return None if found is None else {"value": found.value, "lower": found.lower, "upper": found.upper, "groups": found.groups}  # fmt: skip
+
+
+def _predicted(records: Records) -> Ints:
+    """(S, N) classes that S seeds call."""
+    return np.array([record["predicted"] for record in records], dtype=np.int64)
+
+
+def mean_of(records: Records, key: str) -> float:
+    """Mean over seeds of a test score."""
+    return float(np.mean([record["test"][key] for record in records]))
 
 
 def build_results(
@@ -124,11 +135,11 @@ def first_line(
         return "No approach of the paper could run here: see what is missing below."
     if prepared.protocol == "paper":
         return "Test-selected: epoch and lambda are picked on the very rows that these figures report, as the paper did. Do not compare them with honest figures."
-    best = max(groups, key=lambda g: g["printed"][0]["selection_f1"])
+    best = max(groups, key=lambda g: np.mean([r["selection_f1"] for r in g["printed"]]))
     rival = max(baselines, key=lambda name: baselines[name]["validation_f1"] or 0.0)
     row = table1[groups.index(best)]
-    own, other = best["printed"][0], baselines[rival]
-    found = judge.difference(own["predicted"], other["predicted"])
+    other = baselines[rival]
+    found = judge.difference(best["printed"], [other])
     said = f"{row['title']}, {row['fusion'].replace('_', '-')}: macro F1 {row['f1']:.3f}; best baseline ({rival.replace('_', ' ')}): {other['test']['macro_f1']:.3f}"
     if found is None:
         return f"Fusion is not shown to beat the best baseline: one group of test rows carries no interval. {said}."
@@ -161,22 +172,33 @@ def _named(group: Mapping[str, Any], approach: Approach) -> Record:
 
 
 def _table1(group: Mapping[str, Any], approach: Approach, judge: Judge) -> Record:
-    records = group["printed"]
-    first, by_seed = records[0], [r["test"]["macro_f1"] for r in records]
+    return {**_named(group, approach), **_scored(group["printed"], judge), "per_class": _per_class(group["printed"])}  # fmt: skip
+
+
+def _scored(records: Records, judge: Judge) -> Record:
+    """Test scores as means over seeds, with the interval of that mean; epoch is the median one."""
+    by_seed = [r["test"]["macro_f1"] for r in records]
     return {
-        **_named(group, approach),
-        "accuracy": first["test"]["accuracy"],
-        "f1": first["test"]["macro_f1"],
-        "epoch": first["epoch"],
-        "selected_on": first["selected_on"],
-        "f1_interval": judge.f1_interval(first),
-        "f1_seed_mean": float(np.mean(by_seed)),
+        "accuracy": mean_of(records, "accuracy"),
+        "f1": mean_of(records, "macro_f1"),
+        "epoch": int(np.median([r["epoch"] for r in records])),
+        "selected_on": records[0]["selected_on"],
+        "f1_interval": judge.f1_interval(records),
         "f1_seed_min": min(by_seed),
         "f1_seed_max": max(by_seed),
-        "seeds": len(by_seed),
-        "rows": first["test"]["rows"],
-        "per_class": first["test"]["per_class"],
+        "seeds": len(records),
+        "rows": records[0]["test"]["rows"],
     }
+
+
+def _per_class(records: Records) -> Record:
+    """F1 of each class as the mean over seeds, None where it occurs in none; and its test rows."""
+    out = {}
+    for name, first in records[0]["test"]["per_class"].items():
+        scores = [r["test"]["per_class"][name]["f1"] for r in records]
+        known = [f1 for f1 in scores if f1 is not None]
+        out[name] = {"f1": float(np.mean(known)) if known else None, "n": first["n"]}
+    return out
 
 
 def _table2(group: Mapping[str, Any], approach: Approach) -> Record:
@@ -204,19 +226,8 @@ def _ablation(group: Mapping[str, Any], approach: Approach, judge: Judge) -> lis
     rows = []
     for variant in (v for v in VARIANTS if v in group["ablation"]):
         records = group["ablation"][variant]
-        scores = [r["test"]["macro_f1"] for r in records]
-        told = {k: records[0][k] for k in ("noise_sigma", "lambda_shift", "gap_kind", "alignment_weight", "epoch", "selected_on")}  # fmt: skip
-        rows.append({
-            **_named(group, approach),
-            "variant": variant,
-            **told,
-            "accuracy": records[0]["test"]["accuracy"],
-            "f1": records[0]["test"]["macro_f1"],
-            "f1_interval": judge.f1_interval(records[0]),
-            "f1_seed_mean": float(np.mean(scores)),
-            "f1_seed_min": min(scores),
-            "f1_seed_max": max(scores),
-        })  # fmt: skip
+        told = {k: records[0][k] for k in ("noise_sigma", "lambda_shift", "gap_kind", "alignment_weight")}  # fmt: skip
+        rows.append({**_named(group, approach), "variant": variant, **told, **_scored(records, judge)})  # fmt: skip
     return rows
 
 
@@ -226,9 +237,9 @@ def _lambda(group: Mapping[str, Any], approach: Approach, judge: Judge) -> Recor
     return {
         **_named(group, approach),
         **chosen,
-        "f1_at_0": float(np.mean([r["test"]["macro_f1"] for r in zero])),
-        "f1_at_chosen": float(np.mean([r["test"]["macro_f1"] for r in at])),
-        "difference": judge.difference(at[0]["predicted"], zero[0]["predicted"]),
+        "f1_at_0": mean_of(zero, "macro_f1"),
+        "f1_at_chosen": mean_of(at, "macro_f1"),
+        "difference": judge.difference(at, zero),
         "curve": [_point(float(v), group["sweep"][v]) for v in sorted(group["sweep"], key=float)],
     }
 

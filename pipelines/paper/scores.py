@@ -93,7 +93,8 @@ def interval(
     it covered 88 % at 42 groups in all and 92 % at 84; of two classes 93 % and more.
 
     Args:
-        label: (N,) class indices; `predicted` likewise.
+        label: (N,) class indices.
+        predicted: (N,) likewise, or (S, N) of S seeds: the score is then their mean.
         group: (N,) ids of what belongs together: patient, lesion, see `resampling_groups`.
     """
     return _interval(label, [predicted], group, score, resamples, seed)
@@ -108,7 +109,10 @@ def paired_interval(
     resamples: int = 1000,
     seed: int = 0,
 ) -> ScoreInterval | None:
-    """95 % interval of score(a) - score(b) on the same rows, the same groups drawn for both."""
+    """95 % interval of score(a) - score(b) on the same rows, the same groups drawn for both.
+
+    Either side may be (S, N), as in `interval`.
+    """
     return _interval(label, [predicted_a, predicted_b], group, score, resamples, seed)
 
 
@@ -138,7 +142,8 @@ def _interval(
 
     Percentiles are widened for few groups as in evaluate/bootstrap.py (Hesterberg 2015).
     """
-    pairs = [_checked(label, p) for p in predictions]
+    sides = [np.atleast_2d(np.asarray(p)) for p in predictions]
+    pairs = [_checked(label, run) for side in sides for run in side]
     names, of_group = np.unique(np.asarray(group), return_inverse=True)
     if len(of_group) != len(pairs[0][0]):
         raise TrainingError(f"{len(of_group)} groups for {len(pairs[0][0])} labels", fix="give one group for each row")  # fmt: skip
@@ -148,16 +153,19 @@ def _interval(
     counts = np.stack([_confusion(a, p, of_group, len(names), width) for a, p in pairs], axis=1)
     flat = counts.reshape(len(names), -1).astype(np.float64)
     drawn = _resampled(flat, resamples, seed).reshape(resamples, len(pairs), width, width)
-    spread = _difference(_value(drawn, score))
-    value = _difference(_value(counts.sum(axis=0), score))
+    seeds = [len(side) for side in sides]
+    spread = _difference(_value(drawn, score), seeds)
+    value = _difference(_value(counts.sum(axis=0), score), seeds)
     tail = expanded_tail(len(names), CONFIDENCE)
     lower, upper = np.quantile(spread, [tail, 1 - tail])
     return ScoreInterval(float(value), float(lower), float(upper), len(of_group), len(names))
 
 
-def _difference(values: Doubles) -> Doubles:
-    """(...) of scores (..., 1) as they are, of (..., 2) the first less the second."""
-    return values[..., 0] - values[..., 1] if values.shape[-1] == 2 else values[..., 0]
+def _difference(values: Doubles, seeds: list[int]) -> Doubles:
+    """(...) mean over the seeds of the one side of scores (..., S), less that of the other if any."""
+    first, *other = np.split(values, np.cumsum(seeds)[:-1], axis=-1)
+    mean = np.asarray(first.mean(axis=-1))
+    return np.asarray(mean - other[0].mean(axis=-1)) if other else mean
 
 
 def _resampled(counts: Doubles, resamples: int, seed: int) -> Doubles:

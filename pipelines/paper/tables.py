@@ -23,11 +23,11 @@ _PRINTED: dict[int, dict[str, str]] = {  # our column -> the printed one
     3: {"train_s_per_epoch": "avg_train_time_per_epoch_s", "inference_s_per_epoch": "avg_inference_time_per_epoch_s"},
 }  # fmt: skip
 _COLUMNS: dict[int, tuple[str, ...]] = {
-    1: ("accuracy", "f1", "epoch", "selected_on", "f1_lower", "f1_upper", "f1_seed_mean", "f1_seed_min", "f1_seed_max", "seeds", "rows"),
+    1: ("accuracy", "f1", "epoch", "selected_on", "f1_lower", "f1_upper", "f1_seed_min", "f1_seed_max", "seeds", "rows"),
     2: ("model_mb", "train_mb_per_epoch", "test_mb_per_epoch", "peak_rss_mb", "peak_above_start_mb", "peak_method", "energy_j", "energy_note"),
     3: ("train_s_per_epoch", "inference_s_per_epoch"),
 }  # fmt: skip
-_ABLATION = ("variant", "noise_sigma", "lambda_shift", "gap_kind", "alignment_weight", "accuracy", "f1", "epoch", "selected_on", "f1_lower", "f1_upper", "f1_seed_mean", "f1_seed_min", "f1_seed_max")  # fmt: skip
+_ABLATION = ("variant", "noise_sigma", "lambda_shift", "gap_kind", "alignment_weight", "accuracy", "f1", "epoch", "selected_on", "f1_lower", "f1_upper", "f1_seed_min", "f1_seed_max")  # fmt: skip
 _CURVE = ("lambda", "selection_mean", "selection_min", "selection_max", "test_mean", "test_min", "test_max")  # fmt: skip
 
 

@@ -166,10 +166,9 @@ def _scores(row: Record) -> Cells:
 
 
 def seeds(row: Record) -> Cell:
-    """Mean over seeds, and from the lowest to the highest; a single seed has no spread."""
-    if row["seeds"] == 1:
-        return NONE, "1 seed"
-    return number(row["f1_seed_mean"]), span((row["f1_seed_min"], row["f1_seed_max"]))
+    """How many seeds, and from the lowest F1 to the highest; a single seed has no spread."""
+    several = row["seeds"] > 1
+    return str(row["seeds"]), span((row["f1_seed_min"], row["f1_seed_max"])) if several else ""
 
 
 def _measured(row: Record) -> Cells:

@@ -146,3 +146,26 @@ def test_in_time_a_town_is_drawn_by_the_quarter_and_a_patient_whole() -> None:
     assert in_time[0] == in_time[1]
     assert len(set(in_time)) == 3
     assert resampling_groups(study(["p1", "p1", "p2"], [None] * 3)).tolist() == ["p1", "p1", "p2"]
+
+
+def test_the_score_of_several_seeds_is_their_mean_and_so_is_every_resample_of_it() -> None:
+    rng = np.random.default_rng(3)
+    label, group = rng.integers(0, 3, 60), np.repeat(np.arange(12), 5)
+    seeds = rng.integers(0, 3, (4, 60))
+    together = interval(label, seeds, group, "macro_f1")
+    alone = [interval(label, one, group, "macro_f1") for one in seeds]
+    assert together is not None and together.value == pytest.approx(
+        np.mean([a.value for a in alone])
+    )
+    assert max(a.upper - a.lower for a in alone) > together.upper - together.lower
+    same = interval(label, np.stack([seeds[0]] * 3), group, "macro_f1")
+    assert (same.lower, same.upper) == pytest.approx((alone[0].lower, alone[0].upper))
+
+
+def test_several_seeds_are_compared_with_one_prediction_by_their_mean() -> None:
+    rng = np.random.default_rng(4)
+    label, group = rng.integers(0, 2, 80), np.repeat(np.arange(16), 5)
+    seeds, rival = rng.integers(0, 2, (3, 80)), rng.integers(0, 2, 80)
+    found = paired_interval(label, seeds, rival, group, "accuracy")
+    assert found.value == pytest.approx((seeds == label).mean() - (rival == label).mean())
+    assert found.lower < found.value < found.upper
