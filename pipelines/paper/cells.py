@@ -10,6 +10,7 @@ the safe protocol it is the best on validation, and the test rows are read at th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipelines.contracts import content_id
+from pipelines.contracts import Modality, content_id
 from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError, TrainingError
 from pipelines.fusion.alignment import UNSHIFTED, GapKind, Shift
@@ -40,6 +41,7 @@ class Cell(Frozen):
     Attributes:
         spaces: ids of the image and the text vector space.
         stretched: both modalities at the wider width, as a shift needs them.
+        only: the modality that is left when the other is masked: what a fused head must beat.
     """
 
     spaces: tuple[str, str]
@@ -50,6 +52,7 @@ class Cell(Frozen):
     gap_kind: GapKind = "vector"
     noise_sigma: float = 0.0
     alignment_weight: float = 0.0
+    only: Modality | None = None
 
 
 def find_or_make(
@@ -102,12 +105,18 @@ def train_cell(
     Args:
         rows: the usable rows, stretched if the cell says so.
     """
-    identity = [prepared.rows_id, cell.model_dump(), study.loop.model_dump(), study.epochs]
+    identity = [
+        prepared.rows_id,
+        cell.model_dump(exclude_none=True),
+        study.loop.model_dump(),
+        study.epochs,
+    ]
     return find_or_make(prepared.folder, identity, lambda: _train(cell, rows, prepared, study))
 
 
 def _train(cell: Cell, rows: FusedRows, prepared: Prepared, study: StudyConfig) -> dict[str, Any]:
     parts = parts_of(prepared)
+    rows = masked(rows, cell.only)
     train = rows.take(_index(parts == "train"))
     selection, test = watched_parts(prepared)
     watched = rows.take(_index(np.concatenate([selection, test])))
@@ -136,6 +145,16 @@ def _train(cell: Cell, rows: FusedRows, prepared: Prepared, study: StudyConfig) 
         "train_bytes": batch_bytes(len(train), values, prepared.outputs),
         "test_bytes": batch_bytes(len(test), values, prepared.outputs),
     }  # fmt: skip
+
+
+def masked(rows: FusedRows, only: Modality | None) -> FusedRows:
+    """The rows without the other modality: vectors zero and masks False; None leaves both."""
+    if only is None:
+        return rows
+    nothing = torch.zeros_like(rows.has_image)
+    if only == "image":
+        return replace(rows, text=torch.zeros_like(rows.text), has_text=nothing)
+    return replace(rows, image=torch.zeros_like(rows.image), has_image=nothing)
 
 
 def watched_parts(prepared: Prepared) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -15,7 +15,7 @@ from pipelines.fusion.examples import ModalityVectors
 from pipelines.paper.cells import SELECTED_ON, Cell, train_cell
 from pipelines.paper.config import FrozenApproach, StudyConfig
 from pipelines.paper.prepared import Prepared
-from pipelines.paper.vectors import study_rows
+from pipelines.paper.vectors import MODALITIES, study_rows
 from pipelines.run.progress import Progress
 from pipelines.training.tune import one_standard_error
 
@@ -39,11 +39,13 @@ def train_group(
 
     Returns:
         {approach, fusion, printed: records by seed, sweep: {lambda: records by seed}, lambda: the
-        choice, ablation: {variant: records by seed}}.
+        choice, ablation: {variant: records by seed}, alone: {modality: records by seed}}; `alone` is
+        empty but for the first fusion: with one modality masked every head is the same kind of model.
     """
     plain = study_rows(prepared, *vectors, stretched=False)
     wide = study_rows(prepared, *vectors, stretched=True)
-    per_seed = 1 + len(study.lambda_grid) + len(ablation_cells(Cell(spaces=spaces, fusion=fusion, seed=0), 0.0, study))  # fmt: skip
+    alone = MODALITIES if fusion == study.fusions[0] else ()
+    per_seed = 1 + len(alone) + len(study.lambda_grid) + len(ablation_cells(Cell(spaces=spaces, fusion=fusion, seed=0), 0.0, study))  # fmt: skip
     progress = Progress(f"{approach.id} {fusion}: trainings", per_seed * len(study.seeds))
 
     def train(cell: Cell) -> Record:
@@ -68,6 +70,7 @@ def train_group(
         "sweep": {f"{value:g}": records for value, records in sweep.items()},
         "lambda": chosen,
         "ablation": ablation,
+        "alone": {m: [train(cell.model_copy(update={"only": m})) for cell in base] for m in alone},
     }
 
 

@@ -21,7 +21,7 @@ from pipelines.storage import read_json, write_atomic
 
 PAGE = "report.html"
 # Records that an older denguard left may lack these; the same command writes them anew in seconds.
-_NEEDED = {"request", "approaches", "test_groups"}
+_NEEDED = {"request", "approaches", "test_groups", "alone"}
 
 
 def write_report(folder: Path) -> Path:
@@ -85,6 +85,7 @@ def _page(sides: Sequence[Side], beside: dict[str, list[Side]]) -> str:
         data=views.data_rows(sides),
         table1=views_tables.table1(sides, shown),
         per_class=views_tables.per_class(sides),
+        gains=views_tables.gains(sides, shown),
         table2=views_tables.table2(sides, shown),
         left_out=views_tables.left_out(sides, shown),
         measured_how=views_tables.measured_how(sides),

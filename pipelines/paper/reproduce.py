@@ -38,7 +38,8 @@ from pipelines.paper.prepared import (
 from pipelines.paper.protocols import guard_text, split
 from pipelines.paper.raw_group import train_raw_group
 from pipelines.paper.report import write_report
-from pipelines.paper.results import RESULTS, build_results, mean_of
+from pipelines.paper.result_rows import mean_of
+from pipelines.paper.results import RESULTS, build_results
 from pipelines.paper.study import Protocol
 from pipelines.paper.tables import write_tables
 from pipelines.paper.vectors import MODALITIES, encoder_of, modality_vectors, plan_work

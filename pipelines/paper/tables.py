@@ -32,9 +32,11 @@ _CURVE = ("lambda", "selection_mean", "selection_min", "selection_max", "test_me
 
 
 def write_tables(results: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write table1.csv to table3.csv, ablation.csv, lambda.csv, baselines.csv, variance.csv, not_run.csv."""
+    """Write table1.csv to table3.csv, alone.csv, ablation.csv, lambda.csv, baselines.csv, variance.csv, not_run.csv."""
     files = [_write(folder / f"table{n}.csv", *numbered(results, n)) for n in _COLUMNS]
     common = {name: results[name] for name in ("dataset", "protocol")}
+    alone = [{**common, **_flat(r)} for r in results["alone"]]
+    files.append(_write(folder / "alone.csv", [*_NAMED[:-1], "only", *_COLUMNS[1]], alone))
     named = [*_NAMED, *_ABLATION]
     files.append(_write(folder / "ablation.csv", named, [{**common, **_flat(r)} for r in results["ablation"]]))  # fmt: skip
     curves = [{**common, **_flat(r), **point} for r in results["lambda"] for point in r["curve"]]

@@ -20,6 +20,7 @@ from pipelines.paper.views import (
     any_results,
     number,
     ran,
+    signed,
     significant,
     span,
 )
@@ -35,10 +36,28 @@ BASELINES: Mapping[str, str] = {
 
 
 def table1(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
-    """Accuracy, macro F1 with interval and seeds, epoch; baselines below."""
+    """Accuracy, macro F1 with interval and seeds, epoch; each modality alone and baselines below."""
     printed = {"accuracy": 3, "f1": 3, "epoch": 0}
     rows = _table(1, sides, approaches, printed, _scores)
-    return rows + _baselines(sides)
+    return [*rows, *_alone(sides, approaches), *_baselines(sides)]
+
+
+def gains(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
+    """What each fused head adds to the better one of its modalities alone."""
+    titles = {a.id: a.title for a in approaches}
+    return [
+        {
+            "title": f"{titles[row['approach']]}, {fusion_title(row['fusion'])}",
+            "protocol": side.scored,
+            "over": f"{row['gain']['only']} alone",
+            "difference": NONE if found is None else signed(found["value"]),
+            "interval": "one group: no interval" if found is None else f"{signed(found['lower'])} to {signed(found['upper'])}",
+        }
+        for side in sides
+        for row in side.records("table1")
+        if row["gain"]
+        for found in [row["gain"]["difference"]]
+    ]  # fmt: skip
 
 
 def table2(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
@@ -178,6 +197,22 @@ def _measured(row: Record) -> Cells:
         (significant(row["peak_above_start_mb"]), ""),
         (significant(energy), "" if energy is not None else "not measured"),
     ]
+
+
+def _alone(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
+    rows: Rows = []
+    for shown in approaches:
+        of = {side.protocol: {r["only"]: r for r in side.records("alone") if r["approach"] == shown.id} for side in sides}  # fmt: skip
+        for only in dict.fromkeys(only for found in of.values() for only in found):
+            cells = [_alone_of(side, of[side.protocol].get(only)) for side in sides]
+            rows.append({"title": f"{shown.title}, {only} alone", "fusion": "", "tag": "no fusion", "beside": "", "baseline": True, "printed": [NONE] * 3, "sides": cells})  # fmt: skip
+    return rows
+
+
+def _alone_of(side: Side, row: Record | None) -> dict[str, Any]:
+    if row is None:
+        return {"cells": None, "why": side.why or "it has not run", "command": side.command}
+    return {"cells": _scores(row), "why": "", "command": ""}
 
 
 def _baselines(sides: Sequence[Side]) -> Rows:

@@ -192,3 +192,25 @@ def test_vectors_are_unit_at_their_own_width_or_the_wider_one_and_zero_where_mis
     for side, has in ((wide.image, wide.has_image), (wide.text, wide.has_text)):
         assert torch.allclose(side.norm(dim=1), has.float(), atol=1e-6)
     assert plain.label.dtype == torch.float32  # binary: one logit
+
+
+def test_a_modality_alone_reads_nothing_of_the_other_one(tmp_path: Path) -> None:
+    of, alone = prepared(tmp_path / "a"), Cell(spaces=SPACES, fusion="early", seed=7, only="image")
+    image, text = vectors(of)
+    noise = replace(text, table=np.random.default_rng(0).normal(size=text.table.shape).astype(np.float32))  # fmt: skip
+    records = [
+        train_cell(alone, study_rows(p, image, t, stretched=False), p, study())
+        for p, t in ((of, text), (prepared(tmp_path / "b"), noise))
+    ]
+    assert records[0]["predicted"] == records[1]["predicted"]
+    both = train_cell(alone.model_copy(update={"only": None}), study_rows(of, image, text, stretched=False), of, study())  # fmt: skip
+    assert both["predicted"] != records[0]["predicted"]
+
+
+def test_each_modality_is_trained_alone_once_for_all_fusions(tmp_path: Path) -> None:
+    of = prepared(tmp_path)
+    approach = study().approaches[0]
+    assert isinstance(approach, FrozenApproach)
+    early = train_group(approach, "early", SPACES, vectors(of), of, study())
+    assert {m: len(records) for m, records in early["alone"].items()} == {"image": 2, "text": 2}
+    assert group(of)["alone"] == {}

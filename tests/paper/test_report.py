@@ -93,8 +93,15 @@ def test_a_measured_figure_stands_beside_the_printed_one_and_the_other_protocols
     assert row[8:] == ["0.500", "0.432 0.332–0.532", "3 0.382–0.482", "27"]
 
 
+def test_each_modality_alone_stands_below_with_what_fusion_adds(page: _Page) -> None:
+    row = next(r for r in page.rows if r[0].startswith("Lite0 + MiniLM, image alone"))
+    assert row[1:4] == ["—"] * 3 and row[5].startswith("0.648")
+    added = [r for r in page.rows if r[0] == "Lite0 + MiniLM, early" and len(r) == 5]
+    assert [r[1:] for r in added] == [[f"{p}", "image alone", "+0.031", "−0.022 to +0.084"] for p in ("paper protocol, test-selected", "safe protocol")]  # fmt: skip
+
+
 def test_other_weights_are_never_shown_as_the_papers_own(page: _Page) -> None:
-    other = [r for r in page.rows if r[0].startswith("Lite0 + MiniLM,") and len(r) == 12]
+    other = [r for r in page.rows if r[0].startswith("Lite0 + MiniLM,") and len(r) == 12 and "alone" not in r[0]]  # fmt: skip
     assert len(other) == 2 and all("other weights printed: Embedding DINOv2 + Llama 2" in r[0] for r in other)  # fmt: skip
     printed = [r for r in page.rows if r[0].startswith("Embedding DINOv2 + Llama 2,")]
     assert printed and not any("0.679" in cell or "0.432" in cell for r in printed for cell in r)
