@@ -24,7 +24,7 @@ from pipelines.errors import StoreError, TrainingError
 from pipelines.fusion.alignment import UNSHIFTED, GapKind, Shift
 from pipelines.fusion.heads import build_head
 from pipelines.paper.config import StudyConfig
-from pipelines.paper.efficiency import Meter, Usage, batch_bytes, model_bytes
+from pipelines.paper.cost.efficiency import Meter, Usage, batch_bytes, model_bytes
 from pipelines.paper.prepared import Prepared
 from pipelines.paper.scores import classification_scores, predict
 from pipelines.storage import read_json, write_json

@@ -17,7 +17,7 @@ from pipelines.embed.weights import Weights
 from pipelines.paper.approaches import folders_of
 from pipelines.paper.cells import costs, find_or_make, judge, parts_of, task_of, watched_parts
 from pipelines.paper.config import RawApproach, StudyConfig
-from pipelines.paper.efficiency import Meter, batch_bytes
+from pipelines.paper.cost.efficiency import Meter, batch_bytes
 from pipelines.paper.prepared import Prepared
 from pipelines.storage import read_json
 from pipelines.training.raw import RawConfig, RawRows, train_raw

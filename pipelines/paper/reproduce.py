@@ -29,6 +29,7 @@ from pipelines.paper.datasets import read_study
 from pipelines.paper.groups import train_group
 from pipelines.paper.lock import at_work
 from pipelines.paper.measure import measure_baselines, measure_cone, measure_gap, some_inputs
+from pipelines.paper.page.report import write_report
 from pipelines.paper.prepared import (
     Prepared,
     load_prepared,
@@ -37,7 +38,6 @@ from pipelines.paper.prepared import (
 )
 from pipelines.paper.protocols import guard_text, split
 from pipelines.paper.raw_group import train_raw_group
-from pipelines.paper.report import write_report
 from pipelines.paper.result_rows import mean_of
 from pipelines.paper.results import RESULTS, build_results
 from pipelines.paper.study import Protocol

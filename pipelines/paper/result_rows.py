@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipelines.paper.cells import parts_of
 from pipelines.paper.config import Approach, StudyConfig
-from pipelines.paper.efficiency import MEGABYTE
+from pipelines.paper.cost.efficiency import MEGABYTE
 from pipelines.paper.groups import VARIANTS
 from pipelines.paper.measure import bounds
 from pipelines.paper.prepared import Prepared, study_of

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import pipelines.embed.torchvision_ops  # noqa: F401  first, or transformers cannot be imported
 from pipelines.fusion.heads import build_head
-from pipelines.paper.efficiency import (
+from pipelines.paper.cost.efficiency import (
     MEGABYTE,
     RAW_VALUES,
     Meter,
@@ -24,8 +24,8 @@ from pipelines.paper.efficiency import (
     batch_bytes_as_printed,
     model_bytes,
 )
-from pipelines.paper.energy import NO_COUNTER, EnergyCounter
-from pipelines.paper.memory import EXACT, SAMPLED, PeakMemory
+from pipelines.paper.cost.energy import NO_COUNTER, EnergyCounter
+from pipelines.paper.cost.memory import EXACT, SAMPLED, PeakMemory
 from pipelines.paper.reported import Cell, reported_table
 
 WIDTHS = {"unimodal": (768, 4096), "clip": (512, 512)}  # image, text

@@ -6,7 +6,7 @@ import base64
 
 from paper.made_results import OTHER, results
 
-from pipelines.paper import figures
+from pipelines.paper.page import figures
 
 SAFE = results("safe", pairs=400)
 

@@ -173,6 +173,7 @@ def _unknown_cases(known: npt.NDArray[np.bool_]) -> list[Issue]:
 
 
 def _notes(protocol: Protocol) -> tuple[str, ...]:
+    blind = "As in the paper, the heads read scene and prompt alone and no past case; the weekly road fuses on top of a linear head that knows them."
     if protocol == "paper":
-        return ("The label's median is taken over all 156 weeks, the test weeks among them; neighbouring weeks of a city lie on both sides of the random split, and the prompt names city and date.",)  # fmt: skip
-    return ("The label's median rests on two years (2016-2017) and never sees the test year; the split is forward in time, horizon 0 (cases known to the week before).",)  # fmt: skip
+        return ("The label's median is taken over all 156 weeks, the test weeks among them; neighbouring weeks of a city lie on both sides of the random split, and the prompt names city and date.", blind)  # fmt: skip
+    return ("The label's median rests on two years (2016-2017) and never sees the test year; the split is forward in time, horizon 0 (cases known to the week before).", blind)  # fmt: skip

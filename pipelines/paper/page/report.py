@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pipelines.errors import StoreError
 from pipelines.evaluate.report import templates
-from pipelines.paper import views, views_lambda, views_space, views_tables
+from pipelines.paper.page import views, views_lambda, views_space, views_tables
+from pipelines.paper.page.views import Record, Side, ran
 from pipelines.paper.reported import known_slips, reported_table
 from pipelines.paper.results import RESULTS
 from pipelines.paper.study import PROTOCOLS, Protocol
-from pipelines.paper.views import Record, Side, ran
 from pipelines.storage import read_json, write_atomic
 
 PAGE = "report.html"
@@ -76,7 +76,7 @@ def _page(sides: Sequence[Side], beside: dict[str, list[Side]]) -> str:
     shown = views.approaches(sides)
     colour = views_lambda.colours(shown)
     measured = [name for name, theirs in beside.items() if ran(theirs)]
-    page = templates("pipelines.paper").get_template("reproduction.html.j2")
+    page = templates("pipelines.paper.page").get_template("reproduction.html.j2")
     return page.render(
         dataset=views.dataset_title(some["dataset"]),
         is_printed=any(cell.dataset == some["dataset"] for cell in reported_table(1)),

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.paper import figures
 from pipelines.paper.groups import VARIANTS
-from pipelines.paper.reported import reported_lambda
-from pipelines.paper.study import Protocol
-from pipelines.paper.views import (
+from pipelines.paper.page import figures
+from pipelines.paper.page.views import (
     Record,
     Rows,
     Shown,
@@ -25,7 +23,9 @@ from pipelines.paper.views import (
     signed,
     span,
 )
-from pipelines.paper.views_tables import fusion_title
+from pipelines.paper.page.views_tables import fusion_title
+from pipelines.paper.reported import reported_lambda
+from pipelines.paper.study import Protocol
 
 Colours = Mapping[str, str]
 

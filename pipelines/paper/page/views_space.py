@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.paper import figures
-from pipelines.paper.reported import reported_variance
-from pipelines.paper.views import (
+from pipelines.paper.page import figures
+from pipelines.paper.page.views import (
     Record,
     Rows,
     Shown,
@@ -24,7 +23,8 @@ from pipelines.paper.views import (
     ran,
     significant,
 )
-from pipelines.paper.views_lambda import Colours
+from pipelines.paper.page.views_lambda import Colours
+from pipelines.paper.reported import reported_variance
 
 
 # --- The gap ---------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pipelines.paper.energy import POWERCAP, READ_EVERY_S, EnergyCounter
-from pipelines.paper.memory import CLEAR_REFS, SAMPLE_EVERY_S, SAMPLED, PeakMemory
+from pipelines.paper.cost.energy import POWERCAP, READ_EVERY_S, EnergyCounter
+from pipelines.paper.cost.memory import CLEAR_REFS, SAMPLE_EVERY_S, SAMPLED, PeakMemory
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipelines.paper.reported import FUSION_TITLES
-from pipelines.paper.tables import printed_beside
-from pipelines.paper.views import (
+from pipelines.paper.page.views import (
     NONE,
     Record,
     Rows,
@@ -24,6 +22,8 @@ from pipelines.paper.views import (
     significant,
     span,
 )
+from pipelines.paper.reported import FUSION_TITLES
+from pipelines.paper.tables import printed_beside
 
 # A cell: what is read first, and what stands small below it.
 Cell = tuple[str, str]
