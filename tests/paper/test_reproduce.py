@@ -201,6 +201,9 @@ def test_each_input_is_embedded_once_for_both_protocols_and_timed(walked: Walked
 def test_the_gap_the_cone_and_the_baselines_are_measured(walked: Walked) -> None:
     results = walked.results("safe")
     assert results["gap"]["mixed"]["points"]["image"] and list(results["gap"]) == ["mixed"]
+    parts = results["rows"]["parts"]
+    gap = results["gap"]["mixed"]  # fitted on training pairs, measured on test pairs
+    assert gap["n_pairs_fitted"] <= parts["train"]["with_image"] and gap["n_pairs"] <= parts["test"]["with_image"]  # fmt: skip
     cone = {record["encoder"]: record for record in results["cone"]}
     assert set(cone) == {"dinov2", "openclip_text"}
     assert all(set(record["groups"]) == {"folder", "general"} for record in cone.values())

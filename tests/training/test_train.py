@@ -131,6 +131,7 @@ def test_a_head_with_several_classes_stands_alone_and_learns(make_examples):
     train, watched = split(make_examples(planted=3.0))
     three = [replace(r, label=r.label.long() + (r.has_image & r.has_text).long()) for r in (train, watched)]  # fmt: skip
     trained = train_fixed("late_joint", three[0], UNSHIFTED, CONFIG, 6, three[1], Task(3, residual=False))  # fmt: skip
+    assert np.abs(trained.watched_logit[0]).max() > 0  # no residual that starts at nothing
     right = [(logit.argmax(1) == three[1].label.numpy()).mean() for logit in trained.watched_logit]
     assert trained.watched_logit[0].shape == (len(watched), 3)
     assert right[-1] > max(right[0], 0.5)
