@@ -6,6 +6,7 @@ Belongs here: its rows, its record, the end of its checkpoints. Does not belong 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def train_raw_group(
     checkpoints = prepared.folder / "raw" / content_id(identity)
     record = find_or_make(prepared.folder, identity, lambda: _train(about, config, prepared, checkpoints))  # fmt: skip
     shutil.rmtree(checkpoints, ignore_errors=True)  # the record is on disk: nothing to go on with
+    with contextlib.suppress(OSError):  # not there, or another fusion is at work in it
+        checkpoints.parent.rmdir()
     return {"approach": approach.id, "fusion": fusion, "printed": [record]}
 
 
