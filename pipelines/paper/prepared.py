@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,12 @@ class Prepared:
     def protocol(self) -> str:
         return str(self.about["protocol"])
 
-    @property
+    @cached_property
     def usable(self) -> pd.DataFrame:
         """Rows that can be trained on or judged here, in order."""
         return self.rows[self.rows["usable"]].reset_index(drop=True)
 
-    @property
+    @cached_property
     def rows_id(self) -> str:
         """Content id of everything that a training sees of the rows besides vectors."""
         seen = self.usable[

@@ -79,11 +79,6 @@ class Study:
         return len(self.rows)
 
     @property
-    def outputs(self) -> int:
-        """Width of the heads' output: 1 for two classes."""
-        return 1 if len(self.classes) == 2 else len(self.classes)
-
-    @property
     def usable(self) -> npt.NDArray[np.bool_]:
         """(N,) rows that can be trained on or judged here."""
         if self.needs_image:

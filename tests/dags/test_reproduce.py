@@ -15,7 +15,7 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout
 from paper import tiny_study
 
-from dags import _retries, _steps, _study
+from dags import _retries, _steps, _study_steps
 from dags.reproduce import embed, measure, plan_training, report, start, train
 from pipelines.paper.lock import at_work
 from pipelines.storage import read_json
@@ -44,7 +44,7 @@ def asked(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
     run = SimpleNamespace(run_id="by-hand", conf=conf)
     instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
     context = {"params": dict(DAG.params), "dag_run": run, "ti": instance}
-    for module in (_steps, _study):
+    for module in (_steps, _study_steps):
         monkeypatch.setattr(module, "get_current_context", lambda: context)
     return conf
 
@@ -154,8 +154,10 @@ def test_a_folder_that_was_planned_anew_is_told_before_another_group_is_trained(
 def test_a_task_that_takes_too_long_says_that_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     context = {"ti": SimpleNamespace(task_id="train", try_number=1), "dag_run": SimpleNamespace(run_id="r")}  # fmt: skip
     with caplog.at_level(logging.ERROR):
-        _study.on_failure(context | {"exception": AirflowTaskTimeout("limit")})
+        _study_steps.on_failure(context | {"exception": AirflowTaskTimeout("limit")})
         before = len(caplog.records)
-        _study.on_failure(context | {"exception": _retries.StepFailed(_study.StoreError("said"))})
+        _study_steps.on_failure(
+            context | {"exception": _retries.StepFailed(_study_steps.StoreError("said"))}
+        )
     assert "longer than its limit" in caplog.text and "goes on where it stopped" in caplog.text
     assert len(caplog.records) == before, "what the step said itself is not said twice"

@@ -41,7 +41,7 @@ from pipelines.paper.datasets.values import (
     spelled,
     worded,
 )
-from pipelines.paper.study import STUDY_COLUMNS, Protocol, Study
+from pipelines.paper.study import Protocol, Study
 
 NAME = "brset"
 CLASSES = ("no_diabetic_retinopathy", "diabetic_retinopathy")
@@ -83,7 +83,7 @@ def read(data: Path, protocol: Protocol, cache: Path | None = None) -> Study:
         name=NAME,
         protocol=protocol,
         data=data,
-        rows=rows[list(STUDY_COLUMNS)],
+        rows=rows,
         classes=CLASSES,
         needs_image=True,
         covariates=_covariates(table),

@@ -26,7 +26,7 @@ from pipelines.data.raw import issue
 from pipelines.errors import ConfigError, DropError
 from pipelines.paper.datasets.files import files_below, find_tables, only_one, read_rows, some
 from pipelines.paper.datasets.images import checked, lacking
-from pipelines.paper.study import STUDY_COLUMNS, Part, Protocol, Study
+from pipelines.paper.study import Part, Protocol, Study
 from pipelines.weeks import week_no, week_no_of_date
 
 NAME = "folder"
@@ -55,7 +55,7 @@ def read(data: Path, protocol: Protocol, cache: Path | None = None) -> Study:
         name=NAME,
         protocol=protocol,
         data=data,
-        rows=rows[list(STUDY_COLUMNS)],
+        rows=rows,
         classes=classes,
         needs_image=bool((table["image"] != "").all()),
         given_split=_given_split(table, path),

@@ -31,7 +31,7 @@ from pipelines.paper.datasets.files import (
 )
 from pipelines.paper.datasets.images import join_images
 from pipelines.paper.datasets.values import given, numbers, one_hot, others, spelled
-from pipelines.paper.study import STUDY_COLUMNS, Protocol, Study
+from pipelines.paper.study import Protocol, Study
 
 NAME = "ham10000"
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -60,7 +60,7 @@ def read(data: Path, protocol: Protocol, cache: Path | None = None) -> Study:
         name=NAME,
         protocol=protocol,
         data=data,
-        rows=rows[list(STUDY_COLUMNS)],
+        rows=rows,
         classes=CLASSES,
         needs_image=True,
         covariates=_covariates(table),

@@ -39,7 +39,7 @@ from pipelines.paper.datasets.satellite_scenes import (
 )
 from pipelines.paper.datasets.satellite_table import SHARES, Municipalities
 from pipelines.paper.datasets.values import spelled
-from pipelines.paper.study import STUDY_COLUMNS, Protocol, Study
+from pipelines.paper.study import Protocol, Study
 from pipelines.weeks import week_end, week_label, week_no
 
 CLASSES = ("no_outbreak", "outbreak")
@@ -88,7 +88,7 @@ def study_of(
             "image": images.ravel(),
             "text": [texts[i] for i in ids.ravel()],
         }
-    )[list(STUDY_COLUMNS)]
+    )
     issues += without_scenes(scenes, cells.unit_ids, data, name)
     known = rows["label"].notna().to_numpy()
     if not known.any():
