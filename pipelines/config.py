@@ -1,7 +1,8 @@
 """A profile: every choice of a run as one frozen, extra-forbid pydantic model read from YAML.
 
 Belongs here: the shape of a profile, its defaults and its checks. Does not belong here: secrets
-(environment only) and anything that depends on the clock or the machine.
+(environment only), anything that depends on the clock or the machine, and how recipes of earlier
+versions are read (recipes.py).
 """
 
 from __future__ import annotations
@@ -9,29 +10,28 @@ from __future__ import annotations
 import os
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from pipelines.contracts import HeadKind, SourceName, content_id
+from pipelines.codes import UnitCodes
+from pipelines.contracts import LINEAR, HeadKind, Modality, SourceName
 from pipelines.encoder_config import EncoderConfig, Frozen
 from pipelines.errors import ConfigError
+from pipelines.label_config import LabelConfig
+from pipelines.place_config import InputConfig, PlaceConfig, require_week
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
-from pipelines.weeks import WeekLabel
+from pipelines.weeks import Calendar, WeekLabel
 
 Horizon = Annotated[int, Field(ge=0, le=12)]
-# The ten municipalities of the public image inventory, PhysioNet multimodal-satellite-data 1.0.0.
-TEN_MUNICIPALITIES = (
-    "05001", "05360", "08001", "23001", "41001", "50001", "54001", "68001", "73001", "76001",
-)  # fmt: skip
 
 
 class TextWindow(Frozen):
     """Where prompts are made. Other rows are tabular, with text masked."""
 
-    municipalities: tuple[str, ...] = TEN_MUNICIPALITIES
-    first_week: WeekLabel = "2013-w01"
-    last_week: WeekLabel = "2018-w52"
+    municipalities: tuple[str, ...] | None = Field(None, description="none = every unit")
+    first_week: WeekLabel | None = Field(None, description="none = from the first")
+    last_week: WeekLabel | None = Field(None, description="none = to the newest")
 
 
 class ScenePolicy(Frozen):
@@ -50,13 +50,30 @@ class ScenePolicy(Frozen):
     )
 
 
+class Maturity(Frozen):
+    """What is done about newest weeks whose reports are still coming in."""
+
+    method: Literal["none", "drop"] = "none"
+    weeks: int = Field(0, ge=0, le=26, description="newest weeks that are taken as unknown")
+
+    @model_validator(mode="after")
+    def _weeks_go_with_drop(self) -> Maturity:
+        if (self.method == "drop") != (self.weeks > 0):
+            raise ValueError("`drop` needs weeks of 1 or more, `none` has none")
+        return self
+
+
 class DataConfig(Frozen):
     """What is ingested and how samples are made from it."""
 
-    source: SourceName
-    first_week: WeekLabel = Field("2009-w01", description="first origin week of the sample table")
+    source: SourceName = "files"
+    inputs: tuple[InputConfig, ...] = Field(
+        (), description="files of a drop, for the source `files`"
+    )
+    updates: Literal["increment", "full"] = Field("increment", description="what a drop leaves out was not sent, or was withdrawn")  # fmt: skip
+    maturity: Maturity = Maturity()
+    first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
     reporting_delay_weeks: int = Field(0, ge=0, le=12)
-    language: Literal["en", "es", "pt"] = "es"
     text_window: TextWindow = TextWindow()
     scenes: ScenePolicy = ScenePolicy()
     max_blank_share: float = Field(
@@ -67,15 +84,6 @@ class DataConfig(Frozen):
     )
 
 
-class LabelConfig(Frozen):
-    """What counts as an outbreak week; see pipelines/data/labels.py."""
-
-    rule_id: Literal["median_2016_2017"] = "median_2016_2017"
-    min_reference_cases: int = Field(
-        100, ge=1, description="in the reference period, to be in the pool"
-    )
-
-
 class EmbedConfig(Frozen):
     """Encoders and how the work is cut."""
 
@@ -83,6 +91,10 @@ class EmbedConfig(Frozen):
     text: EncoderConfig
     max_shards: int = Field(4, ge=1, le=64, description="mapped tasks a modality")
     min_inputs_per_shard: int = Field(200, ge=1)
+
+    def recipe(self) -> dict[str, Any]:
+        """What a fused model follows from."""
+        return {"image": self.image.recipe(), "text": self.text.recipe()}
 
     @field_validator("image", "text")
     @classmethod
@@ -124,20 +136,27 @@ class TrainConfig(LoopConfig):
         return tuple(sorted(grid))
 
 
+class TestYears(Frozen):
+    """The newest complete years of the place's calendar; the running year is never one of them."""
+
+    __test__ = False  # not a pytest test, by its name
+
+    last: int = Field(5, ge=1, le=50, description="at most so many; fewer where history is short")
+    hold_back: int = Field(0, ge=0, le=10, description="newest years that nobody looks at before a release")  # fmt: skip
+
+
 class EvaluateConfig(Frozen):
     """Rows and folds a recipe is judged on."""
 
     horizons_weeks: tuple[Horizon, ...] = (1, 4, 8, 12)
     primary_horizon_weeks: Horizon = 4
-    test_years: tuple[int, ...] = (2014, 2015, 2016, 2017, 2018)
-    municipalities: tuple[str, ...] = TEN_MUNICIPALITIES
+    test_years: TestYears | tuple[int, ...] = TestYears()
+    municipalities: tuple[str, ...] | None = Field(None, description="units that are judged; none = all of the pool")  # fmt: skip
 
     @model_validator(mode="after")
     def _consistent(self) -> EvaluateConfig:
         if self.primary_horizon_weeks not in self.horizons_weeks:
             raise ValueError("primary_horizon_weeks must be one of horizons_weeks")
-        if max(self.test_years) >= 2019:
-            raise ValueError("2019 stays untouched until a release; test_years must end before it")
         return self
 
 
@@ -162,31 +181,77 @@ class ServingConfig(Frozen):
 
 
 class Profile(Frozen):
-    """One profile file of pipelines/conf."""
+    """One profile file, of pipelines/conf or of the deployment."""
 
     profile: str
+    place: PlaceConfig = PlaceConfig()
     data: DataConfig
-    labels: LabelConfig = LabelConfig()
-    embed: EmbedConfig
-    train: TrainConfig
+    labels: LabelConfig
+    embed: EmbedConfig | None = Field(
+        None, description="none = no scenes and no prompts are embedded"
+    )
+    train: TrainConfig = TrainConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
     model_name: str = "denguard"
 
+    @property
+    def calendar(self) -> Calendar:
+        """The place's weeks."""
+        return self.place.week.calendar
+
+    @property
+    def encoders(self) -> tuple[tuple[Modality, EncoderConfig], ...]:
+        """Image and text encoder, or none at all."""
+        return (("image", self.embed.image), ("text", self.embed.text)) if self.embed else ()
+
+    @property
+    def codes(self) -> UnitCodes:
+        """How the place writes its codes."""
+        return self.place.codes.system
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_linear_without_encoders(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("embed") is None:
+            train = given.get("train") or {}
+            if isinstance(train, dict) and "heads" not in train:
+                return {**given, "train": {**train, "heads": ["linear"]}}
+        return given
+
+    @model_validator(mode="after")
+    def _fusion_has_encoders(self) -> Profile:
+        fused = [head for head in self.train.heads if head != LINEAR]
+        if fused and self.embed is None:
+            raise ValueError(f"train.heads names {', '.join(fused)}, which read vectors, and there is no `embed`; add encoders or leave them out")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _weeks_exist(self) -> Profile:
+        window = self.data.text_window
+        named = {"data.first_week": self.data.first_week, "data.text_window.first_week": window.first_week, "data.text_window.last_week": window.last_week}  # fmt: skip
+        for key, label in named.items():
+            if label is not None:
+                require_week(self.calendar, label, key)
+        return self
+
     def recipe_id(self, head: HeadKind) -> str:
         """Hash of everything that decides a model except the data: what the gate compares."""
-        return content_id(self.recipe(head))
+        from pipelines.recipes import recipe_id
 
-    def recipe(self, head: HeadKind) -> dict[str, object]:
+        return recipe_id(self.recipe(head))
+
+    def recipe(self, head: HeadKind) -> dict[str, Any]:
         """The JSON-able choices that a head's model follows from; data and judging left out.
 
         The linear head's recipe names neither encoders nor lambda: it is the same model whichever
         encoders a profile uses, and the gate must see that.
         """
-        data = {"first_week", "reporting_delay_weeks"}
-        recipe: dict[str, object] = {
+        data = {"first_week", "reporting_delay_weeks", "maturity"}
+        recipe: dict[str, Any] = {
             "head": head,
+            "week": self.place.week.model_dump(mode="json"),
             "labels": self.labels.model_dump(mode="json"),
             "horizons_weeks": list(self.evaluate.horizons_weeks),
             "primary_horizon_weeks": self.evaluate.primary_horizon_weeks,
@@ -196,9 +261,10 @@ class Profile(Frozen):
                 mode="json", include={"linear_c", "inner_origins"}
             )
         else:
-            data |= {"language", "text_window", "scenes"}
+            data |= {"text_window", "scenes"}
             recipe["train"] = self.train.model_dump(mode="json", exclude={"heads"})
-            recipe["embed"] = {m: getattr(self.embed, m).recipe() for m in ("image", "text")}
+            recipe["language"] = self.place.language
+            recipe["embed"] = self.embed.recipe() if self.embed else None
         recipe["data"] = self.data.model_dump(mode="json", include=data)
         return recipe
 

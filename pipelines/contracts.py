@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pipelines.plugins import Registry, one_of
 
 # --- Samples -----------------------------------------------------------------------------------
-# One row = one municipality, one origin week, one horizon. No label and no split in it: labels
+# One row = one unit (a municipality, a district), one origin week, one horizon. No label and no split in it: labels
 # follow from a rule and splits from a protocol, and both change without the sample changing.
 SAMPLE_KEYS = (
     "sample_id",  # "05001-2018-w48-h04"
-    "unit_id",  # municipality code, DANE, five digits as text
+    "unit_id",  # code of the place, as its code system writes it
     "group_id",  # never torn by a split (a municipality is torn only along time)
     "origin_week",  # "2018-w48": when the prediction is made
     "target_week",
@@ -147,48 +146,79 @@ def content_id(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
-# --- Plug-ins: name -> the file that brings it -------------------------------------------------
-# A new data source, encoder or head is one new file and one line here; CONTRIBUTING.md shows each.
-SOURCES: dict[str, str] = {
-    "satellitebench": "pipelines.data.sources.satellitebench",
-    "sample": "pipelines.data.sources.satellitebench",  # made in PhysioNet's layout on purpose
-}
-ENCODERS: dict[str, str] = {
-    "timm_image": "pipelines.embed.timm_image",
-    "hf_text": "pipelines.embed.hf_text",
-    "llama": "pipelines.embed.llama",
-    "dinov2": "pipelines.embed.dinov2",
-    "openclip_image": "pipelines.embed.openclip_image",
-    "openclip_text": "pipelines.embed.openclip_text",
-}
-# Append only: a bundle stores a head by its position here.
-FUSED_HEADS: dict[str, str] = {
-    "early": "pipelines.fusion.heads.early",
-    "late_joint": "pipelines.fusion.heads.late_joint",
-}
+# --- Plug-ins ----------------------------------------------------------------------------------
+# A new one is one new file and one line here, or an entry point of another distribution.
+SOURCES = Registry(
+    "denguard.sources",
+    "source",
+    {
+        "files": "pipelines.data.sources.files",  # the profile's data.inputs, each with its adapter
+        "satellitebench": "pipelines.data.sources.satellitebench",
+        "sample": "pipelines.data.sources.satellitebench",  # made in PhysioNet's layout on purpose
+    },
+)
+ADAPTERS = Registry(
+    "denguard.adapters",
+    "adapter",
+    {
+        "long": "pipelines.data.adapters.long",
+    },
+)
+UNIT_CODES = Registry(
+    "denguard.unit_codes",
+    "code system",
+    {
+        "text": "pipelines.codes:TextCodes",
+        "dane": "pipelines.data.sources.dane:DaneCodes",
+    },
+)
+CALENDARS = Registry(
+    "denguard.calendars",
+    "week numbering",
+    {
+        "cdc": "pipelines.weeks:cdc",
+        "iso": "pipelines.weeks:iso",
+    },
+)
+ENCODERS = Registry(
+    "denguard.encoders",
+    "encoder",
+    {
+        "timm_image": "pipelines.embed.timm_image",
+        "hf_text": "pipelines.embed.hf_text",
+        "llama": "pipelines.embed.llama",
+        "dinov2": "pipelines.embed.dinov2",
+        "openclip_image": "pipelines.embed.openclip_image",
+        "openclip_text": "pipelines.embed.openclip_text",
+    },
+)
+# Append only: a bundle of FORMAT 1 stores a head by its position here.
+FUSED_HEADS = Registry(
+    "denguard.fused_heads",
+    "fused head",
+    {
+        "early": "pipelines.fusion.heads.early",
+        "late_joint": "pipelines.fusion.heads.late_joint",
+    },
+)
 # The paper's data sets; see pipelines/paper.
-PAPER_DATASETS: dict[str, str] = {
-    "satellitebench": "pipelines.paper.datasets.satellitebench",
-    "satellitebench81": "pipelines.paper.datasets.satellitebench81",
-    "ham10000": "pipelines.paper.datasets.ham10000",
-    "brset": "pipelines.paper.datasets.brset",
-    "folder": "pipelines.paper.datasets.folder",
-}
+PAPER_DATASETS = Registry(
+    "denguard.paper_datasets",
+    "data set of the paper",
+    {
+        "satellitebench": "pipelines.paper.datasets.satellitebench",
+        "satellitebench81": "pipelines.paper.datasets.satellitebench81",
+        "ham10000": "pipelines.paper.datasets.ham10000",
+        "brset": "pipelines.paper.datasets.brset",
+        "folder": "pipelines.paper.datasets.folder",
+    },
+)
 LINEAR = "linear"  # logistic regression on the covariates; every run trains it
 
-
-def one_of(names: Mapping[str, str], *more: str) -> AfterValidator:
-    """Pydantic check that a name is registered; looked up when asked, so that tests can add one."""
-
-    def check(name: str) -> str:
-        if name not in names and name not in more:
-            raise ValueError(f"{name!r} is not one of {', '.join(sorted({*more, *names}))}")
-        return name
-
-    return AfterValidator(check)
-
-
 SourceName = Annotated[str, one_of(SOURCES)]
+AdapterName = Annotated[str, one_of(ADAPTERS)]
+CodesName = Annotated[str, one_of(UNIT_CODES)]
+CalendarName = Annotated[str, one_of(CALENDARS)]
 EncoderName = Annotated[str, one_of(ENCODERS)]
 FusedKind = Annotated[str, one_of(FUSED_HEADS)]
 HeadKind = Annotated[str, one_of(FUSED_HEADS, LINEAR)]

@@ -24,14 +24,13 @@ from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
 from pipelines.run.progress import Progress
 from pipelines.storage import folder_id, new_folder, write_atomic
-from pipelines.weeks import week_end, week_label, week_no
 
 FORECAST_COLUMNS = (
-    "municipality_code",  # DANE, five digits as text
+    "municipality_code",  # code of the unit, as its code system writes it
     "municipality",
     "origin_week",  # what the forecast knows ends with this week
     "target_week",
-    "target_week_end",  # its Saturday, ISO date
+    "target_week_end",  # its last day, ISO date
     "horizon_weeks",
     "probability",  # that cases of the target week exceed threshold_cases
     "outbreak_expected",  # probability >= decision_threshold
@@ -83,7 +82,8 @@ def forecast_table(
         StoreError: a horizon of the bundle has no row at that origin, or a probability is not
             within 0 and 1.
     """
-    origin = week_no(as_of)
+    calendar = bundle.calendar
+    origin = calendar.week_no(as_of)
     parts, progress = [], Progress("horizons forecast", len(bundle.models))
     for horizon, model in sorted(bundle.models.items()):
         rows = examples_by_horizon.get(horizon)
@@ -132,16 +132,16 @@ def publish_forecast(table: pd.DataFrame, root: Path, not_forecast: Sequence[str
 def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundle) -> pd.DataFrame:
     if not ((probability >= 0) & (probability <= 1)).all():
         raise StoreError("a forecast probability is not within 0 and 1", where=f"horizon {rows.horizon_weeks}", fix="roll back to the previous champion")  # fmt: skip
-    model = bundle.models[rows.horizon_weeks]
+    model, calendar = bundle.models[rows.horizon_weeks], bundle.calendar
     fuses = model.fused is not None
     image_used, text_used = rows.image.mask & fuses, rows.text.mask & fuses
     return pd.DataFrame(
         {
             "sample_id": rows.sample_id,
             "municipality_code": rows.unit_id,
-            "origin_week": [week_label(int(n)) for n in rows.origin_week_no],
-            "target_week": [week_label(int(n)) for n in rows.target_week_no],
-            "target_week_end": [week_end(int(n)).isoformat() for n in rows.target_week_no],
+            "origin_week": [calendar.week_label(n) for n in rows.origin_week_no],
+            "target_week": [calendar.week_label(n) for n in rows.target_week_no],
+            "target_week_end": [calendar.week_end(n).isoformat() for n in rows.target_week_no],
             "horizon_weeks": np.full(len(rows), rows.horizon_weeks, dtype=np.int32),
             "probability": probability,
             "outbreak_expected": probability >= model.decision_threshold,

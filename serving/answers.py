@@ -17,7 +17,6 @@ from pipelines.fusion.examples import Floats
 from pipelines.inference.predict import Prediction, predict_rows, predict_vectors
 from pipelines.inference.rows import RowInput, prompt_of
 from pipelines.inference.vectors import VectorInput
-from pipelines.weeks import week_label, week_no
 from serving.champion import Champion
 from serving.encoders import Encoders
 from serving.problems import Problem
@@ -111,7 +110,7 @@ def _body(
     scene_quality: SceneQuality | None = None,
 ) -> Body:
     meta, entry = champion.bundle.meta, champion.registered
-    target = week_label(week_no(origin_week) + horizon_weeks) if origin_week else None
+    target = _weeks_after(champion.bundle, origin_week, horizon_weeks) if origin_week else None
     return {
         "municipality_code": municipality_code,
         "horizon_weeks": horizon_weeks,
@@ -130,3 +129,7 @@ def _body(
         "data_version": meta.dataset_version,
         "synthetic_scenes": meta.synthetic_scenes,
     }
+
+
+def _weeks_after(bundle: Bundle, week: str, weeks: int) -> str:
+    return bundle.calendar.week_label(bundle.calendar.week_no(week) + weeks)

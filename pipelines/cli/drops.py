@@ -14,10 +14,18 @@ from pipelines.config import places
 
 @app.command(rich_help_panel=ROAD)
 def drop(
-    table: Annotated[
-        Path, typer.Option(help="municipal table in PhysioNet's layout (metadata.csv)")
-    ],
     received: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="day you received it")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="the files that the profile's data.inputs name"),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="the one table of a profile that has one, such as metadata.csv"),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(envvar="DENGUARD_PROFILE", help="whose source reads the files")
+    ] = "sample",
     images: Annotated[
         Path | None, typer.Option(help="folder with <code>/image_<date>.<ext>")
     ] = None,
@@ -38,9 +46,13 @@ def drop(
     ] = "",
 ) -> None:
     """Make a drop from files that lie apart. A drop never changes afterwards."""
+    from functools import partial
+
+    from pipelines.config import load_profile
     from pipelines.data.drop_info import check_info
     from pipelines.data.drops import make_drop, read_drop
     from pipelines.data.handed_over import share_drop
+    from pipelines.data.sources import context_of, source_of
 
     info = check_info(
         {
@@ -52,7 +64,10 @@ def drop(
         },
         "command line",
     )
-    made = make_drop(table, images, places().drops, info, until)
+    context = context_of(load_profile(profile))
+    given = [*(files or ()), *([table] if table else ())]
+    bring = partial(source_of(context.config).bring, given, context=context)
+    made = make_drop(bring, images, places().drops, info, until)
     share_drop(places(), read_drop(made))
     say(f"drop ready: {made}")
 

@@ -32,7 +32,7 @@ def weights(
         return
     profile = load_profile(of)
     rows, unusable = [], []
-    for modality, config in (("image", profile.embed.image), ("text", profile.embed.text)):
+    for modality, config in profile.encoders:
         try:
             state, path = "verified", _find(config, fetch)
         except DenguardError as err:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.tables import Tables, latest_cases
-from pipelines.weeks import week_end
+from pipelines.weeks import Calendar
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -36,9 +36,9 @@ def known_lag_weeks(horizon_weeks: int, delay_weeks: int) -> int:
     return max(delay_weeks, 1) if horizon_weeks == 0 else delay_weeks
 
 
-def known_from_week_no(available: pd.Series) -> Ints:
+def known_from_week_no(available: pd.Series, calendar: Calendar) -> Ints:
     """First origin week (ordinal) at whose end each available_date has passed."""
-    days = (pd.to_datetime(available) - pd.Timestamp(week_end(0))).dt.days.to_numpy(np.int64)
+    days = (pd.to_datetime(available) - pd.Timestamp(calendar.first_end)).dt.days.to_numpy(np.int64)
     return np.asarray(-(-days // 7), dtype=np.int64)
 
 
@@ -56,6 +56,7 @@ class Matrices:
         climate: name -> (U, M) monthly values, column 0 is month `first_month_no`.
         climate_known_from: (U, M) first origin week that knows the month, NEVER if none.
         delay_weeks: reporting delay of cases.
+        calendar: whose weeks the ordinals count.
     """
 
     unit_ids: tuple[str, ...]
@@ -65,6 +66,7 @@ class Matrices:
     climate: dict[str, Floats]
     climate_known_from: Ints
     delay_weeks: int
+    calendar: Calendar
 
     def cases_at(self, weeks: Ints) -> Floats:
         """(U, *weeks.shape) cases of the weeks given by ordinal, whether known or not."""
@@ -105,7 +107,7 @@ class Matrices:
             return np.full(column.shape, np.nan)
         safe, unit = np.where(inside, column, 0), np.arange(len(self.unit_ids))[:, None, None]
         known = inside & (self.climate_known_from[unit, safe] <= origins[None, :, None])
-        fresh = newest >= _month_of_week(origins) - MAX_CLIMATE_AGE_MONTHS
+        fresh = newest >= _month_of_week(origins, self.calendar) - MAX_CLIMATE_AGE_MONTHS
         return np.where(known & fresh[..., None], self.climate[name][unit, safe], np.nan)
 
     def blinded(self, origin_week_no: int, horizon_weeks: int, seed: int) -> Matrices:
@@ -127,7 +129,9 @@ class Matrices:
         )
 
 
-def build_matrices(tables: Tables, unit_ids: Sequence[str], delay_weeks: int) -> Matrices:
+def build_matrices(
+    tables: Tables, unit_ids: Sequence[str], delay_weeks: int, calendar: Calendar
+) -> Matrices:
     """Matrices of the units given, in that order, from the newest vintage of every count."""
     units = tuple(unit_ids)
     cases = latest_cases(tables)
@@ -135,7 +139,7 @@ def build_matrices(tables: Tables, unit_ids: Sequence[str], delay_weeks: int) ->
     first_week, week_matrix = _pivot(cases, units, cases["week_no"].to_numpy(np.int64), "cases")
     climate = tables.climate[tables.climate["unit_id"].isin(units)]
     months = (12 * climate["year"] + climate["month"] - 1).to_numpy(np.int64)
-    known = climate.assign(known_from=known_from_week_no(climate["available_date"]))
+    known = climate.assign(known_from=known_from_week_no(climate["available_date"], calendar))
     first_month, known_from = _pivot(known, units, months, "known_from")
     return Matrices(
         unit_ids=units,
@@ -145,6 +149,7 @@ def build_matrices(tables: Tables, unit_ids: Sequence[str], delay_weeks: int) ->
         climate={name: _pivot(climate, units, months, name)[1] for name in _CLIMATE},
         climate_known_from=np.where(np.isnan(known_from), NEVER, known_from).astype(np.int64),
         delay_weeks=delay_weeks,
+        calendar=calendar,
     )
 
 
@@ -161,7 +166,7 @@ def _pivot(
     return first, matrix
 
 
-def _month_of_week(origins: Ints) -> Ints:
+def _month_of_week(origins: Ints, calendar: Calendar) -> Ints:
     """(O,) ordinal of the month that holds the last day of each origin week."""
-    days = np.datetime64("2000-01-01") + 7 * origins.astype("timedelta64[D]")
+    days = np.datetime64(calendar.first_end) + 7 * origins.astype("timedelta64[D]")
     return days.astype("datetime64[M]").astype(np.int64) + 12 * 1970

@@ -6,23 +6,20 @@ here: what the findings mean for the run (validate.py).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
 from pipelines.data import drift, expectations
-from pipelines.data.columns import CODE, Kind
 from pipelines.data.expectations import Finding, Rule, Suite
-from pipelines.data.raw import RawDrop, changed_cells
+from pipelines.data.raw import UNIT_COLUMNS, RawDrop, changed_cells
 from pipelines.data.tables import Tables
+from pipelines.weeks import Calendar
 
-_ROW_COLUMNS = ["file", "row", "column", "value", "unit_id", "name", "received_date", "fingerprint"]
 
 
 def known_units(raws: Sequence[RawDrop], previous: Tables | None) -> list[str] | None:
@@ -31,7 +28,7 @@ def known_units(raws: Sequence[RawDrop], previous: Tables | None) -> list[str] |
         return None
     newest = previous.cases["received_date"].max() if len(previous.cases) else None
     accepted = [r for r in raws if newest is not None and r.drop.info.received_date <= newest]
-    delivered = {u for raw in accepted for u in raw.unit_ids if u is not None}
+    delivered = {u for raw in accepted for u in raw.units["unit_id"] if u is not None}
     return sorted(delivered | set(previous.units["unit_id"]))
 
 
@@ -39,33 +36,14 @@ def check_rows(
     suite: Suite, raws: Sequence[RawDrop], known: list[str] | None
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Rows with a usable code: file, row, unit_id, name, received_date; and what was refused."""
-    frames = [_row_frame(raw) for raw in raws]
-    rows = pd.concat(frames or [pd.DataFrame(columns=_ROW_COLUMNS)], ignore_index=True)
+    frames = [raw.units.assign(received_date=raw.drop.info.received_date) for raw in raws]
+    rows = pd.concat(frames or [pd.DataFrame(columns=[*UNIT_COLUMNS, "received_date"])], ignore_index=True)
     findings = suite.run("municipality codes", rows, expectations.code_rules(known))
     rows = _without(rows, findings)
     identical = suite.run("identical rows", rows, expectations.repeat_rules(identical=True))
     rows = _without(rows, identical)
     conflicting = suite.run("conflicting rows", rows, expectations.repeat_rules(identical=False))
     return _without(rows, conflicting), [*findings, *identical, *conflicting]
-
-
-def _row_frame(raw: RawDrop) -> pd.DataFrame:
-    code, name = raw.positions("code")[0], raw.positions("name")[0]
-    cells = raw.table.cells.copy()
-    delivered = list(cells[:, code])
-    cells[:, code] = [u or c for u, c in zip(raw.unit_ids, delivered, strict=True)]
-    return pd.DataFrame(
-        {
-            "file": raw.table.file,
-            "row": raw.table.rows,
-            "column": CODE,
-            "value": delivered,
-            "unit_id": raw.unit_ids,
-            "name": cells[:, name],
-            "received_date": raw.drop.info.received_date,
-            "fingerprint": [hashlib.sha256("\x1f".join(row).encode()).hexdigest() for row in cells],
-        }
-    )
 
 
 def _without(frame: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
@@ -77,9 +55,7 @@ def check_cells(
     suite: Suite, raws: Sequence[RawDrop], rows: pd.DataFrame, config: DataConfig
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """New and changed cells of accepted rows, `number` NaN where refused; and what was refused."""
-    good = [_accepted(raw, rows) for raw in raws]
-    kinds: tuple[Kind, ...] = ("week", "temp", "rain", "population", "demographic")
-    cells = changed_cells(raws, good, *kinds)
+    cells = changed_cells(raws, rows)
     findings: list[Finding] = []
     if cells.empty:
         return cells, findings
@@ -118,11 +94,6 @@ def _judged(part: pd.DataFrame) -> pd.DataFrame:
         positive=frame["number"].where(frame["number"] > 0),
         usual=by_file.transform("median").where(enough & frame["number"].notna()),
     )
-
-
-def _accepted(raw: RawDrop, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    accepted = rows.loc[rows["file"] == raw.table.file, "row"].to_numpy(dtype=np.int64)
-    return np.isin(raw.table.rows, accepted)
 
 
 def check_scenes(
@@ -176,17 +147,19 @@ def _scene_shares(accepted: pd.DataFrame) -> pd.DataFrame:
     return shares.rename(columns={"file_group": "file"})
 
 
-def check_whole(suite: Suite, tables: Tables, previous: Tables | None) -> list[Finding]:
+def check_whole(
+    suite: Suite, tables: Tables, previous: Tables | None, calendar: Calendar
+) -> list[Finding]:
     """Calendar, cover and drift of the clean tables."""
     findings = []
-    weeks, months = drift.week_cover(tables), drift.month_cover(tables)
+    weeks, months = drift.week_cover(tables, calendar), drift.month_cover(tables)
     for name, frame in (("calendar weeks", weeks), ("climate months", months)):
         found = suite.run(name, frame, expectations.calendar_rules())
         findings += [part for f in found for part in _gap_findings(f, name)]
     cover = drift.climate_cover(tables)
     findings += suite.run("climate cover", cover, expectations.climate_cover_rules())
     if previous is not None:
-        measures = drift.drift(tables, previous)
+        measures = drift.drift(tables, previous, calendar)
         findings += suite.run("drift", measures, expectations.drift_rules())
     return findings
 

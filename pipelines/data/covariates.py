@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.availability import Matrices
-from pipelines.weeks import epi_year, week_label, weeks_in_year
+from pipelines.weeks import Calendar
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -32,10 +32,10 @@ def covariate_array(
     lags = matrices.lagged_cases(origins, LAGS, horizon_weeks)
     columns = case_covariates(lags)
     columns["log1p_cases_last_year"] = np.log1p(_last_year(matrices, origins, horizon_weeks))
-    for name, season in season_covariates(origins + horizon_weeks).items():
+    for name, season in season_covariates(origins + horizon_weeks, matrices.calendar).items():
         columns[name] = np.broadcast_to(season, lags.shape[:2])
     columns |= _climate(matrices, origins)
-    columns |= _demographics(units, matrices.unit_ids, origins)
+    columns |= _demographics(units, matrices, origins)
     return np.stack([columns[name] for name in COVARIATE_NAMES], axis=-1)
 
 
@@ -47,9 +47,9 @@ def case_covariates(lags: Floats) -> dict[str, Floats]:
     return out
 
 
-def season_covariates(target_week_no: Ints) -> dict[str, Floats]:
+def season_covariates(target_week_no: Ints, calendar: Calendar) -> dict[str, Floats]:
     """Two harmonics of the target's epidemiological week over the length of its year (52 or 53)."""
-    share = np.array([_year_share(int(week)) for week in target_week_no.ravel()])
+    share = np.array([_year_share(calendar, int(week)) for week in target_week_no.ravel()])
     angle = 2 * np.pi * share.reshape(target_week_no.shape)
     return {
         f"season_{kind}{k}": getattr(np, kind)(k * angle) for k in (1, 2) for kind in ("sin", "cos")
@@ -91,11 +91,11 @@ def _climate(matrices: Matrices, origins: Ints) -> dict[str, Floats]:
 
 
 def _demographics(
-    units: pd.DataFrame, unit_ids: tuple[str, ...], origins: Ints
+    units: pd.DataFrame, matrices: Matrices, origins: Ints
 ) -> dict[str, Floats]:
-    table = units.set_index("unit_id").reindex(list(unit_ids))
-    years = np.array([epi_year(int(week)) for week in origins], dtype=np.int64)
-    persons = population(units, unit_ids, years)
+    table = units.set_index("unit_id").reindex(list(matrices.unit_ids))
+    years = np.array([matrices.calendar.epi_year(week) for week in origins], dtype=np.int64)
+    persons = population(units, matrices.unit_ids, years)
 
     def fixed(name: str) -> Floats:
         values = table[name].to_numpy(np.float64)[:, None]
@@ -108,6 +108,5 @@ def _demographics(
     }
 
 
-def _year_share(number: int) -> float:
-    label = week_label(number)
-    return int(label[6:]) / weeks_in_year(int(label[:4]))
+def _year_share(calendar: Calendar, number: int) -> float:
+    return calendar.week_of_year(number) / calendar.weeks_in_year(calendar.epi_year(number))

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.data.columns import month_label
+from pipelines.data.months import month_label
 from pipelines.data.expectations import MAX_CHANGED_SHARE, MAX_PSI
 from pipelines.data.tables import Tables, latest_cases
-from pipelines.weeks import week_label
+from pipelines.weeks import Calendar
 
 _NEWEST_WEEKS = 8  # whose reports may still be coming in
 _YEAR_WEEKS = 52
@@ -21,7 +21,7 @@ _YEAR_WEEKS = 52
 _PSI_EDGES = (-np.inf, 0.5, 1.5, 4.5, 9.5, 19.5, 49.5, np.inf)
 
 
-def week_cover(tables: Tables) -> pd.DataFrame:
+def week_cover(tables: Tables, calendar: Calendar) -> pd.DataFrame:
     """Every week from the first to the newest: period, n_reporting, reporting_share, is_week_53.
 
     reporting_share is 1 where a week is old, or missing altogether, which n_reporting says.
@@ -34,7 +34,7 @@ def week_cover(tables: Tables) -> pd.DataFrame:
     n = np.bincount(known["week_no"].to_numpy(dtype=np.int64) - first, minlength=len(weeks))
     share = n / max(len(tables.units), 1)
     share[(weeks <= newest - _NEWEST_WEEKS) | (n == 0)] = 1.0
-    labels = [week_label(w) for w in weeks]
+    labels = [calendar.week_label(w) for w in weeks]
     return pd.DataFrame({"when": weeks, "period": labels, "n_reporting": n, "reporting_share": share, "is_week_53": [p.endswith("w53") for p in labels]})  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def revisions(tables: Tables) -> pd.DataFrame:
     return changed[columns].reset_index(drop=True)
 
 
-def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
+def drift(tables: Tables, previous: Tables, calendar: Calendar) -> pd.DataFrame:
     """Measures against the accepted version before: problem, measure, limit, detail, fix, period."""
     now, then = _counts(tables), _counts(previous)
     both = now.index.intersection(then.index)
@@ -87,12 +87,14 @@ def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
     share = float(changed.mean()) if len(both) else 0.0
     rows = [
         ("past-counts-changed", share, MAX_CHANGED_SHARE, f"{int(changed.sum())} of {len(both)} counts differ from the accepted version ({share:.2%})", "ask the provider whether the past was revised on purpose", "", int(changed.sum())),
-        *_cases_shift(now, then),
+        *_cases_shift(now, then, calendar),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["problem", "measure", "limit", "detail", "fix", "period", "n_rows"])  # fmt: skip
 
 
-def _cases_shift(now: pd.Series, then: pd.Series) -> list[tuple[str, float, float, str, str, str, int]]:  # fmt: skip
+def _cases_shift(
+    now: pd.Series, then: pd.Series, calendar: Calendar
+) -> list[tuple[str, float, float, str, str, str, int]]:
     """New weeks against the 52 weeks before them, over all municipalities."""
     if then.empty:
         return []
@@ -102,7 +104,7 @@ def _cases_shift(now: pd.Series, then: pd.Series) -> list[tuple[str, float, floa
     if new.empty:
         return []
     value = psi(old.to_numpy(), new.to_numpy())
-    period = f"{week_label(newest + 1)}..{week_label(int(weeks.max()))}"
+    period = f"{calendar.week_label(newest + 1)}..{calendar.week_label(weeks.max())}"
     return [("cases-shifted", value, MAX_PSI, f"weekly cases are distributed otherwise than in the {_YEAR_WEEKS} weeks before (PSI {value:.2f})", "look for an outbreak, a changed case definition or a wrong column before relying on it", period, len(new))]  # fmt: skip
 
 

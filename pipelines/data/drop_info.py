@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.data.columns import month_end
+from pipelines.data.months import month_end
 from pipelines.errors import DropError
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
 

@@ -9,8 +9,6 @@ images/<municipality code>/image_<date>.{tiff,tif,png,jpg,jpeg}.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import shutil
@@ -19,15 +17,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
-from pipelines.data.columns import Column, read_column
 from pipelines.data.drop_info import INFO, DropInfo, read_info
 from pipelines.data.filecache import FileCache
 from pipelines.errors import DropError
 from pipelines.storage import folder_id, manifest_of, new_folder, sha256_file
-from pipelines.weeks import epi_year, week_no
 
 TABLE, IMAGES = "metadata.csv", "images"
 SCENE_NAME = re.compile(r"image_([0-9]{4}-[0-9]{2}-[0-9]{2})\.(tiff?|png|jpe?g)", re.IGNORECASE)
@@ -176,78 +173,39 @@ def scene_files(folder: Path) -> Iterator[tuple[Path, re.Match[str] | None]]:
             yield path, SCENE_NAME.fullmatch(path.name) if at_depth else None
 
 
+class Bring(Protocol):
+    """Puts a new drop's files into an empty folder; see sources.Source.bring."""
+
+    def __call__(self, to: Path, info: DropInfo, until: str | None) -> None: ...
+
+
 def make_drop(
-    table: Path, images: Path | None, drops_dir: Path, info: DropInfo, until: str | None = None
+    bring: Bring, images: Path | None, drops_dir: Path, info: DropInfo, until: str | None = None
 ) -> Path:
     """Make a new drop from files that lie apart; return its folder.
 
     The folder appears whole or not at all. The same content again is a no-op.
 
     Args:
-        table: a metadata.csv.
+        bring: of the profile's source: its files, into the drop's folder.
         images: folder of `<code>/image_<date>.<ext>`, or None.
-        until: last week to keep, such as "2018-w48": later case columns, climate and scenes that
-            were not available on received_date, totals of unfinished years and populations of
-            later years are left out. None keeps all.
+        until: last week to keep, such as "2018-w48": later values, and scenes that were not
+            available on received_date, are left out. None keeps all.
 
     Raises:
         DropError: a different drop of that date is there, or an input cannot be read.
         ConfigError: `until` is not a week.
     """
-    if not table.is_file():
-        raise DropError("there is no table", where=str(table), fix="name the metadata.csv file")
     final = drops_dir / info.received_date.isoformat()
     with new_folder(final) as temp:
-        _write_table(table, temp / TABLE, info, until)
+        bring(temp, info, until)
         if images is not None:
             _copy_scenes(images, temp / IMAGES, info, until)
-        document = yaml.safe_dump(info.model_dump(), sort_keys=True, allow_unicode=True)
+        document = yaml.safe_dump(info.model_dump(), sort_keys=True, allow_unicode=True)  # fmt: skip
         (temp / INFO).write_text(document, encoding="utf-8")
         if final.is_dir() and manifest_of(final) != manifest_of(temp):
             raise DropError("a drop of that date is there with other content, and drops never change", where=final.name, fix="give the new data its own received_date")  # fmt: skip
     return final
-
-
-def _write_table(table: Path, out: Path, info: DropInfo, until: str | None) -> None:
-    rows = _read_rows(table)
-    if until is None:
-        shutil.copyfile(table, out)
-        return
-    last, header = week_no(until), rows[0] if rows else []
-    keep = [
-        i for i, name in enumerate(header) if _known_by_then(read_column(name.strip()), info, last)
-    ]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([row[i] for i in keep if i < len(row)] for row in rows)
-    out.write_text(buffer.getvalue(), encoding="utf-8", newline="")
-
-
-def _read_rows(table: Path) -> list[list[str]]:
-    """All rows as text. What is another kind of file is refused here, before it becomes a drop."""
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as handle:
-            rows = list(csv.reader(handle))
-    except (UnicodeDecodeError, csv.Error) as err:
-        raise DropError(f"the table cannot be read: {err}", where=str(table), fix="save it as CSV, UTF-8, comma delimited") from err  # fmt: skip
-    if rows and rows[0] and not any(read_column(name.strip()) for name in rows[0]):
-        raise DropError("no column of the table's first row is known, so it is not a municipal table", where=str(table), fix="name a metadata.csv: comma delimited, with columns such as 'Municipality code' and '2018/w48'")  # fmt: skip
-    return rows
-
-
-def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> bool:
-    if column is None:
-        return True
-    year = epi_year(last_week)
-    finished = epi_year(last_week + 1) > year
-    known = {
-        "week": column.when <= last_week,
-        "population": column.when <= year,
-        "yearly_cases": column.when < year or (column.when == year and finished),
-    }
-    if column.kind in ("temp", "rain"):
-        return info.climate_available(column.when) <= info.received_date
-    return known.get(column.kind, True)
 
 
 def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> None:

@@ -12,29 +12,30 @@ from typing import Any
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.columns import month_label
+from pipelines.data.months import month_label
+from pipelines.data.raw import RawDrop
 from pipelines.data.expectations import Finding, Rule
-from pipelines.weeks import week_label
+from pipelines.weeks import Calendar
 
 QUARANTINE_COLUMNS = ("file", "row", "column", "value", "reason")
 _ONE_BY_ONE = 10  # errors of one kind in one file; beyond it one issue sums them up
 _NAMED = 3  # places that a summary names
 
 
-def to_issues(findings: Iterable[Finding]) -> list[Issue]:
+def to_issues(findings: Iterable[Finding], calendar: Calendar) -> list[Issue]:
     """One issue a place for few errors, one a file for many and for warnings."""
-    return [issue for finding in findings for issue in _issues(finding)]
+    return [issue for finding in findings for issue in _issues(finding, calendar)]
 
 
-def _issues(finding: Finding) -> list[Issue]:
+def _issues(finding: Finding, calendar: Calendar) -> list[Issue]:
     rule, out = finding.rule, []
     each = rule.each or rule.level in (Level.ERROR, Level.CRITICAL)
     for rows in _groups(finding.rows):
         records = rows.to_dict("records")
         if len(records) == 1 or (each and len(records) <= _ONE_BY_ONE):
-            out += [_one(rule, record) for record in records]
+            out += [_one(rule, record, calendar) for record in records]
         else:
-            out.append(_summary(rule, records))
+            out.append(_summary(rule, records, calendar))
     return out
 
 
@@ -45,7 +46,7 @@ def _groups(rows: pd.DataFrame) -> list[pd.DataFrame]:
     return [part for _, part in rows.groupby(keys, sort=False)] if keys else [rows]
 
 
-def _one(rule: Rule, record: Mapping[Hashable, Any]) -> Issue:
+def _one(rule: Rule, record: Mapping[Hashable, Any], calendar: Calendar) -> Issue:
     value = record.get("value")
     shown = f": {value!r}"[:80] if isinstance(value, str) and value else ""
     return Issue(
@@ -53,16 +54,18 @@ def _one(rule: Rule, record: Mapping[Hashable, Any]) -> Issue:
         code=_own(record, "problem") or rule.code,
         message=(_own(record, "detail") or rule.message) + shown,
         place=place(record),
-        period=period(record),
+        period=period(record, calendar),
         fix=_own(record, "fix") or rule.fix,
         rows=int(record.get("n_rows", 1)),
     )
 
 
-def _summary(rule: Rule, records: Sequence[Mapping[Hashable, Any]]) -> Issue:
+def _summary(
+    rule: Rule, records: Sequence[Mapping[Hashable, Any]], calendar: Calendar
+) -> Issue:
     first, n = records[0], len(records)
-    periods = sorted({p for r in records if (p := period(r))})
-    named = "; ".join(place(r) or period(r) for r in records[:_NAMED])
+    periods = sorted({p for r in records if (p := period(r, calendar))})
+    named = "; ".join(place(r) or period(r, calendar) for r in records[:_NAMED])
     return Issue(
         level=rule.level,
         code=_own(first, "problem") or rule.code,
@@ -89,26 +92,52 @@ def place(record: Mapping[Hashable, Any]) -> str:
     return f"{text} ({unit})" if text and unit else text or unit
 
 
-def period(record: Mapping[Hashable, Any]) -> str:
+def period(record: Mapping[Hashable, Any], calendar: Calendar) -> str:
     """Week, month, year or day that a row is about, "" if it is about none."""
     if own := _own(record, "period"):
         return own
     kind, when = record.get("kind"), record.get("when")
     if kind == "week":
-        return week_label(int(str(when)))
+        return calendar.week_label(int(str(when)))
     if kind in ("temp", "rain"):
         return month_label(int(str(when)))
     return str(when) if kind == "population" else ""
 
 
-def to_quarantine(findings: Iterable[Finding]) -> pd.DataFrame:
-    """What is left out of the clean tables, columns QUARANTINE_COLUMNS; a cell once, first reason."""
+def to_quarantine(
+    findings: Iterable[Finding], refused: Iterable[pd.DataFrame] = ()
+) -> pd.DataFrame:
+    """What is left out of the clean tables, columns QUARANTINE_COLUMNS; a cell once, first reason.
+
+    Args:
+        refused: records that sources could not read, columns raw.REFUSED_COLUMNS.
+    """
     frames = [_quarantined(f) for f in findings if f.rule.quarantine and len(f.rows)]
+    frames += [_unreadable(rows) for rows in refused if len(rows)]
     if not frames:
         return pd.DataFrame(columns=list(QUARANTINE_COLUMNS)).astype({"row": "int64"})
     every = pd.concat(frames, ignore_index=True)
     once = every.drop_duplicates(["file", "row", "column"], keep="first")
     return once.sort_values(["file", "row", "column"], kind="stable").reset_index(drop=True)
+
+
+def refused_issues(raws: Iterable[RawDrop]) -> list[Issue]:
+    """One issue a record that a source could not read where there are few, one a kind where many."""
+    out = []
+    for raw in raws:
+        for (file, code), rows in raw.refused.groupby(["file", "code"], sort=False):
+            records = rows.to_dict("records")
+            for r in records if len(records) <= _ONE_BY_ONE else ():
+                out.append(Issue(Level.ERROR, str(code), f"{r['detail']}: {str(r['value'])[:60]!r}", place(r), "", str(r["fix"]), 1))  # fmt: skip
+            if len(records) > _ONE_BY_ONE:
+                named = "; ".join(place(r) for r in records[:_NAMED])
+                out.append(Issue(Level.ERROR, str(code), f"{records[0]['detail']}: {len(records)} times, such as {named}", str(file), "", str(records[0]["fix"]), len(records)))  # fmt: skip
+    return out
+
+
+def _unreadable(rows: pd.DataFrame) -> pd.DataFrame:
+    frame = rows[["file", "row", "column", "value"]].astype({"row": "int64", "value": str})
+    return frame.assign(reason=rows["code"].astype(str) + ": " + rows["detail"].astype(str))
 
 
 def _quarantined(finding: Finding) -> pd.DataFrame:

@@ -15,12 +15,12 @@ from pipelines.config import Places
 from pipelines.data.drops import Drop, drop_hash, survey_drops
 from pipelines.data.tables import Tables
 from pipelines.storage import read_json, write_json
-from pipelines.weeks import week_end, week_no
+from pipelines.weeks import Calendar
 
 _BULLETIN_DAYS = 7  # a week's bulletin is made from what arrives within the week after it
 
 
-def known_drops(drops_dir: Path, as_of: str | None) -> list[Drop]:
+def known_drops(drops_dir: Path, as_of: str | None, calendar: Calendar) -> list[Drop]:
     """Drops that the bulletin of `as_of` could use, oldest first; all of them for None.
 
     If every drop came later, the oldest one is used: its history is then hindsight.
@@ -28,7 +28,7 @@ def known_drops(drops_dir: Path, as_of: str | None) -> list[Drop]:
     drops, _ = survey_drops(drops_dir)
     if as_of is None:
         return drops
-    deadline = week_end(week_no(as_of)) + timedelta(days=_BULLETIN_DAYS)
+    deadline = calendar.week_end(calendar.week_no(as_of)) + timedelta(days=_BULLETIN_DAYS)
     return [d for d in drops if d.info.received_date <= deadline] or drops[:1]
 
 
@@ -78,7 +78,7 @@ def accept(
     before = _accepted(places)
     named = {d["received_date"]: d for d in [*before.get("drops", []), *drops]}
     newest = {"dataset_version": dataset_version, "as_of_week": as_of_week}
-    if "as_of_week" in before and week_no(before["as_of_week"]) > week_no(as_of_week):
+    if "as_of_week" in before and before["as_of_week"] > as_of_week:
         newest = {key: before[key] for key in newest}
     write_json(accepted_file(places), {**newest, "drops": [named[k] for k in sorted(named)]})
 

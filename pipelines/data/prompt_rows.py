@@ -24,17 +24,21 @@ from pipelines.data.prompts import (
     guard_prompts,
     render_prompt,
 )
-from pipelines.weeks import epi_year, week_end, week_label, week_no
 
 Strings = npt.NDArray[np.object_]
 _GUARD_ORIGINS = 4  # origins that every build checks; the tests check many more
 _GUARD_SEED = 20181201
 
 
-def in_window(window: TextWindow, unit_ids: Sequence[str], origins: Ints) -> tuple[list[int], Ints]:
+def in_window(window: TextWindow, matrices: Matrices, origins: Ints) -> tuple[list[int], Ints]:
     """Positions of the units and of the origins that get a prompt."""
-    units = [i for i, unit in enumerate(unit_ids) if unit in window.municipalities]
-    inside = (origins >= week_no(window.first_week)) & (origins <= week_no(window.last_week))
+    named, week_no = window.municipalities, matrices.calendar.week_no
+    units = [i for i, unit in enumerate(matrices.unit_ids) if named is None or unit in named]
+    inside = np.ones(len(origins), dtype=bool)
+    if window.first_week is not None:
+        inside &= origins >= week_no(window.first_week)
+    if window.last_week is not None:
+        inside &= origins <= week_no(window.last_week)
     return units, np.flatnonzero(inside)
 
 
@@ -48,7 +52,7 @@ def prompt_texts(
 ) -> Strings:
     """(U, O) prompts, None outside the text window."""
     texts = np.full((len(matrices.unit_ids), len(origins)), None, dtype=object)
-    rows, columns = in_window(window, matrices.unit_ids, origins)
+    rows, columns = in_window(window, matrices, origins)
     if rows and len(columns):
         for (unit, origin), row in _fields(matrices, units, origins[columns], horizon_weeks, rows):
             texts[unit, columns[origin]] = render_prompt(row, template=template)
@@ -64,7 +68,7 @@ def guard_texts(
     template: Template,
 ) -> None:
     """Render the prompts of a few origins again with noise for a future. Raises LeakageError."""
-    _, columns = in_window(window, matrices.unit_ids, origins)
+    _, columns = in_window(window, matrices, origins)
     if not len(columns):
         return
     some = np.unique(np.linspace(0, len(columns) - 1, _GUARD_ORIGINS).astype(int))
@@ -74,13 +78,14 @@ def guard_texts(
             blind = matrices.blinded(int(origin), horizon, _GUARD_SEED)
             args = (units, one, horizon, window, template)
             guard_prompts(
-                _keyed(matrices.unit_ids, int(origin), prompt_texts(matrices, *args)),
-                _keyed(matrices.unit_ids, int(origin), prompt_texts(blind, *args)),
+                _keyed(matrices, int(origin), prompt_texts(matrices, *args)),
+                _keyed(matrices, int(origin), prompt_texts(blind, *args)),
             )
 
 
-def _keyed(unit_ids: Sequence[str], origin: int, texts: Strings) -> dict[str, str | None]:
-    return {f"{unit}-{week_label(origin)}": texts[i, 0] for i, unit in enumerate(unit_ids)}
+def _keyed(matrices: Matrices, origin: int, texts: Strings) -> dict[str, str | None]:
+    week = matrices.calendar.week_label(origin)
+    return {f"{unit}-{week}": texts[i, 0] for i, unit in enumerate(matrices.unit_ids)}
 
 
 def _fields(
@@ -92,13 +97,14 @@ def _fields(
     temp = matrices.climate_lags("temp_mean_c", origins, 1)[..., 0]
     rain = matrices.climate_lags("rainfall_mm", origins, 1)[..., 0]
     month = np.where(np.isfinite(temp) | np.isfinite(rain), matrices.newest_month(origins), -1)
-    years = np.array([epi_year(int(week)) for week in origins], dtype=np.int64)
+    calendar = matrices.calendar
+    years = np.array([calendar.epi_year(week) for week in origins], dtype=np.int64)
     persons = population(units, matrices.unit_ids, years)
     young = (table["age_0_4_pct"] + table["age_5_14_pct"]).to_numpy(np.float64)
     dry = table["households_without_water_pct"].to_numpy(np.float64)
     names = table["name"].to_numpy(dtype=object)
-    weeks = [int(week_label(int(week))[6:]) for week in origins]
-    ends = [week_end(int(week)) for week in origins]
+    weeks = [calendar.week_of_year(week) for week in origins]
+    ends = [calendar.week_end(week) for week in origins]
     return [
         (
             (u, o),

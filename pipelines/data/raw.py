@@ -1,91 +1,90 @@
-"""Raw tables: a CSV exactly as received, every cell as text with its file, row and column.
+"""What a source makes of a drop: tidy cells that still know their file, row and column.
 
-Belongs here: reading CSV and naming what is wrong with the file as a file. Does not belong here:
-what columns mean (sources/) and whether values are good (expectations.py).
+Belongs here: the shape that every source hands over, and which of its cells are new. Does not belong
+here: reading files (sources, adapters) and whether values are good (expectations.py).
+
+A cell is one value about one unit and one time: weekly cases, a month's climate, a year's population.
+Values are checked later, by the same rules for every source; a person's record never gets here.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.columns import Column, Kind
-from pipelines.data.drops import IMAGES, TABLE, Drop
+from pipelines.data.drops import Drop
 
 Text = npt.NDArray[np.object_]
+Kind = Literal["week", "temp", "rain", "population", "demographic"]
 NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$"
-_MAX_BYTES = 500_000_000
-_SAVE_AS = "save it as 'CSV UTF-8 (comma delimited)'; remove the rejected drop and make it again"
-_BOM = b"\xef\xbb\xbf"
-_OTHER_KINDS = {
-    b"PK\x03\x04": "an Excel workbook (.xlsx) or another zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
-    b"\x1f\x8b": "compressed with gzip",
-    b"%PDF": "a PDF",
-    b"\xff\xfe": "UTF-16 (Excel's 'Unicode text')",
-    b"\xfe\xff": "UTF-16 (Excel's 'Unicode text')",
-}
 
-
-@dataclass(frozen=True)
-class RawTable:
-    """A CSV as received.
-
-    Attributes:
-        file: as named to a person, "2018-12-04/metadata.csv".
-        header: column names, stripped.
-        cells: (rows, columns) text, stripped; rows with another number of cells are left out.
-        rows: (rows,) 1-based record number in the file; the header is row 1.
-        issues: what is wrong with the file; with a critical one, cells may be empty.
-    """
-
-    file: str
-    header: tuple[str, ...]
-    cells: Text
-    rows: npt.NDArray[np.int64]
-    issues: tuple[Issue, ...]
+# One record of a file that names a unit. Of several identical ones the first is used.
+UNIT_COLUMNS = (
+    "file",  # as named to a person, "2018-12-04/metadata.csv"
+    "row",  # 1-based record in the file; the header is row 1
+    "column",  # of the code
+    "value",  # the code as delivered
+    "unit_id",  # the code as its system writes it, None if it is none
+    "name",
+    "parent",  # code of what the unit lies in, "" if not told
+    "fingerprint",  # equal for records that say the same
+)
+CELL_COLUMNS = (
+    "file",
+    "row",
+    "column",
+    "unit_id",
+    "kind",  # Kind
+    "clean",  # of population and demographic: name in the clean tables, such as population_2018
+    "when",  # week ordinal (week), month number (temp, rain), year (population), 0 (demographic)
+    "value",  # as delivered, None where empty
+    "number",  # NaN where empty or no number
+    "unit_row",  # the row of UNIT_COLUMNS, in the same file, that the cell belongs to
+)
+# Records that a source could not use: quarantined, and counted against the file.
+REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix")
 
 
 @dataclass(frozen=True)
 class RawDrop:
-    """A drop's table with its columns recognised; values are still unchecked text.
+    """A drop as its source read it; values are still unchecked.
 
     Attributes:
-        columns: known columns that occur exactly once, by position in the header.
-        unit_ids: (rows,) five-digit codes, None where the code has not the DANE shape.
-        n_received: data rows in the file, those left out as ragged included.
-        issues: of the file and of its header.
+        units: UNIT_COLUMNS.
+        cells: CELL_COLUMNS, at most one a (kind, clean, when) of a unit's record.
+        refused: REFUSED_COLUMNS.
+        n_received: file -> records in it, those left out included.
+        issues: of the files as files.
     """
 
     drop: Drop
-    table: RawTable
-    columns: dict[int, Column]
-    unit_ids: Text
-    n_received: int
+    units: pd.DataFrame
+    cells: pd.DataFrame
     issues: tuple[Issue, ...]
+    n_received: Mapping[str, int] = field(default_factory=dict)
+    refused: pd.DataFrame = field(default_factory=lambda: empty(REFUSED_COLUMNS))
 
     @property
     def usable(self) -> bool:
-        """Whether rows can be read at all."""
+        """Whether its records can be used at all."""
         return not any(issue.level is Level.CRITICAL for issue in self.issues)
 
-    def positions(self, *kinds: Kind) -> list[int]:
-        """Header positions of all columns of these kinds, in time order."""
-        found = [(c.when, at) for at, c in self.columns.items() if c.kind in kinds]
-        return [at for _, at in sorted(found)]
 
-    def keyed(self, at: Sequence[int], rows: npt.NDArray[np.bool_]) -> pd.DataFrame:
-        """Text of chosen columns and rows by unit (index) and source column name."""
-        names = [self.columns[i].source for i in at]
-        return pd.DataFrame(self.table.cells[rows][:, at], index=self.unit_ids[rows], columns=names)
+def unusable(drop: Drop, issues: Sequence[Issue]) -> RawDrop:
+    """A drop that could not be read, for the reasons given."""
+    return RawDrop(drop, empty(UNIT_COLUMNS), empty(CELL_COLUMNS), tuple(issues))
+
+
+def empty(columns: Sequence[str]) -> pd.DataFrame:
+    """A frame without rows."""
+    return pd.DataFrame(columns=list(columns))
 
 
 def issue(level: Level, code: str, message: str, place: str, fix: str, period: str = "", rows: int = 1) -> Issue:  # fmt: skip
@@ -93,118 +92,8 @@ def issue(level: Level, code: str, message: str, place: str, fix: str, period: s
     return Issue(level, code, message, place, period, fix, rows)
 
 
-def read_table(drop: Drop) -> RawTable:
-    """Read a drop's metadata.csv as text. Never raises for what is in the file: it is an issue."""
-    file = drop.place(drop.table)
-    text, issues = _read_text(drop, file)
-    if text is None:
-        return _unread(file, issues)
-    if problem := _separator_problem(text, file):
-        return _unread(file, [*issues, problem])
-    try:
-        # not str.splitlines, which also ends a line at form feeds and at U+2028 inside a name
-        records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as err:
-        broken = issue(Level.CRITICAL, "unreadable-table", f"the file is not valid CSV: {err}", file, _SAVE_AS)  # fmt: skip
-        return _unread(file, [*issues, broken])
-    return _from_records(file, records, issues)
-
-
-def _unread(file: str, issues: list[Issue]) -> RawTable:
-    nothing = np.empty((0, 0), dtype=object)
-    return RawTable(file, (), nothing, np.empty(0, dtype=np.int64), tuple(issues))
-
-
-def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
-    if not drop.table.is_file():
-        images = (drop.path / IMAGES).is_dir()
-        what = f"the drop has no {TABLE}" if images else "the drop is empty"
-        return None, [issue(Level.CRITICAL, "missing-table" if images else "empty-drop", what, drop.name, f"put {TABLE} into the drop: remove the folder and make it again with `denguard drop --table ...`")]  # fmt: skip
-    if drop.table.stat().st_size > _MAX_BYTES:
-        return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is larger than {_MAX_BYTES:,} bytes", file, "deliver only the columns of the layout")]  # fmt: skip
-    raw = drop.table.read_bytes()
-    if not raw.strip():
-        return None, [issue(Level.CRITICAL, "empty-drop", f"{TABLE} is empty", file, "export the table again; remove the rejected drop and make it again")]  # fmt: skip
-    found = []
-    if raw.startswith(_BOM):
-        found.append(issue(Level.INFO, "byte-order-mark", "the file starts with a byte order mark (Excel), which was skipped", file, "nothing to do"))  # fmt: skip
-    if kind := _other_kind(raw):
-        return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not CSV in UTF-8: {kind}", file, _SAVE_AS)]  # fmt: skip
-    try:
-        return raw.decode("utf-8-sig"), found
-    except UnicodeDecodeError as err:
-        row = raw[: err.start].count(b"\n") + 1
-        return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not UTF-8 (row {row})", f"{file} row {row}", _SAVE_AS)]  # fmt: skip
-
-
-def _other_kind(raw: bytes) -> str:
-    """What the file is instead of text in UTF-8, "" if it may be that."""
-    named = next((kind for magic, kind in _OTHER_KINDS.items() if raw.startswith(magic)), "")
-    if named or b"\0" not in raw:
-        return named
-    many = raw.count(b"\0") > len(raw) // 4
-    return "UTF-16 without its mark" if many else "it holds NUL bytes, as after a power cut or in a damaged copy"  # fmt: skip
-
-
-def _separator_problem(text: str, file: str) -> Issue | None:
-    first = text.split("\n", 1)[0]
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if first.count(separator) > first.count(","):
-            return issue(Level.CRITICAL, "wrong-separator", f"columns are separated by {name}, as Excel does in some languages; its decimal commas would be misread", f"{file} row 1", _SAVE_AS)  # fmt: skip
-    return None
-
-
-def _from_records(file: str, records: Sequence[list[str]], issues: list[Issue]) -> RawTable:
-    if not any(cell.strip() for cell in (records[0] if records else ())):
-        return _unread(file, [*issues, issue(Level.CRITICAL, "missing-column", "the first row is blank; it must name the columns", f"{file} row 1", f"remove what is above the row of column names; {_SAVE_AS}")])  # fmt: skip
-    header = tuple(name.strip() for name in records[0])
-    numbered = [(i, row) for i, row in enumerate(records[1:], start=2) if any(row)]
-    ragged = [(i, len(row)) for i, row in numbered if len(row) != len(header)]
-    whole = [(i, row) for i, row in numbered if len(row) == len(header)]
-    issues = issues + [
-        issue(Level.ERROR, "ragged-row", f"row {i} has {n} cells, the header has {len(header)}", f"{file} row {i}", "quote text that holds commas, and deliver every cell of the row")
-        for i, n in ragged
-    ]  # fmt: skip
-    if not numbered:
-        issues.append(issue(Level.CRITICAL, "empty-drop", f"{TABLE} has a header and no rows", file, "export the table again; remove the rejected drop and make it again"))  # fmt: skip
-    cells = np.empty((len(whole), len(header)), dtype=object)
-    for at, (_, row) in enumerate(whole):
-        cells[at] = [cell.strip() for cell in row]
-    return RawTable(file, header, cells, np.array([i for i, _ in whole], dtype=np.int64), tuple(issues))  # fmt: skip
-
-
-def long_cells(raw: RawDrop, columns: Sequence[int], wanted: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Chosen cells as one row each, columns as in CELL_COLUMNS.
-
-    Args:
-        columns: header positions.
-        wanted: (rows, len(columns)) which cells.
-
-    `value` is None where the cell is empty; `number` is NaN where it is empty or no number.
-    """
-    at_row, at_column = np.nonzero(wanted)
-    known = [raw.columns[i] for i in columns]
-    text = raw.table.cells[:, list(columns)][at_row, at_column]
-    text[text == ""] = None
-    number = _numbers(text)
-    frame = pd.DataFrame(
-        {
-            "file": raw.table.file,
-            "row": raw.table.rows[at_row],
-            "column": _labels([c.source for c in known], at_column),
-            "unit_id": raw.unit_ids[at_row],
-            "kind": _labels([c.kind for c in known], at_column),
-            "clean": _labels([c.clean for c in known], at_column),
-            "when": np.array([c.when for c in known], dtype=np.int64)[at_column],
-            "value": text,
-            "number": number,
-        }
-    )
-    frame["received_date"] = raw.drop.info.received_date
-    return frame
-
-
-def _numbers(text: Text) -> npt.NDArray[np.float64]:
+def numbers(text: Text) -> npt.NDArray[np.float64]:
+    """(N,) numbers of texts, NaN where a text is None or no number."""
     series = pd.Series(text, dtype=object)
     number = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, copy=True)
     # pandas reads "inf" as a number and "1e999" as none: to us it is the other way round
@@ -213,34 +102,66 @@ def _numbers(text: Text) -> npt.NDArray[np.float64]:
     return number
 
 
-CELL_COLUMNS = ("file", "row", "column", "unit_id", "kind", "clean", "when", "value", "number", "received_date")  # fmt: skip
-
-
-def changed_cells(
-    raws: Sequence[RawDrop], good_rows: Sequence[npt.NDArray[np.bool_]], *kinds: Kind
-) -> pd.DataFrame:
-    """Cells of these kinds that are new or differ from the drop before, oldest drop first.
+def changed_cells(raws: Sequence[RawDrop], units: pd.DataFrame) -> pd.DataFrame:
+    """Cells of accepted units that are new or differ from what was known before, oldest drop first.
 
     A drop repeats almost all of the one before it; what it repeats was checked there already.
-    Beside CELL_COLUMNS there is `withdrawn`: empty now, and not empty before.
+    Beside CELL_COLUMNS there are `received_date` and `withdrawn`: empty now, and not empty before.
+
+    Args:
+        units: accepted rows of UNIT_COLUMNS.
     """
-    known, frames = pd.DataFrame(), [pd.DataFrame(columns=[*CELL_COLUMNS, "withdrawn"])]
-    for raw, rows in zip(raws, good_rows, strict=True):
-        at = raw.positions(*kinds)
-        if not at or not rows.any():
-            continue
-        now = raw.keyed(at, rows)
-        before = known.reindex(index=now.index, columns=now.columns).to_numpy(dtype=object)
-        wanted = np.zeros((len(rows), len(at)), dtype=bool)
-        wanted[rows] = now.to_numpy() != before
-        cells = long_cells(raw, at, wanted)
-        old = before[wanted[rows]]
-        cells["withdrawn"] = cells["value"].isna().to_numpy() & pd.notna(old) & (old != "")
-        frames.append(cells)
-        known = now if known.empty else now.combine_first(known)
-    return pd.concat(frames[1:] or frames, ignore_index=True)
+    known = _Known()
+    accepted = pd.MultiIndex.from_frame(units[["file", "row"]].astype({"file": str, "row": "int64"}))
+    frames = []
+    for raw in raws:
+        at = pd.MultiIndex.from_arrays([raw.cells["file"].astype(str), raw.cells["unit_row"].astype("int64")])  # fmt: skip
+        cells = raw.cells[at.isin(accepted)].reset_index(drop=True)
+        new, withdrawn = known.compare(cells)
+        part = cells[new].assign(withdrawn=withdrawn[new], received_date=raw.drop.info.received_date)  # fmt: skip
+        frames.append(part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")}))  # fmt: skip
+    columns = [*CELL_COLUMNS, "withdrawn", "received_date"]
+    return pd.concat(frames or [empty(columns)], ignore_index=True)
 
 
-def _labels(names: Sequence[str], at: npt.NDArray[np.int64]) -> Text:
-    labels: Text = np.array(names, dtype=object)[at]
-    return labels
+class _Known:
+    """Newest text of every cell so far, as a sorted array of keys: a million cells in 0.2 s."""
+
+    def __init__(self) -> None:
+        self._units: dict[str, int] = {}
+        self._facts: dict[tuple[str, str], int] = {}
+        self._keys: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._values: Text = np.zeros(0, dtype=object)
+
+    def compare(self, cells: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """(N,) which cells are new or differ, and which of them withdraw a value; then know them."""
+        keys, values = self._key(cells), cells["value"].to_numpy(dtype=object)
+        at = np.searchsorted(self._keys, keys)
+        safe = np.minimum(at, max(len(self._keys) - 1, 0))
+        seen = self._keys[safe] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
+        before = np.full(len(keys), None, dtype=object)
+        before[seen] = self._values[safe[seen]]
+        new = ~seen | (values != before)
+        withdrawn = seen & pd.isna(values) & ~pd.isna(before)
+        self._learn(keys, values)
+        return new, np.asarray(withdrawn)
+
+    def _learn(self, keys: npt.NDArray[np.int64], values: Text) -> None:
+        every, said = np.concatenate([keys, self._keys]), np.concatenate([values, self._values])
+        self._keys, first = np.unique(every, return_index=True)  # the newest stands first
+        self._values = said[first]
+
+    def _key(self, cells: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """(N,) unit, fact and time packed into 64 bits: 24 + 16 + 24."""
+        unit = _codes(cells["unit_id"], self._units)
+        fact = _codes(cells["kind"].astype(str) + "|" + cells["clean"].astype(str), self._facts)
+        when = cells["when"].to_numpy(dtype=np.int64)
+        return (unit << 40) | (fact << 24) | (when + (1 << 23))
+
+
+def _codes(names: pd.Series, known: dict[Any, int]) -> npt.NDArray[np.int64]:
+    """(N,) number of each name, the same one in every drop."""
+    places, distinct = pd.factorize(names)
+    numbered = np.array([known.setdefault(n, len(known)) for n in distinct], dtype=np.int64)
+    out: npt.NDArray[np.int64] = numbered[places] if len(names) else numbered
+    return out

@@ -19,12 +19,11 @@ import pyarrow as pa
 from pipelines.config import Profile
 from pipelines.contracts import COVARIATE_NAMES, SAMPLE_INPUTS, SAMPLE_KEYS, SAMPLE_TARGET
 from pipelines.data.availability import Ints, Matrices, build_matrices
-from pipelines.data.covariates import covariate_array
+from pipelines.data.covariates import LAGS, covariate_array
 from pipelines.data.prompt_rows import guard_texts, prompt_texts
 from pipelines.data.prompts import Template, load_template, text_sha256
 from pipelines.data.scene_choice import SceneChoice, choose_scenes
 from pipelines.data.tables import Tables
-from pipelines.weeks import epi_year, week_label, week_no
 
 _TEXT, _INT, _FLOAT, _COVARIATE = pa.string(), pa.int32(), pa.float64(), pa.float32()
 SAMPLE_SCHEMA = pa.schema(
@@ -51,6 +50,14 @@ class RowSource:
     template: Template
 
 
+def first_origin_no(tables: Tables, profile: Profile) -> int:
+    """Ordinal of the first origin week: the profile's, else a year after the first count."""
+    if profile.data.first_week is not None:
+        return profile.calendar.week_no(profile.data.first_week)
+    known = tables.cases.dropna(subset=["cases"])["week_no"]
+    return int(known.min()) + LAGS if len(known) else 0
+
+
 def row_source(
     tables: Tables,
     profile: Profile,
@@ -59,19 +66,22 @@ def row_source(
     template: Template,
     first_origin: int | None = None,
 ) -> RowSource:
-    first = week_no(profile.data.first_week) if first_origin is None else first_origin
+    first = first_origin_no(tables, profile) if first_origin is None else first_origin
     origins = np.arange(first, as_of + 1)
-    matrices = build_matrices(tables, pool, profile.data.reporting_delay_weeks)
-    scenes = choose_scenes(tables.scenes, pool, origins, profile.data.scenes.max_age_weeks)
+    matrices = build_matrices(tables, pool, profile.data.reporting_delay_weeks, profile.calendar)
+    scenes = choose_scenes(
+        tables.scenes, pool, origins, profile.data.scenes.max_age_weeks, profile.calendar
+    )
     horizons = tuple(sorted(profile.evaluate.horizons_weeks))
-    guard_texts(matrices, tables.units, origins, horizons, profile.data.text_window, template)
+    if profile.embed is not None:
+        guard_texts(matrices, tables.units, origins, horizons, profile.data.text_window, template)
     return RowSource(tables.units, matrices, scenes, first, as_of, horizons, profile, template)
 
 
 def yearly_rows(source: RowSource) -> Iterator[tuple[int, pa.Table]]:
     """Rows of each epidemiological year of origins, one year in memory at a time."""
     origins = np.arange(source.first_origin, source.as_of + 1)
-    years = np.array([epi_year(int(week)) for week in origins])
+    years = np.array([source.profile.calendar.epi_year(week) for week in origins])
     for year in np.unique(years):
         yield int(year), _year_rows(source, origins[years == year])
 
@@ -97,7 +107,8 @@ def _year_rows(source: RowSource, origins: Ints) -> pa.Table:
 def _keys(source: RowSource, origins: Ints) -> dict[str, Any]:
     units, horizons = source.matrices.unit_ids, source.horizons
     shape = (len(units), len(origins), len(horizons))
-    label = {int(week): week_label(int(week)) for week in np.unique(np.add.outer(origins, (0, *horizons)))}  # fmt: skip
+    named = np.unique(np.add.outer(origins, (0, *horizons)))
+    label = {int(week): source.profile.calendar.week_label(week) for week in named}
     target = origins[:, None] + np.array(horizons)
 
     def spread(values: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -135,6 +146,9 @@ def _image_columns(source: RowSource, origins: Ints) -> dict[str, Any]:
 
 def _text_columns(source: RowSource, origins: Ints) -> dict[str, Any]:
     window = source.profile.data.text_window
+    if source.profile.embed is None:  # nobody would read them
+        nothing = [None] * len(source.matrices.unit_ids) * len(origins) * len(source.horizons)
+        return {"text": nothing, "text_sha256": nothing}
     by_variant = {
         variant: prompt_texts(
             source.matrices, source.units, origins, variant, window, source.template
@@ -155,7 +169,7 @@ def sample_rows(
     first_origin: int | None = None,
 ) -> pd.DataFrame:
     """Rows of the units given, from `first_origin` to `as_of`, in memory: the tests' way in."""
-    used = template or load_template(profile.data.language)
+    used = template or load_template(profile.place.language)
     source = row_source(tables, profile, tuple(unit_ids), as_of, used, first_origin)
     rows: pd.DataFrame = pa.concat_tables(table for _, table in yearly_rows(source)).to_pandas()
     return rows

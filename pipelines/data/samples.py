@@ -23,13 +23,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.config import Profile
-from pipelines.data.labels import check_as_of, compute_thresholds, rule_of
+from pipelines.data.labels import check_as_of, compute_thresholds
 from pipelines.data.prompts import load_template
-from pipelines.data.rows import RowSource, row_source, yearly_rows
+from pipelines.data.rows import RowSource, first_origin_no, row_source, yearly_rows
+from pipelines.data.splits import judged_years
 from pipelines.data.tables import Tables, newest_week_no
 from pipelines.errors import ConfigError, StoreError
 from pipelines.storage import folder_id, manifest_of, write_atomic, write_json
-from pipelines.weeks import week_label, week_no
 
 log = logging.getLogger(__name__)
 DATASET_FILE, THRESHOLDS_FILE = "dataset.json", "thresholds.parquet"
@@ -68,10 +68,8 @@ def build_dataset(
         StoreError: the folder of this version is there but damaged.
     """
     origin = resolve_as_of(tables, profile, as_of)
-    template = load_template(profile.data.language, template_file)
-    thresholds = compute_thresholds(
-        tables, profile.labels.rule_id, profile.labels.min_reference_cases, origin
-    )
+    template = load_template(profile.place.language, template_file)
+    thresholds = compute_thresholds(tables, profile.labels, profile.calendar, origin)
     pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"])
     if not pool:
         raise ConfigError("no municipality is in the training pool", where="thresholds", fix="see refused_reason of each; more data or a lower labels.min_reference_cases is needed")  # fmt: skip
@@ -99,13 +97,15 @@ def resolve_as_of(tables: Tables, profile: Profile, as_of: str | None) -> int:
     newest_cases = newest_week_no(tables)
     if newest_cases is None:
         raise ConfigError("no week has cases for half of the municipalities", where="cases", fix="check the drops")  # fmt: skip
+    week_label = profile.calendar.week_label
     newest = newest_cases + profile.data.reporting_delay_weeks
-    origin = newest if as_of is None else week_no(as_of)
+    origin = newest if as_of is None else profile.calendar.week_no(as_of)
     if origin > newest:
         raise ConfigError(f"as_of {as_of} lies after the data: the newest possible origin week is {week_label(newest)}", fix=f"use {week_label(newest)} or earlier, or add a drop")  # fmt: skip
-    if origin < week_no(profile.data.first_week):
-        raise ConfigError(f"as_of {as_of} lies before the first origin week {profile.data.first_week}", fix="choose a later week, or set data.first_week")  # fmt: skip
-    check_as_of(rule_of(profile.labels.rule_id), origin)
+    first = first_origin_no(tables, profile)
+    if origin < first:
+        raise ConfigError(f"origin week {week_label(origin)} lies before the first one, {week_label(first)}", fix="choose a later week, or set data.first_week")  # fmt: skip
+    check_as_of(profile.labels.rule, profile.calendar, origin)
     return origin
 
 
@@ -126,14 +126,16 @@ def _facts(
     rows: int,
 ) -> dict[str, Any]:
     """What dataset.json says: no time, host or path, so that equal inputs give equal bytes."""
-    used = source.scenes.scenes
+    used, week_label = source.scenes.scenes, source.profile.calendar.week_label
     return {
+        "week": source.profile.place.week.model_dump(mode="json"),
         "as_of_week": week_label(source.as_of),
         "first_week": week_label(source.first_origin),
         "horizons_weeks": list(source.horizons),
         "reporting_delay_weeks": source.profile.data.reporting_delay_weeks,
         "newest_cases_week": week_label(newest_week_no(tables) or source.as_of),
         "drops": [dict(drop) for drop in drops],
+        "test_years": list(_test_years(source, tables)),
         "label_rule_id": source.profile.labels.rule_id,
         "reference_years": float(thresholds.loc[thresholds["in_pool"], "reference_years"].min()),
         "language": source.template.language,
@@ -144,6 +146,12 @@ def _facts(
         "units": len(source.matrices.unit_ids),
         "rows": rows,
     }
+
+
+def _test_years(source: RowSource, tables: Tables) -> tuple[int, ...]:
+    known = tables.cases.dropna(subset=["cases"])["week_no"]
+    newest = min(newest_week_no(tables) or source.as_of, source.as_of)
+    return judged_years(source.profile.evaluate.test_years, int(known.min()), newest, source.profile.calendar)  # fmt: skip
 
 
 def _write_table(table: pa.Table, path: Path) -> None:

@@ -20,6 +20,7 @@ import pandas as pd
 
 from pipelines.contracts import SceneQuality
 from pipelines.data.availability import Ints, known_from_week_no
+from pipelines.weeks import Calendar
 
 Strings = npt.NDArray[np.object_]
 NO_SCENE = -1
@@ -51,14 +52,18 @@ class SceneChoice:
 
 
 def choose_scenes(
-    scenes: pd.DataFrame, unit_ids: Sequence[str], origins: Ints, max_age_weeks: int
+    scenes: pd.DataFrame,
+    unit_ids: Sequence[str],
+    origins: Ints,
+    max_age_weeks: int,
+    calendar: Calendar,
 ) -> SceneChoice:
     """The scene that each unit and origin sees; `origins` are consecutive week ordinals."""
     scenes = scenes[scenes["unit_id"].isin(unit_ids)]
     scenes = scenes.sort_values(["unit_id", "scene_date"], kind="stable").reset_index(drop=True)
     unit = pd.Index(unit_ids).get_indexer(pd.Index(scenes["unit_id"]))
-    known = known_from_week_no(scenes["available_date"]) - int(origins[0])
-    first_seen = known_from_week_no(scenes["first_seen_available_date"])
+    known = known_from_week_no(scenes["available_date"], calendar) - int(origins[0])
+    first_seen = known_from_week_no(scenes["first_seen_available_date"], calendar)
     expired = first_seen + max_age_weeks - int(origins[0]) + 1
     good = (scenes["quality"] == SceneQuality.OK).to_numpy()
     row = np.full((len(unit_ids), len(origins)), NO_SCENE, dtype=np.int64)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.codes import UnitCodes
 from pipelines.config import ScenePolicy
 from pipelines.contracts import SceneQuality
-from pipelines.data.columns import unit_id_of
 from pipelines.data.drop_info import FIRST_DAY, LAST_DAY
 from pipelines.data.drops import IMAGES, Drop, scene_files
 from pipelines.data.filecache import FileCache
@@ -127,7 +127,11 @@ SCENE_COLUMNS = tuple(SceneRow.__dataclass_fields__)
 
 
 def scan_scenes(
-    drop: Drop, policy: ScenePolicy, cache_path: Path, progress: Progress | None = None
+    drop: Drop,
+    policy: ScenePolicy,
+    cache_path: Path,
+    codes: UnitCodes,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Every file of a drop's images folder, one row each, columns as SceneRow.
 
@@ -139,15 +143,16 @@ def scan_scenes(
     cache = FileCache(cache_path)
     rows = []
     for path, named in files:
-        rows.append(_scan_file(drop, path, named[1] if named else None, policy, cache))
+        row = SceneRow(drop.place(path), path.parent.name, drop.info.received_date, codes.normalise(path.parent.name), uri=drop.uri(path), synthetic=drop.info.synthetic_scenes)  # fmt: skip
+        rows.append(_scan_file(drop, path, named[1] if named else None, policy, cache, row))
         progress.advance()
     cache.save()
     return pd.DataFrame([asdict(row) for row in rows], columns=list(SCENE_COLUMNS))
 
 
-def _scan_file(drop: Drop, path: Path, day: str | None, policy: ScenePolicy, cache: FileCache) -> SceneRow:  # fmt: skip
-    folder = path.parent.name
-    row = SceneRow(drop.place(path), folder, drop.info.received_date, unit_id_of(folder), uri=drop.uri(path), synthetic=drop.info.synthetic_scenes)  # fmt: skip
+def _scan_file(
+    drop: Drop, path: Path, day: str | None, policy: ScenePolicy, cache: FileCache, row: SceneRow
+) -> SceneRow:
     if day is None:
         return replace(row, problem="unknown-file", detail="the file is not <code>/image_<date>.tiff, .png or .jpg", fix="rename it, or leave it out of the drop")  # fmt: skip
     scene_date = _day(day)

@@ -9,10 +9,12 @@ learned from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipelines.config import TestYears
 from pipelines.errors import ConfigError
-from pipelines.weeks import week_no
+from pipelines.weeks import Calendar
 
 SEASON_WEEKS = 52
 
@@ -38,9 +40,29 @@ def fold_cut(first_target_week_no: int, horizon_weeks: int, delay_weeks: int) ->
     return first_target_week_no - embargo_weeks(horizon_weeks, delay_weeks)
 
 
-def test_year_targets(year: int) -> range:
+def test_year_targets(year: int, calendar: Calendar) -> range:
     """Week ordinals of all target weeks of an epidemiological year (52 or 53 of them)."""
-    return range(week_no(f"{year}-w01"), week_no(f"{year + 1}-w01"))
+    return range(calendar.number(year, 1), calendar.number(year + 1, 1))
+
+
+def judged_years(
+    wanted: TestYears | Sequence[int], first_cases: int, newest_cases: int, calendar: Calendar
+) -> tuple[int, ...]:
+    """Test years, oldest first; those of a list as they are.
+
+    The newest complete years of the calendar, so many as are asked for and as leave a year of lags
+    and one of training before them. The running year is never one of them.
+
+    Args:
+        first_cases, newest_cases: ordinals of the first and of the newest week with counts.
+    """
+    if not isinstance(wanted, TestYears):
+        return tuple(sorted(wanted))
+    earliest = first_cases + 2 * SEASON_WEEKS
+    years = range(calendar.epi_year(earliest), calendar.epi_year(newest_cases + 1))
+    whole = [y for y in years if calendar.number(y, 1) >= earliest]
+    kept = whole[: len(whole) - wanted.hold_back]
+    return tuple(kept[-wanted.last :])
 
 
 test_year_targets.__test__ = False  # type: ignore[attr-defined]  # not a pytest test, by its name

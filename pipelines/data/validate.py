@@ -21,20 +21,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.config import DataConfig
 from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
-from pipelines.data.expectations import Suite
-from pipelines.data.findings import to_issues, to_quarantine
+from pipelines.data.expectations import Finding, Suite
+from pipelines.data.findings import refused_issues, to_issues, to_quarantine
 from pipelines.data.raw import RawDrop, issue
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
-from pipelines.data.sources import raw_reader
+from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
 from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
-from pipelines.weeks import week_label
+from pipelines.weeks import Calendar
 
 MAX_BAD_ROW_SHARE = 0.2
 _ORDER = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
@@ -72,7 +71,7 @@ def raise_if_critical(result: ValidationResult) -> None:
 
 def validate_all(
     drops_dir: Path,
-    config: DataConfig,
+    context: Context,
     previous: Tables | None,
     out: Path,
     cache_path: Path,
@@ -92,14 +91,15 @@ def validate_all(
     hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops} if accepted else {}
     errors += check_unchanged(hashes, accepted or {})
     drops = [drop for drop in drops if only is None or drop.name in only]
-    raws = [raw_reader(config.source)(drop) for drop in drops]
-    scanned = [scan_scenes(drop, config.scenes, cache_path) for drop in drops]
+    source = source_of(context.config)
+    raws = [source.read_raw(drop, context) for drop in drops]
+    scanned = [scan_scenes(drop, context.config.scenes, cache_path, context.codes) for drop in drops]  # fmt: skip
     scanned = [s for s in scanned if len(s)]
     scenes = pd.concat(scanned, ignore_index=True) if scanned else pd.DataFrame(columns=list(SCENE_COLUMNS))  # fmt: skip
     broken = [_drop_issue(err) for err in errors]
     if not drops and not errors:
         broken = [issue(Level.CRITICAL, "empty-drop", "there is no drop at all", str(drops_dir), "make one with `denguard drop`")]  # fmt: skip
-    return validate_drops(raws, scenes, config, previous, out, broken)
+    return validate_drops(raws, scenes, context, previous, out, broken)
 
 
 def _drop_issue(err: DropError) -> Issue:
@@ -111,7 +111,7 @@ def _drop_issue(err: DropError) -> Issue:
 def validate_drops(
     raws: Sequence[RawDrop],
     scenes: pd.DataFrame,
-    config: DataConfig,
+    context: Context,
     previous: Tables | None,
     out: Path,
     issues: Sequence[Issue] = (),
@@ -126,7 +126,7 @@ def validate_drops(
         previous: tables of the last accepted version, or None.
         issues: found before, such as folders that are no drop.
     """
-    suite = Suite()
+    suite, config, calendar = Suite(), context.config, context.calendar
     usable = [raw for raw in raws if raw.usable]
     rows, findings = checks.check_rows(suite, usable, checks.known_units(usable, previous))
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)
@@ -135,33 +135,40 @@ def validate_drops(
     )
     findings += cell_findings + scene_findings
     tables = build_tables(usable, rows, cells, accepted)
-    findings += checks.check_whole(suite, tables, previous)
+    findings += checks.check_whole(suite, tables, previous, calendar)
     serious = [f for f in findings if f.rule.level is Level.ERROR]
-    revised, quarantine = drift.revisions(tables), to_quarantine(findings)
+    revised, quarantine = drift.revisions(tables), _quarantine(usable, findings)
     found = [
         *issues,
         *(i for raw in raws for i in raw.issues),
-        *_too_many_bad(usable, to_quarantine(serious)),
-        *to_issues(findings),
+        *_too_many_bad(usable, _quarantine(usable, serious)),
+        *to_issues(findings, calendar),
+        *refused_issues(usable),
         *_gone_issues(rows),
-        *_revised_issues(revised),
+        *_revised_issues(revised, calendar),
         *suite.broken,
     ]
     found.sort(key=lambda i: _ORDER.index(i.level))
     result = ValidationResult(tuple(found), tables, quarantine, revised)
-    _write(result, suite, out)
+    _write(result, suite, out, calendar)
     return result
+
+
+def _quarantine(raws: Sequence[RawDrop], findings: Sequence[Finding]) -> pd.DataFrame:
+    """What rules refused and what sources could not read, a cell once."""
+    return to_quarantine(findings, [raw.refused for raw in raws])
 
 
 def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Issue]:
     """Tables of which so many rows have something refused that the table itself is in doubt."""
-    ragged = {raw.table.file: raw.n_received - len(raw.table.rows) for raw in raws}
     bad = quarantine[quarantine["row"] > 1].groupby("file")["row"].nunique().to_dict()
     out = []
     for raw in raws:
-        file, n = raw.table.file, int(bad.get(raw.table.file, 0)) + ragged[raw.table.file]
-        if n > MAX_BAD_ROW_SHARE * raw.n_received:
-            out.append(issue(Level.CRITICAL, "too-many-bad-rows", f"{n} of {raw.n_received} rows have something refused", file, "the table as a whole is in doubt: check the export; remove the rejected drop and make it again", rows=n))  # fmt: skip
+        for file, received in raw.n_received.items():
+            ragged = sum(i.code == "ragged-row" and i.place.startswith(f"{file} ") for i in raw.issues)  # fmt: skip
+            n = int(bad.get(file, 0)) + ragged
+            if n > MAX_BAD_ROW_SHARE * received:
+                out.append(issue(Level.CRITICAL, "too-many-bad-rows", f"{n} of {received} rows have something refused", file, "the table as a whole is in doubt: check the export; remove the rejected drop and make it again", rows=n))  # fmt: skip
     return out
 
 
@@ -175,23 +182,23 @@ def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
     return [issue(Level.WARNING, "municipalities-gone", f"{len(gone)} municipalities of earlier drops have no usable row: {shown}", str(rows["file"].iloc[-1]), "deliver their rows again; until then their newest weeks are missing", rows=len(gone))]  # fmt: skip
 
 
-def _revised_issues(revised: pd.DataFrame) -> list[Issue]:
+def _revised_issues(revised: pd.DataFrame, calendar: Calendar) -> list[Issue]:
     """One line for each drop that revised earlier counts; the list itself is revised.csv."""
-    out = []
+    week_label, out = calendar.week_label, []
     for received, rows in revised.groupby("received_date"):
-        first = ", ".join(f"{r.unit_id} {week_label(r.week_no)}: {r.cases_before:g} -> {r.cases:g}" for r in rows.head(5).itertuples())  # fmt: skip
+        first = ", ".join(f"{r.unit_id} {week_label(int(str(r.week_no)))}: {r.cases_before:g} -> {r.cases:g}" for r in rows.head(5).itertuples())  # fmt: skip
         weeks = f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"  # fmt: skip
         out.append(issue(Level.INFO, "revised-counts", f"{len(rows)} counts of earlier weeks were revised: {first}", str(received), "nothing to do; revised.csv lists all", weeks, len(rows)))  # fmt: skip
     return out
 
 
-def _write(result: ValidationResult, suite: Suite, out: Path) -> None:
+def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar) -> None:
     out.mkdir(parents=True, exist_ok=True)
     suite.write(out)
     sink = io.BytesIO()
     result.quarantine.to_parquet(sink, index=False)
     write_atomic(out / "quarantine.parquet", sink.getvalue())
     write_atomic(out / "quarantine.csv", result.quarantine.to_csv(index=False))
-    revised = result.revised.assign(week=[week_label(w) for w in result.revised["week_no"]])
+    revised = result.revised.assign(week=[calendar.week_label(w) for w in result.revised["week_no"]])
     write_atomic(out / "revised.csv", revised.drop(columns="week_no").to_csv(index=False))
     write_json(out / "issues.json", [asdict(i) for i in result.issues])

@@ -52,7 +52,7 @@ ROW_COLUMNS = (
     "text_key", "image_quality", "image_age_weeks", "image_date", "image_uri", "text_sha256",
 )  # fmt: skip
 # What a feature version hands on from its dataset.
-_FROM_DATASET = ("label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
+_FROM_DATASET = ("week", "label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
 # What features.json says beyond what decides the version.
 _RECORDED_ONLY = {"feature_version", "library_versions", "rows"}
 
@@ -85,7 +85,9 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
         EncoderError: an encoder's weights are absent, so that its vector space has no name.
     """
     rows = _labelled_rows(dataset_dir)
-    spaces = {m: _space(rows, m, c, places) for m, c in _encoders(profile)}
+    spaces = {m: _space(rows, m, c, places) for m, c in profile.encoders}
+    for modality in {"image", "text"} - set(spaces):
+        rows[f"{modality}_key"] = None
     shards = {m: space.shards() for m, space in spaces.items()}
     described = _describe(dataset_dir, rows, spaces)
     table = _table(rows)
@@ -105,10 +107,6 @@ def version_of(folder: Path) -> str:
     recorded = read_json(folder / "features.json")
     described = {name: value for name, value in recorded.items() if name not in _RECORDED_ONLY}
     return content_id([described, _table_id(pq.read_table(folder / "rows.parquet"))])
-
-
-def _encoders(profile: Profile) -> tuple[tuple[Modality, EncoderConfig], ...]:
-    return ("image", profile.embed.image), ("text", profile.embed.text)
 
 
 def _labelled_rows(dataset_dir: Path) -> pd.DataFrame:
@@ -145,6 +143,8 @@ def _describe(
         "dataset_version": dataset_dir.name,
         "embedding_version": content_id([[s.spec.space_id, s.keys] for s in spaces.values()]),
         "horizons_weeks": sorted(int(h) for h in rows["horizon_weeks"].unique()),
+        "image": None,  # without an encoder
+        "text": None,
         **{modality: asdict(space.spec) for modality, space in spaces.items()},
     }
 

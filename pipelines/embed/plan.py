@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.dataset as pads
 
-from pipelines.config import EncoderConfig, Places, Profile
+from pipelines.config import EmbedConfig, EncoderConfig, Places, Profile, ScenePolicy
 from pipelines.contracts import EncoderSpec, Modality, content_id
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, input_key, store_root
@@ -32,8 +32,9 @@ class EmbeddingPlan:
 
     Attributes:
         work_files: one per shard, at least one a modality, possibly without inputs: mapped tasks
-            must never be none, and an idle shard still notices changed libraries.
-        titles: what people call each shard, such as "shard 3 of 8: 200 scenes".
+            must never be none, and an idle shard still notices changed libraries. None at all
+            without encoders.
+        titles: what people call each shard, such as "shard 3 of 8: 200 scenes"; at least one.
         counts: modality -> {"distinct": n, "missing": m}.
         new_inputs: modality -> what will be embedded, as a scene's URI or "05001 2018-w48".
     """
@@ -50,12 +51,13 @@ def plan_embedding(dataset_dir: Path, profile: Profile, places: Places) -> Embed
     Raises:
         EncoderError: an encoder's weights are absent or are not the pinned ones.
     """
-    samples = read_inputs(dataset_dir)
+    if profile.embed is None:
+        return EmbeddingPlan((), ("nothing to embed: the profile has no encoders",), {}, {})
+    samples, pieces = read_inputs(dataset_dir), profile.embed
     works: list[ShardWork] = []
     counts: dict[str, dict[str, int]] = {}
     new_inputs: dict[str, list[str]] = {}
-    encoders: tuple[tuple[Modality, EncoderConfig], ...] = (("image", profile.embed.image), ("text", profile.embed.text))  # fmt: skip
-    for modality, config in encoders:
+    for modality, config in profile.encoders:
         spec = describe_encoder(config, places)
         inputs = distinct_inputs(samples, modality, spec.space_id)
         store = EmbeddingStore(store_root(places), spec)
@@ -63,7 +65,7 @@ def plan_embedding(dataset_dir: Path, profile: Profile, places: Places) -> Embed
         missing = inputs[inputs["key"].isin(lacking)]
         counts[modality] = {"distinct": len(inputs), "missing": len(missing)}
         new_inputs[modality] = list(missing["name"])
-        works += _works(missing, modality, spec, config, profile)
+        works += _works(missing, modality, spec, config, profile.data.scenes, pieces)
     files = _write(works, dataset_dir, places)
     return EmbeddingPlan(files, shard_titles(works), counts, new_inputs)
 
@@ -119,7 +121,8 @@ def _works(
     modality: Modality,
     spec: EncoderSpec,
     config: EncoderConfig,
-    profile: Profile,
+    scenes: ScenePolicy,
+    pieces: EmbedConfig,
 ) -> list[ShardWork]:
     records = missing[["key", "sha256", "uri", "text"]].to_dict("records")
     inputs = [WorkInput.model_validate(record) for record in records]
@@ -129,10 +132,10 @@ def _works(
             space_id=spec.space_id,
             spec=asdict(spec),
             encoder=config,
-            scenes=profile.data.scenes,
+            scenes=scenes,
             inputs=tuple(piece),
         )
-        for piece in cut(inputs, profile.embed.max_shards, profile.embed.min_inputs_per_shard)
+        for piece in cut(inputs, pieces.max_shards, pieces.min_inputs_per_shard)
     ]
 
 

@@ -106,7 +106,7 @@ class _Fold:
 def _fold(examples: Mapping[int, Examples], profile: Profile, horizon: int, year: int) -> _Fold:
     if horizon not in examples:
         raise GateError(f"there are no examples at horizon {horizon}", fix="make features for every horizon of the profile")  # fmt: skip
-    rows, targets = examples[horizon], test_year_targets(year)
+    rows, targets = examples[horizon], test_year_targets(year, profile.calendar)
     cut = fold_cut(targets[0], horizon, profile.data.reporting_delay_weeks)
     known = np.isfinite(rows.label)
     week = rows.target_week_no
@@ -148,7 +148,10 @@ def _baseline_frame(name: str, fold: _Fold, profile: Profile, year: int) -> pd.D
 
 
 def _in_benchmark(examples: Examples, profile: Profile) -> npt.NDArray[np.bool_]:
-    return np.isin(examples.unit_id.astype(str), profile.evaluate.municipalities)
+    judged = profile.evaluate.municipalities
+    if judged is None:
+        return np.ones(len(examples), dtype=bool)
+    return np.isin(examples.unit_id.astype(str), judged)
 
 
 def _frame(

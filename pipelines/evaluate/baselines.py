@@ -11,7 +11,6 @@ The class at origin is the class of the last week whose cases were known then.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,6 @@ from threadpoolctl import threadpool_limits
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.linear import design
-from pipelines.weeks import week_label
 
 Array = npt.NDArray[np.float64]
 Baseline = Callable[[Examples, Examples], Array]
@@ -76,14 +74,14 @@ def climatology(train: Examples, test: Examples) -> Array:
     """
     units, place = np.unique(np.concatenate([train.unit_id, test.unit_id]), return_inverse=True)
     own, asked = place[: len(train)], place[len(train) :]
-    cell = own * _YEAR_WEEKS + _week_place(train.target_week_no)
+    cell = own * _YEAR_WEEKS + _week_place(train)
     size = len(units) * _YEAR_WEEKS
     rows = _windowed(np.bincount(cell, minlength=size))
     outbreaks = _windowed(np.bincount(cell, train.label.astype(np.float64), size))
     shrunk = (outbreaks + _CLIMATOLOGY_PRIOR_WEEKS * _rate(train)) / (
         rows + _CLIMATOLOGY_PRIOR_WEEKS
     )
-    return shrunk[asked, _week_place(test.target_week_no)]
+    return shrunk[asked, _week_place(test)]
 
 
 def gradient_boosting(train: Examples, test: Examples) -> Array:
@@ -111,14 +109,11 @@ def _rate(train: Examples) -> float:
     return float(train.label.mean(dtype=np.float64))
 
 
-@lru_cache(maxsize=4096)
-def _place_in_year(number: int) -> int:
-    return min(int(week_label(number)[-2:]), _YEAR_WEEKS) - 1
-
-
-def _week_place(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    distinct, inverse = np.unique(numbers, return_inverse=True)
-    return np.array([_place_in_year(int(n)) for n in distinct], dtype=np.int64)[inverse]
+def _week_place(rows: Examples) -> npt.NDArray[np.int64]:
+    """(N,) 0..51: place of each target week in its year."""
+    distinct, inverse = np.unique(rows.target_week_no, return_inverse=True)
+    places = [min(rows.calendar.week_of_year(n), _YEAR_WEEKS) - 1 for n in distinct]
+    return np.array(places, dtype=np.int64)[inverse]
 
 
 def _windowed(cells: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Array:

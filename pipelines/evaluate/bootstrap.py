@@ -19,7 +19,7 @@ from scipy import stats
 
 from pipelines.config import GateConfig
 from pipelines.errors import GateError
-from pipelines.weeks import epi_year, week_label
+from pipelines.weeks import Calendar
 
 Array = npt.NDArray[np.float64]
 _KEY = ["test_year", "sample_id"]
@@ -43,7 +43,7 @@ class Interval:
 
 
 def paired_interval(
-    challenger: pd.DataFrame, reference: pd.DataFrame, gate: GateConfig
+    challenger: pd.DataFrame, reference: pd.DataFrame, gate: GateConfig, calendar: Calendar
 ) -> Interval:
     """Interval of mean Brier(challenger) - Brier(reference) over the rows of both.
 
@@ -61,7 +61,7 @@ def paired_interval(
     )
     difference = (loss - loss_ref).to_numpy(np.float64)
     _, block = np.unique(
-        calendar_blocks(rows["target_week_no"], gate.block_weeks), return_inverse=True
+        calendar_blocks(rows["target_week_no"], gate.block_weeks, calendar), return_inverse=True
     )
     total: Array = np.bincount(block, difference).astype(np.float64)
     count = np.bincount(block).astype(np.float64)
@@ -86,16 +86,21 @@ def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     return both
 
 
-def count_blocks(rows: pd.DataFrame, block_weeks: int) -> int:
+def count_blocks(rows: pd.DataFrame, block_weeks: int, calendar: Calendar) -> int:
     """How many blocks of weeks the rows' target weeks fall into."""
-    return len(np.unique(calendar_blocks(rows["target_week_no"], block_weeks)))
+    return len(np.unique(calendar_blocks(rows["target_week_no"], block_weeks, calendar)))
 
 
-def calendar_blocks(target_week_no: pd.Series, block_weeks: int) -> npt.NDArray[np.int64]:
+def calendar_blocks(
+    target_week_no: pd.Series, block_weeks: int, calendar: Calendar
+) -> npt.NDArray[np.int64]:
     """(N,) id of the block of weeks that each row's week falls into: year * 100 + place in it."""
     distinct, inverse = np.unique(target_week_no.to_numpy(np.int64), return_inverse=True)
     last = _YEAR_WEEKS // block_weeks - 1
-    ids = [epi_year(n) * 100 + min((int(week_label(n)[-2:]) - 1) // block_weeks, last) for n in map(int, distinct)]  # fmt: skip
+    ids = [
+        calendar.epi_year(n) * 100 + min((calendar.week_of_year(n) - 1) // block_weeks, last)
+        for n in map(int, distinct)
+    ]
     return np.array(ids, dtype=np.int64)[inverse]
 
 

@@ -13,7 +13,6 @@ from pipelines.config import Places
 from pipelines.errors import ConfigError, DenguardError
 from pipelines.run import run_folder
 from pipelines.storage import read_json
-from pipelines.weeks import week_no
 
 Record = dict[str, Any]
 
@@ -73,9 +72,5 @@ def _read(path: Path) -> Record:
     return {"run_id": path.stem, "as_of_week": "", **record, "_written": written}
 
 
-def _age(record: Record) -> tuple[int, int, str]:
-    try:
-        week = week_no(str(record["as_of_week"]))
-    except (DenguardError, ValueError):
-        week = -1
-    return week, record.pop("_written"), str(record["run_id"])
+def _age(record: Record) -> tuple[str, int, str]:
+    return str(record["as_of_week"]), record.pop("_written"), str(record["run_id"])

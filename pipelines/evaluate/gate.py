@@ -34,7 +34,6 @@ from pipelines.evaluate.decision import (
 )
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
-from pipelines.weeks import week_no
 
 __all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
 
@@ -87,7 +86,7 @@ class _Court:
     ) -> None:
         self.predictions, self.candidates, self.champion = predictions, candidates, champion
         self.gate, self.horizons = profile.gate, profile.evaluate.horizons_weeks
-        self.primary = profile.evaluate.primary_horizon_weeks
+        self.primary, self.calendar = profile.evaluate.primary_horizon_weeks, profile.calendar
         self.reasons: list[str] = []
         self.comparisons: list[Comparison] = []
         self.sanity: dict[str, Mapping[str, Sanity]] = {}
@@ -103,7 +102,7 @@ class _Court:
             raise GateError(f"predictions lack {', '.join(absent)}", fix="run the backtest again")
         require_equal_rows(self.predictions)
         linear = self._benchmark(_LINEAR)
-        self.blocks = count_blocks(linear, self.gate.block_weeks)
+        self.blocks = count_blocks(linear, self.gate.block_weeks, self.calendar)
         self.origins = int(linear["test_year"].nunique())
         names = [c.head for c in self.candidates if c.head != _LINEAR]
         found = [self._compare(n, self._benchmark(n), _LINEAR, linear) for n in names]
@@ -169,7 +168,7 @@ class _Court:
         return all(one.passed for one in found)
 
     def _replaces(self, chosen: Candidate, champion: Champion) -> bool:
-        if week_no(chosen.as_of_week) < week_no(champion.as_of_week):
+        if chosen.as_of_week < champion.as_of_week:  # labels of one calendar sort as text
             self.reasons.append(f"The challenger's data end at {chosen.as_of_week}, before the champion's {champion.as_of_week}: older data never replace fresher data.")  # fmt: skip
             return False
         lost = sorted(set(champion.horizons_weeks) - set(self.horizons))
@@ -199,7 +198,7 @@ class _Court:
         return _benchmark_rows(self.predictions, head, self.primary)
 
     def _compare(self, name: str, own: pd.DataFrame, reference: str, other: pd.DataFrame, margin: float = 0.0) -> Comparison:  # fmt: skip
-        found, gate = paired_interval(own, other, self.gate), self.gate
+        found, gate = paired_interval(own, other, self.gate, self.calendar), self.gate
         if found.blocks < gate.min_blocks or found.origins < gate.min_origins:
             raise GateError(f"{found.blocks} blocks of weeks over {found.origins} origins are too few to compare {name} with {reference}: {gate.min_blocks} over {gate.min_origins} are needed", fix="evaluate on more test years")  # fmt: skip
         passed = found.upper < margin

@@ -14,13 +14,15 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipelines.config import Frozen
+from pipelines.codes import UnitCodes
 from pipelines.contracts import HeadKind
+from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle_files import DESCRIPTION, GOLDEN, WEIGHTS, bundle_id
 from pipelines.fusion.bundle_tensors import models_from, pack, tensors_of, unpack
 from pipelines.fusion.golden import GoldenRow, golden_rows, worst_difference
 from pipelines.fusion.model import HorizonModel
+from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.storage import (
     manifest_of,
     new_folder,
@@ -28,8 +30,11 @@ from pipelines.storage import (
     write_atomic,
     write_json,
 )
+from pipelines.weeks import Calendar
 
 FORMAT = 1
+# Bundles that name no place were made when there was one: DANE codes and the CDC's weeks.
+FIRST_PLACE = PlaceConfig(codes=CodesConfig(kind="dane"), language="es")
 _REBUILD = "train again, or fetch the bundle again from the registry"
 # What weights or golden rows of another version of the code may raise besides our own errors.
 _UNSOUND = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, OSError)
@@ -64,6 +69,7 @@ class BundleMeta(Frozen):
     as_of_week: str
     synthetic_scenes: bool
     covariate_names: tuple[str, ...]
+    place: PlaceConfig = FIRST_PLACE
     metrics: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -80,6 +86,16 @@ class Bundle:
     meta: BundleMeta
     models: dict[int, HorizonModel]
     golden: tuple[GoldenRow, ...] = ()
+
+    @property
+    def calendar(self) -> Calendar:
+        """The weeks of the place that it was trained for."""
+        return self.meta.place.week.calendar
+
+    @property
+    def codes(self) -> UnitCodes:
+        """How that place writes its codes."""
+        return self.meta.place.codes.system
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> Path:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.weeks import CDC, Calendar
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
@@ -54,6 +56,7 @@ class Examples:
         covariates: (N, K) as in contracts.COVARIATES, NaN where missing.
         threshold_cases: (N,) the label rule's threshold of the row's municipality.
         label: (N,) 1.0 where target cases exceed the threshold, 0.0 where not, NaN unknown.
+        calendar: whose weeks the ordinals count.
     """
 
     horizon_weeks: int
@@ -66,6 +69,7 @@ class Examples:
     label: Floats
     image: ModalityVectors
     text: ModalityVectors
+    calendar: Calendar = CDC
 
     def __len__(self) -> int:
         return len(self.sample_id)

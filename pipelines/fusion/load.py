@@ -6,6 +6,7 @@ Belongs here: the join of rows and vectors. Does not belong here: making feature
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
 from pipelines.errors import StoreError
 from pipelines.fusion.examples import Examples, Floats, ModalityVectors
+from pipelines.place_config import WeekConfig
 from pipelines.storage import read_json
 
 _COLUMNS = (
@@ -29,7 +31,10 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
         StoreError: a file is absent, or a key that a row names has no vector.
     """
     specs = _encoder_specs(features_dir)
-    rows = _read_rows(features_dir, horizon)
+    rows, week = (
+        _read_rows(features_dir, horizon),
+        WeekConfig.model_validate(_about(features_dir).get("week") or {}),
+    )
     return Examples(
         horizon_weeks=horizon,
         sample_id=rows["sample_id"].to_numpy(dtype=object),
@@ -41,13 +46,18 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
         label=rows["label"].to_numpy(dtype=np.float32),
         image=_vectors(features_dir, specs["image"], rows["image_key"]),
         text=_vectors(features_dir, specs["text"], rows["text_key"]),
+        calendar=week.calendar,
     )
 
 
-def _encoder_specs(features_dir: Path) -> dict[Modality, EncoderSpec]:
-    described = read_json(features_dir / "features.json")
+def _about(features_dir: Path) -> dict[str, Any]:
+    return read_json(features_dir / "features.json")
+
+
+def _encoder_specs(features_dir: Path) -> dict[Modality, EncoderSpec | None]:
+    described = _about(features_dir)
     try:
-        return {m: EncoderSpec(**described[m]) for m in ("image", "text")}  # type: ignore[arg-type]
+        return {m: described[m] and EncoderSpec(**described[m]) for m in ("image", "text")}
     except (KeyError, TypeError) as err:
         raise StoreError("features.json does not describe both encoders", where=str(features_dir), fix="run the features step again") from err  # fmt: skip
 
@@ -63,8 +73,10 @@ def _read_rows(features_dir: Path, horizon: int) -> pd.DataFrame:
     return rows.sort_values("sample_id", kind="stable", ignore_index=True)
 
 
-def _vectors(features_dir: Path, spec: EncoderSpec, keys: pd.Series) -> ModalityVectors:
+def _vectors(features_dir: Path, spec: EncoderSpec | None, keys: pd.Series) -> ModalityVectors:
     """Vectors of the keys that rows name; the table is sorted by key."""
+    if spec is None:  # the profile has no encoders
+        return ModalityVectors(np.zeros((0, 1), np.float32), np.full(len(keys), -1, np.int32))
     wanted = pd.Index(sorted(keys.dropna().unique()))
     table = np.zeros((len(wanted), spec.width), dtype=np.float32)
     found = np.zeros(len(wanted), dtype=bool)

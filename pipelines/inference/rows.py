@@ -24,7 +24,7 @@ from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Floats
 from pipelines.inference.vectors import VectorInput
-from pipelines.weeks import epi_year, week_end, week_no
+from pipelines.weeks import Calendar
 
 # The mean around the target week of a year before reaches back this far at horizon 1.
 MOST_CASE_WEEKS = 53
@@ -60,9 +60,9 @@ class RowInput:
 
 def vector_input(bundle: Bundle, row: RowInput) -> VectorInput:
     """Covariates and vectors of a row. Raises ConfigError if its climate is not known yet."""
-    origin = week_no(row.origin_week)
+    origin = bundle.calendar.week_no(row.origin_week)
     values = covariate_array(
-        _matrices(bundle, row), _units(row), np.array([origin]), row.horizon_weeks
+        _matrices(bundle, row), _units(row, bundle.calendar), np.array([origin]), row.horizon_weeks
     )[0, 0]
     covariates = dict(zip(COVARIATE_NAMES, values.tolist(), strict=True))
     return VectorInput(row.municipality_code, covariates, row.image, row.text, origin)
@@ -81,10 +81,15 @@ def prompt_of(bundle: Bundle, row: RowInput) -> str | None:
         raise ConfigError("the bundle was trained with another prompt template", where=f"template {bundle.meta.prompt_template_id}", fix="install the denguard version that trained it, or train again")  # fmt: skip
     if row.municipality is None:
         return None
-    origin = np.array([week_no(row.origin_week)])
+    origin = np.array([bundle.calendar.week_no(row.origin_week)])
     window = TextWindow.model_validate(_data_recipe(bundle).get("text_window", {}))
     found = prompt_texts(
-        _matrices(bundle, row), _units(row), origin, row.horizon_weeks, window, template
+        _matrices(bundle, row),
+        _units(row, bundle.calendar),
+        origin,
+        row.horizon_weeks,
+        window,
+        template,
     )[0, 0]
     return None if found is None else str(found)
 
@@ -97,10 +102,10 @@ def _data_recipe(bundle: Bundle) -> Mapping[str, Any]:
 def _matrices(bundle: Bundle, row: RowInput) -> Matrices:
     """The row as matrices of one municipality, columns ending in the newest known week and month."""
     delay = int(_data_recipe(bundle).get("reporting_delay_weeks", 0))
-    origin = week_no(row.origin_week)
+    origin = bundle.calendar.week_no(row.origin_week)
     newest = origin - known_lag_weeks(row.horizon_weeks, delay)
     cases = _floats(row.recent_cases)[None, :]
-    month = _newest_month(row)
+    month = _newest_month(row, bundle.calendar)
     climate = np.array(
         [[_nan(temp), _nan(rain)] for temp, rain in row.climate], dtype=np.float64
     ).reshape(-1, 2)
@@ -112,11 +117,12 @@ def _matrices(bundle: Bundle, row: RowInput) -> Matrices:
         climate={"temp_mean_c": climate[None, :, 0], "rainfall_mm": climate[None, :, 1]},
         climate_known_from=np.full((1, len(climate)), origin, dtype=np.int64),
         delay_weeks=delay,
+        calendar=bundle.calendar,
     )
 
 
-def _newest_month(row: RowInput) -> int:
-    after = week_end(week_no(row.origin_week)) + timedelta(days=1)
+def _newest_month(row: RowInput, calendar: Calendar) -> int:
+    after = calendar.week_end(calendar.week_no(row.origin_week)) + timedelta(days=1)
     newest_ended = month_no(after.year, after.month) - 1
     if row.climate_month is None:
         return newest_ended
@@ -126,8 +132,8 @@ def _newest_month(row: RowInput) -> int:
     return month
 
 
-def _units(row: RowInput) -> pd.DataFrame:
-    year = epi_year(week_no(row.origin_week))
+def _units(row: RowInput, calendar: Calendar) -> pd.DataFrame:
+    year = calendar.epi_year(calendar.week_no(row.origin_week))
     return pd.DataFrame(
         {
             "unit_id": [row.municipality_code],

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.weeks import epi_year, week_end, week_no
+from pipelines.place_config import WeekConfig
+from pipelines.storage import read_json
 
 _WEEKS_SENT = 53  # the week of a year ago has neighbours
 _MONTHS_SENT = 3
@@ -22,19 +23,22 @@ def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
         row: a row of the forecast; municipality_code, municipality, origin_week, horizon_weeks and
             dataset_version are read.
     """
+    from pipelines.data.samples import DATASET_FILE
     from pipelines.data.tables import Tables, latest_cases
 
-    tables = Tables.load(places.artifacts / "datasets" / str(row["dataset_version"]) / "tables")
-    origin, unit = week_no(str(row["origin_week"])), str(row["municipality_code"])
+    folder = places.artifacts / "datasets" / str(row["dataset_version"])
+    tables = Tables.load(folder / "tables")
+    calendar = WeekConfig.model_validate(read_json(folder / DATASET_FILE).get("week") or {}).calendar
+    origin, unit = calendar.week_no(str(row["origin_week"])), str(row["municipality_code"])
     cases = latest_cases(tables).query("unit_id == @unit").set_index("week_no")["cases"]
     weeks = cases.reindex(range(origin - _WEEKS_SENT, origin + 1)).dropna().index.max()
     known = cases.reindex(range(int(weeks) - _WEEKS_SENT + 1, int(weeks) + 1))
     climate = tables.climate.query("unit_id == @unit").sort_values(["year", "month"])
-    climate = climate[climate["available_date"] <= week_end(origin)].tail(_MONTHS_SENT)
+    climate = climate[climate["available_date"] <= calendar.week_end(origin)].tail(_MONTHS_SENT)
     newest = f"{climate['year'].iloc[-1]}-{climate['month'].iloc[-1]:02d}" if len(climate) else None
     months = climate[["temp_mean_c", "rainfall_mm"]].to_dict("records")
     about = tables.units.query("unit_id == @unit").to_dict("records")[0]
-    population = f"population_{epi_year(origin)}"
+    population = f"population_{calendar.epi_year(origin)}"
     return {
         "municipality_code": unit,
         "municipality_name": str(row["municipality"]) or None,

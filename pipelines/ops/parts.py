@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.config import Places, load_profile
-from pipelines.errors import DenguardError
+from pipelines.config import Places
 from pipelines.run.lease import Lease
 from pipelines.run.progress import spell
 from pipelines.steps import failure, outcome
@@ -98,16 +97,11 @@ def _names(folder: Path, box: str, step: str) -> list[str]:
 
 
 def _numbers(folder: Path, box: str) -> list[int]:
-    """Shards of the plan, or test years of the profile; empty while they are not known."""
-    found = maybe(folder / ("plan_embedding.json" if box == "embed" else "run.json"))
+    """Shards of the plan, or test years of the snapshot; empty while they are not known."""
+    found = maybe(folder / ("plan_embedding.json" if box == "embed" else "snapshot.json"))
     if found is None:
         return []
-    if box == "embed":
-        return list(found["shards"])
-    try:
-        return list(load_profile(str(found["profile"])).evaluate.test_years)
-    except DenguardError:  # a profile file that is gone by now
-        return []
+    return list(found.get("shards" if box == "embed" else "test_years", ()))
 
 
 def _part(where: Places, folder: Path, step: str, name: str, lease: Lease | None, before: datetime) -> Part:  # fmt: skip

@@ -19,7 +19,6 @@ from pipelines.run import run_folder
 from pipelines.run.progress import spell
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.storage import read_json
-from pipelines.weeks import week_end, week_no
 
 MAX_AGE_DAYS = 8  # a week, and a day of grace
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -94,7 +93,7 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
         why.append(f"the newest forecast claims to be finished at {made.finished_at}, in the future: this clock or that of the machine that made it is wrong")  # fmt: skip
     if (drop := _unread_drop(where, made, now, limit)) is not None:
         why.append(f"drop {drop} lies there for more than {max_age_days:g} days and no forecast knows it")  # fmt: skip
-    weeks = (now.date() - week_end(week_no(made.origin_week))).days // 7
+    weeks = (now.date() - made.known_until).days // 7
     if max_origin_age_weeks is not None and weeks > max_origin_age_weeks:
         why.append(f"the newest week that a forecast knows, {made.origin_week}, ended {weeks} weeks ago: no newer data arrived")  # fmt: skip
     return Verdict(tuple(why), _fix(failed) if why else "", made, failed, age)

@@ -23,7 +23,7 @@ from pipelines.data.splits import embargo_weeks
 from pipelines.errors import DropError, LeakageError
 from pipelines.paper.leakage import guard_text
 from pipelines.paper.study import Part, Study
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 __all__ = ["Parts", "guard_text", "split", "torn_groups"]
 
@@ -124,7 +124,7 @@ def _by_group(study: Study) -> Parts:
 def _forward(study: Study) -> Parts:
     weeks = study.rows["week_no"].to_numpy()
     if study.name in THREE_PARTS:
-        validation, test = week_no(FIRST_VALIDATION), week_no(FIRST_TEST)
+        validation, test = CDC.week_no(FIRST_VALIDATION), CDC.week_no(FIRST_TEST)
     else:
         validation, test = _last_fifths(study, weeks)
     apart = embargo_weeks(horizon_weeks=0, delay_weeks=0)

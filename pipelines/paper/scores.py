@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pipelines.errors import TrainingError
 from pipelines.evaluate.bootstrap import calendar_blocks, expanded_tail
 from pipelines.paper.study import Study
+from pipelines.weeks import CDC
 
 Classes = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
@@ -126,7 +127,7 @@ def resampling_groups(study: Study) -> npt.NDArray[np.str_]:
     week = study.rows["week_no"]
     if (week < 0).any():
         return group
-    quarter = calendar_blocks(week, _QUARTER_WEEKS).astype(str)
+    quarter = calendar_blocks(week, _QUARTER_WEEKS, CDC).astype(str)
     return np.char.add(np.char.add(group, "@"), quarter)
 
 

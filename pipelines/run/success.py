@@ -6,13 +6,13 @@ Belongs here: writing and reading that one file. Does not belong here: whether i
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, write_json
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC, Calendar, require_label
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,28 @@ class LastSuccess:
     finished_at: str
     origin_week: str
     forecast_version: str
+    origin_week_end: str = ""  # ISO date; the first version, whose weeks were the CDC's, wrote none
 
     @property
     def when(self) -> datetime:
         """finished_at as a time."""
         return datetime.fromisoformat(self.finished_at)
 
+    @property
+    def known_until(self) -> date:
+        """Last day of the origin week."""
+        if self.origin_week_end:
+            return date.fromisoformat(self.origin_week_end)
+        return CDC.week_end(CDC.week_no(self.origin_week))
+
 
 def record_success(
-    where: Places, run_id: str, origin_week: str, forecast_version: str, at: datetime | None = None
+    where: Places,
+    run_id: str,
+    origin_week: str,
+    forecast_version: str,
+    at: datetime | None = None,
+    calendar: Calendar = CDC,
 ) -> bool:
     """Note that a run ended with a forecast, last thing it does; return whether it counts.
 
@@ -44,10 +57,13 @@ def record_success(
         before = last_success(where)
     except StoreError:
         before = None
-    if before is not None and week_no(origin_week) < week_no(before.origin_week):
+    if before is not None and origin_week < before.origin_week:
         return False
+    week_end = calendar.week_end(calendar.week_no(origin_week)).isoformat()
     stamp = (at or datetime.now(UTC)).isoformat(timespec="seconds")
-    write_json(_file(where), asdict(LastSuccess(run_id, stamp, origin_week, forecast_version)))
+    write_json(
+        _file(where), asdict(LastSuccess(run_id, stamp, origin_week, forecast_version, week_end))
+    )
     return True
 
 
@@ -58,7 +74,8 @@ def last_success(where: Places) -> LastSuccess | None:
         return None
     try:
         found = LastSuccess(**read_json(path))  # type: ignore[arg-type]
-        week_no(found.origin_week)
+        require_label(found.origin_week)
+        _ = found.known_until
         if found.when.tzinfo is None:
             raise ValueError("finished_at has no offset")
     except (TypeError, ValueError) as err:

@@ -21,12 +21,12 @@ def plan_embedding(run_id: str) -> Output:
     from pipelines.embed.plan import plan_embedding as plan
 
     run = open_run(run_id)
-    fetch_spaces(run.places, run.profile.embed.image, run.profile.embed.text)
+    fetch_spaces(run.places, *(config for _, config in run.profile.encoders))
     found = plan(run.path(run.output("snapshot")["dataset"]), run.profile, run.places)
     return run.finish(
         "plan_embedding",
         {
-            "shards": list(range(len(found.work_files))),
+            "shards": list(range(len(found.titles))),
             "titles": list(found.titles),
             "work_files": [run.name(path) for path in found.work_files],
             "counts": found.counts,
@@ -42,6 +42,8 @@ def embed_shard(run_id: str, shard: int) -> Output:
     from pipelines.embed.run import embed_shard as embed
 
     run = open_run(run_id)
+    if not run.profile.encoders:
+        return run.finish(f"embed_{shard:03d}", {"modality": "none", "inputs": 0, "encoder_started": False, "embedded": 0, "truncated": 0, "seconds": 0.0})  # fmt: skip
     work_file = run.path(run.output("plan_embedding")["work_files"][shard])
     fetch_work(run.places, work_file)
     counts = embed(work_file, run.profile, run.places)
@@ -58,7 +60,7 @@ def features(run_id: str) -> Output:
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    fetch_spaces(run.places, run.profile.embed.image, run.profile.embed.text)
+    fetch_spaces(run.places, *(config for _, config in run.profile.encoders))
     folder = build_features(run.path(run.output("snapshot")["dataset"]), run.profile, run.places)
     about = read_json(folder / "features.json")
     named = {name: about[name] for name in ("as_of_week", "dataset_version", "embedding_version")}

@@ -37,7 +37,7 @@ def ingest(run_id: str) -> Output:
     if run.profile.data.source == "sample" and not any(run.places.drops.glob("*")):
         make_sample_drop(run.places.drops)
         exchange_drops(run.places)
-    drops = known_drops(run.places.drops, run.params.as_of)
+    drops = known_drops(run.places.drops, run.params.as_of, run.profile.calendar)
     return run.finish("ingest", {"drops": fingerprint(drops, run.places)})
 
 
@@ -46,6 +46,7 @@ def validate(run_id: str) -> Output:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops
     from pipelines.data.intake import accepted_drops, accepted_tables, file_cache
+    from pipelines.data.sources import context_of
     from pipelines.data.validate import raise_if_critical, validate_all
 
     run = open_run(run_id)
@@ -55,7 +56,7 @@ def validate(run_id: str) -> Output:
     fetch_drops(run.places, known)
     result = validate_all(
         run.places.drops,
-        run.profile.data,
+        context_of(run.profile),
         accepted_tables(run.places),
         out,
         file_cache(run.places),
@@ -106,6 +107,7 @@ def snapshot(run_id: str) -> Output:
             "dataset": name,
             "dataset_version": folder.name,
             "as_of_week": about["as_of_week"],
+            "test_years": about["test_years"],
             "synthetic_scenes": about["synthetic_scenes"],
             "dvc": version.md5,
         },

@@ -40,7 +40,7 @@ def train(run_id: str) -> Output:
 
 def backtest_years(run_id: str) -> list[int]:
     """Test years of this run's profile, one mapped task each."""
-    return list(open_run(run_id).profile.evaluate.test_years)
+    return [int(year) for year in open_run(run_id).output("snapshot")["test_years"]]
 
 
 @box
@@ -77,7 +77,7 @@ def evaluate(run_id: str) -> Output:
     from pipelines.evaluate.summary import summarise
 
     run = open_run(run_id)
-    years = [run.output(f"backtest_{year}") for year in run.profile.evaluate.test_years]
+    years = [run.output(f"backtest_{year}") for year in backtest_years(run_id)]
     predictions = read_predictions([run.path(y["candidates"]) for y in years])
     metrics = summarise(predictions, run.profile)
     return run.finish(

@@ -73,7 +73,6 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     from pipelines.data.splits import deploy_cut
     from pipelines.fusion.load import load_examples
     from pipelines.training.recipe import train_recipe
-    from pipelines.weeks import week_no
 
     run = open_run(run_id)
     if not 0 < step_size <= 1:
@@ -86,7 +85,9 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     built = run.output("features")
     folder = run.path(built["features"])
     examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
-    cut = deploy_cut(week_no(built["as_of_week"]), profile.data.reporting_delay_weeks)
+    cut = deploy_cut(
+        profile.calendar.week_no(built["as_of_week"]), profile.data.reporting_delay_weeks
+    )
     found: dict[str, Any] = {}
     for head in (h for h in profile.train.heads if h != "linear"):
         fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))

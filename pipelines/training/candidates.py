@@ -23,7 +23,6 @@ from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
 from pipelines.storage import new_folder, read_json, write_json
 from pipelines.training.recipe import FittedRecipe, train_recipe
-from pipelines.weeks import week_no
 
 log = logging.getLogger(__name__)
 BUNDLE, TUNING, RECEIPT = "bundle", "tuning.json", "receipt.json"
@@ -63,7 +62,9 @@ def train_candidate(
 def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -> None:
     features = read_json(features_dir / "features.json")
     examples = {h: load_examples(features_dir, h) for h in profile.evaluate.horizons_weeks}
-    cut = deploy_cut(week_no(str(features["as_of_week"])), profile.data.reporting_delay_weeks)
+    cut = deploy_cut(
+        profile.calendar.week_no(str(features["as_of_week"])), profile.data.reporting_delay_weeks
+    )
     fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
     meta = _describe(fitted, features, features_dir.name, examples, profile)
     with new_folder(folder) as temp:
@@ -91,10 +92,10 @@ def _describe(
         horizons_weeks=tuple(sorted(fitted.models)),
         decision_thresholds={h: m.decision_threshold for h, m in sorted(fitted.models.items())},
         threshold_cases=dict(sorted(thresholds.items())),
-        image_encoder=features["image"],
-        text_encoder=features["text"],
+        image_encoder=features["image"] or {},
+        text_encoder=features["text"] or {},
         prompt_template_id=features["prompt_template_id"],
-        language=profile.data.language,
+        language=profile.place.language,
         label_rule_id=features["label_rule_id"],
         dataset_version=features["dataset_version"],
         embedding_version=features["embedding_version"],
@@ -102,6 +103,7 @@ def _describe(
         as_of_week=features["as_of_week"],
         synthetic_scenes=features["synthetic_scenes"],
         covariate_names=COVARIATE_NAMES,
+        place=profile.place,
         metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
     )
 

@@ -23,7 +23,7 @@ from pipelines.fusion.heads import FusedKind
 from pipelines.run.progress import Progress
 from pipelines.training.inner import InnerFold, LinearStage
 from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
-from pipelines.weeks import week_label
+from pipelines.weeks import Calendar
 
 Doubles = npt.NDArray[np.float64]
 
@@ -95,7 +95,7 @@ def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
     sweep = []
     for lambda_shift in grid:
         for fold in folds:
-            sweep.append(_point(kind, rows, fold, lambda_shift, config))
+            sweep.append(_point(kind, rows, fold, lambda_shift, config, stage.examples.calendar))
             progress.advance()
     epochs = {value: best_epochs(_curves(sweep, value)) for value in grid}
     chosen, reason = one_standard_error(
@@ -171,12 +171,17 @@ def fold_rows(rows: FusedRows, fold: InnerFold) -> tuple[FusedRows, FusedRows]:
 
 
 def _point(
-    kind: FusedKind, rows: FusedRows, fold: InnerFold, lambda_shift: float, config: TrainConfig
+    kind: FusedKind,
+    rows: FusedRows,
+    fold: InnerFold,
+    lambda_shift: float,
+    config: TrainConfig,
+    calendar: Calendar,
 ) -> SweepPoint:
     train, validation = fold_rows(rows, fold)
     shift = Shift(lambda_shift, train_gap(train))
     trained = train_fixed(kind, train, shift, config, config.max_epochs, validation)
-    season = week_label(fold.season.first_target_week_no)
+    season = calendar.week_label(fold.season.first_target_week_no)
     return SweepPoint(lambda_shift, season, int(validation.paired.sum()), trained.curve)
 
 

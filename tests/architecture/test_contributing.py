@@ -98,12 +98,12 @@ def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path
     from pipelines.fusion.bundle import load_bundle, write_bundle
     from pipelines.inference.predict import predict_proba
     from pipelines.training.recipe import train_recipe
-    from pipelines.weeks import week_no
+    from pipelines.weeks import CDC
 
     plug_in("head", contracts.FUSED_HEADS, "gated")
     rows = make_examples(4, units=6, planted=3.0)
     changes = {"train.lambda_grid": (0.0,), "train.max_epochs": 3, "train.heads": ("linear", "gated"), "evaluate.horizons_weeks": (4,)}  # fmt: skip
-    fitted = train_recipe({4: rows}, "gated", load_profile("sample", **changes), {4: week_no("2018-w01")})  # fmt: skip
+    fitted = train_recipe({4: rows}, "gated", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
     model = fitted.models[4]
     assert model.fused is not None, fitted.lambda_reason
     alone = ~(rows.image.mask | rows.text.mask)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.contracts import COVARIATE_NAMES, SAMPLE_INPUTS, SAMPLE_KEYS, SAMPLE_TARGET
-from pipelines.data.columns import DEMOGRAPHICS
+from pipelines.data.sources.satellitebench_columns import DEMOGRAPHICS
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS
 from pipelines.forecast import FORECAST_COLUMNS
 

@@ -15,9 +15,9 @@ import tifffile
 
 from pipelines.config import DataConfig
 from pipelines.contracts import Issue
-from pipelines.data.columns import DEMOGRAPHICS
 from pipelines.data.drops import DropInfo, list_drops, make_drop
 from pipelines.data.sources.satellitebench import read_raw
+from pipelines.data.sources.satellitebench_columns import DEMOGRAPHICS
 from pipelines.data.tables import Tables
 from pipelines.data.validate import ValidationResult, validate_all
 

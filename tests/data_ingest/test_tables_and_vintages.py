@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from pipelines.contracts import Level
 from pipelines.data import drift, expectations
-from pipelines.data.columns import (
+from pipelines.data.drops import DropInfo
+from pipelines.data.expectations import Rule, Suite
+from pipelines.data.sources.satellitebench_columns import (
     DEPARTMENTS,
     meant_name,
     month_end,
@@ -20,16 +22,14 @@ from pipelines.data.columns import (
     read_column,
     unit_id_of,
 )
-from pipelines.data.drops import DropInfo
-from pipelines.data.expectations import Rule, Suite
 from pipelines.data.tables import Tables, latest_cases, newest_week_no
 from pipelines.data.validate import validate_all
 from pipelines.errors import StoreError
-from pipelines.weeks import week_label, week_no
+from pipelines.weeks import CDC
 
 FIRST, LATER = date(2018, 12, 4), date(2019, 1, 2)
 LATER_INFO = DropInfo(received_date=LATER, scene_period="month", climate_latency_days=10)
-W48 = week_no("2018-w48")
+W48 = CDC.week_no("2018-w48")
 
 
 def put(row: int, name: str, text: str):
@@ -63,17 +63,17 @@ def two_drops(desk):
 def test_a_later_drop_adds_only_what_is_new_or_revised(two_drops):
     later = two_drops.tables.cases.query("received_date == @LATER")
     assert len(later) == 41 and set(later["week_no"]) == {
-        week_no("2018-w10"),
+        CDC.week_no("2018-w10"),
         *range(W48 + 1, W48 + 5),
     }
-    both = two_drops.tables.cases.query("unit_id == '05001' and week_no == @week_no('2018-w10')")
+    both = two_drops.tables.cases.query("unit_id == '05001' and week_no == @CDC.week_no('2018-w10')")
     assert both[["cases", "received_date"]].to_numpy().tolist() == [[2.0, FIRST], [40.0, LATER]]
 
 
 def test_the_newest_vintage_wins_and_older_ones_can_be_asked_for(two_drops):
     def count(known_on):
         cases = latest_cases(two_drops.tables, known_on).set_index(["unit_id", "week_no"])["cases"]
-        return cases.loc[("05001", week_no("2018-w10"))], cases.index.get_level_values(1).max()
+        return cases.loc[("05001", CDC.week_no("2018-w10"))], cases.index.get_level_values(1).max()
 
     assert count(None) == (40.0, W48 + 4)
     assert count(FIRST) == (2.0, W48)
@@ -81,8 +81,8 @@ def test_the_newest_vintage_wins_and_older_ones_can_be_asked_for(two_drops):
 
 def test_a_refused_or_withdrawn_count_never_hides_an_earlier_good_one(two_drops):
     cases = latest_cases(two_drops.tables).set_index(["unit_id", "week_no"])["cases"]
-    assert cases.loc[("05360", week_no("2018-w10"))] == 3
-    assert cases.loc[("08001", week_no("2018-w10"))] == 4
+    assert cases.loc[("05360", CDC.week_no("2018-w10"))] == 3
+    assert cases.loc[("08001", CDC.week_no("2018-w10"))] == 4
     codes = {i.code: i for i in two_drops.issues}
     assert codes["value-withdrawn"].level is Level.WARNING
     assert (
@@ -93,7 +93,7 @@ def test_a_refused_or_withdrawn_count_never_hides_an_earlier_good_one(two_drops)
 
 def test_revised_counts_are_listed(two_drops):
     assert two_drops.revised.to_dict("records") == [
-        {"unit_id": "05001", "week_no": week_no("2018-w10"), "cases_before": 2.0, "cases": 40.0, "received_date": LATER}
+        {"unit_id": "05001", "week_no": CDC.week_no("2018-w10"), "cases_before": 2.0, "cases": 40.0, "received_date": LATER}
     ]  # fmt: skip
     issue = next(i for i in two_drops.issues if i.code == "revised-counts")
     assert (
@@ -221,9 +221,9 @@ def test_psi_is_never_negative_and_zero_for_the_same_counts(a, b):
 @given(st.sets(st.integers(0, 60), min_size=1))
 def test_runs_cover_exactly_the_weeks_given(weeks):
     when = np.array(sorted(weeks)) + W48
-    rows = drift.runs(pd.DataFrame({"when": when, "period": [week_label(w) for w in when]}))
+    rows = drift.runs(pd.DataFrame({"when": when, "period": [CDC.week_label(w) for w in when]}))
     spans = [p.split("..") for p in rows["period"]]
-    covered = [w for s in spans for w in range(week_no(s[0]), week_no(s[-1]) + 1)]
+    covered = [w for s in spans for w in range(CDC.week_no(s[0]), CDC.week_no(s[-1]) + 1)]
     assert covered == when.tolist() and rows["n_rows"].sum() == len(weeks)
 
 
@@ -271,7 +271,7 @@ def test_the_package_table_is_accepted_with_its_known_defects_as_warnings(desk, 
     assert (len(tables.units), tables.cases["week_no"].nunique()) == (1121, 620)
     assert not tables.cases["cases"].isna().any()
     assert newest_week_no(tables) == W48
-    year = tables.cases[tables.cases["week_no"].between(week_no("2016-w01"), week_no("2016-w52"))]
+    year = tables.cases[tables.cases["week_no"].between(CDC.week_no("2016-w01"), CDC.week_no("2016-w52"))]
     assert year.query("unit_id == '05001'")["cases"].sum() == 17306
     assert tables.climate["temp_mean_c"].isna().sum() == 143
 

@@ -10,10 +10,10 @@ from pipelines.contracts import Issue, Level
 from pipelines.data.drops import DropInfo
 from pipelines.data.tables import latest_cases
 from pipelines.data.validate import ValidationResult, raise_if_critical
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 TABLE = "2018-12-04/metadata.csv"
-W10 = week_no("2018-w10")
+W10 = CDC.week_no("2018-w10")
 
 
 def column(rows: list[list[str]], name: str) -> int:

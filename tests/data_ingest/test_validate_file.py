@@ -12,7 +12,7 @@ from pipelines.data.drops import DropInfo, list_drops
 from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.validate import ValidationResult, raise_if_critical, validate_all
 from pipelines.errors import ValidationStopped
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 TABLE = "2018-12-04/metadata.csv"
 
@@ -194,7 +194,7 @@ def test_a_week_gap_is_a_warning_with_its_period(desk):
         (Level.WARNING, "2018-w30", 1),
     ]
     assert "next drop" in gaps[0].fix
-    assert week_no("2018-w20") not in set(result.tables.cases["week_no"])
+    assert CDC.week_no("2018-w20") not in set(result.tables.cases["week_no"])
 
 
 def test_weeks_that_had_not_ended_when_the_drop_came_are_left_out(desk):
@@ -202,7 +202,7 @@ def test_weeks_that_had_not_ended_when_the_drop_came_are_left_out(desk):
     result = desk.validate()
     issue = the(result, "week-not-ended")
     assert issue.level is Level.ERROR and issue.period == "2018/w47..2018/w48"
-    assert result.tables.cases["week_no"].max() == week_no("2018-w46")
+    assert result.tables.cases["week_no"].max() == CDC.week_no("2018-w46")
 
 
 def test_an_accepted_drop_that_changed_is_critical(desk):

@@ -13,12 +13,18 @@ import pandas as pd
 import pytest
 
 from pipelines.config import TEN_MUNICIPALITIES, Profile, load_profile
-from pipelines.data.columns import CODE, NAME, month_end, read_column, unit_id_of
 from pipelines.data.drops import DropInfo, make_drop
 from pipelines.data.sources.sample import UNTIL_WEEK, package_table
+from pipelines.data.sources.satellitebench_columns import (
+    CODE,
+    NAME,
+    month_end,
+    read_column,
+    unit_id_of,
+)
 from pipelines.data.sources.synthetic_scenes import render_scene, write_tiff
 from pipelines.data.tables import Tables
-from pipelines.weeks import week_end, week_no
+from pipelines.weeks import CDC
 
 RECEIVED = date(2019, 1, 2)
 Noise = Callable[[Tables, int, int, int], Tables]
@@ -32,7 +38,7 @@ def _tables_of(csv_path: Path) -> Tables:
     cases = [
         pd.DataFrame({"unit_id": units, "week_no": column.when, "cases": raw[name]})
         for name, column in known.items()
-        if column.kind == "week" and column.when <= week_no("2018-w52")
+        if column.kind == "week" and column.when <= CDC.week_no("2018-w52")
     ]
     return Tables(
         cases=pd.concat(cases, ignore_index=True).assign(received_date=RECEIVED).astype({"cases": float}),
@@ -134,9 +140,9 @@ def with_unknown_as_noise() -> Noise:
 
     def noisy(tables: Tables, origin: int, horizon: int, delay: int) -> Tables:
         noise = np.random.default_rng(origin * 100 + horizon)
-        end = week_end(origin)
+        end = CDC.week_end(origin)
         newest_known_end = end - timedelta(weeks=max(delay, 1 if horizon == 0 else 0))
-        ends = tables.cases["week_no"].map({w: week_end(w) for w in tables.cases["week_no"].unique()})  # fmt: skip
+        ends = tables.cases["week_no"].map({w: CDC.week_end(w) for w in tables.cases["week_no"].unique()})  # fmt: skip
         cases, climate, scenes = tables.cases.copy(), tables.climate.copy(), tables.scenes.copy()
         hidden = (ends > newest_known_end).to_numpy()
         cases.loc[hidden, "cases"] = noise.integers(0, 5000, hidden.sum()).astype(float)

@@ -19,13 +19,13 @@ from pipelines.data.covariates import (
     season_covariates,
 )
 from pipelines.data.tables import Tables
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
-ORIGIN = week_no("2016-w20")  # ends 2016-05-21; April is the newest known month
+ORIGIN = CDC.week_no("2016-w20")  # ends 2016-05-21; April is the newest known month
 
 
 def covariates_of(tables: Tables, origin: int, horizon: int, delay: int = 0) -> dict[str, float]:
-    matrices = build_matrices(tables, ("05001",), delay)
+    matrices = build_matrices(tables, ("05001",), delay, CDC)
     values = covariate_array(matrices, tables.units, np.array([origin]), horizon)[0, 0]
     return dict(zip(COVARIATE_NAMES, values, strict=True))
 
@@ -66,9 +66,9 @@ def test_last_year_is_the_target_week_52_weeks_before(ten_tables: Tables) -> Non
 
 def test_season_goes_round_once_in_a_year_of_53_weeks_too() -> None:
     for year, length in ((2013, 52), (2014, 53)):
-        weeks = np.arange(week_no(f"{year}-w01"), week_no(f"{year}-w{length}") + 1)
+        weeks = np.arange(CDC.week_no(f"{year}-w01"), CDC.week_no(f"{year}-w{length}") + 1)
         angle = 2 * np.pi * np.arange(1, length + 1) / length
-        np.testing.assert_allclose(season_covariates(weeks)["season_sin2"], np.sin(2 * angle), atol=1e-12)  # fmt: skip
+        np.testing.assert_allclose(season_covariates(weeks, CDC)["season_sin2"], np.sin(2 * angle), atol=1e-12)  # fmt: skip
 
 
 def test_climate_lag_1_is_the_newest_month_that_has_ended(ten_tables: Tables) -> None:
@@ -104,7 +104,7 @@ def test_population_is_the_newest_year_not_after_the_origin(ten_tables: Tables) 
 
 
 def test_the_week_53_that_the_table_lacks_is_missing_not_zero(ten_tables: Tables) -> None:
-    got = covariates_of(ten_tables, week_no("2014-w53"), 4)
+    got = covariates_of(ten_tables, CDC.week_no("2014-w53"), 4)
     assert np.isnan(got["log1p_cases_lag00"])
     assert np.isfinite(got["log1p_cases_lag01"])
     assert np.isfinite(got["log1p_cases_mean_lag00_51"])
@@ -126,7 +126,7 @@ def test_one_row_of_lags_gives_what_the_matrices_give(ten_tables: Tables) -> Non
 
 def test_a_municipality_without_climate_has_it_missing(real_tables: Tables) -> None:
     """47570 Puebloviejo has no climate in the real table."""
-    matrices = build_matrices(real_tables, ("47570",), 0)
+    matrices = build_matrices(real_tables, ("47570",), 0, CDC)
     values = covariate_array(matrices, real_tables.units, np.array([ORIGIN]), 4)[0, 0]
     got = dict(zip(COVARIATE_NAMES, values, strict=True))
     assert np.isnan(got["temp_mean_c_lag1"])
@@ -153,7 +153,7 @@ def test_a_month_published_after_its_successor_is_missing_until_then(ten_tables:
 def test_asked_for_any_week_only_known_ones_are_given(
     ten_tables: Tables, horizon: int, known: list[bool]
 ) -> None:
-    matrices = build_matrices(ten_tables, ("05001",), 0)
+    matrices = build_matrices(ten_tables, ("05001",), 0, CDC)
     weeks = np.array([[ORIGIN - 1, ORIGIN, ORIGIN + 1]])
     got = matrices.known_cases(weeks, np.array([[ORIGIN]]), horizon)[0, 0]
     assert list(np.isfinite(got)) == known

@@ -19,7 +19,7 @@ from pipelines.data.samples import build_dataset, resolve_as_of
 from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError, LeakageError, StoreError
 from pipelines.storage import folder_id, manifest_of
-from pipelines.weeks import week_end, week_no
+from pipelines.weeks import CDC
 
 DROPS = [{"received_date": "2019-01-02", "hash": "abc"}]
 AS_OF = "2018-w48"
@@ -52,7 +52,7 @@ def test_columns_are_the_contracted_ones_in_order(rows: pd.DataFrame) -> None:
 def test_every_pool_unit_origin_and_horizon_has_one_row(
     rows: pd.DataFrame, facts: dict[str, object]
 ) -> None:
-    origins = week_no(AS_OF) - week_no("2009-w01") + 1
+    origins = CDC.week_no(AS_OF) - CDC.week_no("2009-w01") + 1
     assert len(rows) == 139 * origins * 4 == facts["rows"]
     assert rows["sample_id"].is_unique
     assert rows["unit_id"].nunique() == facts["units"] == 139
@@ -70,18 +70,18 @@ def test_cases_are_those_of_the_target_and_unknown_after_as_of(
     rows: pd.DataFrame, real_tables: Tables
 ) -> None:
     own = real_tables.cases.set_index(["unit_id", "week_no"])["cases"]
-    known = rows[rows["target_week_no"] <= week_no(AS_OF)]
+    known = rows[rows["target_week_no"] <= CDC.week_no(AS_OF)]
     some = known.sample(300, random_state=1)
     want = [own.get((u, w), np.nan) for u, w in zip(some["unit_id"], some["target_week_no"], strict=True)]  # fmt: skip
     np.testing.assert_array_equal(some["cases"], want)
-    assert rows.loc[rows["target_week_no"] > week_no(AS_OF), "cases"].isna().all()
+    assert rows.loc[rows["target_week_no"] > CDC.week_no(AS_OF), "cases"].isna().all()
     assert known.loc[known["target_week"] == "2014-w53", "cases"].isna().all()
 
 
 def test_prompts_are_made_inside_the_window_only_and_do_not_depend_on_the_horizon(
     rows: pd.DataFrame,
 ) -> None:
-    inside = rows["unit_id"].isin(TEN_MUNICIPALITIES) & (rows["origin_week_no"] >= week_no("2013-w01"))  # fmt: skip
+    inside = rows["unit_id"].isin(TEN_MUNICIPALITIES) & (rows["origin_week_no"] >= CDC.week_no("2013-w01"))  # fmt: skip
     assert (rows["text"].notna() == inside).all()
     texts = rows[inside].groupby(["unit_id", "origin_week_no"])["text"].nunique()
     assert (texts == 1).all()
@@ -93,7 +93,7 @@ def test_every_image_is_good_recent_and_dated(rows: pd.DataFrame) -> None:
     assert len(seen) > 0
     assert set(seen["image_quality"]) == {"ok"}
     assert seen["image_age_weeks"].between(0, 13).all()
-    ends = seen["origin_week_no"].map({w: week_end(w) for w in seen["origin_week_no"].unique()})
+    ends = seen["origin_week_no"].map({w: CDC.week_end(w) for w in seen["origin_week_no"].unique()})
     assert (seen["image_date"] < ends).all()
     assert set(rows.loc[rows["image_uri"].isna(), "image_quality"]) <= {"none", "blank", "stale"}
 
@@ -156,21 +156,21 @@ def test_rows_of_an_origin_do_not_depend_on_as_of(ten_tables: Tables, tmp_path: 
     inputs = [*SAMPLE_KEYS, *SAMPLE_INPUTS, *COVARIATE_NAMES]
     folders = [build_dataset(ten_tables, short_profile(), week, DROPS, tmp_path) for week in ("2018-w30", "2018-w48")]  # fmt: skip
     parts = [pd.read_parquet(f / "samples" / "epi_year=2018" / "part.parquet") for f in folders]
-    early, late = (p.loc[p["origin_week_no"] <= week_no("2018-w30"), inputs] for p in parts)
+    early, late = (p.loc[p["origin_week_no"] <= CDC.week_no("2018-w30"), inputs] for p in parts)
     pd.testing.assert_frame_equal(early.reset_index(drop=True), late.reset_index(drop=True))
 
 
 def test_as_of_is_the_newest_week_that_half_of_the_municipalities_have(ten_tables: Tables) -> None:
-    newest = ten_tables.cases["week_no"] == week_no("2018-w52")
+    newest = ten_tables.cases["week_no"] == CDC.week_no("2018-w52")
     most_missing = newest & (ten_tables.cases["unit_id"] > "08001")
     cases = ten_tables.cases.assign(cases=ten_tables.cases["cases"].mask(most_missing))
-    assert resolve_as_of(ten_tables, short_profile(), None) == week_no("2018-w52")
-    assert resolve_as_of(replace(ten_tables, cases=cases), short_profile(), None) == week_no("2018-w51")  # fmt: skip
+    assert resolve_as_of(ten_tables, short_profile(), None) == CDC.week_no("2018-w52")
+    assert resolve_as_of(replace(ten_tables, cases=cases), short_profile(), None) == CDC.week_no("2018-w51")  # fmt: skip
 
 
 def test_with_a_reporting_delay_the_newest_origin_is_as_much_later(ten_tables: Tables) -> None:
     delayed = short_profile(**{"data.reporting_delay_weeks": 1})
-    assert resolve_as_of(ten_tables, delayed, None) == week_no("2019-w01")
+    assert resolve_as_of(ten_tables, delayed, None) == CDC.week_no("2019-w01")
 
 
 def test_an_as_of_after_the_data_is_refused_with_the_newest_week(ten_tables: Tables) -> None:

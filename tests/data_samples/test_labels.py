@@ -18,14 +18,14 @@ from pipelines.data.labels import (
 )
 from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 RULE = "median_2016_2017"
 
 
 def table_of(*series: tuple[str, list[float]]) -> Tables:
     """Municipalities with these cases from 2016-w01 on."""
-    first = week_no("2016-w01")
+    first = CDC.week_no("2016-w01")
     rows = [(unit, first + i, cases, date(2018, 1, 2)) for unit, values in series for i, cases in enumerate(values)]  # fmt: skip
     cases = pd.DataFrame(rows, columns=["unit_id", "week_no", "cases", "received_date"])
     units = pd.DataFrame({"unit_id": [u for u, _ in series], "name": [u for u, _ in series]})
@@ -34,7 +34,7 @@ def table_of(*series: tuple[str, list[float]]) -> Tables:
 
 @pytest.fixture(scope="module")
 def thresholds(real_tables: Tables) -> pd.DataFrame:
-    return compute_thresholds(real_tables, RULE, 100)
+    return compute_thresholds(real_tables, rule(100), CDC)
 
 
 def test_the_real_table_gives_139_of_176(thresholds: pd.DataFrame) -> None:
@@ -59,11 +59,11 @@ def test_refused_municipalities_say_why(thresholds: pd.DataFrame) -> None:
 
 def test_the_threshold_is_the_median_of_the_range_and_of_nothing_else() -> None:
     tables = table_of(("05001", [3.0] * 52 + [5.0] * 52 + [999.0] * 52))
-    assert compute_thresholds(tables, RULE, 1)["threshold_cases"].item() == 4.0
+    assert compute_thresholds(tables, rule(1), CDC)["threshold_cases"].item() == 4.0
 
 
 def test_a_missing_week_is_left_out_of_the_median_and_counted() -> None:
-    row = compute_thresholds(table_of(("05001", [np.nan] * 26 + [7.0] * 78)), RULE, 1).iloc[0]
+    row = compute_thresholds(table_of(("05001", [np.nan] * 26 + [7.0] * 78)), rule(1), CDC).iloc[0]
     assert (row["threshold_cases"], row["reference_weeks"], row["reference_years"]) == (7.0, 78, 1.5)  # fmt: skip
 
 
@@ -71,19 +71,19 @@ def test_the_newest_vintage_of_a_count_decides() -> None:
     tables = table_of(("05001", [4.0] * 104))
     revised = tables.cases.assign(cases=6.0, received_date=date(2018, 2, 1))
     both = replace(tables, cases=pd.concat([revised, tables.cases], ignore_index=True))
-    assert compute_thresholds(both, RULE, 1)["threshold_cases"].item() == 6.0
+    assert compute_thresholds(both, rule(1), CDC)["threshold_cases"].item() == 6.0
 
 
 def test_a_municipality_without_cases_is_refused_not_lost() -> None:
     tables = table_of(("05001", [9.0] * 104))
     units = pd.DataFrame({"unit_id": ["05001", "05002"], "name": ["a", "b"]})
-    table = compute_thresholds(replace(tables, units=units), RULE, 1).set_index("unit_id")
+    table = compute_thresholds(replace(tables, units=units), rule(1), CDC).set_index("unit_id")
     assert table.loc["05002", "refused_reason"] == "no known cases in the reference range"
 
 
 def test_an_as_of_before_the_range_ends_is_refused(real_tables: Tables) -> None:
     with pytest.raises(ConfigError, match=r"2017-w30 .* 2016-w01\.\.2017-w52") as caught:
-        compute_thresholds(real_tables, RULE, 100, week_no("2017-w30"))
+        compute_thresholds(real_tables, rule(100), CDC, CDC.week_no("2017-w30"))
     assert "2017-w52" in caught.value.fix
 
 

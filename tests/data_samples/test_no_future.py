@@ -14,7 +14,7 @@ from pipelines.data import availability, scene_choice
 from pipelines.data.rows import sample_rows
 from pipelines.data.tables import Tables
 from pipelines.errors import LeakageError
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 Noise = Callable[[Tables, int, int, int], Tables]
 SAID = [*SAMPLE_KEYS, *SAMPLE_INPUTS, *COVARIATE_NAMES]
@@ -53,7 +53,7 @@ def changed_rows(tables: Tables, noisy: Noise, profile: Profile, origin: int) ->
 
 
 def some_origins(count: int, seed: int) -> list[int]:
-    span = week_no("2009-w01"), week_no("2018-w48")
+    span = CDC.week_no("2009-w01"), CDC.week_no("2018-w48")
     return sorted(int(o) for o in np.random.default_rng(seed).integers(*span, count))
 
 
@@ -70,7 +70,7 @@ def test_the_noise_reaches_every_kind_of_value_one_week_later(
     ten_tables: Tables, with_unknown_as_noise: Noise
 ) -> None:
     """Without this the test above could pass on noise that changes nothing."""
-    origin = week_no("2016-w21")  # ends 2016-05-28; the next week brings May's climate and scene
+    origin = CDC.week_no("2016-w21")  # ends 2016-05-28; the next week brings May's climate and scene
     noisy = with_unknown_as_noise(ten_tables, origin, 1, 0)
     profile = profile_of(0, (1, 4))
     seen, blind = (rows_at(tables, profile, origin + 1) for tables in (ten_tables, noisy))
@@ -85,9 +85,9 @@ def test_cases_one_week_too_fresh_are_caught(
     right = availability.known_lag_weeks
     monkeypatch.setattr(availability, "known_lag_weeks", lambda h, d: right(h, d) - 1)
     with pytest.raises(LeakageError, match="when the future is noise"):
-        rows_at(ten_tables, profile_of(1), week_no("2016-w20"))
+        rows_at(ten_tables, profile_of(1), CDC.week_no("2016-w20"))
     tabular = load_profile("sample", **{"data.text_window.municipalities": ()})
-    origin = week_no("2016-w20")
+    origin = CDC.week_no("2016-w20")
     assert changed_rows(ten_tables, with_unknown_as_noise, tabular, origin)
 
 
@@ -96,7 +96,7 @@ def test_cases_of_the_origin_week_at_horizon_0_are_caught(
 ) -> None:
     monkeypatch.setattr(availability, "known_lag_weeks", lambda _h, d: d)
     profile = profile_of(0).model_copy(update={"data": load_profile("sample", **{"data.text_window.municipalities": ()}).data})  # fmt: skip
-    changed = changed_rows(ten_tables, with_unknown_as_noise, profile, week_no("2016-w20"))
+    changed = changed_rows(ten_tables, with_unknown_as_noise, profile, CDC.week_no("2016-w20"))
     assert changed
     assert all(sample.endswith("h00") for sample in changed)
 
@@ -110,5 +110,5 @@ def test_climate_or_a_scene_used_before_its_date_is_caught(
 ) -> None:
     right = availability.known_from_week_no
     monkeypatch.setattr(module, "known_from_week_no", lambda days: right(days) - 1)
-    origin = week_no("2016-w21")  # May's climate and scene come a week later
+    origin = CDC.week_no("2016-w21")  # May's climate and scene come a week later
     assert changed_rows(ten_tables, with_unknown_as_noise, profile_of(0, (1, 4)), origin)

@@ -17,7 +17,7 @@ from sklearn.metrics import brier_score_loss, f1_score
 
 from pipelines.config import TEN_MUNICIPALITIES
 from pipelines.data.tables import Tables
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 Floats = npt.NDArray[np.float64]
 WEEKS = 52
@@ -44,7 +44,7 @@ class Scores(NamedTuple):
 def table(real_tables: Tables) -> Table:
     labels = [f"{year}-w{week:02d}" for year in range(2007, 2019) for week in range(1, WEEKS + 1)]
     wide = real_tables.cases.pivot(index="unit_id", columns="week_no", values="cases")
-    cases = wide.loc[list(TEN_MUNICIPALITIES), [week_no(label) for label in labels]].to_numpy()
+    cases = wide.loc[list(TEN_MUNICIPALITIES), [CDC.week_no(label) for label in labels]].to_numpy()
     return Table(cases, np.median(cases[:, TRAIN.start : TRAIN.stop], axis=1, keepdims=True))
 
 

@@ -11,20 +11,20 @@ import pytest
 
 from pipelines.data.scene_choice import SceneChoice, choose_scenes
 from pipelines.data.tables import Tables
-from pipelines.weeks import week_end, week_no
+from pipelines.weeks import CDC
 
 ScenesOf = Callable[..., pd.DataFrame]
-FIRST = week_no("2016-w01")
+FIRST = CDC.week_no("2016-w01")
 MAX_AGE = 13
 
 
 def choose(scenes: pd.DataFrame, weeks: int = 40) -> SceneChoice:
-    return choose_scenes(scenes, ("05001", "08001"), np.arange(FIRST, FIRST + weeks), MAX_AGE)
+    return choose_scenes(scenes, ("05001", "08001"), np.arange(FIRST, FIRST + weeks), MAX_AGE, CDC)
 
 
 def day(week: int) -> date:
     """Last day of the week-th origin, the day a scene becomes available in these tests."""
-    return week_end(FIRST + week)
+    return CDC.week_end(FIRST + week)
 
 
 def scene(week: int, quality: str = "ok", first_seen: int | None = None) -> tuple[object, ...]:

@@ -29,9 +29,9 @@ from pipelines import steps
 from pipelines.config import TEN_MUNICIPALITIES, Places, load_profile
 from pipelines.contracts import Issue, Level, content_id
 from pipelines.data import availability
-from pipelines.data.columns import REQUIRED
 from pipelines.data.drops import DropInfo, make_drop, read_drop
 from pipelines.data.samples import build_dataset
+from pipelines.data.sources.satellitebench_columns import REQUIRED
 from pipelines.data.tables import Tables
 from pipelines.errors import LeakageError, StoreError, ValidationStopped
 from pipelines.registry.promote import registry_state

@@ -18,7 +18,7 @@ from PIL import Image
 from pipelines.config import Places, Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.embed.base import Encoder, load_encoder
-from pipelines.weeks import week_label, week_no
+from pipelines.weeks import CDC
 
 EMBED_ALL = """
 import json, sys
@@ -115,8 +115,8 @@ def _write_scene(data: Path, seed: int) -> tuple[str, str]:
 
 
 def _rows(unit: str, i: int, uris: list[tuple[str, str]]) -> list[dict[str, object]]:
-    origin = week_no("2018-w01") + i
-    text = f"Municipio {unit}, semana {week_label(origin)}: 12, 15, 9 y {i} casos de dengue."
+    origin = CDC.week_no("2018-w01") + i
+    text = f"Municipio {unit}, semana {CDC.week_label(origin)}: 12, 15, 9 y {i} casos de dengue."
     scene = uris[i % len(uris)] if unit == UNITS[0] and uris else (None, None)
     return [_row(unit, origin, horizon, text, scene) for horizon in (1, 4)]
 
@@ -124,13 +124,13 @@ def _rows(unit: str, i: int, uris: list[tuple[str, str]]) -> list[dict[str, obje
 def _row(
     unit: str, origin: int, horizon: int, text: str, scene: tuple[str | None, str | None]
 ) -> dict[str, object]:
-    label = week_label(origin)
+    label = CDC.week_label(origin)
     return {
         "sample_id": f"{unit}-{label}-h{horizon:02d}",
         "unit_id": unit,
         "group_id": unit,
         "origin_week": label,
-        "target_week": week_label(origin + horizon),
+        "target_week": CDC.week_label(origin + horizon),
         "origin_week_no": np.int32(origin),
         "target_week_no": np.int32(origin + horizon),
         "horizon_weeks": np.int32(horizon),

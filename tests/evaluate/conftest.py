@@ -11,7 +11,7 @@ import pytest
 from pipelines.config import TEN_MUNICIPALITIES, Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.examples import Examples, ModalityVectors
-from pipelines.weeks import week_label, week_no
+from pipelines.weeks import CDC
 
 Predictions = Callable[..., pd.DataFrame]
 
@@ -40,7 +40,7 @@ def planted() -> Predictions:
         rng = np.random.default_rng(seed)
         frames = []
         for year in years:
-            target = np.arange(week_no(f"{year}-w01"), week_no(f"{year}-w01") + weeks)
+            target = np.arange(CDC.week_no(f"{year}-w01"), CDC.week_no(f"{year}-w01") + weeks)
             unit, week = (g.ravel() for g in np.meshgrid(units, target, indexing="ij"))
             wave = 0.25 * np.sin(week / 9.0) + 0.1 * rng.normal(size=weeks)[week - target[0]]
             truth = np.clip(0.5 + wave, 0.3, 0.7)
@@ -49,7 +49,7 @@ def planted() -> Predictions:
                 rows = {
                     "test_year": year,
                     "horizon_weeks": horizon,
-                    "sample_id": [f"{u}-{week_label(int(w))}-h{horizon:02d}" for u, w in zip(unit, week, strict=True)],
+                    "sample_id": [f"{u}-{CDC.week_label(int(w))}-h{horizon:02d}" for u, w in zip(unit, week, strict=True)],
                     "unit_id": unit,
                     "origin_week_no": week - horizon,
                     "target_week_no": week,
@@ -75,7 +75,7 @@ def planted() -> Predictions:
 def _examples(horizon: int, seed: int) -> Examples:
     rng = np.random.default_rng(seed)
     units = [*TEN_MUNICIPALITIES, "52001", "70001"]
-    first, last = week_no("2010-w01"), week_no("2016-w40")
+    first, last = CDC.week_no("2010-w01"), CDC.week_no("2016-w40")
     weeks = np.arange(first - 12, last + horizon + 1)
     cases = np.stack([_cases(rng, weeks) for _ in units])
     threshold = np.maximum(np.median(cases, axis=1), 0.5).astype(np.float32)
@@ -92,11 +92,11 @@ def _examples(horizon: int, seed: int) -> Examples:
     label = (target_cases > threshold[unit]).astype(np.float32)
     label[origin + horizon > last] = np.nan
     codes = np.array(units, dtype=object)[unit]
-    has = np.isin(codes, TEN_MUNICIPALITIES[:4]) & (origin >= week_no("2011-w01"))
+    has = np.isin(codes, TEN_MUNICIPALITIES[:4]) & (origin >= CDC.week_no("2011-w01"))
     row = np.where(has, np.cumsum(has) - 1, -1).astype(np.int32)
     return Examples(
         horizon_weeks=horizon,
-        sample_id=np.array([f"{c}-{week_label(int(o))}-h{horizon:02d}" for c, o in zip(codes, origin, strict=True)], dtype=object),
+        sample_id=np.array([f"{c}-{CDC.week_label(int(o))}-h{horizon:02d}" for c, o in zip(codes, origin, strict=True)], dtype=object),
         unit_id=codes,
         origin_week_no=origin.astype(np.int32),
         target_week_no=(origin + horizon).astype(np.int32),

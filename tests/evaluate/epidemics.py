@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.config import TEN_MUNICIPALITIES
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 Array = npt.NDArray[np.float64]
 YEARS = (2014, 2015, 2016, 2017, 2018)
@@ -24,7 +24,7 @@ _TOWNS = len(TEN_MUNICIPALITIES)
 
 def keys(years: Sequence[int] = YEARS, horizon: int = 4) -> pd.DataFrame:
     """Everything of the rows that no seed decides: (years x 52 weeks x 10 towns), weeks in order."""
-    week = np.concatenate([np.arange(52) + week_no(f"{year}-w01") for year in years])
+    week = np.concatenate([np.arange(52) + CDC.week_no(f"{year}-w01") for year in years])
     at, unit = (g.ravel() for g in np.meshgrid(week, TEN_MUNICIPALITIES, indexing="ij"))
     return pd.DataFrame(
         {

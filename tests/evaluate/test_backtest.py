@@ -19,7 +19,7 @@ from pipelines.evaluate.backtest import (
 from pipelines.evaluate.baselines import BASELINES
 from pipelines.evaluate.summary import summarise
 from pipelines.fusion.examples import Examples
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_every_head_and_baseline_predicts_the_same_rows_of_the_test_year(predict
     assert set(rows.xs(2014, level="test_year")) == {12 * 53}
     assert set(rows.xs(2015, level="test_year")) == {12 * 52}
     targets = predictions.loc[predictions["test_year"] == 2015, "target_week_no"]
-    assert (targets.min(), targets.max()) == (week_no("2015-w01"), week_no("2015-w52"))
+    assert (targets.min(), targets.max()) == (CDC.week_no("2015-w01"), CDC.week_no("2015-w52"))
 
 
 def test_every_prediction_is_a_finite_probability_of_a_known_label(predictions: pd.DataFrame) -> None:  # fmt: skip
@@ -60,7 +60,7 @@ def test_an_onset_is_an_outbreak_with_none_at_origin(predictions: pd.DataFrame) 
 
 
 def test_no_prediction_knows_a_label_inside_the_embargo_or_later(examples: dict[int, Examples], short_profile: Profile) -> None:  # fmt: skip
-    first = week_no("2015-w01")
+    first = CDC.week_no("2015-w01")
 
     def turned(rows: Examples, from_week: int) -> Examples:
         later = rows.target_week_no >= from_week

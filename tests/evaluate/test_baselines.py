@@ -15,7 +15,7 @@ from pipelines.evaluate.baselines import (
     prevalence,
 )
 from pipelines.fusion.examples import Examples
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 LAG = [COVARIATE_NAMES.index(f"log1p_cases_lag{k:02d}") for k in range(4)]
 
@@ -23,7 +23,7 @@ LAG = [COVARIATE_NAMES.index(f"log1p_cases_lag{k:02d}") for k in range(4)]
 @pytest.fixture
 def rows(examples: dict[int, Examples]) -> tuple[Examples, Examples]:
     every = examples[4]
-    known, split = np.isfinite(every.label), week_no("2015-w01")
+    known, split = np.isfinite(every.label), CDC.week_no("2015-w01")
     before, after = every.target_week_no < split - 4, every.target_week_no >= split
     return every.take(known & before), every.take(known & after)
 
@@ -87,8 +87,8 @@ def test_calibrated_persistence_beats_hard_persistence_and_both_beat_prevalence_
 
 def test_climatology_is_the_towns_own_rate_in_the_weeks_around_shrunk_to_the_prevalence(rows: tuple[Examples, Examples]) -> None:  # fmt: skip
     train, test = rows
-    at = int(np.flatnonzero(test.target_week_no == week_no("2015-w20"))[0])
-    near = [week_no(f"{year}-w{w}") for year in range(2010, 2015) for w in (19, 20, 21)]
+    at = int(np.flatnonzero(test.target_week_no == CDC.week_no("2015-w20"))[0])
+    near = [CDC.week_no(f"{year}-w{w}") for year in range(2010, 2015) for w in (19, 20, 21)]
     own = (train.unit_id == test.unit_id[at]) & np.isin(train.target_week_no, near)
     rate = float(train.label.mean(dtype=np.float64))
     expected = (train.label[own].sum() + 4 * rate) / (own.sum() + 4)

@@ -10,7 +10,7 @@ from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.bundle import Bundle, BundleMeta
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.training.recipe import train_recipe
-from pipelines.weeks import week_label, week_no
+from pipelines.weeks import CDC
 
 HORIZONS = (1, 4)
 AS_OF = "2016-w40"
@@ -19,16 +19,16 @@ UNITS = ("05001", "08001", "54001")
 
 def _examples(horizon: int) -> Examples:
     rng = np.random.default_rng(horizon)
-    origins = np.arange(week_no("2011-w01"), week_no(AS_OF) + 1)
+    origins = np.arange(CDC.week_no("2011-w01"), CDC.week_no(AS_OF) + 1)
     unit, origin = (g.ravel() for g in np.meshgrid(UNITS, origins, indexing="ij"))
     size = len(unit)
     covariates = rng.normal(size=(size, len(COVARIATE_NAMES))).astype(np.float32)
     label = (covariates[:, 0] + rng.normal(size=size) > 0).astype(np.float32)
-    label[origin + horizon > week_no(AS_OF)] = np.nan
+    label[origin + horizon > CDC.week_no(AS_OF)] = np.nan
     none = ModalityVectors(np.zeros((0, 4), dtype=np.float32), np.full(size, -1, dtype=np.int32))
     return Examples(
         horizon_weeks=horizon,
-        sample_id=np.array([f"{u}-{week_label(int(o))}-h{horizon:02d}" for u, o in zip(unit, origin, strict=True)], dtype=object),
+        sample_id=np.array([f"{u}-{CDC.week_label(int(o))}-h{horizon:02d}" for u, o in zip(unit, origin, strict=True)], dtype=object),
         unit_id=unit.astype(object),
         origin_week_no=origin.astype(np.int32),
         target_week_no=(origin + horizon).astype(np.int32),
@@ -48,7 +48,7 @@ def rows() -> dict[int, Examples]:
 @pytest.fixture(scope="session")
 def bundle(rows: dict[int, Examples]) -> Bundle:
     profile = load_profile("sample", **{"evaluate.horizons_weeks": HORIZONS})
-    recipe = train_recipe(rows, "linear", profile, dict.fromkeys(HORIZONS, week_no(AS_OF)))
+    recipe = train_recipe(rows, "linear", profile, dict.fromkeys(HORIZONS, CDC.week_no(AS_OF)))
     meta = BundleMeta(
         head="linear",
         recipe=profile.recipe("linear"),

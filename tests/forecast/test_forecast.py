@@ -18,7 +18,7 @@ from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
 from pipelines.storage import manifest_of, read_json
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 AS_OF = "2016-w40"
 VERSIONS = ForecastVersions("7", "bundle", "dataset", "embedding", synthetic_scenes=True)
@@ -27,7 +27,7 @@ NAMES = {"05001": "Medellín", "08001": "Barranquilla", "54001": "Cúcuta"}
 
 @pytest.fixture
 def scenes(rows: dict[int, Examples]) -> pd.DataFrame:
-    ids = np.concatenate([r.sample_id[r.origin_week_no == week_no(AS_OF)] for r in rows.values()])
+    ids = np.concatenate([r.sample_id[r.origin_week_no == CDC.week_no(AS_OF)] for r in rows.values()])
     first = pd.Series(ids).str.startswith("05001")
     return pd.DataFrame(
         {
@@ -53,7 +53,7 @@ def test_there_is_one_row_for_each_municipality_and_horizon(table: pd.DataFrame)
 
 
 def test_the_probability_is_the_bundles_own_and_the_alarm_follows_its_threshold(table: pd.DataFrame, bundle: Bundle, rows: dict[int, Examples]) -> None:  # fmt: skip
-    newest = rows[4].take(rows[4].origin_week_no == week_no(AS_OF))
+    newest = rows[4].take(rows[4].origin_week_no == CDC.week_no(AS_OF))
     expected = dict(zip(newest.unit_id, predict_proba(bundle.models[4], newest), strict=True))
     found = table[table["horizon_weeks"] == 4].set_index("municipality_code")
     for code, probability in expected.items():

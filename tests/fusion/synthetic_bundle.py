@@ -16,7 +16,7 @@ from pipelines.fusion.heads import build_head
 from pipelines.fusion.linear import fit_linear
 from pipelines.fusion.model import FusedModel, HorizonModel, reproducible
 from pipelines.training.recipe import train_recipe
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 
 def make_fused(kind: str = "early", seed: int = 1, lambda_shift: float = 0.5) -> FusedModel:
@@ -57,7 +57,7 @@ def train_and_write(folder: Path) -> str:
     """Train a late-joint recipe on synthetic rows, write its bundle and return the bundle's id."""
     rows = {4: make_examples(4, units=6, planted=3.0)}
     changes = {"train.lambda_grid": (0.0, 0.5), "train.max_epochs": 2}
-    fitted = train_recipe(rows, "late_joint", load_profile("sample", **changes), {4: week_no("2018-w01")})  # fmt: skip
+    fitted = train_recipe(rows, "late_joint", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
     assert fitted.epochs, "the planted signal must make it train"
     thresholds = {h: m.decision_threshold for h, m in fitted.models.items()}
     meta = make_bundle(rows[4], horizons_weeks=(4,), decision_thresholds=thresholds).meta

@@ -9,9 +9,9 @@ import numpy as np
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.examples import Examples, ModalityVectors
-from pipelines.weeks import week_label, week_no
+from pipelines.weeks import CDC
 
-FIRST, WEEKS = week_no("2012-w01"), 330
+FIRST, WEEKS = CDC.week_no("2012-w01"), 330
 IMAGE_WIDTH, TEXT_WIDTH = 12, 8
 
 
@@ -46,7 +46,7 @@ def make_examples(
         horizon_weeks=horizon,
         sample_id=np.array(
             [
-                f"{codes[u]}-{week_label(int(o))}-h{horizon:02d}"
+                f"{codes[u]}-{CDC.week_label(int(o))}-h{horizon:02d}"
                 for u, o in zip(unit, origin, strict=True)
             ],
             dtype=object,

@@ -28,20 +28,20 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipelines.config import Places, ScenePolicy, load_profile
-from pipelines.data.columns import meant_name, read_column, unit_id_of
 from pipelines.data.drop_info import DropInfo, read_info
 from pipelines.data.drops import Drop
 from pipelines.data.filecache import FileCache
 from pipelines.data.pixels import decode_scene
 from pipelines.data.prompts import load_template
 from pipelines.data.sources.satellitebench import read_raw
+from pipelines.data.sources.satellitebench_columns import meant_name, read_column, unit_id_of
 from pipelines.errors import DenguardError, StoreError
 from pipelines.fusion.bundle import GOLDEN, WEIGHTS, load_bundle, write_bundle
 from pipelines.fusion.bundle_tensors import models_from, tensors_of, unpack
 from pipelines.inference.prediction_log import log_folder, read_day
 from pipelines.run import parse_params, run_folder
 from pipelines.storage import manifest_of, read_json, write_json
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 SECONDS = float(os.environ.get("DENGUARD_FUZZ_SECONDS", "2"))
 MOST_SLOW_S, MOST_GROWTH_MB, LEAST = 5.0, 300, 20
@@ -195,7 +195,7 @@ def test_week_labels_column_names_and_codes() -> None:
         read_column(text)
         unit_id_of(text)
         meant_name(text, ["Municipality code"])
-        week_no(text)
+        CDC.week_no(text)
 
     fuzz(parse, b"2018-w48")
 

@@ -19,11 +19,11 @@ from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
 from pipelines.inference.predict import Prediction, predict_rows, predict_vectors
 from pipelines.inference.rows import MOST_CASE_WEEKS, RowInput, prompt_of, vector_input
-from pipelines.weeks import week_end, week_no
+from pipelines.weeks import CDC
 
 UNITS = ("05001", "90001")
 HORIZONS = (0, 1, 4, 12)
-FIRST, LAST = week_no("2016-w01"), week_no("2018-w40")
+FIRST, LAST = CDC.week_no("2016-w01"), CDC.week_no("2018-w40")
 
 
 def predict_row(bundle: Bundle, row: RowInput) -> Prediction:
@@ -77,7 +77,7 @@ def fields_of(tables: Tables, row: pd.Series, delay: int = 0) -> RowInput:
     newest = row["origin_week_no"] - lag
     cases = tables.cases[tables.cases["unit_id"] == row["unit_id"]].set_index("week_no")["cases"]
     recent = cases.reindex(range(newest - MOST_CASE_WEEKS + 1, newest + 1))
-    end = week_end(int(row["origin_week_no"]))
+    end = CDC.week_end(int(row["origin_week_no"]))
     known = tables.climate[(tables.climate["unit_id"] == row["unit_id"]) & (tables.climate["available_date"] <= end)]  # fmt: skip
     known = known.sort_values(["year", "month"]).tail(3)
     unit = tables.units.set_index("unit_id").loc[row["unit_id"]]

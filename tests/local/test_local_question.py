@@ -12,7 +12,7 @@ import pytest
 from pipelines.config import Places
 from pipelines.data.tables import Tables
 from pipelines.local.question import question_for
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 from serving.schemas import PredictionRequest
 
 ORIGIN = "2018-w48"
@@ -21,7 +21,7 @@ ORIGIN = "2018-w48"
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     """One municipality: 60 weeks to the origin and 4 after it, one revised, one missing."""
-    last = week_no(ORIGIN)
+    last = CDC.week_no(ORIGIN)
     weeks = np.arange(last - 59, last + 5, dtype="int32")
     cases = pd.DataFrame({"unit_id": "05001", "week_no": weeks, "cases": weeks % 7 * 1.0, "received_date": date(2018, 12, 4)})  # fmt: skip
     cases.loc[cases["week_no"] == last - 1, "cases"] = np.nan
@@ -64,7 +64,7 @@ def places(tmp_path: Path) -> Places:
 def test_the_question_holds_what_was_known_and_nothing_later(places: Places) -> None:
     row = {"municipality_code": "05001", "municipality": "Medellín", "origin_week": ORIGIN, "horizon_weeks": 4, "dataset_version": "d1"}  # fmt: skip
     asked = question_for(places, row)
-    newest = week_no(ORIGIN)
+    newest = CDC.week_no(ORIGIN)
     assert len(asked["recent_cases"]) == 53
     assert asked["recent_cases"][-3:] == [99.0, None, float(newest % 7)]
     assert asked["climate_month"] == "2018-11"

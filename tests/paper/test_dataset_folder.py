@@ -9,7 +9,7 @@ from paper.made import Row, picture, write_csv
 
 from pipelines.errors import DropError
 from pipelines.paper.datasets import read_study
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 
 def make(data: Path, rows: list[Row]) -> Path:
@@ -38,7 +38,7 @@ def test_group_split_and_time_are_taken_from_their_columns(tmp_path: Path) -> No
     study = read_study("folder", make(tmp_path, given), "safe")
     assert study.rows["group_id"].tolist() == [row["group"] for row in given]
     assert study.given_split == ("train",) * 4 + ("validation",) * 4 + ("test",) * 4
-    assert set(study.rows["week_no"]) == {week_no("2018-w49")}
+    assert set(study.rows["week_no"]) == {CDC.week_no("2018-w49")}
 
 
 def test_labels_that_are_numbers_come_in_their_order(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from paper.made import picture
 from PIL import Image
 
 from pipelines.config import TEN_MUNICIPALITIES
-from pipelines.data.columns import CODE
 from pipelines.data.sources.sample import package_table
+from pipelines.data.sources.satellitebench_columns import CODE
 from pipelines.errors import DropError
 from pipelines.paper.datasets import read_study
 from pipelines.paper.study import Study

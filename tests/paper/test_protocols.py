@@ -20,7 +20,7 @@ from pipelines.errors import DropError, LeakageError
 from pipelines.paper.datasets import brset, ham10000, read_study, satellite_rows
 from pipelines.paper.protocols import guard_text, split, torn_groups
 from pipelines.paper.study import PROTOCOLS, STUDY_COLUMNS, Protocol, Study
-from pipelines.weeks import week_label, week_no
+from pipelines.weeks import CDC
 
 
 def a_study(
@@ -97,16 +97,16 @@ def test_the_safe_split_keeps_a_fifth_for_the_test_with_every_class_in_it() -> N
 def test_satellitebench_goes_forward_in_time_with_a_week_left_out_before_each_judged_period(data: Path) -> None:  # fmt: skip
     study = read_study("satellitebench", data, "safe")
     weeks = study.rows.assign(part=split(study)).groupby("part")["week_no"]
-    ends = {part: (week_label(w.min()), week_label(w.max())) for part, w in weeks}
+    ends = {part: (CDC.week_label(w.min()), CDC.week_label(w.max())) for part, w in weeks}
     assert ends["train"] == ("2016-w01", "2017-w25")
     assert ends["validation"] == ("2017-w27", "2017-w51")
     assert ends["test"] == ("2018-w01", "2018-w52")
-    unused = study.rows["week_no"][split(study) == "unused"].map(week_label)
+    unused = study.rows["week_no"][split(study) == "unused"].map(CDC.week_label)
     assert Counter(unused) == {"2017-w26": 10, "2017-w52": 10}
 
 
 def test_rows_with_weeks_of_ones_own_go_forward_in_time() -> None:
-    week = week_no("2017-w01") + np.repeat(np.arange(20), 3)
+    week = CDC.week_no("2017-w01") + np.repeat(np.arange(20), 3)
     study = a_study(np.tile([0, 1, 0], 20), np.arange(60), week=week)
     parts = split(study)
     assert week[parts == "train"].max() + 1 < week[parts == "validation"].min()

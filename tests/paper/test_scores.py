@@ -20,7 +20,7 @@ from pipelines.paper.scores import (
     resampling_groups,
 )
 from pipelines.paper.study import STUDY_COLUMNS, Study
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
 CLASSES = tuple("abcdefg")
 
@@ -132,7 +132,7 @@ def study(group_id: list[str], weeks: list[str | None]) -> Study:
     rows = pd.DataFrame({
         "sample_id": [str(n) for n in range(len(weeks))],
         "group_id": group_id,
-        "week_no": [-1 if w is None else week_no(w) for w in weeks],
+        "week_no": [-1 if w is None else CDC.week_no(w) for w in weeks],
         "label": 0,
         "image": None,
         "text": "a prompt",

@@ -17,7 +17,7 @@ from pipelines.config import TEN_MUNICIPALITIES, Profile, load_profile
 from pipelines.evaluate.gate import Candidate, decide
 from pipelines.evaluate.report import ReportContext, build_report
 from pipelines.evaluate.summary import summarise
-from pipelines.weeks import week_label, week_no
+from pipelines.weeks import CDC
 
 HEADS = {"linear": 0.0, "late_joint": 0.01, "prevalence": 0.05, "persistence_calibrated": 0.03}
 HOSTILE = "<script>alert(1)</script>"
@@ -52,7 +52,7 @@ def _predictions() -> pd.DataFrame:
     rng = np.random.default_rng(4)
     frames = []
     for year in (2015, 2016, 2017, 2018):
-        weeks = np.arange(week_no(f"{year}-w01"), week_no(f"{year}-w01") + 52)
+        weeks = np.arange(CDC.week_no(f"{year}-w01"), CDC.week_no(f"{year}-w01") + 52)
         unit, week = (g.ravel() for g in np.meshgrid(TEN_MUNICIPALITIES, weeks, indexing="ij"))
         for horizon in (1, 4, 8, 12):
             truth = rng.uniform(0.2, 0.8, size=len(unit))
@@ -85,7 +85,7 @@ def _forecast() -> pd.DataFrame:
                     "municipality_code": code,
                     "municipality": HOSTILE if i == 0 else f"Town {i}",
                     "origin_week": "2018-w48",
-                    "target_week": week_label(week_no("2018-w48") + horizon),
+                    "target_week": CDC.week_label(CDC.week_no("2018-w48") + horizon),
                     "horizon_weeks": horizon,
                     "probability": 0.08 * i,
                     "outbreak_expected": i > 5,

@@ -13,9 +13,9 @@ from pipelines.errors import TrainingError
 from pipelines.fusion.linear import fit_linear
 from pipelines.training.inner import linear_stage
 from pipelines.training.recipe import train_recipe, train_recipes
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
-CUT = week_no("2018-w01")
+CUT = CDC.week_no("2018-w01")
 CUTS = {1: CUT, 4: CUT}
 FUSED = ("early", "late_joint")
 
@@ -117,7 +117,7 @@ def test_an_absent_primary_horizon_is_refused(planted, quick):
 
 def test_a_cut_before_the_first_target_is_refused(planted, quick):
     with pytest.raises(TrainingError, match="up to the cut"):
-        train_recipe(planted, "linear", quick, {h: week_no("2005-w01") for h in CUTS})
+        train_recipe(planted, "linear", quick, {h: CDC.week_no("2005-w01") for h in CUTS})
 
 
 _CHILD = """

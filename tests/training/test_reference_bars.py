@@ -15,18 +15,18 @@ import pytest
 
 from pipelines.config import TEN_MUNICIPALITIES, load_profile
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.data.columns import CODE, NAME, read_column
 from pipelines.data.labels import compute_thresholds, label_of
 from pipelines.data.rows import sample_rows
 from pipelines.data.sources.sample import package_table
+from pipelines.data.sources.satellitebench_columns import CODE, NAME, read_column
 from pipelines.data.splits import fold_cut, test_year_targets
 from pipelines.data.tables import Tables
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.inference.predict import predict_proba
 from pipelines.training.recipe import train_recipe
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
-AS_OF = week_no("2018-w52")
+AS_OF = CDC.week_no("2018-w52")
 HORIZONS = (1, 4, 8, 12)
 OF_2018 = {1: 0.068, 4: 0.097, 8: 0.119, 12: 0.133}
 OF_2014_TO_2018 = {4: 0.105, 12: 0.150}
@@ -65,7 +65,7 @@ def profile():
 @pytest.fixture(scope="module")
 def examples(profile) -> dict[int, Examples]:
     tables = real_tables()
-    thresholds = compute_thresholds(tables, "median_2016_2017", 100, AS_OF)
+    thresholds = compute_thresholds(tables, load_profile("sample").labels, CDC, AS_OF)
     pool = thresholds[thresholds["in_pool"]].set_index("unit_id")["threshold_cases"]
     rows = sample_rows(tables, profile, tuple(pool.index), AS_OF)
     rows["threshold_cases"] = rows["unit_id"].map(pool)
@@ -94,7 +94,7 @@ def brier(examples, profile) -> dict[tuple[int, int], float]:
     """(year, horizon) -> Brier on the ten municipalities, trained before that year, embargoed."""
     out = {}
     for year in range(2014, 2019):
-        first, last = test_year_targets(year)[0], test_year_targets(year)[-1]
+        first, last = test_year_targets(year, CDC)[0], test_year_targets(year, CDC)[-1]
         wanted = {h: e for h, e in examples.items() if year == 2018 or h in OF_2014_TO_2018}
         fitted = train_recipe(wanted, "linear", profile, {h: fold_cut(first, h, 0) for h in wanted})
         for horizon, rows in wanted.items():

@@ -8,9 +8,9 @@ import pytest
 from pipelines.fusion.examples import ModalityVectors
 from pipelines.training.inner import linear_stage
 from pipelines.training.tune import best_epochs, one_standard_error, tune
-from pipelines.weeks import week_no
+from pipelines.weeks import CDC
 
-CUT = week_no("2018-w01")
+CUT = CDC.week_no("2018-w01")
 
 
 def scores(**by_lambda):

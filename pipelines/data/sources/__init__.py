@@ -1,26 +1,62 @@
-"""One file per data source; each reads drops in its own layout into the same raw shape.
+"""One file per data source; each reads drops in its own layout into the same tidy cells.
 
-A new source is one new file with `read_raw(drop) -> RawDrop` and one line in contracts.SOURCES. Who knows
-which columns matter is the source; who judges values is expectations.py.
+A new source is one new file with the functions of `Source`, and one line in contracts.SOURCES or an
+entry point of the group `denguard.sources`. Who knows which columns matter is the source; who judges
+values is expectations.py. A layout that is one file with a row a record needs no source but an
+adapter (pipelines/data/adapters).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from pipelines.codes import UnitCodes
+from pipelines.config import DataConfig, Profile
 from pipelines.contracts import SOURCES
-from pipelines.errors import ConfigError
+from pipelines.weeks import Calendar
 
 if TYPE_CHECKING:
+    from pipelines.data.drop_info import DropInfo
     from pipelines.data.drops import Drop
     from pipelines.data.raw import RawDrop
 
 
-def raw_reader(source: str) -> Callable[[Drop], RawDrop]:
-    """The function that reads a source's drops. Raises ConfigError for an unknown source."""
-    if source not in SOURCES:
-        raise ConfigError(f"no source {source!r}", fix=f"use one of {sorted(SOURCES)}")
-    reader: Callable[[Drop], RawDrop] = import_module(SOURCES[source]).read_raw
-    return reader
+@dataclass(frozen=True)
+class Context:
+    """What a source needs to know of the place."""
+
+    config: DataConfig
+    calendar: Calendar
+    codes: UnitCodes
+
+
+class Source(Protocol):
+    """A module that reads drops of one layout."""
+
+    def read_raw(self, drop: Drop, context: Context) -> RawDrop:
+        """What a drop holds. Raises nothing for its content: see RawDrop.issues."""
+
+    def bring(
+        self, files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context
+    ) -> None:
+        """Put a new drop's files into an empty folder, under the names that read_raw looks for.
+
+        Args:
+            until: last week to keep; later values are left out.
+
+        Raises:
+            DropError: a file is not of this layout, or `until` is asked for and cannot be done.
+        """
+
+
+def source_of(config: DataConfig) -> Source:
+    """The source that a profile names. Raises ConfigError for one that cannot be loaded."""
+    source: Source = SOURCES.load(config.source)
+    return source
+
+
+def context_of(profile: Profile) -> Context:
+    """The context of a profile's place."""
+    return Context(profile.data, profile.calendar, profile.codes)

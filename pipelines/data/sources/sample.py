@@ -11,10 +11,15 @@ from __future__ import annotations
 import importlib.metadata
 import tempfile
 from datetime import date
+from functools import partial
 from pathlib import Path
 
-from pipelines.config import TEN_MUNICIPALITIES
-from pipelines.data.drops import DropInfo, make_drop, read_drop
+from pipelines.config import load_profile
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import make_drop, read_drop
+from pipelines.data.sources import context_of
+from pipelines.data.sources.satellitebench import bring
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.data.sources.synthetic_scenes import RENDERER, render_scenes
 from pipelines.errors import DropError
 from pipelines.storage import sha256_file
@@ -52,7 +57,9 @@ def make_sample_drop(drops_dir: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="denguard-sample-") as work:
         images = Path(work) / "images"
         render_scenes(table, TEN_MUNICIPALITIES, FIRST_SCENE_MONTH, LAST_SCENE_MONTH, images)
-        return make_drop(table, images, drops_dir, SAMPLE_INFO, until=UNTIL_WEEK)
+        context = context_of(load_profile("sample"))
+        into = partial(bring, [table], context=context)
+        return make_drop(into, images, drops_dir, SAMPLE_INFO, until=UNTIL_WEEK)
 
 
 def package_table() -> Path:

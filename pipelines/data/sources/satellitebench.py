@@ -7,46 +7,104 @@ Source: DOI 10.13026/xr5s-xe24.
 
 from __future__ import annotations
 
+import csv
+import io
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.columns import (
+from pipelines.data.csv_table import RawTable, read_table
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import TABLE, Drop
+from pipelines.data.raw import RawDrop, issue
+from pipelines.data.sources import Context
+from pipelines.data.sources.dane import DaneCodes
+from pipelines.data.sources.satellitebench_columns import (
+    CODE,
     FIRST_YEAR,
     REQUIRED,
-    Column,
     looks_like_week,
     meant_name,
     read_column,
-    unit_id_of,
 )
-from pipelines.data.drops import Drop
-from pipelines.data.raw import RawDrop, RawTable, issue, read_table
-from pipelines.weeks import week_end
+from pipelines.data.sources.wide import Column, WideTable, tidy
+from pipelines.errors import DropError
+from pipelines.weeks import CDC
 
 _AGAIN = "remove the rejected drop and make it again"
 _MAX_UNKNOWN = 50  # beyond it the header is of another table, and guessing at names would mislead
 
 
-def read_raw(drop: Drop) -> RawDrop:
+def read_raw(drop: Drop, context: Context) -> RawDrop:
     """Read and recognise a drop's table. Raises nothing for its content: see `issues`."""
-    return recognise(drop, read_table(drop))
+    del context  # this layout has its own codes and weeks
+    return tidy(recognise(drop, read_table(drop)))
 
 
-def recognise(drop: Drop, table: RawTable) -> RawDrop:
+def bring(
+    files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context
+) -> None:
+    """Put one metadata.csv into a new drop; see sources.Source.bring.
+
+    With `until`, later case columns, climate that was not available on received_date, totals of
+    unfinished years and populations of later years are left out.
+    """
+    del context
+    if len(files) != 1 or not files[0].is_file():
+        raise DropError("there is no table" if len(files) < 2 else f"{len(files)} tables are given", where=", ".join(map(str, files)), fix="name the one metadata.csv file")  # fmt: skip
+    rows = _read_rows(files[0])
+    if until is None:
+        shutil.copyfile(files[0], to / TABLE)
+        return
+    last, header = CDC.week_no(until), rows[0] if rows else []
+    keep = [
+        i for i, name in enumerate(header) if _known_by_then(read_column(name.strip()), info, last)
+    ]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([row[i] for i in keep if i < len(row)] for row in rows)
+    (to / TABLE).write_text(buffer.getvalue(), encoding="utf-8", newline="")
+
+
+def _read_rows(table: Path) -> list[list[str]]:
+    """All rows as text. What is another kind of file is refused here, before it becomes a drop."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as handle:
+            rows = list(csv.reader(handle))
+    except (UnicodeDecodeError, csv.Error) as err:
+        raise DropError(f"the table cannot be read: {err}", where=str(table), fix="save it as CSV, UTF-8, comma delimited") from err  # fmt: skip
+    if rows and rows[0] and not any(read_column(name.strip()) for name in rows[0]):
+        raise DropError("no column of the table's first row is known, so it is not a municipal table", where=str(table), fix=f"name a metadata.csv, comma delimited, with columns such as {CODE!r} and '2018/w48'; for another layout name its profile with --profile (docs/formats.md)")  # fmt: skip
+    return rows
+
+
+def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> bool:
+    if column is None:
+        return True
+    year = CDC.epi_year(last_week)
+    finished = CDC.epi_year(last_week + 1) > year
+    known = {
+        "week": column.when <= last_week,
+        "population": column.when <= year,
+        "yearly_cases": column.when < year or (column.when == year and finished),
+    }
+    if column.kind in ("temp", "rain"):
+        return info.climate_available(column.when) <= info.received_date
+    return known.get(column.kind, True)
+
+
+def recognise(drop: Drop, table: RawTable) -> WideTable:
     """A drop's table with its columns recognised; a source with other names hands in its own."""
     if not table.header:
-        return RawDrop(drop, table, {}, np.empty(0, dtype=object), 0, table.issues)
+        return WideTable(drop, table, {}, np.empty(0, dtype=object), table.issues)
     columns = _columns(table)
     late, late_issues = _weeks_after_receipt(drop, table, columns)
     kept = {at: column for at, column in columns.items() if at not in late}
     issues = (*table.issues, *_header_issues(table, columns), *late_issues)
-    return RawDrop(drop, table, kept, _unit_ids(table, columns), _received(table), issues)
-
-
-def _received(table: RawTable) -> int:
-    return len(table.rows) + sum(i.code == "ragged-row" for i in table.issues)
+    return WideTable(drop, table, kept, _unit_ids(table, columns), issues)
 
 
 def _columns(table: RawTable) -> dict[int, Column]:
@@ -58,7 +116,7 @@ def _columns(table: RawTable) -> dict[int, Column]:
 def _unit_ids(table: RawTable, columns: dict[int, Column]) -> np.ndarray:
     at = next((i for i, column in columns.items() if column.kind == "code"), None)
     codes = ["" for _ in table.rows] if at is None else list(table.cells[:, at])
-    return np.array([unit_id_of(code) for code in codes], dtype=object)
+    return np.array([DaneCodes().normalise(code) for code in codes], dtype=object)
 
 
 def _header_issues(table: RawTable, columns: dict[int, Column]) -> list[Issue]:
@@ -135,7 +193,7 @@ def _weeks_after_receipt(
 ) -> tuple[set[int], list[Issue]]:
     """Weeks that had not ended when the drop was received: counts of them cannot be complete."""
     received = drop.info.received_date
-    late = {at for at, c in columns.items() if c.kind == "week" and week_end(c.when) > received}
+    late = {at for at, c in columns.items() if c.kind == "week" and CDC.week_end(c.when) > received}
     names = sorted(columns[at].source for at in late)
     if not names:
         return late, []

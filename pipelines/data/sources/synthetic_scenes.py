@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from pipelines.data.columns import CODE, read_column, unit_id_of
+from pipelines.data.sources.dane import DaneCodes
+from pipelines.data.sources.satellitebench_columns import CODE, read_column
 
 RENDERER = "denguard-scene-1"  # part of every seed; a change of drawing must change it
 SIZE_PIXELS = 64
@@ -56,10 +57,10 @@ def read_climate(table: Path, unit_ids: tuple[str, ...]) -> dict[tuple[str, int]
     with table.open(encoding="utf-8-sig", newline="") as handle:
         header, *rows = csv.reader(handle)
     columns = [(i, column) for i, name in enumerate(header) if (column := read_column(name))]
-    code = header.index(CODE)
+    code, codes = header.index(CODE), DaneCodes()
     parts: dict[tuple[str, int], dict[str, int]] = {}
     for row in rows:
-        if (unit := unit_id_of(row[code])) not in unit_ids or unit is None:
+        if (unit := codes.normalise(row[code])) not in unit_ids or unit is None:
             continue
         for i, column in columns:
             if column.kind in ("temp", "rain") and row[i]:

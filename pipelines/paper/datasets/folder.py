@@ -27,7 +27,7 @@ from pipelines.errors import ConfigError, DropError
 from pipelines.paper.datasets.files import files_below, find_tables, only_one, read_rows, some
 from pipelines.paper.datasets.images import checked, lacking
 from pipelines.paper.study import Part, Protocol, Study
-from pipelines.weeks import week_no, week_no_of_date
+from pipelines.weeks import CDC
 
 NAME = "folder"
 REQUIRED = ("image", "text", "label")
@@ -125,7 +125,7 @@ def _weeks(table: pd.DataFrame, path: Path) -> npt.NDArray[np.int64]:
     weeks = []
     for sample, text in zip(table["sample_id"], table["time"], strict=True):
         try:
-            weeks.append(week_no(text) if "w" in text else week_no_of_date(date.fromisoformat(text)))  # fmt: skip
+            weeks.append(CDC.week_no(text) if "w" in text else CDC.week_no_of_date(date.fromisoformat(text)))  # fmt: skip
         except (ConfigError, ValueError) as err:
             raise DropError(f"time {shown(text)!r} is neither a day nor a week", where=f"{shown(str(path))} {sample}", fix="write it as 2018-12-02 or 2018-w48, in every row") from err  # fmt: skip
     return np.array(weeks, dtype=np.int64)

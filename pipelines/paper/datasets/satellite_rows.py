@@ -16,20 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.config import LabelConfig
 from pipelines.contracts import Issue, Level
 from pipelines.data.availability import Matrices, build_matrices
 from pipelines.data.covariates import season_covariates
 from pipelines.data.labels import compute_thresholds, label_of
 from pipelines.data.raw import issue
 from pipelines.errors import DropError
+from pipelines.label_config import LabelConfig, QuantileRule
 from pipelines.paper.datasets.files import some
 from pipelines.paper.datasets.satellite_scenes import (
     Scenes,
@@ -40,7 +40,7 @@ from pipelines.paper.datasets.satellite_scenes import (
 from pipelines.paper.datasets.satellite_table import SHARES, Municipalities
 from pipelines.paper.datasets.values import spelled
 from pipelines.paper.study import Protocol, Study
-from pipelines.weeks import week_end, week_label, week_no
+from pipelines.weeks import CDC
 
 CLASSES = ("no_outbreak", "outbreak")
 FIRST_WEEK, LAST_WEEK = "2016-w01", "2018-w52"
@@ -51,12 +51,12 @@ Floats = npt.NDArray[np.float64]
 
 def weeks() -> npt.NDArray[np.int64]:
     """(156,) ordinals of the study's weeks."""
-    return np.arange(week_no(FIRST_WEEK), week_no(LAST_WEEK) + 1, dtype=np.int64)
+    return np.arange(CDC.week_no(FIRST_WEEK), CDC.week_no(LAST_WEEK) + 1, dtype=np.int64)
 
 
 def sunday_of(week: int) -> date:
     """First day of a week."""
-    return week_end(week) - timedelta(days=6)
+    return CDC.week_start(week)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def study_of(
 
 def sample_ids(unit_ids: Sequence[str]) -> npt.NDArray[np.object_]:
     """(U, W) sample ids such as "05001-2018-w48"."""
-    labels = [week_label(int(week)) for week in weeks()]
+    labels = [CDC.week_label(week) for week in weeks()]
     ids = [[f"{unit}-{label}" for label in labels] for unit in unit_ids]
     return np.array(ids, dtype=object).reshape(len(unit_ids), len(labels))
 
@@ -133,11 +133,11 @@ def _cells(
 ) -> tuple[_Cells, list[Issue]]:
     thresholds, issues = _thresholds(places, all_weeks, protocol)
     units = tuple(thresholds.index)
-    matrices = build_matrices(places.tables, units, delay_weeks=0)
+    matrices = build_matrices(places.tables, units, delay_weeks=0, calendar=CDC)
     threshold = thresholds.to_numpy(np.float64)[:, None]
     lags = matrices.lagged_cases(all_weeks, LAGS, horizon_weeks=0)
     columns = {f"log1p_cases_lag{k + 1}": np.log1p(lags[..., k]) - np.log1p(threshold) for k in range(LAGS)}  # fmt: skip
-    season = season_covariates(all_weeks)
+    season = season_covariates(all_weeks, CDC)
     columns |= {name: np.broadcast_to(season[name], lags.shape[:2]) for name in ("season_sin1", "season_cos1")}  # fmt: skip
     label = label_of(_cases(matrices, all_weeks), np.broadcast_to(threshold, lags.shape[:2]))
     before = label_of(lags[..., 0], np.broadcast_to(threshold, lags.shape[:2]))
@@ -157,8 +157,8 @@ def _thresholds(
         cases = places.tables.cases
         inside = cases[cases["week_no"].isin(all_weeks)]
         return inside.groupby("unit_id")["cases"].median().reindex(list(places.unit_ids)), []
-    rule = LabelConfig()
-    table = compute_thresholds(places.tables, rule.rule_id, rule.min_reference_cases)
+    rule = LabelConfig(rule=QuantileRule(q=0.5, reference=("2016-w01", "2017-w52")))
+    table = compute_thresholds(places.tables, rule, CDC)
     refused = table[~table["in_pool"]]
     if len(refused) == len(table):
         raise DropError(f"no municipality can be judged by rule {rule.rule_id}", where=some(refused["unit_id"].tolist()), fix="give the whole metadata.csv")  # fmt: skip

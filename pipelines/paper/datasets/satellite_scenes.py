@@ -26,7 +26,6 @@ import pandas as pd
 
 from pipelines.config import ScenePolicy
 from pipelines.contracts import Issue, Level, SceneQuality
-from pipelines.data.columns import unit_id_of
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import IMAGES, SCENE_NAME, shown
 from pipelines.data.filecache import FileCache
@@ -40,10 +39,12 @@ from pipelines.data.scenes import (
     read_scene,
     scene_stats,
 )
+from pipelines.data.sources.dane import DaneCodes
 from pipelines.paper.datasets.files import how_to_get, some
 from pipelines.paper.datasets.images import same_bytes
 from pipelines.paper.study import Protocol
 from pipelines.run.progress import Progress
+from pipelines.weeks import CDC
 
 PAPER_MAX_AGE_DAYS = 31  # of a monthly composite, in the paper's protocol
 _KIND = "paper-scene-v1"
@@ -77,10 +78,11 @@ def folders_of(files: Sequence[Path], archive: str) -> tuple[Path, ...]:
 def scene_paths(files: Sequence[Path], below: Path) -> dict[tuple[str, str], list[Path]]:
     """(unit_id, day as written) -> scene files `images/<code>/image_<day>` below a folder."""
     found: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    codes = DaneCodes()
     for path in files:
         named = SCENE_NAME.fullmatch(path.name)
         at_home = path.parent.parent.name.lower() == IMAGES and path.is_relative_to(below)
-        if named and at_home and (unit := unit_id_of(path.parent.name)):
+        if named and at_home and (unit := codes.normalise(path.parent.name)):
             found[unit, named[1]].append(path)
     return found
 
@@ -165,7 +167,7 @@ def weekly_images(
 ) -> npt.NDArray[np.object_]:  # fmt: skip
     """(U, W) path of the scene that each municipality and week sees, None where none."""
     if protocol == "safe":
-        chosen = choose_scenes(scenes.table, unit_ids, weeks, ScenePolicy().max_age_weeks)
+        chosen = choose_scenes(scenes.table, unit_ids, weeks, ScenePolicy().max_age_weeks, CDC)
         return chosen.column("path")
     out = np.full((len(unit_ids), len(weeks)), None, dtype=object)
     for u, unit in enumerate(unit_ids):

@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.columns import CODE, NAME
+from pipelines.data.csv_table import read_table
 from pipelines.data.drop_info import LAST_DAY, DropInfo
 from pipelines.data.drops import TABLE, Drop, shown
-from pipelines.data.raw import RawDrop, issue
-from pipelines.data.sources.satellitebench import read_raw
+from pipelines.data.raw import issue
+from pipelines.data.sources.satellitebench import recognise
+from pipelines.data.sources.satellitebench_columns import CODE, NAME
+from pipelines.data.sources.wide import WideTable
 from pipelines.data.tables import Tables
 from pipelines.errors import DropError
 from pipelines.paper.datasets.files import find_tables, how_to_get, some
@@ -59,7 +61,8 @@ def read_municipalities(
     """
     path = _table(data, files, dataset)
     # A drop in all but drop.yaml: every week up to the calendar's end counts as received.
-    raw = read_raw(Drop(path.parent, DropInfo(received_date=LAST_DAY, scene_period="week")))
+    drop = Drop(path.parent, DropInfo(received_date=LAST_DAY, scene_period="week"))
+    raw = recognise(drop, read_table(drop))
     stopped = next((i for i in raw.issues if i.level is Level.CRITICAL), None)
     if stopped:
         raise DropError(stopped.message, where=stopped.place, fix=how_to_get(dataset, data))
@@ -95,7 +98,7 @@ def _absent(path: Path, units: Sequence[str]) -> tuple[Issue, ...]:
 
 
 def _taken(
-    raw: RawDrop, mask: np.ndarray, found: tuple[str, ...], issues: tuple[Issue, ...]
+    raw: WideTable, mask: np.ndarray, found: tuple[str, ...], issues: tuple[Issue, ...]
 ) -> Municipalities:
     weeks, cells = raw.positions("week"), raw.table.cells
     cases = raw.keyed(weeks, mask).apply(pd.to_numeric, errors="coerce").reindex(list(found))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.config import TEN_MUNICIPALITIES
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.paper.datasets.files import files_below
 from pipelines.paper.datasets.satellite_rows import study_of, sunday_of, texts_of, weeks
 from pipelines.paper.datasets.satellite_scenes import folders_of, read_scenes, scene_paths

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Literal
 
-from pipelines.errors import ConfigError
-from pipelines.weeks import week_no
+from pipelines.data.sources.wide import Column
+from pipelines.weeks import CDC
 
 CODE, NAME = "Municipality code", "Municipality"
+# The ten municipalities of the public image inventory.
+TEN_MUNICIPALITIES = (
+    "05001", "05360", "08001", "23001", "41001", "50001", "54001", "68001", "73001", "76001",
+)  # fmt: skip
 # Source column -> clean column and unit; all of them are required.
 DEMOGRAPHICS: dict[str, str] = {
     "Age0-4(%)": "age_0_4_pct",
@@ -53,25 +54,6 @@ _YEARLY = re.compile(
 _WEEK = re.compile(r"([0-9]{4})/w([0-9]{2})")
 _CLIMATE = re.compile(rf"(TEMPERATURE|PRECIPITATION)_({'|'.join(_MONTHS)})_([0-9]{{2}})")
 
-Kind = Literal["code", "name", "population", "yearly_cases", "demographic", "temp", "rain", "week"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A known column.
-
-    Attributes:
-        source: its name in the file.
-        kind: what it holds.
-        clean: its name in the clean tables, "" where it becomes a row there.
-        when: week ordinal (week), year (population, yearly_cases), year * 12 + month - 1 (climate).
-    """
-
-    source: str
-    kind: Kind
-    clean: str = ""
-    when: int = 0
-
 
 def read_column(name: str) -> Column | None:
     """The known column of this exact name, or None."""
@@ -86,7 +68,7 @@ def read_column(name: str) -> Column | None:
         clean = f"population_{found[2]}" if population else ""
         return Column(name, "population" if population else "yearly_cases", clean, int(found[2]))
     if found := _CLIMATE.fullmatch(name):
-        kind: Kind = "temp" if found[1] == "TEMPERATURE" else "rain"
+        kind = "temp" if found[1] == "TEMPERATURE" else "rain"
         return Column(name, kind, "", (2000 + int(found[3])) * 12 + _MONTHS.index(found[2]))
     return _read_week(name)
 
@@ -95,10 +77,8 @@ def _read_week(name: str) -> Column | None:
     found = _WEEK.fullmatch(name)
     if not found or int(found[1]) < FIRST_YEAR:
         return None
-    try:
-        return Column(name, "week", "", week_no(f"{found[1]}-w{found[2]}"))
-    except ConfigError:  # a week 53 of a year that has 52
-        return None
+    year, week = int(found[1]), int(found[2])
+    return Column(name, "week", "", CDC.number(year, week)) if CDC.has(year, week) else None
 
 
 def looks_like_week(name: str) -> bool:
@@ -137,25 +117,3 @@ def _same_letters(name: str, absent: list[str]) -> str | None:
 
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9>]", "", name.lower())
-
-
-def month_end(when: int) -> date:
-    """Last day of a month given as year * 12 + month - 1."""
-    return date((when + 1) // 12, (when + 1) % 12 + 1, 1) - timedelta(days=1)
-
-
-def month_label(when: int) -> str:
-    """A month given as year * 12 + month - 1, written 2018-12."""
-    return f"{when // 12}-{when % 12 + 1:02d}"
-
-
-# First two digits of a DANE municipality code: the department (DIVIPOLA).
-DEPARTMENTS = frozenset(["05", "08", "11", "13", "15", "17", "18", "19", "20", "23", "25", "27", "41", "44", "47", "50", "52", "54", "63", "66", "68", "70", "73", "76", "81", "85", "86", "88", "91", "94", "95", "97", "99"])  # fmt: skip
-_CODE = re.compile(r"([0-9]{1,5})(?:\.0+)?")
-
-
-def unit_id_of(code: str) -> str | None:
-    """A municipality code as five digits ("5001", "05001", "5001.0" -> "05001"), None if it has not the DANE shape."""
-    found = _CODE.fullmatch(code.strip())
-    unit_id = found[1].zfill(5) if found else ""
-    return unit_id if unit_id[:2] in DEPARTMENTS and unit_id[2:] != "000" else None

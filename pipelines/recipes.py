@@ -1,0 +1,55 @@
+"""Recipes of models, compared across versions of denguard: what was recorded under earlier names and
+what is written today must hash alike where they mean the same model.
+
+Belongs here: translation and hashing. Does not belong here: what goes into a recipe (config.Profile).
+
+A recipe is compared in its canonical form: earlier keys translated, and a key at its default left
+out, so that a key that a later version adds does not turn every champion into a stranger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.config import DataConfig, TrainConfig
+from pipelines.contracts import content_id
+from pipelines.label_config import LabelConfig
+from pipelines.place_config import WeekConfig
+
+_DATA = ("first_week", "reporting_delay_weeks", "maturity", "text_window", "scenes")
+_FIRST_LANGUAGE = "es"  # of prompts, where a recipe of the first version named none
+
+
+def recipe_id(recipe: Mapping[str, Any]) -> str:
+    """Hash of a recipe, equal for equal models whichever version of denguard recorded it."""
+    return content_id(canonical(recipe))
+
+
+def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe under today's names, keys at their defaults left out.
+
+    Raises:
+        pydantic.ValidationError: the recipe holds what no version wrote.
+    """
+    data = {key: value for key, value in recipe.get("data", {}).items() if key in _DATA}
+    fused = recipe.get("head") != "linear"
+    language = recipe.get("language", recipe.get("data", {}).get("language", _FIRST_LANGUAGE))
+    found: dict[str, Any] = {
+        "head": recipe.get("head"),
+        "horizons_weeks": sorted(recipe.get("horizons_weeks", ())),
+        "primary_horizon_weeks": recipe.get("primary_horizon_weeks"),
+        "week": _spoken(WeekConfig, recipe.get("week") or {}),
+        "labels": _spoken(LabelConfig, recipe.get("labels", {})),
+        "train": _spoken(TrainConfig, recipe.get("train", {})),
+        "data": _spoken(DataConfig, data),
+        "language": language if fused else None,
+        "embed": recipe.get("embed"),
+    }
+    return {key: value for key, value in found.items() if value not in (None, {})}
+
+
+def _spoken(model: type[Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+    """What a part of a profile says beyond its defaults."""
+    said: dict[str, Any] = model.model_validate(keys).model_dump(mode="json", exclude_defaults=True)
+    return said
