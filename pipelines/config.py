@@ -150,7 +150,7 @@ class EvaluateConfig(Frozen):
 
     horizons_weeks: tuple[Horizon, ...] = (1, 4, 8, 12)
     primary_horizon_weeks: Horizon = 4
-    test_years: TestYears | tuple[int, ...] = TestYears()
+    test_years: TestYears | Annotated[tuple[int, ...], Field(min_length=1)] = TestYears()
     municipalities: tuple[str, ...] | None = Field(None, description="units that are judged; none = all of the pool")  # fmt: skip
 
     @model_validator(mode="after")
@@ -225,6 +225,13 @@ class Profile(Frozen):
         fused = [head for head in self.train.heads if head != LINEAR]
         if fused and self.embed is None:
             raise ValueError(f"train.heads names {', '.join(fused)}, which read vectors, and there is no `embed`; add encoders or leave them out")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _prompts_exist(self) -> Profile:
+        shipped = resources.files("pipelines.data") / "templates" / f"prompt_{self.place.language}.yaml"  # fmt: skip
+        if self.embed is not None and self.place.prompt is None and not shipped.is_file():
+            raise ValueError(f"place.language: there are no prompts in {self.place.language!r}; give a template of your own as place.prompt")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -336,7 +343,7 @@ def load_profile(name: str, **overrides: object) -> Profile:
     except OSError as err:
         raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
     except (UnusableYaml, ValidationError) as err:
-        raise ConfigError(f"profile {path.name} is not valid: {_readable(err)}", where=str(path), fix="correct the keys named") from err  # fmt: skip
+        raise ConfigError(f"profile {path.name} is not valid: {sentence(err)}", where=str(path), fix="correct the keys named") from err  # fmt: skip
 
 
 def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:
@@ -350,7 +357,8 @@ def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:
     node[leaf] = value
 
 
-def _readable(err: UnusableYaml | ValidationError) -> str:
+def sentence(err: UnusableYaml | ValidationError) -> str:
+    """What is wrong with keys and values, each by its dotted name."""
     if isinstance(err, ValidationError):
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
     return str(err)

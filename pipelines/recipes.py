@@ -12,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.config import DataConfig, TrainConfig
+from pydantic import ValidationError
+
+from pipelines.config import DataConfig, TrainConfig, sentence
 from pipelines.contracts import content_id
+from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import WeekConfig
 
@@ -22,8 +25,15 @@ _FIRST_LANGUAGE = "es"  # of prompts, where a recipe of the first version named 
 
 
 def recipe_id(recipe: Mapping[str, Any]) -> str:
-    """Hash of a recipe, equal for equal models whichever version of denguard recorded it."""
-    return content_id(canonical(recipe))
+    """Hash of a recipe, equal for equal models whichever version of denguard recorded it.
+
+    Raises:
+        ConfigError: the recipe holds what no version wrote.
+    """
+    try:
+        return content_id(canonical(recipe))
+    except ValidationError as err:
+        raise ConfigError(f"a recipe cannot be read: {sentence(err)}", fix="use the denguard version that wrote it, or train again") from err  # fmt: skip
 
 
 def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Calendar:
         """Ordinal of a week label such as "2018-w48". Raises ConfigError if there is no such week."""
         number = _number_of(self, label)
         if number is None:
-            raise ConfigError(f"{label!r} is not a week of this calendar ({self.name}; only some years have a w53)", fix=_HOW)  # fmt: skip
+            raise ConfigError(f"{label!r} is not an epidemiological week of this calendar ({self.name}; only some years have a w53)", fix=_HOW)  # fmt: skip
         return number
 
     def has(self, year: int, week: int) -> bool:
@@ -116,7 +116,9 @@ def _shaped(label: str) -> str:
     """As pydantic wants it: a ValueError, so that the field is named beside it."""
     found = _LABEL.fullmatch(label)
     if not found or not (FIRST_YEAR <= int(found[1]) <= LAST_YEAR and 1 <= int(found[2]) <= 53):
-        raise ValueError(f"{label!r} is not a week; {_HOW}")
+        raise ValueError(
+            f"{label!r} is not an epidemiological week (only some years have a w53); {_HOW}"
+        )
     return label
 
 

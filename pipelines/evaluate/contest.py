@@ -28,13 +28,14 @@ from pipelines.evaluate.decision import (  # fmt: skip
     undecided,
 )
 from pipelines.evaluate.gate import UNJUDGEABLE, decide
+from pipelines.recipes import canonical
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 Record = Mapping[str, Any]
 # Parts of a recipe that decide rows, labels or vectors; a linear head reads no vectors.
-_ROWS = ("data.first_week", "data.reporting_delay_weeks", "labels")
-_VECTORS = ("data.language", "data.text_window", "data.scenes", "embed", "primary_horizon_weeks")
+_ROWS = ("week", "data.first_week", "data.reporting_delay_weeks", "data.maturity", "labels")
+_VECTORS = ("language", "data.text_window", "data.scenes", "embed", "primary_horizon_weeks")
 
 
 def champion_profile(
@@ -52,14 +53,14 @@ def champion_profile(
     recipe, head = champion["recipe"], champion["head"]
     if champion["recipe_id"] in shared:
         return None
-    own = profile.recipe(head)
+    own, recipe = canonical(profile.recipe(head)), canonical(recipe)
     needed = _ROWS if head == "linear" else (*_ROWS, *_VECTORS)
     differing = [part for part in needed if _part(own, part) != _part(recipe, part)]
     if differing:
         log.warning("the champion's recipe cannot be trained on this run's rows: it differs in %s", ", ".join(differing))  # fmt: skip
         return None
     raw = profile.model_dump(mode="json")
-    raw["train"].update(recipe["train"])
+    raw["train"].update(recipe.get("train", {}))
     return Profile.model_validate(raw), (head,)
 
 

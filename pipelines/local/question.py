@@ -28,7 +28,9 @@ def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
 
     folder = places.artifacts / "datasets" / str(row["dataset_version"])
     tables = Tables.load(folder / "tables")
-    calendar = WeekConfig.model_validate(read_json(folder / DATASET_FILE).get("week") or {}).calendar
+    calendar = WeekConfig.model_validate(
+        read_json(folder / DATASET_FILE).get("week") or {}
+    ).calendar
     origin, unit = calendar.week_no(str(row["origin_week"])), str(row["municipality_code"])
     cases = latest_cases(tables).query("unit_id == @unit").set_index("week_no")["cases"]
     weeks = cases.reindex(range(origin - _WEEKS_SENT, origin + 1)).dropna().index.max()

@@ -38,8 +38,9 @@ def test_an_example_is_under_forty_lines_of_code(example: str) -> None:
 
 def test_a_contributed_source_gives_the_same_tables_as_the_layout_it_renames(plug_in, home: Path) -> None:  # fmt: skip
     from data_ingest.conftest import INFO, table_rows, write_csv
+    from support.drops import table_drop
 
-    from pipelines.data.drops import make_drop
+    from pipelines.data.sources import context_of
     from pipelines.data.validate import validate_all
 
     plug_in("source", contracts.SOURCES, "ministry")
@@ -48,9 +49,9 @@ def test_a_contributed_source_gives_the_same_tables_as_the_layout_it_renames(plu
     assert sum(a != b for a, b in zip(rows[0], theirs[0], strict=True)) > 70
     found = {}
     for source, grid in (("satellitebench", rows), ("ministry", theirs)):
-        make_drop(write_csv(home / f"{source}.csv", grid), None, home / source, INFO)
-        config = load_profile("ci", **{"data.source": source}).data
-        result = validate_all(home / source, config, None, home / f"out-{source}", home / f"{source}.json")  # fmt: skip
+        table_drop(write_csv(home / f"{source}.csv", grid), None, home / source, INFO)
+        context = context_of(load_profile("ci", **{"data.source": source}))
+        result = validate_all(home / source, context, None, home / f"out-{source}", home / f"{source}.json")  # fmt: skip
         assert not [i for i in result.issues if i.level in {"critical", "error"}]
         found[source] = result.tables.cases
     assert len(found["ministry"]) > 400

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from support.drops import CONTEXT, context_with, table_drop
 
 from pipelines.config import DataConfig
 from pipelines.contracts import Issue
-from pipelines.data.drops import DropInfo, list_drops, make_drop
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import list_drops
 from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.sources.satellitebench_columns import DEMOGRAPHICS
 from pipelines.data.tables import Tables
@@ -78,14 +80,14 @@ class Desk:
             spoil(rows)
         table = write_csv(self.home / "incoming" / "metadata.csv", rows)
         images = self.images if self.images.is_dir() else None
-        return make_drop(table, images, self.drops, info)
+        return table_drop(table, images, self.drops, info)
 
     def header_issues(self) -> list[Issue]:
         """What reading the newest drop's table alone finds; quicker than validating."""
-        return list(read_raw(list_drops(self.drops)[-1]).issues)
+        return list(read_raw(list_drops(self.drops)[-1], CONTEXT).issues)
 
     def validate(self, previous: Tables | None = None) -> ValidationResult:
-        return validate_all(self.drops, self.config, previous, self.out, self.cache)
+        return validate_all(self.drops, context_with(self.config), previous, self.out, self.cache)
 
 
 @pytest.fixture

@@ -7,16 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support.drops import table_drop
 
-from pipelines.data.drops import (
-    DropInfo,
-    check_unchanged,
-    drop_hash,
-    drop_manifest,
-    list_drops,
-    make_drop,
-    read_drop,
-)
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import check_unchanged, drop_hash, drop_manifest, list_drops, read_drop
 from pipelines.errors import ConfigError, DropError
 
 INFO = DropInfo(received_date=date(2018, 12, 4), scene_period="month", source_note="test")
@@ -43,7 +37,7 @@ def test_other_content_for_an_existing_date_is_refused_and_changes_nothing(desk)
 def test_until_cuts_everything_that_was_not_known(desk, real_table, tmp_path):
     desk.scene("5001", "2018-11-01")
     desk.scene("5001", "2018-12-01")
-    path = make_drop(real_table, desk.images, tmp_path / "drops", INFO, until="2018-w48")
+    path = table_drop(real_table, desk.images, tmp_path / "drops", INFO, until="2018-w48")
     with (path / "metadata.csv").open(encoding="utf-8", newline="") as handle:
         header, first, *rest = csv.reader(handle)
     assert {"2018/w48", "TEMPERATURE_nov_18", "Population2018", "Cases2017"} <= set(header)
@@ -57,7 +51,7 @@ def test_until_cuts_everything_that_was_not_known(desk, real_table, tmp_path):
 def test_until_keeps_the_total_of_a_finished_year(real_table, tmp_path):
     info = DropInfo(received_date=date(2019, 1, 2), scene_period="month")
     header = (
-        (make_drop(real_table, None, tmp_path, info, until="2018-w52") / "metadata.csv")
+        (table_drop(real_table, None, tmp_path, info, until="2018-w52") / "metadata.csv")
         .read_text()
         .split("\n")[0]
     )
@@ -67,7 +61,7 @@ def test_until_keeps_the_total_of_a_finished_year(real_table, tmp_path):
 def test_a_climate_latency_holds_back_the_newest_month(real_table, tmp_path):
     info = INFO.model_copy(update={"climate_latency_days": 30})
     header = (
-        (make_drop(real_table, None, tmp_path, info, until="2018-w48") / "metadata.csv")
+        (table_drop(real_table, None, tmp_path, info, until="2018-w48") / "metadata.csv")
         .read_text()
         .split("\n")[0]
     )
@@ -76,13 +70,13 @@ def test_a_climate_latency_holds_back_the_newest_month(real_table, tmp_path):
 
 def test_without_until_the_table_is_kept_byte_for_byte(real_table, tmp_path):
     assert (
-        make_drop(real_table, None, tmp_path, INFO) / "metadata.csv"
+        table_drop(real_table, None, tmp_path, INFO) / "metadata.csv"
     ).read_bytes() == real_table.read_bytes()
 
 
 def test_until_must_be_a_week_and_nothing_is_left_behind(real_table, tmp_path):
     with pytest.raises(ConfigError, match="2018-w48"):
-        make_drop(real_table, None, tmp_path / "drops", INFO, until="2018w48")
+        table_drop(real_table, None, tmp_path / "drops", INFO, until="2018w48")
     assert list((tmp_path / "drops").iterdir()) == []
 
 
@@ -187,4 +181,4 @@ def test_a_scene_is_available_when_its_period_has_ended(period, latency, day, ex
 
 def test_a_table_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(DropError, match="there is no table"):
-        make_drop(tmp_path / "no.csv", None, tmp_path / "drops", INFO)
+        table_drop(tmp_path / "no.csv", None, tmp_path / "drops", INFO)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from support.drops import CONTEXT
 
 from pipelines.config import ScenePolicy
 from pipelines.contracts import SceneQuality
@@ -233,7 +234,9 @@ def test_a_scan_names_every_file_and_what_is_wrong_with_it(desk):
     desk.scene("8001", "2018-09-01", BANDS[:8])
     desk.scene("23001", "2018-02-30")
     (desk.images / "readme.txt").write_text("x")
-    table = scan_scenes(read_drop(desk.drop()), POLICY, desk.cache).set_index("folder")
+    table = scan_scenes(read_drop(desk.drop()), POLICY, desk.cache, CONTEXT.codes).set_index(
+        "folder"
+    )
     assert table.loc["5001", ["unit_id", "quality", "problem"]].tolist() == ["05001", "ok", ""]
     assert table.loc["5001", "uri"] == "drops/2018-12-04/images/5001/image_2018-09-01.tiff"
     assert str(table.loc["5001", "available_date"]) == "2018-09-30"
@@ -246,21 +249,21 @@ def test_a_scan_names_every_file_and_what_is_wrong_with_it(desk):
 def test_a_second_scan_reads_no_file_again(desk, monkeypatch):
     desk.scene("5001", "2018-09-01")
     drop = read_drop(desk.drop())
-    first = scan_scenes(drop, POLICY, desk.cache)
+    first = scan_scenes(drop, POLICY, desk.cache, CONTEXT.codes)
 
     def refuse(self: Path) -> bytes:
         raise AssertionError(f"{self} was read again")
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert scan_scenes(drop, POLICY, desk.cache).equals(first)
+    assert scan_scenes(drop, POLICY, desk.cache, CONTEXT.codes).equals(first)
 
 
 def test_a_stricter_policy_judges_cached_scenes_anew(desk):
     desk.scene("5001", "2018-09-01")
     drop = read_drop(desk.drop())
-    assert scan_scenes(drop, POLICY, desk.cache)["quality"].tolist() == ["ok"]
+    assert scan_scenes(drop, POLICY, desk.cache, CONTEXT.codes)["quality"].tolist() == ["ok"]
     flat = ScenePolicy(blank_max_std=255)
-    assert scan_scenes(drop, flat, desk.cache)["quality"].tolist() == ["blank"]
+    assert scan_scenes(drop, flat, desk.cache, CONTEXT.codes)["quality"].tolist() == ["blank"]
 
 
 @pytest.mark.real_data

@@ -9,19 +9,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.drops import context_with, table_drop
 
 from pipelines.contracts import Level
 from pipelines.data import drift, expectations
-from pipelines.data.drops import DropInfo
+from pipelines.data.drop_info import DropInfo
 from pipelines.data.expectations import Rule, Suite
-from pipelines.data.sources.satellitebench_columns import (
-    DEPARTMENTS,
-    meant_name,
-    month_end,
-    month_label,
-    read_column,
-    unit_id_of,
-)
+from pipelines.data.months import month_end, month_label
+from pipelines.data.sources.dane import DEPARTMENTS, DaneCodes
+from pipelines.data.sources.satellitebench_columns import meant_name, read_column
 from pipelines.data.tables import Tables, latest_cases, newest_week_no
 from pipelines.data.validate import validate_all
 from pipelines.errors import StoreError
@@ -66,7 +62,9 @@ def test_a_later_drop_adds_only_what_is_new_or_revised(two_drops):
         CDC.week_no("2018-w10"),
         *range(W48 + 1, W48 + 5),
     }
-    both = two_drops.tables.cases.query("unit_id == '05001' and week_no == @CDC.week_no('2018-w10')")
+    both = two_drops.tables.cases.query(
+        "unit_id == '05001' and week_no == @CDC.week_no('2018-w10')"
+    )
     assert both[["cases", "received_date"]].to_numpy().tolist() == [[2.0, FIRST], [40.0, LATER]]
 
 
@@ -188,7 +186,9 @@ def test_an_outbreak_of_numbers_and_a_rewritten_past_are_drift(desk):
 def test_a_run_may_be_kept_from_knowing_later_drops(desk):
     desk.drop()
     desk.drop(longer(), LATER_INFO)
-    result = validate_all(desk.drops, desk.config, None, desk.out, desk.cache, only={"2018-12-04"})
+    result = validate_all(
+        desk.drops, context_with(desk.config), None, desk.out, desk.cache, only={"2018-12-04"}
+    )
     assert newest_week_no(result.tables) == W48
     assert {i.place[:10] for i in result.issues if "20" in i.place} <= {"2018-12-04"}
 
@@ -230,12 +230,17 @@ def test_runs_cover_exactly_the_weeks_given(weeks):
 @given(st.sampled_from(sorted(DEPARTMENTS)), st.integers(1, 999))
 def test_every_dane_code_is_read_with_and_without_its_leading_zero(department, town):
     code = f"{department}{town:03d}"
-    assert unit_id_of(code) == unit_id_of(str(int(code))) == unit_id_of(f" {int(code)}.0 ") == code
+    assert (
+        DaneCodes().normalise(code)
+        == DaneCodes().normalise(str(int(code)))
+        == DaneCodes().normalise(f" {int(code)}.0 ")
+        == code
+    )
 
 
 @given(st.text(max_size=8))
 def test_any_other_text_is_no_code_or_five_digits(text):
-    found = unit_id_of(text)
+    found = DaneCodes().normalise(text)
     assert found is None or (len(found) == 5 and found[:2] in DEPARTMENTS)
 
 
@@ -256,11 +261,10 @@ def test_a_name_that_means_nothing_known_is_not_guessed_at():
 
 
 def test_the_package_table_is_accepted_with_its_known_defects_as_warnings(desk, real_table):
-    from pipelines.data.drops import make_drop
 
     info = DropInfo(received_date=FIRST, scene_period="month")
-    make_drop(real_table, None, desk.drops, info, until="2018-w48")
-    result = validate_all(desk.drops, desk.config, None, desk.out, desk.cache)
+    table_drop(real_table, None, desk.drops, info, until="2018-w48")
+    result = validate_all(desk.drops, context_with(desk.config), None, desk.out, desk.cache)
     assert {(i.level.value, i.code, i.place, i.period, i.rows) for i in result.issues} == {
         ("warning", "high-rainfall", "2018-12-04/metadata.csv", "2007-07..2017-08", 184),
         ("warning", "no-population", "2018-12-04/metadata.csv", "2007", 3),
@@ -271,19 +275,20 @@ def test_the_package_table_is_accepted_with_its_known_defects_as_warnings(desk, 
     assert (len(tables.units), tables.cases["week_no"].nunique()) == (1121, 620)
     assert not tables.cases["cases"].isna().any()
     assert newest_week_no(tables) == W48
-    year = tables.cases[tables.cases["week_no"].between(CDC.week_no("2016-w01"), CDC.week_no("2016-w52"))]
+    year = tables.cases[
+        tables.cases["week_no"].between(CDC.week_no("2016-w01"), CDC.week_no("2016-w52"))
+    ]
     assert year.query("unit_id == '05001'")["cases"].sum() == 17306
     assert tables.climate["temp_mean_c"].isna().sum() == 143
 
 
 @pytest.mark.real_data
 def test_the_real_table_with_real_scenes_is_accepted(desk, real_data):
-    from pipelines.data.drops import make_drop
 
     table = real_data / "satellitebench" / "metadata.csv"
     info = DropInfo(received_date=FIRST, scene_period="month")
-    make_drop(table, real_data / "medellin-landsat" / "images", desk.drops, info, until="2018-w48")
-    result = validate_all(desk.drops, desk.config, None, desk.out, desk.cache)
+    table_drop(table, real_data / "medellin-landsat" / "images", desk.drops, info, until="2018-w48")
+    result = validate_all(desk.drops, context_with(desk.config), None, desk.out, desk.cache)
     scenes = result.tables.scenes
     assert not result.critical and set(scenes["unit_id"]) == {"05001"}
     assert scenes["quality"].value_counts().to_dict() == {"ok": 64, "saturated": 4}

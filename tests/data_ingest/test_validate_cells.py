@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.drops import DropInfo
+from pipelines.data.drop_info import DropInfo
 from pipelines.data.tables import latest_cases
 from pipelines.data.validate import ValidationResult, raise_if_critical
 from pipelines.weeks import CDC

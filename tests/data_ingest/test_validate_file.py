@@ -6,9 +6,11 @@ import json
 from datetime import date
 
 import pytest
+from support.drops import CONTEXT, context_with
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.drops import DropInfo, list_drops
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import list_drops
 from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.validate import ValidationResult, raise_if_critical, validate_all
 from pipelines.errors import ValidationStopped
@@ -153,8 +155,8 @@ def test_a_table_that_cannot_be_read_is_critical_and_says_what_to_do(desk, chang
 )
 def test_excels_byte_order_mark_and_line_ends_are_read(desk, change):
     rewrite(desk, change)
-    raw = read_raw(list_drops(desk.drops)[0])
-    assert raw.usable and raw.unit_ids[0] == "05001" and len(raw.positions("week")) == 48
+    raw = read_raw(list_drops(desk.drops)[0], CONTEXT)
+    assert raw.usable and raw.units["unit_id"][0] == "05001" and len(raw.positions("week")) == 48
     assert raw.table.cells[:, -1].tolist() == [str((i + 47) % 7) for i in range(10)]
 
 
@@ -208,7 +210,7 @@ def test_weeks_that_had_not_ended_when_the_drop_came_are_left_out(desk):
 def test_an_accepted_drop_that_changed_is_critical(desk):
     desk.drop()
     result = validate_all(
-        desk.drops, desk.config, None, desk.out, desk.cache, {"2018-12-04": "0" * 16}
+        desk.drops, context_with(desk.config), None, desk.out, desk.cache, {"2018-12-04": "0" * 16}
     )
     issue = the(result, "accepted-drop-changed")
     assert issue.level is Level.CRITICAL and issue.place == "2018-12-04"

@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support.drops import table_drop
 
-from pipelines.config import TEN_MUNICIPALITIES, Profile, load_profile
-from pipelines.data.drops import DropInfo, make_drop
+from pipelines.config import Profile, load_profile
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.months import month_end
+from pipelines.data.sources.dane import DaneCodes
 from pipelines.data.sources.sample import UNTIL_WEEK, package_table
 from pipelines.data.sources.satellitebench_columns import (
     CODE,
     NAME,
-    month_end,
+    TEN_MUNICIPALITIES,
     read_column,
-    unit_id_of,
 )
 from pipelines.data.sources.synthetic_scenes import render_scene, write_tiff
 from pipelines.data.tables import Tables
@@ -33,7 +35,7 @@ AnyCase = Callable[..., Tables]
 
 def _tables_of(csv_path: Path) -> Tables:
     raw = pd.read_csv(csv_path, low_memory=False)
-    units = raw[CODE].map(lambda code: unit_id_of(str(code)))
+    units = raw[CODE].map(lambda code: DaneCodes().normalise(str(code)))
     known = {name: column for name in raw.columns if (column := read_column(name))}
     cases = [
         pd.DataFrame({"unit_id": units, "week_no": column.when, "cases": raw[name]})
@@ -180,6 +182,6 @@ def make_next_drop(tmp_path: Path) -> Callable[[Path], Path]:
         scene.parent.mkdir(parents=True)
         write_tiff(scene, render_scene("05001", 2018 * 12 + 11, {}))
         info = DropInfo(received_date=RECEIVED, scene_period="week", synthetic_scenes=True)
-        return make_drop(table, tmp_path / "next" / "images", drops_dir, info, until="2018-w52")
+        return table_drop(table, tmp_path / "next" / "images", drops_dir, info, until="2018-w52")
 
     return make

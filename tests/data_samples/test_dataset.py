@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from pipelines.config import TEN_MUNICIPALITIES, Profile, load_profile
+from pipelines.config import Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES, SAMPLE_INPUTS, SAMPLE_KEYS
 from pipelines.data import availability
 from pipelines.data.samples import build_dataset, resolve_as_of
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError, LeakageError, StoreError
 from pipelines.storage import folder_id, manifest_of

@@ -9,18 +9,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.config import TEN_MUNICIPALITIES
+from pipelines.config import load_profile
 from pipelines.data.labels import (
     THRESHOLD_COLUMNS,
     compute_thresholds,
     label_of,
-    rule_of,
 )
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError
+from pipelines.label_config import LabelConfig
 from pipelines.weeks import CDC
 
-RULE = "median_2016_2017"
+
+def rule(min_reference_cases: int) -> LabelConfig:
+    """The sample's rule, median_2016_2017."""
+    return load_profile("sample").labels.model_copy(
+        update={"min_reference_cases": min_reference_cases}
+    )
 
 
 def table_of(*series: tuple[str, list[float]]) -> Tables:
@@ -54,7 +60,7 @@ def test_refused_municipalities_say_why(thresholds: pd.DataFrame) -> None:
     refused = thresholds[~thresholds["in_pool"]]
     assert refused["refused_reason"].notna().all()
     zero = refused[(refused["reference_cases"] >= 100)]
-    assert set(zero["refused_reason"]) == {"median of the reference range is 0"}
+    assert set(zero["refused_reason"]) == {"threshold of the reference range is 0"}
 
 
 def test_the_threshold_is_the_median_of_the_range_and_of_nothing_else() -> None:
@@ -87,9 +93,8 @@ def test_an_as_of_before_the_range_ends_is_refused(real_tables: Tables) -> None:
     assert "2017-w52" in caught.value.fix
 
 
-def test_an_unknown_rule_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="median_2016_2017"):
-        rule_of("median_of_whatever")
+def test_the_samples_rule_keeps_the_name_that_reports_and_bundles_know_it_by() -> None:
+    assert load_profile("sample").labels.rule_id == "median_2016_2017"
 
 
 def test_a_label_is_strictly_above_and_unknown_where_cases_are() -> None:

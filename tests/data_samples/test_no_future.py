@@ -70,7 +70,9 @@ def test_the_noise_reaches_every_kind_of_value_one_week_later(
     ten_tables: Tables, with_unknown_as_noise: Noise
 ) -> None:
     """Without this the test above could pass on noise that changes nothing."""
-    origin = CDC.week_no("2016-w21")  # ends 2016-05-28; the next week brings May's climate and scene
+    origin = CDC.week_no(
+        "2016-w21"
+    )  # ends 2016-05-28; the next week brings May's climate and scene
     noisy = with_unknown_as_noise(ten_tables, origin, 1, 0)
     profile = profile_of(0, (1, 4))
     seen, blind = (rows_at(tables, profile, origin + 1) for tables in (ten_tables, noisy))
@@ -109,6 +111,8 @@ def test_climate_or_a_scene_used_before_its_date_is_caught(
     module: object,
 ) -> None:
     right = availability.known_from_week_no
-    monkeypatch.setattr(module, "known_from_week_no", lambda days: right(days) - 1)
+    monkeypatch.setattr(
+        module, "known_from_week_no", lambda days, calendar: right(days, calendar) - 1
+    )
     origin = CDC.week_no("2016-w21")  # May's climate and scene come a week later
     assert changed_rows(ten_tables, with_unknown_as_noise, profile_of(0, (1, 4)), origin)

@@ -15,7 +15,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, f1_score
 
-from pipelines.config import TEN_MUNICIPALITIES
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.data.tables import Tables
 from pipelines.weeks import CDC
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipelines.config import TEN_MUNICIPALITIES
-from pipelines.data.drops import DropInfo, list_drops, read_drop
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import list_drops, read_drop
 from pipelines.data.sources.sample import SAMPLE_INFO, make_sample_drop, package_table
-from pipelines.data.sources.satellitebench_columns import read_column
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES, read_column
 from pipelines.data.sources.synthetic_scenes import Climate, render_scene, render_scenes
 from pipelines.errors import DropError
 from pipelines.storage import manifest_of

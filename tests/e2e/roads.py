@@ -14,7 +14,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines.data.drops import DropInfo, make_drop
+from support.drops import table_drop
+
+from pipelines.data.drop_info import DropInfo
 from pipelines.data.sources.sample import package_table
 from pipelines.data.sources.synthetic_scenes import render_scene, write_tiff
 from pipelines.storage import manifest_of, read_json
@@ -94,4 +96,4 @@ def next_drop(drops: Path, work: Path) -> Path:
         synthetic_scenes=True,
         source_note="test",
     )
-    return make_drop(table, work / "images", drops, info, until="2018-w52")
+    return table_drop(table, work / "images", drops, info, until="2018-w52")

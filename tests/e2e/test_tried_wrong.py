@@ -24,14 +24,16 @@ import tifffile
 from e2e.roads import Home
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.drops import table_drop
 
 from pipelines import steps
-from pipelines.config import TEN_MUNICIPALITIES, Places, load_profile
+from pipelines.config import Places, load_profile
 from pipelines.contracts import Issue, Level, content_id
 from pipelines.data import availability
-from pipelines.data.drops import DropInfo, make_drop, read_drop
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import read_drop
 from pipelines.data.samples import build_dataset
-from pipelines.data.sources.satellitebench_columns import REQUIRED
+from pipelines.data.sources.satellitebench_columns import REQUIRED, TEN_MUNICIPALITIES
 from pipelines.data.tables import Tables
 from pipelines.errors import LeakageError, StoreError, ValidationStopped
 from pipelines.registry.promote import registry_state
@@ -122,7 +124,7 @@ class Desk:
         if images and scene:
             (images / "05001").mkdir(parents=True)
             (images / "05001" / scene[0]).write_bytes(scene[1])
-        make_drop(write_csv(self.work, rows), images, self.drop.parent, INFO)
+        table_drop(write_csv(self.work, rows), images, self.drop.parent, INFO)
 
     def validate(self) -> None:
         """The road as far as a bad drop may come."""
@@ -178,7 +180,7 @@ def small(walked: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
     ten = [row for row in rows if row[0].zfill(5) in TEN_MUNICIPALITIES]
     shutil.copytree(sample / "images" / "05001", work / "images" / "05001")
     drops, info = home.path / "data" / "drops", read_drop(sample).info
-    make_drop(write_csv(work, [header, *ten]), work / "images", drops, info)
+    table_drop(write_csv(work, [header, *ten]), work / "images", drops, info)
     (home.path / "artifacts" / "accepted.json").unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DENGUARD_HOME", str(home.path))

@@ -27,7 +27,9 @@ NAMES = {"05001": "Medellín", "08001": "Barranquilla", "54001": "Cúcuta"}
 
 @pytest.fixture
 def scenes(rows: dict[int, Examples]) -> pd.DataFrame:
-    ids = np.concatenate([r.sample_id[r.origin_week_no == CDC.week_no(AS_OF)] for r in rows.values()])
+    ids = np.concatenate(
+        [r.sample_id[r.origin_week_no == CDC.week_no(AS_OF)] for r in rows.values()]
+    )
     first = pd.Series(ids).str.startswith("05001")
     return pd.DataFrame(
         {

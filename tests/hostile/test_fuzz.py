@@ -26,6 +26,7 @@ from hostile.api.test_hostile_bodies import MULTIPART, form, row_part, scene_par
 from hostile.drop.on_info import GOOD as GOOD_INFO
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.drops import CONTEXT
 
 from pipelines.config import Places, ScenePolicy, load_profile
 from pipelines.data.drop_info import DropInfo, read_info
@@ -33,8 +34,9 @@ from pipelines.data.drops import Drop
 from pipelines.data.filecache import FileCache
 from pipelines.data.pixels import decode_scene
 from pipelines.data.prompts import load_template
+from pipelines.data.sources.dane import DaneCodes
 from pipelines.data.sources.satellitebench import read_raw
-from pipelines.data.sources.satellitebench_columns import meant_name, read_column, unit_id_of
+from pipelines.data.sources.satellitebench_columns import meant_name, read_column
 from pipelines.errors import DenguardError, StoreError
 from pipelines.fusion.bundle import GOLDEN, WEIGHTS, load_bundle, write_bundle
 from pipelines.fusion.bundle_tensors import models_from, tensors_of, unpack
@@ -116,7 +118,7 @@ def of_file(path: Path, parse: Callable[[Path], object]) -> Parser:
 def test_the_municipal_table(tmp_path: Path) -> None:
     table = write_csv(tmp_path / "metadata.csv", table_rows()[:4])
     drop = Drop(tmp_path, DropInfo(received_date=TODAY, scene_period="month"))
-    fuzz(of_file(table, lambda _: read_raw(drop)), table.read_bytes())
+    fuzz(of_file(table, lambda _: read_raw(drop, CONTEXT)), table.read_bytes())
 
 
 def test_drop_yaml(tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_week_labels_column_names_and_codes() -> None:
     def parse(raw: bytes) -> None:
         text = raw.decode("utf-8", "replace")
         read_column(text)
-        unit_id_of(text)
+        DaneCodes().normalise(text)
         meant_name(text, ["Municipality code"])
         CDC.week_no(text)
 

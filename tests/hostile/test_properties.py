@@ -162,7 +162,9 @@ def matrices(delay: int, latency_days: int) -> Matrices:
         }
     )
     cases = pd.DataFrame({"unit_id": "05001", "week_no": weeks, "cases": weeks.astype(float), "received_date": date(2019, 1, 1)})  # fmt: skip
-    return build_matrices(replace(Tables.empty(), cases=cases, climate=climate), ["05001"], delay, CDC)
+    return build_matrices(
+        replace(Tables.empty(), cases=cases, climate=climate), ["05001"], delay, CDC
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -194,7 +196,7 @@ def test_what_is_available_on_a_day_is_known_from_the_first_week_that_has_ended_
     day: date, later: int
 ) -> None:
     both = pd.Series([day, day + timedelta(days=later)])
-    first, second = (int(w) for w in known_from_week_no(both))
+    first, second = (int(w) for w in known_from_week_no(both, CDC))
     assert CDC.week_end(first) >= day > CDC.week_end(first - 1)
     assert first <= second < NEVER
 

@@ -13,9 +13,8 @@ import pytest
 from paper.made import picture
 from PIL import Image
 
-from pipelines.config import TEN_MUNICIPALITIES
 from pipelines.data.sources.sample import package_table
-from pipelines.data.sources.satellitebench_columns import CODE
+from pipelines.data.sources.satellitebench_columns import CODE, TEN_MUNICIPALITIES
 from pipelines.errors import DropError
 from pipelines.paper.datasets import read_study
 from pipelines.paper.study import Study

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.config import TEN_MUNICIPALITIES, Profile, load_profile
+from pipelines.config import Profile, load_profile
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.evaluate.gate import Candidate, decide
 from pipelines.evaluate.report import ReportContext, build_report
 from pipelines.evaluate.summary import summarise
@@ -129,7 +130,7 @@ def context() -> ReportContext:
                 "reference_years": [2.0, 2.0],
                 "reference_cases": [400.0, 3.0],
                 "in_pool": [True, False],
-                "refused_reason": [None, "median of the reference range is 0"],
+                "refused_reason": [None, "threshold of the reference range is 0"],
             }
         ),
         label_rule_id="median_2016_2017",

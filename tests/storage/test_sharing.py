@@ -6,9 +6,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from support.drops import table_drop
 
 from pipelines.config import Places
-from pipelines.data.drops import DropInfo, drop_hash, make_drop, read_drop
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import drop_hash, read_drop
 from pipelines.data.handed_over import exchange_drops, share_accepted
 from pipelines.data.intake import accept, file_cache
 from pipelines.errors import DropError, StoreError
@@ -35,7 +37,7 @@ class Machine:
     def drop(self, cases: int) -> Path:
         table = write_atomic(self.places.home / "in" / "metadata.csv", TABLE.format(cases=cases))
         info = DropInfo(received_date=date(2018, 1, 9), scene_period="week")
-        return make_drop(table, None, self.places.drops, info)
+        return table_drop(table, None, self.places.drops, info)
 
     def drop_text(self) -> str:
         return (self.places.drops / "2018-01-09" / "metadata.csv").read_text(encoding="utf-8")

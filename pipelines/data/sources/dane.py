@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _CODE = re.compile(r"([0-9]{1,5})(?:\.0+)?")
-_DEPARTMENTS = frozenset(
+DEPARTMENTS = frozenset(
     "05 08 11 13 15 17 18 19 20 23 25 27 41 44 47 50 52 54 63 66 68 70 73 76 81 85 86 88 91 94 95 97 99".split()
 )  # fmt: skip
 
@@ -20,4 +20,4 @@ class DaneCodes:
         """A code as five digits ("5001", "05001", "5001.0" -> "05001"), None if it has not that shape."""
         found = _CODE.fullmatch(code.strip())
         unit_id = found[1].zfill(5) if found else ""
-        return unit_id if unit_id[:2] in _DEPARTMENTS and unit_id[2:] != "000" else None
+        return unit_id if unit_id[:2] in DEPARTMENTS and unit_id[2:] != "000" else None

@@ -54,7 +54,7 @@ def bring(
     """
     del context
     if len(files) != 1 or not files[0].is_file():
-        raise DropError("there is no table" if len(files) < 2 else f"{len(files)} tables are given", where=", ".join(map(str, files)), fix="name the one metadata.csv file")  # fmt: skip
+        raise DropError("there is no table" if len(files) < 2 else f"{len(files)} tables are given", where=", ".join(map(str, files)), fix="name the metadata.csv file, such as --table metadata.csv")  # fmt: skip
     rows = _read_rows(files[0])
     if until is None:
         shutil.copyfile(files[0], to / TABLE)

@@ -21,6 +21,7 @@ from pipelines.config import Places, load_profile
 from pipelines.contracts import Issue, Level
 from pipelines.data.drops import drop_hash, read_drop
 from pipelines.data.intake import accept
+from pipelines.data.sources import context_of
 from pipelines.data.validate import validate_all
 from pipelines.errors import ValidationStopped
 from pipelines.storage import manifest_of, sha256_file
@@ -79,8 +80,8 @@ def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
     """Accept a good drop, bring every attack, walk the road as far as it goes."""
     places = Places(home=home)
     first = good_drop(places.drops / FIRST.isoformat(), FIRST)
-    config = load_profile("ci").data
-    tables = validate_all(places.drops, config, None, home / "first", home / "cache.json").tables
+    context = context_of(load_profile("ci"))
+    tables = validate_all(places.drops, context, None, home / "first", home / "cache.json").tables
     tables.save(places.artifacts / "datasets" / "d0" / "tables")
     told = {"received_date": first.name, "sha256": drop_hash(read_drop(first), home / "cache.json"), "synthetic_scenes": False}  # fmt: skip
     accept(places, "d0", "2018-w48", [told])
