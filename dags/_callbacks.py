@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from dags._line import enter_line
 from dags._links import part_of
 from pipelines.errors import BusyError, DenguardError
 
@@ -29,13 +30,14 @@ def on_failure(context: Mapping[str, Any]) -> None:
     from pipelines.run import run_folder
     from pipelines.steps import failure
 
+    enter_line(context)
     instance, run_id = context["ti"], context["dag_run"].run_id
     folder, part = run_folder(places(), run_id), part_of(instance, run_id)
     if said_already(folder, part, instance.try_number) is not None:
         return
     error = context.get("exception")
     if isinstance(error, AirflowTaskTimeout):
-        error = DenguardError("the step took longer than its limit", where=instance.task_id, fix="look in the log how far it came; clear the task and it goes on there; if the machine is slow for good, raise the limit in dags/retraining.py")  # fmt: skip
+        error = DenguardError("the step took longer than its limit", where=instance.task_id, fix="look in the log how far it came; clear the task and it goes on there; if the machine is slow for good, raise the limit in dags/_weekly.py")  # fmt: skip
     log_failure(failure.record(folder, part, error, instance.map_index, instance.try_number))
 
 
@@ -45,6 +47,7 @@ def run_ended(context: Mapping[str, Any]) -> None:
     from pipelines.ops.alerts import tell
     from pipelines.run.lock import release
 
+    enter_line(context)
     run_id = str(context.get("run_id") or context["dag_run"].run_id)
     with suppress(BusyError):  # somebody walks this very run on by hand: the lease is theirs
         release(places(), run_id)

@@ -11,21 +11,23 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-DAGS = ("retraining",)
+from dags._line import MAIN_DAG, line_of_dag
+
 SIGN = "Why it is red"  # notes that people wrote are left alone
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's signature
     """Say step, cause, place and fix in the run's note."""
-    from pipelines.config import places
+    from pipelines.config import at_line, places
     from pipelines.run import run_folder
     from pipelines.steps.failure import FAILURE
     from pipelines.storage import read_json
 
     if not _mine(dag_run):
         return
-    path = run_folder(places(), dag_run.run_id) / FAILURE
+    with at_line(line_of_dag(dag_run.dag_id)):  # the scheduler's own process: no environment
+        path = run_folder(places(), dag_run.run_id) / FAILURE
     said = "no step could say; open the red task's log"
     if path.is_file():
         known = read_json(path)
@@ -41,6 +43,10 @@ def on_dag_run_success(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow'
         dag_run.note = "It failed once, was corrected and went on."
 
 
+def _is_ours(dag_id: str) -> bool:
+    return dag_id == MAIN_DAG or bool(line_of_dag(dag_id))
+
+
 def _mine(dag_run: Any) -> bool:
     note = dag_run.note
-    return dag_run.dag_id in DAGS and (not note or SIGN in note)
+    return _is_ours(dag_run.dag_id) and (not note or SIGN in note)

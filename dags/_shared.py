@@ -23,12 +23,17 @@ EMBEDDINGS = Asset("denguard://embeddings")
 CHAMPION = Asset("denguard://champion")
 FORECAST = Asset("denguard://forecast")
 
-PARAMS = {
-    "profile": Param(
-        os.environ.get("DENGUARD_PROFILE", "sample"),
-        enum=profile_names(),
-        description="Which data set and settings to run with.",
-    ),
+MAIN_PROFILE = os.environ.get("DENGUARD_PROFILE", "sample")
+
+
+def params_for(profile: str) -> dict[str, Param]:
+    """What a person may say when triggering a run."""
+    known = sorted({profile, *profile_names()})
+    described = "Which data set and settings to run with."
+    return {"profile": Param(profile, enum=known, description=described), **_MORE}
+
+
+_MORE = {
     "as_of": Param(
         None,
         type=["null", "string"],

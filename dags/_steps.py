@@ -14,6 +14,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from dags._callbacks import log_failure, said_already
+from dags._line import enter_line
 from dags._links import page_url
 from dags._retries import StepFailed
 from pipelines.errors import BusyError, DenguardError
@@ -37,6 +38,7 @@ def call_step(name: str, *arguments: Any) -> Any:
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
     context = get_current_context()
+    enter_line(context)
     run_id, instance = str(context["dag_run"].run_id), context["ti"]
     folder, part = run_folder(places(), run_id), failure.part_name(name, *arguments)
     tried = (instance.map_index, instance.try_number)

@@ -8,6 +8,10 @@ versions are read (recipes.py).
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +28,7 @@ from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
 from pipelines.weeks import Calendar, WeekLabel
 
 Horizon = Annotated[int, Field(ge=0, le=12)]
+LINES = "lines"  # folder of a deployment's further lines
 
 
 class TextWindow(Frozen):
@@ -63,6 +68,13 @@ class Maturity(Frozen):
         return self
 
 
+class Limits(Frozen):
+    """What values can be, beyond which they are refused. Counts: data.max_weekly_cases."""
+
+    population: tuple[int, int] = Field((1, 2_000_000_000), description="least and most persons of a unit")  # fmt: skip
+    min_usual_rainfall_mm: float = Field(0.0, ge=0, description="median of a file's new months, below which its unit is in doubt; 0 where months may be dry everywhere")  # fmt: skip
+
+
 class DataConfig(Frozen):
     """What is ingested and how samples are made from it."""
 
@@ -79,6 +91,7 @@ class DataConfig(Frozen):
     max_blank_share: float = Field(
         0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
     )
+    limits: Limits = Limits()
     max_weekly_cases: int = Field(
         20_000, ge=1, description="larger counts are absurd and quarantined"
     )
@@ -195,6 +208,14 @@ class Profile(Frozen):
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
     model_name: str = "denguard"
+    schedule: str | None = Field(None, pattern=r"^(\S+ ){4}\S+$", description="cron in UTC of a line of its own beside the main one; see docs/ops.md")  # fmt: skip
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_line_has_a_model_of_its_own(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("schedule") and "model_name" not in given:
+            return {**given, "model_name": f"denguard-{given.get('profile', '')}"}
+        return given
 
     @property
     def calendar(self) -> Calendar:
@@ -277,9 +298,15 @@ class Profile(Frozen):
 
 
 class Places(Frozen):
-    """Where a deployment keeps things; from DENGUARD_HOME, else the current folder."""
+    """Where a deployment keeps things; from DENGUARD_HOME, else the current folder.
+
+    Attributes:
+        home: of the line that is at work: data/ and artifacts/ lie there.
+        root: of the deployment, if the line has a home of its own below it (lines/<name>).
+    """
 
     home: Path
+    root: Path | None = None
 
     @property
     def data(self) -> Path:
@@ -291,6 +318,16 @@ class Places(Frozen):
         return self.data / "drops"
 
     @property
+    def profiles(self) -> Path:
+        """Profiles of this deployment, one YAML file each; its lines share them."""
+        return (self.root or self.home) / "profiles"
+
+    @property
+    def model_name(self) -> str:
+        """Registered name of the line's model."""
+        return f"denguard-{self.home.name}" if self.root else "denguard"
+
+    @property
     def artifacts(self) -> Path:
         """Everything a run makes."""
         return self.home / "artifacts"
@@ -298,7 +335,9 @@ class Places(Frozen):
     @property
     def artifacts_uri(self) -> str | None:
         """Store that several machines share, DENGUARD_ARTIFACTS_URI; None = artifacts/ alone."""
-        return os.environ.get("DENGUARD_ARTIFACTS_URI") or None
+        uri = os.environ.get("DENGUARD_ARTIFACTS_URI") or None
+        below = self.home.relative_to(self.root).as_posix() if self.root else ""
+        return f"{uri.rstrip('/')}/{below}" if uri and below else uri
 
     @property
     def tracking_uri(self) -> str:
@@ -307,30 +346,77 @@ class Places(Frozen):
         return os.environ.get("MLFLOW_TRACKING_URI", default)
 
 
+_line: ContextVar[str | None] = ContextVar("line", default=None)
+
+
+@contextmanager
+def at_line(name: str) -> Iterator[None]:
+    """While this holds, places() is of that line ("" = the main one), whatever the environment says."""
+    token = _line.set(name)
+    try:
+        yield
+    finally:
+        _line.reset(token)
+
+
 def places() -> Places:
-    """Folders of this deployment."""
-    return Places(home=Path(os.environ.get("DENGUARD_HOME", ".")).resolve())
+    """Folders of this deployment, or of the line that DENGUARD_LINE names.
+
+    Raises:
+        ConfigError: DENGUARD_LINE is no name of a folder.
+    """
+    root = Path(os.environ.get("DENGUARD_HOME", ".")).resolve()
+    line = os.environ.get("DENGUARD_LINE", "") if (named := _line.get()) is None else named
+    if not line:
+        return Places(home=root)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", line):
+        raise ConfigError(f"{line!r} is not a usable name of a line", where="DENGUARD_LINE", fix="use letters, digits, - and _")  # fmt: skip
+    return Places(home=root / LINES / line, root=root)
+
+
+def lines() -> dict[str, str]:
+    """Profiles of the deployment that run beside the main one -> their schedule (cron).
+
+    Each has drops, lock, champion and DAG of its own: two diseases, the nation and a city.
+
+    Raises:
+        ConfigError: a profile of the deployment is not valid.
+    """
+    found = {name: load_profile(name).schedule for name in own_profiles()}
+    return {name: schedule for name, schedule in found.items() if schedule is not None}
 
 
 def profile_names() -> list[str]:
-    """Names of the profiles that ship with denguard."""
-    folder = resources.files("pipelines") / "conf"
-    return sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".yaml"))
+    """Names of the profiles that ship with denguard and of those of the deployment."""
+    return sorted({*_shipped(), *own_profiles()})
+
+
+def own_profiles() -> dict[str, Path]:
+    """Profiles of this deployment: the name of a file in profiles/ without its suffix -> the file."""
+    folder = places().profiles
+    found = (*folder.glob("*.yaml"), *folder.glob("*.yml")) if folder.is_dir() else ()
+    return {path.stem: path for path in sorted(found)}
+
+
+def _shipped() -> dict[str, Path]:
+    folder = Path(str(resources.files("pipelines") / "conf"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def load_profile(name: str, **overrides: object) -> Profile:
     """Read a profile by name or path; `overrides` are dotted keys such as `evaluate.horizons_weeks`.
+
+    A profile of the deployment goes before a shipped one of the same name.
 
     Raises:
         ConfigError: no such profile, or a key or value that the model refuses (all are named).
     """
     path = Path(name.replace("\0", ""))  # the operating system's names have none
     if path.suffix not in {".yaml", ".yml"}:
-        if name not in profile_names():
-            raise ConfigError(
-                f"no profile {name!r}", fix=f"use one of {profile_names()} or a YAML path"
-            )
-        path = Path(str(resources.files("pipelines") / "conf" / f"{name}.yaml"))
+        known = {**_shipped(), **own_profiles()}
+        if name not in known:
+            raise ConfigError(f"no profile {name!r}", fix=f"use one of {sorted(known)} or a YAML path; profiles of your own lie in {places().profiles}")  # fmt: skip
+        path = known[name]
     try:
         if not path.is_file():  # a folder, a pipe or a device is none either
             raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")

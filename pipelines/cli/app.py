@@ -6,6 +6,7 @@ Belongs here: nothing that only one command needs.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
@@ -39,13 +40,33 @@ RunId = Annotated[
     typer.Option("--run-id", metavar="NAME", help="names the run's folder under artifacts/runs"),
 ]
 ProfileName = Annotated[
-    str, typer.Option("--profile", metavar="NAME", help="profile name or YAML path")
+    str,
+    typer.Option(
+        "--profile", metavar="NAME", envvar="DENGUARD_PROFILE", help="profile name or YAML path"
+    ),
 ]
 AsOf = Annotated[
     str | None, typer.Option("--as-of", metavar="WEEK", help="origin week, such as 2018-w48")
 ]
 
 say: Callable[[str], None] = typer.echo
+
+
+@app.callback()
+def line(
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--line",
+            metavar="NAME",
+            envvar="DENGUARD_LINE",
+            help="a further line of the deployment: a profile with a schedule of its own",
+        ),
+    ] = None,
+) -> None:
+    """denguard: retrain, judge and serve a dengue early warning."""
+    if name:
+        os.environ["DENGUARD_LINE"] = name
 
 
 def show(value: Any) -> None:

@@ -29,6 +29,9 @@ def drop(
     images: Annotated[
         Path | None, typer.Option(help="folder with <code>/image_<date>.<ext>")
     ] = None,
+    edition: Annotated[
+        int, typer.Option(min=1, max=99, help="2 and more: received later on the same day")
+    ] = 1,
     until: Annotated[
         str | None, typer.Option(help="leave out later weeks, such as 2018-w48")
     ] = None,
@@ -57,6 +60,7 @@ def drop(
     info = check_info(
         {
             "received_date": received.date(),
+            "edition": edition,
             "scene_period": scene_period,
             "scene_latency_days": scene_latency_days,
             "climate_latency_days": climate_latency_days,

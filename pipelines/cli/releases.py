@@ -84,7 +84,11 @@ def rollback(
     from pipelines.registry.rollback import roll_back
 
     local = local_endpoint()
-    done = roll_back(Why(by or _login(), reason), endpoint or _configured() or local)
+    done = roll_back(
+        Why(by or _login(), reason),
+        endpoint or _configured() or local,
+        model_name=places().model_name,
+    )
     if done["resumed"]:
         say("An earlier rollback had not been seen through; this finished it and goes no further back.")  # fmt: skip
     say(f"Version {done['version']} (bundle {done['bundle_id']}) is champion again; version {done['from_version']} is out of service and its bundle is not promoted again.")  # fmt: skip
@@ -105,7 +109,9 @@ def promote(
     from pipelines.registry.rollback import promote_by_hand
 
     local = local_endpoint()
-    done = promote_by_hand(version, Why(by, reason), endpoint or _configured() or local)
+    done = promote_by_hand(
+        version, Why(by, reason), endpoint or _configured() or local, model_name=places().model_name
+    )
     news = "is champion now" if done["changed"] else "was champion already"
     say(f"Version {done['version']} (bundle {done['bundle_id']}) {news}; previous is {done['previous'] or 'none'}.")  # fmt: skip
     say(f"Endpoint: {done['endpoint']}.")
@@ -127,17 +133,16 @@ def _move_row(entry: dict[str, Any]) -> tuple[str, ...]:
 def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:
     """A list whose end was cut off still holds; the registry knows better."""
     from pipelines.errors import RegistryError
-    from pipelines.registry.alias import MODEL_NAME
     from pipelines.registry.moves import aliases
 
     local_endpoint()
     try:
-        serves = aliases(places(), MODEL_NAME)["champion"]
+        serves = aliases(places(), places().model_name)["champion"]
     except RegistryError as err:
         return f"the registry could not be asked who serves: {err.what}" if entries else ""
     if serves and not entries:
         return f"there is no entry yet, but version {serves} is champion: it began to serve before the audit did, or the audit is gone"  # fmt: skip
-    own = [e for e in entries if e.get("model_name") == MODEL_NAME]
+    own = [e for e in entries if e.get("model_name") == places().model_name]
     listed = own[-1].get("to_version") if own else None
     if serves == listed:
         return ""

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
 from pipelines.data import drift, expectations
@@ -33,12 +34,12 @@ def known_units(raws: Sequence[RawDrop], previous: Tables | None) -> list[str] |
 
 
 def check_rows(
-    suite: Suite, raws: Sequence[RawDrop], known: list[str] | None
+    suite: Suite, raws: Sequence[RawDrop], known: list[str] | None, codes: UnitCodes
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Rows with a usable code: file, row, unit_id, name, received_date; and what was refused."""
     frames = [raw.units.assign(received_date=raw.drop.info.received_date) for raw in raws]
     rows = pd.concat(frames or [pd.DataFrame(columns=[*UNIT_COLUMNS, "received_date"])], ignore_index=True)
-    findings = suite.run("municipality codes", rows, expectations.code_rules(known))
+    findings = suite.run("municipality codes", rows, expectations.code_rules(known, codes))
     rows = _without(rows, findings)
     identical = suite.run("identical rows", rows, expectations.repeat_rules(identical=True))
     rows = _without(rows, identical)
@@ -77,8 +78,8 @@ def _cell_checks(
     return [
         ("weekly cases", kind == "week", expectations.case_rules(config)),
         ("temperature", kind == "temp", expectations.temperature_rules()),
-        ("rainfall", kind == "rain", expectations.rainfall_rules()),
-        ("population", kind == "population", expectations.population_rules()),
+        ("rainfall", kind == "rain", expectations.rainfall_rules(config.limits)),
+        ("population", kind == "population", expectations.population_rules(config.limits)),
         ("shares", demographic & percent, expectations.demographic_rules(percent=True)),
         ("densities", demographic & ~percent, expectations.demographic_rules(percent=False)),
     ]

@@ -29,11 +29,23 @@ class DropInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     received_date: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
-    scene_period: Literal["week", "month"] = Field(description="what one scene is composed of")
+    edition: int = Field(1, ge=1, le=99, description="2 and more: received later on the same day")
+    scene_period: Literal["week", "month"] = Field("month", description="what one scene is composed of")  # fmt: skip
     scene_latency_days: Days = 0
     climate_latency_days: Days = 0
     synthetic_scenes: bool = False
     source_note: str = ""
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the drop's folder: its date, and from the second edition on its number."""
+        day = self.received_date.isoformat()
+        return day if self.edition == 1 else f"{day}.{self.edition}"
+
+    def as_written(self) -> dict[str, Any]:
+        """Keys of drop.yaml; those that few drops need are left out where they say nothing."""
+        rare = {"edition"}
+        return {k: v for k, v in self.model_dump().items() if k not in rare or v != type(self).model_fields[k].default}  # fmt: skip
 
     def scene_available(self, scene_date: date) -> date:
         """Day a scene could be had: end of its compositing period plus latency."""

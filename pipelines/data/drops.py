@@ -76,8 +76,8 @@ def read_drop(path: Path) -> Drop:
         what = "the drop is an empty folder" if empty else f"the drop has no {INFO}"
         raise DropError(what, where=shown(path.name), fix=f"remove the folder and {_HOW_TO_MAKE}")
     info = read_info(file)
-    if info.received_date.isoformat() != path.name:
-        raise DropError(f"{INFO} says received_date {info.received_date}, the folder is {shown(path.name)}", where=f"{shown(path.name)}/{INFO}", fix="make both the same date")  # fmt: skip
+    if info.folder_name != path.name:
+        raise DropError(f"{INFO} says received_date {info.received_date}, edition {info.edition}, the folder is {shown(path.name)}", where=f"{shown(path.name)}/{INFO}", fix=f"name the folder {info.folder_name}")  # fmt: skip
     drop = Drop(path, info)
     drop_files(drop)
     return drop
@@ -93,7 +93,7 @@ def survey_drops(drops_dir: Path) -> tuple[list[Drop], list[DropError]]:
             drops.append(read_drop(path))
         except DropError as err:
             errors.append(err)
-    return sorted(drops, key=lambda d: d.info.received_date), errors
+    return sorted(drops, key=lambda d: (d.info.received_date, d.info.edition)), errors
 
 
 def list_drops(drops_dir: Path) -> list[Drop]:
@@ -196,15 +196,15 @@ def make_drop(
         DropError: a different drop of that date is there, or an input cannot be read.
         ConfigError: `until` is not a week.
     """
-    final = drops_dir / info.received_date.isoformat()
+    final = drops_dir / info.folder_name
     with new_folder(final) as temp:
         bring(temp, info, until)
         if images is not None:
             _copy_scenes(images, temp / IMAGES, info, until)
-        document = yaml.safe_dump(info.model_dump(), sort_keys=True, allow_unicode=True)  # fmt: skip
+        document = yaml.safe_dump(info.as_written(), sort_keys=True, allow_unicode=True)  # fmt: skip
         (temp / INFO).write_text(document, encoding="utf-8")
         if final.is_dir() and manifest_of(final) != manifest_of(temp):
-            raise DropError("a drop of that date is there with other content, and drops never change", where=final.name, fix="give the new data its own received_date")  # fmt: skip
+            raise DropError("a drop of that date is there with other content, and drops never change", where=final.name, fix="give the new data its own received_date, or --edition 2 if they came later on that day")  # fmt: skip
     return final
 
 

@@ -21,18 +21,16 @@ import great_expectations as gx
 import great_expectations.expectations as gxe
 import pandas as pd
 
-from pipelines.config import DataConfig
+from pipelines.codes import UnitCodes
+from pipelines.config import DataConfig, Limits
 from pipelines.contracts import Issue, Level
 from pipelines.data.raw import NUMBER, issue
 from pipelines.storage import write_json
 
 # Monthly means and sums. The real table holds 2.4..31.6 degrees and up to 2,591 mm.
 TEMP_C, RAIN_MM, HIGH_RAIN_MM = (-30.0, 50.0), (0.0, 5000.0), 1000.0
-# Over its municipalities, the real table's driest month has a median of 9 mm.
-LOW_RAIN_MM, MIN_RAIN_CELLS = 1.0, 10
+MIN_RAIN_CELLS = 10  # of a file, to judge its usual rainfall by
 THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
-MIN_POPULATION = 100  # the smallest municipality of the real table has 113
-MAX_POPULATION = 60_000_000  # a municipality; more than the country has
 MAX_PSI = 0.25  # population stability index: "significant shift" by the usual convention
 MAX_CHANGED_SHARE = 0.02  # of past counts; the newest weeks are revised, years are not
 MIN_REPORTING_SHARE = 0.5  # of municipalities, in each of the newest weeks
@@ -114,25 +112,26 @@ def temperature_rules() -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-def rainfall_rules() -> tuple[Rule, ...]:
+def rainfall_rules(limits: Limits) -> tuple[Rule, ...]:
     """Monthly rainfall cells, mm."""
-    low, high = RAIN_MM
+    (low, high), usual = RAIN_MM, limits.min_usual_rainfall_mm
     return (
         _is_number(),
-        Rule(_between("usual", LOW_RAIN_MM, None), "rainfall-unit", Level.ERROR, f"half of the file's new rainfall is under {LOW_RAIN_MM:g} mm a month: metres or inches?", "deliver mm a month; the file's new rainfall is left out until then", quarantine=True),
+        Rule(_between("usual", usual, None), "rainfall-unit", Level.ERROR, f"half of the file's new rainfall is under {usual:g} mm a month: metres or inches?", "deliver mm a month; the file's new rainfall is left out until then", quarantine=True),
         Rule(_between("number", low, high), "absurd-rainfall", Level.ERROR, f"outside {low:.0f}..{high:.0f} mm a month", f"deliver mm a month; {_CORRECT}", quarantine=True),
         Rule(_between("number", None, HIGH_RAIN_MM), "high-rainfall", Level.WARNING, f"more than {HIGH_RAIN_MM:.0f} mm in a month; kept", "compare with the climate product if a municipality stands out"),
         _not_withdrawn(),
     )  # fmt: skip
 
 
-def population_rules() -> tuple[Rule, ...]:
+def population_rules(limits: Limits) -> tuple[Rule, ...]:
     """Yearly population cells, persons."""
+    low, high = limits.population
     return (
         _is_number(),
         _no_thousands(),
-        Rule(_between("positive", MIN_POPULATION, None), "tiny-population", Level.ERROR, f"fewer than {MIN_POPULATION} persons in a municipality", f"deliver persons, not thousands and not cases; {_CORRECT}", quarantine=True),
-        Rule(_between("number", 0, MAX_POPULATION), "absurd-population", Level.ERROR, f"outside 0..{MAX_POPULATION:,} persons", _CORRECT, quarantine=True),
+        Rule(_between("positive", low, None), "tiny-population", Level.ERROR, f"fewer than {low:,} persons in a unit", f"deliver persons, not thousands and not cases; {_CORRECT}", quarantine=True),
+        Rule(_between("number", 0, high), "absurd-population", Level.ERROR, f"outside 0..{high:,} persons", _CORRECT, quarantine=True),
         Rule(gxe.ExpectColumnValuesToNotBeInSet(column="number", value_set=[0.0]), "no-population", Level.WARNING, "a population of 0, treated as missing", "deliver the year's population", quarantine=True),
     )  # fmt: skip
 
@@ -146,13 +145,13 @@ def demographic_rules(percent: bool) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
-def code_rules(known: list[str] | None) -> tuple[Rule, ...]:
-    """Rows of a table: codes of municipalities. `known`: accepted before, None at the first time."""
-    shape = Rule(gxe.ExpectColumnValuesToNotBeNull(column="unit_id"), "unknown-municipality", Level.ERROR, "not a municipality code (five digits, DANE)", "correct the code; the row is left out until then", quarantine=True)  # fmt: skip
+def code_rules(known: list[str] | None, codes: UnitCodes) -> tuple[Rule, ...]:
+    """Rows of a table: codes of units. `known`: accepted before, None at the first time."""
+    shape = Rule(gxe.ExpectColumnValuesToNotBeNull(column="unit_id"), "unknown-municipality", Level.ERROR, f"not a {codes.name} ({codes.shape})", "correct the code; the row is left out until then", quarantine=True)  # fmt: skip
     if known is None:
         return (shape,)
     accepted = gxe.ExpectColumnValuesToBeInSet(column="unit_id", value_set=known)
-    return (shape, Rule(accepted, "unknown-municipality", Level.ERROR, "a municipality that no accepted drop has", "correct the code; if the municipality is new, rebuild from the drops without an accepted version", quarantine=True))  # fmt: skip
+    return (shape, Rule(accepted, "new-unit", Level.WARNING, "a unit that no accepted drop has; it is taken, and forecast once its reference is full", "nothing to do if it is new; else correct the code in the next drop", each=True))  # fmt: skip
 
 
 def repeat_rules(identical: bool) -> tuple[Rule, ...]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.config import Profile
+from pipelines.config import Maturity, Profile
 from pipelines.data.labels import check_as_of, compute_thresholds
 from pipelines.data.prompts import load_template
 from pipelines.data.rows import RowSource, first_origin_no, row_source, yearly_rows
@@ -67,6 +68,7 @@ def build_dataset(
         LeakageError: the template asks for the target, or a prompt knows the future.
         StoreError: the folder of this version is there but damaged.
     """
+    tables = mature(tables, profile.data.maturity)
     origin = resolve_as_of(tables, profile, as_of)
     template = load_template(profile.place.language, template_file)
     thresholds = compute_thresholds(tables, profile.labels, profile.calendar, origin)
@@ -83,6 +85,19 @@ def build_dataset(
         tables.save(folder / "tables")
         write_json(folder / DATASET_FILE, _facts(source, tables, thresholds, drops, rows))
         return _keep(folder, out_root)
+
+
+def mature(tables: Tables, maturity: Maturity) -> Tables:
+    """Tables whose newest weeks, which are still being reported, are not known.
+
+    With `drop` the newest origin is then the newest week that is kept.
+    """
+    newest = newest_week_no(tables)
+    if maturity.method == "none" or newest is None:
+        return tables
+    cases = tables.cases
+    young = cases["week_no"] > newest - maturity.weeks
+    return replace(tables, cases=cases.assign(cases=cases["cases"].mask(young)))
 
 
 def resolve_as_of(tables: Tables, profile: Profile, as_of: str | None) -> int:

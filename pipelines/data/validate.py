@@ -128,7 +128,7 @@ def validate_drops(
     """
     suite, config, calendar = Suite(), context.config, context.calendar
     usable = [raw for raw in raws if raw.usable]
-    rows, findings = checks.check_rows(suite, usable, checks.known_units(usable, previous))
+    rows, findings = checks.check_rows(suite, usable, checks.known_units(usable, previous), context.codes)
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)
     accepted, scene_findings = checks.check_scenes(
         suite, scenes, sorted(rows["unit_id"].unique()), config

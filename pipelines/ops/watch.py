@@ -106,7 +106,7 @@ def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedel
     newest = max(drops, default=None)
     if newest is None or known is None or newest in known:
         return None
-    received = datetime.combine(date.fromisoformat(newest), time(), UTC)
+    received = datetime.combine(date.fromisoformat(newest[:10]), time(), UTC)
     here = datetime.fromtimestamp(drops[newest].stat().st_mtime, UTC)  # copied in later, perhaps
     return newest if now - max(received, here) > limit else None
 
@@ -144,7 +144,7 @@ def _ago(age: timedelta | None) -> str:
 
 def _day(name: str) -> bool:
     try:
-        date.fromisoformat(name)
+        date.fromisoformat(name.partition(".")[0])
     except ValueError:
         return False
     return True

@@ -88,7 +88,7 @@ def test_workers_cover_both_queues(compose: dict[str, Any]) -> None:
 def test_a_task_is_not_handed_out_twice_while_it_runs(compose: dict[str, Any]) -> None:
     environment = compose["x-airflow-environment"]
     timeout = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
-    minutes = [int(m) for m in re.findall(r"minutes=(\d+)", (ROOT / "dags/retraining.py").read_text())]  # fmt: skip
+    minutes = [int(m) for m in re.findall(r"minutes=(\d+)", (ROOT / "dags/_weekly.py").read_text())]  # fmt: skip
     assert int(environment[timeout]) > 60 * max(minutes)
 
 

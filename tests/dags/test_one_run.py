@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from dags import _callbacks, _steps
-from dags.retraining import start
+from dags.retraining import dag
 from pipelines.config import Places
 from pipelines.run.lock import by_airflow, during, hold, holder
 
@@ -37,7 +37,7 @@ def test_a_step_waits_for_a_run_by_hand_without_failing(where: Places) -> None:
 
 
 def test_the_end_of_a_dag_run_frees_its_lease_however_it_ends(where: Places) -> None:
-    assert start.dag.on_failure_callback == start.dag.on_success_callback == _callbacks.run_ended
+    assert dag.on_failure_callback == dag.on_success_callback == _callbacks.run_ended
     with by_airflow(), during(where, "weekly", "train"):
         pass
     _callbacks.run_ended({"run_id": "another"})

@@ -67,7 +67,7 @@ def test_it_is_started_by_hand_and_one_run_at_a_time() -> None:
 
 
 def test_every_task_has_queue_limit_retries_and_doc() -> None:
-    weekly = (Path(_steps.__file__).parent / "retraining.py").read_text(encoding="utf-8")
+    weekly = (Path(_steps.__file__).parent / "_weekly.py").read_text(encoding="utf-8")
     longest = timedelta(minutes=max(map(int, re.findall(r"minutes=(\d+)", weekly))))
     for task in TASKS.values():
         assert task.doc_md and task.retries >= 1

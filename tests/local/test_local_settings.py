@@ -105,7 +105,7 @@ def test_all_airflow_components_share_one_environment(layout: Layout) -> None:
 
 def test_tokens_of_queued_and_running_tasks_outlast_the_longest_task(layout: Layout) -> None:
     environment = parts_of(layout)["scheduler"].env
-    dag = (Path(__file__).parents[2] / "dags" / "retraining.py").read_text(encoding="utf-8")
+    dag = (Path(__file__).parents[2] / "dags" / "_weekly.py").read_text(encoding="utf-8")
     longest_s = 60 * max(int(minutes) for minutes in re.findall(r"minutes=(\d+)", dag))
     assert float(environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"]) >= longest_s
     assert float(environment["AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME"]) >= longest_s

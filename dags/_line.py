@@ -1,0 +1,31 @@
+"""Which line of the deployment a task works for: its home follows from its DAG's name.
+
+Belongs here: that one step. Does not belong here: what a line is (pipelines/config.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+MAIN_DAG = "retraining"
+
+
+def dag_of_line(name: str) -> str:
+    """Name of a further line's DAG."""
+    return f"{MAIN_DAG}_{name}"
+
+
+def line_of_dag(dag_id: str) -> str:
+    """Name of the line that a DAG is of; "" for the deployment's main one and for other DAGs."""
+    return dag_id[len(MAIN_DAG) + 1 :] if dag_id.startswith(f"{MAIN_DAG}_") else ""
+
+
+def enter_line(context: Mapping[str, Any]) -> None:
+    """Point this task's process, and the children that it starts, at the home of its line."""
+    run = context.get("dag_run")
+    if line := line_of_dag(str(getattr(run, "dag_id", ""))):
+        os.environ["DENGUARD_LINE"] = line
+    else:
+        os.environ.pop("DENGUARD_LINE", None)

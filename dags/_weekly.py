@@ -1,0 +1,109 @@
+"""The weekly cycle as a graph: one run is one bulletin, from the newest drop to this week's forecast.
+
+Wiring only; what a box does is in pipelines/steps, what its figures mean in the run's report. The
+DAGs made of it are those of retraining.py and lines.py.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, TaskGroup
+
+from dags._box import box
+from dags._callbacks import run_ended
+from dags._shared import (
+    CHAMPION,
+    DATASET,
+    DEFAULT_ARGS,
+    EMBEDDINGS,
+    FORECAST,
+    HEAVY,
+    params_for,
+)
+
+DOC = """
+### Weekly retraining
+On its schedule (UTC) one run walks the road once, forward; a drop that arrives later starts a run of its own. Every box can be killed and run again
+(clear it): finished work is found and not repeated. A model goes live only if the gate says so.
+
+| Box | What happens | If it fails |
+| --- | --- | --- |
+| start | The run's parameters are checked; unknown names are refused | Correct them, trigger again |
+| data | The newest drop is read, checked and fixed as a version. A critical issue stops the run here, before anything changed | Open the data issues: each names file, row and what to do |
+| embed | New scenes and prompts become vectors, in shards; known ones are reused | Clear the shard |
+| train | Candidate heads are trained; champion's and challenger's recipes are replayed on past years | Clear the task |
+| judge | Everything is scored on the same rows; the gate writes its decision and why | The champion stays |
+| release | The winner is registered and taken by the endpoint, and the forecast is written. If the gate kept the champion, it forecasts | The previous champion serves on |
+| report | One page for people: artifacts/reports/&lt;run id&gt;/ | Clear the task |
+
+**Something failed?** The red run's note and its tab *Outcome* say step, cause and what to do; so does
+the red task's log, and `artifacts/runs/<run id>/failure.json`. Correct it, then clear the red task: the
+run goes on there and does only what is missing.
+
+**Reports**: every task has a tab *Outcome* and, under *Details*, the link *Outcome and report*;
+*Bulletins* in the menu lists all runs with their reports.
+
+**Queues**: `cpu-heavy` embeds and trains, `default` does the rest.
+"""
+
+
+def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
+    """The cycle of one line.
+
+    Args:
+        schedule: cron, UTC.
+        profile: what a run uses unless its parameters say otherwise.
+    """
+    with DAG(
+        dag_id,
+        description="Drop -> checks -> vectors -> heads -> gate -> endpoint -> forecast -> report",
+        doc_md=DOC,
+        schedule=schedule,
+        start_date=datetime(2020, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,  # two bulletins at once would judge each other's champion
+        params=params_for(profile),
+        default_args=DEFAULT_ARGS,
+        on_success_callback=run_ended,
+        on_failure_callback=run_ended,
+        tags=["denguard", "weekly", "dengue"],
+    ) as dag:
+        start = box("start", minutes=5, doc="Checks and records the run's parameters.")
+
+        with TaskGroup("data", tooltip="Read, check and fix the newest drop as a version"):
+            ingest = box("ingest", minutes=60, doc="Reads the accepted drops and the new one.")
+            validate = box("validate", minutes=60, doc="Lists data issues, quarantines bad rows; stops on a critical one.")  # fmt: skip
+            snapshot = box("snapshot", minutes=60, outlets=[DATASET], doc="Writes the sample table as an immutable dataset version.")  # fmt: skip
+
+        with TaskGroup("embed", tooltip="Turn scenes and prompts into vectors, once each"):
+            plan = box("plan_embedding", minutes=30, doc="Finds inputs without a vector and cuts them into shards.")  # fmt: skip
+            shards = box("embed_shard", minutes=720, queue=HEAVY, over=plan, doc="Embeds one shard; a shard with nothing new ends at once.")  # fmt: skip
+            features = box("features", minutes=60, queue=HEAVY, outlets=[EMBEDDINGS], doc="Joins vectors, covariates and labels into a feature version.")  # fmt: skip
+
+        with TaskGroup(
+            "train", tooltip="Candidates on all labelled weeks, recipes replayed on past years"
+        ):
+            candidates = box("train", minutes=240, queue=HEAVY, doc="Chooses lambda on validation and refits every head.")  # fmt: skip
+            years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")  # fmt: skip
+            replay = box("backtest", minutes=240, queue=HEAVY, over=years, doc="Replays one past year as if it were the future.")  # fmt: skip
+
+        with TaskGroup("judge", tooltip="Same rows for all; the gate fails closed"):
+            evaluate = box("evaluate", minutes=60, queue=HEAVY, doc="Scores heads and baselines per horizon, municipality and onset.")  # fmt: skip
+            gate = box("gate", minutes=60, queue=HEAVY, doc="Decides: promote or keep, with the reason in writing.")  # fmt: skip
+
+        with TaskGroup("release", tooltip="Registry, endpoint, forecast"):
+            register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")  # fmt: skip
+            deploy = box("deploy", minutes=15, outlets=[CHAMPION], doc="The endpoint takes the champion, or the previous one returns.")  # fmt: skip
+            forecast = box("forecast", minutes=60, outlets=[FORECAST], doc="One row per municipality and horizon, by the champion.")  # fmt: skip
+
+        report = box(
+            "report", minutes=30, doc="The run's page: decision, figures, forecast, lineage."
+        )
+
+        start >> ingest >> validate >> snapshot >> plan >> shards >> features
+        (
+            features >> [candidates, years] >> replay
+        )  # the replay includes the champion that train found
+        replay >> evaluate >> gate >> register >> deploy >> forecast >> report
+    return dag

@@ -1,0 +1,67 @@
+"""A drop that arrives after the weekly run starts a run itself: looked for every half hour.
+
+Wiring only; which drop is waiting is pipelines/ops/arrivals.py's to say.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.standard.operators.python import ShortCircuitOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, get_current_context
+
+from dags._line import MAIN_DAG, dag_of_line
+from dags._shared import LIGHT
+from pipelines.config import lines
+
+DOC = """
+### Late drops
+Looks every half hour for a drop that no run has read. If there is one and no run is at work, a run of its
+line starts; it is named after the drop, so that none starts twice. A drop that was stopped by its data
+counts as read: deliver the correction as a new drop.
+"""
+
+
+def look(line: str) -> bool:
+    """Whether a drop of the line waits; its name is left for the task that starts the run."""
+    from pipelines.config import at_line, places
+    from pipelines.ops.arrivals import waiting_drop
+
+    with at_line(line):
+        found = waiting_drop(places(), datetime.now(UTC))
+    if found is not None:
+        get_current_context()["ti"].xcom_push(key="drop", value=found)
+    return found is not None
+
+
+with DAG(
+    "arrivals",
+    description="Starts a run for a drop that came after the weekly one",
+    doc_md=DOC,
+    schedule="*/30 * * * *",
+    start_date=datetime(2020, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    tags=["denguard", "drops"],
+):
+    for line in ("", *lines()):
+        dag_id = dag_of_line(line) if line else MAIN_DAG
+        ask = ShortCircuitOperator(
+            task_id=f"look_{line or 'main'}",
+            python_callable=look,
+            op_kwargs={"line": line},
+            queue=LIGHT,
+            execution_timeout=timedelta(minutes=5),
+            doc_md="Is there a drop that no run has read?",
+        )
+        begin = TriggerDagRunOperator(
+            task_id=f"start_{line or 'main'}",
+            trigger_dag_id=dag_id,
+            trigger_run_id=f"drop__{{{{ ti.xcom_pull(task_ids='look_{line or 'main'}', key='drop') }}}}",
+            skip_when_already_exists=True,
+            queue=LIGHT,
+            execution_timeout=timedelta(minutes=5),
+            doc_md="Starts the line's run, once for each drop.",
+        )
+        ask >> begin

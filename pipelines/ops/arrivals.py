@@ -1,0 +1,45 @@
+"""Drops that arrived after the last cycle: which one no run knows yet.
+
+Belongs here: that look, cheap enough for every half hour. Does not belong here: starting a run
+(dags/arrivals.py, `denguard run`), and whether a forecast is late (watch.py).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import DenguardError
+from pipelines.run.lock import holder
+from pipelines.storage import read_json
+
+SETTLED = timedelta(minutes=2)  # a folder that was touched since may still be copied in
+
+
+def waiting_drop(where: Places, now: datetime) -> str | None:
+    """Name of the newest drop that no run has read, or None; None too while a run is at work.
+
+    A drop whose run was stopped by its data was read: a corrected one is a new drop.
+
+    Args:
+        now: with its time zone.
+    """
+    if holder(where) is not None or not where.drops.is_dir():
+        return None
+    settled = (now - SETTLED).timestamp()
+    names = [p.name for p in where.drops.iterdir() if (p / "drop.yaml").is_file() and p.stat().st_mtime < settled]  # fmt: skip
+    unread = set(names) - _read_by_a_run(where)
+    return max(unread, default=None)
+
+
+def _read_by_a_run(where: Places) -> set[str]:
+    """Names of the drops in every run's ingest.json."""
+    found: set[str] = set()
+    for path in (where.artifacts / "runs").glob("*/ingest.json"):
+        try:
+            record: dict[str, Any] = read_json(path)
+            found |= {str(drop["received_date"]) for drop in record["drops"]}
+        except (DenguardError, KeyError, TypeError):  # a damaged record knows nothing
+            continue
+    return found
