@@ -28,9 +28,8 @@ MAIN_PROFILE = os.environ.get("DENGUARD_PROFILE", "sample")
 
 def params_for(profile: str) -> dict[str, Param]:
     """What a person may say when triggering a run."""
-    known = sorted({profile, *profile_names()})
     described = "Which data set and settings to run with."
-    return {"profile": Param(profile, enum=known, description=described), **_MORE}
+    return {"profile": Param(profile, enum=profile_names(), description=described), **_MORE}
 
 
 _MORE = {

@@ -69,41 +69,42 @@ def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
         on_failure_callback=run_ended,
         tags=["denguard", "weekly", "dengue"],
     ) as dag:
-        start = box("start", minutes=5, doc="Checks and records the run's parameters.")
-
-        with TaskGroup("data", tooltip="Read, check and fix the newest drop as a version"):
-            ingest = box("ingest", minutes=60, doc="Reads the accepted drops and the new one.")
-            validate = box("validate", minutes=60, doc="Lists data issues, quarantines bad rows; stops on a critical one.")  # fmt: skip
-            snapshot = box("snapshot", minutes=60, outlets=[DATASET], doc="Writes the sample table as an immutable dataset version.")  # fmt: skip
-
-        with TaskGroup("embed", tooltip="Turn scenes and prompts into vectors, once each"):
-            plan = box("plan_embedding", minutes=30, doc="Finds inputs without a vector and cuts them into shards.")  # fmt: skip
-            shards = box("embed_shard", minutes=720, queue=HEAVY, over=plan, doc="Embeds one shard; a shard with nothing new ends at once.")  # fmt: skip
-            features = box("features", minutes=60, queue=HEAVY, outlets=[EMBEDDINGS], doc="Joins vectors, covariates and labels into a feature version.")  # fmt: skip
-
-        with TaskGroup(
-            "train", tooltip="Candidates on all labelled weeks, recipes replayed on past years"
-        ):
-            candidates = box("train", minutes=240, queue=HEAVY, doc="Chooses lambda on validation and refits every head.")  # fmt: skip
-            years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")  # fmt: skip
-            replay = box("backtest", minutes=240, queue=HEAVY, over=years, doc="Replays one past year as if it were the future.")  # fmt: skip
-
-        with TaskGroup("judge", tooltip="Same rows for all; the gate fails closed"):
-            evaluate = box("evaluate", minutes=60, queue=HEAVY, doc="Scores heads and baselines per horizon, municipality and onset.")  # fmt: skip
-            gate = box("gate", minutes=60, queue=HEAVY, doc="Decides: promote or keep, with the reason in writing.")  # fmt: skip
-
-        with TaskGroup("release", tooltip="Registry, endpoint, forecast"):
-            register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")  # fmt: skip
-            deploy = box("deploy", minutes=15, outlets=[CHAMPION], doc="The endpoint takes the champion, or the previous one returns.")  # fmt: skip
-            forecast = box("forecast", minutes=60, outlets=[FORECAST], doc="One row per municipality and horizon, by the champion.")  # fmt: skip
-
-        report = box(
-            "report", minutes=30, doc="The run's page: decision, figures, forecast, lineage."
-        )
-
-        start >> ingest >> validate >> snapshot >> plan >> shards >> features
-        (
-            features >> [candidates, years] >> replay
-        )  # the replay includes the champion that train found
-        replay >> evaluate >> gate >> register >> deploy >> forecast >> report
+        _tasks()
     return dag
+
+
+def _tasks() -> None:
+    """Every step of a run and what it waits for."""
+    start = box("start", minutes=5, doc="Checks and records the run's parameters.")
+
+    with TaskGroup("data", tooltip="Read, check and fix the newest drop as a version"):
+        ingest = box("ingest", minutes=60, doc="Reads the accepted drops and the new one.")
+        validate = box("validate", minutes=60, doc="Lists data issues, quarantines bad rows; stops on a critical one.")  # fmt: skip
+        snapshot = box("snapshot", minutes=60, outlets=[DATASET], doc="Writes the sample table as an immutable dataset version.")  # fmt: skip
+
+    with TaskGroup("embed", tooltip="Turn scenes and prompts into vectors, once each"):
+        plan = box("plan_embedding", minutes=30, doc="Finds inputs without a vector and cuts them into shards.")  # fmt: skip
+        shards = box("embed_shard", minutes=720, queue=HEAVY, over=plan, doc="Embeds one shard; a shard with nothing new ends at once.")  # fmt: skip
+        features = box("features", minutes=60, queue=HEAVY, outlets=[EMBEDDINGS], doc="Joins vectors, covariates and labels into a feature version.")  # fmt: skip
+
+    with TaskGroup(
+        "train", tooltip="Candidates on all labelled weeks, recipes replayed on past years"
+    ):
+        candidates = box("train", minutes=240, queue=HEAVY, doc="Chooses lambda on validation and refits every head.")  # fmt: skip
+        years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")  # fmt: skip
+        replay = box("backtest", minutes=240, queue=HEAVY, over=years, doc="Replays one past year as if it were the future.")  # fmt: skip
+
+    with TaskGroup("judge", tooltip="Same rows for all; the gate fails closed"):
+        evaluate = box("evaluate", minutes=60, queue=HEAVY, doc="Scores heads and baselines per horizon, municipality and onset.")  # fmt: skip
+        gate = box("gate", minutes=60, queue=HEAVY, doc="Decides: promote or keep, with the reason in writing.")  # fmt: skip
+
+    with TaskGroup("release", tooltip="Registry, endpoint, forecast"):
+        register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")  # fmt: skip
+        deploy = box("deploy", minutes=15, outlets=[CHAMPION], doc="The endpoint takes the champion, or the previous one returns.")  # fmt: skip
+        forecast = box("forecast", minutes=60, outlets=[FORECAST], doc="One row per municipality and horizon, by the champion.")  # fmt: skip
+
+    report = box("report", minutes=30, doc="The run's page: decision, figures, forecast, lineage.")
+
+    start >> ingest >> validate >> snapshot >> plan >> shards >> features
+    (features >> [candidates, years] >> replay)  # the replay includes the champion that train found
+    replay >> evaluate >> gate >> register >> deploy >> forecast >> report

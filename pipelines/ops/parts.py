@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.config import Places
+from pipelines.config import Places, TestYears, load_profile
+from pipelines.errors import DenguardError
 from pipelines.run.lease import Lease
 from pipelines.run.progress import spell
 from pipelines.steps import failure, outcome
@@ -97,11 +98,17 @@ def _names(folder: Path, box: str, step: str) -> list[str]:
 
 
 def _numbers(folder: Path, box: str) -> list[int]:
-    """Shards of the plan, or test years of the snapshot; empty while they are not known."""
-    found = maybe(folder / ("plan_embedding.json" if box == "embed" else "snapshot.json"))
-    if found is None:
+    """Shards of the plan, or test years of the run; empty while they are not known."""
+    if box == "embed":
+        return list((maybe(folder / "plan_embedding.json") or {}).get("shards", ()))
+    asked = maybe(folder / "run.json")
+    try:
+        wanted = load_profile(str(asked["profile"])).evaluate.test_years if asked else ()
+    except DenguardError:  # a profile file that is gone by now
         return []
-    return list(found.get("shards" if box == "embed" else "test_years", ()))
+    if isinstance(wanted, TestYears):
+        return list((maybe(folder / "snapshot.json") or {}).get("test_years", ()))
+    return list(wanted)
 
 
 def _part(where: Places, folder: Path, step: str, name: str, lease: Lease | None, before: datetime) -> Part:  # fmt: skip

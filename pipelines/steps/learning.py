@@ -9,6 +9,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from pipelines.config import TestYears
 from pipelines.contracts import HeadKind, content_id
 from pipelines.run import open_run
 from pipelines.run.progress import Progress
@@ -39,8 +40,10 @@ def train(run_id: str) -> Output:
 
 
 def backtest_years(run_id: str) -> list[int]:
-    """Test years of this run's profile, one mapped task each."""
-    return [int(year) for year in open_run(run_id).output("snapshot")["test_years"]]
+    """Test years of this run, one mapped task each: those of a profile's list, else the snapshot's."""
+    run = open_run(run_id)
+    wanted = run.profile.evaluate.test_years
+    return list(run.output("snapshot")["test_years"] if isinstance(wanted, TestYears) else wanted)
 
 
 @box
