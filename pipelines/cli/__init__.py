@@ -22,6 +22,7 @@ from pipelines.cli import (
     reproduce,
     road,
     services,
+    validate,
     weights,
 )
 from pipelines.cli.app import app, in_lines
@@ -40,6 +41,7 @@ __all__ = [
     "reproduce",
     "road",
     "services",
+    "validate",
     "weights",
 ]
 

@@ -1,0 +1,37 @@
+"""Checking files before anything is stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.app import ROAD, ProfileName, app, say, show
+from pipelines.config import load_profile, places
+
+_EXIT_REFUSED = 1
+
+
+@app.command(rich_help_panel=ROAD)
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="the files of a drop")],
+    profile: ProfileName = "sample",
+    received: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="day of receipt; default: today")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the whole report, for programs")] = False,
+) -> None:
+    """Check files as a run would, and store nothing. Exit 0: a run would go on; 1: it would stop."""
+    from pipelines.data.trial import try_files
+
+    report = try_files(
+        files, load_profile(profile), places(), (received or datetime.now(UTC)).date()
+    )
+    if as_json:
+        show(report.as_json())
+    else:
+        say(report.as_text())
+    if report.stops:
+        raise typer.Exit(_EXIT_REFUSED)

@@ -1,0 +1,104 @@
+"""Files checked as a run would check them, before anything is stored.
+
+Belongs here: a drop for the length of one check, and what came of it. Does not belong here: the checks.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipelines.config import Places, Profile
+from pipelines.contracts import Level
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import make_drop, read_drop
+from pipelines.data.intake import accepted_tables
+from pipelines.data.raw import issue
+from pipelines.data.scenes import SCENE_COLUMNS
+from pipelines.data.sources import context_of, source_of
+from pipelines.data.tables import newest_week_no
+from pipelines.data.validate import ValidationResult, validate_drops
+from pipelines.errors import DropError
+
+_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class TrialReport:
+    """What a run would say of the files.
+
+    Attributes:
+        found: counts of what would be used: units, weeks, cases, first and newest week.
+        stops: whether a run would stop there.
+    """
+
+    result: ValidationResult
+    found: dict[str, Any]
+    stops: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        issues = [asdict(one) for one in self.result.issues]
+        refused = self.result.quarantine.to_dict("records")
+        return {"stops": self.stops, "found": self.found, "issues": issues, "refused": refused}
+
+    def as_text(self) -> str:
+        """For people: the worst first, then what would be used."""
+        lines = [
+            f"{one.level.value}: {one.message}\n    where: {one.place or '-'}{' ' + one.period if one.period else ''}\n    what to do: {one.fix}"
+            for one in self.result.issues[:_SHOWN]
+        ]
+        more = len(self.result.issues) - _SHOWN
+        lines += [f"... and {more} more; --json lists all"] if more > 0 else []
+        seen = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.found.items())
+        return "\n".join([*lines, f"would be used: {seen or 'nothing'}", "a run would stop here" if self.stops else "a run would go on"])  # fmt: skip
+
+
+def try_files(
+    files: Sequence[Path], profile: Profile, places: Places, received: date
+) -> TrialReport:
+    """Check files against the accepted version, if there is one; nothing of it is kept.
+
+    Args:
+        received: day of receipt; weeks that end later cannot be complete.
+    """
+    context = context_of(profile)
+    with tempfile.TemporaryDirectory(prefix="denguard-validate-") as work:
+        drops, raws, broken = Path(work) / "drops", [], []
+        info = DropInfo(received_date=received)
+        bring = partial(source_of(context.config).bring, list(files), context=context)
+        try:
+            drop = read_drop(make_drop(bring, None, drops, info))
+            raws = [source_of(context.config).read_raw(drop, context)]
+        except DropError as err:
+            broken = [issue(Level.CRITICAL, "invalid-drop", err.what, err.where, err.fix)]
+        scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
+        before = accepted_tables(places)
+        result = validate_drops(raws, scenes, context, before, Path(work) / "out", broken)
+    stops = any(one.level is Level.CRITICAL for one in result.issues)
+    return TrialReport(result, _found(result, profile), stops)
+
+
+def _found(result: ValidationResult, profile: Profile) -> dict[str, Any]:
+    tables, label = result.tables, profile.calendar.week_label
+    known = tables.cases.dropna(subset=["cases"])
+    if known.empty:
+        return {}
+    newest = newest_week_no(tables)
+    return {
+        "units": int(known["unit_id"].nunique()),
+        "weeks": int(known["week_no"].nunique()),
+        "cases": float(known["cases"].sum()),
+        "first_week": label(known["week_no"].min()),
+        "newest_week": label(known["week_no"].max()),
+        "newest_week_of_half_the_units": None if newest is None else label(newest),
+        "levels": dict(Counter(one.level.value for one in result.issues)),
+    }
