@@ -1,8 +1,8 @@
 """A profile: every choice of a run as one frozen, extra-forbid pydantic model read from YAML.
 
 Belongs here: the shape of a profile, its defaults and its checks. Does not belong here: secrets
-(environment only), anything that depends on the clock or the machine, and how recipes of earlier
-versions are read (recipes.py).
+(environment only), anything that depends on the clock or the machine, and how recipes (recipes.py)
+and profiles (profile_v1.py) of earlier versions are read.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import InputConfig, PlaceConfig, require_week
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.profile_v1 import translated, where_it_went
 from pipelines.weeks import Calendar, WeekLabel
 
 Horizon = Annotated[int, Field(ge=0, le=12)]
@@ -423,13 +424,14 @@ def load_profile(name: str, **overrides: object) -> Profile:
         raw = read_plain_yaml(path)
         if not isinstance(raw, dict):
             raise UnusableYaml("it holds no keys and values")
+        raw = translated(raw, path)
         for key, value in overrides.items():
             _set_dotted(raw, key, value)
         return Profile.model_validate(raw)
     except OSError as err:
         raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
     except (UnusableYaml, ValidationError) as err:
-        raise ConfigError(f"profile {path.name} is not valid: {sentence(err)}", where=str(path), fix="correct the keys named") from err  # fmt: skip
+        raise ConfigError(f"profile {path.name} is not valid: {sentence(err)}", where=str(path), fix="; ".join(["correct the keys named", *where_it_went(sentence(err))])) from err  # fmt: skip
 
 
 def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:

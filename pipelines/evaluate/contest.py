@@ -53,14 +53,15 @@ def champion_profile(
     recipe, head = champion["recipe"], champion["head"]
     if champion["recipe_id"] in shared:
         return None
-    own, recipe = canonical(profile.recipe(head)), canonical(recipe)
+    own, theirs = canonical(profile.recipe(head)), canonical(recipe)
     needed = _ROWS if head == "linear" else (*_ROWS, *_VECTORS)
-    differing = [part for part in needed if _part(own, part) != _part(recipe, part)]
+    differing = [part for part in needed if _part(own, part) != _part(theirs, part)]
     if differing:
         log.warning("the champion's recipe cannot be trained on this run's rows: it differs in %s", ", ".join(differing))  # fmt: skip
         return None
     raw = profile.model_dump(mode="json")
-    raw["train"].update(recipe.get("train", {}))
+    # what a recipe does not name is at its default, and not what this run's profile says
+    raw["train"] = {"heads": raw["train"]["heads"], **recipe.get("train", {})}
     return Profile.model_validate(raw), (head,)
 
 
@@ -98,12 +99,24 @@ def hold(
         predictions = read_predictions([Path(p) for p in judged["predictions"]])
         _require_scores(Path(judged["metrics"]), candidates, profile)
         standing = [
-            Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"], c["dataset_version"])
+            Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"], _data_of(c, now["champion"]))
             for c in candidates.values()
         ]  # fmt: skip
     except UNJUDGEABLE as err:
         return undecided(said(err), profile, verdict, named)
     return decide(predictions, standing, champion, profile, rolled_back=now["rolled_back"])
+
+
+def _data_of(candidate: Record, champion: Record | None) -> str:
+    """The candidate's dataset version; the champion's own if both are one model of one week.
+
+    A new version of denguard may write the same data down in other words, under another name. That
+    alone makes nothing that is worth a promotion.
+    """
+    same = ("recipe_id", "as_of_week", "weights_id")
+    if champion and all(champion.get(k) and champion[k] == candidate.get(k) for k in same):
+        return str(champion["dataset_version"])
+    return str(candidate["dataset_version"])
 
 
 def _names(now: Record) -> dict[str, str] | None:

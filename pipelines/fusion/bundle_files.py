@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.storage import folder_id, manifest_of
+from pipelines.storage import folder_id, manifest_of, sha256_file
 
 WEIGHTS, DESCRIPTION, GOLDEN = "head.safetensors", "bundle.json", "golden.json"
 
@@ -16,3 +16,9 @@ WEIGHTS, DESCRIPTION, GOLDEN = "head.safetensors", "bundle.json", "golden.json"
 def bundle_id(folder: Path) -> str:
     """Content hash of a bundle folder's files."""
     return folder_id(manifest_of(folder))
+
+
+def weights_id(folder: Path) -> str:
+    """Hash of a bundle's weights: two bundles that share it give the same answers, whatever else
+    they say about themselves."""
+    return sha256_file(folder / WEIGHTS)[:16]

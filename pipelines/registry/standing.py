@@ -12,6 +12,7 @@ from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import DenguardError, RegistryError
 from pipelines.fusion.bundle import load_sound
+from pipelines.fusion.bundle_files import weights_id
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, lookup
@@ -47,12 +48,16 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
 
 
 def _described(found: Registered, where: Places, model_name: str) -> dict[str, Any]:
-    meta = load_sound(fetch_bundle(found.version, where=where, model_name=model_name)).meta
+    folder = fetch_bundle(found.version, where=where, model_name=model_name)
+    meta = load_sound(folder).meta
     return {
         "version": found.version,
         "bundle_id": found.bundle_id,
+        "weights_id": weights_id(folder),
         "head": meta.head,
-        "recipe_id": recipe_id(meta.recipe),
+        "recipe_id": recipe_id(
+            meta.recipe
+        ),  # not as recorded: an earlier version hashed other keys
         "recipe": meta.recipe,
         "as_of_week": meta.as_of_week,
         "dataset_version": meta.dataset_version,

@@ -19,6 +19,7 @@ from pipelines.config import Profile
 from pipelines.contracts import COVARIATE_NAMES, HeadKind, content_id
 from pipelines.data.splits import deploy_cut
 from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
+from pipelines.fusion.bundle_files import weights_id
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
 from pipelines.storage import new_folder, read_json, write_json
@@ -40,8 +41,8 @@ def train_candidate(
         force: train again even if the candidate exists.
 
     Returns:
-        {head, bundle_id, recipe_id, folder, as_of_week, dataset_version, lambda_shift, lambda_reason, epochs,
-        validation}; `folder` holds bundle/, tuning.json and receipt.json.
+        {head, bundle_id, weights_id, recipe_id, folder, as_of_week, dataset_version, lambda_shift, lambda_reason,
+        epochs, validation}; `folder` holds bundle/, tuning.json and receipt.json.
 
     Raises:
         TrainingError, StoreError: as training and reading features do.
@@ -56,7 +57,8 @@ def train_candidate(
         _train(features_dir, head, profile, folder)
     tuning = read_json(folder / TUNING)
     named = {"head": head, "recipe_id": recipe_id, "folder": str(folder)}
-    return {**named, "bundle_id": bundle_id(folder / BUNDLE), **tuning}
+    ids = {"bundle_id": bundle_id(folder / BUNDLE), "weights_id": weights_id(folder / BUNDLE)}
+    return {**named, **ids, **tuning}
 
 
 def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -> None:

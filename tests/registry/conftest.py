@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import uvicorn
 from mlflow.db import upgrade
-from registry.worlds import free_port
+from registry.worlds import RECIPE, free_port
 
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
 from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
 from pipelines.fusion.model import HorizonModel
+from pipelines.recipes import recipe_id
 from pipelines.registry.promote import register_bundle
 from serving.app import create_app
 from serving.settings import Settings
@@ -58,8 +59,8 @@ def write_linear(folder: Path, bias: float) -> Path:
     models = {h: HorizonModel(h, linear) for h in HORIZONS}
     meta = BundleMeta(
         head="linear",
-        recipe={},
-        recipe_id="r1",
+        recipe=RECIPE,
+        recipe_id=recipe_id(RECIPE),
         lambda_shift=0.0,
         lambda_reason="the linear head reads no vectors",
         horizons_weeks=HORIZONS,

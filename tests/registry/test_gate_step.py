@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from evaluate.epidemics import keys, predictions
-from registry.worlds import damage, free_port
+from registry.worlds import RECIPE, damage, free_port
 
 from pipelines import steps
 from pipelines.config import Places
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
+from pipelines.recipes import recipe_id
 from pipelines.registry import promote
 from pipelines.registry.alias import MODEL_NAME
 from pipelines.registry.moves import Why
@@ -36,7 +37,7 @@ def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     table = frame.reindex(columns=list(PREDICTION_COLUMNS)).fillna({"unit_id": "05001"})
     rows = write_predictions(table, run.folder / "p.parquet")
     metrics = {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
-    candidate = {"head": "linear", "bundle_id": promote.get_version("3").bundle_id, "recipe_id": "r1", "as_of_week": "2018-w50", "dataset_version": "d2"}  # fmt: skip
+    candidate = {"head": "linear", "bundle_id": promote.get_version("3").bundle_id, "recipe_id": recipe_id(RECIPE), "as_of_week": "2018-w50", "dataset_version": "d2"}  # fmt: skip
     run.finish("snapshot", {"as_of_week": "2018-w50"})
     run.finish("train", {"candidates": {"linear": candidate}})
     run.finish("champion", standing(three, MODEL_NAME))

@@ -6,9 +6,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from registry.worlds import damage, free_port
+from registry.worlds import RECIPE, damage, free_port
 
 from pipelines.config import Places
+from pipelines.recipes import recipe_id
 from pipelines.registry import promote
 from pipelines.registry.alias import connect
 from pipelines.registry.moves import Why
@@ -37,7 +38,10 @@ def test_a_sound_champion_is_described(three: Places) -> None:
     promote.set_champion("1")
     found = standing(three, NAME)
     assert found["problem"] is None
-    assert (found["champion"]["version"], found["champion"]["recipe_id"]) == ("1", "r1")
+    assert (found["champion"]["version"], found["champion"]["recipe_id"]) == (
+        "1",
+        recipe_id(RECIPE),
+    )
     assert found["rolled_back"] == []
 
 

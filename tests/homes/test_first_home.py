@@ -1,0 +1,150 @@
+"""What the first version left in a deployment is read by today's code: models, records, look-ups."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from homes.unpacking import ARCHIVE, denguard
+
+from pipelines.config import Places, load_profile
+from pipelines.data.drops import list_drops
+from pipelines.data.sources.dane import DaneCodes
+from pipelines.errors import StoreError
+from pipelines.evaluate.decision_log import decisions
+from pipelines.fusion.bundle import Bundle, check_golden, load_sound
+from pipelines.ops.watch import judge
+from pipelines.registry.alias import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
+from pipelines.registry.audit import read_trail
+from pipelines.registry.standing import standing
+from pipelines.run.success import last_success
+from pipelines.storage import folder_id, manifest_of, read_json, sha256_file, write_json
+from pipelines.weeks import CDC
+
+
+@pytest.fixture
+def where(first_home: Path) -> Places:
+    return Places(home=first_home)
+
+
+def _champion(where: Places) -> Bundle:
+    found = lookup("champion", where)
+    assert found is not None
+    return load_sound(fetch_bundle(found.version, where=where))
+
+
+def test_the_champions_bundle_is_sound_and_of_the_first_place(where: Places) -> None:
+    bundle = _champion(where)
+    check_golden(bundle)
+    assert (bundle.meta.head, bundle.meta.as_of_week) == ("linear", "2018-w48")
+    assert bundle.calendar.week_label(bundle.calendar.week_no("2014-w53")) == "2014-w53"
+    assert bundle.calendar == CDC
+    assert isinstance(bundle.codes, DaneCodes)
+    assert bundle.codes.normalise("5001.0") == "05001"
+
+
+def test_the_champions_bundle_comes_from_the_registry_where_its_copy_is_gone(where: Places) -> None:
+    found = lookup("champion", where)
+    assert found is not None
+    copy = where.artifacts / "bundles" / found.bundle_id
+    (copy / "head.safetensors").unlink()
+    with pytest.raises(StoreError):
+        load_sound(copy)
+    assert load_sound(fetch_bundle(found.version, where=where)).meta.head == "linear"
+
+
+def test_the_champion_has_the_recipe_of_the_profile_it_was_trained_with(where: Places) -> None:
+    found = standing(where, "denguard")
+    assert found["problem"] is None
+    assert found["champion"]["recipe_id"] == load_profile("profile.yaml").recipe_id("linear")
+    assert (
+        found["champion"]["recipe_id"] != _champion(where).meta.recipe_id
+    )  # other keys, other hash
+
+
+def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_crash(where: Places) -> None:  # fmt: skip
+    found = lookup("champion", where)
+    assert found is not None
+    folder = next((where.artifacts / "mlflow" / "artifacts").glob("*/artifacts/model/artifacts/bundle"))  # fmt: skip
+    about = json.loads((folder / "bundle.json").read_text())
+    about["meta"]["recipe"]["train"]["of_a_later_version"] = 1
+    write_json(folder / "bundle.json", about)
+    identity = folder_id(manifest_of(folder))
+    connect(where).set_model_version_tag("denguard", "1", BUNDLE_ID_TAG, identity)
+    said = standing(where, "denguard")
+    assert said["champion"] is None
+    assert "a recipe cannot be read: of_a_later_version" in said["problem"]
+
+
+def test_drops_dataset_and_what_was_accepted_are_read(where: Places) -> None:
+    assert [drop.name for drop in list_drops(where.drops)] == ["2018-12-04"]
+    accepted = read_json(where.artifacts / "accepted.json")
+    dataset = where.artifacts / "datasets" / str(accepted["dataset_version"])
+    assert folder_id(manifest_of(dataset)) == dataset.name
+
+
+def test_the_newest_success_and_its_week_are_read(where: Places) -> None:
+    made = last_success(where)
+    assert made is not None
+    assert (made.run_id, made.origin_week) == ("first", "2018-w48")
+    assert made.known_until.isoformat() == "2018-12-01"
+    assert not judge(where, made.when + timedelta(days=1)).late
+    assert judge(where, made.when + timedelta(days=9)).late
+
+
+def test_the_chain_of_the_audit_holds(where: Places) -> None:
+    trail = read_trail(where)
+    assert (trail.broken, trail.torn) == ("", "")
+    assert [(e["action"], e["to_version"]) for e in trail.entries] == [("promote", "1")]
+
+
+def test_the_decision_is_listed_with_its_reason(where: Places) -> None:
+    (found,) = decisions(where)
+    assert (found["run_id"], found["decision"], found["champion"]) == ("first", "promote", None)
+    assert "First champion: the linear head beats calibrated persistence" in denguard("decisions")
+    assert "calibrated persistence" in denguard("decisions", "first")
+
+
+def test_status_shows_the_finished_run_and_every_year_that_it_replayed(where: Places) -> None:
+    said = " ".join(denguard("status").split())
+    assert "run first: finished" in said
+    assert "backtest 4 of 4 years" in said
+    assert "version 1 of origin week 2018-w48" in said
+    assert "not yet" not in said
+
+
+def test_watch_and_audit_and_list_and_services_speak(where: Places) -> None:
+    made = last_success(where)
+    assert made is not None
+    now = (made.when + timedelta(days=2)).isoformat()
+    assert "on time" in denguard("watch", "--now", now)
+    assert "1 entries" in denguard("audit")
+    assert {line.split("\t")[0].split("-")[0] for line in denguard("list").splitlines()[1:]} == {"bundle", "data", "embeddings", "features", "forecasts", "report", "samples"}  # fmt: skip
+    assert "none open" in denguard("alerts")
+
+
+def test_a_number_of_the_bulletin_is_traced_to_its_drop_and_every_content_verified(where: Places) -> None:  # fmt: skip
+    said = " ".join(denguard("trace", "2018-w48/05001/4", "--verify").split())
+    assert "drop 2018-12-04" in said
+    assert "profile profile.yaml" in said
+    assert "Every link of these 12 holds" in said
+
+
+def test_a_version_is_pulled_from_the_old_remote(where: Places, tmp_path: Path) -> None:
+    denguard("pull", "forecasts", "--version", "2018-w48", "--to", str(tmp_path / "work"))
+    (pulled,) = (tmp_path / "work").rglob("forecast.csv")
+    (published,) = (where.artifacts / "forecasts").glob("*/forecast.csv")
+    assert sha256_file(pulled) == sha256_file(published)
+
+
+def test_the_archive_holds_no_path_of_the_machine_that_made_it() -> None:
+    with tarfile.open(ARCHIVE) as packed:
+        for member in packed:
+            handle = packed.extractfile(member) if member.isfile() else None
+            content = handle.read() if handle else b""
+            found = re.search(rb"/(root|home|tmp|work|Users|usr)/|site-packages", content.replace(b"/srv/denguard/tmp/", b""))  # fmt: skip
+            assert not found, (member.name, found)
