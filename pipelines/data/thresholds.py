@@ -117,7 +117,7 @@ class Thresholds:
 
     def of_rows(self, unit_id: Sequence[str], origin_week_no: Ints, target_week_no: Ints) -> Floats:
         """(N,) threshold of each row, NaN where there is none that can be used."""
-        unit = np.array([self._place.get(str(u), -1) for u in unit_id], dtype=np.int64)
+        unit = pd.Index(self.unit_ids).get_indexer(pd.Index(unit_id))
         year, season = self._years(origin_week_no), self._seasons(target_week_no)
         found = (unit >= 0) & (year >= 0)
         if not len(self.unit_ids):
