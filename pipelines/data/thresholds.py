@@ -70,6 +70,9 @@ class Thresholds:
         """The usable rows of a table of labels.THRESHOLD_COLUMNS (or of THRESHOLD_KEYS alone)."""
         if "refused_reason" in table:
             table = table[table["refused_reason"].isna()]
+        table = table.reindex(
+            columns=list(THRESHOLD_KEYS)
+        )  # the first version's had no years and seasons
         units = pd.Index(sorted(table["unit_id"].unique()))
         named = sorted({int(year) for year in table["origin_year"].dropna()})
         years = tuple(range(*_span(named)))

@@ -22,7 +22,7 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
     """Who serves, and what may not serve again; never raises for what the registry holds or says.
 
     Returns:
-        champion: its version, ids, recipe and encoders; None if there is none or it cannot be read.
+        champion: its version, ids, recipe, label rule and encoders; None if there is none or it cannot be read.
         named: {version, bundle_id} that the alias names, readable or not; None if it names none.
         problem: why nobody can say who serves or what it is; None if that is known.
         rolled_back: ids of the bundles that a person took out of service.
@@ -53,6 +53,7 @@ def _described(found: Registered, where: Places, model_name: str) -> dict[str, A
         "head": meta.head,
         "recipe_id": meta.recipe_id,
         "recipe": meta.recipe,
+        "label_rule_id": meta.label_rule_id,
         "as_of_week": meta.as_of_week,
         "dataset_version": meta.dataset_version,
         "feature_version": meta.feature_version,
