@@ -34,7 +34,7 @@ class Past:
 
     Attributes:
         cases: unit_id, week_no, cases (weekly, known counts alone), year and season_week (1..52; week
-            53 shares the place of week 52) of the weeks of the rule's own reference.
+            53 shares the place of week 52) of the weeks of the rule's own reference; never empty.
         persons: unit_id -> persons, NaN where not known; every unit is in it.
         origin_year: the year whose origins are asked about; None = every origin.
     """

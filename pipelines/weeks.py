@@ -23,7 +23,7 @@ from pipelines.errors import ConfigError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FIRST_YEAR, LAST_YEAR = 1900, 2199  # beyond, a typing error; and dates end at the year 9999
-SEASON_WEEKS = 52  # places of a year where seasons are compared; week 53 shares the place of week 52
+SEASON_WEEKS = 52  # places where seasons are compared; week 53 shares the place of week 52
 _EPOCH = date(2000, 1, 1)  # a Saturday
 _LABEL = re.compile(r"([0-9]{4})-w([0-9]{2})")
 _HOW = "write it as 2018-w48"

@@ -80,6 +80,7 @@ def compute_thresholds(
         years = list(_origin_years(known, calendar, first_origin_no, as_of_week_no))
     parts = [_of_year(known, tables.units, labels, calendar, year, delay_weeks) for year in years]
     table = pd.concat(parts, ignore_index=True) if parts else _nothing()
+    table["refused_reason"] = table["refused_reason"].replace("", None)
     usable = table["refused_reason"].isna()
     table["in_pool"] = usable.groupby(table["unit_id"]).transform("any").astype(bool)
     table = table.sort_values(_KEYS, kind="stable", ignore_index=True, na_position="first")
@@ -146,7 +147,7 @@ def _of_year(
     year: int | None,
     delay_weeks: int,
 ) -> pd.DataFrame:
-    """Thresholds of one year of origins, refused ones with their reason."""
+    """Thresholds of one year of origins, refused ones with their reason, the others with ""."""
     rule = labels.rule
     inside = _within(known["week_no"], rule.reference_weeks(calendar, year))
     if year is not None:  # whatever the rule asks for
@@ -156,19 +157,19 @@ def _of_year(
         counts = cases.groupby(["unit_id", "year"])["cases"].transform("count")
         cases = cases[counts >= _LEAST_KNOWN_WEEKS]
     facts = _facts(cases, sorted(units["unit_id"]), labels)
-    found = rule.thresholds(Past(cases, _persons(units, facts.index, year), year))
-    if "refused_reason" not in found:
-        found = found.assign(refused_reason=None)
-    refused = set(facts.index[facts["refused_reason"].notna()])
+    found = pd.DataFrame(columns=["unit_id", "season_week", "threshold_cases"])
+    if len(cases):
+        found = rule.thresholds(Past(cases, _persons(units, facts.index, year), year))
+    refused = set(facts.index[facts["refused_reason"] != ""])
     found = found[found["season_week"].isna() | ~found["unit_id"].isin(refused)]
     told = found.rename(columns={"refused_reason": "own_reason"})
     table = facts.reset_index().merge(told, on="unit_id", how="left", validate="one_to_many")
-    table["origin_year"] = np.nan if year is None else float(year)
-    table["threshold_cases"] = table["threshold_cases"].astype(np.float64)
+    numbers = {"season_week": np.float64, "threshold_cases": np.float64}
+    table = table.assign(origin_year=np.nan if year is None else float(year)).astype(numbers)
     if rule.floor_cases is not None:
         table["threshold_cases"] = table["threshold_cases"].clip(lower=rule.floor_cases)
     table["refused_reason"] = _refusals(table)
-    return table.drop(columns="own_reason")
+    return table.drop(columns="own_reason", errors="ignore")
 
 
 def _within(week_no: pd.Series, ranges: tuple[range, ...]) -> npt.NDArray[np.bool_]:
@@ -192,7 +193,7 @@ def _facts(cases: pd.DataFrame, unit_ids: list[str], labels: LabelConfig) -> pd.
     table["reference_years"] = (table["reference_weeks"] / SEASON_WEEKS).round(2)
     years = own["year"].nunique().reindex(units, fill_value=0)
     rule, least = labels.rule, labels.min_reference_cases
-    reason = pd.Series(None, index=units, dtype=object)
+    reason = pd.Series("", index=units, dtype=object)
     reason[table["reference_cases"] < least] = f"fewer than {least} cases {_WHEN[rule.fixed]}"
     reason[years < rule.needed_years] = f"fewer than {rule.needed_years} years with counts of half their weeks {_WHEN[rule.fixed]}"  # fmt: skip
     reason[table["reference_weeks"] == 0] = f"no known cases {_WHEN[rule.fixed]}"
@@ -200,14 +201,16 @@ def _facts(cases: pd.DataFrame, unit_ids: list[str], labels: LabelConfig) -> pd.
 
 
 def _refusals(table: pd.DataFrame) -> pd.Series:
-    """The unit's reason, else the rule's own, else that the threshold is 0 or unknown."""
-    seasonal = table["season_week"].notna()
-    zero = pd.Series("threshold of the reference range is 0", index=table.index, dtype=object)
-    zero[seasonal] = "threshold of this season is 0"
-    zero[table["threshold_cases"].isna()] = "the rule gives no threshold"
-    zero[table["threshold_cases"] > 0] = None
-    reason = table["refused_reason"].where(table["refused_reason"].notna(), table["own_reason"])
-    return reason.where(reason.notna(), zero).astype(object).where(lambda r: r.notna(), None)
+    """The rule's own reason, else the unit's, else that the threshold is 0 or unknown; "" if none."""
+    seasonal, limit = table["season_week"].notna(), table["threshold_cases"]
+    reason = pd.Series("threshold of the reference range is 0", index=table.index, dtype=object)
+    reason[seasonal] = "threshold of this season is 0"
+    reason[limit.isna()] = "the rule gives no threshold"
+    reason[limit > 0] = ""
+    reason = reason.where(table["refused_reason"] == "", table["refused_reason"])
+    if "own_reason" in table:
+        reason = reason.where(table["own_reason"].isna(), table["own_reason"])
+    return reason
 
 
 def _persons(units: pd.DataFrame, unit_ids: pd.Index, year: int | None) -> pd.Series:
