@@ -200,7 +200,7 @@ class Profile(Frozen):
     profile: str
     place: PlaceConfig = PlaceConfig()
     data: DataConfig
-    labels: LabelConfig
+    labels: LabelConfig = LabelConfig()
     embed: EmbedConfig | None = Field(
         None, description="none = no scenes and no prompts are embedded"
     )

@@ -180,6 +180,16 @@ CALENDARS = Registry(
         "iso": "pipelines.weeks:iso",
     },
 )
+LABEL_RULES = Registry(
+    "denguard.label_rules",
+    "label rule",
+    {
+        "quantile": "pipelines.label_rules:QuantileRule",
+        "rolling_quantile": "pipelines.label_rules:RollingQuantileRule",
+        "endemic_channel": "pipelines.label_rules:EndemicChannelRule",
+        "incidence": "pipelines.label_rules:IncidenceRule",
+    },
+)
 ENCODERS = Registry(
     "denguard.encoders",
     "encoder",

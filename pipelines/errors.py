@@ -56,6 +56,10 @@ class TrainingError(DenguardError):
     """A head cannot be trained on the rows given."""
 
 
+class LabelRuleError(DenguardError):
+    """A model of one label rule was to be used, or compared, under another."""
+
+
 class GateError(DenguardError):
     """A comparison could not be made; the champion stays."""
 

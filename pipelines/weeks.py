@@ -23,6 +23,7 @@ from pipelines.errors import ConfigError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FIRST_YEAR, LAST_YEAR = 1900, 2199  # beyond, a typing error; and dates end at the year 9999
+SEASON_WEEKS = 52  # places where seasons are compared; week 53 shares the place of week 52
 _EPOCH = date(2000, 1, 1)  # a Saturday
 _LABEL = re.compile(r"([0-9]{4})-w([0-9]{2})")
 _HOW = "write it as 2018-w48"
@@ -87,6 +88,10 @@ class Calendar:
     def week_of_year(self, number: SupportsInt) -> int:
         """1..53: place of the week with this ordinal in its year."""
         return int(self.week_label(number)[6:])
+
+    def season_week(self, number: SupportsInt) -> int:
+        """1..52: place of the week with this ordinal among seasons."""
+        return min(self.week_of_year(number), SEASON_WEEKS)
 
     def weeks_in_year(self, year: int) -> int:
         """Number of weeks in a year: 52 or 53."""

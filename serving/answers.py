@@ -42,12 +42,13 @@ def answer(champion: Champion, asked: Asked, max_scene_pixels: int) -> list[Body
 
 
 def _answer_vectors(champion: Champion, rows: Sequence[VectorRow]) -> list[Body]:
+    week_no = champion.bundle.calendar.week_no
     inputs = [
-        (r.horizon_weeks, VectorInput(r.municipality_code, r.covariates, r.image, r.text)) for r in rows
+        (r.horizon_weeks, VectorInput(r.municipality_code, r.covariates, r.image, r.text, week_no(r.origin_week) if r.origin_week else None)) for r in rows
     ]  # fmt: skip
     found = predict_vectors(champion.bundle, inputs)
     return [
-        _body(champion, prediction, row.municipality_code, row.horizon_weeks)
+        _body(champion, prediction, row.municipality_code, row.horizon_weeks, row.origin_week)
         for row, prediction in zip(rows, found, strict=True)
     ]
 

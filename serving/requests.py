@@ -106,11 +106,11 @@ def check_known(bundle: Bundle, asked: Asked) -> None:
 
 
 def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str]) -> None:
-    known = bundle.meta.threshold_cases
+    known = bundle.thresholds
     wrong = [(i, code) for i, code in enumerate(codes) if code not in known]
     if not wrong:
         return
-    nearest = {code: difflib.get_close_matches(code, sorted(known), n=3, cutoff=0.5) for code in {c for _, c in wrong[:20]}}  # fmt: skip
+    nearest = {code: difflib.get_close_matches(code, known.unit_ids, n=3, cutoff=0.5) for code in {c for _, c in wrong[:20]}}  # fmt: skip
     errors = [
         {"where": f"{kind}.{i}.municipality_code", "what": f"{code} is not known; near it: {', '.join(nearest.get(code, [])) or 'none'}"}
         for i, code in wrong[:20]

@@ -83,6 +83,7 @@ class VectorRow(Strict):
 
     municipality_code: Code = Field(description="gives the threshold that cases are compared with")
     horizon_weeks: int = Field(ge=0, le=12)
+    origin_week: WeekLabel | None = Field(None, description="needed where the label rule's thresholds differ by year or season")  # fmt: skip
     covariates: dict[str, Covariate | None] = Field(description=f"any of {', '.join(COVARIATE_NAMES)}; null or absent counts as missing")  # fmt: skip
     image: Vector | None = Field(
         None, description="raw image vector, not normalised; null if missing"
@@ -129,7 +130,7 @@ class PredictionBody(BaseModel):
 
     municipality_code: str
     horizon_weeks: int
-    origin_week: str | None = Field(description="null for rows of vectors")
+    origin_week: str | None = Field(description="null for rows of vectors that give none")
     target_week: str | None
     probability: float = Field(description="calibrated, that the target week is an outbreak week")
     outbreak: bool = Field(description="probability at or above decision_threshold")

@@ -1,4 +1,4 @@
-"""Who serves, why, and how to change it: decisions, audit, rollback, promotion by hand."""
+"""Who serves, why, and how to change it: decisions, audit, rollback, promotion by hand, a new rule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.app import SERVES, app, say, show, table
-from pipelines.config import places
+from pipelines.config import load_profile, places
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 By = Annotated[str | None, typer.Option("--by", help="your name, for the audit")]
@@ -115,6 +115,29 @@ def promote(
     news = "is champion now" if done["changed"] else "was champion already"
     say(f"Version {done['version']} (bundle {done['bundle_id']}) {news}; previous is {done['previous'] or 'none'}.")  # fmt: skip
     say(f"Endpoint: {done['endpoint']}.")
+
+
+@app.command(rich_help_panel=SERVES)
+def adopt_rule(
+    profile: Annotated[str, typer.Option(help="profile whose labels.rule holds from now on")],
+    by: Annotated[str, typer.Option("--by", help="your name, for the audit")],
+    reason: Annotated[str, typer.Option(help="why, for the audit")],
+) -> None:
+    """Begin a new line of models: the label rule has changed, so the champion is no yardstick."""
+    from pipelines.registry.adopt import adopt_rule as adopt
+    from pipelines.registry.moves import Why
+
+    chosen = load_profile(profile)
+    local_endpoint()
+    done = adopt(chosen.labels.rule_id, Why(by, reason), model_name=chosen.model_name)
+    if done["from_version"] is None:
+        say(f"There is no champion, so the next candidate is judged as a first one, by label rule {done['rule_now']}.")  # fmt: skip
+        return
+    if not done["changed"]:
+        say(f"Nothing to do: version {done['from_version']} forecasts by label rule {done['rule_now']} already.")  # fmt: skip
+        return
+    say(f"Version {done['from_version']} (label rule {done['rule_before']}) is champion no more; the next candidate is judged as a first champion, by label rule {done['rule_now']}.")  # fmt: skip
+    say(f"Now run the weekly cycle: denguard run --profile {profile} --run-id NAME. Until then an endpoint that runs goes on answering by the old rule, and there is no way back but denguard promote.")  # fmt: skip
 
 
 def _decision_row(record: dict[str, Any], why: str) -> tuple[str, ...]:

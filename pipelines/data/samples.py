@@ -37,6 +37,8 @@ DATASET_FILE, THRESHOLDS_FILE = "dataset.json", "thresholds.parquet"
 THRESHOLD_SCHEMA = pa.schema(
     [
         ("unit_id", pa.string()),
+        ("origin_year", pa.int32()),
+        ("season_week", pa.int32()),
         ("threshold_cases", pa.float64()),
         ("reference_weeks", pa.int32()),
         ("reference_years", pa.float64()),
@@ -68,13 +70,11 @@ def build_dataset(
         LeakageError: the template asks for the target, or a prompt knows the future.
         StoreError: the folder of this version is there but damaged.
     """
-    tables = mature(tables, profile.data.maturity)
+    whole, tables = tables, mature(tables, profile.data.maturity)
     origin = resolve_as_of(tables, profile, as_of)
     template = load_template(profile.place.language, template_file)
-    thresholds = compute_thresholds(tables, profile.labels, profile.calendar, origin)
-    pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"])
-    if not pool:
-        raise ConfigError("no municipality is in the training pool", where="thresholds", fix="see refused_reason of each; more data or a lower labels.min_reference_cases is needed")  # fmt: skip
+    thresholds = _thresholds(tables, profile, origin)
+    pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"].unique())
     source = row_source(tables, profile, pool, origin, template)
     out_root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_root, prefix=".building.") as work:
@@ -82,7 +82,7 @@ def build_dataset(
         rows = write_samples(source, folder / "samples")
         limits = pa.Table.from_pandas(thresholds, THRESHOLD_SCHEMA, preserve_index=False)
         _write_table(limits, folder / THRESHOLDS_FILE)
-        tables.save(folder / "tables")
+        whole.save(folder / "tables")
         write_json(folder / DATASET_FILE, _facts(source, tables, thresholds, drops, rows))
         return _keep(folder, out_root)
 
@@ -98,6 +98,23 @@ def mature(tables: Tables, maturity: Maturity) -> Tables:
     cases = tables.cases
     young = cases["week_no"] > newest - maturity.weeks
     return replace(tables, cases=cases.assign(cases=cases["cases"].mask(young)))
+
+
+def _thresholds(tables: Tables, profile: Profile, origin: int) -> pd.DataFrame:
+    """Thresholds of every origin up to this one. Raises ConfigError if no unit has one."""
+    found = compute_thresholds(
+        tables,
+        profile.labels,
+        profile.calendar,
+        origin,
+        first_origin_no=first_origin_no(tables, profile),
+        delay_weeks=profile.data.reporting_delay_weeks,
+    )
+    if not found["in_pool"].any():
+        often = found["refused_reason"].value_counts()
+        why = f"most often: {often.index[0]}" if len(often) else "there are no counts"
+        raise ConfigError(f"no municipality is in the training pool ({why})", where=f"thresholds of label rule {profile.labels.rule_id}", fix="give more data, a lower labels.min_reference_cases, or a rule with floor_cases")  # fmt: skip
+    return found
 
 
 def resolve_as_of(tables: Tables, profile: Profile, as_of: str | None) -> int:
@@ -152,7 +169,9 @@ def _facts(
         "drops": [dict(drop) for drop in drops],
         "test_years": list(_test_years(source, tables)),
         "label_rule_id": source.profile.labels.rule_id,
-        "reference_years": float(thresholds.loc[thresholds["in_pool"], "reference_years"].min()),
+        "reference_years": float(
+            thresholds.loc[thresholds["refused_reason"].isna(), "reference_years"].min()
+        ),
         "language": source.template.language,
         "prompt_template_id": source.template.template_id,
         "max_scene_age_weeks": source.profile.data.scenes.max_age_weeks,

@@ -3,6 +3,7 @@
 Layout of artifacts/features/<feature_version>/:
 
     rows.parquet                        keys, covariates, cases, label, image_key, text_key, ...
+    thresholds.parquet                  usable thresholds, where they differ by origin year or season
     shards/<space_id>/<sha256>.parquet  hard links of the store's immutable shards
     features.json                       encoder specs, versions, what the dataset says of itself
 
@@ -36,10 +37,12 @@ from pipelines.contracts import (
     Modality,
     content_id,
 )
-from pipelines.data.labels import label_of
+from pipelines.data.labels import label_of, outbreak_rates
+from pipelines.data.thresholds import THRESHOLD_KEYS, Thresholds
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, store_root
 from pipelines.storage import new_folder, read_json, sha256_file, write_json
+from pipelines.weeks import Calendar
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +54,11 @@ ROW_COLUMNS = (
     *SAMPLE_KEYS, *COVARIATE_NAMES, SAMPLE_TARGET, "threshold_cases", "label", "image_key",
     "text_key", "image_quality", "image_age_weeks", "image_date", "image_uri", "text_sha256",
 )  # fmt: skip
+THRESHOLDS = "thresholds.parquet"
 # What a feature version hands on from its dataset.
 _FROM_DATASET = ("week", "label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
 # What features.json says beyond what decides the version.
-_RECORDED_ONLY = {"feature_version", "library_versions", "rows"}
+_RECORDED_ONLY = {"feature_version", "library_versions", "rows", "outbreak_rates"}
 
 
 @dataclass(frozen=True)
@@ -84,20 +88,27 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
         StoreError: vectors are missing; it says how many. Run plan_embedding and embed first.
         EncoderError: an encoder's weights are absent, so that its vector space has no name.
     """
-    rows = _labelled_rows(dataset_dir)
+    thresholds = pd.read_parquet(dataset_dir / "thresholds.parquet")
+    known = Thresholds.of_table(thresholds, profile.calendar)
+    rows = _labelled_rows(dataset_dir, known)
     spaces = {m: _space(rows, m, c, places) for m, c in profile.encoders}
     for modality in {"image", "text"} - set(spaces):
         rows[f"{modality}_key"] = None
     shards = {m: space.shards() for m, space in spaces.items()}
-    described = _describe(dataset_dir, rows, spaces)
+    limits = None if known.plain else _usable(thresholds)
+    described = _describe(dataset_dir, rows, spaces, limits)
     table = _table(rows)
+    rates = outbreak_rates(rows, profile.calendar)
+    log.info("label rule %s: outbreak weeks by year: %s", profile.labels.rule_id, ", ".join(f"{year} {rate:.0%}" for year, rate in rates.items()))  # fmt: skip
     version = content_id([described, _table_id(table)])
     folder = places.artifacts / "features" / version
     if folder.is_dir() and not _intact(folder):
         _set_aside(folder)
     if not folder.is_dir():
         with new_folder(folder) as temp:
-            _write(temp, table, {**described, "feature_version": version}, spaces, shards)
+            if limits is not None:
+                pq.write_table(limits, temp / THRESHOLDS, compression="zstd")
+            _write(temp, table, {**described, "feature_version": version, "outbreak_rates": rates}, spaces, shards)  # fmt: skip
         log.info("feature version %s: %d rows", version, len(rows))
     return folder
 
@@ -109,17 +120,27 @@ def version_of(folder: Path) -> str:
     return content_id([described, _table_id(pq.read_table(folder / "rows.parquet"))])
 
 
-def _labelled_rows(dataset_dir: Path) -> pd.DataFrame:
-    """Rows of the pool with threshold and label, in a fixed order."""
+def thresholds_in(folder: Path, calendar: Calendar) -> Thresholds | None:
+    """Thresholds of a feature version that differ by origin year or season; None if they do not."""
+    path = folder / THRESHOLDS
+    return Thresholds.of_table(pd.read_parquet(path), calendar) if path.is_file() else None
+
+
+def _labelled_rows(dataset_dir: Path, thresholds: Thresholds) -> pd.DataFrame:
+    """Rows that have a threshold, with it and their label, in a fixed order.
+
+    A row whose origin year or season has none is left out here: whoever reads features never meets
+    a threshold of NaN, so it is neither trained on nor forecast.
+    """
     samples = pads.dataset(dataset_dir / "samples", format="parquet", partitioning="hive")
     rows: pd.DataFrame = samples.to_table(columns=list(_SOURCE)).to_pandas()
-    thresholds = pd.read_parquet(dataset_dir / "thresholds.parquet")
-    pool = thresholds.loc[thresholds["in_pool"], ["unit_id", "threshold_cases"]]
-    rows = rows.merge(pool, on="unit_id", how="inner", validate="many_to_one")
-    rows["label"] = label_of(
-        rows[SAMPLE_TARGET].to_numpy(dtype=np.float64),
-        rows["threshold_cases"].to_numpy(dtype=np.float64),
+    origin, target = (
+        rows[name].to_numpy(np.int64) for name in ("origin_week_no", "target_week_no")
     )
+    rows["threshold_cases"] = thresholds.of_rows(rows["unit_id"], origin, target)
+    rows = rows[rows["threshold_cases"].notna()]
+    cases, limit = (rows[name].to_numpy(np.float64) for name in (SAMPLE_TARGET, "threshold_cases"))
+    rows = rows.assign(label=label_of(cases, limit))
     order = ["horizon_weeks", "unit_id", "origin_week_no"]
     return rows.sort_values(order, kind="stable", ignore_index=True)
 
@@ -134,7 +155,10 @@ def _space(rows: pd.DataFrame, modality: Modality, config: EncoderConfig, places
 
 
 def _describe(
-    dataset_dir: Path, rows: pd.DataFrame, spaces: dict[Modality, _Space]
+    dataset_dir: Path,
+    rows: pd.DataFrame,
+    spaces: dict[Modality, _Space],
+    limits: pa.Table | None,
 ) -> dict[str, Any]:
     """What decides the version, apart from the rows themselves."""
     dataset = read_json(dataset_dir / "dataset.json")
@@ -146,7 +170,13 @@ def _describe(
         "image": None,  # without an encoder
         "text": None,
         **{modality: asdict(space.spec) for modality, space in spaces.items()},
+        **({} if limits is None else {"thresholds_id": _table_id(limits)}),
     }
+
+
+def _usable(thresholds: pd.DataFrame) -> pa.Table:
+    usable = thresholds.loc[thresholds["refused_reason"].isna(), list(THRESHOLD_KEYS)]
+    return pa.Table.from_pandas(usable, preserve_index=False).replace_schema_metadata(None)
 
 
 def _table(rows: pd.DataFrame) -> pa.Table:
@@ -190,7 +220,10 @@ def _link(shards: Iterable[Path], folder: Path) -> None:
 
 def _intact(folder: Path) -> bool:
     """Whether an existing version still holds what it held: its links may lead to a damaged shard."""
-    if not (folder / "features.json").is_file() or not (folder / "rows.parquet").is_file():
+    about = folder / "features.json"
+    if not about.is_file() or not (folder / "rows.parquet").is_file():
+        return False
+    if "thresholds_id" in read_json(about) and not (folder / THRESHOLDS).is_file():
         return False
     return all(sha256_file(p) == p.stem for p in folder.glob("shards/*/*.parquet"))
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
-from pipelines.errors import GateError
+from pipelines.errors import GateError, LabelRuleError
 from pipelines.evaluate.backtest import read_predictions
 from pipelines.evaluate.decision import (  # fmt: skip
     CHAMPION_NAMES,
@@ -95,6 +95,7 @@ def hold(
     verdict: Verdict = "keep" if named or now["problem"] else "none"
     try:
         _require_known(before, now)
+        _require_one_rule(now["champion"], profile)
         champion = _champion(now["champion"], judged)
         predictions = read_predictions([Path(p) for p in judged["predictions"]])
         _require_scores(Path(judged["metrics"]), candidates, profile)
@@ -136,6 +137,14 @@ def _require_known(before: Record, now: Record) -> None:
     was, is_now = (None if r["champion"] is None else r["champion"]["bundle_id"] for r in (before, now))  # fmt: skip
     if was != is_now:
         raise GateError(f"the champion changed from {was} to {is_now} while this run compared itself with it", fix="run the train step and what follows again")  # fmt: skip
+
+
+def _require_one_rule(champion: Record | None, profile: Profile) -> None:
+    """Probabilities of two different events cannot be compared."""
+    ours = profile.labels.rule_id
+    theirs = (champion or {}).get("label_rule_id", ours)
+    if theirs != ours:
+        raise LabelRuleError(f"The champion forecasts outbreaks by label rule {theirs}, the profile asks for {ours}: they answer different questions", fix=f"to change the rule for good, run `denguard adopt-rule --profile {profile.profile} --by NAME --reason TEXT`, and the cycle again; else set labels.rule back")  # fmt: skip
 
 
 def _require_scores(path: Path, candidates: Mapping[str, Record], profile: Profile) -> None:

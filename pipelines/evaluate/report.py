@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from pipelines.evaluate import report_forecast, report_views
+from pipelines.evaluate import report_forecast, report_rule, report_views
 from pipelines.storage import write_atomic, write_json
 
 HTML, JSON = "report.html", "report.json"
@@ -38,7 +38,9 @@ class ReportContext:
             them (training.candidates), of the recipe that was trained for deployment.
         names: municipality_code -> name.
         thresholds: the dataset's thresholds.parquet.
-        label_rule_id: rule of the thresholds; reporting_delay_weeks: of the profile.
+        label_rule_id: rule of the thresholds; fixed_rule: it has one reference for every origin.
+        outbreak_rates: year -> share of outbreak weeks among the labelled rows of the features.
+        reporting_delay_weeks: of the profile.
         synthetic_scenes: whether any scene was rendered and not taken by a satellite.
         forecast: forecast_table(), or None; forecast_note: why there is none, or its version.
         embedding: modality -> {counts} of the embedding work.
@@ -57,6 +59,8 @@ class ReportContext:
     names: Mapping[str, str] = field(default_factory=dict)
     thresholds: pd.DataFrame | None = None
     label_rule_id: str = ""
+    fixed_rule: bool = True
+    outbreak_rates: Mapping[str, float] = field(default_factory=dict)
     reporting_delay_weeks: int = 0
     synthetic_scenes: bool = False
     forecast: pd.DataFrame | None = None
@@ -93,7 +97,8 @@ def _page(context: ReportContext) -> str:
         municipalities=report_views.municipalities(metrics, context.decision, context.names),
         calibration_picture=report_views.calibration_picture(metrics, context.decision),
         lambdas=report_views.lambdas(context.tuning, metrics),
-        reference=report_views.reference(context.thresholds, metrics),
+        reference=report_rule.reference(context.thresholds, metrics),
+        rule_years=report_rule.by_year(context.outbreak_rates, context.thresholds, metrics),
         forecast=report_forecast.forecast(context.forecast, metrics),
         embedding=report_views.key_values(context.embedding),
     )  # fmt: skip
@@ -106,9 +111,7 @@ def templates(*packages: str) -> Environment:
 
 
 def _record(context: ReportContext) -> dict[str, Any]:
-    limits = context.thresholds
-    pool = None if limits is None else limits[limits["in_pool"].astype(bool)]
-    frames = {"thresholds": pool, "forecast": context.forecast}
+    frames = {"thresholds": report_rule.newest(context.thresholds), "forecast": context.forecast}
     tables = {name: None if frame is None else json.loads(frame.to_json(orient="records", date_format="iso")) for name, frame in frames.items()}  # fmt: skip
     return {
         "first_line": context.decision["first_line"],
@@ -120,6 +123,7 @@ def _record(context: ReportContext) -> dict[str, Any]:
         "issues": [dict(issue) for issue in context.issues],
         "tuning": {head: dict(found) for head, found in context.tuning.items()},
         "label_rule_id": context.label_rule_id,
+        "outbreak_rates": dict(context.outbreak_rates),
         "reporting_delay_weeks": context.reporting_delay_weeks,
         "synthetic_scenes": context.synthetic_scenes,
         "forecast_note": context.forecast_note,

@@ -254,25 +254,6 @@ def _lambda_by_year(head: str, metrics: Record) -> str:
     return ", ".join(f"{number(value, 2)} in {year}" for year, value in chosen.items())
 
 
-def reference(thresholds: pd.DataFrame | None, metrics: Record) -> dict[str, Any] | None:
-    """How many years the thresholds rest on, and for how many places."""
-    if thresholds is None:
-        return None
-    pool = thresholds[thresholds["in_pool"].astype(bool)]
-    spans = pool.groupby(["reference_years", "reference_weeks"]).size().reset_index(name="places")
-    refused = thresholds.loc[~thresholds["in_pool"].astype(bool), "refused_reason"].fillna("")
-    return {
-        "pool": len(pool),
-        "spans": [
-            {**span, "years": f"{span['reference_years']:g}"} for span in spans.to_dict("records")
-        ],
-        "refused": [
-            {"reason": str(r), "places": int(n)} for r, n in refused.value_counts().items()
-        ],
-        "test_years": ", ".join(str(y) for y in metrics.get("test_years", ())),
-    }
-
-
 def key_values(groups: Mapping[str, Record]) -> list[tuple[str, str, str]]:
     """Nested counts as rows (group, name, value)."""
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipelines.codes import UnitCodes
 from pipelines.contracts import HeadKind
+from pipelines.data.thresholds import ThresholdRecord, Thresholds
 from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle_files import DESCRIPTION, GOLDEN, WEIGHTS, bundle_id
@@ -44,8 +46,9 @@ class BundleMeta(Frozen):
     """What a person or a program must know about a model before using it.
 
     `horizons_weeks`, `lambda_shift` and `decision_thresholds` describe the models; threshold_cases
-    maps municipality codes to the label rule's weekly cases; image_encoder and text_encoder are
-    contracts.EncoderSpec as dicts.
+    maps municipality codes to the label rule's weekly cases; where these differ by origin year or
+    season it is empty and `thresholds` holds them. Ask Bundle.thresholds for either. image_encoder
+    and text_encoder are contracts.EncoderSpec as dicts.
     """
 
     head: HeadKind
@@ -57,7 +60,8 @@ class BundleMeta(Frozen):
     horizons_weeks: tuple[int, ...]
     classes: tuple[str, ...] = ("no outbreak week", "outbreak week")
     decision_thresholds: dict[int, float]
-    threshold_cases: dict[str, float]
+    threshold_cases: dict[str, float] = Field(default_factory=dict)
+    thresholds: ThresholdRecord | None = None
     image_encoder: dict[str, Any]
     text_encoder: dict[str, Any]
     prompt_template_id: str
@@ -76,6 +80,8 @@ class BundleMeta(Frozen):
     def _consistent(self) -> BundleMeta:
         if set(self.decision_thresholds) != set(self.horizons_weeks):
             raise ValueError("decision_thresholds must have one entry for each horizon")
+        if self.threshold_cases and self.thresholds:
+            raise ValueError("give threshold_cases or thresholds, not both")
         return self
 
 
@@ -96,6 +102,13 @@ class Bundle:
     def codes(self) -> UnitCodes:
         """How that place writes its codes."""
         return self.meta.place.codes.system
+
+    @cached_property
+    def thresholds(self) -> Thresholds:
+        """The weekly cases that make an outbreak week, by unit, origin week and horizon."""
+        if self.meta.thresholds is not None:
+            return Thresholds.of_record(self.meta.thresholds, self.calendar)
+        return Thresholds.of_units(self.meta.threshold_cases, self.calendar)
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> Path:

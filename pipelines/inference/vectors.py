@@ -21,22 +21,27 @@ from pipelines.fusion.examples import Examples, Floats, ModalityVectors
 
 @dataclass(frozen=True)
 class VectorInput:
-    """One row: covariates by name (None or absent where missing) and raw encoder vectors."""
+    """One row: covariates by name (None or absent where missing) and raw encoder vectors.
+
+    The origin week is needed where the label rule's thresholds differ by year or season.
+    """
 
     unit_id: str
     covariates: Mapping[str, float | None]
     image: Sequence[float] | Floats | None = None
     text: Sequence[float] | Floats | None = None
-    origin_week_no: int = 0
+    origin_week_no: int | None = None
 
 
 def vector_examples(bundle: Bundle, horizon_weeks: int, rows: Sequence[VectorInput]) -> Examples:
     """Examples of one horizon, in the order given, labels unknown.
 
     Raises:
-        ConfigError: a municipality without threshold, or a vector of another width than the bundle's.
+        ConfigError: a municipality without threshold, no origin week where the threshold depends on
+            it, or a vector of another width than the bundle's.
     """
-    origin = np.array([row.origin_week_no for row in rows], dtype=np.int32)
+    origin = np.array([row.origin_week_no or 0 for row in rows], dtype=np.int32)
+    limits = [bundle.thresholds.of(row.unit_id, row.origin_week_no, horizon_weeks) for row in rows]
     names = [f"{row.unit_id}-{i}" for i, row in enumerate(rows)]
     return Examples(
         horizon_weeks=horizon_weeks,
@@ -45,9 +50,7 @@ def vector_examples(bundle: Bundle, horizon_weeks: int, rows: Sequence[VectorInp
         origin_week_no=origin,
         target_week_no=origin + np.int32(horizon_weeks),
         covariates=_covariates(rows),
-        threshold_cases=np.array(
-            [_threshold(bundle, row.unit_id) for row in rows], dtype=np.float32
-        ),
+        threshold_cases=np.array(limits, dtype=np.float32),
         label=np.full(len(rows), np.nan, dtype=np.float32),
         image=_modality(bundle, "image", [row.image for row in rows]),
         text=_modality(bundle, "text", [row.text for row in rows]),
@@ -59,13 +62,6 @@ def _covariates(rows: Sequence[VectorInput]) -> Floats:
     values = [[row.covariates.get(name) for name in COVARIATE_NAMES] for row in rows]
     out: Floats = np.array(values, dtype=np.float32)  # None becomes NaN
     return out
-
-
-def _threshold(bundle: Bundle, unit_id: str) -> float:
-    try:
-        return bundle.meta.threshold_cases[unit_id]
-    except KeyError:
-        raise ConfigError(f"municipality {unit_id} is not one of the {len(bundle.meta.threshold_cases)} that the model knows", where=unit_id, fix="ask about a municipality of the training pool") from None  # fmt: skip
 
 
 def _modality(

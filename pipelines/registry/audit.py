@@ -24,7 +24,7 @@ from pipelines.contracts import canonical_json
 from pipelines.storage import write_atomic
 
 log = logging.getLogger(__name__)
-Action = Literal["promote", "rollback", "undo"]
+Action = Literal["promote", "rollback", "undo", "adopt-rule"]
 Entry = dict[str, Any]
 FIELDS = ("seq", "at", "action", "model_name", "from_version", "to_version", "bundle_id", "run_id", "by", "reason", "prev_sha256", "sha256")  # fmt: skip
 GENESIS = "0" * 64  # what the first line names as the line before it

@@ -130,6 +130,7 @@ def _signature() -> ModelSignature:
     row = [
         ColSpec(DataType.string, "municipality_code"),
         ColSpec(DataType.long, "horizon_weeks"),
+        ColSpec(DataType.string, "origin_week", required=False),
         *covariates,
         *vectors,
     ]

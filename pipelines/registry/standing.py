@@ -24,7 +24,7 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
     """Who serves, and what may not serve again; never raises for what the registry holds or says.
 
     Returns:
-        champion: its version, ids, recipe and encoders; None if there is none or it cannot be read.
+        champion: its version, ids, recipe, label rule and encoders; None if there is none or it cannot be read.
         named: {version, bundle_id} that the alias names, readable or not; None if it names none.
         problem: why nobody can say who serves or what it is; None if that is known.
         rolled_back: ids of the bundles that a person took out of service.
@@ -59,6 +59,7 @@ def _described(found: Registered, where: Places, model_name: str) -> dict[str, A
             meta.recipe
         ),  # not as recorded: an earlier version hashed other keys
         "recipe": meta.recipe,
+        "label_rule_id": meta.label_rule_id,
         "as_of_week": meta.as_of_week,
         "dataset_version": meta.dataset_version,
         "feature_version": meta.feature_version,

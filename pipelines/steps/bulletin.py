@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from pipelines.config import Profile
-from pipelines.errors import StoreError
+from pipelines.errors import LabelRuleError, StoreError
 from pipelines.evaluate.report import ReportContext
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.fusion.bundle import Bundle, load_bundle
@@ -31,9 +31,11 @@ def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]
 
     Raises:
         StoreError: the bundle reads vectors that this run's features do not hold.
+        LabelRuleError: the bundle was trained by another label rule than this run's.
     """
     features = run.path(run.output("features")["features"])
     about, bundle = read_json(features / "features.json"), load_bundle(bundle_folder)
+    check_rule(bundle, about, run.profile)
     _check_encoders(bundle, about, run.profile)
     horizons = [h for h in bundle.meta.horizons_weeks if h in run.profile.evaluate.horizons_weeks]
     usable = Bundle(bundle.meta, {h: bundle.models[h] for h in horizons}, bundle.golden)
@@ -46,7 +48,8 @@ def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]
     )
     examples = {h: load_examples(features, h) for h in horizons}
     table = forecast_table(usable, examples, str(about["as_of_week"]), names(run), _scenes(features), versions)  # fmt: skip
-    folder = publish_forecast(table, run.places.artifacts / "forecasts", not_forecast(run))
+    without = not_forecast(run, table)
+    folder = publish_forecast(table, run.places.artifacts / "forecasts", without)
     return {
         "forecast": run.name(folder),
         "forecast_version": folder.name,
@@ -61,10 +64,12 @@ def names(run: Run) -> dict[str, str]:
     return dict(zip(units["unit_id"], units["name"], strict=True))
 
 
-def not_forecast(run: Run) -> list[str]:
-    """Municipalities that the label rule refuses."""
+def not_forecast(run: Run, table: pd.DataFrame | None) -> list[str]:
+    """Units that the label rule refuses, altogether or at this origin; without a forecast the former."""
     thresholds = _thresholds(run)
-    return sorted(thresholds.loc[~thresholds["in_pool"], "unit_id"])
+    units = set(thresholds["unit_id"])
+    told = set(thresholds.loc[thresholds["in_pool"].astype(bool), "unit_id"])
+    return sorted(units - (told if table is None else set(table["municipality_code"])))
 
 
 def gather(run: Run) -> ReportContext:
@@ -72,6 +77,7 @@ def gather(run: Run) -> ReportContext:
     snap, made, decision = run.output("snapshot"), run.output("forecast"), run.output("gate")
     candidates = run.output("train")["candidates"]
     folder = made["forecast"]
+    table = None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet")
     return ReportContext(
         run_id=run.run_id,
         profile=run.profile.profile,
@@ -83,16 +89,28 @@ def gather(run: Run) -> ReportContext:
         names=names(run),
         thresholds=_thresholds(run),
         label_rule_id=run.profile.labels.rule_id,
+        fixed_rule=run.profile.labels.rule.fixed,
+        outbreak_rates=_features(run).get("outbreak_rates", {}),
         reporting_delay_weeks=run.profile.data.reporting_delay_weeks,
         synthetic_scenes=bool(snap["synthetic_scenes"]),
-        forecast=None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet"),
+        forecast=table,
         forecast_note=made["note"],
-        not_forecast=not_forecast(run),
+        not_forecast=not_forecast(run, table),
         embedding=_embedding(run),
         lineage=_lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
         links={"Data Docs (their style needs internet)": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"},
     )  # fmt: skip
+
+
+def check_rule(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
+    """Raise LabelRuleError if a bundle's thresholds are not those of a feature version."""
+    theirs, ours = bundle.meta.label_rule_id, str(about["label_rule_id"])
+    plain = "thresholds_id" not in about
+    if theirs == ours and bundle.thresholds.plain == plain:
+        return
+    differ = f"by {theirs}, this run's by {ours}" if theirs != ours else "in another form than this run's"  # fmt: skip
+    raise LabelRuleError(f"the champion's thresholds are made {differ}: its weights say nothing about other thresholds", where=f"profile {profile.profile}", fix=f"to change the rule for good, run `denguard adopt-rule --profile {profile.profile} --by NAME --reason TEXT` and the weekly cycle again; else set labels.rule back")  # fmt: skip
 
 
 def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
@@ -104,6 +122,10 @@ def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> 
     ):
         if mine != about[modality]:
             raise StoreError(f"the champion reads {modality} vectors of {mine.get('encoder')}, this run made those of another encoder or build", where=f"profile {profile.profile}", fix="run the profile that the champion was made with, or roll back to a linear champion")  # fmt: skip
+
+
+def _features(run: Run) -> dict[str, Any]:
+    return read_json(run.path(run.output("features")["features"]) / "features.json")
 
 
 def _dataset(run: Run) -> Path:

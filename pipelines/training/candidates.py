@@ -18,6 +18,8 @@ import torch
 from pipelines.config import Profile
 from pipelines.contracts import COVARIATE_NAMES, HeadKind, content_id
 from pipelines.data.splits import deploy_cut
+from pipelines.data.thresholds import Thresholds
+from pipelines.embed.features import thresholds_in
 from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
 from pipelines.fusion.bundle_files import weights_id
 from pipelines.fusion.examples import Examples
@@ -68,7 +70,8 @@ def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -
         profile.calendar.week_no(str(features["as_of_week"])), profile.data.reporting_delay_weeks
     )
     fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
-    meta = _describe(fitted, features, features_dir.name, examples, profile)
+    differing = thresholds_in(features_dir, profile.calendar)
+    meta = _describe(fitted, features, features_dir.name, examples, profile, differing)
     with new_folder(folder) as temp:
         write_bundle(Bundle(meta, fitted.models), temp / BUNDLE)
         write_json(temp / RECEIPT, receipt(profile))
@@ -81,9 +84,10 @@ def _describe(
     feature_version: str,
     examples: Mapping[int, Examples],
     profile: Profile,
+    differing: Thresholds | None,
 ) -> BundleMeta:
     rows = next(iter(examples.values()))
-    thresholds = dict(zip(rows.unit_id.tolist(), rows.threshold_cases.tolist(), strict=True))
+    plain = {} if differing else dict(zip(rows.unit_id.tolist(), rows.threshold_cases.tolist(), strict=True))  # fmt: skip
     return BundleMeta(
         head=fitted.head,
         recipe=profile.recipe(fitted.head),
@@ -93,7 +97,8 @@ def _describe(
         epochs=fitted.epochs,
         horizons_weeks=tuple(sorted(fitted.models)),
         decision_thresholds={h: m.decision_threshold for h, m in sorted(fitted.models.items())},
-        threshold_cases=dict(sorted(thresholds.items())),
+        threshold_cases=dict(sorted(plain.items())),
+        thresholds=differing.record() if differing else None,
         image_encoder=features["image"] or {},
         text_encoder=features["text"] or {},
         prompt_template_id=features["prompt_template_id"],

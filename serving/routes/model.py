@@ -32,6 +32,6 @@ def _description(champion: Champion) -> dict[str, Any]:
         "version": entry.version,
         "bundle_id": entry.bundle_id,
         "mlflow_run_id": entry.run_id,
-        "municipalities": len(meta.threshold_cases),
+        "municipalities": len(champion.bundle.thresholds),
         **meta.model_dump(mode="json", include=set(_SHOWN)),
     }

@@ -1,0 +1,65 @@
+"""A person begins a new line of models: the label rule has changed, and with it the question.
+
+Belongs here: taking the champion of another rule out of the comparison, with an audit entry. Does
+not belong here: the rule itself (label_config.py), judging the first champion of the new line
+(evaluate/gate.py).
+
+Champion and previous lose their aliases, so that the next candidate is judged as a first champion and
+a rollback never crosses the line. Versions, bundles and their thresholds stay; an endpoint that runs
+goes on answering by the old rule, which every answer names by its threshold, until the new line has a
+champion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pipelines.config import Places, places
+from pipelines.contracts import CHAMPION, PREVIOUS
+from pipelines.errors import DenguardError
+from pipelines.fusion.bundle import load_bundle
+from pipelines.registry import moves
+from pipelines.registry.alias import MODEL_NAME, fetch_bundle
+from pipelines.registry.moves import Why
+from pipelines.registry.tracking import prepare
+
+_UNKNOWN = "unknown"  # of a champion that cannot be read
+
+
+def adopt_rule(
+    rule_id: str, why: Why, *, where: Places | None = None, model_name: str = MODEL_NAME
+) -> dict[str, Any]:
+    """End the line of a champion of another label rule; the next candidate is a first champion.
+
+    A champion of this very rule stays, and without a champion there is no line to end: then nothing
+    moves and nothing is audited, so that the command may be repeated.
+
+    Returns:
+        {changed, from_version, rule_before, rule_now}, JSON-able; from_version and rule_before are
+        None without a champion.
+
+    Raises:
+        RegistryError: the registry did not do it; the champion serves as before.
+    """
+    where = where or places()
+    prepare(where)
+    with moves.locked(where):
+        moves.settle(where, model_name)
+        before = moves.aliases(where, model_name)
+        version = before[CHAMPION]
+        theirs = _rule_of(version, where, model_name) if version else None
+        if version and theirs != rule_id:
+            told = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
+            moves.move("adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, told, where, model_name)  # fmt: skip
+    changed = version is not None and theirs != rule_id
+    return {"changed": changed, "from_version": version, "rule_before": theirs, "rule_now": rule_id}
+
+
+def _rule_of(version: str, where: Places, model_name: str) -> str:
+    """The label rule of a version. One that cannot be read is of no rule that could be kept."""
+    try:
+        folder = fetch_bundle(version, where=where, model_name=model_name)
+        return load_bundle(folder).meta.label_rule_id
+    except DenguardError:
+        return _UNKNOWN

@@ -1,0 +1,171 @@
+"""A seasonal rule on the road: samples, features, backtest, bundle, prediction, forecast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from label_rules.conftest import Walked, walk
+from label_rules.worlds import season_of
+
+from pipelines.data.labels import outbreak_rates
+from pipelines.embed.features import build_features, thresholds_in, version_of
+from pipelines.errors import ConfigError, LabelRuleError
+from pipelines.evaluate.backtest import backtest_year
+from pipelines.fusion.bundle import Bundle, load_sound
+from pipelines.fusion.load import load_examples
+from pipelines.inference.vectors import VectorInput, vector_examples
+from pipelines.steps.bulletin import check_rule
+from pipelines.storage import read_json
+from pipelines.training.candidates import train_candidate
+from pipelines.weeks import CDC
+
+
+@pytest.fixture(scope="session")
+def bundle(walked: Walked) -> Bundle:
+    made = train_candidate(walked.features, "linear", walked.profile, walked.where.artifacts / "candidates")  # fmt: skip
+    return load_sound(Path(made["folder"]) / "bundle")
+
+
+@pytest.fixture(scope="session")
+def rows(walked: Walked) -> pd.DataFrame:
+    return pd.read_parquet(walked.features / "rows.parquet")
+
+
+def _limits(walked: Walked) -> pd.Series:
+    table = pd.read_parquet(walked.dataset / "thresholds.parquet")
+    usable = table[table["refused_reason"].isna()]
+    return usable.set_index(["unit_id", "origin_year", "season_week"])["threshold_cases"]
+
+
+def test_every_row_of_the_features_has_the_threshold_of_its_year_and_season(walked: Walked, rows: pd.DataFrame) -> None:  # fmt: skip
+    keys = zip(rows["unit_id"], rows["origin_week_no"].map(CDC.epi_year), rows["target_week_no"].map(season_of), strict=True)  # fmt: skip
+    wanted = _limits(walked).reindex(pd.MultiIndex.from_tuples(list(keys)))
+    np.testing.assert_array_equal(rows["threshold_cases"], wanted)
+    known = rows["cases"].notna()
+    np.testing.assert_array_equal(rows.loc[known, "label"] == 1, rows.loc[known, "cases"] > rows.loc[known, "threshold_cases"])  # fmt: skip
+    assert rows.loc[~known, "label"].isna().all()
+
+
+def test_rows_without_a_threshold_are_left_out_of_the_features(walked: Walked, rows: pd.DataFrame) -> None:  # fmt: skip
+    samples = pd.read_parquet(walked.dataset / "samples")
+    assert 0 < len(rows) < len(samples)
+    assert rows["threshold_cases"].notna().all()
+    assert (rows["threshold_cases"] > 0).all()
+
+
+def test_features_say_the_rates_and_keep_the_thresholds(walked: Walked, rows: pd.DataFrame) -> None:
+    about = read_json(walked.features / "features.json")
+    assert about["outbreak_rates"] == {str(y): r for y, r in outbreak_rates(rows, CDC).items()}
+    assert version_of(walked.features) == walked.features.name
+    kept = thresholds_in(walked.features, CDC)
+    assert kept is not None
+    (walked.features / "thresholds.parquet").rename(walked.features / "aside")
+    assert build_features(walked.dataset, walked.profile, walked.where) == walked.features
+    again = thresholds_in(walked.features, CDC)
+    assert again is not None
+    np.testing.assert_array_equal(kept.cases, again.cases)
+
+
+def test_no_head_and_no_baseline_meets_an_unknown_threshold(walked: Walked) -> None:
+    examples = {h: load_examples(walked.features, h) for h in (1, 4)}
+    assert all(np.isfinite(e.threshold_cases).all() for e in examples.values())
+    blind = ("prevalence", "persistence", "persistence_calibrated", "climatology")
+    found = backtest_year(examples, walked.profile, ["linear"], 2018, blind)
+    assert found["probability"].between(0, 1).all()
+    assert found["label"].isin([0.0, 1.0]).all()
+
+
+def test_a_bundle_asks_the_same_thresholds_as_the_features(bundle: Bundle, rows: pd.DataFrame) -> None:  # fmt: skip
+    assert bundle.meta.threshold_cases == {}
+    assert bundle.meta.label_rule_id == "channel_median3_hw1"
+    assert set(bundle.thresholds.unit_ids) == set(rows["unit_id"])
+    origins, targets = (rows[name].to_numpy(np.int64) for name in ("origin_week_no", "target_week_no"))  # fmt: skip
+    np.testing.assert_array_equal(bundle.thresholds.of_rows(list(rows["unit_id"]), origins, targets), rows["threshold_cases"])  # fmt: skip
+
+
+def test_vectors_get_their_threshold_or_are_refused(bundle: Bundle) -> None:
+    origin = CDC.week_no("2018-w48")
+    examples = vector_examples(bundle, 4, [VectorInput("unit-5", {}, origin_week_no=origin)])
+    assert examples.threshold_cases[0] == np.float32(bundle.thresholds.of("unit-5", origin, 4))
+    with pytest.raises(ConfigError, match="no origin week"):
+        vector_examples(bundle, 4, [VectorInput("unit-5", {})])
+
+
+def test_mlflow_s_model_reads_the_origin_week(bundle: Bundle) -> None:
+    from pipelines.registry.pyfunc_model import DenguardModel
+
+    model = DenguardModel()
+    model.bundle = bundle
+    asked = pd.DataFrame({"municipality_code": ["unit-5"], "horizon_weeks": [4], "origin_week": ["2018-w48"]})  # fmt: skip
+    assert model.predict(None, asked)["probability"].between(0, 1).all()
+    with pytest.raises(ConfigError, match="no origin week"):
+        model.predict(None, asked.drop(columns="origin_week"))
+
+
+def test_a_forecast_has_the_newest_origin_s_thresholds(walked: Walked, bundle: Bundle) -> None:
+    from pipelines.forecast import ForecastVersions, forecast_table
+
+    examples = {h: load_examples(walked.features, h) for h in (1, 4)}
+    scenes = pd.DataFrame({"sample_id": [], "image_date": [], "image_quality": []}).astype(object)
+    versions = ForecastVersions("1", "b", "d", "e", synthetic_scenes=False)
+    table = forecast_table(bundle, examples, "2018-w48", {}, scenes, versions)
+    for row in table.to_dict("records"):
+        limit = bundle.thresholds.of(row["municipality_code"], CDC.week_no("2018-w48"), row["horizon_weeks"])  # fmt: skip
+        assert row["threshold_cases"] == pytest.approx(limit, rel=1e-6)
+
+
+def test_a_bundle_of_another_rule_is_refused_with_the_command(walked: Walked, bundle: Bundle) -> None:  # fmt: skip
+    about = read_json(walked.features / "features.json")
+    check_rule(bundle, about, walked.profile)
+    with pytest.raises(LabelRuleError, match=r"made by channel_median3_hw1, this run's by q0\.75_rolling5") as caught:  # fmt: skip
+        check_rule(bundle, {**about, "label_rule_id": "q0.75_rolling5"}, walked.profile)
+    assert "denguard adopt-rule --profile small" in caught.value.fix
+    plain = Bundle(bundle.meta.model_copy(update={"thresholds": None, "threshold_cases": {"unit-5": 3.0}}), bundle.models)  # fmt: skip
+    with pytest.raises(LabelRuleError, match="in another form"):
+        check_rule(plain, about, walked.profile)
+
+
+def test_a_bundle_holds_thresholds_in_one_form(bundle: Bundle) -> None:
+    raw: dict[str, Any] = bundle.meta.model_dump(mode="json")
+    with pytest.raises(ValueError, match="not both"):
+        type(bundle.meta).model_validate({**raw, "threshold_cases": {"unit-5": 3.0}})
+
+
+def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) -> None:
+    rule = {"kind": "quantile", "q": 0.5, "reference": ["2016-w01", "2017-w52"]}
+    fixed = walk(rule, tmp_path)
+    about = read_json(fixed.features / "features.json")
+    assert "thresholds_id" not in about
+    assert not (fixed.features / "thresholds.parquet").exists()
+    made = train_candidate(fixed.features, "linear", fixed.profile, tmp_path / "candidates")
+    bundle = load_sound(Path(made["folder"]) / "bundle")
+    table = pd.read_parquet(fixed.dataset / "thresholds.parquet")
+    pool = table[table["in_pool"]].set_index("unit_id")["threshold_cases"]
+    assert bundle.meta.threshold_cases == pool.to_dict()
+    assert bundle.meta.thresholds is None
+    without = vector_examples(bundle, 4, [VectorInput("unit-5", {})])
+    assert without.threshold_cases[0] == np.float32(pool["unit-5"])
+
+
+def test_a_pool_that_is_empty_says_the_most_frequent_reason(walked: Walked, tmp_path: Path) -> None:
+    from pipelines.data.samples import build_dataset
+    from pipelines.label_config import LabelConfig
+
+    labels = LabelConfig(rule=walked.profile.labels.rule, min_reference_cases=10**6)
+    profile = walked.profile.model_copy(update={"labels": labels})
+    with pytest.raises(ConfigError, match=r"training pool \(most often: fewer than 1000000 cases in the years before\)"):  # fmt: skip
+        build_dataset(walked.tables, profile, None, [], tmp_path)
+
+
+def test_a_short_history_has_no_traceback(tmp_path: Path, walked: Walked) -> None:
+    from pipelines.data.samples import build_dataset
+
+    cases = walked.tables.cases
+    young = replace(walked.tables, cases=cases[cases["week_no"] >= CDC.week_no("2018-w05")])
+    with pytest.raises(ConfigError, match=r"lies before the first one|training pool"):
+        build_dataset(young, walked.profile, None, [], tmp_path)

@@ -1,0 +1,72 @@
+"""The endpoint asks the one look-up: rows with a week are answered, vectors without one refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.contracts import COVARIATE_NAMES
+from pipelines.data.thresholds import ThresholdRecord
+from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.model import HorizonModel
+from pipelines.registry.alias import Registered
+from serving.answers import answer
+from serving.champion import Champion
+from serving.problems import Problem
+from serving.requests import Asked, check_known
+from serving.routes.model import _description
+from serving.schemas import PredictionRow, VectorRow
+
+SEASONS = tuple(float(week) for week in range(1, 53))
+
+
+@pytest.fixture
+def champion() -> Champion:
+    width = len(DESIGN_NAMES)
+    linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), -1.0)
+    record = ThresholdRecord(origin_years=(2017, 2018), cases={"05001": (SEASONS, SEASONS)})
+    meta = BundleMeta(
+        head="linear", recipe={}, recipe_id="r", lambda_shift=0.0, lambda_reason="none", horizons_weeks=(4,),
+        decision_thresholds={4: 0.5}, thresholds=record, image_encoder={}, text_encoder={}, prompt_template_id="p",
+        language="es", label_rule_id="channel_median5_hw2", dataset_version="d", embedding_version="e",
+        feature_version="f", as_of_week="2018-w48", synthetic_scenes=False, covariate_names=COVARIATE_NAMES,
+    )  # fmt: skip
+    return Champion(Registered("1", "b", "r", "s"), Bundle(meta, {4: HorizonModel(4, linear)}), None)  # fmt: skip
+
+
+def _vector(**more: Any) -> Asked:
+    return Asked(vectors=[VectorRow(municipality_code="05001", horizon_weeks=4, covariates={}, **more)])  # fmt: skip
+
+
+def test_a_row_of_fields_gets_the_threshold_of_its_week(champion: Champion) -> None:
+    row = PredictionRow(municipality_code="05001", origin_week="2018-w48", horizon_weeks=4, recent_cases=[1.0] * 12)  # fmt: skip
+    check_known(champion.bundle, Asked(rows=[row]))
+    (body,) = answer(champion, Asked(rows=[row]), 10**6)
+    assert (body["target_week"], body["threshold_cases"]) == ("2018-w52", 52.0)
+
+
+def test_a_row_of_vectors_needs_its_week(champion: Champion) -> None:
+    (body,) = answer(champion, _vector(origin_week="2018-w10"), 10**6)
+    assert (body["origin_week"], body["target_week"], body["threshold_cases"]) == ("2018-w10", "2018-w14", 14.0)  # fmt: skip
+    with pytest.raises(Problem) as caught:
+        answer(champion, _vector(), 10**6)
+    assert caught.value.status == 422
+    assert "no origin week" in caught.value.detail
+    assert "origin_week" in caught.value.fix
+
+
+def test_a_week_beyond_the_model_s_years_is_refused(champion: Champion) -> None:
+    with pytest.raises(Problem) as caught:
+        answer(champion, _vector(origin_week="2021-w10"), 10**6)
+    assert "2017..2018" in caught.value.detail
+
+
+def test_units_are_known_by_the_same_look_up(champion: Champion) -> None:
+    stranger = Asked(vectors=[VectorRow(municipality_code="05002", horizon_weeks=4, covariates={})])
+    with pytest.raises(Problem) as caught:
+        check_known(champion.bundle, stranger)
+    assert "05001" in caught.value.errors[0]["what"]
+    assert _description(champion)["municipalities"] == 1
