@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipelines.data.months import month_end
 from pipelines.errors import DropError
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.weeks import WeekLabel
 
 INFO = "drop.yaml"
 _MAX_NAMED = 10
@@ -34,6 +35,11 @@ class DropInfo(BaseModel):
     climate_latency_days: Days = 0
     synthetic_scenes: bool = False
     source_note: str = ""
+    until: WeekLabel | None = Field(None, description="last week that is read; none = all")
+
+    def document(self) -> dict[str, Any]:
+        """The keys of drop.yaml; `until` only where it is said, so that other drops keep their bytes."""
+        return self.model_dump(exclude={"until"} if self.until is None else None)
 
     def scene_available(self, scene_date: date) -> date:
         """Day a scene could be had: end of its compositing period plus latency."""

@@ -119,3 +119,9 @@ def as_text(cell: Any) -> str:
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time.min else cell.isoformat(sep=" ")
     return cell.isoformat() if isinstance(cell, date) else str(cell)
+
+
+def clean_json_error(answer: Any) -> str:
+    """What a service said instead of data, as a part of a sentence."""
+    said = answer.get("message") if isinstance(answer, dict) else None
+    return f", but says: {str(said)[:120]!r}" if said else ""

@@ -32,8 +32,13 @@ _FEW = 0.01  # of a column may be written in the other order before the column i
 _HOW = "write every date as 2021-12-25"
 
 
-def days_of(draft: Draft, column: str) -> Days:
-    """(N,) days of a column, NaT where missing or refused. Raises Unreadable for an unclear order."""
+def days_of(draft: Draft, column: str, whole: bool = True) -> Days:
+    """(N,) days of a column, NaT where missing or refused. Raises Unreadable for an unclear order.
+
+    Args:
+        whole: a record whose date cannot be read is of no use, not only its date.
+    """
+    refuse = draft.refuse if whole else draft.refuse_cells
     text, order = draft.records.columns[column], draft.file.config.dates
     codes, distinct = pd.factorize(text, use_na_sentinel=False)
     shape = np.array([_shape(t) for t in distinct], dtype=object)[codes] if len(distinct) else text
@@ -42,9 +47,10 @@ def days_of(draft: Draft, column: str) -> Days:
     unread = np.isnat(days) & ~np.equal(text, None)
     swapped = unread & np.array([_swapped(t, order) for t in distinct], dtype=bool)[codes]
     _name_swapped(draft, column, text, swapped, shape)
+    unread &= ~swapped
     other = unread & np.equal(shape, "first" if order in ("dmy", "mdy") else "last")
-    draft.refuse(other, column, text, "other-date-format", f"a date in another format than the rest of {column!r}", _HOW)  # fmt: skip
-    draft.refuse(unread, column, text, "not-a-date", "not a day of the calendar, or not written as declared", f"{_HOW}, or declare the order with the input's `dates`")  # fmt: skip
+    refuse(other, column, text, "other-date-format", f"a date in another format than the rest of {column!r}", _HOW)  # fmt: skip
+    refuse(unread & ~other, column, text, "not-a-date", "not a day of the calendar, or not written as declared", f"{_HOW}, or declare the order with the input's `dates`")  # fmt: skip
     return days
 
 

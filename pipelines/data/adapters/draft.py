@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.contracts import Level
-from pipelines.data.adapters import Reading
+from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.records import Records
 from pipelines.data.months import month_end
 from pipelines.data.raw import CELL_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, Kind, Text, issue
@@ -49,6 +49,11 @@ class Draft:
         at = np.flatnonzero(where & self.fine)
         self.fine[at] = False
         self._refuse_rows(self.records.rows[at], column, "" if values is None else values[at], code, detail if isinstance(detail, str) else detail[at], fix)  # fmt: skip
+
+    def refuse_cells(self, where: Mask, column: str, values: Text, code: str, detail: str, fix: str) -> None:  # fmt: skip
+        """Leave single values out; the rest of their records may still be used."""
+        at = np.flatnonzero(where & self.fine)
+        self._refuse_rows(self.records.rows[at], column, values[at], code, detail, fix)
 
     def _refuse_rows(self, rows: Ints, column: str | Text, values: str | Text, code: str, detail: str | Text, fix: str) -> None:  # fmt: skip
         if len(rows):
@@ -139,9 +144,9 @@ class Draft:
         if not repeated.any():
             return frame
         filled = frame["value"].notna()
-        group = frame[repeated & filled].groupby(_KEY, sort=False)["number"]
-        spread = group.transform("max").fillna(0) - group.transform("min").fillna(0)
-        differ = frame.index.isin(spread.index[spread > 0])
+        said = frame["number"].where(frame["number"].notna(), frame["value"])  # 5 and "5.0" agree
+        group = frame.assign(said=pd.factorize(said)[0])[repeated & filled].groupby(_KEY, sort=False)["said"]  # fmt: skip
+        differ = frame.index.isin(group.ngroup().index[group.transform("nunique") > 1])
         if str(frame["kind"].iloc[0]) in _ONCE_A_YEAR:
             return self._first_of_year(frame, int(differ.sum()))
         at = frame[_KEY].astype(str).agg("|".join, axis=1)[repeated]
@@ -192,7 +197,7 @@ class Draft:
         cells = pd.concat(self._cells, ignore_index=True) if self._cells else pd.DataFrame(columns=list(CELL_COLUMNS))  # fmt: skip
         refused = pd.concat([f for f in self._refused if len(f)] or [self._refused[0]], ignore_index=True)  # fmt: skip
         refused = refused.sort_values("row", kind="stable").reset_index(drop=True)
-        if len(self.records) and cells.empty and self._units.empty:
+        if cells.empty and len(refused):
             self._nothing(refused)
         return Reading(self._units, cells[list(CELL_COLUMNS)], refused, tuple(self._issues), self.records.n_received, delays, span)  # fmt: skip
 
@@ -203,10 +208,9 @@ class Draft:
         self.note(Level.CRITICAL, "nothing-read", f"no record of the file can be used: {why}", fix, row, len(refused))  # fmt: skip
 
 
-def last_ended(file: object) -> int:
+def last_ended(file: InputFile) -> int:
     """Ordinal of the newest week that had ended when the file was received."""
-    received, calendar = file.received, file.calendar  # type: ignore[attr-defined]
-    return int(calendar.week_no_of_date(received + timedelta(days=1))) - 1
+    return file.calendar.week_no_of_date(file.received + timedelta(days=1)) - 1
 
 
 def joined(texts: list[Text]) -> Text:

@@ -87,6 +87,8 @@ def _require(table: Table, our: str, name: str) -> None:
 
 
 def _guessed(table: Table, wanted: Sequence[str]) -> Names:
+    if hint := _hint(table):  # the adapter of a known layout knows units, filters and zeros as well
+        raise stop("other-layout", f"the table's columns are those of another layout: {_seen(table)}", f"{table.file.named} row {table.header_row}", f"{hint}, or name its columns in the input's `columns`")  # fmt: skip
     found = {our: _by_name(table, COMMON[our]) for our in wanted if our in COMMON}
     codes, places = _by_name(table, _CODES), _by_name(table, _PLACES)
     found["unit"] = codes or places

@@ -137,12 +137,14 @@ def open_table(file: InputFile, header: HeaderLine = FIRST_LINE) -> Table:
     if kind == "parquet":
         from pipelines.data.adapters.parquet import parquet_rows
 
-        return _headed(file, lambda: parquet_rows(file), header, [])
+        held = list(parquet_rows(file))
+        return _headed(file, lambda: iter(held), header, [])
     if kind == "workbook":
         from pipelines.data.adapters.workbook import workbook_rows
 
         note = issue(Level.INFO, "is-a-workbook", "the file is an Excel workbook, whatever its name says", file.named, "nothing to do")  # fmt: skip
-        return _headed(file, lambda: workbook_rows(file), header, [] if file.path.suffix.lower() == ".xlsx" else [note])  # fmt: skip
+        grid = list(workbook_rows(file))
+        return _headed(file, lambda: iter(grid), header, [] if file.path.suffix.lower() == ".xlsx" else [note])  # fmt: skip
     text, issues = text_of(file)
     separator = file.config.separator or _separator(text)
     return _headed(file, lambda: _csv_rows(file, text, separator), header, issues, separator)

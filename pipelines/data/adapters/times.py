@@ -7,6 +7,7 @@ Does not belong here: the test itself (week_test.py) and dates (dates.py).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -105,8 +106,16 @@ def _by_text(draft: Draft, column: str) -> Ints:
     _refuse_missing(draft, column)
     codes, distinct = pd.factorize(text, use_na_sentinel=False)
     pairs = np.array([_pair(t) for t in distinct] or np.zeros((0, 2)), dtype=np.int64)[codes]
+    _refuse_months(draft, column, distinct)
     draft.refuse(pairs[:, 0] < 0, column, text, "not-a-week", "not a week such as 2018-W05 or 201805; a text such as 2018-05 may be a month", _HOW)  # fmt: skip
     return numbered(draft, pairs[:, 0], pairs[:, 1], column, text)
+
+
+def _refuse_months(draft: Draft, column: str, texts: Sequence[str | None]) -> None:
+    """201801..201812 year after year are months under the name of a week."""
+    told = [t for t in texts if t is not None]
+    if len(told) >= 12 and all(re.fullmatch(r"[0-9]{4}(?:0[1-9]|1[0-2])", t) for t in told):
+        raise stop("months-not-weeks", f"{column!r} holds {told[0]} to {told[-1]} and never a number above 12: months, not weeks", draft.file.named, "deliver weekly counts")  # fmt: skip
 
 
 def _pair(text: str | None) -> tuple[int, int]:

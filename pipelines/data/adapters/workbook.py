@@ -5,9 +5,11 @@ Belongs here: choosing the sheet and turning cells into text. Does not belong he
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
 
 from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import as_text, stop
@@ -20,8 +22,10 @@ def workbook_rows(file: InputFile) -> Iterator[tuple[int, list[str]]]:
         Unreadable: a damaged or locked workbook, an unknown sheet, or several and none declared.
     """
     try:
-        book = openpyxl.load_workbook(file.path, read_only=True, data_only=True, keep_links=False)
-    except (ValueError, KeyError, OSError, TypeError) as err:
+        # as bytes: openpyxl refuses a path by its name, and a workbook may be called .csv
+        content = io.BytesIO(file.path.read_bytes())
+        book = openpyxl.load_workbook(content, read_only=True, data_only=True, keep_links=False)
+    except (ValueError, KeyError, OSError, TypeError, InvalidFileException) as err:
         raise stop("unreadable-table", f"the workbook cannot be opened: {err}", file.named, "remove its password, or save it again as XLSX or CSV") from err  # fmt: skip
     try:
         sheet = book[_sheet_name(file, book.sheetnames)]
