@@ -22,7 +22,9 @@ from pipelines.weeks import CDC, ISO, WEEKDAYS, Calendar
 Ints = npt.NDArray[np.int64]
 Verdict = Literal["cdc", "iso", "both", "neither"]
 NUMBERINGS: Mapping[str, Calendar] = {"cdc": CDC, "iso": ISO}
-_DENSE = 0.5  # of week 52's records; with fewer in week 53, one that is absent may just have no case
+_DENSE = (
+    0.5  # of week 52's records; with fewer in week 53, one that is absent may just have no case
+)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,9 @@ def guarded(read: Callable[[InputFile], Reading]) -> Callable[[InputFile], Readi
 def kind_of(path: Path, named: str) -> FileKind:
     """What a file is. Raises Unreadable for an absent or empty file, and for kinds nobody reads."""
     if not path.is_file():
-        raise stop("missing-file", "the file is not in the drop", named, "deliver it under this name")
+        raise stop(
+            "missing-file", "the file is not in the drop", named, "deliver it under this name"
+        )
     if path.stat().st_size > _MAX_BYTES:
         raise stop("unreadable-table", f"the file is larger than {_MAX_BYTES:,} bytes", named, "deliver only the columns that are read")  # fmt: skip
     with path.open("rb") as handle:

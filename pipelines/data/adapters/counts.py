@@ -17,10 +17,9 @@ from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft, Ints
 from pipelines.data.adapters.figures import decimal_of, figures
-from pipelines.data.adapters.layouts import refuse_forecast
 from pipelines.data.adapters.months_of_series import KINDS, add_climate
 from pipelines.data.adapters.names import COMMON, Names, choose, require
-from pipelines.data.adapters.records import Table, open_table
+from pipelines.data.adapters.records import Table, absent, open_table
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
 
@@ -45,7 +44,6 @@ class Layout:
 def read_counts(file: InputFile, layout: Layout = Layout()) -> Reading:  # noqa: B008  (frozen)
     """A table of weekly counts. Raises Unreadable for what makes the file of no use."""
     table = open_table(file)
-    refuse_forecast(table)
     names = choose(table, WANTED, layout.columns)
     require(table, names, "cases")
     draft = drafted(table, names, layout.keep)
@@ -77,7 +75,7 @@ def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | No
 
 def _without_time(draft: Draft, names: Names) -> np.ndarray:
     columns = [names[our][0] for our in _TIMES if our in names]
-    empty = [np.equal(draft.records.columns[c], None) for c in columns]
+    empty = [absent(draft.records.columns[c]) for c in columns]
     return np.any(empty, axis=0) if empty else np.zeros(len(draft.records), dtype=bool)
 
 
@@ -154,4 +152,6 @@ def _years(draft: Draft, names: Names) -> Ints:
     text = draft.records.columns[column]
     good = np.array([t is not None and bool(re.fullmatch(r"(?:19|20|21)[0-9]{2}(?:\.0+)?", t)) for t in text], dtype=bool)  # fmt: skip
     draft.refuse(~good, column, text, "not-a-year", "not a year of four digits", "write the year as 2018")  # fmt: skip
-    return np.array([int(t[:4]) if g else 0 for t, g in zip(text, good, strict=True)], dtype=np.int64)
+    return np.array(
+        [int(t[:4]) if g else 0 for t, g in zip(text, good, strict=True)], dtype=np.int64
+    )

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
+from pipelines.data.adapters.records import absent, distinct_of, equals
 from pipelines.data.adapters.draft import Draft, Ints, Mask
 from pipelines.data.raw import Text
 from pipelines.data.week_test import weekdays
@@ -40,15 +41,15 @@ def days_of(draft: Draft, column: str, whole: bool = True) -> Days:
     """
     refuse = draft.refuse if whole else draft.refuse_cells
     text, order = draft.records.columns[column], draft.file.config.dates
-    codes, distinct = pd.factorize(text, use_na_sentinel=False)
+    codes, distinct = distinct_of(text)
     shape = np.array([_shape(t) for t in distinct], dtype=object)[codes] if len(distinct) else text
     _require_order(draft, column, text, shape, order)
     days = np.array([_day(t, order) for t in distinct], dtype="datetime64[D]")[codes]
-    unread = np.isnat(days) & ~np.equal(text, None)
+    unread = np.isnat(days) & ~absent(text)
     swapped = unread & np.array([_swapped(t, order) for t in distinct], dtype=bool)[codes]
     _name_swapped(draft, column, text, swapped, shape)
     unread &= ~swapped
-    other = unread & np.equal(shape, "first" if order in ("dmy", "mdy") else "last")
+    other = unread & equals(shape, "first" if order in ("dmy", "mdy") else "last")
     refuse(other, column, text, "other-date-format", f"a date in another format than the rest of {column!r}", _HOW)  # fmt: skip
     refuse(unread & ~other, column, text, "not-a-date", "not a day of the calendar, or not written as declared", f"{_HOW}, or declare the order with the input's `dates`")  # fmt: skip
     return days
@@ -64,11 +65,11 @@ def _shape(text: str | None) -> str:
 
 def _require_order(draft: Draft, column: str, text: Text, shape: Text, order: str | None) -> None:
     """Year last without a declared order: say what the dates themselves tell about it."""
-    last = np.equal(shape, "last")
+    last = equals(shape, "last")
     if order is not None or not last.any() or last.mean() < 1 - _MOST:
         return
-    if np.equal(shape, "first").any():
-        rows = [int(draft.records.rows[np.flatnonzero(np.equal(shape, s))[0]]) for s in ("first", "last")]  # fmt: skip
+    if equals(shape, "first").any():
+        rows = [int(draft.records.rows[np.flatnonzero(equals(shape, s))[0]]) for s in ("first", "last")]  # fmt: skip
         raise stop("two-date-formats", f"column {column!r} has dates in two formats, such as rows {rows[0]} and {rows[1]}", f"{draft.file.named} row {max(rows)}", _HOW)  # fmt: skip
     for choice in ("dmy", "mdy"):
         proof = [i for i in np.flatnonzero(last) if _swapped(text[i], "mdy" if choice == "dmy" else "dmy")]  # fmt: skip
@@ -114,7 +115,7 @@ def _name_swapped(draft: Draft, column: str, text: Text, swapped: Mask, shape: T
     if not n:
         return
     rows = draft.records.rows[np.flatnonzero(swapped)]
-    if n > _FEW * np.equal(shape, "last").sum():
+    if n > _FEW * equals(shape, "last").sum():
         listed = ", ".join(map(str, rows[:5]))
         raise stop("two-date-formats", f"{n} dates of column {column!r} have day and month the other way round, so that none of its dates can be relied on: rows {listed}", f"{draft.file.named} row {rows[0]}", _HOW, n)  # fmt: skip
     draft.note(Level.WARNING, "day-month-swapped", f"{n} dates of column {column!r} have day and month the other way round and were refused; others may have it too, unseen, where the day is 12 or less", _HOW, int(rows[0]), n)  # fmt: skip
@@ -162,6 +163,7 @@ def _other_weekdays(draft: Draft, column: str, days: Days, found: dict[int, int]
         return stop("other-week-days", f"the weeks of {column!r} stand on {named[0]}, but {declared}", place, f"set place.week to {_week(begins)}{other}")  # fmt: skip
     if len(found) == 2:
         rows = [int(draft.records.rows[np.flatnonzero(_weekday(days) == d)[0]]) for d in ranked]
+        rows.sort()
         return stop("mixed-calendars", f"the dates of {column!r} stand on {named[0]} and {named[1]}, such as rows {rows[0]} and {rows[1]}: two calendars in one table", place, "deliver all weeks in one calendar, each from its own days")  # fmt: skip
     return stop("daily-dates", f"the dates of {column!r} stand on {len(found)} weekdays, such as {', '.join(named)}: counts by day, not by week; {declared}", place, "count them by week with `adapter: line_list` and `columns: {onset: ..., cases: ...}`, climate with `adapter: series`")  # fmt: skip
 

@@ -21,7 +21,7 @@ from pipelines.data.adapters.counts import add_population, years_of_weeks
 from pipelines.data.adapters.draft import Draft, Ints, Mask
 from pipelines.data.adapters.figures import figures
 from pipelines.data.adapters.names import choose, require
-from pipelines.data.adapters.records import Records, clean_texts, open_table
+from pipelines.data.adapters.records import Records, clean_texts, distinct_of, equals, open_table
 from pipelines.data.adapters.times import numbered
 from pipelines.data.raw import REFUSED_COLUMNS, Text, empty
 
@@ -79,12 +79,12 @@ def _analytics(records: Records, names: dict[str, str]) -> Reading:
     dx, ou = records.columns["dx"], records.columns["ou"]
     draft.units(("ou",), np.array([names.get(str(u)) for u in ou], dtype=object))
     every = draft.fine.copy()
-    draft.fine = every & np.equal(dx, wanted["cases"])
-    week = _weeks(draft, "pe", np.equal(dx, wanted["cases"]))
+    draft.fine = every & equals(dx, wanted["cases"])
+    week = _weeks(draft, "pe", equals(dx, wanted["cases"]))
     value, number, _ = figures(records.columns["value"], ".")
     draft.add("week", "value", week, value, number)
     if "population" in wanted:
-        draft.fine = every & np.equal(dx, wanted["population"])
+        draft.fine = every & equals(dx, wanted["population"])
         year = np.array([int(p[:4]) if p and p[:4].isdigit() else 0 for p in records.columns["pe"]])
         add_population(draft, {"population": ("value",)}, year, ".")
     return draft.reading()
@@ -105,7 +105,7 @@ def _elements(records: Records, names: dict[str, str]) -> dict[str, str]:
 def _weeks(draft: Draft, column: str, asked: Mask) -> Ints:
     """(N,) ordinals of DHIS2's weekly periods. Raises Unreadable for another weekly type than declared."""
     text: Text = draft.records.columns[column]
-    codes, distinct = pd.factorize(text, use_na_sentinel=False)
+    codes, distinct = distinct_of(text)
     parts = [_PERIOD.fullmatch(t) if t is not None else None for t in distinct]
     _require_type(draft, {p[2] or "" for p in parts if p}, text)
     pairs = np.array([(int(p[1]), int(p[3])) if p else (-1, -1) for p in parts], dtype=np.int64)[codes]  # fmt: skip

@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.records import Records
+from pipelines.data.adapters.records import Records, absent
 from pipelines.data.months import month_end
 from pipelines.data.raw import CELL_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, Kind, Text, issue
 
@@ -77,9 +77,9 @@ class Draft:
         at, distinct = pd.factorize(text)
         known: Text = np.array([*(codes.normalise(str(t)) for t in distinct), None], dtype=object)
         self.unit_id = known[at]
-        none = np.equal(text, None)
+        none = absent(text)
         self.refuse(none, label, None, "no-unit", f"the record names no unit ({label} is empty)", "give its unit, or leave the row out")  # fmt: skip
-        self.refuse(np.equal(self.unit_id, None), label, text, "not-a-code", f"not a {codes.name}: {codes.shape}", "correct the code, or `place.codes` of the profile")  # fmt: skip
+        self.refuse(absent(self.unit_id), label, text, "not-a-code", f"not a {codes.name}: {codes.shape}", "correct the code, or `place.codes` of the profile")  # fmt: skip
         self._take_units(label, text, names, parents)
 
     def one_unit(self, code: str, where: str) -> None:

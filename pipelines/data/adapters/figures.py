@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.records import Records
+from pipelines.data.adapters.records import Records, distinct_of
 from pipelines.data.raw import NUMBER, Text, numbers
 
 Floats = npt.NDArray[np.float64]
@@ -53,7 +53,7 @@ def figures(text: Text, decimal: str) -> tuple[Text, Floats, npt.NDArray[np.bool
 
     With a decimal comma, `1.234` is a thousand and `12.5` contradicts what was declared or found.
     """
-    codes, distinct = pd.factorize(text, use_na_sentinel=False)
+    codes, distinct = distinct_of(text)
     plain = [_plain(t) if decimal == "," and t is not None else t for t in distinct]
     odd = [t is not None and decimal == "," and _plain(t) == t and "." in t and bool(re.match(NUMBER, t)) for t in distinct]  # fmt: skip
     values: Text = np.array([*plain, None], dtype=object)[:-1]

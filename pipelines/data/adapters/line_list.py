@@ -23,7 +23,7 @@ from pipelines.data.adapters.dates import Days, days_of, week_numbers
 from pipelines.data.adapters.draft import Draft, Ints, Mask, last_ended
 from pipelines.data.adapters.figures import Floats, figures
 from pipelines.data.adapters.names import Names, choose, require
-from pipelines.data.adapters.records import Table, open_table
+from pipelines.data.adapters.records import Table, absent, open_table
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
 from pipelines.data.raw import CELL_COLUMNS
@@ -88,7 +88,7 @@ def _times(draft: Draft, names: Names) -> _Times:
 def _onsets(draft: Draft, column: str) -> Days:
     text = draft.records.columns[column]
     days = days_of(draft, column)
-    draft.refuse(np.equal(text, None), column, None, "no-onset", f"the record has no date ({column!r} is empty)", "give its date; until then it is not counted")  # fmt: skip
+    draft.refuse(absent(text), column, None, "no-onset", f"the record has no date ({column!r} is empty)", "give its date; until then it is not counted")  # fmt: skip
     future = ~np.isnat(days) & (days > np.datetime64(draft.file.received, "D"))
     draft.refuse(future, column, text, "future-date", f"the date is after the day the file was received, {draft.file.received}", "correct the date, or received_date in drop.yaml")  # fmt: skip
     return days
@@ -144,7 +144,7 @@ def _name_running(draft: Draft, later: Mask, times: _Times) -> None:
 
 def _cells(draft: Draft, times: _Times, counts: Mask, number: Floats, first: int, last: int) -> pd.DataFrame:  # fmt: skip
     """One cell a unit and week of the span, 0 where no record counts."""
-    known: Mask = draft.fine & ~np.equal(draft.unit_id, None)
+    known: Mask = draft.fine & ~absent(draft.unit_id)
     _, units = pd.factorize(draft.unit_id[known])
     at = pd.Index(units).get_indexer(pd.Index(draft.unit_id[counts]))
     n_weeks = last - first + 1
@@ -181,6 +181,4 @@ def _delays(draft: Draft, times: _Times, counts: Mask, number: Floats) -> pd.Dat
         draft.note(Level.WARNING, "reported-before-onset", f"{n} counted records were reported in a week before their onset; they have no delay", "correct one of the dates", int(draft.records.rows[np.flatnonzero(before)[0]]), n)  # fmt: skip
     use = counts & (delay >= 0)
     frame = pd.DataFrame({"unit_id": draft.unit_id[use], "week_no": times.week[use], "delay_weeks": delay[use], "cases": number[use]})  # fmt: skip
-    return frame.groupby(["unit_id", "week_no", "delay_weeks"], as_index=False)["cases"].sum()
-
-
+    return frame.groupby(["unit_id", "week_no", "delay_weeks"])["cases"].sum().reset_index()

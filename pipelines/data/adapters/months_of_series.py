@@ -17,6 +17,7 @@ import pandas as pd
 
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
+from pipelines.data.adapters.records import absent
 from pipelines.data.adapters.dates import Days
 from pipelines.data.adapters.draft import Draft, Mask
 from pipelines.data.adapters.figures import Floats, figures, transformed
@@ -24,7 +25,10 @@ from pipelines.data.raw import CELL_COLUMNS, Kind
 
 Step = Literal["day", "week", "month"]
 How = Literal["sum", "mean"]
-KINDS: dict[str, tuple[Kind, How]] = {"temp_mean_c": ("temp", "mean"), "rainfall_mm": ("rain", "sum")}
+KINDS: dict[str, tuple[Kind, How]] = {
+    "temp_mean_c": ("temp", "mean"),
+    "rainfall_mm": ("rain", "sum"),
+}
 _MAY_LACK = 10  # days of a month's mean
 _MONTH_0 = 1970 * 12  # month number of 1970-01, where numpy begins to count
 
@@ -44,7 +48,7 @@ def add_climate(draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days
         column = names[our][0]
         text = draft.records.columns[column]
         value, number, odd = figures(text, decimal)
-        bad = odd | (np.isnan(number) & ~np.equal(text, None))
+        bad = odd | (np.isnan(number) & ~absent(text))
         draft.refuse_cells(bad, column, text, "text-in-number", "not a number", "write a plain number, or name the text in the input's `missing`")  # fmt: skip
         number = transformed(our, np.where(bad, np.nan, number), draft.records)
         usable = draft.fine & np.isfinite(number) & ~np.isnat(first_day)
@@ -93,4 +97,5 @@ def _whole(draft: Draft, column: str, how: How, table: pd.DataFrame) -> pd.DataF
     if n := int((~enough).sum()):
         draft.note(Level.INFO, "months-incomplete", f"{n} months of {column!r} have too few days and were left out", "nothing to do for the running month; deliver the missing days of others", rows=n)  # fmt: skip
     number = table["number"] * (length / table["known"]) if how == "sum" else table["number"]
-    return table.assign(number=number)[enough]
+    whole: pd.DataFrame = table.assign(number=number)[enough]
+    return whole

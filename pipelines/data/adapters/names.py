@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.layouts import fitting_layout
+from pipelines.data.adapters.layouts import fitting_layout, refuse_forecast
 from pipelines.data.adapters.records import Table
 
 Names = dict[str, tuple[str, ...]]  # our name -> columns, several only for what is joined with "/"
@@ -57,6 +57,7 @@ def choose(table: Table, wanted: Sequence[str], layout: Mapping[str, str] | None
     Raises:
         Unreadable: a declared column is not there or there twice, or several may be meant.
     """
+    refuse_forecast(table)
     declared = {our: (name,) if isinstance(name, str) else tuple(name) for our, name in table.file.config.columns.items()}  # fmt: skip
     for our, columns in declared.items():
         for name in columns:

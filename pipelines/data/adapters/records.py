@@ -93,10 +93,26 @@ def _picker(at: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
 
 def clean_texts(texts: Sequence[str | None], missing: frozenset[str]) -> Text:
     """(N,) texts without blanks around them, None where missing; each distinct one is looked at once."""
-    codes, distinct = pd.factorize(np.asarray(texts, dtype=object), use_na_sentinel=False)
+    codes, distinct = distinct_of(np.asarray(texts, dtype=object))
     stripped = [None if t is None or t.strip() in missing else t.strip() for t in distinct]
     out: Text = np.array([*stripped, None], dtype=object)[codes]
     return out
+
+
+def distinct_of(text: Text) -> tuple[npt.NDArray[np.intp], list[str | None]]:
+    """(N,) place of each text among the distinct ones, which are None where missing."""
+    codes, distinct = pd.factorize(text, use_na_sentinel=False)
+    return codes, [None if pd.isna(t) else t for t in distinct]  # pandas makes NaN of None
+
+
+def absent(text: Text) -> npt.NDArray[np.bool_]:
+    """(N,) where a text is missing."""
+    return np.asarray(pd.isna(text), dtype=bool)
+
+
+def equals(text: Text, value: object) -> npt.NDArray[np.bool_]:
+    """(N,) where a text is the one given."""
+    return np.asarray(text == value, dtype=bool)
 
 
 def _split(odd: list[Row], last_whole: int) -> tuple[list[Row], list[Row]]:

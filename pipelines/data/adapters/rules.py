@@ -13,7 +13,7 @@ import numpy as np
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft, Mask
-from pipelines.data.adapters.records import Table
+from pipelines.data.adapters.records import Table, absent, equals
 
 # Columns of the field that say "not a case of here"; counting all of their records must be a choice.
 _TELLING = {
@@ -45,7 +45,7 @@ def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = Non
         draft.note(Level.INFO, "left-out-by-rule", f"{n} records do not count: {rules}", "nothing to do", rows=n)  # fmt: skip
     for name, (value, what, rule) in _TELLING.items():
         told = name in columns and name not in {**config.keep, **config.leave_out}
-        if told and (n := int(np.equal(columns[name], value).sum())):
+        if told and (n := int(equals(columns[name], value).sum())):
             draft.note(Level.WARNING, "rule-not-declared", f"{n} records have {name} = {value} ({what}), and no rule leaves them out: they are counted", f"declare `{rule}` of the input, or `keep: {{{name}: [...]}}`", rows=n)  # fmt: skip
     return out
 
@@ -54,6 +54,6 @@ def _is_one_of(draft: Draft, name: str, values: tuple[str, ...], rule: str) -> M
     found: Mask = np.isin(draft.records.columns[name].astype(str), values)
     known = draft.records.columns[name]
     for value in values:
-        if not np.equal(known, value).any():
+        if not equals(known, value).any():
             draft.note(Level.WARNING, "rule-matches-nothing", f"no record has {name} = {value!r}, which `{rule}` names", "correct the rule if the value is written another way")  # fmt: skip
-    return found & ~np.equal(known, None)
+    return found & ~absent(known)

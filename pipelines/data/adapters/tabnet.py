@@ -17,7 +17,7 @@ from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.content import guarded, stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import letters
-from pipelines.data.adapters.records import HeaderLine, Table, open_table
+from pipelines.data.adapters.records import HeaderLine, Table, absent, equals, open_table
 from pipelines.data.adapters.wide_weeks import add_columns, numbered_columns
 from pipelines.data.raw import Text
 
@@ -36,7 +36,7 @@ def read(file: InputFile) -> Reading:
     _split_codes(draft, first)
     for column in weeks:
         text = draft.records.columns[column]
-        draft.records.columns[column] = np.where(np.equal(text, "-"), "0", text)
+        draft.records.columns[column] = np.where(equals(text, "-"), "0", text)
     draft.units(("code",), draft.records.columns["name"])
     add_columns(draft, "week", numbered_columns(draft, weeks), file.config.decimal)
     return draft.reading()
@@ -61,7 +61,7 @@ def _split_codes(draft: Draft, first: str) -> None:
     if none.any():
         draft.note(Level.INFO, "no-municipality", f"{int(none.sum())} rows are totals or of an unknown municipality and were left out", "nothing to do", int(draft.records.rows[np.flatnonzero(none)[0]]), int(none.sum()))  # fmt: skip
     draft.fine &= ~none
-    draft.refuse(np.equal(draft.records.columns["code"], None), first, text, "not-a-code", "the row does not begin with a municipality's code", "ask TabNet for rows by municipality")  # fmt: skip
+    draft.refuse(absent(draft.records.columns["code"]), first, text, "not-a-code", "the row does not begin with a municipality's code", "ask TabNet for rows by municipality")  # fmt: skip
 
 
 def _part(parts: Sequence[re.Match[str] | None], group: int) -> Text:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.data.adapters.content import stop
+from pipelines.data.adapters.records import absent, distinct_of
 from pipelines.data.adapters.dates import days_of, require_weekday, week_numbers
 from pipelines.data.adapters.draft import Draft, Ints, Mask
 from pipelines.data.adapters.names import Names
@@ -50,7 +51,7 @@ def weeks_of(draft: Draft, names: Names) -> Ints:
 def _by_days(draft: Draft, names: Names) -> Ints:
     single = next(n for n in ("start", "date", "end") if n in names)
     column = names[single][0]
-    draft.leave_notes(np.equal(draft.records.columns[column], None))
+    draft.leave_notes(absent(draft.records.columns[column]))
     if "start" in names and "end" in names:
         return _from_to(draft, column, days_of(draft, column), days_of(draft, names["end"][0]))
     edge: Any = draft.file.config.options.get("date_is", None if single == "date" else single)
@@ -60,12 +61,12 @@ def _by_days(draft: Draft, names: Names) -> Ints:
 
 
 def _refuse_missing(draft: Draft, column: str) -> None:
-    draft.refuse(np.equal(draft.records.columns[column], None), column, None, "no-week", f"the record has no week ({column!r} is empty)", "give its week, or leave the row out")  # fmt: skip
+    draft.refuse(absent(draft.records.columns[column]), column, None, "no-week", f"the record has no week ({column!r} is empty)", "give its week, or leave the row out")  # fmt: skip
 
 
 def _by_range(draft: Draft, column: str) -> Ints:
     text = draft.records.columns[column]
-    draft.leave_notes(np.equal(text, None))
+    draft.leave_notes(absent(text))
     wrong = np.array([t is not None and not _RANGE.fullmatch(t) for t in text], dtype=bool)
     draft.refuse(wrong, column, text, "not-a-week", "not two days with a slash between, as in the other rows", _HOW)  # fmt: skip
     both = [[None, None] if t is None or w else t.split("/") for t, w in zip(text, wrong, strict=True)]  # fmt: skip
@@ -88,7 +89,7 @@ def _from_to(draft: Draft, column: str, first: Any, last: Any) -> Ints:
 
 def _by_pair(draft: Draft, year_column: str, week_column: str) -> Ints:
     year_text, week_text = (draft.records.columns[c] for c in (year_column, week_column))
-    draft.leave_notes(np.equal(year_text, None) | np.equal(week_text, None))
+    draft.leave_notes(absent(year_text) | absent(week_text))
     _refuse_missing(draft, year_column)
     _refuse_missing(draft, week_column)
     year, week = _numbers(year_text, _YEAR), _numbers(week_text, _WEEK)
@@ -102,11 +103,11 @@ def _by_pair(draft: Draft, year_column: str, week_column: str) -> Ints:
 
 def _by_text(draft: Draft, column: str) -> Ints:
     text = draft.records.columns[column]
-    draft.leave_notes(np.equal(text, None))
+    draft.leave_notes(absent(text))
     _refuse_missing(draft, column)
-    codes, distinct = pd.factorize(text, use_na_sentinel=False)
+    codes, distinct = distinct_of(text)
     pairs = np.array([_pair(t) for t in distinct] or np.zeros((0, 2)), dtype=np.int64)[codes]
-    _refuse_months(draft, column, distinct)
+    _refuse_months(draft, column, list(distinct))
     draft.refuse(pairs[:, 0] < 0, column, text, "not-a-week", "not a week such as 2018-W05 or 201805; a text such as 2018-05 may be a month", _HOW)  # fmt: skip
     return numbered(draft, pairs[:, 0], pairs[:, 1], column, text)
 
@@ -126,7 +127,7 @@ def _pair(text: str | None) -> tuple[int, int]:
 
 
 def _numbers(text: Text, pattern: re.Pattern[str]) -> Ints:
-    codes, distinct = pd.factorize(text, use_na_sentinel=False)
+    codes, distinct = distinct_of(text)
     found = [pattern.fullmatch(t) if t is not None else None for t in distinct]
     out: Ints = np.array([int(f[1]) if f else -1 for f in found], dtype=np.int64)[codes]
     return out

@@ -54,4 +54,4 @@ def _columns(table: Table) -> tuple[dict[str, tuple[int, int]], dict[str, Column
 def _add_others(draft: Draft, others: dict[str, Column], decimal: str) -> None:
     for kind in ("population", "temp", "rain", "demographic"):
         when = {n: c.when for n, c in others.items() if c.kind == kind}
-        add_columns(draft, kind, when, decimal, {n: others[n].clean for n in when})  # type: ignore[arg-type]
+        add_columns(draft, kind, when, decimal, {n: others[n].clean for n in when})
