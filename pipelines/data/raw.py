@@ -160,7 +160,8 @@ class _Known:
         unit = _codes(cells["unit_id"], self._units)
         fact = _codes(cells["kind"].astype(str) + "|" + cells["clean"].astype(str), self._facts)
         when = cells["when"].to_numpy(dtype=np.int64)
-        return (unit << 40) | (fact << 24) | (when + (1 << 23))
+        packed: npt.NDArray[np.int64] = (unit << 40) | (fact << 24) | (when + (1 << 23))
+        return packed
 
 
 def _codes(names: pd.Series, known: dict[Any, int]) -> npt.NDArray[np.int64]:

@@ -156,6 +156,9 @@ def _other_weekdays(draft: Draft, column: str, days: Days, found: dict[int, int]
     ranked = sorted(found, key=lambda d: -found[d])
     total, place = sum(found.values()), f"{draft.file.named} row {draft.records.rows[0]}"
     named = [f"{WEEKDAYS[d].capitalize()} ({found[d] / total:.0%})" for d in ranked[:3]]
+    known = days[~np.isnat(days)]
+    if (known == known.astype("datetime64[M]").astype("datetime64[D]")).mean() >= _MOST:
+        return stop("monthly-dates", f"the dates of {column!r} are first days of months: counts by month, not by week", place, "deliver weekly counts; a month's cannot be split")  # fmt: skip
     declared = f"weeks of the declared calendar begin on {draft.file.calendar.starts.capitalize()}"
     if found[ranked[0]] >= _MOST * total:
         begins = ranked[0] if edge == "start" else (ranked[0] + 1) % 7

@@ -30,7 +30,7 @@ def numbered_columns(draft: Draft, weeks: Mapping[str, tuple[int, int]]) -> dict
     require_numbering(draft, pairs[:, 0], pairs[:, 1])
     wrong = [name for name, (year, week) in weeks.items() if not calendar.has(year, week)]
     for name in wrong:
-        filled = sum(t is not None and t not in ("0", "-") for t in draft.records.columns[name])
+        filled = sum(t is not None and t not in ("0", "-") for t in draft.records.columns[name][draft.fine])  # fmt: skip
         level = Level.ERROR if filled else Level.INFO
         draft.note(level, "no-such-week", f"column {name!r} names a week that {calendar.name} do not have; it was left out, with counts of {filled} units", "correct the week at its origin; nothing to do if it holds no counts", rows=filled)  # fmt: skip
     return {name: calendar.number(*pair) for name, pair in weeks.items() if name not in wrong}
