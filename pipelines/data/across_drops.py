@@ -71,7 +71,8 @@ def _lone_issues(lone: pd.DataFrame, counted: set[str]) -> list[Issue]:
     out = []
     for file, rows in lone.groupby("file", sort=False):
         ids = [str(u) for u in rows["unit_id"]]
-        near = [f"{u} and {c}" for u in ids for c in (u[:-1],) if c in counted] + [f"{u} and {c}" for c in sorted(counted) if c[:-1] in set(ids) for u in (c[:-1],)]  # fmt: skip
+        near = [f"{u[:-1]} and {u}" for u in ids if u[:-1] in counted]
+        near += [f"{c[:-1]} and {c}" for c in sorted(counted) if c[:-1] in set(ids)]
         hint = f"codes with and without a last digit seem to be meant alike ({near[0]}): write both the same way" if near else "deliver their cases, or correct the codes so that they are those of the cases"  # fmt: skip
         out.append(issue(Level.WARNING, "units-without-cases", f"{len(ids)} units stand here and have cases in no file; they are left out: {_some(ids)}", f"{file} row {rows['row'].iloc[0]}", hint, rows=len(ids)))  # fmt: skip
     return out

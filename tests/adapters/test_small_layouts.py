@@ -208,7 +208,9 @@ def test_a_month_that_could_not_be_had_yet_is_left_out(tmp_path):
 def test_one_station_needs_no_column_of_units(tmp_path):
     content = daily("2018-01-01", "2018-01-31").replace("A,", "").replace("unit,", "")
     reading = read(tmp_path, content, adapter="series", options={"unit": "05001"})
-    assert reading.units["unit_id"].tolist() == ["05001"] and months(reading)["rain", "2018-01"] == 31
+    assert (
+        reading.units["unit_id"].tolist() == ["05001"] and months(reading)["rain", "2018-01"] == 31
+    )
 
 
 def test_two_values_of_a_day_are_not_used_where_they_differ(tmp_path):

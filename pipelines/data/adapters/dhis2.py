@@ -85,7 +85,9 @@ def _analytics(records: Records, names: dict[str, str]) -> Reading:
     draft.add("week", "value", week, value, number)
     if "population" in wanted:
         draft.fine = every & equals(dx, wanted["population"])
-        year = np.array([int(p[:4]) if p and p[:4].isdigit() else 0 for p in records.columns["pe"]])
+        year = np.array(
+            [int(p) if p and re.fullmatch(r"[0-9]{4}", p) else 0 for p in records.columns["pe"]]
+        )
         add_population(draft, {"population": ("value",)}, year, ".")
     return draft.reading()
 

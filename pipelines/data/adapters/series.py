@@ -7,6 +7,7 @@ says how often, where the dates do not tell.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -75,5 +76,5 @@ def _months(draft: Draft, year_column: str, month_column: str) -> Days:
 
 def _month(year: str, month: str) -> np.datetime64:
     y, m = year.removesuffix(".0"), month.removesuffix(".0")
-    good = len(y) == 4 and y.isdigit() and m.isdigit() and 1 <= int(m) <= 12
+    good = re.fullmatch(r"[0-9]{4}", y) and re.fullmatch(r"0?[1-9]|1[0-2]", m)
     return np.datetime64(f"{y}-{int(m):02d}-01", "D") if good else np.datetime64("NaT", "D")
