@@ -162,6 +162,16 @@ ADAPTERS = Registry(
     "adapter",
     {
         "long": "pipelines.data.adapters.long",
+        "line_list": "pipelines.data.adapters.line_list",
+        "dhis2": "pipelines.data.adapters.dhis2",
+        "wide": "pipelines.data.adapters.wide",
+        "series": "pipelines.data.adapters.series",
+        "tabnet": "pipelines.data.adapters.tabnet",
+        "infodengue": "pipelines.data.adapters.infodengue",
+        "opendengue": "pipelines.data.adapters.opendengue",
+        "chapcore": "pipelines.data.adapters.chapcore",
+        "ewars": "pipelines.data.adapters.ewars",
+        "hubverse_target": "pipelines.data.adapters.hubverse_target",
     },
 )
 UNIT_CODES = Registry(

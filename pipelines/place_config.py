@@ -104,6 +104,8 @@ class InputConfig(Frozen):
     decimal: Literal[".", ","] = "."
     encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
     sheet: str | None = Field(None, description="of a workbook with several")
+    header_row: int | None = Field(None, ge=1, description="row that names the columns, where lines stand above it")  # fmt: skip
+    optional: bool = Field(False, description="a drop may come without this file")
     dates: Literal["iso", "ymd", "dmy", "mdy"] | None = Field(None, description="order of day and month; none = ISO 8601")  # fmt: skip
     how: Literal["sum", "mean"] | None = Field(None, description="of a daily or weekly series, in a month")  # fmt: skip
     latency_days: int = Field(0, ge=0, le=366)

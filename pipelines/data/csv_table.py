@@ -86,7 +86,7 @@ def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
     found = []
     if raw.startswith(_BOM):
         found.append(issue(Level.INFO, "byte-order-mark", "the file starts with a byte order mark (Excel), which was skipped", file, "nothing to do"))  # fmt: skip
-    if kind := _other_kind(raw):
+    if kind := other_kind(raw):
         return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not CSV in UTF-8: {kind}", file, _SAVE_AS)]  # fmt: skip
     try:
         return raw.decode("utf-8-sig"), found
@@ -95,7 +95,7 @@ def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
         return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not UTF-8 (row {row})", f"{file} row {row}", _SAVE_AS)]  # fmt: skip
 
 
-def _other_kind(raw: bytes) -> str:
+def other_kind(raw: bytes) -> str:
     """What the file is instead of text in UTF-8, "" if it may be that."""
     named = next((kind for magic, kind in _OTHER_KINDS.items() if raw.startswith(magic)), "")
     if named or b"\0" not in raw:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipelines.data.months import month_end
 from pipelines.errors import DropError
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.weeks import WeekLabel
 
 INFO = "drop.yaml"
 _MAX_NAMED = 10
@@ -35,6 +36,7 @@ class DropInfo(BaseModel):
     climate_latency_days: Days = 0
     synthetic_scenes: bool = False
     source_note: str = ""
+    until: WeekLabel | None = Field(None, description="last week that is read; none = all")
 
     @property
     def folder_name(self) -> str:
@@ -44,7 +46,7 @@ class DropInfo(BaseModel):
 
     def as_written(self) -> dict[str, Any]:
         """Keys of drop.yaml; those that few drops need are left out where they say nothing."""
-        rare = {"edition"}
+        rare = {"edition", "until"}
         return {k: v for k, v in self.model_dump().items() if k not in rare or v != type(self).model_fields[k].default}  # fmt: skip
 
     def scene_available(self, scene_date: date) -> date:

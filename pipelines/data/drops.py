@@ -176,7 +176,7 @@ def scene_files(folder: Path) -> Iterator[tuple[Path, re.Match[str] | None]]:
 class Bring(Protocol):
     """Puts a new drop's files into an empty folder; see sources.Source.bring."""
 
-    def __call__(self, to: Path, info: DropInfo, until: str | None) -> None: ...
+    def __call__(self, to: Path, info: DropInfo, until: str | None) -> DropInfo | None: ...
 
 
 def make_drop(
@@ -198,10 +198,10 @@ def make_drop(
     """
     final = drops_dir / info.folder_name
     with new_folder(final) as temp:
-        bring(temp, info, until)
+        said = bring(temp, info, until) or info
         if images is not None:
             _copy_scenes(images, temp / IMAGES, info, until)
-        document = yaml.safe_dump(info.as_written(), sort_keys=True, allow_unicode=True)  # fmt: skip
+        document = yaml.safe_dump(said.as_written(), sort_keys=True, allow_unicode=True)
         (temp / INFO).write_text(document, encoding="utf-8")
         if final.is_dir() and manifest_of(final) != manifest_of(temp):
             raise DropError("a drop of that date is there with other content, and drops never change", where=final.name, fix="give the new data its own received_date, or --edition 2 if they came later on that day")  # fmt: skip

@@ -62,6 +62,8 @@ class RawDrop:
         refused: REFUSED_COLUMNS.
         n_received: file -> records in it, those left out included.
         issues: of the files as files.
+        delays: of line lists with report dates: unit_id, week_no, delay_weeks, cases.
+        spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0 there.
     """
 
     drop: Drop
@@ -70,6 +72,8 @@ class RawDrop:
     issues: tuple[Issue, ...]
     n_received: Mapping[str, int] = field(default_factory=dict)
     refused: pd.DataFrame = field(default_factory=lambda: empty(REFUSED_COLUMNS))
+    delays: pd.DataFrame | None = None
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:

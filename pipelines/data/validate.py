@@ -23,6 +23,7 @@ import pandas as pd
 
 from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
+from pipelines.data.across_drops import settle
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
@@ -127,7 +128,7 @@ def validate_drops(
         issues: found before, such as folders that are no drop.
     """
     suite, config, calendar = Suite(), context.config, context.calendar
-    usable = [raw for raw in raws if raw.usable]
+    usable, across = settle([raw for raw in raws if raw.usable])
     rows, findings = checks.check_rows(suite, usable, checks.known_units(usable, previous), context.codes)
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)
     accepted, scene_findings = checks.check_scenes(
@@ -141,6 +142,7 @@ def validate_drops(
     found = [
         *issues,
         *(i for raw in raws for i in raw.issues),
+        *across,
         *_too_many_bad(usable, _quarantine(usable, serious)),
         *to_issues(findings, calendar),
         *refused_issues(usable),

@@ -43,7 +43,7 @@ def real(wide: pd.DataFrame) -> Tables:
         cases=cases.rename("cases")
         .astype(float)
         .reset_index()
-        .assign(received_date=date(2020, 1, 7)),  # fmt: skip
+        .assign(received_date=date(2020, 1, 7)),
         units=units.assign(name=units["unit_id"]),
     )
 

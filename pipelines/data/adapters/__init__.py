@@ -52,6 +52,7 @@ class Reading:
         n_received: records in the file, those left out included.
         issues: of the file as a file; a critical one makes the drop unusable.
         delays: of a line list with report dates: unit_id, week_no, delay_weeks, cases.
+        span: of a line list: first and last week (ordinals) in which an absent unit-week is 0.
     """
 
     units: pd.DataFrame = field(default_factory=lambda: empty(UNIT_COLUMNS))
@@ -60,6 +61,7 @@ class Reading:
     issues: tuple[Issue, ...] = ()
     n_received: int = 0
     delays: pd.DataFrame | None = None
+    span: tuple[int, int] | None = None
 
 
 class Adapter(Protocol):

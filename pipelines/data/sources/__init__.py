@@ -40,11 +40,15 @@ class Source(Protocol):
 
     def bring(
         self, files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context
-    ) -> None:
+    ) -> DropInfo | None:
         """Put a new drop's files into an empty folder, under the names that read_raw looks for.
 
         Args:
             until: last week to keep; later values are left out.
+
+        Returns:
+            What drop.yaml is to say, if other than `info`: a source that cuts while it reads records
+            `until` there.
 
         Raises:
             DropError: a file is not of this layout, or `until` is asked for and cannot be done.

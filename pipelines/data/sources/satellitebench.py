@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -31,6 +32,7 @@ from pipelines.data.sources.satellitebench_columns import (
     read_column,
 )
 from pipelines.data.sources.wide import Column, WideTable, tidy
+from pipelines.data.week_test import NUMBERINGS, fitting
 from pipelines.errors import DropError
 from pipelines.weeks import CDC
 
@@ -56,6 +58,7 @@ def bring(
     if len(files) != 1 or not files[0].is_file():
         raise DropError("there is no table" if len(files) < 2 else f"{len(files)} tables are given", where=", ".join(map(str, files)), fix="name the metadata.csv file, such as --table metadata.csv")  # fmt: skip
     rows = _read_rows(files[0])
+    _require_cuttable(files[0], rows[0] if rows else [], until)
     if until is None:
         shutil.copyfile(files[0], to / TABLE)
         return
@@ -79,6 +82,13 @@ def _read_rows(table: Path) -> list[list[str]]:
     if rows and rows[0] and not any(read_column(name.strip()) for name in rows[0]):
         raise DropError("no column of the table's first row is known, so it is not a municipal table", where=str(table), fix=f"name a metadata.csv, comma delimited, with columns such as {CODE!r} and '2018/w48'; for another layout name its profile with --profile (docs/formats.md)")  # fmt: skip
     return rows
+
+
+def _require_cuttable(table: Path, header: list[str], until: str | None) -> None:
+    """Raise DropError if `until` is asked for and weeks stand under names that are not known."""
+    other = [n for n in header if read_column(n.strip()) is None and re.fullmatch(r"(?:19|20)[0-9]{2}[^0-9]{0,4}[0-9]{2}", n.strip())]  # fmt: skip
+    if until is not None and other:
+        raise DropError(f"the table cannot be cut after {until}: {len(other)} columns such as {other[0]!r} name weeks in another way than this layout", where=f"{table} row 1", fix=f"name weeks like '2018/w48', or read the table with the source `files` and `adapter: wide` (docs/formats.md)")  # fmt: skip
 
 
 def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> bool:
@@ -127,6 +137,7 @@ def _header_issues(table: RawTable, columns: dict[int, Column]) -> list[Issue]:
     renamed = {n: meant for n, meant in renamed.items() if meant and _may_be(meant, table)}
     gone = [name for name in absent if name not in renamed.values()]
     return [
+        *_other_numbering(table, place),
         *_repeated(table, place),
         *(_renamed(name, str(meant), place) for name, meant in renamed.items()),
         *(_missing(name, place) for name in gone),
@@ -134,6 +145,17 @@ def _header_issues(table: RawTable, columns: dict[int, Column]) -> list[Issue]:
         *_unknown([n for n in unknown if n not in renamed], place),
         *_nameless(table, place),
     ]
+
+
+def _other_numbering(table: RawTable, place: str) -> list[Issue]:
+    """Weeks 53 that only ISO weeks have: every week of that table would be read up to a week off."""
+    weeks = [(int(n[:4]), int(n[6:])) for n in table.header if looks_like_week(n)]
+    year, week = (np.array([pair[i] for pair in weeks], dtype=np.int64) for i in (0, 1))
+    fit = fitting(year, week, NUMBERINGS)
+    if fit != ["iso"]:
+        return []
+    years = ", ".join(str(y) for y in sorted({y for y, w in weeks if w == 53 and not CDC.has(y, 53)}))  # fmt: skip
+    return [issue(Level.CRITICAL, "other-numbering", f"this table counts ISO weeks: it has a week 53 in {years or 'the years of ISO weeks'}, which this layout's CDC weeks have not", place, f"number the weeks as the CDC does, or read the table with the source `files`, `adapter: wide` and place.week.numbering: iso (docs/formats.md); {_AGAIN}")]  # fmt: skip
 
 
 def _may_be(meant: str, table: RawTable) -> bool:

@@ -19,6 +19,7 @@ from pipelines.data.csv_table import RawTable
 from pipelines.data.drops import Drop
 from pipelines.data.raw import CELL_COLUMNS, Kind, RawDrop, Text, numbers, unusable
 
+_NOT_KNOWN = ("", "NA")  # what a spreadsheet and what R writes for a missing value
 _CELL_KINDS: tuple[Kind, ...] = ("week", "temp", "rain", "population", "demographic")
 
 
@@ -104,7 +105,7 @@ def _cells(wide: WideTable) -> pd.DataFrame:
     known, rows = [wide.columns[i] for i in at], wide.table.rows
     row, column = (index.ravel() for index in np.indices((len(rows), len(at))))
     value = wide.table.cells[:, at].ravel().astype(object)
-    value[value == ""] = None
+    value[np.isin(value.astype(str), _NOT_KNOWN)] = None
     frame = pd.DataFrame(
         {
             "file": _spread([wide.table.file], np.zeros(len(row), dtype=np.int64)),

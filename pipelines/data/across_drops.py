@@ -1,0 +1,93 @@
+"""What only several files or drops together can tell: zeros of later line lists, units without cases.
+
+Belongs here: findings over readings before values are judged. Does not belong here: reading a file
+(adapters) and judging values (expectations.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from pipelines.contracts import Issue, Level
+from pipelines.data.raw import CELL_COLUMNS, UNIT_COLUMNS, RawDrop, issue
+
+_NAMED = 5
+
+
+def settle(raws: Sequence[RawDrop]) -> tuple[list[RawDrop], list[Issue]]:
+    """Drops, oldest first, with what follows from each other; and what was found.
+
+    A line list of the newest weeks names only units with a case in them: units of earlier lists get
+    their zeros. Units that have population or climate and nowhere cases are no rows of the forecast.
+    """
+    filled = _with_zeros(raws)
+    counted = {u for raw in filled for u in _units_with_cases(raw)}
+    kept, issues = [], []
+    for raw in filled:
+        lone = raw.units["unit_id"].notna() & ~raw.units["unit_id"].isin(counted)
+        issues += _lone_issues(raw.units[lone], counted)
+        kept.append(replace(raw, units=raw.units[~lone].reset_index(drop=True)) if lone.any() else raw)  # fmt: skip
+    return kept, [*issues, *_shortened_codes(filled, counted)]
+
+
+def _units_with_cases(raw: RawDrop) -> set[str]:
+    weekly = raw.cells[raw.cells["kind"] == "week"]
+    return {str(unit) for unit in weekly["unit_id"].unique() if unit is not None}
+
+
+def _with_zeros(raws: Sequence[RawDrop]) -> list[RawDrop]:
+    known: dict[str, pd.DataFrame] = {}  # name of an input -> its units so far
+    out = []
+    for raw in raws:
+        for file, span in raw.spans.items():
+            name = file.split("/", 1)[-1]
+            here = raw.units[raw.units["file"] == file]
+            before = known.get(name, here.iloc[:0])
+            absent = before[~before["unit_id"].isin(here["unit_id"])]
+            known[name] = pd.concat([before, here]).drop_duplicates("unit_id")
+            raw = _zeros(raw, file, absent, span) if len(absent) else raw
+        out.append(raw)
+    return out
+
+
+def _zeros(raw: RawDrop, file: str, absent: pd.DataFrame, span: tuple[int, int]) -> RawDrop:
+    """The drop, in which the file says 0 for units that it does not name."""
+    weeks = np.arange(span[0], span[1] + 1)
+    units = absent.assign(file=file, row=0)[list(UNIT_COLUMNS)]
+    cells = pd.DataFrame({"unit_id": np.repeat(units["unit_id"].to_numpy(), len(weeks)), "when": np.tile(weeks, len(units))})  # fmt: skip
+    cells = cells.assign(file=file, row=0, column="", kind="week", clean="", value="0", number=0.0, unit_row=0)  # fmt: skip
+    return replace(
+        raw,
+        units=pd.concat([raw.units, units], ignore_index=True),
+        cells=pd.concat([raw.cells, cells[list(CELL_COLUMNS)]], ignore_index=True),
+    )
+
+
+def _lone_issues(lone: pd.DataFrame, counted: set[str]) -> list[Issue]:
+    out = []
+    for file, rows in lone.groupby("file", sort=False):
+        ids = [str(u) for u in rows["unit_id"]]
+        near = [f"{u[:-1]} and {u}" for u in ids if u[:-1] in counted]
+        near += [f"{c[:-1]} and {c}" for c in sorted(counted) if c[:-1] in set(ids)]
+        hint = f"codes with and without a last digit seem to be meant alike ({near[0]}): write both the same way" if near else "deliver their cases, or correct the codes so that they are those of the cases"  # fmt: skip
+        out.append(issue(Level.WARNING, "units-without-cases", f"{len(ids)} units stand here and have cases in no file; they are left out: {_some(ids)}", f"{file} row {rows['row'].iloc[0]}", hint, rows=len(ids)))  # fmt: skip
+    return out
+
+
+def _shortened_codes(raws: Sequence[RawDrop], counted: set[str]) -> list[Issue]:
+    """Units whose codes differ by a last digit, as Brazil's with and without check digit do."""
+    digits = {unit for unit in counted if unit.isdigit() and len(unit) >= 5}
+    pairs = sorted((unit[:-1], unit) for unit in digits if unit[:-1] in digits)
+    if not pairs or len({len(unit) for unit in digits}) > 2:
+        return []
+    short, whole = pairs[0]
+    file = next(f for raw in raws for f, u in zip(raw.units["file"], raw.units["unit_id"], strict=True) if u in (short, whole))  # fmt: skip
+    return [issue(Level.ERROR, "codes-of-two-lengths", f"{len(pairs)} codes are there with and without a last digit, such as {short} and {whole}: each is taken as a unit of its own", str(file), "write all codes with the check digit, or all without", rows=len(pairs))]  # fmt: skip
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")

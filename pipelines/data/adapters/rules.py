@@ -1,0 +1,59 @@
+"""Which records count, by the rules that a profile declares: `keep` and `leave_out`.
+
+Belongs here: applying them, and saying when they match nothing. Does not belong here: what a rule
+should be; a discarded or imported case is the ministry's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipelines.contracts import Level
+from pipelines.data.adapters.content import stop
+from pipelines.data.adapters.draft import Draft, Mask
+from pipelines.data.adapters.records import Table, absent, equals
+
+# Columns of the field that say "not a case of here"; counting all of their records must be a choice.
+_TELLING = {
+    "CLASSI_FIN": ("5", "discarded cases", "leave_out: {CLASSI_FIN: ['5']}"),
+    "Imported": ("Y", "imported cases", "leave_out: {Imported: [Y]}"),
+}
+
+
+def rule_columns(table: Table) -> list[str]:
+    """Columns that the rules, or a warning about a missing one, need. Raises Unreadable for an absent one."""
+    config = table.file.config
+    asked = list(dict.fromkeys([*config.keep, *config.leave_out]))
+    for name in asked:
+        if table.header.count(name) != 1:
+            raise stop("missing-column", f"column {name!r}, which `keep` or `leave_out` names, is there {table.header.count(name)} times", f"{table.file.named} row {table.header_row}", "correct the rule, or deliver the column")  # fmt: skip
+    return [*asked, *(n for n in _TELLING if n in table.header and n not in asked)]
+
+
+def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = None) -> Mask:
+    """(N,) records that the rules let count; what they leave out is said, with how many."""
+    config, columns = draft.file.config, draft.records.columns
+    out: Mask = np.ones(len(draft.records), dtype=bool)
+    for name, values in {**(extra_keep or {}), **config.keep}.items():
+        out &= _is_one_of(draft, name, values, "keep")
+    for name, values in config.leave_out.items():
+        out &= ~_is_one_of(draft, name, values, "leave_out")
+    if n := int((~out & draft.fine).sum()):
+        rules = ", ".join([*(f"{k} is not {' or '.join(v)}" for k, v in {**(extra_keep or {}), **config.keep}.items()), *(f"{k} is {' or '.join(v)}" for k, v in config.leave_out.items())])  # fmt: skip
+        draft.note(Level.INFO, "left-out-by-rule", f"{n} records do not count: {rules}", "nothing to do", rows=n)  # fmt: skip
+    for name, (value, what, rule) in _TELLING.items():
+        told = name in columns and name not in {**config.keep, **config.leave_out}
+        if told and (n := int(equals(columns[name], value).sum())):
+            draft.note(Level.WARNING, "rule-not-declared", f"{n} records have {name} = {value} ({what}), and no rule leaves them out: they are counted", f"declare `{rule}` of the input, or `keep: {{{name}: [...]}}`", rows=n)  # fmt: skip
+    return out
+
+
+def _is_one_of(draft: Draft, name: str, values: tuple[str, ...], rule: str) -> Mask:
+    found: Mask = np.isin(draft.records.columns[name].astype(str), values)
+    known = draft.records.columns[name]
+    for value in values:
+        if not equals(known, value).any():
+            draft.note(Level.WARNING, "rule-matches-nothing", f"no record has {name} = {value!r}, which `{rule}` names", "correct the rule if the value is written another way")  # fmt: skip
+    return found & ~absent(known)

@@ -1,0 +1,145 @@
+"""The source `files`: a profile's own files, `data.inputs`, each read by its adapter.
+
+Belongs here: which files a drop has, and putting their readings together. Does not belong here: what a
+file looks like inside (pipelines/data/adapters) and what follows over several drops (across_drops.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.contracts import Issue, Level
+from pipelines.data.adapters import InputFile, Reading, adapter_of
+from pipelines.data.adapters.content import AGAIN
+from pipelines.data.drop_info import INFO, DropInfo
+from pipelines.data.drops import IMAGES, Drop
+from pipelines.data.raw import CELL_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, RawDrop, empty, issue, unusable  # fmt: skip
+from pipelines.data.sources import Context
+from pipelines.errors import ConfigError, DropError
+from pipelines.place_config import InputConfig
+
+_DECLARE = "declare them in the profile: `data: {inputs: [{adapter: long, file: cases.csv}]}` (docs/formats.md)"  # fmt: skip
+
+
+def read_raw(drop: Drop, context: Context) -> RawDrop:
+    """Read every file of a drop. Raises nothing for its content: see `issues`."""
+    if not context.config.inputs:
+        return unusable(drop, [issue(Level.CRITICAL, "no-inputs", "the profile says of no file how it is read", drop.name, _DECLARE)])  # fmt: skip
+    try:
+        until = None if drop.info.until is None else context.calendar.week_no(drop.info.until)
+    except ConfigError as err:
+        return unusable(drop, [issue(Level.CRITICAL, "no-such-week", f"until: {err.what}", f"{drop.name}/{INFO}", err.fix)])  # fmt: skip
+    here = [c for c in context.config.inputs if not c.optional or (drop.path / c.file).is_file()]
+    if not here:
+        return unusable(drop, [issue(Level.CRITICAL, "empty-drop", "the drop holds none of the profile's files", drop.name, f"deliver one of {_listed([c.file for c in context.config.inputs])}")])  # fmt: skip
+    files = [_input(drop.path / c.file, drop.place(drop.path / c.file), c, drop.info, context, until) for c in here]  # fmt: skip
+    readings = {file.named: adapter_of(file.config).read(file) for file in files}
+    issues = [*(i for r in readings.values() for i in r.issues), *_unknown_files(drop, context.config.inputs)]  # fmt: skip
+    latency = max((c.latency_days for c in here if c.table == "climate"), default=0)
+    return _merged(_with_latency(drop, latency), readings, issues)
+
+
+def _input(path: Path, named: str, config: InputConfig, info: DropInfo, context: Context, until: int | None) -> InputFile:  # fmt: skip
+    return InputFile(path, named, config, context.calendar, context.codes, info.received_date, until)  # fmt: skip
+
+
+def _with_latency(drop: Drop, days: int) -> Drop:
+    """The drop, whose climate can be had no sooner than its inputs say."""
+    slowest = max(days, drop.info.climate_latency_days)
+    return replace(drop, info=drop.info.model_copy(update={"climate_latency_days": slowest}))
+
+
+def _merged(drop: Drop, readings: dict[str, Reading], issues: Sequence[Issue]) -> RawDrop:
+    every = readings.values()
+    units = _joined([r.units for r in every], UNIT_COLUMNS)
+    delays = [r.delays for r in every if r.delays is not None]
+    return RawDrop(
+        drop,
+        _one_name_each(units),
+        _joined([r.cells for r in every], CELL_COLUMNS),
+        tuple(issues),
+        {named: r.n_received for named, r in readings.items()},
+        _joined([r.refused for r in every], REFUSED_COLUMNS),
+        pd.concat(delays, ignore_index=True) if delays else None,
+        {named: r.span for named, r in readings.items() if r.span is not None},
+    )
+
+
+def _joined(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else empty(columns)
+
+
+def _one_name_each(units: pd.DataFrame) -> pd.DataFrame:
+    """A unit's name and parent are what the first file that tells them says: others need not."""
+    for column in ("name", "parent"):
+        told = units[units[column] != ""].drop_duplicates("unit_id").set_index("unit_id")[column]
+        units[column] = units["unit_id"].map(told).fillna("")
+    return units
+
+
+def _unknown_files(drop: Drop, inputs: Sequence[InputConfig]) -> list[Issue]:
+    known = {INFO, IMAGES, *(config.file for config in inputs)}
+    return [
+        issue(Level.WARNING, "unknown-file", "no input of the profile is called so; the file is not read", drop.place(path), "name it in `data.inputs`, or leave it out")
+        for path in sorted(drop.path.iterdir()) if path.name not in known
+    ]  # fmt: skip
+
+
+def bring(
+    files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context
+) -> DropInfo | None:
+    """Put a new drop's files in under the names of `data.inputs`; each is read first.
+
+    Nothing is cut: `until` is recorded in drop.yaml, and later weeks are not read.
+
+    Returns:
+        What drop.yaml is to say if it is other than `info`.
+
+    Raises:
+        DropError: a file is missing, unexpected, or cannot be used as its adapter reads it.
+        ConfigError: `until` is no week of the place's calendar.
+    """
+    last = None if until is None else context.calendar.week_no(until)
+    for config, given in _matched(files, context.config.inputs):
+        read = adapter_of(config).read(_input(given, given.name, config, info, context, last))
+        _require_usable(read, given)
+        shutil.copyfile(given, to / config.file)
+    return None if until is None else info.model_copy(update={"until": until})
+
+
+def _matched(files: list[Path], inputs: Sequence[InputConfig]) -> list[tuple[InputConfig, Path]]:
+    if not inputs:
+        raise DropError("the profile says of no file how it is read", fix=_DECLARE)
+    if not files:
+        raise DropError("no file is given", fix=f"name {_listed([c.file for c in inputs])}")
+    if gone := [str(path) for path in files if not path.is_file()]:
+        raise DropError("there is no such file", where=", ".join(gone), fix="correct the path")
+    if len(files) == len(inputs) == 1:
+        return [(inputs[0], files[0])]
+    given = {path.name: path for path in files}
+    wanted = {config.file: config for config in inputs}
+    missing = [name for name, config in wanted.items() if name not in given and not config.optional]
+    unexpected = [str(path) for path in files if path.name not in wanted]
+    repeated = len(given) < len(files)
+    if missing or unexpected or repeated:
+        parts = [f"missing: {_listed(missing)}" if missing else "", f"not expected: {_listed(unexpected)}" if unexpected else "", "two files have the same name" if repeated else ""]  # fmt: skip
+        raise DropError(f"the files are not those of the profile; {'; '.join(filter(None, parts))}", where=", ".join(map(str, files)), fix=f"give each the name that `data.inputs` says: {_listed(list(wanted))}; a file that not every drop has is declared `optional: true`")  # fmt: skip
+    return [(config, given[name]) for name, config in wanted.items() if name in given]
+
+
+def _require_usable(reading: Reading, given: Path) -> None:
+    found = [i for i in reading.issues if i.level is Level.CRITICAL]
+    if found:
+        first, more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        where = first.place.replace(given.name, str(given), 1)
+        raise DropError(f"[{first.code}] {first.message}{more}", where=where, fix=first.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)

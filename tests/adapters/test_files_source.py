@@ -1,0 +1,242 @@
+"""The source `files`: from a ministry's files to a drop, and from drops to clean tables."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines.codes import TextCodes, UnitCodes
+from pipelines.config import DataConfig
+from pipelines.contracts import Issue, Level
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import list_drops, make_drop
+from pipelines.data.sources import Context, source_of
+from pipelines.data.tables import latest_cases
+from pipelines.data.validate import ValidationResult, validate_all
+from pipelines.errors import ConfigError, DropError
+from pipelines.weeks import CDC, ISO, Calendar
+
+CASES: dict[str, Any] = {"file": "cases.csv"}
+RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "latency_days": 5}
+PEOPLE = {"table": "units", "file": "people.csv"}
+TABLE = "unit,year,week,cases\n" + "".join(f"{u},2018,{w},{w % 5}\n" for u in "AB" for w in range(1, 41))  # fmt: skip
+PEOPLE_TABLE = "unit,year,population\nA,2018,1000\nB,2018,2000\n"
+
+
+class Ministry:
+    """Makes drops of files and validates them."""
+
+    def __init__(self, home: Path, *inputs: dict[str, Any], calendar: Calendar = CDC, codes: UnitCodes | None = None) -> None:  # fmt: skip
+        self.home, self.drops = home, home / "data" / "drops"
+        self.context = Context(DataConfig(inputs=inputs), calendar, codes or TextCodes())
+
+    def given(self, **files: str | bytes) -> list[Path]:
+        """Files on a desk, `cases_csv` being cases.csv."""
+        paths = [self.home / name.replace("_", ".") for name in files]
+        for path, content in zip(paths, files.values(), strict=True):
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return paths
+
+    def drop(self, files: list[Path], day: str = "2018-12-04", until: str | None = None) -> Path:
+        info = DropInfo(received_date=date.fromisoformat(day), scene_period="week")
+        bring = partial(source_of(self.context.config).bring, files, context=self.context)
+        return make_drop(bring, None, self.drops, info, until)
+
+    def validate(self) -> ValidationResult:
+        return validate_all(self.drops, self.context, None, self.home / "out", self.home / "cache.json")  # fmt: skip
+
+    def raw(self) -> Any:
+        return source_of(self.context.config).read_raw(list_drops(self.drops)[-1], self.context)
+
+
+def the(issues: tuple[Issue, ...], code: str) -> Issue:
+    found = [i for i in issues if i.code == code]
+    assert len(found) == 1, [(i.code, i.message) for i in issues]
+    return found[0]
+
+
+def test_five_lines_of_a_profile_read_a_long_table(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    ministry.drop(ministry.given(cases_csv=TABLE))
+    result = ministry.validate()
+    assert not result.critical and len(result.tables.cases) == 80
+    assert result.quarantine.empty and result.tables.units["unit_id"].tolist() == ["A", "B"]
+
+
+def test_a_single_file_for_a_single_input_may_have_any_name(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    folder = ministry.drop(ministry.given(Export2018_txt=TABLE))
+    assert sorted(p.name for p in folder.iterdir()) == ["cases.csv", "drop.yaml"]
+    assert (folder / "cases.csv").read_text() == TABLE
+
+
+def test_several_files_go_by_their_names(tmp_path):
+    ministry = Ministry(tmp_path, CASES, PEOPLE)
+    with pytest.raises(DropError, match=r"missing: people\.csv; not expected: .*pop\.csv") as err:
+        ministry.drop(ministry.given(cases_csv=TABLE, pop_csv=PEOPLE_TABLE))
+    assert "cases.csv, people.csv" in err.value.fix
+    assert not ministry.drops.is_dir() or not any(ministry.drops.iterdir())
+    ministry.drop(ministry.given(people_csv=PEOPLE_TABLE, cases_csv=TABLE))
+    units = ministry.validate().tables.units
+    assert units["population_2018"].tolist() == [1000, 2000]
+
+
+def test_an_optional_file_need_not_come_every_week(tmp_path):
+    ministry = Ministry(tmp_path, CASES, PEOPLE | {"optional": True})
+    ministry.drop(ministry.given(cases_csv=TABLE))
+    assert not ministry.validate().critical
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("output_type,location\n1,2\n", "not-counts"),
+        ("", "empty-file"),
+        ("unit,year,week,cases\nA,2015,53,1\nA,2015,52,1\n", "other-numbering"),
+        (b"%PDF-1.4", "unreadable-table"),
+        ("unit,year,week,cases\nA,y,w,1\n", "nothing-read"),
+    ],
+)
+def test_a_file_that_cannot_be_used_never_becomes_a_drop(tmp_path, content, says):
+    ministry = Ministry(tmp_path, CASES)
+    with pytest.raises(DropError, match=says) as err:
+        ministry.drop(ministry.given(cases_csv=content))
+    assert str(tmp_path / "cases.csv") in err.value.where and err.value.fix
+    assert "remove the rejected drop" not in err.value.fix
+    assert not ministry.drops.is_dir() or not any(ministry.drops.iterdir())
+
+
+@pytest.mark.parametrize("files", [[], ["nowhere.csv"]])
+def test_a_file_that_is_not_there_is_named(tmp_path, files):
+    with pytest.raises(DropError):
+        Ministry(tmp_path, CASES).drop([tmp_path / name for name in files])
+
+
+def test_a_profile_without_inputs_says_how_to_declare_them(tmp_path):
+    ministry = Ministry(tmp_path)
+    with pytest.raises(DropError, match="inputs"):
+        ministry.drop(ministry.given(cases_csv=TABLE))
+
+
+def test_until_is_recorded_in_the_drop_and_later_weeks_are_not_read(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    folder = ministry.drop(ministry.given(cases_csv=TABLE), until="2018-w20")
+    assert yaml.safe_load((folder / "drop.yaml").read_text())["until"] == "2018-w20"
+    cases = ministry.validate().tables.cases
+    assert CDC.week_label(cases["week_no"].max()) == "2018-w20" and len(cases) == 40
+
+
+def test_drops_without_until_do_not_speak_of_it(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    assert "until" not in (ministry.drop(ministry.given(cases_csv=TABLE)) / "drop.yaml").read_text()
+
+
+def test_an_until_that_the_calendar_does_not_have_is_refused(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    with pytest.raises(ConfigError, match="2018-w53"):
+        ministry.drop(ministry.given(cases_csv=TABLE), until="2018-w53")
+
+
+def test_a_unit_that_has_population_and_nowhere_cases_is_named_and_not_forecast(tmp_path):
+    ministry = Ministry(tmp_path, CASES, PEOPLE)
+    people = PEOPLE_TABLE + "C,2018,3000\n"
+    ministry.drop(ministry.given(cases_csv=TABLE, people_csv=people))
+    result = ministry.validate()
+    lone = the(result.issues, "units-without-cases")
+    assert lone.level is Level.WARNING and lone.message.endswith(": C")
+    assert lone.place == "2018-12-04/people.csv row 4"
+    assert result.tables.units["unit_id"].tolist() == ["A", "B"]
+
+
+def test_a_unit_is_not_alone_if_an_earlier_drop_had_its_cases(tmp_path):
+    ministry = Ministry(tmp_path, CASES, PEOPLE)
+    ministry.drop(ministry.given(cases_csv=TABLE, people_csv=PEOPLE_TABLE))
+    newest = "unit,year,week,cases\nA,2018,41,2\n"
+    ministry.drop(ministry.given(cases_csv=newest, people_csv=PEOPLE_TABLE), "2018-12-11")
+    result = ministry.validate()
+    assert not [i for i in result.issues if i.code == "units-without-cases"]
+    assert len(result.tables.cases) == 81
+
+
+@pytest.mark.parametrize("short_in_people", [True, False])
+def test_codes_with_and_without_check_digit_are_told(tmp_path, short_in_people):
+    ministry = Ministry(tmp_path, CASES, PEOPLE)
+    codes = ("3304557", "330455") if short_in_people else ("330455", "3304557")
+    cases = TABLE.replace("A,", f"{codes[0]},").replace("B,", f"{codes[0][:-1]}9,")
+    people = f"unit,year,population\n{codes[1]},2018,1000\n"
+    ministry.drop(ministry.given(cases_csv=cases, people_csv=people))
+    assert "330455 and 3304557" in the(ministry.validate().issues, "units-without-cases").fix
+
+
+def test_one_table_with_codes_of_both_kinds_is_told(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    ministry.drop(
+        ministry.given(cases_csv=TABLE.replace("A,", "3304557,").replace("B,", "330455,"))
+    )
+    found = the(ministry.validate().issues, "codes-of-two-lengths")
+    assert "330455 and 3304557" in found.message and found.place == "2018-12-04/cases.csv"
+
+
+def test_a_line_list_of_the_newest_weeks_gives_zeros_to_units_it_does_not_name(tmp_path):
+    columns = {"unit": "place", "year": "year", "week": "week"}
+    ministry = Ministry(tmp_path, {"adapter": "line_list", "file": "cases.csv", "columns": columns})
+    first = "place,year,week\n" + "".join(f"{u},2018,{w}\n" for u in "AB" for w in range(1, 41))
+    ministry.drop(ministry.given(cases_csv=first), "2018-10-15")
+    ministry.drop(ministry.given(cases_csv="place,year,week\nA,2018,41\nA,2018,42\n"), "2018-10-22")
+    result = ministry.validate()
+    cases = latest_cases(result.tables).set_index(["unit_id", "week_no"])["cases"]
+    assert cases["B", CDC.week_no("2018-w42")] == 0 and cases["A", CDC.week_no("2018-w42")] == 1
+    assert not [i for i in result.issues if i.level in (Level.ERROR, Level.CRITICAL)]
+
+
+def test_the_slowest_climate_input_says_when_a_month_can_be_had(tmp_path):
+    rain = "unit,year,month,rainfall_mm\n" + "".join(f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 11))  # fmt: skip
+    ministry = Ministry(tmp_path, CASES, RAIN)
+    ministry.drop(ministry.given(cases_csv=TABLE, rain_csv=rain))
+    climate = ministry.validate().tables.climate
+    assert climate.loc[climate["month"] == 10, "available_date"].unique().tolist() == [date(2018, 11, 5)]  # fmt: skip
+
+
+def test_names_of_units_come_from_whichever_file_has_them(tmp_path):
+    ministry = Ministry(tmp_path, CASES, PEOPLE)
+    people = "unit,name,year,population\nA,North,2018,1000\nB,South,2018,2000\n"
+    ministry.drop(ministry.given(cases_csv=TABLE, people_csv=people))
+    assert ministry.validate().tables.units["name"].tolist() == ["North", "South"]
+
+
+def test_refused_rows_are_quarantined_with_their_file_and_row(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    ministry.drop(ministry.given(cases_csv=TABLE + "A,2018,54,1\nB,2018,1,9\n"))
+    quarantine = ministry.validate().quarantine
+    assert quarantine[["file", "row"]].values.tolist() == [["2018-12-04/cases.csv", r] for r in (42, 82, 83)]  # fmt: skip
+    assert "no week 54" in quarantine["reason"][1]
+
+
+def test_a_thousands_point_in_an_english_table_is_quarantined(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    ministry.drop(ministry.given(cases_csv=TABLE.replace("A,2018,7,2", "A,2018,7,1.234")))
+    result = ministry.validate()
+    assert the(result.issues, "thousands-separator").place == "2018-12-04/cases.csv row 8, column 'cases' (A)"  # fmt: skip
+    assert result.quarantine["value"].tolist() == ["1.234"]
+
+
+def test_a_drop_that_lost_a_file_or_has_another_is_told(tmp_path):
+    ministry = Ministry(tmp_path, CASES, PEOPLE)
+    folder = ministry.drop(ministry.given(cases_csv=TABLE, people_csv=PEOPLE_TABLE))
+    (folder / "people.csv").rename(folder / "other.csv")
+    raw = ministry.raw()
+    assert the(raw.issues, "missing-file").place == "2018-12-04/people.csv" and not raw.usable
+    assert the(raw.issues, "unknown-file").place == "2018-12-04/other.csv"
+
+
+def test_a_place_with_iso_weeks_keeps_its_own_week_53(tmp_path):
+    ministry = Ministry(tmp_path, CASES, calendar=ISO)
+    table = "unit,year,week,cases\nA,2015,52,1\nA,2015,53,2\nA,2016,1,3\n"
+    ministry.drop(ministry.given(cases_csv=table))
+    weeks = ministry.validate().tables.cases["week_no"].tolist()
+    assert [ISO.week_label(w) for w in weeks] == ["2015-w52", "2015-w53", "2016-w01"]
