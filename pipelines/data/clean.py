@@ -60,6 +60,8 @@ def _newest(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def _climate(cells: pd.DataFrame, raws: Sequence[RawDrop]) -> pd.DataFrame:
+    if cells.empty:
+        return Tables.empty().climate
     names = {"temp": "temp_mean_c", "rain": "rainfall_mm"}
     frame = cells.drop_duplicates(["unit_id", "when"])[["unit_id", "when"]]
     for kind, name in names.items():

@@ -98,6 +98,8 @@ def _demographics(
     persons = population(units, matrices.unit_ids, years)
 
     def fixed(name: str) -> Floats:
+        if name not in table.columns:  # the place does not deliver it
+            return np.full(persons.shape, np.nan)
         values = table[name].to_numpy(np.float64)[:, None]
         return np.broadcast_to(values, persons.shape)
 

@@ -50,8 +50,10 @@ def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
         "climate": [{str(k): _number(v) for k, v in month.items()} for month in months],
         "climate_month": newest,
         "population": _number(about.get(population, float("nan"))),
-        "households_without_water_pct": _number(about["households_without_water_pct"]),
-        "houses_per_km2": _number(about["houses_per_km2"]),
+        "households_without_water_pct": _number(
+            about.get("households_without_water_pct", float("nan"))
+        ),
+        "houses_per_km2": _number(about.get("houses_per_km2", float("nan"))),
     }
 
 
