@@ -38,12 +38,10 @@ def real(wide: pd.DataFrame) -> Tables:
     cases = wide[list(weeks)].rename(columns=weeks).rename_axis(columns="week_no").stack()
     people = {c: f"population_{c[-4:]}" for c in wide if re.fullmatch(r"Population\d{4}", c)}
     units = wide[list(people)].rename(columns=people).astype(float).reset_index()
+    counts = cases.rename("cases").astype(float).reset_index()
     return replace(
         Tables.empty(),
-        cases=cases.rename("cases")
-        .astype(float)
-        .reset_index()
-        .assign(received_date=date(2020, 1, 7)),
+        cases=counts.assign(received_date=date(2020, 1, 7)),
         units=units.assign(name=units["unit_id"]),
     )
 
