@@ -48,6 +48,7 @@ CELL_COLUMNS = (
     "number",  # NaN where empty or no number
     "unit_row",  # the row of UNIT_COLUMNS, in the same file, that the cell belongs to
 )
+MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in doubt
 # Records that a source could not use: quarantined, and counted against the file.
 REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix")
 

@@ -28,7 +28,7 @@ from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
 from pipelines.data.findings import refused_issues, to_issues, to_quarantine
-from pipelines.data.raw import RawDrop, issue
+from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
@@ -36,7 +36,6 @@ from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
 from pipelines.weeks import Calendar
 
-MAX_BAD_ROW_SHARE = 0.2
 _ORDER = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.contracts import Level
+from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.records import absent
 from pipelines.data.adapters.dates import Days
@@ -91,9 +92,9 @@ def _days_of_weeks(frame: pd.DataFrame, how: How) -> pd.DataFrame:
 def _whole(draft: Draft, column: str, how: How, table: pd.DataFrame) -> pd.DataFrame:
     month = table["month"].to_numpy().astype("datetime64[M]")
     length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
-    asked = draft.file.config.options.get("min_share")
+    asked = options_of(draft.file).min_share
     usual = length if how == "sum" else length - _MAY_LACK
-    enough = table["known"].to_numpy() >= (usual if asked is None else float(asked) * length)
+    enough = table["known"].to_numpy() >= (usual if asked is None else asked * length)
     if n := int((~enough).sum()):
         draft.note(Level.INFO, "months-incomplete", f"{n} months of {column!r} have too few days and were left out", "nothing to do for the running month; deliver the missing days of others", rows=n)  # fmt: skip
     number = table["number"] * (length / table["known"]) if how == "sum" else table["number"]
