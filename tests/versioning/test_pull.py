@@ -261,12 +261,14 @@ def test_s3_is_pulled_from_like_a_folder_and_a_short_outage_is_waited_out(
     _client.cache_clear()
     with s3.server.down():
         command = [sys.executable, "-m", "pipelines.cli", "pull", "data", "--version", "first", "--to", str(tmp_path), "--remote", denguard.remote]  # fmt: skip
-        process = subprocess.Popen(command, env={**os.environ, **s3.env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
-        time.sleep(2.5)
-        assert process.poll() is None, process.communicate()
-    said, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert "trying again" in err
+        with (tmp_path / "said").open("w") as told:
+            process = subprocess.Popen(command, env={**os.environ, **s3.env}, stdout=subprocess.PIPE, stderr=told, text=True)  # fmt: skip
+        deadline = time.monotonic() + 120
+        while "trying again" not in (tmp_path / "said").read_text():
+            assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+            time.sleep(0.02)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, (tmp_path / "said").read_text()
     assert manifest_of(Path(said.split(": ")[1].strip())) == planted.originals["first"]["data"]
     _client.cache_clear()
 
