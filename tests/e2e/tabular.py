@@ -97,6 +97,15 @@ def tabular(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture
+def unwalked_tabular(tabular: Home, tmp_path: Path) -> Home:
+    """A deployment of a test's own that holds the drop and was never run."""
+    home = Home(tmp_path / "unwalked")
+    shutil.copytree(tabular.path / "data", home.path / "data")
+    shutil.copy(tabular.path / "tabular.yaml", home.path)
+    return home
+
+
+@pytest.fixture
 def copied_tabular(
     tabular: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Home]:
