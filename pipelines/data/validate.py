@@ -128,7 +128,9 @@ def validate_drops(
     """
     suite, config, calendar = Suite(), context.config, context.calendar
     usable, across = settle([raw for raw in raws if raw.usable])
-    rows, findings = checks.check_rows(suite, usable, checks.known_units(usable, previous), context.codes)
+    rows, findings = checks.check_rows(
+        suite, usable, checks.known_units(usable, previous), context.codes
+    )
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)
     accepted, scene_findings = checks.check_scenes(
         suite, scenes, sorted(rows["unit_id"].unique()), config
@@ -200,6 +202,8 @@ def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar
     result.quarantine.to_parquet(sink, index=False)
     write_atomic(out / "quarantine.parquet", sink.getvalue())
     write_atomic(out / "quarantine.csv", result.quarantine.to_csv(index=False))
-    revised = result.revised.assign(week=[calendar.week_label(w) for w in result.revised["week_no"]])
+    revised = result.revised.assign(
+        week=[calendar.week_label(w) for w in result.revised["week_no"]]
+    )
     write_atomic(out / "revised.csv", revised.drop(columns="week_no").to_csv(index=False))
     write_json(out / "issues.json", [asdict(i) for i in result.issues])

@@ -8,6 +8,7 @@ registry. Layout of the weights and golden rows: pipelines/fusion/bundle_tensors
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +123,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     """
     if set(bundle.models) != set(bundle.meta.horizons_weeks):
         raise StoreError("models and horizons_weeks disagree", where=str(folder), fix="build the BundleMeta from the same recipe")  # fmt: skip
+    _verify_head(bundle.meta, bundle.models, folder)
     with new_folder(folder) as temp:
         write_atomic(temp / WEIGHTS, pack(tensors_of(bundle.models)))
         golden = [row.to_json() for row in golden_rows(bundle.models)]
@@ -136,7 +138,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle and verify hashes, shapes and finiteness.
+    """Read a bundle and verify hashes, shapes, finiteness and that the weights are of the named head.
 
     Raises:
         StoreError: a file is absent, damaged, of another format, or does not fit the others.
@@ -152,6 +154,7 @@ def load_bundle(folder: Path) -> Bundle:
     models = models_from(unpack(folder / WEIGHTS), folder / WEIGHTS)
     if set(models) != set(meta.horizons_weeks):
         raise StoreError("weights and description name other horizons", where=str(folder), fix=_REBUILD)  # fmt: skip
+    _verify_head(meta, models, folder)
     return Bundle(meta, models, _read_golden(folder / GOLDEN))
 
 
@@ -174,6 +177,13 @@ def check_golden(bundle: Bundle) -> None:
     difference = worst_difference(bundle.models, bundle.golden)
     if not difference <= 1e-4:  # also true for NaN
         raise StoreError(f"golden rows differ by {difference:.2g} from what was recorded", where=f"bundle of {bundle.meta.dataset_version}", fix="compare library versions with receipt.json, then train again")  # fmt: skip
+
+
+def _verify_head(meta: BundleMeta, models: Mapping[int, HorizonModel], folder: Path) -> None:
+    """A horizon may have no fused weights (validation chose none), but not those of another head."""
+    kinds = {model.fused.kind for model in models.values() if model.fused}
+    if kinds - {meta.head}:
+        raise StoreError(f"it says that its head is {meta.head} and holds weights of {', '.join(sorted(kinds))}", where=str(folder), fix=_REBUILD)  # fmt: skip
 
 
 def _verify_files(folder: Path, recorded: object) -> None:

@@ -18,7 +18,7 @@ from pipelines.config import Profile
 from pipelines.errors import LabelRuleError, StoreError
 from pipelines.evaluate.report import ReportContext
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
-from pipelines.fusion.bundle import Bundle, load_bundle
+from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
 from pipelines.storage import read_json
@@ -30,11 +30,12 @@ def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]
     """Forecast every municipality with the bundle that serves, and publish it.
 
     Raises:
-        StoreError: the bundle reads vectors that this run's features do not hold.
+        StoreError: the bundle is not sound here, or reads vectors that this run's features do not
+            hold.
         LabelRuleError: the bundle was trained by another label rule than this run's.
     """
     features = run.path(run.output("features")["features"])
-    about, bundle = read_json(features / "features.json"), load_bundle(bundle_folder)
+    about, bundle = read_json(features / "features.json"), load_sound(bundle_folder)
     check_rule(bundle, about, run.profile)
     _check_encoders(bundle, about, run.profile)
     horizons = [h for h in bundle.meta.horizons_weeks if h in run.profile.evaluate.horizons_weeks]

@@ -19,7 +19,11 @@ from pipelines import steps
 from pipelines.errors import RegistryError
 from pipelines.storage import manifest_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]  # the first test walks the whole road
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]  # the first test walks it all
 RUN = "shared"
 
 

@@ -89,13 +89,22 @@ def test_a_broken_model_makes_no_forecast(bundle: Bundle, rows: dict[int, Exampl
 def test_parquet_and_csv_hold_the_same_forecast(table: pd.DataFrame, tmp_path: Path) -> None:
     folder = publish_forecast(table, tmp_path, ["99001"])
     csv = pd.read_csv(
-        folder / "forecast.csv", dtype={"municipality_code": str, "model_version": str}
+        folder / "forecast.csv",
+        dtype={"municipality_code": str, "model_version": str},
+        float_precision="round_trip",  # the usual parser may miss the last bit
     )
     parquet = pd.read_parquet(folder / "forecast.parquet")
     assert list(csv["municipality_code"]) == list(parquet["municipality_code"]) == list(table["municipality_code"])  # fmt: skip
     np.testing.assert_array_equal(csv["probability"], parquet["probability"])
     assert folder.name.startswith(f"{AS_OF}-")
     assert read_json(folder / "forecast.json")["not_forecast_count"] == 1
+
+
+def test_the_csv_holds_every_digit_of_a_number(table: pd.DataFrame, tmp_path: Path) -> None:
+    odd = [0.1 + 0.2, 1 / 3, 1e-17, 5e-324, 0.9999999999999999, 0.49999999999999994]
+    folder = publish_forecast(table.assign(probability=odd), tmp_path)
+    as_text = pd.read_csv(folder / "forecast.csv", dtype=str)
+    assert list(as_text["probability"]) == [repr(number) for number in odd]
 
 
 def test_publishing_the_same_forecast_again_changes_nothing(table: pd.DataFrame, tmp_path: Path) -> None:  # fmt: skip

@@ -60,5 +60,7 @@ def train_and_write(folder: Path) -> str:
     fitted = train_recipe(rows, "late_joint", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
     assert fitted.epochs, "the planted signal must make it train"
     thresholds = {h: m.decision_threshold for h, m in fitted.models.items()}
-    meta = make_bundle(rows[4], horizons_weeks=(4,), decision_thresholds=thresholds).meta
+    meta = make_bundle(
+        rows[4], "late_joint", horizons_weeks=(4,), decision_thresholds=thresholds
+    ).meta
     return bundle_id(write_bundle(Bundle(meta, fitted.models), folder))

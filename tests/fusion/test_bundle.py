@@ -115,6 +115,22 @@ def test_weights_of_other_horizons_are_refused(folder):
         load_bundle(folder)
 
 
+@pytest.mark.parametrize("named", ["late_joint", "linear"])
+def test_weights_of_another_head_than_named_are_refused(folder, named):
+    raw = json.loads((folder / "bundle.json").read_text())
+    raw["meta"]["head"] = named
+    write_json(folder / "bundle.json", raw)
+    with pytest.raises(StoreError, match=f"its head is {named} and holds weights of early"):
+        load_bundle(folder)
+
+
+def test_a_bundle_of_another_head_than_named_is_not_written(make_examples, make_bundle, tmp_path):
+    wrong = make_bundle(make_examples(units=2), "early", head="late_joint")
+    with pytest.raises(StoreError, match="holds weights of early"):
+        write_bundle(wrong, tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
 def test_changed_weights_fail_the_golden_rows(folder):
     tensors = load_file(folder / "head.safetensors")
     tensors["h04/linear/bias"] += 0.01

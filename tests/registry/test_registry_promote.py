@@ -78,6 +78,23 @@ def test_a_killed_registration_is_finished_by_the_next(
     assert load_bundle(promote.fetch_bundle(version)).meta.head == "linear"
 
 
+def test_a_killed_registration_is_finished_although_a_param_is_another_one_now(
+    where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(promote, "_create_version", die)
+        promote.register_bundle(make_bundle(), "killed", {"train.seed": 7, "head": "linear"})
+    changed = {"train.seed": 8, "head": "linear", "epochs": 0}
+    version = promote.register_bundle(make_bundle(), "again", changed)
+
+    run = connect().get_run(promote.get_version(version).run_id)
+    assert run.data.params == {"train.seed": "7", "head": "linear", "epochs": "0"}
+    assert run.data.tags["params_kept"] == "train.seed"
+
+
 def test_an_alias_that_names_nothing_is_none(where: Places, make_bundle: MakeBundle) -> None:
     promote.register_bundle(make_bundle(), "weekly")
 

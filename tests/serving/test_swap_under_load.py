@@ -169,6 +169,7 @@ def of_other_numbers(where: Places, bundle: Bundle) -> str:
     return register_bundle(folder, "weekly")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "load_s", "poll_s", "spoil"),
     [(1, 20.0, 5.0, damaged), (2, 8.0, 1.0, of_other_numbers)],

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipelines.contracts import Level
-from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft, Ints
 from pipelines.data.adapters.figures import decimal_of, figures
 from pipelines.data.adapters.months_of_series import KINDS, add_climate
 from pipelines.data.adapters.names import COMMON, Names, choose, require
+from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import Table, absent, open_table
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
@@ -42,7 +42,7 @@ class Layout:
     keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read_counts(file: InputFile, layout: Layout = Layout()) -> Reading:  # noqa: B008  (frozen)
+def read_counts(file: InputFile, layout: Layout = Layout()) -> Reading:
     """A table of weekly counts. Raises Unreadable for what makes the file of no use."""
     table = open_table(file)
     names = choose(table, WANTED, layout.columns)

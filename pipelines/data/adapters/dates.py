@@ -13,13 +13,12 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pipelines.contracts import Level
-from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.records import absent, distinct_of, equals
 from pipelines.data.adapters.draft import Draft, Ints, Mask
+from pipelines.data.adapters.options import options_of
+from pipelines.data.adapters.records import absent, distinct_of, equals
 from pipelines.data.raw import Text
 from pipelines.data.week_test import weekdays
 from pipelines.weeks import WEEKDAYS, Calendar

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.counts import drafted, first_days
@@ -22,6 +21,7 @@ from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import decimal_of
 from pipelines.data.adapters.months_of_series import KINDS, Step, add_climate
 from pipelines.data.adapters.names import Names, choose, require
+from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import Table, open_table
 from pipelines.data.adapters.times import weeks_of
 

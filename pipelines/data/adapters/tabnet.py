@@ -13,14 +13,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.contracts import Level
-from pipelines.data.adapters.rules import refuse_rules
-from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import letters
+from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import HeaderLine, Table, absent, equals, open_table
+from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.wide_weeks import add_columns, numbered_columns
 from pipelines.data.raw import Text
 

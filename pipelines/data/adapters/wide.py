@@ -10,12 +10,12 @@ import re
 from collections import Counter
 
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import choose, letters, require
 from pipelines.data.adapters.records import Table, open_table
+from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.wide_weeks import add_columns, numbered_columns
 from pipelines.data.sources.satellitebench_columns import read_column
 from pipelines.data.sources.wide import Column

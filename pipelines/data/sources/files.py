@@ -18,7 +18,16 @@ from pipelines.data.adapters import InputFile, Reading, adapter_of
 from pipelines.data.adapters.content import AGAIN
 from pipelines.data.drop_info import INFO, DropInfo
 from pipelines.data.drops import IMAGES, Drop
-from pipelines.data.raw import CELL_COLUMNS, MAX_BAD_ROW_SHARE, REFUSED_COLUMNS, UNIT_COLUMNS, RawDrop, empty, issue, unusable  # fmt: skip
+from pipelines.data.raw import (  # fmt: skip
+    CELL_COLUMNS,
+    MAX_BAD_ROW_SHARE,
+    REFUSED_COLUMNS,
+    UNIT_COLUMNS,
+    RawDrop,
+    empty,
+    issue,
+    unusable,
+)
 from pipelines.data.sources import Context
 from pipelines.errors import ConfigError, DropError
 from pipelines.place_config import InputConfig
