@@ -48,7 +48,7 @@ def add_climate(draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days
             raise stop("wrong-how", f"`how: {how}` makes no {our} of a month", draft.file.named, f"declare `how: {usual}`, or the two columns as two inputs; a daily mean of rain in weekly records becomes a sum with `transform: {{rainfall_mm: daily_mean_to_weekly_sum}}`")  # fmt: skip
         column = names[our][0]
         text = draft.records.columns[column]
-        value, number, odd = figures(text, decimal)
+        _, number, odd = figures(text, decimal)
         bad = odd | (np.isnan(number) & ~absent(text))
         draft.refuse_cells(bad, column, text, "text-in-number", "not a number", "write a plain number, or name the text in the input's `missing`")  # fmt: skip
         number = transformed(our, np.where(bad, np.nan, number), draft.records)
