@@ -7,95 +7,32 @@ and profiles (profile_v1.py) of earlier versions are read.
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipelines.codes import UnitCodes
-from pipelines.contracts import LINEAR, HeadKind, Modality, SourceName
-from pipelines.encoder_config import EncoderConfig, Frozen
+from pipelines.contracts import LINEAR, HeadKind, Modality
+from pipelines.data_config import DataConfig as DataConfig
+from pipelines.data_config import Limits as Limits
+from pipelines.data_config import Maturity as Maturity
+from pipelines.data_config import ScenePolicy as ScenePolicy
+from pipelines.data_config import TextWindow as TextWindow
+from pipelines.encoder_config import EncoderConfig
+from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
-from pipelines.place_config import InputConfig, PlaceConfig, require_week
+from pipelines.place_config import PlaceConfig, require_week
+from pipelines.places import Places as Places
+from pipelines.places import at_line as at_line
+from pipelines.places import places as places
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
 from pipelines.profile_v1 import translated, where_it_went
-from pipelines.weeks import Calendar, WeekLabel
+from pipelines.weeks import Calendar
 
 Horizon = Annotated[int, Field(ge=0, le=12)]
-LINES = "lines"  # folder of a deployment's further lines
-
-
-class TextWindow(Frozen):
-    """Where prompts are made. Other rows are tabular, with text masked."""
-
-    municipalities: tuple[str, ...] | None = Field(None, description="none = every unit")
-    first_week: WeekLabel | None = Field(None, description="none = from the first")
-    last_week: WeekLabel | None = Field(None, description="none = to the newest")
-
-
-class ScenePolicy(Frozen):
-    """When a scene counts as an image and when as a missing one."""
-
-    blank_max_std: float = Field(
-        2.0, ge=0, description="grey levels (0-255); flatter scenes are blank"
-    )
-    blank_max_dark_share: float = Field(0.98, ge=0, le=1, description="share of pure black pixels")
-    max_saturated_share: float = Field(
-        0.8, ge=0, le=1, description="of non-black pixels, all channels >= 250"
-    )
-    max_age_weeks: int = Field(13, ge=0, le=520, description="older content is stale and masked")
-    max_pixels: int = Field(
-        50_000_000, ge=1, le=1_000_000_000, description="per band; larger files are refused unread"
-    )
-
-
-class Maturity(Frozen):
-    """What is done about newest weeks whose reports are still coming in."""
-
-    method: Literal["none", "drop"] = "none"
-    weeks: int = Field(0, ge=0, le=26, description="newest weeks that are taken as unknown")
-
-    @model_validator(mode="after")
-    def _weeks_go_with_drop(self) -> Maturity:
-        if (self.method == "drop") != (self.weeks > 0):
-            raise ValueError("`drop` needs weeks of 1 or more, `none` has none")
-        return self
-
-
-class Limits(Frozen):
-    """What values can be, beyond which they are refused. Counts: data.max_weekly_cases."""
-
-    population: tuple[int, int] = Field((1, 2_000_000_000), description="least and most persons of a unit")  # fmt: skip
-    min_usual_rainfall_mm: float = Field(0.0, ge=0, description="median of a file's new months, below which its unit is in doubt; 0 where months may be dry everywhere")  # fmt: skip
-
-
-class DataConfig(Frozen):
-    """What is ingested and how samples are made from it."""
-
-    source: SourceName = "files"
-    inputs: tuple[InputConfig, ...] = Field(
-        (), description="files of a drop, for the source `files`"
-    )
-    updates: Literal["increment", "full"] = Field("increment", description="what a drop leaves out was not sent, or was withdrawn")  # fmt: skip
-    maturity: Maturity = Maturity()
-    first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
-    reporting_delay_weeks: int = Field(0, ge=0, le=12)
-    text_window: TextWindow = TextWindow()
-    scenes: ScenePolicy = ScenePolicy()
-    max_blank_share: float = Field(
-        0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
-    )
-    limits: Limits = Limits()
-    max_weekly_cases: int = Field(
-        20_000, ge=1, description="larger counts are absurd and quarantined"
-    )
 
 
 class EmbedConfig(Frozen):
@@ -296,83 +233,6 @@ class Profile(Frozen):
             recipe["embed"] = self.embed.recipe() if self.embed else None
         recipe["data"] = self.data.model_dump(mode="json", include=data)
         return recipe
-
-
-class Places(Frozen):
-    """Where a deployment keeps things; from DENGUARD_HOME, else the current folder.
-
-    Attributes:
-        home: of the line that is at work: data/ and artifacts/ lie there.
-        root: of the deployment, if the line has a home of its own below it (lines/<name>).
-    """
-
-    home: Path
-    root: Path | None = None
-
-    @property
-    def data(self) -> Path:
-        """Everything a run is given."""
-        return self.home / "data"
-
-    @property
-    def drops(self) -> Path:
-        return self.data / "drops"
-
-    @property
-    def profiles(self) -> Path:
-        """Profiles of this deployment, one YAML file each; its lines share them."""
-        return (self.root or self.home) / "profiles"
-
-    @property
-    def model_name(self) -> str:
-        """Registered name of the line's model."""
-        return f"denguard-{self.home.name}" if self.root else "denguard"
-
-    @property
-    def artifacts(self) -> Path:
-        """Everything a run makes."""
-        return self.home / "artifacts"
-
-    @property
-    def artifacts_uri(self) -> str | None:
-        """Store that several machines share, DENGUARD_ARTIFACTS_URI; None = artifacts/ alone."""
-        uri = os.environ.get("DENGUARD_ARTIFACTS_URI") or None
-        below = self.home.relative_to(self.root).as_posix() if self.root else ""
-        return f"{uri.rstrip('/')}/{below}" if uri and below else uri
-
-    @property
-    def tracking_uri(self) -> str:
-        """MLflow's address: MLFLOW_TRACKING_URI, else one SQLite file under artifacts/."""
-        default = f"sqlite:///{self.artifacts / 'mlflow' / 'mlflow.db'}"
-        return os.environ.get("MLFLOW_TRACKING_URI", default)
-
-
-_line: ContextVar[str | None] = ContextVar("line", default=None)
-
-
-@contextmanager
-def at_line(name: str) -> Iterator[None]:
-    """While this holds, places() is of that line ("" = the main one), whatever the environment says."""
-    token = _line.set(name)
-    try:
-        yield
-    finally:
-        _line.reset(token)
-
-
-def places() -> Places:
-    """Folders of this deployment, or of the line that DENGUARD_LINE names.
-
-    Raises:
-        ConfigError: DENGUARD_LINE is no name of a folder.
-    """
-    root = Path(os.environ.get("DENGUARD_HOME", ".")).resolve()
-    line = os.environ.get("DENGUARD_LINE", "") if (named := _line.get()) is None else named
-    if not line:
-        return Places(home=root)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", line):
-        raise ConfigError(f"{line!r} is not a usable name of a line", where="DENGUARD_LINE", fix="use letters, digits, - and _")  # fmt: skip
-    return Places(home=root / LINES / line, root=root)
 
 
 def lines() -> dict[str, str]:
