@@ -118,7 +118,7 @@ class GateConfig(Frozen):
     block_weeks: int = Field(13, ge=13, le=52, description="shorter blocks share an epidemic")
     min_origins: int = Field(4, ge=4)
     min_blocks: int = Field(16, ge=8)
-    resamples: int = Field(2000, ge=200, le=100_000)
+    resamples: int = Field(2_000, ge=200, le=100_000)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     max_worse_than_prevalence: float = Field(0.01, ge=0, le=0.1)
     max_mean_bias: float = Field(0.1, gt=0, le=0.5)

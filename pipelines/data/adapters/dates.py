@@ -21,7 +21,7 @@ from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent, distinct_of, equals
 from pipelines.data.raw import Text
 from pipelines.data.week_test import weekdays
-from pipelines.weeks import WEEKDAYS, Calendar
+from pipelines.weeks import FIRST_YEAR, LAST_YEAR, WEEKDAYS, Calendar
 
 Days = npt.NDArray[np.datetime64]
 _TIME = r"(?:[T ][0-9]{1,2}:[0-9:.]*(?:Z|[+-][0-9:]+)?)?"
@@ -101,7 +101,7 @@ def _made(year: str, month: str, day: str) -> np.datetime64:
         made = np.datetime64(f"{year}-{int(month):02d}-{int(day):02d}", "D")
     except ValueError:
         return np.datetime64("NaT", "D")
-    return made if 1900 <= int(year) <= 2199 else np.datetime64("NaT", "D")
+    return made if FIRST_YEAR <= int(year) <= LAST_YEAR else np.datetime64("NaT", "D")
 
 
 def _swapped(text: str | None, order: str | None) -> bool:
