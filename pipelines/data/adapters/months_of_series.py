@@ -4,7 +4,8 @@ Belongs here: putting days together and judging whether a month is whole enough.
 units (figures.py) and columns.
 
 A week that lies in two months gives each its days. A month's sum needs every day, its mean may lack ten
-(WMO-No. 1203, 2017, Guidelines on the Calculation of Climate Normals, section 4.4.1); an input's
+(WMO-No. 1203, 2017, Guidelines on the Calculation of Climate Normals; its rule about five days in a row
+is not asked); an input's
 `options: {min_share: 0.9}` says otherwise, and a sum is then scaled to the whole month.
 """
 

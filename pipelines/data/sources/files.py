@@ -154,8 +154,9 @@ def _require_usable(reading: Reading, given: Path) -> None:
 def _require_few_refused(reading: Reading, given: Path) -> None:
     n = reading.refused["row"].nunique()
     if n > MAX_BAD_ROW_SHARE * reading.n_received:
-        first = reading.refused.iloc[0]
-        raise DropError(f"[too-many-bad-rows] {n} of {reading.n_received} rows are refused, the first because: {first['detail']}", where=f"{given} row {first['row']}", fix=str(first["fix"]))  # fmt: skip
+        first, kinds = reading.refused.iloc[0], reading.refused.groupby("code", sort=False)
+        listed = "; ".join(f"[{code}] {rows['detail'].iloc[0]} ({len(rows)} times, first in row {rows['row'].iloc[0]})" for code, rows in kinds)  # fmt: skip
+        raise DropError(f"[too-many-bad-rows] {n} of {reading.n_received} rows are refused: {listed}", where=f"{given} row {first['row']}", fix=str(first["fix"]))  # fmt: skip
 
 
 def _listed(names: Sequence[str]) -> str:
