@@ -31,6 +31,7 @@ _OTHER_KINDS = {
 }
 
 
+
 @dataclass(frozen=True)
 class RawTable:
     """A CSV as received.

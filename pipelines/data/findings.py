@@ -60,7 +60,9 @@ def _one(rule: Rule, record: Mapping[Hashable, Any], calendar: Calendar) -> Issu
     )
 
 
-def _summary(rule: Rule, records: Sequence[Mapping[Hashable, Any]], calendar: Calendar) -> Issue:
+def _summary(
+    rule: Rule, records: Sequence[Mapping[Hashable, Any]], calendar: Calendar
+) -> Issue:
     first, n = records[0], len(records)
     periods = sorted({p for r in records if (p := period(r, calendar))})
     named = "; ".join(place(r) or period(r, calendar) for r in records[:_NAMED])

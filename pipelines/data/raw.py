@@ -112,9 +112,7 @@ def changed_cells(raws: Sequence[RawDrop], units: pd.DataFrame) -> pd.DataFrame:
         units: accepted rows of UNIT_COLUMNS.
     """
     known = _Known()
-    accepted = pd.MultiIndex.from_frame(
-        units[["file", "row"]].astype({"file": str, "row": "int64"})
-    )
+    accepted = pd.MultiIndex.from_frame(units[["file", "row"]].astype({"file": str, "row": "int64"}))
     frames = []
     for raw in raws:
         at = pd.MultiIndex.from_arrays([raw.cells["file"].astype(str), raw.cells["unit_row"].astype("int64")])  # fmt: skip

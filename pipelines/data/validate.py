@@ -199,8 +199,6 @@ def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar
     result.quarantine.to_parquet(sink, index=False)
     write_atomic(out / "quarantine.parquet", sink.getvalue())
     write_atomic(out / "quarantine.csv", result.quarantine.to_csv(index=False))
-    revised = result.revised.assign(
-        week=[calendar.week_label(w) for w in result.revised["week_no"]]
-    )
+    revised = result.revised.assign(week=[calendar.week_label(w) for w in result.revised["week_no"]])
     write_atomic(out / "revised.csv", revised.drop(columns="week_no").to_csv(index=False))
     write_json(out / "issues.json", [asdict(i) for i in result.issues])

@@ -44,7 +44,9 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     return tidy(recognise(drop, read_table(drop)))
 
 
-def bring(files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context) -> None:
+def bring(
+    files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context
+) -> None:
     """Put one metadata.csv into a new drop; see sources.Source.bring.
 
     With `until`, later case columns, climate that was not available on received_date, totals of
