@@ -48,7 +48,7 @@ def real(wide: pd.DataFrame) -> Tables:
 
 @dataclass(frozen=True)
 class Walked:
-    """Dataset and features of six small units by an endemic channel."""
+    """Dataset and features of six small units, and one whose cases ended, by an endemic channel."""
 
     where: Places
     profile: Profile
@@ -66,6 +66,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 def walk(rule: dict[str, Any], home: Path) -> Walked:
     where, profile = Places(home=home), profile_of(rule)
     sizes = (0.4, 2.0, 4.0, 6.0, 9.0, 15.0)
-    tables = tables_of({f"unit-{i}": seasonal(size, i) for i, size in enumerate(sizes)})
+    series = {f"unit-{i}": seasonal(size, i) for i, size in enumerate(sizes)}
+    ended, before = CDC.week_no("2015-w01"), seasonal(5.0, 9)
+    series["gone"] = lambda week: before(week) if week < ended else 0.0
+    tables = tables_of(series)
     dataset = build_dataset(tables, profile, None, [], where.artifacts / "datasets")
     return Walked(where, profile, tables, dataset, build_features(dataset, profile, where))
