@@ -133,7 +133,7 @@ def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundl
     if not ((probability >= 0) & (probability <= 1)).all():
         raise StoreError("a forecast probability is not within 0 and 1", where=f"horizon {rows.horizon_weeks}", fix="roll back to the previous champion")  # fmt: skip
     model, calendar = bundle.models[rows.horizon_weeks], bundle.calendar
-    fuses = model.fused is not None
+    fuses = model.vector_widths is not None
     image_used, text_used = rows.image.mask & fuses, rows.text.mask & fuses
     return pd.DataFrame(
         {

@@ -12,10 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.config import DataConfig, TrainConfig
+from pipelines.candidate_config import forecaster_kind
+from pipelines.config import DataConfig
 from pipelines.contracts import content_id
+from pipelines.errors import DenguardError
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import WeekConfig
+from pipelines.train_config import TrainConfig
 
 _DATA = ("first_week", "reporting_delay_weeks", "maturity", "text_window", "scenes")
 _FIRST_LANGUAGE = "es"  # of prompts, where a recipe of the first version named none
@@ -26,6 +29,14 @@ def recipe_id(recipe: Mapping[str, Any]) -> str:
     return content_id(canonical(recipe))
 
 
+def recorded_id(recipe: Mapping[str, Any], written: str) -> str:
+    """The id of a recorded recipe under today's names; `written`, where no version wrote such one."""
+    try:
+        return recipe_id(recipe)
+    except (DenguardError, ValueError, TypeError, AttributeError):  # pydantic's are ValueErrors
+        return written
+
+
 def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe under today's names, keys at their defaults left out.
 
@@ -33,7 +44,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         pydantic.ValidationError: the recipe holds what no version wrote.
     """
     data = {key: value for key, value in recipe.get("data", {}).items() if key in _DATA}
-    fused = recipe.get("head") != "linear"
+    fused = forecaster_kind(str(recipe.get("head"))).reads_vectors
     language = recipe.get("language", recipe.get("data", {}).get("language", _FIRST_LANGUAGE))
     found: dict[str, Any] = {
         "head": recipe.get("head"),
@@ -42,6 +53,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "week": _spoken(WeekConfig, recipe.get("week") or {}),
         "labels": _spoken(LabelConfig, recipe.get("labels", {})),
         "train": _spoken(TrainConfig, recipe.get("train", {})),
+        "settings": dict(recipe.get("settings", {})),
         "data": _spoken(DataConfig, data),
         "language": language if fused else None,
         "embed": recipe.get("embed"),

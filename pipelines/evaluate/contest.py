@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.errors import GateError
@@ -28,13 +29,14 @@ from pipelines.evaluate.decision import (  # fmt: skip
     undecided,
 )
 from pipelines.evaluate.gate import UNJUDGEABLE, decide
+from pipelines.recipes import canonical
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 Record = Mapping[str, Any]
-# Parts of a recipe that decide rows, labels or vectors; a linear head reads no vectors.
-_ROWS = ("data.first_week", "data.reporting_delay_weeks", "labels")
-_VECTORS = ("data.language", "data.text_window", "data.scenes", "embed", "primary_horizon_weeks")
+# Parts of a recipe that decide rows, labels or vectors; not every forecaster reads vectors.
+_ROWS = ("week", "data.first_week", "data.reporting_delay_weeks", "data.maturity", "labels")
+_VECTORS = ("language", "data.text_window", "data.scenes", "embed", "primary_horizon_weeks")
 
 
 def champion_profile(
@@ -48,18 +50,23 @@ def champion_profile(
     """
     if champion is None:
         return None
-    shared = {profile.recipe_id(head) for head in profile.train.heads}
+    shared = {profile.recipe_id(head) for head in profile.train.names}
     recipe, head = champion["recipe"], champion["head"]
     if champion["recipe_id"] in shared:
         return None
-    own = profile.recipe(head)
-    needed = _ROWS if head == "linear" else (*_ROWS, *_VECTORS)
-    differing = [part for part in needed if _part(own, part) != _part(recipe, part)]
+    try:
+        own, theirs = canonical(profile.recipe(head)), canonical(recipe)
+    except ValueError as err:
+        log.warning("the champion's recipe cannot be read: %s", err)
+        return None
+    needed = (*_ROWS, *_VECTORS) if forecaster_kind(head).reads_vectors else _ROWS
+    differing = [part for part in needed if _part(own, part) != _part(theirs, part)]
     if differing:
         log.warning("the champion's recipe cannot be trained on this run's rows: it differs in %s", ", ".join(differing))  # fmt: skip
         return None
     raw = profile.model_dump(mode="json")
     raw["train"].update(recipe["train"])
+    raw["train"]["candidates"] = [{"kind": head, "settings": recipe.get("settings", {})}]
     return Profile.model_validate(raw), (head,)
 
 

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from pipelines.storage import folder_id, manifest_of
 
-WEIGHTS, DESCRIPTION, GOLDEN = "head.safetensors", "bundle.json", "golden.json"
+DESCRIPTION, GOLDEN = "bundle.json", "golden.json"
+PROMPT, THRESHOLDS = "prompt.yaml", "thresholds.parquet"  # where the model has such
+
+
+def horizon_folder(horizon_weeks: int) -> str:
+    """Name of the folder of one horizon's model."""
+    return f"h{horizon_weeks:02d}"
 
 
 def bundle_id(folder: Path) -> str:

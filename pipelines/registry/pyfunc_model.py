@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PythonModel
 
-from pipelines.contracts import COVARIATE_NAMES
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.inference.predict import predict_proba
@@ -32,7 +31,7 @@ class DenguardModel(PythonModel):
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
         """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.
 
-        Columns: any of contracts.COVARIATE_NAMES, and `image` and `text` with raw vectors or null.
+        Columns: any of the bundle's covariate_names, and `image` and `text` with raw vectors or null.
         Returns `probability` and `outbreak` on the input's index.
 
         Raises:
@@ -45,7 +44,7 @@ class DenguardModel(PythonModel):
             model = self.bundle.models.get(int(str(horizon)))
             if model is None:
                 raise ConfigError(f"no model for {horizon} weeks ahead", fix=f"use one of {sorted(self.bundle.models)}")  # fmt: skip
-            inputs = [_input(row) for row in rows.to_dict("records")]
+            inputs = [_input(self.bundle, row) for row in rows.to_dict("records")]
             probability = predict_proba(
                 model, vector_examples(self.bundle, int(str(horizon)), inputs)
             )
@@ -54,10 +53,15 @@ class DenguardModel(PythonModel):
         return out.astype({"probability": float, "outbreak": bool})
 
 
-def _input(row: dict[Any, Any]) -> VectorInput:
-    covariates = {name: row[name] for name in COVARIATE_NAMES if name in row}
-    code = str(row["municipality_code"]).zfill(5)
-    return VectorInput(code, covariates, _vector(row.get("image")), _vector(row.get("text")))
+def _input(bundle: Bundle, row: dict[Any, Any]) -> VectorInput:
+    covariates = {name: row[name] for name in bundle.meta.covariate_names if name in row}
+    sent = str(row["municipality_code"])
+    return VectorInput(
+        bundle.codes.normalise(sent) or sent,
+        covariates,
+        _vector(row.get("image")),
+        _vector(row.get("text")),
+    )
 
 
 def _vector(cell: Any) -> Any:

@@ -12,6 +12,7 @@ from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import DenguardError, RegistryError
 from pipelines.fusion.bundle import load_sound
+from pipelines.recipes import recorded_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, lookup
 from pipelines.registry.taken_out import taken_out
@@ -51,7 +52,7 @@ def _described(found: Registered, where: Places, model_name: str) -> dict[str, A
         "version": found.version,
         "bundle_id": found.bundle_id,
         "head": meta.head,
-        "recipe_id": meta.recipe_id,
+        "recipe_id": recorded_id(meta.recipe, meta.recipe_id),
         "recipe": meta.recipe,
         "as_of_week": meta.as_of_week,
         "dataset_version": meta.dataset_version,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from pipelines.config import Profile
 from pipelines.errors import StoreError
 from pipelines.evaluate.report import ReportContext
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
-from pipelines.fusion.bundle import Bundle, load_bundle
+from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
 from pipelines.storage import read_json
@@ -30,13 +31,14 @@ def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]
     """Forecast every municipality with the bundle that serves, and publish it.
 
     Raises:
-        StoreError: the bundle reads vectors that this run's features do not hold.
+        StoreError: the bundle is not sound here, or reads vectors that this run's features do not
+            hold.
     """
     features = run.path(run.output("features")["features"])
-    about, bundle = read_json(features / "features.json"), load_bundle(bundle_folder)
+    about, bundle = read_json(features / "features.json"), load_sound(bundle_folder)
     _check_encoders(bundle, about, run.profile)
     horizons = [h for h in bundle.meta.horizons_weeks if h in run.profile.evaluate.horizons_weeks]
-    usable = Bundle(bundle.meta, {h: bundle.models[h] for h in horizons}, bundle.golden)
+    usable = replace(bundle, models={h: bundle.models[h] for h in horizons})
     versions = ForecastVersions(
         model_version=version,
         bundle_id=bundle_folder.name,
@@ -96,7 +98,7 @@ def gather(run: Run) -> ReportContext:
 
 
 def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
-    if bundle.meta.head == "linear":
+    if not bundle.reads_vectors:
         return
     for modality, mine in (
         ("image", bundle.meta.image_encoder),

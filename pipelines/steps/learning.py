@@ -28,8 +28,8 @@ def train(run_id: str) -> Output:
     run = open_run(run_id)
     folder = run.path(run.output("features")["features"])
     root = run.places.artifacts / "candidates"
-    progress, candidates = Progress("heads trained", len(run.profile.train.heads)), {}
-    for head in run.profile.train.heads:
+    progress, candidates = Progress("candidates trained", len(run.profile.train.names)), {}
+    for head in run.profile.train.names:
         candidates[head] = train_candidate(folder, head, run.profile, root, run.params.force)
         progress.advance()
     named = {head: {**c, "folder": run.name(Path(c["folder"]))} for head, c in candidates.items()}
@@ -52,7 +52,7 @@ def backtest(run_id: str, year: int) -> Output:
 
     run = open_run(run_id)
     folder = run.path(run.output("features")["features"])
-    profile, heads = run.profile, run.profile.train.heads
+    profile, heads = run.profile, run.profile.train.names
     rival = champion_profile(run.output("champion")["champion"], profile)
     contest: dict[str, tuple[Any, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
     if rival is not None:

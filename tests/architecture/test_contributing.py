@@ -105,11 +105,13 @@ def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path
     changes = {"train.lambda_grid": (0.0,), "train.max_epochs": 3, "train.heads": ("linear", "gated"), "evaluate.horizons_weeks": (4,)}  # fmt: skip
     fitted = train_recipe({4: rows}, "gated", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
     model = fitted.models[4]
-    assert model.fused is not None, fitted.lambda_reason
+    assert model.vector_widths is not None, fitted.lambda_reason
     alone = ~(rows.image.mask | rows.text.mask)
-    assert np.array_equal(model.logit(rows)[alone], model.linear.logit(rows)[alone])
+    assert np.array_equal(model.logit(rows)[alone], model.forecaster.linear.logit(rows)[alone])
 
-    bundle = make_bundle(rows, head="gated", horizons_weeks=(4,), decision_thresholds={4: 0.5})
+    bundle = make_bundle(
+        rows, "early", head="gated", horizons_weeks=(4,), decision_thresholds={4: 0.5}
+    )
     write_bundle(bundle.__class__(bundle.meta, {4: model}, bundle.golden), tmp_path / "bundle")
     again = load_bundle(tmp_path / "bundle").models[4]
     assert np.array_equal(predict_proba(again, rows), predict_proba(model, rows))

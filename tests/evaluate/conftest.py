@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.config import TEN_MUNICIPALITIES, Profile, load_profile
+from pipelines.config import Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.weeks import CDC
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.config import TEN_MUNICIPALITIES
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.weeks import CDC
 
 Array = npt.NDArray[np.float64]

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.config import TEN_MUNICIPALITIES, Profile
+from pipelines.config import Profile
+from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.errors import GateError
 from pipelines.evaluate.backtest import (
     PREDICTION_COLUMNS,

@@ -9,6 +9,7 @@ import pytest
 from pipelines.config import Profile
 from pipelines.errors import GateError
 from pipelines.evaluate.bootstrap import paired_interval
+from pipelines.weeks import CDC
 
 
 def _pair(planted: Any, **how: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -42,7 +43,10 @@ def test_towns_that_repeat_each_other_add_no_certainty(planted: Any, profile: Pr
     copies = [
         pd.concat([t.assign(sample_id=t["sample_id"] + f"-{k}") for k in range(9)]) for t in pair
     ]
-    one, nine = paired_interval(*pair, profile.gate, CDC), paired_interval(*copies, profile.gate, CDC)
+    one, nine = (
+        paired_interval(*pair, profile.gate, CDC),
+        paired_interval(*copies, profile.gate, CDC),
+    )
     assert nine.upper - nine.lower == pytest.approx(one.upper - one.lower, rel=1e-9)
 
 

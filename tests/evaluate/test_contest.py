@@ -13,6 +13,7 @@ from pipelines.contracts import HeadKind, content_id
 from pipelines.evaluate.backtest import write_predictions
 from pipelines.evaluate.contest import champion_profile, hold
 from pipelines.evaluate.decision import Decision
+from pipelines.recipes import recorded_id
 from pipelines.storage import write_json
 
 
@@ -24,7 +25,7 @@ def _champion(profile: Profile, head: HeadKind, **changed: Any) -> dict[str, Any
         "version": "3",
         "bundle_id": "bundle-old",
         "head": head,
-        "recipe_id": content_id(recipe),
+        "recipe_id": recorded_id(recipe, content_id(recipe)),
         "recipe": recipe,
         "as_of_week": "2018-w40",
         "dataset_version": "data-old",
@@ -60,7 +61,7 @@ def test_a_champion_with_a_candidates_recipe_is_not_trained_twice(profile: Profi
     [
         {"embed": {"image": {}}},
         {"labels": {"min_reference_cases": 5}},
-        {"data": {"language": "en"}},
+        {"language": "en"},
     ],
 )
 def test_a_champion_that_needs_other_vectors_labels_or_prompts_is_not_imitated(profile: Profile, changed: dict[str, Any]) -> None:  # fmt: skip

@@ -27,7 +27,9 @@ NAMES = {"05001": "Medellín", "08001": "Barranquilla", "54001": "Cúcuta"}
 
 @pytest.fixture
 def scenes(rows: dict[int, Examples]) -> pd.DataFrame:
-    ids = np.concatenate([r.sample_id[r.origin_week_no == CDC.week_no(AS_OF)] for r in rows.values()])
+    ids = np.concatenate(
+        [r.sample_id[r.origin_week_no == CDC.week_no(AS_OF)] for r in rows.values()]
+    )
     first = pd.Series(ids).str.startswith("05001")
     return pd.DataFrame(
         {
@@ -78,8 +80,9 @@ def test_an_origin_without_rows_is_refused(bundle: Bundle, rows: dict[int, Examp
 
 
 def test_a_broken_model_makes_no_forecast(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
-    linear = replace(bundle.models[4].linear, bias=float("nan"))
-    broken = replace(bundle, models={**bundle.models, 4: replace(bundle.models[4], linear=linear)})
+    model = bundle.models[4]
+    unfit = replace(model, forecaster=replace(model.forecaster, bias=float("nan")))  # type: ignore[type-var]
+    broken = replace(bundle, models={**bundle.models, 4: unfit})
     with pytest.raises(StoreError, match="not within 0 and 1"):
         forecast_table(broken, rows, AS_OF, NAMES, scenes, VERSIONS)
 

@@ -13,12 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.config import TEN_MUNICIPALITIES, load_profile
+from pipelines.config import load_profile
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.labels import compute_thresholds, label_of
 from pipelines.data.rows import sample_rows
 from pipelines.data.sources.sample import package_table
-from pipelines.data.sources.satellitebench_columns import CODE, NAME, read_column
+from pipelines.data.sources.satellitebench_columns import (
+    CODE,
+    NAME,
+    TEN_MUNICIPALITIES,
+    read_column,
+)
 from pipelines.data.splits import fold_cut, test_year_targets
 from pipelines.data.tables import Tables
 from pipelines.fusion.examples import Examples, ModalityVectors
