@@ -108,7 +108,8 @@ def hold(
             for c in candidates.values()
         ]  # fmt: skip
     except UNJUDGEABLE as err:
-        return undecided(said(err), profile, verdict, named)
+        serving = now["champion"] or {}
+        return undecided(said(err), profile, verdict, named, bool(serving.get("provisional")))
     return decide(predictions, standing, champion, profile, rolled_back=now["rolled_back"])
 
 
@@ -155,6 +156,7 @@ def _champion(record: Record | None, judged: Record) -> Champion | None:
         dataset_version=record["dataset_version"],
         horizons_weeks=tuple(record["recipe"].get("horizons_weeks", ())),
         predictions=_rows_of(paths),
+        provisional=bool(record.get("provisional")),
     )
 
 
