@@ -52,6 +52,7 @@ def _described(found: Registered, where: Places, model_name: str) -> dict[str, A
         "version": found.version,
         "bundle_id": found.bundle_id,
         "head": meta.head,
+        "provisional": found.provisional,
         "recipe_id": recorded_id(meta.recipe, meta.recipe_id),
         "recipe": meta.recipe,
         "as_of_week": meta.as_of_week,
