@@ -96,6 +96,8 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     """
     if not bundle.lone_row:
         raise Problem(422, "row-is-not-enough", f"the champion ({bundle.meta.head}) reads more than one row holds", "ask GET /forecast by municipality_code and horizon_weeks: it answers from the published forecast")  # fmt: skip
+    if asked.rows and bundle.beyond_fields:
+        raise Problem(422, "row-is-not-enough", f"the champion reads {', '.join(bundle.beyond_fields)}, which a row of fields does not hold", "ask GET /forecast, or send vectors with these covariates")  # fmt: skip
     kind = "rows" if asked.rows else "vectors"
     sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
     codes = [bundle.codes.normalise(row.municipality_code) for row in sent]

@@ -38,12 +38,13 @@ def _clause(one: Comparison, reference: str, confidence: float) -> str:
     return f"{who} {verb} {subject(reference)} ({difference_in_words(one.interval, confidence)})"
 
 
-def serves(comparison: str, chosen: str, reference: str, beaten: bool) -> str:
-    """The line of a run that promotes."""
+def serves(comparison: str, chosen: str, reference: str, beaten: bool, others: Sequence[str]) -> str:  # fmt: skip
+    """The line of a run that promotes; `others` are the candidates beside the simplest one."""
     if chosen != reference:
         return f"{comparison}: it serves."
     if not comparison:
-        return f"{capital(subject(reference))} serves; no other candidate was trained in this run."
+        why = f"{', '.join(map(words, others))} cannot be compared with it yet" if others else "no other candidate was trained in this run"  # fmt: skip
+        return f"{capital(subject(reference))} serves; {why}."
     if beaten:
         return f"{comparison}, but is not sane at every horizon: {subject(reference)} serves."
     return f"{comparison}: {subject(reference)} serves."

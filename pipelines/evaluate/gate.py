@@ -136,7 +136,7 @@ class _Court:
             found = [self._compare(n, self._benchmark(n), self.reference, simplest) for n in names]
             self.rivals = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
         elif names:
-            self.reasons.append(f"{self._too_few('compare candidates')}: {subject(self.reference)} alone may serve, provisionally.")  # fmt: skip
+            self.reasons.append(f"{self._too_few('compare candidates')}; {subject(self.reference)} alone may serve, provisionally.")  # fmt: skip
 
     def serving_candidate(self) -> Candidate:
         """The best candidate that beats the simplest one and is sane, else the simplest one."""
@@ -193,7 +193,8 @@ class _Court:
             return first_line.nothing_serves(comparison, self.because)
         if verdict == "promote" and chosen:
             beaten = any(c.passed for c in self.rivals)
-            line = first_line.serves(comparison, chosen.head, self.reference, beaten)
+            others = [name for name in self.candidates if name != self.reference]
+            line = first_line.serves(comparison, chosen.head, self.reference, beaten, others)
         else:
             line = first_line.stays(comparison, self.champion.head, self.champion.version) if self.champion else ""  # fmt: skip
         needed = f"{self.gate.min_blocks} over {self.gate.min_origins}"

@@ -25,7 +25,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.codes import UnitCodes
-from pipelines.contracts import HeadKind
+from pipelines.contracts import COVARIATE_NAMES, HeadKind
 from pipelines.data.prompts import load_template
 from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError
@@ -123,6 +123,12 @@ class Bundle:
     def lone_row(self) -> bool:
         """Whether a row of fields carries all that its models need."""
         return all(model.forecaster.lone_row for model in self.models.values())
+
+    @property
+    def beyond_fields(self) -> tuple[str, ...]:
+        """Covariates that it reads and that a row of plain fields cannot give."""
+        read = {name for model in self.models.values() for name in model.forecaster.columns}
+        return tuple(n for n in self.meta.covariate_names if n in read and n not in COVARIATE_NAMES)
 
     @property
     def reads_vectors(self) -> bool:

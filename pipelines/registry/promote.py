@@ -21,13 +21,12 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from pipelines.config import Places, places
-from pipelines.contracts import COVARIATE_NAMES
-from pipelines.fusion.bundle import bundle_id
+from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
 from pipelines.registry.alias import (
     BUNDLE_ID_TAG,
-    PROVISIONAL_TAG,
     MODEL_FOLDER,
     MODEL_NAME,
+    PROVISIONAL_TAG,
     Registered,
     connect,
     fetch_bundle,
@@ -45,6 +44,7 @@ from pipelines.registry.moves import (  # fmt: skip
     set_champion,
 )
 from pipelines.registry.tracking import experiment_id, prepare, record, start_run
+from pipelines.storage import read_json
 
 # Callers find the whole registry here.
 __all__ = ["Aliases", "aliases", "fetch_bundle", "get_version", "lookup", "restore_champion", "set_alias", "set_champion"]  # fmt: skip
@@ -129,16 +129,18 @@ def _log_model(client: MlflowClient, run_id: str, bundle_dir: Path) -> None:
                 str(model),
                 python_model=str(_MODEL_CODE),
                 artifacts={"bundle": str(bundle)},
-                signature=_signature(),
+                signature=_signature(bundle_dir),
                 pip_requirements=["denguard"],  # given, else MLflow starts a process to guess them
             )
         client.log_artifacts(run_id, str(model), MODEL_FOLDER)
 
 
-def _signature() -> ModelSignature:
+def _signature(bundle_dir: Path) -> ModelSignature:
     """What MLflow's predict takes and gives; see pyfunc_model.DenguardModel.predict."""
+    meta: Any = read_json(bundle_dir / DESCRIPTION).get("meta")
+    names = meta["covariate_names"]
     vector = Array(DataType.double)
-    covariates = [ColSpec(DataType.double, name, required=False) for name in COVARIATE_NAMES]
+    covariates = [ColSpec(DataType.double, name, required=False) for name in names]
     vectors = [ColSpec(vector, name, required=False) for name in ("image", "text")]
     row = [
         ColSpec(DataType.string, "municipality_code"),

@@ -35,8 +35,11 @@ class DenguardModel(PythonModel):
         Returns `probability` and `outbreak` on the input's index.
 
         Raises:
-            ConfigError: a horizon or municipality that the bundle does not know.
+            ConfigError: a horizon or municipality that the bundle does not know, or a model that
+                reads more than a row holds.
         """
+        if not self.bundle.lone_row:
+            raise ConfigError(f"the model ({self.bundle.meta.head}) reads more than a row holds", fix="read the published forecast, or ask the endpoint's GET /forecast")  # fmt: skip
         out = pd.DataFrame(
             index=model_input.index, columns=["probability", "outbreak"], dtype=object
         )

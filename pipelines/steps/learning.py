@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.contracts import HeadKind, content_id
+from pipelines.errors import GateError
 from pipelines.run import open_run
 from pipelines.run.progress import Progress
 from pipelines.steps.box import box
@@ -78,6 +79,8 @@ def evaluate(run_id: str) -> Output:
 
     run = open_run(run_id)
     years = [run.output(f"backtest_{year}") for year in backtest_years(run_id)]
+    if not years:
+        raise GateError("no year can be judged: history holds none that is complete and has two years before it", where=run_id, fix="wait for more weeks, or send earlier ones; until then nothing serves that no one has judged")  # fmt: skip
     predictions = read_predictions([run.path(y["candidates"]) for y in years])
     metrics = summarise(predictions, run.profile)
     return run.finish(

@@ -328,6 +328,7 @@ def test_a_short_history_lets_the_simplest_candidate_serve_provisionally(planted
     found = decide(frame, [LINEAR, LATE], None, profile)
     assert (found.decision, found.head, found.provisional) == ("promote", "linear", True)
     assert found.first_line.startswith("Provisional on 8 blocks of weeks over 2 test years, 16 over 4 are needed. ")  # fmt: skip
+    assert found.first_line.endswith("The linear head serves; late joint cannot be compared with it yet.")  # fmt: skip
     assert {c.question for c in found.comparisons} == {"is better in the mean than"}
 
 

@@ -125,3 +125,9 @@ def test_two_origins_are_not_one_forecast(table: pd.DataFrame, tmp_path: Path) -
     table.loc[0, "origin_week"] = "2016-w39"
     with pytest.raises(StoreError, match="one origin"):
         publish_forecast(table, tmp_path)
+
+
+def test_rows_of_a_provisional_champion_say_so(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
+    plain = forecast_table(bundle, rows, AS_OF, NAMES, scenes, VERSIONS)
+    marked = forecast_table(bundle, rows, AS_OF, NAMES, scenes, replace(VERSIONS, provisional=True))
+    assert not plain["provisional"].any() and marked["provisional"].all()

@@ -1,13 +1,16 @@
 """Bundles: byte-equal, complete, and refused when anything in them is not what it says."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from pipelines.data.prompts import load_template
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import bundle_id, check_golden, load_bundle, write_bundle
+from pipelines.inference.rows import RowInput, prompt_of
 from pipelines.storage import sha256_file, write_json
 
 KINDS = ("early", "late_joint")
@@ -190,3 +193,25 @@ def test_another_format_is_refused(folder):
     write_json(folder / "bundle.json", {**raw, "format": 99})
     with pytest.raises(StoreError, match="99"):
         load_bundle(folder)
+
+
+TEMPLATE = """template: "In {municipality} {recent_cases} cases."
+unknown: "?"
+months: [a, b, c, d, e, f, g, h, i, j, k, l]
+"""
+
+
+def test_a_bundle_carries_the_prompt_template_that_its_rows_were_made_from(tmp_path, make_examples, make_bundle):  # fmt: skip
+    (tmp_path / "own.yaml").write_text(TEMPLATE)
+    own = load_template("es", tmp_path / "own.yaml")
+    bundle = make_bundle(make_examples(units=2), prompt_template_id=own.template_id)
+    loaded = load_bundle(write_bundle(replace(bundle, prompt_file=tmp_path / "own.yaml"), tmp_path / "b"))  # fmt: skip
+    row = RowInput("90000", "2018-w40", 4, [1.0, 2.0, 3.0, 4.0], municipality="Medellín")
+    assert prompt_of(loaded, row) == "In Medellín 1, 2, 3, 4 cases."
+
+
+def test_a_template_that_the_rows_were_not_made_from_is_not_written(tmp_path, make_examples, make_bundle):  # fmt: skip
+    (tmp_path / "own.yaml").write_text(TEMPLATE)
+    bundle = replace(make_bundle(make_examples(units=2)), prompt_file=tmp_path / "own.yaml")
+    with pytest.raises(StoreError, match="the model was trained with t"):
+        write_bundle(bundle, tmp_path / "b")

@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
 from pipelines.contracts import CHAMPION
 from pipelines.forecast import FORECAST_COLUMNS, publish_forecast
-from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.bundle import Bundle, write_bundle
+from pipelines.fusion.linear import LinearModel
 from pipelines.models.baselines import Climatology
 from pipelines.registry.alias import lookup
+from pipelines.registry.promote import register_bundle, set_champion
 
 
 def _table(bundle_id: str, week: str, probability: float) -> pd.DataFrame:
@@ -113,3 +116,28 @@ def test_a_champion_that_reads_more_than_a_row_refuses_rows_and_answers_from_the
     assert refused.json()["type"].endswith("row-is-not-enough")
     assert "GET /forecast" in refused.json()["fix"]
     assert client.get("/forecast", params={"municipality_code": "05001"}).status_code == 200
+
+
+def test_a_provisional_champion_is_marked_in_the_description_of_the_model(
+    client: TestClient, deployment: Any, bundle_of: Callable[..., Bundle], eventually: Callable[..., None]
+) -> None:  # fmt: skip
+    folder = write_bundle(bundle_of(), deployment.where.artifacts / "made" / "bundle")
+    set_champion(register_bundle(folder, "weekly", provisional=True))
+    eventually(lambda: client.get("/model").json().get("provisional") is True)
+
+
+def test_a_covariate_that_no_field_gives_is_asked_for_as_a_vector(
+    client: TestClient, deployment: Any, bundle_of: Callable[..., Bundle], eventually: Callable[..., None], row: dict[str, Any]
+) -> None:  # fmt: skip
+    names = ("season_sin1", "humidity_pct")
+    plain = bundle_of(covariate_names=names)
+    linear = LinearModel(np.zeros(2), np.ones(2), np.array([0.0, 1.0]), 0.0, names)
+    deployment.promote(replace(plain, models={h: replace(m, forecaster=linear) for h, m in plain.models.items()}))  # fmt: skip
+    eventually(lambda: client.get("/model").json()["bundle_id"] is not None)
+    vector = {"municipality_code": "05001", "horizon_weeks": 4, "covariates": {"humidity_pct": 2.0}}
+
+    refused = client.post("/predictions", json={"rows": [row]}).json()
+    answer = client.post("/predictions", json={"vectors": [vector]}).json()["predictions"][0]
+
+    assert "humidity_pct" in refused["detail"]
+    assert answer["probability"] == pytest.approx(1 / (1 + np.exp(-2.0)))
