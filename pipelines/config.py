@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from pipelines.candidate_config import forecaster_kind
 from pipelines.codes import UnitCodes
 from pipelines.contracts import LINEAR, HeadKind, Modality
 from pipelines.data_config import DataConfig as DataConfig
@@ -28,8 +29,10 @@ from pipelines.place_config import PlaceConfig, require_week
 from pipelines.places import Places as Places
 from pipelines.places import at_line as at_line
 from pipelines.places import places as places
-from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.profile_v1 import translated, where_it_went
+from pipelines.recipes import recipe_id
+from pipelines.train_config import TrainConfig as TrainConfig
 from pipelines.weeks import Calendar
 
 Horizon = Annotated[int, Field(ge=0, le=12)]
@@ -53,38 +56,6 @@ class EmbedConfig(Frozen):
         if not encoder.sources:
             raise ValueError("say where the weights are: package, folder, or hub and revision")
         return encoder
-
-
-class LoopConfig(Frozen):
-    """What the training loop of the fused heads is told."""
-
-    batch_rows: int = Field(64, ge=2, le=1_000_000)
-    learning_rate: float = Field(1e-3, gt=0, le=1)
-    weight_decay: float = Field(1e-2, ge=0, le=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    noise_sigma: float = Field(0.0, ge=0, description="1.0 is the paper's printed value")
-    alignment_weight: float = Field(0.0, ge=0, description="weight of L_reg")
-    threads: int = Field(1, ge=1)
-    seed: int = 7
-
-
-class TrainConfig(LoopConfig):
-    """Heads and their training. Part of the recipe."""
-
-    heads: tuple[HeadKind, ...] = ("linear", "early", "late_joint")
-    linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
-    lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
-    max_epochs: int = Field(30, ge=1, le=10_000)
-    inner_origins: int = Field(3, ge=3, description="whole seasons that lambda is chosen on")
-    min_paired_rows: int = Field(200, ge=1, description="below it lambda stays 0")
-    min_paired_units: int = Field(3, ge=1)
-
-    @field_validator("lambda_grid")
-    @classmethod
-    def _has_zero(cls, grid: tuple[float, ...]) -> tuple[float, ...]:
-        if 0.0 not in grid or any(abs(x) > 1 for x in grid):
-            raise ValueError("lambda_grid must hold 0 and stay within -1..1")
-        return tuple(sorted(grid))
 
 
 class TestYears(Frozen):
@@ -175,15 +146,15 @@ class Profile(Frozen):
     def _only_linear_without_encoders(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("embed") is None:
             train = given.get("train") or {}
-            if isinstance(train, dict) and "heads" not in train:
-                return {**given, "train": {**train, "heads": ["linear"]}}
+            if isinstance(train, dict) and not {"heads", "candidates"} & set(train):
+                return {**given, "train": {**train, "candidates": [LINEAR]}}
         return given
 
     @model_validator(mode="after")
     def _fusion_has_encoders(self) -> Profile:
-        fused = [head for head in self.train.heads if head != LINEAR]
+        fused = [name for name in self.train.names if forecaster_kind(name).reads_vectors]
         if fused and self.embed is None:
-            raise ValueError(f"train.heads names {', '.join(fused)}, which read vectors, and there is no `embed`; add encoders or leave them out")  # fmt: skip
+            raise ValueError(f"train.candidates names {', '.join(fused)}, which read vectors, and there is no `embed`; add encoders or leave them out")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -204,15 +175,13 @@ class Profile(Frozen):
 
     def recipe_id(self, head: HeadKind) -> str:
         """Hash of everything that decides a model except the data: what the gate compares."""
-        from pipelines.recipes import recipe_id
-
         return recipe_id(self.recipe(head))
 
     def recipe(self, head: HeadKind) -> dict[str, Any]:
         """The JSON-able choices that a head's model follows from; data and judging left out.
 
-        The linear head's recipe names neither encoders nor lambda: it is the same model whichever
-        encoders a profile uses, and the gate must see that.
+        A recipe that reads no vectors names neither encoders nor lambda: it is the same model
+        whichever encoders a profile uses, and the gate must see that.
         """
         data = {"first_week", "reporting_delay_weeks", "maturity"}
         recipe: dict[str, Any] = {
@@ -222,15 +191,17 @@ class Profile(Frozen):
             "horizons_weeks": list(self.evaluate.horizons_weeks),
             "primary_horizon_weeks": self.evaluate.primary_horizon_weeks,
         }
-        if head == "linear":
-            recipe["train"] = self.train.model_dump(
-                mode="json", include={"linear_c", "inner_origins"}
-            )
-        else:
+        if forecaster_kind(head).reads_vectors:
             data |= {"text_window", "scenes"}
-            recipe["train"] = self.train.model_dump(mode="json", exclude={"heads"})
+            recipe["train"] = self.train.model_dump(mode="json", exclude={"candidates"})
             recipe["language"] = self.place.language
             recipe["embed"] = self.embed.recipe() if self.embed else None
+        else:
+            keys = {"linear_c", "inner_origins"} if head == LINEAR else {"inner_origins"}
+            recipe["train"] = self.train.model_dump(mode="json", include=keys)
+        settings = self.train.candidate(head).spoken()
+        if settings:
+            recipe["settings"] = settings
         recipe["data"] = self.data.model_dump(mode="json", include=data)
         return recipe
 
@@ -303,10 +274,3 @@ def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:
             raise ConfigError(f"{key} does not name a setting", fix="check the dotted key")
         node = child
     node[leaf] = value
-
-
-def sentence(err: UnusableYaml | ValidationError) -> str:
-    """What is wrong with keys and values, each by its dotted name."""
-    if isinstance(err, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-    return str(err)

@@ -37,7 +37,7 @@ def register(run_id: str) -> Output:
         return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
     folder = run.path(run.output("train")["candidates"][decision["head"]]["folder"])
     files["receipt"] = folder / "receipt.json"
-    version = register_bundle(folder / "bundle", run_id, params, metrics, tags, files, where=run.places, model_name=run.profile.model_name)  # fmt: skip
+    version = register_bundle(folder / "bundle", run_id, params, metrics, tags, files, where=run.places, model_name=run.profile.model_name, provisional=bool(decision.get("provisional")))  # fmt: skip
     set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
     add_versions(run.places, [bundle_draft(run, folder, decision["bundle_id"])])
     return run.finish("register", {"version": version, "mlflow_run": None})
@@ -82,9 +82,10 @@ def forecast(run_id: str) -> Output:
     run = open_run(run_id)
     champion = lookup(CHAMPION, run.places, run.profile.model_name)
     if champion is None:
-        return run.finish("forecast", {"forecast": None, "note": "There is no champion, so no forecast: no model was better than the baselines."})  # fmt: skip
+        why = run.output("gate")["first_line"]
+        return run.finish("forecast", {"forecast": None, "note": f"There is no champion, so no forecast. {why}"})  # fmt: skip
     bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
-    made = make_forecast(run, bundle, champion.version)
+    made = make_forecast(run, bundle, champion.version, champion.provisional)
     add_versions(run.places, [forecast_draft(run, run.path(made["forecast"]), bundle.name)])
     return run.finish("forecast", made)
 

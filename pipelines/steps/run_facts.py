@@ -28,7 +28,10 @@ def params(run: Run) -> dict[str, str]:
     found = {name: value for name, value in recipe.items() if not _is_identity(name)}
     trained = run.output("train")["candidates"].get(head, {})
     chosen = {name: _text(trained[name]) for name in ("lambda_shift", "epochs") if name in trained}
-    more = {"heads": ",".join(run.profile.train.heads), "label_rule": run.profile.labels.rule_id}
+    more = {
+        "candidates": ",".join(run.profile.train.names),
+        "label_rule": run.profile.labels.rule_id,
+    }
     return {**found, **chosen, **more}
 
 

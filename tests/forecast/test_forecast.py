@@ -80,8 +80,9 @@ def test_an_origin_without_rows_is_refused(bundle: Bundle, rows: dict[int, Examp
 
 
 def test_a_broken_model_makes_no_forecast(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
-    linear = replace(bundle.models[4].linear, bias=float("nan"))
-    broken = replace(bundle, models={**bundle.models, 4: replace(bundle.models[4], linear=linear)})
+    model = bundle.models[4]
+    unfit = replace(model, forecaster=replace(model.forecaster, bias=float("nan")))  # type: ignore[type-var]
+    broken = replace(bundle, models={**bundle.models, 4: unfit})
     with pytest.raises(StoreError, match="not within 0 and 1"):
         forecast_table(broken, rows, AS_OF, NAMES, scenes, VERSIONS)
 
@@ -133,3 +134,9 @@ def test_two_origins_are_not_one_forecast(table: pd.DataFrame, tmp_path: Path) -
     table.loc[0, "origin_week"] = "2016-w39"
     with pytest.raises(StoreError, match="one origin"):
         publish_forecast(table, tmp_path)
+
+
+def test_rows_of_a_provisional_champion_say_so(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
+    plain = forecast_table(bundle, rows, AS_OF, NAMES, scenes, VERSIONS)
+    marked = forecast_table(bundle, rows, AS_OF, NAMES, scenes, replace(VERSIONS, provisional=True))
+    assert not plain["provisional"].any() and marked["provisional"].all()

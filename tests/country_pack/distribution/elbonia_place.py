@@ -32,9 +32,7 @@ class ElbonianCodes:
         return f"E-{int(found[1]):02d}" if found else None
 
 
-def bring(
-    files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context
-) -> None:
+def bring(files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context) -> None:
     """Put one bulletin into a new drop."""
     del info, context
     if len(files) != 1 or until is not None:
