@@ -1,0 +1,186 @@
+"""Label rules that a history allows, each with the outbreak weeks it would give a year; and what can be judged.
+
+Belongs here: the table a ministry chooses from. Does not belong here: the label itself
+(data/labels.py), which is asked, and judging (evaluate/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipelines.config import EvaluateConfig, GateConfig, TestYears
+from pipelines.data.labels import compute_thresholds, label_of, outbreak_rates
+from pipelines.data.splits import fold_cut, judged_years
+from pipelines.data.tables import Tables, latest_cases
+from pipelines.data.thresholds import Thresholds
+from pipelines.errors import ConfigError
+from pipelines.evaluate.bootstrap import count_blocks
+from pipelines.label_config import LabelConfig
+from pipelines.onboard.history import History
+from pipelines.weeks import SEASON_WEEKS, Calendar
+
+_FLOOR = 3.0
+_ROLLING_FROM = 4  # complete years from which the years before each origin carry a threshold
+_KINDS = ("rolling_quantile", "quantile", "endemic_channel", "incidence")
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A label rule on these tables.
+
+    Attributes:
+        rows: unit_id, target_week_no, label of every unit-week with a threshold, at the primary horizon.
+        pool: units with a threshold at any time; now: at the newest origin.
+        zero_share: share of units with enough cases whose thresholds are all 0.
+        why_not: the commonest reason for which a unit has none.
+    """
+
+    labels: LabelConfig
+    rows: pd.DataFrame
+    rates: Mapping[int, float]
+    pool: int
+    now: int
+    zero_share: float
+    why_not: str
+
+
+def rate(tables: Tables, labels: LabelConfig, history: History, calendar: Calendar) -> Rated:
+    """What a rule would call outbreak weeks. Raises ConfigError for a week that the calendar lacks."""
+    table = compute_thresholds(tables, labels, calendar, first_origin_no=history.first)
+    limits = Thresholds.of_table(table, calendar)
+    horizon = EvaluateConfig().primary_horizon_weeks
+    known = latest_cases(tables).dropna(subset=["cases"])
+    week = known["week_no"].to_numpy(np.int64)
+    limit = limits.of_rows(known["unit_id"].tolist(), week - horizon, week)
+    rows = pd.DataFrame({"unit_id": known["unit_id"], "target_week_no": week, "label": label_of(known["cases"].to_numpy(np.float64), limit)})  # fmt: skip
+    rows = rows.dropna(subset=["label"]).reset_index(drop=True)
+    refused = table.loc[~table["in_pool"].astype(bool), "refused_reason"].dropna()
+    zero = table["refused_reason"].fillna("").str.contains("is 0")
+    enough = zero | table["refused_reason"].isna()
+    share = float(zero[enough].mean()) if enough.any() else 0.0
+    pool = int(table.loc[table["in_pool"].astype(bool), "unit_id"].nunique())
+    why = str(refused.value_counts().index[0]) if len(refused) else ""
+    now = _now(limits, history)
+    return Rated(labels, rows, outbreak_rates(rows, calendar), pool, now, share, why)
+
+
+def _now(limits: Thresholds, history: History) -> int:
+    """Units that have a threshold for the newest origin, so that a forecast can name them."""
+    origin = np.full(len(limits), history.newest, dtype=np.int64)
+    found = [np.isfinite(limits.of_rows(limits.unit_ids, origin, origin + h)) for h in EvaluateConfig().horizons_weeks]  # fmt: skip
+    return int(np.any(found, axis=0).sum()) if len(limits) else 0
+
+
+def proposed(tables: Tables, history: History, calendar: Calendar) -> dict[str, Any]:
+    """Keys of the rule that is proposed: rolling where history is long, else of fixed years; with a
+    floor where most thresholds would be 0; and the one of both that gives the newest weeks any."""
+    earlier = _earlier(history)
+    rules: list[dict[str, Any]] = [{"kind": "rolling_quantile"}]
+    if earlier:
+        rules.append({"kind": "quantile", "q": 0.75, "reference": _span(earlier, calendar)})
+    if earlier and len(history.whole_years) < _ROLLING_FROM:
+        rules.reverse()
+    floored = [_floored(rule, tables, history, calendar) for rule in rules]
+    return next((rule for rule, now in floored if now), floored[0][0])
+
+
+def _floored(rule: dict[str, Any], tables: Tables, history: History, calendar: Calendar) -> tuple[dict[str, Any], int]:  # fmt: skip
+    """A rule, with a floor if it needs one, and how many units have a threshold by it now."""
+    plain = rate(tables, LabelConfig.model_validate({"rule": rule}), history, calendar)
+    if plain.zero_share <= 0.5:
+        return rule, plain.now
+    rule = {**rule, "floor_cases": _FLOOR}
+    return rule, rate(tables, LabelConfig.model_validate({"rule": rule}), history, calendar).now
+
+
+def _earlier(history: History) -> tuple[int, ...]:
+    """Complete years before the newest two, which stay to be judged; one at least."""
+    return history.whole_years[:-2] or history.whole_years[:1]
+
+
+def of_kind(kind: str, base: Mapping[str, Any], history: History, calendar: Calendar) -> dict[str, Any]:  # fmt: skip
+    """Keys of a rule of another kind, as this history allows it."""
+    if kind == base["kind"]:
+        return dict(base)
+    rule: dict[str, Any] = {"kind": kind}
+    if kind == "quantile":
+        earlier = _earlier(history)
+        if not earlier:
+            raise ConfigError("there is no complete year that a quantile of fixed years could rest on", where="--rule quantile", fix="say --reference, or deliver more weeks")  # fmt: skip
+        rule |= {"q": 0.75, "reference": _span(earlier, calendar)}
+    if kind == "incidence":
+        rule["per_100k"] = 10.0
+    return rule | {k: v for k, v in base.items() if k == "floor_cases"}
+
+
+def offered(tables: Tables, base: Mapping[str, Any], history: History, calendar: Calendar) -> list[Rated]:  # fmt: skip
+    """Every kind that this history allows, the proposed one first."""
+    kinds = [base["kind"], *(k for k in _KINDS if k != base["kind"])]
+    if not any(str(c).startswith("population_") for c in tables.units):
+        kinds = [k for k in kinds if k != "incidence"]
+    if not history.whole_years:
+        kinds = [k for k in kinds if k != "quantile"]
+    found = [LabelConfig.model_validate({"rule": of_kind(k, base, history, calendar)}) for k in kinds]  # fmt: skip
+    return [rate(tables, labels, history, calendar) for labels in found]
+
+
+def _span(years: Sequence[int], calendar: Calendar) -> list[str]:
+    return [f"{years[0]}-w01", f"{years[-1]}-w{calendar.weeks_in_year(years[-1])}"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What can be judged.
+
+    Attributes:
+        years: test years that have rows to judge and both classes to learn from.
+        serves: a champion, a provisional one, or nothing.
+        why: in words.
+    """
+
+    years: tuple[int, ...]
+    blocks: int
+    serves: str
+    why: str
+
+    def as_text(self) -> str:
+        """One sentence."""
+        if self.serves == "nothing":
+            return f"nothing can be judged, because {self.why}"
+        years = ", ".join(map(str, self.years))
+        return f"test years {years}: {self.blocks} blocks of weeks; what wins will be {self.serves} ({self.why})"  # fmt: skip
+
+
+def judge(rated: Rated, history: History, wanted: TestYears, gate: GateConfig, calendar: Calendar) -> Judgement:  # fmt: skip
+    """Which years can be judged, and whether they are enough for more than a provisional champion."""
+    asked = judged_years(wanted, history.first, history.newest, calendar)
+    if not asked:
+        need = history.first + 2 * SEASON_WEEKS
+        year = next(y for y in range(calendar.epi_year(need), 9999) if calendar.number(y, 1) >= need)  # fmt: skip
+        return Judgement((), 0, "nothing", f"a test year needs a year of lags and one of training before it: {year} would be the first, and the counts end with {calendar.week_label(history.newest)}")  # fmt: skip
+    if rated.rows.empty:
+        return Judgement((), 0, "nothing", f"no unit has a threshold by the rule {rated.labels.rule_id}: {rated.why_not or 'no year before has counts'}")  # fmt: skip
+    if rated.rows["label"].nunique() < 2:
+        what = "an outbreak week" if rated.rows["label"].iloc[0] else "no outbreak week"
+        return Judgement((), 0, "nothing", f"there is one class only: every week of every unit is {what} by the rule {rated.labels.rule_id}")  # fmt: skip
+    years = tuple(y for y in asked if _can_judge(rated.rows, y, history, calendar))
+    if not years:
+        return Judgement((), 0, "nothing", f"before {asked[-1]} there are no weeks of both classes to learn from, by the rule {rated.labels.rule_id}; a rule of fixed years (--rule quantile) leaves more")  # fmt: skip
+    at = rated.rows["target_week_no"].map(lambda w: calendar.epi_year(w)).isin(years)
+    blocks = count_blocks(rated.rows[at], gate.block_weeks, calendar)
+    few = [f"{blocks} blocks, {gate.min_blocks} are asked for" if blocks < gate.min_blocks else "", f"{len(years)} test years, {gate.min_origins} are asked for" if len(years) < gate.min_origins else ""]  # fmt: skip
+    told = "; ".join(filter(None, few))
+    return Judgement(years, blocks, "provisional" if told else "a champion", told or f"at least {gate.min_blocks} blocks and {gate.min_origins} years")  # fmt: skip
+
+
+def _can_judge(rows: pd.DataFrame, year: int, history: History, calendar: Calendar) -> bool:
+    horizon, start = EvaluateConfig().primary_horizon_weeks, calendar.number(year, 1)
+    week = rows["target_week_no"]
+    learned = (week >= history.first + SEASON_WEEKS + horizon) & (week <= fold_cut(start, horizon, 0))  # fmt: skip
+    judged = (week >= start) & (week < calendar.number(year + 1, 1))
+    return bool(judged.any() and rows.loc[learned, "label"].nunique() == 2)
