@@ -36,9 +36,10 @@ class Question:
     @property
     def how(self) -> str:
         """How the flag is written."""
-        shown = "|".join(self.choices[:20]) or "..."
-        proposed = f" (proposed: {self.flag} {self.proposal}, which --yes takes)" if self.proposal else ""  # fmt: skip
-        return f"{self.flag} {shown}{proposed}"
+        flag = self.flag if self.flag.endswith("=") else f"{self.flag} "
+        shown = "|".join(self.choices[:20]) or ("COLUMN" if "column" in self.what else "VALUE")
+        proposed = f" (proposed: {flag}{self.proposal}, which --yes takes)" if self.proposal else ""
+        return f"{flag}{shown}{proposed}"
 
 
 Ask = Callable[[Question], str]

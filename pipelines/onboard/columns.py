@@ -24,7 +24,6 @@ _BY_TABLE = {
 }  # fmt: skip
 _OF_PERSONS = ("unit", "year", "week", "onset", "reported")
 _FREE = ("long", "line_list", "series", "wide")  # adapters whose columns a profile names
-_TIMES = ("year", "week", "date", "start", "end", "onset", "month")
 # What a ministry may not want to count: a part of the column's name, its values, what they are.
 _NOT_CASES = (
     ("classi_fin", ("5",), "discarded"),
@@ -59,9 +58,10 @@ def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) ->
     if adapter == "line_list" and "onset" not in found and (days := said.get("date") or guesses(sight.header)["date"]):  # fmt: skip
         found["onset"] = days
     if adapter == "line_list":
-        found.pop("date", None)
+        unused = {"date", "year", "week"} if "onset" in found else {"date"}
+        found = {our: columns for our, columns in found.items() if our not in unused}
     station = "unit" in sight.settings.get("options", {})
-    for our in _needed(adapter, found, station):
+    for our in _needed(adapter, sight.config.table, found, station):
         if our not in found or (len(found[our]) > 1 and our not in said):
             found[our] = _ask_for(sight, our, found.get(our, []), said, ask)
     for our, columns in found.items():
@@ -81,7 +81,7 @@ def _wanted(sight: Sight, adapter: str) -> tuple[str, ...]:
     return _OF_PERSONS if adapter == "line_list" else _BY_TABLE[sight.config.table]
 
 
-def _needed(adapter: str, found: dict[str, list[str]], station: bool) -> list[str]:
+def _needed(adapter: str, table: str, found: dict[str, list[str]], station: bool) -> list[str]:
     """What must be known: the unit, a time, and what is counted."""
     needed = [] if station else ["unit"]
     if adapter == "wide" or set(found) & {"start", "end", "date", "onset", "month"}:
@@ -90,9 +90,9 @@ def _needed(adapter: str, found: dict[str, list[str]], station: bool) -> list[st
         times = ["week"] if "week" in found or "year" in found else ["date"]
     if adapter == "line_list" and times == ["date"]:
         times = ["onset"]
-    if "population" in found and not set(found) & set(_TIMES):
-        times = []
-    return [*needed, *times, *(["cases"] if adapter == "long" and "population" not in found else [])]  # fmt: skip
+    if adapter != "long" or table != "cases":
+        return [*needed, *([] if table == "units" else times)]
+    return [*needed, *times, "cases"]
 
 
 def _ask_for(sight: Sight, our: str, several: list[str], said: dict[str, list[str]], ask: Ask) -> list[str]:  # fmt: skip

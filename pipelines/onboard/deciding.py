@@ -6,21 +6,20 @@ Belongs here: the choices of a profile beyond its files. Does not belong here: t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.config import GateConfig, Maturity, TestYears, sentence
+from pipelines.config import GateConfig, TestYears, sentence
 from pipelines.contracts import LABEL_RULES
-from pipelines.data.samples import mature
-from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
 from pipelines.onboard.answers import Answers, RuleAnswers
 from pipelines.onboard.asking import Ask, Question, answered
 from pipelines.onboard.findings import Findings
 from pipelines.onboard.history import Filling, History
-from pipelines.onboard.rules import judge, of_kind, offered, proposed, rate
+from pipelines.onboard.rules import Rated, Rater, judge, of_kind, offered, proposed
 from pipelines.onboard.writing import Part
 from pipelines.weeks import Calendar
 
@@ -41,26 +40,37 @@ def maturity_part(filling: Filling, answers: Answers, ask: Ask) -> Part | None:
     return Part("data.maturity", {"method": "drop", "weeks": weeks}, (f"newest weeks: {filling.why}",))  # fmt: skip
 
 
-def labels_part(tables: Tables, history: History, calendar: Calendar, answers: Answers, ask: Ask, findings: Findings) -> Part:  # fmt: skip
+def labels_of(rater: Rater, answers: Answers, ask: Ask, findings: Findings) -> Rated:
     """The label rule: as said, else asked, with the rates that each would give."""
-    said = answers.rule
-    base = proposed(tables, history, calendar)
-    findings.offer(offered(tables, base, history, calendar))
+    said, units = answers.rule, rater.history.units
+    base = proposed(rater)
+    findings.offer(offered(rater, base))
     kind = said.kind
     if kind is None and not _parameters(said):
         why = "the table above says what each would call an outbreak week"
         question = Question("--rule", "Which label rule says what an outbreak week is?", tuple(r.labels.rule.kind for r in findings.rules), base["kind"], why)  # fmt: skip
         kind = answered(question, ask(question))
-    labels = _validated(_with(of_kind(_known(kind or base["kind"]), base, history, calendar) if kind != "quantile" or not said.reference else {"kind": kind}, said), said)  # fmt: skip
-    chosen = rate(tables, labels, history, calendar)
-    rates = ", ".join(f"{year} {share:.0%}" for year, share in list(chosen.rates.items())[-8:])
-    told = f"{labels.rule_id}: {chosen.pool} of {history.units} units have a threshold; outbreak weeks {rates or 'none'}"  # fmt: skip
+    kind = _known(kind or base["kind"])
+    keys = {"kind": kind} if said.reference else of_kind(kind, base, rater)
+    chosen = rater.rate(_validated(_with(keys, said), said))
+    told = described(chosen, units)
     findings.add("label rule", told)
-    if chosen.zero_share > 0.5 and labels.rule.floor_cases is None:
+    if chosen.zero_share > 0.5 and chosen.labels.rule.floor_cases is None:
         findings.add("label rule", f"WARNING: {chosen.zero_share:.0%} of thresholds are 0 and cannot be used; --floor 3 gives these units one")  # fmt: skip
     if chosen.pool and not chosen.now:
         findings.add("label rule", f"WARNING: no unit has a threshold for the newest weeks, so nothing would be forecast now: {chosen.why_not}; another rule, --floor or a lower --min-reference-cases may give one")  # fmt: skip
-    return Part("labels", _changed(labels), (f"label rule {told}",))
+    return chosen
+
+
+def labels_part(chosen: Rated, units: int) -> Part:
+    """The rule as the profile has it."""
+    return Part("labels", _changed(chosen.labels), (f"label rule {described(chosen, units)}",))
+
+
+def described(chosen: Rated, units: int) -> str:
+    """A rule, its units and its rates in one sentence."""
+    rates = ", ".join(f"{year} {share:.0%}" for year, share in list(chosen.rates.items())[-8:])
+    return f"{chosen.labels.rule_id}: {chosen.pool} of {units} units have a threshold; outbreak weeks {rates or 'none'}"  # fmt: skip
 
 
 def _known(kind: str) -> str:
@@ -124,13 +134,17 @@ def evaluate_parts(answers: Answers, units: set[str]) -> list[Part]:
     return out
 
 
-def judgement(tables: Tables, labels: LabelConfig, maturity: Maturity, history: History, answers: Answers, calendar: Calendar, findings: Findings) -> None:  # fmt: skip
-    """What can be judged with these choices, as a finding."""
-    kept = mature(tables, maturity)
+def judgement(chosen: Rated, weeks: int, history: History, answers: Answers, calendar: Calendar, findings: Findings) -> None:  # fmt: skip
+    """What can be judged with these choices, as a finding.
+
+    Args:
+        weeks: newest weeks that are taken as unknown.
+    """
     wanted = TestYears() if answers.test_years is None else TestYears(last=answers.test_years)
-    rated = rate(kept, labels, history, calendar)
+    kept = replace(history, newest=history.newest - weeks)
+    rows = chosen.rows[chosen.rows["target_week_no"] <= kept.newest]
     if answers.units_judged:
-        only = rated.rows["unit_id"].isin(answers.units_judged)
-        rated = type(rated)(rated.labels, rated.rows[only], rated.rates, rated.pool, rated.now, rated.zero_share, rated.why_not)  # fmt: skip
-    findings.judgement = judge(rated, history, wanted, GateConfig(), calendar)
-    findings.add("judging", findings.judgement.as_text())
+        rows = rows[rows["unit_id"].isin(answers.units_judged)]
+    found = judge(replace(chosen, rows=rows), kept, wanted, GateConfig(), calendar)
+    findings.judgement = found
+    findings.add("judging", found.as_text())

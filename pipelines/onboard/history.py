@@ -154,8 +154,8 @@ def unit_facts(names: Sequence[str], readings: Sequence[Reading]) -> list[str]:
         both = sorted(u for u in digits if len(u) >= 5 and u[:-1] in digits)
         if both:
             out.append(f"WARNING: codes with and without a last digit seem to be the same units ({both[0][:-1]} and {both[0]}, and {len(both) - 1} more): write all one way before the first run")  # fmt: skip
-        elif len(lengths) > 1:
-            out.append(f"WARNING: codes have {' and '.join(map(str, lengths))} digits: leading zeros may be lost")  # fmt: skip
+        elif len(lengths) > 1 and lengths[0] > 3:
+            out.append(f"WARNING: codes have {' and '.join(map(str, lengths))} digits: zeros in front may be lost; place.codes.pad_to of the profile puts them back")  # fmt: skip
     return out
 
 

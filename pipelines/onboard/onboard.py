@@ -14,10 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from pipelines.config import Places, Profile, sentence
-from pipelines.contracts import Level
+from pipelines.config import Places, Profile
+from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import Reading
 from pipelines.data.drop_info import DropInfo, check_info
 from pipelines.data.drops import make_drop, read_drop
@@ -30,6 +28,7 @@ from pipelines.onboard.answers import Answers
 from pipelines.onboard.asking import Ask
 from pipelines.onboard.columns import choose_columns, thousands
 from pipelines.onboard.findings import Findings, Tell
+from pipelines.onboard.rules import Rater
 from pipelines.onboard.settling import Numbering, numbering_of
 from pipelines.onboard.sights import Sight, look_at
 from pipelines.onboard.writing import Part, checked, profile_text, require_place
@@ -106,19 +105,12 @@ def _decided(report: TrialReport, draft: Profile, readings: Sequence[Reading], n
     filling = history.filling_of(tables, readings, calendar)
     findings.add("newest weeks", filling.why)
     maturity = deciding.maturity_part(filling, answers, ask)
-    labels = deciding.labels_part(tables, known, calendar, answers, ask, findings)
+    chosen = deciding.labels_of(Rater(tables, known, calendar), answers, ask, findings)
     units = set(map(str, tables.units["unit_id"]))
-    parts = [*([maturity] if maturity else []), labels, *deciding.evaluate_parts(answers, units)]
-    made = _validated({"profile": draft.profile, "data": {"maturity": maturity.value} if maturity else {}, "labels": labels.value or {}})  # fmt: skip
-    deciding.judgement(tables, made.labels, made.data.maturity, known, answers, calendar, findings)
-    return parts
-
-
-def _validated(keys: dict[str, Any]) -> Profile:
-    try:
-        return Profile.model_validate(keys)
-    except ValidationError as err:
-        raise ConfigError(f"what was said makes no valid profile: {sentence(err)}", fix="correct the flags of these keys") from err  # fmt: skip
+    weeks = maturity.value["weeks"] if maturity else 0
+    deciding.judgement(chosen, weeks, known, answers, calendar, findings)
+    labels = deciding.labels_part(chosen, known.units)
+    return [*([maturity] if maturity else []), labels, *deciding.evaluate_parts(answers, units)]
 
 
 def _name(answers: Answers, paths: Sequence[Path]) -> str:
@@ -174,10 +166,14 @@ def _tried(paths: Sequence[Path], draft: Profile, received: date, findings: Find
     if report.stops:
         first = issues[0]
         raise DropError(f"[{first.code}] {first.message}", where=first.place, fix=first.fix)
-    for one in issues[:_TOLD]:
-        findings.add("checks", f"{one.level.value}: {one.message} ({one.place}); {one.fix}")
-    if len(issues) > _TOLD:
-        findings.add("checks", f"and {len(issues) - _TOLD} more; `denguard validate` lists all")
+    kinds: dict[str, list[Issue]] = {}
+    for one in issues:
+        kinds.setdefault(f"{one.level.value}: {one.message}", []).append(one)
+    for what, found in list(kinds.items())[:_TOLD]:
+        where = ", ".join(filter(None, (f"{i.place} {i.period}".strip() for i in found[:3])))
+        findings.add("checks", f"{what} ({where}{', ...' if len(found) > 3 else ''}); {found[0].fix}")  # fmt: skip
+    if len(kinds) > _TOLD:
+        findings.add("checks", f"and {len(kinds) - _TOLD} more; `denguard validate` lists all")
     return report
 
 

@@ -49,8 +49,26 @@ class Rated:
     why_not: str
 
 
-def rate(tables: Tables, labels: LabelConfig, history: History, calendar: Calendar) -> Rated:
-    """What a rule would call outbreak weeks. Raises ConfigError for a week that the calendar lacks."""
+class Rater:
+    """Rates label rules on one place's tables, each once."""
+
+    def __init__(self, tables: Tables, history: History, calendar: Calendar) -> None:
+        self.tables, self.history, self.calendar = tables, history, calendar
+        self._known: dict[str, Rated] = {}
+
+    def rate(self, labels: LabelConfig) -> Rated:
+        """What a rule would call outbreak weeks. Raises ConfigError for a week that the calendar lacks."""
+        key = labels.model_dump_json()
+        if key not in self._known:
+            self._known[key] = _rated(self.tables, labels, self.history, self.calendar)
+        return self._known[key]
+
+    def rule(self, keys: Mapping[str, Any]) -> Rated:
+        """The same for the keys of a rule."""
+        return self.rate(LabelConfig.model_validate({"rule": dict(keys)}))
+
+
+def _rated(tables: Tables, labels: LabelConfig, history: History, calendar: Calendar) -> Rated:
     table = compute_thresholds(tables, labels, calendar, first_origin_no=history.first)
     limits = Thresholds.of_table(table, calendar)
     horizon = EvaluateConfig().primary_horizon_weeks
@@ -76,26 +94,23 @@ def _now(limits: Thresholds, history: History) -> int:
     return int(np.any(found, axis=0).sum()) if len(limits) else 0
 
 
-def proposed(tables: Tables, history: History, calendar: Calendar) -> dict[str, Any]:
+def proposed(rater: Rater) -> dict[str, Any]:
     """Keys of the rule that is proposed: rolling where history is long, else of fixed years; with a
     floor where most thresholds would be 0; and the one of both that gives the newest weeks any."""
-    earlier = _earlier(history)
+    earlier = _earlier(rater.history)
     rules: list[dict[str, Any]] = [{"kind": "rolling_quantile"}]
     if earlier:
-        rules.append({"kind": "quantile", "q": 0.75, "reference": _span(earlier, calendar)})
-    if earlier and len(history.whole_years) < _ROLLING_FROM:
+        rules.append({"kind": "quantile", "q": 0.75, "reference": _span(earlier, rater.calendar)})
+    if earlier and len(rater.history.whole_years) < _ROLLING_FROM:
         rules.reverse()
-    floored = [_floored(rule, tables, history, calendar) for rule in rules]
-    return next((rule for rule, now in floored if now), floored[0][0])
+    first = _floored(rules[0], rater)
+    found = next((rule for rule in (first, *(_floored(r, rater) for r in rules[1:])) if rater.rule(rule).now), None)  # fmt: skip
+    return first if found is None else found
 
 
-def _floored(rule: dict[str, Any], tables: Tables, history: History, calendar: Calendar) -> tuple[dict[str, Any], int]:  # fmt: skip
-    """A rule, with a floor if it needs one, and how many units have a threshold by it now."""
-    plain = rate(tables, LabelConfig.model_validate({"rule": rule}), history, calendar)
-    if plain.zero_share <= 0.5:
-        return rule, plain.now
-    rule = {**rule, "floor_cases": _FLOOR}
-    return rule, rate(tables, LabelConfig.model_validate({"rule": rule}), history, calendar).now
+def _floored(rule: dict[str, Any], rater: Rater) -> dict[str, Any]:
+    """A rule, with a floor if it needs one."""
+    return rule if rater.rule(rule).zero_share <= 0.5 else {**rule, "floor_cases": _FLOOR}
 
 
 def _earlier(history: History) -> tuple[int, ...]:
@@ -103,30 +118,29 @@ def _earlier(history: History) -> tuple[int, ...]:
     return history.whole_years[:-2] or history.whole_years[:1]
 
 
-def of_kind(kind: str, base: Mapping[str, Any], history: History, calendar: Calendar) -> dict[str, Any]:  # fmt: skip
+def of_kind(kind: str, base: Mapping[str, Any], rater: Rater) -> dict[str, Any]:
     """Keys of a rule of another kind, as this history allows it."""
     if kind == base["kind"]:
         return dict(base)
     rule: dict[str, Any] = {"kind": kind}
     if kind == "quantile":
-        earlier = _earlier(history)
+        earlier = _earlier(rater.history)
         if not earlier:
             raise ConfigError("there is no complete year that a quantile of fixed years could rest on", where="--rule quantile", fix="say --reference, or deliver more weeks")  # fmt: skip
-        rule |= {"q": 0.75, "reference": _span(earlier, calendar)}
+        rule |= {"q": 0.75, "reference": _span(earlier, rater.calendar)}
     if kind == "incidence":
         rule["per_100k"] = 10.0
     return rule | {k: v for k, v in base.items() if k == "floor_cases"}
 
 
-def offered(tables: Tables, base: Mapping[str, Any], history: History, calendar: Calendar) -> list[Rated]:  # fmt: skip
+def offered(rater: Rater, base: Mapping[str, Any]) -> list[Rated]:
     """Every kind that this history allows, the proposed one first."""
     kinds = [base["kind"], *(k for k in _KINDS if k != base["kind"])]
-    if not any(str(c).startswith("population_") for c in tables.units):
+    if not any(str(c).startswith("population_") for c in rater.tables.units):
         kinds = [k for k in kinds if k != "incidence"]
-    if not history.whole_years:
+    if not rater.history.whole_years:
         kinds = [k for k in kinds if k != "quantile"]
-    found = [LabelConfig.model_validate({"rule": of_kind(k, base, history, calendar)}) for k in kinds]  # fmt: skip
-    return [rate(tables, labels, history, calendar) for labels in found]
+    return [rater.rule(of_kind(kind, base, rater)) for kind in kinds]
 
 
 def _span(years: Sequence[int], calendar: Calendar) -> list[str]:

@@ -28,6 +28,7 @@ from pipelines.weeks import CDC, ISO, WEEKDAYS, Calendar
 
 _OTHER_CALENDAR = {"other-numbering", "other-week-days", "other-weeks"}
 _KEPT = re.compile(r"keep: \{([^:]+): \[")
+_DECLARED = re.compile(r"(?:, but|;) weeks of the declared")  # nothing is declared yet
 _OPTION = re.compile(r"options: \{(\w+):")
 
 
@@ -188,7 +189,7 @@ def _read_all(sights: Sequence[Sight], calendar: Calendar, ask: Ask) -> list[Rea
 
 
 def _reason(other: list[Reading] | Unreadable) -> str:
-    return other.issue.message if isinstance(other, Unreadable) else ""
+    return _DECLARED.split(other.issue.message)[0] if isinstance(other, Unreadable) else ""
 
 
 def _both(sights: Sequence[Sight], fit: dict[str, list[Reading]], ask: Ask) -> tuple[Numbering, list[Reading]]:  # fmt: skip
@@ -197,7 +198,7 @@ def _both(sights: Sequence[Sight], fit: dict[str, list[Reading]], ask: Ask) -> t
     why = "days are counted in either calendar; it decides how weeks are named" if persons else _why_both(sights, fit["cdc"])  # fmt: skip
     question = Question("--numbering", "Are weeks numbered as the CDC does (Sunday to Saturday) or by ISO 8601 (Monday to Sunday)?", ("cdc", "iso"), "cdc" if persons else None, why)  # fmt: skip
     said = answered(question, ask(question))
-    return Numbering(said, None, f"as said; {why}"), fit[said]
+    return Numbering(said, None, f"as chosen; {why}"), fit[said]
 
 
 def _why_both(sights: Sequence[Sight], readings: Sequence[Reading]) -> str:
