@@ -23,11 +23,11 @@ LLAMA_CMAKE_ARGS = -DGGML_NATIVE=OFF -DGGML_AMX_TILE=OFF -DGGML_AMX_INT8=OFF -DG
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install llama demo test check up down status clean lock
+.PHONY: help install llama demo test test-slow check up down status clean lock
 
 help: ## print this list
 	@echo "denguard: make <target>"
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make the local environment (.venv) from requirements.lock; needs the network once
 
@@ -36,6 +36,9 @@ demo: $(STAMP) ## install, start everything here, follow the weekly run, show it
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
+
+test-slow: $(STAMP) ## run the tests that take over half a minute each; before a release
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m slow
 
 check: $(STAMP) ## ruff, mypy and the import contracts; changes nothing
 	@$(BIN)/ruff check .

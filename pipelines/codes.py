@@ -16,7 +16,7 @@ LONGEST = 64  # characters of a code
 class UnitCodes(Protocol):
     """How a place's codes are written. What it is made from is the profile's `place.codes`."""
 
-    name: str  # how people call the code, such as "DANE code"
+    name: str  # how people call the code, such as "IBGE code"
     shape: str  # what a code looks like, for a person whose code was refused
 
     def normalise(self, code: str) -> str | None:

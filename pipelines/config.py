@@ -7,95 +7,35 @@ and profiles (profile_v1.py) of earlier versions are read.
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from pipelines.candidate_config import forecaster_kind
 from pipelines.codes import UnitCodes
-from pipelines.contracts import LINEAR, HeadKind, Modality, SourceName
-from pipelines.encoder_config import EncoderConfig, Frozen
+from pipelines.contracts import LINEAR, HeadKind, Modality
+from pipelines.data_config import DataConfig as DataConfig
+from pipelines.data_config import Limits as Limits
+from pipelines.data_config import Maturity as Maturity
+from pipelines.data_config import ScenePolicy as ScenePolicy
+from pipelines.data_config import TextWindow as TextWindow
+from pipelines.encoder_config import EncoderConfig
+from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
-from pipelines.place_config import InputConfig, PlaceConfig, require_week
-from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.place_config import PlaceConfig, require_week
+from pipelines.places import Places as Places
+from pipelines.places import at_line as at_line
+from pipelines.places import places as places
+from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.profile_v1 import translated, where_it_went
-from pipelines.weeks import Calendar, WeekLabel
+from pipelines.recipes import recipe_id
+from pipelines.train_config import TrainConfig as TrainConfig
+from pipelines.weeks import Calendar
 
 Horizon = Annotated[int, Field(ge=0, le=12)]
-LINES = "lines"  # folder of a deployment's further lines
-
-
-class TextWindow(Frozen):
-    """Where prompts are made. Other rows are tabular, with text masked."""
-
-    municipalities: tuple[str, ...] | None = Field(None, description="none = every unit")
-    first_week: WeekLabel | None = Field(None, description="none = from the first")
-    last_week: WeekLabel | None = Field(None, description="none = to the newest")
-
-
-class ScenePolicy(Frozen):
-    """When a scene counts as an image and when as a missing one."""
-
-    blank_max_std: float = Field(
-        2.0, ge=0, description="grey levels (0-255); flatter scenes are blank"
-    )
-    blank_max_dark_share: float = Field(0.98, ge=0, le=1, description="share of pure black pixels")
-    max_saturated_share: float = Field(
-        0.8, ge=0, le=1, description="of non-black pixels, all channels >= 250"
-    )
-    max_age_weeks: int = Field(13, ge=0, le=520, description="older content is stale and masked")
-    max_pixels: int = Field(
-        50_000_000, ge=1, le=1_000_000_000, description="per band; larger files are refused unread"
-    )
-
-
-class Maturity(Frozen):
-    """What is done about newest weeks whose reports are still coming in."""
-
-    method: Literal["none", "drop"] = "none"
-    weeks: int = Field(0, ge=0, le=26, description="newest weeks that are taken as unknown")
-
-    @model_validator(mode="after")
-    def _weeks_go_with_drop(self) -> Maturity:
-        if (self.method == "drop") != (self.weeks > 0):
-            raise ValueError("`drop` needs weeks of 1 or more, `none` has none")
-        return self
-
-
-class Limits(Frozen):
-    """What values can be, beyond which they are refused. Counts: data.max_weekly_cases."""
-
-    population: tuple[int, int] = Field((1, 2_000_000_000), description="least and most persons of a unit")  # fmt: skip
-    min_usual_rainfall_mm: float = Field(0.0, ge=0, description="median of a file's new months, below which its unit is in doubt; 0 where months may be dry everywhere")  # fmt: skip
-
-
-class DataConfig(Frozen):
-    """What is ingested and how samples are made from it."""
-
-    source: SourceName = "files"
-    inputs: tuple[InputConfig, ...] = Field(
-        (), description="files of a drop, for the source `files`"
-    )
-    updates: Literal["increment", "full"] = Field("increment", description="what a drop leaves out was not sent, or was withdrawn")  # fmt: skip
-    maturity: Maturity = Maturity()
-    first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
-    reporting_delay_weeks: int = Field(0, ge=0, le=12)
-    text_window: TextWindow = TextWindow()
-    scenes: ScenePolicy = ScenePolicy()
-    max_blank_share: float = Field(
-        0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
-    )
-    limits: Limits = Limits()
-    max_weekly_cases: int = Field(
-        20_000, ge=1, description="larger counts are absurd and quarantined"
-    )
 
 
 class EmbedConfig(Frozen):
@@ -116,38 +56,6 @@ class EmbedConfig(Frozen):
         if not encoder.sources:
             raise ValueError("say where the weights are: package, folder, or hub and revision")
         return encoder
-
-
-class LoopConfig(Frozen):
-    """What the training loop of the fused heads is told."""
-
-    batch_rows: int = Field(64, ge=2, le=1_000_000)
-    learning_rate: float = Field(1e-3, gt=0, le=1)
-    weight_decay: float = Field(1e-2, ge=0, le=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    noise_sigma: float = Field(0.0, ge=0, description="1.0 is the paper's printed value")
-    alignment_weight: float = Field(0.0, ge=0, description="weight of L_reg")
-    threads: int = Field(1, ge=1)
-    seed: int = 7
-
-
-class TrainConfig(LoopConfig):
-    """Heads and their training. Part of the recipe."""
-
-    heads: tuple[HeadKind, ...] = ("linear", "early", "late_joint")
-    linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
-    lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
-    max_epochs: int = Field(30, ge=1, le=10_000)
-    inner_origins: int = Field(3, ge=3, description="whole seasons that lambda is chosen on")
-    min_paired_rows: int = Field(200, ge=1, description="below it lambda stays 0")
-    min_paired_units: int = Field(3, ge=1)
-
-    @field_validator("lambda_grid")
-    @classmethod
-    def _has_zero(cls, grid: tuple[float, ...]) -> tuple[float, ...]:
-        if 0.0 not in grid or any(abs(x) > 1 for x in grid):
-            raise ValueError("lambda_grid must hold 0 and stay within -1..1")
-        return tuple(sorted(grid))
 
 
 class TestYears(Frozen):
@@ -181,7 +89,7 @@ class GateConfig(Frozen):
     block_weeks: int = Field(13, ge=13, le=52, description="shorter blocks share an epidemic")
     min_origins: int = Field(4, ge=4)
     min_blocks: int = Field(16, ge=8)
-    resamples: int = Field(2000, ge=200, le=100_000)
+    resamples: int = Field(2_000, ge=200, le=100_000)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     max_worse_than_prevalence: float = Field(0.01, ge=0, le=0.1)
     max_mean_bias: float = Field(0.1, gt=0, le=0.5)
@@ -238,15 +146,15 @@ class Profile(Frozen):
     def _only_linear_without_encoders(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("embed") is None:
             train = given.get("train") or {}
-            if isinstance(train, dict) and "heads" not in train:
-                return {**given, "train": {**train, "heads": ["linear"]}}
+            if isinstance(train, dict) and not {"heads", "candidates"} & set(train):
+                return {**given, "train": {**train, "candidates": [LINEAR]}}
         return given
 
     @model_validator(mode="after")
     def _fusion_has_encoders(self) -> Profile:
-        fused = [head for head in self.train.heads if head != LINEAR]
+        fused = [name for name in self.train.names if forecaster_kind(name).reads_vectors]
         if fused and self.embed is None:
-            raise ValueError(f"train.heads names {', '.join(fused)}, which read vectors, and there is no `embed`; add encoders or leave them out")  # fmt: skip
+            raise ValueError(f"train.candidates names {', '.join(fused)}, which read vectors, and there is no `embed`; add encoders or leave them out")  # fmt: skip
         return self
 
     @model_validator(mode="after")
@@ -267,15 +175,13 @@ class Profile(Frozen):
 
     def recipe_id(self, head: HeadKind) -> str:
         """Hash of everything that decides a model except the data: what the gate compares."""
-        from pipelines.recipes import recipe_id
-
         return recipe_id(self.recipe(head))
 
     def recipe(self, head: HeadKind) -> dict[str, Any]:
         """The JSON-able choices that a head's model follows from; data and judging left out.
 
-        The linear head's recipe names neither encoders nor lambda: it is the same model whichever
-        encoders a profile uses, and the gate must see that.
+        A recipe that reads no vectors names neither encoders nor lambda: it is the same model
+        whichever encoders a profile uses, and the gate must see that.
         """
         data = {"first_week", "reporting_delay_weeks", "maturity"}
         recipe: dict[str, Any] = {
@@ -285,94 +191,19 @@ class Profile(Frozen):
             "horizons_weeks": list(self.evaluate.horizons_weeks),
             "primary_horizon_weeks": self.evaluate.primary_horizon_weeks,
         }
-        if head == "linear":
-            recipe["train"] = self.train.model_dump(
-                mode="json", include={"linear_c", "inner_origins"}
-            )
-        else:
+        if forecaster_kind(head).reads_vectors:
             data |= {"text_window", "scenes"}
-            recipe["train"] = self.train.model_dump(mode="json", exclude={"heads"})
+            recipe["train"] = self.train.model_dump(mode="json", exclude={"candidates"})
             recipe["language"] = self.place.language
             recipe["embed"] = self.embed.recipe() if self.embed else None
+        else:
+            keys = {"linear_c", "inner_origins"} if head == LINEAR else {"inner_origins"}
+            recipe["train"] = self.train.model_dump(mode="json", include=keys)
+        settings = self.train.candidate(head).spoken()
+        if settings:
+            recipe["settings"] = settings
         recipe["data"] = self.data.model_dump(mode="json", include=data)
         return recipe
-
-
-class Places(Frozen):
-    """Where a deployment keeps things; from DENGUARD_HOME, else the current folder.
-
-    Attributes:
-        home: of the line that is at work: data/ and artifacts/ lie there.
-        root: of the deployment, if the line has a home of its own below it (lines/<name>).
-    """
-
-    home: Path
-    root: Path | None = None
-
-    @property
-    def data(self) -> Path:
-        """Everything a run is given."""
-        return self.home / "data"
-
-    @property
-    def drops(self) -> Path:
-        return self.data / "drops"
-
-    @property
-    def profiles(self) -> Path:
-        """Profiles of this deployment, one YAML file each; its lines share them."""
-        return (self.root or self.home) / "profiles"
-
-    @property
-    def model_name(self) -> str:
-        """Registered name of the line's model."""
-        return f"denguard-{self.home.name}" if self.root else "denguard"
-
-    @property
-    def artifacts(self) -> Path:
-        """Everything a run makes."""
-        return self.home / "artifacts"
-
-    @property
-    def artifacts_uri(self) -> str | None:
-        """Store that several machines share, DENGUARD_ARTIFACTS_URI; None = artifacts/ alone."""
-        uri = os.environ.get("DENGUARD_ARTIFACTS_URI") or None
-        below = self.home.relative_to(self.root).as_posix() if self.root else ""
-        return f"{uri.rstrip('/')}/{below}" if uri and below else uri
-
-    @property
-    def tracking_uri(self) -> str:
-        """MLflow's address: MLFLOW_TRACKING_URI, else one SQLite file under artifacts/."""
-        default = f"sqlite:///{self.artifacts / 'mlflow' / 'mlflow.db'}"
-        return os.environ.get("MLFLOW_TRACKING_URI", default)
-
-
-_line: ContextVar[str | None] = ContextVar("line", default=None)
-
-
-@contextmanager
-def at_line(name: str) -> Iterator[None]:
-    """While this holds, places() is of that line ("" = the main one), whatever the environment says."""
-    token = _line.set(name)
-    try:
-        yield
-    finally:
-        _line.reset(token)
-
-
-def places() -> Places:
-    """Folders of this deployment, or of the line that DENGUARD_LINE names.
-
-    Raises:
-        ConfigError: DENGUARD_LINE is no name of a folder.
-    """
-    root = Path(os.environ.get("DENGUARD_HOME", ".")).resolve()
-    line = os.environ.get("DENGUARD_LINE", "") if (named := _line.get()) is None else named
-    if not line:
-        return Places(home=root)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", line):
-        raise ConfigError(f"{line!r} is not a usable name of a line", where="DENGUARD_LINE", fix="use letters, digits, - and _")  # fmt: skip
-    return Places(home=root / LINES / line, root=root)
 
 
 def lines() -> dict[str, str]:
@@ -443,10 +274,3 @@ def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:
             raise ConfigError(f"{key} does not name a setting", fix="check the dotted key")
         node = child
     node[leaf] = value
-
-
-def sentence(err: UnusableYaml | ValidationError) -> str:
-    """What is wrong with keys and values, each by its dotted name."""
-    if isinstance(err, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-    return str(err)

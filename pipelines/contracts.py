@@ -221,6 +221,20 @@ FUSED_HEADS = Registry(
         "late_joint": "pipelines.fusion.heads.late_joint",
     },
 )
+# What can be trained and can serve; a fused head is one by its name above. Each entry is a
+# ForecasterKind of pipelines/candidate_config.py, so that reading a profile imports no library.
+FORECASTERS = Registry(
+    "denguard.forecasters",
+    "forecaster",
+    {
+        "linear": "pipelines.models.kinds:LINEAR",
+        "boosting": "pipelines.models.kinds:BOOSTING",
+        "prevalence": "pipelines.models.kinds:PREVALENCE",
+        "persistence": "pipelines.models.kinds:PERSISTENCE",
+        "persistence_calibrated": "pipelines.models.kinds:PERSISTENCE_CALIBRATED",
+        "climatology": "pipelines.models.kinds:CLIMATOLOGY",
+    },
+)
 # The paper's data sets; see pipelines/paper.
 PAPER_DATASETS = Registry(
     "denguard.paper_datasets",
@@ -233,7 +247,7 @@ PAPER_DATASETS = Registry(
         "folder": "pipelines.paper.datasets.folder",
     },
 )
-LINEAR = "linear"  # logistic regression on the covariates; every run trains it
+LINEAR = "linear"  # logistic regression on the covariates, which others have to beat
 
 SourceName = Annotated[str, one_of(SOURCES)]
 AdapterName = Annotated[str, one_of(ADAPTERS)]
@@ -241,7 +255,7 @@ CodesName = Annotated[str, one_of(UNIT_CODES)]
 CalendarName = Annotated[str, one_of(CALENDARS)]
 EncoderName = Annotated[str, one_of(ENCODERS)]
 FusedKind = Annotated[str, one_of(FUSED_HEADS)]
-HeadKind = Annotated[str, one_of(FUSED_HEADS, LINEAR)]
+HeadKind = Annotated[str, one_of(FORECASTERS, FUSED_HEADS)]  # the name of a forecaster
 
 # --- Registry aliases --------------------------------------------------------------------------
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"

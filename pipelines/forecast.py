@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.contracts import SceneQuality
+from pipelines.contracts import FUSED_HEADS, LINEAR, SceneQuality
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
@@ -36,7 +36,7 @@ FORECAST_COLUMNS = (
     "outbreak_expected",  # probability >= decision_threshold
     "decision_threshold",
     "threshold_cases",  # weekly cases
-    "alert_rung",  # fused: a scene or prompt contributed; linear: covariates only
+    "alert_rung",  # fused: a scene or prompt contributed; else the forecaster, such as linear
     "image_used",
     "text_used",
     "scene_date",  # of the newest scene available at origin, null if none
@@ -48,6 +48,7 @@ FORECAST_COLUMNS = (
     "bundle_id",
     "dataset_version",
     "embedding_version",
+    "provisional",  # history was too short to judge the model: few blocks of weeks or test years
 )
 PARQUET, CSV, ABOUT = "forecast.parquet", "forecast.csv", "forecast.json"
 
@@ -61,6 +62,7 @@ class ForecastVersions:
     dataset_version: str
     embedding_version: str
     synthetic_scenes: bool
+    provisional: bool = False
 
 
 def forecast_table(
@@ -101,6 +103,7 @@ def forecast_table(
         bundle_id=versions.bundle_id,
         dataset_version=versions.dataset_version,
         embedding_version=versions.embedding_version,
+        provisional=versions.provisional,
     )
     ordered = table.sort_values(["municipality_code", "horizon_weeks"], ignore_index=True)
     return ordered[list(FORECAST_COLUMNS)]
@@ -133,7 +136,7 @@ def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundl
     if not ((probability >= 0) & (probability <= 1)).all():
         raise StoreError("a forecast probability is not within 0 and 1", where=f"horizon {rows.horizon_weeks}", fix="roll back to the previous champion")  # fmt: skip
     model, calendar = bundle.models[rows.horizon_weeks], bundle.calendar
-    fuses = model.fused is not None
+    fuses = model.vector_widths is not None
     image_used, text_used = rows.image.mask & fuses, rows.text.mask & fuses
     return pd.DataFrame(
         {
@@ -147,13 +150,20 @@ def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundl
             "outbreak_expected": probability >= model.decision_threshold,
             "decision_threshold": float(model.decision_threshold),
             "threshold_cases": rows.threshold_cases.astype(np.float64),
-            "alert_rung": np.where(image_used | text_used, "fused", "linear"),
+            "alert_rung": np.where(
+                image_used | text_used, "fused", _without_vectors(bundle.meta.head)
+            ),
             "image_used": image_used,
             "text_used": text_used,
             "head": bundle.meta.head,
             "lambda_shift": model.lambda_shift,
         }
     )
+
+
+def _without_vectors(head: str) -> str:
+    """What a row without scene and prompt was forecast by: fused heads leave it to the linear one."""
+    return LINEAR if head in FUSED_HEADS else head
 
 
 def _scenes(scenes: pd.DataFrame, versions: ForecastVersions) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 MAX_BYTES = 100_000  # our longest is 2,000; PyYAML takes a second for so many
 
@@ -58,3 +59,10 @@ def parse_plain_yaml(raw: bytes) -> Any:
     # PyYAML's own constructors let these out: an impossible date, a number of 5,000 digits
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as err:  # fmt: skip
         raise UnusableYaml(" ".join(str(err).split())[:300]) from None
+
+
+def sentence(err: UnusableYaml | ValidationError) -> str:
+    """What is wrong with keys and values, each by its dotted name."""
+    if isinstance(err, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+    return str(err)

@@ -57,12 +57,21 @@ class Registry(MutableMapping[str, str]):
         """
         if name not in self:
             raise ConfigError(f"no {self.what} {name!r}", fix=f"use one of {', '.join(sorted(self))}, or install the package that brings it")  # fmt: skip
-        module, _, attribute = self[name].partition(":")
-        try:
-            found = import_module(module)
-            return getattr(found, attribute) if attribute else found
-        except (ImportError, AttributeError) as err:
-            raise ConfigError(f"the {self.what} {name!r} cannot be loaded: {err}", where=self[name], fix="install its package, or correct its entry point") from err  # fmt: skip
+        return load_target(self[name], f"{self.what} {name!r}")
+
+
+def load_target(target: str, what: str) -> Any:
+    """The module or object of "module" or "module:attribute".
+
+    Raises:
+        ConfigError: it cannot be imported; `what` says in the message what it would have been.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        found = import_module(module)
+        return getattr(found, attribute) if attribute else found
+    except (ImportError, AttributeError) as err:
+        raise ConfigError(f"the {what} cannot be loaded: {err}", where=target, fix="install its package, or correct its entry point") from err  # fmt: skip
 
 
 @lru_cache(maxsize=32)
@@ -70,12 +79,13 @@ def _brought(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
 
 
-def one_of(registry: Registry, *more: str) -> AfterValidator:
-    """Pydantic check that a name is registered, looked up when asked."""
+def one_of(*registries: Registry) -> AfterValidator:
+    """Pydantic check that a name is registered in one of them, looked up when asked."""
 
     def check(name: str) -> str:
-        if name not in registry and name not in more:
-            raise ValueError(f"{name!r} is not one of {', '.join(sorted({*more, *registry}))}")
+        if not any(name in registry for registry in registries):
+            known = sorted({entry for registry in registries for entry in registry})
+            raise ValueError(f"{name!r} is not one of {', '.join(known)}")
         return name
 
     return AfterValidator(check)

@@ -14,11 +14,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.config import DataConfig, TrainConfig, sentence
+from pipelines.candidate_config import forecaster_kind
 from pipelines.contracts import content_id
-from pipelines.errors import ConfigError
+from pipelines.data_config import DataConfig
+from pipelines.errors import ConfigError, DenguardError
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import WeekConfig
+from pipelines.plain_yaml import sentence
+from pipelines.train_config import TrainConfig
 
 _DATA = ("first_week", "reporting_delay_weeks", "maturity", "text_window", "scenes")
 _FIRST_LANGUAGE = "es"  # of prompts, where a recipe of the first version named none
@@ -36,6 +39,14 @@ def recipe_id(recipe: Mapping[str, Any]) -> str:
         raise ConfigError(f"a recipe cannot be read: {sentence(err)}", fix="use the denguard version that wrote it, or train again") from err  # fmt: skip
 
 
+def recorded_id(recipe: Mapping[str, Any], written: str) -> str:
+    """The id of a recorded recipe under today's names; `written`, where no version wrote such one."""
+    try:
+        return recipe_id(recipe)
+    except (DenguardError, ValueError, TypeError, AttributeError):  # pydantic's are ValueErrors
+        return written
+
+
 def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe under today's names, keys at their defaults left out.
 
@@ -43,7 +54,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         pydantic.ValidationError: the recipe holds what no version wrote.
     """
     data = {key: value for key, value in recipe.get("data", {}).items() if key in _DATA}
-    fused = recipe.get("head") != "linear"
+    fused = forecaster_kind(str(recipe.get("head"))).reads_vectors
     language = recipe.get("language", recipe.get("data", {}).get("language", _FIRST_LANGUAGE))
     found: dict[str, Any] = {
         "head": recipe.get("head"),
@@ -52,6 +63,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "week": _spoken(WeekConfig, recipe.get("week") or {}),
         "labels": _spoken(LabelConfig, recipe.get("labels", {})),
         "train": _spoken(TrainConfig, recipe.get("train", {})),
+        "settings": dict(recipe.get("settings", {})),
         "data": _spoken(DataConfig, data),
         "language": language if fused else None,
         "embed": recipe.get("embed"),

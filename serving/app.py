@@ -18,7 +18,7 @@ from serving import problems
 from serving.champion import ChampionHolder
 from serving.journal import Journal
 from serving.metrics import Metrics
-from serving.routes import health, model, predictions
+from serving.routes import forecast, health, model, predictions
 from serving.schemas import PredictionRequest
 from serving.settings import Settings, load_settings
 from serving.tracing import TraceMiddleware
@@ -27,8 +27,8 @@ from serving.tracing import TraceMiddleware
 _FIRST_LOOK_S = 20.0
 _DESCRIPTION = """Probability that a municipality's dengue cases exceed its threshold, weeks ahead.
 
-Ask `POST /predictions` with a row of fields, a row and a scene, or vectors. Errors are
-problem+json and say what to send. A new champion is taken without a restart."""
+Ask `POST /predictions` with a row of fields, a row and a scene, or vectors; ask `GET /forecast` for
+what was published, by unit and week. Errors are problem+json and say what to send. A new champion is taken without a restart."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(TraceMiddleware, metrics=metrics)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    for room in (predictions, model, health):
+    for room in (predictions, forecast, model, health):
         app.include_router(room.router)
     return app
 

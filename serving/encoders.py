@@ -40,7 +40,7 @@ class Encoders:
 
 def needs_encoders(bundle: Bundle) -> bool:
     """Whether any horizon's model reads vectors."""
-    return any(model.fused is not None for model in bundle.models.values())
+    return bundle.reads_vectors
 
 
 def load_encoders(bundle: Bundle, places: Places) -> Encoders:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from pipelines.errors import DenguardError
+from serving.tracing import HEADER
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -76,7 +77,9 @@ def response(problem: Problem, trace_id: str) -> JSONResponse:
         "errors": problem.errors[:_MAX_ERRORS],
         "trace_id": trace_id,
     }
-    return JSONResponse(body, problem.status, problem.headers, media_type=MEDIA_TYPE)
+    # Named here as well: what nobody expected is answered outside the tracing middleware.
+    headers = {**problem.headers, HEADER: trace_id}
+    return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -104,6 +107,8 @@ def install(app: FastAPI) -> None:
         return response(problem, request.state.trace_id)
 
     @app.exception_handler(Exception)
-    async def _unexpected(request: Request, _: Exception) -> JSONResponse:
+    async def _unexpected(request: Request, err: Exception) -> JSONResponse:
+        # Its name alone: its text may hold what was asked. The server logs the traceback itself.
+        log.error("trace %s: unexpected %s", request.state.trace_id, type(err).__name__)
         problem = Problem(500, "internal", "something went wrong here", "tell the operator the trace id")  # fmt: skip
         return response(problem, request.state.trace_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
+from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
 from serving.problems import Problem, invalid_fields
 from serving.schemas import PredictionRequest, PredictionRow, VectorRow
@@ -87,11 +88,23 @@ async def _from_form(request: Request, body: bytes) -> Asked:
     return Asked(rows=[parsed], scene=data, scene_name=name)
 
 
-def check_known(bundle: Bundle, asked: Asked) -> None:
-    """Refuse municipalities and horizons that the champion was not trained for, all at once."""
+def check_known(bundle: Bundle, asked: Asked) -> Asked:
+    """The request with its codes as the champion's place writes them.
+
+    Refused is what the champion was not trained for, all at once: units, horizons, covariates, weeks
+    that its calendar does not have; and any row, if it reads more than a row holds.
+    """
+    if not bundle.lone_row:
+        raise Problem(422, "row-is-not-enough", f"the champion ({bundle.meta.head}) reads more than one row holds", "ask GET /forecast by municipality_code and horizon_weeks: it answers from the published forecast")  # fmt: skip
+    if asked.rows and bundle.beyond_fields:
+        raise Problem(422, "row-is-not-enough", f"the champion reads {', '.join(bundle.beyond_fields)}, which a row of fields does not hold", "ask GET /forecast, or send vectors with these covariates")  # fmt: skip
     kind = "rows" if asked.rows else "vectors"
     sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
-    _check_codes(bundle, kind, [row.municipality_code for row in sent])
+    codes = [bundle.codes.normalise(row.municipality_code) for row in sent]
+    _check_codes(bundle, kind, [code or row.municipality_code for code, row in zip(codes, sent, strict=True)])  # fmt: skip
+    for i, row in enumerate(asked.rows):
+        known_week(bundle, row.origin_week, f"rows.{i}.origin_week")
+    _check_covariates(bundle, asked.vectors)
     horizons = sorted(bundle.models)
     wrong = [
         {
@@ -103,22 +116,51 @@ def check_known(bundle: Bundle, asked: Asked) -> None:
     ]
     if wrong:
         raise Problem(422, "unknown-horizon", wrong[0]["what"], f"use one of {horizons}", wrong)
+    return replace(
+        asked,
+        rows=[r.model_copy(update={"municipality_code": c}) for r, c in zip(asked.rows, codes, strict=False)],
+        vectors=[r.model_copy(update={"municipality_code": c}) for r, c in zip(asked.vectors, codes, strict=False)],
+    )  # fmt: skip
 
 
-def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str]) -> None:
+def known_code(bundle: Bundle, code: str, where: str) -> str:
+    """A code as the champion's place writes it. Raises Problem if it does not know the unit."""
+    found = bundle.codes.normalise(code) or code
+    _check_codes(bundle, where, [found], single=True)
+    return found
+
+
+def known_week(bundle: Bundle, label: str, where: str) -> int:
+    """Ordinal of a week. Raises Problem, naming the calendar, if the champion's has no such week."""
+    try:
+        return bundle.calendar.week_no(label)
+    except ConfigError as err:
+        raise Problem(422, "unknown-week", f"{err.what} (epidemiological week of the calendar {bundle.calendar.name})", err.fix, [{"where": where, "what": err.what}]) from err  # fmt: skip
+
+
+def _check_covariates(bundle: Bundle, rows: Sequence[VectorRow]) -> None:
+    known = bundle.meta.covariate_names
+    for i, row in enumerate(rows):
+        unknown = sorted(set(row.covariates) - set(known))
+        if unknown:
+            named = f"unknown covariates {', '.join(name[:40] for name in unknown[:3])}"
+            raise Problem(422, "invalid-fields", named, f"known are {', '.join(known)}", [{"where": f"vectors.{i}.covariates", "what": named}])  # fmt: skip
+
+
+def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str], single: bool = False) -> None:
     known = bundle.thresholds
     wrong = [(i, code) for i, code in enumerate(codes) if code not in known]
     if not wrong:
         return
     nearest = {code: difflib.get_close_matches(code, known.unit_ids, n=3, cutoff=0.5) for code in {c for _, c in wrong[:20]}}  # fmt: skip
     errors = [
-        {"where": f"{kind}.{i}.municipality_code", "what": f"{code} is not known; near it: {', '.join(nearest.get(code, [])) or 'none'}"}
+        {"where": kind if single else f"{kind}.{i}.municipality_code", "what": f"{code[:64]} is not known; near it: {', '.join(nearest.get(code, [])) or 'none'}"}
         for i, code in wrong[:20]
     ]  # fmt: skip
     raise Problem(
         422,
         "unknown-municipality",
         f"{len(wrong)} municipality code(s) are not among the {len(known)} that the model knows",
-        "use a five-digit DANE code of the training pool (enough cases in the reference years); near codes are in errors",
+        f"use a {bundle.codes.name} of the training pool ({bundle.codes.shape}; enough cases in the reference years); near codes are in errors",
         errors,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -25,11 +24,8 @@ _MOST_LOG = 50  # exp(50) is beyond any count, exp(100) beyond a 32-bit float
 Use = Literal["used", "missing", "not used by this head"]
 
 
-def _five_digits(code: str) -> str:
-    return code.zfill(5)
-
-
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,5}$"), AfterValidator(_five_digits)]
+# How a code is written is the champion's own rule (bundle.codes); requests.py asks it.
+Code = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Count = Annotated[float, Field(ge=0, le=1_000_000)]
 Covariate = Annotated[float, Field(ge=-1000, le=1000)]  # they are logs, percents and degrees
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -54,9 +50,9 @@ class ClimateMonth(Strict):
 class PredictionRow(Strict):
     """One municipality at one origin week, in plain fields."""
 
-    municipality_code: Code = Field(description="DANE code")
+    municipality_code: Code = Field(description="code of the unit, as its place writes it")
     origin_week: WeekLabel = Field(
-        description="epidemiological week (CDC) that the prediction is made in"
+        description="epidemiological week that the prediction is made in, by the champion's calendar (GET /model, place.week)"
     )
     horizon_weeks: int = Field(
         ge=0, le=12, description="weeks ahead; GET /model lists the known ones"
@@ -84,7 +80,7 @@ class VectorRow(Strict):
     municipality_code: Code = Field(description="gives the threshold that cases are compared with")
     horizon_weeks: int = Field(ge=0, le=12)
     origin_week: WeekLabel | None = Field(None, description="needed where the label rule's thresholds differ by year or season")  # fmt: skip
-    covariates: dict[str, Covariate | None] = Field(description=f"any of {', '.join(COVARIATE_NAMES)}; null or absent counts as missing")  # fmt: skip
+    covariates: dict[str, Covariate | None] = Field(description=f"those that GET /model names as covariate_names, such as {COVARIATE_NAMES[0]}; null or absent counts as missing")  # fmt: skip
     image: Vector | None = Field(
         None, description="raw image vector, not normalised; null if missing"
     )
@@ -93,10 +89,7 @@ class VectorRow(Strict):
     )
 
     @model_validator(mode="after")
-    def _known_names(self) -> VectorRow:
-        unknown = sorted(set(self.covariates) - set(COVARIATE_NAMES))
-        if unknown:
-            raise ValueError(f"unknown covariates {', '.join(name[:40] for name in unknown[:3])}; known are {', '.join(COVARIATE_NAMES)}")  # fmt: skip
+    def _logarithms(self) -> VectorRow:
         high = [
             n for n, x in self.covariates.items() if n.startswith("log1p_") and x and x > _MOST_LOG
         ]
@@ -156,6 +149,15 @@ class PredictionsBody(BaseModel):
     predictions: list[PredictionBody]
 
 
+class ForecastBody(BaseModel):
+    """Rows of one published forecast; their columns are in docs/data-dictionary.md."""
+
+    trace_id: str
+    forecast_version: str
+    origin_week: str = Field(description="what the forecast knows ends with this week")
+    rows: list[dict[str, Any]]
+
+
 class ModelBody(BaseModel):
     """The champion; everything but the errors is null or absent before there is one."""
 
@@ -165,6 +167,8 @@ class ModelBody(BaseModel):
     bundle_id: str | None = None
     head: HeadKind | None = None
     mlflow_run_id: str | None = None
+    provisional: bool | None = Field(None, description="history was too short to judge it: few blocks of weeks or test years")  # fmt: skip
+    lone_row: bool | None = Field(None, description="POST /predictions answers it; else ask GET /forecast")  # fmt: skip
     municipalities: int | None = Field(None, description="how many can be asked about")
     candidate_error: dict[str, Any] | None = Field(None, description="why the version that the registry names does not serve")  # fmt: skip
     last_error: str | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Set before any room imports a library that would call home or look for a hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -16,7 +17,8 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ("s3",)  # tests/s3.py: the fixtures `s3` and `s3_server`
+# tests/s3.py: the fixtures `s3` and `s3_server`; tests/e2e/tabular.py: a walked deployment.
+pytest_plugins = ("s3", "e2e.tabular")
 
 _connect = socket.socket.connect
 
@@ -63,10 +65,29 @@ _TOGETHER = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together when several processes share the work (--dist loadgroup)."""
+class _ByFile(LoadScopeScheduling):
+    """Hands out whole files, the roads first. xdist's own groups are lost on pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return _TOGETHER.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """What --dist loadgroup means here."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False  # by number of tests: the longest ones would come last
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give roads more time; where several processes share the work, roads come first."""
     for item in items:
-        file = item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(_TOGETHER.get(file, file)))
-        if file.startswith("tests/e2e/"):  # a road takes a minute, and five on a busy machine
+        if item.nodeid.startswith(
+            "tests/e2e/"
+        ):  # a road takes a minute, and five on a busy machine
             item.add_marker(pytest.mark.timeout(900))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))

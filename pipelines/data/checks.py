@@ -22,7 +22,6 @@ from pipelines.data.tables import Tables
 from pipelines.weeks import Calendar
 
 
-
 def known_units(raws: Sequence[RawDrop], previous: Tables | None) -> list[str] | None:
     """Municipalities of the accepted version and of the drops it was made from."""
     if previous is None or previous.units.empty:
@@ -38,7 +37,9 @@ def check_rows(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Rows with a usable code: file, row, unit_id, name, received_date; and what was refused."""
     frames = [raw.units.assign(received_date=raw.drop.info.received_date) for raw in raws]
-    rows = pd.concat(frames or [pd.DataFrame(columns=[*UNIT_COLUMNS, "received_date"])], ignore_index=True)
+    rows = pd.concat(
+        frames or [pd.DataFrame(columns=[*UNIT_COLUMNS, "received_date"])], ignore_index=True
+    )
     findings = suite.run("municipality codes", rows, expectations.code_rules(known, codes))
     rows = _without(rows, findings)
     identical = suite.run("identical rows", rows, expectations.repeat_rules(identical=True))

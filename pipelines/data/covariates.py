@@ -90,9 +90,7 @@ def _climate(matrices: Matrices, origins: Ints) -> dict[str, Floats]:
     }
 
 
-def _demographics(
-    units: pd.DataFrame, matrices: Matrices, origins: Ints
-) -> dict[str, Floats]:
+def _demographics(units: pd.DataFrame, matrices: Matrices, origins: Ints) -> dict[str, Floats]:
     table = units.set_index("unit_id").reindex(list(matrices.unit_ids))
     years = np.array([matrices.calendar.epi_year(week) for week in origins], dtype=np.int64)
     persons = population(units, matrices.unit_ids, years)

@@ -31,7 +31,6 @@ _OTHER_KINDS = {
 }
 
 
-
 @dataclass(frozen=True)
 class RawTable:
     """A CSV as received.

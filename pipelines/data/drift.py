@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.data.months import month_label
 from pipelines.data.expectations import MAX_CHANGED_SHARE, MAX_PSI
+from pipelines.data.months import month_label
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.weeks import Calendar
 

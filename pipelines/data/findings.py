@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
+from pipelines.data.expectations import Finding, Rule
 from pipelines.data.months import month_label
 from pipelines.data.raw import RawDrop
-from pipelines.data.expectations import Finding, Rule
 from pipelines.weeks import Calendar
 
 QUARANTINE_COLUMNS = ("file", "row", "column", "value", "reason")
@@ -60,9 +60,7 @@ def _one(rule: Rule, record: Mapping[Hashable, Any], calendar: Calendar) -> Issu
     )
 
 
-def _summary(
-    rule: Rule, records: Sequence[Mapping[Hashable, Any]], calendar: Calendar
-) -> Issue:
+def _summary(rule: Rule, records: Sequence[Mapping[Hashable, Any]], calendar: Calendar) -> Issue:
     first, n = records[0], len(records)
     periods = sorted({p for r in records if (p := period(r, calendar))})
     named = "; ".join(place(r) or period(r, calendar) for r in records[:_NAMED])

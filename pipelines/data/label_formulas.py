@@ -4,11 +4,11 @@ Belongs here: one function a formula, (rule, past) -> thresholds as label_rule.L
 not belong here: what a rule may know and who is refused (labels.py).
 
 Sources:
-- endemic channel by median, and by geometric mean of cases + 1: Bortman 1999, doi
-  10.1590/S1020-49891999000100001; as Colombia's surveillance draws it for dengue: Hernandez et al.
-  2016, doi 10.7705/biomedica.v36i0.2934;
+- endemic channel by the median of about five years before: BMC Public Health 2013, 13:607, figure 1;
+- by geometric mean: Bortman, Rev Panam Salud Publica 1999, 5(1), there of rates; for dengue in
+  Colombia: Hernandez et al. 2016, doi 10.7705/biomedica.v36i0.2934;
 - mean + k standard deviations of the weeks around (EWARS's z): Bowman et al. 2016, doi
-  10.1371/journal.pone.0157971, with z from 1.25 to 2.
+  10.1371/journal.pone.0157971, with z 1.25 and 2.
 """
 
 from __future__ import annotations

@@ -117,7 +117,8 @@ def outbreak_rates(rows: pd.DataFrame, calendar: Calendar) -> dict[int, float]:
     known = rows.loc[rows["label"].notna(), ["target_week_no", "label"]]
     weeks = {int(w): calendar.epi_year(w) for w in known["target_week_no"].unique()}
     rates = known["label"].groupby(known["target_week_no"].map(weeks)).mean()
-    return {int(year): round(float(rate), 4) for year, rate in rates.sort_index().items()}
+    by_year = rates.sort_index()
+    return {int(y): round(float(r), 4) for y, r in zip(by_year.index, by_year, strict=True)}
 
 
 def _known_cases(tables: Tables, calendar: Calendar) -> pd.DataFrame:
@@ -248,6 +249,6 @@ def _summary(rule: LabelRule, table: pd.DataFrame, calendar: Calendar) -> str:
     if rule.fixed:
         first, last = map(calendar.week_label, _ends(rule, calendar))
         return f"{told}; each threshold rests on at least {least} years ({first}..{last})"
-    spans = usable.groupby("origin_year")["reference_years"].agg(["min", "max"])
-    years = ", ".join(f"{int(y)}: {low:g}-{high:g}" for y, (low, high) in spans.iterrows())
+    spans = usable.groupby("origin_year")["reference_years"].agg(least="min", most="max")
+    years = ", ".join(f"{int(s.Index)}: {s.least:g}-{s.most:g}" for s in spans.itertuples())
     return f"{told}; years that the thresholds of each year's origins rest on: {years}"

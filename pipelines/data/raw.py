@@ -48,6 +48,7 @@ CELL_COLUMNS = (
     "number",  # NaN where empty or no number
     "unit_row",  # the row of UNIT_COLUMNS, in the same file, that the cell belongs to
 )
+MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in doubt
 # Records that a source could not use: quarantined, and counted against the file.
 REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix")
 
@@ -116,7 +117,9 @@ def changed_cells(raws: Sequence[RawDrop], units: pd.DataFrame) -> pd.DataFrame:
         units: accepted rows of UNIT_COLUMNS.
     """
     known = _Known()
-    accepted = pd.MultiIndex.from_frame(units[["file", "row"]].astype({"file": str, "row": "int64"}))
+    accepted = pd.MultiIndex.from_frame(
+        units[["file", "row"]].astype({"file": str, "row": "int64"})
+    )
     frames = []
     for raw in raws:
         at = pd.MultiIndex.from_arrays([raw.cells["file"].astype(str), raw.cells["unit_row"].astype("int64")])  # fmt: skip

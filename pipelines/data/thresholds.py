@@ -68,6 +68,8 @@ class Thresholds:
     @classmethod
     def of_table(cls, table: pd.DataFrame, calendar: Calendar) -> Thresholds:
         """The usable rows of a table of labels.THRESHOLD_COLUMNS (or of THRESHOLD_KEYS alone)."""
+        if "in_pool" in table:
+            table = table[table["in_pool"].astype(bool)]
         if "refused_reason" in table:
             table = table[table["refused_reason"].isna()]
         table = table.reindex(

@@ -28,7 +28,7 @@ from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
 from pipelines.data.findings import refused_issues, to_issues, to_quarantine
-from pipelines.data.raw import RawDrop, issue
+from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
@@ -36,7 +36,6 @@ from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
 from pipelines.weeks import Calendar
 
-MAX_BAD_ROW_SHARE = 0.2
 _ORDER = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
 
 
@@ -129,7 +128,9 @@ def validate_drops(
     """
     suite, config, calendar = Suite(), context.config, context.calendar
     usable, across = settle([raw for raw in raws if raw.usable])
-    rows, findings = checks.check_rows(suite, usable, checks.known_units(usable, previous), context.codes)
+    rows, findings = checks.check_rows(
+        suite, usable, checks.known_units(usable, previous), context.codes
+    )
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)
     accepted, scene_findings = checks.check_scenes(
         suite, scenes, sorted(rows["unit_id"].unique()), config
@@ -201,6 +202,8 @@ def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar
     result.quarantine.to_parquet(sink, index=False)
     write_atomic(out / "quarantine.parquet", sink.getvalue())
     write_atomic(out / "quarantine.csv", result.quarantine.to_csv(index=False))
-    revised = result.revised.assign(week=[calendar.week_label(w) for w in result.revised["week_no"]])
+    revised = result.revised.assign(
+        week=[calendar.week_label(w) for w in result.revised["week_no"]]
+    )
     write_atomic(out / "revised.csv", revised.drop(columns="week_no").to_csv(index=False))
     write_json(out / "issues.json", [asdict(i) for i in result.issues])

@@ -137,7 +137,7 @@ def _labelled_rows(dataset_dir: Path, thresholds: Thresholds) -> pd.DataFrame:
     origin, target = (
         rows[name].to_numpy(np.int64) for name in ("origin_week_no", "target_week_no")
     )
-    rows["threshold_cases"] = thresholds.of_rows(rows["unit_id"], origin, target)
+    rows["threshold_cases"] = thresholds.of_rows(rows["unit_id"].tolist(), origin, target)
     rows = rows[rows["threshold_cases"].notna()]
     cases, limit = (rows[name].to_numpy(np.float64) for name in (SAMPLE_TARGET, "threshold_cases"))
     rows = rows.assign(label=label_of(cases, limit))

@@ -127,7 +127,7 @@ def _preflight_error(
 ) -> EncoderError:
     said = done.stderr.decode("utf-8", "replace").strip()
     if said:
-        log.error(said[-2000:])
+        log.error(said[-2_000:])
     if crash_signal(done.returncode):
         return crash_error(done.returncode, encoder=config.name, where=str(path))
     lines = said.splitlines()

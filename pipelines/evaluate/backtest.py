@@ -60,7 +60,8 @@ def backtest_year(
 
     Args:
         examples_by_horizon: every row of the pool, labelled or not, for each horizon of the profile.
-        heads: heads to train; names of `baselines` come beside them on the same rows.
+        heads: forecasters to train; `baselines` come beside them on the same rows, but for one that
+            is a candidate itself: its rows are those of the forecaster that would serve.
 
     Raises:
         GateError: a horizon has no examples, or the fold no labelled row to train or test on.
@@ -70,8 +71,9 @@ def backtest_year(
         h: _fold(examples_by_horizon, profile, h, year) for h in profile.evaluate.horizons_weeks
     }
     frames = _head_frames(heads, examples_by_horizon, folds, profile, year)
-    progress = Progress(f"backtest {year}: baselines", len(baselines))
-    for name in baselines:
+    beside = [name for name in baselines if name not in heads]
+    progress = Progress(f"backtest {year}: baselines", len(beside))
+    for name in beside:
         frames += [_baseline_frame(name, fold, profile, year) for fold in folds.values()]
         progress.advance()
     return pd.concat(frames, ignore_index=True)

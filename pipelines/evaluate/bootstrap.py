@@ -60,19 +60,29 @@ def paired_interval(
         (rows[name] - rows["label"]) ** 2 for name in ("probability", "probability_ref")
     )
     difference = (loss - loss_ref).to_numpy(np.float64)
+    bounds = mean_interval(rows, difference, gate, calendar)
+    if bounds is None:
+        raise GateError("one block of weeks cannot carry an interval", fix="evaluate on more weeks")
+    blocks = count_blocks(rows, gate.block_weeks, calendar)
+    return Interval(
+        float(difference.mean()), *bounds, len(rows), blocks, int(rows["test_year"].nunique())
+    )
+
+
+def mean_interval(
+    rows: pd.DataFrame, values: Array, gate: GateConfig, calendar: Calendar
+) -> tuple[float, float] | None:
+    """Interval of the mean of (N,) values of rows, whole blocks of weeks resampled; None of one."""
     _, block = np.unique(
         calendar_blocks(rows["target_week_no"], gate.block_weeks, calendar), return_inverse=True
     )
-    total: Array = np.bincount(block, difference).astype(np.float64)
+    total: Array = np.bincount(block, values).astype(np.float64)
     count = np.bincount(block).astype(np.float64)
     if len(total) < 2:
-        raise GateError("one block of weeks cannot carry an interval", fix="evaluate on more weeks")
+        return None
     tail = expanded_tail(len(total), gate.confidence)
     lower, upper = np.quantile(_resampled_means(total, count, gate), [tail, 1 - tail])
-    years = rows["test_year"].nunique()
-    return Interval(
-        float(difference.mean()), float(lower), float(upper), len(rows), len(total), int(years)
-    )
+    return float(lower), float(upper)
 
 
 def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:

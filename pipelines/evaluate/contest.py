@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.errors import GateError, LabelRuleError
@@ -33,7 +34,7 @@ from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 Record = Mapping[str, Any]
-# Parts of a recipe that decide rows, labels or vectors; a linear head reads no vectors.
+# Parts of a recipe that decide rows, labels or vectors; not every forecaster reads vectors.
 _ROWS = ("week", "data.first_week", "data.reporting_delay_weeks", "data.maturity", "labels")
 _VECTORS = ("language", "data.text_window", "data.scenes", "embed", "primary_horizon_weeks")
 
@@ -49,19 +50,24 @@ def champion_profile(
     """
     if champion is None:
         return None
-    shared = {profile.recipe_id(head) for head in profile.train.heads}
+    shared = {profile.recipe_id(head) for head in profile.train.names}
     recipe, head = champion["recipe"], champion["head"]
     if champion["recipe_id"] in shared:
         return None
-    own, theirs = canonical(profile.recipe(head)), canonical(recipe)
-    needed = _ROWS if head == "linear" else (*_ROWS, *_VECTORS)
+    try:
+        own, theirs = canonical(profile.recipe(head)), canonical(recipe)
+    except ValueError as err:
+        log.warning("the champion's recipe cannot be read: %s", err)
+        return None
+    needed = (*_ROWS, *_VECTORS) if forecaster_kind(head).reads_vectors else _ROWS
     differing = [part for part in needed if _part(own, part) != _part(theirs, part)]
     if differing:
         log.warning("the champion's recipe cannot be trained on this run's rows: it differs in %s", ", ".join(differing))  # fmt: skip
         return None
     raw = profile.model_dump(mode="json")
     # what a recipe does not name is at its default, and not what this run's profile says
-    raw["train"] = {"heads": raw["train"]["heads"], **recipe.get("train", {})}
+    own_candidates = [{"kind": head, "settings": recipe.get("settings", {})}]
+    raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
     return Profile.model_validate(raw), (head,)
 
 
@@ -104,7 +110,8 @@ def hold(
             for c in candidates.values()
         ]  # fmt: skip
     except UNJUDGEABLE as err:
-        return undecided(said(err), profile, verdict, named)
+        serving = now["champion"] or {}
+        return undecided(said(err), profile, verdict, named, bool(serving.get("provisional")))
     return decide(predictions, standing, champion, profile, rolled_back=now["rolled_back"])
 
 
@@ -171,6 +178,7 @@ def _champion(record: Record | None, judged: Record) -> Champion | None:
         dataset_version=record["dataset_version"],
         horizons_weeks=tuple(record["recipe"].get("horizons_weeks", ())),
         predictions=_rows_of(paths),
+        provisional=bool(record.get("provisional")),
     )
 
 

@@ -14,14 +14,14 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipelines.config import Profile
-from pipelines.contracts import HeadKind
+from pipelines.contracts import LINEAR, HeadKind
 from pipelines.errors import DenguardError
 from pipelines.evaluate.bootstrap import Interval
 
-UNJUDGED = "Whether fusion beats the linear head could not be judged."
+UNJUDGED = "The candidates of this run could not be judged"
 CHAMPION_NAMES = ("head", "bundle_id", "recipe_id", "as_of_week", "version")
 Verdict = Literal["promote", "keep", "none"]
-Question = Literal["beats", "not worse than"]
+Question = Literal["beats", "not worse than", "is better in the mean than"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Champion:
     dataset_version: str = ""
     horizons_weeks: tuple[int, ...] = ()
     predictions: pd.DataFrame | None = None
+    provisional: bool = False  # it serves although history was too short to judge it
 
     def names(self) -> dict[str, str]:
         """The champion's identity without its predictions."""
@@ -60,7 +61,8 @@ class Champion:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One paired comparison at the primary horizon; passed if the upper bound is below `margin`.
+    """One paired comparison at the primary horizon; passed if the upper bound is below `margin`, or
+    the mean where history is too short to trust a bound.
 
     `superior` is reported and never required: the upper bound is below 0.
     """
@@ -76,13 +78,18 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Sanity:
-    """Whether a recipe is sane at one horizon; `problems` in plain words, empty if it is."""
+    """Whether a recipe is sane at one horizon; `problems` in plain words, empty if it is.
+
+    `bias_lower` and `bias_upper` bound mean probability - rate; null where there is one block only.
+    """
 
     brier: float | None
     brier_prevalence: float | None
     mean_probability: float | None
     rate: float | None
     problems: tuple[str, ...]
+    bias_lower: float | None = None
+    bias_upper: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,8 @@ class Decision:
         decision: promote; keep (the champion stays); none (no champion and none is registered).
         head: head that was found fit to be judged for service; None if it did not come to that.
         bundle_id: its bundle: the one to register if decision is promote.
-        first_line: whether fusion beats the linear head; the report's first line.
+        first_line: how candidates compare with the simplest one and who serves, or why nothing
+            does; the report's first line.
         reasons: why, in plain words, in the order they were found.
         confidence: of every interval in `comparisons`, two-sided.
         rules: the gate's settings (margin, blocks asked for, resamples, seed), also where nothing
@@ -102,6 +110,8 @@ class Decision:
             horizon; None if they could not be counted.
         champion: who served when this was decided; its head is "unknown" if it could not be read.
         sanity: head -> horizon -> finding.
+        reference: the simplest candidate, which the others had to beat.
+        provisional: what serves after this decision was not judged on enough blocks of weeks.
     """
 
     decision: Verdict
@@ -118,6 +128,8 @@ class Decision:
     champion: Mapping[str, str] | None = None
     comparisons: tuple[Comparison, ...] = ()
     sanity: Mapping[str, Mapping[str, Sanity]] = field(default_factory=dict)
+    reference: HeadKind = LINEAR
+    provisional: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""
@@ -125,19 +137,28 @@ class Decision:
         return plain
 
 
-def undecided(reason: str, profile: Profile, verdict: Verdict, champion: Mapping[str, str] | None = None) -> Decision:  # fmt: skip
+def undecided(
+    reason: str,
+    profile: Profile,
+    verdict: Verdict,
+    champion: Mapping[str, str] | None = None,
+    provisional: bool = False,
+) -> Decision:
     """The record of a comparison that could not be made: whoever serves goes on serving."""
+    serving = "nothing serves" if verdict == "none" else "whoever serves goes on serving"
     return Decision(
         decision=verdict,
         head=None,
         bundle_id=None,
-        first_line=UNJUDGED,
+        first_line=f"{'Provisional. ' if provisional else ''}{UNJUDGED}, so {serving}. {reason}",
         reasons=(f"The comparison could not be made. {reason}",),
         fusion_beats_linear=False,
         primary_horizon_weeks=profile.evaluate.primary_horizon_weeks,
         confidence=profile.gate.confidence,
         rules=profile.gate.model_dump(mode="json"),
         champion=champion,
+        reference=profile.train.reference,
+        provisional=provisional,
     )
 
 
@@ -160,11 +181,3 @@ def difference_in_words(interval: Interval, confidence: float) -> str:
         f"Brier difference {interval.mean:+.4f}, {confidence:.0%} interval "
         f"{interval.lower:+.4f} to {interval.upper:+.4f} over {interval.blocks} blocks"
     ).replace("%", " %")
-
-
-def fusion_line(best: Comparison, confidence: float) -> str:
-    """The report's first line, from the comparison of the best fused head with the linear head."""
-    found = difference_in_words(best.interval, confidence)
-    if best.passed:
-        return f"Fusion ({best.challenger}) beats the linear head ({found})."
-    return f"Fusion does not beat the linear head ({found}): the linear head serves."

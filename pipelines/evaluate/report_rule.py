@@ -6,6 +6,7 @@ and how thresholds come about (data/labels.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,10 +72,12 @@ _NONE = {"places": "–", "years": "–"}
 def _spans(table: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Origin year ("" = every one) -> places with a threshold and years that it rests on."""
     usable = table[table["refused_reason"].isna()]
-    found = {}
-    for year, own in usable.groupby("origin_year", dropna=False):
+    years, found = usable["origin_year"].astype(float), {}
+    for year in years.drop_duplicates().tolist():
+        every = math.isnan(year)
+        own = usable[years.isna() if every else years == year]
         low, high = own["reference_years"].min(), own["reference_years"].max()
-        found["" if pd.isna(year) else str(int(year))] = {
+        found["" if every else str(int(year))] = {
             "places": str(own["unit_id"].nunique()),
             "years": f"{low:g}" if low == high else f"{low:g} to {high:g}",
         }
@@ -90,4 +93,5 @@ def _with_years(thresholds: pd.DataFrame) -> pd.DataFrame:
 
 def _of_newest_year(table: pd.DataFrame) -> pd.DataFrame:
     years = table["origin_year"]
-    return table[years.isna() | (years == years.max())]
+    last: pd.DataFrame = table[years.isna() | (years == years.max())]
+    return last

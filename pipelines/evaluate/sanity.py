@@ -2,6 +2,12 @@
 
 Belongs here: the three conditions of the gate's contract at one horizon. Does not belong here:
 comparisons between recipes.
+
+Bias is judged against its own interval. Weeks of one epidemic go up and down together, so the mean
+probability of one city over a few years lies 0.1 beside its outbreak rate by chance alone; a fixed
+limit refuses most single cities and nearly no nation. A recipe is called biased only if the whole
+interval of mean(probability - label), from whole calendar blocks as in bootstrap.py, lies beyond the
+limit: one whose true bias is exactly the limit is refused in at most (1 - confidence) / 2 of cases.
 """
 
 from __future__ import annotations
@@ -10,12 +16,16 @@ import numpy as np
 import pandas as pd
 
 from pipelines.config import GateConfig
+from pipelines.evaluate.bootstrap import mean_interval
 from pipelines.evaluate.decision import Sanity
 from pipelines.evaluate.metrics import brier, finite
+from pipelines.weeks import Calendar
 
 
-def check_sanity(own: pd.DataFrame, blind: pd.DataFrame, gate: GateConfig) -> Sanity:
-    """Finite; not worse than prevalence by more than a margin; unbiased within a margin.
+def check_sanity(
+    own: pd.DataFrame, blind: pd.DataFrame, gate: GateConfig, calendar: Calendar
+) -> Sanity:
+    """Finite; not worse than prevalence by more than a margin; not biased beyond a limit.
 
     Args:
         own: a recipe's rows at one horizon: all of them must be finite, and the benchmark's rows
@@ -31,8 +41,10 @@ def check_sanity(own: pd.DataFrame, blind: pd.DataFrame, gate: GateConfig) -> Sa
     )
     mean, rate = finite(float(np.mean(probability))), finite(float(np.mean(label)))
     problems = [f"{bad} probabilities are not numbers within 0 and 1"] if bad else []
-    problems += _worse_than_blind(score, score_blind, gate) + _biased(mean, rate, gate)
-    return Sanity(score, score_blind, mean, rate, tuple(problems))
+    bias = None if mean is None or rate is None else mean_interval(judged, probability - label, gate, calendar)  # fmt: skip
+    problems += _worse_than_blind(score, score_blind, gate) + _biased(mean, rate, bias, gate)
+    lower, upper = bias or (None, None)
+    return Sanity(score, score_blind, mean, rate, tuple(problems), lower, upper)
 
 
 def _within_unit(probability: pd.Series) -> pd.Series:
@@ -47,9 +59,12 @@ def _worse_than_blind(score: float | None, blind: float | None, gate: GateConfig
     return []
 
 
-def _biased(mean: float | None, rate: float | None, gate: GateConfig) -> list[str]:
+def _biased(
+    mean: float | None, rate: float | None, bias: tuple[float, float] | None, gate: GateConfig
+) -> list[str]:
     if mean is None or rate is None:
         return ["the mean probability could not be computed"]
-    if abs(mean - rate) >= gate.max_mean_bias:
-        return [f"the mean probability {mean:.3f} is {gate.max_mean_bias} or more away from the outbreak rate {rate:.3f}"]  # fmt: skip
-    return []
+    lower, upper = bias or (mean - rate, mean - rate)  # one block has no interval
+    if lower < gate.max_mean_bias and upper > -gate.max_mean_bias:
+        return []
+    return [f"the mean probability {mean:.3f} is away from the outbreak rate {rate:.3f}: all of the interval {lower:+.3f} to {upper:+.3f} of their difference is {gate.max_mean_bias} or more from 0"]  # fmt: skip

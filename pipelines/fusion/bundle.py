@@ -1,13 +1,24 @@
 """The bundle: a deployable model as a folder without pickle, byte-equal for equal inputs.
 
-Belongs here: the three files head.safetensors, bundle.json and golden.json, and their checks. Does
-not belong here: time, host, path or run id (they live in receipt.json beside the folder), and the
-registry. Layout of the weights and golden rows: pipelines/fusion/bundle_tensors.py, golden.py.
+Belongs here: FORMAT 2, its files and their checks. Does not belong here: time, host, path or run id
+(they live in receipt.json beside the folder), the registry, and what FORMAT 1 was (format1.py).
+
+    bundle.json           format; files with their hashes; models: horizon -> kind by name,
+                          calibration, decision threshold; meta: what BundleMeta says
+    golden.json           synthetic rows and the probabilities that the models gave for them
+    prompt.yaml           the prompt template, where a model reads text
+    thresholds.parquet    where the label rule's thresholds vary in a unit (thresholds.py)
+    h04/                  the own files of the forecaster of 4 weeks ahead, as its `save` wrote them
+
+A later kind of forecaster adds files in such a folder and no format. A reader imports what the named
+kind needs and nothing else.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,25 +27,28 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.codes import UnitCodes
-from pipelines.contracts import HeadKind
+from pipelines.contracts import COVARIATE_NAMES, HeadKind, content_id
+from pipelines.data.prompts import load_template
 from pipelines.data.thresholds import ThresholdRecord, Thresholds
 from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError
-from pipelines.fusion.bundle_files import DESCRIPTION, GOLDEN, WEIGHTS, bundle_id
-from pipelines.fusion.bundle_tensors import models_from, pack, tensors_of, unpack
-from pipelines.fusion.golden import GoldenRow, golden_rows, worst_difference
-from pipelines.fusion.model import HorizonModel
-from pipelines.place_config import CodesConfig, PlaceConfig
-from pipelines.storage import (
-    manifest_of,
-    new_folder,
-    read_json,
-    write_atomic,
-    write_json,
+from pipelines.fusion import format1
+from pipelines.fusion.bundle_files import (
+    DESCRIPTION,
+    GOLDEN,
+    PROMPT,
+    bundle_id,
+    horizon_folder,
 )
+from pipelines.fusion.calibration import Platt
+from pipelines.fusion.forecaster import forecaster_class
+from pipelines.fusion.golden import GoldenRow, golden_rows, worst_difference
+from pipelines.fusion.horizon import Calibration, HorizonModel
+from pipelines.place_config import CodesConfig, PlaceConfig
+from pipelines.storage import manifest_of, new_folder, read_json, write_json
 from pipelines.weeks import Calendar
 
-FORMAT = 1
+FORMAT = 2
 # Bundles that name no place were made when there was one: DANE codes and the CDC's weeks.
 FIRST_PLACE = PlaceConfig(codes=CodesConfig(kind="dane"), language="es")
 _REBUILD = "train again, or fetch the bundle again from the registry"
@@ -87,11 +101,17 @@ class BundleMeta(Frozen):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A head with its description: horizon in weeks -> model."""
+    """A forecaster at every horizon, with its description: horizon in weeks -> model.
+
+    Attributes:
+        thresholds: where the label rule's vary in a unit; else meta.threshold_cases has them.
+        prompt_file: the template that the training rows' prompts were made from.
+    """
 
     meta: BundleMeta
     models: dict[int, HorizonModel]
     golden: tuple[GoldenRow, ...] = ()
+    prompt_file: Path | None = None
 
     @property
     def calendar(self) -> Calendar:
@@ -110,6 +130,22 @@ class Bundle:
             return Thresholds.of_record(self.meta.thresholds, self.calendar)
         return Thresholds.of_units(self.meta.threshold_cases, self.calendar)
 
+    @property
+    def lone_row(self) -> bool:
+        """Whether a row of fields carries all that its models need."""
+        return all(model.forecaster.lone_row for model in self.models.values())
+
+    @property
+    def beyond_fields(self) -> tuple[str, ...]:
+        """Covariates that it reads and that a row of plain fields cannot give."""
+        read = {name for model in self.models.values() for name in model.forecaster.columns}
+        return tuple(n for n in self.meta.covariate_names if n in read and n not in COVARIATE_NAMES)
+
+    @property
+    def reads_vectors(self) -> bool:
+        """Whether any horizon's model reads an image or a text."""
+        return any(model.vector_widths for model in self.models.values())
+
 
 def write_bundle(bundle: Bundle, folder: Path) -> Path:
     """Write a new bundle folder, whole or not at all; equal content already there is kept.
@@ -123,12 +159,16 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     if set(bundle.models) != set(bundle.meta.horizons_weeks):
         raise StoreError("models and horizons_weeks disagree", where=str(folder), fix="build the BundleMeta from the same recipe")  # fmt: skip
     with new_folder(folder) as temp:
-        write_atomic(temp / WEIGHTS, pack(tensors_of(bundle.models)))
-        golden = [row.to_json() for row in golden_rows(bundle.models)]
+        for horizon, model in bundle.models.items():
+            own = temp / horizon_folder(horizon)
+            own.mkdir()
+            model.forecaster.save(own)
+        if bundle.prompt_file is not None:
+            shutil.copyfile(bundle.prompt_file, temp / PROMPT)
+        golden = [row.to_json() for row in golden_rows(bundle.models, bundle.meta.covariate_names)]
         write_json(temp / GOLDEN, {"rows": golden})
-        hashes = manifest_of(temp)
-        description = json.loads(bundle.meta.model_dump_json())
-        write_json(temp / DESCRIPTION, {"format": FORMAT, "files": hashes, "meta": description})
+        write_json(temp / DESCRIPTION, {"format": FORMAT, "files": manifest_of(temp), "models": _kinds(bundle), "meta": json.loads(bundle.meta.model_dump_json())})  # fmt: skip
+        _read(temp, read_json(temp / DESCRIPTION))  # whatever cannot be read back is not written
         wanted = bundle_id(temp)
     if bundle_id(folder) != wanted:
         raise StoreError("another bundle is already there", where=str(folder), fix="write to a new folder; bundles are never changed")  # fmt: skip
@@ -136,23 +176,96 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle and verify hashes, shapes and finiteness.
+    """Read a bundle of either format; verify hashes, shapes, finiteness and the kind of its models.
 
     Raises:
         StoreError: a file is absent, damaged, of another format, or does not fit the others.
+        ConfigError: the forecaster that it names is not installed here.
     """
     raw = read_json(folder / DESCRIPTION)
-    if raw.get("format") != FORMAT:
+    if raw.get("format") not in (FORMAT, format1.FORMAT):
         raise StoreError(f"bundle format {raw.get('format')!r} is not {FORMAT}", where=str(folder), fix=_REBUILD)  # fmt: skip
     _verify_files(folder, raw.get("files"))
+    return _read(folder, raw)
+
+
+def _read(folder: Path, raw: dict[str, Any]) -> Bundle:
+    """A bundle whose files are known to be undamaged."""
     try:
         meta = BundleMeta.model_validate(raw.get("meta"))
     except ValidationError as err:
         raise StoreError(f"bundle.json does not describe a model: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
-    models = models_from(unpack(folder / WEIGHTS), folder / WEIGHTS)
+    first = raw["format"] == format1.FORMAT
+    models = format1.read_models(folder, meta.head) if first else _models(folder, raw.get("models"), meta.head)  # fmt: skip
     if set(models) != set(meta.horizons_weeks):
         raise StoreError("weights and description name other horizons", where=str(folder), fix=_REBUILD)  # fmt: skip
-    return Bundle(meta, models, _read_golden(folder / GOLDEN))
+    return Bundle(meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta))
+
+
+def _kinds(bundle: Bundle) -> dict[str, Any]:
+    return {
+        str(horizon): {
+            "kind": bundle.meta.head,
+            "calibration": {
+                "every": _numbers(model.calibration.every),
+                "with_vectors": _numbers(model.calibration.with_vectors),
+            },
+            "decision_threshold": model.decision_threshold,
+        }
+        for horizon, model in sorted(bundle.models.items())
+    }
+
+
+def _models(folder: Path, recorded: object, head: str) -> dict[int, HorizonModel]:
+    """The models that bundle.json names, each by the class of its kind."""
+    if not isinstance(recorded, dict):
+        raise StoreError("bundle.json names no models", where=str(folder), fix=_REBUILD)
+    kinds = sorted({str(entry.get("kind")) for entry in recorded.values()})
+    if kinds and kinds != [head]:
+        raise StoreError(f"it says that its head is {head} and holds models of the kind {', '.join(kinds)}", where=str(folder), fix=_REBUILD)  # fmt: skip
+    kind = forecaster_class(head)
+    out = {}
+    for name, entry in recorded.items():
+        try:
+            horizon, threshold = int(name), float(entry["decision_threshold"])
+            every, own = (_platt(entry["calibration"][key]) for key in ("every", "with_vectors"))
+        except (KeyError, IndexError, TypeError, ValueError) as err:
+            raise StoreError(f"bundle.json does not describe the model of {name} weeks: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
+        if every is None:
+            raise StoreError(f"the model of {name} weeks has no calibration", where=str(folder), fix=_REBUILD)  # fmt: skip
+        forecaster = kind.load(folder / horizon_folder(horizon))
+        out[horizon] = HorizonModel(horizon, forecaster, Calibration(every, own), threshold)
+    return out
+
+
+def _numbers(platt: Platt | None) -> list[float] | None:
+    return None if platt is None else [platt.slope, platt.intercept]
+
+
+def _platt(numbers: list[float] | None) -> Platt | None:
+    return None if numbers is None else Platt(float(numbers[0]), float(numbers[1]))
+
+
+def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
+    """The bundle's own template, if it has one: checked, and that of its training rows."""
+    path = folder / PROMPT
+    if not path.is_file():
+        return None
+    found = load_template(meta.language, path).template_id
+    if found != meta.prompt_template_id:
+        raise StoreError(f"prompt.yaml is template {found}, the model was trained with {meta.prompt_template_id}", where=str(folder), fix=_REBUILD)  # fmt: skip
+    return path
+
+
+def weights_id(bundle: Bundle) -> str:
+    """Hash of what a bundle's answers follow from, the same in either format: two that share it give
+    the same answers, whatever else they say about themselves."""
+    with tempfile.TemporaryDirectory(prefix="denguard-weights-") as work:
+        for horizon, model in bundle.models.items():
+            own = Path(work) / horizon_folder(horizon)
+            own.mkdir()
+            model.forecaster.save(own)
+        return content_id([manifest_of(Path(work)), _kinds(bundle)])
 
 
 def load_sound(folder: Path) -> Bundle:
@@ -171,13 +284,13 @@ def load_sound(folder: Path) -> Bundle:
 
 def check_golden(bundle: Bundle) -> None:
     """Recompute the golden rows. Raises StoreError if this machine gives other probabilities."""
-    difference = worst_difference(bundle.models, bundle.golden)
+    difference = worst_difference(bundle.models, bundle.golden, bundle.meta.covariate_names)
     if not difference <= 1e-4:  # also true for NaN
         raise StoreError(f"golden rows differ by {difference:.2g} from what was recorded", where=f"bundle of {bundle.meta.dataset_version}", fix="compare library versions with receipt.json, then train again")  # fmt: skip
 
 
 def _verify_files(folder: Path, recorded: object) -> None:
-    if not isinstance(recorded, dict) or set(recorded) != {WEIGHTS, GOLDEN}:
+    if not isinstance(recorded, dict) or GOLDEN not in recorded:
         raise StoreError("bundle.json does not list the bundle's files", where=str(folder), fix=_REBUILD)  # fmt: skip
     found = {name: sha for name, sha in manifest_of(folder).items() if name != DESCRIPTION}
     wrong = sorted(k for k in recorded.keys() | found.keys() if recorded.get(k) != found.get(k))

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.storage import folder_id, manifest_of, sha256_file
+from pipelines.storage import folder_id, manifest_of
 
-WEIGHTS, DESCRIPTION, GOLDEN = "head.safetensors", "bundle.json", "golden.json"
+DESCRIPTION, GOLDEN = "bundle.json", "golden.json"
+PROMPT = "prompt.yaml"  # where the model has prompts
+
+
+def horizon_folder(horizon_weeks: int) -> str:
+    """Name of the folder of one horizon's model."""
+    return f"h{horizon_weeks:02d}"
 
 
 def bundle_id(folder: Path) -> str:
     """Content hash of a bundle folder's files."""
     return folder_id(manifest_of(folder))
-
-
-def weights_id(folder: Path) -> str:
-    """Hash of a bundle's weights: two bundles that share it give the same answers, whatever else
-    they say about themselves."""
-    return sha256_file(folder / WEIGHTS)[:16]

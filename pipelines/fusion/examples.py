@@ -6,13 +6,16 @@ Vectors are kept once and rows point at them, because most rows have none and ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.contracts import COVARIATE_NAMES
 from pipelines.weeks import CDC, Calendar
 
+Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
@@ -53,10 +56,11 @@ class Examples:
     """All rows of one horizon. The label is NaN where the target's cases are not known.
 
     Attributes:
-        covariates: (N, K) as in contracts.COVARIATES, NaN where missing.
+        covariates: (N, K) as covariate_names says, NaN where missing.
         threshold_cases: (N,) the label rule's threshold of the row's municipality.
         label: (N,) 1.0 where target cases exceed the threshold, 0.0 where not, NaN unknown.
         calendar: whose weeks the ordinals count.
+        covariate_names: what the place declares, all or some of contracts.COVARIATES or others.
     """
 
     horizon_weeks: int
@@ -70,9 +74,20 @@ class Examples:
     image: ModalityVectors
     text: ModalityVectors
     calendar: Calendar = CDC
+    covariate_names: tuple[str, ...] = COVARIATE_NAMES
 
     def __len__(self) -> int:
         return len(self.sample_id)
+
+    def columns(self, names: Sequence[str]) -> Doubles:
+        """(N, len(names)) covariates by name; a name that these rows lack is NaN throughout."""
+        if tuple(names) == self.covariate_names:
+            return self.covariates.astype(np.float64)
+        out = np.full((len(self), len(names)), np.nan)
+        for at, name in enumerate(names):
+            if name in self.covariate_names:
+                out[:, at] = self.covariates[:, self.covariate_names.index(name)]
+        return out
 
     def take(self, chosen: Bools | npt.NDArray[np.integer]) -> Examples:
         """The rows chosen by a mask or by indices; vector tables are shared, not copied."""

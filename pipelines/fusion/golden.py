@@ -8,7 +8,8 @@ difference (bundle.check_golden).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,11 @@ import numpy.typing as npt
 
 from pipelines.contracts import COVARIATES
 from pipelines.fusion.examples import Examples, Floats, ModalityVectors
-from pipelines.fusion.linear import LinearModel
-from pipelines.fusion.model import HorizonModel, reproducible
+from pipelines.fusion.forecaster import HasCentre
+from pipelines.fusion.horizon import HorizonModel
 
 _THRESHOLD_CASES = 10.0
+_COUNTS = frozenset(c.name for c in COVARIATES if c.kind == "log_cases")
 _PROBABILITY_DECIMALS = 6  # finer digits differ between CPUs
 _ROWS = (("both", True, True), ("image only", True, False), ("text only", False, True), ("none", False, False))  # fmt: skip
 
@@ -59,56 +61,73 @@ class GoldenRow:
         )
 
 
-def golden_rows(models: Mapping[int, HorizonModel]) -> list[GoldenRow]:
-    """One row for each pattern of missing modalities, with the models' probabilities."""
-    first = models[min(models)]
-    fused = next((m.fused for m in models.values() if m.fused), None)
-    image_width, text_width = (fused.image_width, fused.text_width) if fused else (1, 1)
+def golden_rows(models: Mapping[int, HorizonModel], names: Sequence[str]) -> list[GoldenRow]:
+    """One row for each pattern of missing modalities, with the models' probabilities.
+
+    Args:
+        names: of the covariates that the models were fitted on.
+    """
+    widths = next((m.vector_widths for m in models.values() if m.vector_widths), (1, 1))
     rows = []
     for number, (name, has_image, has_text) in enumerate(_ROWS):
-        covariates = _near_the_mean(first.linear, 0.7 + number)
-        image = _listed(_wave(image_width, 1.3 + number)) if has_image else None
-        text = _listed(_wave(text_width, 2.9 + number)) if has_text else None
+        covariates = _near_the_mean(models[min(models)], names, 0.7 + number)
+        image = _listed(_wave(widths[0], 1.3 + number)) if has_image else None
+        text = _listed(_wave(widths[1], 2.9 + number)) if has_text else None
         rows.append(GoldenRow(name, _listed(covariates), _THRESHOLD_CASES, image, text, {}))
-    answers = _answers(models, rows)
+    answers = _answers(models, rows, names)
     return [
         GoldenRow(r.name, r.covariates, r.threshold_cases, r.image, r.text, {h: p[i] for h, p in answers.items()})
         for i, r in enumerate(rows)
     ]  # fmt: skip
 
 
-def worst_difference(models: Mapping[int, HorizonModel], rows: Sequence[GoldenRow]) -> float:
+def worst_difference(
+    models: Mapping[int, HorizonModel], rows: Sequence[GoldenRow], names: Sequence[str]
+) -> float:
     """Largest absolute difference between recorded and recomputed probabilities; inf if none."""
     if not rows:
         return float("inf")
-    answers = _answers(models, rows)
+    answers = _answers(models, rows, names)
     found = np.array([[answers[h][i] for h in models] for i in range(len(rows))])
     recorded = np.array([[row.probability.get(h, np.inf) for h in models] for row in rows])
     return float(np.abs(found - recorded).max())
 
 
-def _near_the_mean(linear: LinearModel, phase: float) -> npt.NDArray[np.float64]:
-    """(K,) raw covariates within one training standard deviation of the mean."""
-    columns = len(COVARIATES)  # the design begins with the covariates
-    values = linear.mean[:columns] + linear.scale[:columns] * _wave(columns, phase)
-    relative = np.array([c.kind == "log_cases" for c in COVARIATES])
+def _near_the_mean(model: HorizonModel, names: Sequence[str], phase: float) -> npt.NDArray[np.float64]:  # fmt: skip
+    """(K,) raw covariates within one training standard deviation of the mean, where it is known."""
+    known = model.forecaster.centre if isinstance(model.forecaster, HasCentre) else {}
+    centre = np.array([known.get(name, (0.0, 1.0)) for name in names]).reshape(-1, 2)
+    values = centre[:, 0] + centre[:, 1] * _wave(len(names), phase)
+    relative = np.array([name in _COUNTS for name in names], dtype=bool)
     return np.where(relative, np.maximum(values + np.log1p(_THRESHOLD_CASES), 0.0), values)
 
 
 def _answers(
-    models: Mapping[int, HorizonModel], rows: Sequence[GoldenRow]
+    models: Mapping[int, HorizonModel], rows: Sequence[GoldenRow], names: Sequence[str]
 ) -> dict[int, list[float]]:
-    with reproducible(threads=1):
+    with _steady(models):
         return {
             h: [
                 round(float(p), _PROBABILITY_DECIMALS)
-                for p in model.probability(_examples(h, rows))
+                for p in model.probability(_examples(h, rows, names))
             ]
             for h, model in sorted(models.items())
         }
 
 
-def _examples(horizon: int, rows: Sequence[GoldenRow]) -> Examples:
+@contextmanager
+def _steady(models: Mapping[int, HorizonModel]) -> Iterator[None]:
+    """One thread for models of torch; others never import it."""
+    if not any(model.vector_widths for model in models.values()):
+        yield
+        return
+    from pipelines.fusion.model import reproducible
+
+    with reproducible(threads=1):
+        yield
+
+
+def _examples(horizon: int, rows: Sequence[GoldenRow], names: Sequence[str]) -> Examples:
     count = len(rows)
     return Examples(
         horizon_weeks=horizon,
@@ -116,7 +135,8 @@ def _examples(horizon: int, rows: Sequence[GoldenRow]) -> Examples:
         unit_id=np.array(["golden"] * count, dtype=object),
         origin_week_no=np.zeros(count, dtype=np.int32),
         target_week_no=np.full(count, horizon, dtype=np.int32),
-        covariates=np.array([row.covariates for row in rows], dtype=np.float32),
+        covariates=np.array([row.covariates for row in rows], dtype=np.float32).reshape(count, -1),
+        covariate_names=tuple(names),
         threshold_cases=np.array([row.threshold_cases for row in rows], dtype=np.float32),
         label=np.full(count, np.nan, dtype=np.float32),
         image=_modality([row.image for row in rows]),

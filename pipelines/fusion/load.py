@@ -20,19 +20,23 @@ from pipelines.storage import read_json
 
 _COLUMNS = (
     "sample_id", "unit_id", "origin_week_no", "target_week_no", "threshold_cases", "label",
-    "image_key", "text_key", *COVARIATE_NAMES,
+    "image_key", "text_key",
 )  # fmt: skip
 
 
 def load_examples(features_dir: Path, horizon: int) -> Examples:
     """All rows of one horizon with their vectors, sorted by sample_id.
 
+    Covariates are those that features.json names, else those of contracts.COVARIATES that the rows
+    have.
+
     Raises:
         StoreError: a file is absent, or a key that a row names has no vector.
     """
     specs = _encoder_specs(features_dir)
+    names = _covariate_names(features_dir)
     rows, week = (
-        _read_rows(features_dir, horizon),
+        _read_rows(features_dir, horizon, names),
         WeekConfig.model_validate(_about(features_dir).get("week") or {}),
     )
     return Examples(
@@ -41,7 +45,8 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
         unit_id=rows["unit_id"].to_numpy(dtype=object),
         origin_week_no=rows["origin_week_no"].to_numpy(dtype=np.int32),
         target_week_no=rows["target_week_no"].to_numpy(dtype=np.int32),
-        covariates=rows[list(COVARIATE_NAMES)].to_numpy(dtype=np.float32),
+        covariates=rows[list(names)].to_numpy(dtype=np.float32),
+        covariate_names=names,
         threshold_cases=rows["threshold_cases"].to_numpy(dtype=np.float32),
         label=rows["label"].to_numpy(dtype=np.float32),
         image=_vectors(features_dir, specs["image"], rows["image_key"]),
@@ -62,11 +67,27 @@ def _encoder_specs(features_dir: Path) -> dict[Modality, EncoderSpec | None]:
         raise StoreError("features.json does not describe both encoders", where=str(features_dir), fix="run the features step again") from err  # fmt: skip
 
 
-def _read_rows(features_dir: Path, horizon: int) -> pd.DataFrame:
+def _covariate_names(features_dir: Path) -> tuple[str, ...]:
+    declared = _about(features_dir).get("covariates")
+    present = set(pq.read_schema(_rows_file(features_dir)).names)
+    if declared is None:
+        return tuple(name for name in COVARIATE_NAMES if name in present)
+    absent = sorted(set(declared) - present)
+    if absent:
+        raise StoreError(f"the rows lack the covariates {', '.join(absent)}", where=str(features_dir), fix="run the features step again")  # fmt: skip
+    return tuple(map(str, declared))
+
+
+def _rows_file(features_dir: Path) -> Path:
     path = features_dir / "rows.parquet"
     if not path.is_file():
         raise StoreError("the features folder holds no rows", where=str(path), fix="run the features step again")  # fmt: skip
-    table = pq.read_table(path, columns=list(_COLUMNS), filters=[("horizon_weeks", "=", horizon)])
+    return path
+
+
+def _read_rows(features_dir: Path, horizon: int, names: tuple[str, ...]) -> pd.DataFrame:
+    path = _rows_file(features_dir)
+    table = pq.read_table(path, columns=[*_COLUMNS, *names], filters=[("horizon_weeks", "=", horizon)])  # fmt: skip
     if table.num_rows == 0:
         raise StoreError(f"no row has horizon {horizon} weeks", where=str(path), fix="use a horizon of features.json")  # fmt: skip
     rows: pd.DataFrame = table.to_pandas()

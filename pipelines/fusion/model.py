@@ -1,7 +1,8 @@
-"""One fitted model of one horizon: linear logit, fused residual, calibration, decision threshold.
+"""The fused residual of one horizon: what vectors add to the linear logit.
 
-Belongs here: how the parts make a probability, once for training, evaluation and serving alike.
-Does not belong here: fitting them (training) or storing them (bundle.py).
+Belongs here: how a fitted head and its shift make a residual, once for training, evaluation and
+serving alike. Does not belong here: fitting them (training), the forecaster that adds it to the
+linear logit and stores it (models/fused.py).
 
 Shape letters: N rows, M rows with at least one modality, D_i/D_t widths, W the wider of them.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,10 +20,8 @@ import torch
 from torch import Tensor
 
 from pipelines.fusion.alignment import GapKind, Shift, stretch, unit_normalise
-from pipelines.fusion.calibration import DEFAULT_DECISION_THRESHOLD, IDENTITY, Platt
 from pipelines.fusion.examples import Examples, Floats, ModalityVectors
 from pipelines.fusion.heads import FusedHead, FusedKind, build_head
-from pipelines.fusion.linear import LinearModel
 
 Doubles = npt.NDArray[np.float64]
 
@@ -65,7 +64,6 @@ class FusedModel:
         width: W, of the stretched vectors the head reads.
         gap: (W,) or (1,), estimated on clean training pairs.
         state: the head's parameters and buffers by name.
-        calibrator: of rows with at least one modality; other rows keep the linear calibrator.
     """
 
     kind: FusedKind
@@ -76,7 +74,6 @@ class FusedModel:
     gap: Floats
     state: Mapping[str, Floats]
     gap_kind: GapKind = "vector"
-    calibrator: Platt = IDENTITY
 
     @property
     def shift(self) -> Shift:
@@ -104,39 +101,3 @@ class FusedModel:
             )
         out[has_any] = output.logit[:, 0].numpy().astype(np.float64)
         return out
-
-
-@dataclass(frozen=True)
-class HorizonModel:
-    """Everything that turns a row of one horizon into a probability and a yes or no.
-
-    Attributes:
-        fused: None for the linear head, and where validation chose epoch 0, which is the same.
-        calibrator: of the linear logit.
-        decision_threshold: a probability at or above it is an expected outbreak week.
-    """
-
-    horizon_weeks: int
-    linear: LinearModel
-    fused: FusedModel | None = None
-    calibrator: Platt = field(default=IDENTITY)
-    decision_threshold: float = DEFAULT_DECISION_THRESHOLD
-
-    @property
-    def lambda_shift(self) -> float:
-        """How far it moves image and text vectors; 0 if it reads none."""
-        return self.fused.lambda_shift if self.fused else 0.0
-
-    def logit(self, examples: Examples) -> Doubles:
-        """(N,) log odds before calibration; a row without any modality has the linear logit."""
-        linear = self.linear.logit(examples)
-        return linear if self.fused is None else linear + self.fused.residual(examples)
-
-    def probability(self, examples: Examples) -> Doubles:
-        """(N,) calibrated probability that the target week's cases exceed the threshold."""
-        logit = self.logit(examples)
-        tabular = self.calibrator.probability(logit)
-        if self.fused is None:
-            return tabular
-        has_any = examples.image.mask | examples.text.mask
-        return np.where(has_any, self.fused.calibrator.probability(logit), tabular)

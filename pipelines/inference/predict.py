@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.model import HorizonModel
+from pipelines.fusion.horizon import HorizonModel
 from pipelines.inference.rows import RowInput, vector_input
 from pipelines.inference.vectors import VectorInput, vector_examples
 
@@ -49,7 +49,7 @@ def predict_examples(model: HorizonModel, examples: Examples) -> list[Prediction
     """One Prediction for each row, computed as one batch."""
     probability = predict_proba(model, examples)
     outbreak = probability >= model.decision_threshold
-    reads = model.fused is not None
+    reads = model.vector_widths is not None
     return [
         Prediction(
             float(probability[i]), bool(outbreak[i]), model.decision_threshold,

@@ -76,7 +76,7 @@ def prompt_of(bundle: Bundle, row: RowInput) -> str | None:
     Raises:
         ConfigError: the bundle was trained with another prompt template than the one installed.
     """
-    template = load_template(bundle.meta.language)
+    template = load_template(bundle.meta.language, bundle.prompt_file)
     if template.template_id != bundle.meta.prompt_template_id:
         raise ConfigError("the bundle was trained with another prompt template", where=f"template {bundle.meta.prompt_template_id}", fix="install the denguard version that trained it, or train again")  # fmt: skip
     if row.municipality is None:

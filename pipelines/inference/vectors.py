@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.contracts import COVARIATE_NAMES, Modality
+from pipelines.contracts import Modality
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples, Floats, ModalityVectors
@@ -49,18 +49,21 @@ def vector_examples(bundle: Bundle, horizon_weeks: int, rows: Sequence[VectorInp
         unit_id=np.array([row.unit_id for row in rows], dtype=object),
         origin_week_no=origin,
         target_week_no=origin + np.int32(horizon_weeks),
-        covariates=_covariates(rows),
+        covariates=_covariates(bundle, rows),
+        covariate_names=bundle.meta.covariate_names,
         threshold_cases=np.array(limits, dtype=np.float32),
         label=np.full(len(rows), np.nan, dtype=np.float32),
         image=_modality(bundle, "image", [row.image for row in rows]),
         text=_modality(bundle, "text", [row.text for row in rows]),
+        calendar=bundle.calendar,
     )
 
 
-def _covariates(rows: Sequence[VectorInput]) -> Floats:
+def _covariates(bundle: Bundle, rows: Sequence[VectorInput]) -> Floats:
     """(N, K), NaN where missing."""
-    values = [[row.covariates.get(name) for name in COVARIATE_NAMES] for row in rows]
-    out: Floats = np.array(values, dtype=np.float32)  # None becomes NaN
+    names = bundle.meta.covariate_names
+    values = [[row.covariates.get(name) for name in names] for row in rows]
+    out: Floats = np.array(values, dtype=np.float32).reshape(len(rows), len(names))  # None: NaN
     return out
 
 
@@ -81,7 +84,7 @@ def _modality(
 
 def vector_width(bundle: Bundle, modality: Modality) -> int | None:
     """Width that the bundle's heads read, None if none of them reads vectors."""
-    fused = next((m.fused for m in bundle.models.values() if m.fused), None)
-    if fused is None:
+    widths = next((m.vector_widths for m in bundle.models.values() if m.vector_widths), None)
+    if widths is None:
         return None
-    return fused.image_width if modality == "image" else fused.text_width
+    return widths[0] if modality == "image" else widths[1]

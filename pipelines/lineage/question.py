@@ -92,8 +92,8 @@ def _by_forecast(graph: Graph, shelf: Shelf, asked: str) -> Found | None:
     if parts is None or asked in {node.id for node in graph.of_kind("model_version")}:
         return None
     version, note = _forecast(graph, shelf, parts["of"])
-    place = parts["place"].zfill(5)  # a spreadsheet takes the zero of 05001
-    row = _read_row(shelf, version, place, int(parts["weeks"]))
+    row = _read_row(shelf, version, parts["place"], int(parts["weeks"]))
+    place = row["municipality_code"]
     key = graph.add("forecast_row", f"{version.id}/{place}/{int(parts['weeks'])}", version.path, **row)  # fmt: skip
     graph.link(version.key, key, "holds")
     for shown in graph.next(version.key, "down"):
@@ -135,13 +135,19 @@ def _read_row(shelf: Shelf, version: Node, place: str, weeks: int) -> dict[str, 
     except (OSError, ValueError) as err:
         state = "gone" if isinstance(err, FileNotFoundError) else f"damaged ({err})"
         raise ConfigError(f"forecast {version.id} is {state}, so none of its rows can be read", where=str(version.path), fix="restore the folder from its version, or trace the forecast version itself") from err  # fmt: skip
-    for row in rows:
-        if row["municipality_code"] == place and row["horizon_weeks"] == weeks:
-            return {name: None if value != value else value for name, value in row.items()}  # NaN
+    found = [row for row in rows if row["horizon_weeks"] == weeks and _same_code(row, place)]
+    exact = [row for row in found if row["municipality_code"] == place] or found
+    if len(exact) == 1:
+        return {name: None if value != value else value for name, value in exact[0].items()}  # NaN
     codes = sorted({str(row["municipality_code"]) for row in rows})
     ahead = sorted({int(row["horizon_weeks"]) for row in rows})
     near = ", ".join(sorted(difflib.get_close_matches(place, codes, 5, 0.6)) or codes[:5])
     raise ConfigError(f"forecast {version.id} has no row {place}/{weeks}", where=str(version.path), fix=f"weeks ahead are {', '.join(map(str, ahead))}; municipalities such as {near}")  # fmt: skip
+
+
+def _same_code(row: dict[str, Any], place: str) -> bool:
+    """Equal but for zeros on the left, which a spreadsheet takes from 05001."""
+    return str(row["municipality_code"]).lstrip("0") == place.lstrip("0")
 
 
 def _named(graph: Graph, name: str, kind: Kind | None) -> list[Node]:

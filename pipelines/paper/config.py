@@ -12,11 +12,11 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
-from pipelines.config import LoopConfig
 from pipelines.contracts import FusedKind
 from pipelines.encoder_config import EncoderConfig, Frozen, WeightsConfig
 from pipelines.errors import ConfigError
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.train_config import LoopConfig
 
 Reported = Literal["unimodal", "clip", "raw"]  # the three approaches of the printed tables
 Shape = TypeVar("Shape", bound=WeightsConfig)

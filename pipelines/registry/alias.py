@@ -27,6 +27,7 @@ from pipelines.fusion.bundle_files import bundle_id
 MODEL_NAME = "denguard"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 BUNDLE_ID_TAG = "bundle_id"
+PROVISIONAL_TAG = "provisional"  # "true" on a version that was promoted without being judged
 MODEL_FOLDER = "model"  # of a run's artifacts; holds MLmodel and artifacts/bundle
 BUNDLE_PATH = f"{MODEL_FOLDER}/artifacts/bundle"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
@@ -40,6 +41,7 @@ class Registered:
     bundle_id: str
     run_id: str
     source: str
+    provisional: bool = False  # history was too short to judge it
 
 
 def connect(where: Places | None = None) -> MlflowClient:
@@ -119,7 +121,8 @@ def get_version(
 def registered(found: ModelVersion) -> Registered:
     """Our record of MLflow's model version."""
     identity = found.tags.get(BUNDLE_ID_TAG, "")
-    return Registered(str(found.version), identity, found.run_id or "", found.source or "")
+    provisional = found.tags.get(PROVISIONAL_TAG) == "true"
+    return Registered(str(found.version), identity, found.run_id or "", found.source or "", provisional)  # fmt: skip
 
 
 def fetch_bundle(

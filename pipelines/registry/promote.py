@@ -21,12 +21,12 @@ from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
 from pipelines.config import Places, places
-from pipelines.contracts import COVARIATE_NAMES
-from pipelines.fusion.bundle import bundle_id
+from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
 from pipelines.registry.alias import (
     BUNDLE_ID_TAG,
     MODEL_FOLDER,
     MODEL_NAME,
+    PROVISIONAL_TAG,
     Registered,
     connect,
     fetch_bundle,
@@ -44,6 +44,7 @@ from pipelines.registry.moves import (  # fmt: skip
     set_champion,
 )
 from pipelines.registry.tracking import experiment_id, prepare, record, start_run
+from pipelines.storage import read_json
 
 # Callers find the whole registry here.
 __all__ = ["Aliases", "aliases", "fetch_bundle", "get_version", "lookup", "restore_champion", "set_alias", "set_champion"]  # fmt: skip
@@ -61,6 +62,7 @@ def register_bundle(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
+    provisional: bool = False,
 ) -> str:
     """Record a run with its bundle and make a model version of it; return the version as text.
 
@@ -71,6 +73,7 @@ def register_bundle(
         bundle_dir: folder as fusion.bundle.write_bundle left it.
         tags: of the run; dataset, embedding and feature versions belong here.
         artifacts: name in the run -> local file or folder (receipt.json, the gate's record).
+        provisional: what serves as this version was not judged on enough history.
 
     Raises:
         RegistryError: MLflow did not take it.
@@ -81,12 +84,22 @@ def register_bundle(
     with locked(where), registry_errors(f"bundle {identity} could not be registered"):
         known = _version_of(client, model_name, identity)
         if known is not None:
+            _mark(client, model_name, known.version, provisional)
             return known.version
         run_id = _open_run(client, where, run_name, identity)
         record(client, run_id, params=params, metrics=metrics, tags=tags, artifacts=artifacts)
         _log_model(client, run_id, bundle_dir)
         client.set_terminated(run_id)
-        return _create_version(client, model_name, run_id, identity)
+        version = _create_version(client, model_name, run_id, identity)
+        _mark(client, model_name, version, provisional)
+        return version
+
+
+def _mark(client: MlflowClient, model_name: str, version: str, provisional: bool) -> None:
+    """Say in the registry whether a version is provisional; one that was judged since is not."""
+    held = client.get_model_version(model_name, version).tags.get(PROVISIONAL_TAG)
+    if provisional or held is not None:
+        client.set_model_version_tag(model_name, version, PROVISIONAL_TAG, str(provisional).lower())
 
 
 def _version_of(client: MlflowClient, model_name: str, identity: str) -> Registered | None:
@@ -116,16 +129,18 @@ def _log_model(client: MlflowClient, run_id: str, bundle_dir: Path) -> None:
                 str(model),
                 python_model=str(_MODEL_CODE),
                 artifacts={"bundle": str(bundle)},
-                signature=_signature(),
+                signature=_signature(bundle_dir),
                 pip_requirements=["denguard"],  # given, else MLflow starts a process to guess them
             )
         client.log_artifacts(run_id, str(model), MODEL_FOLDER)
 
 
-def _signature() -> ModelSignature:
+def _signature(bundle_dir: Path) -> ModelSignature:
     """What MLflow's predict takes and gives; see pyfunc_model.DenguardModel.predict."""
+    meta: Any = read_json(bundle_dir / DESCRIPTION).get("meta")
+    names = meta["covariate_names"]
     vector = Array(DataType.double)
-    covariates = [ColSpec(DataType.double, name, required=False) for name in COVARIATE_NAMES]
+    covariates = [ColSpec(DataType.double, name, required=False) for name in names]
     vectors = [ColSpec(vector, name, required=False) for name in ("image", "text")]
     row = [
         ColSpec(DataType.string, "municipality_code"),

@@ -13,12 +13,10 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PythonModel
 
-from pipelines.contracts import COVARIATE_NAMES
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.inference.predict import predict_proba
 from pipelines.inference.vectors import VectorInput, vector_examples
-from pipelines.weeks import Calendar
 
 
 class DenguardModel(PythonModel):
@@ -33,13 +31,16 @@ class DenguardModel(PythonModel):
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
         """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.
 
-        Columns: any of contracts.COVARIATE_NAMES, `image` and `text` with raw vectors or null, and
+        Columns: any of the bundle's covariate_names, `image` and `text` with raw vectors or null, and
         `origin_week` such as "2018-w48", which is needed where thresholds differ by year or season.
         Returns `probability` and `outbreak` on the input's index.
 
         Raises:
-            ConfigError: a horizon, week or municipality that the bundle does not know.
+            ConfigError: a horizon, week or municipality that the bundle does not know, or a model
+                that reads more than a row holds.
         """
+        if not self.bundle.lone_row:
+            raise ConfigError(f"the model ({self.bundle.meta.head}) reads more than a row holds", fix="read the published forecast, or ask the endpoint's GET /forecast")  # fmt: skip
         out = pd.DataFrame(
             index=model_input.index, columns=["probability", "outbreak"], dtype=object
         )
@@ -47,7 +48,7 @@ class DenguardModel(PythonModel):
             model = self.bundle.models.get(int(str(horizon)))
             if model is None:
                 raise ConfigError(f"no model for {horizon} weeks ahead", fix=f"use one of {sorted(self.bundle.models)}")  # fmt: skip
-            inputs = [_input(row, self.bundle.calendar) for row in rows.to_dict("records")]
+            inputs = [_input(self.bundle, row) for row in rows.to_dict("records")]
             probability = predict_proba(
                 model, vector_examples(self.bundle, int(str(horizon)), inputs)
             )
@@ -56,12 +57,18 @@ class DenguardModel(PythonModel):
         return out.astype({"probability": float, "outbreak": bool})
 
 
-def _input(row: dict[Any, Any], calendar: Calendar) -> VectorInput:
-    covariates = {name: row[name] for name in COVARIATE_NAMES if name in row}
-    code = str(row["municipality_code"]).zfill(5)
-    week = row.get("origin_week")
-    origin = calendar.week_no(week) if isinstance(week, str) else None  # a missing cell may be NaN
-    return VectorInput(code, covariates, _vector(row.get("image")), _vector(row.get("text")), origin)  # fmt: skip
+def _input(bundle: Bundle, row: dict[Any, Any]) -> VectorInput:
+    covariates = {name: row[name] for name in bundle.meta.covariate_names if name in row}
+    sent, week = str(row["municipality_code"]), row.get("origin_week")
+    # a missing cell may be NaN
+    origin = bundle.calendar.week_no(week) if isinstance(week, str) else None
+    return VectorInput(
+        bundle.codes.normalise(sent) or sent,
+        covariates,
+        _vector(row.get("image")),
+        _vector(row.get("text")),
+        origin,
+    )
 
 
 def _vector(cell: Any) -> Any:

@@ -11,9 +11,8 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import DenguardError, RegistryError
-from pipelines.fusion.bundle import load_sound
-from pipelines.fusion.bundle_files import weights_id
-from pipelines.recipes import recipe_id
+from pipelines.fusion.bundle import load_sound, weights_id
+from pipelines.recipes import recorded_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, lookup
 from pipelines.registry.taken_out import taken_out
@@ -49,15 +48,15 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
 
 def _described(found: Registered, where: Places, model_name: str) -> dict[str, Any]:
     folder = fetch_bundle(found.version, where=where, model_name=model_name)
-    meta = load_sound(folder).meta
+    bundle = load_sound(folder)
+    meta = bundle.meta
     return {
         "version": found.version,
         "bundle_id": found.bundle_id,
-        "weights_id": weights_id(folder),
+        "weights_id": weights_id(bundle),
         "head": meta.head,
-        "recipe_id": recipe_id(
-            meta.recipe
-        ),  # not as recorded: an earlier version hashed other keys
+        "provisional": found.provisional,
+        "recipe_id": recorded_id(meta.recipe, meta.recipe_id),
         "recipe": meta.recipe,
         "label_rule_id": meta.label_rule_id,
         "as_of_week": meta.as_of_week,

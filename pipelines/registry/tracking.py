@@ -115,16 +115,21 @@ def record(
 ) -> None:
     """Write parameters, metrics, tags (data and embedding hashes among them) and files to a run.
 
-    A metric that is not finite is left out and named in the tag `metrics_not_finite`.
+    A metric that is not finite is left out and named in the tag `metrics_not_finite`. MLflow never
+    lets a parameter change: in a run that is gone on with, what was written first stays, and a
+    parameter that is another one now is named in the tag `params_kept`.
 
     Args:
         artifacts: name in the run -> local file or folder.
     """
     values = dict(metrics or {})
     odd = sorted(name for name, value in values.items() if not math.isfinite(value))
-    notes = {**(tags or {}), **({"metrics_not_finite": ", ".join(odd)} if odd else {})}
+    wanted = {k: str(v)[:_MAX_PARAM_CHARS] for k, v in (params or {}).items()}
+    written = client.get_run(run_id).data.params if wanted else {}
+    kept = sorted(k for k, v in wanted.items() if written.get(k, v) != v)
+    notes = {**(tags or {}), **({"metrics_not_finite": ", ".join(odd)} if odd else {}), **({"params_kept": ", ".join(kept)} if kept else {})}  # fmt: skip
     now_ms = time.time_ns() // 1_000_000  # MLflow wants a time per metric; nothing reads it
-    _log(client, run_id, params=[Param(k, str(v)[:_MAX_PARAM_CHARS]) for k, v in (params or {}).items()])  # fmt: skip
+    _log(client, run_id, params=[Param(k, v) for k, v in wanted.items() if k not in written])  # fmt: skip
     _log(client, run_id, metrics=[Metric(k, float(v), now_ms, 0) for k, v in values.items() if k not in odd])  # fmt: skip
     _log(client, run_id, tags=[RunTag(k, str(v)) for k, v in notes.items()])
     for name, path in (artifacts or {}).items():

@@ -8,43 +8,49 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 
+from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.errors import LabelRuleError, StoreError
 from pipelines.evaluate.report import ReportContext
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
-from pipelines.fusion.bundle import Bundle, load_bundle
+from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
 from pipelines.storage import read_json
 
-_LIBRARIES = ("denguard", "torch", "transformers", "timm", "scikit-learn", "mlflow", "dvc", "great-expectations")  # fmt: skip
+_LIBRARIES = ("denguard", "torch", "transformers", "timm", "scikit-learn", "lightgbm", "mlflow", "dvc", "great-expectations")  # fmt: skip
 
 
-def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]:
+def make_forecast(
+    run: Run, bundle_folder: Path, version: str, provisional: bool = False
+) -> dict[str, Any]:
     """Forecast every municipality with the bundle that serves, and publish it.
 
     Raises:
-        StoreError: the bundle reads vectors that this run's features do not hold.
+        StoreError: the bundle is not sound here, or reads vectors that this run's features do not
+            hold.
         LabelRuleError: the bundle was trained by another label rule than this run's.
     """
     features = run.path(run.output("features")["features"])
-    about, bundle = read_json(features / "features.json"), load_bundle(bundle_folder)
+    about, bundle = read_json(features / "features.json"), load_sound(bundle_folder)
     check_rule(bundle, about, run.profile)
     _check_encoders(bundle, about, run.profile)
     horizons = [h for h in bundle.meta.horizons_weeks if h in run.profile.evaluate.horizons_weeks]
-    usable = Bundle(bundle.meta, {h: bundle.models[h] for h in horizons}, bundle.golden)
+    usable = replace(bundle, models={h: bundle.models[h] for h in horizons})
     versions = ForecastVersions(
         model_version=version,
         bundle_id=bundle_folder.name,
         dataset_version=str(about["dataset_version"]),
         embedding_version=str(about["embedding_version"]),
         synthetic_scenes=bool(about["synthetic_scenes"]),
+        provisional=provisional,
     )
     examples = {h: load_examples(features, h) for h in horizons}
     table = forecast_table(usable, examples, str(about["as_of_week"]), names(run), _scenes(features), versions)  # fmt: skip
@@ -54,7 +60,7 @@ def make_forecast(run: Run, bundle_folder: Path, version: str) -> dict[str, Any]
         "forecast": run.name(folder),
         "forecast_version": folder.name,
         "rows": len(table),
-        "note": f"forecast version {folder.name}, by model version {version}",
+        "note": f"forecast version {folder.name}, by model version {version}{', which is provisional' if provisional else ''}",
     }
 
 
@@ -85,7 +91,7 @@ def gather(run: Run) -> ReportContext:
         decision=decision,
         metrics=read_json(run.path(run.output("evaluate")["metrics"])),
         issues=_issues(run),
-        tuning={head: c for head, c in candidates.items() if head != "linear"},
+        tuning={h: c for h, c in candidates.items() if forecaster_kind(h).reads_vectors},
         names=names(run),
         thresholds=_thresholds(run),
         label_rule_id=run.profile.labels.rule_id,
@@ -114,7 +120,7 @@ def check_rule(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
 
 
 def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
-    if bundle.meta.head == "linear":
+    if not bundle.reads_vectors:
         return
     for modality, mine in (
         ("image", bundle.meta.image_encoder),

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.config import TestYears
 from pipelines.contracts import HeadKind, content_id
+from pipelines.errors import GateError
 from pipelines.run import open_run
 from pipelines.run.progress import Progress
 from pipelines.steps.box import box
@@ -29,8 +30,8 @@ def train(run_id: str) -> Output:
     run = open_run(run_id)
     folder = run.path(run.output("features")["features"])
     root = run.places.artifacts / "candidates"
-    progress, candidates = Progress("heads trained", len(run.profile.train.heads)), {}
-    for head in run.profile.train.heads:
+    progress, candidates = Progress("candidates trained", len(run.profile.train.names)), {}
+    for head in run.profile.train.names:
         candidates[head] = train_candidate(folder, head, run.profile, root, run.params.force)
         progress.advance()
     named = {head: {**c, "folder": run.name(Path(c["folder"]))} for head, c in candidates.items()}
@@ -55,7 +56,7 @@ def backtest(run_id: str, year: int) -> Output:
 
     run = open_run(run_id)
     folder = run.path(run.output("features")["features"])
-    profile, heads = run.profile, run.profile.train.heads
+    profile, heads = run.profile, run.profile.train.names
     rival = champion_profile(run.output("champion")["champion"], profile)
     contest: dict[str, tuple[Any, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
     if rival is not None:
@@ -81,6 +82,8 @@ def evaluate(run_id: str) -> Output:
 
     run = open_run(run_id)
     years = [run.output(f"backtest_{year}") for year in backtest_years(run_id)]
+    if not years:
+        raise GateError("no year can be judged: history holds none that is complete and has two years before it", where=run_id, fix="wait for more weeks, or send earlier ones; until then nothing serves that no one has judged")  # fmt: skip
     predictions = read_predictions([run.path(y["candidates"]) for y in years])
     metrics = summarise(predictions, run.profile)
     return run.finish(

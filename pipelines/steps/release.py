@@ -10,8 +10,9 @@ from typing import Any
 
 from pipelines.contracts import CHALLENGER, CHAMPION
 from pipelines.errors import DeployError
-from pipelines.run import Run, open_run
+from pipelines.run import open_run
 from pipelines.run.success import record_success
+from pipelines.steps import run_facts
 from pipelines.steps.box import box
 from pipelines.storage import read_json
 
@@ -21,22 +22,22 @@ Output = dict[str, Any]
 
 @box
 def register(run_id: str) -> Output:
-    """Record the run in MLflow with all hashes, and the promoted bundle as a version."""
+    """Record the run in MLflow with its settings and hashes, and the promoted bundle as a version."""
     from pipelines.registry.promote import register_bundle, set_alias
     from pipelines.registry.tracking import log_run
     from pipelines.steps.versions import bundle_draft
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    decision, facts = run.output("gate"), _facts(run)
+    decision, params, tags = run.output("gate"), run_facts.params(run), run_facts.tags(run)
     metrics = _headline(read_json(run.path(run.output("evaluate")["metrics"])))
     files = {"gate": run.folder / "gate.json", "metrics": run.folder / "metrics.json"}
     if decision["decision"] != "promote":
-        mlflow_run = log_run(run_id, params=facts, metrics=metrics, tags=facts, artifacts=files, where=run.places)  # fmt: skip
+        mlflow_run = log_run(run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places)  # fmt: skip
         return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
     folder = run.path(run.output("train")["candidates"][decision["head"]]["folder"])
     files["receipt"] = folder / "receipt.json"
-    version = register_bundle(folder / "bundle", run_id, facts, metrics, facts, files, where=run.places, model_name=run.profile.model_name)  # fmt: skip
+    version = register_bundle(folder / "bundle", run_id, params, metrics, tags, files, where=run.places, model_name=run.profile.model_name, provisional=bool(decision.get("provisional")))  # fmt: skip
     set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
     add_versions(run.places, [bundle_draft(run, folder, decision["bundle_id"])])
     return run.finish("register", {"version": version, "mlflow_run": None})
@@ -81,9 +82,10 @@ def forecast(run_id: str) -> Output:
     run = open_run(run_id)
     champion = lookup(CHAMPION, run.places, run.profile.model_name)
     if champion is None:
-        return run.finish("forecast", {"forecast": None, "note": "There is no champion, so no forecast: no model was better than the baselines."})  # fmt: skip
+        why = run.output("gate")["first_line"]
+        return run.finish("forecast", {"forecast": None, "note": f"There is no champion, so no forecast. {why}"})  # fmt: skip
     bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
-    made = make_forecast(run, bundle, champion.version)
+    made = make_forecast(run, bundle, champion.version, champion.provisional)
     add_versions(run.places, [forecast_draft(run, run.path(made["forecast"]), bundle.name)])
     return run.finish("forecast", made)
 
@@ -119,22 +121,3 @@ def _headline(metrics: dict[str, Any]) -> dict[str, float]:
                 if scores.get(name) is not None:
                     found[f"h{int(horizon):02d}.{head}.{name}"] = float(scores[name])
     return found
-
-
-def _facts(run: Run) -> dict[str, str]:
-    """Data and embedding hashes that every MLflow run carries."""
-    snap, feat = run.output("snapshot"), run.output("features")
-    drops = ",".join(
-        f"{d['received_date']}:{d['sha256'][:16]}" for d in run.output("ingest")["drops"]
-    )
-    return {
-        "profile": run.profile.profile,
-        "as_of_week": snap["as_of_week"],
-        "drops": drops,
-        "dataset_version": snap["dataset_version"],
-        "dataset_dvc_md5": snap["dvc"],
-        "embedding_version": feat["embedding_version"],
-        "feature_version": feat["feature_version"],
-        "features_dvc_md5": feat["dvc"],
-        "decision": run.output("gate")["decision"],
-    }

@@ -69,6 +69,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     Returns:
         head -> {lambda_shift, lambda_reason, epochs, lambda_curve}.
     """
+    from pipelines.candidate_config import forecaster_kind
     from pipelines.config import Profile
     from pipelines.data.splits import deploy_cut
     from pipelines.fusion.load import load_examples
@@ -89,7 +90,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
         profile.calendar.week_no(built["as_of_week"]), profile.data.reporting_delay_weeks
     )
     found: dict[str, Any] = {}
-    for head in (h for h in profile.train.heads if h != "linear"):
+    for head in (h for h in profile.train.names if forecaster_kind(h).reads_vectors):
         fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
         found[head] = {
             "lambda_shift": fitted.lambda_shift,

@@ -10,18 +10,25 @@ import importlib.metadata
 import logging
 import shutil
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
-from pipelines.contracts import COVARIATE_NAMES, HeadKind, content_id
+from pipelines.contracts import HeadKind, content_id
+from pipelines.data.prompts import load_template
 from pipelines.data.splits import deploy_cut
 from pipelines.data.thresholds import Thresholds
 from pipelines.embed.features import thresholds_in
-from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
-from pipelines.fusion.bundle_files import weights_id
+from pipelines.fusion.bundle import (
+    Bundle,
+    BundleMeta,
+    bundle_id,
+    load_bundle,
+    weights_id,
+    write_bundle,
+)
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
 from pipelines.storage import new_folder, read_json, write_json
@@ -29,7 +36,7 @@ from pipelines.training.recipe import FittedRecipe, train_recipe
 
 log = logging.getLogger(__name__)
 BUNDLE, TUNING, RECEIPT = "bundle", "tuning.json", "receipt.json"
-_VERSIONS_OF = ("torch", "scikit-learn", "numpy", "safetensors")
+_VERSIONS_OF = ("torch", "scikit-learn", "lightgbm", "numpy", "safetensors")
 
 
 def train_candidate(
@@ -59,7 +66,10 @@ def train_candidate(
         _train(features_dir, head, profile, folder)
     tuning = read_json(folder / TUNING)
     named = {"head": head, "recipe_id": recipe_id, "folder": str(folder)}
-    ids = {"bundle_id": bundle_id(folder / BUNDLE), "weights_id": weights_id(folder / BUNDLE)}
+    ids = {
+        "bundle_id": bundle_id(folder / BUNDLE),
+        "weights_id": weights_id(load_bundle(folder / BUNDLE)),
+    }
     return {**named, **ids, **tuning}
 
 
@@ -73,7 +83,9 @@ def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -
     differing = thresholds_in(features_dir, profile.calendar)
     meta = _describe(fitted, features, features_dir.name, examples, profile, differing)
     with new_folder(folder) as temp:
-        write_bundle(Bundle(meta, fitted.models), temp / BUNDLE)
+        reads_text = forecaster_kind(head).reads_vectors and features["text"]
+        prompt = _template(profile, meta.prompt_template_id) if reads_text else None
+        write_bundle(Bundle(meta, fitted.models, (), prompt), temp / BUNDLE)
         write_json(temp / RECEIPT, receipt(profile))
         write_json(temp / TUNING, _tuning(fitted, features))
 
@@ -109,10 +121,23 @@ def _describe(
         feature_version=feature_version,
         as_of_week=features["as_of_week"],
         synthetic_scenes=features["synthetic_scenes"],
-        covariate_names=COVARIATE_NAMES,
+        covariate_names=rows.covariate_names,
         place=profile.place,
         metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
     )
+
+
+def _template(profile: Profile, template_id: str) -> Path | None:
+    """The file that the rows' prompts were made from: the place's own, or the shipped one."""
+    shipped = resources.files("pipelines.data") / "templates"
+    files = [profile.place.prompt, Path(str(shipped / f"prompt_{profile.place.language}.yaml"))]
+    for file in files:
+        if file is None or not file.is_file():
+            continue
+        if load_template(profile.place.language, file).template_id == template_id:
+            return file
+    log.warning("prompt template %s is not here: the bundle carries none", template_id)
+    return None
 
 
 def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,6 +154,8 @@ def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]
 
 def receipt(profile: Profile) -> dict[str, Any]:
     """What decides the bits of a bundle but is not part of it: threads, CPU, libraries."""
+    import torch
+
     return {
         "threads": profile.train.threads,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),

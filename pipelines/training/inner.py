@@ -18,24 +18,10 @@ from pipelines.config import Profile
 from pipelines.data.splits import Season, inner_seasons
 from pipelines.errors import TrainingError
 from pipelines.fusion.examples import Bools, Examples
+from pipelines.fusion.forecaster import Folds, InnerFold
 from pipelines.fusion.linear import LinearModel, fit_linear
 
 Doubles = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class InnerFold:
-    """One validation season.
-
-    Attributes:
-        train, validation: (N,) masks of rows with known labels.
-        linear_logit: (N,) of every row, by the linear head of this fold's training rows.
-    """
-
-    season: Season
-    train: Bools
-    validation: Bools
-    linear_logit: Doubles
 
 
 @dataclass(frozen=True)
@@ -54,6 +40,11 @@ class LinearStage:
     linear: LinearModel
     linear_logit: Doubles
     folds: tuple[InnerFold, ...]
+
+    def for_fit(self) -> tuple[Examples, Folds]:
+        """The training rows alone, and the folds over them: what a forecaster's fit is given."""
+        seasons = tuple(fold.take(self.train) for fold in self.folds)
+        return self.examples.take(self.train), Folds(self.linear, self.linear_logit[self.train], seasons)  # fmt: skip
 
 
 def linear_stage(examples: Examples, profile: Profile, cut_week_no: int) -> LinearStage:
@@ -86,4 +77,4 @@ def _fold(examples: Examples, profile: Profile, known: Bools, season: Season) ->
     if not inside.any() or len(np.unique(examples.label[train])) < 2:
         return None
     linear = fit_linear(examples.take(train), profile.train.linear_c)
-    return InnerFold(season, train, known & inside, linear.logit(examples))
+    return InnerFold(season, train, known & inside, linear, linear.logit(examples))

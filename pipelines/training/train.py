@@ -18,12 +18,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipelines.config import LoopConfig
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import GapKind, Shift, add_noise, modality_gap
 from pipelines.fusion.examples import Examples, Floats
 from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head, loss_terms
 from pipelines.fusion.model import reproducible, unit_vectors
+from pipelines.train_config import LoopConfig
 
 Doubles = npt.NDArray[np.float64]
 State = dict[str, Floats]

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipelines.config import TrainConfig
 from pipelines.fusion.alignment import Shift
 from pipelines.fusion.heads import FusedKind
 from pipelines.run.progress import Progress
+from pipelines.train_config import TrainConfig
 from pipelines.training.inner import InnerFold, LinearStage
 from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
 from pipelines.weeks import Calendar

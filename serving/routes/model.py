@@ -14,7 +14,7 @@ _SHOWN = (
     "head", "lambda_shift", "lambda_reason", "horizons_weeks", "classes", "decision_thresholds",
     "label_rule_id", "prompt_template_id", "language", "recipe_id", "dataset_version",
     "embedding_version", "feature_version", "as_of_week", "synthetic_scenes", "covariate_names",
-    "metrics", "image_encoder", "text_encoder",
+    "metrics", "image_encoder", "text_encoder", "place",
 )  # fmt: skip
 
 
@@ -32,6 +32,8 @@ def _description(champion: Champion) -> dict[str, Any]:
         "version": entry.version,
         "bundle_id": entry.bundle_id,
         "mlflow_run_id": entry.run_id,
+        "provisional": entry.provisional,
+        "lone_row": champion.bundle.lone_row,
         "municipalities": len(champion.bundle.thresholds),
         **meta.model_dump(mode="json", include=set(_SHOWN)),
     }

@@ -67,10 +67,10 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 async def predictions(request: Request) -> JSONResponse:
     """Answers in the order of the rows sent, each with what it rests on."""
     settings: Settings = request.app.state.settings
-    champion = _champion(request.app.state.holder)
+    champion = serving_champion(request.app.state.holder)
     body = await read_body(request, settings.max_body_bytes, settings.request_timeout_s)
     asked = await parse(request, body, settings.max_rows)
-    check_known(champion.bundle, asked)
+    asked = check_known(champion.bundle, asked)
     trace_id: str = request.state.trace_id
     answers = await _in_time(champion, asked, settings)
     for entry in answers:
@@ -81,7 +81,7 @@ async def predictions(request: Request) -> JSONResponse:
     return response
 
 
-def _champion(holder: ChampionHolder) -> Champion:
+def serving_champion(holder: ChampionHolder) -> Champion:
     """The reference that this request uses to its end, whatever is swapped meanwhile."""
     champion = holder.current
     if champion is None:

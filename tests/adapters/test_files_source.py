@@ -240,3 +240,12 @@ def test_a_place_with_iso_weeks_keeps_its_own_week_53(tmp_path):
     ministry.drop(ministry.given(cases_csv=table))
     weeks = ministry.validate().tables.cases["week_no"].tolist()
     assert [ISO.week_label(w) for w in weeks] == ["2015-w52", "2015-w53", "2016-w01"]
+
+
+def test_a_file_of_which_too_much_is_refused_never_becomes_a_drop(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    with pytest.raises(
+        DropError, match=r"too-many-bad-rows.* 30 of 110.*no week 54.*30 times, first in row 82"
+    ) as err:
+        ministry.drop(ministry.given(cases_csv=TABLE + "A,2018,54,1\n" * 30))
+    assert err.value.where.endswith("cases.csv row 82") and "week" in err.value.fix

@@ -52,6 +52,7 @@ def parquet(table: pd.DataFrame) -> bytes:
         parquet(frame()),
         parquet(frame().astype({"cases": "float64", "unit": "category"})),
     ],
+    ids=range(13),
 )
 def test_the_same_table_is_read_alike_however_it_is_written(tmp_path, content):
     assert weekly(read(tmp_path, content)) == CELLS
@@ -84,7 +85,7 @@ def zipped(name: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "code", "says"),
     [
-        (gzip.compress(GOOD.encode()), "unreadable-table", "gzip"),
+        (gzip.compress(GOOD.encode(), mtime=0), "unreadable-table", "gzip"),
         (b"%PDF-1.4 rest", "unreadable-table", "PDF"),
         (b"\xd0\xcf\x11\xe0rest", "unreadable-table", "old Excel"),
         (GOOD.encode("utf-16"), "unreadable-table", "UTF-16"),
@@ -100,6 +101,7 @@ def zipped(name: str) -> bytes:
         (b"unit,year,week,cases\n", "empty-file", "no rows"),
         (b'unit,year,week,cases\nA,2018,1,"3\n', "unreadable-table", "not valid CSV"),
     ],
+    ids=range(15),
 )
 def test_what_is_no_table_is_named(tmp_path, content, code, says):
     found = stopped(read(tmp_path, content), code)
@@ -142,7 +144,7 @@ def test_a_row_with_other_cells_within_the_table_is_refused(tmp_path):
 
 def test_lines_above_the_header_are_named_or_declared(tmp_path):
     content = "Dengue 2018\n\n" + GOOD
-    assert "header_row" in stopped(read(tmp_path, content), "missing-column").fix or True
+    assert "header_row" in stopped(read(tmp_path, content), "missing-column").fix
     assert weekly(read(tmp_path, content, header_row=3)) == CELLS
 
 
@@ -219,9 +221,8 @@ def test_a_record_without_a_unit_is_refused(tmp_path):
 def test_a_header_that_is_not_clear_is_refused_with_what_was_seen(tmp_path, header, code, says):
     row = ",".join("1" for _ in header.split(","))
     found = stopped(read(tmp_path, f"{header}\n{row}\n{row}\n"), code)
-    assert (
-        says in found.message + found.fix and "row 1" in found.place
-    ) or code == "missing-column"
+    assert says in found.message + found.fix
+    assert found.place.endswith("row 1") or "week" in found.message
 
 
 def test_a_declared_column_that_is_absent_is_named_with_a_close_one(tmp_path):

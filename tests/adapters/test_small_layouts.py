@@ -144,7 +144,7 @@ def test_a_daily_mean_may_lack_ten_days(tmp_path):
     content = daily("2018-01-01", "2018-01-21", 20.0, "temp_mean_c")
     assert months(read(tmp_path, content, adapter="series")) == {("temp", "2018-01"): 20.0}
     short = daily("2018-01-01", "2018-01-20", 20.0, "temp_mean_c")
-    assert stopped is not None and months(read(tmp_path, short, adapter="series")) == {}
+    assert months(read(tmp_path, short, adapter="series")) == {}
 
 
 def test_a_declared_share_scales_a_sum_to_the_whole_month(tmp_path):
@@ -225,3 +225,30 @@ def test_a_table_of_units_with_population_by_year_and_covariates(tmp_path):
     cells = reading.cells[["kind", "clean", "value"]].values.tolist()
     assert cells == [["population", "population_2018", "1000"], ["population", "population_2019", "1100"], ["demographic", "households_without_water_pct", "12.5"]]  # fmt: skip
     assert refusals(reading) == [] and np.all(reading.cells["unit_row"] == 2)
+
+
+def test_tabnets_week_53_of_2015_is_no_sign_of_iso_weeks(tmp_path):
+    """2015 has 53 ISO weeks; TabNet writes the column in any year."""
+    reading = read(tmp_path, TABNET.replace("2018", "2015"), adapter="tabnet")
+    assert ("330010", "2015-w01") in weekly(reading) and the(reading, "no-such-week")
+
+
+@pytest.mark.parametrize("adapter", ["tabnet", "wide", "dhis2"])
+def test_rules_about_records_are_refused_where_there_are_none(tmp_path, adapter):
+    reading = read(tmp_path, TABNET if adapter == "tabnet" else "code,2018/w05\nA,1\n", adapter=adapter, keep={"x": ("1",)})  # fmt: skip
+    assert adapter in stopped(reading, "rule-not-used").message
+
+
+@pytest.mark.parametrize("options", [{"date_si": "end"}, {"date_is": "last"}, {"year": "20x8"}, {"min_share": 2}])  # fmt: skip
+@pytest.mark.parametrize("adapter", ["long", "tabnet", "series"])
+def test_an_option_that_is_not_known_is_named(tmp_path, adapter, options):
+    found = stopped(read(tmp_path, "unit,date\nA,1\n", adapter=adapter, options=options), "unknown-option")  # fmt: skip
+    assert next(iter(options)) in found.message and "date_is" in found.fix
+
+
+def test_a_hubs_vintages_in_one_file_must_be_chosen(tmp_path):
+    content = "date,location,observation,as_of\n2018-01-06,1,3,2018-01-09\n2018-01-06,1,4,2018-01-16\n"  # fmt: skip
+    found = stopped(read(tmp_path, content, adapter="hubverse_target"), "counted-twice")
+    assert "keep: {as_of: [2018-01-16]}" in found.fix
+    reading = read(tmp_path, content, adapter="hubverse_target", keep={"as_of": ("2018-01-16",)})
+    assert weekly(reading) == {("1", "2018-w01"): 4.0}

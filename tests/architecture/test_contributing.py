@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return place
 
 
-@pytest.mark.parametrize("example", ["source", "encoder", "head"])
+@pytest.mark.parametrize("example", ["source", "encoder", "head", "forecaster_kind", "forecaster"])
 def test_an_example_is_under_forty_lines_of_code(example: str) -> None:
     assert len([line for line in EXAMPLES[example].splitlines() if line.strip()]) < 40
 
@@ -106,11 +107,44 @@ def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path
     changes = {"train.lambda_grid": (0.0,), "train.max_epochs": 3, "train.heads": ("linear", "gated"), "evaluate.horizons_weeks": (4,)}  # fmt: skip
     fitted = train_recipe({4: rows}, "gated", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
     model = fitted.models[4]
-    assert model.fused is not None, fitted.lambda_reason
+    assert model.vector_widths is not None, fitted.lambda_reason
     alone = ~(rows.image.mask | rows.text.mask)
-    assert np.array_equal(model.logit(rows)[alone], model.linear.logit(rows)[alone])
+    assert np.array_equal(model.logit(rows)[alone], model.forecaster.linear.logit(rows)[alone])
 
-    bundle = make_bundle(rows, head="gated", horizons_weeks=(4,), decision_thresholds={4: 0.5})
+    bundle = make_bundle(
+        rows, "early", head="gated", horizons_weeks=(4,), decision_thresholds={4: 0.5}
+    )
     write_bundle(bundle.__class__(bundle.meta, {4: model}, bundle.golden), tmp_path / "bundle")
     again = load_bundle(tmp_path / "bundle").models[4]
     assert np.array_equal(predict_proba(again, rows), predict_proba(model, rows))
+
+
+def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_and_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fusion.synthetic_bundle import make_bundle
+    from fusion.synthetic_examples import make_examples
+
+    from pipelines.fusion.bundle import load_sound, write_bundle
+    from pipelines.testing import check_forecaster
+    from pipelines.training.recipe import train_recipe
+    from pipelines.weeks import CDC
+
+    for name in ("forecaster", "forecaster_kind"):
+        (tmp_path / f"{name}.py").write_text(EXAMPLES[name], encoding="utf-8")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(contracts.FORECASTERS, "recent", "forecaster_kind:RECENT")
+    rows = make_examples(4, units=6)
+    check_forecaster("recent", rows, {"weeks": 3})
+
+    changes = {"train.candidates": ("linear", {"kind": "recent", "weeks": 2}), "evaluate.horizons_weeks": (4,)}  # fmt: skip
+    profile = load_profile("sample", **changes)
+    model = train_recipe({4: rows}, "recent", profile, {4: CDC.week_no("2018-w01")}).models[4]
+    assert model.forecaster.columns == ("log1p_cases_lag00", "log1p_cases_lag01", "threshold_cases")
+    assert profile.recipe("recent")["settings"] == {"weeks": 2}
+
+    bundle = make_bundle(rows, head="recent", horizons_weeks=(4,), decision_thresholds={4: 0.5})
+    write_bundle(bundle.__class__(bundle.meta, {4: model}), tmp_path / "bundle")
+    again = load_sound(tmp_path / "bundle").models[4]
+    assert np.array_equal(again.probability(rows), model.probability(rows))

@@ -60,6 +60,13 @@ def test_importing_the_front_rooms_loads_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
+def test_ruff_reads_every_file_of_the_library() -> None:
+    command = [sys.executable, "-m", "ruff", "check", "--show-files", "."]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    read = {Path(line) for line in shown.stdout.splitlines()}
+    assert sorted(_id(path) for path in set(SOURCES) - read) == [], shown.stderr
+
+
 def test_the_top_level_is_the_one_agreed() -> None:
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=30

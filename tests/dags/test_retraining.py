@@ -17,9 +17,9 @@ HEAVY_LIBRARIES = ("torch", "mlflow", "great_expectations", "pandas", "sklearn",
 PARSE = """
 import json, sys, time
 from airflow.dag_processing.dagbag import DagBag
-started = time.perf_counter()
+started = time.process_time()
 bag = DagBag("dags", load_op_links=False)
-took = time.perf_counter() - started
+took = time.process_time() - started
 def listed(value):
     return value if isinstance(value, (list, tuple)) else [value]
 found = {

@@ -36,7 +36,8 @@ class Site:
         bodies: path -> content of pages and small files.
         sizes: path -> size of files whose bytes are invented.
         faults: path -> what goes wrong, one a request: ("status", 503, {headers}), ("cut", bytes),
-            ("hang", seconds), ("drip", seconds a kB), ("ignore range",), ("ignore if-range",), ("other",) for other bytes.
+            ("hang", seconds), ("drip", seconds a kB),
+            ("stall", bytes): it sends so many and falls silent, ("ignore range",), ("ignore if-range",), ("other",) for other bytes.
         version: stands in every ETag.
     """
 
@@ -126,10 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.write(body[at : at + 1000])
                     time.sleep(fault[1])
             else:
-                self.wfile.write(body[: fault[1]] if fault[0] == "cut" else body)
+                self.wfile.write(body[: fault[1]] if fault[0] in ("cut", "stall") else body)
+                if fault[0] == "stall":
+                    time.sleep(60)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        if fault[0] == "cut":
+        if fault[0] in ("cut", "stall"):
             self.close_connection = True
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +15,7 @@ from data_fetch.site import Site, page
 from filelock import FileLock
 
 from pipelines.data.fetch import download as downloading
+from pipelines.data.fetch import web
 from pipelines.errors import FetchError
 
 LAST = SCENES + "image_2016-01-17.tiff"
@@ -127,7 +130,8 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again(site: Site, bring: Fe
 def test_retry_after_is_waited_for_unless_it_is_too_long(site: Site, bring: Fetcher) -> None:
     waits: list[float] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.data.fetch.web.time.sleep", waits.append)
+        # this module's clock alone: the servers of these tests sleep in threads of their own
+        patch.setattr(web, "time", SimpleNamespace(sleep=waits.append, monotonic=time.monotonic))  # fmt: skip
         site.faults[FIRST] = [("status", 503, {"Retry-After": "7"})]
         bring()
     assert waits == [7]
@@ -137,14 +141,14 @@ def test_retry_after_is_waited_for_unless_it_is_too_long(site: Site, bring: Fetc
 
 
 def test_a_server_that_falls_silent_is_given_up_and_asked_again(site: Site, bring: Fetcher) -> None:
-    site.faults[FIRST] = [("hang", 1.0)]
+    site.faults[FIRST] = [("hang", 60.0)]
     bring()
-    assert site.times(FIRST) == 2
+    assert site.times(FIRST) > 1
 
 
 def test_a_server_that_drips_for_ever_is_taken_for_one_that_hangs(site: Site, bring: Fetcher) -> None:  # fmt: skip
     site.faults[FIRST] = [("drip", 0.1)] * 9
-    bring(patience=replace(HURRIED, grace_s=0.15, slowest_bytes_s=1e9))
+    bring(patience=replace(HURRIED, grace_s=0.15, slowest_bytes_s=1e9, pauses_s=(0.01,) * 30))
     ranges = site.ranges(FIRST)
     assert len(ranges) > 1
     assert ranges[-1] is not None  # it went on, and did not begin again

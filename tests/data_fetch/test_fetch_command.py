@@ -31,7 +31,7 @@ def test_terms_are_shown_once_and_the_end_is_told(site: Site, tmp_path: Path) ->
 
 
 def test_a_killed_fetch_goes_on_where_it_stopped(site: Site, bring: Fetcher) -> None:
-    site.faults[FIRST] = [("drip", 0.3)]
+    site.faults[FIRST] = [("stall", 3000)]
     command = [sys.executable, "-m", "pipelines.cli", "fetch", "satellitebench", "--to", str(bring.to), "--base-url", site.url + ROOT[1:], "--accept-terms"]  # fmt: skip
     with subprocess.Popen(command, env=os.environ, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as running:  # fmt: skip
         try:

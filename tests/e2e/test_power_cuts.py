@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from e2e.roads import Home
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 ROAD = ("run", "--profile", "ci", "--horizon", "4")
 
 

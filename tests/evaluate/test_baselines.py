@@ -104,3 +104,11 @@ def test_a_town_without_a_past_gets_the_prevalence(rows: tuple[Examples, Example
 def test_gradient_boosting_gives_the_same_bits_twice(rows: tuple[Examples, Examples]) -> None:
     fit = BASELINES["gradient_boosting"]
     np.testing.assert_array_equal(fit(*rows), fit(*rows))
+
+
+@pytest.mark.parametrize("name", list(BASELINES))
+def test_an_all_empty_column_is_no_reason_to_fail(rows: tuple[Examples, Examples], name: str) -> None:  # fmt: skip
+    """A ministry without census or climate has such columns."""
+    empty = [replace(one, covariates=np.where(np.arange(one.covariates.shape[1]) >= 12, np.nan, one.covariates).astype(np.float32)) for one in rows]  # fmt: skip
+    found = BASELINES[name](*empty)
+    assert np.isfinite(found).all()

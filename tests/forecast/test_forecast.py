@@ -80,8 +80,9 @@ def test_an_origin_without_rows_is_refused(bundle: Bundle, rows: dict[int, Examp
 
 
 def test_a_broken_model_makes_no_forecast(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
-    linear = replace(bundle.models[4].linear, bias=float("nan"))
-    broken = replace(bundle, models={**bundle.models, 4: replace(bundle.models[4], linear=linear)})
+    model = bundle.models[4]
+    unfit = replace(model, forecaster=replace(model.forecaster, bias=float("nan")))  # type: ignore[type-var]
+    broken = replace(bundle, models={**bundle.models, 4: unfit})
     with pytest.raises(StoreError, match="not within 0 and 1"):
         forecast_table(broken, rows, AS_OF, NAMES, scenes, VERSIONS)
 
@@ -89,13 +90,22 @@ def test_a_broken_model_makes_no_forecast(bundle: Bundle, rows: dict[int, Exampl
 def test_parquet_and_csv_hold_the_same_forecast(table: pd.DataFrame, tmp_path: Path) -> None:
     folder = publish_forecast(table, tmp_path, ["99001"])
     csv = pd.read_csv(
-        folder / "forecast.csv", dtype={"municipality_code": str, "model_version": str}
+        folder / "forecast.csv",
+        dtype={"municipality_code": str, "model_version": str},
+        float_precision="round_trip",  # the usual parser may miss the last bit
     )
     parquet = pd.read_parquet(folder / "forecast.parquet")
     assert list(csv["municipality_code"]) == list(parquet["municipality_code"]) == list(table["municipality_code"])  # fmt: skip
     np.testing.assert_array_equal(csv["probability"], parquet["probability"])
     assert folder.name.startswith(f"{AS_OF}-")
     assert read_json(folder / "forecast.json")["not_forecast_count"] == 1
+
+
+def test_the_csv_holds_every_digit_of_a_number(table: pd.DataFrame, tmp_path: Path) -> None:
+    odd = [0.1 + 0.2, 1 / 3, 1e-17, 5e-324, 0.9999999999999999, 0.49999999999999994]
+    folder = publish_forecast(table.assign(probability=odd), tmp_path)
+    as_text = pd.read_csv(folder / "forecast.csv", dtype=str)
+    assert list(as_text["probability"]) == [repr(number) for number in odd]
 
 
 def test_publishing_the_same_forecast_again_changes_nothing(table: pd.DataFrame, tmp_path: Path) -> None:  # fmt: skip
@@ -124,3 +134,9 @@ def test_two_origins_are_not_one_forecast(table: pd.DataFrame, tmp_path: Path) -
     table.loc[0, "origin_week"] = "2016-w39"
     with pytest.raises(StoreError, match="one origin"):
         publish_forecast(table, tmp_path)
+
+
+def test_rows_of_a_provisional_champion_say_so(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
+    plain = forecast_table(bundle, rows, AS_OF, NAMES, scenes, VERSIONS)
+    marked = forecast_table(bundle, rows, AS_OF, NAMES, scenes, replace(VERSIONS, provisional=True))
+    assert not plain["provisional"].any() and marked["provisional"].all()

@@ -12,9 +12,11 @@ from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
 from pipelines.fusion.calibration import Platt
 from pipelines.fusion.examples import Examples
+from pipelines.fusion.fused import FusedForecaster
 from pipelines.fusion.heads import build_head
+from pipelines.fusion.horizon import Calibration, HorizonModel
 from pipelines.fusion.linear import fit_linear
-from pipelines.fusion.model import FusedModel, HorizonModel, reproducible
+from pipelines.fusion.model import FusedModel, reproducible
 from pipelines.training.recipe import train_recipe
 from pipelines.weeks import CDC
 
@@ -27,14 +29,19 @@ def make_fused(kind: str = "early", seed: int = 1, lambda_shift: float = 0.5) ->
         head.train()(torch.randn(32, 12), torch.randn(32, 12), present, present)
         gap = 0.1 * torch.randn(12)
     state = {name: value.detach().numpy().copy() for name, value in head.state_dict().items()}
-    return FusedModel(kind, 12, 8, 12, lambda_shift, gap.numpy(), state, calibrator=Platt(0.9, 0.1))
+    return FusedModel(kind, 12, 8, 12, lambda_shift, gap.numpy(), state)
 
 
 def make_models(examples: Examples, kind: str = "early") -> dict[int, HorizonModel]:
     linear = fit_linear(examples, 0.05)
     return {
-        1: HorizonModel(1, linear, None, Platt(1.1, -0.2), 0.4),
-        4: HorizonModel(4, linear, make_fused(kind), Platt(1.1, -0.2), 0.3),
+        1: HorizonModel(1, FusedForecaster(kind, linear), Calibration(Platt(1.1, -0.2)), 0.4),
+        4: HorizonModel(
+            4,
+            FusedForecaster(kind, linear, make_fused(kind)),
+            Calibration(Platt(1.1, -0.2), Platt(0.9, 0.1)),
+            0.3,
+        ),
     }
 
 
@@ -60,5 +67,7 @@ def train_and_write(folder: Path) -> str:
     fitted = train_recipe(rows, "late_joint", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
     assert fitted.epochs, "the planted signal must make it train"
     thresholds = {h: m.decision_threshold for h, m in fitted.models.items()}
-    meta = make_bundle(rows[4], horizons_weeks=(4,), decision_thresholds=thresholds).meta
+    meta = make_bundle(
+        rows[4], "late_joint", horizons_weeks=(4,), decision_thresholds=thresholds
+    ).meta
     return bundle_id(write_bundle(Bundle(meta, fitted.models), folder))

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines.contracts import COVARIATE_NAMES, COVARIATES
 from pipelines.errors import TrainingError
-from pipelines.fusion.linear import DESIGN_NAMES, STABILISED, design, fit_linear
+from pipelines.fusion.linear import DESIGN_NAMES, STABILISED, LinearModel, design, fit_linear
 
 
 def test_log_case_columns_are_relative_to_the_threshold_and_others_are_not(make_examples):
@@ -82,3 +82,43 @@ def test_no_known_covariate_at_all_still_gives_the_base_rate(make_examples):
     empty = replace(rows, covariates=np.full_like(rows.covariates, np.nan))
     probability = 1 / (1 + np.exp(-fit_linear(empty, 0.05).logit(empty)))
     np.testing.assert_allclose(probability, rows.label.mean(), atol=0.01)
+
+
+def lacking(rows, share, column=20):
+    """Rows of which a share of the units has no value in one column."""
+    units = np.unique(rows.unit_id)
+    without = np.isin(rows.unit_id, units[: int(share * len(units))])
+    covariates = rows.covariates.copy()
+    covariates[without, column] = np.nan
+    return replace(rows, covariates=covariates)
+
+
+def test_a_covariate_that_most_units_lack_is_left_out_and_one_that_half_lack_stays(make_examples):
+    rows = make_examples(units=8)
+    half, most = (fit_linear(lacking(rows, share), 0.05) for share in (0.5, 0.75))
+    assert half.covariate_names == rows.covariate_names
+    assert most.covariate_names == rows.covariate_names[:20]
+
+
+def test_a_model_without_a_column_ignores_it_and_knows_that_after_loading(make_examples, tmp_path):
+    rows = make_examples(units=8)
+    fit_linear(lacking(rows, 1.0), 0.05).save(tmp_path)
+    loaded = LinearModel.load(tmp_path)
+    np.testing.assert_array_equal(loaded.logit(rows), loaded.logit(lacking(rows, 1.0)))
+
+
+def test_rows_of_a_place_that_declares_fewer_covariates_are_read_by_name(make_examples):
+    rows = make_examples(units=4)
+    few = ("season_sin1", "log1p_cases_lag00", "season_cos1")
+    at = [rows.covariate_names.index(name) for name in few]
+    small = replace(rows, covariates=rows.covariates[:, at], covariate_names=few)
+    model = fit_linear(small, 0.05)
+    assert model.covariate_names == few
+    np.testing.assert_allclose(model.logit(rows), model.logit(small), atol=1e-12)
+
+
+def test_no_known_covariate_at_all_gives_the_rate(make_examples):
+    rows = make_examples(units=2)
+    empty = replace(rows, covariates=np.full_like(rows.covariates, np.nan))
+    found = fit_linear(empty, 0.05).predict_proba(empty)
+    np.testing.assert_allclose(found, rows.label.mean(), atol=1e-3)

@@ -87,3 +87,28 @@ def test_absent_rows_are_refused_by_name(features):
     (features / "rows.parquet").unlink()
     with pytest.raises(StoreError, match=r"rows\.parquet"):
         load_examples(features, 4)
+
+
+def test_covariates_are_those_that_the_rows_have(features):
+    rows = pd.read_parquet(features / "rows.parquet").drop(columns=list(COVARIATE_NAMES[5:]))
+    rows.to_parquet(features / "rows.parquet", index=False)
+    found = load_examples(features, 4)
+    assert found.covariate_names == COVARIATE_NAMES[:5]
+    assert found.covariates.shape == (3, 5)
+
+
+def test_covariates_that_are_declared_may_have_other_names(features):
+    rows = pd.read_parquet(features / "rows.parquet").assign(humidity_pct=70.0)
+    rows.to_parquet(features / "rows.parquet", index=False)
+    described = {"image": asdict(IMAGE), "text": asdict(TEXT), "covariates": ["season_sin1", "humidity_pct"]}  # fmt: skip
+    write_json(features / "features.json", described)
+    found = load_examples(features, 4)
+    assert found.covariate_names == ("season_sin1", "humidity_pct")
+    assert (found.covariates[:, 1] == 70.0).all()
+
+
+def test_a_declared_covariate_that_the_rows_lack_is_named(features):
+    described = {"image": asdict(IMAGE), "text": asdict(TEXT), "covariates": ["humidity_pct"]}
+    write_json(features / "features.json", described)
+    with pytest.raises(StoreError, match="humidity_pct"):
+        load_examples(features, 4)

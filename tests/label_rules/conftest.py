@@ -38,19 +38,17 @@ def real(wide: pd.DataFrame) -> Tables:
     cases = wide[list(weeks)].rename(columns=weeks).rename_axis(columns="week_no").stack()
     people = {c: f"population_{c[-4:]}" for c in wide if re.fullmatch(r"Population\d{4}", c)}
     units = wide[list(people)].rename(columns=people).astype(float).reset_index()
+    counts = cases.rename("cases").astype(float).reset_index()
     return replace(
         Tables.empty(),
-        cases=cases.rename("cases")
-        .astype(float)
-        .reset_index()
-        .assign(received_date=date(2020, 1, 7)),
+        cases=counts.assign(received_date=date(2020, 1, 7)),
         units=units.assign(name=units["unit_id"]),
     )
 
 
 @dataclass(frozen=True)
 class Walked:
-    """Dataset and features of six small units by an endemic channel."""
+    """Dataset and features of six small units, and one whose cases ended, by an endemic channel."""
 
     where: Places
     profile: Profile
@@ -68,6 +66,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 def walk(rule: dict[str, Any], home: Path) -> Walked:
     where, profile = Places(home=home), profile_of(rule)
     sizes = (0.4, 2.0, 4.0, 6.0, 9.0, 15.0)
-    tables = tables_of({f"unit-{i}": seasonal(size, i) for i, size in enumerate(sizes)})
+    series = {f"unit-{i}": seasonal(size, i) for i, size in enumerate(sizes)}
+    ended, before = CDC.week_no("2015-w01"), seasonal(5.0, 9)
+    series["gone"] = lambda week: before(week) if week < ended else 0.0
+    tables = tables_of(series)
     dataset = build_dataset(tables, profile, None, [], where.artifacts / "datasets")
     return Walked(where, profile, tables, dataset, build_features(dataset, profile, where))

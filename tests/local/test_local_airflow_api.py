@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,7 +61,8 @@ def script() -> Script:
 
 @pytest.fixture
 def url(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr("time.sleep", lambda _s: None)
+    own_clock = SimpleNamespace(sleep=lambda _s: None, monotonic=time.monotonic)
+    monkeypatch.setattr(airflow_api, "time", own_clock)  # other threads sleep as they did
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(script))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"

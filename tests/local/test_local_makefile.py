@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = ("install", "demo", "test", "check", "up", "down", "status", "llama", "clean", "lock")
+TARGETS = (
+    "install",
+    "demo",
+    "test",
+    "test-slow",
+    "check",
+    "up",
+    "down",
+    "status",
+    "llama",
+    "clean",
+    "lock",
+)
 
 
 def make(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -79,6 +91,12 @@ def test_llama_is_built_without_native_tuning_and_amx() -> None:
 def test_llama_uses_only_what_this_processor_lists(option: str, flag: str) -> None:
     has = re.search(rf"\b{flag}\b", Path("/proc/cpuinfo").read_text()) is not None
     assert f"-DGGML_{option}={'ON' if has else 'OFF'}" in make("-n", "llama").stdout
+
+
+def test_only_test_slow_runs_the_slow_tests() -> None:
+    assert "-m slow" in make("-n", "test-slow").stdout
+    assert "slow" not in make("-n", "test").stdout
+    assert "slow" not in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_check_changes_no_file() -> None:

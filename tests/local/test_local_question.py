@@ -12,6 +12,7 @@ import pytest
 from pipelines.config import Places
 from pipelines.data.tables import Tables
 from pipelines.local.question import question_for
+from pipelines.storage import write_json
 from pipelines.weeks import CDC
 from serving.schemas import PredictionRequest
 
@@ -57,7 +58,9 @@ def places(tmp_path: Path) -> Places:
             ]
         ),
     )
-    tables.save(tmp_path / "artifacts/datasets/d1/tables")
+    dataset = tmp_path / "artifacts/datasets/d1"
+    tables.save(dataset / "tables")
+    write_json(dataset / "dataset.json", {"week": {"numbering": "cdc", "starts": None}})
     return Places(home=tmp_path)
 
 

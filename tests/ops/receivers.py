@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,29 +15,41 @@ from aiosmtpd.smtp import AuthResult
 
 
 class Hook:
-    """A webhook receiver. `status` is what it answers; `drip_s` how long it lets the caller wait."""
+    """A webhook receiver.
+
+    Attributes:
+        status: what it answers.
+        drips: it sends a byte now and then for a minute before it answers.
+        dripped: whether a caller waited for the end of that.
+    """
 
     def __init__(self) -> None:
-        self.status, self.drip_s, self.calls = 200, 0.0, list[tuple[dict[str, str], bytes]]()
+        self.status, self.drips, self.dripped = 200, False, False
+        self.calls = list[tuple[dict[str, str], bytes]]()
+        self._closed = threading.Event()
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.calls.append((dict(self.headers), raw))
-                if hook.drip_s:  # a byte now and then: no single read ever times out
-                    end = time.monotonic() + hook.drip_s
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-                    while time.monotonic() < end:
-                        self.wfile.write(b"a")
-                        self.wfile.flush()
-                        time.sleep(0.1)
+                if hook.drips:
+                    self._drip()
                     return
                 self.send_response(hook.status)
                 if hook.status == 302:
                     self.send_header("Location", f"{hook.url}/elsewhere")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def _drip(self) -> None:
+                """A byte now and then: no single read ever times out."""
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                for _ in range(600):
+                    if hook._closed.wait(0.1):
+                        return
+                    self.wfile.write(b"a")
+                hook.dripped = True
 
             def do_GET(self) -> None:
                 """What a redirect leads to: it answers well, but nobody hears the alert there."""
@@ -63,6 +74,7 @@ class Hook:
         return [alert["kind"] for alert in self.alerts]
 
     def close(self) -> None:
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
 

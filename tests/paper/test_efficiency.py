@@ -1,4 +1,4 @@
-"""The paper's accounting of memory, figure by figure; and the meter."""
+"""The paper's accounting of memory, figure by figure; and the meter's time and energy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -25,15 +24,12 @@ from pipelines.paper.cost.efficiency import (
     model_bytes,
 )
 from pipelines.paper.cost.energy import NO_COUNTER, EnergyCounter
-from pipelines.paper.cost.memory import EXACT, SAMPLED, PeakMemory
 from pipelines.paper.reported import Cell, reported_table
 
 WIDTHS = {"unimodal": (768, 4096), "clip": (512, 512)}  # image, text
 ROWS = {"brset": (13012, 3254), "ham10000": (8012, 2003), "satellitebench": (936, 312)}
 TABLE = reported_table(2)
 EMBEDDED = [cell for cell in TABLE if cell.approach != "raw"]
-MOST = 64 * MEGABYTE
-SLACK = 8 * MEGABYTE
 
 
 def outputs(cell: Cell) -> int:
@@ -92,62 +88,6 @@ def test_the_formula_is_the_sum_over_a_loaders_batches() -> None:
 def test_running_means_are_no_parameters() -> None:
     norm = torch.nn.BatchNorm1d(10)
     assert model_bytes(norm) == 20 * 4
-
-
-def fill(size: int) -> None:
-    """Touch `size` bytes and give them back."""
-    np.ones(size, np.uint8).sum()
-
-
-@pytest.fixture(params=[EXACT, SAMPLED])
-def clear_refs(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where a peak starts anew; a machine without it samples."""
-    if request.param == SAMPLED:
-        return tmp_path / "no" / "such" / "file"
-    probe = PeakMemory()
-    probe.stop()
-    if probe.method != EXACT:
-        pytest.skip("this kernel does not let a process lower its high-water mark")
-    return Path("/proc/self/clear_refs")
-
-
-def test_a_peak_within_the_block_is_seen_although_it_was_given_back(clear_refs: Path) -> None:
-    with Meter(clear_refs=clear_refs) as meter:
-        held = np.ones(MOST, np.uint8)
-        time.sleep(0.1 if not clear_refs.exists() else 0)
-        del held
-    assert meter.usage.peak_method == (EXACT if clear_refs.exists() else SAMPLED)
-    assert MOST - SLACK < meter.usage.peak_above_start_bytes < MOST + SLACK
-    assert meter.usage.peak_rss_bytes > meter.usage.peak_above_start_bytes
-
-
-def test_a_peak_before_the_block_is_not_of_the_block(clear_refs: Path) -> None:
-    fill(4 * MOST)
-    with Meter(clear_refs=clear_refs) as meter:
-        pass
-    assert meter.usage.peak_above_start_bytes < SLACK
-
-
-def test_a_system_that_takes_the_request_and_does_nothing_is_not_believed(tmp_path: Path) -> None:
-    fill(4 * MOST)  # so that the mark is far above what is resident
-    with Meter(clear_refs=tmp_path / "accepts") as meter:
-        pass
-    assert (tmp_path / "accepts").read_text() == "5"
-    assert meter.usage.peak_method == SAMPLED
-    assert meter.usage.peak_above_start_bytes < SLACK
-
-
-def test_a_meter_within_a_meter_takes_nothing_from_the_outer_one() -> None:
-    with Meter() as outer:
-        with Meter(clear_refs=Path("/proc/self/none")) as sampled:
-            held = np.ones(MOST, np.uint8)
-            time.sleep(0.1)
-            del held
-        with Meter() as inner:
-            fill(MOST // 8)
-    assert outer.usage.peak_above_start_bytes > MOST - SLACK
-    assert sampled.usage.peak_above_start_bytes > MOST - SLACK
-    assert inner.usage.peak_above_start_bytes < MOST // 2
 
 
 def test_a_block_that_fails_is_measured_and_fails() -> None:

@@ -123,9 +123,9 @@ def test_one_group_carries_no_interval() -> None:
 
 def test_a_thousand_draws_of_the_largest_test_set_are_quick() -> None:
     label, predicted = guesses(3254, seed=7)
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone: others may be at work
     interval(label, predicted, np.arange(3254), "macro_f1", resamples=1000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def study(group_id: list[str], weeks: list[str | None]) -> Study:

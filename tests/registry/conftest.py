@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import socket
 import sqlite3
 import threading
 import time
@@ -14,13 +15,13 @@ import numpy as np
 import pytest
 import uvicorn
 from mlflow.db import upgrade
-from registry.worlds import RECIPE, free_port
+from registry.worlds import RECIPE
 
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
+from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
-from pipelines.fusion.model import HorizonModel
 from pipelines.recipes import recipe_id
 from pipelines.registry.promote import register_bundle
 from serving.app import create_app
@@ -126,13 +127,14 @@ def endpoint(home: Path) -> Iterator[str]:
     """The address of a running endpoint that polls fast."""
     hashed = hashlib.sha256(b"key").hexdigest()
     app = create_app(Settings(api_key_sha256=hashed, home=home, poll_s=0.05))
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=20)
+    with socket.socket() as taken:  # bound here, so that no other test gets the port between
+        taken.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=20)

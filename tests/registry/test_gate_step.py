@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from evaluate.epidemics import keys, predictions
-from registry.worlds import RECIPE, damage, free_port
+from registry.worlds import RECIPE, closed_port, damage
 
 from pipelines import steps
 from pipelines.config import Places
@@ -60,7 +60,7 @@ def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(run: R
 
 
 def _mlflow_stopped(run: Run, patch: pytest.MonkeyPatch) -> None:
-    patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
 
 
 def _champion_damaged(run: Run, _: pytest.MonkeyPatch) -> None:

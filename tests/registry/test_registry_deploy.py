@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from registry.worlds import damage, free_port
+from registry.worlds import closed_port, damage
 
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION, PREVIOUS
@@ -83,7 +83,7 @@ def test_without_an_address_the_workers_find_it_by_themselves(
 def test_an_endpoint_that_is_down_does_not_hold_the_run_up(
     where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{closed_port()}")
     version = promote.register_bundle(make_bundle(), "weekly")
 
     assert deploy(version)["endpoint"] == NOT_REACHABLE

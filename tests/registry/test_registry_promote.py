@@ -78,6 +78,23 @@ def test_a_killed_registration_is_finished_by_the_next(
     assert load_bundle(promote.fetch_bundle(version)).meta.head == "linear"
 
 
+def test_a_killed_registration_is_finished_although_a_param_is_another_one_now(
+    where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(promote, "_create_version", die)
+        promote.register_bundle(make_bundle(), "killed", {"train.seed": 7, "head": "linear"})
+    changed = {"train.seed": 8, "head": "linear", "epochs": 0}
+    version = promote.register_bundle(make_bundle(), "again", changed)
+
+    run = connect().get_run(promote.get_version(version).run_id)
+    assert run.data.params == {"train.seed": "7", "head": "linear", "epochs": "0"}
+    assert run.data.tags["params_kept"] == "train.seed"
+
+
 def test_an_alias_that_names_nothing_is_none(where: Places, make_bundle: MakeBundle) -> None:
     promote.register_bundle(make_bundle(), "weekly")
 
@@ -154,7 +171,7 @@ def test_a_bundle_damaged_in_the_registry_is_refused(
     where: Places, make_bundle: MakeBundle
 ) -> None:
     version = promote.register_bundle(make_bundle(), "weekly")
-    (stored,) = (where.artifacts / "mlflow").rglob("model/artifacts/bundle/head.safetensors")
+    stored = min((where.artifacts / "mlflow").rglob("model/artifacts/bundle/*/linear.safetensors"))
     stored.write_bytes(b"damaged")
 
     with pytest.raises(StoreError, match="damaged"):
@@ -189,3 +206,10 @@ def test_mlflow_itself_can_load_and_predict(where: Places, make_bundle: MakeBund
 
     assert answer["probability"].between(0, 1).all()
     assert with_vectors["probability"].tolist() == [answer["probability"][0]] * 2
+
+
+def test_a_provisional_version_says_so_until_its_bundle_is_judged(where: Places, make_bundle: MakeBundle) -> None:  # fmt: skip
+    version = promote.register_bundle(make_bundle(), "weekly", provisional=True)
+    assert promote.get_version(version).provisional
+    assert promote.register_bundle(make_bundle(), "weekly again") == version
+    assert not promote.get_version(version).provisional

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from registry.worlds import RECIPE, damage, free_port
+from registry.worlds import RECIPE, closed_port, damage
 
 from pipelines.config import Places
 from pipelines.recipes import recipe_id
@@ -52,7 +52,7 @@ def test_a_registry_without_a_champion_has_none_and_no_problem(three: Places) ->
 
 def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     promote.set_champion("1")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
     found = standing(three, NAME)
     assert found["champion"] is None
     assert "Who serves could not be read" in found["problem"]

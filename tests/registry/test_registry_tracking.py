@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from pipelines.config import Places
 from pipelines.errors import RegistryError
 from pipelines.registry import promote, tracking
 from pipelines.registry.alias import connect
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_run_keeps_what_it_is_told(where: Places) -> None:
@@ -64,5 +68,24 @@ def test_a_registry_that_is_no_database_is_named(nowhere: Places) -> None:
         tracking.prepare()
 
 
-def test_pickled_models_are_refused() -> None:
-    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+_PICKLED = """
+import sys
+from mlflow.pyfunc import PythonModel, load_model, save_model
+class Harmless(PythonModel):
+    def predict(self, context, model_input, params=None):
+        return model_input
+save_model(sys.argv[1], python_model=Harmless(), pip_requirements=["mlflow"])
+load_model(sys.argv[1])
+print("loaded before")
+import pipelines.registry
+load_model(sys.argv[1])
+print("loaded after")
+"""
+
+
+def test_pickled_models_are_refused(tmp_path: Path) -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    done = subprocess.run([sys.executable, "-c", _PICKLED, str(tmp_path / "model")], env=clean | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=200)  # fmt: skip
+    assert done.stdout.split("\n")[0] == "loaded before", done.stderr
+    assert "loaded after" not in done.stdout
+    assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" in done.stderr

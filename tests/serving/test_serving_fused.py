@@ -16,6 +16,8 @@ from PIL import Image
 from pipelines.config import Places, load_profile
 from pipelines.embed.base import describe_encoder
 from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.calibration import IDENTITY
+from pipelines.fusion.fused import FusedForecaster
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
 from pipelines.inference.rows import RowInput, vector_input
@@ -48,7 +50,14 @@ def fused_bundle(linear: Callable[..., Bundle], where: Places, **meta: Any) -> B
     }
     plain = linear(**{**described, **meta})
     fused = FusedModel("late_joint", image.width, text.width, image.width, 0.0, gap, state)
-    models = {h: replace(model, fused=fused) for h, model in plain.models.items()}
+    models = {
+        h: replace(
+            model,
+            forecaster=FusedForecaster("late_joint", model.forecaster, fused),
+            calibration=replace(model.calibration, with_vectors=IDENTITY),
+        )
+        for h, model in plain.models.items()
+    }
     return replace(plain, models=models)
 
 

@@ -71,7 +71,7 @@ def test_a_stream_that_is_too_long_is_refused_early(serving_client: TestClient) 
         ("recent_cases", [1, 2, 3, "many"], "number"),
         ("recent_cases", [1, 2, 3, -4], "greater than or equal to 0"),
         ("recent_cases", [1, 2, 3], "at least 4"),
-        ("origin_week", "2018-w60", "epidemiological week"),
+        ("origin_week", "2018-48", "week"),
         ("municipality_code", 5001, "string"),
         ("climate", [{"temp_mean_c": 900}], "60"),
         ("cases_of_target", 3, "not permitted"),
@@ -228,3 +228,18 @@ def test_a_bad_row_beside_a_scene_is_named(
 
 def test_an_unknown_route_is_a_problem_too(client: TestClient) -> None:
     refused(client.get("/nothing"), 404, "http")
+
+
+def test_a_week_that_the_champions_calendar_does_not_have_is_refused_by_the_calendars_name(serving_client: TestClient, row: dict[str, Any]) -> None:  # fmt: skip
+    response = serving_client.post("/predictions", json={"rows": [row, {**row, "origin_week": "2018-w53"}]})  # fmt: skip
+
+    body = refused(response, 422, "unknown-week")
+    assert "CDC weeks" in body["detail"]
+    assert body["errors"][0]["where"] == "rows.1.origin_week"
+
+
+def test_a_code_is_read_by_the_rule_of_the_champions_place(serving_client: TestClient, row: dict[str, Any]) -> None:  # fmt: skip
+    answer = serving_client.post("/predictions", json={"rows": [{**row, "municipality_code": "5001"}]})  # fmt: skip
+    assert answer.json()["predictions"][0]["municipality_code"] == "05001"
+    body = refused(serving_client.post("/predictions", json={"rows": [{**row, "municipality_code": "VN-HN-01"}]}), 422, "unknown-municipality")  # fmt: skip
+    assert "DANE" in body["fix"]

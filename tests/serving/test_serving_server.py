@@ -26,21 +26,20 @@ def server(
 ) -> Iterator[tuple[str, int]]:
     """Host and port of a running endpoint with a linear champion."""
     deployment.promote(bundle_of())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=port, log_level="warning")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    while httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code != 200:
-        time.sleep(0.02)
-    yield "127.0.0.1", port
-    running.should_exit = True
-    thread.join(timeout=20)
+    with socket.socket() as taken:  # bound here, so that no other test gets the port between
+        taken.bind(("127.0.0.1", 0))
+        running = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
+        thread.start()
+        while not running.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        host, port = taken.getsockname()
+        while httpx.get(f"http://{host}:{port}/health/ready").status_code != 200:
+            time.sleep(0.02)
+        yield host, port
+        running.should_exit = True
+        thread.join(timeout=20)
 
 
 def send_until_answered(

@@ -41,13 +41,13 @@ def brier(model, rows):
 def test_the_linear_head_needs_no_vectors_and_says_so(trained):
     fitted = trained["linear"]
     assert fitted.epochs == 0 and fitted.lambda_shift == 0.0 and fitted.lambda_curve == []
-    assert all(m.fused is None for m in fitted.models.values())
+    assert all(m.vector_widths is None for m in fitted.models.values())
 
 
 def test_the_linear_head_is_fitted_on_all_rows_up_to_the_cut(trained, planted, quick):
     for horizon, rows in planted.items():
         expected = fit_linear(rows.take(rows.target_week_no <= CUT), quick.train.linear_c)
-        np.testing.assert_array_equal(trained["linear"].models[horizon].linear.weight, expected.weight)  # fmt: skip
+        np.testing.assert_array_equal(trained["linear"].models[horizon].forecaster.weight, expected.weight)  # fmt: skip
 
 
 @pytest.mark.parametrize("head", FUSED)
@@ -75,7 +75,7 @@ def test_without_a_signal_the_fused_head_is_not_worse_on_validation(make_example
 
 def test_one_horizon_of_each_head_shares_lambda_and_epochs(trained):
     for head in FUSED:
-        shifts = {m.fused.lambda_shift for m in trained[head].models.values()}
+        shifts = {m.lambda_shift for m in trained[head].models.values()}
         assert shifts == {trained[head].lambda_shift}
         assert trained[head].epochs >= 1
 
@@ -85,7 +85,7 @@ def test_the_decision_threshold_reaches_its_sensitivity_on_validation(planted, q
     model = trained["linear"].models[4]
     logit = np.concatenate([f.linear_logit[f.validation] for f in stage.folds])
     label = np.concatenate([planted[4].label[f.validation] for f in stage.folds])
-    positive = model.calibrator.probability(logit)[label == 1]
+    positive = model.calibration.every.probability(logit)[label == 1]
     assert (positive >= model.decision_threshold).mean() >= 0.8
 
 

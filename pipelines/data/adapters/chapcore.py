@@ -7,7 +7,7 @@ Rainfall is the week's sum, temperature its mean. ERA5 has metres and Kelvin:
 from __future__ import annotations
 
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.content import guarded
+from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.counts import Layout, read_counts
 
 _LAYOUT = Layout(

@@ -6,15 +6,13 @@ belong here: columns and rows (records.py).
 
 from __future__ import annotations
 
-import functools
 import zipfile
-from collections.abc import Callable
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.adapters import InputFile, Reading
+from pipelines.data.adapters import InputFile
 from pipelines.data.csv_table import other_kind
 from pipelines.data.raw import issue
 
@@ -35,19 +33,6 @@ class Unreadable(Exception):
 def stop(code: str, message: str, place: str, fix: str, rows: int = 1) -> Unreadable:
     """The error of a file that cannot be used, from its words."""
     return Unreadable(issue(Level.CRITICAL, code, message, place, f"{fix}; {AGAIN}", rows=rows))
-
-
-def guarded(read: Callable[[InputFile], Reading]) -> Callable[[InputFile], Reading]:
-    """An adapter's `read` that gives an unusable file as an issue instead of an error."""
-
-    @functools.wraps(read)
-    def reading(file: InputFile) -> Reading:
-        try:
-            return read(file)
-        except Unreadable as err:
-            return Reading(issues=(err.issue,))
-
-    return reading
 
 
 def kind_of(path: Path, named: str) -> FileKind:
@@ -104,7 +89,10 @@ def text_of(file: InputFile) -> tuple[str, list[Issue]]:
         encoding = "cp1252" if declared == "utf-8" else declared
         if declared == "utf-8":
             found.append(issue(Level.WARNING, "not-utf-8", f"row {row} is not UTF-8; the file was read as Windows-1252, so letters with accents may be wrong", f"{file.named} row {row}", "declare the input's `encoding`, or save the file as UTF-8"))  # fmt: skip
-        return raw.decode(encoding, errors="replace"), found
+        text = raw.decode(encoding, errors="replace")
+        if "\ufffd" in text:
+            found.append(issue(Level.WARNING, "unreadable-letters", f"some letters cannot be read as {encoding}", file.named, "correct the input's `encoding`, or save the file as UTF-8"))  # fmt: skip
+        return text, found
     if declared != "utf-8" and not raw.isascii():
         found.append(issue(Level.INFO, "is-utf-8", f"the file is UTF-8, not {declared} as declared; it was read as UTF-8", file.named, "remove the input's `encoding`"))  # fmt: skip
     return text, found

@@ -19,6 +19,7 @@ from pipelines.data.adapters.draft import Draft, Ints
 from pipelines.data.adapters.figures import decimal_of, figures
 from pipelines.data.adapters.months_of_series import KINDS, add_climate
 from pipelines.data.adapters.names import COMMON, Names, choose, require
+from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import Table, absent, open_table
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
@@ -41,7 +42,7 @@ class Layout:
     keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read_counts(file: InputFile, layout: Layout = Layout()) -> Reading:  # noqa: B008  (frozen)
+def read_counts(file: InputFile, layout: Layout = Layout()) -> Reading:
     """A table of weekly counts. Raises Unreadable for what makes the file of no use."""
     table = open_table(file)
     names = choose(table, WANTED, layout.columns)
@@ -59,7 +60,8 @@ def read_counts(file: InputFile, layout: Layout = Layout()) -> Reading:  # noqa:
 def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | None = None) -> Draft:
     """The table's records with their units; those that rules leave out are gone."""
     file, fixed = table.file, {k: v for k, v in (keep or {}).items() if k in table.header}
-    if "unit" not in names and "unit" not in file.config.options:
+    alone = options_of(file).unit
+    if "unit" not in names and alone is None:
         require(table, names, "unit")
     columns = [c for several in names.values() for c in several]
     draft = Draft(table.records([*columns, *rule_columns(table), *fixed]))
@@ -69,7 +71,7 @@ def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | No
         texts = {our: draft.records.columns[names[our][0]] for our in ("name", "parent") if our in names}  # fmt: skip
         draft.units(names["unit"], texts.get("name"), texts.get("parent"))
     else:
-        draft.one_unit(str(file.config.options["unit"]), "options.unit")
+        draft.one_unit(str(alone), "options.unit")
     return draft
 
 
@@ -144,8 +146,9 @@ def read_units(file: InputFile) -> Reading:
 def _years(draft: Draft, names: Names) -> Ints:
     n = len(draft.records)
     if "year" not in names:
-        year = int(draft.file.config.options.get("year", draft.file.received.year))
-        if "population" in names and "year" not in draft.file.config.options:
+        declared = options_of(draft.file).year
+        year = declared or draft.file.received.year
+        if "population" in names and declared is None:
             draft.note(Level.INFO, "year-of-population", f"no column tells the population's year; it was taken as of {year}", "declare `options: {year: ...}` of the input")  # fmt: skip
         return np.full(n, year, dtype=np.int64)
     column = names["year"][0]

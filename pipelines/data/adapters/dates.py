@@ -13,15 +13,15 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.records import absent, distinct_of, equals
 from pipelines.data.adapters.draft import Draft, Ints, Mask
+from pipelines.data.adapters.options import options_of
+from pipelines.data.adapters.records import absent, distinct_of, equals
 from pipelines.data.raw import Text
 from pipelines.data.week_test import weekdays
-from pipelines.weeks import WEEKDAYS, Calendar
+from pipelines.weeks import FIRST_YEAR, LAST_YEAR, WEEKDAYS, Calendar
 
 Days = npt.NDArray[np.datetime64]
 _TIME = r"(?:[T ][0-9]{1,2}:[0-9:.]*(?:Z|[+-][0-9:]+)?)?"
@@ -101,7 +101,7 @@ def _made(year: str, month: str, day: str) -> np.datetime64:
         made = np.datetime64(f"{year}-{int(month):02d}-{int(day):02d}", "D")
     except ValueError:
         return np.datetime64("NaT", "D")
-    return made if 1900 <= int(year) <= 2199 else np.datetime64("NaT", "D")
+    return made if FIRST_YEAR <= int(year) <= LAST_YEAR else np.datetime64("NaT", "D")
 
 
 def _swapped(text: str | None, order: str | None) -> bool:
@@ -162,7 +162,7 @@ def _other_weekdays(draft: Draft, column: str, days: Days, found: dict[int, int]
     declared = f"weeks of the declared calendar begin on {draft.file.calendar.starts.capitalize()}"
     if found[ranked[0]] >= _MOST * total:
         begins = ranked[0] if edge == "start" else (ranked[0] + 1) % 7
-        other = "" if draft.file.config.options.get("date_is") else f", or, if these are last days of weeks, to {_week(ranked[0] + 1)}"  # fmt: skip
+        other = "" if options_of(draft.file).date_is else f", or, if these are last days of weeks, to {_week(ranked[0] + 1)}"  # fmt: skip
         return stop("other-week-days", f"the weeks of {column!r} stand on {named[0]}, but {declared}", place, f"set place.week to {_week(begins)}{other}")  # fmt: skip
     if len(found) == 2:
         rows = [int(draft.records.rows[np.flatnonzero(_weekday(days) == d)[0]]) for d in ranked]

@@ -143,24 +143,22 @@ class Draft:
         repeated = frame.duplicated(_KEY, keep=False)
         if not repeated.any():
             return frame
-        filled = frame["value"].notna()
-        said = frame["number"].where(frame["number"].notna(), frame["value"])  # 5 and "5.0" agree
-        group = frame.assign(said=pd.factorize(said)[0])[repeated & filled].groupby(_KEY, sort=False)["said"]  # fmt: skip
-        differ = frame.index.isin(group.ngroup().index[group.transform("nunique") > 1])
         if str(frame["kind"].iloc[0]) in _ONCE_A_YEAR:
-            return self._first_of_year(frame, int(differ.sum()))
-        at = frame[_KEY].astype(str).agg("|".join, axis=1)[repeated]
-        clash = repeated & frame.index.isin(at.index[at.isin(set(at[differ[at.index]]))])
+            return self._first_of_year(frame, repeated)
+        again = frame[repeated]
+        group = again.groupby(_KEY, sort=False).ngroup()
+        clashing = group[_differs(again, group)]
+        clash = frame.index.isin(clashing.index)
         kept = frame[~clash].sort_values("value", key=lambda v: v.isna(), kind="stable")
-        again = kept.duplicated(_KEY) & kept["value"].notna()
+        same = kept.duplicated(_KEY) & kept["value"].notna()
         self._name_repeats(frame[clash], "conflicting-counts", "the same unit and time is there again with another value; none is used", "deliver each unit and week once, with the right count")  # fmt: skip
-        self._name_repeats(kept[again], "repeated-count", "the same unit, time and value is there already; the first is kept", "deliver each unit and week once")  # fmt: skip
+        self._name_repeats(kept[same], "repeated-count", "the same unit, time and value is there already; the first is kept", "deliver each unit and week once")  # fmt: skip
         return kept.drop_duplicates(_KEY).sort_index()
 
-    def _first_of_year(self, frame: pd.DataFrame, n: int) -> pd.DataFrame:
-        if n:
-            first = frame.iloc[0]
-            self.note(Level.INFO, "changes-within-year", f"{first['clean']} changes within its year; the first value of each year is used", "nothing to do if it was interpolated", rows=n)  # fmt: skip
+    def _first_of_year(self, frame: pd.DataFrame, repeated: pd.Series) -> pd.DataFrame:
+        again = frame[repeated]
+        if n := int(_differs(again, again.groupby(_KEY, sort=False).ngroup()).sum()):
+            self.note(Level.INFO, "changes-within-year", f"{frame['clean'].iloc[0]} changes within its year; the first value of each year is used", "nothing to do if it was interpolated", rows=n)  # fmt: skip
         kept = frame.sort_values("value", key=lambda v: v.isna(), kind="stable")
         return kept.drop_duplicates(_KEY).sort_index()
 
@@ -206,6 +204,14 @@ class Draft:
         row = int(refused["row"].iloc[0]) if len(refused) else 0
         fix = str(refused["fix"].iloc[0]) if len(refused) else "check the input's rules"
         self.note(Level.CRITICAL, "nothing-read", f"no record of the file can be used: {why}", fix, row, len(refused))  # fmt: skip
+
+
+def _differs(cells: pd.DataFrame, group: pd.Series) -> pd.Series:
+    """Which cells belong to a group that says different things; "5" and "5.0" say the same."""
+    said = cells["number"].where(cells["number"].notna(), cells["value"])
+    codes = pd.Series(pd.factorize(said)[0], index=cells.index).where(cells["value"].notna())
+    different: pd.Series = codes.groupby(group).transform("nunique") > 1
+    return different
 
 
 def last_ended(file: InputFile) -> int:

@@ -8,7 +8,8 @@ their first day, where it is there, else by `SE` (YYYYWW). `casos` are counts; `
 from __future__ import annotations
 
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.content import guarded, stop
+from pipelines.data.adapters.built_in import guarded
+from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.counts import Layout, read_counts
 from pipelines.data.adapters.records import open_table
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.content import guarded
+from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.dates import Days, days_of, week_numbers
 from pipelines.data.adapters.draft import Draft, Ints, Mask, last_ended
 from pipelines.data.adapters.figures import Floats, figures

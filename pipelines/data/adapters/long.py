@@ -8,7 +8,7 @@ rainfall_mm (of the week). For `table: units`: unit, name, year, population and 
 from __future__ import annotations
 
 from pipelines.data.adapters import InputFile, Reading, series
-from pipelines.data.adapters.content import guarded
+from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.counts import read_counts, read_units
 
 

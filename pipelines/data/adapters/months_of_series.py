@@ -4,7 +4,8 @@ Belongs here: putting days together and judging whether a month is whole enough.
 units (figures.py) and columns.
 
 A week that lies in two months gives each its days. A month's sum needs every day, its mean may lack ten
-(WMO-No. 1203, 2017, Guidelines on the Calculation of Climate Normals, section 4.4.1); an input's
+(WMO-No. 1203, 2017, Guidelines on the Calculation of Climate Normals; its rule about five days in a row
+is not asked); an input's
 `options: {min_share: 0.9}` says otherwise, and a sum is then scaled to the whole month.
 """
 
@@ -17,10 +18,11 @@ import pandas as pd
 
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.records import absent
 from pipelines.data.adapters.dates import Days
 from pipelines.data.adapters.draft import Draft, Mask
 from pipelines.data.adapters.figures import Floats, figures, transformed
+from pipelines.data.adapters.options import options_of
+from pipelines.data.adapters.records import absent
 from pipelines.data.raw import CELL_COLUMNS, Kind
 
 Step = Literal["day", "week", "month"]
@@ -47,7 +49,7 @@ def add_climate(draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days
             raise stop("wrong-how", f"`how: {how}` makes no {our} of a month", draft.file.named, f"declare `how: {usual}`, or the two columns as two inputs; a daily mean of rain in weekly records becomes a sum with `transform: {{rainfall_mm: daily_mean_to_weekly_sum}}`")  # fmt: skip
         column = names[our][0]
         text = draft.records.columns[column]
-        value, number, odd = figures(text, decimal)
+        _, number, odd = figures(text, decimal)
         bad = odd | (np.isnan(number) & ~absent(text))
         draft.refuse_cells(bad, column, text, "text-in-number", "not a number", "write a plain number, or name the text in the input's `missing`")  # fmt: skip
         number = transformed(our, np.where(bad, np.nan, number), draft.records)
@@ -91,9 +93,9 @@ def _days_of_weeks(frame: pd.DataFrame, how: How) -> pd.DataFrame:
 def _whole(draft: Draft, column: str, how: How, table: pd.DataFrame) -> pd.DataFrame:
     month = table["month"].to_numpy().astype("datetime64[M]")
     length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
-    asked = draft.file.config.options.get("min_share")
+    asked = options_of(draft.file).min_share
     usual = length if how == "sum" else length - _MAY_LACK
-    enough = table["known"].to_numpy() >= (usual if asked is None else float(asked) * length)
+    enough = table["known"].to_numpy() >= (usual if asked is None else asked * length)
     if n := int((~enough).sum()):
         draft.note(Level.INFO, "months-incomplete", f"{n} months of {column!r} have too few days and were left out", "nothing to do for the running month; deliver the missing days of others", rows=n)  # fmt: skip
     number = table["number"] * (length / table["known"]) if how == "sum" else table["number"]

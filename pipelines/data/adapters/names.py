@@ -71,7 +71,12 @@ def require(table: Table, names: Names, *ours: str) -> None:
     """Raise Unreadable unless all of our names have a column."""
     absent = [our for our in ours if our not in names]
     if absent:
-        raise stop("missing-column", f"no column is known as the {' or the '.join(absent)}; the table has {_seen(table)}", f"{table.file.named} row {table.header_row}", _hint(table) or f"name it in the input: `columns: {{{absent[0]}: ...}}`")  # fmt: skip
+        raise stop("missing-column", f"no column is known as the {' or the '.join(absent)}; the table has {_seen(table)}", f"{table.file.named} row {table.header_row}", _hint(table) or f"name it in the input: `columns: {{{absent[0]}: ...}}`{_further_down(table)}")  # fmt: skip
+
+
+def _further_down(table: Table) -> str:
+    titled = sum(bool(name) for name in table.header) < 3
+    return "; or, if a title stands above the names of the columns, say where they are with `header_row`" if titled else ""  # fmt: skip
 
 
 def _require(table: Table, our: str, name: str) -> None:

@@ -6,11 +6,12 @@ should be; a discarded or imported case is the ministry's decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pipelines.contracts import Level
+from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft, Mask
 from pipelines.data.adapters.records import Table, absent, equals
@@ -48,6 +49,35 @@ def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = Non
         if told and (n := int(equals(columns[name], value).sum())):
             draft.note(Level.WARNING, "rule-not-declared", f"{n} records have {name} = {value} ({what}), and no rule leaves them out: they are counted", f"declare `{rule}` of the input, or `keep: {{{name}: [...]}}`", rows=n)  # fmt: skip
     return out
+
+
+def refuse_rules(file: InputFile) -> None:
+    """Raise Unreadable if rules are declared for a layout whose records are no persons or rows."""
+    if file.config.keep or file.config.leave_out:
+        raise stop("rule-not-used", f"the adapter {file.config.adapter!r} has no use for `keep` and `leave_out`", file.named, "remove them, or filter in the system that the file comes from")  # fmt: skip
+
+
+def require_one_of_each(table: Table, columns: Sequence[str], only: Mapping[str, str]) -> None:
+    """Raise Unreadable if a column has several values among its records and no `keep` chooses.
+
+    Args:
+        only: column -> value of the records that are asked.
+    """
+    config = table.file.config
+    asked = [
+        n for n in columns if n in table.header and n not in {**config.keep, **config.leave_out}
+    ]
+    within = {name: value for name, value in only.items() if name in table.header}
+    if not asked:
+        return
+    records = table.records([*asked, *within])
+    used = np.ones(len(records), dtype=bool)
+    for name, value in within.items():
+        used &= equals(records.columns[name], value)
+    for name in asked:
+        found = sorted({str(value) for value in records.columns[name][used]})
+        if len(found) > 1:
+            raise stop("counted-twice", f"the file has records of {name} {', '.join(found[:5])}: a case would be counted more than once", table.file.named, f"keep one of them: `keep: {{{name}: [{found[-1]}]}}` of the input")  # fmt: skip
 
 
 def _is_one_of(draft: Draft, name: str, values: tuple[str, ...], rule: str) -> Mask:

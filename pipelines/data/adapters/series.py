@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.content import guarded, stop
+from pipelines.data.adapters.built_in import guarded
+from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.counts import drafted, first_days
 from pipelines.data.adapters.dates import Days, days_of
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import decimal_of
 from pipelines.data.adapters.months_of_series import KINDS, Step, add_climate
 from pipelines.data.adapters.names import Names, choose, require
+from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import Table, open_table
 from pipelines.data.adapters.times import weeks_of
 
@@ -49,7 +51,7 @@ def _steps(table: Table, draft: Draft, names: Names) -> tuple[Days, Step]:
     column = names.get("date", names.get("start", ("",)))[0]
     days = days_of(draft, column)
     draft.refuse(np.isnat(days), column, None, "no-date", f"the record has no date ({column!r} is empty)", "give its date, or leave the row out")  # fmt: skip
-    step: Step = draft.file.config.options.get("every") or _step_of(draft, days)
+    step: Step = options_of(draft.file).every or _step_of(draft, days)
     if step == "week":
         return first_days(draft, weeks_of(draft, names)), "week"
     return (days.astype("datetime64[M]").astype("datetime64[D]") if step == "month" else days), step

@@ -14,10 +14,13 @@ import numpy as np
 
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.content import guarded, stop
+from pipelines.data.adapters.built_in import guarded
+from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import letters
+from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import HeaderLine, Table, absent, equals, open_table
+from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.wide_weeks import add_columns, numbered_columns
 from pipelines.data.raw import Text
 
@@ -32,19 +35,20 @@ def read(file: InputFile) -> Reading:
     table = open_table(file, HeaderLine(lambda cells: sum(bool(_WEEK.fullmatch(c.strip())) for c in cells[1:]) > 1))  # fmt: skip
     year, first = _year_of(table), table.header[0]
     weeks = {n: (year, int(m[1])) for n in table.header[1:] if (m := _WEEK.fullmatch(n))}
+    refuse_rules(file)
     draft = Draft(table.records([first, *weeks]))
     _split_codes(draft, first)
     for column in weeks:
         text = draft.records.columns[column]
         draft.records.columns[column] = np.where(equals(text, "-"), "0", text)
     draft.units(("code",), draft.records.columns["name"])
-    add_columns(draft, "week", numbered_columns(draft, weeks), file.config.decimal)
+    add_columns(draft, "week", numbered_columns(draft, weeks, false_53=True), file.config.decimal)
     return draft.reading()
 
 
 def _year_of(table: Table) -> int:
-    if "year" in table.file.config.options:
-        return int(table.file.config.options["year"])
+    if declared := options_of(table.file).year:
+        return declared
     for _, cells in table.above:
         if found := _YEAR.search(letters(" ".join(cells)).replace("_", " ")):
             return int(found[1])

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.records import absent, distinct_of
 from pipelines.data.adapters.dates import days_of, require_weekday, week_numbers
 from pipelines.data.adapters.draft import Draft, Ints, Mask
 from pipelines.data.adapters.names import Names
+from pipelines.data.adapters.options import options_of
+from pipelines.data.adapters.records import absent, distinct_of
 from pipelines.data.raw import Text
 from pipelines.data.week_test import NUMBERINGS, fitting
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR, Calendar
@@ -54,7 +55,7 @@ def _by_days(draft: Draft, names: Names) -> Ints:
     draft.leave_notes(absent(draft.records.columns[column]))
     if "start" in names and "end" in names:
         return _from_to(draft, column, days_of(draft, column), days_of(draft, names["end"][0]))
-    edge: Any = draft.file.config.options.get("date_is", None if single == "date" else single)
+    edge: Any = options_of(draft.file).date_is or (None if single == "date" else single)
     days = days_of(draft, column)
     _refuse_missing(draft, column)
     return require_weekday(draft, column, days, edge)
@@ -159,7 +160,7 @@ def _refuse_weeks(draft: Draft, wrong: Mask, year: Ints, week: Ints, column: str
 def require_numbering(draft: Draft, year: Ints, week: Ints) -> None:
     """Raise Unreadable if the weeks 53 are those of CDC or ISO weeks and not of the declared ones."""
     calendar = draft.file.calendar
-    if draft.file.config.options.get("week_53") == "as_declared":
+    if options_of(draft.file).week_53 == "as_declared":
         return
     fit = fitting(year, week, {"declared": calendar, **NUMBERINGS})
     if not (week == 53).any() or "declared" in fit or not fit:

@@ -10,10 +10,12 @@ import re
 from collections import Counter
 
 from pipelines.data.adapters import InputFile, Reading
-from pipelines.data.adapters.content import guarded, stop
+from pipelines.data.adapters.built_in import guarded
+from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import choose, letters, require
 from pipelines.data.adapters.records import Table, open_table
+from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.wide_weeks import add_columns, numbered_columns
 from pipelines.data.sources.satellitebench_columns import read_column
 from pipelines.data.sources.wide import Column
@@ -29,6 +31,7 @@ def read(file: InputFile) -> Reading:
     if "name" not in names and (found := [n for n in table.header if letters(n) in ("municipality", "name")]):  # fmt: skip
         names["name"] = (found[0],)
     require(table, names, "unit")
+    refuse_rules(file)
     weeks, others = _columns(table)
     draft = Draft(table.records([*(c for several in names.values() for c in several), *weeks, *others]))  # fmt: skip
     draft.units(names["unit"], draft.records.columns[names["name"][0]] if "name" in names else None)

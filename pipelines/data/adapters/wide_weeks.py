@@ -17,17 +17,19 @@ from pipelines.data.adapters.times import require_numbering
 from pipelines.data.raw import CELL_COLUMNS, Kind
 
 
-def numbered_columns(draft: Draft, weeks: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+def numbered_columns(draft: Draft, weeks: Mapping[str, tuple[int, int]], false_53: bool = False) -> dict[str, int]:  # fmt: skip
     """Column -> ordinal; those of a week that the calendar has not are named and left out.
 
     Args:
         weeks: column -> year and week.
+        false_53: the system writes a week 53 in any year, so that one tells nothing.
 
     Raises:
         Unreadable: the columns are of another numbering.
     """
     pairs, calendar = np.array(list(weeks.values()), dtype=np.int64).reshape(-1, 2), draft.file.calendar  # fmt: skip
-    require_numbering(draft, pairs[:, 0], pairs[:, 1])
+    if not false_53:
+        require_numbering(draft, pairs[:, 0], pairs[:, 1])
     wrong = [name for name, (year, week) in weeks.items() if not calendar.has(year, week)]
     for name in wrong:
         filled = sum(t is not None and t not in ("0", "-") for t in draft.records.columns[name][draft.fine])  # fmt: skip

@@ -18,7 +18,16 @@ from pipelines.data.adapters import InputFile, Reading, adapter_of
 from pipelines.data.adapters.content import AGAIN
 from pipelines.data.drop_info import INFO, DropInfo
 from pipelines.data.drops import IMAGES, Drop
-from pipelines.data.raw import CELL_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, RawDrop, empty, issue, unusable  # fmt: skip
+from pipelines.data.raw import (  # fmt: skip
+    CELL_COLUMNS,
+    MAX_BAD_ROW_SHARE,
+    REFUSED_COLUMNS,
+    UNIT_COLUMNS,
+    RawDrop,
+    empty,
+    issue,
+    unusable,
+)
 from pipelines.data.sources import Context
 from pipelines.errors import ConfigError, DropError
 from pipelines.place_config import InputConfig
@@ -109,6 +118,7 @@ def bring(
     for config, given in _matched(files, context.config.inputs):
         read = adapter_of(config).read(_input(given, given.name, config, info, context, last))
         _require_usable(read, given)
+        _require_few_refused(read, given)
         shutil.copyfile(given, to / config.file)
     return None if until is None else info.model_copy(update={"until": until})
 
@@ -139,6 +149,14 @@ def _require_usable(reading: Reading, given: Path) -> None:
         first, more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         where = first.place.replace(given.name, str(given), 1)
         raise DropError(f"[{first.code}] {first.message}{more}", where=where, fix=first.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
+
+
+def _require_few_refused(reading: Reading, given: Path) -> None:
+    n = reading.refused["row"].nunique()
+    if n > MAX_BAD_ROW_SHARE * reading.n_received:
+        first, kinds = reading.refused.iloc[0], reading.refused.groupby("code", sort=False)
+        listed = "; ".join(f"[{code}] {rows['detail'].iloc[0]} ({len(rows)} times, first in row {rows['row'].iloc[0]})" for code, rows in kinds)  # fmt: skip
+        raise DropError(f"[too-many-bad-rows] {n} of {reading.n_received} rows are refused: {listed}", where=f"{given} row {first['row']}", fix=str(first["fix"]))  # fmt: skip
 
 
 def _listed(names: Sequence[str]) -> str:

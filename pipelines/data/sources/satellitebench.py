@@ -46,9 +46,7 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     return tidy(recognise(drop, read_table(drop)))
 
 
-def bring(
-    files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context
-) -> None:
+def bring(files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context) -> None:
     """Put one metadata.csv into a new drop; see sources.Source.bring.
 
     With `until`, later case columns, climate that was not available on received_date, totals of
@@ -88,7 +86,7 @@ def _require_cuttable(table: Path, header: list[str], until: str | None) -> None
     """Raise DropError if `until` is asked for and weeks stand under names that are not known."""
     other = [n for n in header if read_column(n.strip()) is None and re.fullmatch(r"(?:19|20)[0-9]{2}[^0-9]{0,4}[0-9]{2}", n.strip())]  # fmt: skip
     if until is not None and other:
-        raise DropError(f"the table cannot be cut after {until}: {len(other)} columns such as {other[0]!r} name weeks in another way than this layout", where=f"{table} row 1", fix=f"name weeks like '2018/w48', or read the table with the source `files` and `adapter: wide` (docs/formats.md)")  # fmt: skip
+        raise DropError(f"the table cannot be cut after {until}: {len(other)} columns such as {other[0]!r} name weeks in another way than this layout", where=f"{table} row 1", fix="name weeks like '2018/w48', or read the table with the source `files` and `adapter: wide` (docs/formats.md)")  # fmt: skip
 
 
 def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> bool:

@@ -56,7 +56,7 @@ VALUES: list[tuple[str, str, tuple[str, ...]]] = [
     ("train.learning_rate", ".inf", ("train.learning_rate", "finite")),
     ("train.learning_rate", "-0.1", ("train.learning_rate", "greater than 0")),
     ("train.dropout", "1.0", ("train.dropout", "less than 1")),
-    ("train.heads", "[linear, quantum]", ("train.heads.1",)),
+    ("train.heads", "[linear, quantum]", ("train.candidates.1",)),
     ("evaluate.test_years", "[]", ("evaluate",)),
     ("evaluate.horizons_weeks", "[99]", ("evaluate.horizons_weeks.0", "12")),
     ("evaluate.primary_horizon_weeks", "3", ("one of horizons_weeks",)),

@@ -1,0 +1,82 @@
+"""What is ingested and how samples are made from it: `data` of a profile.
+
+Belongs here: the shape and its checks. Does not belong here: the files of a drop (place_config.py) and
+anything that reads data.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipelines.contracts import SourceName
+from pipelines.encoder_config import Frozen
+from pipelines.place_config import InputConfig
+from pipelines.weeks import WeekLabel
+
+
+class TextWindow(Frozen):
+    """Where prompts are made. Other rows are tabular, with text masked."""
+
+    municipalities: tuple[str, ...] | None = Field(None, description="none = every unit")
+    first_week: WeekLabel | None = Field(None, description="none = from the first")
+    last_week: WeekLabel | None = Field(None, description="none = to the newest")
+
+
+class ScenePolicy(Frozen):
+    """When a scene counts as an image and when as a missing one."""
+
+    blank_max_std: float = Field(
+        2.0, ge=0, description="grey levels (0-255); flatter scenes are blank"
+    )
+    blank_max_dark_share: float = Field(0.98, ge=0, le=1, description="share of pure black pixels")
+    max_saturated_share: float = Field(
+        0.8, ge=0, le=1, description="of non-black pixels, all channels >= 250"
+    )
+    max_age_weeks: int = Field(13, ge=0, le=520, description="older content is stale and masked")
+    max_pixels: int = Field(
+        50_000_000, ge=1, le=1_000_000_000, description="per band; larger files are refused unread"
+    )
+
+
+class Maturity(Frozen):
+    """What is done about newest weeks whose reports are still coming in."""
+
+    method: Literal["none", "drop"] = "none"
+    weeks: int = Field(0, ge=0, le=26, description="newest weeks that are taken as unknown")
+
+    @model_validator(mode="after")
+    def _weeks_go_with_drop(self) -> Maturity:
+        if (self.method == "drop") != (self.weeks > 0):
+            raise ValueError("`drop` needs weeks of 1 or more, `none` has none")
+        return self
+
+
+class Limits(Frozen):
+    """What values can be, beyond which they are refused. Counts: data.max_weekly_cases."""
+
+    population: tuple[int, int] = Field((1, 2_000_000_000), description="least and most persons of a unit")  # fmt: skip
+    min_usual_rainfall_mm: float = Field(0.0, ge=0, description="median of a file's new months, below which its unit is in doubt; 0 where months may be dry everywhere")  # fmt: skip
+
+
+class DataConfig(Frozen):
+    """What is ingested and how samples are made from it."""
+
+    source: SourceName = "files"
+    inputs: tuple[InputConfig, ...] = Field(
+        (), description="files of a drop, for the source `files`"
+    )
+    updates: Literal["increment", "full"] = Field("increment", description="what a drop leaves out was not sent, or was withdrawn")  # fmt: skip
+    maturity: Maturity = Maturity()
+    first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
+    reporting_delay_weeks: int = Field(0, ge=0, le=12)
+    text_window: TextWindow = TextWindow()
+    scenes: ScenePolicy = ScenePolicy()
+    max_blank_share: float = Field(
+        0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
+    )
+    limits: Limits = Limits()
+    max_weekly_cases: int = Field(
+        20_000, ge=1, description="larger counts are absurd and quarantined"
+    )

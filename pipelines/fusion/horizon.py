@@ -1,0 +1,90 @@
+"""One horizon of a bundle: a fitted forecaster with its calibration and its decision threshold.
+
+Belongs here: how a forecaster's log odds become a probability that can be trusted, once for
+training, evaluation and serving alike. Does not belong here: choosing the calibration
+(calibration.py, training/recipe.py), storing it (bundle.py).
+
+Shape letters: N rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logit
+
+from pipelines.fusion.calibration import DEFAULT_DECISION_THRESHOLD, IDENTITY, Platt
+from pipelines.fusion.examples import Bools, Examples
+from pipelines.fusion.forecaster import Decides, Doubles, Forecaster, ReadsVectors
+
+_CLOSEST = 1e-6  # a probability nearer to 0 or 1 has the log odds of this one
+
+
+def log_odds(forecaster: Forecaster, rows: Examples) -> Doubles:
+    """(N,) before calibration: its own, or those of its probabilities."""
+    if isinstance(forecaster, Decides):
+        return forecaster.decision_function(rows)
+    clipped = np.clip(forecaster.predict_proba(rows), _CLOSEST, 1 - _CLOSEST)
+    return np.asarray(logit(clipped), dtype=np.float64)
+
+
+def has_vectors(rows: Examples) -> Bools:
+    """(N,) rows with an image or a text."""
+    return rows.image.mask | rows.text.mask
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt for every row, and another one for rows whose image or text was read.
+
+    A residual leaves rows without vectors at the linear logit, hence at the linear calibration.
+    """
+
+    every: Platt = IDENTITY
+    with_vectors: Platt | None = None
+
+    def probability(self, score: Doubles, seen: Bools) -> Doubles:
+        """(N,) probabilities of (N,) log odds; `seen` are rows with vectors."""
+        tabular = self.every.probability(score)
+        if self.with_vectors is None:
+            return tabular
+        return np.where(seen, self.with_vectors.probability(score), tabular)
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self == Calibration()
+
+
+@dataclass(frozen=True)
+class HorizonModel:
+    """Everything that turns a row of one horizon into a probability and a yes or no.
+
+    Attributes:
+        decision_threshold: a probability at or above it is an expected outbreak week.
+    """
+
+    horizon_weeks: int
+    forecaster: Forecaster
+    calibration: Calibration = Calibration()
+    decision_threshold: float = DEFAULT_DECISION_THRESHOLD
+
+    @property
+    def lambda_shift(self) -> float:
+        """How far it moves image and text vectors; 0 if it reads none."""
+        return self.forecaster.lambda_shift if isinstance(self.forecaster, ReadsVectors) else 0.0
+
+    @property
+    def vector_widths(self) -> tuple[int, int] | None:
+        """Widths of the image and text vectors that it reads; None if it reads none."""
+        return self.forecaster.vector_widths if isinstance(self.forecaster, ReadsVectors) else None
+
+    def logit(self, rows: Examples) -> Doubles:
+        """(N,) log odds before calibration; a row without any modality has the linear logit."""
+        return log_odds(self.forecaster, rows)
+
+    def probability(self, rows: Examples) -> Doubles:
+        """(N,) calibrated probability that the target week's cases exceed the threshold."""
+        if self.calibration.changes_nothing and not isinstance(self.forecaster, Decides):
+            return self.forecaster.predict_proba(rows)
+        return self.calibration.probability(self.logit(rows), has_vectors(rows))

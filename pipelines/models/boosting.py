@@ -1,0 +1,146 @@
+"""The forecaster `boosting`: gradient-boosted trees on the same design as the linear model.
+
+Belongs here: how LightGBM is told to give the same bytes for the same rows, and its text file. Does
+not belong here: the yardstick `gradient_boosting` of evaluate/baselines.py, which is never deployed.
+
+The model is stored as LightGBM's own text. One thread, fixed seeds and rows in the order of their
+sample_id: neither the machine's cores nor the order of a table change a tree. Leaves follow the
+number of rows: 200 rows are a sixth of a year of a city, or a thousandth of a nation.
+
+Shape letters: N rows, J design columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+from scipy.special import expit
+
+from pipelines.errors import StoreError
+from pipelines.fusion.examples import Doubles, Examples
+from pipelines.fusion.forecaster import Folds
+from pipelines.fusion.linear import design, design_names, usable_covariates
+from pipelines.fusion.weights import FIX
+from pipelines.models.kinds import BoostingSettings
+from pipelines.storage import read_json, write_atomic, write_json
+
+_TREES, _SHAPE = "boosting.txt", "boosting.json"
+# What LightGBM's text ends with: settings of the machine that trained it, which prediction ignores.
+_PARAMETERS = "\nparameters:"
+
+
+@dataclass(frozen=True)
+class FittedTrees:
+    """Trees over the design.
+
+    Attributes:
+        text: LightGBM's model; None where the training rows were of one class.
+        bias: log odds without trees.
+        spread: (J, 2) mean and standard deviation of each design column over the training rows.
+    """
+
+    covariate_names: tuple[str, ...]
+    text: str | None
+    bias: float
+    spread: tuple[tuple[float, float], ...]
+
+    lone_row = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What it reads of a row."""
+        return (*self.covariate_names, "threshold_cases")
+
+    @property
+    def centre(self) -> Mapping[str, tuple[float, float]]:
+        """Design column -> mean and standard deviation over the training rows."""
+        return dict(zip(design_names(self.covariate_names), self.spread, strict=True))
+
+    @cached_property
+    def _booster(self) -> lightgbm.Booster | None:
+        return None if self.text is None else lightgbm.Booster(model_str=self.text)
+
+    def decision_function(self, rows: Examples) -> Doubles:
+        """(N,) log odds, before calibration."""
+        if self._booster is None or not len(rows):
+            return np.full(len(rows), self.bias)
+        raw = self._booster.predict(design(rows, self.covariate_names), raw_score=True, num_threads=1)  # fmt: skip
+        return np.asarray(raw, dtype=np.float64)
+
+    def predict_proba(self, rows: Examples) -> Doubles:
+        """(N,) probabilities, before calibration."""
+        return np.asarray(expit(self.decision_function(rows)), dtype=np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Write LightGBM's text, and what stands around it."""
+        write_json(folder / _SHAPE, {"covariate_names": self.covariate_names, "bias": self.bias, "spread": self.spread, "trees": self.text is not None})  # fmt: skip
+        if self.text is not None:
+            write_atomic(folder / _TREES, self.text.encode())
+
+
+class Boosting:
+    """Fits and loads the trees."""
+
+    @staticmethod
+    def fit(train: Examples, folds: Folds, config: BoostingSettings) -> FittedTrees:
+        """Fit on all training rows; a constant where they are of one class."""
+        del folds
+        rows = train.take(np.argsort(train.sample_id.astype(str), kind="stable"))
+        names = usable_covariates(rows)
+        raw, label = design(rows, names), (rows.label > 0).astype(np.float64)
+        bias = float(np.log((label.sum() + 0.5) / (len(label) - label.sum() + 0.5)))
+        spread = _spread(raw)
+        if label.min() == label.max() or not names:
+            return FittedTrees(names, None, bias, spread)
+        return FittedTrees(names, _trees(raw, label, config), bias, spread)
+
+    @staticmethod
+    def load(folder: Path) -> FittedTrees:
+        """The inverse of save. Raises StoreError on a damaged text or other columns."""
+        shape: Mapping[str, Any] = read_json(folder / _SHAPE)
+        try:
+            names = tuple(map(str, shape["covariate_names"]))
+            spread = tuple((float(m), float(s)) for m, s in shape["spread"])
+            text = (folder / _TREES).read_text(encoding="utf-8") if shape["trees"] else None
+            made = FittedTrees(names, text, float(shape["bias"]), spread)
+            booster = made._booster
+        except (KeyError, TypeError, ValueError, OSError, lightgbm.basic.LightGBMError) as err:
+            raise StoreError(f"the trees cannot be read: {err}", where=str(folder), fix=FIX) from err  # fmt: skip
+        columns = len(design_names(names))
+        if len(spread) != columns or (booster is not None and booster.num_feature() != columns):
+            raise StoreError(f"the trees do not read the {columns} design columns of their covariates", where=str(folder), fix=FIX)  # fmt: skip
+        return made
+
+
+def _trees(raw: Doubles, label: Doubles, config: BoostingSettings) -> str:
+    leaf = int(np.clip(len(label) // config.rows_per_leaf, config.min_leaf_rows, config.max_leaf_rows))  # fmt: skip
+    parameters = {
+        "objective": "binary",
+        "learning_rate": config.learning_rate,
+        "num_leaves": config.leaves,
+        "min_data_in_leaf": leaf,
+        "lambda_l2": config.l2,
+        "seed": config.seed,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(raw, label, params=parameters, free_raw_data=True)
+    booster = lightgbm.train(parameters, data, num_boost_round=config.rounds)
+    return str(booster.model_to_string()).split(_PARAMETERS)[0] + "\n"
+
+
+def _spread(raw: Doubles) -> tuple[tuple[float, float], ...]:
+    """Mean and standard deviation of each column, NaN left out."""
+    known = np.isfinite(raw)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, raw, 0.0).sum(axis=0) / count
+    deviation = np.sqrt(np.where(known, (raw - mean) ** 2, 0.0).sum(axis=0) / count)
+    return tuple((round(float(m), 6), round(float(s), 6)) for m, s in zip(mean, deviation, strict=True))  # fmt: skip

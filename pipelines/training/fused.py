@@ -1,0 +1,99 @@
+"""Fitting a fused head beside a linear model: tune, refit, and log odds of the inner seasons.
+
+Belongs here: the order of these for one head. Does not belong here: the sweep (tune.py), the loop
+(train.py), calibration and the decision threshold (recipe.py).
+
+Shape letters: N training rows, M of them with an image or a text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.fusion.alignment import Shift
+from pipelines.fusion.examples import Examples
+from pipelines.fusion.forecaster import Folds, Tuning
+from pipelines.fusion.heads import FusedKind
+from pipelines.fusion.model import FusedModel
+from pipelines.train_config import TrainConfig
+from pipelines.training.inner import LinearStage
+from pipelines.training.train import fused_rows, train_fixed, train_gap
+from pipelines.training.tune import Tuned, fold_rows, tune
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """How a head is trained at every horizon."""
+
+    loop: TrainConfig
+    lambda_shift: float
+    epochs: int
+
+
+def tune_head(head: FusedKind, train: Examples, folds: Folds, config: TrainConfig) -> Tuning:
+    """Lambda and epochs of a head. Epoch 0 is the linear model: lambda is 0 then."""
+    tuned = tune(head, _stage(train, folds), config)
+    chosen = tuned.lambda_shift if tuned.epochs else 0.0
+    return Tuning(
+        HeadConfig(config, chosen, tuned.epochs),
+        chosen,
+        _reason(head, tuned),
+        tuned.epochs,
+        tuned.lambda_curve(),
+    )
+
+
+def refit(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) -> FusedModel | None:
+    """The head trained on all rows with vectors; None for no epochs."""
+    if not config.epochs:
+        return None
+    rows = fused_rows(train).with_logit(folds.linear_logit)
+    gap = train_gap(rows)
+    shift = Shift(config.lambda_shift, gap)
+    return FusedModel(
+        kind=head,
+        image_width=train.image.width,
+        text_width=train.text.width,
+        width=rows.image.shape[1],
+        lambda_shift=config.lambda_shift,
+        gap=gap.numpy(),
+        state=train_fixed(head, rows, shift, config.loop, config.epochs).state,
+    )
+
+
+def out_of_fold(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) -> Doubles:
+    """(N,) log odds of each inner season by a head trained before it, NaN elsewhere.
+
+    Rows without vectors, and seasons that no row with vectors comes before, keep the linear ones.
+    """
+    out = np.full(len(train), np.nan)
+    for fold in folds.seasons:
+        out[fold.validation] = fold.linear_logit[fold.validation]
+    if not config.epochs:
+        return out
+    rows = fused_rows(train)
+    for fold in folds.seasons:
+        before, season = fold_rows(rows, fold)
+        if len(before) and len(season):
+            shift = Shift(config.lambda_shift, train_gap(before))
+            trained = train_fixed(head, before, shift, config.loop, config.epochs, season)
+            out[season.at] = trained.watched_logit[-1][:, 0]
+    return out
+
+
+def _stage(train: Examples, folds: Folds) -> LinearStage:
+    every = np.ones(len(train), dtype=bool)
+    return LinearStage(train, every, folds.linear, folds.linear_logit, folds.seasons)
+
+
+def _reason(head: FusedKind, tuned: Tuned) -> str:
+    if tuned.epochs or not tuned.sweep:
+        return tuned.lambda_reason
+    own = f"no epoch of the {head} head is better than its linear start on validation, so the linear logit serves"
+    # A refusal to tune says more than that lambda would not have mattered.
+    return f"{tuned.lambda_reason}; {own}" if tuned.refused else f"lambda is 0: {own}"

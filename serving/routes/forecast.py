@@ -1,0 +1,72 @@
+"""GET /forecast: the published forecast by unit, horizon and week."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from serving.champion import Champion
+from serving.problems import Problem
+from serving.published import Published, newest
+from serving.requests import known_code, known_week
+from serving.routes.predictions import serving_champion
+from serving.schemas import ForecastBody, ProblemBody
+from serving.security import require_key
+
+router = APIRouter(tags=["forecast"], dependencies=[Depends(require_key)])
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemBody, "content": {"application/problem+json": {}}}
+    for status in (401, 404, 422, 503)
+}
+
+
+@router.get(
+    "/forecast",
+    summary="What was published, by unit and week",
+    response_model=ForecastBody,
+    responses=_PROBLEMS,
+)
+async def forecast(
+    request: Request,
+    municipality_code: Annotated[str | None, Query(min_length=1, max_length=64, description="none = every unit")] = None,
+    horizon_weeks: Annotated[int | None, Query(ge=0, le=12, description="weeks ahead; none = all")] = None,
+    origin_week: Annotated[str | None, Query(max_length=8, description="such as 2018-w48; none = the newest")] = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Rows of the newest forecast that the champion's bundle made, or of that of one origin week.
+
+    It answers whatever serves. A champion that reads more than a row of fields holds is asked here
+    alone; GET /model says so as `lone_row`.
+    """
+    champion = serving_champion(request.app.state.holder)
+    if municipality_code is not None:
+        municipality_code = known_code(champion.bundle, municipality_code, "municipality_code")
+    if origin_week is not None:
+        known_week(champion.bundle, origin_week, "origin_week")
+    if horizon_weeks is not None and horizon_weeks not in champion.bundle.models:
+        raise Problem(422, "unknown-horizon", f"no model for {horizon_weeks} weeks ahead", f"use one of {sorted(champion.bundle.models)}")  # fmt: skip
+    places = request.app.state.settings.places
+    found = await asyncio.to_thread(newest, places, champion.registered.bundle_id, origin_week)
+    if found is None:
+        raise _absent(champion, origin_week)
+    rows = found.rows(municipality_code, horizon_weeks)
+    if not rows:
+        raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
+    return _body(request.state.trace_id, found, rows)
+
+
+def _absent(champion: Champion, origin_week: str | None) -> Problem:
+    bundle = f"version {champion.registered.version} (bundle {champion.registered.bundle_id})"
+    if origin_week is not None:
+        return Problem(404, "no-forecast", f"{bundle} made no forecast at {origin_week} that is here", "leave origin_week out for the newest one, or ask GET /model which bundle serves")  # fmt: skip
+    return Problem(503, "no-forecast", f"no forecast of {bundle} is here yet", "run the forecast step, and let the endpoint see its folder artifacts/forecasts (DENGUARD_HOME)", headers={"Retry-After": "30"})  # fmt: skip
+
+
+def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "trace_id": trace_id,
+        "forecast_version": found.version,
+        "origin_week": found.origin_week,
+        "rows": rows,
+    }

@@ -1,0 +1,61 @@
+"""Elbonia's weekly bulletin, and the codes of its provinces: E- and two digits, of which the first may lack."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines.contracts import Level
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import Drop
+from pipelines.data.raw import CELL_COLUMNS, UNIT_COLUMNS, RawDrop, issue, unusable
+from pipelines.data.sources import Context
+from pipelines.errors import DropError
+
+FILE = "bulletin.txt"
+_LINE = re.compile(r"(?P<code>\S+) week (?P<week>\d+) of (?P<year>\d+): (?P<cases>\d+) cases")
+
+
+class ElbonianCodes:
+    """The code system of `place.codes: {kind: elbonia}`."""
+
+    name = "province code"
+    shape = "E- and two digits"
+
+    def normalise(self, code: str) -> str | None:
+        """ "e-7" -> "E-07"; None if it is none."""
+        found = re.fullmatch(r"E-?(\d{1,2})", code.strip().upper())
+        return f"E-{int(found[1]):02d}" if found else None
+
+
+def bring(files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context) -> None:
+    """Put one bulletin into a new drop."""
+    del info, context
+    if len(files) != 1 or until is not None:
+        raise DropError("one bulletin is needed, and it cannot be cut", fix=f"name the {FILE} file")
+    shutil.copyfile(files[0], to / FILE)
+
+
+def read_raw(drop: Drop, context: Context) -> RawDrop:
+    """Every line of the bulletin that tells a province's cases of a week."""
+    path = drop.path / FILE
+    named = drop.place(path)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    told = [(row, found) for row, line in enumerate(lines, 1) if (found := _LINE.fullmatch(line))]
+    if not told:
+        return unusable(drop, [issue(Level.CRITICAL, "no-bulletin", "no line tells cases of a week", named, "deliver the bulletin")])  # fmt: skip
+    rows = [_cell(row, found, named, context) for row, found in told]
+    cells = pd.DataFrame(rows)
+    first = cells.drop_duplicates("unit_id")
+    units = first.assign(row=first["unit_row"], value=first["code"], name=first["code"], parent="", fingerprint=first["code"])  # fmt: skip
+    return RawDrop(drop, units[list(UNIT_COLUMNS)], cells[list(CELL_COLUMNS)], (), {named: len(lines)})  # fmt: skip
+
+
+def _cell(row: int, found: re.Match[str], named: str, context: Context) -> dict[str, object]:
+    unit = context.codes.normalise(found["code"])
+    week = context.calendar.number(int(found["year"]), int(found["week"]))
+    return {"file": named, "row": row, "column": "", "unit_id": unit, "kind": "week", "clean": "", "when": week, "value": found["cases"], "number": np.float64(found["cases"]), "unit_row": row, "code": found["code"]}  # fmt: skip

@@ -1,0 +1,158 @@
+"""A country as a distribution of its own goes the whole way to a served prediction; nothing here is edited."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+PACK = Path(__file__).parent / "distribution"
+ROOT = Path(__file__).parents[2]
+PROFILE: dict[str, Any] = {
+    "profile": "elbonia",
+    "place": {"week": {"numbering": "iso"}, "codes": {"kind": "elbonia"}},
+    "data": {"source": "elbonia"},
+    "labels": {"rule": {"kind": "above_mean"}, "min_reference_cases": 10},
+    "train": {"candidates": ["linear", {"kind": "elbonian_trees", "rounds": 20}]},
+    "evaluate": {"test_years": {"last": 2}, "horizons_weeks": [4]},
+}
+SEEN_BY = """
+import json, sys
+from pipelines.config import load_profile
+profile = load_profile("elbonia")
+heavy = sorted({"torch", "pandas", "lightgbm"} & set(sys.modules))
+print(json.dumps({"codes": profile.codes.normalise("e-7"), "rule": profile.labels.rule_id,
+                  "candidates": list(profile.train.names), "heavy": heavy}))
+"""
+SERVE = """
+import json, os
+from fastapi.testclient import TestClient
+from serving.app import create_app
+from serving.settings import Settings
+with TestClient(create_app(Settings())) as client:
+    row = json.loads(os.environ["ROW"])
+    answer = client.post("/predictions", json={"rows": [row]}, headers={"Authorization": "Bearer " + os.environ["KEY"]})
+    print(json.dumps([answer.status_code, answer.json()]))
+"""
+
+
+class Country:
+    """A deployment with the pack installed, whose processes are all of their own."""
+
+    def __init__(self, home: Path, site: Path) -> None:
+        self.home = home
+        self.environment = {**os.environ, "DENGUARD_HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "OMP_NUM_THREADS": "1"}  # fmt: skip
+
+    def run(self, *arguments: str, **more: str) -> str:
+        done = subprocess.run([sys.executable, *arguments], env={**self.environment, **more}, cwd=self.home, capture_output=True, text=True, timeout=280)  # fmt: skip
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
+    def denguard(self, *arguments: str) -> str:
+        return self.run("-m", "pipelines.cli", *arguments)
+
+    def record(self, run_id: str, step: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.home / f"artifacts/runs/{run_id}/{step}.json").read_text())  # fmt: skip
+        return found
+
+
+def bulletin(path: Path, years: range, provinces: int) -> Path:
+    """Made-up counts: waves of three years that reach the provinces one after another."""
+    random = np.random.default_rng(3)
+    lines = ["Weekly bulletin of Elbonia"]
+    for unit in range(provinces):
+        for year in years:
+            for week in range(1, 53):
+                wave = 1 + np.sin(2 * np.pi * ((year - 2015) * 52 + week + 3 * unit) / 156)
+                cases = random.poisson(4 + 14 * wave)
+                lines.append(f"e-{unit + 1} week {week} of {year}: {cases} cases")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
+    """The pack installed by pip without the network, a profile of the deployment, and one run."""
+    site, home = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("elbonia")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(site), str(_copied(tmp_path_factory))]  # fmt: skip
+    subprocess.run(pip, check=True, timeout=120)
+    (home / "profiles").mkdir()
+    (home / "profiles" / "elbonia.yaml").write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
+    made = Country(home, site)
+    table = bulletin(home / "bulletin.txt", range(2019, 2026), provinces=12)
+    received = date.fromisocalendar(2025, 52, 7) + timedelta(days=2)
+    made.denguard("drop", str(table), "--profile", "elbonia", "--received", received.isoformat())
+    made.denguard("run", "--profile", "elbonia", "--run-id", "first")
+    return made
+
+
+def _copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """pip builds in the folder that it is given; ours stays as it is."""
+    copy = tmp_path_factory.mktemp("pack") / "distribution"
+    copy.mkdir()
+    for path in PACK.iterdir():
+        if path.is_file():
+            (copy / path.name).write_bytes(path.read_bytes())
+    return copy
+
+
+def test_the_pack_is_four_files_and_names_no_file_of_ours() -> None:
+    assert len([path for path in PACK.iterdir() if path.is_file()]) <= 4
+
+
+def test_a_profile_that_names_its_plug_ins_is_read_without_heavy_libraries(country: Country) -> None:  # fmt: skip
+    seen = json.loads(country.run("-c", SEEN_BY))
+    assert seen["codes"] == "E-07" and seen["rule"] == "mean_times_1.2"
+    assert seen["candidates"] == ["linear", "elbonian_trees"]
+    assert seen["heavy"] == []
+
+
+def test_its_counts_are_read_and_its_codes_are_written_by_its_rule(country: Country) -> None:
+    trial = json.loads(country.denguard("validate", str(country.home / "bulletin.txt"), "--profile", "elbonia", "--received", "2025-12-30", "--json"))  # fmt: skip
+    assert (trial["stops"], trial["found"]["units"]) == (False, 12)
+    assert country.record("first", "snapshot")["as_of_week"] == "2025-w52"
+
+
+def test_its_forecaster_is_trained_and_judged_beside_ours(country: Country) -> None:
+    assert set(country.record("first", "train")["candidates"]) == {"linear", "elbonian_trees"}
+    metrics = json.loads((country.home / "artifacts/runs/first/metrics.json").read_text())
+    assert metrics["horizons"]["4"]["heads"]["elbonian_trees"]["brier"] > 0
+
+
+def test_a_bundle_of_its_forecaster_serves_and_answers(country: Country) -> None:
+    """Promoted by hand: whether it deserves to serve is the gate's, that it can is what this says."""
+    candidate = country.record("first", "train")["candidates"]["elbonian_trees"]
+    country.run("-c", _REGISTER, FOLDER=str(country.home / candidate["folder"] / "bundle"))
+    key = "a-key-for-tests"
+    import hashlib
+
+    row = {"municipality_code": "e-7", "origin_week": "2025-w52", "horizon_weeks": 4, "recent_cases": [12.0] * 53}  # fmt: skip
+    said = country.run("-c", SERVE, ROW=json.dumps(row), KEY=key, DENGUARD_API_KEY_SHA256=hashlib.sha256(key.encode()).hexdigest())  # fmt: skip
+    status, body = json.loads(said.splitlines()[-1])
+    assert status == 200, body
+    answer = body["predictions"][0]
+    assert (answer["municipality_code"], answer["head"], answer["target_week"]) == ("E-07", "elbonian_trees", "2026-w04")  # fmt: skip
+    assert 0 < answer["probability"] < 1
+
+
+def test_an_airflow_task_sees_it_as_a_parameter_and_runs_its_step(country: Country) -> None:
+    said = country.run("-c", "from dags.retraining import dag; print('elbonia' in dag.params.get_param('profile').schema['enum'])", AIRFLOW_HOME=str(country.home / "airflow"))  # fmt: skip
+    assert said.splitlines()[-1] == "True"
+
+
+_REGISTER = """
+import os
+from pathlib import Path
+from pipelines.config import places
+from pipelines.registry.promote import register_bundle, set_champion
+version = register_bundle(Path(os.environ["FOLDER"]), "by-hand", {}, {}, {}, {}, where=places())
+set_champion(version, where=places())
+"""

@@ -1,0 +1,55 @@
+"""The forecast of a run: by a bundle of its own rule, and refused for a bundle of another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from label_rules.conftest import Walked
+
+from pipelines import steps
+from pipelines.errors import LabelRuleError
+from pipelines.fusion.bundle import Bundle, load_sound, write_bundle
+from pipelines.run import Run, open_run
+from pipelines.steps.bulletin import make_forecast
+from pipelines.training.candidates import train_candidate
+
+
+@pytest.fixture
+def run(walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("DENGUARD_HOME", str(walked.where.home))
+    profile = tmp_path / "small.yaml"
+    profile.write_text(yaml.safe_dump(walked.profile.model_dump(mode="json", exclude_defaults=True)))  # fmt: skip
+    steps.start(tmp_path.name, {"profile": str(profile)})
+    run = open_run(tmp_path.name)
+    run.finish("snapshot", {"dataset": run.name(walked.dataset)})
+    run.finish("features", {"features": run.name(walked.features)})
+    return run
+
+
+@pytest.fixture
+def folder(walked: Walked) -> Path:
+    made = train_candidate(walked.features, "linear", walked.profile, walked.where.artifacts / "candidates")  # fmt: skip
+    return Path(made["folder"]) / "bundle"
+
+
+def test_units_without_a_threshold_now_are_named_and_not_forecast(run: Run, folder: Path) -> None:
+    made = make_forecast(run, folder, "1")
+    table = pd.read_parquet(run.path(made["forecast"]) / "forecast.parquet")
+    about = (run.path(made["forecast"]) / "forecast.json").read_text(encoding="utf-8")
+    assert (table["threshold_cases"] > 0).all()
+    rows = pd.read_parquet(run.path(run.output("features")["features"]) / "rows.parquet")
+    assert "gone" in set(rows["unit_id"]), "it was learned from while it had cases"
+    assert "gone" not in set(table["municipality_code"])
+    assert '"gone"' in about
+
+
+def test_a_bundle_of_another_rule_makes_no_forecast(run: Run, folder: Path, tmp_path: Path) -> None:
+    own = load_sound(folder)
+    meta = own.meta.model_copy(update={"label_rule_id": "median_2016_2017"})
+    other = write_bundle(Bundle(meta, own.models), tmp_path / "other")
+    with pytest.raises(LabelRuleError, match=r"made by median_2016_2017") as caught:
+        make_forecast(run, other, "1")
+    assert "denguard adopt-rule" in caught.value.fix

@@ -1,0 +1,143 @@
+"""GET /forecast: what was published, by unit and week; the way to a champion that reads more than a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.contracts import CHAMPION
+from pipelines.forecast import FORECAST_COLUMNS, publish_forecast
+from pipelines.fusion.bundle import Bundle, write_bundle
+from pipelines.fusion.linear import LinearModel
+from pipelines.models.baselines import Climatology
+from pipelines.registry.alias import lookup
+from pipelines.registry.promote import register_bundle, set_champion
+
+
+def _table(bundle_id: str, week: str, probability: float) -> pd.DataFrame:
+    row: dict[str, Any] = {**dict.fromkeys(FORECAST_COLUMNS, "x"), "origin_week": week, "scene_date": None, "bundle_id": bundle_id, "outbreak_expected": False, "image_used": False, "provisional": True}  # fmt: skip
+    rows = [
+        {**row, "municipality_code": unit, "horizon_weeks": horizon, "probability": probability}
+        for unit in ("05001", "05360")
+        for horizon in (1, 4)
+    ]
+    return pd.DataFrame(rows)[list(FORECAST_COLUMNS)]
+
+
+@pytest.fixture
+def publish(deployment: Any) -> Callable[..., Path]:
+    """Publish a forecast of the champion, or of another bundle."""
+
+    def one(week: str, probability: float = 0.25, bundle_id: str | None = None) -> Path:
+        named = lookup(CHAMPION, deployment.where)
+        assert named is not None
+        table = _table(bundle_id or named.bundle_id, week, probability)
+        return publish_forecast(table, deployment.where.artifacts / "forecasts")
+
+    return one
+
+
+def test_it_answers_one_unit_and_horizon_from_the_newest_forecast(serving_client: TestClient, publish: Any) -> None:  # fmt: skip
+    publish("2018-w47", 0.1)
+    newest = publish("2018-w48", 0.3)
+    publish("2018-w49", 0.9, bundle_id="another")
+
+    body = serving_client.get("/forecast", params={"municipality_code": "5001", "horizon_weeks": 4}).json()  # fmt: skip
+
+    assert (body["forecast_version"], body["origin_week"]) == (newest.name, "2018-w48")
+    (row,) = body["rows"]
+    assert (row["municipality_code"], row["horizon_weeks"], row["probability"]) == ("05001", 4, 0.3)
+    assert row["scene_date"] is None and row["provisional"] is True
+
+
+def test_it_answers_an_earlier_week_by_its_name(serving_client: TestClient, publish: Any) -> None:
+    publish("2018-w47", 0.1)
+    publish("2018-w48", 0.3)
+
+    body = serving_client.get("/forecast", params={"origin_week": "2018-w47"}).json()
+
+    assert {row["probability"] for row in body["rows"]} == {0.1}
+    assert len(body["rows"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "slug"),
+    [
+        ({"municipality_code": "99999"}, 422, "unknown-municipality"),
+        ({"horizon_weeks": 9}, 422, "unknown-horizon"),
+        ({"horizon_weeks": 13}, 422, "invalid-fields"),
+        ({"origin_week": "2018-w53"}, 422, "unknown-week"),
+        ({"origin_week": "../../x"}, 422, "unknown-week"),
+        ({"origin_week": "2018-w40"}, 404, "no-forecast"),
+    ],
+)
+def test_what_it_cannot_answer_is_refused_with_a_reason(serving_client: TestClient, publish: Any, params: dict[str, Any], status: int, slug: str) -> None:  # fmt: skip
+    publish("2018-w48")
+    response = serving_client.get("/forecast", params=params)
+    assert (response.status_code, response.json()["type"].rsplit(":", 1)[-1]) == (status, slug)
+
+
+def test_without_a_forecast_of_the_champion_it_says_what_to_run(serving_client: TestClient) -> None:
+    response = serving_client.get("/forecast")
+    assert response.status_code == 503
+    assert "run the forecast step" in response.json()["fix"]
+
+
+def test_it_asks_for_the_key(serving_client: TestClient) -> None:
+    assert serving_client.get("/forecast", headers={"Authorization": ""}).status_code == 401
+
+
+def test_a_champion_that_reads_more_than_a_row_refuses_rows_and_answers_from_the_forecast(
+    client: TestClient,
+    deployment: Any,
+    bundle_of: Callable[..., Bundle],
+    eventually: Callable[..., None],
+    row: dict[str, Any],
+    publish: Any,
+) -> None:
+    plain = bundle_of(head="climatology")
+    climatology = Climatology(0.2, {"05001": (0.4,) * 52})
+    models = {h: replace(model, forecaster=climatology) for h, model in plain.models.items()}
+    deployment.promote(replace(plain, models=models))
+    eventually(lambda: client.get("/model").json().get("head") == "climatology")
+    publish("2018-w48", 0.4)
+
+    refused = client.post("/predictions", json={"rows": [row]})
+
+    assert client.get("/model").json()["lone_row"] is False
+    assert refused.status_code == 422
+    assert refused.json()["type"].endswith("row-is-not-enough")
+    assert "GET /forecast" in refused.json()["fix"]
+    assert client.get("/forecast", params={"municipality_code": "05001"}).status_code == 200
+
+
+def test_a_provisional_champion_is_marked_in_the_description_of_the_model(
+    client: TestClient, deployment: Any, bundle_of: Callable[..., Bundle], eventually: Callable[..., None]
+) -> None:  # fmt: skip
+    folder = write_bundle(bundle_of(), deployment.where.artifacts / "made" / "bundle")
+    set_champion(register_bundle(folder, "weekly", provisional=True))
+    eventually(lambda: client.get("/model").json().get("provisional") is True)
+
+
+def test_a_covariate_that_no_field_gives_is_asked_for_as_a_vector(
+    client: TestClient, deployment: Any, bundle_of: Callable[..., Bundle], eventually: Callable[..., None], row: dict[str, Any]
+) -> None:  # fmt: skip
+    names = ("season_sin1", "humidity_pct")
+    plain = bundle_of(covariate_names=names)
+    linear = LinearModel(np.zeros(2), np.ones(2), np.array([0.0, 1.0]), 0.0, names)
+    deployment.promote(replace(plain, models={h: replace(m, forecaster=linear) for h, m in plain.models.items()}))  # fmt: skip
+    eventually(lambda: client.get("/model").json()["bundle_id"] is not None)
+    vector = {"municipality_code": "05001", "horizon_weeks": 4, "covariates": {"humidity_pct": 2.0}}
+
+    refused = client.post("/predictions", json={"rows": [row]}).json()
+    answer = client.post("/predictions", json={"vectors": [vector]}).json()["predictions"][0]
+
+    assert "humidity_pct" in refused["detail"]
+    assert answer["probability"] == pytest.approx(1 / (1 + np.exp(-2.0)))

@@ -1,0 +1,48 @@
+"""The forecast step with a champion that cannot be trusted on this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from e2e.roads import Home
+
+from pipelines import steps
+from pipelines.config import Places
+from pipelines.errors import StoreError
+from pipelines.fusion.bundle import DESCRIPTION, GOLDEN
+from pipelines.registry.alias import fetch_bundle
+from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.storage import manifest_of, read_json, sha256_file, write_json
+
+
+def of_other_numbers(bundle: Path, folder: Path) -> Path:
+    """The same bundle, whole, but with a golden row that its weights do not give."""
+    shutil.copytree(bundle, folder)
+    golden = read_json(folder / GOLDEN)
+    golden["rows"][0]["probability"] = {"4": 0.111}  # type: ignore[index]
+    write_json(folder / GOLDEN, golden)
+    described = read_json(folder / DESCRIPTION)
+    described["files"][GOLDEN] = sha256_file(folder / GOLDEN)  # type: ignore[index]
+    write_json(folder / DESCRIPTION, described)
+    return folder
+
+
+def test_a_champion_whose_golden_rows_disagree_makes_no_forecast_and_the_old_one_stays(
+    copied_tabular: Callable[[], Home], tmp_path: Path
+) -> None:
+    home = copied_tabular()
+    where, forecasts = Places(home=home.path), home.path / "artifacts" / "forecasts"
+    before, output = manifest_of(forecasts), home.output("first", "forecast")
+    bad = of_other_numbers(fetch_bundle("1", where=where), tmp_path / "other" / "bundle")
+    set_champion(register_bundle(bad, "weekly", where=where))
+
+    with pytest.raises(StoreError, match="golden rows differ"):
+        steps.forecast("first")
+
+    assert before and manifest_of(forecasts) == before
+    assert home.output("first", "forecast") == output
+    failed = read_json(home.path / "artifacts" / "runs" / "first" / "failures" / "forecast.json")
+    assert failed["error"] == "StoreError"
