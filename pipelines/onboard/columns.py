@@ -68,7 +68,11 @@ def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) ->
         if len(columns) > 1 and our not in ("unit", *said):
             found[our] = _ask_for(sight, our, columns, said, ask)
     plain = guesses(sight.header, wanted)
-    if adapter != "long" or said or any(plain.get(our) != columns for our, columns in found.items()):
+    if (
+        adapter != "long"
+        or said
+        or any(plain.get(our) != columns for our, columns in found.items())
+    ):
         sight.settings["columns"] = {our: _one(columns) for our, columns in found.items()}
     named = {our: " + ".join(columns) for our, columns in found.items()}
     sight.seen.append("columns: " + ", ".join(f"{our} = {name!r}" for our, name in named.items()))

@@ -19,7 +19,7 @@ from pipelines.onboard.answers import Answers, RuleAnswers
 from pipelines.onboard.asking import Ask, Question, answered
 from pipelines.onboard.findings import Findings
 from pipelines.onboard.history import Filling, History
-from pipelines.onboard.rules import Rated, Rater, judge, of_kind, offered, proposed
+from pipelines.onboard.rules import Judgement, Rated, Rater, judge, of_kind, offered, proposed
 from pipelines.onboard.writing import Part
 from pipelines.weeks import Calendar
 
@@ -121,10 +121,13 @@ def _changed(labels: LabelConfig) -> dict[str, Any] | None:
     return out
 
 
-def evaluate_parts(answers: Answers, units: set[str]) -> list[Part]:
-    """Test years and judged units, where they were said."""
+def evaluate_parts(answers: Answers, units: set[str], found: Judgement) -> list[Part]:
+    """Test years and judged units, where they were said or are fewer than the counts alone allow."""
     out = []
-    if answers.test_years is not None:
+    if found.years and found.too_early:
+        why = f"{found.too_early[-1]} has nothing to learn from before it; say 5 when there are more years"
+        out.append(Part("evaluate.test_years", {"last": len(found.years)}, (why,)))
+    elif answers.test_years is not None:
         out.append(Part("evaluate.test_years", {"last": answers.test_years}, ("as said",)))
     if answers.units_judged:
         absent = [u for u in answers.units_judged if u not in units]
@@ -134,7 +137,7 @@ def evaluate_parts(answers: Answers, units: set[str]) -> list[Part]:
     return out
 
 
-def judgement(chosen: Rated, weeks: int, history: History, answers: Answers, calendar: Calendar, findings: Findings) -> None:  # fmt: skip
+def judgement(chosen: Rated, weeks: int, history: History, answers: Answers, calendar: Calendar, findings: Findings) -> Judgement:  # fmt: skip
     """What can be judged with these choices, as a finding.
 
     Args:
@@ -148,3 +151,4 @@ def judgement(chosen: Rated, weeks: int, history: History, answers: Answers, cal
     found = judge(replace(chosen, rows=rows), kept, wanted, GateConfig(), calendar)
     findings.judgement = found
     findings.add("judging", found.as_text())
+    return found

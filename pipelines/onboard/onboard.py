@@ -108,9 +108,10 @@ def _decided(report: TrialReport, draft: Profile, readings: Sequence[Reading], n
     chosen = deciding.labels_of(Rater(tables, known, calendar), answers, ask, findings)
     units = set(map(str, tables.units["unit_id"]))
     weeks = maturity.value["weeks"] if maturity else 0
-    deciding.judgement(chosen, weeks, known, answers, calendar, findings)
+    judged = deciding.judgement(chosen, weeks, known, answers, calendar, findings)
     labels = deciding.labels_part(chosen, known.units)
-    return [*([maturity] if maturity else []), labels, *deciding.evaluate_parts(answers, units)]
+    asked = deciding.evaluate_parts(answers, units, judged)
+    return [*([maturity] if maturity else []), labels, *asked]
 
 
 def _name(answers: Answers, paths: Sequence[Path]) -> str:

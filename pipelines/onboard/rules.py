@@ -153,6 +153,7 @@ class Judgement:
 
     Attributes:
         years: test years that have rows to judge and both classes to learn from.
+        too_early: asked for by the counts alone, but before them is nothing to learn from.
         serves: a champion, a provisional one, or nothing.
         why: in words.
     """
@@ -161,13 +162,15 @@ class Judgement:
     blocks: int
     serves: str
     why: str
+    too_early: tuple[int, ...] = ()
 
     def as_text(self) -> str:
         """One sentence."""
         if self.serves == "nothing":
             return f"nothing can be judged, because {self.why}"
         years = ", ".join(map(str, self.years))
-        return f"test years {years}: {self.blocks} blocks of weeks; what wins will be {self.serves} ({self.why})"  # fmt: skip
+        early = f" ({', '.join(map(str, self.too_early))} left out: the rule leaves no weeks of both classes before it to learn from)" if self.too_early else ""  # fmt: skip
+        return f"test years {years}{early}: {self.blocks} blocks of weeks; what wins will be {self.serves} ({self.why})"  # fmt: skip
 
 
 def judge(rated: Rated, history: History, wanted: TestYears, gate: GateConfig, calendar: Calendar) -> Judgement:  # fmt: skip
@@ -189,7 +192,8 @@ def judge(rated: Rated, history: History, wanted: TestYears, gate: GateConfig, c
     blocks = count_blocks(rated.rows[at], gate.block_weeks, calendar)
     few = [f"{blocks} blocks, {gate.min_blocks} are asked for" if blocks < gate.min_blocks else "", f"{len(years)} test years, {gate.min_origins} are asked for" if len(years) < gate.min_origins else ""]  # fmt: skip
     told = "; ".join(filter(None, few))
-    return Judgement(years, blocks, "provisional" if told else "a champion", told or f"at least {gate.min_blocks} blocks and {gate.min_origins} years")  # fmt: skip
+    early = tuple(y for y in asked if y not in years)
+    return Judgement(years, blocks, "provisional" if told else "a champion", told or f"at least {gate.min_blocks} blocks and {gate.min_origins} years", early)  # fmt: skip
 
 
 def _can_judge(rows: pd.DataFrame, year: int, history: History, calendar: Calendar) -> bool:

@@ -120,7 +120,7 @@ def test_newest_weeks_that_are_still_filling_are_proposed_as_unknown(tmp_path):
     made = onboarded(csv(tmp_path / "c.csv", cut), numbering="cdc", heard=heard)
     assert made.profile.data.maturity.weeks == 2
     assert "2026-w45" in said(made, "newest weeks")
-    with pytest.raises(ConfigError, match="--maturity VALUE .proposed: --maturity 2"):
+    with pytest.raises(ConfigError, match=r"--maturity VALUE .proposed: --maturity 2"):
         onboarded(tmp_path / "c.csv", numbering="cdc", ask=IN_A_PIPE, rule=RuleAnswers("quantile"))
 
 
