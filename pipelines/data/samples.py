@@ -27,7 +27,7 @@ from pipelines.config import Maturity, Profile
 from pipelines.data.labels import check_as_of, compute_thresholds
 from pipelines.data.prompts import load_template
 from pipelines.data.rows import RowSource, first_origin_no, row_source, yearly_rows
-from pipelines.data.splits import judged_years
+from pipelines.data.splits import SEASON_WEEKS, judged_years
 from pipelines.data.tables import Tables, newest_week_no
 from pipelines.errors import ConfigError, StoreError
 from pipelines.storage import folder_id, manifest_of, write_atomic, write_json
@@ -167,7 +167,7 @@ def _facts(
         "reporting_delay_weeks": source.profile.data.reporting_delay_weeks,
         "newest_cases_week": week_label(newest_week_no(tables) or source.as_of),
         "drops": [dict(drop) for drop in drops],
-        "test_years": list(_test_years(source, tables)),
+        "test_years": list(_test_years(source, tables, thresholds)),
         "label_rule_id": source.profile.labels.rule_id,
         "reference_years": float(
             thresholds.loc[thresholds["refused_reason"].isna(), "reference_years"].min()
@@ -182,10 +182,23 @@ def _facts(
     }
 
 
-def _test_years(source: RowSource, tables: Tables) -> tuple[int, ...]:
-    known = tables.cases.dropna(subset=["cases"])["week_no"]
+def _test_years(source: RowSource, tables: Tables, thresholds: pd.DataFrame) -> tuple[int, ...]:
+    """Years that can be judged. Raises ConfigError if history is too short for any."""
+    calendar = source.profile.calendar
     newest = min(newest_week_no(tables) or source.as_of, source.as_of)
-    return judged_years(source.profile.evaluate.test_years, int(known.min()), newest, source.profile.calendar)  # fmt: skip
+    first = _first_label(source, tables, thresholds)
+    years = judged_years(source.profile.evaluate.test_years, first, newest, calendar)
+    if not years:
+        raise ConfigError(f"no year can be judged: rows with lags and a threshold begin in {calendar.week_label(first)}, counts end in {calendar.week_label(newest)}, and a test year is a whole one with a year of training before it", where=f"label rule {source.profile.labels.rule_id}", fix="deliver earlier years, or choose a label rule that rests on fewer")  # fmt: skip
+    return years
+
+
+def _first_label(source: RowSource, tables: Tables, thresholds: pd.DataFrame) -> int:
+    """First origin that has a year of lags behind it and, by a rule that moves, a threshold."""
+    known = int(tables.cases.dropna(subset=["cases"])["week_no"].min()) + SEASON_WEEKS
+    years = thresholds.loc[thresholds["refused_reason"].isna(), "origin_year"].dropna()
+    moving = source.profile.calendar.number(int(years.min()), 1) if len(years) else known
+    return max(known, moving, source.first_origin)
 
 
 def _write_table(table: pa.Table, path: Path) -> None:

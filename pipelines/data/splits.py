@@ -46,19 +46,20 @@ def test_year_targets(year: int, calendar: Calendar) -> range:
 
 
 def judged_years(
-    wanted: TestYears | Sequence[int], first_cases: int, newest_cases: int, calendar: Calendar
+    wanted: TestYears | Sequence[int], first_label: int, newest_cases: int, calendar: Calendar
 ) -> tuple[int, ...]:
     """Test years, oldest first; those of a list as they are.
 
-    The newest complete years of the calendar, so many as are asked for and as leave a year of lags
-    and one of training before them. The running year is never one of them.
+    The newest complete years of the calendar, so many as are asked for and as leave a year of
+    training before them. The running year is never one of them.
 
     Args:
-        first_cases, newest_cases: ordinals of the first and of the newest week with counts.
+        first_label: ordinal of the first origin with lags and a threshold.
+        newest_cases: ordinal of the newest week with counts.
     """
     if not isinstance(wanted, TestYears):
         return tuple(sorted(wanted))
-    earliest = first_cases + 2 * SEASON_WEEKS
+    earliest = first_label + SEASON_WEEKS
     years = range(calendar.epi_year(earliest), calendar.epi_year(newest_cases + 1))
     whole = [y for y in years if calendar.number(y, 1) >= earliest]
     kept = whole[: len(whole) - wanted.hold_back]

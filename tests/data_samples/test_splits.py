@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.config import TestYears
 from pipelines.data.splits import (
     SEASON_WEEKS,
     deploy_cut,
     fold_cut,
     inner_seasons,
+    judged_years,
     test_year_targets,
 )
 from pipelines.errors import ConfigError
-from pipelines.weeks import CDC
+from pipelines.weeks import CDC, ISO, Calendar
 
 weeks = st.integers(CDC.week_no("2009-w01"), CDC.week_no("2018-w52"))
 horizons, delays = st.integers(0, 12), st.integers(0, 12)
@@ -76,3 +78,25 @@ def test_the_deployed_model_learns_from_the_newest_known_week() -> None:
 def test_asking_for_no_season_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one"):
         inner_seasons(CDC.week_no("2018-w48"), 0, 4, 0)
+
+
+# --- Test years of a place ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("calendar", "newest_week", "newest_year"),
+    [(CDC, "2026-w46", 2025), (CDC, "2025-w53", 2025), (CDC, "2025-w52", 2024), (ISO, "2025-w52", 2025), (ISO, "2025-w51", 2024)],
+)  # fmt: skip
+def test_the_running_year_is_never_judged_and_the_newest_complete_ones_are(calendar: Calendar, newest_week: str, newest_year: int) -> None:  # fmt: skip
+    first, newest = calendar.week_no("2019-w01"), calendar.week_no(newest_week)
+    years = judged_years(TestYears(last=3), first, newest, calendar)
+    assert years == (newest_year - 2, newest_year - 1, newest_year)
+
+
+def test_years_shrink_to_what_leaves_a_year_of_training() -> None:
+    years = judged_years(TestYears(last=5), CDC.week_no("2020-w01"), CDC.week_no("2022-w52"), CDC)
+    assert years == (2021, 2022) == judged_years((2022, 2021), 0, 0, CDC)
+    assert judged_years(TestYears(), CDC.week_no("2020-w01"), CDC.week_no("2020-w52"), CDC) == ()
+
+
+def test_years_that_are_held_back_are_the_newest() -> None:
+    wanted = TestYears(last=2, hold_back=1)
+    assert judged_years(wanted, CDC.week_no("2010-w01"), CDC.week_no("2019-w52"), CDC) == (2017, 2018)  # fmt: skip
