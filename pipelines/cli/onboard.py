@@ -119,4 +119,6 @@ def onboard(
         return
     say("\n" + made.text)
     say("nothing was written (--dry-run)" if written is None else f"profile: {written}\ndrop: {drop}")  # fmt: skip
-    say(f"now run: {command}")
+    judged = made.findings.judgement
+    early = judged is not None and judged.serves == "nothing"
+    say(f"{'a run would stop and say that nothing can be judged yet; when there is more' if early else 'now run'}: {command}")  # fmt: skip

@@ -22,7 +22,7 @@ from pipelines.errors import ConfigError
 from pipelines.evaluate.bootstrap import count_blocks
 from pipelines.label_config import LabelConfig
 from pipelines.onboard.history import History
-from pipelines.weeks import SEASON_WEEKS, Calendar
+from pipelines.weeks import LAST_YEAR, SEASON_WEEKS, Calendar
 
 _FLOOR = 3.0
 _ROLLING_FROM = 4  # complete years from which the years before each origin carry a threshold
@@ -36,6 +36,7 @@ class Rated:
     Attributes:
         rows: unit_id, target_week_no, label of every unit-week with a threshold, at the primary horizon.
         pool: units with a threshold at any time; now: at the newest origin.
+        begins: first week of the years of origins that have a threshold; None = every origin has.
         zero_share: share of units with enough cases whose thresholds are all 0.
         why_not: the commonest reason for which a unit has none.
     """
@@ -45,6 +46,7 @@ class Rated:
     rates: Mapping[int, float]
     pool: int
     now: int
+    begins: int | None
     zero_share: float
     why_not: str
 
@@ -83,8 +85,10 @@ def _rated(tables: Tables, labels: LabelConfig, history: History, calendar: Cale
     share = float(zero[enough].mean()) if enough.any() else 0.0
     pool = int(table.loc[table["in_pool"].astype(bool), "unit_id"].nunique())
     why = str(refused.value_counts().index[0]) if len(refused) else ""
+    began = table.loc[table["refused_reason"].isna(), "origin_year"].dropna()
+    begins = calendar.number(int(began.min()), 1) if len(began) else None
     now = _now(limits, history)
-    return Rated(labels, rows, outbreak_rates(rows, calendar), pool, now, share, why)
+    return Rated(labels, rows, outbreak_rates(rows, calendar), pool, now, begins, share, why)
 
 
 def _now(limits: Thresholds, history: History) -> int:
@@ -175,13 +179,15 @@ class Judgement:
 
 def judge(rated: Rated, history: History, wanted: TestYears, gate: GateConfig, calendar: Calendar) -> Judgement:  # fmt: skip
     """Which years can be judged, and whether they are enough for more than a provisional champion."""
-    asked = judged_years(wanted, history.first, history.newest, calendar)
-    if not asked:
-        need = history.first + 2 * SEASON_WEEKS
-        year = next(y for y in range(calendar.epi_year(need), 9999) if calendar.number(y, 1) >= need)  # fmt: skip
-        return Judgement((), 0, "nothing", f"a test year needs a year of lags and one of training before it: {year} would be the first, and the counts end with {calendar.week_label(history.newest)}")  # fmt: skip
     if rated.rows.empty:
-        return Judgement((), 0, "nothing", f"no unit has a threshold by the rule {rated.labels.rule_id}: {rated.why_not or 'no year before has counts'}")  # fmt: skip
+        weeks = history.newest - history.first + 1
+        return Judgement((), 0, "nothing", f"no unit has a threshold by the rule {rated.labels.rule_id} in {weeks} weeks of history: {rated.why_not or 'no year before has counts'}; lags, a threshold and a test year ask for four complete years, or three with a rule of fixed years")  # fmt: skip
+    first = max(history.first + SEASON_WEEKS, rated.begins or 0)
+    asked = judged_years(wanted, first, history.newest, calendar)
+    if not asked:
+        need = first + SEASON_WEEKS
+        year = next(y for y in range(calendar.epi_year(need), LAST_YEAR) if calendar.number(y, 1) >= need)  # fmt: skip
+        return Judgement((), 0, "nothing", f"rows with a year of lags and a threshold begin in {calendar.week_label(first)}, and a test year is a whole one with a year of training before it: {year} would be the first, and the counts end with {calendar.week_label(history.newest)}")  # fmt: skip
     if rated.rows["label"].nunique() < 2:
         what = "an outbreak week" if rated.rows["label"].iloc[0] else "no outbreak week"
         return Judgement((), 0, "nothing", f"there is one class only: every week of every unit is {what} by the rule {rated.labels.rule_id}")  # fmt: skip
