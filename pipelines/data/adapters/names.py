@@ -95,19 +95,25 @@ def _require(table: Table, our: str, name: str) -> None:
 def _guessed(table: Table, wanted: Sequence[str]) -> Names:
     if hint := _hint(table):  # the adapter of a known layout knows units, filters and zeros as well
         raise stop("other-layout", f"the table's columns are those of another layout: {_seen(table)}", f"{table.file.named} row {table.header_row}", f"{hint}, or name its columns in the input's `columns`")  # fmt: skip
-    found = {our: _by_name(table, COMMON[our]) for our in wanted if our in COMMON}
-    codes, places = _by_name(table, _CODES), _by_name(table, _PLACES)
-    found["unit"] = codes or places
-    if codes and len(places) == 1 and not found.get("name"):
-        found["name"] = places
+    found = guesses(table.header, wanted)
     for our, names in found.items():
         if len(names) > 1:
             raise stop("unclear-columns", f"several columns may be the {our}: {', '.join(map(repr, names))}", f"{table.file.named} row {table.header_row}", f"name the right one in the input: `columns: {{{our}: {names[0]}, ...}}`" + (", or several to be joined" if our == "unit" else ""))  # fmt: skip
     return {our: (names[0],) for our, names in found.items() if names}
 
 
-def _by_name(table: Table, common: Sequence[str]) -> list[str]:
-    return [name for name in table.header if letters(name) in common]
+def guesses(header: Sequence[str], wanted: Sequence[str] = tuple(COMMON)) -> dict[str, list[str]]:
+    """Our names -> the columns that are called so; several are several that may be meant."""
+    found = {our: _by_name(header, COMMON[our]) for our in wanted if our in COMMON}
+    codes, places = _by_name(header, _CODES), _by_name(header, _PLACES)
+    found["unit"] = codes or places
+    if codes and len(places) == 1 and not found.get("name"):
+        found["name"] = places
+    return found
+
+
+def _by_name(header: Sequence[str], common: Sequence[str]) -> list[str]:
+    return [name for name in header if letters(name) in common]
 
 
 def _seen(table: Table) -> str:

@@ -1,0 +1,202 @@
+"""Which column is which: as said, else by common names, else asked.
+
+Belongs here: the columns of the entry of `data.inputs`, and the records of a line list that do not
+count. Does not belong here: fixed layouts, whose adapters know their columns themselves.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pipelines.data.adapters.names import guesses, letters
+from pipelines.errors import ConfigError
+from pipelines.onboard.answers import NONE, Answers, meant_for, pairs
+from pipelines.onboard.asking import Ask, Question, answered
+from pipelines.onboard.sights import Sight
+
+_BY_TABLE = {
+    "cases": ("unit", "name", "year", "week", "date", "start", "end", "cases", "population", "temp_mean_c", "rainfall_mm"),
+    "climate": ("unit", "year", "week", "month", "date", "start", "end", "temp_mean_c", "rainfall_mm"),
+    "units": ("unit", "name", "year", "population"),
+}  # fmt: skip
+_OF_PERSONS = ("unit", "year", "week", "onset", "reported")
+_FREE = ("long", "line_list", "series", "wide")  # adapters whose columns a profile names
+# What a ministry may not want to count: a part of the column's name, its values, what they are.
+_NOT_CASES = (
+    ("classi_fin", ("5",), "discarded"),
+    ("imported", ("Y", "Yes", "1", "TRUE"), "imported"),
+    ("importado", ("S", "SI", "1"), "imported"),
+    ("clasif", ("descartado", "DESCARTADO", "Descartado"), "discarded"),
+    ("classif", ("discarded", "Discarded", "not a case", "descartado"), "discarded"),
+    ("final", ("discarded", "Discarded", "DESCARTADO", "descartado", "negative"), "discarded"),
+)
+_NULLS = frozenset({"None", "NONE", "none", "NULL", "nan", "NaN", "N/A", "n/a", "#N/A", "."})
+
+
+def choose_columns(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
+    """Write `columns`, `missing`, `keep` and `leave_out` of a file's entry.
+
+    Raises:
+        ConfigError: a column that is not there, or a question that nobody answers.
+    """
+    adapter, said = sight.settings.get("adapter", "long"), _said(sight, answers, names)
+    if sight.table is None or adapter not in _FREE:
+        if said:
+            sight.settings["columns"] = {our: _one(found) for our, found in said.items()}
+    else:
+        _choose(sight, adapter, said, ask)
+    _rules(sight, answers, names, ask)
+
+
+def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) -> None:
+    wanted = _wanted(sight, adapter)
+    found = {our: columns for our, columns in guesses(sight.header, wanted).items() if columns}
+    found |= said
+    if adapter == "line_list" and "onset" not in found and (days := said.get("date") or guesses(sight.header)["date"]):  # fmt: skip
+        found["onset"] = days
+    if adapter == "line_list":
+        unused = {"date", "year", "week"} if "onset" in found else {"date"}
+        found = {our: columns for our, columns in found.items() if our not in unused}
+    station = "unit" in sight.settings.get("options", {})
+    for our in _needed(adapter, sight.config.table, found, station):
+        if our not in found or (len(found[our]) > 1 and our not in said):
+            found[our] = _ask_for(sight, our, found.get(our, []), said, ask)
+    for our, columns in found.items():
+        if len(columns) > 1 and our not in ("unit", *said):
+            found[our] = _ask_for(sight, our, columns, said, ask)
+    plain = guesses(sight.header, wanted)
+    if (
+        adapter != "long"
+        or said
+        or any(plain.get(our) != columns for our, columns in found.items())
+    ):
+        sight.settings["columns"] = {our: _one(columns) for our, columns in found.items()}
+    named = {our: " + ".join(columns) for our, columns in found.items()}
+    sight.seen.append("columns: " + ", ".join(f"{our} = {name!r}" for our, name in named.items()))
+    _missing_words(sight, found)
+
+
+def _wanted(sight: Sight, adapter: str) -> tuple[str, ...]:
+    if adapter == "wide":
+        return ("unit", "name")
+    return _OF_PERSONS if adapter == "line_list" else _BY_TABLE[sight.config.table]
+
+
+def _needed(adapter: str, table: str, found: dict[str, list[str]], station: bool) -> list[str]:
+    """What must be known: the unit, a time, and what is counted."""
+    needed = [] if station else ["unit"]
+    if adapter == "wide" or set(found) & {"start", "end", "date", "onset", "month"}:
+        times = []
+    else:
+        times = ["week"] if "week" in found or "year" in found else ["date"]
+    if adapter == "line_list" and times == ["date"]:
+        times = ["onset"]
+    if adapter != "long" or table != "cases":
+        return [*needed, *([] if table == "units" else times)]
+    return [*needed, *times, "cases"]
+
+
+def _ask_for(sight: Sight, our: str, several: list[str], said: dict[str, list[str]], ask: Ask) -> list[str]:  # fmt: skip
+    taken = {c for columns in said.values() for c in columns}
+    choices = tuple(several or [c for c in sight.header if c and c not in taken])
+    flag = f"--{our}" if our in ("unit", "year", "week", "date", "cases") else f"--column {our}="
+    flag = "--date" if our == "onset" else flag
+    what = f"Which column is the {our}?" + (" Name several to join them with a slash." if our == "unit" else "")  # fmt: skip
+    why = f"{len(several)} may be meant: {_described(sight, several)}" if several else "none is called so"  # fmt: skip
+    said_now = ask(Question(flag, what, () if our == "unit" else choices, None, f"{why}; there are {_described(sight, choices)}" if not several else why, sight.name))  # fmt: skip
+    columns = [part.strip() for part in said_now.split("+")] if our == "unit" else [said_now]
+    for column in columns:
+        _require(sight, column, flag)
+    return columns
+
+
+def _described(sight: Sight, columns: Sequence[str]) -> str:
+    shown = []
+    for column in columns[:12]:
+        values = sight.values(column, most=1_000_000) if len(columns) <= 4 else []
+        shown.append(f"{column!r} ({len(values)} different)" if values else repr(column))
+    return ", ".join(shown)
+
+
+def _said(sight: Sight, answers: Answers, names: Sequence[str]) -> dict[str, list[str]]:
+    """Our name -> columns that were said and are meant for this file.
+
+    A column that stands in no file is an error of the first one; one that stands in another is not.
+    """
+    out: dict[str, list[str]] = {}
+    for our, values in answers.columns.items():
+        scoped = [v for v in values if v.partition("=")[0] == sight.name and "=" in v]
+        for column in meant_for(values, sight.name, names):
+            if column in sight.header or sight.table is None:
+                out.setdefault(our, []).append(column)
+            elif scoped or len(names) == 1:
+                _require(sight, column, f"--{our}")
+    return out
+
+
+def _require(sight: Sight, column: str, flag: str) -> None:
+    n = sight.header.count(column)
+    if n == 1:
+        return
+    close = difflib.get_close_matches(column, sight.header, n=1)
+    meant = f"; {close[0]!r} is close to it" if close else ""
+    what = f"column {column!r} is there {n} times" if n else f"there is no column {column!r}{meant}"
+    raise ConfigError(what, where=f"{sight.name}, {flag}", fix=f"name one of {', '.join(map(repr, sight.header[:20]))}")  # fmt: skip
+
+
+def _missing_words(sight: Sight, found: dict[str, list[str]]) -> None:
+    """Texts such as "None" in the unit's columns say that the place is not known."""
+    known = set(sight.config.missing)
+    words = {v for c in found.get("unit", ()) for v, _ in sight.values(c, 2000) if v in _NULLS} - known  # fmt: skip
+    if words:
+        sight.settings["missing"] = [*sight.config.missing, *sorted(words)]
+        sight.seen.append(f"the text {', '.join(map(repr, sorted(words)))} in place of a unit is taken as not known")  # fmt: skip
+
+
+def _rules(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
+    """Which records count: as said, else asked for columns that tell discarded or imported cases."""
+    for flag, key in (("--keep", "keep"), ("--leave-out", "leave_out")):
+        given = pairs(meant_for(getattr(answers, key), sight.name, names), flag)
+        here = {c: v for c, v in given.items() if c in sight.header}
+        if len(names) == 1:
+            for column in given:
+                _require(sight, column, flag)
+        if here:
+            sight.settings[key] = here
+    if sight.settings.get("adapter") != "line_list" or NONE in answers.leave_out:
+        return
+    for column in sight.header:
+        if column not in {**sight.settings.get("keep", {}), **sight.settings.get("leave_out", {})}:
+            _ask_about(sight, column, ask)
+
+
+def _ask_about(sight: Sight, column: str, ask: Ask) -> None:
+    told = next((t for t in _NOT_CASES if t[0] in letters(column)), None)
+    if told is None:
+        return
+    counts = dict(sight.values(column))
+    for value in [v for v in told[1] if v in counts]:
+        proposal = f"{column}={value}"
+        listed = ", ".join(f"{v} {n}" for v, n in list(counts.items())[:6])
+        question = Question("--leave-out", f"{counts[value]} records have {column} = {value} ({told[2]} cases). Are they left out?", (proposal, NONE), proposal, f"all values: {listed}", sight.name)  # fmt: skip
+        if answered(question, ask(question)) == proposal:
+            sight.settings.setdefault("leave_out", {}).setdefault(column, []).append(value)
+
+
+def _one(columns: Sequence[str]) -> str | list[str]:
+    return columns[0] if len(columns) == 1 else list(columns)
+
+
+def thousands(sight: Sight) -> None:
+    """`1.234` in a column of cases is a thousand: cases are whole. Then the decimal sign is a comma."""
+    if sight.table is None or "decimal" in sight.settings or sight.table.separator == ",":
+        return
+    columns = sight.config.columns.get("cases") or next(iter(guesses(sight.header)["cases"]), None)
+    texts = [t for t, _ in sight.values(columns, 5000)] if isinstance(columns, str) and columns in sight.header else []  # fmt: skip
+    pointed = pd.Series([t for t in texts if "." in t], dtype=object)
+    if len(pointed) and pointed.str.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{3})+").all():
+        sight.settings["decimal"] = ","
+        sight.seen.append(f"cases such as {pointed.iloc[0]} are thousands, because cases are whole: the decimal sign is a comma")  # fmt: skip

@@ -1,0 +1,196 @@
+"""Onboarding from beginning to end: look, read as a run will, ask, write.
+
+Belongs here: the order. Does not belong here: each step.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places, Profile
+from pipelines.contracts import Issue, Level
+from pipelines.data.adapters import Reading
+from pipelines.data.drop_info import DropInfo, check_info
+from pipelines.data.drops import make_drop, read_drop
+from pipelines.data.handed_over import share_drop
+from pipelines.data.sources import context_of, source_of
+from pipelines.data.trial import TrialReport, try_files
+from pipelines.errors import ConfigError, DropError
+from pipelines.onboard import deciding, history
+from pipelines.onboard.answers import Answers
+from pipelines.onboard.asking import Ask
+from pipelines.onboard.columns import choose_columns, thousands
+from pipelines.onboard.findings import Findings, Tell
+from pipelines.onboard.rules import Rater
+from pipelines.onboard.settling import Numbering, numbering_of
+from pipelines.onboard.sights import Sight, look_at
+from pipelines.onboard.writing import Part, checked, profile_text, require_place
+from pipelines.storage import write_atomic
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_TOLD = 12  # issues of the files that are told
+
+
+@dataclass(frozen=True)
+class Onboarded:
+    """What came of it.
+
+    Attributes:
+        text: of the profile.
+    """
+
+    name: str
+    text: str
+    profile: Profile
+    info: DropInfo
+    paths: tuple[Path, ...]
+    findings: Findings
+
+    def as_json(self, written: Path | None, drop: Path | None, command: str) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "profile": self.name,
+            "text": self.text,
+            "written": str(written) if written else None,
+            "drop": str(drop) if drop else None,
+            "command": command,
+            "findings": self.findings.as_json(),
+        }
+
+
+def onboard(paths: Sequence[Path], answers: Answers, ask: Ask, tell: Tell) -> Onboarded:
+    """Look at files and make a profile of them; nothing is written.
+
+    Raises:
+        DropError: a file cannot be used.
+        ConfigError: a question that nobody answers, or an answer that does not fit.
+    """
+    name = _name(answers, paths)
+    info = check_info({"received_date": answers.received or datetime.now(UTC).date()}, "--received")
+    findings = Findings(tell)
+    sights = look_at(paths, answers, info.received_date, ask)
+    names = [sight.name for sight in sights]
+    for sight in sights:
+        choose_columns(sight, answers, names, ask)
+        thousands(sight)
+    numbering, readings = numbering_of(sights, answers, ask)
+    for sight in sights:
+        findings.add(sight.name, *sight.seen)
+    findings.add("weeks", f"{numbering.calendar.name}: {numbering.by}")
+    _people(sights, findings)
+    parts = [*_place_parts(numbering, answers, readings, findings), _inputs(sights)]
+    draft = checked(name, profile_text("", [Part("profile", name), *parts]))
+    report = _tried(paths, draft, info.received_date, findings)
+    parts += _decided(report, draft, readings, names, answers, ask, findings)
+    head = f"Written by `denguard onboard` on {info.received_date} from {', '.join(names)}; `denguard profile {name}` prints every default."  # fmt: skip
+    text = profile_text(head, [Part("profile", name), *_schedule(answers), *parts])
+    return Onboarded(name, text, checked(name, text), info, tuple(paths), findings)
+
+
+def _decided(report: TrialReport, draft: Profile, readings: Sequence[Reading], names: Sequence[str], answers: Answers, ask: Ask, findings: Findings) -> list[Part]:  # fmt: skip
+    tables, calendar = report.result.tables, draft.calendar
+    known = history.history_of(tables, calendar)
+    if known is None:
+        raise DropError("the files hold no weekly counts", where=", ".join(names), fix="deliver counts of cases; climate and population alone forecast nothing")  # fmt: skip
+    findings.add("history", known.as_text(calendar))
+    findings.add("climate", *history.climate_facts(tables, known.newest, calendar))
+    findings.add("units", *history.unit_facts(names, readings))
+    filling = history.filling_of(tables, readings, calendar)
+    findings.add("newest weeks", filling.why)
+    maturity = deciding.maturity_part(filling, answers, ask)
+    chosen = deciding.labels_of(Rater(tables, known, calendar), answers, ask, findings)
+    units = set(map(str, tables.units["unit_id"]))
+    weeks = maturity.value["weeks"] if maturity else 0
+    judged = deciding.judgement(chosen, weeks, known, answers, calendar, findings)
+    labels = deciding.labels_part(chosen, known.units)
+    asked = deciding.evaluate_parts(answers, units, judged)
+    return [*([maturity] if maturity else []), labels, *asked]
+
+
+def _name(answers: Answers, paths: Sequence[Path]) -> str:
+    plain = re.sub(r"[^a-z0-9_-]+", "-", paths[0].stem.lower()).strip("-_")[:40]
+    name = answers.name or plain or "place"
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} is no usable name of a profile", where="--name", fix="use letters, digits, - and _")  # fmt: skip
+    return name
+
+
+def _place_parts(numbering: Numbering, answers: Answers, readings: Sequence[Reading], findings: Findings) -> list[Part]:  # fmt: skip
+    week = {"numbering": numbering.numbering} | ({"starts": numbering.starts} if numbering.starts else {})  # fmt: skip
+    out = [Part("place.week", week, (f"weeks: {numbering.by}",))]
+    if pattern := history.code_pattern(readings):
+        findings.add("codes", f"all codes look like {pattern}")
+        out.append(Part("place.codes", None, (f"all codes look so; to refuse others: codes: {{pattern: '{pattern}'}}",)))  # fmt: skip
+    if answers.language:
+        out.append(Part("place.language", answers.language, ("as said",)))
+    if answers.time_zone:
+        out.append(Part("place.time_zone", answers.time_zone, ("as said",)))
+    return out
+
+
+def _inputs(sights: Sequence[Sight]) -> Part:
+    why = tuple(f"{s.name}: {sentence}" for s in sights for sentence in s.seen)
+    entries = []
+    for sight in sights:
+        first = {"adapter": sight.settings.get("adapter", "long"), "file": sight.name}
+        entries.append({**first, **{k: v for k, v in sight.settings.items() if k != "adapter"}})
+        if sight.config.table != "cases":
+            entries[-1]["optional"] = True
+    return Part("data.inputs", entries, why)
+
+
+def _schedule(answers: Answers) -> list[Part]:
+    return [Part("schedule", answers.schedule, ("as said: a line of its own",))] if answers.schedule else []  # fmt: skip
+
+
+def _people(sights: Sequence[Sight], findings: Findings) -> None:
+    for sight in sights:
+        if sight.config.adapter == "line_list":
+            findings.add("persons", f"{sight.name} is counted while it is read: no table, model or forecast holds a person's row, age or sex (the drop keeps your file as it is)")  # fmt: skip
+            for key, verb in (("keep", "only counted if"), ("leave_out", "not counted if")):
+                for column, values in sight.settings.get(key, {}).items():
+                    findings.add("persons", f"records are {verb} {column} is {' or '.join(values)}")
+
+
+def _tried(paths: Sequence[Path], draft: Profile, received: date, findings: Findings) -> TrialReport:  # fmt: skip
+    """The files as a run would check them. Raises DropError if it would stop."""
+    with tempfile.TemporaryDirectory(prefix="denguard-onboard-") as empty:
+        report = try_files(list(paths), draft, Places(home=Path(empty)), received)
+    issues = [i for i in report.result.issues if i.level is not Level.INFO]
+    if report.stops:
+        first = issues[0]
+        raise DropError(f"[{first.code}] {first.message}", where=first.place, fix=first.fix)
+    kinds: dict[str, list[Issue]] = {}
+    for one in issues:
+        kinds.setdefault(f"{one.level.value}: {one.message}", []).append(one)
+    for what, found in list(kinds.items())[:_TOLD]:
+        where = ", ".join(filter(None, (f"{i.place} {i.period}".strip() for i in found[:3])))
+        findings.add("checks", f"{what} ({where}{', ...' if len(found) > 3 else ''}); {found[0].fix}")  # fmt: skip
+    if len(kinds) > _TOLD:
+        findings.add("checks", f"and {len(kinds) - _TOLD} more; `denguard validate` lists all")
+    return report
+
+
+def write(made: Onboarded, where: Places) -> tuple[Path, Path]:
+    """The first drop, then the profile; both are no-ops if they are there and equal.
+
+    Raises:
+        ConfigError: another profile has the name, or the deployment has drops of other files.
+        DropError: a drop of that date is there with other content.
+    """
+    path = require_place(made.name, made.text, where, made.info.folder_name)
+    context = context_of(made.profile)
+    bring = partial(source_of(context.config).bring, list(made.paths), context=context)
+    drop = make_drop(bring, None, where.drops, made.info)
+    share_drop(where, read_drop(drop))
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, made.text)
+    return path, drop

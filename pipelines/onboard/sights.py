@@ -1,0 +1,213 @@
+"""What each file is: its adapter and its columns, as far as its header tells; the rest is asked.
+
+Belongs here: from a file to the entry of `data.inputs` that is tried first. Does not belong here:
+what reading it then shows (settling.py) and the numbering of its weeks (calendars.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from pipelines.codes import TextCodes
+from pipelines.config import sentence
+from pipelines.contracts import ADAPTERS
+from pipelines.data.adapters import InputFile
+from pipelines.data.adapters.content import AGAIN, Unreadable, kind_of
+from pipelines.data.adapters.layouts import fitting_layout, refuse_forecast
+from pipelines.data.adapters.names import guesses
+from pipelines.data.adapters.records import HeaderLine, Table, open_table
+from pipelines.errors import ConfigError, DropError
+from pipelines.onboard.answers import Answers, meant_for, pairs
+from pipelines.onboard.asking import Ask, Question, answered
+from pipelines.place_config import InputConfig
+from pipelines.weeks import CDC, Calendar
+
+_ONE_FILE = {"separator", "decimal", "sheet", "dates"}
+SHEETS = "several-sheets"
+_TABNET_WEEK = re.compile(r"[Ss]em(?:ana)?\.? ?[0-9]{1,2}")
+_TABNET = HeaderLine(lambda cells: sum(bool(_TABNET_WEEK.fullmatch(c.strip())) for c in cells) > 1)
+
+
+@dataclass
+class Sight:
+    """A file, and how it is to be read as far as is known.
+
+    Attributes:
+        settings: of the entry of `data.inputs`, without what is at its default.
+        seen: what was found about the file, in sentences.
+    """
+
+    path: Path
+    received: date
+    settings: dict[str, Any] = field(default_factory=dict)
+    table: Table | None = None
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> InputConfig:
+        try:
+            return InputConfig(**{"file": self.name, **self.settings})
+        except ValidationError as err:
+            raise ConfigError(f"the file cannot be read so: {sentence(err)}", where=self.name, fix="correct the flags of these keys") from err  # fmt: skip
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        return self.table.header if self.table else ()
+
+    def input(self, calendar: Calendar = CDC) -> InputFile:
+        """The file as an adapter is given it."""
+        return InputFile(self.path, self.name, self.config, calendar, TextCodes(), self.received)
+
+    def values(self, column: str, most: int = 20) -> list[tuple[str, int]]:
+        """A column's commonest texts and how often each stands there."""
+        if self.table is None:
+            return []
+        counts = pd.Series(self.table.records([column]).columns[column]).dropna().value_counts()
+        return [(str(text), int(n)) for text, n in counts.head(most).items()]
+
+
+def look_at(paths: Sequence[Path], answers: Answers, received: date, ask: Ask) -> list[Sight]:
+    """Each file with the adapter and columns that its header and the answers tell.
+
+    Raises:
+        DropError: a file is absent, not readable, or two have one name.
+        ConfigError: a question that nobody answers, or an answer that does not fit.
+    """
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        raise DropError("two files have the same name, and a drop holds each name once", where=", ".join(map(str, paths)), fix="rename one of them")  # fmt: skip
+    sights = [Sight(path, received) for path in paths]
+    for sight in sights:
+        _apply(sight, answers, names)
+        _open(sight, ask)
+        _choose_adapter(sight, answers, names, ask)
+    return sights
+
+
+def _apply(sight: Sight, answers: Answers, names: Sequence[str]) -> None:
+    """What was said about this file goes before what is found."""
+    for key in sorted(_ONE_FILE):
+        said = meant_for(getattr(answers, key), sight.name, names)
+        if said:
+            sight.settings[key] = "\t" if said[-1] in ("tab", "\\t") else said[-1]
+    for key in ("transform", "option"):
+        given = pairs(meant_for(getattr(answers, key), sight.name, names), f"--{key}")
+        if given:
+            sight.settings["options" if key == "option" else key] = {k: v[-1] for k, v in given.items()}  # fmt: skip
+    if said := meant_for(answers.missing, sight.name, names):
+        default = InputConfig.model_fields["missing"].default
+        sight.settings["missing"] = [*default, *said]
+
+
+def usable(read: Callable[[], Any]) -> Any:
+    """What a look gives. Raises DropError for a file that cannot be used."""
+    try:
+        return read()
+    except Unreadable as err:
+        raise as_drop_error(err) from err
+
+
+def as_drop_error(err: Unreadable) -> DropError:
+    """An unusable file for a person who has not made a drop yet."""
+    return DropError(f"[{err.issue.code}] {err.issue.message}", where=err.issue.place, fix=err.issue.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
+
+
+def _open(sight: Sight, ask: Ask) -> None:
+    if not sight.path.is_file():
+        raise DropError("there is no such file", where=str(sight.path), fix="correct the path")
+    kind = usable(lambda: kind_of(sight.path, sight.name))
+    if kind == "json":
+        sight.settings["adapter"] = "dhis2"
+        sight.seen.append("JSON, as DHIS2 analytics answers")
+        return
+    try:
+        sight.table = open_table(sight.input())
+    except Unreadable as err:
+        if err.issue.code != SHEETS or "sheet" in sight.settings:
+            raise as_drop_error(err) from err
+        _ask_for_sheet(sight, err.issue.message, ask)
+        sight.table = usable(lambda: open_table(sight.input()))
+    usable(lambda: refuse_forecast(sight.table))  # type: ignore[arg-type]
+    how = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(sight.table.separator)
+    kinds = {"workbook": "an Excel workbook", "parquet": "Parquet"}
+    said = [kinds.get(kind) or f"CSV separated by {how}", *(i.message for i in sight.table.issues if i.code != "is-a-workbook")]  # fmt: skip
+    sight.seen.append("; ".join(said))
+
+
+def _ask_for_sheet(sight: Sight, message: str, ask: Ask) -> None:
+    names = tuple(part.strip(" '") for part in message.partition(": ")[2].split("', '"))
+    question = Question("--sheet", "Which sheet of the workbook holds the table?", names, None, message, sight.name)  # fmt: skip
+    sight.settings["sheet"] = answered(question, ask(question))
+
+
+def _choose_adapter(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
+    said = meant_for(answers.adapter, sight.name, names)
+    if said and said[-1] not in ADAPTERS:
+        raise ConfigError(f"there is no adapter {said[-1]!r}", where="--adapter", fix=f"use one of {', '.join(sorted(ADAPTERS))}")  # fmt: skip
+    if said:
+        sight.settings["adapter"] = said[-1]
+    elif sight.table is not None:
+        found = _known_layout(sight) or _by_columns(sight, answers, names)
+        sight.settings.update(found or {"adapter": _asked(sight, ask)})
+    if sight.settings.get("adapter") == "series":
+        sight.settings["table"] = "climate"
+    sight.seen.append(f"read with the adapter {sight.settings['adapter']}")
+
+
+def _known_layout(sight: Sight) -> dict[str, Any]:
+    layout = fitting_layout(sight.header)
+    if layout is not None:
+        sight.seen.append(f"its columns are those of {layout.what}")
+        return {"adapter": layout.adapter}
+    try:
+        open_table(sight.input(), _TABNET)
+    except Unreadable:
+        return {}
+    sight.seen.append("one column a week, as DATASUS TabNet writes it")
+    return {"adapter": "tabnet"}
+
+
+def _by_columns(sight: Sight, answers: Answers, names: Sequence[str]) -> dict[str, Any]:
+    """Wide, long or line list, climate or units, by what the columns are called."""
+    known = {our for our, found in guesses(sight.header).items() if found}
+    known |= {our for our, said in answers.columns.items() if set(meant_for(said, sight.name, names)) & set(sight.header)}  # fmt: skip
+    in_time = bool(known & {"year", "week", "date", "start", "end", "onset", "month"})
+    if "cases" in known and in_time:
+        return {"adapter": "line_list" if "onset" in known else "long"}
+    if known & {"temp_mean_c", "rainfall_mm"} and in_time:
+        return {"adapter": "series", "table": "climate"}
+    if "population" in known and not known & {"week", "date", "onset", "start", "month"}:
+        return {"adapter": "long", "table": "units"}
+    return {"adapter": "line_list"} if in_time and _has_repeats(sight, known) else {}
+
+
+def _has_repeats(sight: Sight, known: set[str]) -> bool:
+    """Whether records repeat a time so often that each must be a person."""
+    if "onset" in known:
+        return True
+    found = guesses(sight.header)
+    columns = [c for our in ("year", "week", "date", "start") for c in found[our][:1]]
+    columns += found["unit"]
+    if sight.table is None or not columns:
+        return False
+    records = usable(lambda: sight.table.records(columns))  # type: ignore[union-attr]
+    frame = pd.DataFrame(records.columns)
+    return bool(frame.duplicated().mean() > 0.2)
+
+
+def _asked(sight: Sight, ask: Ask) -> str:
+    shown = ", ".join(map(repr, sight.header[:12]))
+    question = Question("--adapter", "How is this file to be read?", tuple(sorted(ADAPTERS)), None, f"its columns are {shown}; docs/formats.md describes each adapter", sight.name)  # fmt: skip
+    return answered(question, ask(question))
