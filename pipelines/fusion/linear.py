@@ -44,6 +44,9 @@ def design_names(covariates: Sequence[str]) -> tuple[str, ...]:
     return (*covariates, *(f"anscombe_{name[6:]}" for name in STABILISED if name in covariates))
 
 
+# Covariates that change with the year's course: a year of training cannot tell them from its epidemic.
+YEARLY = frozenset({c.name for c in COVARIATES if c.kind == "season"} | {"log1p_cases_last_year", "log1p_cases_mean_lag00_51"})  # fmt: skip
+MIN_YEARLY_SPAN_WEEKS = 104
 DESIGN_NAMES: tuple[str, ...] = design_names(COVARIATE_NAMES)
 
 
@@ -137,15 +140,22 @@ def design(examples: Examples, names: Sequence[str] | None = None) -> Doubles:
 
 
 def usable_covariates(train: Examples) -> tuple[str, ...]:
-    """Covariates that at least half of the units have a value of.
+    """Covariates that at least half of the units have a value of, and that history can tell apart.
 
     One that a single unit has would become that unit's clock: a model learns the unit, not the
-    covariate.
+    covariate. One that goes by the year takes the course of a lone epidemic year for a season:
+    with training targets of less than two years they are left out.
     """
+    span = int(np.ptp(train.target_week_no)) + 1 if len(train) else 0
+    yearly = YEARLY if span < MIN_YEARLY_SPAN_WEEKS else frozenset()
     unit, units = pd.factorize(train.unit_id)
     known = np.isfinite(train.covariates)
     with_value = [np.count_nonzero(np.bincount(unit[known[:, k]], minlength=1)) for k in range(known.shape[1])]  # fmt: skip
-    return tuple(name for name, count in zip(train.covariate_names, with_value, strict=True) if count and 2 * count >= len(units))  # fmt: skip
+    return tuple(
+        name
+        for name, count in zip(train.covariate_names, with_value, strict=True)
+        if count and 2 * count >= len(units) and name not in yearly
+    )
 
 
 def _anscombe(counts: Doubles) -> Doubles:
