@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pipelines.candidate_config import forecaster_kind
 from pipelines.contracts import content_id
 from pipelines.data_config import DataConfig
-from pipelines.errors import ConfigError, DenguardError
+from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import WeekConfig
 from pipelines.plain_yaml import sentence
@@ -37,14 +37,6 @@ def recipe_id(recipe: Mapping[str, Any]) -> str:
         return content_id(canonical(recipe))
     except ValidationError as err:
         raise ConfigError(f"a recipe cannot be read: {sentence(err)}", fix="use the denguard version that wrote it, or train again") from err  # fmt: skip
-
-
-def recorded_id(recipe: Mapping[str, Any], written: str) -> str:
-    """The id of a recorded recipe under today's names; `written`, where no version wrote such one."""
-    try:
-        return recipe_id(recipe)
-    except (DenguardError, ValueError, TypeError, AttributeError):  # pydantic's are ValueErrors
-        return written
 
 
 def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,8 +102,9 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
     codes = [bundle.codes.normalise(row.municipality_code) for row in sent]
     _check_codes(bundle, kind, [code or row.municipality_code for code, row in zip(codes, sent, strict=True)])  # fmt: skip
-    for i, row in enumerate(asked.rows):
-        known_week(bundle, row.origin_week, f"rows.{i}.origin_week")
+    for i, row in enumerate(sent):
+        if row.origin_week is not None:
+            known_week(bundle, row.origin_week, f"{kind}.{i}.origin_week")
     _check_covariates(bundle, asked.vectors)
     horizons = sorted(bundle.models)
     wrong = [

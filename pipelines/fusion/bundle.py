@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +26,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.codes import UnitCodes
-from pipelines.contracts import COVARIATE_NAMES, HeadKind, content_id
+from pipelines.contracts import COVARIATE_NAMES, HeadKind
 from pipelines.data.prompts import load_template
 from pipelines.data.thresholds import ThresholdRecord, Thresholds
 from pipelines.encoder_config import Frozen
@@ -40,10 +39,9 @@ from pipelines.fusion.bundle_files import (
     bundle_id,
     horizon_folder,
 )
-from pipelines.fusion.calibration import Platt
-from pipelines.fusion.forecaster import forecaster_class
+from pipelines.fusion.bundle_models import described_models, read_models
 from pipelines.fusion.golden import GoldenRow, golden_rows, worst_difference
-from pipelines.fusion.horizon import Calibration, HorizonModel
+from pipelines.fusion.horizon import HorizonModel
 from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.storage import manifest_of, new_folder, read_json, write_json
 from pipelines.weeks import Calendar
@@ -167,7 +165,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
             shutil.copyfile(bundle.prompt_file, temp / PROMPT)
         golden = [row.to_json() for row in golden_rows(bundle.models, bundle.meta.covariate_names)]
         write_json(temp / GOLDEN, {"rows": golden})
-        write_json(temp / DESCRIPTION, {"format": FORMAT, "files": manifest_of(temp), "models": _kinds(bundle), "meta": json.loads(bundle.meta.model_dump_json())})  # fmt: skip
+        write_json(temp / DESCRIPTION, {"format": FORMAT, "files": manifest_of(temp), "models": described_models(bundle.meta.head, bundle.models), "meta": json.loads(bundle.meta.model_dump_json())})  # fmt: skip
         _read(temp, read_json(temp / DESCRIPTION))  # whatever cannot be read back is not written
         wanted = bundle_id(temp)
     if bundle_id(folder) != wanted:
@@ -196,54 +194,10 @@ def _read(folder: Path, raw: dict[str, Any]) -> Bundle:
     except ValidationError as err:
         raise StoreError(f"bundle.json does not describe a model: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
     first = raw["format"] == format1.FORMAT
-    models = format1.read_models(folder, meta.head) if first else _models(folder, raw.get("models"), meta.head)  # fmt: skip
+    models = format1.read_models(folder, meta.head) if first else read_models(folder, raw.get("models"), meta.head)  # fmt: skip
     if set(models) != set(meta.horizons_weeks):
         raise StoreError("weights and description name other horizons", where=str(folder), fix=_REBUILD)  # fmt: skip
     return Bundle(meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta))
-
-
-def _kinds(bundle: Bundle) -> dict[str, Any]:
-    return {
-        str(horizon): {
-            "kind": bundle.meta.head,
-            "calibration": {
-                "every": _numbers(model.calibration.every),
-                "with_vectors": _numbers(model.calibration.with_vectors),
-            },
-            "decision_threshold": model.decision_threshold,
-        }
-        for horizon, model in sorted(bundle.models.items())
-    }
-
-
-def _models(folder: Path, recorded: object, head: str) -> dict[int, HorizonModel]:
-    """The models that bundle.json names, each by the class of its kind."""
-    if not isinstance(recorded, dict):
-        raise StoreError("bundle.json names no models", where=str(folder), fix=_REBUILD)
-    kinds = sorted({str(entry.get("kind")) for entry in recorded.values()})
-    if kinds and kinds != [head]:
-        raise StoreError(f"it says that its head is {head} and holds models of the kind {', '.join(kinds)}", where=str(folder), fix=_REBUILD)  # fmt: skip
-    kind = forecaster_class(head)
-    out = {}
-    for name, entry in recorded.items():
-        try:
-            horizon, threshold = int(name), float(entry["decision_threshold"])
-            every, own = (_platt(entry["calibration"][key]) for key in ("every", "with_vectors"))
-        except (KeyError, IndexError, TypeError, ValueError) as err:
-            raise StoreError(f"bundle.json does not describe the model of {name} weeks: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
-        if every is None:
-            raise StoreError(f"the model of {name} weeks has no calibration", where=str(folder), fix=_REBUILD)  # fmt: skip
-        forecaster = kind.load(folder / horizon_folder(horizon))
-        out[horizon] = HorizonModel(horizon, forecaster, Calibration(every, own), threshold)
-    return out
-
-
-def _numbers(platt: Platt | None) -> list[float] | None:
-    return None if platt is None else [platt.slope, platt.intercept]
-
-
-def _platt(numbers: list[float] | None) -> Platt | None:
-    return None if numbers is None else Platt(float(numbers[0]), float(numbers[1]))
 
 
 def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
@@ -255,17 +209,6 @@ def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
     if found != meta.prompt_template_id:
         raise StoreError(f"prompt.yaml is template {found}, the model was trained with {meta.prompt_template_id}", where=str(folder), fix=_REBUILD)  # fmt: skip
     return path
-
-
-def weights_id(bundle: Bundle) -> str:
-    """Hash of what a bundle's answers follow from, the same in either format: two that share it give
-    the same answers, whatever else they say about themselves."""
-    with tempfile.TemporaryDirectory(prefix="denguard-weights-") as work:
-        for horizon, model in bundle.models.items():
-            own = Path(work) / horizon_folder(horizon)
-            own.mkdir()
-            model.forecaster.save(own)
-        return content_id([manifest_of(Path(work)), _kinds(bundle)])
 
 
 def load_sound(folder: Path) -> Bundle:

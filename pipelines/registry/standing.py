@@ -11,8 +11,9 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import DenguardError, RegistryError
-from pipelines.fusion.bundle import load_sound, weights_id
-from pipelines.recipes import recorded_id
+from pipelines.fusion.bundle import load_sound
+from pipelines.fusion.bundle_models import weights_id
+from pipelines.recipes import recipe_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, lookup
 from pipelines.registry.taken_out import taken_out
@@ -53,10 +54,10 @@ def _described(found: Registered, where: Places, model_name: str) -> dict[str, A
     return {
         "version": found.version,
         "bundle_id": found.bundle_id,
-        "weights_id": weights_id(bundle),
+        "weights_id": weights_id(meta.head, bundle.models),
         "head": meta.head,
         "provisional": found.provisional,
-        "recipe_id": recorded_id(meta.recipe, meta.recipe_id),
+        "recipe_id": recipe_id(meta.recipe),
         "recipe": meta.recipe,
         "label_rule_id": meta.label_rule_id,
         "as_of_week": meta.as_of_week,

@@ -26,9 +26,9 @@ from pipelines.fusion.bundle import (
     BundleMeta,
     bundle_id,
     load_bundle,
-    weights_id,
     write_bundle,
 )
+from pipelines.fusion.bundle_models import weights_id
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
 from pipelines.storage import new_folder, read_json, write_json
@@ -66,9 +66,10 @@ def train_candidate(
         _train(features_dir, head, profile, folder)
     tuning = read_json(folder / TUNING)
     named = {"head": head, "recipe_id": recipe_id, "folder": str(folder)}
+    made = load_bundle(folder / BUNDLE)
     ids = {
         "bundle_id": bundle_id(folder / BUNDLE),
-        "weights_id": weights_id(load_bundle(folder / BUNDLE)),
+        "weights_id": weights_id(head, made.models),
     }
     return {**named, **ids, **tuning}
 

@@ -90,7 +90,7 @@ def test_drops_are_listed_by_received_date(desk):
 @pytest.mark.parametrize(
     ("yaml_text", "said"),
     [
-        ("received_date: 2018-12-05\nscene_period: month\n", "make both the same date"),
+        ("received_date: 2018-12-05\nscene_period: month\n", "name the folder 2018-12-05"),
         ("received_date: 2018-12-04\nscene_period: daily\n", "scene_period"),
         ("received_date: 2018-12-04\nscene_period: week\nlatency: 3\n", "latency"),
         ("received_date: 2018-12-04\nscene_period: week\nscene_latency_days: -1\n", "scene_latency_days"),

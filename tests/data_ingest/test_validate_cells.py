@@ -164,15 +164,15 @@ def test_codes_are_normalised_to_five_digits(desk):
     assert result.quarantine.empty
 
 
-def test_a_municipality_that_no_accepted_drop_has_is_quarantined(desk):
+def test_a_unit_that_no_accepted_drop_has_is_taken_with_a_warning_that_names_it(desk):
     desk.drop()
     accepted = desk.validate().tables
     info = DropInfo(received_date=date(2018, 12, 11), scene_period="month")
     desk.drop(put(2, "Municipality code", "05002"), info)
     result = desk.validate(accepted)
-    issue = the(result, "unknown-municipality")
-    assert issue.level is Level.ERROR and issue.place.startswith("2018-12-11/metadata.csv row 2")
-    assert "05002" not in set(result.tables.units["unit_id"])
+    issue = the(result, "new-unit")
+    assert issue.level is Level.WARNING and issue.place.startswith("2018-12-11/metadata.csv row 2")
+    assert "05002" in set(result.tables.units["unit_id"])
 
 
 def test_a_row_that_was_refused_before_may_be_corrected_later(desk):

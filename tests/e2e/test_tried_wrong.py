@@ -275,7 +275,6 @@ def test_a_critical_drop_stops_the_run_and_changes_nothing(
         pytest.param(lambda rows: rows.append(rows[1]), "duplicate-row", [12], f"{CODE_COLUMN} (05001)", "deliver each municipality once", id="duplicate rows"),
         pytest.param(lambda rows: rows.append([*rows[1][:-1], "99"]), "conflicting-rows", [2, 12], f"{CODE_COLUMN} (05001)", "with the right values", id="duplicate rows that differ"),
         pytest.param(put(3, "Municipality code", "Itagüí"), "unknown-municipality", [3], CODE_COLUMN, "correct the code", id="no municipality code"),
-        pytest.param(put(3, "Municipality code", "05003"), "unknown-municipality", [3], f"{CODE_COLUMN} (05003)", "correct the code", id="unknown municipality"),
     ],
 )  # fmt: skip
 def test_a_bad_row_or_cell_is_left_out_and_changes_nothing(

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from pipelines.config import Profile
-from pipelines.contracts import HeadKind, content_id
+from pipelines.contracts import HeadKind
 from pipelines.evaluate.backtest import write_predictions
 from pipelines.evaluate.contest import champion_profile, hold
 from pipelines.evaluate.decision import Decision
-from pipelines.recipes import recorded_id
+from pipelines.recipes import recipe_id
 from pipelines.storage import write_json
 
 
@@ -25,7 +25,7 @@ def _champion(profile: Profile, head: HeadKind, **changed: Any) -> dict[str, Any
         "version": "3",
         "bundle_id": "bundle-old",
         "head": head,
-        "recipe_id": recorded_id(recipe, content_id(recipe)),
+        "recipe_id": recipe_id(recipe),
         "recipe": recipe,
         "as_of_week": "2018-w40",
         "dataset_version": "data-old",

@@ -48,14 +48,14 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     told = [(row, found) for row, line in enumerate(lines, 1) if (found := _LINE.fullmatch(line))]
     if not told:
         return unusable(drop, [issue(Level.CRITICAL, "no-bulletin", "no line tells cases of a week", named, "deliver the bulletin")])  # fmt: skip
-    rows = [_cell(row, found, named, context) for row, found in told]
-    cells = pd.DataFrame(rows)
+    cells = pd.DataFrame([_cell(row, found, named, context) for row, found in told])
+    cells["unit_row"] = cells.groupby("unit_id")["row"].transform("first")
     first = cells.drop_duplicates("unit_id")
-    units = first.assign(row=first["unit_row"], value=first["code"], name=first["code"], parent="", fingerprint=first["code"])  # fmt: skip
+    units = first.assign(value=first["code"], name=first["code"], parent="", fingerprint=first["code"])  # fmt: skip
     return RawDrop(drop, units[list(UNIT_COLUMNS)], cells[list(CELL_COLUMNS)], (), {named: len(lines)})  # fmt: skip
 
 
 def _cell(row: int, found: re.Match[str], named: str, context: Context) -> dict[str, object]:
     unit = context.codes.normalise(found["code"])
     week = context.calendar.number(int(found["year"]), int(found["week"]))
-    return {"file": named, "row": row, "column": "", "unit_id": unit, "kind": "week", "clean": "", "when": week, "value": found["cases"], "number": np.float64(found["cases"]), "unit_row": row, "code": found["code"]}  # fmt: skip
+    return {"file": named, "row": row, "column": "", "unit_id": unit, "kind": "week", "clean": "", "when": week, "value": found["cases"], "number": np.float64(found["cases"]), "code": found["code"]}  # fmt: skip

@@ -41,7 +41,7 @@ INFOS = [
     refused("a latency below zero", GOOD + "climate_latency_days: -3\n", "climate_latency_days", "greater than or equal to 0"),
     refused("an infinite latency", GOOD + "scene_latency_days: .inf\n", "scene_latency_days"),
     refused("the year 9999", "received_date: 9999-12-31\nscene_period: month\n", "received_date", "2199"),
-    refused("another date than the folder's", "received_date: 2018-01-01\nscene_period: month\n", "the folder is", "same date"),
+    refused("another date than the folder's", "received_date: 2018-01-01\nscene_period: month\n", "the folder is", "name the folder 2018-01-01"),
     refused("an unknown period", "received_date: {date}\nscene_period: fortnight\n", "'week' or 'month'"),
     refused("UTF-16", GOOD.encode("utf-16"), "YAML in UTF-8"),
     refused("NUL bytes", GOOD.encode() + bytes(50), "YAML in UTF-8"),

@@ -33,7 +33,9 @@ def test_an_attack_is_named_with_its_fix(siege: Siege, attack: Attack) -> None:
 
 @pytest.mark.parametrize("attack", HARMLESS, ids=names(HARMLESS))
 def test_what_only_looks_odd_passes_and_changes_no_count(siege: Siege, attack: Attack) -> None:
-    levels = {i.level for i in siege.issues_of(attack) if i.code != "repeated-content"}
+    # a mistyped code of an earlier drop is a unit that the newest drop has not
+    of_others = {"repeated-content", "municipalities-gone"}
+    levels = {i.level for i in siege.issues_of(attack) if i.code not in of_others}
     assert levels <= {Level.INFO}, siege.issues_of(attack)
     assert not siege.left_out(attack)
 
