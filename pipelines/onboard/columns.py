@@ -166,7 +166,7 @@ def _require(sight: Sight, column: str, flag: str) -> None:
 def _missing_words(sight: Sight, found: dict[str, list[str]]) -> None:
     """Texts such as "None" in the unit's columns say that the place is not known."""
     known = set(sight.config.missing)
-    words = {v for c in found.get("unit", ()) for v, _ in sight.values(c, 2000) if v in _NULLS} - known  # fmt: skip
+    words = {v for c in found.get("unit", ()) for v, _ in sight.values(c, 5000) if v in _NULLS} - known  # fmt: skip
     if words:
         sight.settings["missing"] = [*sight.config.missing, *sorted(words)]
         sight.seen.append(f"the text {', '.join(map(repr, sorted(words)))} in place of a unit is taken as not known")  # fmt: skip
