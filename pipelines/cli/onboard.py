@@ -72,6 +72,7 @@ def onboard(
     separator: Annotated[list[str] | None, typer.Option(help="[FILE=]one of , ; | tab")] = None,
     decimal: Annotated[list[str] | None, typer.Option(help="[FILE=]point or comma, as . or ,")] = None,
     sheet: Annotated[list[str] | None, typer.Option(help="[FILE=]NAME of the workbook's sheet")] = None,
+    header_row: Annotated[list[str] | None, typer.Option(help="[FILE=]row that names the columns")] = None,
     missing: Annotated[list[str] | None, typer.Option(help="[FILE=]TEXT that means: not known")] = None,
     transform: Annotated[list[str] | None, typer.Option(help="OUR=CONVERSION, such as rainfall_mm=m_to_mm")] = None,
     option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE that one adapter asks for")] = None,
@@ -106,7 +107,7 @@ def onboard(
         name=name,
         received=received.date() if received else None,
         columns={our: found for our, found in {**columns, **others}.items() if found},
-        **{key: tuple(value or ()) for key, value in {"adapter": adapter, "separator": separator, "decimal": decimal, "sheet": sheet, "dates": dates, "keep": keep, "leave_out": leave_out, "transform": transform, "option": option, "missing": missing, "units_judged": units_judged}.items()},
+        **{key: tuple(value or ()) for key, value in {"adapter": adapter, "separator": separator, "decimal": decimal, "sheet": sheet, "dates": dates, "header_row": header_row, "keep": keep, "leave_out": leave_out, "transform": transform, "option": option, "missing": missing, "units_judged": units_judged}.items()},
         numbering=numbering, starts=starts, maturity=maturity, test_years=test_years, language=language, time_zone=time_zone, schedule=schedule,
         rule=RuleAnswers(rule, quantile, reference, years, floor, centre, k, per_100k, min_reference_cases),
     )  # fmt: skip

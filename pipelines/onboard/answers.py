@@ -47,6 +47,7 @@ class Answers:
     decimal: Sequence[str] = ()
     sheet: Sequence[str] = ()
     dates: Sequence[str] = ()
+    header_row: Sequence[str] = ()
     keep: Sequence[str] = ()
     leave_out: Sequence[str] = ()
     transform: Sequence[str] = ()

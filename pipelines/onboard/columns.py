@@ -22,6 +22,8 @@ _BY_TABLE = {
     "climate": ("unit", "year", "week", "month", "date", "start", "end", "temp_mean_c", "rainfall_mm"),
     "units": ("unit", "name", "year", "population"),
 }  # fmt: skip
+_DAYS = ("date", "start", "end", "onset")
+_CLIMATE = ("rain", "precip", "lluvia", "chuva", "temp", "tmean")
 _OF_PERSONS = ("unit", "year", "week", "onset", "reported")
 _FREE = ("long", "line_list", "series", "wide")  # adapters whose columns a profile names
 # What a ministry may not want to count: a part of the column's name, its values, what they are.
@@ -64,6 +66,8 @@ def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) ->
     for our in _needed(adapter, sight.config.table, found, station):
         if our not in found or (len(found[our]) > 1 and our not in said):
             found[our] = _ask_for(sight, our, found.get(our, []), said, ask)
+    if set(found) & set(_DAYS) == set() and "year" not in found and _bare_weeks(sight, found):
+        found["year"] = _ask_for(sight, "year", [], said, ask)
     for our, columns in found.items():
         if len(columns) > 1 and our not in ("unit", *said):
             found[our] = _ask_for(sight, our, columns, said, ask)
@@ -77,6 +81,16 @@ def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) ->
     named = {our: " + ".join(columns) for our, columns in found.items()}
     sight.seen.append("columns: " + ", ".join(f"{our} = {name!r}" for our, name in named.items()))
     _missing_words(sight, found)
+    used = {c for columns in found.values() for c in columns}
+    unread = [c for c in sight.header if c not in used and letters(c).startswith(_CLIMATE)]
+    if unread and adapter != "line_list":
+        sight.seen.append(f"{', '.join(map(repr, unread))} may be climate and is not read; to read it, say which and in what unit: --column rainfall_mm=..., --column temp_mean_c=..., and --transform if it is not in mm or degree Celsius")  # fmt: skip
+
+
+def _bare_weeks(sight: Sight, found: dict[str, list[str]]) -> bool:
+    """Whether the column of weeks holds numbers of weeks without their year."""
+    texts = [t for t, _ in sight.values(found["week"][0], 200)] if "week" in found else []
+    return bool(texts) and all(t.removesuffix(".0").isdigit() and len(t.removesuffix(".0")) < 3 for t in texts)  # fmt: skip
 
 
 def _wanted(sight: Sight, adapter: str) -> tuple[str, ...]:
@@ -115,6 +129,8 @@ def _ask_for(sight: Sight, our: str, several: list[str], said: dict[str, list[st
 
 def _described(sight: Sight, columns: Sequence[str]) -> str:
     shown = []
+    if len(columns) <= 4:
+        sight.texts(columns)
     for column in columns[:12]:
         values = sight.values(column, most=1_000_000) if len(columns) <= 4 else []
         shown.append(f"{column!r} ({len(values)} different)" if values else repr(column))
@@ -150,7 +166,7 @@ def _require(sight: Sight, column: str, flag: str) -> None:
 def _missing_words(sight: Sight, found: dict[str, list[str]]) -> None:
     """Texts such as "None" in the unit's columns say that the place is not known."""
     known = set(sight.config.missing)
-    words = {v for c in found.get("unit", ()) for v, _ in sight.values(c, 2000) if v in _NULLS} - known  # fmt: skip
+    words = {v for c in found.get("unit", ()) for v, _ in sight.values(c, 5000) if v in _NULLS} - known  # fmt: skip
     if words:
         sight.settings["missing"] = [*sight.config.missing, *sorted(words)]
         sight.seen.append(f"the text {', '.join(map(repr, sorted(words)))} in place of a unit is taken as not known")  # fmt: skip

@@ -22,6 +22,7 @@ _THIN = 0.5  # of what the weeks before let expect
 _LEAST_EXPECTED = 30.0  # cases a week; below, chance alone makes a week thin
 _WHOLE = 0.8  # of a week's cases reported, for it to count as whole
 _OLD_CLIMATE_DAYS = 300
+_NO_PLACE = re.compile(r"(?i)\b(?:(?:sub)?total|unknown|desconocid[oa]|ignorad[oa]|inconnu)\b")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class History:
         """One sentence."""
         weeks, years = self.newest - self.first + 1, len(self.whole_years)
         span = f"{self.whole_years[0]}..{self.whole_years[-1]}" if years else "none"
-        known = "" if self.known_share > 0.999 else f", {self.known_share:.0%} of the unit-weeks known"  # fmt: skip
+        known = "" if self.known_share > 0.995 else f", {self.known_share:.0%} of the unit-weeks known"  # fmt: skip
         return f"{self.units} units, {self.cases:,.0f} cases, {weeks} weeks {calendar.week_label(self.first)}..{calendar.week_label(self.newest)}{known}; {years} complete years ({span})"  # fmt: skip
 
 
@@ -148,7 +149,9 @@ def unit_facts(names: Sequence[str], readings: Sequence[Reading]) -> list[str]:
         others = set().union(*(u for n, u in files.items() if n != name))
         if len(files) > 1 and (alone := sorted(units - others)):
             out.append(f"WARNING: {len(alone)} units stand in {name} only: {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}")  # fmt: skip
-    every = set().union(*files.values()) if files else set()
+    every: set[str] = set().union(*files.values())
+    if odd := sorted(u for u in every if _NO_PLACE.search(u)):
+        out.append(f"WARNING: {', '.join(map(repr, odd[:5]))} looks like a sum or an unknown place, and would be a unit; leave it out with --leave-out COLUMN={odd[0]}")  # fmt: skip
     digits = {u for u in every if u.isdigit()}
     if lengths := sorted({len(u) for u in digits}):
         both = sorted(u for u in digits if len(u) >= 5 and u[:-1] in digits)

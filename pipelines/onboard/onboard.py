@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places, Profile
+from pipelines.config import Places, Profile, own_profiles, profile_names
 from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import Reading
+from pipelines.data.adapters.content import AGAIN
 from pipelines.data.drop_info import DropInfo, check_info
 from pipelines.data.drops import make_drop, read_drop
 from pipelines.data.handed_over import share_drop
@@ -119,6 +120,8 @@ def _name(answers: Answers, paths: Sequence[Path]) -> str:
     name = answers.name or plain or "place"
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is no usable name of a profile", where="--name", fix="use letters, digits, - and _")  # fmt: skip
+    if name in set(profile_names()) - set(own_profiles()):
+        raise ConfigError(f"denguard brings a profile {name!r} of its own", where="--name", fix="choose another --name")  # fmt: skip
     return name
 
 
@@ -165,8 +168,9 @@ def _tried(paths: Sequence[Path], draft: Profile, received: date, findings: Find
         report = try_files(list(paths), draft, Places(home=Path(empty)), received)
     issues = [i for i in report.result.issues if i.level is not Level.INFO]
     if report.stops:
-        first = issues[0]
-        raise DropError(f"[{first.code}] {first.message}", where=first.place, fix=first.fix)
+        first, more = issues[0], [i for i in issues[1:] if i.level is not Level.WARNING][:1]
+        why = "".join(f"; first of them: {i.message} ({i.place}), where one should {i.fix}" for i in more)  # fmt: skip
+        raise DropError(f"[{first.code}] {first.message}{why}", where=first.place, fix=first.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
     kinds: dict[str, list[Issue]] = {}
     for one in issues:
         kinds.setdefault(f"{one.level.value}: {one.message}", []).append(one)

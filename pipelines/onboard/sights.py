@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,15 @@ from pipelines.data.adapters.content import AGAIN, Unreadable, kind_of
 from pipelines.data.adapters.layouts import fitting_layout, refuse_forecast
 from pipelines.data.adapters.names import guesses
 from pipelines.data.adapters.records import HeaderLine, Table, open_table
+from pipelines.data.raw import Text
 from pipelines.errors import ConfigError, DropError
 from pipelines.onboard.answers import Answers, meant_for, pairs
 from pipelines.onboard.asking import Ask, Question, answered
 from pipelines.place_config import InputConfig
 from pipelines.weeks import CDC, Calendar
 
-_ONE_FILE = {"separator", "decimal", "sheet", "dates"}
+_ONE_FILE = ("separator", "decimal", "sheet", "dates")
+_TITLED = HeaderLine(lambda cells: sum(map(bool, guesses([c.strip() for c in cells]).values())) > 2)
 SHEETS = "several-sheets"
 _TABNET_WEEK = re.compile(r"[Ss]em(?:ana)?\.? ?[0-9]{1,2}")
 _TABNET = HeaderLine(lambda cells: sum(bool(_TABNET_WEEK.fullmatch(c.strip())) for c in cells) > 1)
@@ -50,6 +53,7 @@ class Sight:
     settings: dict[str, Any] = field(default_factory=dict)
     table: Table | None = None
     seen: list[str] = field(default_factory=list)
+    _texts: dict[str, Text] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -70,11 +74,18 @@ class Sight:
         """The file as an adapter is given it."""
         return InputFile(self.path, self.name, self.config, calendar, TextCodes(), self.received)
 
+    def texts(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Columns of the table as text; each is read once. Raises DropError for a table without rows."""
+        new = [c for c in columns if c not in self._texts]
+        if self.table is not None and new:
+            self._texts |= usable(partial(self.table.records, new)).columns
+        return pd.DataFrame({c: self._texts[c] for c in columns if c in self._texts})
+
     def values(self, column: str, most: int = 20) -> list[tuple[str, int]]:
         """A column's commonest texts and how often each stands there."""
         if self.table is None:
             return []
-        counts = pd.Series(self.table.records([column]).columns[column]).dropna().value_counts()
+        counts = self.texts([column])[column].dropna().value_counts()
         return [(str(text), int(n)) for text, n in counts.head(most).items()]
 
 
@@ -98,10 +109,12 @@ def look_at(paths: Sequence[Path], answers: Answers, received: date, ask: Ask) -
 
 def _apply(sight: Sight, answers: Answers, names: Sequence[str]) -> None:
     """What was said about this file goes before what is found."""
-    for key in sorted(_ONE_FILE):
+    for key in _ONE_FILE:
         said = meant_for(getattr(answers, key), sight.name, names)
         if said:
             sight.settings[key] = "\t" if said[-1] in ("tab", "\\t") else said[-1]
+    if rows := meant_for(answers.header_row, sight.name, names):
+        sight.settings["header_row"] = int(rows[-1]) if rows[-1].isdigit() else rows[-1]
     for key in ("transform", "option"):
         given = pairs(meant_for(getattr(answers, key), sight.name, names), f"--{key}")
         if given:
@@ -139,11 +152,31 @@ def _open(sight: Sight, ask: Ask) -> None:
             raise as_drop_error(err) from err
         _ask_for_sheet(sight, err.issue.message, ask)
         sight.table = usable(lambda: open_table(sight.input()))
+    _look_below_titles(sight)
     usable(lambda: refuse_forecast(sight.table))  # type: ignore[arg-type]
     how = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(sight.table.separator)
     kinds = {"workbook": "an Excel workbook", "parquet": "Parquet"}
     said = [kinds.get(kind) or f"CSV separated by {how}", *(i.message for i in sight.table.issues if i.code != "is-a-workbook")]  # fmt: skip
     sight.seen.append("; ".join(said))
+
+
+def _look_below_titles(sight: Sight) -> None:
+    """Lines of text above the header, and letters that are not UTF-8."""
+    if sight.table is None:
+        return
+    if any(i.code == "not-utf-8" for i in sight.table.issues):
+        sight.settings["encoding"] = "cp1252"
+    if "header_row" in sight.settings:
+        return
+    if sum(map(bool, guesses(sight.header).values())) > 1 or fitting_layout(sight.header):
+        return
+    try:
+        below = open_table(sight.input(), _TITLED)
+    except Unreadable:
+        return
+    sight.table = below
+    sight.settings["header_row"] = below.header_row
+    sight.seen.append(f"{below.header_row - 1} lines stand above the header")
 
 
 def _ask_for_sheet(sight: Sight, message: str, ask: Ask) -> None:
@@ -171,6 +204,8 @@ def _known_layout(sight: Sight) -> dict[str, Any]:
     if layout is not None:
         sight.seen.append(f"its columns are those of {layout.what}")
         return {"adapter": layout.adapter}
+    if "header_row" in sight.settings:
+        return {}
     try:
         open_table(sight.input(), _TABNET)
     except Unreadable:
@@ -202,12 +237,10 @@ def _has_repeats(sight: Sight, known: set[str]) -> bool:
     columns += found["unit"]
     if sight.table is None or not columns:
         return False
-    records = usable(lambda: sight.table.records(columns))  # type: ignore[union-attr]
-    frame = pd.DataFrame(records.columns)
-    return bool(frame.duplicated().mean() > 0.2)
+    return bool(sight.texts(columns).duplicated().mean() > 0.2)
 
 
 def _asked(sight: Sight, ask: Ask) -> str:
     shown = ", ".join(map(repr, sight.header[:12]))
-    question = Question("--adapter", "How is this file to be read?", tuple(sorted(ADAPTERS)), None, f"its columns are {shown}; docs/formats.md describes each adapter", sight.name)  # fmt: skip
+    question = Question("--adapter", "How is this file to be read?", tuple(sorted(ADAPTERS)), None, f"its columns are {shown}; docs/formats.md describes each adapter; if they stand in a lower line, say --header-row", sight.name)  # fmt: skip
     return answered(question, ask(question))

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.config import Places, Profile, load_profile, profile_names
+from pipelines.config import Places, Profile, load_profile
 from pipelines.data.drops import shown, survey_drops
 from pipelines.errors import ConfigError
 from pipelines.plain_yaml import UnusableYaml, parse_plain_yaml, read_plain_yaml
@@ -60,7 +60,10 @@ def checked(name: str, text: str) -> Profile:
     with tempfile.TemporaryDirectory(prefix="denguard-onboard-") as folder:
         path = Path(folder) / f"{name}.yaml"
         path.write_text(text, encoding="utf-8")
-        return load_profile(str(path))
+        try:
+            return load_profile(str(path))
+        except ConfigError as err:
+            raise ConfigError(err.what, where=f"the new profile {name}", fix="correct the flags of these keys") from err  # fmt: skip
 
 
 def require_place(name: str, text: str, where: Places, own_drop: str) -> Path:
@@ -73,8 +76,6 @@ def require_place(name: str, text: str, where: Places, own_drop: str) -> Path:
     if path.is_file():
         _require_equal(path, text)
         return path
-    if name in profile_names():
-        raise ConfigError(f"a profile {name!r} is there already", where=str(path), fix="choose another --name")  # fmt: skip
     drops, broken = survey_drops(where.drops)
     others = [d.name for d in drops if d.name != own_drop] + [str(e.where) for e in broken]
     if others:
