@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,7 +52,7 @@ def drop(
     from functools import partial
 
     from pipelines.config import load_profile
-    from pipelines.data.drop_info import check_info
+    from pipelines.data.drop_info import check_info, require_received
     from pipelines.data.drops import make_drop, read_drop
     from pipelines.data.handed_over import share_drop
     from pipelines.data.sources import context_of, source_of
@@ -68,6 +68,7 @@ def drop(
         },
         "command line",
     )
+    require_received(info.received_date, datetime.now(UTC).date())
     context = context_of(load_profile(profile))
     given = [*(files or ()), *([table] if table else ())]
     bring = partial(source_of(context.config).bring, given, context=context)

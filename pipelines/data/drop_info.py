@@ -71,6 +71,16 @@ def read_info(file: Path) -> DropInfo:
         raise DropError(f"{INFO} cannot be read: {err}", where=where, fix="write it as YAML in UTF-8") from err  # fmt: skip
 
 
+def require_received(received: date, today: date) -> None:
+    """Raise DropError for a receipt date in the future: it would outrank every correction until then.
+
+    Args:
+        today: by the caller's clock; a day more is allowed, because it is tomorrow already elsewhere.
+    """
+    if received > today + timedelta(days=1):
+        raise DropError(f"the receipt date {received} is in the future, and drops never change", where="received_date", fix=f"give the day on which the files arrived, {today} at the latest")  # fmt: skip
+
+
 def check_info(keys: Any, where: str) -> DropInfo:
     """What a person said about a drop. Raises DropError naming every key that is not valid."""
     try:

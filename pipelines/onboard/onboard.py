@@ -18,7 +18,7 @@ from pipelines.config import Places, Profile, own_profiles, profile_names
 from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import Reading
 from pipelines.data.adapters.content import AGAIN
-from pipelines.data.drop_info import DropInfo, check_info
+from pipelines.data.drop_info import DropInfo, check_info, require_received
 from pipelines.data.drops import make_drop, read_drop
 from pipelines.data.handed_over import share_drop
 from pipelines.data.sources import context_of, source_of
@@ -75,6 +75,7 @@ def onboard(paths: Sequence[Path], answers: Answers, ask: Ask, tell: Tell) -> On
     """
     name = _name(answers, paths)
     info = check_info({"received_date": answers.received or datetime.now(UTC).date()}, "--received")
+    require_received(info.received_date, datetime.now(UTC).date())
     findings = Findings(tell)
     sights = look_at(paths, answers, info.received_date, ask)
     names = [sight.name for sight in sights]

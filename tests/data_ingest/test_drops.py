@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.drops import table_drop
 
-from pipelines.data.drop_info import DropInfo
+from pipelines.data.drop_info import DropInfo, require_received
 from pipelines.data.drops import check_unchanged, drop_hash, drop_manifest, list_drops, read_drop
 from pipelines.errors import ConfigError, DropError
 
@@ -182,3 +182,11 @@ def test_a_scene_is_available_when_its_period_has_ended(period, latency, day, ex
 def test_a_table_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(DropError, match="there is no table"):
         table_drop(tmp_path / "no.csv", None, tmp_path / "drops", INFO)
+
+
+def test_a_receipt_date_in_the_future_is_refused_and_tomorrow_elsewhere_is_not():
+    today = date(2026, 11, 16)
+    require_received(date(2026, 11, 17), today)
+    with pytest.raises(DropError, match=r"2081-12-04 is in the future") as caught:
+        require_received(date(2081, 12, 4), today)
+    assert "2026-11-16" in caught.value.fix
