@@ -25,7 +25,7 @@ Use = Literal["used", "missing", "not used by this head"]
 
 
 # How a code is written is the champion's own rule (bundle.codes); requests.py asks it.
-Code = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Code = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 Count = Annotated[float, Field(ge=0, le=1_000_000)]
 Covariate = Annotated[float, Field(ge=-1000, le=1000)]  # they are logs, percents and degrees
 Percent = Annotated[float, Field(ge=0, le=100)]

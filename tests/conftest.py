@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from pathlib import Path
@@ -36,6 +37,18 @@ def _no_network() -> Any:
     patch.setattr(socket.socket, "connect", _connect_on_loopback_only)
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Any:
+    """What a command sets for its own process must not reach the next test of this one: a command
+    names MLflow's address in the environment, and DVC's main switches logging off."""
+    environment, disabled = dict(os.environ), logging.root.manager.disable
+    yield
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update(environment)
+    logging.disable(disabled)
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ def test_a_second_run_on_unchanged_input_embeds_nothing_and_says_why_it_keeps(wa
     )
 
 
+@pytest.mark.slow
 def test_a_drop_with_four_more_weeks_embeds_only_what_is_new_or_was_revised(
     walked: Home, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def _lineage_is_whole_both_ways(home: Home) -> None:
     assert {f"features:{features}", "validation:third", "decision:third"} <= set(up["up"])
 
 
+@pytest.mark.slow
 def test_what_the_first_run_published_is_byte_equal_after_later_runs(walked: Home) -> None:
     dataset = walked.path / str(walked.output("first", "snapshot")["dataset"])
     before = manifest_of(dataset)

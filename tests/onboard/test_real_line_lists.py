@@ -28,6 +28,7 @@ PERU = {
 }
 
 
+@pytest.mark.slow
 def test_peru(home):
     made = onboarded(package_table("dengue_peru.csv"), ask=IN_A_PIPE, **PERU)
     write(made, places())

@@ -8,27 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
+from support.published import forecast_rows
 
 from pipelines.contracts import CHAMPION
-from pipelines.forecast import FORECAST_COLUMNS, publish_forecast
+from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, write_bundle
 from pipelines.fusion.linear import LinearModel
 from pipelines.models.baselines import Climatology
 from pipelines.registry.alias import lookup
 from pipelines.registry.promote import register_bundle, set_champion
-
-
-def _table(bundle_id: str, week: str, probability: float) -> pd.DataFrame:
-    row: dict[str, Any] = {**dict.fromkeys(FORECAST_COLUMNS, "x"), "origin_week": week, "scene_date": None, "bundle_id": bundle_id, "outbreak_expected": False, "image_used": False, "provisional": True}  # fmt: skip
-    rows = [
-        {**row, "municipality_code": unit, "horizon_weeks": horizon, "probability": probability}
-        for unit in ("05001", "05360")
-        for horizon in (1, 4)
-    ]
-    return pd.DataFrame(rows)[list(FORECAST_COLUMNS)]
 
 
 @pytest.fixture
@@ -38,7 +28,7 @@ def publish(deployment: Any) -> Callable[..., Path]:
     def one(week: str, probability: float = 0.25, bundle_id: str | None = None) -> Path:
         named = lookup(CHAMPION, deployment.where)
         assert named is not None
-        table = _table(bundle_id or named.bundle_id, week, probability)
+        table = forecast_rows(bundle_id or named.bundle_id, week, probability)
         return publish_forecast(table, deployment.where.artifacts / "forecasts")
 
     return one
