@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from pathlib import Path
@@ -42,13 +41,12 @@ def _no_network() -> Any:
 @pytest.fixture(autouse=True)
 def _process_as_it_was() -> Any:
     """What a command sets for its own process must not reach the next test of this one: a command
-    names MLflow's address in the environment, and DVC's main switches logging off."""
-    environment, disabled = dict(os.environ), logging.root.manager.disable
+    names MLflow's address in the environment."""
+    environment = dict(os.environ)
     yield
     for name in set(os.environ) - set(environment):
         del os.environ[name]
     os.environ.update(environment)
-    logging.disable(disabled)
 
 
 @pytest.fixture

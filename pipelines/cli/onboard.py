@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +35,18 @@ class _Silent:
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """With --json everything comes at the end."""
+
+
+@contextmanager
+def _rules_tried_quietly() -> Iterator[None]:
+    """Rules are tried here, not run: what a run would log stays away, and only meanwhile."""
+    library = logging.getLogger("pipelines")
+    level = library.level
+    library.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        library.setLevel(level)
 
 
 def _at_terminal(question: Question) -> str:
@@ -100,7 +113,6 @@ def onboard(
     from pipelines.onboard.onboard import onboard as looked_at
     from pipelines.onboard.onboard import write
 
-    logging.getLogger("pipelines").setLevel(logging.WARNING)  # rules are tried, not run
     columns = {"unit": unit, "year": year, "week": week, "date": date, "cases": cases}
     others = pairs(column or (), "--column")
     said = Answers(
@@ -111,7 +123,8 @@ def onboard(
         numbering=numbering, starts=starts, maturity=maturity, test_years=test_years, language=language, time_zone=time_zone, schedule=schedule,
         rule=RuleAnswers(rule, quantile, reference, years, floor, centre, k, per_100k, min_reference_cases),
     )  # fmt: skip
-    made = looked_at(files, said, asker(yes, _at_terminal), _Silent() if as_json else _Aloud())
+    with _rules_tried_quietly():
+        made = looked_at(files, said, asker(yes, _at_terminal), _Silent() if as_json else _Aloud())
     line = f"--line {named} " if (named := os.environ.get("DENGUARD_LINE")) else ""
     command = f"denguard {line}run --profile {made.name} --run-id first"
     written, drop = (None, None) if dry_run else write(made, places())

@@ -75,6 +75,6 @@ def test_the_top_level_is_the_one_agreed() -> None:
     agreed = {
         "dags", "pipelines", "serving", "data.dvc", "dvc.yaml", "dvc.lock", "tests", "docker-compose.yml",
         "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
-        "SECURITY.md", "docs", "benchmarks", "requirements.lock",
+        "SECURITY.md", "docs", "benchmarks", "findings", "requirements.lock",
     }  # fmt: skip
     assert top <= agreed, f"not agreed: {sorted(top - agreed)}"

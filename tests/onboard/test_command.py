@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
 import subprocess
@@ -54,6 +55,12 @@ def test_again_is_a_no_op_and_another_is_never_overwritten(file, home):
     assert (home / "profiles" / "cases.yaml").read_text() == before
     beside = entered(csv(home / "more.csv", counts(*SHORT, units=("X", "Y"))), *FLAGS[:3], "2026-11-17", "--yes")  # fmt: skip
     assert "--line more" in str(beside.exception)
+
+
+def test_what_it_silences_while_it_looks_speaks_again_afterwards(file, caplog):
+    caplog.set_level(logging.INFO, "pipelines")
+    entered(file, *FLAGS, "--dry-run")
+    assert logging.getLogger("pipelines").level == logging.INFO
 
 
 def test_names_that_denguard_brings_are_refused(file):
