@@ -9,10 +9,13 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 FILES = ("tests/run/test_progress.py", "tests/data_samples/test_labels.py")
 
 
+@pytest.mark.slow
 def test_the_tests_of_one_file_run_in_one_process() -> None:
     alone = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-v", "-p", "no:cacheprovider", *FILES]  # fmt: skip
