@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +59,11 @@ class CodesConfig(Frozen):
         return system
 
 
+@cache  # a look through some six hundred files
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
 class PlaceConfig(Frozen):
     """The place that a deployment forecasts."""
 
@@ -72,7 +77,7 @@ class PlaceConfig(Frozen):
     @field_validator("time_zone")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in zoneinfo.available_timezones():
+        if name not in _time_zones():
             raise ValueError(f"{name!r} is no time zone; write it as America/Bogota")
         return name
 

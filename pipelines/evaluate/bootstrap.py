@@ -11,6 +11,7 @@ blocks for both recipes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -107,11 +108,14 @@ def calendar_blocks(
     """(N,) id of the block of weeks that each row's week falls into: year * 100 + place in it."""
     distinct, inverse = np.unique(target_week_no.to_numpy(np.int64), return_inverse=True)
     last = _YEAR_WEEKS // block_weeks - 1
-    ids = [
-        calendar.epi_year(n) * 100 + min((calendar.week_of_year(n) - 1) // block_weeks, last)
-        for n in map(int, distinct)
-    ]
+    ids = [_block_id(calendar, n, block_weeks, last) for n in distinct.tolist()]
     return np.array(ids, dtype=np.int64)[inverse]
+
+
+@lru_cache(maxsize=16384)
+def _block_id(calendar: Calendar, week_no: int, block_weeks: int, last: int) -> int:
+    place = min((calendar.week_of_year(week_no) - 1) // block_weeks, last)
+    return calendar.epi_year(week_no) * 100 + place
 
 
 def expanded_tail(blocks: int, confidence: float) -> float:
@@ -122,7 +126,15 @@ def expanded_tail(blocks: int, confidence: float) -> float:
 
 def _resampled_means(total: Array, count: Array, gate: GateConfig) -> Array:
     """(R,) weighted means of R resamples of the B blocks."""
-    rng = np.random.default_rng(gate.seed)
-    even = np.full(len(total), 1 / len(total))
-    drawn = rng.multinomial(len(total), even, size=gate.resamples).astype(np.float64)
+    drawn = _draws(len(total), gate.resamples, gate.seed)
     return np.asarray((drawn @ total) / (drawn @ count))
+
+
+@lru_cache(maxsize=8)  # every comparison of a run draws the same blocks
+def _draws(blocks: int, resamples: int, seed: int) -> Array:
+    """(R, B) how often each resample holds each block."""
+    even = np.full(blocks, 1 / blocks)
+    drawn = np.random.default_rng(seed).multinomial(blocks, even, size=resamples)
+    drawn = drawn.astype(np.float64)
+    drawn.setflags(write=False)
+    return drawn

@@ -30,7 +30,8 @@ def keys(years: Sequence[int] = YEARS, horizon: int = 4) -> pd.DataFrame:
         {
             "test_year": np.repeat(np.array(years, dtype=np.int32), 52 * _TOWNS),
             "horizon_weeks": horizon,
-            "sample_id": [f"{u}-{w}" for u, w in zip(unit, at, strict=True)],
+            "sample_id": np.arange(len(at)),  # numbers join ten times faster than names
+            "unit_id": unit,
             "target_week_no": at,
             "in_benchmark": True,
         }

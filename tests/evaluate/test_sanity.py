@@ -27,7 +27,7 @@ def _refused(profile: Profile, bias: float, one_city: bool = False) -> int:
     for seed in range(TRIALS):
         frame = predictions(rows, {"own": 0.0, "prevalence": 0.09}, np.random.default_rng(seed))
         if one_city:
-            frame = frame[frame["sample_id"].str.startswith("05001")]
+            frame = frame[frame["unit_id"] == "05001"]
         own, blind = (frame[frame["head"] == name] for name in ("own", "prevalence"))
         shifted = own.assign(probability=own["probability"] + bias)
         refused += _is_biased(shifted, blind, profile)
