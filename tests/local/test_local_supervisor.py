@@ -29,6 +29,7 @@ def pids(places: Places) -> dict[str, int]:
     return {n: p.pid for n, p in load_state(Layout(places)).processes.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_services_start_once_are_repaired_and_leave_nothing(
     places: Places, capsys: pytest.CaptureFixture[str]
