@@ -10,8 +10,9 @@ import pytest
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.thresholds import ThresholdRecord
 from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.linear import LinearModel
 from pipelines.registry.alias import Registered
 from serving.answers import answer
 from serving.champion import Champion

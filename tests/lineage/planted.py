@@ -17,8 +17,9 @@ from pipelines.data.intake import accept
 from pipelines.embed.features import version_of
 from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
+from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.linear import LinearModel
 from pipelines.inference.prediction_log import LoggedAnswer, LoggedPrediction, PredictionLog
 from pipelines.registry.promote import register_bundle, set_champion
 from pipelines.run import Run, start_run
