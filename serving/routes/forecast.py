@@ -55,7 +55,7 @@ async def forecast(
     if not rows:
         raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
     trace_id: str = request.state.trace_id
-    response = JSONResponse(_body(trace_id, found, rows))
+    response = JSONResponse({**_body(trace_id, found, rows), **champion.rule()})
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
     request.app.state.journal.record(trace_id, champion, request.scope["query_string"], logged, found.version)  # fmt: skip
     return response
