@@ -259,3 +259,5 @@ HeadKind = Annotated[str, one_of(FORECASTERS, FUSED_HEADS)]  # the name of a for
 
 # --- Registry aliases --------------------------------------------------------------------------
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# Was champion until another label rule was adopted; answers until the new line has a champion.
+SUPERSEDED = "superseded"

@@ -127,6 +127,7 @@ def _body(
         "model_version": entry.version,
         "bundle_id": entry.bundle_id,
         "head": meta.head,
+        **champion.rule(),
         "data_version": meta.dataset_version,
         "synthetic_scenes": meta.synthetic_scenes,
     }

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pipelines.contracts import CHAMPION
 from pipelines.fusion.bundle import Bundle, load_sound
-from pipelines.registry.alias import Registered, fetch_bundle, lookup
+from pipelines.registry.alias import Registered, fetch_bundle, who_answers
 from serving.encoders import Encoders, load_encoders, needs_encoders
 from serving.metrics import Metrics
 from serving.settings import Settings
@@ -29,6 +28,13 @@ class Champion:
     registered: Registered
     bundle: Bundle
     encoders: Encoders | None
+
+    def rule(self) -> dict[str, str | None]:
+        """By which label rule it answers, and which one was adopted since and awaits its champion."""
+        return {
+            "label_rule_id": self.bundle.meta.label_rule_id,
+            "adopted_rule_id": self.registered.adopted_rule,
+        }
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class ChampionHolder:
     def look(self) -> None:
         """Read the alias once and take its bundle if it is another one. Never raises."""
         try:
-            named = lookup(CHAMPION, self._settings.places, self._settings.model_name)
+            named = who_answers(self._settings.places, self._settings.model_name)
         except Exception as err:  # noqa: BLE001 the thread must outlive it
             self._failed("registry", _said(err))
             return
@@ -88,8 +94,17 @@ class ChampionHolder:
         elif self.current is None or named.bundle_id != self.current.registered.bundle_id:
             self._take(named)
         else:
+            self._renamed(named, self.current)
             self.candidate_error = None
             self._metrics.failing.set(0)
+
+    def _renamed(self, named: Registered, current: Champion) -> None:
+        """The same bundle, of which the registry says something else than before."""
+        if named == current.registered:
+            return
+        self.current = replace(current, registered=named)
+        if named.adopted_rule:
+            log.warning("label rule %s was adopted; version %s goes on answering by %s until the new line has a champion", named.adopted_rule, named.version, current.bundle.meta.label_rule_id)  # fmt: skip
 
     def _take(self, named: Registered) -> None:
         try:

@@ -37,13 +37,19 @@ class Journal:
         self._failing = False
 
     def record(
-        self, trace_id: str, champion: Champion, body: bytes, answers: Sequence[dict[str, Any]]
+        self,
+        trace_id: str,
+        champion: Champion,
+        asked: bytes,
+        answers: Sequence[dict[str, Any]],
+        forecast_version: str | None = None,
     ) -> None:
         """Add the line of an answer. Never raises for the disk's sake.
 
         Args:
-            body: as it was sent; only its hash is written.
+            asked: body or query as it was sent; only its hash is written.
             answers: bodies of serving.answers, of which the log keeps what it has a field for.
+            forecast_version: that they were read from, if they were.
         """
         if self._log is None:
             return
@@ -51,10 +57,11 @@ class Journal:
             {
                 "trace_id": trace_id,
                 "at": datetime.now(UTC),
-                "input_sha256": hashlib.sha256(body).hexdigest(),
+                "input_sha256": hashlib.sha256(asked).hexdigest(),
                 "bundle_id": champion.registered.bundle_id,
                 "model_version": champion.registered.version,
                 "predictions": answers,
+                "forecast_version": forecast_version,
             }
         )
         try:

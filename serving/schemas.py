@@ -111,6 +111,14 @@ class PredictionRequest(Strict):
         return self
 
 
+# Of every answer: what it is an answer to, where the question was changed since.
+Rule = Annotated[str, Field(description="label rule that thresholds and probabilities are of")]
+Adopted = Annotated[
+    str | None,
+    Field(description="label rule adopted since, whose first champion is awaited; null if none"),
+]
+
+
 class Mask(BaseModel):
     """What became of each modality."""
 
@@ -137,6 +145,8 @@ class PredictionBody(BaseModel):
     model_version: str
     bundle_id: str
     head: HeadKind
+    label_rule_id: Rule
+    adopted_rule_id: Adopted
     data_version: str
     synthetic_scenes: bool = Field(description="trained on drawn scenes, not on satellite images")
     trace_id: str
@@ -155,6 +165,8 @@ class ForecastBody(BaseModel):
     trace_id: str
     forecast_version: str
     origin_week: str = Field(description="what the forecast knows ends with this week")
+    label_rule_id: Rule
+    adopted_rule_id: Adopted
     rows: list[dict[str, Any]]
 
 
@@ -168,6 +180,8 @@ class ModelBody(BaseModel):
     head: HeadKind | None = None
     mlflow_run_id: str | None = None
     provisional: bool | None = Field(None, description="history was too short to judge it: few blocks of weeks or test years")  # fmt: skip
+    label_rule_id: Rule | None = None
+    adopted_rule_id: Adopted = None
     lone_row: bool | None = Field(None, description="POST /predictions answers it; else ask GET /forecast")  # fmt: skip
     municipalities: int | None = Field(None, description="how many can be asked about")
     candidate_error: dict[str, Any] | None = Field(None, description="why the version that the registry names does not serve")  # fmt: skip

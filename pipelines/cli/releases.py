@@ -137,7 +137,7 @@ def adopt_rule(
         say(f"Nothing to do: version {done['from_version']} forecasts by label rule {done['rule_now']} already.")  # fmt: skip
         return
     say(f"Version {done['from_version']} (label rule {done['rule_before']}) is champion no more; the next candidate is judged as a first champion, by label rule {done['rule_now']}.")  # fmt: skip
-    say(f"Now run the weekly cycle: denguard run --profile {profile} --run-id NAME. Until then an endpoint that runs goes on answering by the old rule, and there is no way back but denguard promote.")  # fmt: skip
+    say(f"Now run the weekly cycle: denguard run --profile {profile} --run-id NAME. Until a candidate serves, the endpoint goes on answering with that version and says so in every answer, and there is no way back but denguard promote.")  # fmt: skip
 
 
 def _decision_row(record: dict[str, Any], why: str) -> tuple[str, ...]:

@@ -21,7 +21,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.config import Maturity, Profile
 from pipelines.data.labels import check_as_of, compute_thresholds
@@ -30,7 +29,8 @@ from pipelines.data.rows import RowSource, first_origin_no, row_source, yearly_r
 from pipelines.data.splits import SEASON_WEEKS, judged_years
 from pipelines.data.tables import Tables, newest_week_no
 from pipelines.errors import ConfigError, StoreError
-from pipelines.storage import folder_id, manifest_of, write_atomic, write_json
+from pipelines.storage import folder_id, manifest_of, write_json
+from pipelines.storage.parquet import write_parquet
 
 log = logging.getLogger(__name__)
 DATASET_FILE, THRESHOLDS_FILE = "dataset.json", "thresholds.parquet"
@@ -81,7 +81,7 @@ def build_dataset(
         folder = Path(work) / "dataset"
         rows = write_samples(source, folder / "samples")
         limits = pa.Table.from_pandas(thresholds, THRESHOLD_SCHEMA, preserve_index=False)
-        _write_table(limits, folder / THRESHOLDS_FILE)
+        write_parquet(folder / THRESHOLDS_FILE, limits)
         whole.save(folder / "tables")
         write_json(folder / DATASET_FILE, _facts(source, tables, thresholds, drops, rows))
         return _keep(folder, out_root)
@@ -145,7 +145,7 @@ def write_samples(source: RowSource, folder: Path) -> int:
     """Write one Parquet file an epidemiological year; return the number of rows."""
     rows = 0
     for year, table in yearly_rows(source):
-        _write_table(table, folder / f"epi_year={year}" / "part.parquet")
+        write_parquet(folder / f"epi_year={year}" / "part.parquet", table)
         rows += table.num_rows
     return rows
 
@@ -199,12 +199,6 @@ def _first_label(source: RowSource, tables: Tables, thresholds: pd.DataFrame) ->
     years = thresholds.loc[thresholds["refused_reason"].isna(), "origin_year"].dropna()
     moving = source.profile.calendar.number(int(years.min()), 1) if len(years) else known
     return max(known, moving, source.first_origin)
-
-
-def _write_table(table: pa.Table, path: Path) -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd")
-    write_atomic(path, sink.getvalue().to_pybytes())
 
 
 def _keep(folder: Path, out_root: Path) -> Path:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import StoreError
-from pipelines.storage import write_atomic
+from pipelines.storage.parquet import write_parquet
 
 # Parquet types; columns that a table has beyond these (populations, demographics) are float64.
 _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
@@ -133,9 +133,7 @@ def _write(name: str, frame: pd.DataFrame, path: Path) -> None:
     tidy = ordered(name, frame)
     schema = _arrow_schema(name, tuple(tidy.columns))
     table = pa.Table.from_pandas(tidy, schema=schema, preserve_index=False)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd")
-    write_atomic(path, sink.getvalue().to_pybytes())
+    write_parquet(path, table)
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -1,7 +1,9 @@
 """The threshold of a row: found by unit, year of the origin and season of the target.
 
 Belongs here: the one look-up that features, bundles, the endpoint and MLflow's model share. Does not
-belong here: how thresholds come about (labels.py). Shape letters: U units, Y origin years, S seasons.
+belong here: how thresholds come about (labels.py), their file (threshold_file.py).
+
+Shape letters: U units, Y origin years, S seasons.
 """
 
 from __future__ import annotations
@@ -13,38 +15,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import model_validator
 
-from pipelines.encoder_config import Frozen
 from pipelines.errors import ConfigError
 from pipelines.weeks import SEASON_WEEKS, Calendar
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 THRESHOLD_KEYS = ("unit_id", "origin_year", "season_week", "threshold_cases")
-
-
-class ThresholdRecord(Frozen):
-    """Thresholds that differ by origin year or season, as a bundle's description keeps them.
-
-    Attributes:
-        origin_years: consecutive years; empty = the same for every origin.
-        cases: unit -> one row an origin year (one row if there are none) -> weekly cases for the
-            seasons 1..52 (one value if every season has the same); None where none can be used.
-    """
-
-    origin_years: tuple[int, ...] = ()
-    cases: dict[str, tuple[tuple[float | None, ...], ...]]
-
-    @model_validator(mode="after")
-    def _rectangular(self) -> ThresholdRecord:
-        shapes = {(len(rows), *{len(row) for row in rows}) for rows in self.cases.values()}
-        rows = len(self.origin_years) or 1
-        if len(shapes) != 1 or shapes.isdisjoint({(rows, 1), (rows, SEASON_WEEKS)}):
-            raise ValueError(f"thresholds need {rows} rows of 1 or {SEASON_WEEKS} values for every unit")  # fmt: skip
-        if list(self.origin_years) != list(range(*_span(self.origin_years))):
-            raise ValueError("origin_years must be consecutive")
-        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,19 +71,20 @@ class Thresholds:
         values = np.array(list(cases.values()), dtype=np.float64).reshape(-1, 1, 1)
         return cls(tuple(cases), (), values, calendar)
 
-    @classmethod
-    def of_record(cls, record: ThresholdRecord, calendar: Calendar) -> Thresholds:
-        """What a bundle's description keeps."""
-        values = np.array(list(record.cases.values()), dtype=np.float64)  # None becomes NaN
-        return cls(tuple(record.cases), record.origin_years, values, calendar)
-
-    def record(self) -> ThresholdRecord:
-        """The inverse of of_record."""
-        known = {
-            unit: [[None if np.isnan(x) else float(x) for x in row] for row in rows]
-            for unit, rows in zip(self.unit_ids, self.cases, strict=True)
-        }
-        return ThresholdRecord.model_validate({"origin_years": self.origin_years, "cases": known})
+    def table(self) -> pd.DataFrame:
+        """The inverse of of_table: THRESHOLD_KEYS, one row a threshold, by unit, year and season."""
+        unit, year, season = np.nonzero(~np.isnan(self.cases))
+        years = np.array(self.origin_years or (np.nan,), dtype=np.float64)
+        seasons = (
+            np.arange(1.0, SEASON_WEEKS + 1) if self.cases.shape[2] > 1 else np.array([np.nan])
+        )
+        values = (
+            np.array(self.unit_ids, dtype=object)[unit],
+            years[year],
+            seasons[season],
+            self.cases[unit, year, season],
+        )
+        return pd.DataFrame(dict(zip(THRESHOLD_KEYS, values, strict=True)))
 
     @property
     def plain(self) -> bool:

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from pipelines.fusion.design import design
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.linear import design
 from pipelines.models.baselines import (
     Climatology,
     Persistence,

@@ -7,19 +7,20 @@ Belongs here: FORMAT 2, its files and their checks. Does not belong here: time, 
                           calibration, decision threshold; meta: what BundleMeta says
     golden.json           synthetic rows and the probabilities that the models gave for them
     prompt.yaml           the prompt template, where a model reads text
-    thresholds.parquet    where the label rule's thresholds vary in a unit (thresholds.py)
+    thresholds.parquet    where the label rule's thresholds vary in a unit (data/threshold_file.py)
     h04/                  the own files of the forecaster of 4 weeks ahead, as its `save` wrote them
 
-A later kind of forecaster adds files in such a folder and no format. A reader imports what the named
-kind needs and nothing else.
+The format is fixed, see docs/bundle.md: a later kind of forecaster adds files in such a folder and no
+format. A reader imports what the named kind needs and nothing else.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from pydantic import Field, ValidationError, model_validator
 from pipelines.codes import UnitCodes
 from pipelines.contracts import COVARIATE_NAMES, HeadKind
 from pipelines.data.prompts import load_template
-from pipelines.data.thresholds import ThresholdRecord, Thresholds
+from pipelines.data.threshold_file import read_thresholds, write_thresholds
+from pipelines.data.thresholds import Thresholds
 from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError
 from pipelines.fusion import format1
@@ -36,8 +38,16 @@ from pipelines.fusion.bundle_files import (
     DESCRIPTION,
     GOLDEN,
     PROMPT,
+    THRESHOLDS,
     bundle_id,
     horizon_folder,
+)
+from pipelines.fusion.bundle_form import (
+    KEYS,
+    REBUILD,
+    require_files,
+    require_keys,
+    require_places,
 )
 from pipelines.fusion.bundle_models import described_models, read_models
 from pipelines.fusion.golden import GoldenRow, golden_rows, worst_difference
@@ -49,7 +59,6 @@ from pipelines.weeks import Calendar
 FORMAT = 2
 # Bundles that name no place were made when there was one: DANE codes and the CDC's weeks.
 FIRST_PLACE = PlaceConfig(codes=CodesConfig(kind="dane"), language="es")
-_REBUILD = "train again, or fetch the bundle again from the registry"
 # What weights or golden rows of another version of the code may raise besides our own errors.
 _UNSOUND = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, OSError)
 
@@ -59,8 +68,9 @@ class BundleMeta(Frozen):
 
     `horizons_weeks`, `lambda_shift` and `decision_thresholds` describe the models; threshold_cases
     maps municipality codes to the label rule's weekly cases; where these differ by origin year or
-    season it is empty and `thresholds` holds them. Ask Bundle.thresholds for either. image_encoder
-    and text_encoder are contracts.EncoderSpec as dicts.
+    season it is empty and thresholds.parquet holds them. Ask Bundle.thresholds for either.
+    image_encoder and text_encoder are contracts.EncoderSpec as dicts. Defaults are for FORMAT 1;
+    FORMAT 2 has every key.
     """
 
     head: HeadKind
@@ -73,7 +83,6 @@ class BundleMeta(Frozen):
     classes: tuple[str, ...] = ("no outbreak week", "outbreak week")
     decision_thresholds: dict[int, float]
     threshold_cases: dict[str, float] = Field(default_factory=dict)
-    thresholds: ThresholdRecord | None = None
     image_encoder: dict[str, Any]
     text_encoder: dict[str, Any]
     prompt_template_id: str
@@ -92,8 +101,6 @@ class BundleMeta(Frozen):
     def _consistent(self) -> BundleMeta:
         if set(self.decision_thresholds) != set(self.horizons_weeks):
             raise ValueError("decision_thresholds must have one entry for each horizon")
-        if self.threshold_cases and self.thresholds:
-            raise ValueError("give threshold_cases or thresholds, not both")
         return self
 
 
@@ -102,7 +109,8 @@ class Bundle:
     """A forecaster at every horizon, with its description: horizon in weeks -> model.
 
     Attributes:
-        thresholds: where the label rule's vary in a unit; else meta.threshold_cases has them.
+        varying: gives thresholds that vary in a unit, read when they are first asked for; None if
+            meta.threshold_cases has them.
         prompt_file: the template that the training rows' prompts were made from.
     """
 
@@ -110,6 +118,7 @@ class Bundle:
     models: dict[int, HorizonModel]
     golden: tuple[GoldenRow, ...] = ()
     prompt_file: Path | None = None
+    varying: Callable[[], Thresholds] | None = None
 
     @property
     def calendar(self) -> Calendar:
@@ -124,8 +133,8 @@ class Bundle:
     @cached_property
     def thresholds(self) -> Thresholds:
         """The weekly cases that make an outbreak week, by unit, origin week and horizon."""
-        if self.meta.thresholds is not None:
-            return Thresholds.of_record(self.meta.thresholds, self.calendar)
+        if self.varying is not None:
+            return self.varying()
         return Thresholds.of_units(self.meta.threshold_cases, self.calendar)
 
     @property
@@ -163,6 +172,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
             model.forecaster.save(own)
         if bundle.prompt_file is not None:
             shutil.copyfile(bundle.prompt_file, temp / PROMPT)
+        if bundle.varying is not None:
+            write_thresholds(bundle.thresholds, temp / THRESHOLDS)
         golden = [row.to_json() for row in golden_rows(bundle.models, bundle.meta.covariate_names)]
         write_json(temp / GOLDEN, {"rows": golden})
         write_json(temp / DESCRIPTION, {"format": FORMAT, "files": manifest_of(temp), "models": described_models(bundle.meta.head, bundle.models), "meta": json.loads(bundle.meta.model_dump_json())})  # fmt: skip
@@ -182,22 +193,44 @@ def load_bundle(folder: Path) -> Bundle:
     """
     raw = read_json(folder / DESCRIPTION)
     if raw.get("format") not in (FORMAT, format1.FORMAT):
-        raise StoreError(f"bundle format {raw.get('format')!r} is not {FORMAT}", where=str(folder), fix=_REBUILD)  # fmt: skip
-    _verify_files(folder, raw.get("files"))
+        raise StoreError(f"bundle format {raw.get('format')!r} is not {FORMAT}", where=str(folder), fix=REBUILD)  # fmt: skip
+    require_files(folder, raw.get("files"))
     return _read(folder, raw)
 
 
 def _read(folder: Path, raw: dict[str, Any]) -> Bundle:
     """A bundle whose files are known to be undamaged."""
+    first = raw["format"] == format1.FORMAT
+    if not first:
+        require_keys(raw, KEYS, "the top", folder)
+        require_keys(raw["meta"], BundleMeta.model_fields, "meta", folder)
     try:
         meta = BundleMeta.model_validate(raw.get("meta"))
     except ValidationError as err:
-        raise StoreError(f"bundle.json does not describe a model: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
-    first = raw["format"] == format1.FORMAT
-    models = format1.read_models(folder, meta.head) if first else read_models(folder, raw.get("models"), meta.head)  # fmt: skip
+        raise StoreError(f"bundle.json does not describe a model: {err}", where=str(folder), fix=REBUILD) from err  # fmt: skip
+    models = format1.read_models(folder, meta.head) if first else read_models(folder, raw["models"], meta.head)  # fmt: skip
     if set(models) != set(meta.horizons_weeks):
-        raise StoreError("weights and description name other horizons", where=str(folder), fix=_REBUILD)  # fmt: skip
-    return Bundle(meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta))
+        raise StoreError("weights and description name other horizons", where=str(folder), fix=REBUILD)  # fmt: skip
+    if not first:
+        require_places(folder, raw["files"], models)
+        _require_said_once(folder, meta, models)
+    return Bundle(meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta), _varying(folder, meta))  # fmt: skip
+
+
+def _require_said_once(folder: Path, meta: BundleMeta, models: dict[int, HorizonModel]) -> None:
+    """People are shown meta's decision thresholds, and answers follow from the models' own."""
+    if meta.decision_thresholds != {h: model.decision_threshold for h, model in models.items()}:
+        raise StoreError("bundle.json gives two decision thresholds for one horizon", where=str(folder), fix=REBUILD)  # fmt: skip
+
+
+def _varying(folder: Path, meta: BundleMeta) -> Callable[[], Thresholds] | None:
+    """How to read the bundle's own thresholds, if they vary in a unit."""
+    path = folder / THRESHOLDS
+    if not path.is_file():
+        return None
+    if meta.threshold_cases:
+        raise StoreError("thresholds lie in bundle.json and in thresholds.parquet", where=str(folder), fix=REBUILD)  # fmt: skip
+    return partial(read_thresholds, path, meta.place.week.calendar)
 
 
 def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
@@ -207,12 +240,12 @@ def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
         return None
     found = load_template(meta.language, path).template_id
     if found != meta.prompt_template_id:
-        raise StoreError(f"prompt.yaml is template {found}, the model was trained with {meta.prompt_template_id}", where=str(folder), fix=_REBUILD)  # fmt: skip
+        raise StoreError(f"prompt.yaml is template {found}, the model was trained with {meta.prompt_template_id}", where=str(folder), fix=REBUILD)  # fmt: skip
     return path
 
 
 def load_sound(folder: Path) -> Bundle:
-    """Read a bundle and recompute its golden rows: what must hold before it may serve.
+    """Read a bundle, thresholds too, and recompute its golden rows: what must hold to serve.
 
     Raises:
         StoreError: whatever is wrong with it.
@@ -220,8 +253,9 @@ def load_sound(folder: Path) -> Bundle:
     try:
         bundle = load_bundle(folder)
         check_golden(bundle)
+        _ = bundle.thresholds
     except _UNSOUND as err:
-        raise StoreError(f"the bundle cannot be used here: {type(err).__name__}: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
+        raise StoreError(f"the bundle cannot be used here: {type(err).__name__}: {err}", where=str(folder), fix=REBUILD) from err  # fmt: skip
     return bundle
 
 
@@ -232,20 +266,11 @@ def check_golden(bundle: Bundle) -> None:
         raise StoreError(f"golden rows differ by {difference:.2g} from what was recorded", where=f"bundle of {bundle.meta.dataset_version}", fix="compare library versions with receipt.json, then train again")  # fmt: skip
 
 
-def _verify_files(folder: Path, recorded: object) -> None:
-    if not isinstance(recorded, dict) or GOLDEN not in recorded:
-        raise StoreError("bundle.json does not list the bundle's files", where=str(folder), fix=_REBUILD)  # fmt: skip
-    found = {name: sha for name, sha in manifest_of(folder).items() if name != DESCRIPTION}
-    wrong = sorted(k for k in recorded.keys() | found.keys() if recorded.get(k) != found.get(k))
-    if wrong:
-        raise StoreError(f"absent, damaged or unexpected: {', '.join(wrong)}", where=str(folder), fix=_REBUILD)  # fmt: skip
-
-
 def _read_golden(path: Path) -> tuple[GoldenRow, ...]:
     rows = read_json(path).get("rows")
     if not isinstance(rows, list) or not rows:
-        raise StoreError("golden.json holds no row", where=str(path), fix=_REBUILD)
+        raise StoreError("golden.json holds no row", where=str(path), fix=REBUILD)
     try:
         return tuple(GoldenRow.from_json(row) for row in rows)
     except (KeyError, TypeError, ValueError, AttributeError) as err:
-        raise StoreError(f"golden.json cannot be read: {err}", where=str(path), fix=_REBUILD) from err  # fmt: skip
+        raise StoreError(f"golden.json cannot be read: {err}", where=str(path), fix=REBUILD) from err  # fmt: skip

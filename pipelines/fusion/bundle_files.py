@@ -12,6 +12,7 @@ from pipelines.storage import folder_id, manifest_of
 
 DESCRIPTION, GOLDEN = "bundle.json", "golden.json"
 PROMPT = "prompt.yaml"  # where the model has prompts
+THRESHOLDS = "thresholds.parquet"  # where they vary in a unit
 
 
 def horizon_folder(horizon_weeks: int) -> str:

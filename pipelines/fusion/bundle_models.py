@@ -11,15 +11,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from pipelines.contracts import content_id
+from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle_files import horizon_folder
+from pipelines.fusion.bundle_form import REBUILD
 from pipelines.fusion.calibration import Platt
 from pipelines.fusion.forecaster import forecaster_class
 from pipelines.fusion.horizon import Calibration, HorizonModel
+from pipelines.plain_yaml import sentence
 from pipelines.storage import manifest_of
 
-_REBUILD = "train again, or fetch the bundle again from the registry"
+
+class CalibrationEntry(Frozen):
+    """Slope and intercept for every row, and for rows whose image or text was read."""
+
+    every: tuple[float, float]
+    with_vectors: tuple[float, float] | None
+
+
+class ModelEntry(Frozen):
+    """What bundle.json says of the model of one horizon."""
+
+    kind: str
+    calibration: CalibrationEntry
+    decision_threshold: float
+
+
+_ENTRIES = TypeAdapter(dict[int, ModelEntry])
 
 
 def described_models(head: str, models: Mapping[int, HorizonModel]) -> dict[str, Any]:
@@ -39,24 +60,23 @@ def described_models(head: str, models: Mapping[int, HorizonModel]) -> dict[str,
 
 def read_models(folder: Path, recorded: object, head: str) -> dict[int, HorizonModel]:
     """The models that bundle.json names, each by the class of its kind."""
-    if not isinstance(recorded, dict):
-        raise StoreError("bundle.json names no models", where=str(folder), fix=_REBUILD)
-    kinds = sorted({str(entry.get("kind")) for entry in recorded.values()})
-    if kinds and kinds != [head]:
-        raise StoreError(f"it says that its head is {head} and holds models of the kind {', '.join(kinds)}", where=str(folder), fix=_REBUILD)  # fmt: skip
+    try:
+        entries = _ENTRIES.validate_python(recorded)
+    except ValidationError as err:
+        raise StoreError(f"bundle.json does not describe the models: {sentence(err)}", where=str(folder), fix=REBUILD) from err  # fmt: skip
+    kinds = sorted({entry.kind for entry in entries.values()})
+    if kinds != [head]:
+        raise StoreError(f"it says that its head is {head} and holds models of the kind {', '.join(kinds)}", where=str(folder), fix=REBUILD)  # fmt: skip
     kind = forecaster_class(head)
-    out = {}
-    for name, entry in recorded.items():
-        try:
-            horizon, threshold = int(name), float(entry["decision_threshold"])
-            every, own = (_platt(entry["calibration"][key]) for key in ("every", "with_vectors"))
-        except (KeyError, IndexError, TypeError, ValueError) as err:
-            raise StoreError(f"bundle.json does not describe the model of {name} weeks: {err}", where=str(folder), fix=_REBUILD) from err  # fmt: skip
-        if every is None:
-            raise StoreError(f"the model of {name} weeks has no calibration", where=str(folder), fix=_REBUILD)  # fmt: skip
-        forecaster = kind.load(folder / horizon_folder(horizon))
-        out[horizon] = HorizonModel(horizon, forecaster, Calibration(every, own), threshold)
-    return out
+    return {
+        horizon: HorizonModel(
+            horizon,
+            kind.load(folder / horizon_folder(horizon)),
+            Calibration(Platt(*entry.calibration.every), _platt(entry.calibration.with_vectors)),
+            entry.decision_threshold,
+        )
+        for horizon, entry in entries.items()
+    }
 
 
 def weights_id(head: str, models: Mapping[int, HorizonModel]) -> str:
@@ -74,5 +94,5 @@ def _numbers(platt: Platt | None) -> list[float] | None:
     return None if platt is None else [platt.slope, platt.intercept]
 
 
-def _platt(numbers: list[float] | None) -> Platt | None:
-    return None if numbers is None else Platt(float(numbers[0]), float(numbers[1]))
+def _platt(numbers: tuple[float, float] | None) -> Platt | None:
+    return None if numbers is None else Platt(*numbers)

@@ -53,8 +53,11 @@ class LoggedAnswer(_Logged):
 
     Attributes:
         at: when it was answered, UTC.
-        input_sha256: of the request's body, byte by byte as it was sent.
+        input_sha256: of the request's body, or of a query, byte by byte as it was sent.
         model_version: the registry's number of the bundle.
+        predictions: none where every unit of a published forecast was asked for: its version,
+            which never changes, holds them.
+        forecast_version: that the rows were read from; None if a model was asked.
     """
 
     trace_id: str
@@ -63,6 +66,7 @@ class LoggedAnswer(_Logged):
     bundle_id: str
     model_version: str
     predictions: Sequence[LoggedPrediction]
+    forecast_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class PredictionLog:
 
     def append(self, answer: LoggedAnswer) -> None:
         """Add one line. Raises OSError if it is not there whole; the next call tries afresh."""
-        line = answer.model_dump_json().encode() + b"\n"
+        line = answer.model_dump_json(exclude_defaults=True).encode() + b"\n"
         day = answer.at.astimezone(UTC).date().isoformat()
         with self._lock:
             try:

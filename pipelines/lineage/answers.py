@@ -21,7 +21,7 @@ _NEWEST_SHOWN = 5
 
 
 def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
-    """Add the prediction with this trace id, linked to its bundle and version; None if not logged.
+    """Add the prediction with this trace id, linked to what answered it; None if not logged.
 
     Raises:
         StoreError: the log cannot be read.
@@ -36,6 +36,10 @@ def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
     key = graph.add("prediction", trace_id, folder.as_posix(), at=answer.at.isoformat(), input_sha256=answer.input_sha256, bundle_id=answer.bundle_id, model_version=answer.model_version, predictions=rows)  # fmt: skip
     bundle = graph.add("bundle", answer.bundle_id)
     graph.link(bundle, key, "answered")
+    if answer.forecast_version:
+        graph.nodes[key].facts["forecast_version"] = answer.forecast_version
+        forecast = graph.add("forecast", answer.forecast_version, f"artifacts/forecasts/{answer.forecast_version}")  # fmt: skip
+        graph.link(forecast, key, "answered")
     for version in _versions(graph, answer.model_version, answer.bundle_id):
         graph.link(version, key, "answered")
     return key

@@ -161,7 +161,8 @@ def _forecast_row(facts: dict[str, Any]) -> list[str]:
 
 
 def _prediction(facts: dict[str, Any]) -> list[str]:
-    return [f"answered {facts['at'][:19]} UTC", f"{len(facts['predictions'])} rows"]
+    rows, version = len(facts["predictions"]), facts.get("forecast_version")
+    return [f"answered {facts['at'][:19]} UTC", f"{rows} rows" if rows else "", _if("from forecast version", version)]  # fmt: skip
 
 
 def _predictions(facts: dict[str, Any]) -> list[str]:

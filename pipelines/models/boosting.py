@@ -20,12 +20,18 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-from scipy.special import expit
 
 from pipelines.errors import StoreError
+from pipelines.fusion.design import (
+    OverDesign,
+    Spread,
+    design,
+    design_names,
+    moments,
+    usable_covariates,
+)
 from pipelines.fusion.examples import Doubles, Examples
 from pipelines.fusion.forecaster import Folds
-from pipelines.fusion.linear import design, design_names, usable_covariates
 from pipelines.fusion.weights import FIX
 from pipelines.models.kinds import BoostingSettings
 from pipelines.storage import read_json, write_atomic, write_json
@@ -36,7 +42,7 @@ _PARAMETERS = "\nparameters:"
 
 
 @dataclass(frozen=True)
-class FittedTrees:
+class FittedTrees(OverDesign):
     """Trees over the design.
 
     Attributes:
@@ -50,17 +56,9 @@ class FittedTrees:
     bias: float
     spread: tuple[tuple[float, float], ...]
 
-    lone_row = True
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What it reads of a row."""
-        return (*self.covariate_names, "threshold_cases")
-
-    @property
-    def centre(self) -> Mapping[str, tuple[float, float]]:
-        """Design column -> mean and standard deviation over the training rows."""
-        return dict(zip(design_names(self.covariate_names), self.spread, strict=True))
+    def training_spread(self) -> Spread:
+        """(J, 2) mean and standard deviation of each design column over the training rows."""
+        return self.spread
 
     @cached_property
     def _booster(self) -> lightgbm.Booster | None:
@@ -72,10 +70,6 @@ class FittedTrees:
             return np.full(len(rows), self.bias)
         raw = self._booster.predict(design(rows, self.covariate_names), raw_score=True, num_threads=1)  # fmt: skip
         return np.asarray(raw, dtype=np.float64)
-
-    def predict_proba(self, rows: Examples) -> Doubles:
-        """(N,) probabilities, before calibration."""
-        return np.asarray(expit(self.decision_function(rows)), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write LightGBM's text, and what stands around it."""
@@ -139,8 +133,5 @@ def _trees(raw: Doubles, label: Doubles, config: BoostingSettings) -> str:
 
 def _spread(raw: Doubles) -> tuple[tuple[float, float], ...]:
     """Mean and standard deviation of each column, NaN left out."""
-    known = np.isfinite(raw)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, raw, 0.0).sum(axis=0) / count
-    deviation = np.sqrt(np.where(known, (raw - mean) ** 2, 0.0).sum(axis=0) / count)
-    return tuple((round(float(m), 6), round(float(s), 6)) for m, s in zip(mean, deviation, strict=True))  # fmt: skip
+    mean, variance = moments(raw)
+    return tuple((round(float(m), 6), round(float(s), 6)) for m, s in zip(mean, np.sqrt(variance), strict=True))  # fmt: skip

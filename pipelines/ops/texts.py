@@ -28,7 +28,7 @@ BODIES = {
     "champion-promote": "Before: version {from_version}. By {by}: {reason}\nWhat to do: nothing; denguard rollback returns to the version before.",
     "champion-rollback": "Before: version {from_version}. By {by}: {reason}\nWhat to do: find out what was wrong with version {from_version} before it serves again.",
     "champion-undo": "Before: version {from_version}. By {by}: {reason}\nWhat to do: read why in denguard audit.",
-    "champion-adopt-rule": "Before: version {from_version}. By {by}: {reason}\nWhat to do: run the weekly cycle; its candidate is judged as a first champion. Until then there is no forecast.",
+    "champion-adopt-rule": "Before: version {from_version}. By {by}: {reason}\nWhat to do: run the weekly cycle; its candidate is judged as a first champion. Until then there is no forecast, and the endpoint answers by the old rule and says so.",
     "test": "If you can read it, alerts of this deployment reach you here. Nothing is to be done.",
 }
 

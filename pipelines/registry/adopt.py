@@ -5,9 +5,10 @@ not belong here: the rule itself (label_config.py), judging the first champion o
 (evaluate/gate.py).
 
 Champion and previous lose their aliases, so that the next candidate is judged as a first champion and
-a rollback never crosses the line. Versions, bundles and their thresholds stay; an endpoint that runs
-goes on answering by the old rule, which every answer names by its threshold, until the new line has a
-champion.
+a rollback never crosses the line. Versions, bundles and their thresholds stay. The old champion becomes
+`superseded`: until the new line has a champion an endpoint, started before or after, goes on answering
+with it, and says everywhere by which rule it answers and which one was adopted. A true answer to the old
+question serves people better than none, and nobody knows how long the new line takes.
 """
 
 from __future__ import annotations
@@ -16,11 +17,17 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.config import Places, places
-from pipelines.contracts import CHAMPION, PREVIOUS
+from pipelines.contracts import CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import load_bundle
 from pipelines.registry import moves
-from pipelines.registry.alias import MODEL_NAME, fetch_bundle
+from pipelines.registry.alias import (
+    ADOPTED_TAG,
+    MODEL_NAME,
+    connect,
+    fetch_bundle,
+    registry_errors,
+)
 from pipelines.registry.moves import Why
 from pipelines.registry.tracking import prepare
 
@@ -50,10 +57,22 @@ def adopt_rule(
         version = before[CHAMPION]
         theirs = _rule_of(version, where, model_name) if version else None
         if version and theirs != rule_id:
+            _supersede(version, rule_id, where, model_name)
             told = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
             moves.move("adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, told, where, model_name)  # fmt: skip
     changed = version is not None and theirs != rule_id
     return {"changed": changed, "from_version": version, "rule_before": theirs, "rule_now": rule_id}
+
+
+def _supersede(version: str, rule_id: str, where: Places, model_name: str) -> None:
+    """Say who answers from now on, before the champion goes: no endpoint may find nobody.
+
+    While there is a champion nobody asks, so a kill right after this changes nothing.
+    """
+    client = connect(where)
+    with registry_errors(f"version {version} could not be marked as superseded"):
+        client.set_model_version_tag(model_name, version, ADOPTED_TAG, rule_id)
+        client.set_registered_model_alias(model_name, SUPERSEDED, version)
 
 
 def _rule_of(version: str, where: Places, model_name: str) -> str:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
@@ -20,7 +20,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.config import Places, places
-from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
+from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.errors import DenguardError, RegistryError, StoreError
 from pipelines.fusion.bundle_files import bundle_id
 
@@ -28,6 +28,7 @@ MODEL_NAME = "denguard"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 BUNDLE_ID_TAG = "bundle_id"
 PROVISIONAL_TAG = "provisional"  # "true" on a version that was promoted without being judged
+ADOPTED_TAG = "adopted_rule"  # on a superseded version: the label rule that was adopted instead
 MODEL_FOLDER = "model"  # of a run's artifacts; holds MLmodel and artifacts/bundle
 BUNDLE_PATH = f"{MODEL_FOLDER}/artifacts/bundle"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
@@ -42,6 +43,9 @@ class Registered:
     run_id: str
     source: str
     provisional: bool = False  # history was too short to judge it
+    adopted_rule: str | None = (
+        None  # label rule adopted since, if it answers for want of a champion
+    )
 
 
 def connect(where: Places | None = None) -> MlflowClient:
@@ -123,6 +127,23 @@ def registered(found: ModelVersion) -> Registered:
     identity = found.tags.get(BUNDLE_ID_TAG, "")
     provisional = found.tags.get(PROVISIONAL_TAG) == "true"
     return Registered(str(found.version), identity, found.run_id or "", found.source or "", provisional)  # fmt: skip
+
+
+def who_answers(where: Places | None = None, model_name: str = MODEL_NAME) -> Registered | None:
+    """The champion; between two lines of models the one of the old line, with the adopted rule.
+
+    None where neither is. Raises RegistryError if the registry does not answer.
+    """
+    champion = lookup(CHAMPION, where, model_name)
+    if champion is not None:
+        return champion
+    old = lookup(SUPERSEDED, where, model_name)
+    if old is None:
+        return None
+    client = connect(where)
+    with registry_errors(f"the adopted rule of version {old.version} could not be read"):
+        tags = client.get_model_version(model_name, old.version).tags
+    return replace(old, adopted_rule=tags.get(ADOPTED_TAG))
 
 
 def fetch_bundle(

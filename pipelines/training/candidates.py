@@ -19,8 +19,8 @@ from pipelines.config import Profile
 from pipelines.contracts import HeadKind, content_id
 from pipelines.data.prompts import load_template
 from pipelines.data.splits import deploy_cut
-from pipelines.data.thresholds import Thresholds
 from pipelines.embed.features import thresholds_in
+from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import (
     Bundle,
     BundleMeta,
@@ -55,6 +55,7 @@ def train_candidate(
 
     Raises:
         TrainingError, StoreError: as training and reading features do.
+        ConfigError: the prompt template of the rows is gone.
     """
     recipe_id = profile.recipe_id(head)
     folder = root / content_id({"feature_version": features_dir.name, "recipe_id": recipe_id})
@@ -80,13 +81,14 @@ def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -
     cut = deploy_cut(
         profile.calendar.week_no(str(features["as_of_week"])), profile.data.reporting_delay_weeks
     )
+    reads_text = forecaster_kind(head).reads_vectors and features["text"]
+    prompt = _template(profile, str(features["prompt_template_id"])) if reads_text else None
     fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
     differing = thresholds_in(features_dir, profile.calendar)
-    meta = _describe(fitted, features, features_dir.name, examples, profile, differing)
+    meta = _describe(fitted, features, features_dir.name, examples, profile, differing is None)
     with new_folder(folder) as temp:
-        reads_text = forecaster_kind(head).reads_vectors and features["text"]
-        prompt = _template(profile, meta.prompt_template_id) if reads_text else None
-        write_bundle(Bundle(meta, fitted.models, (), prompt), temp / BUNDLE)
+        varying = None if differing is None else lambda: differing
+        write_bundle(Bundle(meta, fitted.models, (), prompt, varying), temp / BUNDLE)
         write_json(temp / RECEIPT, receipt(profile))
         write_json(temp / TUNING, _tuning(fitted, features))
 
@@ -97,10 +99,10 @@ def _describe(
     feature_version: str,
     examples: Mapping[int, Examples],
     profile: Profile,
-    differing: Thresholds | None,
+    plain: bool,
 ) -> BundleMeta:
     rows = next(iter(examples.values()))
-    plain = {} if differing else dict(zip(rows.unit_id.tolist(), rows.threshold_cases.tolist(), strict=True))  # fmt: skip
+    limits = zip(rows.unit_id.tolist(), rows.threshold_cases.tolist(), strict=True) if plain else ()
     return BundleMeta(
         head=fitted.head,
         recipe=profile.recipe(fitted.head),
@@ -110,8 +112,7 @@ def _describe(
         epochs=fitted.epochs,
         horizons_weeks=tuple(sorted(fitted.models)),
         decision_thresholds={h: m.decision_threshold for h, m in sorted(fitted.models.items())},
-        threshold_cases=dict(sorted(plain.items())),
-        thresholds=differing.record() if differing else None,
+        threshold_cases=dict(sorted(dict(limits).items())),
         image_encoder=features["image"] or {},
         text_encoder=features["text"] or {},
         prompt_template_id=features["prompt_template_id"],
@@ -123,13 +124,18 @@ def _describe(
         as_of_week=features["as_of_week"],
         synthetic_scenes=features["synthetic_scenes"],
         covariate_names=rows.covariate_names,
-        place=profile.place,
+        # the template is a file of the bundle; where it lay says nothing elsewhere
+        place=profile.place.model_copy(update={"prompt": None, "boundaries": None}),
         metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
     )
 
 
-def _template(profile: Profile, template_id: str) -> Path | None:
-    """The file that the rows' prompts were made from: the place's own, or the shipped one."""
+def _template(profile: Profile, template_id: str) -> Path:
+    """The file that the rows' prompts were made from: the place's own, or the shipped one.
+
+    Raises:
+        ConfigError: neither is; the bundle could not make the prompts that its model reads.
+    """
     shipped = resources.files("pipelines.data") / "templates"
     files = [profile.place.prompt, Path(str(shipped / f"prompt_{profile.place.language}.yaml"))]
     for file in files:
@@ -137,8 +143,7 @@ def _template(profile: Profile, template_id: str) -> Path | None:
             continue
         if load_template(profile.place.language, file).template_id == template_id:
             return file
-    log.warning("prompt template %s is not here: the bundle carries none", template_id)
-    return None
+    raise ConfigError(f"the prompt template {template_id} that the rows were made from is not here any more", where=f"place.prompt, language {profile.place.language}", fix="put it back, or walk the run again from the snapshot step")  # fmt: skip
 
 
 def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
 
 from serving.champion import Champion
 from serving.problems import Problem
@@ -33,7 +34,7 @@ async def forecast(
     municipality_code: Annotated[str | None, Query(min_length=1, max_length=64, description="none = every unit")] = None,
     horizon_weeks: Annotated[int | None, Query(ge=0, le=12, description="weeks ahead; none = all")] = None,
     origin_week: Annotated[str | None, Query(max_length=8, description="such as 2018-w48; none = the newest")] = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> JSONResponse:  # fmt: skip
     """Rows of the newest forecast that the champion's bundle made, or of that of one origin week.
 
     It answers whatever serves. A champion that reads more than a row of fields holds is asked here
@@ -53,7 +54,11 @@ async def forecast(
     rows = found.rows(municipality_code, horizon_weeks)
     if not rows:
         raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
-    return _body(request.state.trace_id, found, rows)
+    trace_id: str = request.state.trace_id
+    response = JSONResponse({**_body(trace_id, found, rows), **champion.rule()})
+    logged = [] if municipality_code is None else [_logged(row) for row in rows]
+    request.app.state.journal.record(trace_id, champion, request.scope["query_string"], logged, found.version)  # fmt: skip
+    return response
 
 
 def _absent(champion: Champion, origin_week: str | None) -> Problem:
@@ -70,3 +75,8 @@ def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[s
         "origin_week": found.origin_week,
         "rows": rows,
     }
+
+
+def _logged(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the forecast under the names of an answer."""
+    return {**row, "outbreak": row["outbreak_expected"]}

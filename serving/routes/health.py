@@ -19,12 +19,14 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/health/ready", summary="Can it predict", responses={503: {"model": ProblemBody}})
-async def ready(request: Request) -> dict[str, str]:
-    """200 if a champion serves, else 503 with the reason."""
+async def ready(request: Request) -> dict[str, str | None]:
+    """200 if a model answers, else 503 with the reason. `adopted_rule_id` is null unless the label
+    rule was changed and its first champion is awaited: then the old rule's model answers."""
     holder: ChampionHolder = request.app.state.holder
     if holder.current is None:
         raise Problem(503, "no-champion", holder.not_ready_reason, "run the weekly cycle until a model is promoted; its report says why none was", headers={"Retry-After": "30"})  # fmt: skip
-    return {"status": "ready", "bundle_id": holder.current.registered.bundle_id}
+    current = holder.current
+    return {"status": "ready", "bundle_id": current.registered.bundle_id, **current.rule()}
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

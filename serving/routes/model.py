@@ -33,6 +33,7 @@ def _description(champion: Champion) -> dict[str, Any]:
         "bundle_id": entry.bundle_id,
         "mlflow_run_id": entry.run_id,
         "provisional": entry.provisional,
+        **champion.rule(),
         "lone_row": champion.bundle.lone_row,
         "municipalities": len(champion.bundle.thresholds),
         **meta.model_dump(mode="json", include=set(_SHOWN)),

@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines.contracts import COVARIATE_NAMES, COVARIATES
 from pipelines.errors import TrainingError
-from pipelines.fusion.linear import DESIGN_NAMES, STABILISED, LinearModel, design, fit_linear
+from pipelines.fusion.design import DESIGN_NAMES, STABILISED, design
+from pipelines.fusion.linear import LinearModel, fit_linear
 
 
 def test_log_case_columns_are_relative_to_the_threshold_and_others_are_not(make_examples):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from label_rules.conftest import Walked
 
 from pipelines import steps
 from pipelines.errors import LabelRuleError
-from pipelines.fusion.bundle import Bundle, load_sound, write_bundle
+from pipelines.fusion.bundle import load_sound, write_bundle
 from pipelines.run import Run, open_run
 from pipelines.steps.bulletin import make_forecast
 from pipelines.training.candidates import train_candidate
@@ -49,7 +50,7 @@ def test_units_without_a_threshold_now_are_named_and_not_forecast(run: Run, fold
 def test_a_bundle_of_another_rule_makes_no_forecast(run: Run, folder: Path, tmp_path: Path) -> None:
     own = load_sound(folder)
     meta = own.meta.model_copy(update={"label_rule_id": "median_2016_2017"})
-    other = write_bundle(Bundle(meta, own.models), tmp_path / "other")
+    other = write_bundle(replace(own, meta=meta), tmp_path / "other")
     with pytest.raises(LabelRuleError, match=r"made by median_2016_2017") as caught:
         make_forecast(run, other, "1")
     assert "denguard adopt-rule" in caught.value.fix

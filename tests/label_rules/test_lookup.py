@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
-from pipelines.data.thresholds import ThresholdRecord, Thresholds
+from pipelines.data.thresholds import Thresholds
 from pipelines.errors import ConfigError
 from pipelines.weeks import CDC
 
@@ -79,24 +76,8 @@ def test_a_table_of_the_first_version_has_one_threshold_a_unit() -> None:
     assert (found.unit_ids, found.plain, found.of("a", None, 1)) == (("a",), True, 4.0)
 
 
-def test_a_record_survives_being_written() -> None:
+def test_a_table_of_thresholds_comes_back_from_its_rows() -> None:
     found = _seasonal()
-    text = found.record().model_dump_json()
-    again = Thresholds.of_record(ThresholdRecord.model_validate_json(text), CDC)
+    again = Thresholds.of_table(found.table(), CDC)
     assert (again.unit_ids, again.origin_years) == (found.unit_ids, found.origin_years)
     np.testing.assert_array_equal(again.cases, found.cases)
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        {"origin_years": [2017], "cases": {"a": [[1.0], [2.0]]}},
-        {"origin_years": [2017, 2019], "cases": {"a": [[1.0], [2.0]]}},
-        {"cases": {"a": [[1.0] * 51]}},
-        {"cases": {"a": [[1.0]], "b": [[1.0] * 52]}},
-        {"cases": {"a": [[float("nan")]]}},
-    ],
-)
-def test_a_record_of_another_shape_is_refused(record: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        ThresholdRecord.model_validate(record)

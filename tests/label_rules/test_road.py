@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,16 @@ import pytest
 from label_rules.conftest import Walked, walk
 from label_rules.worlds import season_of
 
+from pipelines.contracts import EncoderSpec
 from pipelines.data.labels import outbreak_rates
 from pipelines.embed.features import build_features, thresholds_in, version_of
-from pipelines.errors import ConfigError, LabelRuleError
+from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.backtest import backtest_year
-from pipelines.fusion.bundle import Bundle, load_sound
+from pipelines.fusion.bundle import Bundle, load_bundle, load_sound, write_bundle
 from pipelines.fusion.load import load_examples
 from pipelines.inference.vectors import VectorInput, vector_examples
 from pipelines.steps.bulletin import check_rule
-from pipelines.storage import read_json
+from pipelines.storage import read_json, sha256_file, write_json
 from pipelines.training.candidates import train_candidate
 from pipelines.weeks import CDC
 
@@ -125,15 +126,36 @@ def test_a_bundle_of_another_rule_is_refused_with_the_command(walked: Walked, bu
     with pytest.raises(LabelRuleError, match=r"made by channel_median3_hw1, this run's by q0\.75_rolling5") as caught:  # fmt: skip
         check_rule(bundle, {**about, "label_rule_id": "q0.75_rolling5"}, walked.profile)
     assert "denguard adopt-rule --profile small" in caught.value.fix
-    plain = Bundle(bundle.meta.model_copy(update={"thresholds": None, "threshold_cases": {"unit-5": 3.0}}), bundle.models)  # fmt: skip
+    plain = Bundle(bundle.meta.model_copy(update={"threshold_cases": {"unit-5": 3.0}}), bundle.models)  # fmt: skip
     with pytest.raises(LabelRuleError, match="in another form"):
         check_rule(plain, about, walked.profile)
 
 
-def test_a_bundle_holds_thresholds_in_one_form(bundle: Bundle) -> None:
-    raw: dict[str, Any] = bundle.meta.model_dump(mode="json")
-    with pytest.raises(ValueError, match="not both"):
-        type(bundle.meta).model_validate({**raw, "threshold_cases": {"unit-5": 3.0}})
+def test_a_bundle_holds_thresholds_in_one_form(bundle: Bundle, tmp_path: Path) -> None:
+    both = replace(bundle, meta=bundle.meta.model_copy(update={"threshold_cases": {"unit-5": 3.0}}))
+    with pytest.raises(StoreError, match="lie in bundle"):
+        write_bundle(both, tmp_path / "both")
+
+
+def test_varying_thresholds_are_a_file_that_is_read_when_they_are_asked_for(bundle: Bundle, tmp_path: Path) -> None:  # fmt: skip
+    folder = write_bundle(bundle, tmp_path / "bundle")
+    assert "thresholds.parquet" in read_json(folder / "bundle.json")["files"]
+    lazy = load_bundle(folder)
+    (folder / "thresholds.parquet").rename(folder / "aside")
+    with pytest.raises(StoreError, match="cannot be read"):
+        _ = lazy.thresholds
+    (folder / "aside").rename(folder / "thresholds.parquet")
+    np.testing.assert_array_equal(lazy.thresholds.cases, bundle.thresholds.cases)
+
+
+def test_a_bundle_whose_thresholds_are_none_may_not_serve(bundle: Bundle, tmp_path: Path) -> None:
+    folder = write_bundle(bundle, tmp_path / "bundle")
+    (folder / "thresholds.parquet").write_bytes(b"no table")
+    about = read_json(folder / "bundle.json")
+    write_json(folder / "bundle.json", {**about, "files": {name: sha256_file(folder / name) for name in about["files"]}})  # fmt: skip
+    load_bundle(folder)
+    with pytest.raises(StoreError, match="the thresholds cannot be read"):
+        load_sound(folder)
 
 
 def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) -> None:
@@ -147,9 +169,27 @@ def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) ->
     table = pd.read_parquet(fixed.dataset / "thresholds.parquet")
     pool = table[table["in_pool"]].set_index("unit_id")["threshold_cases"]
     assert bundle.meta.threshold_cases == pool.to_dict()
-    assert bundle.meta.thresholds is None
+    assert bundle.varying is None
     without = vector_examples(bundle, 4, [VectorInput("unit-5", {})])
     assert without.threshold_cases[0] == np.float32(pool["unit-5"])
+
+
+def test_a_bundle_does_not_say_where_the_template_lay(walked: Walked, tmp_path: Path) -> None:
+    place = walked.profile.place.model_copy(update={"prompt": tmp_path / "own.yaml"})
+    profile = walked.profile.model_copy(update={"place": place})
+    made = train_candidate(walked.features, "linear", profile, tmp_path / "candidates")
+    said = (Path(made["folder"]) / "bundle" / "bundle.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in said
+
+
+def test_a_model_that_reads_text_is_not_trained_without_its_template(walked: Walked, tmp_path: Path) -> None:  # fmt: skip
+    features = Path(shutil.copytree(walked.features, tmp_path / "features"))
+    spec = EncoderSpec("hf_text", "text", 8, "w", "p", "mean", "float32", 1, "c")
+    about = {**read_json(features / "features.json"), "text": asdict(spec), "prompt_template_id": "gone"}  # fmt: skip
+    write_json(features / "features.json", about)
+    with pytest.raises(ConfigError, match="prompt template gone that the rows were made from"):
+        train_candidate(features, "early", walked.profile, tmp_path / "candidates")
+    assert not list((tmp_path / "candidates").glob("*"))
 
 
 def test_a_pool_that_is_empty_says_the_most_frequent_reason(walked: Walked, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.data.thresholds import ThresholdRecord
+from pipelines.data.thresholds import Thresholds
 from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.linear import LinearModel
 from pipelines.registry.alias import Registered
+from pipelines.weeks import CDC
 from serving.answers import answer
 from serving.champion import Champion
 from serving.problems import Problem
@@ -20,21 +22,21 @@ from serving.requests import Asked, check_known
 from serving.routes.model import _description
 from serving.schemas import PredictionRow, VectorRow
 
-SEASONS = tuple(float(week) for week in range(1, 53))
+BY_SEASON = Thresholds(("05001",), (2017, 2018), np.tile(np.arange(1.0, 53.0), (1, 2, 1)), CDC)
 
 
 @pytest.fixture
 def champion() -> Champion:
     width = len(DESIGN_NAMES)
     linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), -1.0)
-    record = ThresholdRecord(origin_years=(2017, 2018), cases={"05001": (SEASONS, SEASONS)})
     meta = BundleMeta(
         head="linear", recipe={}, recipe_id="r", lambda_shift=0.0, lambda_reason="none", horizons_weeks=(4,),
-        decision_thresholds={4: 0.5}, thresholds=record, image_encoder={}, text_encoder={}, prompt_template_id="p",
+        decision_thresholds={4: 0.5}, image_encoder={}, text_encoder={}, prompt_template_id="p",
         language="es", label_rule_id="channel_median5_hw2", dataset_version="d", embedding_version="e",
         feature_version="f", as_of_week="2018-w48", synthetic_scenes=False, covariate_names=COVARIATE_NAMES,
     )  # fmt: skip
-    return Champion(Registered("1", "b", "r", "s"), Bundle(meta, {4: HorizonModel(4, linear)}), None)  # fmt: skip
+    bundle = Bundle(meta, {4: HorizonModel(4, linear)}, varying=lambda: BY_SEASON)
+    return Champion(Registered("1", "b", "r", "s"), bundle, None)
 
 
 def _vector(**more: Any) -> Asked:

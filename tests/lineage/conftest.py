@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lineage.planted import FIRST_TRACE, THIRD_TRACE, Planter, Store
+from lineage.planted import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Planter, Store
 
 from pipelines.config import Places
 
@@ -26,6 +26,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         planter.run("third", "2018-w52", [early, planter.drop("2019-01-02")], "promote")
         planter.answer("first", FIRST_TRACE, "1")
         planter.answer("third", THIRD_TRACE, "2")
+        planter.answer("third", FORECAST_TRACE, "2", planter.store.forecasts["third"])
         yield planter.store
 
 

@@ -17,14 +17,15 @@ from pipelines.data.intake import accept
 from pipelines.embed.features import version_of
 from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
+from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.linear import LinearModel
 from pipelines.inference.prediction_log import LoggedAnswer, LoggedPrediction, PredictionLog
 from pipelines.registry.promote import register_bundle, set_champion
 from pipelines.run import Run, start_run
 from pipelines.storage import folder_id, manifest_of, sha256_file, write_atomic, write_json
 
-FIRST_TRACE, THIRD_TRACE = "a" * 32, "b" * 32
+FIRST_TRACE, THIRD_TRACE, FORECAST_TRACE = "a" * 32, "b" * 32, "c" * 32
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,10 @@ class Planter:
         write_atomic(page, "<h1>report</h1>")
         run.finish("report", {"report": run.name(page)})
 
-    def answer(self, run_id: str, trace_id: str, version: str) -> None:
+    def answer(self, run_id: str, trace_id: str, version: str, forecast: str | None = None) -> None:
         log = PredictionLog(self.places)
         row = LoggedPrediction(municipality_code="05001", horizon_weeks=4, origin_week="2018-w48", target_week="2018-w52", probability=0.25, outbreak=False)  # fmt: skip
-        log.append(LoggedAnswer(trace_id=trace_id, at=datetime(2019, 1, 3, tzinfo=UTC), input_sha256="0" * 64, bundle_id=self.store.bundles[run_id], model_version=version, predictions=[row]))  # fmt: skip
+        log.append(LoggedAnswer(trace_id=trace_id, at=datetime(2019, 1, 3, tzinfo=UTC), input_sha256="0" * 64, bundle_id=self.store.bundles[run_id], model_version=version, predictions=[row], forecast_version=forecast))  # fmt: skip
         log.close()
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from lineage.planted import FIRST_TRACE, Store
+from lineage.planted import FIRST_TRACE, FORECAST_TRACE, Store
 from typer.testing import CliRunner
 
 from pipelines import lineage
@@ -24,6 +24,13 @@ def test_a_person_reads_both_trees_within_100_columns(store: Store) -> None:
     assert "drop 2018-12-04  content" in done.output
     assert f"artifacts/datasets/{store.datasets['first']}" in done.output
     assert max(len(line) for line in done.output.splitlines()) <= 100
+
+
+def test_an_answer_from_a_forecast_names_its_version(store: Store) -> None:
+    done = CliRunner().invoke(app, ["trace", FORECAST_TRACE])
+    version = store.forecasts["third"]
+    assert f"1 rows, from forecast version {version}" in " ".join(done.output.split())
+    assert f"artifacts/forecasts/{version}" in done.output
 
 
 def test_a_program_reads_nodes_edges_and_broken_links(store: Store) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lineage.planted import FIRST_TRACE, THIRD_TRACE, Store
+from lineage.planted import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Store
 
 from pipelines.errors import ConfigError
 from pipelines.lineage import trace
@@ -35,6 +35,13 @@ def test_the_later_prediction_rests_on_both_drops_and_on_nothing_of_the_first_mo
     found = _up(store, THIRD_TRACE)
     assert {name.partition("@")[0] for name in _of(found, "drop")} == {"2018-12-04", "2019-01-02"}
     assert _of(found, "bundle") == {store.bundles["third"]}
+
+
+def test_an_answer_from_a_published_forecast_rests_on_that_forecast(store: Store) -> None:
+    found = _up(store, FORECAST_TRACE)
+    assert _of(found, "forecast") == {store.forecasts["third"]}
+    assert _of(found, "bundle") == {store.bundles["third"]}
+    assert _of(_up(store, THIRD_TRACE), "forecast") == set()
 
 
 def test_on_the_first_drop_rests_everything_and_on_the_second_only_the_third_run(

@@ -36,6 +36,17 @@ def test_it_learns_what_no_line_can(rows):
     assert np.mean((own - planted.label) ** 2) < np.mean((linear - planted.label) ** 2) - 0.05
 
 
+def test_trees_and_line_read_the_same_columns_and_know_the_same_centre(rows):
+    one_lacks_it = rows.covariates.copy()
+    one_lacks_it[:, 15] = np.where(rows.unit_id == rows.unit_id[0], 1.0, np.nan)
+    odd = replace(rows, covariates=one_lacks_it)
+    trees, line = fit(odd), fit_linear(odd, 0.05)
+    assert trees.columns == line.columns
+    assert rows.covariate_names[15] not in trees.columns
+    for name, (mean, deviation) in line.centre.items():
+        assert trees.centre[name] == pytest.approx((mean, deviation), abs=1e-6)
+
+
 def test_the_order_of_the_table_changes_no_byte(rows):
     order = np.random.default_rng(1).permutation(len(rows))
     assert fit(rows.take(order)).text == fit(rows).text

@@ -20,8 +20,9 @@ from registry.worlds import RECIPE
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
+from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.linear import LinearModel
 from pipelines.recipes import recipe_id
 from pipelines.registry.promote import register_bundle
 from serving.app import create_app

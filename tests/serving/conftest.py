@@ -21,8 +21,9 @@ from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.prompts import load_template
 from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
+from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.linear import LinearModel
 from pipelines.registry.promote import register_bundle, set_champion
 from serving.app import create_app
 from serving.settings import Settings

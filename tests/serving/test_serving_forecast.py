@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from pipelines.contracts import CHAMPION
 from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, write_bundle
 from pipelines.fusion.linear import LinearModel
+from pipelines.inference.prediction_log import read_predictions
+from pipelines.lineage import trace
 from pipelines.models.baselines import Climatology
 from pipelines.registry.alias import lookup
 from pipelines.registry.promote import register_bundle, set_champion
@@ -55,6 +58,30 @@ def test_it_answers_an_earlier_week_by_its_name(serving_client: TestClient, publ
 
     assert {row["probability"] for row in body["rows"]} == {0.1}
     assert len(body["rows"]) == 4
+
+
+@pytest.mark.parametrize("asked_for", [{"municipality_code": "5001", "horizon_weeks": 4}, {"municipality_code": "05001"}, {}])  # fmt: skip
+def test_an_answer_is_logged_before_it_is_sent_and_traced_to_forecast_and_bundle(asked_for: dict[str, Any], serving_client: TestClient, publish: Any, deployment: Any) -> None:  # fmt: skip
+    made = publish("2018-w48", 0.3)
+
+    response = serving_client.get("/forecast", params=asked_for)
+
+    body, where = response.json(), deployment.where
+    logged = read_predictions(where, response.headers["X-Trace-Id"])
+    assert logged is not None and body["trace_id"] == logged.trace_id
+    assert logged.input_sha256 == hashlib.sha256(response.request.url.query).hexdigest()
+    assert (logged.forecast_version, logged.bundle_id) == (made.name, body["rows"][0]["bundle_id"])
+    one_unit = body["rows"] if asked_for else []
+    assert [(p.municipality_code, p.horizon_weeks, p.probability, p.outbreak) for p in logged.predictions] == [(r["municipality_code"], r["horizon_weeks"], r["probability"], r["outbreak_expected"]) for r in one_unit]  # fmt: skip
+    rests_on = {node.key for node in trace(body["trace_id"], where, "up").nodes()}
+    assert {f"forecast:{made.name}", f"bundle:{logged.bundle_id}"} <= rests_on
+
+
+def test_a_refused_question_leaves_no_line(serving_client: TestClient, publish: Any, deployment: Any) -> None:  # fmt: skip
+    publish("2018-w48")
+    for params in ({"municipality_code": "99999"}, {"origin_week": "2018-w40"}):
+        response = serving_client.get("/forecast", params=params)
+        assert read_predictions(deployment.where, response.headers["X-Trace-Id"]) is None
 
 
 @pytest.mark.parametrize(

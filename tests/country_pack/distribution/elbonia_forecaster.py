@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from elbonia_rule import TreeSettings
 
+from pipelines.fusion.design import design, usable_covariates
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds
-from pipelines.fusion.linear import design, usable_covariates
 from pipelines.storage import read_json, write_atomic, write_json
 
 _QUIET = {"objective": "binary", "min_data_in_leaf": 20, "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1, "seed": 1}  # fmt: skip

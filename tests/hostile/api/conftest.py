@@ -15,8 +15,9 @@ from fastapi.testclient import TestClient
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.prompts import load_template
 from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import DESIGN_NAMES, LinearModel
+from pipelines.fusion.linear import LinearModel
 from pipelines.registry.alias import Registered
 from pipelines.storage import manifest_of
 from serving.app import create_app
