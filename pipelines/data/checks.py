@@ -74,15 +74,18 @@ def check_cells(
 def _cell_checks(
     cells: pd.DataFrame, config: DataConfig
 ) -> list[tuple[str, pd.Series, tuple[Rule, ...]]]:
-    kind, percent = cells["kind"], cells["clean"].str.endswith("_pct")
-    demographic = kind == "demographic"
+    kind, name = cells["kind"], cells["clean"].astype(str)
+    demographic, percent = kind == "demographic", name.str.endswith("_pct")
+    dense, series = name.str.endswith("_per_km2"), kind.isin(["weekly", "monthly"])
     return [
         ("weekly cases", kind == "week", expectations.case_rules(config)),
         ("temperature", kind == "temp", expectations.temperature_rules()),
         ("rainfall", kind == "rain", expectations.rainfall_rules(config.limits)),
         ("population", kind == "population", expectations.population_rules(config.limits)),
         ("shares", demographic & percent, expectations.demographic_rules(percent=True)),
-        ("densities", demographic & ~percent, expectations.demographic_rules(percent=False)),
+        ("densities", demographic & dense, expectations.demographic_rules(percent=False)),
+        ("figures of units", demographic & ~percent & ~dense, expectations.number_rules()),
+        ("declared series", series, expectations.number_rules()),
     ]
 
 

@@ -28,7 +28,7 @@ from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
 from pipelines.data.findings import refused_issues, to_issues, to_quarantine
-from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
+from pipelines.data.raw import EVERY_UNIT, MAX_BAD_ROW_SHARE, RawDrop, issue
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
@@ -136,7 +136,7 @@ def validate_drops(
         suite, scenes, sorted(rows["unit_id"].unique()), config
     )
     findings += cell_findings + scene_findings
-    tables = build_tables(usable, rows, cells, accepted)
+    tables = build_tables(usable, rows, cells, accepted, calendar)
     findings += checks.check_whole(suite, tables, previous, calendar)
     serious = [f for f in findings if f.rule.level is Level.ERROR]
     revised, quarantine = drift.revisions(tables), _quarantine(usable, findings)
@@ -177,6 +177,7 @@ def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Iss
 
 def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
     """Municipalities that earlier drops had and the newest has not, or not usably."""
+    rows = rows[rows["column"] != EVERY_UNIT]  # a series of the place says nothing of its units
     newest = rows["received_date"] == rows["received_date"].max()
     gone = sorted(set(rows.loc[~newest, "unit_id"]) - set(rows.loc[newest, "unit_id"]))
     if not gone:
