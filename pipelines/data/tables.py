@@ -70,7 +70,8 @@ _OPTIONAL = "series"  # written where a place declares any: others keep the byte
 
 
 def _no_series() -> pd.DataFrame:
-    return _arrow_schema(_OPTIONAL, ()).empty_table().to_pandas()
+    frame: pd.DataFrame = _arrow_schema(_OPTIONAL, ()).empty_table().to_pandas()
+    return frame
 
 
 @dataclass(frozen=True)

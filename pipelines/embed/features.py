@@ -95,7 +95,8 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
     """
     thresholds = pd.read_parquet(dataset_dir / "thresholds.parquet")
     known = Thresholds.of_table(thresholds, profile.calendar)
-    names = tuple(read_json(dataset_dir / "dataset.json").get("covariates", COVARIATE_NAMES))
+    dataset: dict[str, Any] = read_json(dataset_dir / "dataset.json")
+    names = tuple(map(str, dataset.get("covariates", COVARIATE_NAMES)))
     rows = _labelled_rows(dataset_dir, known, names)
     spaces = {m: _space(rows, m, c, places) for m, c in profile.encoders}
     for modality in {"image", "text"} - set(spaces):
