@@ -149,6 +149,7 @@ def validate_drops(
         *refused_issues(usable),
         *_gone_issues(rows),
         *_revised_issues(revised, calendar),
+        *_changed_figures(cells, config.figures, usable),
         *suite.broken,
     ]
     found.sort(key=lambda i: _ORDER.index(i.level))
@@ -194,6 +195,17 @@ def _revised_issues(revised: pd.DataFrame, calendar: Calendar) -> list[Issue]:
         weeks = f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"  # fmt: skip
         out.append(issue(Level.INFO, "revised-counts", f"{len(rows)} counts of earlier weeks were revised: {first}", str(received), "nothing to do; revised.csv lists all", weeks, len(rows)))  # fmt: skip
     return out
+
+
+def _changed_figures(cells: pd.DataFrame, figures: Sequence[str], raws: Sequence[RawDrop]) -> list[Issue]:  # fmt: skip
+    """Declared figures of units that drops tell differently: the newest value is read at all origins."""
+    own = cells[(cells["kind"] == "demographic") & cells["clean"].isin(figures)]
+    values = own.dropna(subset=["number"]).groupby(["clean", "unit_id"])["number"].nunique()
+    changed = values[values > 1].groupby(level="clean").size()
+    return [
+        issue(Level.INFO, "figure-changed", f"{name} of {n} units differs between drops; the newest value is read at every origin, also at those before it came", raws[-1].drop.name, "nothing to do if it was corrected; deliver what changes with time as a series (docs/formats.md)", rows=int(n))
+        for name, n in changed.items()
+    ]  # fmt: skip
 
 
 def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar) -> None:

@@ -14,6 +14,7 @@ from pipelines.contracts import Level
 from pipelines.data.adapters import Reading
 from pipelines.data.expectations import Suite
 from pipelines.data.months import month_label
+from pipelines.data.validate import validate_all
 from pipelines.errors import ConfigError
 from pipelines.weeks import CDC
 
@@ -120,6 +121,31 @@ def test_a_series_of_the_whole_place_is_given_to_every_unit_with_cases(tmp_path:
 def test_every_unit_is_no_answer_for_cases(tmp_path: Path) -> None:
     reading = read(tmp_path, "year,week,cases\n2018,5,3\n", options={"every_unit": True})
     assert "column of the unit" in stopped(reading, "unit-not-told").fix
+    named = read(tmp_path, "unit,year,month,oni\nA,2018,1,3\n", **OCEAN | {"file": "cases.csv", "columns": {**OCEAN["columns"], "unit": "unit"}})  # fmt: skip
+    assert stopped(named, "unit-not-told").fix
+
+
+def test_a_new_unit_is_named_once_beside_a_series_of_the_whole_place(tmp_path: Path) -> None:
+    ministry = Ministry(tmp_path, {"file": "cases.csv"}, OCEAN | {"optional": True})
+    ocean = "year,month,oni\n2018,1,0.7\n"
+    ministry.drop(ministry.given(cases_csv=TABLE, ocean_csv=ocean), day="2018-12-04")
+    before = ministry.validate().tables
+    more = TABLE + "".join(f"C,2018,{w},3\n" for w in range(1, 41))
+    ministry.drop(ministry.given(cases_csv=more, ocean_csv=ocean), day="2018-12-11")
+    result = validate_all(ministry.drops, ministry.context, before, tmp_path / "out", tmp_path / "c.json")  # fmt: skip
+    assert [i.place.split("/")[1][:9] for i in result.issues if i.code == "new-unit"] == ["cases.csv"]  # fmt: skip
+    assert result.tables.series["unit_id"].tolist() == ["A", "B", "C"]
+
+
+def test_a_figure_that_drops_tell_differently_is_said_and_the_newest_is_used(tmp_path: Path) -> None:  # fmt: skip
+    people = {"file": "people.csv", "table": "units", "columns": {"unit": "unit", "altitude_m": "alt"}}  # fmt: skip
+    ministry = Ministry(tmp_path, {"file": "cases.csv"}, people)
+    for day, altitude in (("2018-12-04", 12000), ("2018-12-11", 1200)):
+        ministry.drop(ministry.given(cases_csv=TABLE, people_csv=f"unit,alt\nA,{altitude}\nB,5\n"), day=day)  # fmt: skip
+    result = ministry.validate()
+    found = the(result, "figure-changed")
+    assert "altitude_m of 1 units" in found.message and "series" in found.fix
+    assert result.tables.units["altitude_m"].tolist() == [1200, 5]
 
 
 def test_latency_of_a_series_is_its_own_and_does_not_delay_rain(tmp_path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
+import yaml
 from covariates.place import CASES, OCEAN, profile_of
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.declared import of_the_place
+from pipelines.data_config import DataConfig
 from pipelines.evaluate.contest import champion_profile
 from pipelines.fusion.examples import Examples
 from pipelines.recipes import canonical, recipe_id
@@ -48,3 +53,11 @@ def test_rows_keep_the_covariates_of_a_recipe(rows: Examples) -> None:
     assert some.covariate_names == (*COVARIATE_NAMES, "humidity_pct_lag00", "humidity_pct_mean_lag00_03")  # fmt: skip
     np.testing.assert_array_equal(some.covariates[:, -2], rows.columns(["humidity_pct_lag00"])[:, 0].astype(np.float32))  # fmt: skip
     assert rows.keep(rows.covariate_names) is rows
+
+
+def test_the_pages_example_declares_what_the_page_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"<!-- example: covariates -->\n```yaml\n(.*?)```", page, re.DOTALL)
+    data = DataConfig.model_validate(yaml.safe_load(example)["data"])
+    assert data.covariates == ("altitude_m", "humidity_pct", "ocean_index")
+    assert data.figures == ("altitude_m",)

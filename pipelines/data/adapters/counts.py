@@ -62,8 +62,8 @@ def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | No
     """The table's records with their units; those that rules leave out are gone."""
     file, fixed = table.file, {k: v for k, v in (keep or {}).items() if k in table.header}
     alone, every = options_of(file).unit, options_of(file).every_unit
-    if every and ("cases" in names or file.config.table == "units"):
-        raise stop("unit-not-told", "`every_unit` is of series that hold for all units alike", file.named, "remove the option, and name the column of the unit")  # fmt: skip
+    if every and ("cases" in names or "unit" in names or file.config.table == "units"):
+        raise stop("unit-not-told", "`every_unit` is for series that hold for all units alike, in a file that names none", file.named, "remove the option and name the column of the unit, or name the columns without it")  # fmt: skip
     if "unit" not in names and alone is None and not every:
         require(table, names, "unit")
     columns = [c for several in names.values() for c in several]
