@@ -94,6 +94,15 @@ def test_a_value_that_came_after_the_origin_changes_nothing_at_it(origin: int) -
     assert told(changed(tables, later, -1e6), origin) == told(tables, origin)
 
 
+def test_a_week_that_came_later_than_the_next_one_is_no_part_of_the_mean() -> None:
+    tables = tables_of()
+    late = (tables.series["step"] == "week") & (tables.series["period_no"] == ORIGIN - 2)
+    days = tables.series["available_date"].mask(late, CDC.week_end(ORIGIN + 1))
+    tables = replace(tables, series=tables.series.assign(available_date=days))
+    assert told(tables)["humidity_pct_lag00"] == ORIGIN
+    assert told(tables)["humidity_pct_mean_lag00_03"] == ORIGIN - 4 / 3
+
+
 def test_a_value_used_a_week_before_it_came_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without this the test above could pass on changes that reach no origin."""
     right = availability.known_from_week_no
