@@ -203,6 +203,8 @@ class Profile(Frozen):
         if settings:
             recipe["settings"] = settings
         recipe["data"] = self.data.model_dump(mode="json", include=data)
+        if self.data.covariates:
+            recipe["covariates"] = list(self.data.covariates)
         return recipe
 
 

@@ -39,6 +39,8 @@ SAMPLE_INPUTS = (
 SAMPLE_TARGET = (
     "cases"  # of the target week; null if not known at as_of, never 0 for a missing week
 )
+# Of a features folder, beside keys, inputs and covariates; no covariate may be called so.
+FEATURE_COLUMNS = (SAMPLE_TARGET, "threshold_cases", "label", "image_key", "text_key")
 
 
 class SceneQuality(StrEnum):

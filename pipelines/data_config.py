@@ -80,3 +80,13 @@ class DataConfig(Frozen):
     max_weekly_cases: int = Field(
         20_000, ge=1, description="larger counts are absurd and quarantined"
     )
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Declared covariates that do not change: one number a unit."""
+        return tuple(sorted({name for one in self.inputs for name in one.figures}))
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Names under which the place declares covariates beyond the built-in ones."""
+        return tuple(sorted({name for one in self.inputs for name in one.covariates}))

@@ -57,6 +57,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "train": _spoken(TrainConfig, recipe.get("train", {})),
         "settings": dict(recipe.get("settings", {})),
         "data": _spoken(DataConfig, data),
+        "covariates": sorted(recipe.get("covariates", ())) or None,
         "language": language if fused else None,
         "embed": recipe.get("embed"),
     }

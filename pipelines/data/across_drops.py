@@ -1,4 +1,5 @@
-"""What only several files or drops together can tell: zeros of later line lists, units without cases.
+"""What only several files or drops together can tell: zeros of later line lists, units without cases,
+which units a series of the whole place holds for.
 
 Belongs here: findings over readings before values are judged. Does not belong here: reading a file
 (adapters) and judging values (expectations.py).
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.raw import CELL_COLUMNS, UNIT_COLUMNS, RawDrop, issue
+from pipelines.data.raw import CELL_COLUMNS, EVERY_UNIT, UNIT_COLUMNS, RawDrop, issue
 
 _NAMED = 5
 
@@ -26,6 +27,7 @@ def settle(raws: Sequence[RawDrop]) -> tuple[list[RawDrop], list[Issue]]:
     """
     filled = _with_zeros(raws)
     counted = {u for raw in filled for u in _units_with_cases(raw)}
+    filled = _spread(filled, counted)
     kept, issues = [], []
     for raw in filled:
         lone = raw.units["unit_id"].notna() & ~raw.units["unit_id"].isin(counted)
@@ -65,6 +67,25 @@ def _zeros(raw: RawDrop, file: str, absent: pd.DataFrame, span: tuple[int, int])
         units=pd.concat([raw.units, units], ignore_index=True),
         cells=pd.concat([raw.cells, cells[list(CELL_COLUMNS)]], ignore_index=True),
     )
+
+
+def _spread(raws: Sequence[RawDrop], counted: set[str]) -> list[RawDrop]:
+    """Drops whose cells of every unit are cells of each one, in rows that no file has (column "*")."""
+    out = []
+    for at, raw in enumerate(raws):
+        whole = raw.cells["unit_id"] == EVERY_UNIT
+        if not whole.any():
+            out.append(raw)
+            continue
+        named = pd.concat([raw.units, *(other.units for other in (*raws[:at][::-1], *raws[at + 1 :]))])  # fmt: skip
+        units = named[named["unit_id"].isin(counted)].drop_duplicates("unit_id")
+        units = units.sort_values("unit_id").assign(row=0, column=EVERY_UNIT)
+        files = raw.cells.loc[whole, "file"].unique()
+        cells = raw.cells[whole].drop(columns="unit_id").merge(units[["unit_id"]], how="cross")
+        cells = cells.assign(unit_row=0)[list(CELL_COLUMNS)]
+        rows = [units.assign(file=file)[list(UNIT_COLUMNS)] for file in files]
+        out.append(replace(raw, units=pd.concat([raw.units, *rows], ignore_index=True), cells=pd.concat([raw.cells[~whole], cells], ignore_index=True)))  # fmt: skip
+    return out
 
 
 def _lone_issues(lone: pd.DataFrame, counted: set[str]) -> list[Issue]:

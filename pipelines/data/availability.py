@@ -6,28 +6,34 @@ from. Does not belong here: covariates, prompts and the choice of columns.
 The rule (shape letters: U units, W weeks, M months, O origins):
 - cases of week t are known at origin o if `t <= o - reporting_delay_weeks`; at horizon 0 the origin
   week is the target week, so also `t <= o - 1`;
-- climate of a month and a scene are known if their `available_date` is not after the last day of
-  the origin week;
+- climate of a month, a declared series' week or month, and a scene are known if their
+  `available_date` is not after the last day of the origin week;
+- a figure of a unit that does not change (census, altitude) is known at every origin;
 - the newest vintage of each count is used. That is hindsight: a revision that arrived later is seen
   by earlier origins. `Tables.cases` keeps every vintage for those who ask what was known then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.data.known_series import (
+    MAX_AGE,
+    NEVER,
+    Floats,
+    Ints,
+    KnownSeries,
+    month_of_week,
+    newest_known,
+    pick_known,
+)
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.weeks import Calendar
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-NEVER = np.iinfo(np.int32).max  # week ordinal of what never becomes known
-MAX_CLIMATE_AGE_MONTHS = 3  # if the newest known month is older, climate is missing, not stale
 _CLIMATE = ("temp_mean_c", "rainfall_mm")
 
 
@@ -57,6 +63,7 @@ class Matrices:
         climate_known_from: (U, M) first origin week that knows the month, NEVER if none.
         delay_weeks: reporting delay of cases.
         calendar: whose weeks the ordinals count.
+        series: (declared name, step) -> its values.
     """
 
     unit_ids: tuple[str, ...]
@@ -67,6 +74,7 @@ class Matrices:
     climate_known_from: Ints
     delay_weeks: int
     calendar: Calendar
+    series: Mapping[tuple[str, str], KnownSeries] = field(default_factory=dict)
 
     def cases_at(self, weeks: Ints) -> Floats:
         """(U, *weeks.shape) cases of the weeks given by ordinal, whether known or not."""
@@ -89,26 +97,14 @@ class Matrices:
 
     def newest_month(self, origins: Ints) -> Ints:
         """(U, O) ordinal of the newest month whose climate is known, -1 if there is none."""
-        units = len(self.unit_ids)
-        span = int(origins.max()) - int(origins.min()) + 1
-        newest = np.full((units, span), -1, dtype=np.int64)
-        start = np.maximum(self.climate_known_from - int(origins.min()), 0)
-        row, col = np.nonzero(start < span)
-        np.maximum.at(newest, (row, start[row, col]), self.first_month_no + col)
-        return np.maximum.accumulate(newest, axis=1)[:, origins - int(origins.min())]
+        return newest_known(self.climate_known_from, self.first_month_no, origins)
 
     def climate_lags(self, name: str, origins: Ints, lags: int) -> Floats:
         """(U, O, lags) known monthly values, [..., 0] = the newest known month."""
         newest = self.newest_month(origins)
-        month = newest[..., None] - np.arange(lags)
-        column = month - self.first_month_no
-        inside = (column >= 0) & (column < self.climate[name].shape[1])
-        if not inside.any():
-            return np.full(column.shape, np.nan)
-        safe, unit = np.where(inside, column, 0), np.arange(len(self.unit_ids))[:, None, None]
-        known = inside & (self.climate_known_from[unit, safe] <= origins[None, :, None])
-        fresh = newest >= _month_of_week(origins, self.calendar) - MAX_CLIMATE_AGE_MONTHS
-        return np.where(known & fresh[..., None], self.climate[name][unit, safe], np.nan)
+        oldest = month_of_week(origins, self.calendar) - MAX_AGE["month"]
+        first, known_from = self.first_month_no, self.climate_known_from
+        return pick_known(self.climate[name], known_from, first, newest, oldest, origins, lags)
 
     def blinded(self, origin_week_no: int, horizon_weeks: int, seed: int) -> Matrices:
         """The same matrices with everything that the origin does not know replaced by noise."""
@@ -126,6 +122,7 @@ class Matrices:
                 name: np.where(future, noise.uniform(0, 300, values.shape), values)
                 for name, values in self.climate.items()
             },
+            series={key: own.blinded(origin_week_no, noise) for key, own in self.series.items()},
         )
 
 
@@ -150,7 +147,24 @@ def build_matrices(
         climate_known_from=np.where(np.isnan(known_from), NEVER, known_from).astype(np.int64),
         delay_weeks=delay_weeks,
         calendar=calendar,
+        series=_series(tables, units, calendar),
     )
+
+
+def _series(
+    tables: Tables, units: tuple[str, ...], calendar: Calendar
+) -> dict[tuple[str, str], KnownSeries]:
+    """Every declared series that any of the units has a value of, in order of name and step."""
+    rows = tables.series[tables.series["unit_id"].isin(units)]
+    rows = rows.assign(known_from=known_from_week_no(rows["available_date"], calendar))
+    out = {}
+    for (name, step), own in rows.groupby(["name", "step"], sort=True):
+        periods = own["period_no"].to_numpy(np.int64)
+        first, values = _pivot(own, units, periods, "value")
+        known = _pivot(own, units, periods, "known_from")[1]
+        from_week = np.where(np.isnan(known), NEVER, known).astype(np.int64)
+        out[str(name), str(step)] = KnownSeries(str(step), first, values, from_week, calendar)
+    return out
 
 
 def _pivot(
@@ -164,9 +178,3 @@ def _pivot(
     row = pd.Index(units).get_indexer(pd.Index(rows["unit_id"]))
     matrix[row, times - first] = rows[name].to_numpy(np.float64)
     return first, matrix
-
-
-def _month_of_week(origins: Ints, calendar: Calendar) -> Ints:
-    """(O,) ordinal of the month that holds the last day of each origin week."""
-    days = np.datetime64(calendar.first_end) + 7 * origins.astype("timedelta64[D]")
-    return days.astype("datetime64[M]").astype(np.int64) + 12 * 1970

@@ -17,7 +17,7 @@ from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
 from pipelines.data import drift, expectations
 from pipelines.data.expectations import Finding, Rule, Suite
-from pipelines.data.raw import UNIT_COLUMNS, RawDrop, changed_cells
+from pipelines.data.raw import EVERY_UNIT, UNIT_COLUMNS, RawDrop, changed_cells
 from pipelines.data.tables import Tables
 from pipelines.weeks import Calendar
 
@@ -28,7 +28,7 @@ def known_units(raws: Sequence[RawDrop], previous: Tables | None) -> list[str] |
         return None
     newest = previous.cases["received_date"].max() if len(previous.cases) else None
     accepted = [r for r in raws if newest is not None and r.drop.info.received_date <= newest]
-    delivered = {u for raw in accepted for u in raw.units["unit_id"] if u is not None}
+    delivered = {u for raw in accepted for u in _own_rows(raw.units)["unit_id"] if u is not None}
     return sorted(delivered | set(previous.units["unit_id"]))
 
 
@@ -37,15 +37,23 @@ def check_rows(
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Rows with a usable code: file, row, unit_id, name, received_date; and what was refused."""
     frames = [raw.units.assign(received_date=raw.drop.info.received_date) for raw in raws]
-    rows = pd.concat(
+    every = pd.concat(
         frames or [pd.DataFrame(columns=[*UNIT_COLUMNS, "received_date"])], ignore_index=True
     )
+    rows = _own_rows(every).reset_index(drop=True)
     findings = suite.run("municipality codes", rows, expectations.code_rules(known, codes))
     rows = _without(rows, findings)
     identical = suite.run("identical rows", rows, expectations.repeat_rules(identical=True))
     rows = _without(rows, identical)
     conflicting = suite.run("conflicting rows", rows, expectations.repeat_rules(identical=False))
-    return _without(rows, conflicting), [*findings, *identical, *conflicting]
+    rows = _without(rows, conflicting)
+    spread = every[(every["column"] == EVERY_UNIT) & every["unit_id"].isin(rows["unit_id"])]
+    return pd.concat([rows, spread], ignore_index=True), [*findings, *identical, *conflicting]
+
+
+def _own_rows(units: pd.DataFrame) -> pd.DataFrame:
+    """Without the rows of series that hold for every unit: these name none themselves."""
+    return units[units["column"] != EVERY_UNIT]
 
 
 def _without(frame: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
@@ -74,15 +82,18 @@ def check_cells(
 def _cell_checks(
     cells: pd.DataFrame, config: DataConfig
 ) -> list[tuple[str, pd.Series, tuple[Rule, ...]]]:
-    kind, percent = cells["kind"], cells["clean"].str.endswith("_pct")
-    demographic = kind == "demographic"
+    kind, name = cells["kind"], cells["clean"].astype(str)
+    demographic, percent = kind == "demographic", name.str.endswith("_pct")
+    dense, series = name.str.endswith("_per_km2"), kind.isin(["weekly", "monthly"])
     return [
         ("weekly cases", kind == "week", expectations.case_rules(config)),
         ("temperature", kind == "temp", expectations.temperature_rules()),
         ("rainfall", kind == "rain", expectations.rainfall_rules(config.limits)),
         ("population", kind == "population", expectations.population_rules(config.limits)),
         ("shares", demographic & percent, expectations.demographic_rules(percent=True)),
-        ("densities", demographic & ~percent, expectations.demographic_rules(percent=False)),
+        ("densities", demographic & dense, expectations.demographic_rules(percent=False)),
+        ("figures of units", demographic & ~percent & ~dense, expectations.number_rules()),
+        ("declared series", series, expectations.number_rules()),
     ]
 
 

@@ -5,22 +5,29 @@ Belongs here: vintages, which drop wins, availability dates. Does not belong her
 Rules over several drops: `cases` keeps every vintage, a later drop adds a row only where its count
 is new or differs; climate, units and scenes take the newest drop that has a good value. A cell
 that was refused or is empty never hides an earlier good one. A climate value counts as available
-by the latency of the drop that first had its month.
+by the latency of the drop that first had its month; a declared series' value likewise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 
+from pipelines.data.months import month_end
 from pipelines.data.raw import RawDrop
 from pipelines.data.tables import Tables, ordered
+from pipelines.weeks import Calendar
 
 
 def build_tables(
-    raws: Sequence[RawDrop], rows: pd.DataFrame, cells: pd.DataFrame, scenes: pd.DataFrame
+    raws: Sequence[RawDrop],
+    rows: pd.DataFrame,
+    cells: pd.DataFrame,
+    scenes: pd.DataFrame,
+    calendar: Calendar,
 ) -> Tables:
     """Clean tables.
 
@@ -37,6 +44,7 @@ def build_tables(
         climate=ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws)),
         units=ordered("units", _units(rows, cells[kinds.isin(["population", "demographic"])])),
         scenes=ordered("scenes", _scenes(scenes)),
+        series=ordered("series", _series(cells[kinds.isin(["weekly", "monthly"])], raws, calendar)),
     )
 
 
@@ -75,6 +83,31 @@ def _climate(cells: pd.DataFrame, raws: Sequence[RawDrop]) -> pd.DataFrame:
     frame["available_date"] = frame["when"].map(available)
     months = frame["when"].astype("int32")
     return frame.assign(year=months // 12, month=months % 12 + 1).drop(columns="when")
+
+
+def _series(cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar) -> pd.DataFrame:
+    """Declared series, one row a unit, name and week or month that has a value."""
+    if cells.empty:
+        return Tables.empty().series
+    latencies = {raw.drop.info.received_date: raw.latencies for raw in raws}
+    first = cells.sort_values("received_date", kind="stable").drop_duplicates(["clean", "kind", "when"])  # fmt: skip
+    available = {
+        (name, kind, when): (calendar.week_end(when) if kind == "weekly" else month_end(when))
+        + timedelta(days=latencies[day].get(name, 0))
+        for name, kind, when, day in zip(first["clean"], first["kind"], first["when"].astype(int), first["received_date"], strict=True)
+    }  # fmt: skip
+    frame = _newest(cells, ["unit_id", "clean", "kind", "when"])
+    keys = zip(frame["clean"], frame["kind"], frame["when"].astype(int), strict=True)
+    return pd.DataFrame(
+        {
+            "unit_id": frame["unit_id"],
+            "name": frame["clean"],
+            "step": frame["kind"].map({"weekly": "week", "monthly": "month"}),
+            "period_no": frame["when"].astype("int32"),
+            "value": frame["number"].astype("float64"),
+            "available_date": [available[key] for key in keys],
+        }
+    )
 
 
 def _units(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

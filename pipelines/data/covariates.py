@@ -1,26 +1,25 @@
-"""The numbers that the linear head reads: exactly contracts.COVARIATES, vectorised over rows.
+"""The numbers that models read: contracts.COVARIATES, then what the place declares, vectorised over rows.
 
 Belongs here: formulas over what pipelines.data.availability lets be used. Does not belong here: the
-rule itself, thresholds (the head subtracts them) and standardisation. Shape letters: U units,
+rule itself, thresholds (the head subtracts them), standardisation, and declared ones (declared.py). Shape letters: U units,
 O origins, K covariates. Lag 0 is the newest week that is known at the origin.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.availability import Matrices
+from pipelines.data.declared import declared_covariates
+from pipelines.data.known_series import Floats, Ints, partial_mean
 from pipelines.weeks import Calendar
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 LAGS = 52  # weeks of past cases that the covariates look back on
-MIN_PRESENT_SHARE = 0.5  # of a mean's weeks; below it the mean is missing
 _MEANS = {"lag04_07": slice(4, 8), "lag08_11": slice(8, 12), "lag00_51": slice(0, LAGS)}
 _POPULATION = re.compile(r"^population_(\d{4})$")
 
@@ -29,6 +28,22 @@ def covariate_array(
     matrices: Matrices, units: pd.DataFrame, origins: Ints, horizon_weeks: int
 ) -> Floats:
     """(U, O, K) covariates in the order of contracts.COVARIATE_NAMES, NaN where missing."""
+    columns = covariates(matrices, units, origins, horizon_weeks)
+    return np.stack(list(columns.values()), axis=-1)
+
+
+def covariates(
+    matrices: Matrices,
+    units: pd.DataFrame,
+    origins: Ints,
+    horizon_weeks: int,
+    figures: Sequence[str] = (),
+) -> dict[str, Floats]:
+    """Covariate -> (U, O), NaN where missing: contracts.COVARIATES in their order, then the place's.
+
+    Args:
+        figures: columns of `units` that the place declares; series come with the matrices.
+    """
     lags = matrices.lagged_cases(origins, LAGS, horizon_weeks)
     columns = case_covariates(lags)
     columns["log1p_cases_last_year"] = np.log1p(_last_year(matrices, origins, horizon_weeks))
@@ -36,7 +51,8 @@ def covariate_array(
         columns[name] = np.broadcast_to(season, lags.shape[:2])
     columns |= _climate(matrices, origins)
     columns |= _demographics(units, matrices, origins)
-    return np.stack([columns[name] for name in COVARIATE_NAMES], axis=-1)
+    built_in = {name: columns[name] for name in COVARIATE_NAMES}
+    return built_in | declared_covariates(matrices, units, figures, origins)
 
 
 def case_covariates(lags: Floats) -> dict[str, Floats]:
@@ -54,15 +70,6 @@ def season_covariates(target_week_no: Ints, calendar: Calendar) -> dict[str, Flo
     return {
         f"season_{kind}{k}": getattr(np, kind)(k * angle) for k in (1, 2) for kind in ("sin", "cos")
     }
-
-
-def partial_mean(values: Floats) -> Floats:
-    """Mean over the last axis that ignores NaN; NaN if fewer than half of the values are there."""
-    present = np.isfinite(values)
-    count = present.sum(axis=-1)
-    total = np.where(present, values, 0.0).sum(axis=-1)
-    enough = (count > 0) & (count >= MIN_PRESENT_SHARE * values.shape[-1])
-    return np.where(enough, total / np.maximum(count, 1), np.nan)
 
 
 def population(units: pd.DataFrame, unit_ids: tuple[str, ...], years: Ints) -> Floats:

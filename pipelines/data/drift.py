@@ -40,7 +40,7 @@ def week_cover(tables: Tables, calendar: Calendar) -> pd.DataFrame:
 
 def month_cover(tables: Tables) -> pd.DataFrame:
     """Every month from the first to the newest climate month: period, n_reporting."""
-    known = tables.climate.dropna(subset=["temp_mean_c", "rainfall_mm"])
+    known = tables.climate.dropna(subset=["temp_mean_c", "rainfall_mm"], how="all")
     if known.empty:
         return pd.DataFrame()
     when = known["year"].to_numpy(dtype=np.int64) * 12 + known["month"].to_numpy(dtype=np.int64) - 1

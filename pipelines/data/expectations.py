@@ -29,6 +29,7 @@ from pipelines.storage import write_json
 
 # Monthly means and sums. The real table holds 2.4..31.6 degrees and up to 2,591 mm.
 TEMP_C, RAIN_MM, HIGH_RAIN_MM = (-30.0, 50.0), (0.0, 5000.0), 1000.0
+OWN_NUMBERS = (-1e30, 1e30)  # what a place declares itself; models read single precision
 MIN_RAIN_CELLS = 10  # of a file, to judge its usual rainfall by
 THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
 MAX_PSI = 0.25  # population stability index: "significant shift" by the usual convention
@@ -142,6 +143,15 @@ def demographic_rules(percent: bool) -> tuple[Rule, ...]:
     return (
         _is_number(),
         Rule(_between("number", 0, high), "absurd-demographic", Level.ERROR, f"outside 0..{high:,}", _CORRECT, quarantine=True),
+    )  # fmt: skip
+
+
+def number_rules() -> tuple[Rule, ...]:
+    """Cells of what a place declares under a name of its own: nearly any number may be right."""
+    low, high = OWN_NUMBERS
+    return (
+        _is_number(),
+        Rule(_between("number", low, high), "absurd-number", Level.ERROR, f"outside {low:.0e}..{high:.0e}", _CORRECT, quarantine=True),
     )  # fmt: skip
 
 

@@ -95,9 +95,9 @@ def period(record: Mapping[Hashable, Any], calendar: Calendar) -> str:
     if own := _own(record, "period"):
         return own
     kind, when = record.get("kind"), record.get("when")
-    if kind == "week":
+    if kind in ("week", "weekly"):
         return calendar.week_label(int(str(when)))
-    if kind in ("temp", "rain"):
+    if kind in ("temp", "rain", "monthly"):
         return month_label(int(str(when)))
     return str(when) if kind == "population" else ""
 

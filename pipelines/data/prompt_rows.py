@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.config import TextWindow
-from pipelines.data.availability import Ints, Matrices
+from pipelines.data.availability import Matrices
 from pipelines.data.covariates import population
+from pipelines.data.known_series import Ints
 from pipelines.data.prompts import (
     RECENT_WEEKS,
     PromptFields,

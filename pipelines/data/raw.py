@@ -22,7 +22,8 @@ from pipelines.contracts import Issue, Level
 from pipelines.data.drops import Drop
 
 Text = npt.NDArray[np.object_]
-Kind = Literal["week", "temp", "rain", "population", "demographic"]
+Kind = Literal["week", "temp", "rain", "population", "demographic", "weekly", "monthly"]
+EVERY_UNIT = "*"  # of cells that hold for each unit, until across_drops.py spreads them
 NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$"
 
 # One record of a file that names a unit. Of several identical ones the first is used.
@@ -42,8 +43,8 @@ CELL_COLUMNS = (
     "column",
     "unit_id",
     "kind",  # Kind
-    "clean",  # of population and demographic: name in the clean tables, such as population_2018
-    "when",  # week ordinal (week), month number (temp, rain), year (population), 0 (demographic)
+    "clean",  # of population, demographic and series: name in the clean tables, such as population_2018
+    "when",  # week ordinal (week, weekly), month (temp, rain, monthly), year (population), 0 (demographic)
     "value",  # as delivered, None where empty
     "number",  # NaN where empty or no number
     "unit_row",  # the row of UNIT_COLUMNS, in the same file, that the cell belongs to
@@ -64,6 +65,7 @@ class RawDrop:
         n_received: file -> records in it, those left out included.
         issues: of the files as files.
         delays: of line lists with report dates: unit_id, week_no, delay_weeks, cases.
+        latencies: declared series -> days from the end of a week or month until it can be had.
         spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0 there.
     """
 
@@ -75,6 +77,7 @@ class RawDrop:
     refused: pd.DataFrame = field(default_factory=lambda: empty(REFUSED_COLUMNS))
     delays: pd.DataFrame | None = None
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    latencies: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def usable(self) -> bool:

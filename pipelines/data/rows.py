@@ -17,23 +17,17 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.config import Profile
-from pipelines.contracts import COVARIATE_NAMES, SAMPLE_INPUTS, SAMPLE_KEYS, SAMPLE_TARGET
-from pipelines.data.availability import Ints, Matrices, build_matrices
-from pipelines.data.covariates import LAGS, covariate_array
+from pipelines.contracts import SAMPLE_INPUTS, SAMPLE_KEYS, SAMPLE_TARGET
+from pipelines.data.availability import Matrices, build_matrices
+from pipelines.data.covariates import LAGS, covariates
+from pipelines.data.known_series import Ints
 from pipelines.data.prompt_rows import guard_texts, prompt_texts
 from pipelines.data.prompts import Template, load_template, text_sha256
 from pipelines.data.scene_choice import SceneChoice, choose_scenes
 from pipelines.data.tables import Tables
 
 _TEXT, _INT, _FLOAT, _COVARIATE = pa.string(), pa.int32(), pa.float64(), pa.float32()
-SAMPLE_SCHEMA = pa.schema(
-    [
-        *((name, _INT if name.endswith(("_no", "_weeks")) else _TEXT) for name in SAMPLE_KEYS),
-        *((name, {"image_date": pa.date32(), "image_age_weeks": _INT}.get(name, _TEXT)) for name in SAMPLE_INPUTS),
-        *((name, _COVARIATE) for name in COVARIATE_NAMES),
-        (SAMPLE_TARGET, _FLOAT),
-    ]
-)  # fmt: skip
+_INPUT_TYPES = {"image_date": pa.date32(), "image_age_weeks": _INT}
 
 
 @dataclass(frozen=True)
@@ -91,17 +85,38 @@ def _year_rows(source: RowSource, origins: Ints) -> pa.Table:
     columns |= _keys(source, origins)
     columns |= _image_columns(source, origins)
     columns |= _text_columns(source, origins)
-    covariates = np.stack(
-        [covariate_array(source.matrices, source.units, origins, h) for h in source.horizons],
-        axis=2,
-    )  # (U, O, H, K)
-    for k, name in enumerate(COVARIATE_NAMES):
-        columns[name] = covariates[..., k].ravel().astype(np.float32)
+    made = _covariates(source, origins)
+    columns |= made
     target = origins[:, None] + np.array(source.horizons)
     cases = np.where(target > source.as_of, np.nan, source.matrices.cases_at(target))
     columns[SAMPLE_TARGET] = cases.ravel()
-    arrays = [pa.array(columns[f.name], type=f.type, from_pandas=True) for f in SAMPLE_SCHEMA]
-    return pa.Table.from_arrays(arrays, schema=SAMPLE_SCHEMA)
+    schema = _schema(tuple(made))
+    arrays = [pa.array(columns[f.name], type=f.type, from_pandas=True) for f in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def covariate_names(source: RowSource) -> tuple[str, ...]:
+    """Names of the rows' covariates: the built-in ones, then those that the place declares."""
+    return tuple(_covariates(source, np.array([source.as_of])))
+
+
+def _covariates(source: RowSource, origins: Ints) -> dict[str, npt.NDArray[np.float32]]:
+    """Covariate -> one value a row."""
+    figures = source.profile.data.figures
+    by_horizon = [
+        covariates(source.matrices, source.units, origins, h, figures) for h in source.horizons
+    ]
+    return {
+        name: np.stack([own[name] for own in by_horizon], axis=2).ravel().astype(np.float32)
+        for name in by_horizon[0]
+    }
+
+
+def _schema(covariates: tuple[str, ...]) -> pa.Schema:
+    keys = [(n, _INT if n.endswith(("_no", "_weeks")) else _TEXT) for n in SAMPLE_KEYS]
+    inputs = [(n, _INPUT_TYPES.get(n, _TEXT)) for n in SAMPLE_INPUTS]
+    own = [(n, _COVARIATE) for n in covariates]
+    return pa.schema([*keys, *inputs, *own, (SAMPLE_TARGET, _FLOAT)])
 
 
 def _keys(source: RowSource, origins: Ints) -> dict[str, Any]:

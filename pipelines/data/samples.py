@@ -4,7 +4,7 @@ Belongs here: putting the rows together and writing them byte-deterministically.
 here: what is known when (availability.py), covariates, prompts, scene choice, labels and splits;
 the folder holds thresholds beside the rows, never a label.
 
-    <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + COVARIATE_NAMES + cases
+    <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates + cases
                       thresholds.parquet                   labels.THRESHOLD_COLUMNS
                       tables/*.parquet                     the clean tables
                       dataset.json                         what it was made from
@@ -23,9 +23,16 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.config import Maturity, Profile
+from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.labels import check_as_of, compute_thresholds
 from pipelines.data.prompts import load_template
-from pipelines.data.rows import RowSource, first_origin_no, row_source, yearly_rows
+from pipelines.data.rows import (
+    RowSource,
+    covariate_names,
+    first_origin_no,
+    row_source,
+    yearly_rows,
+)
 from pipelines.data.splits import SEASON_WEEKS, judged_years
 from pipelines.data.tables import Tables, newest_week_no
 from pipelines.errors import ConfigError, StoreError
@@ -159,6 +166,7 @@ def _facts(
 ) -> dict[str, Any]:
     """What dataset.json says: no time, host or path, so that equal inputs give equal bytes."""
     used, week_label = source.scenes.scenes, source.profile.calendar.week_label
+    names = covariate_names(source)
     return {
         "week": source.profile.place.week.model_dump(mode="json"),
         "as_of_week": week_label(source.as_of),
@@ -179,6 +187,7 @@ def _facts(
         "scenes": len(used),
         "units": len(source.matrices.unit_ids),
         "rows": rows,
+        **({} if names == COVARIATE_NAMES else {"covariates": list(names)}),
     }
 
 

@@ -19,7 +19,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.contracts import SceneQuality
-from pipelines.data.availability import Ints, known_from_week_no
+from pipelines.data.availability import known_from_week_no
+from pipelines.data.known_series import Ints
 from pipelines.weeks import Calendar
 
 Strings = npt.NDArray[np.object_]

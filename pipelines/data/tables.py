@@ -1,4 +1,4 @@
-"""The clean tables that every later step reads: cases, climate, units, scenes.
+"""The clean tables that every later step reads: cases, climate, units, scenes, declared series.
 
 Belongs here: their columns, their types, how they are stored, and the newest vintage of a case
 count. Does not belong here: how raw data become clean (clean.py) or what may be used when
@@ -7,7 +7,7 @@ count. Does not belong here: how raw data become clean (clean.py) or what may be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
@@ -50,13 +50,28 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "first_seen_available_date": pa.date32(),
         "synthetic": pa.bool_(),
     },
+    "series": {
+        "unit_id": pa.string(),
+        "name": pa.string(),
+        "step": pa.string(),
+        "period_no": pa.int32(),
+        "value": pa.float64(),
+        "available_date": pa.date32(),
+    },
 }
 _SORT: dict[str, list[str]] = {
     "cases": ["unit_id", "week_no", "received_date"],
     "climate": ["unit_id", "year", "month"],
     "units": ["unit_id"],
     "scenes": ["unit_id", "scene_date"],
+    "series": ["name", "step", "unit_id", "period_no"],
 }
+_OPTIONAL = "series"  # written where a place declares any: others keep the bytes that they had
+
+
+def _no_series() -> pd.DataFrame:
+    frame: pd.DataFrame = _arrow_schema(_OPTIONAL, ()).empty_table().to_pandas()
+    return frame
 
 
 @dataclass(frozen=True)
@@ -71,23 +86,29 @@ class Tables:
         scenes: one row per (unit, scene_date): uri relative to the data folder, sha256 (file),
             content_sha256 (decoded pixels), quality (contracts.SceneQuality), dark_share,
             saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
+        series: unit_id, name (as the place declares it), step ("week" or "month"), period_no (week
+            ordinal, or year * 12 + month - 1), value, available_date.
     """
 
     cases: pd.DataFrame
     climate: pd.DataFrame
     units: pd.DataFrame
     scenes: pd.DataFrame
+    series: pd.DataFrame = field(default_factory=_no_series)
 
     def save(self, folder: Path) -> Path:
         """Write one Parquet file a table; equal tables give equal bytes."""
-        for field in fields(self):
-            _write(field.name, getattr(self, field.name), folder / f"{field.name}.parquet")
+        for name in [one.name for one in fields(self)]:
+            if name != _OPTIONAL or len(getattr(self, name)):
+                _write(name, getattr(self, name), folder / f"{name}.parquet")
         return folder
 
     @classmethod
     def load(cls, folder: Path) -> Tables:
         """Read tables that `save` wrote. Raises StoreError naming a file that is absent or damaged."""
-        return cls(**{field.name: _read(folder / f"{field.name}.parquet") for field in fields(cls)})
+        files = {one.name: folder / f"{one.name}.parquet" for one in fields(cls)}
+        there = {n: p for n, p in files.items() if n != _OPTIONAL or p.is_file()}
+        return cls(**{name: _read(path) for name, path in there.items()})
 
     @classmethod
     def empty(cls) -> Tables:

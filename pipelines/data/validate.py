@@ -28,7 +28,7 @@ from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
 from pipelines.data.findings import refused_issues, to_issues, to_quarantine
-from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
+from pipelines.data.raw import EVERY_UNIT, MAX_BAD_ROW_SHARE, RawDrop, issue
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
@@ -136,7 +136,7 @@ def validate_drops(
         suite, scenes, sorted(rows["unit_id"].unique()), config
     )
     findings += cell_findings + scene_findings
-    tables = build_tables(usable, rows, cells, accepted)
+    tables = build_tables(usable, rows, cells, accepted, calendar)
     findings += checks.check_whole(suite, tables, previous, calendar)
     serious = [f for f in findings if f.rule.level is Level.ERROR]
     revised, quarantine = drift.revisions(tables), _quarantine(usable, findings)
@@ -149,6 +149,7 @@ def validate_drops(
         *refused_issues(usable),
         *_gone_issues(rows),
         *_revised_issues(revised, calendar),
+        *_changed_figures(cells, config.figures, usable),
         *suite.broken,
     ]
     found.sort(key=lambda i: _ORDER.index(i.level))
@@ -177,6 +178,7 @@ def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Iss
 
 def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
     """Municipalities that earlier drops had and the newest has not, or not usably."""
+    rows = rows[rows["column"] != EVERY_UNIT]  # a series of the place says nothing of its units
     newest = rows["received_date"] == rows["received_date"].max()
     gone = sorted(set(rows.loc[~newest, "unit_id"]) - set(rows.loc[newest, "unit_id"]))
     if not gone:
@@ -193,6 +195,17 @@ def _revised_issues(revised: pd.DataFrame, calendar: Calendar) -> list[Issue]:
         weeks = f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"  # fmt: skip
         out.append(issue(Level.INFO, "revised-counts", f"{len(rows)} counts of earlier weeks were revised: {first}", str(received), "nothing to do; revised.csv lists all", weeks, len(rows)))  # fmt: skip
     return out
+
+
+def _changed_figures(cells: pd.DataFrame, figures: Sequence[str], raws: Sequence[RawDrop]) -> list[Issue]:  # fmt: skip
+    """Declared figures of units that drops tell differently: the newest value is read at all origins."""
+    own = cells[(cells["kind"] == "demographic") & cells["clean"].isin(figures)]
+    values = own.dropna(subset=["number"]).groupby(["clean", "unit_id"])["number"].nunique()
+    changed = values[values > 1].groupby(level="clean").size()
+    return [
+        issue(Level.INFO, "figure-changed", f"{name} of {n} units differs between drops; the newest value is read at every origin, also at those before it came", raws[-1].drop.name, "nothing to do if it was corrected; deliver what changes with time as a series (docs/formats.md)", rows=int(n))
+        for name, n in changed.items()
+    ]  # fmt: skip
 
 
 def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar) -> None:

@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from pipelines.config import EncoderConfig, Places, Profile
 from pipelines.contracts import (
     COVARIATE_NAMES,
+    FEATURE_COLUMNS,
     SAMPLE_KEYS,
     SAMPLE_TARGET,
     EncoderSpec,
@@ -47,13 +48,17 @@ from pipelines.weeks import Calendar
 log = logging.getLogger(__name__)
 
 _SOURCE = (
-    *SAMPLE_KEYS, *COVARIATE_NAMES, SAMPLE_TARGET,
+    *SAMPLE_KEYS, SAMPLE_TARGET,
     "image_uri", "image_sha256", "image_quality", "image_age_weeks", "image_date", "text_sha256",
 )  # fmt: skip
-ROW_COLUMNS = (
-    *SAMPLE_KEYS, *COVARIATE_NAMES, SAMPLE_TARGET, "threshold_cases", "label", "image_key",
-    "text_key", "image_quality", "image_age_weeks", "image_date", "image_uri", "text_sha256",
+_MADE = (
+    *FEATURE_COLUMNS, "image_quality", "image_age_weeks", "image_date", "image_uri", "text_sha256",
 )  # fmt: skip
+ROW_COLUMNS = (
+    *SAMPLE_KEYS,
+    *COVARIATE_NAMES,
+    *_MADE,
+)  # where a place declares no covariate of its own
 THRESHOLDS = "thresholds.parquet"
 # What a feature version hands on from its dataset.
 _FROM_DATASET = ("week", "label_rule_id", "synthetic_scenes", "prompt_template_id", "as_of_week")
@@ -90,14 +95,16 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
     """
     thresholds = pd.read_parquet(dataset_dir / "thresholds.parquet")
     known = Thresholds.of_table(thresholds, profile.calendar)
-    rows = _labelled_rows(dataset_dir, known)
+    dataset: dict[str, Any] = read_json(dataset_dir / "dataset.json")
+    names = tuple(map(str, dataset.get("covariates", COVARIATE_NAMES)))
+    rows = _labelled_rows(dataset_dir, known, names)
     spaces = {m: _space(rows, m, c, places) for m, c in profile.encoders}
     for modality in {"image", "text"} - set(spaces):
         rows[f"{modality}_key"] = None
     shards = {m: space.shards() for m, space in spaces.items()}
     limits = None if known.plain else _usable(thresholds)
     described = _describe(dataset_dir, rows, spaces, limits)
-    table = _table(rows)
+    table = _table(rows, names)
     rates = outbreak_rates(rows, profile.calendar)
     log.info("label rule %s: outbreak weeks by year: %s", profile.labels.rule_id, ", ".join(f"{year} {rate:.0%}" for year, rate in rates.items()))  # fmt: skip
     version = content_id([described, _table_id(table)])
@@ -126,14 +133,16 @@ def thresholds_in(folder: Path, calendar: Calendar) -> Thresholds | None:
     return Thresholds.of_table(pd.read_parquet(path), calendar) if path.is_file() else None
 
 
-def _labelled_rows(dataset_dir: Path, thresholds: Thresholds) -> pd.DataFrame:
+def _labelled_rows(
+    dataset_dir: Path, thresholds: Thresholds, names: tuple[str, ...]
+) -> pd.DataFrame:
     """Rows that have a threshold, with it and their label, in a fixed order.
 
     A row whose origin year or season has none is left out here: whoever reads features never meets
     a threshold of NaN, so it is neither trained on nor forecast.
     """
     samples = pads.dataset(dataset_dir / "samples", format="parquet", partitioning="hive")
-    rows: pd.DataFrame = samples.to_table(columns=list(_SOURCE)).to_pandas()
+    rows: pd.DataFrame = samples.to_table(columns=[*_SOURCE, *names]).to_pandas()
     origin, target = (
         rows[name].to_numpy(np.int64) for name in ("origin_week_no", "target_week_no")
     )
@@ -171,6 +180,7 @@ def _describe(
         "text": None,
         **{modality: asdict(space.spec) for modality, space in spaces.items()},
         **({} if limits is None else {"thresholds_id": _table_id(limits)}),
+        **({"covariates": dataset["covariates"]} if "covariates" in dataset else {}),
     }
 
 
@@ -179,9 +189,9 @@ def _usable(thresholds: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(usable, preserve_index=False).replace_schema_metadata(None)
 
 
-def _table(rows: pd.DataFrame) -> pa.Table:
+def _table(rows: pd.DataFrame, names: tuple[str, ...]) -> pa.Table:
     texts = ("image_key", "text_key", "image_quality", "image_uri", "text_sha256")
-    table = pa.Table.from_pandas(rows[list(ROW_COLUMNS)], preserve_index=False)
+    table = pa.Table.from_pandas(rows[[*SAMPLE_KEYS, *names, *_MADE]], preserve_index=False)
     for name in texts:  # a column without any value has no type of its own
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, table[name].cast(pa.string()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from pipelines.evaluate.decision import (  # fmt: skip
     undecided,
 )
 from pipelines.evaluate.gate import UNJUDGEABLE, decide
+from pipelines.place_config import InputConfig
 from pipelines.recipes import canonical
 from pipelines.storage import read_json
 
@@ -67,8 +68,17 @@ def champion_profile(
     raw = profile.model_dump(mode="json")
     # what a recipe does not name is at its default, and not what this run's profile says
     own_candidates = [{"kind": head, "settings": recipe.get("settings", {})}]
+    raw["data"]["inputs"] = [_declaring(one, theirs.get("covariates", ())) for one in profile.data.inputs]  # fmt: skip
     raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
     return Profile.model_validate(raw), (head,)
+
+
+def _declaring(one: InputConfig, known: Collection[str]) -> Record:
+    """An input without covariates beyond those known: what was declared later is not the champion's."""
+    gone = set(one.covariates) - set(known)
+    columns = {our: column for our, column in one.columns.items() if our not in gone}
+    series = [name for name in one.series if name not in gone]
+    return {**one.model_dump(mode="json"), "columns": columns, "series": series}
 
 
 def _part(recipe: Record, dotted: str) -> Any:

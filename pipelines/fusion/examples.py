@@ -89,6 +89,13 @@ class Examples:
                 out[:, at] = self.covariates[:, self.covariate_names.index(name)]
         return out
 
+    def keep(self, names: Sequence[str]) -> Examples:
+        """The same rows with some of their covariates, in the order given."""
+        if tuple(names) == self.covariate_names:
+            return self
+        kept = self.columns(names).astype(np.float32)
+        return replace(self, covariates=kept, covariate_names=tuple(names))
+
     def take(self, chosen: Bools | npt.NDArray[np.integer]) -> Examples:
         """The rows chosen by a mask or by indices; vector tables are shared, not copied."""
         return replace(

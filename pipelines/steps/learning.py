@@ -50,6 +50,7 @@ def backtest_years(run_id: str) -> list[int]:
 @box
 def backtest(run_id: str, year: int) -> Output:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
+    from pipelines.data.declared import of_the_place
     from pipelines.evaluate.backtest import backtest_year, write_predictions
     from pipelines.evaluate.contest import champion_profile
     from pipelines.fusion.load import load_examples
@@ -67,6 +68,9 @@ def backtest(run_id: str, year: int) -> Output:
         path = run.places.artifacts / "backtests" / f"{name}.parquet"
         if run.params.force or not path.is_file():
             examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
+            if who == "champion":  # it is judged with the covariates of its own recipe
+                declared = recipe.data.covariates
+                examples = {h: rows.keep(of_the_place(rows.covariate_names, declared)) for h, rows in examples.items()}  # fmt: skip
             write_predictions(backtest_year(examples, recipe, which, year), path)
         else:
             log.info("%s: predictions of these recipes, features and year exist", who)

@@ -23,6 +23,7 @@ from pipelines.storage import write_atomic
 from pipelines.versioning.entry import Kind
 
 Read = Callable[[Path], pa.Table]
+_SERIES = "series"  # in versions of places that declare any
 
 
 def _file(name: str) -> Read:
@@ -38,7 +39,7 @@ _TABLES: Mapping[Kind, Mapping[str, Read]] = {
     "samples": {
         "samples": _samples,
         "thresholds": _file("thresholds.parquet"),
-        **{name: _file(f"tables/{name}.parquet") for name in ("cases", "climate", "scenes", "units")},
+        **{name: _file(f"tables/{name}.parquet") for name in ("cases", "climate", "scenes", "units", _SERIES)},
     },
     "features": {
         "rows": _file("rows.parquet"),
@@ -72,7 +73,13 @@ def read_table(folder: Path, kind: Kind, name: str | None = None) -> pa.Table:
     chosen = name or next(iter(tables))
     if chosen not in tables:
         raise VersioningError(f"a {kind} version has no table {chosen!r}", fix=f"use one of {', '.join(tables)}")  # fmt: skip
+    if chosen == _SERIES and not _has_series(folder):
+        raise VersioningError("the place declares no series of its own: the version has no such table", fix=f"use another of {', '.join(tables)}")  # fmt: skip
     return tables[chosen](folder)
+
+
+def _has_series(folder: Path) -> bool:
+    return (folder / "tables" / f"{_SERIES}.parquet").is_file()
 
 
 def write_csv(folder: Path, kind: Kind) -> list[Path]:
@@ -81,7 +88,7 @@ def write_csv(folder: Path, kind: Kind) -> list[Path]:
     A CSV that belongs to the version itself is left as it is.
     """
     written = []
-    for name in table_names(kind):
+    for name in (n for n in table_names(kind) if n != _SERIES or _has_series(folder)):
         target = folder / f"{name}.csv"
         if kind != "forecasts":  # a forecast brings its CSV, byte for byte as it was published
             out = pa.BufferOutputStream()

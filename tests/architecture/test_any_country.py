@@ -37,7 +37,7 @@ BOUNDS = {
     "pipelines/data/drop_info.py": "first and last day that a drop can be received",
     "pipelines/label_config.py": "reads recipes of the first version",
     "pipelines/data/adapters/months_of_series.py": "the day that NumPy counts from",
-    "pipelines/data/availability.py": "the month that NumPy counts from",
+    "pipelines/data/known_series.py": "the month that NumPy counts from",
     "serving/schemas.py": "the example of a request",
     "dags/_weekly.py": "Airflow's start_date",
     "dags/arrivals.py": "Airflow's start_date",

@@ -15,10 +15,11 @@ import numpy as np
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.content import stop
+from pipelines.data.adapters.declared import add_series, own_names
 from pipelines.data.adapters.draft import Draft, Ints
 from pipelines.data.adapters.figures import decimal_of, figures
 from pipelines.data.adapters.months_of_series import KINDS, add_climate
-from pipelines.data.adapters.names import COMMON, Names, choose, require
+from pipelines.data.adapters.names import Names, choose, require
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import Table, absent, open_table
 from pipelines.data.adapters.rules import counted, rule_columns
@@ -26,8 +27,6 @@ from pipelines.data.adapters.times import weeks_of
 
 WANTED = ("name", "year", "week", "date", "start", "end", "cases", "population", *KINDS)
 _TIMES = ("year", "week", "date", "start", "end", "month")
-_NOT_FIGURES = ("unit", "name", "parent", *_TIMES, "cases", "population", "onset", "reported", *KINDS)  # fmt: skip
-_CLEAN_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
 @dataclass(frozen=True)
@@ -53,21 +52,27 @@ def read_counts(file: InputFile, layout: Layout = Layout()) -> Reading:
     _add_cases(draft, names["cases"][0], week, decimal)
     add_population(draft, names, years_of_weeks(draft, week), decimal)
     add_demographics(draft, names, decimal)
-    add_climate(draft, names, first_days(draft, week), "week", decimal)
+    days = first_days(draft, week)
+    add_climate(draft, names, days, "week", decimal)
+    add_series(draft, names, file.config.series, days, "week", decimal)
     return draft.reading()
 
 
 def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | None = None) -> Draft:
     """The table's records with their units; those that rules leave out are gone."""
     file, fixed = table.file, {k: v for k, v in (keep or {}).items() if k in table.header}
-    alone = options_of(file).unit
-    if "unit" not in names and alone is None:
+    alone, every = options_of(file).unit, options_of(file).every_unit
+    if every and ("cases" in names or "unit" in names or file.config.table == "units"):
+        raise stop("unit-not-told", "`every_unit` is for series that hold for all units alike, in a file that names none", file.named, "remove the option and name the column of the unit, or name the columns without it")  # fmt: skip
+    if "unit" not in names and alone is None and not every:
         require(table, names, "unit")
     columns = [c for several in names.values() for c in several]
     draft = Draft(table.records([*columns, *rule_columns(table), *fixed]))
     draft.leave_notes(_without_time(draft, names))
     draft.fine &= counted(draft, {k: v for k, v in fixed.items() if k not in file.config.keep})
-    if "unit" in names:
+    if every:
+        draft.every_unit()
+    elif "unit" in names:
         texts = {our: draft.records.columns[names[our][0]] for our in ("name", "parent") if our in names}  # fmt: skip
         draft.units(names["unit"], texts.get("name"), texts.get("parent"))
     else:
@@ -124,9 +129,7 @@ def add_population(draft: Draft, names: Names, year: Ints, decimal: str) -> None
 
 def add_demographics(draft: Draft, names: Names, decimal: str) -> None:
     """Every other declared column, under our name: `households_without_water_pct` and the like."""
-    for our in [n for n in names if n not in _NOT_FIGURES]:
-        if not _CLEAN_NAME.fullmatch(our):
-            raise stop("unknown-name", f"{our!r} is no name that the adapter knows, and none of a covariate", draft.file.named, f"use one of {', '.join(['unit', *COMMON])}, or a plain name such as houses_per_km2")  # fmt: skip
+    for our in own_names(draft, names, but=draft.file.config.series):
         column = names[our][0]
         value, number, _ = figures(draft.records.columns[column], decimal)
         draft.add("demographic", column, np.zeros(len(value), dtype=np.int64), value, number, our)

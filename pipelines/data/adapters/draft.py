@@ -19,7 +19,15 @@ from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.records import Records, absent
 from pipelines.data.months import month_end
-from pipelines.data.raw import CELL_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, Kind, Text, issue
+from pipelines.data.raw import (
+    CELL_COLUMNS,
+    EVERY_UNIT,
+    REFUSED_COLUMNS,
+    UNIT_COLUMNS,
+    Kind,
+    Text,
+    issue,
+)
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -87,6 +95,10 @@ class Draft:
         text: Text = np.full(len(self.records), code, dtype=object)
         self.records.columns[where] = text
         self.units((where,))
+
+    def every_unit(self) -> None:
+        """Give every record to each unit of the place; which these are, only all files tell."""
+        self.unit_id = np.full(len(self.records), EVERY_UNIT, dtype=object)
 
     def _take_units(self, label: str, text: Text, names: Text | None, parents: Text | None) -> None:
         fine = np.flatnonzero(self.fine)
@@ -157,10 +169,18 @@ class Draft:
 
     def _first_of_year(self, frame: pd.DataFrame, repeated: pd.Series) -> pd.DataFrame:
         again = frame[repeated]
+        if str(frame["kind"].iloc[0]) == "demographic":
+            return self._first_figure(frame, again)
         if n := int(_differs(again, again.groupby(_KEY, sort=False).ngroup()).sum()):
             self.note(Level.INFO, "changes-within-year", f"{frame['clean'].iloc[0]} changes within its year; the first value of each year is used", "nothing to do if it was interpolated", rows=n)  # fmt: skip
-        kept = frame.sort_values("value", key=lambda v: v.isna(), kind="stable")
-        return kept.drop_duplicates(_KEY).sort_index()
+        return _first_with_value(frame)
+
+    def _first_figure(self, frame: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
+        clean = str(frame["clean"].iloc[0])
+        changing = again[_differs(again, again.groupby(_KEY, sort=False).ngroup())]
+        if n := changing["unit_id"].nunique():
+            self.note(Level.WARNING, "figure-changes", f"{clean} changes within {n} units; a figure of a unit does not, and the first value in the file is used", f"if it changes with time, deliver it so: `series: [{clean}]` of a table of cases, or a file of its own with `table: climate`", int(changing["row"].iloc[0]), n)  # fmt: skip
+        return _first_with_value(frame)
 
     def _name_repeats(self, rows: pd.DataFrame, code: str, detail: str, fix: str) -> None:
         shown = rows["unit_id"].astype(str) + " " + [self._label(k, int(w)) for k, w in zip(rows["kind"], rows["when"], strict=True)]  # fmt: skip
@@ -168,14 +188,16 @@ class Draft:
         self._refuse_rows(rows["row"].to_numpy(), rows["column"].to_numpy(), rows["value"].to_numpy(), code, details, fix)  # fmt: skip
 
     def _label(self, kind: str, when: int) -> str:
-        return self.file.calendar.week_label(when) if kind == "week" else str(month_end(when))[:7]
+        weekly = kind in ("week", "weekly")
+        return self.file.calendar.week_label(when) if weekly else str(month_end(when))[:7]
 
     def _known_by_then(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Without what had not ended when the file was received, or is later than `until`."""
         kind, file, when = str(frame["kind"].iloc[0]), self.file, frame["when"]
-        if kind in ("temp", "rain"):
+        if kind in ("temp", "rain", "weekly", "monthly"):
             latency = timedelta(days=file.config.latency_days)
-            had = {w: month_end(int(w)) + latency <= file.received for w in when.unique()}
+            end = file.calendar.week_end if kind == "weekly" else month_end
+            had = {w: end(int(w)) + latency <= file.received for w in when.unique()}
             return frame[when.map(had).to_numpy(dtype=bool)]
         if kind == "population" and file.until is not None:
             return frame[when <= file.calendar.epi_year(file.until)]
@@ -204,6 +226,12 @@ class Draft:
         row = int(refused["row"].iloc[0]) if len(refused) else 0
         fix = str(refused["fix"].iloc[0]) if len(refused) else "check the input's rules"
         self.note(Level.CRITICAL, "nothing-read", f"no record of the file can be used: {why}", fix, row, len(refused))  # fmt: skip
+
+
+def _first_with_value(frame: pd.DataFrame) -> pd.DataFrame:
+    """The first of the cells that say the same thing, one that is not empty if there is any."""
+    kept = frame.sort_values("value", key=lambda v: v.isna(), kind="stable")
+    return kept.drop_duplicates(_KEY).sort_index()
 
 
 def _differs(cells: pd.DataFrame, group: pd.Series) -> pd.Series:

@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[Kind, How]] = {
     "rainfall_mm": ("rain", "sum"),
 }
 _MAY_LACK = 10  # days of a month's mean
-_MONTH_0 = 1970 * 12  # month number of 1970-01, where numpy begins to count
+MONTH_0 = 1970 * 12  # month number of 1970-01, where numpy begins to count
 
 
 def add_climate(draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days, step: Step, decimal: str) -> None:  # fmt: skip
@@ -48,16 +48,21 @@ def add_climate(draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days
         if (our, how) not in (("temp_mean_c", "mean"), ("rainfall_mm", "sum")):
             raise stop("wrong-how", f"`how: {how}` makes no {our} of a month", draft.file.named, f"declare `how: {usual}`, or the two columns as two inputs; a daily mean of rain in weekly records becomes a sum with `transform: {{rainfall_mm: daily_mean_to_weekly_sum}}`")  # fmt: skip
         column = names[our][0]
-        text = draft.records.columns[column]
-        _, number, odd = figures(text, decimal)
-        bad = odd | (np.isnan(number) & ~absent(text))
-        draft.refuse_cells(bad, column, text, "text-in-number", "not a number", "write a plain number, or name the text in the input's `missing`")  # fmt: skip
-        number = transformed(our, np.where(bad, np.nan, number), draft.records)
+        number = numbers_of(draft, our, column, decimal)
         usable = draft.fine & np.isfinite(number) & ~np.isnat(first_day)
-        _add_months(draft, column, kind, how, _once(draft, column, number, first_day, usable), step)
+        _add_months(draft, column, kind, how, once(draft, column, number, first_day, usable), step)
 
 
-def _once(draft: Draft, column: str, number: Floats, first_day: Days, usable: Mask) -> pd.DataFrame:
+def numbers_of(draft: Draft, our: str, column: str, decimal: str) -> Floats:
+    """(N,) numbers of a column in our unit, NaN where there is none; texts are refused."""
+    text = draft.records.columns[column]
+    _, number, odd = figures(text, decimal)
+    bad = odd | (np.isnan(number) & ~absent(text))
+    draft.refuse_cells(bad, column, text, "text-in-number", "not a number", "write a plain number, or name the text in the input's `missing`")  # fmt: skip
+    return transformed(our, np.where(bad, np.nan, number), draft.records)
+
+
+def once(draft: Draft, column: str, number: Floats, first_day: Days, usable: Mask) -> pd.DataFrame:
     """Usable records, one a unit and time: of equal ones the first, of different ones none."""
     frame = pd.DataFrame({"unit_id": draft.unit_id, "unit_row": draft.unit_row, "row": draft.records.rows, "day": first_day, "number": number})[usable]  # fmt: skip
     key = ["unit_id", "day"]
@@ -77,7 +82,7 @@ def _add_months(draft: Draft, column: str, kind: Kind, how: How, frame: pd.DataF
     if step != "month":
         table = _whole(draft, column, how, table)
     value = np.array([f"{x:.10g}" for x in table["number"]], dtype=object)
-    when = table["month"].to_numpy().astype("datetime64[M]").astype(np.int64) + _MONTH_0
+    when = table["month"].to_numpy().astype("datetime64[M]").astype(np.int64) + MONTH_0
     cells = table.assign(file=draft.file.named, column=column, kind=kind, clean="", when=when, value=value)  # fmt: skip
     draft.add_cells(cells[list(CELL_COLUMNS)])
 

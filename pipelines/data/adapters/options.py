@@ -20,6 +20,7 @@ class Options(Frozen):
     """Options of the adapters in this folder."""
 
     unit: str | int | None = Field(None, description="code of the one unit of a file without a column of units")  # fmt: skip
+    every_unit: bool = Field(False, description="a series that holds for every unit of the place")
     year: int | None = Field(None, ge=FIRST_YEAR, le=LAST_YEAR, description="of a file that does not say it")  # fmt: skip
     date_is: Literal["start", "end"] | None = Field(None, description="day of its week that `date` is")  # fmt: skip
     every: Literal["day", "week", "month"] | None = Field(None, description="how often a series has a value")  # fmt: skip

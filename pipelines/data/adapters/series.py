@@ -1,8 +1,10 @@
-"""The adapter `series`: daily, weekly or monthly climate of units, into months.
+"""The adapter `series`: daily, weekly or monthly climate of units, into months; and series of one's own.
 
 Columns: unit (or `options: {unit: ...}` for one station); date, or start, or year with week or month;
 temp_mean_c (mean) and rainfall_mm (sum), in the units that `transform` converts. `options: {every: day}`
-says how often, where the dates do not tell.
+says how often, where the dates do not tell. Any other declared column is a series of the place, such as
+humidity_pct: by week (days are averaged) or by month. `options: {every_unit: true}` is for a file without
+a column of units that holds for each, such as an index of the ocean.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.counts import drafted, first_days
 from pipelines.data.adapters.dates import Days, days_of
+from pipelines.data.adapters.declared import add_series, own_names
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import decimal_of
 from pipelines.data.adapters.months_of_series import KINDS, Step, add_climate
@@ -31,12 +34,15 @@ def read(file: InputFile) -> Reading:
     """Monthly cells of a series."""
     table = open_table(file)
     names = choose(table, ("name", "year", "week", "month", "date", "start", "end", *KINDS))
-    if not names.keys() & KINDS.keys():
+    if not names.keys() & {*KINDS, *file.config.covariates}:
         require(table, names, *KINDS)
     draft = drafted(table, names)
-    decimal = decimal_of(draft.records, [names[our][0] for our in KINDS if our in names], table.separator)  # fmt: skip
+    own = own_names(draft, names)
+    values = [names[our][0] for our in (*KINDS, *own) if our in names]
+    decimal = decimal_of(draft.records, values, table.separator)
     first_day, step = _steps(table, draft, names)
     add_climate(draft, names, first_day, step, decimal)
+    add_series(draft, names, own, first_day, step, decimal)
     return draft.reading()
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import InputFile, Reading, adapter_of
 from pipelines.data.adapters.content import AGAIN
+from pipelines.data.adapters.months_of_series import KINDS
 from pipelines.data.drop_info import INFO, DropInfo
 from pipelines.data.drops import IMAGES, Drop
 from pipelines.data.raw import (  # fmt: skip
@@ -49,12 +50,27 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     files = [_input(drop.path / c.file, drop.place(drop.path / c.file), c, drop.info, context, until) for c in here]  # fmt: skip
     readings = {file.named: adapter_of(file.config).read(file) for file in files}
     issues = [*(i for r in readings.values() for i in r.issues), *_unknown_files(drop, context.config.inputs)]  # fmt: skip
-    latency = max((c.latency_days for c in here if c.table == "climate"), default=0)
-    return _merged(_with_latency(drop, latency), readings, issues)
+    latency = max((c.latency_days for c in here if c.in_time and _has_climate(c)), default=0)  # fmt: skip
+    return _merged(_with_latency(drop, latency), readings, issues, _latencies(drop, here))
 
 
 def _input(path: Path, named: str, config: InputConfig, info: DropInfo, context: Context, until: int | None) -> InputFile:  # fmt: skip
     return InputFile(path, named, config, context.calendar, context.codes, info.received_date, until)  # fmt: skip
+
+
+def _has_climate(config: InputConfig) -> bool:
+    """Whether a table of climate has rain or temperature, and not just series of the place's own."""
+    return not config.columns or not set(config.columns).isdisjoint(KINDS)
+
+
+def _latencies(drop: Drop, inputs: Sequence[InputConfig]) -> dict[str, int]:
+    """Declared series -> days until it can be had; of two inputs that give it, the slower one's."""
+    out: dict[str, int] = {}
+    for config in inputs:
+        for name in set(config.covariates) - set(config.figures):
+            days = max(config.latency_days, drop.info.climate_latency_days)
+            out[name] = max(out.get(name, 0), days)
+    return out
 
 
 def _with_latency(drop: Drop, days: int) -> Drop:
@@ -63,7 +79,7 @@ def _with_latency(drop: Drop, days: int) -> Drop:
     return replace(drop, info=drop.info.model_copy(update={"climate_latency_days": slowest}))
 
 
-def _merged(drop: Drop, readings: dict[str, Reading], issues: Sequence[Issue]) -> RawDrop:
+def _merged(drop: Drop, readings: dict[str, Reading], issues: Sequence[Issue], latencies: dict[str, int]) -> RawDrop:  # fmt: skip
     every = readings.values()
     units = _joined([r.units for r in every], UNIT_COLUMNS)
     delays = [r.delays for r in every if r.delays is not None]
@@ -76,6 +92,7 @@ def _merged(drop: Drop, readings: dict[str, Reading], issues: Sequence[Issue]) -
         _joined([r.refused for r in every], REFUSED_COLUMNS),
         pd.concat(delays, ignore_index=True) if delays else None,
         {named: r.span for named, r in readings.items() if r.span is not None},
+        latencies,
     )
 
 
