@@ -61,9 +61,10 @@ def check_cells(
     findings: list[Finding] = []
     if cells.empty:
         return cells, findings
+    kept = config.updates != "full"  # a full drop's withdrawals are told by withdrawals.py
     for name, mask, rules in _cell_checks(cells, config):
         part = cells[mask]
-        found = suite.run(name, _judged(part), rules)
+        found = suite.run(name, _judged(part.assign(withdrawn=part["withdrawn"] & kept)), rules)
         findings += [replace(f, rows=part.iloc[f.rows.index]) for f in found]
     for finding in findings:
         if finding.rule.quarantine:

@@ -4,7 +4,8 @@ Belongs here: vintages, which drop wins, availability dates. Does not belong her
 
 Rules over several drops: `cases` keeps every vintage, a later drop adds a row only where its count
 is new or differs; climate, units and scenes take the newest drop that has a good value. A cell
-that was refused or is empty never hides an earlier good one. A climate value counts as available
+that was refused never hides an earlier good one, an empty one only where drops are declared to be
+full: the value was withdrawn then, a vintage of its own among cases. A climate value counts as available
 by the latency of the drop that first had its month.
 """
 
@@ -20,7 +21,11 @@ from pipelines.data.tables import Tables, ordered
 
 
 def build_tables(
-    raws: Sequence[RawDrop], rows: pd.DataFrame, cells: pd.DataFrame, scenes: pd.DataFrame
+    raws: Sequence[RawDrop],
+    rows: pd.DataFrame,
+    cells: pd.DataFrame,
+    scenes: pd.DataFrame,
+    withdraw: bool = False,
 ) -> Tables:
     """Clean tables.
 
@@ -28,10 +33,12 @@ def build_tables(
         rows: accepted rows: unit_id, name, received_date.
         cells: all checked cells of raw.changed_cells, `number` NaN where refused.
         scenes: accepted scenes, columns as scenes.SCENE_COLUMNS.
+        withdraw: cells that are `withdrawn` are unknown from then on; else they say nothing.
     """
     if rows.empty or cells.empty:
         return Tables.empty()
-    kinds = cells["kind"]
+    says = cells["number"].notna() | (cells["withdrawn"].astype(bool) & withdraw)
+    cells, kinds = cells.assign(says=says), cells["kind"]
     return Tables(
         cases=ordered("cases", _cases(cells[kinds == "week"])),
         climate=ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws)),
@@ -41,13 +48,13 @@ def build_tables(
 
 
 def _cases(cells: pd.DataFrame) -> pd.DataFrame:
-    frame = cells[["unit_id", "when", "number", "received_date"]]
-    frame = frame.rename(columns={"when": "week_no", "number": "cases"})
-    frame = frame.sort_values(["unit_id", "week_no", "received_date"], kind="stable")
-    good = frame[frame["cases"].notna()]
-    before = good.groupby(["unit_id", "week_no"], sort=False)["cases"].shift()
-    vintages = good[good["cases"] != before]
     keys = ["unit_id", "week_no"]
+    frame = cells[["unit_id", "when", "number", "received_date", "says"]]
+    frame = frame.rename(columns={"when": "week_no", "number": "cases"})
+    frame = frame.sort_values([*keys, "received_date"], kind="stable")
+    said = frame[frame["says"]]
+    before = said.groupby(keys, sort=False)["cases"].shift()
+    vintages = said[(said["cases"] != before) & (said["cases"].notna() | before.notna())]
     first = frame.drop_duplicates(keys).set_index(keys)
     unknown = first.loc[~first.index.isin(pd.MultiIndex.from_frame(vintages[keys]))].reset_index()
     both = pd.concat([vintages, unknown.assign(cases=np.nan)], ignore_index=True)
@@ -55,7 +62,7 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _newest(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    in_order = cells[cells["number"].notna()].sort_values("received_date", kind="stable")
+    in_order = cells[cells["says"]].sort_values("received_date", kind="stable")
     return in_order.drop_duplicates(keys, keep="last")
 
 

@@ -32,6 +32,7 @@ from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
+from pipelines.data.withdrawals import withdrawn_issues
 from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
 from pipelines.weeks import Calendar
@@ -48,7 +49,7 @@ class ValidationResult:
         tables: clean tables of what was accepted; of no use if `critical`.
         quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
             reason.
-        revised: counts that a later drop changed, see drift.revisions.
+        revised: counts that a later drop changed or withdrew, see drift.revisions.
     """
 
     issues: tuple[Issue, ...]
@@ -127,7 +128,8 @@ def validate_drops(
         issues: found before, such as folders that are no drop.
     """
     suite, config, calendar = Suite(), context.config, context.calendar
-    usable, across = settle([raw for raw in raws if raw.usable])
+    full = config.updates == "full"
+    usable, across = settle([raw for raw in raws if raw.usable], full)
     rows, findings = checks.check_rows(
         suite, usable, checks.known_units(usable, previous), context.codes
     )
@@ -136,7 +138,7 @@ def validate_drops(
         suite, scenes, sorted(rows["unit_id"].unique()), config
     )
     findings += cell_findings + scene_findings
-    tables = build_tables(usable, rows, cells, accepted)
+    tables = build_tables(usable, rows, cells, accepted, withdraw=full)
     findings += checks.check_whole(suite, tables, previous, calendar)
     serious = [f for f in findings if f.rule.level is Level.ERROR]
     revised, quarantine = drift.revisions(tables), _quarantine(usable, findings)
@@ -147,7 +149,7 @@ def validate_drops(
         *_too_many_bad(usable, _quarantine(usable, serious)),
         *to_issues(findings, calendar),
         *refused_issues(usable),
-        *_gone_issues(rows),
+        *(withdrawn_issues(cells) if full else _gone_issues(rows)),
         *_revised_issues(revised, calendar),
         *suite.broken,
     ]
@@ -188,7 +190,7 @@ def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
 def _revised_issues(revised: pd.DataFrame, calendar: Calendar) -> list[Issue]:
     """One line for each drop that revised earlier counts; the list itself is revised.csv."""
     week_label, out = calendar.week_label, []
-    for received, rows in revised.groupby("received_date"):
+    for received, rows in revised.dropna(subset=["cases"]).groupby("received_date"):
         first = ", ".join(f"{r.unit_id} {week_label(int(str(r.week_no)))}: {r.cases_before:g} -> {r.cases:g}" for r in rows.head(5).itertuples())  # fmt: skip
         weeks = f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"  # fmt: skip
         out.append(issue(Level.INFO, "revised-counts", f"{len(rows)} counts of earlier weeks were revised: {first}", str(received), "nothing to do; revised.csv lists all", weeks, len(rows)))  # fmt: skip
