@@ -147,6 +147,7 @@ class PredictionsBody(BaseModel):
 
     trace_id: str
     predictions: list[PredictionBody]
+    notes: list[str] | None = Field(None, description="there if old codes were sent: which ones they are today")  # fmt: skip
 
 
 class ForecastBody(BaseModel):
@@ -156,6 +157,7 @@ class ForecastBody(BaseModel):
     forecast_version: str
     origin_week: str = Field(description="what the forecast knows ends with this week")
     rows: list[dict[str, Any]]
+    note: str | None = Field(None, description="there if an old code was asked: which one it is today")  # fmt: skip
 
 
 class ModelBody(BaseModel):

@@ -29,6 +29,7 @@ from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
 from pipelines.data.findings import refused_issues, to_issues, to_quarantine
 from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
+from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
@@ -129,6 +130,8 @@ def validate_drops(
     """
     suite, config, calendar = Suite(), context.config, context.calendar
     full = config.updates == "full"
+    raws, recoding = recoded(raws, context.changes, calendar, full)
+    scenes = recoded_scenes(scenes, context.changes)
     usable, across = settle([raw for raw in raws if raw.usable], full)
     rows, findings = checks.check_rows(
         suite, usable, checks.known_units(usable, previous), context.codes
@@ -145,6 +148,7 @@ def validate_drops(
     found = [
         *issues,
         *(i for raw in raws for i in raw.issues),
+        *recoding,
         *across,
         *_too_many_bad(usable, _quarantine(usable, serious)),
         *to_issues(findings, calendar),
