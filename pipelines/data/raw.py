@@ -51,7 +51,7 @@ CELL_COLUMNS = (
 )
 MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in doubt
 # Records that a source could not use: quarantined, and counted against the file.
-REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix")
+REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix", "unit_id")
 KEY_COLUMNS = ("unit_id", "kind", "clean", "when")  # which cell it is, whoever says it
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -26,9 +26,9 @@ from pipelines.data import checks, drift
 from pipelines.data.across_drops import settle
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
-from pipelines.data.expectations import Finding, Suite
-from pipelines.data.findings import refused_issues, to_issues, to_quarantine
-from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
+from pipelines.data.expectations import Suite
+from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
+from pipelines.data.raw import MAX_BAD_ROW_SHARE, REFUSED_COLUMNS, RawDrop, empty, issue
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
@@ -49,7 +49,7 @@ class ValidationResult:
         issues: worst first.
         tables: clean tables of what was accepted; of no use if `critical`.
         quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
-            reason.
+            reason; what several drops repeat once, with the newest.
         revised: counts that a later drop changed or withdrew, see drift.revisions.
     """
 
@@ -144,15 +144,19 @@ def validate_drops(
     tables = build_tables(usable, rows, cells, accepted, withdraw=full)
     findings += checks.check_whole(suite, tables, previous, calendar)
     serious = [f for f in findings if f.rule.level is Level.ERROR]
-    revised, quarantine = drift.revisions(tables), _quarantine(usable, findings)
+    crowded = _too_many_bad(usable, to_quarantine(serious, [raw.refused for raw in usable]))
+    drops = [raw.drop.name for raw in raws]
+    findings = [replace(f, rows=once(f.rows, drops)) for f in findings]
+    refused = once(pd.concat([empty(REFUSED_COLUMNS), *(r.refused for r in usable if len(r.refused))], ignore_index=True), drops)  # fmt: skip
+    revised, quarantine = drift.revisions(tables), to_quarantine(findings, [refused])
     found = [
         *issues,
         *(i for raw in raws for i in raw.issues),
         *recoding,
         *across,
-        *_too_many_bad(usable, _quarantine(usable, serious)),
+        *crowded,
         *to_issues(findings, calendar),
-        *refused_issues(usable),
+        *refused_issues(refused),
         *(withdrawn_issues(cells) if full else _gone_issues(rows)),
         *_revised_issues(revised, calendar),
         *suite.broken,
@@ -161,11 +165,6 @@ def validate_drops(
     result = ValidationResult(tuple(found), tables, quarantine, revised)
     _write(result, suite, out, calendar)
     return result
-
-
-def _quarantine(raws: Sequence[RawDrop], findings: Sequence[Finding]) -> pd.DataFrame:
-    """What rules refused and what sources could not read, a cell once."""
-    return to_quarantine(findings, [raw.refused for raw in raws])
 
 
 def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Issue]:

@@ -69,6 +69,8 @@ class Draft:
     def _refuse_rows(self, rows: Ints, column: str | Text, values: str | Text, code: str, detail: str | Text, fix: str) -> None:  # fmt: skip
         if len(rows):
             frame = pd.DataFrame({"file": self.file.named, "row": rows, "column": column, "value": values, "code": code, "detail": detail, "fix": fix})  # fmt: skip
+            units = dict(zip(self.records.rows.tolist(), self.unit_id, strict=True))
+            frame["unit_id"] = [units.get(row) or "" for row in rows.tolist()]
             self._refused.append(frame.fillna({"value": ""})[list(REFUSED_COLUMNS)])
 
     def leave_notes(self, without_time: Mask) -> None:
