@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipelines.data.delays import delay_vintages
 from pipelines.data.raw import RawDrop
 from pipelines.data.tables import Tables, ordered
 
@@ -44,6 +45,7 @@ def build_tables(
         climate=ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws)),
         units=ordered("units", _units(rows, cells[kinds.isin(["population", "demographic"])])),
         scenes=ordered("scenes", _scenes(scenes)),
+        delays=delay_vintages(raws, rows["unit_id"].unique()),
     )
 
 

@@ -1,4 +1,4 @@
-"""The clean tables that every later step reads: cases, climate, units, scenes.
+"""The clean tables that every later step reads: cases, climate, units, scenes, perhaps delays.
 
 Belongs here: their columns, their types, how they are stored, and the newest vintage of a case
 count. Does not belong here: how raw data become clean (clean.py) or what may be used when
@@ -7,7 +7,7 @@ count. Does not belong here: how raw data become clean (clean.py) or what may be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
@@ -50,13 +50,22 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "first_seen_available_date": pa.date32(),
         "synthetic": pa.bool_(),
     },
+    "delays": {
+        "unit_id": pa.string(),
+        "week_no": pa.int32(),
+        "delay_weeks": pa.int32(),
+        "cases": pa.float64(),
+        "received_date": pa.date32(),
+    },
 }
 _SORT: dict[str, list[str]] = {
     "cases": ["unit_id", "week_no", "received_date"],
     "climate": ["unit_id", "year", "month"],
     "units": ["unit_id"],
     "scenes": ["unit_id", "scene_date"],
+    "delays": ["unit_id", "week_no", "delay_weeks", "received_date"],
 }
+_RARE = ("delays",)  # tables that only some sources have; stored where they have a row
 
 
 @dataclass(frozen=True)
@@ -71,28 +80,41 @@ class Tables:
         scenes: one row per (unit, scene_date): uri relative to the data folder, sha256 (file),
             content_sha256 (decoded pixels), quality (contracts.SceneQuality), dark_share,
             saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
+        delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until the
+            report), cases, received_date; vintages as of cases.
     """
 
     cases: pd.DataFrame
     climate: pd.DataFrame
     units: pd.DataFrame
     scenes: pd.DataFrame
+    delays: pd.DataFrame = field(default_factory=lambda: _without_rows("delays"))
 
     def save(self, folder: Path) -> Path:
         """Write one Parquet file a table; equal tables give equal bytes."""
-        for field in fields(self):
-            _write(field.name, getattr(self, field.name), folder / f"{field.name}.parquet")
+        for one in fields(self):
+            frame, path = getattr(self, one.name), folder / f"{one.name}.parquet"
+            if one.name in _RARE and frame.empty:
+                path.unlink(missing_ok=True)
+            else:
+                _write(one.name, frame, path)
         return folder
 
     @classmethod
     def load(cls, folder: Path) -> Tables:
         """Read tables that `save` wrote. Raises StoreError naming a file that is absent or damaged."""
-        return cls(**{field.name: _read(folder / f"{field.name}.parquet") for field in fields(cls)})
+        paths = {one.name: folder / f"{one.name}.parquet" for one in fields(cls)}
+        return cls(**{n: _read(p) for n, p in paths.items() if n not in _RARE or p.is_file()})
 
     @classmethod
     def empty(cls) -> Tables:
         """Tables without a row."""
-        return cls(**{name: _arrow_schema(name, ()).empty_table().to_pandas() for name in _SCHEMAS})
+        return cls(**{name: _without_rows(name) for name in _SCHEMAS})
+
+
+def _without_rows(name: str) -> pd.DataFrame:
+    frame: pd.DataFrame = _arrow_schema(name, ()).empty_table().to_pandas()
+    return frame
 
 
 def ordered(name: str, frame: pd.DataFrame) -> pd.DataFrame:
