@@ -54,8 +54,12 @@ def test_line_lists_leave_counts_by_delay_as_of_each_drop(tmp_path):
 
 def test_a_list_of_the_newest_weeks_leaves_earlier_delays_as_they_were(tmp_path):
     ministry = Ministry(tmp_path, PEOPLE)
-    ministry.bring("2018-01-22", cases_csv=HEADER + person("A", 1, 1) + person("A", 3, 0) + person("A", 4, 0))
-    ministry.bring("2018-01-29", cases_csv=HEADER + person("A", 3, 1) + person("A", 4, 0) + person("A", 5, 0))
+    ministry.bring(
+        "2018-01-22", cases_csv=HEADER + person("A", 1, 1) + person("A", 3, 0) + person("A", 4, 0)
+    )
+    ministry.bring(
+        "2018-01-29", cases_csv=HEADER + person("A", 3, 1) + person("A", 4, 0) + person("A", 5, 0)
+    )
     assert delays(ministry.validate().tables) == [
         ("A", "w01", 1, 1, "01-22"),
         ("A", "w03", 0, 1, "01-22"),

@@ -10,7 +10,7 @@ import yaml
 from adapters.ministry import Ministry, the
 
 from pipelines.contracts import Level
-from pipelines.data.tables import latest_cases
+from pipelines.data.tables import Tables, latest_cases
 from pipelines.errors import ConfigError, DropError
 from pipelines.weeks import CDC, ISO
 
@@ -141,6 +141,18 @@ def test_one_table_with_codes_of_both_kinds_is_told(tmp_path):
     )
     found = the(ministry.validate().issues, "codes-of-two-lengths")
     assert "330455 and 3304557" in found.message and found.place == "2018-12-04/cases.csv"
+
+
+def test_a_second_edition_of_one_day_goes_before_the_first(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    ministry.bring("2018-12-04", cases_csv=TABLE)
+    folder = ministry.bring("2018-12-04", edition=2, cases_csv="unit,year,week,cases\nA,2018,7,9\nC,2018,40,1\n")  # fmt: skip
+    assert folder.name == "2018-12-04.2"
+    tables = ministry.validate().tables
+    cases = latest_cases(tables).set_index(["unit_id", "week_no"])["cases"]
+    assert cases["A", CDC.week_no("2018-w07")] == 9 and cases["C", CDC.week_no("2018-w40")] == 1
+    saved = latest_cases(Tables.load(tables.save(tmp_path / "tables")))
+    assert saved.set_index(["unit_id", "week_no"])["cases"].equals(cases)
 
 
 def test_a_line_list_of_the_newest_weeks_gives_zeros_to_units_it_does_not_name(tmp_path):
