@@ -5,6 +5,7 @@ Wiring only; which drop is waiting is pipelines/ops/arrivals.py's to say.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.operators.python import ShortCircuitOperator
@@ -15,24 +16,35 @@ from dags._line import MAIN_DAG, dag_of_line
 from dags._shared import LIGHT
 from pipelines.config import lines
 
+log = logging.getLogger(__name__)
+
 DOC = """
 ### Late drops
-Looks every half hour for a drop that no run has read. If there is one and no run is at work, a run of its
-line starts; it is named after the drop, so that none starts twice. A drop that was stopped by its data
-counts as read: deliver the correction as a new drop.
+Looks every half hour for a drop that no run has read. If there is one and no run of its line is queued or at
+work, a run of its line starts; it is named after the drop, so that none starts twice. A drop that was stopped
+by its data counts as read: deliver the correction as a new drop.
 """
 
 
-def look(line: str) -> bool:
-    """Whether a drop of the line waits; its name is left for the task that starts the run."""
+def look(line: str, dag_id: str) -> bool:
+    """Whether a drop of the line waits; its name is left for the task that starts the run.
+
+    A run that is queued, or has not come to its drops yet, will read it: Airflow is asked for those,
+    after the look, so that none that was made meanwhile goes unseen.
+    """
     from pipelines.config import at_line, places
     from pipelines.ops.arrivals import waiting_drop
 
     with at_line(line):
         found = waiting_drop(places(), datetime.now(UTC))
-    if found is not None:
-        get_current_context()["ti"].xcom_push(key="drop", value=found)
-    return found is not None
+    if found is None:
+        return False
+    task = get_current_context()["ti"]
+    if n := task.get_dr_count(dag_id=dag_id, states=["queued", "running"]):
+        log.info("drop %s waits for %d run(s) of %s that are queued or at work", found, n, dag_id)
+        return False
+    task.xcom_push(key="drop", value=found)
+    return True
 
 
 with DAG(
@@ -50,7 +62,7 @@ with DAG(
         ask = ShortCircuitOperator(
             task_id=f"look_{line or 'main'}",
             python_callable=look,
-            op_kwargs={"line": line},
+            op_kwargs={"line": line, "dag_id": dag_id},
             queue=LIGHT,
             execution_timeout=timedelta(minutes=5),
             doc_md="Is there a drop that no run has read?",

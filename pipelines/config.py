@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipelines.candidate_config import forecaster_kind
+from pipelines.code_changes import with_changes
 from pipelines.codes import UnitCodes
 from pipelines.contracts import LINEAR, HeadKind, Modality
 from pipelines.data_config import DataConfig as DataConfig
@@ -168,6 +169,7 @@ class Profile(Frozen):
     def _weeks_exist(self) -> Profile:
         window = self.data.text_window
         named = {"data.first_week": self.data.first_week, "data.text_window.first_week": window.first_week, "data.text_window.last_week": window.last_week}  # fmt: skip
+        named |= {f"place.codes.changes: since, of {c.old}": c.since for c in self.place.codes.changes}  # fmt: skip
         for key, label in named.items():
             if label is not None:
                 require_week(self.calendar, label, key)
@@ -257,7 +259,7 @@ def load_profile(name: str, **overrides: object) -> Profile:
         raw = read_plain_yaml(path)
         if not isinstance(raw, dict):
             raise UnusableYaml("it holds no keys and values")
-        raw = translated(raw, path)
+        raw = with_changes(translated(raw, path), path)
         for key, value in overrides.items():
             _set_dotted(raw, key, value)
         return Profile.model_validate(raw)

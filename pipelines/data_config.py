@@ -67,7 +67,9 @@ class DataConfig(Frozen):
     inputs: tuple[InputConfig, ...] = Field(
         (), description="files of a drop, for the source `files`"
     )
-    updates: Literal["increment", "full"] = Field("increment", description="what a drop leaves out was not sent, or was withdrawn")  # fmt: skip
+    updates: Literal["increment", "full"] = Field(
+        "increment", description="what a drop leaves out was not sent, or was withdrawn"
+    )
     maturity: Maturity = Maturity()
     first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
     reporting_delay_weeks: int = Field(0, ge=0, le=12)

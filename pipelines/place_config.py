@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipelines.code_changes import CodeChange, CodeChanges, CodesOfToday, DeliveredCodes
 from pipelines.codes import UnitCodes
 from pipelines.contracts import (
     CALENDARS,
@@ -71,6 +72,9 @@ class CodesConfig(Frozen):
     name: str = Field("unit code", max_length=40, description="how people call it, such as IBGE")
     pattern: str | None = Field(None, max_length=200, description="what a whole code must match")
     pad_to: int | None = Field(None, ge=1, le=64, description="width that digits are padded to")
+    changes: tuple[CodeChange, ...] = Field(
+        (), description="old codes and what they became, or a CSV of them beside the profile"
+    )
 
     @field_validator("pattern")
     @classmethod
@@ -81,11 +85,32 @@ class CodesConfig(Frozen):
             raise ValueError(f"not a regular expression: {err}") from err
         return pattern
 
+    @model_validator(mode="after")
+    def _changes_can_be_reckoned(self) -> CodesConfig:
+        if self.changes:
+            CodeChanges(self._written, self.changes)
+        return self
+
     @cached_property
-    def system(self) -> UnitCodes:
+    def _written(self) -> UnitCodes:
         made = UNIT_CODES.load(self.kind)
         system: UnitCodes = made(self.name, self.pattern, self.pad_to) if self.kind == "text" else made()  # fmt: skip
         return system
+
+    @cached_property
+    def crosswalk(self) -> CodeChanges:
+        """What old codes became."""
+        return CodeChanges(self._written, self.changes)
+
+    @cached_property
+    def system(self) -> UnitCodes:
+        """How a unit may be named: an old code means what it became."""
+        return CodesOfToday(self._written, self.crosswalk) if self.changes else self._written
+
+    @cached_property
+    def delivered(self) -> UnitCodes:
+        """How codes stand in a drop: old ones as they were."""
+        return DeliveredCodes(self._written, self.crosswalk) if self.changes else self._written
 
 
 @cache  # a look through some six hundred files

@@ -101,7 +101,7 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     kind = "rows" if asked.rows else "vectors"
     sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
     codes = [bundle.codes.normalise(row.municipality_code) for row in sent]
-    _check_codes(bundle, kind, [code or row.municipality_code for code, row in zip(codes, sent, strict=True)])  # fmt: skip
+    _check_codes(bundle, kind, [row.municipality_code for row in sent])
     for i, row in enumerate(sent):
         if row.origin_week is not None:
             known_week(bundle, row.origin_week, f"{kind}.{i}.origin_week")
@@ -126,9 +126,22 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
 
 def known_code(bundle: Bundle, code: str, where: str) -> str:
     """A code as the champion's place writes it. Raises Problem if it does not know the unit."""
-    found = bundle.codes.normalise(code) or code
-    _check_codes(bundle, where, [found], single=True)
-    return found
+    _check_codes(bundle, where, [code], single=True)
+    return bundle.codes.normalise(code) or code
+
+
+def code_note(bundle: Bundle, code: str) -> str | None:
+    """What to say to a person who asked by an old code; None for one of today."""
+    declared = bundle.meta.place.codes
+    asked, today = declared.delivered.normalise(code), declared.system.normalise(code)
+    return None if asked == today else f"{asked} is {today} today"
+
+
+def code_notes(bundle: Bundle, asked: Asked) -> list[str]:
+    """The same about every old code of a request, once each."""
+    sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
+    notes = (code_note(bundle, code) for code in dict.fromkeys(r.municipality_code for r in sent))
+    return [note for note in notes if note]
 
 
 def known_week(bundle: Bundle, label: str, where: str) -> int:
@@ -150,12 +163,14 @@ def _check_covariates(bundle: Bundle, rows: Sequence[VectorRow]) -> None:
 
 def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str], single: bool = False) -> None:
     known = bundle.thresholds
-    wrong = [(i, code) for i, code in enumerate(codes) if code not in known]
+    today = [bundle.codes.normalise(code) or code for code in codes]
+    wrong = [(i, code) for i, code in enumerate(today) if code not in known]
     if not wrong:
         return
+    said = {i: f" ({note})" for i, _ in wrong[:20] if (note := code_note(bundle, codes[i]))}
     nearest = {code: difflib.get_close_matches(code, known.unit_ids, n=3, cutoff=0.5) for code in {c for _, c in wrong[:20]}}  # fmt: skip
     errors = [
-        {"where": kind if single else f"{kind}.{i}.municipality_code", "what": f"{code[:64]} is not known; near it: {', '.join(nearest.get(code, [])) or 'none'}"}
+        {"where": kind if single else f"{kind}.{i}.municipality_code", "what": f"{(codes[i] if i in said else code)[:64]}{said.get(i, '')} is not known; near it: {', '.join(nearest.get(code, [])) or 'none'}"}
         for i, code in wrong[:20]
     ]  # fmt: skip
     raise Problem(

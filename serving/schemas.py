@@ -157,6 +157,7 @@ class PredictionsBody(BaseModel):
 
     trace_id: str
     predictions: list[PredictionBody]
+    notes: list[str] | None = Field(None, description="there if old codes were sent: which ones they are today")  # fmt: skip
 
 
 class ForecastBody(BaseModel):
@@ -168,6 +169,7 @@ class ForecastBody(BaseModel):
     label_rule_id: Rule
     adopted_rule_id: Adopted
     rows: list[dict[str, Any]]
+    note: str | None = Field(None, description="there if an old code was asked: which one it is today")  # fmt: skip
 
 
 class ModelBody(BaseModel):

@@ -15,15 +15,19 @@ import pandas as pd
 
 from pipelines.contracts import Issue, Level
 from pipelines.data.raw import CELL_COLUMNS, EVERY_UNIT, UNIT_COLUMNS, RawDrop, issue
+from pipelines.data.withdrawals import with_left_out
 
 _NAMED = 5
 
 
-def settle(raws: Sequence[RawDrop]) -> tuple[list[RawDrop], list[Issue]]:
+def settle(raws: Sequence[RawDrop], full: bool = False) -> tuple[list[RawDrop], list[Issue]]:
     """Drops, oldest first, with what follows from each other; and what was found.
 
     A line list of the newest weeks names only units with a case in them: units of earlier lists get
     their zeros. Units that have population or climate and nowhere cases are no rows of the forecast.
+
+    Args:
+        full: each drop is the whole, so that what it leaves out was withdrawn.
     """
     filled = _with_zeros(raws)
     counted = {u for raw in filled for u in _units_with_cases(raw)}
@@ -33,7 +37,8 @@ def settle(raws: Sequence[RawDrop]) -> tuple[list[RawDrop], list[Issue]]:
         lone = raw.units["unit_id"].notna() & ~raw.units["unit_id"].isin(counted)
         issues += _lone_issues(raw.units[lone], counted)
         kept.append(replace(raw, units=raw.units[~lone].reset_index(drop=True)) if lone.any() else raw)  # fmt: skip
-    return kept, [*issues, *_shortened_codes(filled, counted)]
+    issues += _shortened_codes(filled, counted)
+    return with_left_out(kept) if full else kept, issues
 
 
 def _units_with_cases(raw: RawDrop) -> set[str]:

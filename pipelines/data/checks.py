@@ -23,11 +23,15 @@ from pipelines.weeks import Calendar
 
 
 def known_units(raws: Sequence[RawDrop], previous: Tables | None) -> list[str] | None:
-    """Municipalities of the accepted version and of the drops it was made from."""
+    """Municipalities of the accepted version and of the drops it was made from.
+
+    Tables know days of receipt alone: of the newest one only the first edition is surely accepted.
+    """
     if previous is None or previous.units.empty:
         return None
     newest = previous.cases["received_date"].max() if len(previous.cases) else None
-    accepted = [r for r in raws if newest is not None and r.drop.info.received_date <= newest]
+    came = [(raw, (raw.drop.info.received_date, raw.drop.info.edition)) for raw in raws]
+    accepted = [raw for raw, when in came if newest is not None and when <= (newest, 1)]
     delivered = {u for raw in accepted for u in _own_rows(raw.units)["unit_id"] if u is not None}
     return sorted(delivered | set(previous.units["unit_id"]))
 
@@ -69,9 +73,10 @@ def check_cells(
     findings: list[Finding] = []
     if cells.empty:
         return cells, findings
+    kept = config.updates != "full"  # a full drop's withdrawals are told by withdrawals.py
     for name, mask, rules in _cell_checks(cells, config):
         part = cells[mask]
-        found = suite.run(name, _judged(part), rules)
+        found = suite.run(name, _judged(part.assign(withdrawn=part["withdrawn"] & kept)), rules)
         findings += [replace(f, rows=part.iloc[f.rows.index]) for f in found]
     for finding in findings:
         if finding.rule.quarantine:

@@ -4,7 +4,8 @@ Belongs here: vintages, which drop wins, availability dates. Does not belong her
 
 Rules over several drops: `cases` keeps every vintage, a later drop adds a row only where its count
 is new or differs; climate, units and scenes take the newest drop that has a good value. A cell
-that was refused or is empty never hides an earlier good one. A climate value counts as available
+that was refused never hides an earlier good one, an empty one only where drops are declared to be
+full: the value was withdrawn then, a vintage of its own among cases. A climate value counts as available
 by the latency of the drop that first had its month; a declared series' value likewise.
 """
 
@@ -16,6 +17,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from pipelines.data.delays import delay_vintages
 from pipelines.data.months import month_end
 from pipelines.data.raw import RawDrop
 from pipelines.data.tables import Tables, ordered
@@ -28,6 +30,7 @@ def build_tables(
     cells: pd.DataFrame,
     scenes: pd.DataFrame,
     calendar: Calendar,
+    withdraw: bool = False,
 ) -> Tables:
     """Clean tables.
 
@@ -35,27 +38,30 @@ def build_tables(
         rows: accepted rows: unit_id, name, received_date.
         cells: all checked cells of raw.changed_cells, `number` NaN where refused.
         scenes: accepted scenes, columns as scenes.SCENE_COLUMNS.
+        withdraw: cells that are `withdrawn` are unknown from then on; else they say nothing.
     """
     if rows.empty or cells.empty:
         return Tables.empty()
-    kinds = cells["kind"]
+    says = cells["number"].notna() | (cells["withdrawn"].astype(bool) & withdraw)
+    cells, kinds = cells.assign(says=says), cells["kind"]
     return Tables(
         cases=ordered("cases", _cases(cells[kinds == "week"])),
         climate=ordered("climate", _climate(cells[kinds.isin(["temp", "rain"])], raws)),
         units=ordered("units", _units(rows, cells[kinds.isin(["population", "demographic"])])),
         scenes=ordered("scenes", _scenes(scenes)),
         series=ordered("series", _series(cells[kinds.isin(["weekly", "monthly"])], raws, calendar)),
+        delays=delay_vintages(raws, rows["unit_id"].unique()),
     )
 
 
 def _cases(cells: pd.DataFrame) -> pd.DataFrame:
-    frame = cells[["unit_id", "when", "number", "received_date"]]
-    frame = frame.rename(columns={"when": "week_no", "number": "cases"})
-    frame = frame.sort_values(["unit_id", "week_no", "received_date"], kind="stable")
-    good = frame[frame["cases"].notna()]
-    before = good.groupby(["unit_id", "week_no"], sort=False)["cases"].shift()
-    vintages = good[good["cases"] != before]
     keys = ["unit_id", "week_no"]
+    frame = cells[["unit_id", "when", "number", "received_date", "says"]]
+    frame = frame.rename(columns={"when": "week_no", "number": "cases"})
+    frame = frame.sort_values([*keys, "received_date"], kind="stable")
+    said = frame[frame["says"]]
+    before = said.groupby(keys, sort=False)["cases"].shift()
+    vintages = said[(said["cases"] != before) & (said["cases"].notna() | before.notna())]
     first = frame.drop_duplicates(keys).set_index(keys)
     unknown = first.loc[~first.index.isin(pd.MultiIndex.from_frame(vintages[keys]))].reset_index()
     both = pd.concat([vintages, unknown.assign(cases=np.nan)], ignore_index=True)
@@ -63,7 +69,7 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _newest(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    in_order = cells[cells["number"].notna()].sort_values("received_date", kind="stable")
+    in_order = cells[cells["says"]].sort_values("received_date", kind="stable")
     return in_order.drop_duplicates(keys, keep="last")
 
 
@@ -97,6 +103,7 @@ def _series(cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar) ->
         for name, kind, when, day in zip(first["clean"], first["kind"], first["when"].astype(int), first["received_date"], strict=True)
     }  # fmt: skip
     frame = _newest(cells, ["unit_id", "clean", "kind", "when"])
+    frame = frame[frame["number"].notna()]  # a withdrawn value is none
     keys = zip(frame["clean"], frame["kind"], frame["when"].astype(int), strict=True)
     return pd.DataFrame(
         {

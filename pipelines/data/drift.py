@@ -71,7 +71,10 @@ def climate_cover(tables: Tables) -> pd.DataFrame:
 
 
 def revisions(tables: Tables) -> pd.DataFrame:
-    """Counts that a later drop changed: unit_id, week_no, cases_before, cases, received_date."""
+    """Counts that a later drop changed: unit_id, week_no, cases_before, cases, received_date.
+
+    `cases` is NaN where a full drop withdrew the count.
+    """
     cases = tables.cases.sort_values(["unit_id", "week_no", "received_date"], kind="stable")
     before = cases.groupby(["unit_id", "week_no"], sort=False)["cases"].shift()
     changed = cases.assign(cases_before=before)[before.notna()]

@@ -14,12 +14,12 @@ import pandas as pd
 from pipelines.contracts import Issue, Level
 from pipelines.data.expectations import Finding, Rule
 from pipelines.data.months import month_label
-from pipelines.data.raw import RawDrop
 from pipelines.weeks import Calendar
 
 QUARANTINE_COLUMNS = ("file", "row", "column", "value", "reason")
 _ONE_BY_ONE = 10  # errors of one kind in one file; beyond it one issue sums them up
 _NAMED = 3  # places that a summary names
+_SAME = ("column", "value", "unit_id", "kind", "clean", "when", "code", "detail", "problem")  # of equal refusals  # fmt: skip
 
 
 def to_issues(findings: Iterable[Finding], calendar: Calendar) -> list[Issue]:
@@ -119,18 +119,47 @@ def to_quarantine(
     return once.sort_values(["file", "row", "column"], kind="stable").reset_index(drop=True)
 
 
-def refused_issues(raws: Iterable[RawDrop]) -> list[Issue]:
-    """One issue a record that a source could not read where there are few, one a kind where many."""
+def once(rows: pd.DataFrame, drops: Sequence[str]) -> pd.DataFrame:
+    """What several drops repeat, once: the row of the newest drop stands for those before it.
+
+    A cumulative file brings the same bad record again each week. Two equal records of one drop are
+    two: as many are kept as the drop has that has most.
+
+    Args:
+        rows: of findings or raw.REFUSED_COLUMNS; frames that name no file and row stay as they are.
+        drops: names of the drops, oldest first.
+    """
+    if not {"file", "row"} <= set(rows.columns) or len(drops) < 2 or rows.empty:
+        return rows
+    parts = rows["file"].astype(str).str.split("/", n=1, expand=True).reindex(columns=[0, 1])
+    keys = rows[[name for name in _SAME if name in rows.columns]].astype(object).fillna("")
+    keys = keys.assign(input=parts[1].fillna(""))
+    nth = keys.assign(drop=parts[0]).groupby([*keys.columns, "drop"]).cumcount()
+    age = parts[0].map({name: n for n, name in enumerate(drops)}).fillna(-1)
+    oldest_first = keys.assign(nth=nth).loc[age.sort_values(kind="stable").index]
+    return rows.loc[oldest_first.drop_duplicates(keep="last").sort_index().index]
+
+
+def refused_issues(refused: pd.DataFrame) -> list[Issue]:
+    """One issue a record that a source could not read where there are few, one a kind where many.
+
+    Args:
+        refused: raw.REFUSED_COLUMNS.
+    """
     out = []
-    for raw in raws:
-        for (file, code), rows in raw.refused.groupby(["file", "code"], sort=False):
-            records = rows.to_dict("records")
-            for r in records if len(records) <= _ONE_BY_ONE else ():
-                out.append(Issue(Level.ERROR, str(code), f"{r['detail']}: {str(r['value'])[:60]!r}", place(r), "", str(r["fix"]), 1))  # fmt: skip
-            if len(records) > _ONE_BY_ONE:
-                named = "; ".join(place(r) for r in records[:_NAMED])
-                out.append(Issue(Level.ERROR, str(code), f"{records[0]['detail']}: {len(records)} times, such as {named}", str(file), "", str(records[0]["fix"]), len(records)))  # fmt: skip
+    for (file, code), rows in refused.groupby(["file", "code"], sort=False):
+        records = rows.to_dict("records")
+        for r in records if len(records) <= _ONE_BY_ONE else ():
+            out.append(Issue(Level.ERROR, str(code), f"{r['detail']}: {str(r['value'])[:60]!r}", _where(r), "", str(r["fix"]), 1))  # fmt: skip
+        if len(records) > _ONE_BY_ONE:
+            named = "; ".join(_where(r) for r in records[:_NAMED])
+            out.append(Issue(Level.ERROR, str(code), f"{records[0]['detail']}: {len(records)} times, such as {named}", str(file), "", str(records[0]["fix"]), len(records)))  # fmt: skip
     return out
+
+
+def _where(record: Mapping[Hashable, Any]) -> str:
+    """The place of a record that could not be read: file, row and column."""
+    return place({**record, "unit_id": ""})
 
 
 def _unreadable(rows: pd.DataFrame) -> pd.DataFrame:

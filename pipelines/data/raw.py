@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
+from pipelines.data.cell_keys import CellKeys
 from pipelines.data.drops import Drop
 
 Text = npt.NDArray[np.object_]
@@ -51,7 +52,8 @@ CELL_COLUMNS = (
 )
 MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in doubt
 # Records that a source could not use: quarantined, and counted against the file.
-REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix")
+REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix", "unit_id")
+KEY_COLUMNS = ("unit_id", "kind", "clean", "when")  # which cell it is, whoever says it
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class RawDrop:
         delays: of line lists with report dates: unit_id, week_no, delay_weeks, cases.
         latencies: declared series -> days from the end of a week or month until it can be had.
         spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0 there.
+        unsure: KEY_COLUMNS of cells that stand in a refused record: neither told nor left out.
     """
 
     drop: Drop
@@ -78,6 +81,7 @@ class RawDrop:
     delays: pd.DataFrame | None = None
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     latencies: Mapping[str, int] = field(default_factory=dict)
+    unsure: pd.DataFrame = field(default_factory=lambda: empty(KEY_COLUMNS))
 
     @property
     def usable(self) -> bool:
@@ -138,14 +142,13 @@ class _Known:
     """Newest text of every cell so far, as a sorted array of keys: a million cells in 0.2 s."""
 
     def __init__(self) -> None:
-        self._units: dict[str, int] = {}
-        self._facts: dict[tuple[str, str], int] = {}
+        self._numbers = CellKeys()
         self._keys: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._values: Text = np.zeros(0, dtype=object)
 
     def compare(self, cells: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """(N,) which cells are new or differ, and which of them withdraw a value; then know them."""
-        keys, values = self._key(cells), cells["value"].to_numpy(dtype=object)
+        keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
         at = np.searchsorted(self._keys, keys)
         safe = np.minimum(at, max(len(self._keys) - 1, 0))
         seen = self._keys[safe] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
@@ -160,19 +163,3 @@ class _Known:
         every, said = np.concatenate([keys, self._keys]), np.concatenate([values, self._values])
         self._keys, first = np.unique(every, return_index=True)  # the newest stands first
         self._values = said[first]
-
-    def _key(self, cells: pd.DataFrame) -> npt.NDArray[np.int64]:
-        """(N,) unit, fact and time packed into 64 bits: 24 + 16 + 24."""
-        unit = _codes(cells["unit_id"], self._units)
-        fact = _codes(cells["kind"].astype(str) + "|" + cells["clean"].astype(str), self._facts)
-        when = cells["when"].to_numpy(dtype=np.int64)
-        packed: npt.NDArray[np.int64] = (unit << 40) | (fact << 24) | (when + (1 << 23))
-        return packed
-
-
-def _codes(names: pd.Series, known: dict[Any, int]) -> npt.NDArray[np.int64]:
-    """(N,) number of each name, the same one in every drop."""
-    places, distinct = pd.factorize(names)
-    numbered = np.array([known.setdefault(n, len(known)) for n in distinct], dtype=np.int64)
-    out: npt.NDArray[np.int64] = numbered[places] if len(names) else numbered
-    return out

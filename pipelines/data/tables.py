@@ -1,4 +1,4 @@
-"""The clean tables that every later step reads: cases, climate, units, scenes, declared series.
+"""The clean tables that every later step reads: cases, climate, units, scenes, perhaps series and delays.
 
 Belongs here: their columns, their types, how they are stored, and the newest vintage of a case
 count. Does not belong here: how raw data become clean (clean.py) or what may be used when
@@ -58,6 +58,13 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "value": pa.float64(),
         "available_date": pa.date32(),
     },
+    "delays": {
+        "unit_id": pa.string(),
+        "week_no": pa.int32(),
+        "delay_weeks": pa.int32(),
+        "cases": pa.float64(),
+        "received_date": pa.date32(),
+    },
 }
 _SORT: dict[str, list[str]] = {
     "cases": ["unit_id", "week_no", "received_date"],
@@ -65,13 +72,9 @@ _SORT: dict[str, list[str]] = {
     "units": ["unit_id"],
     "scenes": ["unit_id", "scene_date"],
     "series": ["name", "step", "unit_id", "period_no"],
+    "delays": ["unit_id", "week_no", "delay_weeks", "received_date"],
 }
-_OPTIONAL = "series"  # written where a place declares any: others keep the bytes that they had
-
-
-def _no_series() -> pd.DataFrame:
-    frame: pd.DataFrame = _arrow_schema(_OPTIONAL, ()).empty_table().to_pandas()
-    return frame
+_RARE = ("series", "delays")  # tables that only some places have; stored where they have a row
 
 
 @dataclass(frozen=True)
@@ -88,32 +91,42 @@ class Tables:
             saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
         series: unit_id, name (as the place declares it), step ("week" or "month"), period_no (week
             ordinal, or year * 12 + month - 1), value, available_date.
+        delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until the
+            report), cases, received_date; vintages as of cases.
     """
 
     cases: pd.DataFrame
     climate: pd.DataFrame
     units: pd.DataFrame
     scenes: pd.DataFrame
-    series: pd.DataFrame = field(default_factory=_no_series)
+    series: pd.DataFrame = field(default_factory=lambda: _without_rows("series"))
+    delays: pd.DataFrame = field(default_factory=lambda: _without_rows("delays"))
 
     def save(self, folder: Path) -> Path:
         """Write one Parquet file a table; equal tables give equal bytes."""
-        for name in [one.name for one in fields(self)]:
-            if name != _OPTIONAL or len(getattr(self, name)):
-                _write(name, getattr(self, name), folder / f"{name}.parquet")
+        for one in fields(self):
+            frame, path = getattr(self, one.name), folder / f"{one.name}.parquet"
+            if one.name in _RARE and frame.empty:
+                path.unlink(missing_ok=True)
+            else:
+                _write(one.name, frame, path)
         return folder
 
     @classmethod
     def load(cls, folder: Path) -> Tables:
         """Read tables that `save` wrote. Raises StoreError naming a file that is absent or damaged."""
-        files = {one.name: folder / f"{one.name}.parquet" for one in fields(cls)}
-        there = {n: p for n, p in files.items() if n != _OPTIONAL or p.is_file()}
-        return cls(**{name: _read(path) for name, path in there.items()})
+        paths = {one.name: folder / f"{one.name}.parquet" for one in fields(cls)}
+        return cls(**{n: _read(p) for n, p in paths.items() if n not in _RARE or p.is_file()})
 
     @classmethod
     def empty(cls) -> Tables:
         """Tables without a row."""
-        return cls(**{name: _arrow_schema(name, ()).empty_table().to_pandas() for name in _SCHEMAS})
+        return cls(**{name: _without_rows(name) for name in _SCHEMAS})
+
+
+def _without_rows(name: str) -> pd.DataFrame:
+    frame: pd.DataFrame = _arrow_schema(name, ()).empty_table().to_pandas()
+    return frame
 
 
 def ordered(name: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,11 +27,20 @@ from pipelines.data.across_drops import settle
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
-from pipelines.data.findings import refused_issues, to_issues, to_quarantine
-from pipelines.data.raw import EVERY_UNIT, MAX_BAD_ROW_SHARE, RawDrop, issue
+from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
+from pipelines.data.raw import (
+    EVERY_UNIT,
+    MAX_BAD_ROW_SHARE,
+    REFUSED_COLUMNS,
+    RawDrop,
+    empty,
+    issue,
+)
+from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
+from pipelines.data.withdrawals import withdrawn_issues
 from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
 from pipelines.weeks import Calendar
@@ -47,8 +56,8 @@ class ValidationResult:
         issues: worst first.
         tables: clean tables of what was accepted; of no use if `critical`.
         quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
-            reason.
-        revised: counts that a later drop changed, see drift.revisions.
+            reason; what several drops repeat once, with the newest.
+        revised: counts that a later drop changed or withdrew, see drift.revisions.
     """
 
     issues: tuple[Issue, ...]
@@ -127,7 +136,10 @@ def validate_drops(
         issues: found before, such as folders that are no drop.
     """
     suite, config, calendar = Suite(), context.config, context.calendar
-    usable, across = settle([raw for raw in raws if raw.usable])
+    full = config.updates == "full"
+    raws, recoding = recoded(raws, context.changes, calendar, full)
+    scenes = recoded_scenes(scenes, context.changes)
+    usable, across = settle([raw for raw in raws if raw.usable], full)
     rows, findings = checks.check_rows(
         suite, usable, checks.known_units(usable, previous), context.codes
     )
@@ -136,18 +148,23 @@ def validate_drops(
         suite, scenes, sorted(rows["unit_id"].unique()), config
     )
     findings += cell_findings + scene_findings
-    tables = build_tables(usable, rows, cells, accepted, calendar)
+    tables = build_tables(usable, rows, cells, accepted, calendar, withdraw=full)
     findings += checks.check_whole(suite, tables, previous, calendar)
     serious = [f for f in findings if f.rule.level is Level.ERROR]
-    revised, quarantine = drift.revisions(tables), _quarantine(usable, findings)
+    crowded = _too_many_bad(usable, to_quarantine(serious, [raw.refused for raw in usable]))
+    drops = [raw.drop.name for raw in raws]
+    findings = [replace(f, rows=once(f.rows, drops)) for f in findings]
+    refused = once(pd.concat([empty(REFUSED_COLUMNS), *(r.refused for r in usable if len(r.refused))], ignore_index=True), drops)  # fmt: skip
+    revised, quarantine = drift.revisions(tables), to_quarantine(findings, [refused])
     found = [
         *issues,
         *(i for raw in raws for i in raw.issues),
+        *recoding,
         *across,
-        *_too_many_bad(usable, _quarantine(usable, serious)),
+        *crowded,
         *to_issues(findings, calendar),
-        *refused_issues(usable),
-        *_gone_issues(rows),
+        *refused_issues(refused),
+        *(withdrawn_issues(cells) if full else _gone_issues(rows)),
         *_revised_issues(revised, calendar),
         *_changed_figures(cells, config.figures, usable),
         *suite.broken,
@@ -156,11 +173,6 @@ def validate_drops(
     result = ValidationResult(tuple(found), tables, quarantine, revised)
     _write(result, suite, out, calendar)
     return result
-
-
-def _quarantine(raws: Sequence[RawDrop], findings: Sequence[Finding]) -> pd.DataFrame:
-    """What rules refused and what sources could not read, a cell once."""
-    return to_quarantine(findings, [raw.refused for raw in raws])
 
 
 def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Issue]:
@@ -190,7 +202,7 @@ def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
 def _revised_issues(revised: pd.DataFrame, calendar: Calendar) -> list[Issue]:
     """One line for each drop that revised earlier counts; the list itself is revised.csv."""
     week_label, out = calendar.week_label, []
-    for received, rows in revised.groupby("received_date"):
+    for received, rows in revised.dropna(subset=["cases"]).groupby("received_date"):
         first = ", ".join(f"{r.unit_id} {week_label(int(str(r.week_no)))}: {r.cases_before:g} -> {r.cases:g}" for r in rows.head(5).itertuples())  # fmt: skip
         weeks = f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"  # fmt: skip
         out.append(issue(Level.INFO, "revised-counts", f"{len(rows)} counts of earlier weeks were revised: {first}", str(received), "nothing to do; revised.csv lists all", weeks, len(rows)))  # fmt: skip

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import difflib
 import io
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, DenguardError
+from pipelines.fusion.bundle_files import DESCRIPTION
 from pipelines.lineage.answers import find_prediction
-from pipelines.lineage.graph import FLOW, LABELS, Graph, Kind, Node
+from pipelines.lineage.graph import FLOW, LABELS, Graph, Kind, Node, key_of
 from pipelines.lineage.shelf import Shelf
+from pipelines.place_config import CodesConfig
 
 CAN_BE_TRACED = "a prediction's trace id, a forecast version, <forecast version or week>/<municipality>/<weeks ahead>, a bundle id, champion or `version 3`, a drop's date, a dataset or feature version, a run id"  # fmt: skip
 _ALIASES = ("champion", "challenger", "previous")
@@ -92,8 +95,8 @@ def _by_forecast(graph: Graph, shelf: Shelf, asked: str) -> Found | None:
     if parts is None or asked in {node.id for node in graph.of_kind("model_version")}:
         return None
     version, note = _forecast(graph, shelf, parts["of"])
-    row = _read_row(shelf, version, parts["place"], int(parts["weeks"]))
-    place = row["municipality_code"]
+    row, renamed = _read_row(graph, shelf, version, parts["place"], int(parts["weeks"]))
+    note, place = "; ".join(filter(None, (note, renamed))), row["municipality_code"]
     key = graph.add("forecast_row", f"{version.id}/{place}/{int(parts['weeks'])}", version.path, **row)  # fmt: skip
     graph.link(version.key, key, "holds")
     for shown in graph.next(version.key, "down"):
@@ -126,7 +129,37 @@ def _made_at(shelf: Shelf, node: Node) -> int:
     return folder.stat().st_mtime_ns if folder.is_dir() else 0
 
 
-def _read_row(shelf: Shelf, version: Node, place: str, weeks: int) -> dict[str, Any]:
+def _read_row(
+    graph: Graph, shelf: Shelf, version: Node, asked: str, weeks: int
+) -> tuple[dict[str, Any], str]:
+    """The row of a unit and horizon; and what to say if the unit was asked for by an old code."""
+    rows = _rows(shelf, version)
+    place = asked if any(_same_code(row, asked) for row in rows) else _today(graph, shelf, rows, asked)  # fmt: skip
+    note = "" if place == asked else f"{asked} is {place} today"
+    found = [row for row in rows if row["horizon_weeks"] == weeks and _same_code(row, place)]
+    exact = [row for row in found if row["municipality_code"] == place] or found
+    if len(exact) == 1:
+        return {name: None if value != value else value for name, value in exact[0].items()}, note  # NaN  # fmt: skip
+    codes = sorted({str(row["municipality_code"]) for row in rows})
+    ahead = sorted({int(row["horizon_weeks"]) for row in rows})
+    near = ", ".join(sorted(difflib.get_close_matches(place, codes, 5, 0.6)) or codes[:5])
+    raise ConfigError(f"forecast {version.id} has no row {place}/{weeks}{f' ({note})' if note else ''}", where=str(version.path), fix=f"weeks ahead are {', '.join(map(str, ahead))}; municipalities such as {near}")  # fmt: skip
+
+
+def _today(graph: Graph, shelf: Shelf, rows: list[dict[str, Any]], place: str) -> str:
+    """What an old code became, by the bundle that made the rows; else the code itself."""
+    made_by = graph.nodes.get(key_of("bundle", str(rows[0]["bundle_id"]))) if rows else None
+    if made_by is None or made_by.path is None:
+        return place
+    try:
+        meta = json.loads(shelf.read(made_by.path, DESCRIPTION))["meta"]
+        changes = CodesConfig.model_validate(meta.get("place", {}).get("codes", {})).crosswalk
+    except (OSError, ValueError, KeyError, DenguardError):  # the walk names what is wrong with it
+        return place
+    return changes.today(changes.as_delivered(place) or place) if changes else place
+
+
+def _rows(shelf: Shelf, version: Node) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
@@ -135,14 +168,7 @@ def _read_row(shelf: Shelf, version: Node, place: str, weeks: int) -> dict[str, 
     except (OSError, ValueError) as err:
         state = "gone" if isinstance(err, FileNotFoundError) else f"damaged ({err})"
         raise ConfigError(f"forecast {version.id} is {state}, so none of its rows can be read", where=str(version.path), fix="restore the folder from its version, or trace the forecast version itself") from err  # fmt: skip
-    found = [row for row in rows if row["horizon_weeks"] == weeks and _same_code(row, place)]
-    exact = [row for row in found if row["municipality_code"] == place] or found
-    if len(exact) == 1:
-        return {name: None if value != value else value for name, value in exact[0].items()}  # NaN
-    codes = sorted({str(row["municipality_code"]) for row in rows})
-    ahead = sorted({int(row["horizon_weeks"]) for row in rows})
-    near = ", ".join(sorted(difflib.get_close_matches(place, codes, 5, 0.6)) or codes[:5])
-    raise ConfigError(f"forecast {version.id} has no row {place}/{weeks}", where=str(version.path), fix=f"weeks ahead are {', '.join(map(str, ahead))}; municipalities such as {near}")  # fmt: skip
+    return rows
 
 
 def _same_code(row: dict[str, Any], place: str) -> bool:

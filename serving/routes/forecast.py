@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from serving.champion import Champion
 from serving.problems import Problem
 from serving.published import Published, newest
-from serving.requests import known_code, known_week
+from serving.requests import code_note, known_code, known_week
 from serving.routes.predictions import serving_champion
 from serving.schemas import ForecastBody, ProblemBody
 from serving.security import require_key
@@ -27,6 +27,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "/forecast",
     summary="What was published, by unit and week",
     response_model=ForecastBody,
+    response_model_exclude_unset=True,
     responses=_PROBLEMS,
 )
 async def forecast(
@@ -40,8 +41,9 @@ async def forecast(
     It answers whatever serves. A champion that reads more than a row of fields holds is asked here
     alone; GET /model says so as `lone_row`.
     """
-    champion = serving_champion(request.app.state.holder)
+    champion, note = serving_champion(request.app.state.holder), None
     if municipality_code is not None:
+        note = code_note(champion.bundle, municipality_code)
         municipality_code = known_code(champion.bundle, municipality_code, "municipality_code")
     if origin_week is not None:
         known_week(champion.bundle, origin_week, "origin_week")
@@ -55,7 +57,8 @@ async def forecast(
     if not rows:
         raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
     trace_id: str = request.state.trace_id
-    response = JSONResponse({**_body(trace_id, found, rows), **champion.rule()})
+    body = {**_body(trace_id, found, rows), **champion.rule()}
+    response = JSONResponse(body if note is None else {**body, "note": note})
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
     request.app.state.journal.record(trace_id, champion, request.scope["query_string"], logged, found.version)  # fmt: skip
     return response

@@ -13,7 +13,7 @@ from serving.answers import answer
 from serving.champion import Champion, ChampionHolder
 from serving.limits import read_body
 from serving.problems import Problem
-from serving.requests import JSON, MULTIPART, Asked, check_known, parse
+from serving.requests import JSON, MULTIPART, Asked, check_known, code_notes, parse
 from serving.schemas import (
     ROW_EXAMPLE,
     VECTOR_EXAMPLE,
@@ -70,13 +70,15 @@ async def predictions(request: Request) -> JSONResponse:
     champion = serving_champion(request.app.state.holder)
     body = await read_body(request, settings.max_body_bytes, settings.request_timeout_s)
     asked = await parse(request, body, settings.max_rows)
+    notes = code_notes(champion.bundle, asked)
     asked = check_known(champion.bundle, asked)
     trace_id: str = request.state.trace_id
     answers = await _in_time(champion, asked, settings)
     for entry in answers:
         entry["trace_id"] = trace_id
         request.app.state.metrics.predictions.labels(str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()).inc()  # fmt: skip
-    response = JSONResponse({"trace_id": trace_id, "predictions": answers})
+    said = {"notes": notes} if notes else {}
+    response = JSONResponse({"trace_id": trace_id, "predictions": answers, **said})
     request.app.state.journal.record(trace_id, champion, body, answers)
     return response
 

@@ -1,4 +1,4 @@
-"""Field cases 05, 11, 12, 16 and 17: the wide sheet of other countries, years and calendars."""
+"""Field cases 05, 06, 11, 12, 16 and 17: the wide sheet of other countries, years and calendars."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from adapters.kit import read_file, refusals, stopped, the, weekly
+from adapters.ministry import Ministry
+from adapters.ministry import the as the_issue
 
 from pipelines.codes import TextCodes
 from pipelines.config import load_profile
+from pipelines.contracts import Level
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
+from pipelines.data.labels import compute_thresholds
 from pipelines.data.sources import context_of
 from pipelines.data.sources.satellitebench import bring, read_raw
 from pipelines.errors import DropError
@@ -54,6 +58,49 @@ def test_05_what_r_writes_for_missing_is_missing(cases, tmp_path):
     weeks = cells[cells["kind"] == "week"]
     newest = weeks[weeks["when"] == weeks["when"].max()]
     assert newest["value"].isna().sum() == 2
+
+
+NEW = "23682"
+
+
+def in_pool(tables) -> dict[str, bool]:
+    """Unit -> whether it is trained on and forecast, by the sample's label rule."""
+    profile = load_profile("sample")
+    found = compute_thresholds(tables, profile.labels, profile.calendar, CDC.week_no("2018-w48"))
+    return found.groupby("unit_id")["in_pool"].any().to_dict()
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_06_a_new_municipality_is_taken_and_forecast_once_its_reference_is_full(cases, tmp_path, history):  # fmt: skip
+    case, wide = cases / "06-new-municipality", {"adapter": "wide", "file": "metadata.csv"}
+    ministry = Ministry(tmp_path, wide, codes=CONTEXT.codes)
+    ministry.bring("2018-12-04", metadata_csv=(case / "drop1.csv").read_bytes())
+    accepted = ministry.validate().tables
+    second = pd.read_csv(case / "drop2.csv", dtype=str, keep_default_na=False)
+    if not history:  # it was founded in 2018
+        second.loc[second["Municipality code"] == NEW, second.columns.str.match("201[567]/")] = ""
+    ministry.bring("2018-12-11", metadata_csv=second.to_csv(index=False))
+    result = ministry.validate(accepted)
+    found = the_issue(result.issues, "new-unit")
+    assert found.level is Level.WARNING and NEW in found.place and not result.critical
+    assert "it is taken, and forecast once its reference is full" in found.message
+    assert "nothing to do if it is new" in found.fix and result.quarantine.empty
+    newest = result.tables.cases.query("unit_id == @NEW and week_no == @CDC.week_no('2018-w48')")
+    assert newest["cases"].tolist() == [78]
+    pool = in_pool(result.tables)
+    assert pool.pop(NEW) is history and set(pool) == set(in_pool(accepted))
+
+
+def test_06_todays_layout_takes_it_as_well_and_a_second_edition_of_the_day(cases, tmp_path):
+    case = cases / "06-new-municipality"
+    ministry = Ministry(tmp_path, codes=CONTEXT.codes, source="satellitebench")
+    ministry.bring("2018-12-04", metadata_csv=(case / "drop1.csv").read_bytes())
+    accepted = ministry.validate().tables
+    ministry.bring("2018-12-04", edition=2, metadata_csv=(case / "drop2.csv").read_bytes())
+    result = ministry.validate(accepted)
+    assert "it is taken" in the_issue(result.issues, "new-unit").message
+    assert the_issue(result.issues, "new-unit").place.startswith("2018-12-04.2/metadata.csv row 7")
+    assert NEW in set(result.tables.units["unit_id"])
 
 
 def test_11_iso_weeks_are_named_and_read_where_they_are_declared(cases, tmp_path):

@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from adapters.ministry import Ministry, the
 
-from pipelines.codes import TextCodes, UnitCodes
-from pipelines.config import DataConfig
-from pipelines.contracts import Issue, Level
-from pipelines.data.drop_info import DropInfo
-from pipelines.data.drops import list_drops, make_drop
-from pipelines.data.sources import Context, source_of
-from pipelines.data.tables import latest_cases
-from pipelines.data.validate import ValidationResult, validate_all
+from pipelines.contracts import Level
+from pipelines.data.tables import Tables, latest_cases
 from pipelines.errors import ConfigError, DropError
-from pipelines.weeks import CDC, ISO, Calendar
+from pipelines.weeks import CDC, ISO
 
 CASES: dict[str, Any] = {"file": "cases.csv"}
 RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "latency_days": 5}
 PEOPLE = {"table": "units", "file": "people.csv"}
 TABLE = "unit,year,week,cases\n" + "".join(f"{u},2018,{w},{w % 5}\n" for u in "AB" for w in range(1, 41))  # fmt: skip
 PEOPLE_TABLE = "unit,year,population\nA,2018,1000\nB,2018,2000\n"
-
-
-class Ministry:
-    """Makes drops of files and validates them."""
-
-    def __init__(self, home: Path, *inputs: dict[str, Any], calendar: Calendar = CDC, codes: UnitCodes | None = None) -> None:  # fmt: skip
-        self.home, self.drops = home, home / "data" / "drops"
-        self.context = Context(DataConfig(inputs=inputs), calendar, codes or TextCodes())
-
-    def given(self, **files: str | bytes) -> list[Path]:
-        """Files on a desk, `cases_csv` being cases.csv."""
-        paths = [self.home / name.replace("_", ".") for name in files]
-        for path, content in zip(paths, files.values(), strict=True):
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return paths
-
-    def drop(self, files: list[Path], day: str = "2018-12-04", until: str | None = None) -> Path:
-        info = DropInfo(received_date=date.fromisoformat(day), scene_period="week")
-        bring = partial(source_of(self.context.config).bring, files, context=self.context)
-        return make_drop(bring, None, self.drops, info, until)
-
-    def validate(self) -> ValidationResult:
-        return validate_all(self.drops, self.context, None, self.home / "out", self.home / "cache.json")  # fmt: skip
-
-    def raw(self) -> Any:
-        return source_of(self.context.config).read_raw(list_drops(self.drops)[-1], self.context)
-
-
-def the(issues: tuple[Issue, ...], code: str) -> Issue:
-    found = [i for i in issues if i.code == code]
-    assert len(found) == 1, [(i.code, i.message) for i in issues]
-    return found[0]
 
 
 def test_five_lines_of_a_profile_read_a_long_table(tmp_path):
@@ -180,6 +141,18 @@ def test_one_table_with_codes_of_both_kinds_is_told(tmp_path):
     )
     found = the(ministry.validate().issues, "codes-of-two-lengths")
     assert "330455 and 3304557" in found.message and found.place == "2018-12-04/cases.csv"
+
+
+def test_a_second_edition_of_one_day_goes_before_the_first(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    ministry.bring("2018-12-04", cases_csv=TABLE)
+    folder = ministry.bring("2018-12-04", edition=2, cases_csv="unit,year,week,cases\nA,2018,7,9\nC,2018,40,1\n")  # fmt: skip
+    assert folder.name == "2018-12-04.2"
+    tables = ministry.validate().tables
+    cases = latest_cases(tables).set_index(["unit_id", "week_no"])["cases"]
+    assert cases["A", CDC.week_no("2018-w07")] == 9 and cases["C", CDC.week_no("2018-w40")] == 1
+    saved = latest_cases(Tables.load(tables.save(tmp_path / "tables")))
+    assert saved.set_index(["unit_id", "week_no"])["cases"].equals(cases)
 
 
 def test_a_line_list_of_the_newest_weeks_gives_zeros_to_units_it_does_not_name(tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.code_changes import CodeChange
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.intake import accept
@@ -21,11 +22,14 @@ from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel
 from pipelines.inference.prediction_log import LoggedAnswer, LoggedPrediction, PredictionLog
+from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.registry.promote import register_bundle, set_champion
 from pipelines.run import Run, start_run
 from pipelines.storage import folder_id, manifest_of, sha256_file, write_atomic, write_json
 
 FIRST_TRACE, THIRD_TRACE, FORECAST_TRACE = "a" * 32, "b" * 32, "c" * 32
+RENAMED = CodeChange(old="76999", new="76001")
+PLACE = PlaceConfig(codes=CodesConfig(kind="dane", changes=(RENAMED,)), language="es")
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Planter:
             image_encoder={}, text_encoder={}, prompt_template_id="p1", language="es",
             label_rule_id="median_2016_2017", dataset_version=dataset, feature_version=features,
             embedding_version=f"e{dataset[1:]}", as_of_week=week, synthetic_scenes=True,
-            covariate_names=COVARIATE_NAMES,
+            covariate_names=COVARIATE_NAMES, place=PLACE,
         )  # fmt: skip
         candidate = self.places.artifacts / "candidates" / f"c{week[-2:]}"
         folder = write_bundle(Bundle(meta, {4: HorizonModel(4, linear)}), candidate / "bundle")

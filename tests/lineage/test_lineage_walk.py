@@ -86,6 +86,14 @@ def test_a_forecast_row_says_its_answer_and_rests_on_what_its_version_rests_on(
     assert _of(set(row.down), "report") == {"first", "second"}
 
 
+def test_an_old_code_leads_to_the_row_of_its_unit_and_says_which_code_it_is_today(store: Store) -> None:  # fmt: skip
+    found = trace("2018-w52/76999/4", store.places)
+    assert found.starts == (f"forecast_row:{store.forecasts['third']}/76001/4",)
+    assert "76999 is 76001 today" in found.note
+    with pytest.raises(ConfigError, match=r"no row 76001/9 \(76999 is 76001 today\)"):
+        trace("2018-w52/76999/9", store.places)
+
+
 def test_a_week_means_its_newest_forecast_and_says_so(store: Store) -> None:
     found = trace("2018-w52/05001/4", store.places)
     assert store.forecasts["third"] in found.starts[0]

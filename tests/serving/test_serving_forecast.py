@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from support.published import forecast_rows
 
+from pipelines.code_changes import CodeChange
 from pipelines.contracts import CHAMPION
 from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, write_bundle
@@ -20,6 +21,7 @@ from pipelines.fusion.linear import LinearModel
 from pipelines.inference.prediction_log import read_predictions
 from pipelines.lineage import trace
 from pipelines.models.baselines import Climatology
+from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.registry.alias import lookup
 from pipelines.registry.promote import register_bundle, set_champion
 
@@ -82,6 +84,25 @@ def test_a_refused_question_leaves_no_line(serving_client: TestClient, publish: 
     for params in ({"municipality_code": "99999"}, {"origin_week": "2018-w40"}):
         response = serving_client.get("/forecast", params=params)
         assert read_predictions(deployment.where, response.headers["X-Trace-Id"]) is None
+
+def test_an_old_code_is_answered_as_what_it_became_and_the_answer_says_so(client: TestClient, deployment: Any, publish: Any, bundle_of: Any, eventually: Any) -> None:  # fmt: skip
+    gone = [CodeChange(old="5999", new="5001"), CodeChange(old="5998", new="5002")]
+    place = PlaceConfig(codes=CodesConfig(kind="dane", changes=tuple(gone)), language="es")
+    deployment.promote(bundle_of(place=place))
+    eventually(lambda: client.get("/model").json()["bundle_id"] is not None)
+    publish("2018-w48")
+
+    body = client.get("/forecast", params={"municipality_code": "5999", "horizon_weeks": 4}).json()
+    assert body["rows"][0]["municipality_code"] == "05001"
+    assert body["note"] == "05999 is 05001 today"
+    now = client.get("/forecast", params={"municipality_code": "5001"}).json()
+    assert "note" not in now and now["rows"][0]["scene_date"] is None
+    sent = {"vectors": [{"municipality_code": "5999", "horizon_weeks": 4, "covariates": {}}]}
+    answered = client.post("/predictions", json=sent).json()
+    assert answered["predictions"][0]["municipality_code"] == "05001"
+    assert answered["notes"] == ["05999 is 05001 today"]
+    refused = client.get("/forecast", params={"municipality_code": "5998"}).json()
+    assert refused["errors"][0]["what"].startswith("5998 (05998 is 05002 today) is not known")
 
 
 @pytest.mark.parametrize(

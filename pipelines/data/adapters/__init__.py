@@ -19,7 +19,7 @@ import pandas as pd
 
 from pipelines.codes import UnitCodes
 from pipelines.contracts import ADAPTERS, Issue
-from pipelines.data.raw import CELL_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, empty
+from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, empty
 from pipelines.place_config import InputConfig
 from pipelines.weeks import Calendar
 
@@ -53,6 +53,7 @@ class Reading:
         issues: of the file as a file; a critical one makes the drop unusable.
         delays: of a line list with report dates: unit_id, week_no, delay_weeks, cases.
         span: of a line list: first and last week (ordinals) in which an absent unit-week is 0.
+        unsure: KEY_COLUMNS of cells that stand in a refused record, as far as their keys are known.
     """
 
     units: pd.DataFrame = field(default_factory=lambda: empty(UNIT_COLUMNS))
@@ -62,6 +63,7 @@ class Reading:
     n_received: int = 0
     delays: pd.DataFrame | None = None
     span: tuple[int, int] | None = None
+    unsure: pd.DataFrame = field(default_factory=lambda: empty(KEY_COLUMNS))
 
 
 class Adapter(Protocol):

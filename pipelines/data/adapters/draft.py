@@ -22,16 +22,18 @@ from pipelines.data.months import month_end
 from pipelines.data.raw import (
     CELL_COLUMNS,
     EVERY_UNIT,
+    KEY_COLUMNS,
     REFUSED_COLUMNS,
     UNIT_COLUMNS,
     Kind,
     Text,
+    empty,
     issue,
 )
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-_KEY = ["unit_id", "kind", "clean", "when"]
+_KEY = list(KEY_COLUMNS)
 _ONCE_A_YEAR = ("population", "demographic")  # a weekly table repeats them on every row
 
 
@@ -45,6 +47,8 @@ class Draft:
         self.unit_row: Ints = np.zeros(len(records), dtype=np.int64)
         self._units = pd.DataFrame(columns=list(UNIT_COLUMNS))
         self._refused, self._cells = [records.refused], list[pd.DataFrame]()
+        self._refused_records: Mask = np.zeros(len(records), dtype=bool)
+        self._unsure: list[pd.DataFrame] = []
         self._issues = list(records.issues)
 
     def note(self, level: Level, code: str, message: str, fix: str, row: int = 0, rows: int = 1, period: str = "") -> None:  # fmt: skip
@@ -55,7 +59,7 @@ class Draft:
     def refuse(self, where: Mask, column: str, values: Text | None, code: str, detail: str | Text, fix: str) -> None:  # fmt: skip
         """Leave records out, each once: the first reason stands."""
         at = np.flatnonzero(where & self.fine)
-        self.fine[at] = False
+        self.fine[at], self._refused_records[at] = False, True
         self._refuse_rows(self.records.rows[at], column, "" if values is None else values[at], code, detail if isinstance(detail, str) else detail[at], fix)  # fmt: skip
 
     def refuse_cells(self, where: Mask, column: str, values: Text, code: str, detail: str, fix: str) -> None:  # fmt: skip
@@ -66,6 +70,8 @@ class Draft:
     def _refuse_rows(self, rows: Ints, column: str | Text, values: str | Text, code: str, detail: str | Text, fix: str) -> None:  # fmt: skip
         if len(rows):
             frame = pd.DataFrame({"file": self.file.named, "row": rows, "column": column, "value": values, "code": code, "detail": detail, "fix": fix})  # fmt: skip
+            units = dict(zip(self.records.rows.tolist(), self.unit_id, strict=True))
+            frame["unit_id"] = [units.get(row) or "" for row in rows.tolist()]
             self._refused.append(frame.fillna({"value": ""})[list(REFUSED_COLUMNS)])
 
     def leave_notes(self, without_time: Mask) -> None:
@@ -144,7 +150,14 @@ class Draft:
                 "unit_row": self.unit_row[at],
             }
         )
+        self._add_unsure(kind, when, clean)
         self.add_cells(frame)
+
+    def _add_unsure(self, kind: Kind, when: Ints, clean: str) -> None:
+        """Remember cells of refused records whose unit is known: their drop did not leave them out."""
+        at = np.flatnonzero(self._refused_records & ~absent(self.unit_id))
+        if len(at):
+            self._unsure.append(pd.DataFrame({"unit_id": self.unit_id[at], "kind": kind, "clean": clean, "when": when[at]}))  # fmt: skip
 
     def add_cells(self, frame: pd.DataFrame) -> None:
         """Cells that a layout made itself, one frame of one kind, columns raw.CELL_COLUMNS."""
@@ -161,6 +174,7 @@ class Draft:
         group = again.groupby(_KEY, sort=False).ngroup()
         clashing = group[_differs(again, group)]
         clash = frame.index.isin(clashing.index)
+        self._unsure.append(frame.loc[clash, _KEY])
         kept = frame[~clash].sort_values("value", key=lambda v: v.isna(), kind="stable")
         same = kept.duplicated(_KEY) & kept["value"].notna()
         self._name_repeats(frame[clash], "conflicting-counts", "the same unit and time is there again with another value; none is used", "deliver each unit and week once, with the right count")  # fmt: skip
@@ -219,7 +233,8 @@ class Draft:
         refused = refused.sort_values("row", kind="stable").reset_index(drop=True)
         if cells.empty and len(refused):
             self._nothing(refused)
-        return Reading(self._units, cells[list(CELL_COLUMNS)], refused, tuple(self._issues), self.records.n_received, delays, span)  # fmt: skip
+        unsure = pd.concat(self._unsure or [empty(KEY_COLUMNS)], ignore_index=True)
+        return Reading(self._units, cells[list(CELL_COLUMNS)], refused, tuple(self._issues), self.records.n_received, delays, span, unsure)  # fmt: skip
 
     def _nothing(self, refused: pd.DataFrame) -> None:
         why = refused["detail"].value_counts().index[0] if len(refused) else "no record is left"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pipelines.code_changes import CodeChanges
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig, Profile
 from pipelines.contracts import SOURCES
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a source needs to know of the place."""
+    """What a source needs to know of the place.
+
+    Attributes:
+        codes: how codes stand in a drop; what became of old ones (`changes`) is done after reading.
+    """
 
     config: DataConfig
     calendar: Calendar
     codes: UnitCodes
+    changes: CodeChanges | None = None
 
 
 class Source(Protocol):
@@ -63,4 +69,5 @@ def source_of(config: DataConfig) -> Source:
 
 def context_of(profile: Profile) -> Context:
     """The context of a profile's place."""
-    return Context(profile.data, profile.calendar, profile.codes)
+    codes = profile.place.codes
+    return Context(profile.data, profile.calendar, codes.delivered, codes.crosswalk or None)

@@ -21,6 +21,7 @@ from pipelines.data.drop_info import INFO, DropInfo
 from pipelines.data.drops import IMAGES, Drop
 from pipelines.data.raw import (  # fmt: skip
     CELL_COLUMNS,
+    KEY_COLUMNS,
     MAX_BAD_ROW_SHARE,
     REFUSED_COLUMNS,
     UNIT_COLUMNS,
@@ -92,7 +93,8 @@ def _merged(drop: Drop, readings: dict[str, Reading], issues: Sequence[Issue], l
         _joined([r.refused for r in every], REFUSED_COLUMNS),
         pd.concat(delays, ignore_index=True) if delays else None,
         {named: r.span for named, r in readings.items() if r.span is not None},
-        latencies,
+        latencies=latencies,
+        unsure=_joined([r.unsure for r in every], KEY_COLUMNS),
     )
 
 

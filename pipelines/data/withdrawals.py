@@ -1,0 +1,96 @@
+"""What a drop takes back by leaving it out, where the place declares `data.updates: full`.
+
+Belongs here: which cells of earlier drops those are, and saying so. Does not belong here: vintages
+(clean.py), and line lists, whose absent unit-weeks are 0 (across_drops.py).
+
+A full drop is the whole truth, but only as far as it goes: a file speaks for its own table, from its
+first week (month, year) to its last. An empty cell says the same as an absent one; a refused one says
+nothing. What was withdrawn is unknown from that drop on; what was known before stays a vintage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from pipelines.contracts import Issue, Level
+from pipelines.data.cell_keys import CellKeys
+from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, UNIT_COLUMNS, RawDrop, issue
+
+_NAMED = 5
+_WORDS = {"week": "weekly counts", "temp": "temperatures", "rain": "months of rain", "population": "populations", "demographic": "covariates", "weekly": "values of weekly series", "monthly": "values of monthly series"}  # fmt: skip
+_BY_NAME = ("demographic", "weekly", "monthly")  # kinds that hold several facts
+
+
+def with_left_out(raws: Sequence[RawDrop]) -> list[RawDrop]:
+    """Full drops, oldest first, each with an empty cell for what it leaves out."""
+    keys, out = CellKeys(), []
+    known = pd.DataFrame(columns=["key", "input", "fact", *KEY_COLUMNS])
+    names: dict[str, str] = {}  # unit -> name, the newest one told
+    for raw in raws:
+        told = _told(raw, keys)
+        names.update({u: n for u, n in zip(raw.units["unit_id"], raw.units["name"], strict=True) if n})  # fmt: skip
+        coded = raw.cells[raw.cells["unit_id"].notna()]
+        mentioned = np.concatenate([keys.of(coded), keys.of(raw.unsure)])
+        gone = _inside(known[~known["key"].isin(mentioned)], told)
+        known = known[~known["key"].isin(gone["key"])]
+        known = pd.concat([told, known] if len(known) else [told]).drop_duplicates("key")
+        out.append(_with_empty(raw, gone, names) if len(gone) else raw)
+    return out
+
+
+def _told(raw: RawDrop, keys: CellKeys) -> pd.DataFrame:
+    """Known values of a drop's units: key, name of the input, fact, KEY_COLUMNS."""
+    cells = raw.cells[raw.cells["value"].notna() & raw.cells["unit_id"].isin(raw.units["unit_id"].dropna())]  # fmt: skip
+    plain = cells[list(KEY_COLUMNS)].astype({name: object for name in ("unit_id", "kind", "clean")})
+    fact = plain["kind"].where(~plain["kind"].isin(_BY_NAME), plain["clean"])
+    files = cells["file"].astype(object)
+    inputs = files.map({file: _input_of(file) for file in files.unique()})
+    return plain.assign(key=keys.of(plain), input=inputs, fact=fact)
+
+
+def _input_of(file: str) -> str:
+    return file.split("/", 1)[-1]
+
+
+def _inside(missing: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Of earlier cells that a drop does not mention, those within the span of its files."""
+    span = told.groupby(["input", "fact"], as_index=False)["when"].agg(["min", "max"])
+    if missing.empty or span.empty:
+        return missing.iloc[:0]
+    both = missing.merge(span, on=["input", "fact"])
+    return both[(both["when"] >= both["min"]) & (both["when"] <= both["max"])]
+
+
+def _with_empty(raw: RawDrop, gone: pd.DataFrame, names: dict[str, str]) -> RawDrop:
+    """The drop, in which a file says of these cells that they are empty."""
+    files = {_input_of(file): file for file in raw.cells["file"].unique()}
+    gone = gone.assign(file=gone["input"].map(files))
+    here = raw.units.drop_duplicates(["file", "unit_id"])[["file", "unit_id", "row"]]
+    rows = gone.merge(here, on=["file", "unit_id"], how="left")["row"]
+    units = gone.loc[rows.isna().to_numpy(), ["file", "unit_id"]].drop_duplicates()
+    units = units.assign(row=0, column="", value=units["unit_id"], parent="", fingerprint=units["unit_id"], name=[names.get(u, "") for u in units["unit_id"]])  # fmt: skip
+    cells = gone.assign(row=0, column="", value=None, number=np.nan, unit_row=rows.fillna(0).to_numpy(dtype=np.int64))  # fmt: skip
+    return replace(
+        raw,
+        units=pd.concat([raw.units, units[list(UNIT_COLUMNS)]], ignore_index=True),
+        cells=pd.concat([raw.cells, cells[list(CELL_COLUMNS)]], ignore_index=True),
+    )
+
+
+def withdrawn_issues(cells: pd.DataFrame) -> list[Issue]:
+    """One warning a file that withdraws values: how many, and of how many units.
+
+    Args:
+        cells: as raw.changed_cells gives them.
+    """
+    out = []
+    for file, rows in cells[cells["withdrawn"].astype(bool)].groupby("file", sort=False):
+        units = sorted(rows["unit_id"].astype(str).unique())
+        counted = ", ".join(f"{n} {_WORDS[str(kind)]}" for kind, n in rows["kind"].value_counts(sort=False).items())  # fmt: skip
+        named = ", ".join(units[:_NAMED]) + (", ..." if len(units) > _NAMED else "")
+        out.append(issue(Level.WARNING, "withdrawn", f"{counted} of {len(units)} units were withdrawn: an earlier drop had them, this full one leaves them out or empty; they are unknown from now on: {named}", str(file), "nothing to do if it was meant; else deliver them again in the next drop, or declare `data.updates: increment` if drops are not the whole", rows=len(rows)))  # fmt: skip
+    return out

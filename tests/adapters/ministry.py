@@ -1,0 +1,54 @@
+"""A ministry with files of its own: makes drops of them and has them validated."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.codes import TextCodes, UnitCodes
+from pipelines.config import DataConfig
+from pipelines.contracts import Issue
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import list_drops, make_drop
+from pipelines.data.sources import Context, source_of
+from pipelines.data.tables import Tables
+from pipelines.data.validate import ValidationResult, validate_all
+from pipelines.weeks import CDC, Calendar
+
+
+class Ministry:
+    """Makes drops of files and validates them."""
+
+    def __init__(self, home: Path, *inputs: dict[str, Any], calendar: Calendar = CDC, codes: UnitCodes | None = None, **data: Any) -> None:  # fmt: skip
+        self.home, self.drops = home, home / "data" / "drops"
+        self.context = Context(DataConfig(inputs=inputs, **data), calendar, codes or TextCodes())
+
+    def given(self, **files: str | bytes) -> list[Path]:
+        """Files on a desk, `cases_csv` being cases.csv."""
+        paths = [self.home / name.replace("_", ".") for name in files]
+        for path, content in zip(paths, files.values(), strict=True):
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return paths
+
+    def drop(self, files: list[Path], day: str = "2018-12-04", until: str | None = None, edition: int = 1) -> Path:  # fmt: skip
+        info = DropInfo(received_date=date.fromisoformat(day), scene_period="week", edition=edition)
+        bring = partial(source_of(self.context.config).bring, files, context=self.context)
+        return make_drop(bring, None, self.drops, info, until)
+
+    def bring(self, day: str, edition: int = 1, **files: str | bytes) -> Path:
+        """A drop of these files."""
+        return self.drop(self.given(**files), day, edition=edition)
+
+    def validate(self, previous: Tables | None = None, only: set[str] | None = None) -> ValidationResult:  # fmt: skip
+        return validate_all(self.drops, self.context, previous, self.home / "out", self.home / "cache.json", only=only)  # fmt: skip
+
+    def raw(self) -> Any:
+        return source_of(self.context.config).read_raw(list_drops(self.drops)[-1], self.context)
+
+
+def the(issues: tuple[Issue, ...], code: str) -> Issue:
+    found = [i for i in issues if i.code == code]
+    assert len(found) == 1, [(i.code, i.message) for i in issues]
+    return found[0]
