@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from pipelines.config import Maturity, Profile
 from pipelines.data.labels import check_as_of, compute_thresholds
-from pipelines.data.prompts import load_template
+from pipelines.data.prompts import template_of
 from pipelines.data.rows import RowSource, first_origin_no, row_source, yearly_rows
 from pipelines.data.splits import SEASON_WEEKS, judged_years
 from pipelines.data.tables import Tables, newest_week_no
@@ -55,14 +55,12 @@ def build_dataset(
     as_of: str | None,
     drops: Sequence[Mapping[str, Any]],
     out_root: Path,
-    template_file: Path | None = None,
 ) -> Path:
     """Write the dataset of a run, or find it written; return its folder, named by its content.
 
     Args:
         as_of: newest origin week, such as "2018-w48"; None = the newest possible one.
         drops: JSON-able facts of the accepted drops (received_date, hash, ...), recorded as given.
-        template_file: a prompt template of one's own instead of the shipped one.
 
     Raises:
         ConfigError: as_of lies after the data or before the label rule's reference range has
@@ -72,7 +70,7 @@ def build_dataset(
     """
     whole, tables = tables, mature(tables, profile.data.maturity)
     origin = resolve_as_of(tables, profile, as_of)
-    template = load_template(profile.place.language, template_file)
+    template = template_of(profile.place)
     thresholds = _thresholds(tables, profile, origin)
     pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"].unique())
     source = row_source(tables, profile, pool, origin, template)

@@ -10,7 +10,6 @@ import importlib.metadata
 import logging
 import shutil
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -123,20 +122,16 @@ def _describe(
         as_of_week=features["as_of_week"],
         synthetic_scenes=features["synthetic_scenes"],
         covariate_names=rows.covariate_names,
-        place=profile.place,
+        place=profile.place.portable(),
         metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
     )
 
 
 def _template(profile: Profile, template_id: str) -> Path | None:
     """The file that the rows' prompts were made from: the place's own, or the shipped one."""
-    shipped = resources.files("pipelines.data") / "templates"
-    files = [profile.place.prompt, Path(str(shipped / f"prompt_{profile.place.language}.yaml"))]
-    for file in files:
-        if file is None or not file.is_file():
-            continue
-        if load_template(profile.place.language, file).template_id == template_id:
-            return file
+    file = profile.place.prompt_file
+    if file is not None and load_template(profile.place.language, file).template_id == template_id:
+        return file
     log.warning("prompt template %s is not here: the bundle carries none", template_id)
     return None
 
