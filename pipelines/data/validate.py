@@ -24,6 +24,7 @@ import pandas as pd
 from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
 from pipelines.data.across_drops import settle
+from pipelines.data.boundaries import boundary_issues
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
@@ -149,6 +150,7 @@ def validate_drops(
         *refused_issues(usable),
         *_gone_issues(rows),
         *_revised_issues(revised, calendar),
+        *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
     ]
     found.sort(key=lambda i: _ORDER.index(i.level))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig, Profile
 from pipelines.contracts import SOURCES
+from pipelines.place_config import BoundariesConfig
 from pipelines.weeks import Calendar
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a source needs to know of the place."""
+    """What reading and checking a drop needs to know of the place."""
 
     config: DataConfig
     calendar: Calendar
     codes: UnitCodes
+    boundaries: BoundariesConfig | None = None
 
 
 class Source(Protocol):
@@ -63,4 +65,4 @@ def source_of(config: DataConfig) -> Source:
 
 def context_of(profile: Profile) -> Context:
     """The context of a profile's place."""
-    return Context(profile.data, profile.calendar, profile.codes)
+    return Context(profile.data, profile.calendar, profile.codes, profile.place.boundaries)
