@@ -198,7 +198,7 @@ class Profile(Frozen):
             recipe["train"] = self.train.model_dump(mode="json", exclude={"candidates"})
             recipe["language"] = self.place.language
             if self.place.prompt is not None:
-                recipe["prompt_sha256"] = self.place.prompt_sha256()
+                recipe["prompt"] = {"sha256": self.place.prompt_sha256()}
             recipe["embed"] = self.embed.recipe() if self.embed else None
         else:
             keys = {"linear_c", "inner_origins"} if head == LINEAR else {"inner_origins"}

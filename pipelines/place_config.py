@@ -136,8 +136,10 @@ class PlaceConfig(Frozen):
         Raises:
             ConfigError: it cannot be read.
         """
+        if self.prompt is None:
+            return None
         try:
-            return self.prompt and hashlib.sha256(self.prompt.read_bytes()).hexdigest()
+            return hashlib.sha256(self.prompt.read_bytes()).hexdigest()
         except OSError as err:
             raise ConfigError(
                 "the prompt template cannot be read",

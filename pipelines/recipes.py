@@ -58,7 +58,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "settings": dict(recipe.get("settings", {})),
         "data": _spoken(DataConfig, data),
         "language": language if fused else None,
-        "prompt_sha256": recipe.get("prompt_sha256"),
+        "prompt": recipe.get("prompt"),
         "embed": recipe.get("embed"),
     }
     return {key: value for key, value in found.items() if value not in (None, {})}

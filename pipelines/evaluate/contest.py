@@ -38,7 +38,7 @@ Record = Mapping[str, Any]
 _ROWS = ("week", "data.first_week", "data.reporting_delay_weeks", "data.maturity", "labels")
 _VECTORS = (
     "language",
-    "prompt_sha256",
+    "prompt",
     "data.text_window",
     "data.scenes",
     "embed",

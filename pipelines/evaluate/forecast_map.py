@@ -8,6 +8,7 @@ green, and an alarm is a line, not a colour; nothing is loaded from elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -26,7 +27,7 @@ from pipelines.evaluate.figures import INK, QUIET, svg_of
 _CELLS = 1200  # across a map: points of one cell are drawn as one
 _WIDTH, _HEIGHTS = 6.4, (3.2, 8.0)  # inches
 _NO_UNIT, _BORDER = "#eef1f2", "#b9c2c6"
-_UNKNOWN = {"facecolor": "white", "edgecolor": QUIET, "hatch": "////"}
+_UNKNOWN: dict[str, Any] = {"facecolor": "white", "edgecolor": QUIET, "hatch": "////"}
 _DEGREES = 360.0
 
 
