@@ -22,10 +22,12 @@ def line_of_dag(dag_id: str) -> str:
     return dag_id[len(MAIN_DAG) + 1 :] if dag_id.startswith(f"{MAIN_DAG}_") else ""
 
 
-def enter_line(context: Mapping[str, Any]) -> None:
-    """Point this task's process, and the children that it starts, at the home of its line."""
+def enter_line(context: Mapping[str, Any]) -> str:
+    """Point this task's process, and the children that it starts, at the home of its line: its name."""
     run = context.get("dag_run")
-    if line := line_of_dag(str(getattr(run, "dag_id", ""))):
+    line = line_of_dag(str(getattr(run, "dag_id", "")))
+    if line:
         os.environ["DENGUARD_LINE"] = line
     else:
         os.environ.pop("DENGUARD_LINE", None)
+    return line

@@ -10,6 +10,8 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 
+from dags._line import dag_of_line, line_of_dag
+
 PREFIX = "/denguard"  # where the API server mounts the pages
 
 
@@ -32,12 +34,18 @@ class OutcomeLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 Airflow's signature
         """Address of the page, below that at which Airflow itself is reached."""
-        return page_url(ti_key.run_id, part_of(ti_key, ti_key.run_id))
+        line = line_of_dag(str(ti_key.dag_id))
+        return page_url(ti_key.run_id, part_of(ti_key, ti_key.run_id), line)
 
 
-def page_url(run_id: str, part: str) -> str:
+def page_url(run_id: str, part: str, line: str = "") -> str:
     """Address of a step's page, for links and logs."""
-    return f"{_base()}{PREFIX}/runs/{quote(run_id, safe='')}/{quote(part, safe='')}"
+    return f"{_base()}{pages_of(line)}/runs/{quote(run_id, safe='')}/{quote(part, safe='')}"
+
+
+def pages_of(line: str) -> str:
+    """Path of a line's pages on the API server."""
+    return f"{PREFIX}/dags/{dag_of_line(line)}" if line else PREFIX
 
 
 def below(path: str) -> str:

@@ -38,7 +38,7 @@ def call_step(name: str, *arguments: Any) -> Any:
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
     context = get_current_context()
-    enter_line(context)
+    line = enter_line(context)
     run_id, instance = str(context["dag_run"].run_id), context["ti"]
     folder, part = run_folder(places(), run_id), failure.part_name(name, *arguments)
     tried = (instance.map_index, instance.try_number)
@@ -51,12 +51,12 @@ def call_step(name: str, *arguments: Any) -> Any:
     except Exception as err:
         said = said_already(folder, part, instance.try_number)
         log_failure(said or failure.record(folder, part, err, *tried))
-        log.info("read on: %s", page_url(run_id, part))
+        log.info("read on: %s", page_url(run_id, part, line))
         if isinstance(err, DenguardError):
             raise StepFailed(err) from None
         raise
     failure.forget(folder, part)
-    log.info("read on: %s", page_url(run_id, part))
+    log.info("read on: %s", page_url(run_id, part, line))
     if name == "report":
         release(places(), run_id)  # run_ended does it too, but may go unheard
     return output

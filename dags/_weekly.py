@@ -6,7 +6,7 @@ DAGs made of it are those of retraining.py and lines.py.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from airflow.sdk import DAG, TaskGroup
 
@@ -21,10 +21,11 @@ from dags._shared import (
     HEAVY,
     params_for,
 )
+from pipelines.config import time_zone_of
 
 DOC = """
 ### Weekly retraining
-On its schedule (UTC) one run walks the road once, forward; a drop that arrives later starts a run of its own. Every box can be killed and run again
+On its schedule (by the clock of the profile's place) one run walks the road once, forward; a drop that arrives later starts a run of its own. Every box can be killed and run again
 (clear it): finished work is found and not repeated. A model goes live only if the gate says so.
 
 | Box | What happens | If it fails |
@@ -52,7 +53,7 @@ def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
     """The cycle of one line.
 
     Args:
-        schedule: cron, UTC.
+        schedule: cron, by the clock of the profile's place.
         profile: what a run uses unless its parameters say otherwise.
     """
     with DAG(
@@ -60,7 +61,7 @@ def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
         description="Drop -> checks -> vectors -> heads -> gate -> endpoint -> forecast -> report",
         doc_md=DOC,
         schedule=schedule,
-        start_date=datetime(2020, 1, 1, tzinfo=UTC),
+        start_date=datetime(2020, 1, 1, tzinfo=time_zone_of(profile)),
         catchup=False,
         max_active_runs=1,  # two bulletins at once would judge each other's champion
         params=params_for(profile),

@@ -1,4 +1,4 @@
-"""The weekly retraining of the deployment, an Airflow DAG: Mondays, 06:00 UTC."""
+"""The weekly retraining of the deployment, an Airflow DAG: Mondays, 06:00 by the place's clock."""
 
 from __future__ import annotations
 

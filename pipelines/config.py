@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -26,7 +27,7 @@ from pipelines.encoder_config import EncoderConfig
 from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
 from pipelines.label_config import LabelConfig
-from pipelines.place_config import PlaceConfig, require_week
+from pipelines.place_config import PlaceConfig, require_week, shipped_prompts
 from pipelines.places import Places as Places
 from pipelines.places import at_line as at_line
 from pipelines.places import places as places
@@ -118,7 +119,7 @@ class Profile(Frozen):
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
     model_name: str = "denguard"
-    schedule: str | None = Field(None, pattern=r"^(\S+ ){4}\S+$", description="cron in UTC of a line of its own beside the main one; see docs/ops.md")  # fmt: skip
+    schedule: str | None = Field(None, pattern=r"^(\S+ ){4}\S+$", description="cron, by the place's clock, of a line of its own beside the main one; see docs/ops.md")  # fmt: skip
 
     @model_validator(mode="before")
     @classmethod
@@ -160,9 +161,10 @@ class Profile(Frozen):
 
     @model_validator(mode="after")
     def _prompts_exist(self) -> Profile:
-        shipped = resources.files("pipelines.data") / "templates" / f"prompt_{self.place.language}.yaml"  # fmt: skip
-        if self.embed is not None and self.place.prompt is None and not shipped.is_file():
-            raise ValueError(f"place.language: there are no prompts in {self.place.language!r}; give a template of your own as place.prompt")  # fmt: skip
+        if self.embed is not None and self.place.prompt_file is None:
+            raise ValueError(
+                f"place.language: there are no prompts in {self.place.language!r}, only in {', '.join(shipped_prompts())}; give a template of your own as place.prompt"
+            )
         return self
 
     @model_validator(mode="after")
@@ -197,6 +199,8 @@ class Profile(Frozen):
             data |= {"text_window", "scenes"}
             recipe["train"] = self.train.model_dump(mode="json", exclude={"candidates"})
             recipe["language"] = self.place.language
+            if self.place.prompt is not None:
+                recipe["prompt"] = {"sha256": self.place.prompt_sha256()}
             recipe["embed"] = self.embed.recipe() if self.embed else None
         else:
             keys = {"linear_c", "inner_origins"} if head == LINEAR else {"inner_origins"}
@@ -220,6 +224,14 @@ def lines() -> dict[str, str]:
     """
     found = {name: load_profile(name).schedule for name in own_profiles()}
     return {name: schedule for name, schedule in found.items() if schedule is not None}
+
+
+def time_zone_of(profile: str) -> ZoneInfo:
+    """The clock of a profile's place; UTC if it cannot be read, which whoever runs it is told."""
+    try:
+        return load_profile(profile).place.zone
+    except ConfigError:
+        return ZoneInfo("UTC")
 
 
 def profile_names() -> list[str]:
@@ -262,7 +274,7 @@ def load_profile(name: str, **overrides: object) -> Profile:
         raw = with_changes(translated(raw, path), path)
         for key, value in overrides.items():
             _set_dotted(raw, key, value)
-        return Profile.model_validate(raw)
+        return Profile.model_validate(raw, context={"folder": path.resolve().parent})
     except OSError as err:
         raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
     except (UnusableYaml, ValidationError) as err:

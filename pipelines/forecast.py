@@ -50,6 +50,7 @@ FORECAST_COLUMNS = (
     "embedding_version",
     "provisional",  # history was too short to judge the model: few blocks of weeks or test years
 )
+PARENT = "parent"  # after the name, where the place's files tell what a unit lies in
 PARQUET, CSV, ABOUT = "forecast.parquet", "forecast.csv", "forecast.json"
 
 
@@ -72,6 +73,7 @@ def forecast_table(
     names: Mapping[str, str],
     scenes: pd.DataFrame,
     versions: ForecastVersions,
+    parents: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Forecast every municipality of the pool at every horizon of the bundle, FORECAST_COLUMNS.
 
@@ -79,6 +81,7 @@ def forecast_table(
         examples_by_horizon: rows of any origins; those with origin `as_of` are forecast.
         names: municipality_code -> name.
         scenes: columns sample_id, image_date (or null) and image_quality of at least those rows.
+        parents: municipality_code -> what it lies in; with any there is a column PARENT.
 
     Raises:
         StoreError: a horizon of the bundle has no row at that origin, or a probability is not
@@ -106,7 +109,11 @@ def forecast_table(
         provisional=versions.provisional,
     )
     ordered = table.sort_values(["municipality_code", "horizon_weeks"], ignore_index=True)
-    return ordered[list(FORECAST_COLUMNS)]
+    if not parents:
+        return ordered[list(FORECAST_COLUMNS)]
+    ordered[PARENT] = ordered["municipality_code"].map(parents).fillna("")
+    code, name, *rest = FORECAST_COLUMNS
+    return ordered[[code, name, PARENT, *rest]]
 
 
 def publish_forecast(table: pd.DataFrame, root: Path, not_forecast: Sequence[str] = ()) -> Path:

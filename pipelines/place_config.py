@@ -6,13 +6,16 @@ reading files (pipelines/data/adapters).
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zoneinfo
+from datetime import date, datetime
 from functools import cache, cached_property
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipelines.code_changes import CodeChange, CodeChanges, CodesOfToday, DeliveredCodes
 from pipelines.codes import UnitCodes
@@ -118,15 +121,52 @@ def _time_zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
+@cache
+def shipped_prompts() -> dict[str, Path]:
+    """Language -> prompt template, of those that ship: a language is added by its file alone."""
+    folder = Path(str(resources.files("pipelines.data") / "templates"))
+    return {f.stem.removeprefix("prompt_"): f for f in sorted(folder.glob("prompt_??.yaml"))}
+
+
+def _beside_the_profile(file: Path | None, about: ValidationInfo) -> Path | None:
+    """A path as seen from the profile's folder, where that is known: load_profile says it."""
+    return file and Path((about.context or {}).get("folder", "")) / file
+
+
+class BoundariesConfig(Frozen):
+    """Shapes of the units; `boundaries: districts.geojson` says the file alone."""
+
+    file: Path = Field(description="GeoJSON, beside the profile")
+    code: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="property that holds a unit's code; none = the one that fits the data",
+    )
+
+    _anchored = field_validator("file")(_beside_the_profile)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_alone(cls, given: Any) -> Any:
+        return {"file": given} if isinstance(given, str) else given
+
+
 class PlaceConfig(Frozen):
-    """The place that a deployment forecasts."""
+    """The place that a deployment forecasts; files are named as seen from the profile's folder."""
 
     week: WeekConfig = WeekConfig()
     codes: CodesConfig = CodesConfig()
     language: str = Field("en", pattern=r"^[a-z]{2}$", description="of prompts, pages and alerts")
     prompt: Path | None = Field(None, description="a prompt template of one's own, beside the profile")  # fmt: skip
-    time_zone: str = "UTC"
-    boundaries: str | None = Field(None, description="GeoJSON of the units, for maps and scenes")
+    time_zone: str = Field(
+        "UTC", description="of schedules and of dates and times that people read"
+    )
+    boundaries: BoundariesConfig | None = Field(
+        None, description="shapes of the units, for the report's map"
+    )
+
+    _anchored = field_validator("prompt")(_beside_the_profile)
 
     @field_validator("time_zone")
     @classmethod
@@ -134,6 +174,41 @@ class PlaceConfig(Frozen):
         if name not in _time_zones():
             raise ValueError(f"{name!r} is no time zone; write it as America/Bogota")
         return name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The place's clock."""
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    def today(self) -> date:
+        """The day that it is there."""
+        return datetime.now(self.zone).date()
+
+    @property
+    def prompt_file(self) -> Path | None:
+        """The template that prompts are made from; None = neither one's own nor a shipped one."""
+        return self.prompt or shipped_prompts().get(self.language)
+
+    def prompt_sha256(self) -> str | None:
+        """Hash of a template of one's own: another template makes another model.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        if self.prompt is None:
+            return None
+        try:
+            return hashlib.sha256(self.prompt.read_bytes()).hexdigest()
+        except OSError as err:
+            raise ConfigError(
+                "the prompt template cannot be read",
+                where=str(self.prompt),
+                fix="correct place.prompt: the path is seen from the profile's folder",
+            ) from err
+
+    def portable(self) -> PlaceConfig:
+        """What a model needs to know of its place, without a path of the machine that trained it."""
+        return self.model_copy(update={"prompt": None, "boundaries": None})
 
 
 def require_week(calendar: Calendar, label: str, key: str) -> None:

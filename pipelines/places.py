@@ -17,6 +17,7 @@ from pipelines.encoder_config import Frozen
 from pipelines.errors import ConfigError
 
 LINES = "lines"  # folder of a deployment's further lines
+_LINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Places(Frozen):
@@ -43,6 +44,12 @@ class Places(Frozen):
     def profiles(self) -> Path:
         """Profiles of this deployment, one YAML file each; its lines share them."""
         return (self.root or self.home) / "profiles"
+
+    @property
+    def line_names(self) -> list[str]:
+        """Further lines of the deployment that have left anything here."""
+        below = ((self.root or self.home) / LINES).glob("*")
+        return sorted(path.name for path in below if path.is_dir() and _LINE.fullmatch(path.name))
 
     @property
     def model_name(self) -> str:
@@ -91,6 +98,6 @@ def places() -> Places:
     line = os.environ.get("DENGUARD_LINE", "") if (named := _line.get()) is None else named
     if not line:
         return Places(home=root)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", line):
+    if not _LINE.fullmatch(line):
         raise ConfigError(f"{line!r} is not a usable name of a line", where="DENGUARD_LINE", fix="use letters, digits, - and _")  # fmt: skip
     return Places(home=root / LINES / line, root=root)

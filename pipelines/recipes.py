@@ -59,6 +59,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "data": _spoken(DataConfig, data),
         "covariates": sorted(recipe.get("covariates", ())) or None,
         "language": language if fused else None,
+        "prompt": recipe.get("prompt"),
         "embed": recipe.get("embed"),
     }
     return {key: value for key, value in found.items() if value not in (None, {})}

@@ -38,7 +38,7 @@ class DenguardPlugin(AirflowPlugin):
     fastapi_apps: ClassVar[list[Any]] = [{"app": pages, "url_prefix": PREFIX, "name": "denguard"}]
     external_views: ClassVar[list[Any]] = [
         {"name": "Bulletins", "href": below(PREFIX) + "/", "destination": "nav", "url_route": "bulletins", "nav_top_level": True},
-        {"name": "Outcome", "href": below(PREFIX) + "/runs/{RUN_ID}", "destination": "dag_run", "url_route": "outcome"},
-        {"name": "Outcome", "href": below(PREFIX) + "/runs/{RUN_ID}/tasks/{TASK_ID}?map_index={MAP_INDEX}", "destination": "task_instance", "url_route": "step-outcome"},
+        {"name": "Outcome", "href": below(PREFIX) + "/dags/{DAG_ID}/runs/{RUN_ID}", "destination": "dag_run", "url_route": "outcome"},
+        {"name": "Outcome", "href": below(PREFIX) + "/dags/{DAG_ID}/runs/{RUN_ID}/tasks/{TASK_ID}?map_index={MAP_INDEX}", "destination": "task_instance", "url_route": "step-outcome"},
     ]  # fmt: skip
     listeners: ClassVar[list[Any]] = [_run_note]

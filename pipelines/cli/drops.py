@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -68,8 +68,9 @@ def drop(
         },
         "command line",
     )
-    require_received(info.received_date, datetime.now(UTC).date())
-    context = context_of(load_profile(profile))
+    chosen = load_profile(profile)
+    require_received(info.received_date, chosen.place.today())
+    context = context_of(chosen)
     given = [*(files or ()), *([table] if table else ())]
     bring = partial(source_of(context.config).bring, given, context=context)
     made = make_drop(bring, images, places().drops, info, until)

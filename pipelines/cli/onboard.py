@@ -14,6 +14,7 @@ import typer
 
 from pipelines.cli.app import ROAD, app, say, show, table
 from pipelines.config import places
+from pipelines.place_config import shipped_prompts
 
 if TYPE_CHECKING:
     from pipelines.onboard.asking import Question
@@ -103,9 +104,11 @@ def onboard(
     maturity: Annotated[int | None, typer.Option(min=0, max=26, help="newest weeks that are still filling")] = None,
     test_years: Annotated[int | None, typer.Option(min=1, max=50, help="newest complete years to judge on")] = None,
     units_judged: Annotated[list[str] | None, typer.Option(help="units that are judged; default: all")] = None,
-    language: Annotated[str | None, typer.Option(help="of pages and alerts, such as es")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="such as America/Lima")] = None,
-    schedule: Annotated[str | None, typer.Option(help="cron in UTC, of a further line of the deployment")] = None,
+    language: Annotated[str | None, typer.Option(help=f"of the place; prompts ship in {', '.join(shipped_prompts())}")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="such as America/Lima: of schedules and dates; default: UTC")] = None,
+    boundaries: Annotated[Path | None, typer.Option(metavar="GEOJSON", help="shapes of the units, for a map in the report")] = None,
+    boundaries_code: Annotated[str | None, typer.Option(help="its property that holds the units' codes; default: the one that fits")] = None,
+    schedule: Annotated[str | None, typer.Option(help="cron by the place's clock, of a further line of the deployment")] = None,
 ) -> None:  # fmt: skip
     """Look at a place's own files, ask what they cannot tell, write its profile and first drop."""
     from pipelines.onboard.answers import Answers, RuleAnswers, pairs
@@ -120,7 +123,7 @@ def onboard(
         received=received.date() if received else None,
         columns={our: found for our, found in {**columns, **others}.items() if found},
         **{key: tuple(value or ()) for key, value in {"adapter": adapter, "separator": separator, "decimal": decimal, "sheet": sheet, "dates": dates, "header_row": header_row, "keep": keep, "leave_out": leave_out, "transform": transform, "option": option, "missing": missing, "units_judged": units_judged}.items()},
-        numbering=numbering, starts=starts, maturity=maturity, test_years=test_years, language=language, time_zone=time_zone, schedule=schedule,
+        numbering=numbering, starts=starts, maturity=maturity, test_years=test_years, language=language, time_zone=time_zone, schedule=schedule, boundaries=boundaries, boundaries_code=boundaries_code,
         rule=RuleAnswers(rule, quantile, reference, years, floor, centre, k, per_100k, min_reference_cases),
     )  # fmt: skip
     with _rules_tried_quietly():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -26,9 +26,9 @@ def validate(
     """Check files as a run would, and store nothing. Exit 0: a run would go on; 1: it would stop."""
     from pipelines.data.trial import try_files
 
-    report = try_files(
-        files, load_profile(profile), places(), (received or datetime.now(UTC)).date()
-    )
+    chosen = load_profile(profile)
+    day = received.date() if received else chosen.place.today()
+    report = try_files(files, chosen, places(), day)
     if as_json:
         show(report.as_json())
     else:

@@ -35,7 +35,7 @@ def build_tables(
     """Clean tables.
 
     Args:
-        rows: accepted rows: unit_id, name, received_date.
+        rows: accepted rows: unit_id, name, parent, received_date.
         cells: all checked cells of raw.changed_cells, `number` NaN where refused.
         scenes: accepted scenes, columns as scenes.SCENE_COLUMNS.
         withdraw: cells that are `withdrawn` are unknown from then on; else they say nothing.
@@ -120,6 +120,9 @@ def _series(cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar) ->
 def _units(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     in_order = rows.sort_values("received_date", kind="stable")
     units = in_order.drop_duplicates("unit_id", keep="last")[["unit_id", "name"]]
+    told = in_order[in_order["parent"].fillna("") != ""].drop_duplicates("unit_id", keep="last")
+    if len(told):  # a table whose source tells none has no such column
+        units = units.merge(told[["unit_id", "parent"]], on="unit_id", how="left")
     newest = _newest(cells, ["unit_id", "clean"])
     wide = newest.pivot(index="unit_id", columns="clean", values="number")
     wide = wide.reindex(columns=sorted(cells["clean"].unique())).astype("float64")

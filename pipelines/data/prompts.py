@@ -1,4 +1,4 @@
-"""Prompts: one short text of a municipality at an origin week, in English, Spanish or Portuguese.
+"""Prompts: one short text of a municipality at an origin week, in a language that ships or by a template of one's own.
 
 Belongs here: templates, their fields, rendering one row (serving uses it too, so imports stay
 light), and the leakage guard. Does not belong here: which values are known (availability.py) and
@@ -13,16 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
-from typing import Literal, get_args
 
 from pipelines.errors import ConfigError, LeakageError
+from pipelines.place_config import PlaceConfig, shipped_prompts
 from pipelines.plain_yaml import UnusableYaml, parse_plain_yaml
 
-Language = Literal["en", "es", "pt"]
-LANGUAGES: tuple[str, ...] = get_args(Language)
 RECENT_WEEKS = 4
+_READ_BY_NOBODY = "en"
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,13 @@ def load_template(language: str, file: Path | None = None) -> Template:
         ConfigError: no such language, or the file is not a template.
         LeakageError: the template asks for a field that a prompt may not have.
     """
-    if language not in LANGUAGES:
-        raise ConfigError(f"no prompts in language {language!r}", fix=f"use one of {LANGUAGES}")
-    raw = _template_bytes(language, file)
-    where = str(file) if file else f"prompt_{language}.yaml"
+    used = file or shipped_prompts().get(language)
+    if used is None:
+        raise ConfigError(
+            f"no prompts in language {language!r}",
+            fix=f"use one of {', '.join(shipped_prompts())}, or give a template of your own as place.prompt",
+        )
+    raw, where = _template_bytes(used), str(file) if file else used.name
     try:
         document = parse_plain_yaml(raw)
         text, unknown = str(document["template"]).strip(), str(document["unknown"])
@@ -88,6 +89,17 @@ def load_template(language: str, file: Path | None = None) -> Template:
         raise ConfigError(f"{len(months)} month names", where=where, fix="give twelve")
     check_fields(text, where)
     return Template(language, text, unknown, months, _template_id(raw, language))
+
+
+def template_of(place: PlaceConfig) -> Template:
+    """The place's own template, or the shipped one of its language.
+
+    Where there is neither, no encoder reads prompts (a profile with encoders is refused): the
+    dataset's are then in English.
+    """
+    if place.prompt_file is None:
+        return load_template(_READ_BY_NOBODY)
+    return load_template(place.language, place.prompt)
 
 
 def check_fields(text: str, where: str = "") -> None:
@@ -155,10 +167,7 @@ def _words(row: PromptFields, used: Template) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _template_bytes(language: str, file: Path | None) -> bytes:
-    if file is None:
-        shipped = resources.files("pipelines.data") / "templates" / f"prompt_{language}.yaml"
-        return shipped.read_bytes()
+def _template_bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as err:

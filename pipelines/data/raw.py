@@ -35,7 +35,7 @@ UNIT_COLUMNS = (
     "value",  # the code as delivered
     "unit_id",  # the code as its system writes it, None if it is none
     "name",
-    "parent",  # code of what the unit lies in, "" if not told
+    "parent",  # what the unit lies in, a code or a name as delivered, "" if not told
     "fingerprint",  # equal for records that say the same
 )
 CELL_COLUMNS = (

@@ -22,7 +22,7 @@ from pipelines.data.availability import Matrices, build_matrices
 from pipelines.data.covariates import LAGS, covariates
 from pipelines.data.known_series import Ints
 from pipelines.data.prompt_rows import guard_texts, prompt_texts
-from pipelines.data.prompts import Template, load_template, text_sha256
+from pipelines.data.prompts import Template, template_of, text_sha256
 from pipelines.data.scene_choice import SceneChoice, choose_scenes
 from pipelines.data.tables import Tables
 
@@ -184,7 +184,7 @@ def sample_rows(
     first_origin: int | None = None,
 ) -> pd.DataFrame:
     """Rows of the units given, from `first_origin` to `as_of`, in memory: the tests' way in."""
-    used = template or load_template(profile.place.language)
+    used = template or template_of(profile.place)
     source = row_source(tables, profile, tuple(unit_ids), as_of, used, first_origin)
     rows: pd.DataFrame = pa.concat_tables(table for _, table in yearly_rows(source)).to_pandas()
     return rows

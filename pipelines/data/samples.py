@@ -25,7 +25,7 @@ import pyarrow as pa
 from pipelines.config import Maturity, Profile
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.labels import check_as_of, compute_thresholds
-from pipelines.data.prompts import load_template
+from pipelines.data.prompts import template_of
 from pipelines.data.rows import (
     RowSource,
     covariate_names,
@@ -62,14 +62,12 @@ def build_dataset(
     as_of: str | None,
     drops: Sequence[Mapping[str, Any]],
     out_root: Path,
-    template_file: Path | None = None,
 ) -> Path:
     """Write the dataset of a run, or find it written; return its folder, named by its content.
 
     Args:
         as_of: newest origin week, such as "2018-w48"; None = the newest possible one.
         drops: JSON-able facts of the accepted drops (received_date, hash, ...), recorded as given.
-        template_file: a prompt template of one's own instead of the shipped one.
 
     Raises:
         ConfigError: as_of lies after the data or before the label rule's reference range has
@@ -79,7 +77,7 @@ def build_dataset(
     """
     whole, tables = tables, mature(tables, profile.data.maturity)
     origin = resolve_as_of(tables, profile, as_of)
-    template = load_template(profile.place.language, template_file)
+    template = template_of(profile.place)
     thresholds = _thresholds(tables, profile, origin)
     pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"].unique())
     source = row_source(tables, profile, pool, origin, template)

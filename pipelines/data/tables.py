@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from pipelines.errors import StoreError
 from pipelines.storage.parquet import write_parquet
 
-# Parquet types; columns that a table has beyond these (populations, demographics) are float64.
+# Parquet types; columns that a table has beyond these are of _OPTIONAL, or else (populations,
+# demographics) float64.
 _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     "cases": {
         "unit_id": pa.string(),
@@ -66,6 +67,7 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "received_date": pa.date32(),
     },
 }
+_OPTIONAL = {"parent": pa.string()}
 _SORT: dict[str, list[str]] = {
     "cases": ["unit_id", "week_no", "received_date"],
     "climate": ["unit_id", "year", "month"],
@@ -85,7 +87,8 @@ class Tables:
         cases: unit_id, week_no (pipelines.weeks), cases (NaN = missing), received_date; several
             vintages of one (unit, week) may be there, see `latest_cases`.
         climate: unit_id, year, month, temp_mean_c, rainfall_mm (a month), available_date.
-        units: unit_id, name, population_<year> (persons), demographics (percent or 1/km2).
+        units: unit_id, name, population_<year> (persons), demographics (percent or 1/km2); parent
+            (what a unit lies in, as delivered), if any source tells one.
         scenes: one row per (unit, scene_date): uri relative to the data folder, sha256 (file),
             content_sha256 (decoded pixels), quality (contracts.SceneQuality), dark_share,
             saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
@@ -159,7 +162,7 @@ def newest_week_no(tables: Tables) -> int | None:
 
 def _arrow_schema(name: str, columns: tuple[str, ...]) -> pa.Schema:
     known = _SCHEMAS[name]
-    extra = {c: pa.float64() for c in columns if c not in known}
+    extra = {c: _OPTIONAL.get(c, pa.float64()) for c in columns if c not in known}
     return pa.schema([pa.field(c, kind) for c, kind in {**known, **extra}.items()])
 
 

@@ -24,9 +24,10 @@ import pandas as pd
 from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
 from pipelines.data.across_drops import settle
+from pipelines.data.boundaries import boundary_issues
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
-from pipelines.data.expectations import Finding, Suite
+from pipelines.data.expectations import Suite
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
 from pipelines.data.raw import (
     EVERY_UNIT,
@@ -167,6 +168,7 @@ def validate_drops(
         *(withdrawn_issues(cells) if full else _gone_issues(rows)),
         *_revised_issues(revised, calendar),
         *_changed_figures(cells, config.figures, usable),
+        *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
     ]
     found.sort(key=lambda i: _ORDER.index(i.level))

@@ -37,7 +37,14 @@ log = logging.getLogger(__name__)
 Record = Mapping[str, Any]
 # Parts of a recipe that decide rows, labels or vectors; not every forecaster reads vectors.
 _ROWS = ("week", "data.first_week", "data.reporting_delay_weeks", "data.maturity", "labels")
-_VECTORS = ("language", "data.text_window", "data.scenes", "embed", "primary_horizon_weeks")
+_VECTORS = (
+    "language",
+    "prompt",
+    "data.text_window",
+    "data.scenes",
+    "embed",
+    "primary_horizon_weeks",
+)
 
 
 def champion_profile(

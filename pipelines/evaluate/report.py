@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from pipelines.data.boundaries import UnitShapes
 from pipelines.evaluate import report_forecast, report_rule, report_views
 from pipelines.storage import write_atomic, write_json
 
@@ -43,6 +44,7 @@ class ReportContext:
         reporting_delay_weeks: of the profile.
         synthetic_scenes: whether any scene was rendered and not taken by a satellite.
         forecast: forecast_table(), or None; forecast_note: why there is none, or its version.
+        shapes: of the units, for a map of the forecast.
         embedding: modality -> {counts} of the embedding work.
         lineage: pairs (what, id) from the drop to the registered version, in that order.
         versions: library -> version.
@@ -65,6 +67,7 @@ class ReportContext:
     synthetic_scenes: bool = False
     forecast: pd.DataFrame | None = None
     forecast_note: str = ""
+    shapes: UnitShapes | None = None
     not_forecast: Sequence[str] = ()
     embedding: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lineage: Sequence[tuple[str, str]] = ()
@@ -99,7 +102,7 @@ def _page(context: ReportContext) -> str:
         lambdas=report_views.lambdas(context.tuning, metrics),
         reference=report_rule.reference(context.thresholds, metrics),
         rule_years=report_rule.by_year(context.outbreak_rates, context.thresholds, metrics),
-        forecast=report_forecast.forecast(context.forecast, metrics),
+        forecast=report_forecast.forecast(context.forecast, metrics, context.shapes),
         embedding=report_views.key_values(context.embedding),
     )  # fmt: skip
 

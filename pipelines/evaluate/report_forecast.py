@@ -10,14 +10,19 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.data.boundaries import UnitShapes
 from pipelines.evaluate import figures
+from pipelines.evaluate.forecast_map import forecast_map
 from pipelines.evaluate.report_views import number
 
 SHOWN_PLACES = 24
+MANY_PLACES = 50  # more of them are looked up by what they lie in
 
 
-def forecast(table: pd.DataFrame | None, metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Places by falling probability at the primary horizon, and their picture.
+def forecast(
+    table: pd.DataFrame | None, metrics: Mapping[str, Any], shapes: UnitShapes | None = None
+) -> dict[str, Any] | None:
+    """Places by falling probability at the primary horizon, their picture, and a map of all of them.
 
     The picture shows the municipalities that the models are judged on, because only there is it
     known how good the forecast is; without metrics, those with the highest probability.
@@ -26,7 +31,8 @@ def forecast(table: pd.DataFrame | None, metrics: Mapping[str, Any]) -> dict[str
         return None
     ahead = sorted(int(h) for h in table["horizon_weeks"].unique())
     lead = metrics.get("primary_horizon_weeks")
-    first = table[table["horizon_weeks"] == (lead if lead in ahead else ahead[0])]
+    shown_ahead = lead if lead in ahead else ahead[0]
+    first = table[table["horizon_weeks"] == shown_ahead]
     order = first.sort_values(["probability", "municipality_code"], ascending=[False, True])["municipality_code"]  # fmt: skip
     ranked = table.set_index("municipality_code").loc[list(order)].reset_index()
     judged = [code for code in order if code in set(metrics.get("municipalities", ()))]
@@ -35,9 +41,31 @@ def forecast(table: pd.DataFrame | None, metrics: Mapping[str, Any]) -> dict[str
     return {
         "horizons": ahead,
         "places": places,
+        "groups": _groups(places, ahead.index(shown_ahead)),
         "shown": f"the {len(shown)} municipalities that the models are judged on" if judged else f"the {len(shown)} highest",
+        "map": forecast_map(shapes, first) if shapes else None,
+        "map_ahead": shown_ahead,
         "picture": figures.forecast_heatmap(ranked[ranked["municipality_code"].isin(shown)]),
     }  # fmt: skip
+
+
+def _groups(places: Sequence[Mapping[str, Any]], at: int) -> list[dict[str, Any]]:
+    """Tables of places: one, or one each for what they lie in; that of the highest chance is first.
+
+    Args:
+        at: place of the shown horizon among the cells.
+    """
+    if len(places) <= MANY_PLACES or not any(place["parent"] for place in places):
+        return [{"title": f"All {len(places)} municipalities", "places": places}]
+    by_parent: dict[str, list[Mapping[str, Any]]] = {}
+    for place in places:
+        by_parent.setdefault(place["parent"], []).append(place)
+    out = []
+    for parent, own in by_parent.items():
+        alarms = sum(place["cells"][at][1] for place in own)
+        title = f"{parent or 'Others'}: outbreak week expected in {alarms} of {len(own)}"
+        out.append({"title": title, "places": own})
+    return out
 
 
 def _place(own: pd.DataFrame, ahead: Sequence[int]) -> dict[str, Any]:
@@ -47,6 +75,7 @@ def _place(own: pd.DataFrame, ahead: Sequence[int]) -> dict[str, Any]:
     return {
         "name": some["municipality"],
         "code": some["municipality_code"],
+        "parent": some.get("parent", ""),
         "threshold": number(some["threshold_cases"], 1),
         "cells": [_cell(answers.get(h)) for h in ahead],
         "rung": some["alert_rung"],

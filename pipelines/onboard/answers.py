@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from pipelines.errors import ConfigError
 
@@ -61,6 +62,8 @@ class Answers:
     units_judged: Sequence[str] = ()
     language: str | None = None
     time_zone: str | None = None
+    boundaries: Path | None = None
+    boundaries_code: str | None = None
     schedule: str | None = None
 
 

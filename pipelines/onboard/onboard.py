@@ -9,10 +9,12 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from pipelines.config import Places, Profile, own_profiles, profile_names
 from pipelines.contracts import Issue, Level
@@ -29,10 +31,12 @@ from pipelines.onboard.answers import Answers
 from pipelines.onboard.asking import Ask
 from pipelines.onboard.columns import choose_columns, thousands
 from pipelines.onboard.findings import Findings, Tell
+from pipelines.onboard.maps import lay_beside, map_parts
 from pipelines.onboard.rules import Rater
 from pipelines.onboard.settling import Numbering, numbering_of
 from pipelines.onboard.sights import Sight, look_at
 from pipelines.onboard.writing import Part, checked, profile_text, require_place
+from pipelines.place_config import PlaceConfig
 from pipelines.storage import write_atomic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -45,6 +49,7 @@ class Onboarded:
 
     Attributes:
         text: of the profile.
+        boundaries: GeoJSON that is to lie beside it.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Onboarded:
     info: DropInfo
     paths: tuple[Path, ...]
     findings: Findings
+    boundaries: Path | None = None
 
     def as_json(self, written: Path | None, drop: Path | None, command: str) -> dict[str, Any]:
         """For programs."""
@@ -74,8 +80,9 @@ def onboard(paths: Sequence[Path], answers: Answers, ask: Ask, tell: Tell) -> On
         ConfigError: a question that nobody answers, or an answer that does not fit.
     """
     name = _name(answers, paths)
-    info = check_info({"received_date": answers.received or datetime.now(UTC).date()}, "--received")
-    require_received(info.received_date, datetime.now(UTC).date())
+    today = _today(answers.time_zone)
+    info = check_info({"received_date": answers.received or today}, "--received")
+    require_received(info.received_date, today)
     findings = Findings(tell)
     sights = look_at(paths, answers, info.received_date, ask)
     names = [sight.name for sight in sights]
@@ -87,13 +94,26 @@ def onboard(paths: Sequence[Path], answers: Answers, ask: Ask, tell: Tell) -> On
         findings.add(sight.name, *sight.seen)
     findings.add("weeks", f"{numbering.calendar.name}: {numbering.by}")
     _people(sights, findings)
-    parts = [*_place_parts(numbering, answers, readings, findings), _inputs(sights)]
-    draft = checked(name, profile_text("", [Part("profile", name), *parts]))
+    place, inputs = _place_parts(numbering, answers, readings, findings), _inputs(sights)
+    draft = checked(name, profile_text("", [Part("profile", name), *place, inputs]))
     report = _tried(paths, draft, info.received_date, findings)
-    parts += _decided(report, draft, readings, names, answers, ask, findings)
+    place += map_parts(name, answers, report.result.tables, draft.codes, findings)
+    parts = [*place, inputs, *_decided(report, draft, readings, names, answers, ask, findings)]
     head = f"Written by `denguard onboard` on {info.received_date} from {', '.join(names)}; `denguard profile {name}` prints every default."  # fmt: skip
     text = profile_text(head, [Part("profile", name), *_schedule(answers), *parts])
-    return Onboarded(name, text, checked(name, text), info, tuple(paths), findings)
+    return Onboarded(
+        name, text, checked(name, text), info, tuple(paths), findings, answers.boundaries
+    )
+
+
+def _today(time_zone: str | None) -> date:
+    """The day that it is at the place. Raises ConfigError if there is no such time zone."""
+    try:
+        return PlaceConfig(time_zone=time_zone or "UTC").today()
+    except ValidationError as err:
+        raise ConfigError(
+            f"{time_zone!r} is no time zone", where="--time-zone", fix="write it as America/Lima"
+        ) from err
 
 
 def _decided(report: TrialReport, draft: Profile, readings: Sequence[Reading], names: Sequence[str], answers: Answers, ask: Ask, findings: Findings) -> list[Part]:  # fmt: skip
@@ -191,6 +211,8 @@ def write(made: Onboarded, where: Places) -> tuple[Path, Path]:
         DropError: a drop of that date is there with other content.
     """
     path = require_place(made.name, made.text, where, made.info.folder_name)
+    if made.boundaries is not None:
+        lay_beside(path, made.boundaries)
     context = context_of(made.profile)
     bring = partial(source_of(context.config).bring, list(made.paths), context=context)
     drop = make_drop(bring, None, where.drops, made.info)

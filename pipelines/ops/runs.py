@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.config import Places
+from pipelines.config import Places, time_zone_of
 from pipelines.errors import StoreError
 from pipelines.ops.parts import CUT, NEVER, STATE_WORDS, Part, State, maybe, mtime, parts_of
-from pipelines.run import run_folder
+from pipelines.run import RunParams, run_folder
 from pipelines.run.lease import Lease
 from pipelines.run.lock import holder, left_behind
+from pipelines.run.progress import clock_time
 from pipelines.steps.failure import FAILURE, cause_of
 from pipelines.steps.walk import ROAD
 
@@ -92,6 +93,11 @@ class RunView:
     report: str | None
 
     @property
+    def profile(self) -> str:
+        """What it was asked to run with."""
+        return _profile(self.params)
+
+    @property
     def word(self) -> str:
         """The state for people."""
         return RUN_WORDS[self.state]
@@ -140,10 +146,16 @@ def view(where: Places, run_id: str, now: datetime) -> RunView:
     failure, boxes = maybe(folder / FAILURE), _boxes(where, folder, lease)
     sign = _last_sign(folder, lease or left)
     state = _state(boxes, lease, left, failure)
-    if state == "silent" and left is not None:
-        failure = {"run_id": run_id, "step": left.step, **cause_of(None), "where": f"nothing was heard since {sign:%Y-%m-%d %H:%M} UTC"}  # fmt: skip
     params, gate, snap, page = (maybe(folder / f"{n}.json") for n in ("run", "gate", "snapshot", "report"))  # fmt: skip
-    return RunView(run_id, state, params or {}, lease or left, sign, boxes, failure, gate, (snap or {}).get("as_of_week"), (page or {}).get("report"))  # fmt: skip
+    params = params or {}
+    if state == "silent" and left is not None:
+        since = clock_time(sign, time_zone_of(_profile(params)))
+        failure = {"run_id": run_id, "step": left.step, **cause_of(None), "where": f"nothing was heard since {since}"}  # fmt: skip
+    return RunView(run_id, state, params, lease or left, sign, boxes, failure, gate, (snap or {}).get("as_of_week"), (page or {}).get("report"))  # fmt: skip
+
+
+def _profile(params: dict[str, Any]) -> str:
+    return str(params.get("profile", RunParams().profile))
 
 
 def _state(boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: dict[str, Any] | None) -> RunState:  # fmt: skip

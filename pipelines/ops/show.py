@@ -6,7 +6,7 @@ Belongs here: layout. Does not belong here: reading anything (status.py).
 from __future__ import annotations
 
 import io
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,7 +17,7 @@ from pipelines.evaluate.decision_log import why
 from pipelines.ops.parts import State, counted
 from pipelines.ops.runs import Box, RunState, RunView
 from pipelines.ops.status import Status
-from pipelines.run.progress import spell
+from pipelines.run.progress import clock_time, spell
 from pipelines.steps.failure import told
 
 _WIDTH = 100
@@ -50,11 +50,13 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
     week = f" · origin week {run.origin_week}" if run.origin_week else ""
     out.print(f"[bold]run {escape(run.run_id)}[/]: [{_RUN_STYLES[run.state]}]{run.word}[/]{week}")
     if run.lease is not None and run.state == "running":
-        out.print(f"  {escape(run.lease.words())}")
+        out.print(f"  {escape(run.lease.words(status.zone))}")
     if status.quiet:
         out.print(f"  [red]nothing was heard of it for {spell((status.now - run.last_sign).total_seconds())}[/]; look at its log")  # fmt: skip
     if status.holder is not None and status.holder.run_id != run.run_id:
-        out.print(f"  [yellow]another run is at work:[/] {escape(status.holder.words())}")
+        out.print(
+            f"  [yellow]another run is at work:[/] {escape(status.holder.words(status.zone))}"
+        )
     table = Table.grid(padding=(0, 2))
     for column in ("state", "step", "what"):
         table.add_column(column, overflow="fold")
@@ -114,6 +116,6 @@ def _champion(status: Status) -> str:
     if found is None:
         return "none, as far as the audit of promotions knows"
     week = f" of origin week {found['origin_week']}" if found["origin_week"] else ""
-    age = status.now - datetime.fromisoformat(found["since"])
-    since = f"{found['since'][:16].replace('T', ' ')} UTC" if age > timedelta(0) else found["since"]
+    at = datetime.fromisoformat(found["since"])
+    since = clock_time(at, status.zone) if at < status.now else found["since"]
     return f"version {found['version']}{week} (bundle {found['bundle_id']}), {_MOVED.get(found['action'], found['action'])} by {escape(str(found['by']))}, {since}"  # fmt: skip

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from pipelines.config import Places
+from pipelines.config import Places, time_zone_of
 from pipelines.errors import DenguardError, StoreError
 from pipelines.ops import alerts
 from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
@@ -42,6 +43,11 @@ class Status:
     open_alerts: tuple[str, ...]
     waiting: int
     services: dict[str, bool]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clock by which times are shown: that of the run's place."""
+        return time_zone_of(self.run.profile) if self.run else ZoneInfo("UTC")
 
     @property
     def quiet(self) -> bool:

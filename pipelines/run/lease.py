@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipelines.config import Places
 from pipelines.errors import StoreError
+from pipelines.run.progress import clock_time
 from pipelines.storage import read_json, write_json
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,11 @@ class Lease:
     touched: str
     step: str = ""
 
-    def words(self) -> str:
-        """Who, since when and where it is, for people."""
+    def words(self, zone: tzinfo = UTC) -> str:
+        """Who, since when (by this clock) and where it is, for people."""
         by = "by Airflow" if self.caller == "airflow" else f"by hand, process {self.pid}"
         at = f", at step {self.step}" if self.step else ""
-        return f"run {self.run_id} ({by}, since {self.since}{at})"
+        return f"run {self.run_id} ({by}, since {clock_time(datetime.fromisoformat(self.since), zone)}{at})"
 
     def silent_since(self, now: datetime) -> timedelta:
         """Time since its newest step began."""

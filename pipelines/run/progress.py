@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from pipelines.storage import write_json
@@ -26,6 +26,11 @@ def spell(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def clock_time(at: datetime, zone: tzinfo) -> str:
+    """A moment by a place's clock, for people: "2026-11-23 06:00 America/Bogota"."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ import pandas as pd
 
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
-from pipelines.errors import LabelRuleError, StoreError
+from pipelines.data.boundaries import UnitShapes, unit_shapes
+from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.report import ReportContext
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.fusion.bundle import Bundle, load_sound
@@ -25,6 +28,7 @@ from pipelines.fusion.load import load_examples
 from pipelines.run import Run
 from pipelines.storage import read_json
 
+log = logging.getLogger(__name__)
 _LIBRARIES = ("denguard", "torch", "transformers", "timm", "scikit-learn", "lightgbm", "mlflow", "dvc", "great-expectations")  # fmt: skip
 
 
@@ -53,7 +57,7 @@ def make_forecast(
         provisional=provisional,
     )
     examples = {h: load_examples(features, h) for h in horizons}
-    table = forecast_table(usable, examples, str(about["as_of_week"]), names(run), _scenes(features), versions)  # fmt: skip
+    table = forecast_table(usable, examples, str(about["as_of_week"]), names(run), _scenes(features), versions, parents(run))  # fmt: skip
     without = not_forecast(run, table)
     folder = publish_forecast(table, run.places.artifacts / "forecasts", without)
     return {
@@ -66,8 +70,27 @@ def make_forecast(
 
 def names(run: Run) -> dict[str, str]:
     """municipality_code -> name."""
-    units = pd.read_parquet(_dataset(run) / "tables" / "units.parquet", columns=["unit_id", "name"])
+    units = _units(run)
     return dict(zip(units["unit_id"], units["name"], strict=True))
+
+
+def parents(run: Run) -> dict[str, str]:
+    """municipality_code -> what it lies in, of those whose files tell it."""
+    units = _units(run)
+    told = units.dropna(subset=["parent"]) if "parent" in units.columns else units.iloc[:0]
+    return {str(row["unit_id"]): str(row["parent"]) for row in told.to_dict("records")}
+
+
+def shapes(run: Run, units: Iterable[str]) -> UnitShapes | None:
+    """Shapes of the units, where the place declares some; what is wrong with them validate has told."""
+    declared = run.profile.place.boundaries
+    if declared is None:
+        return None
+    try:
+        return unit_shapes(declared, units, run.profile.codes)
+    except ConfigError as err:
+        log.warning("the report has no map: %s", err)
+        return None
 
 
 def not_forecast(run: Run, table: pd.DataFrame | None) -> list[str]:
@@ -84,6 +107,7 @@ def gather(run: Run) -> ReportContext:
     candidates = run.output("train")["candidates"]
     folder = made["forecast"]
     table = None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet")
+    known = names(run)
     return ReportContext(
         run_id=run.run_id,
         profile=run.profile.profile,
@@ -92,7 +116,8 @@ def gather(run: Run) -> ReportContext:
         metrics=read_json(run.path(run.output("evaluate")["metrics"])),
         issues=_issues(run),
         tuning={h: c for h, c in candidates.items() if forecaster_kind(h).reads_vectors},
-        names=names(run),
+        names=known,
+        shapes=None if table is None else shapes(run, known),
         thresholds=_thresholds(run),
         label_rule_id=run.profile.labels.rule_id,
         fixed_rule=run.profile.labels.rule.fixed,
@@ -136,6 +161,10 @@ def _features(run: Run) -> dict[str, Any]:
 
 def _dataset(run: Run) -> Path:
     return run.path(run.output("snapshot")["dataset"])
+
+
+def _units(run: Run) -> pd.DataFrame:
+    return pd.read_parquet(_dataset(run) / "tables" / "units.parquet")
 
 
 def _thresholds(run: Run) -> pd.DataFrame:

@@ -10,7 +10,6 @@ import importlib.metadata
 import logging
 import shutil
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +123,7 @@ def _describe(
         as_of_week=features["as_of_week"],
         synthetic_scenes=features["synthetic_scenes"],
         covariate_names=rows.covariate_names,
-        # the template is a file of the bundle; where it lay says nothing elsewhere
-        place=profile.place.model_copy(update={"prompt": None, "boundaries": None}),
+        place=profile.place.portable(),
         metrics={"validation": {str(h): scores for h, scores in fitted.validation.items()}},
     )
 
@@ -136,13 +134,13 @@ def _template(profile: Profile, template_id: str) -> Path:
     Raises:
         ConfigError: neither is; the bundle could not make the prompts that its model reads.
     """
-    shipped = resources.files("pipelines.data") / "templates"
-    files = [profile.place.prompt, Path(str(shipped / f"prompt_{profile.place.language}.yaml"))]
-    for file in files:
-        if file is None or not file.is_file():
-            continue
-        if load_template(profile.place.language, file).template_id == template_id:
-            return file
+    file = profile.place.prompt_file
+    if (
+        file is not None
+        and file.is_file()
+        and load_template(profile.place.language, file).template_id == template_id
+    ):
+        return file
     raise ConfigError(f"the prompt template {template_id} that the rows were made from is not here any more", where=f"place.prompt, language {profile.place.language}", fix="put it back, or walk the run again from the snapshot step")  # fmt: skip
 
 

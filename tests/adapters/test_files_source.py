@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,3 +223,33 @@ def test_a_file_of_which_too_much_is_refused_never_becomes_a_drop(tmp_path):
     ) as err:
         ministry.drop(ministry.given(cases_csv=TABLE + "A,2018,54,1\n" * 30))
     assert err.value.where.endswith("cases.csv row 82") and "week" in err.value.fix
+
+
+PARENTS = {**CASES, "columns": {"unit": "unit", "parent": "province", "year": "year", "week": "week", "cases": "cases"}}  # fmt: skip
+
+
+def with_provinces(**province: str) -> str:
+    """The table with a column of provinces."""
+    head, *rows = TABLE.splitlines()
+    return "\n".join([f"{head},province", *(f"{row},{province[row[0]]}" for row in rows)]) + "\n"
+
+
+def test_units_that_no_file_places_have_no_such_column(home: Path) -> None:
+    ministry = Ministry(home, CASES)
+    ministry.drop(ministry.given(cases_csv=TABLE))
+    assert list(ministry.validate().tables.units.columns) == ["unit_id", "name"]
+
+
+def test_what_a_unit_lies_in_is_kept_where_a_file_tells_it(home: Path) -> None:
+    ministry = Ministry(home, PARENTS)
+    ministry.drop(ministry.given(cases_csv=with_provinces(A="North", B="")))
+    tables = ministry.validate().tables
+    for units in (tables.units, Tables.load(tables.save(home / "tables")).units):
+        assert units["parent"].fillna("not told").tolist() == ["North", "not told"]
+
+
+def test_a_unit_lies_where_the_newest_drop_that_tells_it_says(home: Path) -> None:
+    ministry = Ministry(home, PARENTS)
+    ministry.drop(ministry.given(cases_csv=with_provinces(A="North", B="North")))
+    ministry.drop(ministry.given(cases_csv=with_provinces(A="South", B="")), day="2018-12-11")
+    assert ministry.validate().tables.units["parent"].tolist() == ["South", "North"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
+from dags._links import OutcomeLink
 from dags.pages import app as pages
 from pipelines.cli import app as command
 from pipelines.errors import DropError, StoreError
@@ -42,14 +44,15 @@ def left(home: Path) -> Path:
 def browser(left: Path) -> Iterator[TestClient]:
     """A browser whose user may see the DAG; Airflow's own check is asked in the test below."""
     app = pages.create_pages()
-    app.dependency_overrides[pages.may_see] = lambda: None
+    app.dependency_overrides |= {pages.may_see: lambda: None, pages.may_see_line: lambda: None}
     with TestClient(app, follow_redirects=False, raise_server_exceptions=False) as client:
         yield client
 
 
 def test_without_a_login_nothing_is_shown(left: Path) -> None:
     with TestClient(pages.create_pages()) as stranger:
-        for path in ("/", f"/runs/{RUN}", f"/runs/{RUN}/report", REPORT):
+        paths = ("/", f"/runs/{RUN}", f"/runs/{RUN}/report", REPORT)
+        for path in (*paths, *(f"/dags/retraining_city{path}" for path in paths)):
             answer = stranger.get(path)
             assert answer.status_code == 401, path
             assert "Log in" in answer.text and "champion" not in answer.text
@@ -137,3 +140,60 @@ def test_a_link_that_leads_elsewhere_is_not_followed(browser: TestClient, left: 
 def test_a_run_that_is_not_there_is_404(browser: TestClient, run_id: str) -> None:
     assert browser.get(f"/runs/{run_id}/report").status_code == 404
     assert browser.get(f"/runs/{run_id}/tasks/report").status_code == 404
+
+
+@pytest.fixture
+def city(left: Path) -> Path:
+    """What a run of the further line `city` left; its name is that of a run of the main line."""
+    home = left / "lines" / "city"
+    write_json(home / "artifacts" / "runs" / RUN / "run.json", {"profile": "ci", "as_of": "2018-w01"})  # fmt: skip
+    write_json(home / "artifacts" / "runs" / RUN / "report.json", {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "Nothing serves."})  # fmt: skip
+    write_atomic(home / "artifacts" / "reports" / RUN / "report.html", "<p>the city's report</p>")
+    return home
+
+
+def test_each_line_has_pages_of_its_own_which_lead_to_the_others(browser: TestClient, city: Path) -> None:  # fmt: skip
+    main, other = browser.get("/").text, browser.get("/dags/retraining_city/").text
+    assert '<strong>main</strong> · <a href="/denguard/dags/retraining_city/">city</a>' in main
+    assert '<a href="/denguard/">main</a> · <strong>city</strong>' in other
+    assert f'href="/denguard/dags/retraining_city/files/artifacts/reports/{RUN}/report.html"' in other.replace("%3A", ":").replace("%2B", "+")  # fmt: skip
+
+
+def test_a_lines_runs_and_reports_are_its_own(browser: TestClient, city: Path) -> None:
+    assert "as_of: 2018-w01" in browser.get(f"/dags/retraining_city/runs/{RUN}").text
+    assert "as_of" not in browser.get(f"/runs/{RUN}").text
+    assert "the city" in browser.get(f"/dags/retraining_city{REPORT}").text
+    assert browser.get(REPORT).text == "<p>the report</p>"
+
+
+def test_airflows_names_lead_to_the_pages_of_the_line(browser: TestClient, city: Path) -> None:
+    of_line = browser.get(f"/dags/retraining_city/runs/{RUN}/tasks/report")
+    assert of_line.headers["location"].startswith("/denguard/dags/retraining_city/runs/")
+    of_main = browser.get(f"/dags/retraining/runs/{RUN}/tasks/report")
+    assert of_main.headers["location"].startswith("/denguard/runs/")
+
+
+def test_a_deployment_of_one_line_offers_no_others(browser: TestClient) -> None:
+    assert "Lines:" not in browser.get("/").text
+
+
+@pytest.mark.parametrize(
+    "dag", ["retraining_nowhere", "arrivals", "retraining_..", "%2e%2e", "retraining_"]
+)
+def test_a_dag_that_is_no_line_is_404(browser: TestClient, city: Path, dag: str) -> None:
+    assert browser.get(f"/dags/{dag}/").status_code == 404
+    assert browser.get(f"/dags/{dag}{REPORT}").status_code == 404
+
+
+def test_the_main_lines_files_are_not_reached_through_another(browser: TestClient, city: Path) -> None:  # fmt: skip
+    (city / "artifacts" / "reports" / RUN / "report.html").unlink()
+    assert browser.get(f"/dags/retraining_city{REPORT}").status_code == 404
+    assert browser.get(f"/files/lines/city/artifacts/runs/{RUN}/metrics.json").status_code == 404
+
+
+def test_a_tasks_link_leads_to_the_pages_of_its_line(city: Path) -> None:
+    task = SimpleNamespace(dag_id="retraining_city", run_id="r", task_id="report", map_index=-1)
+    link = OutcomeLink()
+    assert link.get_link(None, ti_key=task).endswith("/denguard/dags/retraining_city/runs/r/report")
+    task.dag_id = "retraining"
+    assert link.get_link(None, ti_key=task).endswith("/denguard/runs/r/report")

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.storage import write_json
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY_LIBRARIES = ("torch", "mlflow", "great_expectations", "pandas", "sklearn", "transformers")
 
@@ -31,7 +33,7 @@ found = {
 for dag_id, dag in bag.dags.items():
     found["dags"][dag_id] = {
         "doc": dag.doc_md, "tags": sorted(dag.tags), "catchup": dag.catchup,
-        "schedule": dag.schedule, "max_active_runs": dag.max_active_runs,
+        "schedule": dag.schedule, "time_zone": str(dag.timetable.timezone) if dag.schedule else None, "max_active_runs": dag.max_active_runs,
         "params": {k: [p.value, p.schema] for k, p in dag.params._ParamsDict__dict.items()},
         "leaves": [t.task_id for t in dag.leaves],
         "tasks": {
@@ -84,8 +86,8 @@ def test_reading_takes_no_heavy_library_and_little_time(parsed: dict[str, Any]) 
     assert parsed["seconds"] < 5
 
 
-def test_it_runs_every_monday_one_at_a_time(dag: dict[str, Any]) -> None:
-    assert dag["schedule"] == "0 6 * * 1"
+def test_it_runs_every_monday_by_the_places_clock_one_at_a_time(dag: dict[str, Any]) -> None:
+    assert (dag["schedule"], dag["time_zone"]) == ("0 6 * * 1", "America/Bogota")
     assert dag["catchup"] is False
     assert dag["max_active_runs"] == 1
 
@@ -150,6 +152,16 @@ def test_parameters_have_a_schema(dag: dict[str, Any]) -> None:
 def test_an_unknown_default_profile_is_an_import_error_that_names_it(tmp_path: Path) -> None:
     found = parse(tmp_path, DENGUARD_PROFILE="nowhere")
     assert "nowhere" in "".join(found["errors"].values())
+
+
+def test_a_line_has_a_dag_of_its_own_by_the_clock_of_its_own_place(tmp_path: Path) -> None:
+    profile = {"profile": "hanoi", "schedule": "0 7 * * 1", "place": {"time_zone": "Asia/Ho_Chi_Minh"}, "data": {"inputs": [{"file": "cases.csv"}]}}  # fmt: skip
+    write_json(tmp_path / "profiles" / "hanoi.yaml", profile)
+    found = parse(tmp_path, DENGUARD_HOME=str(tmp_path))
+    assert found["errors"] == {}
+    line = found["dags"]["retraining_hanoi"]
+    assert (line["schedule"], line["time_zone"]) == ("0 7 * * 1", "Asia/Ho_Chi_Minh")
+    assert line["params"]["profile"][0] == "hanoi"
 
 
 def test_every_box_calls_a_step_that_exists(dag: dict[str, Any]) -> None:

@@ -15,11 +15,12 @@ import yaml
 from pipelines.config import Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES, SAMPLE_INPUTS, SAMPLE_KEYS
 from pipelines.data import availability
+from pipelines.data.prompts import load_template
 from pipelines.data.samples import build_dataset, resolve_as_of
 from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError, LeakageError, StoreError
-from pipelines.storage import folder_id, manifest_of
+from pipelines.storage import folder_id, manifest_of, read_json
 from pipelines.weeks import CDC
 
 DROPS = [{"received_date": "2019-01-02", "hash": "abc"}]
@@ -202,7 +203,8 @@ def test_a_label_computed_into_a_prompt_stops_the_build_and_writes_nothing(
     template = tmp_path / "own.yaml"
     template.write_text(yaml.safe_dump({"template": "{municipality} outbreak: {label}", "unknown": "?", "months": list("abcdefghijkl")}))  # fmt: skip
     with pytest.raises(LeakageError, match="'label'"):
-        build_dataset(ten_tables, short_profile(), AS_OF, DROPS, tmp_path / "out", template)
+        profile = short_profile(**{"place.prompt": str(template)})
+        build_dataset(ten_tables, profile, AS_OF, DROPS, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -213,3 +215,14 @@ def test_a_prompt_that_knows_the_future_stops_the_build_and_writes_nothing(
     with pytest.raises(LeakageError, match="when the future is noise"):
         build_dataset(ten_tables, short_profile(), AS_OF, DROPS, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_places_own_template_makes_the_prompts(ten_tables: Tables, tmp_path: Path) -> None:
+    template = tmp_path / "own.yaml"
+    template.write_text(yaml.safe_dump({"template": "Zona {municipality}", "unknown": "?", "months": list("abcdefghijkl")}))  # fmt: skip
+    profile = short_profile(**{"place.prompt": str(template)})
+    folder = build_dataset(ten_tables, profile, AS_OF, DROPS, tmp_path / "out")
+    texts = pd.read_parquet(folder / "samples" / "epi_year=2018")["text"].dropna()
+    assert len(texts) and texts.str.startswith("Zona ").all()
+    made_from = read_json(folder / "dataset.json")["prompt_template_id"]
+    assert made_from == load_template("es", template).template_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,13 +11,15 @@ import pytest
 import yaml
 
 from pipelines.data.prompts import (
-    LANGUAGES,
+    ALLOWED_FIELDS,
     PromptFields,
     guard_prompts,
     load_template,
     render_prompt,
+    template_of,
 )
 from pipelines.errors import ConfigError, LeakageError
+from pipelines.place_config import PlaceConfig, shipped_prompts
 
 ROW = PromptFields(
     municipality="Medellín",
@@ -48,7 +51,16 @@ def test_the_english_prompt_reads_like_this() -> None:
     )
 
 
-@pytest.mark.parametrize(("language", "word"), [("en", "unknown"), ("es", "desconocido"), ("pt", "desconhecido")])  # fmt: skip
+def test_the_french_prompt_reads_like_this() -> None:
+    assert render_prompt(replace(ROW, population=None), "fr") == (
+        "Dengue à Medellín, semaine épidémiologique 48 de 2018, jusqu'au 2018-12-01. "
+        "Cas des dernières semaines : 28, 41, 15, 20. "
+        "Climat (novembre 2018) : 20.9 °C, précipitations 277 mm. "
+        "Population non disponible ; moins de 15 ans 17.1 %, ménages sans accès à l'eau 1.4 %."
+    )
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "unknown"), ("es", "desconocido"), ("fr", "non disponible"), ("pt", "desconhecido")])  # fmt: skip
 def test_missing_values_are_said_to_be_unknown(language: str, word: str) -> None:
     bare = PromptFields("Cali", 2018, 48, date(2018, 12, 1), (None, 3.0, float("nan"), None))
     text = render_prompt(bare, language)
@@ -57,16 +69,42 @@ def test_missing_values_are_said_to_be_unknown(language: str, word: str) -> None
     assert "None" not in text
 
 
-def test_every_language_says_the_same_values() -> None:
-    for language in LANGUAGES:
-        text = render_prompt(ROW, language)
-        assert all(value in text for value in ("Medellín", "48", "28, 41, 15, 20", "20.9", "277"))
+def test_prompts_ship_in_these_languages() -> None:
+    assert list(shipped_prompts()) == ["en", "es", "fr", "pt"]
+
+
+@pytest.mark.parametrize("language", shipped_prompts())
+def test_every_language_asks_for_every_field(language: str) -> None:
+    asked = {name for _, name, _, _ in string.Formatter().parse(load_template(language).text)}
+    assert asked - {None} == ALLOWED_FIELDS
+
+
+@pytest.mark.parametrize("language", shipped_prompts())
+def test_every_language_names_twelve_months(language: str) -> None:
+    assert len(set(load_template(language).months)) == 12
+
+
+@pytest.mark.parametrize("language", shipped_prompts())
+def test_every_language_says_the_same_values(language: str) -> None:
+    values = ("Medellín", "48", "2018-12-01", "28, 41, 15, 20", "20.9", "277", "2427129", "17.1 %", "1.4 %")  # fmt: skip
+    text = render_prompt(ROW, language)
+    assert [value for value in values if value not in text] == []
 
 
 def test_template_ids_differ_by_language_and_content(tmp_path: Path) -> None:
-    ids = {load_template(language).template_id for language in LANGUAGES}
+    shipped = [load_template(language).template_id for language in shipped_prompts()]
     own = template_file(tmp_path, "Dengue in {municipality}")
-    assert len(ids | {load_template("en", own).template_id, load_template("es", own).template_id}) == 5  # fmt: skip
+    every = [*shipped, load_template("en", own).template_id, load_template("es", own).template_id]
+    assert len(set(every)) == len(every)
+
+
+def test_a_place_with_a_template_of_its_own_is_prompted_by_it(tmp_path: Path) -> None:
+    file = template_file(tmp_path, "Sốt xuất huyết: {municipality}")
+    assert template_of(PlaceConfig(language="vi", prompt=file)).text.startswith("Sốt")
+
+
+def test_a_place_whose_language_no_prompt_speaks_is_prompted_in_english() -> None:
+    assert template_of(PlaceConfig(language="vi")) == load_template("en")
 
 
 @pytest.mark.parametrize("field", ["label", "cases", "target_cases", "outbreak", "recent_cases[0]", "municipality.__class__", "0", ""])  # fmt: skip
@@ -91,8 +129,8 @@ def test_a_file_that_is_no_template_is_refused_with_its_name(tmp_path: Path, con
 
 
 def test_an_unknown_language_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'en', 'es', 'pt'"):
-        load_template("fr")
+    with pytest.raises(ConfigError, match="use one of en, es, fr, pt"):
+        load_template("vi")
 
 
 def test_the_guard_names_the_rows_whose_prompt_knew_the_future() -> None:

@@ -342,7 +342,8 @@ def test_a_prompt_template_that_asks_for_the_label_makes_no_dataset(
     artifacts = desk.home.path / "artifacts"
     tables = Tables.load(desk.home.path / desk.home.output("first", "snapshot")["dataset"] / "tables")  # fmt: skip
     with desk.nothing_changes(), pytest.raises(LeakageError, match="asks for 'label'") as caught:
-        build_dataset(tables, load_profile("ci"), None, [], artifacts / "datasets", file)
+        profile = load_profile("ci", **{"place.prompt": str(file)})
+        build_dataset(tables, profile, None, [], artifacts / "datasets")
     assert caught.value.where == str(file)
     assert "recent_cases" in caught.value.fix
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.errors import StoreError, ValidationStopped
+from pipelines.ops import show as shown
 from pipelines.ops.alerts import tell
 from pipelines.ops.runs import newest_run, view
 from pipelines.ops.status import gather
 from pipelines.ops.watch import judge
+from pipelines.registry.audit import read_trail
 from pipelines.run.lock import by_airflow, during, hold
 from pipelines.run.progress import Progress, bound
 from pipelines.storage import write_json
@@ -59,6 +61,16 @@ def test_a_finished_run_says_decision_champion_forecast_and_report(where: Places
     assert "origin week 2026-w46, version 2026-w46-v, finished" in said
     assert str(where.home) in said.replace("\n", "")
     assert all(len(line) <= 100 and line == line.rstrip() for line in said.splitlines())
+
+
+def test_times_are_told_by_the_clock_of_the_place(where: Places, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    walk(where.home, "weekly", at=datetime.now(UTC))
+    move(where.home, "promote", None, "1")
+    at = datetime.fromisoformat(read_trail(where).entries[-1]["at"])
+    shown.show(gather(where, None, at + timedelta(minutes=1), {}), where)
+    there = at.astimezone(timezone(timedelta(hours=-5)))
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"by weekly cycle, {there:%Y-%m-%d %H:%M} America/Bogota" in said
 
 
 def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(where: Places) -> None:

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.shapes import grid, written
 
 from pipelines.config import Profile, load_profile
+from pipelines.data.boundaries import unit_shapes
 from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
 from pipelines.evaluate.gate import Candidate, decide
 from pipelines.evaluate.report import ReportContext, build_report
 from pipelines.evaluate.summary import summarise
+from pipelines.place_config import BoundariesConfig
 from pipelines.weeks import CDC
 
 HEADS = {"linear": 0.0, "late_joint": 0.01, "prevalence": 0.05, "persistence_calibrated": 0.03}
@@ -179,6 +182,15 @@ def test_every_picture_says_what_it_shows(context: ReportContext, tmp_path: Path
     assert all('alt="' in image for image in images)
 
 
+def test_a_place_with_shapes_gets_a_map(context: ReportContext, tmp_path: Path) -> None:
+    file = written(tmp_path / "f.geojson", grid([*TEN_MUNICIPALITIES, "52001"]))
+    codes = load_profile("sample").codes
+    shapes = unit_shapes(BoundariesConfig(file=file), TEN_MUNICIPALITIES, codes)
+    html = _html(replace(context, shapes=shapes), tmp_path)
+    assert len(re.findall(r"<img [^>]*>", html)) == 5
+    assert "The map is of 4 weeks ahead." in html
+
+
 def test_synthetic_scenes_are_marked_in_bold(context: ReportContext, tmp_path: Path) -> None:
     assert "<strong>The scenes of this run are synthetic" in _html(context, tmp_path)
     real = replace(context, synthetic_scenes=False)
@@ -245,3 +257,25 @@ def test_a_run_that_got_nowhere_still_reports_why(context: ReportContext, tmp_pa
 def test_a_part_that_is_absent_leaves_the_others(context: ReportContext, tmp_path: Path, part: str) -> None:  # fmt: skip
     html = _html(replace(context, **{part: EMPTY[part]}), tmp_path)
     assert context.run_id in html
+
+
+def _places(n: int) -> pd.DataFrame:
+    """The forecast of n places in two provinces, and of one that lies nowhere."""
+    some = _forecast().query("municipality_code == '05001'").drop(columns=["municipality_code", "municipality"])  # fmt: skip
+    about = [{"municipality_code": f"{i:05d}", "municipality": f"Town {i}", "parent": ("North", HOSTILE)[i % 2] if i else "", "rank": i / n} for i in range(n)]  # fmt: skip
+    table = pd.DataFrame(about).merge(some, how="cross")
+    return table.assign(probability=table["rank"], outbreak_expected=table["rank"] > 0.9)
+
+
+def test_many_places_are_looked_up_by_what_they_lie_in(context: ReportContext, tmp_path: Path) -> None:  # fmt: skip
+    page = _Page(_html(replace(context, forecast=_places(60), metrics={}), tmp_path))
+    words = _words(page)
+    assert f"{HOSTILE}: outbreak week expected in 3 of 30" in words
+    assert words.index(f"{HOSTILE}: outbreak") < words.index("North: outbreak") < words.index("Others: outbreak")  # fmt: skip
+    assert "00058 · North" in words
+
+
+def test_a_few_places_stand_in_one_table_with_what_they_lie_in(context: ReportContext, tmp_path: Path) -> None:  # fmt: skip
+    words = _words(_Page(_html(replace(context, forecast=_places(50), metrics={}), tmp_path)))
+    assert "All 50 municipalities" in words
+    assert "00048 · North" in words

@@ -85,6 +85,7 @@ def test_a_refused_question_leaves_no_line(serving_client: TestClient, publish: 
         response = serving_client.get("/forecast", params=params)
         assert read_predictions(deployment.where, response.headers["X-Trace-Id"]) is None
 
+
 def test_an_old_code_is_answered_as_what_it_became_and_the_answer_says_so(client: TestClient, deployment: Any, publish: Any, bundle_of: Any, eventually: Any) -> None:  # fmt: skip
     gone = [CodeChange(old="5999", new="5001"), CodeChange(old="5998", new="5002")]
     place = PlaceConfig(codes=CodesConfig(kind="dane", changes=tuple(gone)), language="es")

@@ -16,6 +16,7 @@ from pipelines.code_changes import CodeChanges
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig, Profile
 from pipelines.contracts import SOURCES
+from pipelines.place_config import BoundariesConfig
 from pipelines.weeks import Calendar
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a source needs to know of the place.
+    """What reading and checking a drop needs to know of the place.
 
     Attributes:
         codes: how codes stand in a drop; what became of old ones (`changes`) is done after reading.
@@ -36,6 +37,7 @@ class Context:
     calendar: Calendar
     codes: UnitCodes
     changes: CodeChanges | None = None
+    boundaries: BoundariesConfig | None = None
 
 
 class Source(Protocol):
@@ -69,5 +71,6 @@ def source_of(config: DataConfig) -> Source:
 
 def context_of(profile: Profile) -> Context:
     """The context of a profile's place."""
-    codes = profile.place.codes
-    return Context(profile.data, profile.calendar, codes.delivered, codes.crosswalk or None)
+    place = profile.place
+    changes = place.codes.crosswalk or None
+    return Context(profile.data, profile.calendar, place.codes.delivered, changes, place.boundaries)
