@@ -100,7 +100,7 @@ def _check_spec(
             continue
     same = [what for what, other in others.items() if other.space_id == spec.space_id]
     assert not same, (
-        f"the vector space keeps its name with other {', '.join(same)}: stored vectors would be mixed"
+        f"the vector space keeps its name with other {', '.join(sorted(same))}: stored vectors would be mixed"
     )
 
 
