@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -105,10 +105,15 @@ def spec_of(
 
 
 def encoder_module(name: str) -> EncoderModule:
-    """The file of an encoder, imported on first use. Raises EncoderError for an unknown name."""
+    """The file of an encoder, imported on first use.
+
+    Raises:
+        EncoderError: no such name.
+        ConfigError: what it stands for cannot be imported.
+    """
     if name not in ENCODERS:
         raise EncoderError(f"no encoder {name!r}", fix=f"use one of {sorted(ENCODERS)}")
-    return cast(EncoderModule, import_module(ENCODERS[name]))
+    return cast(EncoderModule, ENCODERS.load(name))
 
 
 def weights_cache(places: Places) -> Path:

@@ -185,6 +185,21 @@ def test_a_unit_week_twice_with_different_counts_is_not_used_at_all(tmp_path):
     assert ("A", "2018-w02") not in weekly(reading)
 
 
+def test_a_file_in_which_every_count_contradicts_another_is_refused_as_a_whole(tmp_path):
+    found = stopped(
+        read(tmp_path, "unit,year,week,cases\nA,2018,1,3\nA,2018,1,4\n"), "nothing-read"
+    )
+    assert "another value" in found.message
+
+
+def test_a_record_of_another_width_stays_out_of_quarantine_and_messages(tmp_path):
+    """Which of its cells is a person's age nobody can tell."""
+    people = "unit,onset,age\nA,2018-01-01,age-77\nA,2018-01-02,age-77,x\nA,2018-01-06,age-77\nA,age-77\n"
+    reading = read(tmp_path, people, adapter="line_list")
+    assert refusals(reading) == [(3, "ragged-row")] and the(reading, "notes-below-table")
+    assert "age-77" not in f"{reading.refused.to_csv()} {reading.issues}"
+
+
 def test_a_unit_week_that_is_missing_once_has_the_count_it_has(tmp_path):
     reading = read(tmp_path, GOOD + "A,2018,2,\n")
     assert weekly(reading) == CELLS and refusals(reading) == []

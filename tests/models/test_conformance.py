@@ -2,8 +2,8 @@
 
 import pytest
 
+from denguard.testing import check_forecaster
 from pipelines.contracts import FORECASTERS, FUSED_HEADS
-from pipelines.testing import check_forecaster
 
 BUILT_IN = ("linear", "early", "late_joint", "boosting", "prevalence", "persistence", "persistence_calibrated", "climatology")  # fmt: skip
 BREACHES = {

@@ -161,8 +161,9 @@ class Draft:
 
     def add_cells(self, frame: pd.DataFrame) -> None:
         """Cells that a layout made itself, one frame of one kind, columns raw.CELL_COLUMNS."""
-        if len(frame):
-            self._cells.append(self._known_by_then(self._once(frame)))
+        once = self._once(frame)
+        if len(once):  # nothing, where every cell contradicts another
+            self._cells.append(self._known_by_then(once))
 
     def _once(self, frame: pd.DataFrame) -> pd.DataFrame:
         repeated = frame.duplicated(_KEY, keep=False)

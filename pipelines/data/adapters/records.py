@@ -123,13 +123,16 @@ def _split(odd: list[Row], last_whole: int) -> tuple[list[Row], list[Row]]:
 def _notes_issue(notes: list[Row], named: str) -> list[Issue]:
     if not notes:
         return []
-    first, text = notes[0][0], " ".join(filter(None, notes[0][1]))[:_SHOWN]
-    return [issue(Level.WARNING, "notes-below-table", f"{len(notes)} lines below the table were left out as notes: {text!r}", f"{named} row {first}", "nothing to do if they are notes; else deliver every cell of the row", rows=len(notes))]  # fmt: skip
+    first, filled = notes[0][0], [cell for cell in notes[0][1] if cell.strip()]
+    # a note is one cell; several may be a person's record that was cut short, and stay here
+    shown = f": {filled[0][:_SHOWN]!r}" if len(filled) == 1 else ""
+    return [issue(Level.WARNING, "notes-below-table", f"{len(notes)} lines below the table were left out as notes{shown}", f"{named} row {first}", "nothing to do if they are notes; else deliver every cell of the row", rows=len(notes))]  # fmt: skip
 
 
 def _ragged(odd: list[Row], width: int, named: str) -> pd.DataFrame:
+    """Records of another width, without their text: nobody can tell which cell is a person's."""
     rows = [
-        (named, number, "", " ".join(cells)[:_SHOWN], "ragged-row", f"the row has {len(cells)} cells, the header has {width}", "quote text that holds the separator, and deliver every cell of the row", "")
+        (named, number, "", "", "ragged-row", f"the row has {len(cells)} cells, the header has {width}", "quote text that holds the separator, and deliver every cell of the row", ""),
         for number, cells in odd
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(REFUSED_COLUMNS))

@@ -11,8 +11,6 @@ Shape letters: B rows, D_i/D_t image and text width, F hidden width, C outputs.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from torch import nn
 
 from pipelines.contracts import FUSED_HEADS, FusedKind
@@ -48,12 +46,11 @@ def build_head(
 
     Raises:
         TrainingError: no head has that name.
+        ConfigError: what the name stands for cannot be imported.
     """
     if kind not in FUSED_HEADS:
         raise TrainingError(f"no fused head {kind!r}", fix=f"use one of {sorted(FUSED_HEADS)}")
-    head: FusedHead = import_module(FUSED_HEADS[kind]).Head(
-        image_width, text_width, outputs, dropout
-    )
+    head: FusedHead = FUSED_HEADS.load(kind).Head(image_width, text_width, outputs, dropout)
     if zero_output:
         nn.init.zeros_(head.output.weight)
         nn.init.zeros_(head.output.bias)

@@ -50,7 +50,9 @@ def check_forecaster(
     kind, config = forecaster_class(name), _config(name, settings or {})
     fitted = _fit(kind, examples, config)
     probability = _probabilities(fitted, examples, "its training rows")
-    assert set(fitted.columns) <= _columns(examples), f"`columns` names what rows do not have: {sorted(set(fitted.columns) - _columns(examples))}"  # fmt: skip
+    assert set(fitted.columns) <= _columns(examples), (
+        f"`columns` names what rows do not have: {sorted(set(fitted.columns) - _columns(examples))}"
+    )
     assert isinstance(fitted.lone_row, bool), "`lone_row` is not True or False"
     _check_files(kind, fitted, _fit(kind, examples, config), examples, probability)
     _check_rows(fitted, examples, probability)
@@ -73,18 +75,34 @@ def _fit(kind: ForecasterClass, examples: Examples, config: Any) -> Forecaster:
 
 
 def _columns(examples: Examples) -> set[str]:
-    return {*examples.covariate_names, "unit_id", "origin_week_no", "target_week_no", "threshold_cases", "image", "text"}  # fmt: skip
+    return {
+        *examples.covariate_names,
+        "unit_id",
+        "origin_week_no",
+        "target_week_no",
+        "threshold_cases",
+        "image",
+        "text",
+    }
 
 
 def _probabilities(fitted: Forecaster, rows: Examples, what: str) -> Doubles:
     found = fitted.predict_proba(rows)
-    assert found.shape == (len(rows),), f"{what}: predict_proba gives shape {found.shape} for {len(rows)} rows"  # fmt: skip
+    assert found.shape == (len(rows),), (
+        f"{what}: predict_proba gives shape {found.shape} for {len(rows)} rows"
+    )
     assert found.dtype == np.float64, f"{what}: predict_proba gives {found.dtype}, not float64"
     assert ((found >= 0) & (found <= 1)).all(), f"{what}: a probability is not within 0 and 1"
     return found
 
 
-def _check_files(kind: ForecasterClass, fitted: Forecaster, again: Forecaster, rows: Examples, probability: Doubles) -> None:  # fmt: skip
+def _check_files(
+    kind: ForecasterClass,
+    fitted: Forecaster,
+    again: Forecaster,
+    rows: Examples,
+    probability: Doubles,
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         first, second = Path(scratch) / "first", Path(scratch) / "second"
         for folder, one in ((first, fitted), (second, again)):
@@ -92,10 +110,16 @@ def _check_files(kind: ForecasterClass, fitted: Forecaster, again: Forecaster, r
             one.save(folder)
         files = manifest_of(first)
         assert files, "save wrote no file"
-        differing = sorted(n for n in files | manifest_of(second) if files.get(n) != manifest_of(second).get(n))  # fmt: skip
-        assert not differing, f"fitted twice on the same rows, it saved other bytes: {', '.join(differing)}"  # fmt: skip
+        differing = sorted(
+            n for n in files | manifest_of(second) if files.get(n) != manifest_of(second).get(n)
+        )
+        assert not differing, (
+            f"fitted twice on the same rows, it saved other bytes: {', '.join(differing)}"
+        )
         pickled = [n for n in files if (first / n).read_bytes().startswith(_PICKLED)]
-        assert not pickled, f"a pickle or an archive may run code when it is loaded: {', '.join(pickled)}"  # fmt: skip
+        assert not pickled, (
+            f"a pickle or an archive may run code when it is loaded: {', '.join(pickled)}"
+        )
         loaded = kind.load(first).predict_proba(rows)
         assert np.array_equal(loaded, probability), "loaded, it gives other probabilities"
 
@@ -103,17 +127,25 @@ def _check_files(kind: ForecasterClass, fitted: Forecaster, again: Forecaster, r
 def _check_rows(fitted: Forecaster, rows: Examples, probability: Doubles) -> None:
     order = np.random.default_rng(0).permutation(len(rows))
     turned = fitted.predict_proba(rows.take(order))
-    assert np.allclose(turned, probability[order], rtol=0, atol=_CLOSE), "probabilities depend on the order of the rows"  # fmt: skip
+    assert np.allclose(turned, probability[order], rtol=0, atol=_CLOSE), (
+        "probabilities depend on the order of the rows"
+    )
     if fitted.lone_row:
         some = order[:5]
-        alone = np.array([fitted.predict_proba(rows.take(some[k : k + 1]))[0] for k in range(len(some))])  # fmt: skip
-        assert np.allclose(alone, probability[some], rtol=0, atol=_CLOSE), "it says lone_row, and a row alone has another probability"  # fmt: skip
+        alone = np.array(
+            [fitted.predict_proba(rows.take(some[k : k + 1]))[0] for k in range(len(some))]
+        )
+        assert np.allclose(alone, probability[some], rtol=0, atol=_CLOSE), (
+            "it says lone_row, and a row alone has another probability"
+        )
     assert len(fitted.predict_proba(rows.take(order[:0]))) == 0, "no rows have no probabilities"
 
 
 def _check_labels(fitted: Forecaster, rows: Examples, probability: Doubles) -> None:
     unknown = replace(rows, label=np.full(len(rows), np.nan, dtype=np.float32))
-    assert np.array_equal(fitted.predict_proba(unknown), probability), "predict_proba reads the label"  # fmt: skip
+    assert np.array_equal(fitted.predict_proba(unknown), probability), (
+        "predict_proba reads the label"
+    )
 
 
 def _check_poor_rows(kind: ForecasterClass, rows: Examples, config: Any) -> None:
