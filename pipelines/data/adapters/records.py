@@ -132,7 +132,7 @@ def _notes_issue(notes: list[Row], named: str) -> list[Issue]:
 def _ragged(odd: list[Row], width: int, named: str) -> pd.DataFrame:
     """Records of another width, without their text: nobody can tell which cell is a person's."""
     rows = [
-        (named, number, "", "", "ragged-row", f"the row has {len(cells)} cells, the header has {width}", "quote text that holds the separator, and deliver every cell of the row", ""),
+        (named, number, "", "", "ragged-row", f"the row has {len(cells)} cells, the header has {width}", "quote text that holds the separator, and deliver every cell of the row", "")
         for number, cells in odd
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(REFUSED_COLUMNS))
