@@ -134,7 +134,7 @@ def _resampled_means(total: Array, count: Array, gate: GateConfig) -> Array:
 def _draws(blocks: int, resamples: int, seed: int) -> Array:
     """(R, B) how often each resample holds each block."""
     even = np.full(blocks, 1 / blocks)
-    drawn = np.random.default_rng(seed).multinomial(blocks, even, size=resamples)
-    drawn = drawn.astype(np.float64)
+    counts = np.random.default_rng(seed).multinomial(blocks, even, size=resamples)
+    drawn: Array = counts.astype(np.float64)
     drawn.setflags(write=False)
     return drawn
