@@ -118,7 +118,7 @@ def check_fields(text: str, where: str = "") -> None:
 
 
 def render_prompt(row: PromptFields, language: str = "es", template: Template | None = None) -> str:
-    """The prompt of one row; equal fields give equal text. About 75 to 95 MiniLM tokens."""
+    """The prompt of one row; equal fields give equal text. About 75 to 105 MiniLM tokens."""
     used = template or load_template(language)
     return used.text.format(**_words(row, used))
 
