@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,11 @@ from adapters.test_files_source import TABLE, Ministry
 from pipelines.config import load_profile
 from pipelines.contracts import Level
 from pipelines.data.adapters import Reading
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import make_drop
 from pipelines.data.expectations import Suite
 from pipelines.data.months import month_label
+from pipelines.data.sources import source_of
 from pipelines.data.validate import validate_all
 from pipelines.errors import ConfigError
 from pipelines.weeks import CDC
@@ -156,6 +161,17 @@ def test_latency_of_a_series_is_its_own_and_does_not_delay_rain(tmp_path: Path) 
     tables = ministry.validate().tables
     assert str(tables.climate["available_date"].min()) == "2018-02-05"
     assert str(tables.series["available_date"].min()) == "2018-03-12"
+
+
+def test_a_second_edition_without_the_file_leaves_its_latency(tmp_path: Path) -> None:
+    ministry = Ministry(tmp_path, {"file": "cases.csv"}, OCEAN | {"optional": True})
+    ocean = "year,month,oni\n2018,1,0.7\n"
+    ministry.drop(ministry.given(cases_csv=TABLE, ocean_csv=ocean))
+    again = ministry.given(cases_csv=TABLE.replace("A,2018,1,1", "A,2018,1,2"))
+    bring = partial(source_of(ministry.context.config).bring, again, context=ministry.context)
+    info = DropInfo(received_date=date(2018, 12, 4), edition=2)
+    make_drop(bring, None, ministry.drops, info)
+    assert {str(day) for day in ministry.validate().tables.series["available_date"]} == {"2018-02-10"}  # fmt: skip
 
 
 def test_a_figure_may_be_below_zero_and_a_share_may_not(tmp_path: Path) -> None:
