@@ -76,7 +76,10 @@ def _climate(cells: pd.DataFrame, raws: Sequence[RawDrop]) -> pd.DataFrame:
         newest = _newest(cells[cells["kind"] == kind], ["unit_id", "when"])
         newest = newest[["unit_id", "when", "number"]].rename(columns={"number": name})
         frame = frame.merge(newest, on=["unit_id", "when"], how="left")
-    info = {raw.drop.info.received_date: raw.drop.info for raw in raws}
+    by_latency = sorted(raws, key=lambda raw: raw.drop.info.climate_latency_days)
+    info = {
+        raw.drop.info.received_date: raw.drop.info for raw in by_latency
+    }  # the slower edition's
     first = cells.sort_values("received_date", kind="stable").drop_duplicates("when")
     whens, days = first["when"].tolist(), first["received_date"].tolist()
     available = {w: info[day].climate_available(w) for w, day in zip(whens, days, strict=True)}
@@ -109,7 +112,7 @@ def _series_available(
 ) -> dict[tuple[str, str, int], date]:
     """(name, kind, week or month) -> day it could be had, by the first drop that had it."""
     latencies: dict[tuple[date, str], int] = {}
-    for raw in raws:  # x of a day the slower one's
+    for raw in raws:  # of two editions of a day the slower one's
         for name, days in raw.latencies.items():
             key = (raw.drop.info.received_date, name)
             latencies[key] = max(days, latencies.get(key, 0))
