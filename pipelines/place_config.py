@@ -236,7 +236,9 @@ class InputConfig(Frozen):
     adapter: AdapterName = "long"
     file: str = Field(min_length=1, max_length=200, description="name in the drop")
     columns: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
-    series: tuple[str, ...] = Field((), description="covariates of a table of cases that have a value a week")  # fmt: skip
+    series: tuple[str, ...] = Field(
+        (), description="covariates of a table of cases that have a value a week"
+    )
     separator: Literal[",", ";", "\t", "|"] | None = Field(None, description="none = as found")
     decimal: Literal[".", ","] = "."
     encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"

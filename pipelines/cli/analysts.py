@@ -77,7 +77,9 @@ def pull(
     if format == "csv":
         from pipelines.versioning.tables import table_names
 
-        named = ", ".join(f"{name}.csv" for name in table_names(kind) if (folder / f"{name}.csv").is_file())  # fmt: skip
+        named = ", ".join(
+            f"{name}.csv" for name in table_names(kind) if (folder / f"{name}.csv").is_file()
+        )
         say(f"as CSV: {named}" if named else f"a {kind} version has no tables; its files are as published")  # fmt: skip
 
 

@@ -75,22 +75,35 @@ def _zeros(raw: RawDrop, file: str, absent: pd.DataFrame, span: tuple[int, int])
 
 
 def _spread(raws: Sequence[RawDrop], counted: set[str]) -> list[RawDrop]:
-    """Drops whose cells of every unit are cells of each one, in rows that no file has (column "*")."""
+    """Drops whose cells of every unit are cells of each unit that has cases."""
     out = []
     for at, raw in enumerate(raws):
+        nearest = (
+            raw,
+            *raws[:at][::-1],
+            *raws[at + 1 :],
+        )  # a unit is called as the first of them says
         whole = raw.cells["unit_id"] == EVERY_UNIT
-        if not whole.any():
-            out.append(raw)
-            continue
-        named = pd.concat([raw.units, *(other.units for other in (*raws[:at][::-1], *raws[at + 1 :]))])  # fmt: skip
-        units = named[named["unit_id"].isin(counted)].drop_duplicates("unit_id")
-        units = units.sort_values("unit_id").assign(row=0, column=EVERY_UNIT)
-        files = raw.cells.loc[whole, "file"].unique()
-        cells = raw.cells[whole].drop(columns="unit_id").merge(units[["unit_id"]], how="cross")
-        cells = cells.assign(unit_row=0)[list(CELL_COLUMNS)]
-        rows = [units.assign(file=file)[list(UNIT_COLUMNS)] for file in files]
-        out.append(replace(raw, units=pd.concat([raw.units, *rows], ignore_index=True), cells=pd.concat([raw.cells[~whole], cells], ignore_index=True)))  # fmt: skip
+        out.append(_of_each(raw, whole, nearest, counted) if whole.any() else raw)
     return out
+
+
+def _of_each(
+    raw: RawDrop, whole: pd.Series, nearest: Sequence[RawDrop], counted: set[str]
+) -> RawDrop:
+    """The drop, its cells of every unit being each one's, in rows that no file has (column "*")."""
+    named = pd.concat([one.units for one in nearest])
+    units = named[named["unit_id"].isin(counted)].drop_duplicates("unit_id")
+    units = units.sort_values("unit_id").assign(row=0, column=EVERY_UNIT)
+    files = raw.cells.loc[whole, "file"].unique()
+    rows = [units.assign(file=file)[list(UNIT_COLUMNS)] for file in files]
+    cells = raw.cells[whole].drop(columns="unit_id").merge(units[["unit_id"]], how="cross")
+    cells = cells.assign(unit_row=0)[list(CELL_COLUMNS)]
+    return replace(
+        raw,
+        units=pd.concat([raw.units, *rows], ignore_index=True),
+        cells=pd.concat([raw.cells[~whole], cells], ignore_index=True),
+    )
 
 
 def _lone_issues(lone: pd.DataFrame, counted: set[str]) -> list[Issue]:

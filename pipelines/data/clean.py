@@ -12,7 +12,7 @@ by the latency of the drop that first had its month; a declared series' value li
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,9 @@ def _climate(cells: pd.DataFrame, raws: Sequence[RawDrop]) -> pd.DataFrame:
         newest = _newest(cells[cells["kind"] == kind], ["unit_id", "when"])
         newest = newest[["unit_id", "when", "number"]].rename(columns={"number": name})
         frame = frame.merge(newest, on=["unit_id", "when"], how="left")
-    info = {raw.drop.info.received_date: raw.drop.info for raw in raws}
+    by_latency = sorted(raws, key=lambda raw: raw.drop.info.climate_latency_days)
+    # of two editions of a day the slower one's
+    info = {raw.drop.info.received_date: raw.drop.info for raw in by_latency}
     first = cells.sort_values("received_date", kind="stable").drop_duplicates("when")
     whens, days = first["when"].tolist(), first["received_date"].tolist()
     available = {w: info[day].climate_available(w) for w, day in zip(whens, days, strict=True)}
@@ -95,16 +97,10 @@ def _series(cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar) ->
     """Declared series, one row a unit, name and week or month that has a value."""
     if cells.empty:
         return Tables.empty().series
-    latencies = {raw.drop.info.received_date: raw.latencies for raw in raws}
-    first = cells.sort_values("received_date", kind="stable").drop_duplicates(["clean", "kind", "when"])  # fmt: skip
-    available = {
-        (name, kind, when): (calendar.week_end(when) if kind == "weekly" else month_end(when))
-        + timedelta(days=latencies[day].get(name, 0))
-        for name, kind, when, day in zip(first["clean"], first["kind"], first["when"].astype(int), first["received_date"], strict=True)
-    }  # fmt: skip
+    available = _series_available(cells, raws, calendar)
     frame = _newest(cells, ["unit_id", "clean", "kind", "when"])
     frame = frame[frame["number"].notna()]  # a withdrawn value is none
-    keys = zip(frame["clean"], frame["kind"], frame["when"].astype(int), strict=True)
+    keys = zip(frame["clean"], frame["kind"], frame["when"], strict=True)
     return pd.DataFrame(
         {
             "unit_id": frame["unit_id"],
@@ -115,6 +111,25 @@ def _series(cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar) ->
             "available_date": [available[key] for key in keys],
         }
     )
+
+
+def _series_available(
+    cells: pd.DataFrame, raws: Sequence[RawDrop], calendar: Calendar
+) -> dict[tuple[str, str, int], date]:
+    """(name, kind, week or month) -> day it could be had, by the first drop that had it."""
+    latencies: dict[tuple[date, str], int] = {}
+    for raw in raws:  # of two editions of a day the slower one's
+        for name, days in raw.latencies.items():
+            key = (raw.drop.info.received_date, name)
+            latencies[key] = max(days, latencies.get(key, 0))
+    key_columns = ["clean", "kind", "when"]
+    in_order = cells.sort_values("received_date", kind="stable")
+    first = in_order.drop_duplicates(key_columns)[[*key_columns, "received_date"]]
+    out = {}
+    for name, kind, when, received in first.itertuples(index=False):
+        end = calendar.week_end(int(when)) if kind == "weekly" else month_end(int(when))
+        out[name, kind, int(when)] = end + timedelta(days=latencies.get((received, name), 0))
+    return out
 
 
 def _units(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -43,7 +43,9 @@ class KnownSeries:
         newest = newest_known(self.known_from, self.first_no, origins)
         now = origins if self.step == "week" else month_of_week(origins, self.calendar)
         oldest = now - MAX_AGE[self.step]
-        return pick_known(self.values, self.known_from, self.first_no, newest, oldest, origins, lags)  # fmt: skip
+        return pick_known(
+            self.values, self.known_from, self.first_no, newest, oldest, origins, lags
+        )
 
     def blinded(self, origin_week_no: int, noise: np.random.Generator) -> KnownSeries:
         """The same with noise in the place of what the origin does not know."""

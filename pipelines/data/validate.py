@@ -211,7 +211,9 @@ def _revised_issues(revised: pd.DataFrame, calendar: Calendar) -> list[Issue]:
     return out
 
 
-def _changed_figures(cells: pd.DataFrame, figures: Sequence[str], raws: Sequence[RawDrop]) -> list[Issue]:  # fmt: skip
+def _changed_figures(
+    cells: pd.DataFrame, figures: Sequence[str], raws: Sequence[RawDrop]
+) -> list[Issue]:
     """Declared figures of units that drops tell differently: the newest value is read at all origins."""
     own = cells[(cells["kind"] == "demographic") & cells["clean"].isin(figures)]
     values = own.dropna(subset=["number"]).groupby(["clean", "unit_id"])["number"].nunique()

@@ -75,7 +75,9 @@ def champion_profile(
     raw = profile.model_dump(mode="json")
     # what a recipe does not name is at its default, and not what this run's profile says
     own_candidates = [{"kind": head, "settings": recipe.get("settings", {})}]
-    raw["data"]["inputs"] = [_declaring(one, theirs.get("covariates", ())) for one in profile.data.inputs]  # fmt: skip
+    raw["data"]["inputs"] = [
+        _declaring(one, theirs.get("covariates", ())) for one in profile.data.inputs
+    ]
     raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
     return Profile.model_validate(raw), (head,)
 

@@ -70,7 +70,10 @@ def backtest(run_id: str, year: int) -> Output:
             examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
             if who == "champion":  # it is judged with the covariates of its own recipe
                 declared = recipe.data.covariates
-                examples = {h: rows.keep(of_the_place(rows.covariate_names, declared)) for h, rows in examples.items()}  # fmt: skip
+                examples = {
+                    h: rows.keep(of_the_place(rows.covariate_names, declared))
+                    for h, rows in examples.items()
+                }
             write_predictions(backtest_year(examples, recipe, which, year), path)
         else:
             log.info("%s: predictions of these recipes, features and year exist", who)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from adapters.kit import read, refusals, stopped, the
-from adapters.test_files_source import TABLE, Ministry
+from adapters.test_files_source import RAIN, TABLE, Ministry
 
 from pipelines.config import load_profile
 from pipelines.contracts import Level
 from pipelines.data.adapters import Reading
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import make_drop
 from pipelines.data.expectations import Suite
 from pipelines.data.months import month_label
+from pipelines.data.sources import source_of
 from pipelines.data.validate import validate_all
 from pipelines.errors import ConfigError
 from pipelines.weeks import CDC
@@ -149,13 +154,29 @@ def test_a_figure_that_drops_tell_differently_is_said_and_the_newest_is_used(tmp
 
 
 def test_latency_of_a_series_is_its_own_and_does_not_delay_rain(tmp_path: Path) -> None:
-    rain = {"file": "rain.csv", "table": "climate", "adapter": "series", "latency_days": 5}
-    ministry = Ministry(tmp_path, {"file": "cases.csv"}, rain, OCEAN | {"latency_days": 40})
+    ministry = Ministry(tmp_path, {"file": "cases.csv"}, RAIN, OCEAN | {"latency_days": 40})
     months = "unit,year,month,rainfall_mm\n" + "".join(f"A,2018,{m},20\n" for m in range(1, 9))
     ministry.drop(ministry.given(cases_csv=TABLE, rain_csv=months, ocean_csv="year,month,oni\n2018,1,0.7\n"))  # fmt: skip
     tables = ministry.validate().tables
     assert str(tables.climate["available_date"].min()) == "2018-02-05"
     assert str(tables.series["available_date"].min()) == "2018-03-12"
+
+
+def test_a_second_edition_without_climate_and_series_leaves_their_latency(tmp_path: Path) -> None:
+    ministry = Ministry(tmp_path, {"file": "cases.csv"}, RAIN | {"optional": True}, OCEAN | {"optional": True})  # fmt: skip
+    ocean = "year,month,oni\n2018,1,0.7\n"
+    ministry.drop(
+        ministry.given(
+            cases_csv=TABLE, ocean_csv=ocean, rain_csv="unit,year,month,rainfall_mm\nA,2018,1,20\n"
+        )
+    )
+    again = ministry.given(cases_csv=TABLE.replace("A,2018,1,1", "A,2018,1,2"))
+    bring = partial(source_of(ministry.context.config).bring, again, context=ministry.context)
+    info = DropInfo(received_date=date(2018, 12, 4), edition=2)
+    make_drop(bring, None, ministry.drops, info)
+    tables = ministry.validate().tables
+    assert {str(day) for day in tables.series["available_date"]} == {"2018-02-10"}
+    assert {str(day) for day in tables.climate["available_date"]} == {"2018-02-05"}
 
 
 def test_a_figure_may_be_below_zero_and_a_share_may_not(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def own_names(draft: Draft, names: Names, but: Sequence[str] = ()) -> list[str]:
     return [our for our in own if our not in but]
 
 
-def add_series(draft: Draft, names: Names, own: Sequence[str], first_day: Days, step: Step, decimal: str) -> None:  # fmt: skip
+def add_series(
+    draft: Draft, names: Names, own: Sequence[str], first_day: Days, step: Step, decimal: str
+) -> None:
     """Weekly or monthly cells of declared series.
 
     Args:
@@ -51,7 +53,9 @@ def add_series(draft: Draft, names: Names, own: Sequence[str], first_day: Days, 
         cells = _periods(draft, frame, step)
         value = np.array([f"{x:.10g}" for x in cells["number"]], dtype=object)
         kind = "monthly" if step == "month" else "weekly"
-        cells = cells.assign(file=draft.file.named, column=column, kind=kind, clean=our, value=value)  # fmt: skip
+        cells = cells.assign(
+            file=draft.file.named, column=column, kind=kind, clean=our, value=value
+        )
         draft.add_cells(cells[list(CELL_COLUMNS)])
 
 
@@ -61,10 +65,21 @@ def _periods(draft: Draft, frame: pd.DataFrame, step: Step) -> pd.DataFrame:
     if step == "month":
         return frame.assign(when=days.astype("datetime64[M]").astype(np.int64) + MONTH_0)
     distinct, at = np.unique(days, return_inverse=True)
-    weeks = np.array([draft.file.calendar.week_no_of_date(d.item()) for d in distinct], dtype=np.int64)  # fmt: skip
+    weeks = np.array(
+        [draft.file.calendar.week_no_of_date(d.item()) for d in distinct], dtype=np.int64
+    )
     frame = frame.assign(when=weeks[at] if len(distinct) else np.zeros(0, dtype=np.int64))
     if step == "week":
         return frame
     how = draft.file.config.how or "mean"
-    table = frame.groupby(["unit_id", "when"], sort=True).agg(number=("number", how), known=("day", "size"), row=("row", "min"), unit_row=("unit_row", "first")).reset_index()  # fmt: skip
+    table = (
+        frame.groupby(["unit_id", "when"], sort=True)
+        .agg(
+            number=("number", how),
+            known=("day", "size"),
+            row=("row", "min"),
+            unit_row=("unit_row", "first"),
+        )
+        .reset_index()
+    )
     return table[table["known"] >= (_WEEK_DAYS if how == "sum" else _MEAN_DAYS)]

@@ -51,7 +51,7 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     files = [_input(drop.path / c.file, drop.place(drop.path / c.file), c, drop.info, context, until) for c in here]  # fmt: skip
     readings = {file.named: adapter_of(file.config).read(file) for file in files}
     issues = [*(i for r in readings.values() for i in r.issues), *_unknown_files(drop, context.config.inputs)]  # fmt: skip
-    latency = max((c.latency_days for c in here if c.in_time and _has_climate(c)), default=0)  # fmt: skip
+    latency = max((c.latency_days for c in here if c.in_time and _has_climate(c)), default=0)
     return _merged(_with_latency(drop, latency), readings, issues, _latencies(drop, here))
 
 
@@ -80,7 +80,9 @@ def _with_latency(drop: Drop, days: int) -> Drop:
     return replace(drop, info=drop.info.model_copy(update={"climate_latency_days": slowest}))
 
 
-def _merged(drop: Drop, readings: dict[str, Reading], issues: Sequence[Issue], latencies: dict[str, int]) -> RawDrop:  # fmt: skip
+def _merged(
+    drop: Drop, readings: dict[str, Reading], issues: Sequence[Issue], latencies: dict[str, int]
+) -> RawDrop:
     every = readings.values()
     units = _joined([r.units for r in every], UNIT_COLUMNS)
     delays = [r.delays for r in every if r.delays is not None]
