@@ -103,11 +103,11 @@ class _Fold:
     def apply(self, raw: RawDrop) -> tuple[RawDrop, list[Issue]]:
         """The drop with the parts' cells under the unit's code."""
         step = self._step
-        mine = raw.cells["unit_id"].isin({step.unit, *step.parts})
-        if not raw.cells.loc[mine, "unit_id"].isin(step.parts).any():
+        if not raw.units["unit_id"].isin(step.parts).any():
             return raw, []
-        cells = raw.cells[mine].assign(part=raw.cells["unit_id"])
-        cells.loc[self._whole(cells), "part"] = ""
+        mine = raw.cells["unit_id"].isin({step.unit, *step.parts})
+        cells = raw.cells[mine]
+        cells = cells.assign(part=np.where(self._whole(cells), "", cells["unit_id"].to_numpy()))
         lists = cells["file"].isin(list(raw.spans))
         counted = _people(cells[lists])
         kept, refused, issues = (

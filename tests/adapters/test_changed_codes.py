@@ -92,6 +92,13 @@ def test_a_renamed_unit_s_history_goes_on_under_the_new_code():
     assert set(raw.cells.loc[raw.cells["unit_id"] == "N", "unit_row"]) == set(raw.units["row"][:1])
 
 
+@pytest.mark.parametrize("pairs", [[("A", "N")], [("A", "N"), ("B", "N")]])
+def test_a_unit_without_a_single_cell_has_its_code_of_today_as_well(pairs):
+    bare = drop(1, ("A", 1, "3"), ("C", 1, "1"))
+    (raw,) = fold(changes(*pairs), replace(bare, cells=bare.cells[1:]))
+    assert raw.units["unit_id"].tolist() == ["N", "C"] and counts(raw) == {("C", 1): "1"}
+
+
 def test_a_code_that_changed_twice_goes_on_under_the_newest():
     (raw,) = fold(
         changes(("A", "M"), ("M", "N")), drop(1, ("A", 1, "3"), ("M", 2, "4"), ("N", 3, "5"))
