@@ -7,7 +7,7 @@ A renamed unit's cells go on under the new code. A merged unit's weekly counts a
 sum of its parts where all of them are known, in this drop or (of an increment) in one before; climate
 and covariates of parts are those of no unit of today and left out. A record of the new code is the
 whole. Old and new code in one drop with one time are a duplicate, as anywhere: refused, unless the
-values are equal. In a line list both are persons, and are counted together.
+values are equal, or one is 0: tables give zeros to codes out of use. In a line list both are persons, and are counted together.
 """
 
 from __future__ import annotations
@@ -109,10 +109,8 @@ class _Fold:
         cells = raw.cells[mine]
         cells = cells.assign(part=np.where(self._whole(cells), "", cells["unit_id"].to_numpy()))
         lists = cells["file"].isin(list(raw.spans))
-        counted = _people(cells[lists])
-        kept, refused, issues = (
-            self._merged(cells[~lists]) if step.merges else _renamed(cells[~lists])
-        )
+        counted, tables = _people(cells[lists]), _in_use(cells[~lists])
+        kept, refused, issues = self._merged(tables) if step.merges else _renamed(tables)
         units, row_of = self._units(raw.units)
         new = _joined([counted, kept])
         rows = [
@@ -139,10 +137,13 @@ class _Fold:
         if self._step.since is None:
             return own
         first = self._calendar.week_no(self._step.since)
-        when, kind = cells["when"].to_numpy(dtype=np.int64), cells["kind"]
-        early = (kind == "week") & (when < first) | (kind == "population") & (
-            when < self._calendar.epi_year(first)
-        )
+        kind, when = cells["kind"], cells["when"].astype("int64")
+        year, of_persons = self._calendar.epi_year(first), kind == "population"
+        others = set(
+            when[of_persons & ~own & cells["value"].notna()]
+        )  # years told of parts as well
+        part_of_year = of_persons & ((when < year) | (when == year) & when.isin(others))
+        early = (kind == "week") & (when < first) | part_of_year
         return np.asarray(own & ~early.to_numpy(dtype=bool))
 
     def _units(self, units: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -226,6 +227,15 @@ def _renamed(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Issu
     kept = cells[~gone]
     lone = kept[kept["value"].notna() | ~kept.duplicated(_KEY)]
     return lone, _joined(refused), []
+
+
+def _in_use(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells without the zeros that a table gives a code before or after its time."""
+    whole, summed = cells["part"] == "", cells["kind"].isin(_SUMMED)
+    zero, told = summed & (cells["number"] == 0), cells["value"].notna()
+    early = zero & whole & _in(cells, cells[~whole & told & ~zero])
+    late = zero & ~whole & _in(cells, cells[whole & told & ~early])
+    return cells[~early & ~late]
 
 
 def _people(cells: pd.DataFrame) -> pd.DataFrame:
