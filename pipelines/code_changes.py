@@ -24,7 +24,7 @@ from pipelines.weeks import WeekLabel
 
 COLUMNS = ("old", "new", "since")
 _MAX_BYTES = 5_000_000
-_SPLIT = "{old!r} becomes {news}: a split cannot be reckoned, nobody can tell how past counts divide; leave {old!r} out, the new units then begin their own history, or deliver past counts under the new codes"  # fmt: skip
+_SPLIT = "{old!r} becomes {news}: a split cannot be reckoned, nobody can tell how past counts divide; leave {old!r} out, the new units then begin their own history, or deliver past counts under the new codes"
 
 
 class CodeChange(BaseModel):
@@ -34,7 +34,10 @@ class CodeChange(BaseModel):
 
     old: str = Field(min_length=1, max_length=LONGEST)
     new: str = Field(min_length=1, max_length=LONGEST)
-    since: WeekLabel | None = Field(None, description="first week as a whole, of a unit that took others in and kept its code: old and new are equal")  # fmt: skip
+    since: WeekLabel | None = Field(
+        None,
+        description="first week as a whole, of a unit that took others in and kept its code: old and new are equal",
+    )
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,19 @@ class CodeChanges:
         for old, new in self._into.items():
             self._require_end(old)
             if new not in self._into and system.normalise(new) is None:
-                raise ValueError(f"{new!r}, which {old!r} becomes, is not a {system.name}: {system.shape}")  # fmt: skip
+                raise ValueError(
+                    f"{new!r}, which {old!r} becomes, is not a {system.name}: {system.shape}"
+                )
         if alone := sorted(set(self._since) - set(self._into.values())):
-            raise ValueError(f"{alone[0]!r} stands for itself and takes no other code in; add those, or leave the row out")  # fmt: skip
+            raise ValueError(
+                f"{alone[0]!r} stands for itself and takes no other code in; add those, or leave the row out"
+            )
 
     def _take_since(self, code: str, since: str | None) -> None:
         if since is None:
-            raise ValueError(f"{code!r} keeps its code: say with `since` the first week, such as 2024-w01, of which its records are the whole")  # fmt: skip
+            raise ValueError(
+                f"{code!r} keeps its code: say with `since` the first week, such as 2024-w01, of which its records are the whole"
+            )
         self._since[code] = since
 
     def _written(self, code: str) -> str:
@@ -160,7 +169,11 @@ def with_changes(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
         changes = _read(file)
     except (OSError, ValueError) as err:
         what = err.strerror if isinstance(err, OSError) else str(err)
-        raise ConfigError(f"place.codes.changes: {what}", where=str(file), fix="name a CSV beside the profile, with the columns old and new") from err  # fmt: skip
+        raise ConfigError(
+            f"place.codes.changes: {what}",
+            where=str(file),
+            fix="name a CSV beside the profile, with the columns old and new",
+        ) from err
     return {**raw, "place": {**dict(place or {}), "codes": {**codes, "changes": changes}}}
 
 
@@ -175,5 +188,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
     except (UnicodeDecodeError, csv.Error) as err:
         raise ValueError(f"{file.name} is no CSV in UTF-8: {err}") from err
     if not rows or not {"old", "new"} <= set(rows[0]):
-        raise ValueError(f"{file.name} must have a header with the columns old and new (and since), and rows below it")  # fmt: skip
+        raise ValueError(
+            f"{file.name} must have a header with the columns old and new (and since), and rows below it"
+        )
     return [{k: row[k].strip() for k in COLUMNS if (row.get(k) or "").strip()} for row in rows]

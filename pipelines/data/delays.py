@@ -45,4 +45,6 @@ def _vintages(raws: Sequence[RawDrop], units: set[str]) -> Iterator[pd.DataFrame
         new = said[said.to_numpy() != known.reindex(said.index).to_numpy()]
         known = pd.concat([said, known[~known.index.isin(said.index)]]) if len(known) else said
         if len(new):
-            yield new.rename("cases").reset_index().assign(received_date=raw.drop.info.received_date)  # fmt: skip
+            yield (
+                new.rename("cases").reset_index().assign(received_date=raw.drop.info.received_date)
+            )

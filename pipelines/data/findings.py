@@ -19,7 +19,8 @@ from pipelines.weeks import Calendar
 QUARANTINE_COLUMNS = ("file", "row", "column", "value", "reason")
 _ONE_BY_ONE = 10  # errors of one kind in one file; beyond it one issue sums them up
 _NAMED = 3  # places that a summary names
-_SAME = ("column", "value", "unit_id", "kind", "clean", "when", "code", "detail", "problem")  # of equal refusals  # fmt: skip
+# Which two refused records are equal, whatever row they stand in.
+_SAME = ("column", "value", "unit_id", "kind", "clean", "when", "code", "detail")
 
 
 def to_issues(findings: Iterable[Finding], calendar: Calendar) -> list[Issue]:
@@ -126,13 +127,16 @@ def once(rows: pd.DataFrame, drops: Sequence[str]) -> pd.DataFrame:
     two: as many are kept as the drop has that has most.
 
     Args:
-        rows: of findings or raw.REFUSED_COLUMNS; frames that name no file and row stay as they are.
+        rows: of findings or raw.REFUSED_COLUMNS. Frames that name no record stay as they are, and so do
+            scenes: of a file that cannot be read nobody knows whether it is the same again.
         drops: names of the drops, oldest first.
     """
-    if not {"file", "row"} <= set(rows.columns) or len(drops) < 2 or rows.empty:
+    of_records = {"file", "row"} <= set(rows.columns) and "scene_date" not in rows.columns
+    if not of_records or len(drops) < 2 or rows.empty:
         return rows
     parts = rows["file"].astype(str).str.split("/", n=1, expand=True).reindex(columns=[0, 1])
-    keys = rows[[name for name in _SAME if name in rows.columns]].astype(object).fillna("")
+    keys = rows[[name for name in _SAME if name in rows.columns]].astype(object)
+    keys = keys.where(keys.notna(), "")
     keys = keys.assign(input=parts[1].fillna(""))
     nth = keys.assign(drop=parts[0]).groupby([*keys.columns, "drop"]).cumcount()
     age = parts[0].map({name: n for n, name in enumerate(drops)}).fillna(-1)

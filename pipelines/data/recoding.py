@@ -7,7 +7,7 @@ A renamed unit's cells go on under the new code. A merged unit's weekly counts a
 sum of its parts where all of them are known, in this drop or (of an increment) in one before; climate
 and covariates of parts are those of no unit of today and left out. A record of the new code is the
 whole. Old and new code in one drop with one time are a duplicate, as anywhere: refused, unless the
-values are equal. In a line list both are persons, and are counted together.
+values are equal, or one is 0: tables give zeros to codes out of use. In a line list both are persons, and are counted together.
 """
 
 from __future__ import annotations
@@ -27,12 +27,26 @@ from pipelines.weeks import Calendar
 _KEY = [name for name in KEY_COLUMNS if name != "unit_id"]
 _SUMMED = ("week", "population")
 _PLAIN = r"[0-9]+(?:\.0)?"
-_CLASH = ("conflicting-counts", "its old and its new code (or one part twice) are there for this time with other values; none is used", "deliver each unit and time once; of a unit that took others in and kept its code, declare it with `since`")  # fmt: skip
-_AGAIN = ("repeated-count", "the new code is there with the same value; the old one's is left out", "deliver each unit and time once")  # fmt: skip
-_ODD = ("text-in-number", "a part of a merged unit must be a plain whole number to be summed", "write a plain whole number")  # fmt: skip
+_CLASH = (
+    "conflicting-counts",
+    "its old and its new code (or one part twice) are there for this time with other values; none is used",
+    "deliver each unit and time once; of a unit that took others in and kept its code, declare it with `since`",
+)
+_AGAIN = (
+    "repeated-count",
+    "the new code is there with the same value; the old one's is left out",
+    "deliver each unit and time once",
+)
+_ODD = (
+    "text-in-number",
+    "a part of a merged unit must be a plain whole number to be summed",
+    "write a plain whole number",
+)
 
 
-def recoded(raws: Sequence[RawDrop], changes: CodeChanges | None, calendar: Calendar, full: bool) -> tuple[list[RawDrop], list[Issue]]:  # fmt: skip
+def recoded(
+    raws: Sequence[RawDrop], changes: CodeChanges | None, calendar: Calendar, full: bool
+) -> tuple[list[RawDrop], list[Issue]]:
     """Drops, oldest first, under the codes of today; and what could not be summed.
 
     Args:
@@ -57,7 +71,9 @@ def recoded_scenes(scenes: pd.DataFrame, changes: CodeChanges | None) -> pd.Data
     """Scenes under the codes of today; one of a part of a merged unit shows no unit of today."""
     if not changes or scenes.empty:
         return scenes
-    return scenes.assign(unit_id=[u if pd.isna(u) else changes.same_unit(str(u)) for u in scenes["unit_id"]])  # fmt: skip
+    return scenes.assign(
+        unit_id=[u if pd.isna(u) else changes.same_unit(str(u)) for u in scenes["unit_id"]]
+    )
 
 
 def _as_text(raw: RawDrop) -> RawDrop:
@@ -87,19 +103,24 @@ class _Fold:
     def apply(self, raw: RawDrop) -> tuple[RawDrop, list[Issue]]:
         """The drop with the parts' cells under the unit's code."""
         step = self._step
-        mine = raw.cells["unit_id"].isin({step.unit, *step.parts})
-        if not raw.cells.loc[mine, "unit_id"].isin(step.parts).any():
+        if not raw.units["unit_id"].isin(step.parts).any():
             return raw, []
-        cells = raw.cells[mine].assign(part=raw.cells["unit_id"])
-        cells.loc[self._whole(cells), "part"] = ""
+        mine = raw.cells["unit_id"].isin({step.unit, *step.parts})
+        cells = raw.cells[mine]
+        cells = cells.assign(part=np.where(self._whole(cells), "", cells["unit_id"].to_numpy()))
         lists = cells["file"].isin(list(raw.spans))
-        counted = _people(cells[lists])
-        kept, refused, issues = self._merged(cells[~lists]) if step.merges else _renamed(cells[~lists])  # fmt: skip
+        counted, tables = _people(cells[lists]), _in_use(cells[~lists])
+        kept, refused, issues = self._merged(tables) if step.merges else _renamed(tables)
         units, row_of = self._units(raw.units)
         new = _joined([counted, kept])
-        rows = [row_of.get(f, r) if p != "" else r for f, r, p in zip(new["file"], new["unit_row"], new["part"], strict=True)]  # fmt: skip
+        rows = [
+            row_of.get(f, r) if p != "" else r
+            for f, r, p in zip(new["file"], new["unit_row"], new["part"], strict=True)
+        ]
         new = new.assign(unit_id=step.unit, unit_row=np.array(rows, dtype=np.int64))
-        moved = replace(raw, units=units, cells=_joined([raw.cells[~mine], new[list(CELL_COLUMNS)]]))  # fmt: skip
+        moved = replace(
+            raw, units=units, cells=_joined([raw.cells[~mine], new[list(CELL_COLUMNS)]])
+        )
         return self._with_refused(moved, refused), issues
 
     def _with_refused(self, raw: RawDrop, cells: pd.DataFrame) -> RawDrop:
@@ -116,14 +137,21 @@ class _Fold:
         if self._step.since is None:
             return own
         first = self._calendar.week_no(self._step.since)
-        when, kind = cells["when"].to_numpy(dtype=np.int64), cells["kind"]
-        early = (kind == "week") & (when < first) | (kind == "population") & (when < self._calendar.epi_year(first))  # fmt: skip
+        kind, when = cells["kind"], cells["when"].astype("int64")
+        year, of_persons = self._calendar.epi_year(first), kind == "population"
+        others = set(
+            when[of_persons & ~own & cells["value"].notna()]
+        )  # years told of parts as well
+        part_of_year = of_persons & ((when < year) | (when == year) & when.isin(others))
+        early = (kind == "week") & (when < first) | part_of_year
         return np.asarray(own & ~early.to_numpy(dtype=bool))
 
     def _units(self, units: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         """One of the codes a file, the unit's own if it is there; and its row by file."""
         mine = units["unit_id"].isin({self._step.unit, *self._step.parts})
-        rank = units["unit_id"].map({u: n for n, u in enumerate([self._step.unit, *self._step.parts])})  # fmt: skip
+        rank = units["unit_id"].map(
+            {u: n for n, u in enumerate([self._step.unit, *self._step.parts])}
+        )
         best = rank[mine].groupby(units.loc[mine, "file"]).transform("min")
         kept = units[~mine | (rank == best.reindex(units.index))].copy()
         changed = kept["unit_id"].isin(self._step.parts) & (kept["unit_id"] != self._step.unit)
@@ -142,8 +170,12 @@ class _Fold:
         whole, parts = cells[cells["part"] == ""], cells[(cells["part"] != "") & summable]
         parts = parts[parts["value"].notna()]
         odd = ~parts["value"].astype(str).str.fullmatch(_PLAIN).to_numpy(dtype=bool)
-        repeated = parts.drop_duplicates(["part", *_KEY, "number"]).duplicated(["part", *_KEY], keep=False)  # fmt: skip
-        clash = _in(parts, parts.loc[repeated[repeated].index]) | _in(parts, whole[whole["value"].notna()])  # fmt: skip
+        repeated = parts.drop_duplicates(["part", *_KEY, "number"]).duplicated(
+            ["part", *_KEY], keep=False
+        )
+        clash = _in(parts, parts.loc[repeated[repeated].index]) | _in(
+            parts, whole[whole["value"].notna()]
+        )
         refused = [_refused(parts[odd & ~clash], _ODD), _refused(parts[clash], _CLASH)]
         refused.append(_refused(whole[_in(whole, parts[clash]) & whole["value"].notna()], _CLASH))
         fine = parts[~odd & ~clash].drop_duplicates(["part", *_KEY])
@@ -170,7 +202,17 @@ class _Fold:
         step, weeks = self._step, cells.loc[cells["kind"] == "week", "when"]
         label = self._calendar.week_label
         period = f"{label(int(weeks.min()))}..{label(int(weeks.max()))}" if len(weeks) else ""
-        return [issue(Level.INFO, "merged-in-part", f"{len(cells)} values of {step.unit} are not known: {', '.join(step.parts)} became one, and not all of them are there", str(cells["file"].iloc[0]), "deliver the other parts' values; write 0 where a part had no case", period, len(cells))]  # fmt: skip
+        return [
+            issue(
+                Level.INFO,
+                "merged-in-part",
+                f"{len(cells)} values of {step.unit} are not known: {', '.join(step.parts)} became one, and not all of them are there",
+                str(cells["file"].iloc[0]),
+                "deliver the other parts' values; write 0 where a part had no case",
+                period,
+                len(cells),
+            )
+        ]
 
 
 def _renamed(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Issue]]:
@@ -185,6 +227,15 @@ def _renamed(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Issu
     kept = cells[~gone]
     lone = kept[kept["value"].notna() | ~kept.duplicated(_KEY)]
     return lone, _joined(refused), []
+
+
+def _in_use(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells without the zeros that a table gives a code before or after its time."""
+    whole, summed = cells["part"] == "", cells["kind"].isin(_SUMMED)
+    zero, told = summed & (cells["number"] == 0), cells["value"].notna()
+    early = zero & whole & _in(cells, cells[~whole & told & ~zero])
+    late = zero & ~whole & _in(cells, cells[whole & told & ~early])
+    return cells[~early & ~late]
 
 
 def _people(cells: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,15 @@ from pipelines.data.cell_keys import CellKeys
 from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, UNIT_COLUMNS, RawDrop, issue
 
 _NAMED = 5
-_WORDS = {"week": "weekly counts", "temp": "temperatures", "rain": "months of rain", "population": "populations", "demographic": "covariates", "weekly": "values of weekly series", "monthly": "values of monthly series"}  # fmt: skip
+_WORDS = {
+    "week": "weekly counts",
+    "temp": "temperatures",
+    "rain": "months of rain",
+    "population": "populations",
+    "demographic": "covariates",
+    "weekly": "values of weekly series",
+    "monthly": "values of monthly series",
+}
 _BY_NAME = ("demographic", "weekly", "monthly")  # kinds that hold several facts
 
 
@@ -32,7 +40,9 @@ def with_left_out(raws: Sequence[RawDrop]) -> list[RawDrop]:
     names: dict[str, str] = {}  # unit -> name, the newest one told
     for raw in raws:
         told = _told(raw, keys)
-        names.update({u: n for u, n in zip(raw.units["unit_id"], raw.units["name"], strict=True) if n})  # fmt: skip
+        names.update(
+            {u: n for u, n in zip(raw.units["unit_id"], raw.units["name"], strict=True) if n}
+        )
         coded = raw.cells[raw.cells["unit_id"].notna()]
         mentioned = np.concatenate([keys.of(coded), keys.of(raw.unsure)])
         gone = _inside(known[~known["key"].isin(mentioned)], told)
@@ -44,7 +54,9 @@ def with_left_out(raws: Sequence[RawDrop]) -> list[RawDrop]:
 
 def _told(raw: RawDrop, keys: CellKeys) -> pd.DataFrame:
     """Known values of a drop's units: key, name of the input, fact, KEY_COLUMNS."""
-    cells = raw.cells[raw.cells["value"].notna() & raw.cells["unit_id"].isin(raw.units["unit_id"].dropna())]  # fmt: skip
+    cells = raw.cells[
+        raw.cells["value"].notna() & raw.cells["unit_id"].isin(raw.units["unit_id"].dropna())
+    ]
     plain = cells[list(KEY_COLUMNS)].astype({name: object for name in ("unit_id", "kind", "clean")})
     fact = plain["kind"].where(~plain["kind"].isin(_BY_NAME), plain["clean"])
     files = cells["file"].astype(object)
@@ -72,8 +84,21 @@ def _with_empty(raw: RawDrop, gone: pd.DataFrame, names: dict[str, str]) -> RawD
     here = raw.units.drop_duplicates(["file", "unit_id"])[["file", "unit_id", "row"]]
     rows = gone.merge(here, on=["file", "unit_id"], how="left")["row"]
     units = gone.loc[rows.isna().to_numpy(), ["file", "unit_id"]].drop_duplicates()
-    units = units.assign(row=0, column="", value=units["unit_id"], parent="", fingerprint=units["unit_id"], name=[names.get(u, "") for u in units["unit_id"]])  # fmt: skip
-    cells = gone.assign(row=0, column="", value=None, number=np.nan, unit_row=rows.fillna(0).to_numpy(dtype=np.int64))  # fmt: skip
+    units = units.assign(
+        row=0,
+        column="",
+        value=units["unit_id"],
+        parent="",
+        fingerprint=units["unit_id"],
+        name=[names.get(u, "") for u in units["unit_id"]],
+    )
+    cells = gone.assign(
+        row=0,
+        column="",
+        value=None,
+        number=np.nan,
+        unit_row=rows.fillna(0).to_numpy(dtype=np.int64),
+    )
     return replace(
         raw,
         units=pd.concat([raw.units, units[list(UNIT_COLUMNS)]], ignore_index=True),
@@ -90,7 +115,18 @@ def withdrawn_issues(cells: pd.DataFrame) -> list[Issue]:
     out = []
     for file, rows in cells[cells["withdrawn"].astype(bool)].groupby("file", sort=False):
         units = sorted(rows["unit_id"].astype(str).unique())
-        counted = ", ".join(f"{n} {_WORDS[str(kind)]}" for kind, n in rows["kind"].value_counts(sort=False).items())  # fmt: skip
+        counted = ", ".join(
+            f"{n} {_WORDS[str(kind)]}" for kind, n in rows["kind"].value_counts(sort=False).items()
+        )
         named = ", ".join(units[:_NAMED]) + (", ..." if len(units) > _NAMED else "")
-        out.append(issue(Level.WARNING, "withdrawn", f"{counted} of {len(units)} units were withdrawn: an earlier drop had them, this full one leaves them out or empty; they are unknown from now on: {named}", str(file), "nothing to do if it was meant; else deliver them again in the next drop, or declare `data.updates: increment` if drops are not the whole", rows=len(rows)))  # fmt: skip
+        out.append(
+            issue(
+                Level.WARNING,
+                "withdrawn",
+                f"{counted} of {len(units)} units were withdrawn: an earlier drop had them, this full one leaves them out or empty; they are unknown from now on: {named}",
+                str(file),
+                "nothing to do if it was meant; else deliver them again in the next drop, or declare `data.updates: increment` if drops are not the whole",
+                rows=len(rows),
+            )
+        )
     return out

@@ -27,7 +27,10 @@ def person(unit: str, week: int, delay: int | None) -> str:
 
 
 def delays(tables: Tables) -> list[tuple[str, str, int, float, str]]:
-    return [(u, CDC.week_label(w)[5:], d, c, f"{day:%m-%d}") for u, w, d, c, day in tables.delays.itertuples(index=False)]  # fmt: skip
+    return [
+        (u, CDC.week_label(w)[5:], d, c, f"{day:%m-%d}")
+        for u, w, d, c, day in tables.delays.itertuples(index=False)
+    ]
 
 
 def test_line_lists_leave_counts_by_delay_as_of_each_drop(tmp_path):

@@ -97,7 +97,9 @@ def test_what_is_delivered_again_is_known_again(tmp_path):
     tables = ministry.validate().tables
     assert count(tables, "B", 7) == 7 and count(tables, "B", 7, date(2018, 10, 23)) is None
     vintages = tables.cases.query("unit_id == 'B' and week_no == @CDC.number(2018, 7)")
-    assert vintages["received_date"].tolist() == [date.fromisoformat(d) for d in (FIRST, SECOND, THIRD)]  # fmt: skip
+    assert vintages["received_date"].tolist() == [
+        date.fromisoformat(d) for d in (FIRST, SECOND, THIRD)
+    ]
 
 
 def test_an_empty_cell_of_a_full_drop_is_withdrawn_as_well(tmp_path):
@@ -121,7 +123,9 @@ def test_a_refused_record_of_a_full_drop_hides_no_earlier_good_value(tmp_path, b
 
 def test_a_full_drop_without_a_table_s_file_withdraws_nothing_of_it(tmp_path):
     ministry = full(tmp_path, CASES, RAIN, PEOPLE)
-    rain = "unit,year,month,rainfall_mm\n" + "".join(f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 9))  # fmt: skip
+    rain = "unit,year,month,rainfall_mm\n" + "".join(
+        f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 9)
+    )
     people = "unit,name,year,population\nA,North,2018,1000\nB,South,2018,2000\n"
     ministry.bring(FIRST, cases_csv=table("AB"), rain_csv=rain, people_csv=people)
     ministry.bring(SECOND, cases_csv=table("AB"))
@@ -133,10 +137,15 @@ def test_a_full_drop_without_a_table_s_file_withdraws_nothing_of_it(tmp_path):
 
 def test_climate_and_population_are_withdrawn_by_their_own_files(tmp_path):
     ministry = full(tmp_path, CASES, RAIN, PEOPLE)
-    rain = "unit,year,month,rainfall_mm\n" + "".join(f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 9))  # fmt: skip
+    rain = "unit,year,month,rainfall_mm\n" + "".join(
+        f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 9)
+    )
     people = "unit,name,year,population\nA,North,2018,1000\nB,South,2018,2000\n"
     ministry.bring(FIRST, cases_csv=table("AB"), rain_csv=rain, people_csv=people)
-    later = {"rain_csv": rain.replace("B,2018,3,100\n", ""), "people_csv": people.replace("B,South,2018,2000\n", "")}  # fmt: skip
+    later = {
+        "rain_csv": rain.replace("B,2018,3,100\n", ""),
+        "people_csv": people.replace("B,South,2018,2000\n", ""),
+    }
     ministry.bring(SECOND, cases_csv=table("AB"), **later)
     result = ministry.validate()
     climate = result.tables.climate.query("unit_id == 'B' and month == 3")
@@ -144,7 +153,10 @@ def test_climate_and_population_are_withdrawn_by_their_own_files(tmp_path):
     units = result.tables.units.set_index("unit_id")
     assert pd.isna(units.loc["B", "population_2018"]) and units.loc["B", "name"] == "South"
     assert units.loc["A", "population_2018"] == 1000
-    assert [i.place for i in result.issues if i.code == "withdrawn"] == ["2018-10-23/rain.csv", "2018-10-23/people.csv"]  # fmt: skip
+    assert [i.place for i in result.issues if i.code == "withdrawn"] == [
+        "2018-10-23/rain.csv",
+        "2018-10-23/people.csv",
+    ]
 
 
 def test_in_a_full_line_list_an_absent_unit_week_is_zero_and_not_withdrawn(tmp_path):

@@ -52,7 +52,9 @@ def put_drop(home: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "dag_id"), [("", "retraining"), ("city", "retraining_city")])
-def test_a_drop_waits_while_a_run_of_its_line_is_queued_or_at_work(home: Path, monkeypatch: pytest.MonkeyPatch, line: str, dag_id: str) -> None:  # fmt: skip
+def test_a_drop_waits_while_a_run_of_its_line_is_queued_or_at_work(
+    home: Path, monkeypatch: pytest.MonkeyPatch, line: str, dag_id: str
+) -> None:
     put_drop(home / "lines" / line if line else home)
     active: list[Any] = [dag_id]
     left: dict[str, str] = {}
@@ -61,7 +63,9 @@ def test_a_drop_waits_while_a_run_of_its_line_is_queued_or_at_work(home: Path, m
         assert states == ["queued", "running"]
         return active.count(dag_id)
 
-    task = SimpleNamespace(get_dr_count=count, xcom_push=lambda key, value: left.update({key: value}))  # fmt: skip
+    task = SimpleNamespace(
+        get_dr_count=count, xcom_push=lambda key, value: left.update({key: value})
+    )
     monkeypatch.setattr(arrivals, "get_current_context", lambda: {"ti": task})
     assert arrivals.look(line, dag_id) is False and not left
     active[:] = ["another"]
@@ -69,7 +73,9 @@ def test_a_drop_waits_while_a_run_of_its_line_is_queued_or_at_work(home: Path, m
 
 
 @pytest.mark.slow  # Airflow makes its tables and walks the DAG twice
-def test_airflow_starts_no_run_beside_a_queued_one_and_one_when_there_is_none(tmp_path: Path) -> None:  # fmt: skip
+def test_airflow_starts_no_run_beside_a_queued_one_and_one_when_there_is_none(
+    tmp_path: Path,
+) -> None:
     put_drop(tmp_path)
     settings = {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
@@ -79,9 +85,20 @@ def test_airflow_starts_no_run_beside_a_queued_one_and_one_when_there_is_none(tm
         "PYTHONPATH": str(ROOT),
     }
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "DENGUARD"))}
-    done = subprocess.run([sys.executable, "-c", WALK], cwd=ROOT, env=clean | settings, capture_output=True, text=True, timeout=240, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", WALK],
+        cwd=ROOT,
+        env=clean | settings,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     assert "FOUND" in done.stdout, done.stdout[-2000:] + done.stderr[-4000:]
     found = json.loads(done.stdout.split("FOUND", 1)[1].splitlines()[0])
     assert found["queued"] == [["retraining", "scheduled__weekly", "queued"]]
-    assert found["gone"] == [["retraining", "drop__2018-12-04", "queued"], ["retraining", "scheduled__weekly", "success"]]  # fmt: skip
+    assert found["gone"] == [
+        ["retraining", "drop__2018-12-04", "queued"],
+        ["retraining", "scheduled__weekly", "success"],
+    ]
     assert found["queued looks"] == found["gone looks"] == ["success"]
