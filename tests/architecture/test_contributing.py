@@ -95,10 +95,10 @@ def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(plug_in, tmp
 
 def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path) -> None:
     from fusion.synthetic_bundle import make_bundle
-    from fusion.synthetic_examples import make_examples
 
     from pipelines.fusion.bundle import load_bundle, write_bundle
     from pipelines.inference.predict import predict_proba
+    from pipelines.testing.rows import make_examples
     from pipelines.training.recipe import train_recipe
     from pipelines.weeks import CDC
 
@@ -123,10 +123,10 @@ def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_an
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fusion.synthetic_bundle import make_bundle
-    from fusion.synthetic_examples import make_examples
 
     from pipelines.fusion.bundle import load_sound, write_bundle
     from pipelines.testing import check_forecaster
+    from pipelines.testing.rows import make_examples
     from pipelines.training.recipe import train_recipe
     from pipelines.weeks import CDC
 
