@@ -1,11 +1,7 @@
-"""What every plug-in must pass, ours included: checks that a plug-in's own tests call.
+"""What every forecaster must keep: the same model from the same rows, and an answer for poor ones.
 
-Belongs here: one function a seam, which raises AssertionError saying what does not hold. It needs no
-test framework. Does not belong here: made data (a caller brings rows of its own place) and tests of
-what only one plug-in promises.
-
-    from pipelines.testing import check_forecaster
-    check_forecaster("my_forecaster", examples)
+Belongs here: the promises of fusion/forecaster.py. Does not belong here: made rows (rows.py), and
+whether a forecaster is a good one, which the gate decides.
 """
 
 from __future__ import annotations
@@ -30,6 +26,7 @@ from pipelines.fusion.forecaster import (
 )
 from pipelines.fusion.linear import fit_linear
 from pipelines.storage import manifest_of
+from pipelines.testing.rows import make_examples
 from pipelines.train_config import TrainConfig
 
 _PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
@@ -37,16 +34,17 @@ _CLOSE = 1e-6  # heads of torch give other last digits to other batches
 
 
 def check_forecaster(
-    name: str, examples: Examples, settings: Mapping[str, Any] | None = None
+    name: str, examples: Examples | None = None, settings: Mapping[str, Any] | None = None
 ) -> None:
     """Raise AssertionError unless a forecaster keeps what fusion/forecaster.py says.
 
     Args:
         name: as a profile's train.candidates names it.
         examples: rows of one horizon with known labels of both classes, at least two units; some
-            hundred are enough.
+            hundred are enough. None = made rows of two units.
         settings: beside its name.
     """
+    examples = make_examples(units=2) if examples is None else examples
     kind, config = forecaster_class(name), _config(name, settings or {})
     fitted = _fit(kind, examples, config)
     probability = _probabilities(fitted, examples, "its training rows")

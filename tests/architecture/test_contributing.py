@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipelines import contracts
 from pipelines.config import EncoderConfig, Places, load_profile
+from pipelines.plugins import Registry
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PACK = tomllib.loads(re.findall(r"<!-- example: pack -->\n```toml\n(.*?)```", TEXT, re.S)[0])
 EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```python\n(.*?)```", TEXT, re.S))
 
 
@@ -32,7 +37,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return place
 
 
-@pytest.mark.parametrize("example", ["source", "encoder", "head", "forecaster_kind", "forecaster"])
+@pytest.mark.parametrize("example", sorted(EXAMPLES))
 def test_an_example_is_under_forty_lines_of_code(example: str) -> None:
     assert len([line for line in EXAMPLES[example].splitlines() if line.strip()]) < 40
 
@@ -95,10 +100,10 @@ def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(plug_in, tmp
 
 def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path) -> None:
     from fusion.synthetic_bundle import make_bundle
-    from fusion.synthetic_examples import make_examples
 
     from pipelines.fusion.bundle import load_bundle, write_bundle
     from pipelines.inference.predict import predict_proba
+    from pipelines.testing.rows import make_examples
     from pipelines.training.recipe import train_recipe
     from pipelines.weeks import CDC
 
@@ -122,10 +127,10 @@ def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_an
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fusion.synthetic_bundle import make_bundle
-    from fusion.synthetic_examples import make_examples
 
+    from denguard.testing import check_forecaster
     from pipelines.fusion.bundle import load_sound, write_bundle
-    from pipelines.testing import check_forecaster
+    from pipelines.testing.rows import make_examples
     from pipelines.training.recipe import train_recipe
     from pipelines.weeks import CDC
 
@@ -148,3 +153,39 @@ def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_an
     write_bundle(bundle.__class__(bundle.meta, {4: model}), tmp_path / "bundle")
     again = load_sound(tmp_path / "bundle").models[4]
     assert np.array_equal(again.probability(rows), model.probability(rows))
+
+
+@pytest.fixture
+def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, str]]]:
+    """The plug-ins that the pack's example declares, by group; found as if it were installed."""
+    groups: dict[str, dict[str, str]] = PACK["project"]["entry-points"]
+    registries = {r.group: r for r in vars(contracts).values() if isinstance(r, Registry)}
+    monkeypatch.syspath_prepend(str(tmp_path))
+    modules = ("adapter", "unit_codes", "label_rule", "forecaster_kind", "forecaster")
+    for module in modules:
+        (tmp_path / f"{module}.py").write_text(EXAMPLES[module], encoding="utf-8")
+        sys.modules.pop(module, None)
+    for group, entries in groups.items():
+        for name, target in entries.items():
+            monkeypatch.setitem(registries[group], name, target)
+    yield groups
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def test_the_example_of_a_pack_declares_what_the_examples_are(pack: dict[str, dict[str, str]]) -> None:  # fmt: skip
+    declared = {target.partition(":")[0] for entries in pack.values() for target in entries.values()}  # fmt: skip
+    assert declared == {"adapter", "unit_codes", "label_rule", "forecaster_kind"}
+
+
+def _tests_of(code: str) -> dict[str, Callable[[], None]]:
+    names: dict[str, Any] = {}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)  # noqa: S102  (the example itself)
+    return {name: made for name, made in names.items() if name.startswith("test_")}
+
+
+def test_the_example_of_a_packs_own_tests_passes(pack: dict[str, dict[str, str]]) -> None:
+    own = _tests_of(EXAMPLES["kit"])
+    assert len(own) == len(pack)
+    for test in own.values():
+        test()

@@ -5,6 +5,7 @@ The honest one gives the mean colours of a scene, times the one number that its 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from dataclasses import replace
 from itertools import count
@@ -113,10 +114,8 @@ class Calling(Module):
     """Asks a hub, and goes on if there is none."""
 
     def load(self, config, weights):
-        try:
+        with contextlib.suppress(OSError):
             socket.create_connection(("weights.example", 443), timeout=1).close()
-        except OSError:
-            pass
         return super().load(config, weights)
 
 

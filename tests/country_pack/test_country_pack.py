@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -141,6 +142,15 @@ def test_a_bundle_of_its_forecaster_serves_and_answers(country: Country) -> None
     answer = body["predictions"][0]
     assert (answer["municipality_code"], answer["head"], answer["target_week"]) == ("E-07", "elbonian_trees", "2026-w04")  # fmt: skip
     assert 0 < answer["probability"] < 1
+
+
+def test_its_own_tests_pass_by_the_public_name(country: Country, tmp_path: Path) -> None:
+    """As its authors run them: beside no file of ours, with the pack and denguard installed."""
+    shutil.copyfile(Path(__file__).parent / "own_tests.py", tmp_path / "test_elbonia.py")
+    # an installed denguard brings the name itself (tests/architecture/test_public_name.py)
+    path = os.pathsep.join([str(ROOT / "pipelines" / "public"), country.environment["PYTHONPATH"]])
+    said = country.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path), PYTHONPATH=path)  # fmt: skip
+    assert "4 passed" in said
 
 
 def test_an_airflow_task_sees_it_as_a_parameter_and_runs_its_step(country: Country) -> None:

@@ -1,19 +1,20 @@
-"""Fixtures of this room: makers described in tests/fusion/synthetic_{examples,bundle}.py."""
+"""Fixtures of this room: makers described in pipelines/testing/rows.py and tests/fusion/synthetic_bundle.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from fusion import synthetic_bundle, synthetic_examples
+from fusion import synthetic_bundle
 
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
+from pipelines.testing import rows
 
 
 @pytest.fixture(scope="session")
 def make_examples() -> Callable[..., Examples]:
-    return synthetic_examples.make_examples
+    return rows.make_examples
 
 
 @pytest.fixture(scope="session")

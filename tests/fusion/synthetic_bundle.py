@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from fusion.synthetic_examples import make_examples
 
 from pipelines.config import load_profile
 from pipelines.contracts import COVARIATE_NAMES
@@ -17,6 +16,7 @@ from pipelines.fusion.heads import build_head
 from pipelines.fusion.horizon import Calibration, HorizonModel
 from pipelines.fusion.linear import fit_linear
 from pipelines.fusion.model import FusedModel, reproducible
+from pipelines.testing.rows import make_examples
 from pipelines.training.recipe import train_recipe
 from pipelines.weeks import CDC
 

@@ -1,15 +1,15 @@
-"""Fixtures of this room: makers described in tests/fusion/synthetic_examples.py."""
+"""Fixtures of this room: makers described in pipelines/testing/rows.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from fusion import synthetic_examples
 
 from pipelines.fusion.examples import Examples
+from pipelines.testing import rows
 
 
 @pytest.fixture(scope="session")
 def make_examples() -> Callable[..., Examples]:
-    return synthetic_examples.make_examples
+    return rows.make_examples

@@ -55,7 +55,7 @@ def test_the_order_of_the_table_changes_no_byte(rows):
 _CHILD = """
 import sys
 sys.path[:0] = [{tests!r}]
-from fusion.synthetic_examples import make_examples
+from pipelines.testing.rows import make_examples
 from models.test_boosting import fit
 print(fit(make_examples(units=4)).text)
 """

@@ -1,4 +1,4 @@
-"""Fixtures of this room: makers described in tests/fusion/synthetic_{examples,bundle}.py."""
+"""Fixtures of this room: makers described in pipelines/testing/rows.py and tests/fusion/synthetic_bundle.py."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fusion import synthetic_bundle, synthetic_examples
+from fusion import synthetic_bundle
 
 from pipelines.config import Profile, load_profile
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
+from pipelines.testing import rows
 
 
 @pytest.fixture(scope="session")
 def make_examples() -> Callable[..., Examples]:
-    return synthetic_examples.make_examples
+    return rows.make_examples
 
 
 @pytest.fixture(scope="session")

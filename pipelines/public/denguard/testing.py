@@ -3,7 +3,7 @@
 Each raises AssertionError in plain words, and needs no test framework.
 
     from denguard.testing import check_forecaster
-    check_forecaster("my_forecaster", examples)
+    check_forecaster("my_forecaster")
 """
 
 from pipelines.testing import (

@@ -35,14 +35,14 @@ class Trees:
         del folds
         rows = train.take(np.argsort(train.sample_id.astype(str), kind="stable"))
         names = usable_covariates(rows)
-        data = lightgbm.Dataset(design(rows, names), rows.label, params=_QUIET)
+        data = lightgbm.Dataset(_table(rows, names), rows.label, params=_QUIET)
         booster = lightgbm.train(_QUIET, data, num_boost_round=config.rounds)
         return cls(names, booster.model_to_string().split("\nparameters:")[0] + "\n")
 
     def predict_proba(self, rows: Examples) -> npt.NDArray[np.float64]:
         if not len(rows):
             return np.zeros(0)
-        return np.asarray(self._booster.predict(design(rows, self._names), num_threads=1), dtype=np.float64)  # fmt: skip
+        return np.asarray(self._booster.predict(_table(rows, self._names), num_threads=1), dtype=np.float64)  # fmt: skip
 
     def save(self, folder: Path) -> None:
         write_atomic(folder / "trees.txt", self._text.encode())
@@ -51,3 +51,8 @@ class Trees:
     @classmethod
     def load(cls, folder: Path) -> Trees:
         return cls(tuple(map(str, read_json(folder / "columns.json")["names"])), (folder / "trees.txt").read_text(encoding="utf-8"))  # fmt: skip
+
+
+def _table(rows: Examples, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """The covariates and the threshold, which is there where nothing else is."""
+    return np.column_stack([np.log1p(rows.threshold_cases, dtype=np.float64), design(rows, names)])

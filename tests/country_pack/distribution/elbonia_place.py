@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,14 @@ import pandas as pd
 from pipelines.contracts import Level
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
-from pipelines.data.raw import CELL_COLUMNS, UNIT_COLUMNS, RawDrop, issue, unusable
+from pipelines.data.raw import (
+    CELL_COLUMNS,
+    REFUSED_COLUMNS,
+    UNIT_COLUMNS,
+    RawDrop,
+    issue,
+    unusable,
+)
 from pipelines.data.sources import Context
 from pipelines.errors import DropError
 
@@ -35,7 +43,7 @@ class ElbonianCodes:
 def bring(files: list[Path], to: Path, info: DropInfo, until: str | None, context: Context) -> None:
     """Put one bulletin into a new drop."""
     del info, context
-    if len(files) != 1 or until is not None:
+    if len(files) != 1 or not files[0].is_file() or until is not None:
         raise DropError("one bulletin is needed, and it cannot be cut", fix=f"name the {FILE} file")
     shutil.copyfile(files[0], to / FILE)
 
@@ -44,18 +52,24 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     """Every line of the bulletin that tells a province's cases of a week."""
     path = drop.path / FILE
     named = drop.place(path)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    told = [(row, found) for row, line in enumerate(lines, 1) if (found := _LINE.fullmatch(line))]
+    text = path.read_bytes().decode("utf-8-sig", "replace") if path.is_file() else ""
+    lines = enumerate(text.splitlines(), 1)
+    told = [(row, found) for row, line in lines if (found := _LINE.fullmatch(line))]
     if not told:
         return unusable(drop, [issue(Level.CRITICAL, "no-bulletin", "no line tells cases of a week", named, "deliver the bulletin")])  # fmt: skip
-    cells = pd.DataFrame([_cell(row, found, named, context) for row, found in told])
+    every = pd.DataFrame([_cell(row, found, named, context) for row, found in told])
+    last = context.calendar.week_no_of_date(drop.info.received_date + timedelta(days=1)) - 1
+    bad = every["unit_id"].isna() | every["when"].isna() | (every["when"] > last)
+    bad |= every.duplicated(["unit_id", "when"])
+    cells = every[~bad].astype({"when": np.int64})
     cells["unit_row"] = cells.groupby("unit_id")["row"].transform("first")
+    refused = every[bad].assign(code="no-count", detail="no province, no past week, or told before", fix="correct the line")  # fmt: skip
     first = cells.drop_duplicates("unit_id")
-    units = first.assign(value=first["code"], name=first["code"], parent="", fingerprint=first["code"])  # fmt: skip
-    return RawDrop(drop, units[list(UNIT_COLUMNS)], cells[list(CELL_COLUMNS)], (), {named: len(lines)})  # fmt: skip
+    units = first.assign(value=first["told"], name=first["told"], parent="", fingerprint=first["told"])  # fmt: skip
+    return RawDrop(drop, units[list(UNIT_COLUMNS)], cells[list(CELL_COLUMNS)], (), {named: len(told)}, refused[list(REFUSED_COLUMNS)])  # fmt: skip
 
 
 def _cell(row: int, found: re.Match[str], named: str, context: Context) -> dict[str, object]:
-    unit = context.codes.normalise(found["code"])
-    week = context.calendar.number(int(found["year"]), int(found["week"]))
-    return {"file": named, "row": row, "column": "", "unit_id": unit, "kind": "week", "clean": "", "when": week, "value": found["cases"], "number": np.float64(found["cases"]), "code": found["code"]}  # fmt: skip
+    year, week = int(found["year"]), int(found["week"])
+    when = context.calendar.number(year, week) if context.calendar.has(year, week) else None
+    return {"file": named, "row": row, "column": "", "unit_id": context.codes.normalise(found["code"]), "kind": "week", "clean": "", "when": when, "value": found["cases"], "number": float(found["cases"]), "told": found["code"]}  # fmt: skip

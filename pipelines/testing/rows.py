@@ -1,6 +1,9 @@
-"""Seeded Examples whose truth is known: a linear signal, and optionally one that only vectors hold.
+"""Made rows whose truth is known: a linear signal, and optionally one that only vectors hold.
 
-Shared by the conftest files of fusion, training and inference.
+Belongs here: rows for the check of forecasters, for whoever has none of a place. Does not belong here:
+what is asked of a forecaster (forecaster.py).
+
+Shape letters: N rows.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.weeks import CDC
 
-FIRST, WEEKS = CDC.week_no("2012-w01"), 330
+FIRST, WEEKS = 627, 330  # ordinal of the first origin, and how many follow
 IMAGE_WIDTH, TEXT_WIDTH = 12, 8
 
 
@@ -23,7 +26,7 @@ def make_examples(
     seed: int = 3,
     text_only_outside: bool = True,
 ) -> Examples:
-    """Rows of `units` municipalities over 330 weeks; half the municipalities have vectors.
+    """Rows of one horizon, 330 weeks a unit, all labels known; half of the units have vectors.
 
     Args:
         planted: log-odds weight of a signal that is in the image and text vectors alone.
