@@ -59,12 +59,13 @@ def runs(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def climate_cover(tables: Tables) -> pd.DataFrame:
-    """Months with climate a municipality: unit_id, n_months, period."""
+    """Months with climate a municipality, 0 where it has no row: unit_id, n_months, period."""
     climate = tables.climate
     if climate.empty:
         return pd.DataFrame()
     has = climate[["temp_mean_c", "rainfall_mm"]].notna().any(axis=1)
-    n = has.groupby(climate["unit_id"]).sum()
+    units = sorted(set(tables.units["unit_id"]) | set(climate["unit_id"]))
+    n = has.groupby(climate["unit_id"]).sum().reindex(units, fill_value=0)
     when = climate["year"] * 12 + climate["month"] - 1
     span = f"{month_label(int(when.min()))}..{month_label(int(when.max()))}"
     return pd.DataFrame({"unit_id": n.index, "n_months": n.to_numpy(), "period": span})

@@ -28,6 +28,8 @@ from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Finding, Suite
 from pipelines.data.findings import refused_issues, to_issues, to_quarantine
+from pipelines.data.newest import newest_issues
+from pipelines.data.odd_units import odd_units
 from pipelines.data.raw import MAX_BAD_ROW_SHARE, RawDrop, issue
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
@@ -127,7 +129,8 @@ def validate_drops(
         issues: found before, such as folders that are no drop.
     """
     suite, config, calendar = Suite(), context.config, context.calendar
-    usable, across = settle([raw for raw in raws if raw.usable])
+    readable = [raw for raw in raws if raw.usable]
+    usable, across = settle(readable)
     rows, findings = checks.check_rows(
         suite, usable, checks.known_units(usable, previous), context.codes
     )
@@ -144,10 +147,12 @@ def validate_drops(
         *issues,
         *(i for raw in raws for i in raw.issues),
         *across,
+        *odd_units(readable, () if previous is None else previous.units["unit_id"]),
+        *newest_issues(usable, tables, calendar),
         *_too_many_bad(usable, _quarantine(usable, serious)),
         *to_issues(findings, calendar),
         *refused_issues(usable),
-        *_gone_issues(rows),
+        *_gone_issues(usable, rows, previous),
         *_revised_issues(revised, calendar),
         *suite.broken,
     ]
@@ -175,10 +180,16 @@ def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Iss
     return out
 
 
-def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
-    """Municipalities that earlier drops had and the newest has not, or not usably."""
+def _gone_issues(raws: Sequence[RawDrop], rows: pd.DataFrame, previous: Tables | None) -> list[Issue]:  # fmt: skip
+    """Municipalities that earlier drops had and the newest has not, or not usably.
+
+    A line list names only units with a case: of a drop checked alone nothing is gone.
+    """
     newest = rows["received_date"] == rows["received_date"].max()
-    gone = sorted(set(rows.loc[~newest, "unit_id"]) - set(rows.loc[newest, "unit_id"]))
+    earlier = set(rows.loc[~newest, "unit_id"])
+    if previous is not None and raws and not raws[-1].spans:
+        earlier |= set(previous.units["unit_id"])
+    gone = sorted(earlier - set(rows.loc[newest, "unit_id"]))
     if not gone:
         return []
     shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
