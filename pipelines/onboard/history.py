@@ -21,6 +21,9 @@ from pipelines.data.tables import Tables, latest_cases, newest_week_no
 from pipelines.weeks import SEASON_WEEKS, Calendar
 
 _LOOKED_AT = 8  # newest weeks that may still be filling
+_MOST_LATE = (
+    4  # weeks; what is thin for longer is a change of level, unless the place says otherwise
+)
 _THIN = 0.5  # of what the weeks before let expect
 _LEAST_EXPECTED = 30.0  # cases a week; below, chance alone makes a week thin
 _WHOLE = 0.8  # of a week's cases reported, for it to count as whole
@@ -122,8 +125,8 @@ def _against_last_year(total: pd.Series, units: pd.Series, newest: int, calendar
             break
         thin = age + 1
         told.append(f"{calendar.week_label(week)} has {of(total, [week]):.0f} cases of {of(units, [week]):.0f} units, {expected:.0f} were to be expected")  # fmt: skip
-    if thin == _LOOKED_AT:  # reports are late by weeks; all of two months are a change of level
-        return Filling(0, f"all of the newest {thin} weeks have fewer cases or units than the year before lets expect: cases fell, or reports are very late; if they are late, say --maturity with how many weeks ({told[0]})")  # fmt: skip
+    if thin > _MOST_LATE:
+        return Filling(0, f"all of the newest {thin} weeks have fewer cases or units than the year before lets expect, which is longer than reports are late as a rule: cases fell, or reports are very late; if they are late, say --maturity with how many weeks ({told[0]})")  # fmt: skip
     why = "; ".join(told) or f"the newest weeks are as full as a year before (times {growth:.2f})"
     return Filling(thin, why)
 

@@ -124,11 +124,12 @@ def test_newest_weeks_that_are_still_filling_are_proposed_as_unknown(tmp_path):
         onboarded(tmp_path / "c.csv", numbering="cdc", ask=IN_A_PIPE, rule=RuleAnswers("quantile"))
 
 
-def test_two_months_that_are_all_thin_are_a_change_of_level_and_not_proposed_as_unknown(tmp_path):
-    cut = [(u, y, w, n // 20 if (y, w) >= (2026, 38) else n) for u, y, w, n in counts(*SHORT, level=100)]  # fmt: skip
+@pytest.mark.parametrize(("since", "weeks"), [(38, 8), (41, 5)])
+def test_weeks_that_are_thin_for_long_are_a_change_of_level_and_not_proposed_as_unknown(tmp_path, since, weeks):  # fmt: skip
+    cut = [(u, y, w, n // 20 if (y, w) >= (2026, since) else n) for u, y, w, n in counts(*SHORT, level=100)]  # fmt: skip
     made = onboarded(csv(tmp_path / "c.csv", cut), numbering="cdc")
     assert made.profile.data.maturity.method == "none"
-    assert "all of the newest 8 weeks" in said(made, "newest weeks")
+    assert f"all of the newest {weeks} weeks" in said(made, "newest weeks")
     assert "--maturity" in said(made, "newest weeks")
 
 

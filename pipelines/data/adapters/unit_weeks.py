@@ -40,14 +40,14 @@ def require_alike(draft: Draft, usable: Mask, year: Ints, week: Ints) -> None:
 
 def _stop_two_numberings(draft: Draft, weeks_53: pd.DataFrame) -> None:
     """Units by the only numbering that has all of their weeks 53."""
-    cdc, iso = (weeks_53["year"].map(lambda y, c=c: c.has(int(y), 53)) for c in NUMBERINGS.values())
-    fits = pd.DataFrame({"unit": weeks_53["unit"], "cdc": cdc, "iso": iso}).groupby("unit").all()
+    has = pd.DataFrame({name: [c.has(int(y), 53) for y in weeks_53["year"]] for name, c in NUMBERINGS.items()}, index=weeks_53.index)  # fmt: skip
+    fits = has.groupby(weeks_53["unit"]).all()
     only = {name: fits.index[fits[name] & ~fits.drop(columns=name).any(axis=1)] for name in NUMBERINGS}  # fmt: skip
     if min(map(len, only.values())) <= _SHARE * sum(map(len, only.values())):
         return
     told, rows = [], []
     for name, units in only.items():
-        own = weeks_53[weeks_53["unit"].isin(units) & ~(cdc & iso)]
+        own = weeks_53[weeks_53["unit"].isin(units) & ~has.all(axis=1)]
         rows.append(int(own["row"].iloc[0]))
         years = ", ".join(map(str, sorted(set(own["year"]))))
         told.append(f"{len(units)} units such as {units[0]} have a week 53 in {years}, as only {NUMBERINGS[name].name.split(',')[0]} (row {rows[-1]})")  # fmt: skip
