@@ -166,6 +166,7 @@ def _look_below_titles(sight: Sight) -> None:
         return
     if any(i.code == "not-utf-8" for i in sight.table.issues):
         sight.settings["encoding"] = "cp1252"
+        sight.seen.append("its letters are not UTF-8 and are read as Windows-1252")
     if "header_row" in sight.settings:
         return
     if sum(map(bool, guesses(sight.header).values())) > 1 or fitting_layout(sight.header):
