@@ -8,6 +8,7 @@ with rules of its own (a list of departments, a check digit) is a plug-in of the
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Protocol
 
 LONGEST = 64  # characters of a code
@@ -38,7 +39,7 @@ class TextCodes:
         self.shape = f"text that matches {pattern}" if pattern else f"1 to {LONGEST} printable characters"  # fmt: skip
 
     def normalise(self, code: str) -> str | None:
-        text = code.strip()
+        text = unicodedata.normalize("NFC", code.strip())  # of two ways to write an accent, one
         if self._pad_to and (digits := re.fullmatch(r"([0-9]+)(?:\.0+)?", text)):
             text = digits[1].zfill(self._pad_to)
         if not (0 < len(text) <= LONGEST and text.isprintable()):

@@ -138,4 +138,4 @@ def onboard(
     say("nothing was written (--dry-run)" if written is None else f"profile: {written}\ndrop: {drop}")  # fmt: skip
     judged = made.findings.judgement
     early = judged is not None and judged.serves == "nothing"
-    say(f"{'a run would stop and say that nothing can be judged yet; when there is more' if early else 'now run'}: {command}")  # fmt: skip
+    say(f"{'a run would end without a forecast, because nothing can be judged yet; when there is more' if early else 'now run'}: {command}")  # fmt: skip

@@ -106,9 +106,12 @@ def _judged(part: pd.DataFrame) -> pd.DataFrame:
     """The columns that rules look at, index 0..n-1; a number that is not one fails only as text."""
     frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
     by_file = frame.groupby("file")["number"]
+    thousands = (
+        frame["value"].astype(str).str.fullmatch(expectations.THOUSANDS).to_numpy(dtype=bool)
+    )
     enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
     return frame.drop(columns="file").assign(
-        fraction=np.where(np.isfinite(frame["number"]), frame["number"] % 1, np.nan),
+        fraction=np.where(np.isfinite(frame["number"]) & ~thousands, frame["number"] % 1, np.nan),
         positive=frame["number"].where(frame["number"] > 0),
         usual=by_file.transform("median").where(enough & frame["number"].notna()),
     )

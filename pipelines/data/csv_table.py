@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.contracts import Issue, Level
+from pipelines.data.drop_info import INFO
 from pipelines.data.drops import IMAGES, TABLE, Drop
 from pipelines.data.raw import Text, issue
 
@@ -74,9 +75,7 @@ def _unread(file: str, issues: list[Issue]) -> RawTable:
 
 def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
     if not drop.table.is_file():
-        images = (drop.path / IMAGES).is_dir()
-        what = f"the drop has no {TABLE}" if images else "the drop is empty"
-        return None, [issue(Level.CRITICAL, "missing-table" if images else "empty-drop", what, drop.name, f"put {TABLE} into the drop: remove the folder and make it again with `denguard drop --table ...`")]  # fmt: skip
+        return None, [_no_table(drop)]
     if drop.table.stat().st_size > _MAX_BYTES:
         return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is larger than {_MAX_BYTES:,} bytes", file, "deliver only the columns of the layout")]  # fmt: skip
     raw = drop.table.read_bytes()
@@ -92,6 +91,15 @@ def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
     except UnicodeDecodeError as err:
         row = raw[: err.start].count(b"\n") + 1
         return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not UTF-8 (row {row})", f"{file} row {row}", _SAVE_AS)]  # fmt: skip
+
+
+def _no_table(drop: Drop) -> Issue:
+    others = sorted(p.name for p in drop.path.iterdir() if p.is_file() and p.name != INFO)
+    if others:  # the command was given without its profile: nothing is wrong with the drop
+        return issue(Level.CRITICAL, "missing-table", f"the drop has no {TABLE}, but {', '.join(others[:3])}: another profile reads it", drop.name, "name that profile, as in `denguard run --profile NAME`")  # fmt: skip
+    images = (drop.path / IMAGES).is_dir()
+    what = f"the drop has no {TABLE}" if images else "the drop is empty"
+    return issue(Level.CRITICAL, "missing-table" if images else "empty-drop", what, drop.name, f"put {TABLE} into the drop: remove the folder and make it again with `denguard drop --table ...`")  # fmt: skip
 
 
 def other_kind(raw: bytes) -> str:

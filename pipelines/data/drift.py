@@ -20,6 +20,8 @@ _YEAR_WEEKS = 52
 # Weekly cases of a municipality: most are 0, few above 50.
 _PSI_EDGES = (-np.inf, 0.5, 1.5, 4.5, 9.5, 19.5, 49.5, np.inf)
 
+_CHI_SQUARED_95 = 14.067  # of 7 degrees of freedom, for 8 classes
+
 
 def week_cover(tables: Tables, calendar: Calendar) -> pd.DataFrame:
     """Every week from the first to the newest: period, n_reporting, reporting_share, is_week_53.
@@ -59,12 +61,13 @@ def runs(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def climate_cover(tables: Tables) -> pd.DataFrame:
-    """Months with climate a municipality: unit_id, n_months, period."""
+    """Months with climate a municipality, 0 where it has no row: unit_id, n_months, period."""
     climate = tables.climate
     if climate.empty:
         return pd.DataFrame()
     has = climate[["temp_mean_c", "rainfall_mm"]].notna().any(axis=1)
-    n = has.groupby(climate["unit_id"]).sum()
+    units = sorted(set(tables.units["unit_id"]) | set(climate["unit_id"]))
+    n = has.groupby(climate["unit_id"]).sum().reindex(units, fill_value=0)
     when = climate["year"] * 12 + climate["month"] - 1
     span = f"{month_label(int(when.min()))}..{month_label(int(when.max()))}"
     return pd.DataFrame({"unit_id": n.index, "n_months": n.to_numpy(), "period": span})
@@ -108,7 +111,14 @@ def _cases_shift(
         return []
     value = psi(old.to_numpy(), new.to_numpy())
     period = f"{calendar.week_label(newest + 1)}..{calendar.week_label(weeks.max())}"
-    return [("cases-shifted", value, MAX_PSI, f"weekly cases are distributed otherwise than in the {_YEAR_WEEKS} weeks before (PSI {value:.2f})", "look for an outbreak, a changed case definition or a wrong column before relying on it", period, len(new))]  # fmt: skip
+    return [("cases-shifted", value, _psi_limit(len(old), len(new)), f"weekly cases are distributed otherwise than in the {_YEAR_WEEKS} weeks before (PSI {value:.2f})", "look for an outbreak, a changed case definition or a wrong column before relying on it", period, len(new))]  # fmt: skip
+
+
+def _psi_limit(n_old: int, n_new: int) -> float:
+    """MAX_PSI, or what chance alone exceeds in 5 % of cases where that is more: a dozen counts differ
+    by 0.6 from the very counts they were drawn from. PSI / (1/n + 1/m) is chi-squared with classes - 1
+    degrees of freedom (Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14(4))."""
+    return max(MAX_PSI, _CHI_SQUARED_95 * (1 / n_old + 1 / n_new))
 
 
 def psi(expected: npt.NDArray[np.float64], actual: npt.NDArray[np.float64]) -> float:

@@ -76,13 +76,13 @@ def _between(column: str, low: float | None, high: float | None) -> Any:
 
 def _is_number() -> Rule:
     expectation = gxe.ExpectColumnValuesToMatchRegex(column="value", regex=NUMBER)
-    return Rule(expectation, "text-in-number", Level.ERROR, "not a number", f"write a plain number with a decimal point; {_CORRECT}", quarantine=True)  # fmt: skip
+    return Rule(expectation, "text-in-number", Level.ERROR, "not a number", f"write a plain number, without thousands separators and with a decimal point; {_CORRECT}", quarantine=True)  # fmt: skip
 
 
 def _no_thousands() -> Rule:
     """1.234 is a thousand in one country and one in another; a count has no decimals to lose."""
     expectation = gxe.ExpectColumnValuesToNotMatchRegex(column="value", regex=THOUSANDS)
-    return Rule(expectation, "thousands-separator", Level.ERROR, "a point before three digits: a thousands separator, or a fraction", f"write counts without separators, such as 1234; {_CORRECT}", quarantine=True)  # fmt: skip
+    return Rule(expectation, "thousands-separator", Level.ERROR, "a point before three digits: a thousands separator, or a fraction", f"write counts without separators, such as 1234, or declare `decimal: ','` of the input if the point separates thousands in all of its numbers; {_CORRECT}", quarantine=True)  # fmt: skip
 
 
 def _not_withdrawn() -> Rule:

@@ -141,9 +141,19 @@ def resolve_as_of(tables: Tables, profile: Profile, as_of: str | None) -> int:
         raise ConfigError(f"as_of {as_of} lies after the data: the newest possible origin week is {week_label(newest)}", fix=f"use {week_label(newest)} or earlier, or add a drop")  # fmt: skip
     first = first_origin_no(tables, profile)
     if origin < first:
-        raise ConfigError(f"origin week {week_label(origin)} lies before the first one, {week_label(first)}", fix="choose a later week, or set data.first_week")  # fmt: skip
+        raise _too_early(tables, profile, origin, first, newest)
     check_as_of(profile.labels.rule, profile.calendar, origin)
     return origin
+
+
+def _too_early(tables: Tables, profile: Profile, origin: int, first: int, newest: int) -> ConfigError:  # fmt: skip
+    """An origin before the first one: history that is too short, or a week that was asked for."""
+    label = profile.calendar.week_label
+    what = f"origin week {label(origin)} lies before the first one, {label(first)}"
+    if newest >= first:
+        return ConfigError(what, fix="choose a later week, or set data.first_week")
+    begins = int(tables.cases.dropna(subset=["cases"])["week_no"].min())
+    return ConfigError(f"{newest - begins + 1} weeks of history are too few: {what}, which has a year of weeks before it", where=f"counts {label(begins)}..{label(newest)}", fix="deliver earlier years, or wait for more weeks; `denguard onboard FILE --dry-run` says what can be judged when")  # fmt: skip
 
 
 def write_samples(source: RowSource, folder: Path) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipelines.data.sources import context_of, source_of
 from pipelines.data.tables import newest_week_no
 from pipelines.data.validate import ValidationResult, validate_drops
 from pipelines.errors import DropError
+from pipelines.storage import sha256_file
 
 _SHOWN = 30
 
@@ -82,9 +83,30 @@ def try_files(
             broken = [issue(Level.CRITICAL, "invalid-drop", err.what, err.where, err.fix)]
         scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
         before = accepted_tables(places)
-        result = validate_drops(raws, scenes, context, before, Path(work) / "out", broken)
+        names = _as_given(drops, files)
+        result = _named(validate_drops(raws, scenes, context, before, Path(work) / "out", broken), names)  # fmt: skip
     stops = any(one.level is Level.CRITICAL for one in result.issues)
     return TrialReport(result, _found(result, profile), stops)
+
+
+def _as_given(drops: Path, files: Sequence[Path]) -> dict[str, str]:
+    """Name in the drop that never was -> the file as it was given, where it came in unchanged."""
+    given = {sha256_file(path): str(path) for path in files if path.is_file()}
+    held = [path for path in drops.glob("*/*") if path.is_file()]
+    return {f"{p.parent.name}/{p.name}": given[s] for p in held if (s := sha256_file(p)) in given}
+
+
+def _named(result: ValidationResult, names: Mapping[str, str]) -> ValidationResult:
+    """Findings by the names that a person gave."""
+
+    def given(text: str) -> str:
+        for held, name in names.items():
+            text = text.replace(held, name)
+        return text
+
+    issues = tuple(replace(i, place=given(i.place), message=given(i.message)) for i in result.issues)  # fmt: skip
+    quarantine = result.quarantine.assign(file=result.quarantine["file"].map(lambda f: names.get(f, f)))  # fmt: skip
+    return replace(result, issues=issues, quarantine=quarantine)
 
 
 def _found(result: ValidationResult, profile: Profile) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipelines.code_changes import CodeChanges
 from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
 from pipelines.data.across_drops import settle
@@ -29,6 +30,8 @@ from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.expectations import Suite
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
+from pipelines.data.newest import newest_issues
+from pipelines.data.odd_units import odd_units
 from pipelines.data.raw import (
     EVERY_UNIT,
     MAX_BAD_ROW_SHARE,
@@ -140,7 +143,8 @@ def validate_drops(
     full = config.updates == "full"
     raws, recoding = recoded(raws, context.changes, calendar, full)
     scenes = recoded_scenes(scenes, context.changes)
-    usable, across = settle([raw for raw in raws if raw.usable], full)
+    readable = [raw for raw in raws if raw.usable]
+    usable, across = settle(readable, full)
     rows, findings = checks.check_rows(
         suite, usable, checks.known_units(usable, previous), context.codes
     )
@@ -162,10 +166,16 @@ def validate_drops(
         *(i for raw in raws for i in raw.issues),
         *recoding,
         *across,
+        *odd_units(readable, () if previous is None else previous.units["unit_id"]),
+        *newest_issues(usable, tables, calendar),
         *crowded,
         *to_issues(findings, calendar),
         *refused_issues(refused),
-        *(withdrawn_issues(cells) if full else _gone_issues(rows)),
+        *(
+            withdrawn_issues(cells)
+            if full
+            else _gone_issues(usable, rows, previous, context.changes)
+        ),
         *_revised_issues(revised, calendar),
         *_changed_figures(cells, config.figures, usable),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
@@ -190,11 +200,18 @@ def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Iss
     return out
 
 
-def _gone_issues(rows: pd.DataFrame) -> list[Issue]:
-    """Municipalities that earlier drops had and the newest has not, or not usably."""
+def _gone_issues(raws: Sequence[RawDrop], rows: pd.DataFrame, previous: Tables | None, changes: CodeChanges | None) -> list[Issue]:  # fmt: skip
+    """Municipalities that earlier drops had and the newest has not, or not usably.
+
+    A line list names only units with a case: of a drop checked alone nothing is gone.
+    """
     rows = rows[rows["column"] != EVERY_UNIT]  # a series of the place says nothing of its units
     newest = rows["received_date"] == rows["received_date"].max()
-    gone = sorted(set(rows.loc[~newest, "unit_id"]) - set(rows.loc[newest, "unit_id"]))
+    earlier = set(rows.loc[~newest, "unit_id"])
+    if previous is not None and raws and not raws[-1].spans:
+        known = map(str, previous.units["unit_id"])
+        earlier |= {changes.today(code) for code in known} if changes else set(known)
+    gone = sorted(earlier - set(rows.loc[newest, "unit_id"]))
     if not gone:
         return []
     shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")

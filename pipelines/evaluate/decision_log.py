@@ -42,6 +42,15 @@ def why(record: Record) -> str:
     return " ".join(str(reasons[-1]).split())
 
 
+def line_and_why(record: Record) -> str:
+    """The first line, and the reason that decided unless the line gives it already."""
+    line, reason = str(record.get("first_line", "")), why(record)
+    told = (
+        reason.removeprefix("First champion: ").rstrip(".")[1:] in line
+    )  # its first letter differs
+    return line if told else f"{line} {reason}"
+
+
 def in_words(record: Record) -> list[str]:
     """One decision for people, a line each; --json holds every figure of it."""
     champion = record.get("champion") or {}

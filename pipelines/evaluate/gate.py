@@ -42,7 +42,7 @@ from pipelines.evaluate.decision import (
     words,
 )
 from pipelines.evaluate.first_line import subject
-from pipelines.evaluate.sanity import check_sanity
+from pipelines.evaluate.sanity import check_sanity, one_class
 from pipelines.evaluate.summary import require_equal_rows
 
 __all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
@@ -159,11 +159,14 @@ class _Court:
             return self.refuse(f"The comparison could not be made. {self._too_few(f'compare {chosen.head} with the champion')}; the champion was judged on more, and a provisional one does not replace it.")  # fmt: skip
         if self.short and (self.blocks or 0) < _FEWEST_BLOCKS:
             return self.refuse(f"The comparison could not be made. {self._too_few('judge a model')}, and {_FEWEST_BLOCKS} at least even for a provisional one.")  # fmt: skip
+        opens = champion is None or champion.provisional
+        if opens and (same := one_class(self._benchmark(chosen.head))):
+            return self.refuse(same)
         if chosen.head not in self.sanity and not self._is_sane(chosen.head):
             return False
         if champion and not self._replaces(chosen, champion):
             return False
-        return self._opens(chosen) if champion is None or champion.provisional else True
+        return self._opens(chosen) if opens else True
 
     def record(self, verdict: Verdict, chosen: Candidate | None) -> Decision:
         """Everything found so far as the written record."""

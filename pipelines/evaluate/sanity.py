@@ -1,6 +1,7 @@
 """Whether a recipe's probabilities can be let out at all, whatever they are compared with.
 
-Belongs here: the three conditions of the gate's contract at one horizon. Does not belong here:
+Belongs here: the three conditions of the gate's contract at one horizon, and whether the rows can
+tell recipes apart at all. Does not belong here:
 comparisons between recipes.
 
 Bias is judged against its own interval. Weeks of one epidemic go up and down together, so the mean
@@ -45,6 +46,15 @@ def check_sanity(
     problems += _worse_than_blind(score, score_blind, gate) + _biased(mean, rate, bias, gate)
     lower, upper = bias or (None, None)
     return Sanity(score, score_blind, mean, rate, tuple(problems), lower, upper)
+
+
+def one_class(own: pd.DataFrame) -> str:
+    """Why nothing can be told apart on these rows; "" where they hold weeks of both classes."""
+    if own["label"].nunique() > 1:
+        return ""
+    years = ", ".join(map(str, sorted(own["test_year"].unique())))
+    what = "an outbreak" if own["label"].iloc[0] == 1 else "no outbreak"
+    return f"The test years ({years}) hold one class only: each of their {len(own)} unit-weeks is {what}, so that no model can be told from another."  # fmt: skip
 
 
 def _within_unit(probability: pd.Series) -> pd.Series:

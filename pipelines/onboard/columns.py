@@ -83,6 +83,10 @@ def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) ->
     _missing_words(sight, found)
     used = {c for columns in found.values() for c in columns}
     unread = [c for c in sight.header if c not in used and letters(c).startswith(_CLIMATE)]
+    others = [c for c in sight.header if c and c not in {*used, *unread}]
+    if others and adapter in ("long", "series"):
+        shown = ", ".join(map(repr, others[:8])) + (", ..." if len(others) > 8 else "")
+        sight.seen.append(f"not read: {shown}")
     if unread and adapter != "line_list":
         sight.seen.append(f"{', '.join(map(repr, unread))} may be climate and is not read; to read it, say which and in what unit: --column rainfall_mm=..., --column temp_mean_c=..., and --transform if it is not in mm or degree Celsius")  # fmt: skip
 

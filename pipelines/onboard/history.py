@@ -7,6 +7,7 @@ values are good (data/validate.py), labels and judging (rules.py).
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,15 +15,18 @@ import numpy as np
 import pandas as pd
 
 from pipelines.data.adapters import Reading
+from pipelines.data.newest import OLD_CLIMATE_DAYS
+from pipelines.data.odd_units import no_places
 from pipelines.data.tables import Tables, latest_cases, newest_week_no
 from pipelines.weeks import SEASON_WEEKS, Calendar
 
 _LOOKED_AT = 8  # newest weeks that may still be filling
+_MOST_LATE = (
+    4  # weeks; what is thin for longer is a change of level, unless the place says otherwise
+)
 _THIN = 0.5  # of what the weeks before let expect
 _LEAST_EXPECTED = 30.0  # cases a week; below, chance alone makes a week thin
 _WHOLE = 0.8  # of a week's cases reported, for it to count as whole
-_OLD_CLIMATE_DAYS = 300
-_NO_PLACE = re.compile(r"(?i)\b(?:(?:sub)?total|unknown|desconocid[oa]|ignorad[oa]|inconnu)\b")
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ def _against_last_year(total: pd.Series, units: pd.Series, newest: int, calendar
             break
         thin = age + 1
         told.append(f"{calendar.week_label(week)} has {of(total, [week]):.0f} cases of {of(units, [week]):.0f} units, {expected:.0f} were to be expected")  # fmt: skip
+    if thin > _MOST_LATE:
+        return Filling(0, f"all of the newest {thin} weeks have fewer cases or units than the year before lets expect, which is longer than reports are late as a rule: cases fell, or reports are very late; if they are late, say --maturity with how many weeks ({told[0]})")  # fmt: skip
     why = "; ".join(told) or f"the newest weeks are as full as a year before (times {growth:.2f})"
     return Filling(thin, why)
 
@@ -136,7 +142,7 @@ def climate_facts(tables: Tables, newest: int, calendar: Calendar) -> list[str]:
     out = [f"climate of {climate['unit_id'].nunique()} units, {month.min() // 12}-{month.min() % 12 + 1:02d}..{label}"]  # fmt: skip
     ended = np.datetime64(f"{(last + 1) // 12}-{(last + 1) % 12 + 1:02d}-01")
     days = int((np.datetime64(calendar.week_end(newest)) - ended).astype(int))
-    if days > _OLD_CLIMATE_DAYS:
+    if days > OLD_CLIMATE_DAYS:
         out.append(f"WARNING: the climate ended with {label}, {days // 30} months before the newest week: newer weeks have none; deliver newer months, or leave the file out")  # fmt: skip
     return out
 
@@ -150,8 +156,9 @@ def unit_facts(names: Sequence[str], readings: Sequence[Reading]) -> list[str]:
         if len(files) > 1 and (alone := sorted(units - others)):
             out.append(f"WARNING: {len(alone)} units stand in {name} only: {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}")  # fmt: skip
     every: set[str] = set().union(*files.values())
-    if odd := sorted(u for u in every if _NO_PLACE.search(u)):
-        out.append(f"WARNING: {', '.join(map(repr, odd[:5]))} looks like a sum or an unknown place, and would be a unit; leave it out with --leave-out COLUMN={odd[0]}")  # fmt: skip
+    if odd := no_places(every):
+        column = next((str(c) for r in readings for u, c in zip(r.units["unit_id"], r.units["column"], strict=True) if u == odd[0]), "COLUMN")  # fmt: skip
+        out.append(f"WARNING: {', '.join(map(repr, odd[:5]))} looks like a sum or an unknown place, and would be a unit; leave it out with {shlex.join(['--leave-out', f'{column}={odd[0]}'])}")  # fmt: skip
     digits = {u for u in every if u.isdigit()}
     if lengths := sorted({len(u) for u in digits}):
         both = sorted(u for u in digits if len(u) >= 5 and u[:-1] in digits)

@@ -40,6 +40,7 @@ from pipelines.place_config import PlaceConfig
 from pipelines.storage import write_atomic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_TOLD_ELSEWHERE = ("no-place", "climate-ended", "codes-of-two-lengths")  # with the flags that help
 _TOLD = 12  # issues of the files that are told
 
 
@@ -187,7 +188,7 @@ def _tried(paths: Sequence[Path], draft: Profile, received: date, findings: Find
     """The files as a run would check them. Raises DropError if it would stop."""
     with tempfile.TemporaryDirectory(prefix="denguard-onboard-") as empty:
         report = try_files(list(paths), draft, Places(home=Path(empty)), received)
-    issues = [i for i in report.result.issues if i.level is not Level.INFO]
+    issues = [i for i in report.result.issues if i.level is not Level.INFO and i.code not in _TOLD_ELSEWHERE]  # fmt: skip
     if report.stops:
         first, more = issues[0], [i for i in issues[1:] if i.level is not Level.WARNING][:1]
         why = "".join(f"; first of them: {i.message} ({i.place}), where one should {i.fix}" for i in more)  # fmt: skip

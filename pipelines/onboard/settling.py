@@ -206,7 +206,7 @@ def _why_both(sights: Sequence[Sight], readings: Sequence[Reading]) -> str:
         weeks = reading.cells.loc[reading.cells["kind"] == "week", "when"].unique()
         if sight.config.table != "cases" or not len(weeks):
             continue
-        if any(name in sight.seen[-1] for name in ("date =", "end =", "start =")):
+        if any(name in " ".join(sight.seen) for name in ("date =", "end =", "start =")):
             return "the dates may be first days of CDC weeks or last days of ISO weeks"
         year = np.array([CDC.epi_year(w) for w in weeks], dtype=np.int64)
         week = np.array([CDC.week_of_year(w) for w in weeks], dtype=np.int64)

@@ -148,7 +148,7 @@ def _open(sight: Sight, ask: Ask) -> None:
     try:
         sight.table = open_table(sight.input())
     except Unreadable as err:
-        if err.issue.code != SHEETS or "sheet" in sight.settings:
+        if err.issue.code != SHEETS:
             raise as_drop_error(err) from err
         _ask_for_sheet(sight, err.issue.message, ask)
         sight.table = usable(lambda: open_table(sight.input()))
@@ -166,6 +166,7 @@ def _look_below_titles(sight: Sight) -> None:
         return
     if any(i.code == "not-utf-8" for i in sight.table.issues):
         sight.settings["encoding"] = "cp1252"
+        sight.seen.append("its letters are not UTF-8 and are read as Windows-1252")
     if "header_row" in sight.settings:
         return
     if sum(map(bool, guesses(sight.header).values())) > 1 or fitting_layout(sight.header):
@@ -180,9 +181,10 @@ def _look_below_titles(sight: Sight) -> None:
 
 
 def _ask_for_sheet(sight: Sight, message: str, ask: Ask) -> None:
-    names = tuple(part.strip(" '") for part in message.partition(": ")[2].split("', '"))
+    names = tuple(part.strip(" '") for part in re.split(": |; it has ", message)[1].split("', '"))
     question = Question("--sheet", "Which sheet of the workbook holds the table?", names, None, message, sight.name)  # fmt: skip
-    sight.settings["sheet"] = answered(question, ask(question))
+    said = sight.settings.get("sheet")
+    sight.settings["sheet"] = answered(question, ask(question) if said is None else said)
 
 
 def _choose_adapter(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.config import Places
-from pipelines.evaluate.decision_log import why
+from pipelines.evaluate.decision_log import line_and_why
 from pipelines.ops.parts import State, counted
 from pipelines.ops.runs import Box, RunState, RunView
 from pipelines.ops.status import Status
@@ -88,7 +88,7 @@ def _what(box: Box, now: datetime) -> str:
 def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> None:
     rows: list[tuple[str, str]] = []
     if run.decision is not None:
-        rows.append(("decision", f"{run.decision['decision']}: {escape(run.decision['first_line'])} {escape(why(run.decision))}"))  # fmt: skip
+        rows.append(("decision", f"{run.decision['decision']}: {escape(line_and_why(run.decision))}"))  # fmt: skip
     rows.append(("champion", _champion(status)))
     made = status.verdict.success
     if made is not None:

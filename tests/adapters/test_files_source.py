@@ -10,7 +10,9 @@ import pytest
 import yaml
 from adapters.ministry import Ministry, the
 
+from pipelines.config import load_profile
 from pipelines.contracts import Level
+from pipelines.data.sources import context_of
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.errors import ConfigError, DropError
 from pipelines.weeks import CDC, ISO
@@ -206,6 +208,23 @@ def test_a_drop_that_lost_a_file_or_has_another_is_told(tmp_path):
     raw = ministry.raw()
     assert the(raw.issues, "missing-file").place == "2018-12-04/people.csv" and not raw.usable
     assert the(raw.issues, "unknown-file").place == "2018-12-04/other.csv"
+
+
+def test_a_drop_read_without_its_profile_is_not_to_be_removed(tmp_path):
+    ministry = Ministry(tmp_path, CASES)
+    ministry.drop(ministry.given(cases_csv=TABLE))
+    ministry.context = context_of(load_profile("sample"))
+    told = the(ministry.validate().issues, "missing-table")
+    assert "but cases.csv: another profile reads it" in told.message
+    assert "--profile NAME" in told.fix and "remove" not in told.fix
+
+
+@pytest.mark.parametrize("other", ["unit", "year", "week"])
+def test_a_column_that_is_counted_and_something_else_is_refused(tmp_path, other):
+    columns = {"unit": "unit", "year": "year", "week": "week", "cases": other}
+    ministry = Ministry(tmp_path, CASES | {"columns": columns})
+    with pytest.raises(DropError, match=f"'{other}' is named as the cases and as the {other}"):
+        ministry.drop(ministry.given(cases_csv=TABLE))
 
 
 def test_a_place_with_iso_weeks_keeps_its_own_week_53(tmp_path):

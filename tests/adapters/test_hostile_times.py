@@ -131,6 +131,8 @@ def test_two_formats_in_a_column_are_named_with_their_rows(tmp_path):
     content = long("A,2018-06-03,1", "A,10/06/2018,2", header="unit,start,cases")
     found = stopped(read(tmp_path, content), "two-date-formats")
     assert "rows 2 and 3" in found.message
+    other = long("A,10/06/2018,2", "A,2018-06-03,1", header="unit,start,cases")
+    assert "rows 2 and 3" in stopped(read(tmp_path, other), "two-date-formats").message
 
 
 def test_one_date_in_another_format_is_refused(tmp_path):
@@ -139,10 +141,61 @@ def test_one_date_in_another_format_is_refused(tmp_path):
     assert refusals(reading) == [(202, "other-date-format")]
 
 
-@pytest.mark.parametrize("day", ["2018-02-30", "43466", "03/06/18", "yesterday"])
+@pytest.mark.parametrize("day", ["2018-02-30", "13466", "03/06/18", "yesterday"])
 def test_what_is_no_day_is_refused(tmp_path, day):
     reading = read(tmp_path, long("A,2018-01-07,1", f"B,{day},2", header="unit,start,cases"))
     assert refusals(reading) == [(3, "not-a-date")]
+
+
+def test_a_spreadsheets_number_of_a_day_is_named_and_never_read(tmp_path):
+    """43107 is 2018-01-07 in one of Excel's two calendars and four years later in the other."""
+    reading = read(tmp_path, long("A,2018-01-07,1", "B,43107,2", "B,43114.0,2", header="unit,start,cases"))  # fmt: skip
+    assert refusals(reading) == [(3, "serial-date"), (4, "serial-date")]
+    assert "format the column as dates" in reading.refused["fix"][0]
+
+
+@pytest.mark.parametrize("text", ["2017-18", "2017/18", "2017-2018", "2017 - 18"])
+def test_a_season_is_no_year(tmp_path, text):
+    reading = read(tmp_path, long("A,2018,1,1", f"A,{text},50,2"))
+    assert refusals(reading) == [(3, "season-not-year")]
+    assert "calendar year that each week belongs to" in reading.refused["fix"][0]
+
+
+def test_what_stops_a_whole_file_shows_a_value_with_its_own_row_and_fix(tmp_path):
+    found = stopped(read(tmp_path, long("A,2018,60,1", "A,2017-18,1,2", "A,2017-18,2,2")), "nothing-read")  # fmt: skip
+    assert "'2017-18'" in found.message and found.place.endswith("row 3")
+    assert found.fix.startswith("name the calendar year")
+
+
+def of_units(units: str, calendar: Calendar, first: int, last: int) -> list[str]:
+    return [row.replace("A,", f"{u},") for u in units for row in years(calendar, first, last)]
+
+
+def test_units_that_number_their_weeks_differently_stop_the_file(tmp_path):
+    content = long(*of_units("AB", CDC, 2013, 2016), *of_units("CD", ISO, 2013, 2016))
+    for declared in (CDC, ISO):
+        found = stopped(read(tmp_path, content, calendar=declared), "mixed-calendars")
+        assert "2 units such as A have a week 53 in 2014, as only CDC weeks" in found.message
+        assert "2 units such as C have a week 53 in 2015, as only ISO weeks" in found.message
+        assert found.place.endswith("row 576") and "in one numbering" in found.fix
+    reading = read(tmp_path, content, options={"week_53": "as_declared"})
+    assert refusals(reading) == [(576, "no-such-week"), (785, "no-such-week")]
+
+
+def test_one_wrong_week_53_among_many_units_is_a_single_error(tmp_path):
+    content = long(*of_units("ABCDEFGHIJK", CDC, 2013, 2016), "Z,2015,53,1")
+    assert refusals(read(tmp_path, content)) == [(2301, "no-such-week")]
+
+
+def test_units_that_skip_a_week_53_which_others_have_are_named(tmp_path):
+    """Nothing proves it: perhaps they only did not report that week."""
+    content = long(*of_units("ABC", CDC, 2013, 2015), *of_units("D", ISO, 2013, 2014), "D,2015,1,1")
+    reading = read(tmp_path, content)
+    found = the(reading, "week-53-of-some")
+    assert found.message.startswith("1 units have no week 53 of 2014, which 3 others have: D")
+    assert found.place.endswith("row 577") and found.period == "2014-w53" and found.fix
+    sparse = [row for row in of_units("D", ISO, 2013, 2014) if ",2013," in row or ",2," in row]
+    assert not read(tmp_path, long(*of_units("ABC", CDC, 2013, 2015), *sparse, "D,2015,1,1")).issues
 
 
 def test_weeks_that_had_not_ended_are_left_out_and_said(tmp_path):

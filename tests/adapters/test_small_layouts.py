@@ -121,6 +121,15 @@ def test_wide_tables_of_any_country(tmp_path, name):
     assert sorted(reading.cells["kind"]) == ["population", "temp", "week", "week"]
 
 
+def test_totals_of_a_wide_table_are_no_unit_and_no_week(tmp_path):
+    content = "district,2018/w05,2018/w06,Total\nA,1,2,3\nB,0,4,4\nTotal,1,6,7\n"
+    reading = read(tmp_path, content, adapter="wide", leave_out={"district": ("Total",)})
+    assert {unit for unit, _ in weekly(reading)} == set(reading.units["unit_id"]) == {"A", "B"}
+    assert the(reading, "unknown-column").message.endswith("are not read: 'Total'")
+    assert "1 records do not count" in the(reading, "left-out-by-rule").message
+    assert "'x'" in stopped(read(tmp_path, content, adapter="wide", keep={"x": ("1",)}), "missing-column").message  # fmt: skip
+
+
 def test_a_wide_table_with_a_column_twice_stops(tmp_path):
     assert stopped(read(tmp_path, "code,2018/w05,2018/w05\nA,1,2\n", adapter="wide"), "duplicate-column")  # fmt: skip
 
@@ -233,7 +242,7 @@ def test_tabnets_week_53_of_2015_is_no_sign_of_iso_weeks(tmp_path):
     assert ("330010", "2015-w01") in weekly(reading) and the(reading, "no-such-week")
 
 
-@pytest.mark.parametrize("adapter", ["tabnet", "wide", "dhis2"])
+@pytest.mark.parametrize("adapter", ["tabnet", "dhis2"])
 def test_rules_about_records_are_refused_where_there_are_none(tmp_path, adapter):
     reading = read(tmp_path, TABNET if adapter == "tabnet" else "code,2018/w05\nA,1\n", adapter=adapter, keep={"x": ("1",)})  # fmt: skip
     assert adapter in stopped(reading, "rule-not-used").message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -294,3 +295,18 @@ def test_the_real_table_with_real_scenes_is_accepted(desk, real_data):
     assert scenes["quality"].value_counts().to_dict() == {"ok": 64, "saturated": 4}
     cloudy = next(i for i in result.issues if i.code == "saturated-scenes")
     assert cloudy.rows == 4 and cloudy.message.startswith("4 of 68 scenes")
+
+
+@pytest.mark.parametrize(("units", "shifted"), [(12, False), (200, True)])
+def test_a_dozen_counts_that_differ_by_chance_are_no_drift(units, shifted):
+    """A week of mostly 12 after a year of 3, 7 and 12 may be chance for 12 units, not for 200."""
+    first = CDC.week_no("2018-w01")
+    rows = [(str(u), first + w, (3.0, 7.0, 12.0)[(u + w) % 3]) for u in range(units) for w in range(52)]  # fmt: skip
+    new = [(str(u), first + 52, (3.0, 12.0, 12.0, 7.0, 12.0, 12.0)[u % 6]) for u in range(units)]
+    then, now = (
+        replace(Tables.empty(), cases=pd.DataFrame(made, columns=["unit_id", "week_no", "cases"]).assign(received_date=date(2019, 1, 9)))
+        for made in (rows, [*rows, *new])
+    )  # fmt: skip
+    found = drift.drift(now, then, CDC).set_index("problem").loc["cases-shifted"]
+    assert found["measure"] > 0.25
+    assert bool(found["measure"] > found["limit"]) == shifted

@@ -53,6 +53,14 @@ def test_fusion_serves_if_it_beats_the_linear_head_beyond_its_interval(planted: 
     )
 
 
+@pytest.mark.parametrize(("label", "what"), [(0.0, "no outbreak"), (1.0, "an outbreak")])
+def test_test_years_of_one_class_only_open_nothing_and_say_so(planted: Any, profile: Profile, label: float, what: str) -> None:  # fmt: skip
+    rows = planted({"linear": 0.0, **BASELINES}).assign(label=label)
+    found = decide(rows, [LINEAR], None, profile)
+    assert (found.decision, found.comparisons) == ("none", ())
+    assert f"one class only: each of their 2080 unit-weeks is {what}" in found.first_line
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_fusion_that_is_only_as_good_as_the_linear_head_does_not_serve(planted: Any, profile: Profile, seed: int) -> None:  # fmt: skip
     frame = planted({"linear": 0.01, "late_joint": 0.011, **BASELINES}, seed=seed)

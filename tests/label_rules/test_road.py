@@ -14,6 +14,7 @@ from label_rules.worlds import season_of
 
 from pipelines.contracts import EncoderSpec
 from pipelines.data.labels import outbreak_rates
+from pipelines.data.samples import resolve_as_of
 from pipelines.embed.features import build_features, thresholds_in, version_of
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.backtest import backtest_year
@@ -209,3 +210,11 @@ def test_a_short_history_has_no_traceback(tmp_path: Path, walked: Walked) -> Non
     young = replace(walked.tables, cases=cases[cases["week_no"] >= CDC.week_no("2018-w05")])
     with pytest.raises(ConfigError, match=r"lies before the first one|training pool"):
         build_dataset(young, walked.profile, None, [], tmp_path)
+
+
+def test_a_history_without_a_year_before_any_origin_says_how_long_it_is(walked: Walked) -> None:
+    cases = walked.tables.cases
+    young = replace(walked.tables, cases=cases[cases["week_no"] >= CDC.week_no("2018-w05")])
+    with pytest.raises(ConfigError, match=r"^44 weeks of history are too few") as caught:
+        resolve_as_of(young, walked.profile, None)
+    assert caught.value.where == "counts 2018-w05..2018-w48" and "earlier years" in caught.value.fix

@@ -92,6 +92,7 @@ def test_titles_above_other_letters_and_totals(home, tmp_path):
     made = onboarded(file, numbering="cdc")
     entry = made.profile.data.inputs[0]
     assert (entry.header_row, entry.encoding) == (3, "cp1252")
+    assert "Windows-1252" in said(made, "c.csv")
     assert "'Total' looks like a sum" in said(made, "units")
     left = onboarded(file, numbering="cdc", leave_out=["distrito=Total"])
     assert "2 units" in said(left, "history")
@@ -110,5 +111,8 @@ def test_weeks_without_a_year_and_climate_without_a_unit(home, tmp_path):
         onboarded(file, numbering="cdc")
     made = onboarded(file, numbering="cdc", columns={"year": ["jahr"]})
     assert "'rain' may be climate" in said(made, "c.csv")
+    assert "not read:" not in said(made, "c.csv")
+    wider = csv(tmp_path / "w.csv", [(*row, "x") for row in rows], "district,week,cases,T. media,year,obs")  # fmt: skip
+    assert "not read: 'T. media', 'obs'" in said(onboarded(wider, numbering="cdc"), "w.csv")
     both = onboarded(file, numbering="cdc", columns={"year": ["jahr"], "rainfall_mm": ["rain"]})
     assert "climate of 3 units" in said(both, "climate")

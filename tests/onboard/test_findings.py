@@ -124,6 +124,27 @@ def test_newest_weeks_that_are_still_filling_are_proposed_as_unknown(tmp_path):
         onboarded(tmp_path / "c.csv", numbering="cdc", ask=IN_A_PIPE, rule=RuleAnswers("quantile"))
 
 
+@pytest.mark.parametrize(("since", "weeks"), [(38, 8), (41, 5)])
+def test_weeks_that_are_thin_for_long_are_a_change_of_level_and_not_proposed_as_unknown(tmp_path, since, weeks):  # fmt: skip
+    cut = [(u, y, w, n // 20 if (y, w) >= (2026, since) else n) for u, y, w, n in counts(*SHORT, level=100)]  # fmt: skip
+    made = onboarded(csv(tmp_path / "c.csv", cut), numbering="cdc")
+    assert made.profile.data.maturity.method == "none"
+    assert f"all of the newest {weeks} weeks" in said(made, "newest weeks")
+    assert "--maturity" in said(made, "newest weeks")
+
+
+def test_a_total_of_a_wide_table_can_be_left_out_by_the_flag_that_is_named(tmp_path):
+    rows = counts(*SHORT)
+    weeks = [(y, w) for u, y, w, _ in rows if u == "A"]
+    table = [(u, *(n for v, _, _, n in rows if v == u)) for u in "ABC"]
+    totals = ("Total", *(sum(column) for column in zip(*(row[1:] for row in table), strict=True)))
+    file = csv(tmp_path / "c.csv", [*table, totals], ",".join(["district", *(f"{y}-SE{w:02d}" for y, w in weeks)]))  # fmt: skip
+    told = said(onboarded(file, numbering="cdc"), "units")
+    assert "'Total' looks like a sum" in told and told.endswith("--leave-out district=Total")
+    made = onboarded(file, numbering="cdc", leave_out=["district=Total"])
+    assert "3 units" in said(made, "history") and not said(made, "units")
+
+
 def test_a_workbook_under_a_csv_name(tmp_path):
     book = openpyxl.Workbook()
     book.active.append(["district", "year", "week", "cases"])

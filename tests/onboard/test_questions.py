@@ -89,6 +89,7 @@ def test_a_workbook_with_two_sheets(tmp_path):
         sheet.append(list(row))
     book.save(tmp_path / "c.xlsx")
     assert "--sheet notes|counts" in refused(tmp_path / "c.xlsx")
+    assert "--sheet notes|counts" in refused(tmp_path / "c.xlsx", sheet=["count"])
     made = onboarded(tmp_path / "c.xlsx", sheet=["counts"], numbering="cdc")
     assert made.profile.data.inputs[0].sheet == "counts"
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.errors import StoreError, ValidationStopped
+from pipelines.evaluate.decision_log import line_and_why
 from pipelines.ops import show as shown
 from pipelines.ops.alerts import tell
 from pipelines.ops.runs import newest_run, view
@@ -174,3 +175,11 @@ def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(w
     assert "on time yes" in " ".join(said.split())
     assert "it is not late any more; the next denguard watch tells them so" in " ".join(said.split())  # fmt: skip
     assert "(it is" not in gather(where, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]  # fmt: skip
+
+
+def test_a_reason_that_the_first_line_gives_already_is_not_said_twice():
+    reason = "The test years (2018) hold one class only."
+    line = "Nothing serves, because the test years (2018) hold one class only."
+    assert line_and_why({"first_line": line, "reasons": [reason]}) == line
+    assert line_and_why({"first_line": line, "reasons": ["First champion: " + reason]}) == line
+    assert line_and_why({"first_line": line, "reasons": ["Another."]}) == f"{line} Another."

@@ -49,6 +49,9 @@ def days_of(draft: Draft, column: str, whole: bool = True) -> Days:
     swapped = unread & np.array([_swapped(t, order) for t in distinct], dtype=bool)[codes]
     _name_swapped(draft, column, text, swapped, shape)
     unread &= ~swapped
+    serial = unread & np.array([_is_serial(t) for t in distinct], dtype=bool)[codes]
+    refuse(serial, column, text, "serial-date", "a spreadsheet's number of a day, not its date", f"format the column as dates in the spreadsheet and save it again, or {_HOW}")  # fmt: skip
+    unread &= ~serial
     other = unread & equals(shape, "first" if order in ("dmy", "mdy") else "last")
     refuse(other, column, text, "other-date-format", f"a date in another format than the rest of {column!r}", _HOW)  # fmt: skip
     refuse(unread & ~other, column, text, "not-a-date", "not a day of the calendar, or not written as declared", f"{_HOW}, or declare the order with the input's `dates`")  # fmt: skip
@@ -69,7 +72,7 @@ def _require_order(draft: Draft, column: str, text: Text, shape: Text, order: st
     if order is not None or not last.any() or last.mean() < 1 - _MOST:
         return
     if equals(shape, "first").any():
-        rows = [int(draft.records.rows[np.flatnonzero(equals(shape, s))[0]]) for s in ("first", "last")]  # fmt: skip
+        rows = sorted(int(draft.records.rows[np.flatnonzero(equals(shape, s))[0]]) for s in ("first", "last"))  # fmt: skip
         raise stop("two-date-formats", f"column {column!r} has dates in two formats, such as rows {rows[0]} and {rows[1]}", f"{draft.file.named} row {max(rows)}", _HOW)  # fmt: skip
     for choice in ("dmy", "mdy"):
         proof = [i for i in np.flatnonzero(last) if _swapped(text[i], "mdy" if choice == "dmy" else "dmy")]  # fmt: skip
@@ -78,6 +81,12 @@ def _require_order(draft: Draft, column: str, text: Text, shape: Text, order: st
             raise stop("date-order", f"the order of day and month in {column!r} is not declared; {text[proof[0]]!r} shows that it is {choice}", f"{draft.file.named} row {at}", f"declare `dates: {choice}` of the input")  # fmt: skip
     at = int(np.flatnonzero(last)[0])
     raise stop("date-order", f"{text[at]!r} in {column!r} may be day/month or month/day, and no date of the column tells", f"{draft.file.named} row {draft.records.rows[at]}", f"declare `dates: dmy` or `dates: mdy` of the input, or {_HOW}")  # fmt: skip
+
+
+def _is_serial(text: str | None) -> bool:
+    """Whether a text may be a day as Excel counts it: 36526 is 2000-01-01. Nothing proves it, and in
+    Excel's other calendar it is four years later, so it is named and never read."""
+    return text is not None and bool(re.fullmatch(r"[2-7][0-9]{4}(?:\.[0-9]+)?", text))
 
 
 def _day(text: str | None, order: str | None) -> np.datetime64:

@@ -9,6 +9,7 @@ can tell which is right. What is left out is named with file, row, reason and wh
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -34,6 +35,7 @@ from pipelines.data.raw import (
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 _KEY = list(KEY_COLUMNS)
+_AS_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,3}")  # 1,001E+10
 _ONCE_A_YEAR = ("population", "demographic")  # a weekly table repeats them on every row
 
 
@@ -92,7 +94,9 @@ class Draft:
         known: Text = np.array([*(codes.normalise(str(t)) for t in distinct), None], dtype=object)
         self.unit_id = known[at]
         none = absent(text)
-        self.refuse(none, label, None, "no-unit", f"the record names no unit ({label} is empty)", "give its unit, or leave the row out")  # fmt: skip
+        self.refuse(none, label, None, "no-unit", f"the record names no unit ({label} is empty)", "give its unit, or leave the row out; of merged cells of a spreadsheet only the first row holds the text: unmerge them and fill every row")  # fmt: skip
+        number = np.array([bool(_AS_NUMBER.fullmatch(str(t))) for t in distinct] + [False], dtype=bool)[at]  # fmt: skip
+        self.refuse(number, label, text, "code-as-number", "a code that a spreadsheet has made a number of: its last digits are lost", "format the column of codes as text in the spreadsheet, and bring it in again from its origin")  # fmt: skip
         self.refuse(absent(self.unit_id), label, text, "not-a-code", f"not a {codes.name}: {codes.shape}", "correct the code, or `place.codes` of the profile")  # fmt: skip
         self._take_units(label, text, names, parents)
 
@@ -238,10 +242,14 @@ class Draft:
         return Reading(self._units, cells[list(CELL_COLUMNS)], refused, tuple(self._issues), self.records.n_received, delays, span, unsure)  # fmt: skip
 
     def _nothing(self, refused: pd.DataFrame) -> None:
-        why = refused["detail"].value_counts().index[0] if len(refused) else "no record is left"
+        if len(refused):  # the commonest reason, with its own first row and what to do about it
+            refused = refused[refused["code"] == refused["code"].value_counts().index[0]]
+        why = refused["detail"].iloc[0] if len(refused) else "no record is left"
         row = int(refused["row"].iloc[0]) if len(refused) else 0
         fix = str(refused["fix"].iloc[0]) if len(refused) else "check the input's rules"
-        self.note(Level.CRITICAL, "nothing-read", f"no record of the file can be used: {why}", fix, row, len(refused))  # fmt: skip
+        value = str(refused["value"].iloc[0])[:60] if len(refused) else ""
+        shown = f", such as {value!r}" if value else ""
+        self.note(Level.CRITICAL, "nothing-read", f"no record of the file can be used: {why}{shown}", fix, row, len(refused))  # fmt: skip
 
 
 def _first_with_value(frame: pd.DataFrame) -> pd.DataFrame:

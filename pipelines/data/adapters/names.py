@@ -62,9 +62,18 @@ def choose(table: Table, wanted: Sequence[str], layout: Mapping[str, str] | None
     for our, columns in declared.items():
         for name in columns:
             _require(table, our, name)
+    _require_own(table, declared)
     if layout is not None:
         return {our: (name,) for our, name in layout.items() if name in table.header} | declared
     return declared or _guessed(table, wanted)
+
+
+def _require_own(table: Table, declared: Names) -> None:
+    """Raise Unreadable for a column that is counted and is a place or a time as well."""
+    counted = declared.get("cases", ())
+    other = next((our for our, columns in declared.items() if our != "cases" and set(columns) & set(counted)), None)  # fmt: skip
+    if other is not None:
+        raise stop("unclear-columns", f"column {counted[0]!r} is named as the cases and as the {other}", f"{table.file.named} row {table.header_row}", "name another column for one of them")  # fmt: skip
 
 
 def require(table: Table, names: Names, *ours: str) -> None:

@@ -19,11 +19,13 @@ from pipelines.data.adapters.draft import Draft, Ints, Mask
 from pipelines.data.adapters.names import Names
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent, distinct_of
+from pipelines.data.adapters.unit_weeks import require_alike
 from pipelines.data.raw import Text
 from pipelines.data.week_test import NUMBERINGS, fitting
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR, Calendar
 
 _YEAR = re.compile(r"([0-9]{4})(?:\.0+)?")
+_SEASON = re.compile(r"[0-9]{4} ?[-/] ?(?:[0-9]{2}|[0-9]{4})")  # 2024-25
 _WEEK = re.compile(r"([0-9]{1,2})(?:\.0+)?")
 _WHOLE = re.compile(r"([0-9]{4})[-/ ]?(?:W|w|SE|se|S)?([0-9]{2})|([0-9]{4})[-/ ]?(?:W|w|SE|se|S)([0-9])")  # fmt: skip
 _BARE = re.compile(r"[0-9]{4}[-/ ][0-9]{2}")  # 2018-05 may be a month
@@ -97,6 +99,8 @@ def _by_pair(draft: Draft, year_column: str, week_column: str) -> Ints:
     whole = [_pair(t) if len(str(t)) > 4 else (-1, -1) for t in pd.unique(week_text)]
     if any(y > 0 for y, _ in whole):  # a week column that holds the year as well: 201805
         return _by_text(draft, week_column)
+    seasons = np.array([bool(_SEASON.fullmatch(str(t))) for t in year_text], dtype=bool)
+    draft.refuse(seasons, year_column, year_text, "season-not-year", "a season of two years, not the year of a week", "name the calendar year that each week belongs to, such as 2018")  # fmt: skip
     draft.refuse(year < 0, year_column, year_text, "not-a-year", "not a year of four digits", "write the year as 2018")  # fmt: skip
     draft.refuse(week < 0, week_column, week_text, "not-a-week", "not the number of a week", _HOW)
     return numbered(draft, year, week, week_column, week_text)
@@ -142,6 +146,7 @@ def numbered(draft: Draft, year: Ints, week: Ints, column: str, text: Text) -> I
     """
     calendar = draft.file.calendar
     usable = draft.fine & (year >= FIRST_YEAR) & (year <= LAST_YEAR) & (week >= 1) & (week <= 53)
+    require_alike(draft, usable, year, week)
     require_numbering(draft, year[usable], week[usable])
     codes, pairs = pd.factorize(pd.MultiIndex.from_arrays([year, week]))
     has = np.array([calendar.has(int(y), int(w)) for y, w in pairs], dtype=bool)[codes]

@@ -1,7 +1,8 @@
 """The adapter `wide`: one row a unit, one column a week (2018/w48, 2018-SE48, 201848), any country's.
 
 Beside weeks it knows Population2018, TEMPERATURE_nov_18 and PRECIPITATION_nov_18 and the demographics
-of PhysioNet's sheet. Codes and calendar are the profile's. Columns: unit, name.
+of PhysioNet's sheet. Codes and calendar are the profile's. Columns: unit, name. `keep` and
+`leave_out` say which rows count: a row of totals is no unit.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import choose, letters, require
 from pipelines.data.adapters.records import Table, open_table
-from pipelines.data.adapters.rules import refuse_rules
+from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.wide_weeks import add_columns, numbered_columns
 from pipelines.data.sources.satellitebench_columns import read_column
 from pipelines.data.sources.wide import Column
@@ -31,9 +33,12 @@ def read(file: InputFile) -> Reading:
     if "name" not in names and (found := [n for n in table.header if letters(n) in ("municipality", "name")]):  # fmt: skip
         names["name"] = (found[0],)
     require(table, names, "unit")
-    refuse_rules(file)
     weeks, others = _columns(table)
-    draft = Draft(table.records([*(c for several in names.values() for c in several), *weeks, *others]))  # fmt: skip
+    named = [c for several in names.values() for c in several]
+    rules = rule_columns(table)
+    draft = Draft(table.records([*named, *rules, *weeks, *others]))
+    _name_unread(draft, table, {*named, *rules, *weeks, *others})
+    draft.fine &= counted(draft)
     draft.units(names["unit"], draft.records.columns[names["name"][0]] if "name" in names else None)
     decimal = file.config.decimal
     add_columns(draft, "week", numbered_columns(draft, weeks), decimal)
@@ -52,6 +57,12 @@ def _columns(table: Table) -> tuple[dict[str, tuple[int, int]], dict[str, Column
     known = {n: read_column(n) for n in table.header if n not in weeks}
     kinds = ("population", "temp", "rain", "demographic")
     return weeks, {n: c for n, c in known.items() if c is not None and c.kind in kinds}
+
+
+def _name_unread(draft: Draft, table: Table, read: set[str]) -> None:
+    if unread := [repr(name[:40]) for name in table.header if name and name not in read]:
+        shown = ", ".join(unread[:5]) + (", ..." if len(unread) > 5 else "")
+        draft.note(Level.INFO, "unknown-column", f"{len(unread)} columns name no week and nothing known, and are not read: {shown}", "nothing to do for totals and notes", table.header_row, len(unread))  # fmt: skip
 
 
 def _add_others(draft: Draft, others: dict[str, Column], decimal: str) -> None:

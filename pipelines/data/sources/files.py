@@ -176,8 +176,12 @@ def _require_few_refused(reading: Reading, given: Path) -> None:
     n = reading.refused["row"].nunique()
     if n > MAX_BAD_ROW_SHARE * reading.n_received:
         first, kinds = reading.refused.iloc[0], reading.refused.groupby("code", sort=False)
-        listed = "; ".join(f"[{code}] {rows['detail'].iloc[0]} ({len(rows)} times, first in row {rows['row'].iloc[0]})" for code, rows in kinds)  # fmt: skip
+        listed = "; ".join(f"[{code}] {rows['detail'].iloc[0]} ({len(rows)} times, first in row {rows['row'].iloc[0]}{_such_as(rows['value'].iloc[0])})" for code, rows in kinds)  # fmt: skip
         raise DropError(f"[too-many-bad-rows] {n} of {reading.n_received} rows are refused: {listed}", where=f"{given} row {first['row']}", fix=str(first["fix"]))  # fmt: skip
+
+
+def _such_as(value: object) -> str:
+    return f": {str(value)[:60]!r}" if str(value) else ""
 
 
 def _listed(names: Sequence[str]) -> str:
