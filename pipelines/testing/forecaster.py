@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.candidate_config import CandidateConfig, forecaster_kind
+from pipelines.contracts import FORECASTERS
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import (
     Doubles,
@@ -26,10 +27,12 @@ from pipelines.fusion.forecaster import (
 )
 from pipelines.fusion.linear import fit_linear
 from pipelines.storage import manifest_of
+from pipelines.testing.asking import must_import_lightly
 from pipelines.testing.rows import make_examples
 from pipelines.train_config import TrainConfig
 
 _PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+_HEAVY = ("numpy", "pandas", "torch", "lightgbm", "sklearn")  # what a kind's module leaves alone
 _CLOSE = 1e-6  # heads of torch give other last digits to other batches
 
 
@@ -56,6 +59,8 @@ def check_forecaster(
     _check_rows(fitted, examples, probability)
     _check_labels(fitted, examples, probability)
     _check_poor_rows(kind, examples, config)
+    if name in FORECASTERS:  # a fused head has no kind of its own
+        must_import_lightly(FORECASTERS[name], _HEAVY, "profiles are read where DAGs are parsed")
 
 
 def _config(name: str, settings: Mapping[str, Any]) -> Any:

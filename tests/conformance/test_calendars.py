@@ -6,7 +6,6 @@ import pytest
 
 from denguard.testing import check_calendar
 from pipelines.contracts import CALENDARS
-from pipelines.weeks import WEEKDAYS
 
 BREACHES = {
     "Shifted": "begins on",
@@ -23,11 +22,6 @@ BREACHES = {
 @pytest.mark.parametrize("starts", [None, "wednesday"])
 def test_a_built_in_numbering_keeps_the_contract(name: str, starts: str | None) -> None:
     check_calendar(name, starts)
-
-
-@pytest.mark.parametrize("starts", WEEKDAYS)
-def test_weeks_may_begin_on_any_day(starts: str) -> None:
-    check_calendar("iso", starts)
 
 
 @pytest.mark.parametrize("name", BREACHES)

@@ -16,7 +16,6 @@ NEEDED: dict[str, dict[str, Any]] = {
     "incidence": {"per_100k": 20},
 }
 ALSO: list[tuple[str, dict[str, Any]]] = [
-    ("endemic_channel", {"centre": "geometric_mean", "floor_cases": 3}),
     ("endemic_channel", {"centre": "mean_sd", "k": 2, "min_years": 1, "years": 3}),
     ("endemic_channel", {"reference": [2012, 2016], "leave_out": [2014]}),
 ]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.candidate_config import ForecasterKind
-
 
 @dataclass(frozen=True)
 class Honest:
@@ -63,9 +61,3 @@ class Falls(Honest):
         if np.unique(train.label).size < 2:
             raise ValueError("one class")
         return super().fit(train, folds, config)
-
-
-HONEST, PEEKS, RANKS, PICKLES, FORGETS, FALLS = (
-    ForecasterKind(f"models.bad_forecasters:{cls.__name__}")
-    for cls in (Honest, Peeks, Ranks, Pickles, Forgets, Falls)
-)

@@ -16,10 +16,10 @@ BREACHES = {
 
 @pytest.fixture
 def plug_in(monkeypatch):
-    """Registers a class of bad_forecasters.py for one test."""
+    """Registers a class of bad_forecasters.py by its kind for one test."""
 
     def one(name):
-        monkeypatch.setitem(FORECASTERS, name, f"models.bad_forecasters:{name.upper()}")
+        monkeypatch.setitem(FORECASTERS, name, f"models.bad_kinds:{name.upper()}")
         return name
 
     return one
@@ -47,3 +47,9 @@ def test_a_breach_is_named(name, plug_in, make_examples):
 def test_a_traceback_for_one_class_is_not_hidden(plug_in, make_examples):
     with pytest.raises(ValueError, match="one class"):
         check_forecaster(plug_in("falls"), make_examples(units=2))
+
+
+def test_a_kind_whose_module_imports_numpy_is_named(monkeypatch):
+    monkeypatch.setitem(FORECASTERS, "heavy", "models.heavy_kind:HEAVY")
+    with pytest.raises(AssertionError, match=r"models.heavy_kind imports numpy"):
+        check_forecaster("heavy")
