@@ -1,6 +1,6 @@
 """What is ingested and how samples are made from it: `data` of a profile.
 
-Belongs here: the shape and its checks. Does not belong here: the files of a drop (place_config.py) and
+Belongs here: the shape and its checks. Does not belong here: the files of a drop (input_config.py) and
 anything that reads data.
 """
 
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from pipelines.contracts import SourceName
 from pipelines.encoder_config import Frozen
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 from pipelines.weeks import WeekLabel
 
 

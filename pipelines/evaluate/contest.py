@@ -29,7 +29,7 @@ from pipelines.evaluate.decision import (  # fmt: skip
     undecided,
 )
 from pipelines.evaluate.gate import UNJUDGEABLE, decide
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 from pipelines.recipes import canonical
 from pipelines.storage import read_json
 

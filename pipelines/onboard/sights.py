@@ -27,9 +27,9 @@ from pipelines.data.adapters.names import guesses
 from pipelines.data.adapters.records import HeaderLine, Table, open_table
 from pipelines.data.raw import Text
 from pipelines.errors import ConfigError, DropError
+from pipelines.input_config import InputConfig
 from pipelines.onboard.answers import Answers, meant_for, pairs
 from pipelines.onboard.asking import Ask, Question, answered
-from pipelines.place_config import InputConfig
 from pipelines.weeks import CDC, Calendar
 
 _ONE_FILE = ("separator", "decimal", "sheet", "dates")

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipelines.codes import TextCodes, UnitCodes
 from pipelines.data.adapters import InputFile, adapter_of
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 from pipelines.testing.asking import without_error
 from pipelines.testing.facts import (
     Fact,

@@ -13,7 +13,7 @@ from pipelines.codes import TextCodes, UnitCodes
 from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import InputFile, Reading, adapter_of
 from pipelines.data.raw import CELL_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 from pipelines.weeks import CDC, Calendar
 
 RECEIVED = date(2026, 11, 16)

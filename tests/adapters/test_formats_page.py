@@ -13,7 +13,7 @@ from adapters.kit import read, refusals
 from pipelines.contracts import ADAPTERS, Level
 from pipelines.data.adapters import Reading
 from pipelines.data.adapters.figures import TRANSFORMS
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 from pipelines.weeks import CDC, ISO, Calendar
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pipelines.contracts import Level
 from pipelines.data.sources import files
 from pipelines.errors import DropError
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 
 _INPUTS = (InputConfig(file="cases.csv"),)
 

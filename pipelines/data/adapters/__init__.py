@@ -20,7 +20,7 @@ import pandas as pd
 from pipelines.codes import UnitCodes
 from pipelines.contracts import ADAPTERS, Issue
 from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, REFUSED_COLUMNS, UNIT_COLUMNS, empty
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 from pipelines.weeks import Calendar
 
 

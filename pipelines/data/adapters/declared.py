@@ -22,7 +22,7 @@ from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.months_of_series import MONTH_0, Step, numbers_of, once
 from pipelines.data.adapters.names import COMMON, Names
 from pipelines.data.raw import CELL_COLUMNS
-from pipelines.place_config import BUILT_IN_COLUMNS
+from pipelines.input_config import BUILT_IN_COLUMNS
 
 _CLEAN_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _MEAN_DAYS, _WEEK_DAYS = 4, 7  # days of a week that its mean, its sum must have

@@ -32,7 +32,7 @@ from pipelines.data.raw import (  # fmt: skip
 )
 from pipelines.data.sources import Context
 from pipelines.errors import ConfigError, DropError
-from pipelines.place_config import InputConfig
+from pipelines.input_config import InputConfig
 
 _DECLARE = "declare them in the profile: `data: {inputs: [{adapter: long, file: cases.csv}]}` (docs/formats.md)"  # fmt: skip
 
