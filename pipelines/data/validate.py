@@ -145,13 +145,11 @@ def validate_drops(
     scenes = recoded_scenes(scenes, context.changes)
     readable = [raw for raw in raws if raw.usable]
     usable, across = settle(readable, full)
-    rows, findings = checks.check_rows(
-        suite, usable, checks.known_units(usable, previous), context.codes
-    )
+    known = checks.known_units(usable, previous)
+    rows, findings = checks.check_rows(suite, usable, known, context.codes)
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)
-    accepted, scene_findings = checks.check_scenes(
-        suite, scenes, sorted(rows["unit_id"].unique()), config
-    )
+    units = sorted(rows["unit_id"].unique())
+    accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
     tables = build_tables(usable, rows, cells, accepted, calendar, withdraw=full)
     findings += checks.check_whole(suite, tables, previous, calendar)
@@ -159,25 +157,20 @@ def validate_drops(
     crowded = _too_many_bad(usable, to_quarantine(serious, [raw.refused for raw in usable]))
     drops = [raw.drop.name for raw in raws]
     findings = [replace(f, rows=once(f.rows, drops)) for f in findings]
-    refused = once(pd.concat([empty(REFUSED_COLUMNS), *(r.refused for r in usable if len(r.refused))], ignore_index=True), drops)  # fmt: skip
+    refused = once(_all_refused(usable), drops)
     revised, quarantine = drift.revisions(tables), to_quarantine(findings, [refused])
     found = [
         *issues,
         *(i for raw in raws for i in raw.issues),
         *recoding,
         *across,
-        *odd_units(readable, () if previous is None else previous.units["unit_id"]),
-        *newest_issues(usable, tables, calendar),
         *crowded,
         *to_issues(findings, calendar),
         *refused_issues(refused),
-        *(
-            withdrawn_issues(cells)
-            if full
-            else _gone_issues(usable, rows, previous, context.changes)
-        ),
+        *odd_units(readable, () if previous is None else previous.units["unit_id"]),
+        *_changes(usable, rows, cells, previous, context),
         *_revised_issues(revised, calendar),
-        *_changed_figures(cells, config.figures, usable),
+        *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
     ]
@@ -185,6 +178,19 @@ def validate_drops(
     result = ValidationResult(tuple(found), tables, quarantine, revised)
     _write(result, suite, out, calendar)
     return result
+
+
+def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:
+    frames = [raw.refused for raw in raws if len(raw.refused)]
+    return pd.concat([empty(REFUSED_COLUMNS), *frames], ignore_index=True)
+
+
+def _changes(raws: Sequence[RawDrop], rows: pd.DataFrame, cells: pd.DataFrame, previous: Tables | None, context: Context) -> list[Issue]:  # fmt: skip
+    """What earlier drops had and the newest has not, or has otherwise."""
+    changed = _changed_figures(cells, context.config.figures, raws)
+    if context.config.updates == "full":
+        return [*withdrawn_issues(cells), *changed]
+    return [*_gone_issues(raws, rows, previous, context.changes), *changed]
 
 
 def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Issue]:

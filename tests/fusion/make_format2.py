@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from fusion.synthetic_bundle import make_bundle
-from fusion.synthetic_examples import make_examples
 
 from pipelines.data.prompts import load_template
 from pipelines.data.thresholds import Thresholds
@@ -22,6 +21,7 @@ from pipelines.fusion.linear import fit_linear
 from pipelines.inference.predict import predict_vectors
 from pipelines.inference.vectors import VectorInput
 from pipelines.storage import write_json
+from pipelines.testing.rows import make_examples
 from pipelines.weeks import Calendar
 
 TEMPLATE = """template: "In {municipality} {recent_cases} cases."
