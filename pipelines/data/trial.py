@@ -84,7 +84,7 @@ def try_files(
         scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
         before = accepted_tables(places)
         names = _as_given(drops, files)
-        result = _named(validate_drops(raws, scenes, context, before, Path(work) / "out", broken), names)  # fmt: skip
+        result = _named(validate_drops(raws, scenes, context, before, None, broken), names)  # fmt: skip
     stops = any(one.level is Level.CRITICAL for one in result.issues)
     return TrialReport(result, _found(result, profile), stops)
 

@@ -86,7 +86,7 @@ def validate_all(
     drops_dir: Path,
     context: Context,
     previous: Tables | None,
-    out: Path,
+    out: Path | None,
     cache_path: Path,
     accepted: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
@@ -126,10 +126,10 @@ def validate_drops(
     scenes: pd.DataFrame,
     context: Context,
     previous: Tables | None,
-    out: Path,
+    out: Path | None,
     issues: Sequence[Issue] = (),
 ) -> ValidationResult:
-    """Check drops, oldest first, and write the findings to `out`.
+    """Check drops, oldest first, and write the findings to `out`, or nothing if it is None.
 
     Writes issues.json, quarantine.parquet, quarantine.csv, revised.csv, gx_results.json and
     data_docs/index.html. Raises nothing for bad data: see raise_if_critical.
@@ -176,7 +176,8 @@ def validate_drops(
     ]
     found.sort(key=lambda i: _ORDER.index(i.level))
     result = ValidationResult(tuple(found), tables, quarantine, revised)
-    _write(result, suite, out, calendar)
+    if out is not None:
+        _write(result, suite, out, calendar)
     return result
 
 

@@ -41,8 +41,8 @@ class Ministry:
         """A drop of these files."""
         return self.drop(self.given(**files), day, edition=edition)
 
-    def validate(self, previous: Tables | None = None, only: set[str] | None = None) -> ValidationResult:  # fmt: skip
-        return validate_all(self.drops, self.context, previous, self.home / "out", self.home / "cache.json", only=only)  # fmt: skip
+    def validate(self, previous: Tables | None = None, only: set[str] | None = None, out: Path | None = None) -> ValidationResult:  # fmt: skip
+        return validate_all(self.drops, self.context, previous, out, self.home / "cache.json", only=only)  # fmt: skip
 
     def raw(self) -> Any:
         return source_of(self.context.config).read_raw(list_drops(self.drops)[-1], self.context)

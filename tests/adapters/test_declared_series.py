@@ -16,7 +16,6 @@ from pipelines.contracts import Level
 from pipelines.data.adapters import Reading
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import make_drop
-from pipelines.data.expectations import Suite
 from pipelines.data.months import month_label
 from pipelines.data.sources import source_of
 from pipelines.data.validate import validate_all
@@ -24,12 +23,6 @@ from pipelines.errors import ConfigError
 from pipelines.weeks import CDC
 
 WEEKLY = {"unit": "unit", "year": "year", "week": "week", "cases": "cases", "humidity_pct": "rh"}
-
-
-@pytest.fixture(autouse=True)
-def _without_data_docs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pages of the checks are read by nobody here, and cost a second each."""
-    monkeypatch.setattr(Suite, "write", lambda *_: None)
 
 
 def told(reading: Reading, kind: str = "weekly") -> dict[tuple[str, str, str], float]:
@@ -137,7 +130,7 @@ def test_a_new_unit_is_named_once_beside_a_series_of_the_whole_place(tmp_path: P
     before = ministry.validate().tables
     more = TABLE + "".join(f"C,2018,{w},3\n" for w in range(1, 41))
     ministry.drop(ministry.given(cases_csv=more, ocean_csv=ocean), day="2018-12-11")
-    result = validate_all(ministry.drops, ministry.context, before, tmp_path / "out", tmp_path / "c.json")  # fmt: skip
+    result = validate_all(ministry.drops, ministry.context, before, None, tmp_path / "c.json")  # fmt: skip
     assert [i.place.split("/")[1][:9] for i in result.issues if i.code == "new-unit"] == ["cases.csv"]  # fmt: skip
     assert result.tables.series["unit_id"].tolist() == ["A", "B", "C"]
 

@@ -26,7 +26,7 @@ def test_a_cumulative_line_list_counts_its_bad_records_once(tmp_path):
     ministry.bring(
         SECOND, cases_csv="place,year,week\n" + bad + ",2018,41\n" + GOOD + "A,2018,41\nB,2018,41\n"
     )
-    result = ministry.validate()
+    result = ministry.validate(out=tmp_path / "out")
     assert result.quarantine["file"].unique().tolist() == ["2018-10-23/cases.csv"]
     assert result.quarantine["row"].tolist() == [2, 3, 4, 5]
     assert [i.place for i in result.issues if i.code == "no-unit"] == [

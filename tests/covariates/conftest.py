@@ -1,4 +1,4 @@
-"""The place of place.py, walked once for this room: its checks are real, but nobody reads their pages."""
+"""The place of place.py, walked once for this room."""
 
 from __future__ import annotations
 
@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 from covariates.place import CASES, OCEAN, Place, cases_csv, ocean_csv, profile_of
 
-from pipelines.data.expectations import Suite
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
-
-
-@pytest.fixture(autouse=True)
-def _without_data_docs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Suite, "write", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +16,7 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The feature version of the place. Change nothing in it."""
     place = Place(tmp_path_factory.mktemp("humid"), profile_of(CASES, OCEAN))
     place.drop(cases_csv=cases_csv(), ocean_csv=ocean_csv())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Suite, "write", lambda *_: None)
-        return place.features()
+    return place.features()
 
 
 @pytest.fixture(scope="module")

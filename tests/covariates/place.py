@@ -97,8 +97,8 @@ class Place:
         make_drop(bring, None, self.places.drops, DropInfo(received_date=received))
 
     def validated(self) -> ValidationResult:
-        out, cache = self.home / "out", self.home / "cache.json"
-        return validate_all(self.places.drops, context_of(self.profile), None, out, cache)
+        cache = self.home / "cache.json"
+        return validate_all(self.places.drops, context_of(self.profile), None, None, cache)
 
     def dataset(self) -> Path:
         tables = self.validated().tables

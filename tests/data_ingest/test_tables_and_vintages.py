@@ -188,7 +188,7 @@ def test_a_run_may_be_kept_from_knowing_later_drops(desk):
     desk.drop()
     desk.drop(longer(), LATER_INFO)
     result = validate_all(
-        desk.drops, context_with(desk.config), None, desk.out, desk.cache, only={"2018-12-04"}
+        desk.drops, context_with(desk.config), None, None, desk.cache, only={"2018-12-04"}
     )
     assert newest_week_no(result.tables) == W48
     assert {i.place[:10] for i in result.issues if "20" in i.place} <= {"2018-12-04"}
@@ -265,7 +265,7 @@ def test_the_package_table_is_accepted_with_its_known_defects_as_warnings(desk, 
 
     info = DropInfo(received_date=FIRST, scene_period="month")
     table_drop(real_table, None, desk.drops, info, until="2018-w48")
-    result = validate_all(desk.drops, context_with(desk.config), None, desk.out, desk.cache)
+    result = validate_all(desk.drops, context_with(desk.config), None, None, desk.cache)
     assert {(i.level.value, i.code, i.place, i.period, i.rows) for i in result.issues} == {
         ("warning", "high-rainfall", "2018-12-04/metadata.csv", "2007-07..2017-08", 184),
         ("warning", "no-population", "2018-12-04/metadata.csv", "2007", 3),
@@ -289,7 +289,7 @@ def test_the_real_table_with_real_scenes_is_accepted(desk, real_data):
     table = real_data / "satellitebench" / "metadata.csv"
     info = DropInfo(received_date=FIRST, scene_period="month")
     table_drop(table, real_data / "medellin-landsat" / "images", desk.drops, info, until="2018-w48")
-    result = validate_all(desk.drops, context_with(desk.config), None, desk.out, desk.cache)
+    result = validate_all(desk.drops, context_with(desk.config), None, None, desk.cache)
     scenes = result.tables.scenes
     assert not result.critical and set(scenes["unit_id"]) == {"05001"}
     assert scenes["quality"].value_counts().to_dict() == {"ok": 64, "saturated": 4}

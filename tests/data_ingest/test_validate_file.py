@@ -212,7 +212,7 @@ def test_weeks_that_had_not_ended_when_the_drop_came_are_left_out(desk):
 def test_an_accepted_drop_that_changed_is_critical(desk):
     desk.drop()
     result = validate_all(
-        desk.drops, context_with(desk.config), None, desk.out, desk.cache, {"2018-12-04": "0" * 16}
+        desk.drops, context_with(desk.config), None, None, desk.cache, {"2018-12-04": "0" * 16}
     )
     issue = the(result, "accepted-drop-changed")
     assert issue.level is Level.CRITICAL and issue.place == "2018-12-04"
@@ -220,7 +220,7 @@ def test_an_accepted_drop_that_changed_is_critical(desk):
 
 def test_every_finding_is_written_for_people_and_machines(desk):
     desk.drop(put(4, "2018/w10", "many"))
-    result = desk.validate()
+    result = validate_all(desk.drops, context_with(desk.config), None, desk.out, desk.cache)
     written = json.loads((desk.out / "issues.json").read_text())
     assert [Issue(**i) for i in written] == list(result.issues)
     assert (desk.out / "quarantine.csv").read_text().splitlines()[

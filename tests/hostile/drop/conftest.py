@@ -81,7 +81,7 @@ def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
     places = Places(home=home)
     first = good_drop(places.drops / FIRST.isoformat(), FIRST)
     context = context_of(load_profile("ci"))
-    tables = validate_all(places.drops, context, None, home / "first", home / "cache.json").tables
+    tables = validate_all(places.drops, context, None, None, home / "cache.json").tables
     tables.save(places.artifacts / "datasets" / "d0" / "tables")
     told = {"received_date": first.name, "sha256": drop_hash(read_drop(first), home / "cache.json"), "synthetic_scenes": False}  # fmt: skip
     accept(places, "d0", "2018-w48", [told])
