@@ -20,11 +20,11 @@ from pipelines.testing.asking import without_error
 from pipelines.testing.facts import (
     Fact,
     Frames,
-    check_equal,
     check_facts,
     check_frames,
     check_kept,
     check_private,
+    check_sample,
     check_stated,
 )
 from pipelines.testing.hostile import HEADER, HEADLESS, NOTHING, harmful, harmless
@@ -58,12 +58,7 @@ def check_adapter(
         desk = _Desk(
             Path(scratch) / config.file, config, calendar, codes or TextCodes(), received, private
         )
-        whole = desk.read("the sample", content)
-        assert whole.usable, (
-            f"the sample is not usable: {'; '.join(i.message for i in whole.issues)}"
-        )
-        check_facts(whole, facts, calendar, "the sample")
-        check_equal(whole, desk.read("the sample", content), "the sample")
+        whole = check_sample(lambda: desk.read("the sample", content), facts, calendar)
         _check_cut(desk, content, whole)
         _check_codes(desk, content)
         _check_hostile(desk, content, facts)

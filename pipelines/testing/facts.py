@@ -6,7 +6,7 @@ belong here: how a file is read or brought (adapter.py, source.py), and hostile 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -163,6 +163,15 @@ def _when(fact: Fact, calendar: Calendar) -> int:
         year, month = fact.when.split("-")
         return int(year) * 12 + int(month) - 1
     return calendar.week_no(fact.when)
+
+
+def check_sample(read: Callable[[], Frames], facts: Sequence[Fact], calendar: Calendar) -> Frames:
+    """The sample as it is read. Raise AssertionError unless it is usable, true, and the same twice."""
+    whole, what = read(), "the sample"
+    assert whole.usable, f"{what} is not usable: {'; '.join(i.message for i in whole.issues)}"
+    check_facts(whole, facts, calendar, what)
+    check_equal(whole, read(), what)
+    return whole
 
 
 def check_equal(one: Frames, two: Frames, what: str) -> None:

@@ -24,11 +24,11 @@ from pipelines.testing.asking import must_refuse, without_error
 from pipelines.testing.facts import (
     Fact,
     Frames,
-    check_equal,
     check_facts,
     check_frames,
     check_kept,
     check_private,
+    check_sample,
     check_stated,
 )
 from pipelines.testing.hostile import HEADLESS, NOTHING, harmful, harmless
@@ -65,12 +65,7 @@ def check_source(
         assert {p.name: p.read_bytes() for p in given} == dict(files), (
             "`bring` changes the files that it is given"
         )
-        whole = desk.read("the sample", drop)
-        assert whole.usable, (
-            f"the sample is not usable: {'; '.join(i.message for i in whole.issues)}"
-        )
-        check_facts(whole, facts, desk.context.calendar, "the sample")
-        check_equal(whole, desk.read("the sample", drop), "the sample")
+        whole = check_sample(lambda: desk.read("the sample", drop), facts, desk.context.calendar)
         _check_until(desk, given, whole)
         _check_refusals(desk, given)
         _check_hostile(desk, drop, facts)
