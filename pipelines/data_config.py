@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from pipelines.contracts import SourceName
 from pipelines.encoder_config import Frozen
 from pipelines.input_config import InputConfig
+from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import WeekLabel
 
 
@@ -79,6 +80,7 @@ class DataConfig(Frozen):
         0.5, ge=0, le=1, description="of a drop's scenes, before it is an issue"
     )
     limits: Limits = Limits()
+    plausibility: PlausibilityConfig = PlausibilityConfig()
     max_weekly_cases: int = Field(
         20_000, ge=1, description="larger counts are absurd and quarantined"
     )

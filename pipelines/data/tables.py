@@ -66,6 +66,21 @@ _SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "cases": pa.float64(),
         "received_date": pa.date32(),
     },
+    "doubts": {
+        "unit_id": pa.string(),
+        "kind": pa.string(),
+        "clean": pa.string(),
+        "when": pa.int32(),
+        "number": pa.float64(),
+        "received_date": pa.date32(),
+        "drop": pa.string(),
+        "rule": pa.string(),
+        "outcome": pa.string(),
+        "direction": pa.string(),
+        "cause_id": pa.string(),
+        "answer": pa.string(),
+        "held": pa.bool_(),
+    },
 }
 _OPTIONAL = {"parent": pa.string()}
 _SORT: dict[str, list[str]] = {
@@ -75,8 +90,9 @@ _SORT: dict[str, list[str]] = {
     "scenes": ["unit_id", "scene_date"],
     "series": ["name", "step", "unit_id", "period_no"],
     "delays": ["unit_id", "week_no", "delay_weeks", "received_date"],
+    "doubts": ["received_date", "drop", "cause_id", "unit_id", "kind", "clean", "when"],
 }
-_RARE = ("series", "delays")  # tables that only some places have; stored where they have a row
+_RARE = ("series", "delays", "doubts")  # tables that only some places have; stored where they have a row
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,9 @@ class Tables:
             ordinal, or year * 12 + month - 1), value, available_date.
         delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until the
             report), cases, received_date; vintages as of cases.
+        doubts: one row a value that was doubted, with the drop, the rule, what a person said and whether
+            it is held: plausible/judge.DOUBT_COLUMNS. `when` is a week, month or year, or -1 of a unit
+            that did not report.
     """
 
     cases: pd.DataFrame
@@ -104,6 +123,7 @@ class Tables:
     scenes: pd.DataFrame
     series: pd.DataFrame = field(default_factory=lambda: _without_rows("series"))
     delays: pd.DataFrame = field(default_factory=lambda: _without_rows("delays"))
+    doubts: pd.DataFrame = field(default_factory=lambda: _without_rows("doubts"))
 
     def save(self, folder: Path) -> Path:
         """Write one Parquet file a table; equal tables give equal bytes."""

@@ -32,6 +32,10 @@ from pipelines.data.expectations import Suite
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
 from pipelines.data.newest import newest_issues
 from pipelines.data.odd_units import odd_units
+from pipelines.data.plausible.answers import Answer
+from pipelines.data.plausible.earlier import earlier_cells
+from pipelines.data.plausible.judge import judge
+from pipelines.data.plausible.report import doubt_issues
 from pipelines.data.raw import (
     EVERY_UNIT,
     MAX_BAD_ROW_SHARE,
@@ -43,7 +47,7 @@ from pipelines.data.raw import (
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
-from pipelines.data.tables import Tables
+from pipelines.data.tables import Tables, ordered
 from pipelines.data.withdrawals import withdrawn_issues
 from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
@@ -90,6 +94,7 @@ def validate_all(
     cache_path: Path,
     accepted: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
+    answers: Mapping[str, Answer] | None = None,
 ) -> ValidationResult:
     """Read, scan and validate every drop; folders that are no drop are critical issues.
 
@@ -99,6 +104,7 @@ def validate_all(
         accepted: name -> drops.drop_hash of the drops of the last accepted version: each must be
             there and unchanged.
         only: names of the drops that the run may know; None = all.
+        answers: what people said of doubted values.
     """
     drops, errors = survey_drops(drops_dir)
     hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops} if accepted else {}
@@ -112,7 +118,7 @@ def validate_all(
     broken = [_drop_issue(err) for err in errors]
     if not drops and not errors:
         broken = [issue(Level.CRITICAL, "empty-drop", "there is no drop at all", str(drops_dir), "make one with `denguard drop`")]  # fmt: skip
-    return validate_drops(raws, scenes, context, previous, out, broken)
+    return validate_drops(raws, scenes, context, previous, out, broken, answers)
 
 
 def _drop_issue(err: DropError) -> Issue:
@@ -128,6 +134,7 @@ def validate_drops(
     previous: Tables | None,
     out: Path | None,
     issues: Sequence[Issue] = (),
+    answers: Mapping[str, Answer] | None = None,
 ) -> ValidationResult:
     """Check drops, oldest first, and write the findings to `out`, or nothing if it is None.
 
@@ -151,7 +158,17 @@ def validate_drops(
     units = sorted(rows["unit_id"].unique())
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
+    judged = judge(
+        cells,
+        [raw.drop for raw in usable],
+        calendar,
+        config.plausibility,
+        answers or {},
+        earlier_cells(previous, usable),
+    )
+    cells = judged.cells
     tables = build_tables(usable, rows, cells, accepted, calendar, withdraw=full)
+    tables = replace(tables, doubts=ordered("doubts", judged.doubts))
     findings += checks.check_whole(suite, tables, previous, calendar)
     serious = [f for f in findings if f.rule.level is Level.ERROR]
     crowded = _too_many_bad(usable, to_quarantine(serious, [raw.refused for raw in usable]))
@@ -170,6 +187,7 @@ def validate_drops(
         *odd_units(readable, () if previous is None else previous.units["unit_id"]),
         *_changes(usable, rows, cells, previous, context),
         *_revised_issues(revised, calendar),
+        *doubt_issues(judged, usable, config.plausibility.max_held_share),
         *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,

@@ -46,6 +46,7 @@ def validate(run_id: str) -> Output:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops
     from pipelines.data.intake import accepted_drops, accepted_tables, file_cache
+    from pipelines.data.plausible.answers import read_answers
     from pipelines.data.sources import context_of
     from pipelines.data.validate import raise_if_critical, validate_all
 
@@ -62,6 +63,7 @@ def validate(run_id: str) -> Output:
         file_cache(run.places),
         accepted_drops(run.places),
         only=known,
+        answers=read_answers(run.places),
     )
     raise_if_critical(result)
     result.tables.save(out / "tables")

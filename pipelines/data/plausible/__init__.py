@@ -1,0 +1,12 @@
+"""Whether what a drop says can be believed, unit by unit, beside what was accepted before it.
+
+Values that cannot be (a count of 3.5, 80 degrees) are refused by expectations.py. Here are values that
+can be and probably are not: a running series that falls to 0, a count many times its own maximum, a
+table that holds each unit's neighbour.
+
+    history.py     what is known before a drop, and what the drop says beside it, as matrices
+    rules.py       the list of rules; a rule is one function in a file beside it
+    suspicion.py   what a rule finds: cells, how bad, which way, for one cause
+    answers.py     what a person said of a cause: it is true, or it is wrong
+    judge.py       drop after drop: rules, answers, which cells are held
+"""

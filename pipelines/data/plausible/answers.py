@@ -1,0 +1,94 @@
+"""What a person said of doubted values: data/answers/<cause>.json, one file a cause, written whole.
+
+Belongs here: the record, writing and reading it. Does not belong here: what follows for a drop
+(judge.py) and how a person is asked (cli/confirm.py).
+
+An answer is about a cause, or about some of its units. A later answer to the same cause replaces the
+earlier one; both stay in the event file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.config import Places
+from pipelines.errors import StoreError
+from pipelines.storage import read_json, write_json
+
+Verdict = Literal["confirmed", "rejected"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's word: `confirmed` = the values are true and count, `rejected` = they are wrong.
+
+    Attributes:
+        units: unit -> verdict where it differs from the cause's own, or where the cause as a whole
+            was not answered (`verdict` None).
+        at: UTC, ISO.
+    """
+
+    cause_id: str
+    verdict: Verdict | None
+    by: str
+    reason: str
+    at: str
+    units: Mapping[str, Verdict]
+
+    def of(self, unit_id: str) -> Verdict | None:
+        """What was said of one unit; None if nothing."""
+        return self.units.get(unit_id, self.verdict)
+
+
+def answers_folder(where: Places) -> Path:
+    """data/answers: an input of runs, as drops are."""
+    return where.data / "answers"
+
+
+def write_answer(
+    where: Places,
+    cause_id: str,
+    verdict: Verdict,
+    by: str,
+    reason: str,
+    units: Sequence[str] = (),
+) -> Answer:
+    """Record a person's word, on top of what was said of the cause before; return the whole of it.
+
+    Args:
+        units: the answer is about these alone; () = about the cause as a whole.
+    """
+    path = answers_folder(where) / f"{cause_id}.json"
+    before = _read(path) if path.is_file() else None
+    said = dict(before.units) if before and units else {}
+    said |= dict.fromkeys(units, verdict)
+    whole = (before.verdict if before else None) if units else verdict
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    answer = Answer(cause_id, whole, by, reason, stamp, said)
+    write_json(path, asdict(answer))
+    return answer
+
+
+def read_answers(where: Places) -> dict[str, Answer]:
+    """Cause -> answer. Raises StoreError naming a file that is damaged."""
+    folder = answers_folder(where)
+    found = (_read(path) for path in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
+    return {answer.cause_id: answer for answer in found}
+
+
+def _read(path: Path) -> Answer:
+    raw: dict[str, Any] = read_json(path)
+    try:
+        answer = Answer(**raw)
+        good = answer.verdict in ("confirmed", "rejected", None) and answer.cause_id == path.stem
+        if not good or set(answer.units.values()) - {"confirmed", "rejected"}:
+            raise ValueError("not an answer")
+    except (TypeError, ValueError, AttributeError) as err:
+        fix = "remove the file and answer again with `denguard confirm`"
+        what = "an answer about held values is damaged"
+        raise StoreError(what, where=str(path), fix=fix) from err
+    return answer

@@ -1,0 +1,70 @@
+"""Doubts in words: issues of the drop that is being accepted, and what still waits from earlier ones.
+
+Belongs here: levels and sentences. Does not belong here: what is doubted (rules) and held (judge.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.contracts import Issue, Level
+from pipelines.data.plausible.judge import Judgement, waiting
+from pipelines.data.plausible.suspicion import Cause, Outcome
+from pipelines.data.raw import RawDrop, issue
+
+_LEVEL = {Outcome.NOTE: Level.WARNING, Outcome.HOLD: Level.ERROR, Outcome.STOP: Level.CRITICAL}
+_ANSWER = "if it is true, `denguard confirm {cause} --by NAME --reason TEXT`; if it is wrong, the same with --reject"
+
+
+def doubt_issues(found: Judgement, raws: Sequence[RawDrop], max_share: float) -> list[Issue]:
+    """One issue a cause of the newest drop, one for all that earlier drops still hold."""
+    if not raws:
+        return []
+    newest = raws[-1].drop.name
+    own = [cause for cause in found.causes if cause.drop == newest]
+    return [
+        *(_issue(cause, found) for cause in own),
+        *_crowded(found, newest, max_share),
+        *_waiting(found, newest),
+    ]
+
+
+def _issue(cause: Cause, found: Judgement) -> Issue:
+    one = cause.suspicion
+    cells = int((found.doubts["cause_id"] == cause.cause_id).sum())
+    if cause.answer:
+        message = f"{one.message}; {cause.answer} by a person (cause {cause.cause_id})"
+        return issue(Level.INFO, one.rule, message, cause.drop, "nothing to do", rows=cells)
+    done = {Outcome.NOTE: "", Outcome.HOLD: "held: ", Outcome.STOP: "stopped: "}[one.outcome]
+    fix = one.fix
+    if one.outcome is not Outcome.NOTE:
+        fix = f"{fix}; {_ANSWER.format(cause=cause.cause_id)}"
+    return issue(_LEVEL[one.outcome], one.rule, f"{done}{one.message}", cause.drop, fix, rows=cells)
+
+
+def _crowded(found: Judgement, newest: str, max_share: float) -> list[Issue]:
+    share = found.crowded.get(newest)
+    if share is None:
+        return []
+    message = f"{share:.0%} of the units have values that are held, more than {max_share:.0%}: the drop itself is in doubt"
+    fix = "look at the causes above: correct the export and make the drop again, or answer them with `denguard confirm`"
+    return [issue(Level.CRITICAL, "too-much-held", message, newest, fix)]
+
+
+def _waiting(found: Judgement, newest: str) -> list[Issue]:
+    """What earlier drops hold and nobody has answered, in one line: it must not be forgotten."""
+    waits = waiting(found.doubts)
+    waits = waits[waits["drop"] != newest]
+    if waits.empty:
+        return []
+    message = f"{len(waits)} values of {waits['unit_id'].nunique()} units in {waits['drop'].nunique()} earlier drops are held and wait for an answer"
+    return [
+        issue(
+            Level.WARNING,
+            "still-held",
+            message,
+            "",
+            "`denguard confirm` lists them by cause",
+            rows=len(waits),
+        )
+    ]

@@ -1,0 +1,13 @@
+"""Places whose drops are judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plausible.place import Place
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "drops")

@@ -1,0 +1,124 @@
+"""A small place with a running season, whose drops say what a test wants them to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipelines.codes import TextCodes
+from pipelines.config import DataConfig
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.drops import Drop
+from pipelines.data.plausible.answers import Answer
+from pipelines.data.plausible.judge import Judgement, judge
+from pipelines.data.raw import UNIT_COLUMNS, RawDrop
+from pipelines.data.scenes import SCENE_COLUMNS
+from pipelines.data.sources import Context
+from pipelines.data.validate import ValidationResult, validate_drops
+from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.weeks import CDC
+
+FIRST, YEARS = CDC.week_no("2012-w01"), 6
+Counts = pd.DataFrame  # index unit_id, columns week ordinals
+
+
+def history(units: int = 12, weeks: int = 52 * YEARS, mean: float = 30.0, seed: int = 3) -> Counts:
+    """Counts with a season, an epidemic every third year and Poisson noise; units differ in size."""
+    noise = np.random.default_rng(seed)
+    week = np.arange(weeks)
+    season = 1 + 0.6 * np.sin(2 * np.pi * week / 52) + 0.8 * (np.sin(2 * np.pi * week / 156) > 0.8)
+    size = mean * noise.lognormal(0, 0.6, units)
+    own = np.exp(np.cumsum(noise.normal(0, 0.08, (units, weeks)), axis=1) * 0.5)
+    values = noise.poisson(size[:, None] * season[None, :] * np.clip(own, 0.3, 3))
+    ids = [f"{1001 + i}" for i in range(units)]
+    return pd.DataFrame(values.astype(float), index=ids, columns=FIRST + week)
+
+
+@dataclass
+class Place:
+    """Drops of a place, oldest first; each is the whole table as it stood on its day.
+
+    Attributes:
+        others: name of a drop -> cells of other kinds: unit_id, kind, clean, when, number.
+    """
+
+    root: Path
+    drops: list[tuple[Drop, Counts]] = field(default_factory=list)
+    others: dict[str, pd.DataFrame] = field(default_factory=dict)
+    config: DataConfig = field(default_factory=DataConfig)
+
+    def bring(
+        self, counts: Counts, others: pd.DataFrame | None = None, days_later: int = 2
+    ) -> Drop:
+        """A drop that is received two days after its newest week ends, or later."""
+        day = CDC.week_end(int(counts.columns.max())) + timedelta(days=days_later)
+        drop = Drop(self.root / day.isoformat(), DropInfo(received_date=day))
+        self.drops.append((drop, counts))
+        if others is not None:
+            self.others[drop.name] = others
+        return drop
+
+    def weekly(
+        self, counts: Counts, lie: Callable[[Counts], Counts] = lambda c: c, weeks: int = 1
+    ) -> Drop:
+        """The table without its newest weeks as a first drop, then the whole of it, told by `lie`."""
+        self.bring(counts.iloc[:, :-weeks])
+        return self.bring(lie(counts.copy()))
+
+    def validate(self, answers: Mapping[str, Answer] | None = None) -> ValidationResult:
+        """All checks, as a run makes them."""
+        context = Context(self.config, CDC, TextCodes())
+        scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
+        return validate_drops(self.raws(), scenes, context, None, None, (), answers)
+
+    def judged(
+        self, limits: PlausibilityConfig | None = None, answers: Mapping[str, Answer] | None = None
+    ) -> Judgement:
+        """The rules alone."""
+        cells = pd.concat(
+            [raw.cells.assign(withdrawn=False) for raw in self.raws()], ignore_index=True
+        )
+        changed = cells.drop_duplicates(
+            ["unit_id", "kind", "clean", "when", "number"], keep="first"
+        )
+        return judge(
+            changed,
+            [drop for drop, _ in self.drops],
+            CDC,
+            limits or PlausibilityConfig(),
+            answers or {},
+        )
+
+    def raws(self) -> list[RawDrop]:
+        return [_raw(drop, counts, self.others.get(drop.name)) for drop, counts in self.drops]
+
+
+def _raw(drop: Drop, counts: Counts, others: pd.DataFrame | None) -> RawDrop:
+    file = f"{drop.name}/cases.csv"
+    row = {unit: at + 2 for at, unit in enumerate(counts.index)}
+    units = pd.DataFrame(
+        {
+            "file": file,
+            "row": list(row.values()),
+            "column": "unit",
+            "value": list(row),
+            "unit_id": list(row),
+            "name": [f"Town {u}" for u in row],
+            "parent": "",
+            "fingerprint": [f"{drop.name}{u}" for u in row],
+        }
+    )[list(UNIT_COLUMNS)]
+    long = counts.stack(future_stack=True).rename("number").reset_index()
+    long.columns = ["unit_id", "when", "number"]
+    long = long.assign(kind="week", clean="")
+    if others is not None:
+        long = pd.concat([long, others], ignore_index=True)
+    value = [None if np.isnan(n) else f"{n:g}" for n in long["number"]]
+    rows = long["unit_id"].map(row)
+    cells = long.assign(file=file, row=rows, column="cases", value=value, unit_row=rows)
+    return RawDrop(drop, units, cells, (), {file: len(units)})
