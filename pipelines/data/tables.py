@@ -92,7 +92,11 @@ _SORT: dict[str, list[str]] = {
     "delays": ["unit_id", "week_no", "delay_weeks", "received_date"],
     "doubts": ["received_date", "drop", "cause_id", "unit_id", "kind", "clean", "when"],
 }
-_RARE = ("series", "delays", "doubts")  # tables that only some places have; stored where they have a row
+_RARE = (
+    "series",
+    "delays",
+    "doubts",
+)  # tables that only some places have; stored where they have a row
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,6 @@ DOUBT_COLUMNS = (
     "held",  # whether it is set aside now
 )
 
-_TYPES = {"unit_id": object, "kind": object, "clean": object, "when": "int64"}
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -178,8 +176,8 @@ def _without(own: pd.DataFrame, doubted: pd.DataFrame) -> pd.DataFrame:
     held = doubted[doubted["held"].astype(bool)]
     if held.empty or own.empty:
         return own
-    index = pd.MultiIndex.from_frame(own[list(CELL_KEYS)].astype(_TYPES))
-    at = index.isin(pd.MultiIndex.from_frame(held[list(CELL_KEYS)].astype(_TYPES)))
+    index = _keys(own)
+    at = index.isin(_keys(held))
     return own.assign(number=own["number"].mask(at), withdrawn=own["withdrawn"].astype(bool) & ~at)
 
 
@@ -187,10 +185,16 @@ def _superseded(doubts: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Earlier doubts, of which those are over whose cells a later drop says otherwise."""
     if doubts.empty:
         return doubts
-    said = pd.MultiIndex.from_frame(own.loc[own["number"].notna(), list(CELL_KEYS)].astype(_TYPES))
-    again = pd.MultiIndex.from_frame(doubts[list(CELL_KEYS)].astype(_TYPES)).isin(said)
+    said = _keys(own[own["number"].notna()])
+    again = _keys(doubts).isin(said)
     over = (again | (doubts["when"] == NO_WEEK)) & (doubts["answer"] == "")
     return doubts.assign(answer=doubts["answer"].mask(over, SUPERSEDED))
+
+
+def _keys(cells: pd.DataFrame) -> pd.MultiIndex:
+    """Which cells these are, in types that compare alike."""
+    texts = [cells[name].astype(object) for name in CELL_KEYS[:-1]]
+    return pd.MultiIndex.from_arrays([*texts, cells["when"].astype("int64")])
 
 
 def _held_share(doubted: pd.DataFrame, after: Floats) -> float:
