@@ -49,6 +49,9 @@ FORECAST_COLUMNS = (
     "dataset_version",
     "embedding_version",
     "provisional",  # history was too short to judge the model: few blocks of weeks or test years
+    "state",  # "" ; held, not reported: no probability; unconfirmed: two, see data/usable.py
+    "why",  # of such a state: rule and cause that a person can answer, "" otherwise
+    "probability_without",  # of an unconfirmed unit: if the count that looks too high is left out
 )
 PARENT = "parent"  # after the name, where the place's files tell what a unit lies in
 PARQUET, CSV, ABOUT = "forecast.parquet", "forecast.csv", "forecast.json"
@@ -107,6 +110,9 @@ def forecast_table(
         dataset_version=versions.dataset_version,
         embedding_version=versions.embedding_version,
         provisional=versions.provisional,
+        state="",
+        why="",
+        probability_without=np.nan,
     )
     ordered = table.sort_values(["municipality_code", "horizon_weeks"], ignore_index=True)
     if not parents:
@@ -206,7 +212,17 @@ def _about(table: pd.DataFrame, not_forecast: Sequence[str]) -> dict[str, object
         "rows_with_scene": int(table["image_used"].sum()),
         "not_forecast": list(not_forecast),
         "not_forecast_count": len(not_forecast),
+        "states": _states(table),
     }
+
+
+def _states(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """State -> unit -> why, of units that are not forecast as the others are."""
+    marked = table[table["state"] != ""] if "state" in table.columns else table.iloc[:0]
+    out: dict[str, dict[str, str]] = {}
+    for row in marked.to_dict("records"):
+        out.setdefault(str(row["state"]), {})[str(row["municipality_code"])] = str(row["why"])
+    return out
 
 
 def _content_id(files: Mapping[str, bytes]) -> str:

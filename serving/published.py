@@ -65,4 +65,4 @@ def _read(path: Path, version: str) -> Published | None:
 def _plain(value: Any) -> Any:
     """A Python value; None where nothing is known."""
     plain = value.item() if hasattr(value, "item") else value
-    return None if plain is None or plain != plain else plain
+    return None if pd.isna(plain) else plain

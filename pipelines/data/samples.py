@@ -7,6 +7,8 @@ the folder holds thresholds beside the rows, never a label.
     <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates + cases
                       thresholds.parquet                   labels.THRESHOLD_COLUMNS
                       tables/*.parquet                     the clean tables
+                      states.parquet                       units that are held, unconfirmed or did not report, if any
+                      unconfirmed.parquet                  rows of the newest origin with unconfirmed counts, if any
                       dataset.json                         what it was made from
 """
 
@@ -35,12 +37,20 @@ from pipelines.data.rows import (
 )
 from pipelines.data.splits import SEASON_WEEKS, judged_years
 from pipelines.data.tables import Tables, newest_week_no
+from pipelines.data.usable import (
+    STATE_SCHEMA,
+    UNCONFIRMED,
+    unit_states,
+    units_in,
+    with_unconfirmed,
+)
 from pipelines.errors import ConfigError, StoreError
 from pipelines.storage import folder_id, manifest_of, write_json
 from pipelines.storage.parquet import write_parquet
 
 log = logging.getLogger(__name__)
 DATASET_FILE, THRESHOLDS_FILE = "dataset.json", "thresholds.parquet"
+STATES_FILE, UNCONFIRMED_FILE = "states.parquet", "unconfirmed.parquet"
 THRESHOLD_SCHEMA = pa.schema(
     [
         ("unit_id", pa.string()),
@@ -87,6 +97,7 @@ def build_dataset(
         rows = write_samples(source, folder / "samples")
         limits = pa.Table.from_pandas(thresholds, THRESHOLD_SCHEMA, preserve_index=False)
         write_parquet(folder / THRESHOLDS_FILE, limits)
+        _write_states(whole, source, folder)
         whole.save(folder / "tables")
         write_json(folder / DATASET_FILE, _facts(source, tables, thresholds, drops, rows))
         return _keep(folder, out_root)
@@ -165,6 +176,24 @@ def write_samples(source: RowSource, folder: Path) -> int:
     return rows
 
 
+def _write_states(whole: Tables, source: RowSource, folder: Path) -> None:
+    """Units that are not forecast as the others are, and rows in which unconfirmed counts are in force."""
+    states = unit_states(whole, source.matrices, source.as_of, source.horizons)
+    if states.empty:
+        return
+    table = pa.Table.from_pandas(states, STATE_SCHEMA, preserve_index=False)
+    write_parquet(folder / STATES_FILE, table)
+    units = units_in(states, [UNCONFIRMED])
+    if units:
+        tables = mature(with_unconfirmed(whole), source.profile.data.maturity)
+        newest = row_source(
+            tables, source.profile, units, source.as_of, source.template, source.as_of
+        )
+        write_parquet(
+            folder / UNCONFIRMED_FILE, pa.concat_tables(t for _, t in yearly_rows(newest))
+        )
+
+
 def _facts(
     source: RowSource,
     tables: Tables,
@@ -196,7 +225,17 @@ def _facts(
         "units": len(source.matrices.unit_ids),
         "rows": rows,
         **({} if names == COVARIATE_NAMES else {"covariates": list(names)}),
+        **_held(tables),
     }
+
+
+def _held(tables: Tables) -> dict[str, Any]:
+    """How many values are set aside, and for which causes; nothing where none is."""
+    held = tables.doubts[tables.doubts["held"].astype(bool)]
+    if held.empty:
+        return {}
+    causes = {c: a or "open" for c, a in zip(held["cause_id"], held["answer"], strict=True)}
+    return {"held": {"values": len(held), "causes": dict(sorted(causes.items()))}}
 
 
 def _test_years(source: RowSource, tables: Tables, thresholds: pd.DataFrame) -> tuple[int, ...]:

@@ -128,7 +128,11 @@ def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
 
 
 def forecast_heatmap(table: pd.DataFrame) -> str:
-    """Probability by municipality (rows, as ordered in the table) and weeks ahead (columns)."""
+    """Probability by municipality (rows, as ordered in the table) and weeks ahead (columns).
+
+    Municipalities without a forecast are left out.
+    """
+    table = table.dropna(subset=["probability"])
     table = table.assign(place=table["municipality"] + "  " + table["municipality_code"])
     grid = table.pivot_table(
         index="place", columns="horizon_weeks", values="probability", sort=False

@@ -35,9 +35,9 @@ def forecast_map(shapes: UnitShapes, rows: pd.DataFrame) -> str:
     """Draw the units.
 
     Args:
-        rows: of one horizon: municipality_code, probability, outbreak_expected.
+        rows: of one horizon: municipality_code, probability (NaN = no forecast), outbreak_expected.
     """
-    answers = rows.set_index("municipality_code")
+    answers = rows.dropna(subset=["probability"]).set_index("municipality_code")
     chance = answers["probability"].to_dict()
     alarms = set(answers.index[answers["outbreak_expected"].astype(bool)])
     frame = _Frame([*shapes.of_units.values(), shapes.others])

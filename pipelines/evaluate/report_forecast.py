@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.data.boundaries import UnitShapes
+from pipelines.data.usable import UNCONFIRMED
 from pipelines.evaluate import figures
 from pipelines.evaluate.forecast_map import forecast_map
 from pipelines.evaluate.report_views import number
@@ -33,20 +34,53 @@ def forecast(
     lead = metrics.get("primary_horizon_weeks")
     shown_ahead = lead if lead in ahead else ahead[0]
     first = table[table["horizon_weeks"] == shown_ahead]
-    order = first.sort_values(["probability", "municipality_code"], ascending=[False, True])["municipality_code"]  # fmt: skip
+    order = _in_order(first)
     ranked = table.set_index("municipality_code").loc[list(order)].reset_index()
     judged = [code for code in order if code in set(metrics.get("municipalities", ()))]
-    shown = judged[:SHOWN_PLACES] or list(order[:SHOWN_PLACES])
+    known = set(first.dropna(subset=["probability"])["municipality_code"])
+    shown = [c for c in judged or order if c in known][:SHOWN_PLACES]
     places = [_place(own, ahead) for _, own in ranked.groupby("municipality_code", sort=False)]
     return {
         "horizons": ahead,
         "places": places,
         "groups": _groups(places, ahead.index(shown_ahead)),
         "shown": f"the {len(shown)} municipalities that the models are judged on" if judged else f"the {len(shown)} highest",
+        "doubted": _doubted(first),
         "map": forecast_map(shapes, first) if shapes else None,
         "map_ahead": shown_ahead,
         "picture": figures.forecast_heatmap(ranked[ranked["municipality_code"].isin(shown)]),
     }  # fmt: skip
+
+
+def _in_order(first: pd.DataFrame) -> list[str]:
+    """Units by falling probability, but first those whose rise is unconfirmed; without one last."""
+    later = first["state"] != UNCONFIRMED if "state" in first.columns else True
+    ranked = first.assign(later=later).sort_values(
+        ["later", "probability", "municipality_code"], ascending=[True, False, True]
+    )
+    return [str(code) for code in ranked["municipality_code"]]
+
+
+def _doubted(first: pd.DataFrame) -> list[dict[str, str]]:
+    """Units that are not forecast as the others are, for the words above the table."""
+    if "state" not in first.columns:
+        return []
+    rows = first[first["state"] != ""].to_dict("records")
+    return [
+        {
+            "name": str(row["municipality"]),
+            "code": str(row["municipality_code"]),
+            "state": str(row["state"]),
+            "why": str(row["why"]),
+            "chance": ""
+            if pd.isna(row["probability"])
+            else figures.percent_chance(row["probability"]),
+            "without": ""
+            if pd.isna(row["probability_without"])
+            else figures.percent_chance(row["probability_without"]),
+        }
+        for row in rows
+    ]
 
 
 def _groups(places: Sequence[Mapping[str, Any]], at: int) -> list[dict[str, Any]]:
@@ -77,6 +111,7 @@ def _place(own: pd.DataFrame, ahead: Sequence[int]) -> dict[str, Any]:
         "code": some["municipality_code"],
         "parent": some.get("parent", ""),
         "threshold": number(some["threshold_cases"], 1),
+        "state": some.get("state", ""),
         "cells": [_cell(answers.get(h)) for h in ahead],
         "rung": some["alert_rung"],
         "scene": scene,
@@ -86,6 +121,6 @@ def _place(own: pd.DataFrame, ahead: Sequence[int]) -> dict[str, Any]:
 
 
 def _cell(answer: Mapping[Any, Any] | None) -> tuple[str, bool]:
-    if answer is None:
+    if answer is None or pd.isna(answer["probability"]):
         return "–", False
     return figures.percent_chance(answer["probability"]), bool(answer["outbreak_expected"])

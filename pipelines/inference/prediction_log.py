@@ -38,14 +38,15 @@ class _Logged(BaseModel):
 
 
 class LoggedPrediction(_Logged):
-    """One row's answer. The weeks are None for rows of vectors, which name no origin."""
+    """One row's answer. The weeks are None for rows of vectors, which name no origin;
+    probability and outbreak of a published row whose unit is held or did not report."""
 
     municipality_code: str
     horizon_weeks: int
     origin_week: str | None
     target_week: str | None
-    probability: float
-    outbreak: bool
+    probability: float | None
+    outbreak: bool | None
 
 
 class LoggedAnswer(_Logged):

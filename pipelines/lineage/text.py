@@ -157,7 +157,14 @@ def _forecast(facts: dict[str, Any]) -> list[str]:
 
 def _forecast_row(facts: dict[str, Any]) -> list[str]:
     expected = "outbreak expected" if facts["outbreak_expected"] else "no outbreak expected"
-    return [str(facts["municipality"]), f"{facts['target_week']}: probability {facts['probability']:.3f}", expected]  # fmt: skip
+    state, why = str(facts.get("state") or ""), str(facts.get("why") or "")
+    known = [expected] if facts["probability"] is not None else []
+    said = f"{facts['target_week']}: {_chance(facts['probability'])}"
+    return [str(facts["municipality"]), said, *known, *filter(None, (state, why))]
+
+
+def _chance(probability: float | None) -> str:
+    return "no forecast" if probability is None else f"probability {probability:.3f}"
 
 
 def _prediction(facts: dict[str, Any]) -> list[str]:
@@ -191,7 +198,7 @@ def _details(node: Node) -> list[str]:
         return []
     answered = node.facts["predictions"]
     rows = [
-        f"{row['municipality_code']}, {row['horizon_weeks']} weeks ahead: probability {row['probability']:.3f}"
+        f"{row['municipality_code']}, {row['horizon_weeks']} weeks ahead: {_chance(row['probability'])}"
         for row in answered[:_MOST_ROWS]
     ]
     more = [f"... and {len(answered) - len(rows)} rows more"] if len(answered) > len(rows) else []

@@ -57,13 +57,14 @@ def forecast_folder(places: Places, run_id: str) -> Path | None:
 
 
 def forecast_rows(places: Places, run_id: str) -> list[dict[str, Any]]:
-    """Rows of a run's forecast, likeliest outbreaks first; empty if there is no champion."""
+    """Rows of a run's forecast that have a probability, likeliest outbreaks first; empty if there
+    is no champion."""
     from pandas import read_parquet
 
     folder = forecast_folder(places, run_id)
     if folder is None:
         return []
-    table = read_parquet(folder / "forecast.parquet")
+    table = read_parquet(folder / "forecast.parquet").dropna(subset=["probability"])
     table = table.sort_values(["probability", "municipality_code"], ascending=[False, True])
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 

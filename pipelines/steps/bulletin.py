@@ -20,9 +20,11 @@ import pandas as pd
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.data.boundaries import UnitShapes, unit_shapes
+from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.report import ReportContext
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
+from pipelines.forecast_states import UnitStates, with_states
 from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
@@ -58,6 +60,7 @@ def make_forecast(
     )
     examples = {h: load_examples(features, h) for h in horizons}
     table = forecast_table(usable, examples, str(about["as_of_week"]), names(run), _scenes(features), versions, parents(run))  # fmt: skip
+    table = with_states(table, usable, examples, states_of(run))
     without = not_forecast(run, table)
     folder = publish_forecast(table, run.places.artifacts / "forecasts", without)
     return {
@@ -91,6 +94,16 @@ def shapes(run: Run, units: Iterable[str]) -> UnitShapes | None:
     except ConfigError as err:
         log.warning("the report has no map: %s", err)
         return None
+
+
+def states_of(run: Run) -> UnitStates | None:
+    """Units of the run's dataset that are held, unconfirmed or did not report; None if none is."""
+    folder = _dataset(run)
+    if not (folder / STATES_FILE).is_file():
+        return None
+    path = folder / UNCONFIRMED_FILE
+    rows = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"sample_id": []})
+    return UnitStates(pd.read_parquet(folder / STATES_FILE), rows)
 
 
 def not_forecast(run: Run, table: pd.DataFrame | None) -> list[str]:
