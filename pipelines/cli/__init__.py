@@ -13,6 +13,7 @@ import typer
 
 from pipelines.cli import (
     analysts,
+    confirm,
     drops,
     fetch,
     lineage,
@@ -32,6 +33,7 @@ from pipelines.errors import DenguardError
 __all__ = [
     "analysts",
     "app",
+    "confirm",
     "drops",
     "fetch",
     "lineage",

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.data.availability import Matrices, known_lag_weeks
 from pipelines.data.covariates import LAGS
-from pipelines.data.plausible.judge import NO_WEEK, unconfirmed, waiting
+from pipelines.data.plausible.judge import NO_WEEK, SUPERSEDED, unconfirmed
 from pipelines.data.tables import Tables, ordered
 
 HELD, NOT_REPORTED, UNCONFIRMED = "held", "not reported", "unconfirmed"
@@ -49,7 +49,8 @@ def unit_states(
     A unit is left out where the newest week that the origin may know is unknown: older weeks never
     stand for it in silence. A count that looks too high leaves none out.
     """
-    doubts = waiting(tables.doubts)
+    doubts = tables.doubts
+    doubts = doubts[doubts["held"].astype(bool) & (doubts["answer"] != SUPERSEDED)]
     rises = unconfirmed(tables.doubts)
     rises = rises[(rises["when"] > origin - LAGS) & (rises["when"] <= origin)]
     label, rising = matrices.calendar.week_label, set(rises["unit_id"])
@@ -76,6 +77,9 @@ def units_in(states: pd.DataFrame, kinds: Iterable[str]) -> tuple[str, ...]:
 
 
 def _causes(doubts: pd.DataFrame) -> str:
-    """ "fell-to-zero (cause 1a2b3c4d)", several with commas between."""
-    pairs = doubts[["rule", "cause_id"]].drop_duplicates().itertuples(index=False)
-    return ", ".join(f"{rule} (cause {cause})" for rule, cause in pairs)
+    """ "fell-to-zero (cause 1a2b3c4d)", several with commas between; what a person said of it, too."""
+    found = doubts[["rule", "cause_id", "answer"]].drop_duplicates()
+    return ", ".join(
+        f"{rule} (cause {cause}{', ' if answer else ''}{answer})"
+        for rule, cause, answer in found.itertuples(index=False)
+    )

@@ -34,7 +34,7 @@ from pipelines.data.newest import newest_issues
 from pipelines.data.odd_units import odd_units
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.earlier import earlier_cells
-from pipelines.data.plausible.judge import judge
+from pipelines.data.plausible.judge import Judgement, judge
 from pipelines.data.plausible.report import doubt_issues
 from pipelines.data.raw import (
     EVERY_UNIT,
@@ -66,12 +66,14 @@ class ValidationResult:
         quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
             reason; what several drops repeat once, with the newest.
         revised: counts that a later drop changed or withdrew, see drift.revisions.
+        judged: what is doubted, and what people said of it.
     """
 
     issues: tuple[Issue, ...]
     tables: Tables
     quarantine: pd.DataFrame
     revised: pd.DataFrame
+    judged: Judgement
 
     @property
     def critical(self) -> bool:
@@ -193,7 +195,7 @@ def validate_drops(
         *suite.broken,
     ]
     found.sort(key=lambda i: _ORDER.index(i.level))
-    result = ValidationResult(tuple(found), tables, quarantine, revised)
+    result = ValidationResult(tuple(found), tables, quarantine, revised, judged)
     if out is not None:
         _write(result, suite, out, calendar)
     return result

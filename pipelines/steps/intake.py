@@ -47,6 +47,7 @@ def validate(run_id: str) -> Output:
     from pipelines.data.handed_over import fetch_accepted, fetch_drops
     from pipelines.data.intake import accepted_drops, accepted_tables, file_cache
     from pipelines.data.plausible.answers import read_answers
+    from pipelines.data.plausible.causes import fetch_answers, keep_causes
     from pipelines.data.sources import context_of
     from pipelines.data.validate import raise_if_critical, validate_all
 
@@ -55,6 +56,7 @@ def validate(run_id: str) -> Output:
     known = {d["received_date"] for d in run.output("ingest")["drops"]}
     fetch_accepted(run.places)
     fetch_drops(run.places, known)
+    fetch_answers(run.places)
     result = validate_all(
         run.places.drops,
         context_of(run.profile),
@@ -65,6 +67,7 @@ def validate(run_id: str) -> Output:
         only=known,
         answers=read_answers(run.places),
     )
+    keep_causes(run.places, run_id, result.judged, run.profile.calendar)
     raise_if_critical(result)
     result.tables.save(out / "tables")
     levels = [issue.level.value for issue in result.issues]

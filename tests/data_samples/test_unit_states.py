@@ -74,7 +74,9 @@ def test_rows_of_an_unconfirmed_count_have_it_in_force(real_tables, short, tmp_p
 def test_a_rejected_rise_is_held_and_no_longer_published_both_ways(real_tables, short, tmp_path):
     tables = doubt(real_tables, "high", 500.0, answer="rejected")
     folder = build_dataset(tables, short, "2018-w48", DROPS, tmp_path)
-    assert set(states(folder).values()) == {"not reported"}
+    assert set(states(folder).values()) == {"held"}
+    why = pd.read_parquet(folder / STATES_FILE)["why"]
+    assert set(why) == {"a-rule (cause 1a2b3c4d, rejected)"}
 
 
 def test_an_answer_makes_another_dataset_version(real_tables, short, tmp_path):

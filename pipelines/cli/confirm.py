@@ -1,0 +1,100 @@
+"""Values that are held: which, why, and a person's word about them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.app import ROAD, ProfileName, app, say, show, table
+from pipelines.config import load_profile, places
+from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipelines.data.plausible.causes import CauseRecord
+
+_SHOWN = 12  # weeks of a unit's own past, beside a doubted value
+
+
+@app.command(rich_help_panel=ROAD)
+def confirm(
+    causes: Annotated[
+        list[str] | None, typer.Argument(metavar="[CAUSE]...", help="none = list what waits")
+    ] = None,
+    by: Annotated[str, typer.Option(help="your name")] = "",
+    reason: Annotated[str, typer.Option(help="why, such as whom you asked")] = "",
+    reject: Annotated[
+        bool, typer.Option("--reject", help="the values are wrong: they stay set aside")
+    ] = False,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="only this unit of the cause; may be repeated")
+    ] = None,
+    cells: Annotated[bool, typer.Option("--show", help="list the values of the causes")] = False,
+    every: Annotated[bool, typer.Option("--all", help="list what is answered as well")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    profile: ProfileName = "sample",
+) -> None:
+    """Say that held values are true, or wrong; without a cause, list what waits for an answer."""
+    if not causes:
+        _list(every, as_json)
+    elif cells:
+        _show(causes, profile)
+    else:
+        _answer(causes, by, reason, reject, unit or [])
+
+
+def _list(every: bool, as_json: bool) -> None:
+    from pipelines.data.plausible.causes import known_causes
+
+    found = [one for one in known_causes(places()) if every or one.waiting]
+    if as_json:
+        show([asdict(one) for one in found])
+        return
+    if not found:
+        say("Nothing waits for an answer.")
+        return
+    head = ("cause", "drop", "rule", "until answered", "units", "values", "time", "what was found")
+    table(head, [_row(one) for one in found], below=1)
+    say("`denguard confirm CAUSE --show` lists its values; `denguard confirm CAUSE --by NAME --reason TEXT` lets them count, with --reject they stay set aside.")  # fmt: skip
+
+
+def _row(one: CauseRecord) -> tuple[str, ...]:
+    state = one.answer or {"stop": "stopped", "hold": "held"}.get(one.outcome, "counts")
+    if not one.answer and one.direction == "high" and one.outcome == "hold":
+        state = "published both ways"
+    return (one.cause_id, one.drop, one.rule, state, str(one.units), str(one.cells), one.span, one.message)  # fmt: skip
+
+
+def _show(causes: list[str], profile: str) -> None:
+    """The doubted values, each beside the unit's own newest accepted counts."""
+    from pipelines.data.intake import accepted_tables
+    from pipelines.data.plausible.causes import doubts_of, when_label
+    from pipelines.data.tables import latest_cases
+
+    calendar = load_profile(profile).calendar
+    accepted = accepted_tables(places())
+    past = latest_cases(accepted).dropna(subset=["cases"]) if accepted else None
+    rows = []
+    for cause in causes:
+        doubts = doubts_of(places(), cause)
+        if doubts.empty:
+            raise ConfigError(f"the newest validation found no cause {cause!r}", fix="`denguard confirm` lists them")  # fmt: skip
+        for one in doubts.to_dict("records"):
+            own = [] if past is None else past.loc[past["unit_id"] == one["unit_id"], "cases"].tail(_SHOWN).tolist()  # fmt: skip
+            value = "none" if one["number"] != one["number"] else f"{one['number']:g}"
+            when = when_label(str(one["kind"]), int(one["when"]), calendar)
+            what = str(one["clean"]) or str(one["kind"])
+            answer = str(one["answer"]) or "waits"
+            rows.append((cause, str(one["unit_id"]), what, when, value, answer, " ".join(f"{n:g}" for n in own)))  # fmt: skip
+    table(("cause", "unit", "what", "time", "value", "answer", "newest accepted counts"), rows, below=1)  # fmt: skip
+
+
+def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[str]) -> None:
+    from pipelines.data.plausible.causes import answer_causes
+
+    verdict = "rejected" if reject else "confirmed"
+    said = answer_causes(places(), causes, "rejected" if reject else "confirmed", by, reason, units)
+    about = f" for {', '.join(units)}" if units else ""
+    say(f"{len(said)} causes {verdict}{about}: {', '.join(one.cause_id for one in said)}.")
+    say("The next run judges by it: start one in Airflow or with `denguard run`.")

@@ -1,0 +1,201 @@
+"""The causes that the newest validation found, kept where a person answers: artifacts/held/.
+
+Belongs here: causes.json and doubts.parquet, reading them, and recording answers against them. Does not
+belong here: judging (judge.py) and how a terminal shows it (cli/confirm.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.config import Places
+from pipelines.data.months import month_label
+from pipelines.data.plausible.answers import Answer, Verdict, answers_folder, write_answer
+from pipelines.data.plausible.judge import NO_WEEK, Judgement, waiting
+from pipelines.errors import ConfigError, StoreError
+from pipelines.run.events import append_event
+from pipelines.storage import read_json, shared, write_json
+from pipelines.storage.parquet import write_parquet
+from pipelines.weeks import Calendar
+
+
+@dataclass(frozen=True)
+class CauseRecord:
+    """A cause as people see it.
+
+    Attributes:
+        answer: confirmed, rejected, mixed, superseded, or "" while any of it waits.
+        units, cells: how many it is about; waiting: cells that wait for an answer.
+        span: weeks, months or years it is about, such as "2018-w47..2018-w48".
+    """
+
+    cause_id: str
+    drop: str
+    rule: str
+    outcome: str
+    direction: str
+    message: str
+    fix: str
+    answer: str
+    units: int
+    cells: int
+    waiting: int
+    span: str
+
+
+def causes_of(found: Judgement, calendar: Calendar) -> list[CauseRecord]:
+    """Every cause, newest drop first, what waits before what is answered."""
+    waits = waiting(found.doubts)["cause_id"].value_counts()
+    by_cause = dict(tuple(found.doubts.groupby("cause_id", sort=False)))
+    none = found.doubts.iloc[:0]
+    records = []
+    for cause in found.causes:
+        one, cells = cause.suspicion, by_cause.get(cause.cause_id, none)
+        n, answers = int(waits.get(cause.cause_id, 0)), set(cells["answer"])
+        answer = cause.answer or ("superseded" if not n and answers else "")
+        records.append(
+            CauseRecord(
+                cause.cause_id,
+                cause.drop,
+                one.rule,
+                one.outcome.value,
+                one.direction.value,
+                one.message,
+                one.fix,
+                answer,
+                len(one.units),
+                len(cells),
+                n,
+                _span(cells, calendar),
+            )
+        )
+    return sorted(records[::-1], key=lambda record: record.waiting == 0)
+
+
+def _span(cells: pd.DataFrame, calendar: Calendar) -> str:
+    """From the first to the last of the times, if they are of one kind."""
+    own = cells[cells["when"] != NO_WEEK]
+    if own["kind"].nunique() != 1:
+        return ""
+    ends = [when_label(str(own["kind"].iloc[0]), int(w), calendar) for w in (own["when"].min(), own["when"].max())]  # fmt: skip
+    return "..".join(dict.fromkeys(ends))
+
+
+def when_label(kind: str, when: int, calendar: Calendar) -> str:
+    """A cell's time for people: a week, a month, a year, or "" of what has none."""
+    if when == NO_WEEK:
+        return ""
+    if kind in ("week", "weekly"):
+        return calendar.week_label(when)
+    if kind in ("temp", "rain", "monthly"):
+        return month_label(when)
+    return str(when) if kind == "population" else ""
+
+
+def keep_causes(where: Places, run_id: str, found: Judgement, calendar: Calendar) -> None:
+    """Write what a validation found, before it stops or goes on; other machines see it, too."""
+    folder = held_folder(where)
+    table = pa.Table.from_pandas(found.doubts.astype({"number": float}), preserve_index=False)
+    write_parquet(folder / "doubts.parquet", table)
+    records = [asdict(record) for record in causes_of(found, calendar)]
+    path = write_json(folder / "causes.json", {"run_id": run_id, "causes": records})
+    if store := shared(where):
+        store.share(folder / "doubts.parquet")
+        store.share(path)
+
+
+def held_folder(where: Places) -> Path:
+    """artifacts/held"""
+    return where.artifacts / "held"
+
+
+def known_causes(where: Places) -> list[CauseRecord]:
+    """What the newest validation found; nothing if there was none. StoreError if it is damaged."""
+    path = _fetched(where, held_folder(where) / "causes.json")
+    if not path.is_file():
+        return []
+    raw: dict[str, Any] = read_json(path)
+    try:
+        return [CauseRecord(**record) for record in raw["causes"]]
+    except (KeyError, TypeError) as err:
+        fix = "run the validate step again"
+        raise StoreError("the list of causes is damaged", where=str(path), fix=fix) from err
+
+
+def doubts_of(where: Places, cause_id: str) -> pd.DataFrame:
+    """judge.DOUBT_COLUMNS of one cause."""
+    path = _fetched(where, held_folder(where) / "doubts.parquet")
+    found = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"cause_id": []})
+    return found[found["cause_id"] == cause_id]
+
+
+def answer_causes(
+    where: Places,
+    cause_ids: Sequence[str],
+    verdict: Verdict,
+    by: str,
+    reason: str,
+    units: Sequence[str] = (),
+) -> list[Answer]:
+    """Record a person's word about causes, in data/answers and in the event file.
+
+    Args:
+        units: of one cause, the only ones it is about; () = each cause as a whole.
+
+    Raises:
+        ConfigError: no such cause or unit, or no name or reason.
+    """
+    _check_person(by, reason)
+    known = {record.cause_id: record for record in known_causes(where)}
+    for cause_id in cause_ids:
+        _check_cause(where, cause_id, known, units)
+    if units and len(cause_ids) != 1:
+        raise ConfigError("--unit goes with one cause", fix="answer the causes one by one")
+    said = []
+    for cause_id in cause_ids:
+        answer = write_answer(where, cause_id, verdict, by, reason, units)
+        facts = {"cause_id": cause_id, "by": by, "reason": reason, "units": sorted(units)}
+        facts |= {"rule": known[cause_id].rule, "drop": known[cause_id].drop}
+        append_event(where, verdict, facts)
+        if store := shared(where):
+            store.share(answers_folder(where) / f"{cause_id}.json")
+        said.append(answer)
+    return said
+
+
+def fetch_answers(where: Places) -> None:
+    """Have the answers in this home that were given on other machines."""
+    if store := shared(where):
+        folder = answers_folder(where).relative_to(where.home).as_posix()
+        for name in store.names(folder):
+            store.bring(f"{folder}/{name}")
+
+
+def _fetched(where: Places, path: Path) -> Path:
+    store = shared(where)
+    return store.bring(path.relative_to(where.home).as_posix()) if store else path
+
+
+def _check_person(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise ConfigError("an answer needs a name and a reason", fix="give --by NAME and --reason TEXT")  # fmt: skip
+
+
+def _check_cause(
+    where: Places, cause_id: str, known: dict[str, CauseRecord], units: Sequence[str]
+) -> None:
+    if cause_id not in known:
+        near = difflib.get_close_matches(cause_id, known, n=3)
+        fix = f"did you mean {', '.join(near)}?" if near else "`denguard confirm` lists them"
+        raise ConfigError(f"the newest validation found no cause {cause_id!r}", fix=fix)
+    have = set(doubts_of(where, cause_id)["unit_id"]) if units else set()
+    absent = sorted(set(units) - have)
+    if absent:
+        raise ConfigError(f"cause {cause_id} is not about {', '.join(absent)}", fix=f"`denguard confirm {cause_id} --show` lists its units")  # fmt: skip

@@ -1,0 +1,115 @@
+"""A week with doubted counts on the road: held, answered, published by name."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from e2e.roads import Home
+from e2e.tabular import ALWAYS, walk_tabular
+from support.drops import table_drop
+
+from pipelines import steps
+from pipelines.config import Places
+from pipelines.data.drop_info import DropInfo
+from pipelines.data.sources.sample import package_table
+from pipelines.run.events import read_events
+
+pytestmark = pytest.mark.e2e
+Cells = dict[str, str]  # municipality code as delivered -> its newest count
+BIG = "5001"  # Medellín: 45 cases a week in November 2018
+
+
+def next_week(home: Home, told: Cells) -> None:
+    """The drop of 2018-12-11, whose w49 says what `told` says."""
+    with package_table().open(encoding="utf-8", newline="") as handle:
+        header, *rows = csv.reader(handle)
+    before = home.path / "data" / "drops" / "2018-12-04" / "metadata.csv"
+    with before.open(encoding="utf-8", newline="") as handle:
+        own = [row[0] for row in csv.reader(handle)][1:]
+    code, week = header.index("Municipality code"), header.index("2018/w49")
+    kept = [row for row in rows if row[code] in own]
+    for row in kept:
+        row[week] = told.get(row[code], row[week])
+    table = home.path / "week.csv"
+    with table.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, lineterminator="\n").writerows([header, *kept])
+    info = DropInfo(received_date=date(2018, 12, 11), scene_period="month", source_note="test")
+    table_drop(table, None, home.path / "data" / "drops", info, until="2018-w49")
+
+
+def forecast(home: Home, run_id: str) -> pd.DataFrame:
+    made = json.loads((home.path / "artifacts" / "runs" / run_id / "forecast.json").read_text())
+    return pd.read_parquet(home.path / made["forecast"] / "forecast.parquet")
+
+
+def snapshot_of(home: Home, run_id: str) -> Path:
+    """The dataset version that a new run makes."""
+    steps.start(run_id, {"profile": str(home.path / "tabular.yaml"), "horizons": [4]})
+    steps.ingest(run_id)
+    steps.validate(run_id)
+    return home.path / steps.snapshot(run_id)["dataset"]
+
+
+def row(home: Home, run_id: str, code: str = "05001") -> pd.Series:
+    table = forecast(home, run_id)
+    return table[table["municipality_code"] == code].iloc[0]
+
+
+def causes(home: Home) -> list[dict[str, object]]:
+    code, said = home.denguard("confirm", "--json")
+    assert code == 0, said
+    return json.loads(said[said.index("[") : said.rindex("]") + 1])
+
+
+@pytest.fixture
+def home(copied_tabular: Callable[[], Home]) -> Home:
+    return copied_tabular()
+
+
+def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person_confirms(home: Home) -> None:  # fmt: skip
+    next_week(home, {BIG: "0"})
+    walk_tabular(home, "zero")
+    held = row(home, "zero")
+    assert held["state"] == "held" and pd.isna(held["probability"])
+    assert "fell-to-zero" in held["why"]
+    others = forecast(home, "zero")
+    assert others.loc[others["state"] == "", "probability"].notna().all()
+    report = (home.path / "artifacts" / "reports" / "zero" / "report.html").read_text()
+    assert "no forecast, held" in report
+
+    [cause] = causes(home)
+    assert cause["rule"] == "fell-to-zero" and cause["units"] == 1
+    code, said = home.denguard("confirm", str(cause["cause_id"]))
+    assert code == 2 and "--by NAME" in said
+    code, said = home.denguard("confirm", str(cause["cause_id"]), "--by", "A", "--reason", "asked the hospital")  # fmt: skip
+    assert code == 0, said
+    states = snapshot_of(home, "answered")
+    assert not (states / "states.parquet").exists() and causes(home) == []
+    told = [e for e in read_events(Places(home=home.path)) if e["kind"] == "confirmed"]
+    assert [(e["by"], e["reason"]) for e in told] == [("A", "asked the hospital")]
+
+
+def test_a_week_in_which_most_units_say_zero_stops_before_anything_changed(home: Home) -> None:
+    accepted = (home.path / "artifacts" / "accepted.json").read_bytes()
+    next_week(home, dict.fromkeys(ALWAYS, "0"))
+    shutil.copy(home.path / "tabular.yaml", home.path / "strict.yaml")
+    profile = (home.path / "strict.yaml").read_text().replace("data:\n", "data:\n  plausibility: {max_held_share: 0.05}\n", 1)  # fmt: skip
+    (home.path / "strict.yaml").write_text(profile)
+    arguments = ("run", "--profile", str(home.path / "strict.yaml"), "--horizon", "4")
+    code, said = home.denguard(*arguments, "--run-id", "stopped")
+    assert code != 0 and "too-much-held" in said and "fell-to-zero" in said
+    assert (home.path / "artifacts" / "accepted.json").read_bytes() == accepted
+    assert [cause["rule"] for cause in causes(home)] == ["fell-to-zero"]
+
+
+def test_a_cause_that_is_not_there_is_answered_with_what_to_do(home: Home) -> None:
+    code, said = home.denguard("confirm", "ffffffff", "--by", "A", "--reason", "x")
+    assert code == 2 and "denguard confirm" in said
+    assert not Path(home.path / "data" / "answers").exists()
