@@ -45,6 +45,6 @@ def test_covariates_of_the_place_are_called_as_the_dictionary_says() -> None:
 
 def test_every_column_of_a_clean_table_is_named() -> None:
     empty = Tables.empty()
-    for name in ("cases", "climate", "scenes", "units", "series"):
+    for name in ("cases", "climate", "doubts", "scenes", "units", "series"):
         (line,) = re.findall(rf"^\| `{name}` \| (.*)$", SECTIONS["Clean"], re.M)
         assert [c for c in getattr(empty, name).columns if f"`{c}`" not in line] == []
