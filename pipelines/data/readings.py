@@ -1,0 +1,134 @@
+"""Drops as their source reads them; of all but the newest only what was new in them, kept by content.
+
+A drop repeats almost all of the one before it. What it repeats was checked there already, so a run that
+has forty drops needs the whole of the newest alone: neither its memory nor its time grows with the drops.
+
+Belongs here: what of a drop is new, and keeping it (artifacts/cache/readings). Does not belong here:
+reading a drop (sources) and what is new among accepted records (raw.changed_cells).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.contracts import Issue, Level, content_id
+from pipelines.data.drops import Drop
+from pipelines.data.raw import KnownValues, RawDrop
+from pipelines.errors import StoreError
+from pipelines.storage import new_folder, read_json, write_json
+
+log = logging.getLogger(__name__)
+Read = Callable[[Drop], RawDrop]
+_FACTS = "facts.json"
+_FORM = 1  # of what is kept; another number reads every drop anew
+
+
+def read_drops(
+    drops: Sequence[Drop],
+    read: Read,
+    hashes: Mapping[str, str],
+    kept: Path | None,
+    meaning: object,
+) -> list[RawDrop]:
+    """Every drop, oldest first; the newest is whole.
+
+    Args:
+        hashes: drop -> hash of its content.
+        kept: folder of what was kept; None = read every drop whole.
+        meaning: JSON-able; whatever else a reading follows from (settings, code). Another meaning
+            reads every drop anew.
+    """
+    if kept is None or len(drops) < 2:
+        return [read(drop) for drop in drops]
+    chain, before = content_id([_FORM, meaning]), _Repeated()
+    out: list[RawDrop] = []
+    for drop in drops[:-1]:
+        chain = content_id([chain, hashes[drop.name]])
+        raw = _load(kept / chain, drop)
+        if raw is None:
+            raw = before.without(out, read(drop))
+            _save(raw, kept / chain)
+        out.append(raw)
+    return [*out, read(drops[-1])]
+
+
+class _Repeated:
+    """Values that earlier drops told; looked up only if a drop must be read."""
+
+    def __init__(self) -> None:
+        self._known, self._learnt = KnownValues(), 0
+
+    def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
+        """The drop without the values that it tells as they were told before."""
+        for one in earlier[self._learnt :]:
+            self._known.compare(_comparable(one))
+        self._learnt = len(earlier) + 1
+        new, _ = self._known.compare(_comparable(raw))
+        return replace(raw, cells=raw.cells[new].reset_index(drop=True))
+
+
+def _comparable(raw: RawDrop) -> pd.DataFrame:
+    """The cells; a value that may yet be refused with its record is like no other value."""
+    values = raw.cells["value"].to_numpy(dtype=object).copy()
+    values[~_plain(raw)] = _UNLIKE
+    return raw.cells.assign(value=values)
+
+
+class _Unlike:
+    """Equal to nothing, itself included."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+_UNLIKE = _Unlike()
+
+
+def _plain(raw: RawDrop) -> npt.NDArray[np.bool_]:
+    """(cells,) whether a cell's unit has one record in its file, which nothing can refuse later."""
+    named = raw.units[raw.units["unit_id"].notna()]
+    repeated = named.loc[named.duplicated(["file", "unit_id"], keep=False), "unit_id"]
+    codes = raw.cells["unit_id"]
+    once = ~raw.cells.duplicated(["unit_id", "kind", "clean", "when"], keep=False)
+    return np.asarray((codes.notna() & ~codes.isin(set(repeated)) & once).to_numpy(dtype=bool))
+
+
+def _save(raw: RawDrop, folder: Path) -> None:
+    facts: dict[str, Any] = {}
+    with new_folder(folder) as temp:
+        for one in fields(RawDrop):
+            value = getattr(raw, one.name)
+            if isinstance(value, pd.DataFrame):
+                value.to_parquet(temp / f"{one.name}.parquet", index=False)
+            elif one.name == "issues":
+                facts["issues"] = [asdict(issue) for issue in value]
+            elif one.name != "drop" and value is not None:
+                facts[one.name] = dict(value)
+        write_json(temp / _FACTS, facts)
+
+
+def _load(folder: Path, drop: Drop) -> RawDrop | None:
+    """What was kept of a drop; None if nothing was, or it is damaged."""
+    if not (folder / _FACTS).is_file():
+        return None
+    try:
+        facts = read_json(folder / _FACTS)
+        issues = facts.pop("issues")
+        frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
+        read = [Issue(**{**one, "level": Level(one["level"])}) for one in issues]  # type: ignore[attr-defined]
+        spans = {f: tuple(ends) for f, ends in facts.pop("spans", {}).items()}  # type: ignore[attr-defined]
+        return RawDrop(drop=drop, issues=tuple(read), spans=spans, **frames, **facts)  # type: ignore[arg-type]
+    except (OSError, ValueError, KeyError, TypeError, StoreError, json.JSONDecodeError) as err:
+        log.warning("what was kept of drop %s cannot be read and is made anew: %s", drop.name, err)
+        return None

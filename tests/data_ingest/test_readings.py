@@ -1,0 +1,127 @@
+"""Drops read once: what is kept of old ones gives the tables that whole drops give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from adapters.ministry import Ministry
+
+from pipelines.contracts import content_id
+from pipelines.data.drops import list_drops
+from pipelines.data.raw import RawDrop
+from pipelines.data.readings import read_drops
+from pipelines.data.scenes import SCENE_COLUMNS
+from pipelines.data.sources import source_of
+from pipelines.data.tables import Tables
+from pipelines.data.validate import ValidationResult, validate_drops
+
+COLUMNS = {"unit": "code", "year": "year", "week": "week", "cases": "cases"}
+WEEKS = 12
+
+
+@pytest.fixture
+def ministry(tmp_path: Path) -> Ministry:
+    return Ministry(tmp_path, {"table": "cases", "adapter": "long", "file": "cases.csv", "columns": COLUMNS})  # fmt: skip
+
+
+def lines(noise: np.random.Generator, week: int, known: dict[tuple[str, int], str]) -> str:
+    """A cumulative table up to a week, in which a few old values change, vanish or come twice."""
+    for unit in ("a", "b", "c", "d"):
+        known[unit, week] = str(noise.poisson(20))
+    for cell in list(known):
+        if noise.random() < 0.06:
+            known[cell] = str(noise.choice(["", "x", "3.5", str(noise.poisson(20))]))
+    rows = [f"{u},2018,{w},{v}" for (u, w), v in known.items() if noise.random() > 0.05]
+    if week > 6 and noise.random() < 0.4:  # a record twice, perhaps otherwise
+        rows.append(rows[int(noise.integers(len(rows)))].rsplit(",", 1)[0] + f",{noise.poisson(3)}")
+    return "code,year,week,cases\n" + "\n".join(rows) + "\n"
+
+
+def history(ministry: Ministry, seed: int) -> None:
+    noise, known = np.random.default_rng(seed), {}
+    for week in range(1, WEEKS):
+        day = (pd.Timestamp("2018-01-09") + pd.Timedelta(weeks=week)).date().isoformat()
+        ministry.bring(day, cases_csv=lines(noise, week, known))
+
+
+def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
+    scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
+    return validate_drops(raws, scenes, ministry.context, None, None)
+
+
+def read(ministry: Ministry, kept: Path | None, meaning: str = "m") -> list[RawDrop]:
+    drops, source = list_drops(ministry.drops), source_of(ministry.context.config)
+    hashes = {drop.name: content_id(drop.table.parent.joinpath("cases.csv").read_text()) for drop in drops}  # fmt: skip
+    return read_drops(drops, lambda drop: source.read_raw(drop, ministry.context), hashes, kept, meaning)  # fmt: skip
+
+
+def same(one: Tables, other: Tables) -> None:
+    for name in ("cases", "climate", "units", "series", "delays", "doubts"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_kept_of_old_drops_gives_the_tables_of_whole_ones(ministry, tmp_path, seed):
+    history(ministry, seed)
+    whole = checked(ministry, read(ministry, None))
+    first = checked(ministry, read(ministry, tmp_path / "kept"))
+    again = checked(ministry, read(ministry, tmp_path / "kept"))
+    same(whole.tables, first.tables)
+    same(whole.tables, again.tables)
+    levels = [(i.level, i.code, i.rows) for i in whole.issues]
+    assert [(i.level, i.code, i.rows) for i in again.issues] == levels
+
+
+def test_of_old_drops_only_what_was_new_in_them_is_held(ministry, tmp_path):
+    counts: dict[tuple[str, int], str] = {}
+    for week in range(1, WEEKS):
+        counts |= {(unit, week): str(10 + week) for unit in ("a", "b")}
+        day = (pd.Timestamp("2018-01-09") + pd.Timedelta(weeks=week)).date().isoformat()
+        ministry.bring(day, cases_csv="code,year,week,cases\n" + "".join(f"{u},2018,{w},{v}\n" for (u, w), v in counts.items()))  # fmt: skip
+    sizes = [len(raw.cells) for raw in read(ministry, tmp_path / "kept")]
+    assert sizes[:-1] == [2] * (WEEKS - 2) and sizes[-1] == 2 * (WEEKS - 1)
+
+
+def test_an_old_drop_is_not_read_again(ministry, tmp_path):
+    history(ministry, 1)
+    read(ministry, tmp_path / "kept")
+    drops, source, asked = list_drops(ministry.drops), source_of(ministry.context.config), []
+
+    def once(drop):
+        asked.append(drop.name)
+        return source.read_raw(drop, ministry.context)
+
+    hashes = {drop.name: content_id((drop.path / "cases.csv").read_text()) for drop in drops}
+    read_drops(drops, once, hashes, tmp_path / "kept", "m")
+    assert asked == [drops[-1].name]
+
+
+def test_a_value_of_a_refused_record_counts_when_a_later_drop_tells_it_well(tmp_path):
+    wide = Ministry(tmp_path, {"table": "cases", "adapter": "wide", "file": "cases.csv", "columns": {"unit": "code"}})  # fmt: skip
+    others = "".join(f"{unit},1,2\n" for unit in "bcdefghijk")
+    for day, own in (("09", "a,1,\n"), ("16", "a,1,5\na,1,6\n"), ("23", "a,1,5\n"), ("30", "a,1,5\n")):  # fmt: skip
+        wide.bring(f"2018-01-{day}", cases_csv=f"code,2018/w01,2018/w02\n{own}{others}")
+    whole, kept = (checked(wide, read(wide, folder)) for folder in (None, tmp_path / "kept"))
+    cases = whole.tables.cases
+    assert 5.0 in cases.loc[cases["unit_id"] == "a", "cases"].tolist()
+    same(whole.tables, kept.tables)
+
+
+def test_other_settings_read_every_drop_anew(ministry, tmp_path):
+    history(ministry, 1)
+    read(ministry, tmp_path / "kept")
+    before = len(list((tmp_path / "kept").iterdir()))
+    read(ministry, tmp_path / "kept", meaning="other")
+    assert len(list((tmp_path / "kept").iterdir())) == 2 * before
+
+
+def test_a_damaged_reading_is_made_anew(ministry, tmp_path):
+    history(ministry, 2)
+    whole = checked(ministry, read(ministry, None))
+    read(ministry, tmp_path / "kept")
+    for folder in (tmp_path / "kept").iterdir():
+        (folder / "cells.parquet").write_bytes(b"torn")
+    same(whole.tables, checked(ministry, read(ministry, tmp_path / "kept")).tables)
