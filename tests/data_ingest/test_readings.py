@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from adapters.ministry import Ministry
+from support.drops import CONTEXT, table_drop
 
 from pipelines.contracts import content_id
+from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import list_drops
 from pipelines.data.raw import RawDrop
 from pipelines.data.readings import read_drops
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import source_of
+from pipelines.data.sources.sample import package_table
+from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.tables import Tables
 from pipelines.data.validate import ValidationResult, validate_drops
 
@@ -100,14 +105,28 @@ def test_an_old_drop_is_not_read_again(ministry, tmp_path):
 
 
 def test_a_value_of_a_refused_record_counts_when_a_later_drop_tells_it_well(tmp_path):
-    wide = Ministry(tmp_path, {"table": "cases", "adapter": "wide", "file": "cases.csv", "columns": {"unit": "code"}})  # fmt: skip
-    others = "".join(f"{unit},1,2\n" for unit in "bcdefghijk")
-    for day, own in (("09", "a,1,\n"), ("16", "a,1,5\na,1,6\n"), ("23", "a,1,5\n"), ("30", "a,1,5\n")):  # fmt: skip
-        wide.bring(f"2018-01-{day}", cases_csv=f"code,2018/w01,2018/w02\n{own}{others}")
-    whole, kept = (checked(wide, read(wide, folder)) for folder in (None, tmp_path / "kept"))
-    cases = whole.tables.cases
-    assert 5.0 in cases.loc[cases["unit_id"] == "a", "cases"].tolist()
-    same(whole.tables, kept.tables)
+    sheet = pd.read_csv(str(package_table()), dtype=str, keep_default_na=False).head(12)
+    first, other = sheet.index[0], sheet.iloc[[0]].assign(**{"2018/w02": "6"})
+    empty = sheet.assign(**{"2018/w02": sheet["2018/w02"].where(sheet.index != first, "")})
+    right = sheet.assign(**{"2018/w02": sheet["2018/w02"].where(sheet.index != first, "5")})
+    told = (empty, pd.concat([right, other]), right, right)
+    for day, table in zip(("09", "16", "23", "30"), told, strict=True):
+        file = tmp_path / "metadata.csv"
+        table.to_csv(file, index=False)
+        info = DropInfo(received_date=date(2018, 1, int(day)))
+        table_drop(file, None, tmp_path / "drops", info, until="2018-w02")
+    drops = list_drops(tmp_path / "drops")
+    hashes = {drop.name: drop.name for drop in drops}
+
+    def tables(kept: Path | None) -> Tables:
+        raws = read_drops(drops, lambda drop: read_raw(drop, CONTEXT), hashes, kept, "m")
+        scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
+        return validate_drops(raws, scenes, CONTEXT, None, None).tables
+
+    whole = tables(None)
+    cases = whole.cases[whole.cases["unit_id"] == sheet["Municipality code"][0].zfill(5)]
+    assert cases["cases"].iloc[-1] == 5.0 and cases["received_date"].iloc[-1] == date(2018, 1, 23)
+    same(whole, tables(tmp_path / "kept"))
 
 
 def test_other_settings_read_every_drop_anew(ministry, tmp_path):
