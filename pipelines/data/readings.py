@@ -73,7 +73,15 @@ class _Repeated:
             self._known.compare(_comparable(one))
         self._learnt = len(earlier) + 1
         new, _ = self._known.compare(_comparable(raw))
-        return replace(raw, cells=raw.cells[new].reset_index(drop=True))
+        kept = new | _newest_of_units(raw.cells)
+        return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
+
+
+def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """(cells,) one count of each unit and file: that it was told at all is known by it."""
+    weekly = cells[cells["kind"] == "week"].sort_values("when", kind="stable")
+    newest = weekly.drop_duplicates(["file", "unit_id"], keep="last").index
+    return np.asarray(cells.index.isin(newest))
 
 
 def _comparable(raw: RawDrop) -> pd.DataFrame:

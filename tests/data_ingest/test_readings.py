@@ -90,6 +90,14 @@ def test_of_old_drops_only_what_was_new_in_them_is_held(ministry, tmp_path):
     assert sizes[:-1] == [2] * (WEEKS - 2) and sizes[-1] == 2 * (WEEKS - 1)
 
 
+def test_a_unit_that_an_old_drop_only_repeats_is_still_told_by_it(ministry, tmp_path):
+    same_again = "code,year,week,cases\na,2018,1,5\nb,2018,1,6\n"
+    for day in ("09", "16", "23"):
+        ministry.bring(f"2018-01-{day}", cases_csv=same_again)
+    told = [set(raw.cells["unit_id"]) for raw in read(ministry, tmp_path / "kept")]
+    assert told == [{"a", "b"}] * 3
+
+
 def test_an_old_drop_is_not_read_again(ministry, tmp_path):
     history(ministry, 1)
     read(ministry, tmp_path / "kept")
