@@ -49,6 +49,10 @@ class Registry(MutableMapping[str, str]):
     def __len__(self) -> int:
         return len(set(self))
 
+    def built_in(self, name: str) -> bool:
+        """Whether denguard itself brings it, so that its code is known."""
+        return name in self._built_in and self._built_in[name].startswith("pipelines.")
+
     def load(self, name: str) -> Any:
         """The module or object of a name.
 

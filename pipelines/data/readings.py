@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.contracts import Issue, Level, content_id
+from pipelines.contracts import ADAPTERS, SOURCES, Issue, Level, content_id
 from pipelines.data.drops import Drop
 from pipelines.data.raw import KnownValues, RawDrop
+from pipelines.data.sources import Context
 from pipelines.errors import StoreError
-from pipelines.storage import new_folder, read_json, write_json
+from pipelines.storage import new_folder, read_json, sha256_file, write_json
 
 log = logging.getLogger(__name__)
 Read = Callable[[Drop], RawDrop]
@@ -59,6 +61,38 @@ def read_drops(
             _save(raw, kept / chain)
         out.append(raw)
     return [*out, read(drops[-1])]
+
+
+def can_be_kept(context: Context) -> bool:
+    """Whether an old drop can be kept as what was new in it.
+
+    Not where a drop withdraws what it leaves out or codes are merged: there the values that it repeats
+    count as well. Nor where another distribution reads it, whose code may change unseen.
+    """
+    config = context.config
+    known = all(ADAPTERS.built_in(one.adapter) for one in config.inputs)
+    return (
+        config.updates == "increment"
+        and context.changes is None
+        and type(context.codes).__module__.startswith("pipelines.")
+        and SOURCES.built_in(config.source)
+        and known
+    )
+
+
+def meaning_of(context: Context) -> object:
+    """What a reading follows from beside the drop: settings, codes, calendar and code."""
+    config = context.config.model_dump(mode="json", include={"source", "inputs", "updates"})
+    codes = sorted((name, str(value)) for name, value in vars(context.codes).items())
+    return [config, type(context.codes).__name__, codes, repr(context.calendar), _code_id()]
+
+
+@lru_cache(maxsize=1)
+def _code_id() -> str:
+    """Hash of the code that reads."""
+    room = Path(__file__).parent
+    files = sorted([*room.rglob("*.py"), *room.parent.glob("*.py")])
+    return content_id([[path.name, sha256_file(path)] for path in files])
 
 
 class _Repeated:

@@ -44,6 +44,7 @@ from pipelines.data.raw import (
     empty,
     issue,
 )
+from pipelines.data.readings import can_be_kept, meaning_of, read_drops
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
@@ -109,11 +110,14 @@ def validate_all(
         answers: what people said of doubted values.
     """
     drops, errors = survey_drops(drops_dir)
-    hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops} if accepted else {}
+    hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops}
     errors += check_unchanged(hashes, accepted or {})
     drops = [drop for drop in drops if only is None or drop.name in only]
     source = source_of(context.config)
-    raws = [source.read_raw(drop, context) for drop in drops]
+    kept = cache_path.parent / "readings" if can_be_kept(context) else None
+    raws = read_drops(
+        drops, lambda drop: source.read_raw(drop, context), hashes, kept, meaning_of(context)
+    )
     scanned = [scan_scenes(drop, context.config.scenes, cache_path, context.codes) for drop in drops]  # fmt: skip
     scanned = [s for s in scanned if len(s)]
     scenes = pd.concat(scanned, ignore_index=True) if scanned else pd.DataFrame(columns=list(SCENE_COLUMNS))  # fmt: skip

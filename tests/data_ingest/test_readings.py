@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,17 +12,20 @@ import pytest
 from adapters.ministry import Ministry
 from support.drops import CONTEXT, table_drop
 
+from pipelines.codes import TextCodes
+from pipelines.config import DataConfig
 from pipelines.contracts import content_id
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import list_drops
 from pipelines.data.raw import RawDrop
-from pipelines.data.readings import read_drops
+from pipelines.data.readings import can_be_kept, meaning_of, read_drops
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import source_of
 from pipelines.data.sources.sample import package_table
 from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.tables import Tables
 from pipelines.data.validate import ValidationResult, validate_drops
+from pipelines.weeks import ISO
 
 COLUMNS = {"unit": "code", "year": "year", "week": "week", "cases": "cases"}
 WEEKS = 12
@@ -143,6 +147,21 @@ def test_other_settings_read_every_drop_anew(ministry, tmp_path):
     before = len(list((tmp_path / "kept").iterdir()))
     read(ministry, tmp_path / "kept", meaning="other")
     assert len(list((tmp_path / "kept").iterdir())) == 2 * before
+
+
+def test_a_run_keeps_readings_where_the_place_allows_it(ministry, tmp_path):
+    history(ministry, 1)
+    ministry.validate()
+    assert len(list((tmp_path / "readings").iterdir())) == WEEKS - 2
+    full = replace(ministry.context, config=DataConfig(inputs=ministry.context.config.inputs, updates="full"))  # fmt: skip
+    assert can_be_kept(ministry.context) and not can_be_kept(full)
+
+
+def test_settings_that_change_a_reading_change_its_meaning(ministry):
+    padded = replace(ministry.context, codes=TextCodes(pad_to=5))
+    iso = replace(ministry.context, calendar=ISO)
+    meanings = [str(meaning_of(one)) for one in (ministry.context, padded, iso)]
+    assert len(set(meanings)) == 3
 
 
 def test_a_damaged_reading_is_made_anew(ministry, tmp_path):
