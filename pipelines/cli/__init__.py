@@ -23,6 +23,7 @@ from pipelines.cli import (
     reproduce,
     road,
     services,
+    taking_back,
     validate,
     weights,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "reproduce",
     "road",
     "services",
+    "taking_back",
     "validate",
     "weights",
 ]

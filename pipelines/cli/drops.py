@@ -55,6 +55,7 @@ def drop(
     from pipelines.data.drop_info import check_info, require_received
     from pipelines.data.drops import make_drop, read_drop
     from pipelines.data.handed_over import share_drop
+    from pipelines.data.intake import require_standing_name
     from pipelines.data.sources import context_of, source_of
 
     info = check_info(
@@ -70,6 +71,7 @@ def drop(
     )
     chosen = load_profile(profile)
     require_received(info.received_date, chosen.place.today())
+    require_standing_name(places(), info.folder_name)
     context = context_of(chosen)
     given = [*(files or ()), *([table] if table else ())]
     bring = partial(source_of(context.config).bring, given, context=context)

@@ -90,6 +90,7 @@ def validate_all(
     cache_path: Path,
     accepted: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
+    withdrawn: Collection[str] = (),
 ) -> ValidationResult:
     """Read, scan and validate every drop; folders that are no drop are critical issues.
 
@@ -99,10 +100,12 @@ def validate_all(
         accepted: name -> drops.drop_hash of the drops of the last accepted version: each must be
             there and unchanged.
         only: names of the drops that the run may know; None = all.
+        withdrawn: names of drops that nothing reads any more.
     """
-    drops, errors = survey_drops(drops_dir)
+    drops, errors = survey_drops(drops_dir, withdrawn)
+    accepted = {k: v for k, v in (accepted or {}).items() if k not in withdrawn}
     hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops} if accepted else {}
-    errors += check_unchanged(hashes, accepted or {})
+    errors += check_unchanged(hashes, accepted)
     drops = [drop for drop in drops if only is None or drop.name in only]
     source = source_of(context.config)
     raws = [source.read_raw(drop, context) for drop in drops]
@@ -111,7 +114,15 @@ def validate_all(
     scenes = pd.concat(scanned, ignore_index=True) if scanned else pd.DataFrame(columns=list(SCENE_COLUMNS))  # fmt: skip
     broken = [_drop_issue(err) for err in errors]
     if not drops and not errors:
-        broken = [issue(Level.CRITICAL, "empty-drop", "there is no drop at all", str(drops_dir), "make one with `denguard drop`")]  # fmt: skip
+        broken = [
+            issue(
+                Level.CRITICAL,
+                "empty-drop",
+                "every drop was withdrawn" if withdrawn else "there is no drop at all",
+                str(drops_dir),
+                "make one with `denguard drop`",
+            )
+        ]
     return validate_drops(raws, scenes, context, previous, out, broken)
 
 
