@@ -58,6 +58,9 @@ class Limits(Frozen):
 
     population: tuple[int, int] = Field((1, 2_000_000_000), description="least and most persons of a unit")  # fmt: skip
     min_usual_rainfall_mm: float = Field(0.0, ge=0, description="median of a file's new months, below which its unit is in doubt; 0 where months may be dry everywhere")  # fmt: skip
+    receipt_gap_weeks: int = Field(
+        13, ge=1, le=520, description="by which a drop may be received later than its newest week"
+    )
 
 
 class DataConfig(Frozen):

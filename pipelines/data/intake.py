@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places
+from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop, drop_hash, survey_drops
+from pipelines.data.receipts import require_likely
+from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
 from pipelines.errors import DropError
 from pipelines.run.withdrawn import withdrawal, withdrawn
@@ -124,6 +127,24 @@ def require_standing_name(places: Places, name: str) -> None:
             where=name,
             fix="give the right data of that day the next --edition number, such as --edition 2",
         )
+
+
+def bring_likely(
+    places: Places,
+    files: Sequence[Path],
+    to: Path,
+    info: DropInfo,
+    until: str | None,
+    context: Context,
+) -> DropInfo | None:
+    """As Source.bring, refused by DropError if the receipt date is far from the drops that are here."""
+    said = source_of(context.config).bring(list(files), to, info, until, context)
+    gone = withdrawn(places, "drop")
+    siblings = [d for d in survey_drops(places.drops, gone)[0] if d.name != info.folder_name]
+    require_likely(
+        Drop(to, said or info), siblings, accepted_drops(places).keys() - gone.keys(), context
+    )
+    return said
 
 
 def _drops_of(dataset: Path) -> set[str]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -40,6 +41,7 @@ from pipelines.data.raw import (
     empty,
     issue,
 )
+from pipelines.data.receipts import receipt_issues
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
@@ -91,6 +93,7 @@ def validate_all(
     accepted: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
     withdrawn: Collection[str] = (),
+    today: date | None = None,
 ) -> ValidationResult:
     """Read, scan and validate every drop; folders that are no drop are critical issues.
 
@@ -101,6 +104,7 @@ def validate_all(
             there and unchanged.
         only: names of the drops that the run may know; None = all.
         withdrawn: names of drops that nothing reads any more.
+        today: by the place's clock, for receipt dates; None asks no clock.
     """
     drops, errors = survey_drops(drops_dir, withdrawn)
     accepted = {k: v for k, v in (accepted or {}).items() if k not in withdrawn}
@@ -113,6 +117,7 @@ def validate_all(
     scanned = [s for s in scanned if len(s)]
     scenes = pd.concat(scanned, ignore_index=True) if scanned else pd.DataFrame(columns=list(SCENE_COLUMNS))  # fmt: skip
     broken = [_drop_issue(err) for err in errors]
+    broken += receipt_issues(raws, accepted, today, context)
     if not drops and not errors:
         broken = [
             issue(

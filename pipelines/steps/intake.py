@@ -71,6 +71,7 @@ def validate(run_id: str) -> Output:
         accepted_drops(run.places),
         only=known,
         withdrawn=withdrawn(run.places, "drop"),
+        today=run.profile.place.today(),
     )
     raise_if_critical(result)
     result.tables.save(out / "tables")
