@@ -73,6 +73,9 @@ class DataConfig(Frozen):
     updates: Literal["increment", "full"] = Field(
         "increment", description="what a drop leaves out was not sent, or was withdrawn"
     )
+    unknown_again: tuple[str, ...] = Field(
+        ("withdrawn",), description="words of a cell whose earlier value is not known any more"
+    )
     maturity: Maturity = Maturity()
     first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
     reporting_delay_weeks: int = Field(0, ge=0, le=12)
@@ -85,6 +88,16 @@ class DataConfig(Frozen):
     max_weekly_cases: int = Field(
         20_000, ge=1, description="larger counts are absurd and quarantined"
     )
+
+    @model_validator(mode="after")
+    def _words_mean_one_thing(self) -> DataConfig:
+        missing = {text.casefold() for one in self.inputs for text in one.missing}
+        for word in self.unknown_again:
+            if not word.strip() or word != word.strip() or word.casefold() in missing:
+                raise ValueError(f"unknown_again: {word!r} is empty or means `missing` already")
+            if any(c.isdigit() for c in word):
+                raise ValueError(f"unknown_again: {word!r} may be read as a number")
+        return self
 
     @property
     def figures(self) -> tuple[str, ...]:

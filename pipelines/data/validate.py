@@ -46,7 +46,7 @@ from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
-from pipelines.data.withdrawals import withdrawn_issues
+from pipelines.data.withdrawals import unknown_again_issues, withdrawn_issues
 from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
 from pipelines.weeks import Calendar
@@ -204,7 +204,7 @@ def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:
 
 def _changes(raws: Sequence[RawDrop], rows: pd.DataFrame, cells: pd.DataFrame, previous: Tables | None, context: Context) -> list[Issue]:  # fmt: skip
     """What earlier drops had and the newest has not, or has otherwise."""
-    changed = _changed_figures(cells, context.config.figures, raws)
+    changed = _changed_figures(cells, context.config.figures, raws) + unknown_again_issues(cells)
     if context.config.updates == "full":
         return [*withdrawn_issues(cells), *changed]
     return [*_gone_issues(raws, rows, previous, context.changes), *changed]
