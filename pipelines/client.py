@@ -11,6 +11,7 @@ thin, typed front of the versioning room. Does not belong here: anything a comma
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -24,10 +25,12 @@ from pipelines.versioning.entry import KINDS, Kind, Sidecar, Version
 from pipelines.versioning.find import find_version, newest_first
 from pipelines.versioning.pull import pull_version
 from pipelines.versioning.source import Source, address
+from pipelines.versioning.withdrawals import Mark, marks_of, passed_over, read_marks
 
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger(__name__)
 __all__ = ["KINDS", "Client", "Kind", "Version"]
 Format = Literal["parquet", "csv"]
 
@@ -50,6 +53,7 @@ class Client:
         self._source = Source(address(remote))
         base = cache or Path(os.environ.get("DENGUARD_CACHE", "~/.cache/denguard"))
         self._cache = base.expanduser() / content_id(self.remote)
+        self._warned: set[str] = set()
 
     @property
     def remote(self) -> str:
@@ -64,11 +68,30 @@ class Client:
     def find(self, kind: Kind, version: str = "latest") -> Version:
         """The version that is meant: by id, unique start of one, `latest`, origin week or run id.
 
+        `latest` passes over what was withdrawn. What a person should know of the version found,
+        such as that it was withdrawn, is logged as a warning; `withdrawals` gives it.
+
         Raises:
             VersioningError: none fits, or several do; it lists them.
         """
         _known(kind)
-        return find_version(self._catalogue, kind, version)
+        found = find_version(self._catalogue, kind, version, self._passed_over)
+        skipped = [v for v in self.list(kind) if v.id in self._passed_over]
+        if version == "latest" and skipped and newest_first([skipped[0], found])[0] != found:
+            self._warn(f"{found.id} is not the newest: {self._passed_over[skipped[0].id].words()}")
+        for mark in self.withdrawals(found):
+            self._warn(f"{found.id}: {mark.words()}")
+        return found
+
+    def _warn(self, said: str) -> None:
+        """Once: a pull looks for its version twice."""
+        if said not in self._warned:
+            self._warned.add(said)
+            log.warning("%s", said)
+
+    def withdrawals(self, version: Version) -> Sequence[Mark]:
+        """Withdrawals that concern a version: of itself, or of something it was made from."""
+        return marks_of(self._catalogue, self._marks, version)
 
     def show(self, kind: Kind, version: str = "latest") -> Sidecar:
         """A version's facts and its files with sizes and SHA-256. Raises as `find`."""
@@ -118,6 +141,14 @@ class Client:
     @cached_property
     def _catalogue(self) -> dict[str, Version]:
         return read_catalogue(self._source)
+
+    @cached_property
+    def _marks(self) -> Sequence[Mark]:
+        return read_marks(self._source)
+
+    @cached_property
+    def _passed_over(self) -> dict[str, Mark]:
+        return passed_over(self._catalogue, self._marks)
 
 
 def _known(kind: str | None) -> None:

@@ -59,6 +59,9 @@ class Limits(Frozen):
 
     population: tuple[int, int] = Field((1, 2_000_000_000), description="least and most persons of a unit")  # fmt: skip
     min_usual_rainfall_mm: float = Field(0.0, ge=0, description="median of a file's new months, below which its unit is in doubt; 0 where months may be dry everywhere")  # fmt: skip
+    receipt_gap_weeks: int = Field(
+        13, ge=1, le=520, description="by which a drop may be received later than its newest week"
+    )
 
 
 class DataConfig(Frozen):
@@ -70,6 +73,9 @@ class DataConfig(Frozen):
     )
     updates: Literal["increment", "full"] = Field(
         "increment", description="what a drop leaves out was not sent, or was withdrawn"
+    )
+    unknown_again: tuple[str, ...] = Field(
+        ("withdrawn",), description="words of a cell whose earlier value is not known any more"
     )
     maturity: Maturity = Maturity()
     first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
@@ -84,6 +90,16 @@ class DataConfig(Frozen):
     max_weekly_cases: int = Field(
         20_000, ge=1, description="larger counts are absurd and quarantined"
     )
+
+    @model_validator(mode="after")
+    def _words_mean_one_thing(self) -> DataConfig:
+        missing = {text.casefold() for one in self.inputs for text in one.missing}
+        for word in self.unknown_again:
+            if not word.strip() or word != word.strip() or word.casefold() in missing:
+                raise ValueError(f"unknown_again: {word!r} is empty or means `missing` already")
+            if any(c.isdigit() for c in word):
+                raise ValueError(f"unknown_again: {word!r} may be read as a number")
+        return self
 
     @property
     def figures(self) -> tuple[str, ...]:

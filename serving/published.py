@@ -1,7 +1,7 @@
 """The published forecast of the champion: what it answers where a row of fields is not enough.
 
-Belongs here: finding the newest forecast of a bundle and reading rows of it. Does not belong here:
-making one (pipelines/forecast.py), HTTP.
+Belongs here: finding the newest forecast of a bundle that was not withdrawn, or one by its version, and
+reading rows of it. Does not belong here: making one (pipelines/forecast.py), HTTP.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any
 import pandas as pd
 
 from pipelines.config import Places
+from pipelines.errors import StoreError
 from pipelines.forecast import PARQUET
+from pipelines.run.withdrawn import Withdrawn, withdrawal, withdrawn
+from pipelines.storage import read_json
 
 Row = dict[str, Any]
 
@@ -41,13 +44,83 @@ class Published:
         return [{str(k): _plain(v) for k, v in row.items()} for row in chosen.to_dict("records")]
 
 
-def newest(places: Places, bundle_id: str, origin_week: str | None = None) -> Published | None:
-    """The newest forecast of a bundle, or that of an origin week; None if there is none here."""
+@dataclass(frozen=True)
+class Asked:
+    """Whose forecasts are asked for: its bundle, and the label rule that it answers by."""
+
+    bundle_id: str
+    label_rule_id: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found; without a forecast, `note` says what was withdrawn, if anything was."""
+
+    forecast: Published | None
+    note: str | None = None
+    withdrawal: Withdrawn | None = None
+
+
+def newest(places: Places, asked: Asked, origin_week: str | None = None) -> Answer:
+    """The champion's newest forecast, or that of an origin week, of those not withdrawn.
+
+    If its newest one was withdrawn and it made no other, the newest one of another bundle by the same
+    label rule stands in. Withdrawals are looked up each time, so that one counts at once.
+    """
+    gone = withdrawn(places, "forecast")
+    skipped: Withdrawn | None = None
+    others: list[Published] = []
+    for found in _forecasts(places, origin_week):
+        own = (found.table["bundle_id"] == asked.bundle_id).all()
+        if found.version in gone:
+            skipped = skipped or (gone[found.version] if own else None)
+        elif own:
+            return Answer(found, _skipped(skipped, found))
+        else:
+            others.append(found)
+    for found in others if skipped else ():
+        if _rule_of(places, found) == asked.label_rule_id:
+            return Answer(found, _skipped(skipped, found))
+    return Answer(None, _skipped(skipped, None))
+
+
+def by_version(places: Places, asked: Asked, version: str) -> Answer:
+    """One forecast by its version, withdrawn or not, if it is of the champion's label rule."""
+    path = places.artifacts / "forecasts" / version / PARQUET
+    found = _read(path, version) if path.is_file() else None
+    own = found is not None and (found.table["bundle_id"] == asked.bundle_id).all()
+    if found is None or not (own or _rule_of(places, found) == asked.label_rule_id):
+        return Answer(None)
+    record = withdrawal(places, "forecast", version)
+    return Answer(found, f"it was {record.words()}" if record else None, record)
+
+
+def _skipped(record: Withdrawn | None, instead: Published | None) -> str | None:
+    if record is None:
+        return None
+    said = f"the champion's forecast {record.name} was {record.words()}"
+    return (
+        said
+        if instead is None
+        else f"{said}; this is {instead.version}, by bundle {instead.table['bundle_id'].iloc[0]}"
+    )
+
+
+def _rule_of(places: Places, found: Published) -> str | None:
+    """Label rule of a forecast, by the dataset version it was made from; None if that is not here."""
+    dataset = str(found.table["dataset_version"].iloc[0])
+    try:
+        return str(
+            read_json(places.artifacts / "datasets" / dataset / "dataset.json")["label_rule_id"]
+        )
+    except (StoreError, KeyError):
+        return None
+
+
+def _forecasts(places: Places, origin_week: str | None) -> Iterator[Published]:
     for folder in _folders(places.artifacts / "forecasts", origin_week):
-        found = _read(folder / PARQUET, folder.name)
-        if found is not None and (found.table["bundle_id"] == bundle_id).all():
-            return found
-    return None
+        if (found := _read(folder / PARQUET, folder.name)) is not None:
+            yield found
 
 
 def _folders(root: Path, origin_week: str | None) -> Iterator[Path]:

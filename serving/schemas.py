@@ -169,7 +169,13 @@ class ForecastBody(BaseModel):
     label_rule_id: Rule
     adopted_rule_id: Adopted
     rows: list[dict[str, Any]]
-    note: str | None = Field(None, description="there if an old code was asked: which one it is today")  # fmt: skip
+    note: str | None = Field(
+        None,
+        description="there if an old code was asked: which one it is today; or if a newer forecast was withdrawn",
+    )
+    withdrawn: dict[str, str] | None = Field(
+        None, description="there if this forecast was withdrawn: when (`at`) and why (`reason`)"
+    )
 
 
 class ModelBody(BaseModel):

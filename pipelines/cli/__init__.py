@@ -24,6 +24,7 @@ from pipelines.cli import (
     reproduce,
     road,
     services,
+    taking_back,
     validate,
     weights,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "reproduce",
     "road",
     "services",
+    "taking_back",
     "validate",
     "weights",
 ]

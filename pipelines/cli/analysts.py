@@ -32,12 +32,16 @@ def list_versions(
     as_json: AsJson = False,
 ) -> None:
     """List published versions, the newest week first."""
-    listed = _client(remote).list(kind)
+    client = _client(remote)
+    listed = client.list(kind)
     if as_json:
         show([version.model_dump(mode="json") for version in listed])
         return
     rows = [(v.id, v.as_of_week or "", _size(v.bytes), v.published_at[:10], v.run_id or "") for v in listed]  # fmt: skip
     table(("version", "week", "size", "published", "run"), rows)
+    for version in listed:
+        for mark in client.withdrawals(version):
+            say(f"{version.id}: {mark.words()}")
 
 
 @app.command("show", rich_help_panel=LOOK_UP)
@@ -45,11 +49,13 @@ def show_version(
     kind: KindName, version: Which = "latest", remote: Address = None, as_json: AsJson = False
 ) -> None:
     """Show a version: what it is made from, and its files with their SHA-256."""
-    found = _client(remote).show(kind, version)
+    client = _client(remote)
+    found = client.show(kind, version)
+    v, marks = found.version, client.withdrawals(found.version)
     if as_json:
-        show(found.model_dump(mode="json"))
+        told = {"withdrawn": [m.model_dump(mode="json") for m in marks]} if marks else {}
+        show({**found.model_dump(mode="json"), **told})
         return
-    v = found.version
     say(f"{v.id}: {WHAT[v.kind]}")
     say(f"  origin week {v.as_of_week or 'unknown'}, made by run {v.run_id or 'unknown'}, published {v.published_at or 'unknown'}")  # fmt: skip
     say(f"  {v.files} files, {_size(v.bytes)}, DVC {v.md5}")

@@ -47,6 +47,9 @@ def drop(
     source_note: Annotated[
         str, typer.Option(help="where the data come from, and their terms")
     ] = "",
+    received_confirmed: Annotated[
+        str, typer.Option(help="why a receipt date far from the other drops' is right")
+    ] = "",
 ) -> None:
     """Make a drop from files that lie apart. A drop never changes afterwards."""
     from functools import partial
@@ -55,7 +58,8 @@ def drop(
     from pipelines.data.drop_info import check_info, require_received
     from pipelines.data.drops import make_drop, read_drop
     from pipelines.data.handed_over import share_drop
-    from pipelines.data.sources import context_of, source_of
+    from pipelines.data.intake import bring_likely, require_standing_name
+    from pipelines.data.sources import context_of
 
     info = check_info(
         {
@@ -65,14 +69,16 @@ def drop(
             "scene_latency_days": scene_latency_days,
             "climate_latency_days": climate_latency_days,
             "source_note": source_note,
+            "received_confirmed": received_confirmed,
         },
         "command line",
     )
     chosen = load_profile(profile)
     require_received(info.received_date, chosen.place.today())
+    require_standing_name(places(), info.folder_name)
     context = context_of(chosen)
     given = [*(files or ()), *([table] if table else ())]
-    bring = partial(source_of(context.config).bring, given, context=context)
+    bring = partial(bring_likely, places(), given, context=context)
     made = make_drop(bring, images, places().drops, info, until)
     share_drop(places(), read_drop(made))
     say(f"drop ready: {made}")

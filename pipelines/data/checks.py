@@ -69,7 +69,7 @@ def check_cells(
     suite: Suite, raws: Sequence[RawDrop], rows: pd.DataFrame, config: DataConfig
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """New and changed cells of accepted rows, `number` NaN where refused; and what was refused."""
-    cells = changed_cells(raws, rows)
+    cells = changed_cells(raws, rows, config.unknown_again)
     findings: list[Finding] = []
     if cells.empty:
         return cells, findings

@@ -37,6 +37,9 @@ class DropInfo(BaseModel):
     synthetic_scenes: bool = False
     source_note: str = ""
     until: WeekLabel | None = Field(None, description="last week that is read; none = all")
+    received_confirmed: str = Field(
+        "", max_length=500, description="why an unusual receipt date is right, by a person"
+    )
 
     @property
     def folder_name(self) -> str:
@@ -46,7 +49,7 @@ class DropInfo(BaseModel):
 
     def as_written(self) -> dict[str, Any]:
         """Keys of drop.yaml; those that few drops need are left out where they say nothing."""
-        rare = {"edition", "until"}
+        rare = {"edition", "until", "received_confirmed"}
         return {k: v for k, v in self.model_dump().items() if k not in rare or v != type(self).model_fields[k].default}  # fmt: skip
 
     def scene_available(self, scene_date: date) -> date:

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -83,11 +83,17 @@ def read_drop(path: Path) -> Drop:
     return drop
 
 
-def survey_drops(drops_dir: Path) -> tuple[list[Drop], list[DropError]]:
-    """All drops by received_date, and the errors of folders that are none."""
+def survey_drops(
+    drops_dir: Path, withdrawn: Collection[str] = ()
+) -> tuple[list[Drop], list[DropError]]:
+    """All drops by received_date but those withdrawn, and the errors of folders that are none.
+
+    Args:
+        withdrawn: names of folders that are passed over, whatever is in them.
+    """
     drops, errors = [], []
     for path in sorted(drops_dir.iterdir()) if drops_dir.is_dir() else []:
-        if path.name.startswith(".") or path.is_file():
+        if path.name.startswith(".") or path.is_file() or path.name in withdrawn:
             continue  # half-made temp folders, and the .gitignore that DVC writes
         try:
             drops.append(read_drop(path))

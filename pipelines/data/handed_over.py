@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.config import Places
-from pipelines.data.drops import Drop, drop_manifest, list_drops
+from pipelines.data.drops import Drop, drop_manifest, survey_drops
 from pipelines.data.intake import (
     accepted_drops,
     accepted_file,
@@ -19,11 +19,14 @@ from pipelines.data.intake import (
     file_cache,
 )
 from pipelines.errors import DropError
+from pipelines.run.withdrawn import exchange_withdrawn, withdrawn
 from pipelines.storage import folder_id, shared
 
 
 def exchange_drops(places: Places) -> None:
     """Publish the drops of this home and fetch the others, so that every machine sees the same.
+
+    The same goes for what was withdrawn; a withdrawn drop's folder is not published any more.
 
     Raises:
         DropError: a folder is no drop, or an accepted drop has other content here.
@@ -32,7 +35,11 @@ def exchange_drops(places: Places) -> None:
     store = shared(places)
     if store is None:
         return
-    for drop in list_drops(places.drops) if any(places.drops.glob("[!.]*/")) else []:
+    exchange_withdrawn(places)
+    drops, errors = survey_drops(places.drops, withdrawn(places, "drop"))
+    if errors:
+        raise errors[0]
+    for drop in drops:
         share_drop(places, drop)
     fetch_drops(places, store.names(_name(places, places.drops)))
 

@@ -6,26 +6,35 @@ belong here: reading a drop's content (raw.py, scenes.py) or judging it (validat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places
+from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop, drop_hash, survey_drops
+from pipelines.data.receipts import require_likely
+from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
+from pipelines.errors import DropError
+from pipelines.run.withdrawn import withdrawal, withdrawn
 from pipelines.storage import read_json, write_json
 from pipelines.weeks import Calendar
 
+log = logging.getLogger(__name__)
 _BULLETIN_DAYS = 7  # a week's bulletin is made from what arrives within the week after it
 
 
-def known_drops(drops_dir: Path, as_of: str | None, calendar: Calendar) -> list[Drop]:
+def known_drops(places: Places, as_of: str | None, calendar: Calendar) -> list[Drop]:
     """Drops that the bulletin of `as_of` could use, oldest first; all of them for None.
+
+    What was withdrawn is used by none, not by a look back either.
 
     If every drop came later, the oldest one is used: its history is then hindsight.
     """
-    drops, _ = survey_drops(drops_dir)
+    drops, _ = survey_drops(places.drops, withdrawn(places, "drop"))
     if as_of is None:
         return drops
     deadline = calendar.week_end(calendar.week_no(as_of)) + timedelta(days=_BULLETIN_DAYS)
@@ -61,11 +70,33 @@ def accepted_drops(places: Places) -> dict[str, str]:
 
 
 def accepted_tables(places: Places) -> Tables | None:
-    """Clean tables of the dataset version that was accepted last, if any."""
+    """Clean tables of the dataset version that was accepted last, if any.
+
+    None too if one of its drops was withdrawn since: nothing may be judged by what it said.
+    """
     version = accepted_version(places)
-    return (
-        None if version is None else Tables.load(places.artifacts / "datasets" / version / "tables")
-    )
+    if version is None:
+        return None
+    folder = places.artifacts / "datasets" / version
+    gone = withdrawn(places, "drop")
+    if gone and not gone.keys().isdisjoint(_drops_of(folder)):
+        log.info(
+            "dataset version %s was made from a withdrawn drop; nothing is compared with it",
+            version,
+        )
+        return None
+    return Tables.load(folder / "tables")
+
+
+def require_not_withdrawn(places: Places, names: Iterable[str]) -> None:
+    """Raise DropError if one of a run's drops was withdrawn since the run chose them."""
+    gone = withdrawn(places, "drop")
+    for name in sorted(gone.keys() & set(names)):
+        raise DropError(
+            f"the drop was {gone[name].words()}; this run had chosen it before",
+            where=name,
+            fix="start a new run, which does not read it",
+        )
 
 
 def accept(
@@ -86,6 +117,40 @@ def accept(
 def accepted_file(places: Places) -> Path:
     """The one pointer to the version that was accepted last."""
     return places.artifacts / "accepted.json"
+
+
+def require_standing_name(places: Places, name: str) -> None:
+    """Raise DropError if a drop of that name was withdrawn: what is made under it would never be read."""
+    if record := withdrawal(places, "drop", name):
+        raise DropError(
+            f"a drop of that name was {record.words()}, and its folder stays as it is",
+            where=name,
+            fix="give the right data of that day the next --edition number, such as --edition 2",
+        )
+
+
+def bring_likely(
+    places: Places,
+    files: Sequence[Path],
+    to: Path,
+    info: DropInfo,
+    until: str | None,
+    context: Context,
+) -> DropInfo | None:
+    """As Source.bring, refused by DropError if the receipt date is far from the drops that are here."""
+    said = source_of(context.config).bring(list(files), to, info, until, context)
+    gone = withdrawn(places, "drop")
+    siblings = [d for d in survey_drops(places.drops, gone)[0] if d.name != info.folder_name]
+    require_likely(
+        Drop(to, said or info), siblings, accepted_drops(places).keys() - gone.keys(), context
+    )
+    return said
+
+
+def _drops_of(dataset: Path) -> set[str]:
+    """Names of the drops that a dataset version was made from."""
+    drops: Any = read_json(dataset / "dataset.json").get("drops", [])
+    return {str(drop["received_date"]) for drop in drops}
 
 
 def _accepted(places: Places) -> dict[str, Any]:

@@ -10,7 +10,7 @@ Values are checked later, by the same rules for every source; a person's record 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,6 +50,7 @@ CELL_COLUMNS = (
     "number",  # NaN where empty or no number
     "unit_row",  # the row of UNIT_COLUMNS, in the same file, that the cell belongs to
 )
+_UNKNOWN = "\0"  # how a cell that is unknown again is remembered; no file holds it
 MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in doubt
 # Records that a source could not use: quarantined, and counted against the file.
 REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix", "unit_id")
@@ -114,16 +115,20 @@ def numbers(text: Text) -> npt.NDArray[np.float64]:
     return number
 
 
-def changed_cells(raws: Sequence[RawDrop], units: pd.DataFrame) -> pd.DataFrame:
+def changed_cells(
+    raws: Sequence[RawDrop], units: pd.DataFrame, unknown_again: Collection[str] = ()
+) -> pd.DataFrame:
     """Cells of accepted units that are new or differ from what was known before, oldest drop first.
 
     A drop repeats almost all of the one before it; what it repeats was checked there already.
-    Beside CELL_COLUMNS there are `received_date` and `withdrawn`: empty now, and not empty before.
+    Beside CELL_COLUMNS there are `received_date`, `withdrawn`: empty now, and not empty before, and
+    `unknown_again`: a word says now that what an earlier drop told is not known. Such a cell is empty.
 
     Args:
         units: accepted rows of UNIT_COLUMNS.
+        unknown_again: these words, in any case of letters.
     """
-    known = KnownValues()
+    known, words = KnownValues(), {word.casefold() for word in unknown_again}
     accepted = pd.MultiIndex.from_frame(
         units[["file", "row"]].astype({"file": str, "row": "int64"})
     )
@@ -131,11 +136,25 @@ def changed_cells(raws: Sequence[RawDrop], units: pd.DataFrame) -> pd.DataFrame:
     for raw in raws:
         at = pd.MultiIndex.from_arrays([raw.cells["file"].astype(str), raw.cells["unit_row"].astype("int64")])  # fmt: skip
         cells = raw.cells[at.isin(accepted)].reset_index(drop=True)
-        new, withdrawn = known.compare(cells)
-        part = cells[new].assign(withdrawn=withdrawn[new], received_date=raw.drop.info.received_date)  # fmt: skip
+        said = _says(cells, words)
+        new, withdrawn, seen = known.compare(cells, said)
+        part = cells[new].assign(
+            value=cells["value"].mask(said)[new],
+            withdrawn=withdrawn[new],
+            unknown_again=(said & seen)[new],
+            received_date=raw.drop.info.received_date,
+        )
         frames.append(part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")}))  # fmt: skip
-    columns = [*CELL_COLUMNS, "withdrawn", "received_date"]
+    columns = [*CELL_COLUMNS, "withdrawn", "unknown_again", "received_date"]
     return pd.concat(frames or [empty(columns)], ignore_index=True)
+
+
+def _says(cells: pd.DataFrame, words: Collection[str]) -> npt.NDArray[np.bool_]:
+    """(N,) which cells hold one of the words; only texts that are no number are looked at."""
+    out = np.zeros(len(cells), dtype=bool)
+    at = np.flatnonzero((cells["value"].notna() & cells["number"].isna()).to_numpy(dtype=bool))
+    out[at] = [str(text).strip().casefold() in words for text in cells["value"].to_numpy()[at]]
+    return out
 
 
 class KnownValues:
@@ -146,18 +165,27 @@ class KnownValues:
         self._keys: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._values: Text = np.zeros(0, dtype=object)
 
-    def compare(self, cells: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """(N,) which cells are new or differ, and which of them withdraw a value; then know them."""
+    def compare(
+        self, cells: pd.DataFrame, said: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """(N,) which cells are new or differ, which of them withdraw a value, and which were there
+        before; then know them.
+
+        Args:
+            said: (N,) cells that say that their value is not known any more.
+        """
         keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
+        if said.any():
+            values = np.where(said, _UNKNOWN, values)
         at = np.searchsorted(self._keys, keys)
         safe = np.minimum(at, max(len(self._keys) - 1, 0))
         seen = self._keys[safe] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
         before = np.full(len(keys), None, dtype=object)
         before[seen] = self._values[safe[seen]]
         new = ~seen | (values != before)
-        withdrawn = seen & pd.isna(values) & ~pd.isna(before)
+        withdrawn = seen & pd.isna(values) & ~pd.isna(before) & (before != _UNKNOWN)
         self._learn(keys, values)
-        return new, np.asarray(withdrawn)
+        return new, np.asarray(withdrawn, dtype=bool), seen
 
     def _learn(self, keys: npt.NDArray[np.int64], values: Text) -> None:
         every, said = np.concatenate([keys, self._keys]), np.concatenate([values, self._values])

@@ -104,11 +104,15 @@ class _Repeated:
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
         """The drop without the values that it tells as they were told before."""
         for one in earlier[self._learnt :]:
-            self._known.compare(_comparable(one))
+            self._told(one)
         self._learnt = len(earlier) + 1
-        new, _ = self._known.compare(_comparable(raw))
-        kept = new | _newest_of_units(raw.cells)
+        kept = self._told(raw) | _newest_of_units(raw.cells)
         return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
+
+    def _told(self, raw: RawDrop) -> npt.NDArray[np.bool_]:
+        """(cells,) which cells are new or differ; then know them."""
+        nothing = np.zeros(len(raw.cells), dtype=bool)
+        return self._known.compare(_comparable(raw), nothing)[0]
 
 
 def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -20,13 +20,15 @@ from pipelines.config import Places, Profile
 from pipelines.contracts import Level
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import make_drop, read_drop
-from pipelines.data.intake import accepted_tables
+from pipelines.data.intake import accepted_drops, accepted_tables
 from pipelines.data.raw import issue
+from pipelines.data.receipts import receipt_issues
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import context_of, source_of
 from pipelines.data.tables import newest_week_no
 from pipelines.data.validate import ValidationResult, validate_drops
 from pipelines.errors import DropError
+from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import sha256_file
 
 _SHOWN = 30
@@ -72,6 +74,7 @@ def try_files(
         received: day of receipt; weeks that end later cannot be complete.
     """
     context = context_of(profile)
+    accepted = accepted_drops(places).keys() - withdrawn(places, "drop").keys()
     with tempfile.TemporaryDirectory(prefix="denguard-validate-") as work:
         drops, raws, broken = Path(work) / "drops", [], []
         info = DropInfo(received_date=received)
@@ -79,6 +82,7 @@ def try_files(
         try:
             drop = read_drop(make_drop(bring, None, drops, info))
             raws = [source_of(context.config).read_raw(drop, context)]
+            broken = receipt_issues(raws, accepted, profile.place.today(), context)
         except DropError as err:
             broken = [issue(Level.CRITICAL, "invalid-drop", err.what, err.where, err.fix)]
         scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))

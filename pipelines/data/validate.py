@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -45,11 +46,12 @@ from pipelines.data.raw import (
     issue,
 )
 from pipelines.data.readings import can_be_kept, meaning_of, read_drops
+from pipelines.data.receipts import receipt_issues
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables, ordered
-from pipelines.data.withdrawals import withdrawn_issues
+from pipelines.data.withdrawals import unknown_again_issues, withdrawn_issues
 from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
 from pipelines.weeks import Calendar
@@ -98,6 +100,8 @@ def validate_all(
     accepted: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
     answers: Mapping[str, Answer] | None = None,
+    withdrawn: Collection[str] = (),
+    today: date | None = None,
 ) -> ValidationResult:
     """Read, scan and validate every drop; folders that are no drop are critical issues.
 
@@ -108,10 +112,13 @@ def validate_all(
             there and unchanged.
         only: names of the drops that the run may know; None = all.
         answers: what people said of doubted values.
+        withdrawn: names of drops that nothing reads any more.
+        today: by the place's clock, for receipt dates; None asks no clock.
     """
-    drops, errors = survey_drops(drops_dir)
+    drops, errors = survey_drops(drops_dir, withdrawn)
+    accepted = {k: v for k, v in (accepted or {}).items() if k not in withdrawn}
     hashes = {drop.name: drop_hash(drop, cache_path) for drop in drops}
-    errors += check_unchanged(hashes, accepted or {})
+    errors += check_unchanged(hashes, accepted)
     drops = [drop for drop in drops if only is None or drop.name in only]
     source = source_of(context.config)
     kept = cache_path.parent / "readings" if can_be_kept(context) else None
@@ -122,8 +129,17 @@ def validate_all(
     scanned = [s for s in scanned if len(s)]
     scenes = pd.concat(scanned, ignore_index=True) if scanned else pd.DataFrame(columns=list(SCENE_COLUMNS))  # fmt: skip
     broken = [_drop_issue(err) for err in errors]
+    broken += receipt_issues(raws, accepted, today, context)
     if not drops and not errors:
-        broken = [issue(Level.CRITICAL, "empty-drop", "there is no drop at all", str(drops_dir), "make one with `denguard drop`")]  # fmt: skip
+        broken = [
+            issue(
+                Level.CRITICAL,
+                "empty-drop",
+                "every drop was withdrawn" if withdrawn else "there is no drop at all",
+                str(drops_dir),
+                "make one with `denguard drop`",
+            )
+        ]
     return validate_drops(raws, scenes, context, previous, out, broken, answers)
 
 
@@ -212,7 +228,7 @@ def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:
 
 def _changes(raws: Sequence[RawDrop], rows: pd.DataFrame, cells: pd.DataFrame, previous: Tables | None, context: Context) -> list[Issue]:  # fmt: skip
     """What earlier drops had and the newest has not, or has otherwise."""
-    changed = _changed_figures(cells, context.config.figures, raws)
+    changed = _changed_figures(cells, context.config.figures, raws) + unknown_again_issues(cells)
     if context.config.updates == "full":
         return [*withdrawn_issues(cells), *changed]
     return [*_gone_issues(raws, rows, previous, context.changes), *changed]

@@ -1,11 +1,12 @@
-"""What a drop takes back by leaving it out, where the place declares `data.updates: full`.
+"""What a drop takes back: by leaving it out, where the place declares `data.updates: full`, or by a word.
 
 Belongs here: which cells of earlier drops those are, and saying so. Does not belong here: vintages
 (clean.py), and line lists, whose absent unit-weeks are 0 (across_drops.py).
 
 A full drop is the whole truth, but only as far as it goes: a file speaks for its own table, from its
 first week (month, year) to its last. An empty cell says the same as an absent one; a refused one says
-nothing. What was withdrawn is unknown from that drop on; what was known before stays a vintage.
+nothing. What was withdrawn is unknown from that drop on; what was known before stays a vintage. Of any
+drop a cell that holds a word of `data.unknown_again` says so expressly (raw.changed_cells finds it).
 """
 
 from __future__ import annotations
@@ -107,26 +108,31 @@ def _with_empty(raw: RawDrop, gone: pd.DataFrame, names: dict[str, str]) -> RawD
 
 
 def withdrawn_issues(cells: pd.DataFrame) -> list[Issue]:
-    """One warning a file that withdraws values: how many, and of how many units.
+    """One warning a file of full drops that withdraws values: how many, and of how many units.
 
     Args:
         cells: as raw.changed_cells gives them.
     """
+    why = "were withdrawn: an earlier drop had them, this full one leaves them out or empty; they are unknown from now on"
+    fix = "nothing to do if it was meant; else deliver them again in the next drop, or declare `data.updates: increment` if drops are not the whole"
+    return _by_file(cells[cells["withdrawn"].astype(bool)], "withdrawn", why, fix)
+
+
+def unknown_again_issues(cells: pd.DataFrame) -> list[Issue]:
+    """One warning a file that says by a word that earlier values are not known any more."""
+    why = "are unknown again: the file says by a word of `data.unknown_again` that what earlier drops told is not known; it stays for what was known then"
+    fix = "nothing to do if it was meant; else deliver the values again in the next drop"
+    return _by_file(cells[cells["unknown_again"].astype(bool)], "unknown-again", why, fix)
+
+
+def _by_file(cells: pd.DataFrame, code: str, why: str, fix: str) -> list[Issue]:
     out = []
-    for file, rows in cells[cells["withdrawn"].astype(bool)].groupby("file", sort=False):
+    for file, rows in cells.groupby("file", sort=False):
         units = sorted(rows["unit_id"].astype(str).unique())
         counted = ", ".join(
             f"{n} {_WORDS[str(kind)]}" for kind, n in rows["kind"].value_counts(sort=False).items()
         )
         named = ", ".join(units[:_NAMED]) + (", ..." if len(units) > _NAMED else "")
-        out.append(
-            issue(
-                Level.WARNING,
-                "withdrawn",
-                f"{counted} of {len(units)} units were withdrawn: an earlier drop had them, this full one leaves them out or empty; they are unknown from now on: {named}",
-                str(file),
-                "nothing to do if it was meant; else deliver them again in the next drop, or declare `data.updates: increment` if drops are not the whole",
-                rows=len(rows),
-            )
-        )
+        message = f"{counted} of {len(units)} units {why}: {named}"
+        out.append(issue(Level.WARNING, code, message, str(file), fix, rows=len(rows)))
     return out

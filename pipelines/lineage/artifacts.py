@@ -15,6 +15,7 @@ from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
 from pipelines.lineage.graph import Graph, Kind, Node
 from pipelines.lineage.runs import DEFAULT_MODEL, drop_id, read_drops_named, version_id
 from pipelines.lineage.shelf import Shelf
+from pipelines.run.withdrawn import withdrawn
 
 Describe = Callable[[Graph, Node, Shelf], None]
 RESTORE = (
@@ -43,6 +44,17 @@ def read_artifacts(graph: Graph, shelf: Shelf) -> None:
         for node in graph.of_kind(kind):
             if node.path:
                 _describe(graph, shelf, node, read)
+
+
+def read_withdrawn(graph: Graph, shelf: Shelf) -> None:
+    """Say of drops and forecasts that they were withdrawn, when, by whom and why."""
+    drops, forecasts = withdrawn(shelf.places, "drop"), withdrawn(shelf.places, "forecast")
+    for node in graph.of_kind("drop"):
+        if record := drops.get(str(node.facts.get("received_date"))):
+            node.facts["withdrawn"] = record.words()
+    for node in graph.of_kind("forecast"):
+        if record := forecasts.get(node.id):
+            node.facts["withdrawn"] = record.words()
 
 
 def _describe(graph: Graph, shelf: Shelf, node: Node, read: Describe) -> None:

@@ -106,7 +106,11 @@ def _facts(node: Node) -> str:
 
 def _drop(facts: dict[str, Any]) -> list[str]:
     content = f"content {facts['sha256']}" if "sha256" in facts else facts.get("note", "")
-    return [content, "synthetic scenes" if facts.get("synthetic_scenes") else ""]
+    return [
+        content,
+        "synthetic scenes" if facts.get("synthetic_scenes") else "",
+        facts.get("withdrawn", ""),
+    ]
 
 
 def _run(facts: dict[str, Any]) -> list[str]:
@@ -152,7 +156,11 @@ def _model_version(facts: dict[str, Any]) -> list[str]:
 
 def _forecast(facts: dict[str, Any]) -> list[str]:
     ahead = ", ".join(str(weeks) for weeks in facts.get("horizons_weeks", ()))
-    return [f"{facts['rows']} rows" if "rows" in facts else "", f"{ahead} weeks ahead" if ahead else ""]  # fmt: skip
+    return [
+        f"{facts['rows']} rows" if "rows" in facts else "",
+        f"{ahead} weeks ahead" if ahead else "",
+        facts.get("withdrawn", ""),
+    ]
 
 
 def _forecast_row(facts: dict[str, Any]) -> list[str]:

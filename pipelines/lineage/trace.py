@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pipelines.config import Places
 from pipelines.lineage.answers import count_predictions
-from pipelines.lineage.artifacts import read_artifacts
+from pipelines.lineage.artifacts import read_artifacts, read_withdrawn
 from pipelines.lineage.checks import check_all
 from pipelines.lineage.graph import FLOW, Broken, Graph, Node, Side
 from pipelines.lineage.question import find
@@ -79,6 +79,7 @@ def trace(
     graph, shelf = Graph(), Shelf(places)
     read_runs(graph, shelf)
     read_artifacts(graph, shelf)
+    read_withdrawn(graph, shelf)
     registry = read_registry(graph, places)
     found = find(graph, shelf, what)
     if direction != "up":

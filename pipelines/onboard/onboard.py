@@ -23,6 +23,7 @@ from pipelines.data.adapters.content import AGAIN
 from pipelines.data.drop_info import DropInfo, check_info, require_received
 from pipelines.data.drops import make_drop, read_drop
 from pipelines.data.handed_over import share_drop
+from pipelines.data.intake import require_standing_name
 from pipelines.data.sources import context_of, source_of
 from pipelines.data.trial import TrialReport, try_files
 from pipelines.errors import ConfigError, DropError
@@ -216,6 +217,7 @@ def write(made: Onboarded, where: Places) -> tuple[Path, Path]:
         lay_beside(path, made.boundaries)
     context = context_of(made.profile)
     bring = partial(source_of(context.config).bring, list(made.paths), context=context)
+    require_standing_name(where, made.info.folder_name)
     drop = make_drop(bring, None, where.drops, made.info)
     share_drop(where, read_drop(drop))
     if not path.is_file():

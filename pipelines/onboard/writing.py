@@ -17,6 +17,7 @@ from pipelines.config import Places, Profile, load_profile
 from pipelines.data.drops import shown, survey_drops
 from pipelines.errors import ConfigError
 from pipelines.plain_yaml import UnusableYaml, parse_plain_yaml, read_plain_yaml
+from pipelines.run.withdrawn import withdrawn
 
 _WIDE = 1_000_000  # PyYAML breaks longer lines
 
@@ -76,7 +77,7 @@ def require_place(name: str, text: str, where: Places, own_drop: str) -> Path:
     if path.is_file():
         _require_equal(path, text)
         return path
-    drops, broken = survey_drops(where.drops)
+    drops, broken = survey_drops(where.drops, withdrawn(where, "drop"))
     others = [d.name for d in drops if d.name != own_drop] + [str(e.where) for e in broken]
     if others:
         raise ConfigError(f"this deployment holds drops of other files already ({', '.join(others[:3])}), and one line reads all of its drops by one profile", where=str(where.drops), fix=f"make it a line of its own: `denguard --line {name} onboard ...`; or set DENGUARD_HOME to a new folder")  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.errors import DenguardError
 from pipelines.run.lock import holder
+from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import read_json
 
 SETTLED = timedelta(minutes=2)  # a folder that was touched since may still be copied in
@@ -29,7 +30,7 @@ def waiting_drop(where: Places, now: datetime) -> str | None:
         return None
     settled = (now - SETTLED).timestamp()
     names = [p.name for p in where.drops.iterdir() if (p / "drop.yaml").is_file() and p.stat().st_mtime < settled]  # fmt: skip
-    unread = set(names) - _read_by_a_run(where)
+    unread = set(names) - _read_by_a_run(where) - withdrawn(where, "drop").keys()
     return max(unread, default=None)
 
 

@@ -15,9 +15,11 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.errors import DenguardError, StoreError
 from pipelines.ops.runs import RunView, newest_run, view
+from pipelines.ops.taken_back import taken_back
 from pipelines.run import run_folder
 from pipelines.run.progress import spell
 from pipelines.run.success import LastSuccess, last_success
+from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import read_json
 
 MAX_AGE_DAYS = 8  # a week, and a day of grace
@@ -93,6 +95,7 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
         why.append(f"the newest forecast claims to be finished at {made.finished_at}, in the future: this clock or that of the machine that made it is wrong")  # fmt: skip
     if (drop := _unread_drop(where, made, now, limit)) is not None:
         why.append(f"drop {drop} lies there for more than {max_age_days:g} days and no forecast knows it")  # fmt: skip
+    why += taken_back(where, made.forecast_version, _known_drops(where, made.run_id))
     weeks = (now.date() - made.known_until).days // 7
     if max_origin_age_weeks is not None and weeks > max_origin_age_weeks:
         why.append(f"the newest week that a forecast knows, {made.origin_week}, ended {weeks} weeks ago: no newer data arrived")  # fmt: skip
@@ -101,7 +104,12 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
 
 def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedelta) -> str | None:
     """The newest drop, if the forecast does not know it although it had the time to."""
-    drops = {p.name: p for p in where.drops.glob("*") if p.is_dir() and _day(p.name)}
+    gone = withdrawn(where, "drop")
+    drops = {
+        p.name: p
+        for p in where.drops.glob("*")
+        if p.is_dir() and _day(p.name) and p.name not in gone
+    }
     known = _known_drops(where, made.run_id)
     newest = max(drops, default=None)
     if newest is None or known is None or newest in known:

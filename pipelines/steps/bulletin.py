@@ -28,6 +28,7 @@ from pipelines.forecast_states import UnitStates, with_states
 from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
+from pipelines.run.withdrawn import withdrawal
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,14 @@ def make_forecast(
         "forecast": run.name(folder),
         "forecast_version": folder.name,
         "rows": len(table),
-        "note": f"forecast version {folder.name}, by model version {version}{', which is provisional' if provisional else ''}",
+        "note": f"forecast version {folder.name}, by model version {version}{', which is provisional' if provisional else ''}{_taken_back(run, folder.name)}",
     }
+
+
+def _taken_back(run: Run, version: str) -> str:
+    """Equal data and model make a forecast again that somebody withdrew; it stays withdrawn."""
+    record = withdrawal(run.places, "forecast", version)
+    return f"; the very forecast that was {record.words()}" if record else ""
 
 
 def names(run: Run) -> dict[str, str]:

@@ -37,7 +37,7 @@ def ingest(run_id: str) -> Output:
     if run.profile.data.source == "sample" and not any(run.places.drops.glob("*")):
         make_sample_drop(run.places.drops)
         exchange_drops(run.places)
-    drops = known_drops(run.places.drops, run.params.as_of, run.profile.calendar)
+    drops = known_drops(run.places, run.params.as_of, run.profile.calendar)
     return run.finish("ingest", {"drops": fingerprint(drops, run.places)})
 
 
@@ -45,15 +45,23 @@ def ingest(run_id: str) -> Output:
 def validate(run_id: str) -> Output:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops
-    from pipelines.data.intake import accepted_drops, accepted_tables, file_cache
+    from pipelines.data.intake import (
+        accepted_drops,
+        accepted_tables,
+        file_cache,
+        require_not_withdrawn,
+    )
     from pipelines.data.plausible.answers import read_answers
     from pipelines.data.plausible.causes import fetch_answers, keep_causes
     from pipelines.data.sources import context_of
     from pipelines.data.validate import raise_if_critical, validate_all
+    from pipelines.run.withdrawn import exchange_withdrawn, withdrawn
 
     run = open_run(run_id)
     out = run.folder / "validation"
     known = {d["received_date"] for d in run.output("ingest")["drops"]}
+    exchange_withdrawn(run.places)
+    require_not_withdrawn(run.places, known)
     fetch_accepted(run.places)
     fetch_drops(run.places, known)
     fetch_answers(run.places)
@@ -66,6 +74,8 @@ def validate(run_id: str) -> Output:
         accepted_drops(run.places),
         only=known,
         answers=read_answers(run.places),
+        withdrawn=withdrawn(run.places, "drop"),
+        today=run.profile.place.today(),
     )
     keep_causes(run.places, run_id, result.judged, run.profile.calendar)
     raise_if_critical(result)
@@ -88,14 +98,17 @@ def validate(run_id: str) -> Output:
 def snapshot(run_id: str) -> Output:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops, share_accepted
-    from pipelines.data.intake import accept
+    from pipelines.data.intake import accept, require_not_withdrawn
     from pipelines.data.samples import build_dataset
     from pipelines.data.tables import Tables
+    from pipelines.run.withdrawn import exchange_withdrawn
     from pipelines.steps.versions import dataset_drafts
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
     drops = run.output("ingest")["drops"]
+    exchange_withdrawn(run.places)
+    require_not_withdrawn(run.places, {d["received_date"] for d in drops})
     fetch_accepted(run.places)
     tables = Tables.load(run.path(run.output("validate")["tables"]))
     root = run.places.artifacts / "datasets"

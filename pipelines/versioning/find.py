@@ -9,7 +9,7 @@ Belongs here: the choice among listed versions. Does not belong here: reading th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from pipelines.errors import VersioningError
 from pipelines.versioning.entry import Kind, Version
@@ -25,12 +25,15 @@ def newest_first(versions: Iterable[Version]) -> list[Version]:
     return sorted(versions, key=lambda v: (v.as_of_week or "", v.published_at, v.id), reverse=True)
 
 
-def find_version(catalogue: Mapping[str, Version], kind: Kind, wanted: str) -> Version:
+def find_version(
+    catalogue: Mapping[str, Version], kind: Kind, wanted: str, withdrawn: Collection[str] = ()
+) -> Version:
     """The one version that is meant.
 
     Args:
         wanted: id with or without its kind, a unique start of one, `latest`, an origin week such
             as 2018-w32, a run id, or another name it is known by (its facts).
+        withdrawn: ids that `latest` passes over, and that a week means only if it has no other.
 
     Raises:
         VersioningError: none fits, or several do; it lists them.
@@ -38,7 +41,16 @@ def find_version(catalogue: Mapping[str, Version], kind: Kind, wanted: str) -> V
     mine = [v for v in catalogue.values() if v.kind == kind]
     if not mine:
         raise VersioningError(f"there are no {kind} versions", fix="see what there is with `denguard list`")  # fmt: skip
-    for fitting in _readings(catalogue, mine, wanted.strip()):
+    standing = {name: v for name, v in catalogue.items() if name not in withdrawn}
+    if wanted.strip() == "latest" and not any(v.kind == kind for v in standing.values()):
+        raise VersioningError(
+            f"every one of the {kind} versions was withdrawn: {_listed(mine)}",
+            fix="name one of them by its id to have it all the same",
+        )
+    for fitting in [
+        *_soft(standing, kind, wanted.strip()),
+        *_readings(catalogue, mine, wanted.strip()),
+    ]:
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
@@ -60,6 +72,13 @@ def nearest(catalogue: Mapping[str, Version], root: str, kind: Kind) -> list[Ver
         level = list(dict.fromkeys(p for v in here for p in v.parents if p not in seen))
         seen.update(level)
     return []
+
+
+def _soft(standing: Mapping[str, Version], kind: Kind, wanted: str) -> list[list[Version]]:
+    """What `latest` or a week means among what was not withdrawn; nothing for other words."""
+    mine = [v for v in standing.values() if v.kind == kind]
+    by_time = wanted == "latest" or _WEEK.match(wanted)
+    return list(_readings(standing, mine, wanted)) if by_time and mine else []
 
 
 def _readings(catalogue: Mapping[str, Version], mine: list[Version], wanted: str) -> Iterable[list[Version]]:  # fmt: skip

@@ -80,9 +80,9 @@ class Source:
 
         return self._tried(ask, key)
 
-    def names(self) -> set[str]:
-        """Files in the remote's versions/ folder."""
-        return self._tried(lambda: self._store.names(FOLDER), FOLDER)
+    def names(self, folder: str = FOLDER) -> set[str]:
+        """Files directly in a folder of the remote, versions/ if none is named."""
+        return self._tried(lambda: self._store.names(folder), folder)
 
     def _tried(self, ask: Callable[[], T], key: str) -> T:
         for pause_s in (*_PAUSES_S, None):

@@ -8,15 +8,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
+from pipelines.config import Places
 from serving.champion import Champion
 from serving.problems import Problem
-from serving.published import Published, newest
+from serving.published import Answer, Asked, Published, by_version, newest
 from serving.requests import code_note, known_code, known_week
 from serving.routes.predictions import serving_champion
 from serving.schemas import ForecastBody, ProblemBody
 from serving.security import require_key
 
 router = APIRouter(tags=["forecast"], dependencies=[Depends(require_key)])
+_VERSION = r"^[0-9]{4}-w[0-9]{2}-[0-9a-f]{16}$"
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemBody, "content": {"application/problem+json": {}}}
     for status in (401, 404, 422, 503)
@@ -35,11 +37,13 @@ async def forecast(
     municipality_code: Annotated[str | None, Query(min_length=1, max_length=64, description="none = every unit")] = None,
     horizon_weeks: Annotated[int | None, Query(ge=0, le=12, description="weeks ahead; none = all")] = None,
     origin_week: Annotated[str | None, Query(max_length=8, description="such as 2018-w48; none = the newest")] = None,
+    forecast_version: Annotated[str | None, Query(pattern=_VERSION, description="this one, withdrawn or not")] = None,
 ) -> JSONResponse:  # fmt: skip
     """Rows of the newest forecast that the champion's bundle made, or of that of one origin week.
 
     It answers whatever serves. A champion that reads more than a row of fields holds is asked here
-    alone; GET /model says so as `lone_row`.
+    alone; GET /model says so as `lone_row`. A withdrawn forecast is passed over, and `note` says so;
+    asked for by its version it is given, with `withdrawn`.
     """
     champion, note = serving_champion(request.app.state.holder), None
     if municipality_code is not None:
@@ -49,23 +53,49 @@ async def forecast(
         known_week(champion.bundle, origin_week, "origin_week")
     if horizon_weeks is not None and horizon_weeks not in champion.bundle.models:
         raise Problem(422, "unknown-horizon", f"no model for {horizon_weeks} weeks ahead", f"use one of {sorted(champion.bundle.models)}")  # fmt: skip
-    places = request.app.state.settings.places
-    found = await asyncio.to_thread(newest, places, champion.registered.bundle_id, origin_week)
+    answer = await asyncio.to_thread(
+        _look, request.app.state.settings.places, champion, origin_week, forecast_version
+    )
+    found = answer.forecast
     if found is None:
-        raise _absent(champion, origin_week)
+        raise _absent(champion, origin_week, forecast_version, answer.note)
     rows = found.rows(municipality_code, horizon_weeks)
     if not rows:
         raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
     trace_id: str = request.state.trace_id
-    body = {**_body(trace_id, found, rows), **champion.rule()}
-    response = JSONResponse(body if note is None else {**body, "note": note})
+    notes = "; ".join(filter(None, (note, answer.note)))
+    body = {**_body(trace_id, found, rows), **champion.rule(), **({"note": notes} if notes else {})}
+    if answer.withdrawal:
+        body["withdrawn"] = {"at": answer.withdrawal.at, "reason": answer.withdrawal.reason}
+    response = JSONResponse(body)
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
     request.app.state.journal.record(trace_id, champion, request.scope["query_string"], logged, found.version)  # fmt: skip
     return response
 
 
-def _absent(champion: Champion, origin_week: str | None) -> Problem:
+def _look(places: Places, champion: Champion, week: str | None, version: str | None) -> Answer:
+    asked = Asked(champion.registered.bundle_id, champion.bundle.meta.label_rule_id)
+    return newest(places, asked, week) if version is None else by_version(places, asked, version)
+
+
+def _absent(
+    champion: Champion, origin_week: str | None, version: str | None, withdrawn: str | None
+) -> Problem:
     bundle = f"version {champion.registered.version} (bundle {champion.registered.bundle_id})"
+    if version is not None:
+        return Problem(
+            404,
+            "no-forecast",
+            f"no forecast {version} by the champion's label rule is here",
+            "leave forecast_version out for the newest one, or fetch it with `denguard pull forecasts`",
+        )
+    if withdrawn is not None:
+        return Problem(
+            404 if origin_week else 503,
+            "forecast-withdrawn",
+            f"{withdrawn}; no other forecast stands in its place",
+            "run the weekly cycle, or roll back; by forecast_version the withdrawn one is given all the same",
+        )
     if origin_week is not None:
         return Problem(404, "no-forecast", f"{bundle} made no forecast at {origin_week} that is here", "leave origin_week out for the newest one, or ask GET /model which bundle serves")  # fmt: skip
     return Problem(503, "no-forecast", f"no forecast of {bundle} is here yet", "run the forecast step, and let the endpoint see its folder artifacts/forecasts (DENGUARD_HOME)", headers={"Retry-After": "30"})  # fmt: skip

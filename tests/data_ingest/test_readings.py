@@ -42,7 +42,7 @@ def lines(noise: np.random.Generator, week: int, known: dict[tuple[str, int], st
         known[unit, week] = str(noise.poisson(20))
     for cell in list(known):
         if noise.random() < 0.06:
-            known[cell] = str(noise.choice(["", "x", "3.5", str(noise.poisson(20))]))
+            known[cell] = str(noise.choice(["", "x", "withdrawn", "3.5", str(noise.poisson(20))]))
     rows = [f"{u},2018,{w},{v}" for (u, w), v in known.items() if noise.random() > 0.05]
     if week > 6 and noise.random() < 0.4:  # a record twice, perhaps otherwise
         rows.append(rows[int(noise.integers(len(rows)))].rsplit(",", 1)[0] + f",{noise.poisson(3)}")

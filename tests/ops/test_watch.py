@@ -17,6 +17,7 @@ from pipelines.config import Places
 from pipelines.errors import ValidationStopped
 from pipelines.ops.watch import judge
 from pipelines.run.success import last_success, record_success
+from pipelines.run.withdrawn import withdraw
 
 ROOT = Path(__file__).parents[2]
 DAY = timedelta(days=1)
@@ -113,3 +114,29 @@ def test_a_damaged_note_is_late_with_a_way_out(where: Places, text: str) -> None
     verdict = judge(where, NOW)
     assert verdict.late
     assert "delete it" in verdict.fix
+
+
+def test_a_withdrawn_forecast_is_late_until_there_is_another(where: Places) -> None:
+    walk(where.home, "weekly")
+    withdraw(where, "forecast", "2026-w46-v", "Ana", "made from wrong counts")
+    verdict = judge(where, NOW + DAY)
+    assert "the newest forecast, 2026-w46-v, was withdrawn on" in verdict.line()
+    assert "by Ana: made from wrong counts" in verdict.line()
+    record_success(where, "again", "2026-w47", "2026-w47-v", NOW)
+    assert not judge(where, NOW + DAY).late
+
+
+def test_a_forecast_made_from_a_withdrawn_drop_is_late(where: Places) -> None:
+    walk(where.home, "weekly")
+    withdraw(where, "drop", "2026-11-20", "Ana", "the neighbour's figures")
+    assert "rests on drop 2026-11-20, which was withdrawn on" in judge(where, NOW + DAY).line()
+
+
+def test_a_withdrawn_drop_waits_for_nobody(where: Places) -> None:
+    walk(where.home, "weekly")
+    late = where.drops / "2026-11-21"
+    late.mkdir(parents=True)
+    os.utime(late, ((NOW - DAY).timestamp(),) * 2)
+    assert "drop 2026-11-21 lies there" in judge(where, NOW + 7 * DAY, max_age_days=7).line()
+    withdraw(where, "drop", "2026-11-21", "Ana", "the neighbour's figures")
+    assert not judge(where, NOW + 7 * DAY, max_age_days=7).late

@@ -24,6 +24,8 @@ from pipelines.models.baselines import Climatology
 from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.registry.alias import lookup
 from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.run.withdrawn import withdraw
+from pipelines.storage import write_json
 
 
 @pytest.fixture
@@ -180,3 +182,80 @@ def test_a_covariate_that_no_field_gives_is_asked_for_as_a_vector(
 
     assert "humidity_pct" in refused["detail"]
     assert answer["probability"] == pytest.approx(1 / (1 + np.exp(-2.0)))
+
+
+def withdraw_now(deployment: Any, version: str) -> None:
+    withdraw(deployment.where, "forecast", version, "Ana", "made from wrong counts")
+
+
+def test_a_withdrawn_forecast_is_passed_over_at_once_and_the_answer_says_so(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    earlier, newest = publish("2018-w47", 0.1), publish("2018-w48", 0.3)
+    assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
+    withdraw_now(deployment, newest.name)
+
+    body = serving_client.get("/forecast", params={"municipality_code": "5001"}).json()
+
+    assert (body["forecast_version"], {row["probability"] for row in body["rows"]}) == (
+        earlier.name,
+        {0.1},
+    )
+    assert f"forecast {newest.name} was withdrawn on" in body["note"]
+    assert "made from wrong counts" in body["note"]
+
+
+def test_asked_for_by_its_version_a_withdrawn_forecast_is_given_and_marked(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    made = publish("2018-w48", 0.3)
+    unmarked = serving_client.get("/forecast", params={"forecast_version": made.name}).json()
+    withdraw_now(deployment, made.name)
+
+    body = serving_client.get("/forecast", params={"forecast_version": made.name}).json()
+
+    assert body["rows"] == unmarked["rows"] and "withdrawn" not in unmarked
+    assert body["withdrawn"]["reason"] == "made from wrong counts"
+
+
+@pytest.mark.parametrize(("params", "status"), [({}, 503), ({"origin_week": "2018-w48"}, 404)])
+def test_without_another_forecast_it_is_refused_with_the_reason(
+    params: dict[str, str], status: int, serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    made = publish("2018-w48", 0.3)
+    publish("2018-w48", 0.9, bundle_id="another")  # of a label rule that nobody here knows
+    withdraw_now(deployment, made.name)
+
+    response = serving_client.get("/forecast", params=params)
+
+    assert response.status_code == status and response.json()["type"].endswith("forecast-withdrawn")
+    assert "made from wrong counts" in response.json()["detail"]
+
+
+def test_another_bundles_forecast_by_the_same_rule_stands_in_for_the_champions_only_one(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    before, made = publish("2018-w47", 0.9, bundle_id="before"), publish("2018-w48", 0.3)
+    rule = serving_client.get("/forecast").json()["label_rule_id"]
+    dataset = deployment.where.artifacts / "datasets" / "x" / "dataset.json"
+    write_json(dataset, {"label_rule_id": rule})
+    withdraw_now(deployment, made.name)
+
+    body = serving_client.get("/forecast").json()
+
+    assert body["forecast_version"] == before.name and "by bundle before" in body["note"]
+    write_json(dataset, {"label_rule_id": "another rule"})
+    assert serving_client.get("/forecast").status_code == 503
+
+
+@pytest.mark.parametrize(
+    "version", ["2018-w48-0123456789abcdef", "../../../etc/passwd", "2018-w48"]
+)
+def test_a_version_that_is_none_is_refused(
+    version: str, serving_client: TestClient, publish: Any
+) -> None:
+    publish("2018-w48", 0.3)
+    assert serving_client.get("/forecast", params={"forecast_version": version}).status_code in (
+        404,
+        422,
+    )

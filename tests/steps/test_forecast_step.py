@@ -1,4 +1,4 @@
-"""The forecast step with a champion that cannot be trusted on this machine."""
+"""The forecast step: a champion that cannot be trusted on this machine, a forecast that was withdrawn."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pipelines.errors import StoreError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN
 from pipelines.registry.alias import fetch_bundle
 from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.run.withdrawn import withdraw
 from pipelines.storage import manifest_of, read_json, sha256_file, write_json
 
 
@@ -46,3 +47,15 @@ def test_a_champion_whose_golden_rows_disagree_makes_no_forecast_and_the_old_one
     assert home.output("first", "forecast") == output
     failed = read_json(home.path / "artifacts" / "runs" / "first" / "failures" / "forecast.json")
     assert failed["error"] == "StoreError"
+
+
+def test_a_forecast_that_was_withdrawn_and_is_made_again_says_so(
+    copied_tabular: Callable[[], Home],
+) -> None:
+    home = copied_tabular()
+    version = home.output("first", "forecast")["forecast_version"]
+    withdraw(Places(home=home.path), "forecast", version, "Ana", "made from wrong counts")
+    made = steps.forecast("first")
+    assert made["forecast_version"] == version
+    assert "the very forecast that was withdrawn on" in made["note"]
+    assert "by Ana: made from wrong counts" in made["note"]

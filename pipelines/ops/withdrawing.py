@@ -1,0 +1,189 @@
+"""Taking back: a drop that must not count, a forecast that must not stand; and what rests on them.
+
+Belongs here: the order of these steps, and the answer for a person. Does not belong here: the records
+(run/withdrawn.py), the remote's marks (versioning/withdrawals.py), the walk (lineage).
+
+The record comes first and withdraws; everything after it can be made good by the same command again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from pipelines.config import Places
+from pipelines.data.intake import accepted_drops
+from pipelines.errors import ConfigError, DenguardError, DropError
+from pipelines.lineage import trace
+from pipelines.lineage.graph import FLOW, LABELS, Kind, Node
+from pipelines.lineage.trace import Trace
+from pipelines.run.lock import holder
+from pipelines.run.success import last_success
+from pipelines.run.withdrawn import Withdrawn, withdraw, withdrawal
+from pipelines.storage import folder_id, manifest_of, shared
+from pipelines.versioning import read_index
+from pipelines.versioning.catalogue import read_catalogue
+from pipelines.versioning.find import find_version, newest_first
+from pipelines.versioning.publish import remote_uri
+from pipelines.versioning.source import Source
+from pipelines.versioning.withdrawals import passed_over, read_marks, write_mark
+
+_DROP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[0-9]{1,2})?")
+_TOLD: tuple[Kind, ...] = (
+    "dataset",
+    "features",
+    "bundle",
+    "model_version",
+    "forecast",
+    "predictions",
+    "report",
+)
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What a person is told.
+
+    Attributes:
+        record: the withdrawal that stands, which may be an earlier one.
+        earlier: it was withdrawn before this call.
+        downstream: label of a kind -> names of what was made from it.
+        to_do: what a person should do now, the most urgent first.
+    """
+
+    record: Withdrawn
+    earlier: bool
+    downstream: dict[str, tuple[str, ...]]
+    to_do: tuple[str, ...]
+
+
+def withdraw_drop(where: Places, name: str, by: str, reason: str, profile: str) -> TakenBack:
+    """Withdraw a drop, accepted or not: no run reads it from now on; its folder stays as it is.
+
+    Raises:
+        DropError: there is no such drop.
+        ConfigError: nobody's name, or no reason.
+        StoreError, VersioningError: it is withdrawn here, but a store or remote was not told.
+    """
+    earlier = withdrawal(where, "drop", name) is not None
+    record = withdraw(where, "drop", name, by, reason, "" if earlier else _content(where, name))
+    found = trace(f"drop:{name}", where, "down")
+    nodes = [node for node in found.nodes() if node.kind != "drop"]
+    if held := _versions_with(where, nodes):
+        write_mark(where, record, held)
+    listed = {LABELS[kind]: tuple(n.id for n in nodes if n.kind == kind) for kind in _TOLD}
+    return TakenBack(
+        record,
+        earlier,
+        {k: v for k, v in listed.items() if v},
+        tuple(_to_do(where, found, profile)),
+    )
+
+
+def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> TakenBack:
+    """Withdraw a published forecast: `latest` and the endpoint pass over it; its files stay as they are.
+
+    Args:
+        wanted: a version, the unique start of one, an origin week with one forecast, or a run id.
+
+    Raises:
+        ConfigError: nobody's name, no reason, or `latest`, which means another one afterwards.
+        VersioningError: no or several forecasts fit; or it is withdrawn here and the remote was not told.
+    """
+    if wanted == "latest":
+        raise ConfigError(
+            "`latest` means another forecast once this one is withdrawn",
+            fix="name the version; `denguard list forecasts` shows them",
+        )
+    catalogue = read_catalogue(source := Source(remote_uri(where)))
+    meant = find_version(catalogue, "forecasts", wanted)
+    earlier = withdrawal(where, "forecast", meant.version) is not None
+    record = withdraw(where, "forecast", meant.version, by, reason, meant.content_id or "")
+    write_mark(where, record, [meant.id])
+    over = passed_over(catalogue, read_marks(source))
+    reports = tuple(
+        v.run_id or v.id
+        for v in catalogue.values()
+        if v.kind == "report" and v.id in over and meant.id in v.parents
+    )
+    left = newest_first(v for v in catalogue.values() if v.kind == "forecasts" and v.id not in over)
+    stands = (
+        f"the newest forecast that stands is {left[0].version}"
+        if left
+        else "no forecast stands any more"
+    )
+    to_do = [
+        f"{stands}; the weekly cycle makes a new one, and equal data and model make this one again, withdrawn as it is"
+    ]
+    return TakenBack(record, earlier, {"report": reports} if reports else {}, tuple(to_do))
+
+
+def _content(where: Places, name: str) -> str:
+    """Content id of a drop, "" if it cannot be had. Raises DropError if there is no such drop."""
+    accepted, folder, store = accepted_drops(where), where.drops / name, shared(where)
+    there = {p.name for p in where.drops.glob("[!.]*/")} | set(accepted)
+    there |= set(store.names(folder.parent.relative_to(where.home).as_posix())) if store else set()
+    if name not in there or not _DROP.fullmatch(name):
+        near = ", ".join(difflib.get_close_matches(name, there, 3, 0.4) or sorted(there)[-3:])
+        raise DropError(
+            f"there is no drop {name!r}",
+            where=str(where.drops),
+            fix=f"name its folder; there are {near or 'none'}",
+        )
+    if name in accepted or not folder.is_dir() or folder.is_symlink():
+        return accepted.get(name, "")
+    return folder_id(manifest_of(folder))
+
+
+def _versions_with(where: Places, nodes: list[Node]) -> list[str]:
+    """Published versions that hold the drop itself: the parents of the samples made from it."""
+    made = {n.facts.get("dvc_md5") for n in nodes if n.kind == "dataset"}
+    samples = [
+        e for e in read_index(where).values() if e.get("kind") == "samples" and e.get("md5") in made
+    ]
+    return sorted({parent for entry in samples for parent in entry.get("parents", ())})
+
+
+def _to_do(where: Places, found: Trace, profile: str) -> list[str]:
+    nodes = found.nodes()
+    cycle = f"run the weekly cycle without it: denguard run --profile {profile} --run-id NAME"
+    said = []
+    if (lease := holder(where)) and any(n.kind == "run" and n.id == lease.run_id for n in nodes):
+        said.append(
+            f"{lease.words()} is at work and has read it: stop it, or withdraw its forecast afterwards"
+        )
+    champions = [
+        n for n in nodes if n.kind == "model_version" and "champion" in n.facts.get("aliases", ())
+    ]
+    for champion in champions:
+        said.append(
+            f"the champion, {champion.title}, was trained on it: {cycle}; to have the model before it meanwhile: denguard rollback --by NAME --reason TEXT"
+        )
+    newest = _newest_forecast(where)
+    if any(n.kind == "forecast" and n.id == newest for n in nodes):
+        said.append(
+            f"the newest forecast, {newest}, was made from it: denguard withdraw-forecast {newest} --by NAME --reason TEXT, if nobody should use it"
+        )
+    if not champions and any(FLOW.index(n.kind) >= FLOW.index("dataset") for n in nodes):
+        said.append(cycle)
+    day = found.starts[0].partition(":")[2][:10]
+    edition = _next_edition(where, day)
+    said.append(
+        f"deliver the right data of that day with denguard drop --received {day} --edition {edition}"
+    )
+    return said
+
+
+def _newest_forecast(where: Places) -> str | None:
+    try:
+        made = last_success(where)
+    except DenguardError:
+        return None
+    return made.forecast_version if made else None
+
+
+def _next_edition(where: Places, day: str) -> int:
+    """The first number of a day that no folder has."""
+    taken = {p.name for p in where.drops.glob(f"{day}*")} | set(accepted_drops(where))
+    return next(n for n in range(2, 1000) if f"{day}.{n}" not in taken)

@@ -1,0 +1,129 @@
+"""What was taken back: one small record for each withdrawn drop and each withdrawn forecast.
+
+Belongs here: the records, by name, and making one. Does not belong here: what follows for a run
+(data/intake.py), for readers (serving, versioning) and for people (ops/taking_back.py).
+
+A drop's record lies beside the drops, data/withdrawn/<name>.json, so that it travels with them; a
+forecast's is artifacts/withdrawn/forecasts/<version>.json. What was withdrawn stays where it is and as it
+is. The record's name alone withdraws: one whose content is damaged gives nothing back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.config import Places
+from pipelines.errors import ConfigError, StoreError
+from pipelines.run.events import Kind, append_event, read_events
+from pipelines.storage import read_json, shared, write_json
+
+What = Literal["drop", "forecast"]
+_EVENTS: Mapping[What, Kind] = {"drop": "drop-withdrawn", "forecast": "forecast-withdrawn"}
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """One record.
+
+    Attributes:
+        name: the drop's folder, or the forecast's version.
+        at: UTC, ISO.
+        content_id: of the drop when it was withdrawn, "" where nobody knows it.
+    """
+
+    what: What
+    name: str
+    by: str
+    reason: str
+    at: str
+    content_id: str = ""
+
+    def words(self) -> str:
+        """Who, when and why, for a sentence."""
+        return f"withdrawn on {self.at[:10]} by {self.by}: {self.reason}"
+
+
+def withdrawn(where: Places, what: What) -> dict[str, Withdrawn]:
+    """Name -> record of everything of a kind that was withdrawn here."""
+    found = sorted(folder_of(where, what).glob("[!.]*.json"))
+    return {path.stem: _read(what, path) for path in found}
+
+
+def withdrawal(where: Places, what: What, name: str) -> Withdrawn | None:
+    """The record of one thing, or None; costs one look at the disk."""
+    path = folder_of(where, what) / f"{name}.json"
+    return _read(what, path) if path.is_file() else None
+
+
+def withdraw(
+    where: Places, what: What, name: str, by: str, reason: str, content_id: str = ""
+) -> Withdrawn:
+    """Withdraw a thing, once: the record, then its event, then the store that machines share.
+
+    Called again it mends what a power cut left out and keeps the first record.
+
+    Raises:
+        ConfigError: nobody's name, or no reason.
+        StoreError: the store that machines share does not take the record; it is withdrawn here.
+    """
+    if not by.strip() or not reason.strip():
+        raise ConfigError(
+            "a withdrawal needs a name and a reason", fix="give --by NAME and --reason TEXT"
+        )
+    path, store = folder_of(where, what) / f"{name}.json", shared(where)
+    if store:
+        store.bring(path.relative_to(where.home).as_posix())
+    found = withdrawal(where, what, name)
+    if found is None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        found = Withdrawn(what, name, _holdable(by), _holdable(reason), at, content_id)
+        write_json(path, asdict(found))
+    if not any(event.get("name") == name for event in read_events(where, _EVENTS[what])):
+        append_event(where, _EVENTS[what], asdict(found))
+    if store:
+        store.share(path)
+    return found
+
+
+def exchange_withdrawn(where: Places) -> None:
+    """Publish what was withdrawn here and fetch what other machines withdrew."""
+    if (store := shared(where)) is None:
+        return
+    for what in _EVENTS:
+        folder = folder_of(where, what)
+        name = folder.relative_to(where.home).as_posix()
+        there = set(store.names(name))
+        for path in sorted(folder.glob("[!.]*.json")):
+            if path.name not in there:
+                store.share(path)
+        for file in sorted(there):
+            store.bring(f"{name}/{file}")
+
+
+def folder_of(where: Places, what: What) -> Path:
+    """Where the records of a kind lie."""
+    return where.data / "withdrawn" if what == "drop" else where.artifacts / "withdrawn/forecasts"
+
+
+def _holdable(text: str) -> str:
+    """What a file can hold: half a character is replaced."""
+    return text.strip().encode("utf-8", "replace").decode()
+
+
+def _read(what: What, path: Path) -> Withdrawn:
+    try:
+        said: dict[str, Any] = read_json(path)
+        return Withdrawn(
+            what,
+            path.stem,
+            str(said["by"]),
+            str(said["reason"]),
+            str(said["at"]),
+            str(said.get("content_id", "")),
+        )
+    except (StoreError, KeyError):
+        return Withdrawn(what, path.stem, "unknown", "the record of it is damaged", "unknown")

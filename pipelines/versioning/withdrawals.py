@@ -1,0 +1,118 @@
+"""What a remote says was taken back: withdrawn/<name>.json beside its versions, one small file each.
+
+Belongs here: these marks, for those who have nothing but the remote. Does not belong here: the
+deployment's own records (run/withdrawn.py), and choosing a version (find.py).
+
+A version never changes, so a mark lies apart from it: it names the versions that it is about. A forecast
+that was withdrawn is passed over by `latest`; what was made from a withdrawn drop is only told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipelines.config import Places
+from pipelines.errors import StoreError, VersioningError
+from pipelines.run.withdrawn import Withdrawn
+from pipelines.storage.remote import remote
+from pipelines.versioning.entry import Version, VersionId
+from pipelines.versioning.publish import remote_uri
+from pipelines.versioning.source import Source
+
+log = logging.getLogger(__name__)
+FOLDER = "withdrawn"
+
+
+class Mark(BaseModel):
+    """One withdrawal, as a remote tells it.
+
+    Attributes:
+        name: of the drop, or of the forecast version.
+        versions: a drop's: the versions that hold it; a forecast's: its own.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    what: Literal["drop", "forecast"]
+    name: str
+    by: str
+    reason: str
+    at: str
+    versions: tuple[VersionId, ...]
+
+    def words(self) -> str:
+        """For a sentence."""
+        return (
+            f"{self.what} {self.name} was withdrawn on {self.at[:10]} by {self.by}: {self.reason}"
+        )
+
+
+def write_mark(places: Places, record: Withdrawn, versions: Sequence[str]) -> Mark:
+    """Say on the deployment's remote what was withdrawn; said already, nothing is written.
+
+    Raises:
+        VersioningError: the remote does not take it.
+    """
+    mark = Mark(
+        what=record.what,
+        name=record.name,
+        by=record.by,
+        reason=record.reason,
+        at=record.at,
+        versions=tuple(sorted(versions)),
+    )
+    key, raw = f"{FOLDER}/{record.what}-{record.name}.json", mark.model_dump_json(indent=1).encode()
+    try:
+        store = remote(remote_uri(places))
+        if store.read(key) != raw:
+            store.write(key, raw)
+    except StoreError as err:
+        raise VersioningError(
+            f"{record.what} {record.name} is withdrawn here, but the remote could not be told: {err.what}",
+            where=err.where,
+            fix="run the same command again",
+        ) from err
+    return mark
+
+
+def read_marks(source: Source) -> list[Mark]:
+    """Every withdrawal that a remote tells of; one that cannot be read is named in the log."""
+    found = []
+    for name in sorted(source.names(FOLDER)):
+        try:
+            found.append(Mark.model_validate_json(source.read(f"{FOLDER}/{name}") or b""))
+        except ValidationError:
+            log.warning(
+                "a note of something withdrawn cannot be read: %s/%s/%s", source.uri, FOLDER, name
+            )
+    return found
+
+
+def passed_over(catalogue: Mapping[str, Version], marks: Sequence[Mark]) -> dict[str, Mark]:
+    """Versions that `latest` does not mean: withdrawn forecasts, and reports that show one."""
+    own = {name: mark for mark in marks if mark.what == "forecast" for name in mark.versions}
+    shows = {
+        v.id: own[p]
+        for v in catalogue.values()
+        if v.kind == "report"
+        for p in v.parents
+        if p in own
+    }
+    return {**own, **shows}
+
+
+def marks_of(
+    catalogue: Mapping[str, Version], marks: Sequence[Mark], version: Version
+) -> list[Mark]:
+    """What is to be told of a version: it, or something that it was made from, was withdrawn."""
+    seen, left = {version.id}, [version.id]
+    while left:
+        here = catalogue.get(left.pop())
+        fresh = [p for p in (here.parents if here else ()) if p not in seen]
+        seen.update(fresh)
+        left += fresh
+    return [mark for mark in marks if not seen.isdisjoint(mark.versions)]

@@ -1,0 +1,72 @@
+"""A command that dies by kill -9 at its n-th write, once for each n, each time in a home of its own.
+
+Run as a program, FOLDER WHAT: FOLDER/1, FOLDER/2, ... are equal deployments. It forks, so that what is
+imported is imported once, and writes one line a home: how it ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.ops.withdrawing import withdraw_drop, withdraw_forecast
+
+_fsync, _replace = os.fsync, Path.replace
+
+
+def killed_at_each_write(folder: Path, what: str) -> list[int]:
+    """Exit codes of a withdrawal that dies at its first, second, ... write, in folder/1, folder/2, ..."""
+    command = [sys.executable, "-W", "ignore", "-m", "support.killed_withdrawal", str(folder), what]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return [int(line.split()[1]) for line in done.stdout.splitlines()]
+
+
+def die_at(write: int) -> None:
+    """Let this process end at that many writes: before a file gets its name, or is said to be on the disk."""
+    left = [write]
+
+    def count() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def fsync(handle: int) -> None:
+        count()
+        _fsync(handle)
+
+    def replace(self: Path, target: Any) -> Path:
+        count()
+        return _replace(self, target)
+
+    os.fsync = fsync  # type: ignore[assignment]
+    Path.replace = replace  # type: ignore[method-assign, assignment]
+
+
+def work(home: Path, what: str) -> None:
+    where = Places(home=home)
+    os.environ["DENGUARD_HOME"], os.environ["DENGUARD_DVC_REMOTE"] = str(home), str(home / "remote")
+    if what == "drop":
+        withdraw_drop(where, "2018-12-11", "Ana", "the neighbour's figures", "ci")
+    else:
+        withdraw_forecast(where, "third", "Ana", "made from wrong counts")
+
+
+def main(folder: Path, what: str) -> None:
+    homes = sorted(folder.iterdir(), key=lambda path: int(path.name))
+    for home in homes:
+        child = os.fork()
+        if child == 0:
+            die_at(int(home.name))
+            work(home, what)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{home.name} {os.waitstatus_to_exitcode(status)}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,80 @@
+"""A whole road: a wrong drop is accepted and promoted, is withdrawn, and the next run is the one without it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from e2e.roads import Home
+from e2e.tabular import FIRST, walk_tabular
+from support.drops import table_drop
+
+from pipelines.config import Places
+from pipelines.data.drop_info import DropInfo
+from pipelines.ops.watch import judge
+from pipelines.run.success import last_success
+from pipelines.storage import manifest_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+BAD = "2018-12-05"
+
+
+def wrong_drop(home: Home, work: Path) -> Path:
+    """The drop again, the newest weeks of every municipality being twice what they were."""
+    drops = home.path / "data" / "drops"
+    with (drops / "2018-12-04" / "metadata.csv").open(encoding="utf-8", newline="") as handle:
+        header, *rows = csv.reader(handle)
+    newest = [header.index(f"2018/w{week}") for week in (47, 48)]
+    for row in rows:
+        for at in newest:
+            row[at] = str(2 * int(row[at]) + 3)
+    table = work / "metadata.csv"
+    with table.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, lineterminator="\n").writerows([header, *rows])
+    return table_drop(table, None, drops, DropInfo(received_date=date.fromisoformat(BAD)))
+
+
+def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
+    copied_tabular: Callable[[], Home], tmp_path: Path
+) -> None:
+    home = copied_tabular()
+    where = Places(home=home.path)
+    folder = wrong_drop(home, tmp_path)
+    before = manifest_of(folder)
+    walk_tabular(home, "wrong", "--force")
+    assert (
+        home.output("wrong", "snapshot")["dataset_version"]
+        != home.output(FIRST, "snapshot")["dataset_version"]
+    )
+
+    profile = str(home.path / "tabular.yaml")
+    code, said = home.denguard(
+        "withdraw-drop", BAD, "--by", "Ana", "--reason", "counted twice", "--profile", profile
+    )
+    assert code == 0, said
+    made, wrong = last_success(where), home.output("wrong", "forecast")["forecast_version"]
+    assert made is not None and made.forecast_version == wrong
+    assert home.output("wrong", "snapshot")["dataset_version"] in said and wrong in said
+    assert f"denguard withdraw-forecast {wrong}" in said
+    assert any("rests on drop" in why for why in judge(where, made.when).why)
+    for kind in ("data", "samples", "forecasts"):
+        code, pulled = home.denguard(
+            "pull", kind, "--version", "wrong", "--to", str(tmp_path / "pulled")
+        )
+        assert code == 0 and f"drop {BAD} was withdrawn" in pulled, pulled
+    assert home.denguard("trace", f"drop:{BAD}")[0] == 0
+
+    walk_tabular(home, "right", "--force")
+
+    for step, key in {
+        "ingest": "drops",
+        "snapshot": "dataset_version",
+        "features": "feature_version",
+    }.items():
+        assert home.output("right", step)[key] == home.output(FIRST, step)[key]
+    assert manifest_of(folder) == before
+    again = last_success(where)
+    assert again is not None and not judge(where, again.when).late

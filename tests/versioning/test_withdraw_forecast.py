@@ -1,0 +1,145 @@
+"""A published forecast is taken back: who passes over it, and who still gets it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.killed_withdrawal import killed_at_each_write, work
+from versioning.planted import Planted
+
+from pipelines.client import Client
+from pipelines.config import Places
+from pipelines.errors import ConfigError, VersioningError
+from pipelines.ops.withdrawing import withdraw_forecast
+from pipelines.run.events import read_events
+from pipelines.run.withdrawn import withdrawn
+from pipelines.storage import manifest_of
+
+
+@pytest.fixture
+def copied(planted: Planted, tmp_path: Path) -> Callable[[str], Path]:
+    """Makes copies of the deployment, remote and all."""
+    return lambda name: Path(shutil.copytree(planted.home, tmp_path / name, symlinks=True))
+
+
+@pytest.fixture
+def where(copied: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Places:
+    """A copy that the environment names."""
+    home = copied("home")
+    monkeypatch.setenv("DENGUARD_HOME", str(home))
+    monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
+    return Places(home=home)
+
+
+def analyst(where: Places) -> Client:
+    return Client(str(where.home / "remote"))
+
+
+def newest(where: Places) -> str:
+    return analyst(where).find("forecasts").version
+
+
+def test_latest_passes_over_a_withdrawn_forecast_and_says_so(
+    where: Places, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = newest(where)
+    done = withdraw_forecast(where, before, "Ana", "made from wrong counts")
+    with caplog.at_level(logging.WARNING):
+        found = analyst(where).find("forecasts")
+    assert (found.as_of_week, done.earlier) == ("2018-w47", False)
+    assert f"{found.id} is not the newest: forecast {before} was withdrawn" in caplog.text
+    assert "by Ana: made from wrong counts" in caplog.text
+
+
+def test_the_report_that_shows_it_is_passed_over_as_well(where: Places) -> None:
+    done = withdraw_forecast(where, "third", "Ana", "made from wrong counts")
+    assert analyst(where).find("report").run_id == "second"
+    assert done.downstream == {"report": ("third",)}
+
+
+@pytest.mark.parametrize("asked", ["2018-w48", "third", ""])
+def test_asked_for_by_name_it_is_pulled_whole_and_marked(
+    asked: str, where: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = newest(where)
+    withdraw_forecast(where, version, "Ana", "made from wrong counts")
+    client = analyst(where)
+    with caplog.at_level(logging.WARNING):
+        folder = client.pull("forecasts", asked or version, tmp_path / "pulled")
+    assert folder.name == f"forecasts-{version}"
+    assert manifest_of(folder) == manifest_of(where.artifacts / "forecasts" / version)
+    assert caplog.text.count("was withdrawn") == 1
+    (mark,) = client.withdrawals(client.find("forecasts", version))
+    assert (mark.by, mark.reason) == ("Ana", "made from wrong counts")
+
+
+def test_a_week_with_a_second_forecast_means_the_one_that_stands(where: Places) -> None:
+    from pipelines.versioning.catalogue import read_catalogue
+    from pipelines.versioning.find import find_version
+    from pipelines.versioning.source import Source
+
+    catalogue = read_catalogue(Source(str(where.home / "remote")))
+    mine = find_version(catalogue, "forecasts", "third")
+    again = mine.model_copy(
+        update={"id": "forecasts-2018-w48-again", "version": "2018-w48-again", "run_id": "again"}
+    )
+    both = {**catalogue, again.id: again}
+    with pytest.raises(VersioningError, match="could be any of 2"):
+        find_version({again.id: again, mine.id: mine}, "forecasts", "2018-w48")
+    assert find_version(both, "forecasts", "2018-w48", withdrawn={mine.id}) == again
+
+
+def test_when_every_forecast_was_withdrawn_latest_says_so(where: Places) -> None:
+    for run in ("first", "second", "third"):
+        withdraw_forecast(where, run, "Ana", "a wrong model")
+    with pytest.raises(VersioningError, match="every one of the forecasts versions was withdrawn"):
+        newest(where)
+
+
+def test_withdrawn_twice_it_is_one_record_one_event_and_the_first_reason(where: Places) -> None:
+    withdraw_forecast(where, "third", "Ana", "made from wrong counts")
+    again = withdraw_forecast(where, "third", "Ben", "another reason")
+    assert again.earlier and again.record.by == "Ana"
+    (event,) = read_events(where, "forecast-withdrawn")
+    assert (event["by"], event["reason"]) == ("Ana", "made from wrong counts")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "by", "reason", "said"),
+    [
+        ("latest", "Ana", "wrong", "another forecast once this one is withdrawn"),
+        ("third", " ", "wrong", "needs a name and a reason"),
+        ("third", "Ana", "", "needs a name and a reason"),
+    ],
+)
+def test_what_cannot_be_audited_or_repeated_is_refused(
+    wanted: str, by: str, reason: str, said: str, where: Places
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        withdraw_forecast(where, wanted, by, reason)
+    assert not list(read_events(where))
+
+
+def test_a_forecast_that_nobody_published_is_refused_with_those_there_are(where: Places) -> None:
+    with pytest.raises(VersioningError, match="no forecasts version is '2017-w01'"):
+        withdraw_forecast(where, "2017-w01", "Ana", "wrong")
+
+
+def test_killed_at_each_write_it_is_withdrawn_or_not_and_goes_on(
+    copied: Callable[[str], Path], where: Places, tmp_path: Path
+) -> None:
+    homes = [copied(f"killed/{n}") for n in range(1, 7)]
+    ended = killed_at_each_write(tmp_path / "killed", "forecast")
+    assert ended == [-9, -9, -9, -9, -9, 0], "record, its name, event, mark, its name"
+    for n, home in enumerate(homes, start=1):
+        before = withdrawn(Places(home=home), "forecast")
+        assert bool(before) is (n > 2)
+        work(home, "forecast")
+        after = withdrawn(Places(home=home), "forecast")
+        assert len(after) == 1 and (not before or after == before)
+        assert len(list(read_events(Places(home=home)))) == 1
+        assert len(list((home / "remote" / "withdrawn").glob("*.json"))) == 1
