@@ -29,6 +29,7 @@ from pipelines.data.pixels import (
     SceneError,
     UnknownFormat,
     WrongBands,
+    WrongValues,
     decode_scene,
     read_scene,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "SceneStats",
     "UnknownFormat",
     "WrongBands",
+    "WrongValues",
     "content_hash",
     "decode_scene",
     "quality",
@@ -176,7 +178,7 @@ def _day(text: str) -> date | None:
 
 
 def _facts(path: Path, policy: ScenePolicy, cache: FileCache) -> dict[str, Any]:
-    kind = f"scene-v1-{policy.max_pixels}"
+    kind = f"scene-v2-{policy.max_pixels}{policy.reading}"
     known = cache.get(path, kind)
     if known is None:
         known = _read_facts(path, policy)
