@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pipelines.cell_limits import MOST_WEEKLY_CASES
 from pipelines.contracts import SourceName
 from pipelines.encoder_config import Frozen
 from pipelines.input_config import InputConfig
@@ -100,7 +101,7 @@ class DataConfig(Frozen):
     )
     limits: Limits = Limits()
     max_weekly_cases: int = Field(
-        20_000, ge=1, description="larger counts are absurd and quarantined"
+        MOST_WEEKLY_CASES, ge=1, description="larger counts are absurd and quarantined"
     )
 
     @property

@@ -19,6 +19,7 @@ from pipelines.inference.rows import RowInput, prompt_of
 from pipelines.inference.vectors import VectorInput
 from serving.champion import Champion
 from serving.encoders import Encoders
+from serving.plausible import weeks_beyond
 from serving.problems import Problem
 from serving.requests import Asked
 from serving.scenes import policy_of, read_upload
@@ -129,6 +130,7 @@ def _body(
         "head": meta.head,
         **champion.rule(),
         "data_version": meta.dataset_version,
+        "weeks_beyond_data": weeks_beyond(champion.bundle, origin_week) if origin_week else None,
         "synthetic_scenes": meta.synthetic_scenes,
     }
 

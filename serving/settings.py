@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pipelines.cell_limits import MOST_WEEKLY_CASES, USUAL_RAIN_MM
 from pipelines.config import Places
 from pipelines.errors import ConfigError
 from pipelines.inference.prediction_log import DEFAULT_DAYS
@@ -42,6 +43,17 @@ class Settings(BaseSettings):
     )
     request_timeout_s: float = Field(
         30.0, gt=0, description="for reading a body, and for answering"
+    )
+    max_weekly_cases: int = Field(
+        MOST_WEEKLY_CASES, ge=1, description="larger counts are refused; data.max_weekly_cases"
+    )
+    min_usual_rainfall_mm: float = Field(
+        USUAL_RAIN_MM,
+        ge=0,
+        description="rows whose rain is less in every month are refused as metres; 0 = none are",
+    )
+    model_age_weeks: int = Field(
+        13, ge=0, description="of an origin week beyond the model's data, before answers say so"
     )
     prediction_log_days: int = Field(
         DEFAULT_DAYS,

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from serving.answers import answer
 from serving.champion import Champion, ChampionHolder
 from serving.limits import read_body
+from serving.plausible import age_of, check_values
 from serving.problems import Problem
 from serving.requests import JSON, MULTIPART, Asked, check_known, code_notes, parse
 from serving.schemas import (
@@ -72,13 +73,16 @@ async def predictions(request: Request) -> JSONResponse:
     asked = await parse(request, body, settings.max_rows)
     notes = code_notes(champion.bundle, asked)
     asked = check_known(champion.bundle, asked)
+    check_values(asked, settings)
+    old, headers = age_of(champion.bundle, asked, settings.model_age_weeks)
+    notes = [*notes, *old]
     trace_id: str = request.state.trace_id
     answers = await _in_time(champion, asked, settings)
     for entry in answers:
         entry["trace_id"] = trace_id
         request.app.state.metrics.predictions.labels(str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()).inc()  # fmt: skip
     said = {"notes": notes} if notes else {}
-    response = JSONResponse({"trace_id": trace_id, "predictions": answers, **said})
+    response = JSONResponse({"trace_id": trace_id, "predictions": answers, **said}, headers=headers)
     request.app.state.journal.record(trace_id, champion, body, answers)
     return response
 
