@@ -24,11 +24,15 @@ Found = tuple[str, str, str]  # field of the row, what is wrong, what to send
 
 def check_values(asked: Asked, settings: Settings) -> None:
     """Raise Problem (422) naming field and fix for values that a drop's cells are refused for."""
-    kind, rows = ("rows", asked.rows) if asked.rows else ("vectors", asked.vectors)
+    kind, rows = "rows" if asked.rows else "vectors", _rows(asked)
     found = [(f"{kind}.{i}.{field}", what, fix) for i, row in enumerate(rows) for field, what, fix in _wrong(row, settings)]  # fmt: skip
     if found:
         errors = [{"where": where, "what": f"{what}: {fix}"} for where, what, fix in found]
         raise Problem(422, "implausible-values", f"{found[0][0]}: {found[0][1]}", found[0][2], errors)  # fmt: skip
+
+
+def _rows(asked: Asked) -> Sequence[PredictionRow | VectorRow]:
+    return asked.rows or asked.vectors
 
 
 def _wrong(row: PredictionRow | VectorRow, settings: Settings) -> Iterator[Found]:
@@ -66,8 +70,9 @@ def age_of(bundle: Bundle, asked: Asked, limit: int) -> tuple[list[str], dict[st
     Args:
         limit: weeks beyond the model's data up to which nothing is said.
     """
-    rows: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
-    beyond = max((weeks_beyond(bundle, r.origin_week) for r in rows if r.origin_week), default=0)
+    beyond = max(
+        (weeks_beyond(bundle, r.origin_week) for r in _rows(asked) if r.origin_week), default=0
+    )
     if beyond <= limit:
         return [], {}
     note = f"the model's data end with {bundle.meta.as_of_week}, {beyond} weeks before a week that was asked: nobody knows how well it answers there; ask GET /model which model answers, and let the weekly cycle train a newer one"  # fmt: skip

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +42,7 @@ __all__ = [
     "PixelBomb",
     "Rgb",
     "SceneError",
+    "TooMuchAtOnce",
     "UnknownFormat",
     "WrongBands",
     "WrongValues",
@@ -63,6 +65,12 @@ class PixelBomb(SceneError):
     code = "pixel-bomb"
 
 
+class TooMuchAtOnce(SceneError):
+    """Whoever asked does not take these pixels now; they were not decoded."""
+
+    code = "too-much-at-once"
+
+
 class DamagedScene(SceneError):
     """A truncated or otherwise damaged file."""
 
@@ -79,8 +87,8 @@ def read_scene(path: Path, policy: ScenePolicy) -> Rgb:
     """Pixels of a scene file, uint8 of shape (H, W, 3), red first.
 
     12-band TIFFs give bands B4, B3, B2 of the full resolution; what the file declares as nodata, masks
-    or makes transparent is black, as outside the municipality is (scene_values.py). Size, bands and completeness are checked on the header
-    before anything is decoded.
+    or makes transparent is black, as outside the municipality is (scene_values.py). Size, bands and
+    completeness are checked on the header before anything is decoded.
 
     Raises:
         SceneError: PixelBomb, WrongBands, WrongValues, DamagedScene or UnknownFormat, naming the file.
@@ -94,14 +102,25 @@ def read_scene(path: Path, policy: ScenePolicy) -> Rgb:
         ) from err
 
 
-def decode_scene(handle: BinaryIO, name: str, policy: ScenePolicy, where: str = "") -> Rgb:
-    """As read_scene, from an open file; `name` gives the format by its extension, and the scene's day."""
+def decode_scene(
+    handle: BinaryIO,
+    name: str,
+    policy: ScenePolicy,
+    where: str = "",
+    claim: Callable[[int], bool] | None = None,
+) -> Rgb:
+    """As read_scene, from an open file; `name` gives the format by its extension, and the scene's day.
+
+    Args:
+        claim: asked before anything is decoded whether it takes the pixels (height x width) that the
+            header declares; if not, TooMuchAtOnce is raised.
+    """
     where, suffix = where or name, Path(name).suffix.lower()
     if suffix not in _TIFF | _PILLOW:
         raise UnknownFormat(f"{name} is not .tiff, .png or .jpg", where=where, fix="deliver one of these formats")  # fmt: skip
     try:
         read = _read_tiff if suffix in _TIFF else _read_pillow
-        rgb = read(handle, name, policy, where)
+        rgb = read(handle, _Wanted(name, policy, where, claim))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as err:
         raise _bomb(str(err), policy, where) from err
     except Image.UnidentifiedImageError as err:
@@ -113,15 +132,32 @@ def decode_scene(handle: BinaryIO, name: str, policy: ScenePolicy, where: str = 
     return rgb
 
 
-def _read_tiff(handle: BinaryIO, name: str, policy: ScenePolicy, where: str) -> Rgb:
+@dataclass(frozen=True)
+class _Wanted:
+    """What a reader is told beside the file."""
+
+    name: str
+    policy: ScenePolicy
+    where: str
+    claim: Callable[[int], bool] | None
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise PixelBomb or TooMuchAtOnce for a size that is not to be decoded."""
+        if height * width > self.policy.max_pixels:
+            raise _bomb(f"{height} x {width} pixels", self.policy, self.where)
+        if self.claim is not None and not self.claim(height * width):
+            raise TooMuchAtOnce("too many pixels of other scenes are being read", where=self.where, fix="ask again in a moment, or send fewer scenes at once")  # fmt: skip
+
+
+def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> Rgb:
     check_pages(handle)
+    name, policy, where = wanted.name, wanted.policy, wanted.where
     with tifffile.TiffFile(handle) as tiff:
         series = main_series(tiff)
         shape, page = tuple(int(n) for n in series.shape), series.keyframe
         alpha = tuple(page.extrasamples)[-1:] in {(kind,) for kind in _ALPHA}
         height, width, last = _layout(shape, alpha, where)
-        if height * width > policy.max_pixels:
-            raise _bomb(f"{height} x {width} pixels", policy, where)
+        wanted.check_size(height, width)
         check_bits((shape[-1] if last else shape[0]) - alpha, str(series.dtype), policy, where)
         says = declared({tag.code: tag.value for tag in page.tags}, where)
         mask = mask_page(tiff, (height, width))
@@ -158,14 +194,14 @@ def _check_complete(pages: Iterable[object], handle: BinaryIO, where: str) -> No
             raise _damaged("the file ends before its last pixel", where)
 
 
-def _read_pillow(handle: BinaryIO, name: str, policy: ScenePolicy, where: str) -> Rgb:
+def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> Rgb:
+    where = wanted.where
     head = handle.read(26)
     handle.seek(0)
     with Image.open(handle, formats=("PNG", "JPEG")) as image:
-        if image.width * image.height > policy.max_pixels:
-            raise _bomb(f"{image.height} x {image.width} pixels", policy, where)
+        wanted.check_size(image.height, image.width)
         if head.startswith(_PNG_SIGNATURE) and head[24] == 16:  # Pillow keeps the high byte alone
-            return _read_png16(handle, head[25], name, policy, where)
+            return _read_png16(handle, head[25], wanted)
         if image.mode not in _PILLOW_MODES:
             raise WrongBands(f"pixels are of kind {image.mode}, not RGB with 8 bits", where=where, fix="export as 8-bit RGB")  # fmt: skip
         if image.mode == "RGB" and "transparency" not in image.info:
@@ -175,8 +211,9 @@ def _read_pillow(handle: BinaryIO, name: str, policy: ScenePolicy, where: str) -
         return np.asarray(Image.alpha_composite(black, solid).convert("RGB"), dtype=np.uint8)
 
 
-def _read_png16(handle: BinaryIO, colours: int, name: str, policy: ScenePolicy, where: str) -> Rgb:
+def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> Rgb:
     """A PNG of 16 bits a channel, of a size that was checked."""
+    policy, where = wanted.policy, wanted.where
     if colours not in _PNG_RGB:
         raise WrongBands("pixels are 16-bit grey, not RGB", where=where, fix="export as 8-bit RGB")
     check_bits(3, "uint16", policy, where)
@@ -184,7 +221,7 @@ def _read_png16(handle: BinaryIO, colours: int, name: str, policy: ScenePolicy, 
     bands: Values = imagecodecs.png_decode(handle.read())
     solid = bands[..., 3] if bands.shape[-1] > 3 else None
     outside = outside_of(bands, solid, None, None)
-    return shown(bands[..., :3], outside, Declared(), policy, name, where)
+    return shown(bands[..., :3], outside, Declared(), policy, wanted.name, where)
 
 
 def _bomb(what: str, policy: ScenePolicy, where: str) -> PixelBomb:

@@ -114,7 +114,7 @@ def shown(
         offset = _offset(says, policy, name, where)
         _check_values(bands, rgb, outside, offset, policy, where)
         low, high = policy.range_16bit or _REFLECTANCE
-        wide = np.clip(rgb.astype(np.int64) - offset, low, high) - low
+        wide = np.clip(rgb.astype(np.int32) - offset, low, high) - low
         rgb = wide * 255 // (high - low)
     whole = np.ascontiguousarray(rgb, dtype=np.uint8)
     return np.where(outside[..., None], np.uint8(0), whole) if outside.any() else whole

@@ -76,7 +76,7 @@ def components(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> li
         Component("scheduler", ("airflow", "scheduler", "--skip-serve-logs"), airflow),
         Component("dag-processor", ("airflow", "dag-processor"), airflow),
         Component("triggerer", ("airflow", "triggerer", "--skip-serve-logs"), airflow),
-        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--host", HOST, "--port", port["endpoint"], "--workers", "1", "--timeout-graceful-shutdown", "10"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
+        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--http", "serving.door:Door", "--ws", "none", "--host", HOST, "--port", port["endpoint"], "--workers", "1", "--timeout-graceful-shutdown", "10"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
     ]  # fmt: skip
 
 
