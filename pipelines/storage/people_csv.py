@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -40,7 +40,7 @@ def frame_csv(frame: pd.DataFrame) -> str:
             safe.isetitem(at, frame.iloc[:, at].astype(object).map(harmless))
             lines |= any(isinstance(cell, str) and "\r" in cell for cell in safe.iloc[:, at])
     # Python's csv leaves a carriage return unquoted, and what follows it would be a line of its own.
-    quoting = csv.QUOTE_NONNUMERIC if lines else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if lines else csv.QUOTE_MINIMAL
     return str(safe.to_csv(index=False, lineterminator="\n", quoting=quoting))
 
 

@@ -178,7 +178,7 @@ def picture(side: int) -> bytes:
     return out.getvalue()
 
 
-def upload(client: TestClient, row: dict[str, Any], side: int) -> httpx.Response:
+def upload(client: TestClient, row: dict[str, Any], side: int) -> Any:
     files = {"scene": ("image_2018-11-01.tiff", picture(side), "image/tiff")}
     return client.post("/predictions", data={"row": json.dumps(row)}, files=files)
 
