@@ -6,15 +6,19 @@ anything that reads data.
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pipelines.cell_limits import MOST_WEEKLY_CASES
 from pipelines.contracts import SourceName
 from pipelines.encoder_config import Frozen
 from pipelines.input_config import InputConfig
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import WeekLabel
+
+Value16 = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class TextWindow(Frozen):
@@ -39,6 +43,23 @@ class ScenePolicy(Frozen):
     max_pixels: int = Field(
         50_000_000, ge=1, le=1_000_000_000, description="per band; larger files are refused unread"
     )
+    range_16bit: tuple[Value16, Value16] | None = Field(None, description="16-bit values shown as black and as 255; none = reflectance x 10,000 in 12 bands, 0 to 0.3")  # fmt: skip
+    offset_16bit: int = Field(0, ge=0, le=10_000, description="subtracted from 16-bit values: 1000 for Sentinel-2 since processing baseline 04.00")  # fmt: skip
+    offset_from: date | None = Field(None, description="scenes of this day and later have the offset; none = all")  # fmt: skip
+
+    @property
+    def reading(self) -> str:
+        """How values are read beyond the defaults; "" at the defaults. Other words, other pixels."""
+        said = (self.range_16bit, self.offset_16bit, self.offset_from)
+        return "" if said == (None, 0, None) else repr((said[0], said[1], str(said[2])))
+
+    @model_validator(mode="after")
+    def _a_range_rises(self) -> ScenePolicy:
+        if self.range_16bit is not None and self.range_16bit[0] >= self.range_16bit[1]:
+            raise ValueError("range_16bit must rise, such as [0, 3000]")
+        if self.offset_from is not None and not self.offset_16bit:
+            raise ValueError("offset_from needs offset_16bit")
+        return self
 
 
 class Maturity(Frozen):
@@ -88,7 +109,7 @@ class DataConfig(Frozen):
     limits: Limits = Limits()
     plausibility: PlausibilityConfig = PlausibilityConfig()
     max_weekly_cases: int = Field(
-        20_000, ge=1, description="larger counts are absurd and quarantined"
+        MOST_WEEKLY_CASES, ge=1, description="larger counts are absurd and quarantined"
     )
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
 from pipelines.run.progress import Progress
 from pipelines.storage import folder_id, new_folder, write_atomic
+from pipelines.storage.people_csv import frame_csv
 
 FORECAST_COLUMNS = (
     "municipality_code",  # code of the unit, as its code system writes it
@@ -197,7 +198,7 @@ def _files(table: pd.DataFrame, not_forecast: Sequence[str]) -> dict[str, bytes]
     about = json.dumps(_about(table, not_forecast), indent=2, sort_keys=True, allow_nan=False)
     return {
         PARQUET: parquet.getvalue(),
-        CSV: table.to_csv(index=False, lineterminator="\n").encode(),
+        CSV: frame_csv(table).encode(),
         ABOUT: f"{about}\n".encode(),
     }
 

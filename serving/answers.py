@@ -19,6 +19,8 @@ from pipelines.inference.rows import RowInput, prompt_of
 from pipelines.inference.vectors import VectorInput
 from serving.champion import Champion
 from serving.encoders import Encoders
+from serving.limits import Budget, Share
+from serving.plausible import weeks_beyond
 from serving.problems import Problem
 from serving.requests import Asked
 from serving.scenes import policy_of, read_upload
@@ -27,8 +29,11 @@ from serving.schemas import PredictionRow, VectorRow
 Body = dict[str, Any]
 
 
-def answer(champion: Champion, asked: Asked, max_scene_pixels: int) -> list[Body]:
+def answer(champion: Champion, asked: Asked, max_scene_pixels: int, pixels: Budget) -> list[Body]:
     """One body for each row, in order; the trace id is added by the route.
+
+    Args:
+        pixels: what all scenes may hold that are being read.
 
     Raises:
         Problem: the scene or a row cannot be used.
@@ -36,7 +41,8 @@ def answer(champion: Champion, asked: Asked, max_scene_pixels: int) -> list[Body
     try:
         if asked.vectors:
             return _answer_vectors(champion, asked.vectors)
-        return _answer_rows(champion, asked, max_scene_pixels)
+        with pixels.share() as share:
+            return _answer_rows(champion, asked, max_scene_pixels, share)
     except ConfigError as err:
         raise Problem(422, "unusable-row", err.what, err.fix, [{"where": err.where, "what": err.what}]) from err  # fmt: skip
 
@@ -53,12 +59,14 @@ def _answer_vectors(champion: Champion, rows: Sequence[VectorRow]) -> list[Body]
     ]
 
 
-def _answer_rows(champion: Champion, asked: Asked, max_scene_pixels: int) -> list[Body]:
+def _answer_rows(
+    champion: Champion, asked: Asked, max_scene_pixels: int, share: Share
+) -> list[Body]:
     inputs = [_row_input(row) for row in asked.rows]
     scene_quality = None
     if asked.scene is not None:
         policy = policy_of(champion.bundle, max_scene_pixels)
-        rgb, scene_quality = read_upload(asked.scene, asked.scene_name, policy)
+        rgb, scene_quality = read_upload(asked.scene, asked.scene_name, policy, share)
         if scene_quality is SceneQuality.OK and champion.encoders:
             image = champion.encoders.encode("image", rgb)
             inputs = [replace(row, image=image) for row in inputs]
@@ -129,6 +137,7 @@ def _body(
         "head": meta.head,
         **champion.rule(),
         "data_version": meta.dataset_version,
+        "weeks_beyond_data": weeks_beyond(champion.bundle, origin_week) if origin_week else None,
         "synthetic_scenes": meta.synthetic_scenes,
     }
 

@@ -1,6 +1,6 @@
 """The FastAPI app: routes, errors, tracing, the champion's thread and the log, put together.
 
-Start it with `uvicorn --factory serving.app:create_app`. Belongs here: assembly only.
+Start it with `uvicorn --http serving.door:Door --ws none --factory serving.app:create_app`. Belongs here: assembly only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from fastapi_offline import FastAPIOffline
 from serving import problems
 from serving.champion import ChampionHolder
 from serving.journal import Journal
+from serving.limits import Budget
 from serving.metrics import Metrics
 from serving.routes import forecast, health, model, predictions
 from serving.schemas import PredictionRequest
@@ -37,6 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     metrics = Metrics()
     app: FastAPI = FastAPIOffline(title="denguard", version="1", description=_DESCRIPTION, lifespan=_lifespan, redoc_url=None)  # fmt: skip
     app.state.settings, app.state.metrics = settings, metrics
+    app.state.bodies = Budget(max(settings.max_body_bytes_at_once, settings.max_body_bytes))
+    app.state.pixels = Budget(max(settings.max_pixels_at_once, settings.max_scene_pixels))
     app.state.holder = ChampionHolder(settings, metrics)
     app.state.journal = Journal(settings, metrics)
     app.add_middleware(TraceMiddleware, metrics=metrics)

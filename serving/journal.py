@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.errors import StoreError
-from pipelines.inference.prediction_log import LoggedAnswer, PredictionLog, prune
+from pipelines.inference.prediction_log import LoggedAnswer, PredictionLog, mark_day, prune
 from serving.champion import Champion
 from serving.metrics import Metrics
 from serving.settings import Settings
@@ -92,7 +92,9 @@ class Journal:
     def tidy(self) -> None:
         """Remove what is too old now. Never raises for the disk's sake."""
         try:
-            gone = prune(self._places, self._days, datetime.now(UTC).date())
+            today = datetime.now(UTC).date()
+            mark_day(self._places, today)
+            gone = prune(self._places, self._days, today)
         except (OSError, StoreError) as err:
             log.error("old days of the prediction log could not be removed: %s", err)
             return

@@ -1,11 +1,15 @@
-"""How much a request may make us read: body bytes, and how long that may take.
+"""How much requests may make us hold: body bytes and pixels, of one and of all at once, and for how long.
 
-Scenes' pixels are limited where their header is read (scenes.py).
+Belongs here: budgets and reading a body. Does not belong here: connections and heads (door.py), and what
+a scene's header declares (scenes.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -13,12 +17,59 @@ from serving.problems import Problem
 
 # The rest of the body is never read, so the connection cannot be used again.
 _CLOSE = {"Connection": "close"}
+AGAIN = {"Retry-After": "2"}
 
 
-async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes:
+class Budget:
+    """So much may be held at once, by all requests together. For threads and for coroutines."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held, self._lock = 0, threading.Lock()
+
+    @property
+    def held(self) -> int:
+        """What is held now."""
+        return self._held
+
+    @contextmanager
+    def share(self) -> Iterator[Share]:
+        """What one request holds; all of it is given back at the end, however it ends."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.change(-share.held)
+
+    def change(self, by: int) -> bool:
+        """Hold more or less; False, and nothing changed, if that would be too much."""
+        with self._lock:
+            if by > 0 and self._held + by > self._most:
+                return False
+            self._held += by
+            return True
+
+
+class Share:
+    """One request's part of a budget."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self.held = budget, 0
+
+    def may_take(self, more: int) -> bool:
+        """Hold more, if not too much is held by all."""
+        taken = self._budget.change(more)
+        self.held += more if taken else 0
+        return taken
+
+
+async def read_body(request: Request, max_bytes: int, timeout_s: float, share: Share) -> bytes:
     """The whole body, refused as soon as it is known to be too large (413) or too slow (408).
 
     A declared Content-Length is believed at once; without one the bytes are counted as they come.
+
+    Args:
+        share: of the bytes that all requests may hold; 503 beyond.
     """
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > max_bytes:
@@ -30,6 +81,8 @@ async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes
                 total += len(part)
                 if total > max_bytes:
                     raise _too_large(max_bytes)
+                if not share.may_take(len(part)):
+                    raise Problem(503, "too-much-at-once", "too many bodies of other requests are under way", "ask again in a moment, or send fewer at once", headers={**AGAIN, **_CLOSE})  # fmt: skip
                 parts.append(part)
     except TimeoutError:
         raise Problem(408, "slow-body", f"the body did not arrive within {timeout_s:g} s", "send a smaller body or use a better connection", headers=_CLOSE) from None  # fmt: skip

@@ -10,12 +10,14 @@ from pipelines.data.scenes import (
     PixelBomb,
     Rgb,
     SceneError,
+    TooMuchAtOnce,
     UnknownFormat,
     decode_scene,
     quality,
     scene_stats,
 )
 from pipelines.fusion.bundle import Bundle
+from serving.limits import AGAIN, Share
 from serving.problems import Problem
 
 
@@ -25,20 +27,31 @@ def policy_of(bundle: Bundle, max_pixels: int) -> ScenePolicy:
     return ScenePolicy.model_validate({**known, "max_pixels": max_pixels})
 
 
-def read_upload(data: bytes, name: str, policy: ScenePolicy) -> tuple[Rgb, SceneQuality]:
+def read_upload(
+    data: bytes, name: str, policy: ScenePolicy, share: Share
+) -> tuple[Rgb, SceneQuality]:
     """(H, W, 3) pixels of an uploaded file and what they are good for.
 
     The header is read first: a file that declares too many pixels is refused before it is decoded.
 
+    Args:
+        share: of the pixels that all requests may hold; what the header declares is taken of it.
+
     Raises:
-        Problem: 413 too many pixels, 415 not an image format, 422 damaged or of other bands.
+        Problem: 413 too many pixels, 415 not an image format, 422 damaged or of other bands, 503 too
+            many pixels of all requests.
     """
     try:
-        rgb = decode_scene(io.BytesIO(data), name, policy)
+        rgb = decode_scene(io.BytesIO(data), name, policy, claim=share.may_take)
     except SceneError as err:
-        status = {PixelBomb: 413, UnknownFormat: 415}.get(type(err), 422)
+        status = {PixelBomb: 413, UnknownFormat: 415, TooMuchAtOnce: 503}.get(type(err), 422)
         where = {"where": "scene", "what": err.what}
         raise Problem(
-            status, err.code, err.what, err.fix.replace("deliver", "send"), [where]
+            status,
+            err.code,
+            err.what,
+            err.fix.replace("deliver", "send"),
+            [where],
+            AGAIN if status == 503 else None,
         ) from err
     return rgb, quality(scene_stats(rgb), policy)

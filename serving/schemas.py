@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -15,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipelines.cell_limits import PER_KM2, PERCENT, RAIN_MM, TEMP_C
 from pipelines.contracts import COVARIATE_NAMES, HeadKind
 from pipelines.weeks import WeekLabel
 
@@ -26,9 +28,22 @@ Use = Literal["used", "missing", "not used by this head"]
 
 # How a code is written is the champion's own rule (bundle.codes); requests.py asks it.
 Code = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
-Count = Annotated[float, Field(ge=0, le=1_000_000)]
+
+
+def _whole(count: float) -> float:
+    """A count of cases; the rule of a drop. Raises ValueError for a rate or an estimate."""
+    if count % 1:
+        raise ValueError("a count that is not a whole number: send counts, not rates")
+    return count
+
+
+Count = Annotated[
+    float,
+    Field(ge=0, le=1_000_000, json_schema_extra={"multipleOf": 1}),
+    AfterValidator(_whole),
+]
 Covariate = Annotated[float, Field(ge=-1000, le=1000)]  # they are logs, percents and degrees
-Percent = Annotated[float, Field(ge=0, le=100)]
+Percent = Annotated[float, Field(ge=PERCENT[0], le=PERCENT[1])]
 Vector = Annotated[
     list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1, max_length=8192)
 ]
@@ -43,8 +58,12 @@ class Strict(BaseModel):
 class ClimateMonth(Strict):
     """One calendar month's climate; null where not measured."""
 
-    temp_mean_c: float | None = Field(None, ge=-30, le=60, description="degree Celsius")
-    rainfall_mm: float | None = Field(None, ge=0, le=5000, description="millimetres in the month")
+    temp_mean_c: float | None = Field(
+        None, ge=TEMP_C[0], le=TEMP_C[1], description="degree Celsius"
+    )
+    rainfall_mm: float | None = Field(
+        None, ge=RAIN_MM[0], le=RAIN_MM[1], description="millimetres in the month"
+    )
 
 
 class PredictionRow(Strict):
@@ -69,7 +88,7 @@ class PredictionRow(Strict):
     municipality_name: str | None = Field(None, max_length=100, description="for the prompt")
     population: float | None = Field(None, ge=1, le=1e8, description="persons")
     households_without_water_pct: Percent | None = None
-    houses_per_km2: float | None = Field(None, ge=0, le=1e6)
+    houses_per_km2: float | None = Field(None, ge=PER_KM2[0], le=PER_KM2[1])
     age_0_14_pct: Percent | None = Field(None, description="for the prompt")
     text: str | None = Field(None, min_length=1, max_length=4000, description="a prompt of your own instead of the rendered one")  # fmt: skip
 
@@ -148,6 +167,9 @@ class PredictionBody(BaseModel):
     label_rule_id: Rule
     adopted_rule_id: Adopted
     data_version: str
+    weeks_beyond_data: int | None = Field(
+        description="weeks from the model's newest data to the origin week; null without one"
+    )
     synthetic_scenes: bool = Field(description="trained on drawn scenes, not on satellite images")
     trace_id: str
 
@@ -157,7 +179,7 @@ class PredictionsBody(BaseModel):
 
     trace_id: str
     predictions: list[PredictionBody]
-    notes: list[str] | None = Field(None, description="there if old codes were sent: which ones they are today")  # fmt: skip
+    notes: list[str] | None = Field(None, description="there if old codes were sent: which ones they are today; or if weeks are far beyond the model's data")  # fmt: skip
 
 
 class ForecastBody(BaseModel):

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pipelines.cell_limits import MOST_WEEKLY_CASES, USUAL_RAIN_MM
 from pipelines.config import Places
 from pipelines.errors import ConfigError
 from pipelines.inference.prediction_log import DEFAULT_DAYS
@@ -38,10 +39,27 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=8_000_000, ge=1024)
     max_rows: int = Field(default=1000, ge=1, le=MOST_ROWS, description="rows of one call")
     max_scene_pixels: int = Field(
-        default=50_000_000, ge=1, description="of an uploaded scene, per band"
+        default=4_000_000, ge=1, description="of an uploaded scene, per band"
+    )
+    max_pixels_at_once: int = Field(
+        8_000_000, ge=1, description="of all scenes that are being read, per band"
+    )
+    max_body_bytes_at_once: int = Field(
+        64_000_000, ge=1024, description="of all bodies that are being read or answered"
     )
     request_timeout_s: float = Field(
         30.0, gt=0, description="for reading a body, and for answering"
+    )
+    max_weekly_cases: int = Field(
+        MOST_WEEKLY_CASES, ge=1, description="larger counts are refused; data.max_weekly_cases"
+    )
+    min_usual_rainfall_mm: float = Field(
+        USUAL_RAIN_MM,
+        ge=0,
+        description="rows whose rain is less in every month are refused as metres; 0 = none are",
+    )
+    model_age_weeks: int = Field(
+        13, ge=0, description="of an origin week beyond the model's data, before answers say so"
     )
     prediction_log_days: int = Field(
         DEFAULT_DAYS,
@@ -70,6 +88,21 @@ class Settings(BaseSettings):
     def places(self) -> Places:
         """Folders of this deployment; the bundle cache lies there."""
         return Places(home=self.home.resolve())
+
+
+class DoorLimits(BaseSettings):
+    """What a connection may cost before the app knows of it. Every field is DENGUARD_<FIELD>."""
+
+    model_config = SettingsConfigDict(env_prefix="DENGUARD_", frozen=True, extra="ignore", allow_inf_nan=False)  # fmt: skip
+
+    max_connections: int = Field(256, ge=1, description="open at once, of a worker; more get 503")
+    max_head_bytes: int = Field(32_768, ge=1024, description="request line and headers")
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="for a whole head, and for saying nothing"
+    )
+    answer_timeout_s: float = Field(
+        120.0, gt=0, description="from the head to the last byte of the answer, body included"
+    )
 
 
 def load_settings() -> Settings:

@@ -28,7 +28,7 @@ from pipelines.cli import (
     validate,
     weights,
 )
-from pipelines.cli.app import app, in_lines
+from pipelines.cli.app import PlainLog, app, in_lines
 from pipelines.errors import DenguardError
 
 __all__ = [
@@ -58,6 +58,8 @@ def main() -> None:
         os.environ.setdefault(name, "1")  # other thread counts give other bits
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # it sets its logger's level itself
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(PlainLog("%(asctime)s %(levelname)s %(message)s"))
     for chatty in ("alembic", "great_expectations", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("great_expectations.data_context.types.base").addFilter(_at_least_warning)

@@ -6,17 +6,19 @@ Belongs here: nothing that only one command needs.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from pipelines.errors import DenguardError
+from pipelines.shown import shown_json, shown_lines
 
 # The help's panels in the order in which a deployment's people meet them.
 ROAD, STANDING, SERVES = "The road", "How it stands", "Who serves, and why"
@@ -49,7 +51,23 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", metavar="WEEK", help="origin week, such as 2018-w48")
 ]
 
-say: Callable[[str], None] = typer.echo
+
+def say(text: str) -> None:
+    """Print a text; what others wrote in it cannot steer the terminal."""
+    typer.echo(shown_lines(text))
+
+
+def ask_aloud(text: str) -> None:
+    """Print a text for the person who is asked, on stderr, as say does."""
+    typer.echo(shown_lines(text), err=True)
+
+
+class PlainLog(logging.Formatter):
+    """Lines of the log as say prints text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line."""
+        return shown_lines(super().format(record))
 
 
 @app.callback()
@@ -71,12 +89,15 @@ def line(
 
 def show(value: Any) -> None:
     """Print a value as JSON."""
-    say(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str))
+    typer.echo(
+        shown_json(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str))
+    )
 
 
 def in_lines(err: DenguardError) -> str:
     """An error for stderr: what, where and what to do, each on its line, broken between words."""
-    parts = (f"{type(err).__name__}: {err.what.rstrip('.')}.", err.where and f"Where: {err.where}", err.fix and f"What to do: {err.fix.rstrip('.')}.")  # fmt: skip
+    said = (f"{type(err).__name__}: {err.what.rstrip('.')}.", err.where and f"Where: {err.where}", err.fix and f"What to do: {err.fix.rstrip('.')}.")  # fmt: skip
+    parts = [shown_lines(part) for part in said]
     if not sys.stderr.isatty():
         return "\n".join(filter(None, parts))
     width = shutil.get_terminal_size().columns
@@ -93,14 +114,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], below: int = 0) ->
     """
     if not sys.stdout.isatty():
         for row in (head, *rows):
-            say("\t".join(" ".join(cell.split()) for cell in row))
+            say("\t".join(" ".join(shown_lines(cell).split()) for cell in row))
         return
     wide = len(head) - below
     width = shutil.get_terminal_size().columns
-    shown = [list(row) for row in rows]
-    room = [max(len(row[i]) for row in (head, *shown)) for i in range(wide)]
+    cells = [[shown_lines(cell) for cell in row] for row in rows]  # before their room is measured
+    room = [max(len(row[i]) for row in (head, *cells)) for i in range(wide)]
     typer.secho("  ".join(map(str.ljust, head[:wide], room)).rstrip(), bold=True)
-    for row in shown:
+    for row in cells:
         say("  ".join(map(str.ljust, row[:wide], room)).rstrip())
         for name, text in zip(head[wide:], row[wide:], strict=True):
             said = f"{name}: {' '.join(text.split())}" if text else ""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import ROAD, app, say, show, table
+from pipelines.cli.app import ROAD, app, ask_aloud, say, show, table
 from pipelines.config import places
 from pipelines.place_config import shipped_prompts
+from pipelines.shown import shown_lines
 
 if TYPE_CHECKING:
     from pipelines.onboard.asking import Question
@@ -53,11 +54,11 @@ def _rules_tried_quietly() -> Iterator[None]:
 def _at_terminal(question: Question) -> str:
     """Ask a person, on stderr, until the answer is one of the choices."""
     where = f" [{question.where}]" if question.where else ""
-    typer.secho(f"\n{question.what}{where}", bold=True, err=True)
+    typer.secho(shown_lines(f"\n{question.what}{where}"), bold=True, err=True)
     if question.why:
-        typer.echo(f"  {question.why}", err=True)
+        ask_aloud(f"  {question.why}")
     if question.choices:
-        typer.echo(f"  one of: {', '.join(question.choices)}", err=True)
+        ask_aloud(f"  one of: {', '.join(question.choices)}")
     while True:
         said = str(typer.prompt(f"  {question.flag}", default=question.proposal, err=True)).strip()
         if said and (not question.choices or said in question.choices):

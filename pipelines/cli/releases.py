@@ -10,6 +10,7 @@ import typer
 
 from pipelines.cli.app import SERVES, app, say, show, table
 from pipelines.config import load_profile, places
+from pipelines.shown import shown_lines
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 By = Annotated[str | None, typer.Option("--by", help="your name, for the audit")]
@@ -65,7 +66,7 @@ def audit(as_json: Json = False) -> None:
         newest = trail.entries[-1].get("sha256") if trail.entries else "none"
         say(f"{len(trail.entries)} entries, newest hash {newest}")
     for doubt in doubts:
-        typer.secho(f"DOUBT: {doubt} ({audit_file(places())})", fg="red", err=True)
+        typer.secho(shown_lines(f"DOUBT: {doubt} ({audit_file(places())})"), fg="red", err=True)
     if doubts:
         typer.secho("What to do: compare the file with its newest backup, with denguard decisions and with the aliases in MLflow. Nothing of it changes who serves.", fg="red", err=True)  # fmt: skip
         raise typer.Exit(1)

@@ -24,6 +24,7 @@ import yaml
 from pipelines.data.drop_info import INFO, DropInfo, read_info
 from pipelines.data.filecache import FileCache
 from pipelines.errors import DropError
+from pipelines.shown import shown as shown
 from pipelines.storage import folder_id, manifest_of, new_folder, sha256_file
 
 TABLE, IMAGES = "metadata.csv", "images"
@@ -53,12 +54,6 @@ class Drop:
     def uri(self, path: Path) -> str:
         """A file's path relative to the data folder that holds the drops: "drops/2018-12-04/..."."""
         return path.relative_to(self.path.parent.parent).as_posix()
-
-
-def shown(name: str) -> str:
-    """A file name as it may be printed: what would move a cursor, break a line or turn the text
-    around is written as its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in name)  # fmt: skip
 
 
 def read_drop(path: Path) -> Drop:

@@ -21,14 +21,13 @@ import great_expectations as gx
 import great_expectations.expectations as gxe
 import pandas as pd
 
+from pipelines.cell_limits import HIGH_RAIN_MM, PER_KM2, PERCENT, RAIN_MM, TEMP_C
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig, Limits
 from pipelines.contracts import Issue, Level
 from pipelines.data.raw import NUMBER, issue
 from pipelines.storage import write_json
 
-# Monthly means and sums. The real table holds 2.4..31.6 degrees and up to 2,591 mm.
-TEMP_C, RAIN_MM, HIGH_RAIN_MM = (-30.0, 50.0), (0.0, 5000.0), 1000.0
 OWN_NUMBERS = (-1e30, 1e30)  # what a place declares itself; models read single precision
 MIN_RAIN_CELLS = 10  # of a file, to judge its usual rainfall by
 THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
@@ -139,10 +138,10 @@ def population_rules(limits: Limits) -> tuple[Rule, ...]:
 
 def demographic_rules(percent: bool) -> tuple[Rule, ...]:
     """Demographic cells: percentages, or counts per km2."""
-    high = 100 if percent else 1_000_000
+    low, high = PERCENT if percent else PER_KM2
     return (
         _is_number(),
-        Rule(_between("number", 0, high), "absurd-demographic", Level.ERROR, f"outside 0..{high:,}", _CORRECT, quarantine=True),
+        Rule(_between("number", low, high), "absurd-demographic", Level.ERROR, f"outside {low:.0f}..{high:,.0f}", _CORRECT, quarantine=True),
     )  # fmt: skip
 
 

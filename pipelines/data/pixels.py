@@ -1,7 +1,8 @@
 """Image files as pixels, with every check that a file from outside needs.
 
 Belongs here: reading TIFF, PNG and JPEG; size, bands and completeness are checked on the header
-before anything is decoded. Does not belong here: judging the pixels (scenes.py).
+before anything is decoded. Does not belong here: what values mean (scene_values.py), judging the pixels
+(scenes.py).
 
 Shape letters: H height, W width in pixels.
 """
@@ -10,35 +11,52 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import imagecodecs
 import numpy as np
-import numpy.typing as npt
 import tifffile
 from PIL import Image
 
 from pipelines.config import ScenePolicy
-from pipelines.data.tiff_pages import check_pages
-from pipelines.errors import DropError
+from pipelines.data.scene_values import (
+    N_BANDS,
+    Declared,
+    Rgb,
+    SceneError,
+    Values,
+    WrongBands,
+    WrongValues,
+    check_bits,
+    declared,
+    outside_of,
+    shown,
+)
+from pipelines.data.tiff_pages import check_pages, full_pages, main_series, mask_page
 
-Rgb = npt.NDArray[np.uint8]
+__all__ = [
+    "DamagedScene",
+    "PixelBomb",
+    "Rgb",
+    "SceneError",
+    "TooMuchAtOnce",
+    "UnknownFormat",
+    "WrongBands",
+    "WrongValues",
+    "decode_scene",
+    "read_scene",
+]
+
 _TIFF = {".tif", ".tiff"}
 _PILLOW = {".png", ".jpg", ".jpeg"}
 _PILLOW_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
-# Sentinel-2 order B1..B8, B8A, B9, B11, B12: red, green, blue are B4, B3, B2 at index 3, 2, 1.
-_N_BANDS, _RGB_BANDS = 12, (3, 2, 1)
-# 16-bit reflectance x 10,000 is shown with 0..0.3 over 0..255, as is usual for Sentinel-2.
-_REFLECTANCE_MAX = 3000
+_PNG_SIGNATURE, _PNG_RGB = b"\x89PNG\r\n\x1a\n", (2, 6)  # colour types with red, green and blue
+_ALPHA = (1, 2)  # of a TIFF's extra samples: premultiplied or not
 # It tells the log of every tag that it doubts; what is wrong with a file is ours to say, once.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-
-
-class SceneError(DropError):
-    """A scene file cannot be used; `code` is its stable name among issues."""
-
-    code = "unreadable-scene"
 
 
 class PixelBomb(SceneError):
@@ -47,10 +65,10 @@ class PixelBomb(SceneError):
     code = "pixel-bomb"
 
 
-class WrongBands(SceneError):
-    """Not 3 or 12 bands of 8 bits (or 12 of 16)."""
+class TooMuchAtOnce(SceneError):
+    """Whoever asked does not take these pixels now; they were not decoded."""
 
-    code = "wrong-bands"
+    code = "too-much-at-once"
 
 
 class DamagedScene(SceneError):
@@ -68,11 +86,12 @@ class UnknownFormat(SceneError):
 def read_scene(path: Path, policy: ScenePolicy) -> Rgb:
     """Pixels of a scene file, uint8 of shape (H, W, 3), red first.
 
-    12-band TIFFs give bands B4, B3, B2. Size, bands and completeness are checked on the header
-    before anything is decoded.
+    12-band TIFFs give bands B4, B3, B2 of the full resolution; what the file declares as nodata, masks
+    or makes transparent is black, as outside the municipality is (scene_values.py). Size, bands and
+    completeness are checked on the header before anything is decoded.
 
     Raises:
-        SceneError: PixelBomb, WrongBands, DamagedScene or UnknownFormat, naming the file.
+        SceneError: PixelBomb, WrongBands, WrongValues, DamagedScene or UnknownFormat, naming the file.
     """
     try:
         with path.open("rb") as handle:
@@ -83,13 +102,25 @@ def read_scene(path: Path, policy: ScenePolicy) -> Rgb:
         ) from err
 
 
-def decode_scene(handle: BinaryIO, name: str, policy: ScenePolicy, where: str = "") -> Rgb:
-    """As read_scene, from an open file; `name` gives the format by its extension, in any case."""
+def decode_scene(
+    handle: BinaryIO,
+    name: str,
+    policy: ScenePolicy,
+    where: str = "",
+    claim: Callable[[int], bool] | None = None,
+) -> Rgb:
+    """As read_scene, from an open file; `name` gives the format by its extension, and the scene's day.
+
+    Args:
+        claim: asked before anything is decoded whether it takes the pixels (height x width) that the
+            header declares; if not, TooMuchAtOnce is raised.
+    """
     where, suffix = where or name, Path(name).suffix.lower()
     if suffix not in _TIFF | _PILLOW:
         raise UnknownFormat(f"{name} is not .tiff, .png or .jpg", where=where, fix="deliver one of these formats")  # fmt: skip
     try:
-        rgb = _read_tiff(handle, policy, where) if suffix in _TIFF else _read_pillow(handle, policy, where)  # fmt: skip
+        read = _read_tiff if suffix in _TIFF else _read_pillow
+        rgb = read(handle, _Wanted(name, policy, where, claim))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as err:
         raise _bomb(str(err), policy, where) from err
     except Image.UnidentifiedImageError as err:
@@ -101,26 +132,50 @@ def decode_scene(handle: BinaryIO, name: str, policy: ScenePolicy, where: str = 
     return rgb
 
 
-def _read_tiff(handle: BinaryIO, policy: ScenePolicy, where: str) -> Rgb:
+@dataclass(frozen=True)
+class _Wanted:
+    """What a reader is told beside the file."""
+
+    name: str
+    policy: ScenePolicy
+    where: str
+    claim: Callable[[int], bool] | None
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise PixelBomb or TooMuchAtOnce for a size that is not to be decoded."""
+        if height * width > self.policy.max_pixels:
+            raise _bomb(f"{height} x {width} pixels", self.policy, self.where)
+        if self.claim is not None and not self.claim(height * width):
+            raise TooMuchAtOnce("too many pixels of other scenes are being read", where=self.where, fix="ask again in a moment, or send fewer scenes at once")  # fmt: skip
+
+
+def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> Rgb:
     check_pages(handle)
+    name, policy, where = wanted.name, wanted.policy, wanted.where
     with tifffile.TiffFile(handle) as tiff:
-        series = tiff.series[0]
-        shape = tuple(int(n) for n in series.shape)
-        height, width, last = _layout(shape, where)
-        if height * width > policy.max_pixels:
-            raise _bomb(f"{height} x {width} pixels", policy, where)
-        _check_type(str(series.dtype), shape, where)
-        if not last and 1 < len(tiff.pages) < shape[0]:
-            raise _damaged(f"{len(tiff.pages)} of {shape[0]} pages are there", where)
-        _check_complete(series.pages, handle, where)
+        series = main_series(tiff)
+        shape, page = tuple(int(n) for n in series.shape), series.keyframe
+        alpha = tuple(page.extrasamples)[-1:] in {(kind,) for kind in _ALPHA}
+        height, width, last = _layout(shape, alpha, where)
+        wanted.check_size(height, width)
+        check_bits((shape[-1] if last else shape[0]) - alpha, str(series.dtype), policy, where)
+        says = declared({tag.code: tag.value for tag in page.tags}, where)
+        mask = mask_page(tiff, (height, width))
+        whole = len(full_pages(tiff))
+        if not last and 1 < whole < shape[0]:
+            raise _damaged(f"{whole} of {shape[0]} pages are there", where)
+        _check_complete([*series.pages, *([mask] if mask is not None else [])], handle, where)
         pixels = series.asarray()
+        inside = None if mask is None else np.squeeze(mask.asarray())
     bands = pixels if last else np.moveaxis(pixels, 0, -1)
-    return _to_rgb(bands)
+    solid = bands[..., -1] if alpha else None
+    bands = bands[..., :-1] if alpha else bands
+    return shown(bands, outside_of(bands, solid, inside, says.nodata), says, policy, name, where)
 
 
-def _layout(shape: tuple[int, ...], where: str) -> tuple[int, int, bool]:
+def _layout(shape: tuple[int, ...], alpha: bool, where: str) -> tuple[int, int, bool]:
     """Height, width and whether bands come last, of (H, W, bands) or (bands, H, W)."""
-    allowed = (3, _N_BANDS)
+    allowed = (3 + alpha, N_BANDS + alpha)
     if len(shape) == 3 and shape[-1] in allowed:
         return shape[0], shape[1], True
     if len(shape) == 3 and shape[0] in allowed:
@@ -129,13 +184,7 @@ def _layout(shape: tuple[int, ...], where: str) -> tuple[int, int, bool]:
     raise WrongBands(f"the TIFF has {bands} bands (shape {shape}), not 12 or 3", where=where, fix="export all 12 Sentinel-2 bands, or red, green and blue")  # fmt: skip
 
 
-def _check_type(dtype: str, shape: tuple[int, ...], where: str) -> None:
-    if dtype == "uint8" or (dtype == "uint16" and _N_BANDS in shape):
-        return
-    raise WrongBands(f"pixels are {dtype}, not 8-bit (or 16-bit in 12 bands)", where=where, fix="export with 8 bits a band")  # fmt: skip
-
-
-def _check_complete(pages: Iterator[object], handle: BinaryIO, where: str) -> None:
+def _check_complete(pages: Iterable[object], handle: BinaryIO, where: str) -> None:
     """tifffile fills what a cut file lacks with zeros; such a scene would look dark, not damaged."""
     size = handle.seek(0, io.SEEK_END)
     for page in pages:
@@ -145,26 +194,34 @@ def _check_complete(pages: Iterator[object], handle: BinaryIO, where: str) -> No
             raise _damaged("the file ends before its last pixel", where)
 
 
-def _to_rgb(bands: npt.NDArray[np.generic]) -> Rgb:
-    if bands.shape[-1] == _N_BANDS:
-        bands = bands[..., list(_RGB_BANDS)]
-    if bands.dtype == np.uint8:
-        return np.ascontiguousarray(bands, dtype=np.uint8)
-    wide = np.minimum(bands.astype(np.uint32), _REFLECTANCE_MAX)
-    return (wide * 255 // _REFLECTANCE_MAX).astype(np.uint8)
-
-
-def _read_pillow(handle: BinaryIO, policy: ScenePolicy, where: str) -> Rgb:
+def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> Rgb:
+    where = wanted.where
+    head = handle.read(26)
+    handle.seek(0)
     with Image.open(handle, formats=("PNG", "JPEG")) as image:
-        if image.width * image.height > policy.max_pixels:
-            raise _bomb(f"{image.height} x {image.width} pixels", policy, where)
+        wanted.check_size(image.height, image.width)
+        if head.startswith(_PNG_SIGNATURE) and head[24] == 16:  # Pillow keeps the high byte alone
+            return _read_png16(handle, head[25], wanted)
         if image.mode not in _PILLOW_MODES:
             raise WrongBands(f"pixels are of kind {image.mode}, not RGB with 8 bits", where=where, fix="export as 8-bit RGB")  # fmt: skip
-        if image.mode == "RGB":
+        if image.mode == "RGB" and "transparency" not in image.info:
             return np.asarray(image, dtype=np.uint8)
         solid = image.convert("RGBA")  # transparent is outside the municipality: black
         black = Image.new("RGBA", solid.size, (0, 0, 0, 255))
         return np.asarray(Image.alpha_composite(black, solid).convert("RGB"), dtype=np.uint8)
+
+
+def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> Rgb:
+    """A PNG of 16 bits a channel, of a size that was checked."""
+    policy, where = wanted.policy, wanted.where
+    if colours not in _PNG_RGB:
+        raise WrongBands("pixels are 16-bit grey, not RGB", where=where, fix="export as 8-bit RGB")
+    check_bits(3, "uint16", policy, where)
+    handle.seek(0)
+    bands: Values = imagecodecs.png_decode(handle.read())
+    solid = bands[..., 3] if bands.shape[-1] > 3 else None
+    outside = outside_of(bands, solid, None, None)
+    return shown(bands[..., :3], outside, Declared(), policy, wanted.name, where)
 
 
 def _bomb(what: str, policy: ScenePolicy, where: str) -> PixelBomb:

@@ -45,7 +45,7 @@ from pipelines.data.usable import (
     with_unconfirmed,
 )
 from pipelines.errors import ConfigError, StoreError
-from pipelines.storage import folder_id, manifest_of, write_json
+from pipelines.storage import folder_id, manifest_of, sync_folder, sync_tree, write_json
 from pipelines.storage.parquet import write_parquet
 
 log = logging.getLogger(__name__)
@@ -261,6 +261,7 @@ def _keep(folder: Path, out_root: Path) -> Path:
     """Move a finished folder to its content's name, or find that content there already."""
     manifest = manifest_of(folder)
     final = out_root / folder_id(manifest)
+    sync_tree(folder)
     try:
         folder.rename(final)
     except OSError as err:
@@ -268,5 +269,6 @@ def _keep(folder: Path, out_root: Path) -> Path:
             raise StoreError(f"the dataset could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
         if manifest_of(final) != manifest:
             raise StoreError("the dataset folder of this version is damaged", where=str(final), fix="delete the folder and run the step again") from err  # fmt: skip
+    sync_folder(out_root)
     log.info("dataset %s: %s", final.name, final)
     return final

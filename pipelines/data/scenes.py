@@ -27,8 +27,10 @@ from pipelines.data.pixels import (
     PixelBomb,
     Rgb,
     SceneError,
+    TooMuchAtOnce,
     UnknownFormat,
     WrongBands,
+    WrongValues,
     decode_scene,
     read_scene,
 )
@@ -41,8 +43,10 @@ __all__ = [
     "Rgb",
     "SceneError",
     "SceneStats",
+    "TooMuchAtOnce",
     "UnknownFormat",
     "WrongBands",
+    "WrongValues",
     "content_hash",
     "decode_scene",
     "quality",
@@ -176,7 +180,7 @@ def _day(text: str) -> date | None:
 
 
 def _facts(path: Path, policy: ScenePolicy, cache: FileCache) -> dict[str, Any]:
-    kind = f"scene-v1-{policy.max_pixels}"
+    kind = f"scene-v2-{policy.max_pixels}{policy.reading}"
     known = cache.get(path, kind)
     if known is None:
         known = _read_facts(path, policy)

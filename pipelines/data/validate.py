@@ -54,6 +54,7 @@ from pipelines.data.tables import Tables, ordered
 from pipelines.data.withdrawals import unknown_again_issues, withdrawn_issues
 from pipelines.errors import DropError, ValidationStopped
 from pipelines.storage import write_atomic, write_json
+from pipelines.storage.people_csv import frame_csv
 from pipelines.weeks import Calendar
 
 _ORDER = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
@@ -294,9 +295,9 @@ def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar
     sink = io.BytesIO()
     result.quarantine.to_parquet(sink, index=False)
     write_atomic(out / "quarantine.parquet", sink.getvalue())
-    write_atomic(out / "quarantine.csv", result.quarantine.to_csv(index=False))
+    write_atomic(out / "quarantine.csv", frame_csv(result.quarantine))
     revised = result.revised.assign(
         week=[calendar.week_label(w) for w in result.revised["week_no"]]
     )
-    write_atomic(out / "revised.csv", revised.drop(columns="week_no").to_csv(index=False))
+    write_atomic(out / "revised.csv", frame_csv(revised.drop(columns="week_no")))
     write_json(out / "issues.json", [asdict(i) for i in result.issues])

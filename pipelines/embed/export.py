@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.store import read_vectors
 from pipelines.errors import ConfigError
 from pipelines.storage import read_json, write_atomic
+from pipelines.storage.people_csv import table_csv
 
 _LABELS = ("unit_id", "origin_week")
 
@@ -27,9 +27,7 @@ def export_csv(features_dir: Path, modality: Modality, to: Path) -> int:
     Raises: as vector_table.
     """
     table = vector_table(features_dir, modality)
-    out = pa.BufferOutputStream()
-    pacsv.write_csv(table, out)
-    write_atomic(to, out.getvalue().to_pybytes())
+    write_atomic(to, table_csv(table))
     return int(table.num_rows)
 
 

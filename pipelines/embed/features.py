@@ -98,7 +98,7 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
     dataset: dict[str, Any] = read_json(dataset_dir / "dataset.json")
     names = tuple(map(str, dataset.get("covariates", COVARIATE_NAMES)))
     rows = _labelled_rows(dataset_dir, known, names)
-    spaces = {m: _space(rows, m, c, places) for m, c in profile.encoders}
+    spaces = {m: _space(rows, m, c, profile, places) for m, c in profile.encoders}
     for modality in {"image", "text"} - set(spaces):
         rows[f"{modality}_key"] = None
     shards = {m: space.shards() for m, space in spaces.items()}
@@ -154,11 +154,14 @@ def _labelled_rows(
     return rows.sort_values(order, kind="stable", ignore_index=True)
 
 
-def _space(rows: pd.DataFrame, modality: Modality, config: EncoderConfig, places: Places) -> _Space:
+def _space(
+    rows: pd.DataFrame, modality: Modality, config: EncoderConfig, profile: Profile, places: Places
+) -> _Space:
     """Give the rows their keys, null where the modality is missing."""
     spec = describe_encoder(config, places)
     shas = rows[f"{modality}_sha256"]
-    key_of = {sha: input_key(spec.space_id, sha) for sha in shas.dropna().unique()}
+    reading = profile.data.scenes.reading if modality == "image" else ""
+    key_of = {sha: input_key(spec.space_id, sha, reading) for sha in shas.dropna().unique()}
     rows[f"{modality}_key"] = shas.map(key_of).astype(object)
     return _Space(EmbeddingStore(store_root(places), spec), sorted(key_of.values()))
 

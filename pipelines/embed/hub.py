@@ -20,7 +20,7 @@ from typing import Any, cast
 from pipelines.embed.locks import acquire
 from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError
-from pipelines.storage import sha256_file
+from pipelines.storage import sha256_file, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +135,7 @@ def _download(file: HubFile, item: Any, final: Path) -> None:
         partial.unlink()
         raise EncoderError(f"{final.name} arrived with sha256 {found}, not {wanted}", where=str(file), fix=f"it was thrown away; `{file.command}` starts anew")  # fmt: skip
     partial.rename(final)
+    sync_folder(final.parent)
 
 
 def _wanted(file: HubFile, siblings: Sequence[Any]) -> list[Any]:

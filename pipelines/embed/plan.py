@@ -59,7 +59,7 @@ def plan_embedding(dataset_dir: Path, profile: Profile, places: Places) -> Embed
     new_inputs: dict[str, list[str]] = {}
     for modality, config in profile.encoders:
         spec = describe_encoder(config, places)
-        inputs = distinct_inputs(samples, modality, spec.space_id)
+        inputs = distinct_inputs(samples, modality, spec.space_id, profile.data.scenes)
         store = EmbeddingStore(store_root(places), spec)
         lacking = set(store.missing(inputs["key"]))
         missing = inputs[inputs["key"].isin(lacking)]
@@ -88,14 +88,17 @@ def read_inputs(dataset_dir: Path) -> pd.DataFrame:
     return rows.sort_values(["unit_id", "origin_week"], kind="stable")
 
 
-def distinct_inputs(samples: pd.DataFrame, modality: Modality, space_id: str) -> pd.DataFrame:
+def distinct_inputs(
+    samples: pd.DataFrame, modality: Modality, space_id: str, scenes: ScenePolicy
+) -> pd.DataFrame:
     """Each distinct input of a modality once: key, sha256, uri, text, name."""
     present = samples[samples[f"{modality}_sha256"].notna()]
     first = present.drop_duplicates(f"{modality}_sha256")
     is_image = modality == "image"
+    reading = scenes.reading if is_image else ""
     return pd.DataFrame(
         {
-            "key": [input_key(space_id, sha) for sha in first[f"{modality}_sha256"]],
+            "key": [input_key(space_id, sha, reading) for sha in first[f"{modality}_sha256"]],
             "sha256": first[f"{modality}_sha256"].to_numpy(),
             "uri": first["image_uri"].to_numpy() if is_image else None,
             "text": None if is_image else first["text"].to_numpy(),

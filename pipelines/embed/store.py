@@ -34,9 +34,15 @@ log = logging.getLogger(__name__)
 Vectors = npt.NDArray[np.float32]
 
 
-def input_key(space_id: str, input_sha256: str) -> str:
-    """Key of an input in a vector space: equal inputs share it, other spaces do not."""
-    return hashlib.sha256(f"{space_id}:{input_sha256}".encode()).hexdigest()
+def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
+    """Key of an input in a vector space: equal inputs share it, other spaces do not.
+
+    Args:
+        reading: how a scene's values are read beyond the defaults (ScenePolicy.reading); a file that
+            is read otherwise gives another vector.
+    """
+    said = ":".join([space_id, input_sha256, *([reading] if reading else [])])
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def store_root(places: Places) -> Path:

@@ -190,17 +190,25 @@ def read_day(
 def prune(where: Places, keep_days: int, today: date) -> list[date]:
     """Remove the folders of days more than `keep_days` before today; return those days.
 
-    Only whole day folders go, and nothing that does not look like one. Several processes may do it
-    at once. Raises OSError if a folder cannot be removed.
+    The clock alone does not decide: a day goes when more than `keep_days` days of the log lie between
+    it and today. So a clock that is wrong by years removes nothing, and days on which the endpoint was
+    off (`mark_day`) keep the older ones for as much longer. Only whole day folders go, and nothing that
+    does not look like one. Several processes may do it at once. Raises OSError if a folder cannot be removed.
     """
-    oldest = today - timedelta(days=keep_days)
-    old = [(day, folder) for day, folder in _day_folders(where) if day < oldest]
+    oldest, folders = today - timedelta(days=keep_days), _day_folders(where)
+    known = [(day, folder) for day, folder in folders if day <= today]
+    old = [(day, folder) for day, folder in known[keep_days + 1 :] if day < oldest]
     for _, folder in old:
         try:
             shutil.rmtree(folder)
         except FileNotFoundError:
             shutil.rmtree(folder, ignore_errors=True)  # another process was faster at some file
     return [day for day, _ in old]
+
+
+def mark_day(where: Places, day: date) -> None:
+    """Leave a folder for a day on which a process of the endpoint was up, asked or not."""
+    (log_folder(where) / day.isoformat()).mkdir(parents=True, exist_ok=True)
 
 
 def _day_folders(where: Places) -> list[tuple[date, Path]]:

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.config import load_profile
+from pipelines.errors import ConfigError
 from pipelines.local.layout import ADMIN, Layout, Secrets
 from pipelines.local.processes import MARKER
 from pipelines.ops.settings import AlertSettings
@@ -74,7 +76,7 @@ def components(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> li
         Component("scheduler", ("airflow", "scheduler", "--skip-serve-logs"), airflow),
         Component("dag-processor", ("airflow", "dag-processor"), airflow),
         Component("triggerer", ("airflow", "triggerer", "--skip-serve-logs"), airflow),
-        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--host", HOST, "--port", port["endpoint"], "--workers", "1", "--timeout-graceful-shutdown", "10"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
+        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--http", "serving.door:Door", "--ws", "none", "--host", HOST, "--port", port["endpoint"], "--workers", "1", "--timeout-graceful-shutdown", "10"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
     ]  # fmt: skip
 
 
@@ -157,4 +159,17 @@ def _endpoint_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) ->
         "MLFLOW_TRACKING_URI": urls(ports)["mlflow"],
         "DENGUARD_API_KEY_SHA256": secrets.api_key_sha256,
         "DENGUARD_POLL_S": "2",
+        **_limits(),
+    }
+
+
+def _limits() -> dict[str, str]:
+    """What a drop of the profile refuses, so that the endpoint refuses it, too; none if unreadable."""
+    try:
+        data = load_profile(os.environ.get("DENGUARD_PROFILE") or "sample").data
+    except ConfigError:  # each step says what is wrong with it; the services start all the same
+        return {}
+    return {
+        "DENGUARD_MAX_WEEKLY_CASES": str(data.max_weekly_cases),
+        "DENGUARD_MIN_USUAL_RAINFALL_MM": str(data.limits.min_usual_rainfall_mm),
     }

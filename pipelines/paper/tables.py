@@ -14,6 +14,7 @@ from typing import Any
 
 from pipelines.paper.reported import Cell, reported_table
 from pipelines.storage import write_atomic
+from pipelines.storage.people_csv import harmless
 
 Row = Mapping[str, Any]
 _NAMED = ("dataset", "protocol", "approach", "title", "weights", "fusion")
@@ -87,5 +88,5 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Path:
 
 
 def _digits(value: Any) -> Any:
-    """Six significant digits: more are not reproducible on another CPU."""
-    return f"{value:.6g}" if isinstance(value, float) else value
+    """Six significant digits: more are not reproducible on another CPU. Text is no formula."""
+    return f"{value:.6g}" if isinstance(value, float) else harmless(value)

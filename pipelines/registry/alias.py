@@ -23,6 +23,7 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.errors import DenguardError, RegistryError, StoreError
 from pipelines.fusion.bundle_files import bundle_id
+from pipelines.storage import sync_folder, sync_tree
 
 MODEL_NAME = "denguard"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
@@ -194,7 +195,9 @@ def _put(got: Path, final: Path, identity: str) -> None:
     if final.exists() and not _is_bundle(final, identity):
         shutil.rmtree(final)
     try:
+        sync_tree(got)
         got.rename(final)
+        sync_folder(final.parent)
     except OSError as err:
         if not _is_bundle(final, identity):
             raise StoreError(f"the bundle could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip

@@ -14,6 +14,9 @@ from pipelines.storage.files import (
     new_folder,
     read_json,
     sha256_file,
+    sync_all,
+    sync_folder,
+    sync_tree,
     write_atomic,
     write_json,
 )
@@ -30,6 +33,9 @@ __all__ = [
     "read_json",
     "sha256_file",
     "shared",
+    "sync_all",
+    "sync_folder",
+    "sync_tree",
     "write_atomic",
     "write_json",
 ]

@@ -1,11 +1,12 @@
 """Files and folders of this machine, written whole or not at all, and named by their content.
 
-Belongs here: atomic writes, JSON, hashes and folder manifests. Does not belong here: anything that
+Belongs here: atomic writes that outlast a power cut, JSON, hashes and folder manifests. Does not belong here: anything that
 leaves this machine (remote.py, hand_over.py).
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,14 @@ from pathlib import Path
 from pipelines.errors import StoreError
 
 _CHUNK_BYTES = 1 << 20
+_MOST_SYNCED_ONE_BY_ONE = (
+    64  # some milliseconds each; beyond, the whole machine's are written at once
+)
+_CANNOT_SYNC = {
+    errno.EINVAL,
+    errno.ENOTSUP,
+    errno.EBADF,
+}  # network file systems that sync no folder
 
 
 def sha256_file(path: Path) -> str:
@@ -29,9 +38,51 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk: until then a rename in it may be lost with the power."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return  # written to and not to be looked into: no program can do more
+    try:
+        os.fsync(handle)
+    except OSError as err:
+        if err.errno not in _CANNOT_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring every file and folder below a folder to the disk, and the folder itself."""
+    inside = sorted(folder.rglob("*"), reverse=True)  # what is deeper comes first
+    if len(inside) > _MOST_SYNCED_ONE_BY_ONE:
+        sync_all()
+        return
+    for path in inside:
+        if path.is_dir() and not path.is_symlink():
+            sync_folder(path)
+        elif path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def sync_all() -> None:
+    """Bring all that was written on this machine to its disks: for what another program wrote."""
+    os.sync()
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder with its parents; those that hold it or a new parent now."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [folder, *(path.parent for path in new)]
+
+
 def write_atomic(path: Path, data: bytes | str) -> Path:
-    """Write a whole file or nothing: temp file in the same folder, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a whole file or nothing: temp file in the same folder, fsync, rename, fsync of the folder."""
+    changed = _make(path.parent)
     raw = data.encode("utf-8") if isinstance(data, str) else data
     handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -43,6 +94,8 @@ def write_atomic(path: Path, data: bytes | str) -> Path:
         Path(temp).replace(path)
     finally:
         Path(temp).unlink(missing_ok=True)  # there only if something went wrong
+    for folder in changed:
+        sync_folder(folder)
     return path
 
 
@@ -69,18 +122,22 @@ def read_json(path: Path) -> dict[str, object]:
 def new_folder(final: Path) -> Iterator[Path]:
     """Yield a temp folder beside `final` that becomes `final` on success, whole or not at all.
 
+    All that is in it is on the disk before it is seen under that name.
     If `final` appeared meanwhile (another run made the same content), it is kept as it is.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
+    changed = _make(final.parent)
     temp = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
     try:
         yield temp
         temp.chmod(0o755)
+        sync_tree(temp)
         try:
             temp.rename(final)
         except OSError as err:
             if not final.is_dir():
                 raise StoreError(f"a folder could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
+        for folder in changed:
+            sync_folder(folder)
     finally:
         shutil.rmtree(temp, ignore_errors=True)
 

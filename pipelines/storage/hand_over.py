@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipelines.errors import StoreError
-from pipelines.storage.files import folder_id, manifest_of, sha256_file
+from pipelines.storage.files import folder_id, manifest_of, sha256_file, sync_folder, sync_tree
 from pipelines.storage.remote import Remote, remote
 
 T = TypeVar("T")
@@ -186,6 +186,7 @@ def fetch_object(store: Remote, sha256: str, out: Path) -> None:
             os.fsync(done.fileno())
         temp.chmod(0o644)
         temp.replace(out)
+        sync_folder(out.parent)
     finally:
         temp.unlink(missing_ok=True)
 
@@ -231,6 +232,7 @@ def _bring_folder(store: Remote, manifest: Manifest, to: Path) -> None:
     for path in partial.rglob("*"):
         if path.is_file() and path.relative_to(partial).as_posix() not in manifest.files:
             path.unlink()  # of another version that was cut off
+    sync_tree(partial)
     _swap(partial, to)
 
 
@@ -241,6 +243,7 @@ def _swap(fresh: Path, final: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         final.replace(old)
     fresh.replace(final)
+    sync_folder(final.parent)
     if old.is_dir():
         shutil.rmtree(old, ignore_errors=True)
     else:

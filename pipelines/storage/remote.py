@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipelines.errors import StoreError
-from pipelines.storage.files import sha256_file, write_atomic
+from pipelines.storage.files import sha256_file, sync_folder, write_atomic
 
 _FIX = "check that the folder is mounted, writable and not full, then try again; it goes on where it stopped"  # fmt: skip
 
@@ -89,6 +89,7 @@ class Folder:
                     raise StoreError("a file changed while it was published", where=str(path), fix="try again")  # fmt: skip
                 Path(temp).chmod(0o644)
                 Path(temp).replace(final)
+                sync_folder(final.parent)
             finally:
                 Path(temp).unlink(missing_ok=True)
 

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipelines.config import Places
 from pipelines.errors import StoreError, VersioningError
-from pipelines.storage import folder_id, manifest_of, write_atomic
+from pipelines.storage import folder_id, manifest_of, sync_all, write_atomic
 from pipelines.storage.remote import remote
 from pipelines.versioning.catalogue import (
     index_bytes,
@@ -94,6 +94,8 @@ def _add(places: Places, repo: Path, drafts: Sequence[Draft]) -> list[Version]:
         folders = {name: lay_out(draft, repo) for name, draft in fresh.items()}
         manifests = {name: _manifest(folder) for name, folder in folders.items()}
         add_and_push(repo, uri, list(fresh))
+        if "://" not in uri:
+            sync_all()  # DVC syncs no object; a version must not be announced before its bytes are safe
         made = {name: _record(repo, draft, manifests[name]) for name, draft in fresh.items()}
         publish_records(remote(uri), source, made)
         records |= {name: sidecar.version for name, (sidecar, _) in made.items()}

@@ -22,6 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipelines.errors import VersioningError
+from pipelines.storage import sync_folder, sync_tree
 from pipelines.versioning.catalogue import read_sidecar
 from pipelines.versioning.entry import FILE_MD5, FileFacts, Version, checked_name
 from pipelines.versioning.source import Source, object_key
@@ -117,7 +118,9 @@ def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Pat
         part.replace(target)
     if home != final:
         home.mkdir(parents=True, exist_ok=True)  # a version without files is a folder all the same
+        sync_tree(home)
         home.rename(final)
+        sync_folder(to)
     shutil.rmtree(staging, ignore_errors=True)
     return final
 

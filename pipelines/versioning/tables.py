@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from pipelines.embed.export import vector_table
 from pipelines.errors import VersioningError
 from pipelines.storage import write_atomic
+from pipelines.storage.people_csv import table_csv
 from pipelines.versioning.entry import Kind
 
 Read = Callable[[Path], pa.Table]
@@ -91,8 +91,6 @@ def write_csv(folder: Path, kind: Kind) -> list[Path]:
     for name in (n for n in table_names(kind) if n != _SERIES or _has_series(folder)):
         target = folder / f"{name}.csv"
         if kind != "forecasts":  # a forecast brings its CSV, byte for byte as it was published
-            out = pa.BufferOutputStream()
-            pacsv.write_csv(read_table(folder, kind, name), out, pacsv.WriteOptions(quoting_style="needed"))  # fmt: skip
-            write_atomic(target, out.getvalue().to_pybytes())
+            write_atomic(target, table_csv(read_table(folder, kind, name)))
         written.append(target)
     return written

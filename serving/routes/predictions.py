@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 
 from serving.answers import answer
 from serving.champion import Champion, ChampionHolder
-from serving.limits import read_body
+from serving.limits import Budget, read_body
+from serving.plausible import age_of, check_values
 from serving.problems import Problem
 from serving.requests import JSON, MULTIPART, Asked, check_known, code_notes, parse
 from serving.schemas import (
@@ -68,17 +69,26 @@ async def predictions(request: Request) -> JSONResponse:
     """Answers in the order of the rows sent, each with what it rests on."""
     settings: Settings = request.app.state.settings
     champion = serving_champion(request.app.state.holder)
-    body = await read_body(request, settings.max_body_bytes, settings.request_timeout_s)
+    with request.app.state.bodies.share() as share:
+        body = await read_body(request, settings.max_body_bytes, settings.request_timeout_s, share)
+        return await _answered(request, champion, body)
+
+
+async def _answered(request: Request, champion: Champion, body: bytes) -> JSONResponse:
+    settings: Settings = request.app.state.settings
     asked = await parse(request, body, settings.max_rows)
     notes = code_notes(champion.bundle, asked)
     asked = check_known(champion.bundle, asked)
+    check_values(asked, settings)
+    old, headers = age_of(champion.bundle, asked, settings.model_age_weeks)
+    notes = [*notes, *old]
     trace_id: str = request.state.trace_id
-    answers = await _in_time(champion, asked, settings)
+    answers = await _in_time(champion, asked, settings, request.app.state.pixels)
     for entry in answers:
         entry["trace_id"] = trace_id
         request.app.state.metrics.predictions.labels(str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()).inc()  # fmt: skip
     said = {"notes": notes} if notes else {}
-    response = JSONResponse({"trace_id": trace_id, "predictions": answers, **said})
+    response = JSONResponse({"trace_id": trace_id, "predictions": answers, **said}, headers=headers)
     request.app.state.journal.record(trace_id, champion, body, answers)
     return response
 
@@ -91,13 +101,17 @@ def serving_champion(holder: ChampionHolder) -> Champion:
     return champion
 
 
-async def _in_time(champion: Champion, asked: Asked, settings: Settings) -> list[dict[str, Any]]:
+async def _in_time(
+    champion: Champion, asked: Asked, settings: Settings, pixels: Budget
+) -> list[dict[str, Any]]:
     """Predict here if it is milliseconds, else in a thread: scenes, prompts, many rows of fields."""
     few = len(asked.rows) <= _FEW_ROWS and asked.scene is None and champion.encoders is None
     if asked.vectors or few:
-        return answer(champion, asked, settings.max_scene_pixels)
+        return answer(champion, asked, settings.max_scene_pixels, pixels)
     try:
         async with asyncio.timeout(settings.request_timeout_s):
-            return await asyncio.to_thread(answer, champion, asked, settings.max_scene_pixels)
+            return await asyncio.to_thread(
+                answer, champion, asked, settings.max_scene_pixels, pixels
+            )
     except TimeoutError:
         raise Problem(504, "too-slow", f"no answer within {settings.request_timeout_s:g} s", "send fewer rows a call") from None  # fmt: skip

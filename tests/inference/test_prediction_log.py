@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from pipelines.inference.prediction_log import (
     PredictionLog,
     log_folder,
     logged_days,
+    mark_day,
     prune,
     read_day,
     read_predictions,
@@ -202,7 +204,7 @@ def test_a_last_line_that_lost_its_end_is_no_answer(where: Places) -> None:
 def test_a_file_that_was_removed_under_us_is_made_again(where: Places) -> None:
     log = PredictionLog(where)
     log.append(answer("lost"))
-    prune(where, keep_days=1, today=TODAY + timedelta(days=9))
+    shutil.rmtree(log_folder(where))
     log.append(answer("kept"))
 
     assert [a.trace_id for a in read_day(where, TODAY)] == ["kept"]
@@ -234,6 +236,28 @@ def test_days_beyond_retention_go_whole_and_nothing_else_does(where: Places) -> 
     left = {path.name for path in log_folder(where).iterdir()} - {str(d) for d in logged_days(where)}  # fmt: skip
     assert left == {"2001-01-01", "2001-02-31", "notes", "2001-01-02.bak"}
     assert (elsewhere / "kept").exists()
+
+
+@pytest.mark.parametrize("keep_days", [2, 30, 400])
+@pytest.mark.parametrize("wrong", [date(2099, 1, 1), date(1970, 1, 1)])
+def test_a_wrong_clock_removes_nothing(where: Places, keep_days: int, wrong: date) -> None:
+    """Days of a log that was kept as declared, the clock wrong for a start, and right again."""
+    days = [TODAY - timedelta(days=back) for back in range(keep_days)]
+    for day in days:
+        mark_day(where, day)
+    mark_day(where, wrong)
+
+    assert prune(where, keep_days, wrong) == []
+    assert set(prune(where, keep_days, TODAY)) <= {date(1970, 1, 1)}
+    assert set(days) <= set(logged_days(where))
+
+
+def test_days_on_which_the_endpoint_was_off_keep_what_came_before_for_longer(where: Places) -> None:
+    mark_day(where, TODAY)
+    for day in (TODAY + timedelta(days=365 + more) for more in range(3)):
+        mark_day(where, day)
+        gone = prune(where, 2, day)
+        assert gone == ([TODAY] if day == TODAY + timedelta(days=367) else [])
 
 
 def test_a_log_that_may_not_be_read_is_not_taken_for_an_empty_one(where: Places) -> None:

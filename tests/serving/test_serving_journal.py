@@ -24,6 +24,8 @@ from pipelines.inference.prediction_log import (
     read_predictions,
 )
 from serving.app import create_app
+from serving.journal import Journal
+from serving.metrics import Metrics
 from serving.settings import Settings
 
 Eventually = Callable[..., None]
@@ -61,7 +63,7 @@ def test_nothing_of_what_was_asked_is_in_the_log(
     serving_client: TestClient, deployment: Any, row: dict[str, Any], png: bytes
 ) -> None:
     text, name = "fiebre alta en la vereda El Tablazo", "Villanueva de la Sierra"
-    counts = [48211 + i for i in range(12)]
+    counts = [18211 + i for i in range(12)]
     private = {**row, "recent_cases": counts, "text": text, "municipality_name": name, "population": 771_199}  # fmt: skip
     vector = {"municipality_code": "05001", "horizon_weeks": 1, "covariates": {COVARIATE_NAMES[0]: 3.14159}, "text": [0.27182]}  # fmt: skip
     form = {"data": {"row": json.dumps(private)}, "files": {"scene": ("finca.png", png, "image/png")}}  # fmt: skip
@@ -116,13 +118,14 @@ def test_days_beyond_retention_go_when_the_endpoint_starts(
     deployment: Any, settings: Settings, eventually: Eventually
 ) -> None:
     today = datetime.now(UTC).date()
-    for back in (0, 400, 402):
+    for back in range(403):
         (log_folder(deployment.where) / str(today - timedelta(days=back))).mkdir(parents=True)
 
     with TestClient(create_app(settings)):
-        eventually(lambda: len(logged_days(deployment.where)) == 2)
+        eventually(lambda: len(logged_days(deployment.where)) == 401)
 
-    assert logged_days(deployment.where) == [today, today - timedelta(days=400)]
+    left = logged_days(deployment.where)
+    assert (left[0], left[-1]) == (today, today - timedelta(days=400))
 
 
 def test_without_days_to_keep_there_is_no_log(
@@ -140,3 +143,10 @@ def test_without_days_to_keep_there_is_no_log(
         assert client.post("/predictions", json={"rows": [row]}).status_code == 200
 
     assert list(log_folder(deployment.where).iterdir()) == [old]
+
+
+def test_a_day_on_which_nobody_asked_counts_as_a_day(settings: Settings) -> None:
+    """Retention goes by days of the log; quiet ones are days, too."""
+    Journal(settings, Metrics()).tidy()
+
+    assert len(logged_days(settings.places)) == 1

@@ -73,7 +73,8 @@ def test_a_stream_that_is_too_long_is_refused_early(serving_client: TestClient) 
         ("recent_cases", [1, 2, 3], "at least 4"),
         ("origin_week", "2018-48", "week"),
         ("municipality_code", 5001, "string"),
-        ("climate", [{"temp_mean_c": 900}], "60"),
+        ("climate", [{"temp_mean_c": 900}], "50"),
+        ("recent_cases", [1, 2, 3, 3.5], "send counts, not rates"),
         ("cases_of_target", 3, "not permitted"),
     ],
 )

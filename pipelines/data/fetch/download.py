@@ -20,7 +20,7 @@ import httpx
 from pipelines.data.fetch.remote_file import RemoteFile
 from pipelines.data.fetch.web import LATER, Again, Tries, Web
 from pipelines.errors import FetchError
-from pipelines.storage import write_json
+from pipelines.storage import sync_folder, write_json
 
 _RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 _WORTH_BYTES = 1 << 20  # arrived since the last failure, they earn a full set of tries
@@ -64,6 +64,7 @@ def download(web: Web, file: RemoteFile, parts: Path, target: Path, arrived: Cal
         os.fsync(handle.fileno())
     target.parent.mkdir(parents=True, exist_ok=True)
     part.replace(target)
+    sync_folder(target.parent)
     _drop(part)
 
 

@@ -1,0 +1,154 @@
+"""What a scene file's numbers mean: which pixels are outside, and 16-bit values as shown colours.
+
+Belongs here: declared nodata, masks and transparency as "outside the municipality", the declared range
+and offset of 16-bit values, and the refusal of values whose meaning cannot be known. Does not belong
+here: opening files (pixels.py) and judging the pixels (scenes.py).
+
+Shape letters: H height, W width in pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.config import ScenePolicy
+from pipelines.errors import DropError
+
+Rgb = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.generic]
+Outside = npt.NDArray[np.bool_]
+# Sentinel-2 order B1..B8, B8A, B9, B11, B12: red, green, blue are B4, B3, B2 at index 3, 2, 1.
+N_BANDS, _RGB_BANDS = 12, (3, 2, 1)
+# 16-bit reflectance x 10,000 is shown with 0..0.3 over 0..255, as is usual for Sentinel-2.
+_REFLECTANCE = (0, 3000)
+# Snow and cloud reach 1.5; half of a scene above 2 is stretched, or nodata that nobody declared.
+_BEYOND_REFLECTANCE, _MOST_8_BIT = 20_000, 255
+_GDAL_NODATA, _GDAL_METADATA = 42113, 42112
+_OFFSET_ITEM = re.compile(r'role="offset"[^>]*>\s*([-+.0-9eE]+)\s*<')
+_DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+
+
+class SceneError(DropError):
+    """A scene file cannot be used; `code` is its stable name among issues."""
+
+    code = "unreadable-scene"
+
+
+class WrongBands(SceneError):
+    """Not 3 or 12 bands of 8 bits (or 12 of 16)."""
+
+    code = "wrong-bands"
+
+
+class WrongValues(SceneError):
+    """Numbers whose meaning cannot be known: another range or offset than declared, odd nodata."""
+
+    code = "wrong-values"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a file says about its own numbers.
+
+    Attributes:
+        nodata: the value that stands for nothing, None if none is declared or no pixel can have it.
+        offset: a band's offset is declared, and is not 0.
+    """
+
+    nodata: int | None = None
+    offset: bool = False
+
+
+def declared(tags: Mapping[int, object], where: str) -> Declared:
+    """What GDAL's tags of a TIFF page say. Raises WrongValues if nodata is no number."""
+    text = str(tags.get(_GDAL_NODATA, "")).strip("\0 ")
+    offsets = _OFFSET_ITEM.findall(str(tags.get(_GDAL_METADATA, "")))
+    try:
+        number = float(text) if text else np.nan
+        offset = any(float(one) != 0 for one in offsets)
+    except ValueError:
+        raise WrongValues(f"the file declares nodata or an offset that is no number ({text[:40]!r})", where=where, fix="export the scene again") from None  # fmt: skip
+    whole = np.isfinite(number) and number == int(number) and 0 <= number <= 65535
+    return Declared(int(number) if whole else None, offset)
+
+
+def outside_of(
+    bands: Values, alpha: Values | None, mask: Values | None, nodata: int | None
+) -> Outside:
+    """Which pixels (H, W) are outside: every band (H, W, n) is nodata, or alpha or mask is 0."""
+    out = np.zeros(bands.shape[:2], dtype=np.bool_)
+    if nodata is not None:
+        out |= (bands == nodata).all(axis=-1)
+    for inside in (alpha, mask):
+        if inside is not None:
+            out |= inside == 0
+    return out
+
+
+def check_bits(n_bands: int, dtype: str, policy: ScenePolicy, where: str) -> None:
+    """Raise WrongBands for what is neither 8 bits nor 16 bits of a known range."""
+    known = n_bands == N_BANDS or policy.range_16bit is not None
+    if dtype == "uint8" or (dtype == "uint16" and known):
+        return
+    raise WrongBands(f"pixels are {dtype}, not 8-bit (or 16-bit in 12 bands)", where=where, fix="export with 8 bits a band" + (", or declare data.scenes.range_16bit" if dtype == "uint16" else ""))  # fmt: skip
+
+
+def shown(
+    bands: Values, outside: Outside, says: Declared, policy: ScenePolicy, name: str, where: str
+) -> Rgb:
+    """uint8 colours (H, W, 3), red first, black outside, of values (H, W, 3 or 12).
+
+    Args:
+        name: the file's; its day says whether the profile's offset applies.
+
+    Raises: WrongValues if 16-bit values cannot be what they should be.
+    """
+    rgb = bands[..., list(_RGB_BANDS)] if bands.shape[-1] == N_BANDS else bands
+    if bands.dtype != np.uint8:
+        offset = _offset(says, policy, name, where)
+        _check_values(bands, rgb, outside, offset, policy, where)
+        low, high = policy.range_16bit or _REFLECTANCE
+        wide = np.clip(rgb.astype(np.int32) - offset, low, high) - low
+        rgb = wide * 255 // (high - low)
+    whole = np.ascontiguousarray(rgb, dtype=np.uint8)
+    return np.where(outside[..., None], np.uint8(0), whole) if outside.any() else whole
+
+
+def _offset(says: Declared, policy: ScenePolicy, name: str, where: str) -> int:
+    """What is subtracted from this file's values."""
+    if says.offset and not policy.offset_16bit:
+        raise WrongValues("the file declares an offset of its bands, the profile none", where=where, fix="declare data.scenes.offset_16bit (1000 for Sentinel-2), or export values without an offset")  # fmt: skip
+    if not policy.offset_16bit or policy.offset_from is None:
+        return policy.offset_16bit
+    day = _DAY.search(name)
+    try:
+        taken = date.fromisoformat(day[1]) if day else None
+    except ValueError:
+        taken = None
+    if taken is None:
+        raise WrongValues("the file's name has no day, so nobody knows whether its values have the offset", where=where, fix="name it image_YYYY-MM-DD: data.scenes.offset_from goes by this day")  # fmt: skip
+    return policy.offset_16bit if taken >= policy.offset_from else 0
+
+
+def _check_values(
+    bands: Values, rgb: Values, outside: Outside, offset: int, policy: ScenePolicy, where: str
+) -> None:
+    """Refuse what 16-bit values themselves contradict, by the pixels that are neither outside nor 0."""
+    lit = ~outside & rgb.any(axis=-1)
+    if not lit.any():
+        return
+    middle = float(np.median(rgb[lit].astype(np.float64)))
+    if offset and middle < offset:
+        raise WrongValues(f"half of the values are below {offset}, which is to be subtracted", where=where, fix="these values have no offset: set data.scenes.offset_from to the first day that has, or leave data.scenes.offset_16bit out")  # fmt: skip
+    if policy.range_16bit is not None:
+        return
+    if max(int(bands[..., band][lit].max()) for band in range(bands.shape[-1])) <= _MOST_8_BIT:
+        raise WrongValues("the 16-bit bands hold 8-bit values (none above 255)", where=where, fix="export with 8 bits a band, or declare data.scenes.range_16bit: [0, 255]")  # fmt: skip
+    if middle > _BEYOND_REFLECTANCE:
+        raise WrongValues(f"half of the values are above {_BEYOND_REFLECTANCE}: no reflectance x 10,000", where=where, fix="declare nodata in the file if most of it is outside, or data.scenes.range_16bit if the values were stretched")  # fmt: skip
