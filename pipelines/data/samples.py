@@ -6,6 +6,7 @@ the folder holds thresholds beside the rows, never a label.
 
     <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates + cases
                       thresholds.parquet                   labels.THRESHOLD_COLUMNS
+                      nowcast.parquet                      maturing.NOWCAST_SCHEMA, where newest weeks are nowcast
                       tables/*.parquet                     the clean tables
                       dataset.json                         what it was made from
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import pyarrow as pa
 from pipelines.config import Maturity, Profile
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.labels import check_as_of, compute_thresholds
+from pipelines.data.maturing import NOWCAST_SCHEMA, mature, settled
 from pipelines.data.prompts import template_of
 from pipelines.data.rows import (
     RowSource,
@@ -40,7 +41,11 @@ from pipelines.storage import folder_id, manifest_of, write_json
 from pipelines.storage.parquet import write_parquet
 
 log = logging.getLogger(__name__)
-DATASET_FILE, THRESHOLDS_FILE = "dataset.json", "thresholds.parquet"
+DATASET_FILE, THRESHOLDS_FILE, NOWCAST_FILE = (
+    "dataset.json",
+    "thresholds.parquet",
+    "nowcast.parquet",
+)
 THRESHOLD_SCHEMA = pa.schema(
     [
         ("unit_id", pa.string()),
@@ -75,34 +80,29 @@ def build_dataset(
         LeakageError: the template asks for the target, or a prompt knows the future.
         StoreError: the folder of this version is there but damaged.
     """
-    whole, tables = tables, mature(tables, profile.data.maturity)
+    maturity, why = settled(tables, profile.data, profile.calendar)
+    whole, tables = tables, mature(tables, maturity)
     origin = resolve_as_of(tables, profile, as_of)
     template = template_of(profile.place)
     thresholds = _thresholds(tables, profile, origin)
     pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"].unique())
-    source = row_source(tables, profile, pool, origin, template)
+    source = row_source(tables, profile, pool, origin, template, maturity=maturity)
     out_root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_root, prefix=".building.") as work:
         folder = Path(work) / "dataset"
         rows = write_samples(source, folder / "samples")
         limits = pa.Table.from_pandas(thresholds, THRESHOLD_SCHEMA, preserve_index=False)
         write_parquet(folder / THRESHOLDS_FILE, limits)
+        if source.nowcast is not None:
+            young = pa.Table.from_pandas(source.nowcast, NOWCAST_SCHEMA, preserve_index=False)
+            write_parquet(folder / NOWCAST_FILE, young)
         whole.save(folder / "tables")
-        write_json(folder / DATASET_FILE, _facts(source, tables, thresholds, drops, rows))
+        write_json(
+            folder / DATASET_FILE,
+            _facts(source, tables, thresholds, drops, rows)
+            | _maturity_facts(profile, maturity, why),
+        )
         return _keep(folder, out_root)
-
-
-def mature(tables: Tables, maturity: Maturity) -> Tables:
-    """Tables whose newest weeks, which are still being reported, are not known.
-
-    With `drop` the newest origin is then the newest week that is kept.
-    """
-    newest = newest_week_no(tables)
-    if maturity.method == "none" or newest is None:
-        return tables
-    cases = tables.cases
-    young = cases["week_no"] > newest - maturity.weeks
-    return replace(tables, cases=cases.assign(cases=cases["cases"].mask(young)))
 
 
 def _thresholds(tables: Tables, profile: Profile, origin: int) -> pd.DataFrame:
@@ -163,6 +163,13 @@ def write_samples(source: RowSource, folder: Path) -> int:
         write_parquet(folder / f"epi_year={year}" / "part.parquet", table)
         rows += table.num_rows
     return rows
+
+
+def _maturity_facts(profile: Profile, done: Maturity, why: str) -> dict[str, Any]:
+    """What was done about the newest weeks, where a profile asks for a nowcast."""
+    if not profile.data.maturity.nowcast_weeks:
+        return {}
+    return {"maturity": {"asked": profile.data.maturity.method, "done": done.method, "weeks": done.nowcast_weeks or done.weeks, "why": why}}  # fmt: skip
 
 
 def _facts(
