@@ -80,14 +80,14 @@ def settled(tables: Tables, data: DataConfig, calendar: Calendar) -> tuple[Matur
     """
     asked, newest = data.maturity, newest_week_no(tables)
     if asked.method != "learned" or newest is None:
-        return asked, ""
+        return asked, "nowcast with the shares that the profile declares" if asked.shares else ""
     units = tuple(sorted(tables.units["unit_id"]))
     matrices = build_matrices(tables, units, data.reporting_delay_weeks, calendar, as_known=True)
     triangle = triangle_of(matrices, asked.weeks, _groups(tables, units))
     origin = np.array([newest + data.reporting_delay_weeks])
     seen = int(triangle.weeks_seen(origin)[0])
     if seen >= asked.min_past_weeks:
-        return asked, f"learned from {seen} past weeks"
+        return asked, f"nowcast with shares learned from {seen} past weeks"
     if asked.until_learned == "none":
         done, how = Maturity(), "stay as reported"
     else:
