@@ -77,6 +77,7 @@ def delay_table(
     force: Annotated[bool, typer.Option("--force", help="make it even if there is one")] = False,
 ) -> None:
     """What weeks of reporting delay cost the linear model, on a run's data; minutes."""
+    from pipelines.run import open_run
     from pipelines.steps.filling import delay_table as made
 
-    show(made(run_id, force))
+    show(made(open_run(run_id), force))

@@ -64,8 +64,8 @@ def mature(tables: Tables, maturity: Maturity) -> Tables:
 
     With `drop` the newest origin is then the newest week that is kept.
     """
-    newest = newest_week_no(tables)
-    if maturity.method != "drop" or newest is None:
+    newest = newest_week_no(tables) if maturity.method == "drop" else None
+    if newest is None:
         return tables
     cases = tables.cases
     young = cases["week_no"] > newest - maturity.weeks
@@ -78,8 +78,9 @@ def settled(tables: Tables, data: DataConfig, calendar: Calendar) -> tuple[Matur
     `learned` needs `min_past_weeks` weeks of which every age was seen; with fewer it is what
     `until_learned` says.
     """
-    asked, newest = data.maturity, newest_week_no(tables)
-    if asked.method != "learned" or newest is None:
+    asked = data.maturity
+    newest = newest_week_no(tables) if asked.method == "learned" else None
+    if newest is None:
         return asked, "nowcast with the shares that the profile declares" if asked.shares else ""
     units = tuple(sorted(tables.units["unit_id"]))
     matrices = build_matrices(tables, units, data.reporting_delay_weeks, calendar, as_known=True)
@@ -112,8 +113,9 @@ def matured(
     """
     as_known = maturity.method != "drop"  # its newest origin is old enough to know what is final
     matrices = build_matrices(tables, units, data.reporting_delay_weeks, calendar, as_known)
-    newest, ages = newest_week_no(tables), maturity.nowcast_weeks
-    if not ages or newest is None:
+    ages = maturity.nowcast_weeks
+    newest = newest_week_no(tables) if ages else None
+    if newest is None:
         return Matured(matrices, None, int(origins[-1]))
     triangle = triangle_of(matrices, ages, _groups(tables, matrices.unit_ids))
     then = matrices.then or nothing_else(*matrices.cases.shape)

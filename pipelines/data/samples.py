@@ -113,7 +113,7 @@ def _thresholds(tables: Tables, profile: Profile, origin: int) -> pd.DataFrame:
         profile.calendar,
         origin,
         first_origin_no=first_origin_no(tables, profile),
-        delay_weeks=profile.data.reporting_delay_weeks,
+        delay_weeks=profile.data.outcome_delay_weeks,
     )
     if not found["in_pool"].any():
         often = found["refused_reason"].value_counts()
@@ -209,7 +209,7 @@ def _facts(
 def _test_years(source: RowSource, tables: Tables, thresholds: pd.DataFrame) -> tuple[int, ...]:
     """Years that can be judged. Raises ConfigError if history is too short for any."""
     calendar = source.profile.calendar
-    newest = min(newest_week_no(tables) or source.as_of, source.as_of)
+    newest = min(newest_week_no(tables) or source.as_of, source.outcomes_until)
     first = _first_label(source, tables, thresholds)
     years = judged_years(source.profile.evaluate.test_years, first, newest, calendar)
     if not years:

@@ -28,7 +28,7 @@ def tabular_examples(
     Raises:
         ConfigError: a fixed label rule's reference has not ended at `as_of`.
     """
-    delay, calendar = profile.data.reporting_delay_weeks, profile.calendar
+    delay, calendar = profile.data.outcome_delay_weeks, profile.calendar
     first = first_origin_no(tables, profile)
     table = compute_thresholds(tables, profile.labels, calendar, as_of_week_no, first_origin_no=first, delay_weeks=delay)  # fmt: skip
     pool = tuple(table.loc[table["in_pool"], "unit_id"].unique())

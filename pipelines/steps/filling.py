@@ -22,28 +22,27 @@ from pipelines.data.samples import NOWCAST_FILE
 from pipelines.data.tables import Tables
 from pipelines.errors import DenguardError
 from pipelines.evaluate.delay_table import delay_table_id, last_delay_table, make_delay_table
-from pipelines.run import Run, open_run
+from pipelines.run import Run
 from pipelines.steps.learning import backtest_years
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 
 
-def delay_table(run_id: str, force: bool = False) -> dict[str, Any]:
+def delay_table(run: Run, force: bool = False) -> dict[str, Any]:
     """The delay table of a run's data and recipe, made if there is none.
 
     Raises:
         ConfigError, GateError, TrainingError: no year can be judged.
     """
-    run = open_run(run_id)
-    years, folder = backtest_years(run_id), _folder(run)
+    years, folder = backtest_years(run.run_id), _folder(run)
     path = folder / f"{delay_table_id(run.profile, years)}.json"
     if path.is_file() and not force:
         return read_json(path)
     dataset = run.path(run.output("snapshot")["dataset"])
     facts = {
         "made_on": datetime.now(run.profile.place.zone).date().isoformat(),
-        "run_id": run_id,
+        "run_id": run.run_id,
         "dataset_version": dataset.name,
     }
     return make_delay_table(Tables.load(dataset / "tables"), run.profile, years, folder, facts)
@@ -58,7 +57,7 @@ def filling(run: Run) -> dict[str, Any]:
     about, note = read_json(dataset / "dataset.json"), ""
     if run.profile.evaluate.delay_table:
         try:
-            delay_table(run.run_id)
+            delay_table(run)
         except DenguardError as err:
             note = f"The table of reporting delays could not be made: {err}"
             log.warning("%s", note)
