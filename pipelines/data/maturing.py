@@ -13,7 +13,7 @@ Shape letters: U units, O origins, N weeks that are nowcast.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,15 +117,40 @@ def matured(
     newest = newest_week_no(tables) if ages else None
     if newest is None:
         return Matured(matrices, None, int(origins[-1]))
-    triangle = triangle_of(matrices, ages, _groups(tables, matrices.unit_ids))
     then = matrices.then or nothing_else(*matrices.cases.shape)
-    table = None
-    for age in range(ages):
-        young = _Young.of(matrices, triangle, maturity, age, newest, origins)
+    tables_of_ages = []
+    for young in _youngs(tables, matrices, maturity, newest, origins):
         then = young.laid_into(then)
-        rows = young.table(matrices.unit_ids, int(origins[-1]))
-        table = rows if table is None else pd.concat([table, rows], ignore_index=True)
+        tables_of_ages.append(young.table(matrices.unit_ids, origins[-1:]))
+    table = pd.concat(tables_of_ages, ignore_index=True)
     return Matured(replace(matrices, then=then), table, min(int(origins[-1]), newest - ages))
+
+
+def nowcasts(
+    tables: Tables,
+    units: Sequence[str],
+    data: DataConfig,
+    calendar: Calendar,
+    origins: Ints,
+    maturity: Maturity,
+) -> pd.DataFrame:
+    """NOWCAST_SCHEMA of every origin, for whoever asks how good they were; arguments as `matured`."""
+    matrices = build_matrices(tables, units, data.reporting_delay_weeks, calendar, as_known=True)
+    newest = newest_week_no(tables)
+    if newest is None or not maturity.nowcast_weeks:
+        nothing: pd.DataFrame = NOWCAST_SCHEMA.empty_table().to_pandas()
+        return nothing
+    youngs = _youngs(tables, matrices, maturity, newest, origins)
+    return pd.concat([young.table(units, origins) for young in youngs], ignore_index=True)
+
+
+def _youngs(
+    tables: Tables, matrices: Matrices, maturity: Maturity, newest: int, origins: Ints
+) -> Iterator[_Young]:
+    ages = maturity.nowcast_weeks
+    triangle = triangle_of(matrices, ages, _groups(tables, matrices.unit_ids))
+    for age in range(ages):
+        yield _Young.of(matrices, triangle, maturity, age, newest, origins)
 
 
 def triangle_of(matrices: Matrices, ages: int, group: Ints) -> Triangle:
@@ -196,9 +221,9 @@ class _Young:
         origin, week = every
         return then.but_for(origin, unit, week, self.value.ravel())
 
-    def table(self, units: Sequence[str], origin: int) -> pd.DataFrame:
-        """NOWCAST_SCHEMA of one origin; no rows if it does not meet this age."""
-        at = np.flatnonzero(self.origins == origin)
+    def table(self, units: Sequence[str], origins: Ints) -> pd.DataFrame:
+        """NOWCAST_SCHEMA of these origins, if they meet this age."""
+        at = np.flatnonzero(np.isin(self.origins, origins))
         low, high = Missing(self.missing.mean[:, at], self.missing.size[:, at]).interval()
         reported = self.reported[:, at]
         columns = {
