@@ -76,6 +76,7 @@ class EvaluateConfig(Frozen):
     primary_horizon_weeks: Horizon = 4
     test_years: TestYears | Annotated[tuple[int, ...], Field(min_length=1)] = TestYears()
     municipalities: tuple[str, ...] | None = Field(None, description="units that are judged; none = all of the pool")  # fmt: skip
+    delay_table: bool = Field(False, description="whether a run makes the table of reporting delays where there is none yet of its recipe and test years; minutes")  # fmt: skip
 
     @model_validator(mode="after")
     def _consistent(self) -> EvaluateConfig:

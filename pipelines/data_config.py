@@ -19,6 +19,7 @@ from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import WeekLabel
 
 Value16 = Annotated[int, Field(ge=0, le=65_535)]
+_MOST_NOWCAST = 13  # weeks; what is reported later than a quarter is no delay
 
 
 class TextWindow(Frozen):
@@ -62,16 +63,31 @@ class ScenePolicy(Frozen):
         return self
 
 
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
 class Maturity(Frozen):
     """What is done about newest weeks whose reports are still coming in."""
 
-    method: Literal["none", "drop"] = "none"
-    weeks: int = Field(0, ge=0, le=26, description="newest weeks that are taken as unknown")
+    method: Literal["none", "drop", "fixed", "learned"] = Field("none", description="drop: the newest weeks are unknown; fixed, learned: they are nowcast")  # fmt: skip
+    weeks: int = Field(0, ge=0, le=26, description="newest weeks that drop takes as unknown, or that learned nowcasts (at most 13)")  # fmt: skip
+    shares: tuple[Share, ...] = Field((), max_length=13, description="of fixed: share of the final count that is known of the newest week, the one before, ...")  # fmt: skip
+    min_past_weeks: int = Field(26, ge=8, le=104, description="weeks with vintages or days of report that learned needs")  # fmt: skip
+    until_learned: Literal["drop", "none"] = Field("drop", description="what is done where there are fewer")  # fmt: skip
+
+    @property
+    def nowcast_weeks(self) -> int:
+        """Newest weeks that are nowcast; their own counts are no outcome to learn from yet."""
+        return {"fixed": len(self.shares), "learned": self.weeks}.get(self.method, 0)
 
     @model_validator(mode="after")
-    def _weeks_go_with_drop(self) -> Maturity:
-        if (self.method == "drop") != (self.weeks > 0):
-            raise ValueError("`drop` needs weeks of 1 or more, `none` has none")
+    def _each_method_has_its_own(self) -> Maturity:
+        if (self.method in ("drop", "learned")) != (self.weeks > 0):
+            raise ValueError("`drop` and `learned` need weeks of 1 or more, `none` and `fixed` have none")  # fmt: skip
+        if (self.method == "fixed") != (len(self.shares) > 0):
+            raise ValueError("`fixed` needs shares, such as [0.55, 0.85], and no other method has any")  # fmt: skip
+        if self.method == "learned" and self.weeks > _MOST_NOWCAST:
+            raise ValueError(f"`learned` nowcasts at most {_MOST_NOWCAST} weeks")
         return self
 
 
@@ -121,6 +137,11 @@ class DataConfig(Frozen):
             if any(c.isdigit() for c in word):
                 raise ValueError(f"unknown_again: {word!r} may be read as a number")
         return self
+
+    @property
+    def outcome_delay_weeks(self) -> int:
+        """Weeks from a target week until its count is an outcome that can be learned from."""
+        return self.reporting_delay_weeks + self.maturity.nowcast_weeks
 
     @property
     def figures(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Walking the road by hand: a whole run, one step, the full lambda sweep."""
+"""Walking the road by hand: a whole run, one step, the full lambda sweep, the table of delays."""
 
 from __future__ import annotations
 
@@ -69,3 +69,15 @@ def sweep(
     from pipelines import steps
 
     show(steps.sweep(run_id, step_size))
+
+
+@app.command("delay-table", rich_help_panel=ROAD)
+def delay_table(
+    run_id: RunId,
+    force: Annotated[bool, typer.Option("--force", help="make it even if there is one")] = False,
+) -> None:
+    """What weeks of reporting delay cost the linear model, on a run's data; minutes."""
+    from pipelines.run import open_run
+    from pipelines.steps.filling import delay_table as made
+
+    show(made(open_run(run_id), force))

@@ -9,8 +9,8 @@ The rule (shape letters: U units, W weeks, M months, O origins):
 - climate of a month, a declared series' week or month, and a scene are known if their
   `available_date` is not after the last day of the origin week;
 - a figure of a unit that does not change (census, altitude) is known at every origin;
-- the newest vintage of each count is used. That is hindsight: a revision that arrived later is seen
-  by earlier origins. `Tables.cases` keeps every vintage for those who ask what was known then.
+- a count is the one that the origin knew, where its vintages are there (known_then.py says when);
+  any other origin takes the newest one, which is hindsight. Targets are always the newest.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.known_series import (
@@ -31,6 +32,7 @@ from pipelines.data.known_series import (
     newest_known,
     pick_known,
 )
+from pipelines.data.known_then import KnownThen, known_then
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.weeks import Calendar
 
@@ -64,6 +66,7 @@ class Matrices:
         delay_weeks: reporting delay of cases.
         calendar: whose weeks the ordinals count.
         series: (declared name, step) -> its values.
+        then: counts as origins knew them; None = as they are now.
     """
 
     unit_ids: tuple[str, ...]
@@ -75,9 +78,10 @@ class Matrices:
     delay_weeks: int
     calendar: Calendar
     series: Mapping[tuple[str, str], KnownSeries] = field(default_factory=dict)
+    then: KnownThen | None = None
 
     def cases_at(self, weeks: Ints) -> Floats:
-        """(U, *weeks.shape) cases of the weeks given by ordinal, whether known or not."""
+        """(U, *weeks.shape) cases of today of the weeks given by ordinal, whether known or not."""
         column = np.asarray(weeks, dtype=np.int64) - self.first_week_no
         inside = (column >= 0) & (column < self.cases.shape[1])
         if not self.cases.shape[1]:
@@ -86,8 +90,12 @@ class Matrices:
 
     def known_cases(self, weeks: Ints, origins: Ints, horizon_weeks: int) -> Floats:
         """(U, *weeks.shape) cases of weeks, NaN where not known at the origin (broadcast)."""
+        weeks, origins = np.broadcast_arrays(weeks, origins)
+        cases = self.cases_at(weeks)
+        if self.then is not None and origins.size:
+            cases = self.then.laid_over(cases, weeks, origins)
         last_known = origins - known_lag_weeks(horizon_weeks, self.delay_weeks)
-        return np.where(weeks <= last_known, self.cases_at(weeks), np.nan)
+        return np.where(weeks <= last_known, cases, np.nan)
 
     def lagged_cases(self, origins: Ints, lags: int, horizon_weeks: int) -> Floats:
         """(U, O, lags) known cases, lag 0 = the newest week that the rule lets be used."""
@@ -114,22 +122,34 @@ class Matrices:
         hidden = weeks > origin_week_no - self.delay_weeks
         if horizon_weeks == 0:
             hidden |= weeks == origin_week_no
+        later: npt.NDArray[np.bool_] = np.broadcast_to(hidden, self.cases.shape)
+        if self.then is not None and self.then.has(origin_week_no):
+            later = later | (self.then.known_from > origin_week_no)
         future = self.climate_known_from > origin_week_no
         return replace(
             self,
-            cases=np.where(hidden, noise.integers(0, 900, self.cases.shape), self.cases),
+            cases=np.where(later, noise.integers(0, 900, self.cases.shape), self.cases),
             climate={
                 name: np.where(future, noise.uniform(0, 300, values.shape), values)
                 for name, values in self.climate.items()
             },
             series={key: own.blinded(origin_week_no, noise) for key, own in self.series.items()},
+            then=self.then and self.then.blinded(origin_week_no, noise),
         )
 
 
 def build_matrices(
-    tables: Tables, unit_ids: Sequence[str], delay_weeks: int, calendar: Calendar
+    tables: Tables,
+    unit_ids: Sequence[str],
+    delay_weeks: int,
+    calendar: Calendar,
+    as_known: bool = False,
 ) -> Matrices:
-    """Matrices of the units given, in that order, from the newest vintage of every count."""
+    """Matrices of the units given, in that order, from the newest vintage of every count.
+
+    Args:
+        as_known: an origin with vintages takes the counts that it knew.
+    """
     units = tuple(unit_ids)
     cases = latest_cases(tables)
     cases = cases[cases["unit_id"].isin(units)]
@@ -148,6 +168,7 @@ def build_matrices(
         delay_weeks=delay_weeks,
         calendar=calendar,
         series=_series(tables, units, calendar),
+        then=known_then(tables, units, week_matrix, first_week, delay_weeks) if as_known else None,
     )
 
 

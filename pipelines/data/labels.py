@@ -9,8 +9,8 @@ What a threshold may know. A fixed rule rests on a range that is part of its id 
 a run, so that figures stay comparable; it is hindsight for origins before the range's end. Any other
 rule has thresholds of its own for each year of origins, R, and nothing later than the last week of
 year R-1, less the reporting delay, is handed to it: at the first origin of R (its week 1) later weeks
-are not known. All origins of R share these thresholds. `maturity: drop` asks for nothing more: the
-dropped weeks lie behind the origin, which is the newest kept week. The population of the newest census
+are not known, and weeks that are nowcast are not known well enough. All origins of R share these
+thresholds. `maturity: drop` asks for nothing more: the dropped weeks lie behind the origin, which is the newest kept week. The population of the newest census
 up to R-1 counts, and for years before the first census that first one: persons are no cases.
 """
 

@@ -16,11 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.config import Profile
+from pipelines.config import Maturity, Profile
 from pipelines.contracts import SAMPLE_INPUTS, SAMPLE_KEYS, SAMPLE_TARGET
-from pipelines.data.availability import Matrices, build_matrices
+from pipelines.data.availability import Matrices
 from pipelines.data.covariates import LAGS, covariates
 from pipelines.data.known_series import Ints
+from pipelines.data.maturing import matured
 from pipelines.data.prompt_rows import guard_texts, prompt_texts
 from pipelines.data.prompts import Template, template_of, text_sha256
 from pipelines.data.scene_choice import SceneChoice, choose_scenes
@@ -32,7 +33,12 @@ _INPUT_TYPES = {"image_date": pa.date32(), "image_age_weeks": _INT}
 
 @dataclass(frozen=True)
 class RowSource:
-    """What every row is computed from."""
+    """What every row is computed from.
+
+    Attributes:
+        outcomes_until: newest target week whose count is an outcome.
+        nowcast: newest weeks of the newest origin, or None; see maturing.Matured.
+    """
 
     units: pd.DataFrame
     matrices: Matrices
@@ -42,6 +48,8 @@ class RowSource:
     horizons: tuple[int, ...]
     profile: Profile
     template: Template
+    outcomes_until: int
+    nowcast: pd.DataFrame | None = None
 
 
 def first_origin_no(tables: Tables, profile: Profile) -> int:
@@ -59,17 +67,25 @@ def row_source(
     as_of: int,
     template: Template,
     first_origin: int | None = None,
+    maturity: Maturity | None = None,
 ) -> RowSource:
+    """What the rows of these units are computed from.
+
+    Args:
+        maturity: what is done about the newest weeks; None = as the profile asks.
+    """
     first = first_origin_no(tables, profile) if first_origin is None else first_origin
     origins = np.arange(first, as_of + 1)
-    matrices = build_matrices(tables, pool, profile.data.reporting_delay_weeks, profile.calendar)
+    done = profile.data.maturity if maturity is None else maturity
+    known = matured(tables, pool, profile.data, profile.calendar, origins, done)
+    matrices = known.matrices
     scenes = choose_scenes(
         tables.scenes, pool, origins, profile.data.scenes.max_age_weeks, profile.calendar
     )
     horizons = tuple(sorted(profile.evaluate.horizons_weeks))
     if profile.embed is not None:
         guard_texts(matrices, tables.units, origins, horizons, profile.data.text_window, template)
-    return RowSource(tables.units, matrices, scenes, first, as_of, horizons, profile, template)
+    return RowSource(tables.units, matrices, scenes, first, as_of, horizons, profile, template, known.outcomes_until, known.nowcast)  # fmt: skip
 
 
 def yearly_rows(source: RowSource) -> Iterator[tuple[int, pa.Table]]:
@@ -88,7 +104,7 @@ def _year_rows(source: RowSource, origins: Ints) -> pa.Table:
     made = _covariates(source, origins)
     columns |= made
     target = origins[:, None] + np.array(source.horizons)
-    cases = np.where(target > source.as_of, np.nan, source.matrices.cases_at(target))
+    cases = np.where(target > source.outcomes_until, np.nan, source.matrices.cases_at(target))
     columns[SAMPLE_TARGET] = cases.ravel()
     schema = _schema(tuple(made))
     arrays = [pa.array(columns[f.name], type=f.type, from_pandas=True) for f in schema]

@@ -6,6 +6,7 @@ the folder holds thresholds beside the rows, never a label.
 
     <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates + cases
                       thresholds.parquet                   labels.THRESHOLD_COLUMNS
+                      nowcast.parquet                      maturing.NOWCAST_SCHEMA, where newest weeks are nowcast
                       tables/*.parquet                     the clean tables
                       states.parquet                       units that are held, unconfirmed or did not report, if any
                       unconfirmed.parquet                  rows of the newest origin with unconfirmed counts, if any
@@ -17,7 +18,6 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ import pyarrow as pa
 from pipelines.config import Maturity, Profile
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.labels import check_as_of, compute_thresholds
+from pipelines.data.maturing import NOWCAST_SCHEMA, mature, settled
 from pipelines.data.prompts import template_of
 from pipelines.data.rows import (
     RowSource,
@@ -50,6 +51,7 @@ from pipelines.storage.parquet import write_parquet
 
 log = logging.getLogger(__name__)
 DATASET_FILE, THRESHOLDS_FILE = "dataset.json", "thresholds.parquet"
+NOWCAST_FILE = "nowcast.parquet"
 STATES_FILE, UNCONFIRMED_FILE = "states.parquet", "unconfirmed.parquet"
 THRESHOLD_SCHEMA = pa.schema(
     [
@@ -85,35 +87,30 @@ def build_dataset(
         LeakageError: the template asks for the target, or a prompt knows the future.
         StoreError: the folder of this version is there but damaged.
     """
-    whole, tables = tables, mature(tables, profile.data.maturity)
+    maturity, why = settled(tables, profile.data, profile.calendar)
+    whole, tables = tables, mature(tables, maturity)
     origin = resolve_as_of(tables, profile, as_of)
     template = template_of(profile.place)
     thresholds = _thresholds(tables, profile, origin)
     pool = tuple(thresholds.loc[thresholds["in_pool"], "unit_id"].unique())
-    source = row_source(tables, profile, pool, origin, template)
+    source = row_source(tables, profile, pool, origin, template, maturity=maturity)
     out_root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_root, prefix=".building.") as work:
         folder = Path(work) / "dataset"
         rows = write_samples(source, folder / "samples")
         limits = pa.Table.from_pandas(thresholds, THRESHOLD_SCHEMA, preserve_index=False)
         write_parquet(folder / THRESHOLDS_FILE, limits)
-        _write_states(whole, source, folder)
+        _write_states(whole, source, folder, maturity)
+        if source.nowcast is not None:
+            young = pa.Table.from_pandas(source.nowcast, NOWCAST_SCHEMA, preserve_index=False)
+            write_parquet(folder / NOWCAST_FILE, young)
         whole.save(folder / "tables")
-        write_json(folder / DATASET_FILE, _facts(source, tables, thresholds, drops, rows))
+        write_json(
+            folder / DATASET_FILE,
+            _facts(source, tables, thresholds, drops, rows)
+            | _maturity_facts(profile, maturity, why),
+        )
         return _keep(folder, out_root)
-
-
-def mature(tables: Tables, maturity: Maturity) -> Tables:
-    """Tables whose newest weeks, which are still being reported, are not known.
-
-    With `drop` the newest origin is then the newest week that is kept.
-    """
-    newest = newest_week_no(tables)
-    if maturity.method == "none" or newest is None:
-        return tables
-    cases = tables.cases
-    young = cases["week_no"] > newest - maturity.weeks
-    return replace(tables, cases=cases.assign(cases=cases["cases"].mask(young)))
 
 
 def _thresholds(tables: Tables, profile: Profile, origin: int) -> pd.DataFrame:
@@ -124,7 +121,7 @@ def _thresholds(tables: Tables, profile: Profile, origin: int) -> pd.DataFrame:
         profile.calendar,
         origin,
         first_origin_no=first_origin_no(tables, profile),
-        delay_weeks=profile.data.reporting_delay_weeks,
+        delay_weeks=profile.data.outcome_delay_weeks,
     )
     if not found["in_pool"].any():
         often = found["refused_reason"].value_counts()
@@ -176,7 +173,7 @@ def write_samples(source: RowSource, folder: Path) -> int:
     return rows
 
 
-def _write_states(whole: Tables, source: RowSource, folder: Path) -> None:
+def _write_states(whole: Tables, source: RowSource, folder: Path, maturity: Maturity) -> None:
     """Units that are not forecast as the others are, and rows in which unconfirmed counts are in force."""
     states = unit_states(whole, source.matrices, source.as_of, source.horizons)
     if states.empty:
@@ -185,13 +182,19 @@ def _write_states(whole: Tables, source: RowSource, folder: Path) -> None:
     write_parquet(folder / STATES_FILE, table)
     units = units_in(states, [UNCONFIRMED])
     if units:
-        tables = mature(with_unconfirmed(whole), source.profile.data.maturity)
+        tables, at = mature(with_unconfirmed(whole), maturity), source.as_of
         newest = row_source(
-            tables, source.profile, units, source.as_of, source.template, source.as_of
+            tables, source.profile, units, at, source.template, at, maturity=maturity
         )
-        write_parquet(
-            folder / UNCONFIRMED_FILE, pa.concat_tables(t for _, t in yearly_rows(newest))
-        )
+        rows = pa.concat_tables(table for _, table in yearly_rows(newest))
+        write_parquet(folder / UNCONFIRMED_FILE, rows)
+
+
+def _maturity_facts(profile: Profile, done: Maturity, why: str) -> dict[str, Any]:
+    """What was done about the newest weeks, where a profile asks for a nowcast."""
+    if not profile.data.maturity.nowcast_weeks:
+        return {}
+    return {"maturity": {"asked": profile.data.maturity.method, "done": done.method, "weeks": done.nowcast_weeks or done.weeks, "why": why}}  # fmt: skip
 
 
 def _facts(
@@ -241,7 +244,7 @@ def _held(tables: Tables) -> dict[str, Any]:
 def _test_years(source: RowSource, tables: Tables, thresholds: pd.DataFrame) -> tuple[int, ...]:
     """Years that can be judged. Raises ConfigError if history is too short for any."""
     calendar = source.profile.calendar
-    newest = min(newest_week_no(tables) or source.as_of, source.as_of)
+    newest = min(newest_week_no(tables) or source.as_of, source.outcomes_until)
     first = _first_label(source, tables, thresholds)
     years = judged_years(source.profile.evaluate.test_years, first, newest, calendar)
     if not years:

@@ -176,6 +176,13 @@ def latest_cases(tables: Tables, known_on: date | None = None) -> pd.DataFrame:
     return in_order.drop_duplicates(["unit_id", "week_no"], keep="last").reset_index(drop=True)
 
 
+def latest_delays(tables: Tables) -> pd.DataFrame:
+    """Newest vintage of every (unit, week, delay): unit_id, week_no, delay_weeks, cases."""
+    in_order = tables.delays.sort_values(_SORT["delays"], kind="stable")
+    keys = ["unit_id", "week_no", "delay_weeks"]
+    return in_order.drop_duplicates(keys, keep="last").reset_index(drop=True)
+
+
 def newest_week_no(tables: Tables) -> int | None:
     """Newest week that at least half of the municipalities report a count for; None without any."""
     known = latest_cases(tables).dropna(subset=["cases"])

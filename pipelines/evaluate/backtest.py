@@ -109,7 +109,7 @@ def _fold(examples: Mapping[int, Examples], profile: Profile, horizon: int, year
     if horizon not in examples:
         raise GateError(f"there are no examples at horizon {horizon}", fix="make features for every horizon of the profile")  # fmt: skip
     rows, targets = examples[horizon], test_year_targets(year, profile.calendar)
-    cut = fold_cut(targets[0], horizon, profile.data.reporting_delay_weeks)
+    cut = fold_cut(targets[0], horizon, profile.data.outcome_delay_weeks)
     known = np.isfinite(rows.label)
     week = rows.target_week_no
     train = rows.take(known & (week <= cut))

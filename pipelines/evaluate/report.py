@@ -19,7 +19,7 @@ import pandas as pd
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from pipelines.data.boundaries import UnitShapes
-from pipelines.evaluate import report_forecast, report_rule, report_views
+from pipelines.evaluate import report_filling, report_forecast, report_rule, report_views
 from pipelines.storage import write_atomic, write_json
 
 HTML, JSON = "report.html", "report.json"
@@ -49,6 +49,7 @@ class ReportContext:
         lineage: pairs (what, id) from the drop to the registered version, in that order.
         versions: library -> version.
         links: label -> URI of what lies elsewhere (Data Docs, MLflow run).
+        filling: newest weeks that are still being reported, and the table of delays (steps/filling.py).
     """
 
     run_id: str
@@ -73,6 +74,7 @@ class ReportContext:
     lineage: Sequence[tuple[str, str]] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
+    filling: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build_report(context: ReportContext, out: Path) -> Path:
@@ -104,6 +106,7 @@ def _page(context: ReportContext) -> str:
         rule_years=report_rule.by_year(context.outbreak_rates, context.thresholds, metrics),
         forecast=report_forecast.forecast(context.forecast, metrics, context.shapes),
         embedding=report_views.key_values(context.embedding),
+        filling=report_filling.filling(context.filling, context.names),
     )  # fmt: skip
 
 
@@ -135,5 +138,6 @@ def _record(context: ReportContext) -> dict[str, Any]:
         "lineage": [{"what": what, "id": value} for what, value in context.lineage],
         "versions": dict(context.versions),
         "links": dict(context.links),
+        "filling": dict(context.filling),
         **tables,
     }

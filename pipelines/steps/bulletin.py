@@ -29,6 +29,7 @@ from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
 from pipelines.run.withdrawn import withdrawal
+from pipelines.steps.filling import filling
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,7 @@ def gather(run: Run) -> ReportContext:
         forecast=table,
         forecast_note=made["note"],
         not_forecast=not_forecast(run, table),
+        filling=filling(run),
         embedding=_embedding(run),
         lineage=_lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},

@@ -87,7 +87,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     folder = run.path(built["features"])
     examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
     cut = deploy_cut(
-        profile.calendar.week_no(built["as_of_week"]), profile.data.reporting_delay_weeks
+        profile.calendar.week_no(built["as_of_week"]), profile.data.outcome_delay_weeks
     )
     found: dict[str, Any] = {}
     for head in (h for h in profile.train.names if forecaster_kind(h).reads_vectors):

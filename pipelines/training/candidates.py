@@ -78,7 +78,7 @@ def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -
     features = read_json(features_dir / "features.json")
     examples = {h: load_examples(features_dir, h) for h in profile.evaluate.horizons_weeks}
     cut = deploy_cut(
-        profile.calendar.week_no(str(features["as_of_week"])), profile.data.reporting_delay_weeks
+        profile.calendar.week_no(str(features["as_of_week"])), profile.data.outcome_delay_weeks
     )
     reads_text = forecaster_kind(head).reads_vectors and features["text"]
     prompt = _template(profile, str(features["prompt_template_id"])) if reads_text else None

@@ -62,7 +62,7 @@ def linear_stage(examples: Examples, profile: Profile, cut_week_no: int) -> Line
         cut_week_no,
         profile.train.inner_origins,
         examples.horizon_weeks,
-        profile.data.reporting_delay_weeks,
+        profile.data.outcome_delay_weeks,
     )
     folds = [_fold(examples, profile, known, season) for season in seasons]
     return LinearStage(

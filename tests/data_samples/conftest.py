@@ -12,17 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.drops import table_drop
+from support.municipal import municipal_tables
 
 from pipelines.config import Profile, load_profile
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.months import month_end
-from pipelines.data.sources.dane import DaneCodes
 from pipelines.data.sources.sample import UNTIL_WEEK, package_table
 from pipelines.data.sources.satellitebench_columns import (
-    CODE,
-    NAME,
     TEN_MUNICIPALITIES,
-    read_column,
 )
 from pipelines.data.sources.synthetic_scenes import render_scene, write_tiff
 from pipelines.data.tables import Tables
@@ -31,46 +28,6 @@ from pipelines.weeks import CDC
 RECEIVED = date(2019, 1, 2)
 Noise = Callable[[Tables, int, int, int], Tables]
 AnyCase = Callable[..., Tables]
-
-
-def _tables_of(csv_path: Path) -> Tables:
-    raw = pd.read_csv(csv_path, low_memory=False)
-    units = raw[CODE].map(lambda code: DaneCodes().normalise(str(code)))
-    known = {name: column for name in raw.columns if (column := read_column(name))}
-    cases = [
-        pd.DataFrame({"unit_id": units, "week_no": column.when, "cases": raw[name]})
-        for name, column in known.items()
-        if column.kind == "week" and column.when <= CDC.week_no("2018-w52")
-    ]
-    return Tables(
-        cases=pd.concat(cases, ignore_index=True).assign(received_date=RECEIVED).astype({"cases": float}),
-        climate=_climate_of(raw, units),
-        units=pd.DataFrame(
-            {"unit_id": units, "name": raw[NAME]}
-            | {c.clean: raw[n].astype(float) for n, c in known.items() if c.kind in ("population", "demographic")}
-        ),
-        scenes=_scenes(),
-    )  # fmt: skip
-
-
-def _climate_of(raw: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
-    months = {c.when: n for n in raw.columns if (c := read_column(n)) and c.kind == "temp"}
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "unit_id": units,
-                    "year": when // 12,
-                    "month": when % 12 + 1,
-                    "temp_mean_c": raw[name].astype(float),
-                    "rainfall_mm": raw[name.replace("TEMPERATURE", "PRECIPITATION")].astype(float),
-                    "available_date": month_end(when),
-                }
-            )
-            for when, name in months.items()
-        ],
-        ignore_index=True,
-    )
 
 
 def _scenes() -> pd.DataFrame:
@@ -113,7 +70,7 @@ def scenes_of() -> Callable[..., pd.DataFrame]:
 @pytest.fixture(scope="session")
 def real_tables() -> Tables:
     """The real table to 2018-w52 (all 1,121 municipalities), with the made-up scene table."""
-    return _tables_of(package_table())
+    return replace(municipal_tables(package_table(), RECEIVED), scenes=_scenes())
 
 
 @pytest.fixture(scope="session")
