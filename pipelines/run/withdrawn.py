@@ -68,7 +68,8 @@ def withdraw(
 
     Raises:
         ConfigError: nobody's name, or no reason.
-        StoreError: the store that machines share does not take the record; it is withdrawn here.
+        StoreError: the store that machines share does not answer, and nothing was done; or it does not
+            take the record, and the thing is withdrawn here alone until the next exchange.
     """
     if not by.strip() or not reason.strip():
         raise ConfigError(

@@ -49,56 +49,66 @@ def codes(result: ValidationResult) -> set[str]:
     return {i.code for i in result.issues}
 
 
-@pytest.mark.parametrize("updates", ["increment", "full"])
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> ValidationResult:
+    """Four increments: week 7 is taken back, others are left empty, taken back later, or told again."""
+    return walked(
+        tmp_path_factory.mktemp("walked"),
+        table("A,7,4000", "A,6,withdrawn"),
+        table("A,7,Withdrawn ", "A,1,", "A,2,NA", "A,3,-", "A,4,", "A,5,withdrawn", "A,6,"),
+        table("A,7,withdrawn", "A,1,", "A,2,NA", "A,3,-", "A,4,withdrawn", "A,6,"),
+        table("A,7,", "A,1,", "A,2,NA", "A,3,-", "A,4,", "A,6,"),
+    )
+
+
 def test_a_cell_with_the_word_is_unknown_from_that_drop_on_and_known_before(
-    tmp_path: Path, updates: str
+    result: ValidationResult,
 ) -> None:
-    result = walked(tmp_path, table("A,7,4000"), table("A,7,Withdrawn "), updates=updates)
     assert (count(result), count(result, known_on=FIRST)) == (None, 4000)
+    assert count(result, known_on=SECOND) is None
     assert (count(result, "B"), count(result, week=8)) == (7, 8)
-    found = the(result.issues, "unknown-again")
-    assert (found.level, found.place, found.rows) == (Level.WARNING, "2018-10-23/cases.csv", 1)
-    assert found.message.startswith("1 weekly counts of 1 units are unknown again")
-    assert result.quarantine.empty and not codes(result) & {"text-in-number", "value-withdrawn"}
-    assert (
-        result.revised["cases_before"].tolist() == [4000] and result.revised["cases"].isna().all()
-    )
+    taken_back = result.revised.query("cases_before == 4000")
+    assert taken_back["cases"].isna().tolist() == [True]
 
 
-@pytest.mark.parametrize("nothing", ["", "NA", "-"])
-def test_an_empty_cell_still_takes_nothing_back(tmp_path: Path, nothing: str) -> None:
-    assert count(walked(tmp_path, table("A,7,4000"), table(f"A,7,{nothing}"))) == 4000
+def test_it_is_told_by_file_and_is_no_text_in_a_number(result: ValidationResult) -> None:
+    second, third = (i for i in result.issues if i.code == "unknown-again")
+    assert (second.level, second.place, second.rows) == (Level.WARNING, f"{SECOND}/cases.csv", 2)
+    assert second.message.startswith("2 weekly counts of 1 units are unknown again")
+    assert (third.place, third.rows) == (f"{THIRD}/cases.csv", 1)
+    assert result.quarantine["value"].tolist() == ["-"]
 
 
-def test_the_word_counts_though_the_drop_before_it_left_the_cell_empty(tmp_path: Path) -> None:
-    result = walked(tmp_path, table("A,7,4000"), table("A,7,"), table("A,7,withdrawn"))
-    assert (count(result), count(result, known_on=SECOND)) == (None, 4000)
+@pytest.mark.parametrize("week", [1, 2, 3], ids=["empty", "NA", "dash"])
+def test_an_empty_cell_still_takes_nothing_back(result: ValidationResult, week: int) -> None:
+    assert count(result, week=week) == week
 
 
-def test_it_stays_unknown_whether_later_drops_repeat_the_word_or_leave_the_cell_empty(
-    tmp_path: Path,
+def test_the_word_counts_though_the_drop_before_it_left_the_cell_empty(
+    result: ValidationResult,
 ) -> None:
-    result = walked(
-        tmp_path, table("A,7,4000"), table("A,7,withdrawn"), table("A,7,withdrawn"), table("A,7,")
-    )
-    assert count(result) is None and "value-withdrawn" not in codes(result)
-    assert the(result.issues, "unknown-again").rows == 1
+    assert (count(result, week=4), count(result, week=4, known_on=SECOND)) == (None, 4)
 
 
-def test_a_later_number_is_believed_again_even_the_old_one(tmp_path: Path) -> None:
-    result = walked(tmp_path, table("A,7,7"), table("A,7,withdrawn"), table("A,7,7"))
-    assert (count(result), count(result, known_on=SECOND), count(result, known_on=FIRST)) == (
-        7,
-        None,
-        7,
-    )
+def test_an_empty_cell_after_the_word_withdraws_nothing_more(result: ValidationResult) -> None:
+    told = [i.place for i in result.issues if i.code == "value-withdrawn"]
+    assert told and not any(FOURTH in place for place in told)
 
 
-def test_where_nothing_was_known_the_word_is_an_empty_cell(tmp_path: Path) -> None:
-    result = walked(tmp_path, table("A,10,withdrawn"))
-    assert count(result, week=10) is None and codes(result).isdisjoint(
-        {"unknown-again", "text-in-number"}
-    )
+def test_a_later_number_is_believed_again_even_the_old_one(result: ValidationResult) -> None:
+    found = [count(result, week=5, known_on=day) for day in (FIRST, SECOND, THIRD)]
+    assert found == [5, None, 5]
+
+
+def test_where_nothing_was_known_the_word_is_an_empty_cell(result: ValidationResult) -> None:
+    assert count(result, week=6) is None
+    assert not any(i.place.startswith(FIRST) for i in result.issues if i.code == "unknown-again")
+
+
+def test_a_full_drop_may_say_it_as_well(tmp_path: Path) -> None:
+    result = walked(tmp_path, table("A,7,4000"), table("A,7,withdrawn"), updates="full")
+    assert (count(result), count(result, known_on=FIRST)) == (None, 4000)
+    assert the(result.issues, "unknown-again").rows == 1 and "withdrawn" not in codes(result)
 
 
 def test_the_profile_names_words_of_its_own_and_others_are_refused_as_text(tmp_path: Path) -> None:
@@ -134,15 +144,13 @@ def test_field_case_03_an_outlier_can_be_taken_back(tmp_path: Path, real_data: P
     ministry.bring("2018-12-04", metadata_csv=first.to_csv(index=False))
     ministry.bring("2018-12-11", metadata_csv=second.to_csv(index=False))
     ministry.bring("2018-12-18", metadata_csv=second.replace("4000", "").to_csv(index=False))
-    assert (ministry.validate().tables.cases["cases"] == 4000).any()
-    kept = latest_cases(ministry.validate().tables, None)["cases"]
-    assert (kept == 4000).any(), "an empty cell takes nothing back"
     ministry.bring(
         "2018-12-25", metadata_csv=second.replace("4000", "withdrawn").to_csv(index=False)
     )
     result = ministry.validate()
     assert not (latest_cases(result.tables, None)["cases"] == 4000).any()
-    assert (latest_cases(result.tables, date(2018, 12, 11))["cases"] == 4000).any()
+    for day in (date(2018, 12, 11), date(2018, 12, 18)):  # the empty cell took nothing back
+        assert (latest_cases(result.tables, day)["cases"] == 4000).any()
     assert (
         "1 weekly counts of 1 units are unknown again"
         in the(result.issues, "unknown-again").message
