@@ -147,3 +147,5 @@ def test_the_guard_finds_noise_in_the_place_of_what_came_later(
         blind = whole.blinded(origin, 4, seed=1)
         np.testing.assert_array_equal(lags(whole, origin), lags(blind, origin))
         assert not np.array_equal(lags(whole, origin + 3), lags(blind, origin + 3))
+        forgetful = [lags(replace(one, then=None), origin) for one in (whole, blind)]
+        assert not np.array_equal(*forgetful)  # who reads today's count of then is found out

@@ -49,7 +49,9 @@ def test_it_is_made_once_for_a_recipe_and_its_years(
     monkeypatch.setattr(module, "make_delay_table", make)
     first, second = filling(asking(run)), filling(asking(run))
     assert calls == ["first"] and first["delay_table"] == second["delay_table"] is not None
-    assert (tmp_path / f"{delay_table_id(run.profile, backtest_years('first'))}.json").is_file()
+    assert (
+        tmp_path / f"{delay_table_id(asking(run).profile, backtest_years('first'))}.json"
+    ).is_file()
 
 
 def test_a_table_that_cannot_be_made_costs_no_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
