@@ -135,7 +135,24 @@ def newest_runs(where: Places) -> list[str]:
 
 
 def view(where: Places, run_id: str, now: datetime) -> RunView:
-    """Read one run. Raises StoreError if there is no such run, or a file of it is damaged."""
+    """Read one run. Raises StoreError if there is no such run, or a file of it is damaged or odd."""
+    try:
+        seen = _view(where, run_id, now)
+        _ = seen.line, seen.documents, seen.profile  # what a list shows, read while it can be named
+        return seen
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        StopIteration,
+        OSError,
+    ) as err:
+        raise StoreError(f"the files of run {run_id} make no sense: {type(err).__name__}: {err}", where=f"artifacts/runs/{run_id}", fix="restore its JSON files from a backup, or move the folder away; other runs are not touched by it") from err  # fmt: skip
+
+
+def _view(where: Places, run_id: str, now: datetime) -> RunView:
     folder = run_folder(where, run_id)
     if not folder.is_dir():
         known = sorted(p.name for p in folder.parent.glob("*") if p.is_dir())[-5:]
@@ -190,5 +207,8 @@ def _last_sign(folder: Path, lease: Lease | None) -> datetime:
 
 def _started(folder: Path) -> datetime:
     """A run is as old as its parameters; one that never got any, as its failure."""
-    named = [p for p in (folder / "run.json", folder / FAILURE) if p.is_file()]
-    return mtime(named[0]) if named else NEVER
+    try:
+        named = [p for p in (folder / "run.json", folder / FAILURE) if p.is_file()]
+        return mtime(named[0]) if named else NEVER
+    except OSError:  # it may not be looked into, or was removed meanwhile; the others are listed
+        return NEVER

@@ -6,6 +6,7 @@ Belongs here: bytes in, bytes out, under keys. Does not belong here: what the ke
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ from typing import Protocol
 from pipelines.errors import StoreError
 from pipelines.storage.files import sha256_file, sync_folder, write_atomic
 
+MOST_READ_BYTES = 256 << 20  # of a list or a record; files come in pieces
 _FIX = "check that the folder is mounted, writable and not full, then try again; it goes on where it stopped"  # fmt: skip
 
 
@@ -63,6 +65,12 @@ def remote(uri: str) -> Remote:
     return Folder(uri)
 
 
+def require_readable(size: int, where: str) -> None:
+    """Raise StoreError for an object that is not to be read into memory whole."""
+    if size > MOST_READ_BYTES:
+        raise StoreError(f"an object of {size >> 20} MB is where a list or a record belongs", where=where, fix="do not use this store until its owner has looked at it")  # fmt: skip
+
+
 class Folder:
     """A folder as a store, such as a network share."""
 
@@ -104,12 +112,19 @@ class Folder:
     def read(self, key: str) -> bytes | None:
         path = self._root / key
         with self._named_errors():
-            return path.read_bytes() if path.is_file() else None
+            if not path.is_file():
+                return None
+            require_readable(path.stat().st_size, f"{self.uri}/{key}")
+            return path.read_bytes()
 
     def part(self, key: str, start: int, stop: int) -> bytes:
-        with self._named_errors(), (self._root / key).open("rb") as source:
-            source.seek(start)
-            return source.read(stop - start)
+        path = self._root / key
+        with self._named_errors():
+            if not path.is_file():  # a pipe or a device would never end
+                raise FileNotFoundError(errno.ENOENT, "there is no such file", str(path))
+            with path.open("rb") as source:
+                source.seek(start)
+                return source.read(stop - start)
 
     def names(self, prefix: str) -> set[str]:
         folder = self._root / prefix

@@ -34,6 +34,7 @@ from botocore.exceptions import (
 )
 
 from pipelines.errors import StoreError
+from pipelines.storage.remote import require_readable
 
 T = TypeVar("T")
 THREADS = 8  # of one publish or materialise
@@ -81,14 +82,16 @@ class S3:
 
     def read(self, key: str) -> bytes | None:
         def get() -> bytes:
-            return bytes(self._client.get_object(**self._at(key))["Body"].read())
+            answer = self._client.get_object(**self._at(key))
+            require_readable(int(answer["ContentLength"]), f"{self.uri}/{key}")
+            return bytes(answer["Body"].read())
 
         return self._call(get, key, absent_is_none=True)
 
     def part(self, key: str, start: int, stop: int) -> bytes:
         def get() -> bytes:
             asked = self._client.get_object(**self._at(key), Range=f"bytes={start}-{stop - 1}")
-            return bytes(asked["Body"].read())
+            return bytes(asked["Body"].read(stop - start))  # whatever the store sends of it
 
         return self._call(get, key) or b""
 

@@ -26,7 +26,15 @@ from pipelines.versioning.source import FOLDER, Source
 log = logging.getLogger(__name__)
 INDEX = f"{FOLDER}/index.json"
 _REWRITES = 8  # of one publication, when others publish at the same moment
-_NOT_AN_ENTRY = (ValueError, TypeError, KeyError, AttributeError, ValidationError, yaml.YAMLError)
+_NOT_AN_ENTRY = (
+    ValueError,
+    RecursionError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ValidationError,
+    yaml.YAMLError,
+)
 _OWNER = "tell the remote's owner: publishing any version again, or `denguard reindex`, mends it"
 
 

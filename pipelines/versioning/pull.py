@@ -15,9 +15,10 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 
@@ -32,6 +33,7 @@ Progress = Callable[[int, int], None]  # (bytes here and verified, bytes of the 
 _PIECE_BYTES = 4 << 20
 _LOCK_TIMEOUT_S = 5
 _ROOM_BYTES = 16 << 20  # to leave free on the disk
+_NOT_OURS = "do not use this remote until its owner has looked at it"
 _AGAIN = "run the same command again; it goes on where it stopped"
 
 
@@ -93,10 +95,30 @@ def wanted_files(source: Source, version: Version) -> list[Wanted]:
     if sidecar is not None and version.manifest_sha256 not in (None, sidecar.version.manifest_sha256):  # fmt: skip
         raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
     facts: Mapping[str, FileFacts] = sidecar.manifest if sidecar else {}
-    listed = [Wanted(checked_name(f.get("relpath"), where), _md5(f, where), facts.get(str(f.get("relpath")))) for f in json.loads(raw)]  # fmt: skip
+    listed = [Wanted(checked_name(f.get("relpath"), where), _md5(f, where), facts.get(str(f.get("relpath")))) for f in _entries(raw, where)]  # fmt: skip
+    _check_tree([w.name for w in listed], where)
     if sidecar is not None and sorted(facts) != sorted(w.name for w in listed):
         raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
     return listed
+
+
+def _entries(raw: bytes, where: str) -> list[Mapping[str, object]]:
+    """DVC's list of files. Raises VersioningError if it is something else under the right hash."""
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as err:
+        raise VersioningError("the remote's list of files is no JSON", where=where, fix=_NOT_OURS) from err  # fmt: skip
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise VersioningError("the remote's list of files is no list of files", where=where, fix=_NOT_OURS)  # fmt: skip
+    return found
+
+
+def _check_tree(names: Sequence[str], where: str) -> None:
+    """Raise VersioningError for names that cannot all lie in one folder."""
+    folders = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents}
+    odd = sorted({name for name in names if name in folders} or {n for n, times in Counter(names).items() if times > 1})  # fmt: skip
+    if odd:
+        raise VersioningError(f"the remote names {odd[0]!r} twice, or as a file and as a folder", where=where, fix=_NOT_OURS)  # fmt: skip
 
 
 def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Path:
@@ -157,7 +179,7 @@ def _append(source: Source, version: Version, file: Wanted, part: Path, size: in
                 raise _lost(version.id, file.name, f"{source.uri}/{key}")
             if not piece:
                 break  # shorter than recorded: verification says so
-            out.write(piece)
+            out.write(piece[: size - at])  # a store may send more than was asked
             out.flush()
             progress(out.tell())
 
@@ -165,7 +187,7 @@ def _append(source: Source, version: Version, file: Wanted, part: Path, size: in
 def _md5(listed: Mapping[str, object], where: str) -> str:
     md5 = listed.get("md5")
     if not isinstance(md5, str) or not FILE_MD5.match(md5):
-        raise VersioningError(f"the remote names an object {md5!r}", where=where, fix="do not use this remote until its owner has looked at it")  # fmt: skip
+        raise VersioningError(f"the remote names an object {md5!r}", where=where, fix=_NOT_OURS)  # fmt: skip
     return md5
 
 

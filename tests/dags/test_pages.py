@@ -98,6 +98,29 @@ def test_a_damaged_run_hides_no_other(browser: TestClient, left: Path) -> None:
     assert "3 of 15 boxes done" in page
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("failure.json", "{}"),
+        ("failure.json", '{"step": 7, "cause": null, "at": []}'),
+        ("gate.json", "[]"),
+        ("gate.json", '{"decision": 3, "reasons": 5}'),
+        ("snapshot.json", '{"as_of_week": {"a": 1}, "counts": 3}'),
+        ("progress/train.json", '{"at": "yesterday", "done": "x"}'),
+        ("report.json", "\\xff"),
+    ],
+)
+def test_a_run_whose_records_make_no_sense_hides_no_other(
+    browser: TestClient, left: Path, file: str, text: str
+) -> None:
+    odd = left / "artifacts" / "runs" / "odd"
+    write_json(odd / "run.json", {"profile": "ci"})
+    write_atomic(odd / file, text)
+    answer = browser.get("/")
+    assert answer.status_code == 200 and "3 of 15 boxes done" in answer.text
+    assert ">odd<" in answer.text
+
+
 def test_airflows_name_of_a_task_leads_to_its_page(browser: TestClient) -> None:
     for task, index, part in [("embed.embed_shard", "1", "embed_shard_001"), ("train.backtest", "0", "backtest_2015"), ("report", "{MAP_INDEX}", "report")]:  # fmt: skip
         answer = browser.get(f"/runs/{RUN}/tasks/{task}", params={"map_index": index})
