@@ -9,22 +9,27 @@ road costs nothing.
 """
 
 from pipelines.steps.embedding import embed_shard, features, plan_embedding
+from pipelines.steps.fallback import at_deadline, cycle_start, fallback, instead_of
 from pipelines.steps.intake import ingest, snapshot, start, validate
 from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
 from pipelines.steps.release import deploy, forecast, register, report
 from pipelines.steps.walk import by_name, sweep, walk
 
 __all__ = [
+    "at_deadline",
     "backtest",
     "backtest_years",
+    "cycle_start",
     "by_name",
     "deploy",
     "embed_shard",
     "evaluate",
+    "fallback",
     "features",
     "forecast",
     "gate",
     "ingest",
+    "instead_of",
     "plan_embedding",
     "register",
     "report",
