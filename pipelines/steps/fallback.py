@@ -25,6 +25,7 @@ from pipelines.run.events import append_event, read_events
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.schedule import newest_due
 from pipelines.steps import failure
+from pipelines.steps.box import told
 from pipelines.steps.last_accepted import (
     Accepted,
     Serving,
@@ -99,7 +100,7 @@ def instead_of(run_id: str) -> Output:
     except Exception as err:  # noqa: BLE001 the step's own error is the one that people must see
         said = failure.cause_of(err)
         log.error("no forecast could be made from the last accepted data: %s", said["cause"])
-        append_event(places(), "step-failed", {"step": STEP, **said}, run_id)
+        told("step-failed", run_id, {"step": STEP, **said})
         return _nothing(said["cause"])
     log.warning("fallback: %s", made["note"])
     return made

@@ -10,14 +10,15 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Places
 from pipelines.errors import DenguardError, RegistryError, StoreError
-from pipelines.fusion.bundle import Bundle, load_sound
-from pipelines.fusion.bundle_files import bundle_id
 from pipelines.run import Run, open_run
 from pipelines.storage import read_json, shared
+
+if TYPE_CHECKING:
+    from pipelines.fusion.bundle import Bundle
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +55,14 @@ def champion(where: Places, model_name: str) -> Serving | None:
         StoreError: its bundle is not here, or not sound.
         RegistryError: the registry does not answer and the audit never heard of a champion.
     """
+    from pipelines.fusion.bundle import load_sound
     from pipelines.registry import audit
-    from pipelines.registry.alias import fetch_bundle
+    from pipelines.registry.alias import fetch_bundle, sqlite_file
     from pipelines.registry.standing import champion_now
 
-    last = audit.newest(where, model_name)
+    last, database = audit.newest(where, model_name), sqlite_file(where.tracking_uri)
+    if last is None and database is not None and not database.is_file():
+        return None  # nothing ever ran here
     try:
         found = champion_now(where, model_name)
         if found is None:
@@ -141,6 +145,8 @@ def _as_fetched(trained: Path, final: Path) -> Path:
 
 
 def _is(folder: Path, identity: str) -> bool:
+    from pipelines.fusion.bundle_files import bundle_id
+
     try:
         return folder.is_dir() and bundle_id(folder) == identity
     except (DenguardError, OSError):
