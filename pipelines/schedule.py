@@ -26,14 +26,15 @@ def newest_due(cron: str, zone: ZoneInfo, now: datetime) -> datetime:
         ConfigError: it is no cron line, or it names no day that there is.
     """
     minutes, hours, days, months, weekdays = _fields(cron)
+    starred = any(cron.split()[at].startswith("*") for at in (2, 4))
     here = now.astimezone(zone)
     for back in range(_LONGEST_DAYS):
         day = here.date() - timedelta(days=back)
         weekday = day.isoweekday() % 7
         in_month, in_week = day.day in days, weekday in weekdays
-        # cron's own rule: if both are narrowed, either is enough
-        both = len(days) < 31 and len(weekdays) < 7
-        if day.month not in months or not (in_month or in_week if both else in_month and in_week):
+        # cron's own rule: if both are given, either is enough
+        on = in_month and in_week if starred else in_month or in_week
+        if day.month not in months or not on:
             continue
         for hour in sorted(hours, reverse=True):
             for minute in sorted(minutes, reverse=True):
