@@ -8,6 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
+from pipelines.config import Places
+from pipelines.contracts import CURRENT
+from pipelines.forecast import ABOUT
+from pipelines.storage import read_json
 from serving.champion import Champion
 from serving.problems import Problem
 from serving.published import Published, newest
@@ -38,6 +42,9 @@ async def forecast(
 ) -> JSONResponse:  # fmt: skip
     """Rows of the newest forecast that the champion's bundle made, or of that of one origin week.
 
+    `data_state` is `current`, or says that no run has finished for this week and the champion
+    forecast from the last accepted data; `why` then says why.
+
     It answers whatever serves. A champion that reads more than a row of fields holds is asked here
     alone; GET /model says so as `lone_row`.
     """
@@ -51,13 +58,14 @@ async def forecast(
         raise Problem(422, "unknown-horizon", f"no model for {horizon_weeks} weeks ahead", f"use one of {sorted(champion.bundle.models)}")  # fmt: skip
     places = request.app.state.settings.places
     found = await asyncio.to_thread(newest, places, champion.registered.bundle_id, origin_week)
+    state = await asyncio.to_thread(_state, places, found)
     if found is None:
         raise _absent(champion, origin_week)
     rows = found.rows(municipality_code, horizon_weeks)
     if not rows:
         raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
     trace_id: str = request.state.trace_id
-    body = {**_body(trace_id, found, rows), **champion.rule()}
+    body = {**_body(trace_id, found, rows), **state, **champion.rule()}
     response = JSONResponse(body if note is None else {**body, "note": note})
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
     request.app.state.journal.record(trace_id, champion, request.scope["query_string"], logged, found.version)  # fmt: skip
@@ -78,6 +86,16 @@ def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[s
         "origin_week": found.origin_week,
         "rows": rows,
     }
+
+
+def _state(places: Places, found: Published | None) -> dict[str, str]:
+    """What a forecast says of its data; one of an earlier version of denguard is a finished run's."""
+    columns = {} if found is None else found.table.iloc[0].to_dict()
+    state = str(columns.get("data_state", CURRENT))
+    if found is None or state == CURRENT:
+        return {"data_state": state}
+    about = read_json(places.artifacts / "forecasts" / found.version / ABOUT)
+    return {"data_state": state, "why": str(about.get("why", ""))}
 
 
 def _logged(row: dict[str, Any]) -> dict[str, Any]:
