@@ -128,10 +128,10 @@ def _publish(where: Places, profile: Profile, serving: Serving, accepted: Accept
     except VersioningError as err:
         log.error("the forecast is here, and no version of it could be published: %s", err)
     named = {"forecast_version": folder.name, "page": page.relative_to(where.home).as_posix()}
-    append_event(where, "fallback-forecast", {**facts, **named}, str(facts["red_run"]))
     output = {"forecast": folder.relative_to(where.home).as_posix(), **named, "data_state": state, "note": _said(facts, folder)}  # fmt: skip
     if facts["red_run"]:
         write_json(where.artifacts / "runs" / str(facts["red_run"]) / RECORD, output)
+    append_event(where, "fallback-forecast", {**facts, **named}, str(facts["red_run"]))
     return output
 
 

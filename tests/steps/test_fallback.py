@@ -113,6 +113,7 @@ def test_it_is_traced_to_bundle_features_and_drop_and_published_for_analysts(hom
     assert f"features-{features}" in version["parents"]
 
 
+@pytest.mark.slow
 def test_made_once_for_one_red_week_and_again_only_from_other_data(home: Home) -> None:
     stopped(home)
     made = steps.instead_of("second")
@@ -141,6 +142,7 @@ def test_with_mlflow_away_the_audit_says_who_is_champion(
     assert set(table(home, made)["model_version"]) == {"1"}
 
 
+@pytest.mark.slow
 def test_a_bundle_that_is_not_in_its_cache_is_that_of_the_run_that_trained_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
