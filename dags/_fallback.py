@@ -1,6 +1,7 @@
 """The forecast that there is whatever happened, as a task of Airflow: beside a run, or at the deadline.
 
-Belongs here: calling it with what Airflow knows. Does not belong here: whether one is due and what it
+It runs on the queue of the release steps: their machine holds the audit and the events. Belongs here:
+calling it with what Airflow knows. Does not belong here: whether one is due and what it
 is made from (pipelines/steps/fallback.py), and any heavy import.
 """
 
@@ -17,7 +18,7 @@ from dags._callbacks import log_failure
 from dags._line import enter_line
 from dags._links import FALLBACK
 from dags._retries import StepFailed
-from dags._shared import HEAVY
+from dags._shared import LIGHT
 from pipelines.errors import DenguardError
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def red_step_task() -> PythonOperator:
         task_id=FALLBACK,
         python_callable=in_place_of,
         trigger_rule=TriggerRule.ONE_FAILED,
-        queue=HEAVY,
+        queue=LIGHT,
         execution_timeout=timedelta(minutes=60),
         show_return_value_in_logs=False,
         doc_md="If a step is red: the champion forecasts from the last accepted data. The run stays red.",
@@ -65,7 +66,12 @@ def _made(make: Any, run_id: str, context: Any) -> None:
     try:
         log.warning("%s", make()["note"])
     except DenguardError as err:
-        said = {"run_id": run_id, "step": FALLBACK, "try_number": context["ti"].try_number, **failure.cause_of(err)}  # fmt: skip
+        said = {
+            "run_id": run_id,
+            "step": FALLBACK,
+            "try_number": context["ti"].try_number,
+            **failure.cause_of(err),
+        }
         told("step-failed", run_id, said)
         log_failure(said)
         raise StepFailed(err) from None

@@ -12,7 +12,7 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 
 from dags._fallback import at_deadline
-from dags._shared import HEAVY, MAIN_PROFILE
+from dags._shared import LIGHT, MAIN_PROFILE
 from pipelines.config import lines
 
 DOC = """
@@ -37,7 +37,7 @@ with DAG(
             task_id=f"deadline_{line or 'main'}",
             python_callable=at_deadline,
             op_kwargs={"line": line, "profile": line or MAIN_PROFILE},
-            queue=HEAVY,
+            queue=LIGHT,
             execution_timeout=timedelta(minutes=60),
             show_return_value_in_logs=False,
             doc_md="Is the deadline over, and is there a forecast?",

@@ -199,7 +199,9 @@ def _scenes(scenes: pd.DataFrame, versions: ForecastVersions) -> pd.DataFrame:
     )
 
 
-def _files(table: pd.DataFrame, not_forecast: Sequence[str], facts: Mapping[str, object]) -> dict[str, bytes]:  # fmt: skip
+def _files(
+    table: pd.DataFrame, not_forecast: Sequence[str], facts: Mapping[str, object]
+) -> dict[str, bytes]:
     parquet = io.BytesIO()
     table.to_parquet(parquet, index=False)
     about = json.dumps(

@@ -59,7 +59,11 @@ def _numbers(cron: str, field: str, at: int) -> set[int]:
     for part in field.split(","):
         span, _, step = part.partition("/")
         low, _, high = span.partition("-")
-        start, end = (first, last - (at == 4)) if span == "*" else (_number(cron, low, at), _number(cron, high or low, at))  # fmt: skip
+        start, end = (
+            (first, last - (at == 4))
+            if span == "*"
+            else (_number(cron, low, at), _number(cron, high or low, at))
+        )
         if step and not high and span != "*":
             end = last
         every = int(step) if step.isdigit() and int(step) else 0 if step else 1
@@ -79,4 +83,8 @@ def _number(cron: str, text: str, at: int) -> int:
 
 
 def _refused(cron: str, why: str) -> ConfigError:
-    return ConfigError(f"{cron!r} is no schedule: {why}", where="schedule", fix="write minute, hour, day, month and day of the week, such as `0 6 * * 1`")  # fmt: skip
+    return ConfigError(
+        f"{cron!r} is no schedule: {why}",
+        where="schedule",
+        fix="write minute, hour, day, month and day of the week, such as `0 6 * * 1`",
+    )

@@ -21,7 +21,11 @@ from serving.problems import NotReady
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
-NO_CHAMPION = NotReady("no-champion", "no champion is registered yet", "run the weekly cycle until a model is promoted; its report says why none was")  # fmt: skip
+NO_CHAMPION = NotReady(
+    "no-champion",
+    "no champion is registered yet",
+    "run the weekly cycle until a model is promoted; its report says why none was",
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,15 @@ class ChampionHolder:
         try:
             named = who_answers(self._settings.places, self._settings.model_name)
         except Exception as err:  # noqa: BLE001 the thread must outlive it
-            self._failed("registry", _said(err), NotReady("registry-away", _said(err), _fix(err, "see that MLflow answers; the endpoint asks again by itself")))  # fmt: skip
+            self._failed(
+                "registry",
+                _said(err),
+                NotReady(
+                    "registry-away",
+                    _said(err),
+                    _fix(err, "see that MLflow answers; the endpoint asks again by itself"),
+                ),
+            )
             return
         if named is None:
             self._withdrawn()
@@ -119,7 +131,11 @@ class ChampionHolder:
                 named.version, named.bundle_id, _said(err), self._attempts
             )
             text = f"version {named.version}: {_said(err)}"
-            self._failed("bundle", text, NotReady("champion-unusable", text, _fix(err, "read the endpoint's log")))  # fmt: skip
+            self._failed(
+                "bundle",
+                text,
+                NotReady("champion-unusable", text, _fix(err, "read the endpoint's log")),
+            )
             return
         self.current = champion  # the swap: requests under way keep the reference they took
         self.candidate_error = None
@@ -150,8 +166,16 @@ class ChampionHolder:
         if last is None:
             return NO_CHAMPION
         if (version := last.get("to_version")) is None:
-            return NotReady("champion-taken-away", f"no champion serves since {last['at']}: {last['action']} by {last['by']}", "run the weekly cycle: its candidate is judged as a first champion; or let a version serve with denguard promote")  # fmt: skip
-        return NotReady("champion-lost", f"the registry names no champion, but by the audit version {version} serves", "put the registry's database back from its newest backup, or let a version serve with denguard promote")  # fmt: skip
+            return NotReady(
+                "champion-taken-away",
+                f"no champion serves since {last['at']}: {last['action']} by {last['by']}",
+                "run the weekly cycle: its candidate is judged as a first champion; or let a version serve with denguard promote",
+            )
+        return NotReady(
+            "champion-lost",
+            f"the registry names no champion, but by the audit version {version} serves",
+            "put the registry's database back from its newest backup, or let a version serve with denguard promote",
+        )
 
     def _failed(self, cause: str, text: str, not_ready: NotReady) -> None:
         if text != self.last_error:

@@ -78,15 +78,24 @@ def fallback_forecast(
         str, typer.Option("--reason", metavar="TEXT", help="why, for readers of the forecast")
     ] = "",
     profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="if no run says it")
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", envvar="DENGUARD_PROFILE", help="if no run says it"
+        ),
     ] = None,
+    at_deadline: Annotated[
+        bool, typer.Option("--at-deadline", help="only once the deadline has passed; for cron")
+    ] = False,
 ) -> None:
     """Forecast with the champion from the last accepted data, if this week has no forecast yet."""
     from pipelines import steps
     from pipelines.ops.alerts import tell
     from pipelines.ops.runs import newest_run
 
-    made = steps.fallback(reason, run_id or newest_run(places()) or "", profile)
+    if at_deadline:
+        made = steps.at_deadline(profile or "sample")
+    else:
+        made = steps.fallback(reason, run_id or newest_run(places()) or "", profile)
     tell(places())
     say(f"made: {made['note']}" if made["forecast"] else f"nothing was made: {made['note']}")
 

@@ -94,9 +94,19 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     made = status.verdict.success
     if made is not None:
         age = spell(max((status.now - made.when).total_seconds(), 0))
-        rows.append(("forecast", f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} ago by run {escape(made.run_id)}{again(made)}"))  # fmt: skip
+        rows.append(
+            (
+                "forecast",
+                f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} ago by run {escape(made.run_id)}{again(made)}",
+            )
+        )
     if (instead := status.verdict.fallback) is not None:
-        rows.append(("instead", f"[red]forecast {escape(instead['data_state'])}[/], version {instead['forecast_version']}: the data end with {instead['data_until']}; {escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}"))  # fmt: skip
+        rows.append(
+            (
+                "instead",
+                f"[red]forecast {escape(instead['data_state'])}[/], version {instead['forecast_version']}: the data end with {instead['data_until']}; {escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}",
+            )
+        )
     late = status.verdict.late
     first = late and made is None and run.state == "running"
     because = escape("; ".join(status.verdict.why))

@@ -91,10 +91,18 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
         return Verdict((f"{err.what} ({err.where})",), err.fix, None, failed, fallback=fallback)
     why = [*_instead(fallback), *_no_champion(where)]
     if made is None:
-        return Verdict(("no forecast was ever made here", *why) if not fallback else tuple(why), _fix(failed), None, failed, fallback=fallback)  # fmt: skip
+        return Verdict(
+            ("no forecast was ever made here", *why) if not fallback else tuple(why),
+            _fix(failed),
+            None,
+            failed,
+            fallback=fallback,
+        )
     limit, age = timedelta(days=max_age_days), now - made.when
     if age > limit:
-        why.append(f"the newest {'finished ' if fallback else ''}forecast, of origin week {made.origin_week}, was finished {_ago(age)}, and {max_age_days:g} days are allowed")  # fmt: skip
+        why.append(
+            f"the newest {'finished ' if fallback else ''}forecast, of origin week {made.origin_week}, was finished {_ago(age)}, and {max_age_days:g} days are allowed"
+        )
     if -age > CLOCK_TOLERANCE:
         why.append(f"the newest forecast claims to be finished at {made.finished_at}, in the future: this clock or that of the machine that made it is wrong")  # fmt: skip
     if (drop := _unread_drop(where, made, now, limit)) is not None:

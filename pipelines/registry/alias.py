@@ -114,7 +114,11 @@ def get_version(
     """One version by number. Raises RegistryError if there is no such version."""
     found = find_version(version, where, model_name)
     if found is None:
-        raise RegistryError(f"there is no version {version} of model {model_name}", where="MLflow", fix="denguard audit lists the versions that served")  # fmt: skip
+        raise RegistryError(
+            f"there is no version {version} of model {model_name}",
+            where="MLflow",
+            fix="denguard audit lists the versions that served",
+        )
     return found
 
 

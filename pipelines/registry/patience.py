@@ -31,6 +31,8 @@ def patiently(ask: Callable[[], T]) -> T:
         except ChampionLostError:
             raise
         except RegistryError as err:
-            log.warning("%s Question %d of %d; the next one in %g s", err, number, len(PAUSES_S) + 1, pause)  # fmt: skip
+            log.warning(
+                "%s Question %d of %d; the next one in %g s", err, number, len(PAUSES_S) + 1, pause
+            )
         time.sleep(pause)
     return ask()

@@ -34,7 +34,11 @@ def known_standing(where: Places, model_name: str) -> dict[str, Any]:
     patiently(lambda: prepared_champion(where, model_name))
     record = standing(where, model_name)
     if record["problem"] and record["named"] is None:  # it went away between two questions
-        raise RegistryError(record["problem"], where=model_name, fix="see that MLflow answers, and run the step again")  # fmt: skip
+        raise RegistryError(
+            record["problem"],
+            where=model_name,
+            fix="see that MLflow answers, and run the step again",
+        )
     return record
 
 
@@ -58,10 +62,18 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
     if not serves or _is_announced(found, where, model_name):
         return found
     if found is None:
-        raise ChampionLostError(f"the registry names no champion, but by the audit version {serves} serves", where=model_name, fix=_LOST)  # fmt: skip
+        raise ChampionLostError(
+            f"the registry names no champion, but by the audit version {serves} serves",
+            where=model_name,
+            fix=_LOST,
+        )
     known = find_version(serves, where, model_name)
     if known is None or known.bundle_id != last.get("bundle_id"):
-        raise ChampionLostError(f"by the audit version {serves} (bundle {last.get('bundle_id')}) serves, and the registry, whose champion is version {found.version}, does not know it: it is older than the audit", where=model_name, fix=_LOST)  # fmt: skip
+        raise ChampionLostError(
+            f"by the audit version {serves} (bundle {last.get('bundle_id')}) serves, and the registry, whose champion is version {found.version}, does not know it: it is older than the audit",
+            where=model_name,
+            fix=_LOST,
+        )
     return found
 
 

@@ -41,7 +41,9 @@ def attempt(map_index: int, try_number: int) -> Iterator[None]:
 def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: Output) -> None:
     """A line of the event file. One that cannot be written never stands in place of a step's end."""
     try:
-        append_event(places(), kind, {name: facts[name] for name in facts if name != "run_id"}, run_id)  # fmt: skip
+        append_event(
+            places(), kind, {name: facts[name] for name in facts if name != "run_id"}, run_id
+        )
     except (DenguardError, OSError) as err:
         log.error("the event file does not say that %s: %s", kind, err)
 

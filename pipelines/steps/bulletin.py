@@ -94,7 +94,15 @@ def forecast_of(
         data_state=data_state,
     )
     examples = {h: load_examples(features, h) for h in horizons}
-    table = forecast_table(usable, examples, str(about["as_of_week"]), names(material.dataset), _scenes(features), versions, parents(material.dataset))  # fmt: skip
+    table = forecast_table(
+        usable,
+        examples,
+        str(about["as_of_week"]),
+        names(material.dataset),
+        _scenes(features),
+        versions,
+        parents(material.dataset),
+    )
     without = not_forecast(material.dataset, table)
     return publish_forecast(table, material.artifacts / "forecasts", without, facts), table
 

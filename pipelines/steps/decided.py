@@ -37,7 +37,11 @@ def require_same(run: Run, decision: Output) -> None:
     """Raise GateError if the run promoted by another decision than this one."""
     made = _promoted(run)
     if made is not None and made != decision:
-        raise GateError(f"run {run.run_id} promoted bundle {made['bundle_id']} before, and would now decide otherwise: that record is not written over", where=f"artifacts/decisions/{run.run_id}.json", fix="start a run of another name; what serves is not touched")  # fmt: skip
+        raise GateError(
+            f"run {run.run_id} promoted bundle {made['bundle_id']} before, and would now decide otherwise: that record is not written over",
+            where=f"artifacts/decisions/{run.run_id}.json",
+            fix="start a run of another name; what serves is not touched",
+        )
 
 
 def _promoted(run: Run) -> Output | None:
@@ -48,8 +52,13 @@ def _promoted(run: Run) -> Output | None:
     decision = _output(run, "gate")
     if decision is None or decision.get("decision") != "promote":
         return None
-    moves = [*audit.read_trail(run.places).entries, announced(run.places, run.profile.model_name) or {}]  # fmt: skip
-    audited = any(move.get("run_id") == run.run_id and move.get("action") == "promote" for move in moves)  # fmt: skip
+    moves = [
+        *audit.read_trail(run.places).entries,
+        announced(run.places, run.profile.model_name) or {},
+    ]
+    audited = any(
+        move.get("run_id") == run.run_id and move.get("action") == "promote" for move in moves
+    )
     # The audit lies on the machine of the deploy step; what that step wrote is everywhere.
     return decision if audited or (_output(run, "deploy") or {}).get("deployed") else None
 

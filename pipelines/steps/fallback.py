@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.bulletin_config import MAIN_SCHEDULE
 from pipelines.config import Places, Profile, load_profile, places
 from pipelines.contracts import UNFINISHED, WITHOUT, DataState
-from pipelines.errors import DenguardError, VersioningError
-from pipelines.run import Run
+from pipelines.errors import StoreError, VersioningError
+from pipelines.run import Run, run_folder
 from pipelines.run.events import append_event, read_events
 from pipelines.run.success import LastSuccess, last_success
-from pipelines.schedule import newest_due
 from pipelines.steps import failure
 from pipelines.steps.box import told
+from pipelines.steps.cycle import a_newer_week, begun_since, cycle_start, why_red
 from pipelines.steps.last_accepted import (
     Accepted,
     Serving,
@@ -42,7 +41,9 @@ RECORD = "fallback.json"  # of a run's folder: what was made in its place
 STEP = "fallback"
 
 
-def fallback(why: str = "", run_id: str = "", profile: str | None = None, now: datetime | None = None) -> Output:  # fmt: skip
+def fallback(
+    why: str = "", run_id: str = "", profile: str | None = None, now: datetime | None = None
+) -> Output:
     """Forecast from the last accepted data, unless this week has its forecast already.
 
     Args:
@@ -60,12 +61,21 @@ def fallback(why: str = "", run_id: str = "", profile: str | None = None, now: d
         RegistryError: nobody can say who is champion.
     """
     where, now = places(), now or datetime.now(UTC)
-    run, last = run_or_none(run_id), last_success(where)
+    last = _last(where)
+    run_id = "" if last is not None and last.run_id == run_id else run_id
+    run = run_or_none(run_id)
     settings = _profile(run, last, profile)
     since = cycle_start(settings, now)
-    if last is not None and last.when >= since and not _of_a_newer_week(where, run, last, settings):
-        return _nothing(f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which began {since.isoformat(timespec='minutes')}")  # fmt: skip
-    if run is not None and last is not None and (run.params.as_of or last.origin_week) < last.origin_week:  # fmt: skip
+    if last is not None and last.when >= since and not a_newer_week(where, run, last, settings):
+        return _nothing(
+            f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which began {since.isoformat(timespec='minutes')}"
+        )
+    if (
+        run is not None
+        and last is not None
+        and run.params.as_of
+        and run.params.as_of < last.origin_week
+    ):
         return _nothing(f"run {run_id} looked back at {run.params.as_of}; that is no bulletin")
     serving = champion(where, settings.model_name)
     if serving is None:
@@ -74,9 +84,18 @@ def fallback(why: str = "", run_id: str = "", profile: str | None = None, now: d
     if accepted is None:
         return _nothing("there are no accepted data that the champion can read")
     state = _state(run, last, accepted)
-    facts = _facts(where, why or _why(where, run_id), run_id, state, serving, accepted, last)
+    facts = {
+        "data_state": state,
+        "why": why or why_red(where, run_id),
+        "red_run": run_id if run_folder(where, run_id or "none").is_dir() else "",
+        "same_week_again": last is not None and last.origin_week == accepted.about["as_of_week"],
+        "model_name": settings.model_name,
+        **_made_from(serving, accepted),
+    }
     if (made := _made_already(where, max(since, last.when) if last else since, facts)) is not None:
-        return _nothing(f"forecast {made['forecast_version']} was made from these data at {made['at']}: it stands")  # fmt: skip
+        return _nothing(
+            f"forecast {made['forecast_version']} was made from these data at {made['at']}: it stands"
+        )
     return _publish(where, settings, serving, accepted, state, facts)
 
 
@@ -88,9 +107,11 @@ def at_deadline(profile: str, now: datetime | None = None) -> Output:
     deadline = since + timedelta(hours=settings.bulletin.deadline_hours)
     if now < deadline:
         return _nothing(f"the deadline is {deadline.isoformat(timespec='minutes')}")
-    run_id = _begun_since(where, since)
-    why = _why(where, run_id) if run_id else "no run had begun"
-    return fallback(f"{why}; the deadline was {deadline.isoformat(timespec='minutes')}", run_id, profile, now)  # fmt: skip
+    run_id = begun_since(where, since)
+    why = why_red(where, run_id) if run_id else "no run had begun"
+    return fallback(
+        f"{why}; the deadline was {deadline.isoformat(timespec='minutes')}", run_id, profile, now
+    )
 
 
 def instead_of(run_id: str) -> Output:
@@ -106,82 +127,65 @@ def instead_of(run_id: str) -> Output:
     return made
 
 
-def cycle_start(profile: Profile, now: datetime) -> datetime:
-    """When the newest weekly run of a profile was due, by the clock of its place."""
-    return newest_due(profile.schedule or MAIN_SCHEDULE, profile.place.zone, now)
-
-
-def _publish(where: Places, profile: Profile, serving: Serving, accepted: Accepted, state: DataState, facts: Output) -> Output:  # fmt: skip
+def _publish(
+    where: Places,
+    profile: Profile,
+    serving: Serving,
+    accepted: Accepted,
+    state: DataState,
+    facts: Output,
+) -> Output:
     from pipelines.evaluate.fallback_page import write_page
     from pipelines.steps.bulletin import Material, forecast_of, shapes
     from pipelines.steps.versions import fallback_draft
     from pipelines.versioning import add_versions
 
     material = Material(accepted.features, accepted.dataset, profile, where.artifacts)
-    folder, table = forecast_of(material, serving.folder, serving.version, serving.provisional, state, facts)  # fmt: skip
+    folder, table = forecast_of(
+        material, serving.folder, serving.version, serving.provisional, state, facts
+    )
     if store := shared(where):
         store.share(folder)
     about = read_json(folder / "forecast.json")
-    page = write_page(about, table, folder.name, shapes(profile, table["municipality_code"].unique()), where.artifacts / "reports" / f"fallback-{folder.name}")  # fmt: skip
+    page = write_page(
+        about,
+        table,
+        folder.name,
+        shapes(profile, table["municipality_code"].unique()),
+        where.artifacts / "reports" / f"fallback-{folder.name}",
+    )
     try:
         add_versions(where, [fallback_draft(folder, serving.folder.name, about)])
     except VersioningError as err:
         log.error("the forecast is here, and no version of it could be published: %s", err)
     named = {"forecast_version": folder.name, "page": page.relative_to(where.home).as_posix()}
-    output = {"forecast": folder.relative_to(where.home).as_posix(), **named, "data_state": state, "note": _said(facts, folder)}  # fmt: skip
+    output = {
+        "forecast": folder.relative_to(where.home).as_posix(),
+        **named,
+        "data_state": state,
+        "note": _said(facts, folder),
+    }
     if facts["red_run"]:
         write_json(where.artifacts / "runs" / str(facts["red_run"]) / RECORD, output)
     append_event(where, "fallback-forecast", {**facts, **named}, str(facts["red_run"]))
     return output
 
 
-def _facts(where: Places, why: str, run_id: str, state: DataState, serving: Serving, accepted: Accepted, last: LastSuccess | None) -> Output:  # fmt: skip
-    """What forecast.json and the event say; no clock in it, so that equal causes give equal bytes."""
-    week = str(accepted.about["as_of_week"])
+def _made_from(serving: Serving, accepted: Accepted) -> Output:
+    """For forecast.json and the event; no clock in it, so that equal causes give equal bytes."""
     return {
-        "data_state": state,
-        "why": why,
-        "red_run": run_id if (where.artifacts / "runs" / run_id).is_dir() else "",
-        "data_until": week,
-        "same_week_again": last is not None and last.origin_week == week,
+        "data_until": str(accepted.about["as_of_week"]),
         "dataset_version": accepted.about["dataset_version"],
         "feature_version": accepted.features.name,
         "model_version": serving.version,
         "bundle_id": serving.folder.name,
         "champion_told_by": serving.told_by,
-        "model_name": where.model_name,
     }
 
 
 def _said(facts: Mapping[str, Any], folder: Path) -> str:
     again = "the same week forecast again, " if facts["same_week_again"] else ""
-    return f"forecast version {folder.name}, {facts['data_state']}: {again}the data end with {facts['data_until']}. Why: {facts['why']}"  # fmt: skip
-
-
-def _of_a_newer_week(where: Places, run: Run | None, last: LastSuccess, profile: Profile) -> bool:
-    """Whether a drop came in a later cycle than the newest that the last finished forecast knows."""
-    known = _drop_days(run_or_none(last.run_id))
-    waiting = _drop_days(run) or [day for p in where.drops.glob("[!.]*") if (day := _day(p.name))]
-    if not known or not waiting:
-        return False
-    cycles = [cycle_start(profile, datetime.combine(max(days), time.max, profile.place.zone)) for days in (known, waiting)]  # fmt: skip
-    return cycles[1] > cycles[0]
-
-
-def _drop_days(run: Run | None) -> list[date]:
-    """Days on which the drops that a run read were received."""
-    try:
-        drops = run.output("ingest")["drops"] if run else []
-        return [day for drop in drops if (day := _day(str(drop["received_date"])))]
-    except (DenguardError, KeyError, TypeError):
-        return []
-
-
-def _day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(name[:10])
-    except ValueError:
-        return None
+    return f"forecast version {folder.name}, {facts['data_state']}: {again}the data end with {facts['data_until']}. Why: {facts['why']}"
 
 
 def _state(run: Run | None, last: LastSuccess | None, accepted: Accepted) -> DataState:
@@ -202,24 +206,6 @@ def _made_already(where: Places, since: datetime, facts: Mapping[str, Any]) -> O
     return None
 
 
-def _why(where: Places, run_id: str) -> str:
-    """What a run's own files say of its failure."""
-    if not run_id:
-        return "a person asked for it"
-    path = where.artifacts / "runs" / run_id / failure.FAILURE
-    if not path.is_file():
-        return f"run {run_id} had not finished"
-    said = read_json(path)
-    return f"run {run_id} failed at step {said['step']}: {said['cause']}"
-
-
-def _begun_since(where: Places, since: datetime) -> str:
-    """The run that began last in this cycle, "" if none did."""
-    began = {p.parent.name: p.stat().st_mtime for p in (where.artifacts / "runs").glob("*/run.json")}  # fmt: skip
-    those = {name: at for name, at in began.items() if at >= since.timestamp()}
-    return max(those, key=lambda name: those[name], default="")
-
-
 def _profile(run: Run | None, last: LastSuccess | None, named: str | None) -> Profile:
     """The red run's, with its horizons; else what was named; else that of the newest forecast."""
     if run is not None:
@@ -228,5 +214,19 @@ def _profile(run: Run | None, last: LastSuccess | None, named: str | None) -> Pr
     return before.profile if before else load_profile(named or "sample")
 
 
+def _last(where: Places) -> LastSuccess | None:
+    try:
+        return last_success(where)
+    except StoreError as err:
+        log.warning("%s", err)
+        return None
+
+
 def _nothing(note: str) -> Output:
-    return {"forecast": None, "forecast_version": None, "data_state": None, "note": note, "page": None}  # fmt: skip
+    return {
+        "forecast": None,
+        "forecast_version": None,
+        "data_state": None,
+        "note": note,
+        "page": None,
+    }

@@ -95,7 +95,11 @@ def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Acce
         one = _described(where, features)
         if one is not None and _readable(one, serving.bundle) and _is_accepted(one, drops):
             about = one.about
-            order = (about["dataset_version"] == newest, str(about["as_of_week"]), features.stat().st_mtime_ns)  # fmt: skip
+            order = (
+                about["dataset_version"] == newest,
+                str(about["as_of_week"]),
+                features.stat().st_mtime_ns,
+            )
             found.append((order, one))
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
@@ -128,7 +132,11 @@ def _kept_bundle(where: Places, identity: str, run_id: Any) -> Path:
             trained = run.path(candidate["folder"]) / "bundle"
             if _is(trained, identity):
                 return _as_fetched(trained, fetched)
-    raise StoreError(f"the registry does not give the champion, and its bundle {identity} is not in this home", where=str(fetched), fix=f"see that MLflow answers; or bring it with `denguard pull bundle {identity}` and lay it there")  # fmt: skip
+    raise StoreError(
+        f"the registry does not give the champion, and its bundle {identity} is not in this home",
+        where=str(fetched),
+        fix=f"see that MLflow answers; or bring it with `denguard pull bundle {identity}` and lay it there",
+    )
 
 
 def _as_fetched(trained: Path, final: Path) -> Path:
@@ -182,7 +190,10 @@ def _readable(one: Accepted, bundle: Bundle) -> bool:
     about, meta = one.about, bundle.meta
     same_rule = about["label_rule_id"] == meta.label_rule_id
     same_form = ("thresholds_id" not in about) == bundle.thresholds.plain
-    reads = not bundle.reads_vectors or (about["image"], about["text"]) == (meta.image_encoder, meta.text_encoder)  # fmt: skip
+    reads = not bundle.reads_vectors or (about["image"], about["text"]) == (
+        meta.image_encoder,
+        meta.text_encoder,
+    )
     return same_rule and same_form and reads
 
 

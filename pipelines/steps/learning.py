@@ -115,7 +115,9 @@ def gate(run_id: str) -> Output:
     now = known_standing(run.places, run.profile.model_name)
     made = standing_promotion(run, trained["candidates"], now["named"])
     if made is not None:
-        log.info("this run has promoted bundle %s, and it serves: its decision stands", made["bundle_id"])  # fmt: skip
+        log.info(
+            "this run has promoted bundle %s, and it serves: its decision stands", made["bundle_id"]
+        )
         return made
     paths = {
         "predictions": [run.path(name) for name in judged["predictions"]],

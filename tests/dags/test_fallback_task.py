@@ -54,18 +54,33 @@ def test_a_run_with_a_red_step_makes_the_fallback_and_stays_red(tmp_path: Path) 
         "PYTHONPATH": str(ROOT),
     }
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "DENGUARD"))}
-    done = subprocess.run([sys.executable, "-c", WALK], cwd=ROOT, env=clean | settings, capture_output=True, text=True, timeout=280, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", WALK],
+        cwd=ROOT,
+        env=clean | settings,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
     assert "FOUND" in done.stdout, done.stdout[-2000:] + done.stderr[-4000:]
     found = json.loads(done.stdout.split("FOUND", 1)[1].splitlines()[0])
     assert found["run"] == "failed"
     tasks = found["tasks"]
-    assert (tasks["start"], tasks["report"], tasks["fallback"]) == ("failed", "upstream_failed", "success")  # fmt: skip
+    assert (tasks["start"], tasks["report"], tasks["fallback"]) == (
+        "failed",
+        "upstream_failed",
+        "success",
+    )
 
 
 @pytest.fixture
 def in_a_task(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     instance = SimpleNamespace(task_id="fallback", map_index=-1, try_number=1)
-    context: dict[str, Any] = {"dag_run": SimpleNamespace(run_id=RUN, dag_id="retraining"), "ti": instance}  # fmt: skip
+    context: dict[str, Any] = {
+        "dag_run": SimpleNamespace(run_id=RUN, dag_id="retraining"),
+        "ti": instance,
+    }
     monkeypatch.setattr(_fallback, "get_current_context", lambda: context)
     return home
 
@@ -82,7 +97,13 @@ def test_a_fallback_that_fails_leaves_the_runs_own_cause_in_its_place(
     monkeypatch.setattr(steps, "fallback", broken)
     with pytest.raises(SystemExit) as ended:
         _fallback.in_place_of()
-    _callbacks.on_failure({"ti": _fallback.get_current_context()["ti"], "dag_run": SimpleNamespace(run_id=RUN, dag_id="retraining"), "exception": ended.value})  # fmt: skip
+    _callbacks.on_failure(
+        {
+            "ti": _fallback.get_current_context()["ti"],
+            "dag_run": SimpleNamespace(run_id=RUN, dag_id="retraining"),
+            "exception": ended.value,
+        }
+    )
     assert read_json(folder / "failure.json")["cause"] == "the first cause"
     (event,) = read_events(Places(home=in_a_task), "step-failed")
     assert (event["step"], event["cause"]) == ("fallback", "no bundle is here")

@@ -309,7 +309,14 @@ def test_a_forecast_in_place_of_a_runs_is_told_once_and_its_end_too(where: Place
     walk(where.home, "weekly")
     kinds(where)
     for _ in range(2):
-        facts = {"forecast_version": "2026-w46-f", "data_state": WITHOUT, "why": "MLflow is away", "data_until": "2026-w46", "model_version": "1", "page": "p"}  # fmt: skip
+        facts = {
+            "forecast_version": "2026-w46-f",
+            "data_state": WITHOUT,
+            "why": "MLflow is away",
+            "data_until": "2026-w46",
+            "model_version": "1",
+            "page": "p",
+        }
         append_event(where, "fallback-forecast", facts, "next", NOW + timedelta(days=7))
     assert kinds(where) == ["fallback"]
     assert kinds(where) == []
@@ -318,13 +325,19 @@ def test_a_forecast_in_place_of_a_runs_is_told_once_and_its_end_too(where: Place
     assert kinds(where) == ["fallback-over"]
 
 
-def test_a_week_that_is_forecast_again_is_told_once_where_new_weeks_are_waited_for(where: Places) -> None:  # fmt: skip
+def test_a_week_that_is_forecast_again_is_told_once_where_new_weeks_are_waited_for(
+    where: Places,
+) -> None:
     profile = where.home / "profiles" / "place.yaml"
     write_json(profile, {"profile": "place", "data": {"inputs": [{"file": "cases.csv"}]}})
     walk(where.home, "weekly")
-    write_json(walk(where.home, "corrected", at=NOW + timedelta(days=1)) / "run.json", {"profile": "place"})  # fmt: skip
+    write_json(
+        walk(where.home, "corrected", at=NOW + timedelta(days=1)) / "run.json", {"profile": "place"}
+    )
     assert "same-week" not in kinds(where), "a correction in the same week"
-    write_json(walk(where.home, "again", at=NOW + timedelta(days=7)) / "run.json", {"profile": "ci"})  # fmt: skip
+    write_json(
+        walk(where.home, "again", at=NOW + timedelta(days=7)) / "run.json", {"profile": "ci"}
+    )
     assert "same-week" not in kinds(where), "history, whose weeks nobody waits for"
     write_json(where.home / "artifacts" / "runs" / "again" / "run.json", {"profile": "place"})
     assert kinds(where) == ["same-week"]

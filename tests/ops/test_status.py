@@ -90,12 +90,21 @@ def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(where: Places)
 def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places) -> None:
     now = datetime.now(UTC)
     walk(where.home, "weekly", at=now - timedelta(hours=2))
-    facts = {"forecast_version": "2026-w46-f", "data_state": WITHOUT, "why": "no run had begun", "data_until": "2026-w46", "page": "artifacts/reports/fallback/report.html"}  # fmt: skip
+    facts = {
+        "forecast_version": "2026-w46-f",
+        "data_state": WITHOUT,
+        "why": "no run had begun",
+        "data_until": "2026-w46",
+        "page": "artifacts/reports/fallback/report.html",
+    }
     append_event(where, "fallback-forecast", facts, at=now)
     code, said = status()
     assert code == 1
     words = " ".join(said.split())
-    assert "instead forecast without this week's data, version 2026-w46-f: the data end with 2026-w46; no run had begun" in words  # fmt: skip
+    assert (
+        "instead forecast without this week's data, version 2026-w46-f: the data end with 2026-w46; no run had begun"
+        in words
+    )
     assert json.loads(status("--json")[1])["forecast"]["fallback"]["data_state"] == WITHOUT
 
 

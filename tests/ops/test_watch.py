@@ -120,7 +120,14 @@ def test_a_damaged_note_is_late_with_a_way_out(where: Places, text: str) -> None
 
 def made_instead(where: Places, at: datetime, run_id: str = "next") -> None:
     """As steps/fallback.py writes it down."""
-    facts = {"forecast_version": "2026-w46-f", "data_state": WITHOUT, "why": "run next failed at step validate: a column is missing", "data_until": "2026-w46", "model_version": "1", "page": "artifacts/reports/fallback-2026-w46-f/report.html"}  # fmt: skip
+    facts = {
+        "forecast_version": "2026-w46-f",
+        "data_state": WITHOUT,
+        "why": "run next failed at step validate: a column is missing",
+        "data_until": "2026-w46",
+        "model_version": "1",
+        "page": "artifacts/reports/fallback-2026-w46-f/report.html",
+    }
     append_event(where, "fallback-forecast", facts, run_id, at)
 
 
@@ -128,7 +135,10 @@ def test_a_forecast_without_this_weeks_data_is_late_until_a_run_finishes(where: 
     walk(where.home, "weekly")
     made_instead(where, NOW + 7 * DAY)
     (why,) = judge(where, NOW + 7 * DAY).why
-    assert why == "the newest forecast is without this week's data: run next failed at step validate: a column is missing"  # fmt: skip
+    assert (
+        why
+        == "the newest forecast is without this week's data: run next failed at step validate: a column is missing"
+    )
     assert watch(where.home, "--now", (NOW + 7 * DAY).isoformat())[0] == 1
     walk(where.home, "mended", at=NOW + 8 * DAY)
     assert not judge(where, NOW + 8 * DAY).late
@@ -145,9 +155,15 @@ def test_a_champion_that_was_taken_away_is_missed(where: Places) -> None:
 
 @pytest.mark.parametrize(
     ("declared", "late"),
-    [("", True), ("bulletin: {origin_age_weeks: 0}", False), ("bulletin: {origin_age_weeks: 12}", False)],
-)  # fmt: skip
-def test_a_profile_says_how_old_the_newest_week_may_be(where: Places, declared: str, late: bool) -> None:  # fmt: skip
+    [
+        ("", True),
+        ("bulletin: {origin_age_weeks: 0}", False),
+        ("bulletin: {origin_age_weeks: 12}", False),
+    ],
+)
+def test_a_profile_says_how_old_the_newest_week_may_be(
+    where: Places, declared: str, late: bool
+) -> None:
     profile = where.home / "profiles" / "place.yaml"
     profile.parent.mkdir()
     profile.write_text(f"profile: place\ndata: {{inputs: [{{file: cases.csv}}]}}\n{declared}\n")
@@ -155,7 +171,9 @@ def test_a_profile_says_how_old_the_newest_week_may_be(where: Places, declared: 
     found = judge(where, NOW + 70 * DAY)
     assert found.late is late, found.why
     if late:
-        assert found.why == ("the newest week that a forecast knows, 2026-w46, ended 10 weeks ago: no newer data arrived",)  # fmt: skip
+        assert found.why == (
+            "the newest week that a forecast knows, 2026-w46, ended 10 weeks ago: no newer data arrived",
+        )
 
 
 @pytest.mark.parametrize("profile", ["sample", "ci", "satellitebench"])
@@ -169,4 +187,8 @@ def test_the_same_week_forecast_again_is_said(where: Places) -> None:
     assert "again" not in judge(where, NOW).line()
     for week in (1, 2):
         walk(where.home, f"again-{week}", at=NOW + week * 7 * DAY)
-    assert judge(where, NOW + 14 * DAY).line().endswith("by run again-2: the same week forecast again, first on 2026-11-23")  # fmt: skip
+    assert (
+        judge(where, NOW + 14 * DAY)
+        .line()
+        .endswith("by run again-2: the same week forecast again, first on 2026-11-23")
+    )

@@ -101,17 +101,23 @@ def _mlflow_away(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
 
 
-def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_nothing_is_decided(run: Run, three: Places, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_nothing_is_decided(
+    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     _mlflow_away(monkeypatch)
     monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
     with pytest.raises(RegistryError, match="MLflow could not be prepared"):
         steps.gate(RUN)
-    assert ["Question 1 of 3" in line or "Question 2 of 3" in line for line in caplog.messages].count(True) == 2  # fmt: skip
+    assert [
+        "Question 1 of 3" in line or "Question 2 of 3" in line for line in caplog.messages
+    ].count(True) == 2
     assert not (three.artifacts / "decisions").exists() and not (run.folder / "gate.json").exists()
     assert read_json(run.folder / "failure.json")["step"] == "gate"
 
 
-def test_mlflow_that_comes_back_meanwhile_is_answered(run: Run, three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_mlflow_that_comes_back_meanwhile_is_answered(
+    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _mlflow_away(monkeypatch)
     monkeypatch.setattr(patience.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
     assert steps.gate(RUN)["decision"] == "promote"
@@ -144,14 +150,18 @@ LOST: dict[Callable[[Places], None], str] = {
 
 @pytest.mark.parametrize("loss", LOST)
 @pytest.mark.parametrize("step", ["gate", "forecast"])
-def test_a_registry_that_lost_its_champion_is_a_red_step_and_never_a_run_without_a_bulletin(step: str, loss: Any, run: Run, three: Places) -> None:  # fmt: skip
+def test_a_registry_that_lost_its_champion_is_a_red_step_and_never_a_run_without_a_bulletin(
+    step: str, loss: Any, run: Run, three: Places
+) -> None:
     loss(three)
     with pytest.raises(ChampionLostError, match=LOST[loss]):
         getattr(steps, step)(RUN)
     assert not (run.folder / f"{step}.json").exists()
 
 
-def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(run: Run, three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(
+    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(audit, "append", _killed)  # between the alias and its audit entry
         promote.set_champion("2")
@@ -193,7 +203,9 @@ def test_a_run_walked_again_keeps_the_decision_that_promoted(run: Run, three: Pl
     assert (_record(three), run.output("gate")) == (before, made)
 
 
-def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(run: Run, three: Places) -> None:  # fmt: skip
+def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
+    run: Run, three: Places
+) -> None:
     made = steps.gate(RUN)
     before = _record(three)
     assert steps.deploy(RUN)["deployed"]

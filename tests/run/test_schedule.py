@@ -36,14 +36,33 @@ def test_the_newest_moment_is_found(cron: str, zone: str, now: str, due: str) ->
 
 @pytest.mark.parametrize(
     "cron",
-    ["0 6 * *", "0 6 * * x", "60 6 * * 1", "0 6 31 2 *", "0 6 * * 5-1", "0 6 * * 1/0", "-1 6 * * *", "0 6 0 * *", "0 6 * * 1,"],
-)  # fmt: skip
+    [
+        "0 6 * *",
+        "0 6 * * x",
+        "60 6 * * 1",
+        "0 6 31 2 *",
+        "0 6 * * 5-1",
+        "0 6 * * 1/0",
+        "-1 6 * * *",
+        "0 6 0 * *",
+        "0 6 * * 1,",
+    ],
+)
 def test_what_is_no_schedule_is_refused(cron: str) -> None:
     with pytest.raises(ConfigError, match="is no schedule"):
         newest_due(cron, UTC, datetime(2026, 11, 23, tzinfo=UTC))
 
 
-FIELDS = [st.sampled_from([*map(str, some), "*", f"*/{step}", f"{some[0]}-{some[-1]}"]) for some, step in (([0, 7, 59], 20), ([0, 6, 23], 6), ([1, 15, 28], 5), ([1, 2, 12], 4), ([0, 1, 5, 6], 3))]  # fmt: skip
+FIELDS = [
+    st.sampled_from([*map(str, some), "*", f"*/{step}", f"{some[0]}-{some[-1]}"])
+    for some, step in (
+        ([0, 7, 59], 20),
+        ([0, 6, 23], 6),
+        ([1, 15, 28], 5),
+        ([1, 2, 12], 4),
+        ([0, 1, 5, 6], 3),
+    )
+]
 
 
 @settings(max_examples=60, deadline=None)

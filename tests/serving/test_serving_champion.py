@@ -207,11 +207,22 @@ CAUSES: dict[Callable[..., None], tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_what_to_do_fits_the_reason_why_nothing_answers(cause: Any, deployment: Any, settings: Settings, bundle_of: BundleOf, row: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_what_to_do_fits_the_reason_why_nothing_answers(
+    cause: Any,
+    deployment: Any,
+    settings: Settings,
+    bundle_of: BundleOf,
+    row: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     cause(deployment, bundle_of, monkeypatch)
     slug, fix = CAUSES[cause]
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as started:
-        for answer in (started.get("/health/ready"), started.post("/predictions", json={"rows": [row]}), started.get("/forecast")):  # fmt: skip
+        for answer in (
+            started.get("/health/ready"),
+            started.post("/predictions", json={"rows": [row]}),
+            started.get("/forecast"),
+        ):
             body = answer.json()
             assert (answer.status_code, body["type"]) == (503, f"urn:denguard:problem:{slug}")
             assert fix in body["fix"]

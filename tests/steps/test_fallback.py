@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,10 @@ import pandas as pd
 import pytest
 from e2e.roads import Home
 from registry.worlds import closed_port
+from typer.testing import CliRunner
 
 from pipelines import steps
+from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.contracts import CURRENT, UNFINISHED, WITHOUT
 from pipelines.errors import StoreError, ValidationStopped
@@ -22,7 +25,7 @@ from pipelines.registry import patience
 from pipelines.registry.alias import connect
 from pipelines.run import open_run
 from pipelines.run.events import read_events
-from pipelines.run.success import last_success
+from pipelines.run.success import last_success, record_success
 from pipelines.steps import failure
 from pipelines.storage import read_json
 
@@ -67,7 +70,10 @@ def stopped(home: Home, run_id: str = "second") -> None:
     """What a run of the week after leaves whose data stopped it."""
     start(home, run_id)
     run = open_run(run_id)
-    drops = [*home.output("first", "ingest")["drops"], {"received_date": "2018-12-11", "sha256": "0" * 64}]  # fmt: skip
+    drops = [
+        *home.output("first", "ingest")["drops"],
+        {"received_date": "2018-12-11", "sha256": "0" * 64},
+    ]
     run.finish("ingest", {"drops": drops})
     failure.record(run.folder, "validate", ValidationStopped("the table holds no row"))
 
@@ -80,18 +86,29 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
     home: Home,
 ) -> None:
     bad_drop(home)
-    code, printed = home.denguard("run", "--profile", str(home.path / "tabular.yaml"), "--horizon", "4", "--run-id", "second")  # fmt: skip
+    code, printed = home.denguard(
+        "run", "--profile", str(home.path / "tabular.yaml"), "--horizon", "4", "--run-id", "second"
+    )
     assert code == 2 and "ValidationStopped" in printed
     made = home.output("second", "fallback")
 
     first = home.output("first", "forecast")["forecast_version"]
-    rows, before = table(home, made), pd.read_parquet(home.path / "artifacts" / "forecasts" / first / "forecast.parquet")  # fmt: skip
+    rows, before = (
+        table(home, made),
+        pd.read_parquet(home.path / "artifacts" / "forecasts" / first / "forecast.parquet"),
+    )
     assert set(rows["data_state"]) == {WITHOUT} and set(before["data_state"]) == {CURRENT}
     assert made["forecast_version"] != first
-    pd.testing.assert_frame_equal(rows.drop(columns="data_state"), before.drop(columns="data_state"))  # fmt: skip
+    pd.testing.assert_frame_equal(
+        rows.drop(columns="data_state"), before.drop(columns="data_state")
+    )
     said = about(home, made)
     assert said["why"].startswith("run second failed at step validate: ")
-    assert (said["red_run"], said["data_until"], said["same_week_again"]) == ("second", "2018-w48", True)  # fmt: skip
+    assert (said["red_run"], said["data_until"], said["same_week_again"]) == (
+        "second",
+        "2018-w48",
+        True,
+    )
     page = (home.path / made["page"]).read_text(encoding="utf-8")
     assert "without this week&#39;s data: the data end with 2018-w48" in page
     (event,) = read_events(where(home), "fallback-forecast")
@@ -195,7 +212,9 @@ def test_a_deadline_that_passed_without_a_run_makes_one_and_one_that_did_not_mak
     profile = str(home.path / "tabular.yaml")
     now = datetime.now(UTC)
     due = steps.cycle_start(open_run("first").profile, now + WEEK)
-    assert steps.at_deadline(profile, due + timedelta(hours=11))["note"].startswith("the deadline is")  # fmt: skip
+    assert steps.at_deadline(profile, due + timedelta(hours=11))["note"].startswith(
+        "the deadline is"
+    )
     made = steps.at_deadline(profile, due + timedelta(hours=12))
     assert about(home, made)["why"].startswith("no run had begun; the deadline was ")
     assert set(table(home, made)["data_state"]) == {WITHOUT}
@@ -211,7 +230,9 @@ def test_a_later_finished_run_of_the_same_content_is_the_newest_forecast_again(h
     assert found is not None and found.version == made["forecast_version"]
     steps.forecast("first")
     found = newest(where(home), bundle)
-    assert found is not None and found.version == home.output("first", "forecast")["forecast_version"]  # fmt: skip
+    assert (
+        found is not None and found.version == home.output("first", "forecast")["forecast_version"]
+    )
 
 
 def test_a_fallback_that_cannot_be_made_leaves_the_steps_error_alone_and_is_written_down(
@@ -225,3 +246,22 @@ def test_a_fallback_that_cannot_be_made_leaves_the_steps_error_alone_and_is_writ
     assert steps.instead_of("second")["forecast"] is None
     failed = [e for e in read_events(where(home), "step-failed") if e["step"] == "fallback"]
     assert "is not in this home" in failed[0]["cause"]
+
+
+def test_a_drop_that_waits_for_its_run_is_no_reason_at_the_deadline(home: Home) -> None:
+    profile = str(home.path / "tabular.yaml")
+    due = steps.cycle_start(open_run("first").profile, datetime.now(UTC) + timedelta(days=365))
+    finished = due + timedelta(hours=1)
+    record_success(where(home), "first", "2018-w48", "2018-w48-v", finished)
+    (home.path / "data" / "drops" / "2018-12-11").mkdir()
+    start(home, "second")
+    open_run("second").finish("ingest", {"drops": [{"received_date": "2018-12-11"}]})
+    late = due + timedelta(hours=30)
+    os.utime(home.path / "artifacts" / "runs" / "second" / "run.json", (late.timestamp(),) * 2)
+    assert "finished forecast" in steps.at_deadline(profile, late)["note"]
+
+
+def test_by_hand_it_says_why_nothing_is_made(home: Home) -> None:
+    done = CliRunner().invoke(app, ["fallback-forecast", "--reason", "I was curious"])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("nothing was made: run first finished forecast 2018-w48-")

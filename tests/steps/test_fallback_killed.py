@@ -52,7 +52,9 @@ def _killed_at(module: Any, name: str) -> None:
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
-@pytest.mark.parametrize("write", [*(pytest.param(w, marks=pytest.mark.slow) for w in WRITES if w != LAST), LAST])  # fmt: skip
+@pytest.mark.parametrize(
+    "write", [*(pytest.param(w, marks=pytest.mark.slow) for w in WRITES if w != LAST), LAST]
+)
 def test_a_fallback_killed_at_a_write_is_made_whole_by_the_next_try(
     write: str, copied_tabular: Callable[[], Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,4 +75,8 @@ def test_a_fallback_killed_at_a_write_is_made_whole_by_the_next_try(
     assert after == before | {str(event["forecast_version"])}
     folder = home.path / "artifacts" / "forecasts" / str(event["forecast_version"])
     assert folder.name.endswith(folder_id(manifest_of(folder)))
-    assert made["forecast_version"] == event["forecast_version"] == home.output("second", "fallback")["forecast_version"]  # fmt: skip
+    assert (
+        made["forecast_version"]
+        == event["forecast_version"]
+        == home.output("second", "fallback")["forecast_version"]
+    )
