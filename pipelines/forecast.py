@@ -224,7 +224,7 @@ def _about(table: pd.DataFrame, not_forecast: Sequence[str]) -> dict[str, object
         "rows_with_scene": int(table["image_used"].sum()),
         "not_forecast": list(not_forecast),
         "not_forecast_count": len(not_forecast),
-        "data_state": str(table["data_state"].iloc[0]),
+        "data_state": str(table.get("data_state", pd.Series([CURRENT])).iloc[0]),
     }
 
 
