@@ -15,7 +15,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from dags._line import enter_line
-from dags._links import part_of
+from dags._links import FALLBACK, part_of
 from pipelines.errors import BusyError, DenguardError
 
 log = logging.getLogger(__name__)
@@ -29,16 +29,23 @@ def on_failure(context: Mapping[str, Any]) -> None:
     from pipelines.config import places
     from pipelines.run import run_folder
     from pipelines.steps import failure
+    from pipelines.steps.box import told
 
     enter_line(context)
     instance, run_id = context["ti"], context["dag_run"].run_id
+    if (
+        instance.task_id == FALLBACK
+    ):  # what it says is in its log; the run is red for another reason
+        return
     folder, part = run_folder(places(), run_id), part_of(instance, run_id)
     if said_already(folder, part, instance.try_number) is not None:
         return
     error = context.get("exception")
     if isinstance(error, AirflowTaskTimeout):
         error = DenguardError("the step took longer than its limit", where=instance.task_id, fix="look in the log how far it came; clear the task and it goes on there; if the machine is slow for good, raise the limit in dags/_weekly.py")  # fmt: skip
-    log_failure(failure.record(folder, part, error, instance.map_index, instance.try_number))
+    said = failure.record(folder, part, error, instance.map_index, instance.try_number)
+    told("step-failed", run_id, said)
+    log_failure(said)
 
 
 def run_ended(context: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from airflow.sdk import DAG, TaskGroup
 
 from dags._box import box
 from dags._callbacks import run_ended
+from dags._fallback import red_step_task
 from dags._shared import (
     CHAMPION,
     DATASET,
@@ -37,6 +38,7 @@ On its schedule (by the clock of the profile's place) one run walks the road onc
 | judge | Everything is scored on the same rows; the gate writes its decision and why | The champion stays |
 | release | The winner is registered and taken by the endpoint, and the forecast is written. If the gate kept the champion, it forecasts | The previous champion serves on |
 | report | One page for people: artifacts/reports/&lt;run id&gt;/ | Clear the task |
+| fallback | Only if a step is red: the champion forecasts from the last accepted data, and every row says so. The run stays red | Nothing is published; read its log |
 
 **Something failed?** The red run's note and its tab *Outcome* say step, cause and what to do; so does
 the red task's log, and `artifacts/runs/<run id>/failure.json`. Correct it, then clear the red task: the
@@ -109,3 +111,7 @@ def _tasks() -> None:
     start >> ingest >> validate >> snapshot >> plan >> shards >> features
     (features >> [candidates, years] >> replay)  # the replay includes the champion that train found
     replay >> evaluate >> gate >> register >> deploy >> forecast >> report
+
+    # Not behind the report: a run is as red as its last tasks, and this one's success must not hide it.
+    boxes = [start, ingest, validate, snapshot, plan, shards, features, candidates, years, replay]
+    [*boxes, evaluate, gate, register, deploy, forecast] >> red_step_task()

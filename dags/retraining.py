@@ -5,5 +5,6 @@ from __future__ import annotations
 from dags._line import MAIN_DAG
 from dags._shared import MAIN_PROFILE
 from dags._weekly import weekly
+from pipelines.bulletin_config import MAIN_SCHEDULE
 
-dag = weekly(MAIN_DAG, "0 6 * * 1", MAIN_PROFILE)
+dag = weekly(MAIN_DAG, MAIN_SCHEDULE, MAIN_PROFILE)

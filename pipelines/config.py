@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from pipelines.bulletin_config import BulletinConfig
 from pipelines.candidate_config import forecaster_kind
 from pipelines.code_changes import with_changes
 from pipelines.codes import UnitCodes
@@ -119,6 +120,7 @@ class Profile(Frozen):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    bulletin: BulletinConfig = BulletinConfig()
     model_name: str = "denguard"
     schedule: str | None = Field(None, pattern=r"^(\S+ ){4}\S+$", description="cron, by the place's clock, of a line of its own beside the main one; see docs/ops.md")  # fmt: skip
 

@@ -54,6 +54,13 @@ class SceneQuality(StrEnum):
     NONE = "none"
 
 
+# --- Forecasts ---------------------------------------------------------------------------------
+# What a forecast knows of the week it is published in; anything but CURRENT is a fallback.
+DataState = Literal["current", "without this week's data", "this week's data, run not finished"]
+CURRENT: DataState = "current"  # of a run that walked the whole road
+WITHOUT: DataState = "without this week's data"
+UNFINISHED: DataState = "this week's data, run not finished"
+
 CovariateKind = Literal["log_cases", "season", "climate", "demographic"]
 
 

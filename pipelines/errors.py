@@ -68,6 +68,10 @@ class RegistryError(DenguardError):
     """The model registry did not do what was asked."""
 
 
+class ChampionLostError(RegistryError):
+    """The registry does not know the champion that served by the audit."""
+
+
 class DeployError(DenguardError):
     """The endpoint did not take a bundle; the previous one serves."""
 

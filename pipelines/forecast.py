@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.contracts import FUSED_HEADS, LINEAR, SceneQuality
+from pipelines.contracts import CURRENT, FUSED_HEADS, LINEAR, DataState, SceneQuality
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
@@ -53,6 +54,7 @@ FORECAST_COLUMNS = (
     "state",  # "" ; held, not reported: no probability; unconfirmed: two, see data/usable.py
     "why",  # of such a state: rule and cause that a person can answer, "" otherwise
     "probability_without",  # of an unconfirmed unit: if the count that looks too high is left out
+    "data_state",  # contracts.DataState: whether this week's data are in it
 )
 PARENT = "parent"  # after the name, where the place's files tell what a unit lies in
 PARQUET, CSV, ABOUT = "forecast.parquet", "forecast.csv", "forecast.json"
@@ -68,6 +70,7 @@ class ForecastVersions:
     embedding_version: str
     synthetic_scenes: bool
     provisional: bool = False
+    data_state: DataState = CURRENT
 
 
 def forecast_table(
@@ -114,6 +117,7 @@ def forecast_table(
         state="",
         why="",
         probability_without=np.nan,
+        data_state=versions.data_state,
     )
     ordered = table.sort_values(["municipality_code", "horizon_weeks"], ignore_index=True)
     if not parents:
@@ -123,11 +127,20 @@ def forecast_table(
     return ordered[[code, name, PARENT, *rest]]
 
 
-def publish_forecast(table: pd.DataFrame, root: Path, not_forecast: Sequence[str] = ()) -> Path:
+def publish_forecast(
+    table: pd.DataFrame,
+    root: Path,
+    not_forecast: Sequence[str] = (),
+    facts: Mapping[str, object] | None = None,
+) -> Path:
     """Write the table under `<root>/<as_of>-<content id>/` as Parquet and CSV; never overwrite.
 
-    Publishing equal content again changes nothing. forecast.json beside them counts rows, alarms
-    and the municipalities that are not forecast because the label rule refuses them.
+    Publishing equal content again changes no file; the folder is then the newest of its week again.
+    forecast.json beside them counts rows, alarms and the municipalities that are not forecast
+    because the label rule refuses them.
+
+    Args:
+        facts: what forecast.json says besides, such as why this week's data are not in it.
 
     Raises:
         StoreError: the table is not of one origin week, or the published folder was changed since.
@@ -135,7 +148,7 @@ def publish_forecast(table: pd.DataFrame, root: Path, not_forecast: Sequence[str
     origins = sorted(table["origin_week"].unique())
     if len(origins) != 1:
         raise StoreError(f"a forecast has one origin week, this one has {len(origins)}", fix="publish one origin at a time")  # fmt: skip
-    files = _files(table, sorted(not_forecast))
+    files = _files(table, sorted(not_forecast), facts or {})
     final = root / f"{origins[0]}-{_content_id(files)}"
     if not final.is_dir():
         with new_folder(final) as temp:
@@ -143,6 +156,7 @@ def publish_forecast(table: pd.DataFrame, root: Path, not_forecast: Sequence[str
                 write_atomic(temp / name, raw)
     if _content_id({name: _read(final / name) for name in files}) != _content_id(files):
         raise StoreError("a published forecast was changed or lost a file", where=str(final), fix="move the folder away and run the forecast step again")  # fmt: skip
+    os.utime(final)  # of several of a week the endpoint answers from the one published last
     return final
 
 
@@ -192,10 +206,14 @@ def _scenes(scenes: pd.DataFrame, versions: ForecastVersions) -> pd.DataFrame:
     )
 
 
-def _files(table: pd.DataFrame, not_forecast: Sequence[str]) -> dict[str, bytes]:
+def _files(
+    table: pd.DataFrame, not_forecast: Sequence[str], facts: Mapping[str, object]
+) -> dict[str, bytes]:
     parquet = io.BytesIO()
     table.to_parquet(parquet, index=False)
-    about = json.dumps(_about(table, not_forecast), indent=2, sort_keys=True, allow_nan=False)
+    about = json.dumps(
+        {**_about(table, not_forecast), **facts}, indent=2, sort_keys=True, allow_nan=False
+    )
     return {
         PARQUET: parquet.getvalue(),
         CSV: frame_csv(table).encode(),
@@ -214,6 +232,7 @@ def _about(table: pd.DataFrame, not_forecast: Sequence[str]) -> dict[str, object
         "not_forecast": list(not_forecast),
         "not_forecast_count": len(not_forecast),
         "states": _states(table),
+        "data_state": str(table.get("data_state", pd.Series([CURRENT])).iloc[0]),
     }
 
 

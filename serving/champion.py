@@ -11,14 +11,21 @@ import threading
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import Bundle, load_sound
+from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, who_answers
 from serving.encoders import Encoders, load_encoders, needs_encoders
 from serving.metrics import Metrics
+from serving.problems import NotReady
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
-NO_CHAMPION = "no champion is registered yet"
+NO_CHAMPION = NotReady(
+    "no-champion",
+    "no champion is registered yet",
+    "run the weekly cycle until a model is promoted; its report says why none was",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class ChampionHolder:
         current: what answers now, None before the first champion.
         candidate_error: of the version that the alias names, None if it serves.
         last_error: newest failure of any kind, kept after it is over; "" if there was none.
+        not_ready: why nothing answers while `current` is None.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -61,7 +69,7 @@ class ChampionHolder:
         self.current: Champion | None = None
         self.candidate_error: CandidateError | None = None
         self.last_error = ""
-        self.not_ready_reason = NO_CHAMPION
+        self.not_ready = NO_CHAMPION
         self._attempts = 0
         self._stop, self._looked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._follow, name="champion", daemon=True)
@@ -87,7 +95,15 @@ class ChampionHolder:
         try:
             named = who_answers(self._settings.places, self._settings.model_name)
         except Exception as err:  # noqa: BLE001 the thread must outlive it
-            self._failed("registry", _said(err))
+            self._failed(
+                "registry",
+                _said(err),
+                NotReady(
+                    "registry-away",
+                    _said(err),
+                    _fix(err, "see that MLflow answers; the endpoint asks again by itself"),
+                ),
+            )
             return
         if named is None:
             self._withdrawn()
@@ -114,7 +130,12 @@ class ChampionHolder:
             self.candidate_error = CandidateError(
                 named.version, named.bundle_id, _said(err), self._attempts
             )
-            self._failed("bundle", f"version {named.version}: {_said(err)}")
+            text = f"version {named.version}: {_said(err)}"
+            self._failed(
+                "bundle",
+                text,
+                NotReady("champion-unusable", text, _fix(err, "read the endpoint's log")),
+            )
             return
         self.current = champion  # the swap: requests under way keep the reference they took
         self.candidate_error = None
@@ -134,16 +155,33 @@ class ChampionHolder:
     def _withdrawn(self) -> None:
         """Nobody is champion: the first one was taken back, or there never was one."""
         self.candidate_error = None
-        self.not_ready_reason = NO_CHAMPION
+        self.not_ready = self._why_nobody()
         self._metrics.failing.set(0)
         if self.current is not None:
             log.warning("the champion alias was removed; version %s goes on serving", self.current.registered.version)  # fmt: skip
 
-    def _failed(self, cause: str, text: str) -> None:
+    def _why_nobody(self) -> NotReady:
+        """There never was a champion, it was taken back, or the registry lost it."""
+        last = audit.newest(self._settings.places, self._settings.model_name)
+        if last is None:
+            return NO_CHAMPION
+        if (version := last.get("to_version")) is None:
+            return NotReady(
+                "champion-taken-away",
+                f"no champion serves since {last['at']}: {last['action']} by {last['by']}",
+                "run the weekly cycle: its candidate is judged as a first champion; or let a version serve with denguard promote",
+            )
+        return NotReady(
+            "champion-lost",
+            f"the registry names no champion, but by the audit version {version} serves",
+            "put the registry's database back from its newest backup, or let a version serve with denguard promote",
+        )
+
+    def _failed(self, cause: str, text: str, not_ready: NotReady) -> None:
         if text != self.last_error:
             log.error("%s; %s", text, "the bundle taken before goes on serving" if self.current else "nothing serves yet")  # fmt: skip
         self.last_error = text
-        self.not_ready_reason = text
+        self.not_ready = not_ready
         self._metrics.failing.set(1)
         self._metrics.poll_errors.labels(cause).inc()
 
@@ -156,3 +194,8 @@ class ChampionHolder:
 def _said(err: Exception) -> str:
     """The error's text; running out of memory has none."""
     return str(err) or type(err).__name__
+
+
+def _fix(err: Exception, otherwise: str) -> str:
+    """What to do about it, as the error itself says."""
+    return (err.fix if isinstance(err, DenguardError) else "") or otherwise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -47,6 +48,19 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.slug, self.detail, self.fix = status, slug, detail, fix
         self.errors, self.headers = list(errors), headers or {}
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """Why nothing can be answered yet: a stable name, the reason, and what to do about this one."""
+
+    slug: str
+    detail: str
+    fix: str
+
+    def problem(self) -> Problem:
+        """503, to be asked again soon."""
+        return Problem(503, self.slug, self.detail, self.fix, headers={"Retry-After": "30"})
 
 
 def invalid_fields(err: ValidationError, prefix: str = "") -> Problem:

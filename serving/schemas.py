@@ -190,6 +190,10 @@ class ForecastBody(BaseModel):
     origin_week: str = Field(description="what the forecast knows ends with this week")
     label_rule_id: Rule
     adopted_rule_id: Adopted
+    data_state: str = Field(
+        description="`current`, or what is missing: then no run has finished for this week, and the champion forecast from the last accepted data"
+    )
+    why: str | None = Field(None, description="there if data_state is not `current`")
     rows: list[dict[str, Any]]
     note: str | None = Field(
         None,

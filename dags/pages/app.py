@@ -17,11 +17,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
-from dags._links import part_of
+from dags._links import FALLBACK, part_of
 from dags.pages.line import Asked, Line, may_see, may_see_line
 from dags.pages.page import HEADERS, page, refused
 from pipelines.config import at_line
 from pipelines.errors import DenguardError
+from pipelines.ops.fallbacks import made_instead_of, standing_fallback
 from pipelines.ops.runs import RunView, newest_runs, view
 from pipelines.run import run_folder
 
@@ -56,16 +57,19 @@ def create_pages() -> FastAPI:
 def all_runs(line: Asked) -> HTMLResponse:
     """The newest runs: outcome, report."""
     runs = [_listed(line, name) for name in newest_runs(line.where)[:SHOWN]]
-    return page("all.html.j2", line, runs=runs)
+    return page("all.html.j2", line, runs=runs, fallback=standing_fallback(line.where))
 
 
 def one_run(line: Asked, run_id: str) -> HTMLResponse:
     """One run: the failure that stands, then every step."""
-    return page("run.html.j2", line, run=_known(line, run_id))
+    run = _known(line, run_id)
+    return page("run.html.j2", line, run=run, fallback=made_instead_of(line.where, run_id))
 
 
 def one_step(line: Asked, run_id: str, part: str) -> HTMLResponse:
     """One step of a run, such as `validate` or `embed_shard_003`."""
+    if part == FALLBACK:  # no step of the road: what it made is on the run's page
+        return one_run(line, run_id)
     run = _known(line, run_id)
     found = next((step for step in run.parts if step.name == part), None)
     if found is None:

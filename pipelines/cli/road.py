@@ -34,7 +34,11 @@ def run(
     try:
         with hold(places(), run_id, wait):
             steps.start(run_id, conf)
-            steps.walk(run_id)
+            try:
+                steps.walk(run_id)
+            except Exception:  # whatever it is, there is a bulletin; the run stays red
+                steps.instead_of(run_id)
+                raise
     finally:  # the lease is free again, so that a failure counts as one
         tell(places())
     say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
@@ -58,6 +62,42 @@ def step(
     with hold(places(), run_id):  # for this step only: what comes next is not known here
         output = walked(run_id)
     show(output)
+
+
+@app.command("fallback-forecast", rich_help_panel=ROAD)
+def fallback_forecast(
+    run_id: Annotated[
+        str,
+        typer.Option(
+            "--run-id",
+            metavar="NAME",
+            help="the run that did not make it; the newest one if left out",
+        ),
+    ] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="why, for readers of the forecast")
+    ] = "",
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", envvar="DENGUARD_PROFILE", help="if no run says it"
+        ),
+    ] = None,
+    at_deadline: Annotated[
+        bool, typer.Option("--at-deadline", help="only once the deadline has passed; for cron")
+    ] = False,
+) -> None:
+    """Forecast with the champion from the last accepted data, if this week has no forecast yet."""
+    from pipelines import steps
+    from pipelines.ops.alerts import tell
+    from pipelines.ops.runs import newest_run
+
+    if at_deadline:
+        made = steps.at_deadline(profile or "sample")
+    else:
+        made = steps.fallback(reason, run_id or newest_run(places()) or "", profile)
+    tell(places())
+    say(f"made: {made['note']}" if made["forecast"] else f"nothing was made: {made['note']}")
 
 
 @app.command(rich_help_panel=ROAD)

@@ -123,7 +123,13 @@ def _describe_forecast(graph: Graph, node: Node, shelf: Shelf) -> None:
     made_by = pq.read_table(table, columns=names).slice(0, 1).to_pylist()[0]
     facts = {name: about.get(name) for name in ("origin_week", "rows", "horizons_weeks", "outbreaks_expected")}  # fmt: skip
     graph.add("forecast", node.id, **facts, **made_by)
-    model = str(node.facts.get("model_name", DEFAULT_MODEL))
+    # a forecast that no finished run made names what it was made from itself
+    model = str(node.facts.get("model_name", about.get("model_name", DEFAULT_MODEL)))
+    if named := about.get("feature_version"):
+        _link_named(graph, "features", str(named), node, "forecast in")
+    for name in ("data_state", "why"):
+        if about.get(name):
+            node.facts[name] = about[name]
     _link_named(graph, "bundle", made_by["bundle_id"], node, "forecast")
     version = graph.add("model_version", version_id(model, made_by["model_version"]))
     graph.link(graph.add("bundle", made_by["bundle_id"]), version, "registered as")

@@ -17,6 +17,7 @@ from pipelines.evaluate.decision_log import line_and_why
 from pipelines.ops.parts import State, counted
 from pipelines.ops.runs import Box, RunState, RunView
 from pipelines.ops.status import Status
+from pipelines.ops.watch import again
 from pipelines.run.progress import clock_time, spell
 from pipelines.steps.failure import told
 
@@ -93,7 +94,19 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     made = status.verdict.success
     if made is not None:
         age = spell(max((status.now - made.when).total_seconds(), 0))
-        rows.append(("forecast", f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} ago by run {escape(made.run_id)}"))  # fmt: skip
+        rows.append(
+            (
+                "forecast",
+                f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} ago by run {escape(made.run_id)}{again(made)}",
+            )
+        )
+    if (instead := status.verdict.fallback) is not None:
+        rows.append(
+            (
+                "instead",
+                f"[red]forecast {escape(instead['data_state'])}[/], version {instead['forecast_version']}: the data end with {instead['data_until']}; {escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}",
+            )
+        )
     late = status.verdict.late
     first = late and made is None and run.state == "running"
     because = escape("; ".join(status.verdict.why))

@@ -110,7 +110,10 @@ def open_alerts(told: alerts.State | None, late_now: bool) -> tuple[str, ...]:
     over = "" if late_now else " (it is not late any more; the next denguard watch tells them so)"
     late = [f"forecast late: {told.late['why']}{over}"] if told.late else []
     failed = [f"run {told.failed['run_id']} failed at {told.failed['step']}: {told.failed['cause']}"] if told.failed else []  # fmt: skip
-    return (*late, *failed)
+    fallback = (
+        [f"forecast {told.fallback['data_state']}: {told.fallback['why']}"] if told.fallback else []
+    )
+    return (*late, *failed, *fallback)
 
 
 def champion(where: Places) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What changed since people were told last: late, failed, recovered, another champion.
+"""What changed since people were told last: late, failed, recovered, no data, another champion.
 
 Belongs here: comparing the remembered state with the files. Does not belong here: wording and sending.
 """
@@ -6,15 +6,18 @@ Belongs here: comparing the remembered state with the files. Does not belong her
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.errors import DenguardError
+from pipelines.errors import DenguardError, StoreError
+from pipelines.ops.fallbacks import standing_fallback
 from pipelines.ops.runs import RunView, newest_run, view
-from pipelines.ops.watch import Verdict
+from pipelines.ops.watch import Verdict, oldest_weeks
 from pipelines.registry.audit import read_trail
+from pipelines.run.success import last_success
 
+_A_CYCLE = timedelta(days=6)  # a run after a correction in the same week is no news
 Transition = tuple[str, dict[str, Any]]  # kind of texts.TITLES, facts for its words
 
 
@@ -26,12 +29,16 @@ class State:
         late: facts of the lateness that is open, or None.
         failed: facts of the failure that is open, or None.
         audit_seq: newest audit entry that was told; None = none yet.
+        fallback: event of the forecast in place of a finished run's that is open, or None.
+        same_week: origin week of which people were told that it was forecast again.
         pending: [{alert, channels that have not got it}].
     """
 
     late: dict[str, Any] | None = None
     failed: dict[str, Any] | None = None
     audit_seq: int | None = None
+    fallback: dict[str, Any] | None = None
+    same_week: str | None = None
     pending: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -44,8 +51,34 @@ def transitions(where: Places, state: State, verdict: Verdict | None, now: datet
     return [
         *_lateness(state, verdict),
         *_failure(state, _newest(where, now)),
+        *_fallback(where, state),
+        *_same_week(where, state),
         *_champion(where, state),
     ]
+
+
+def _fallback(where: Places, state: State) -> list[Transition]:
+    made, known = standing_fallback(where), state.fallback
+    state.fallback = made
+    if made is None:
+        return [("fallback-over", known)] if known is not None else []
+    told = known is not None and known["forecast_version"] == made["forecast_version"]
+    return [] if told else [("fallback", made)]
+
+
+def _same_week(where: Places, state: State) -> list[Transition]:
+    """Once a week of data, and only where new weeks are waited for (bulletin.origin_age_weeks)."""
+    try:
+        made = last_success(where)
+    except StoreError:
+        return []
+    if made is None or not made.same_week_since or state.same_week == made.origin_week:
+        return []
+    old = made.when - datetime.fromisoformat(made.same_week_since) >= _A_CYCLE
+    if not old or oldest_weeks(where, made) is None:
+        return []
+    state.same_week = made.origin_week
+    return [("same-week", asdict(made))]
 
 
 def _lateness(state: State, verdict: Verdict | None) -> list[Transition]:

@@ -1,8 +1,9 @@
 """Is this week's forecast late? The one question of a watchdog, answered from files and the clock.
 
-Two ways to be late: nothing was produced (the newest finished forecast is older than a cycle and its
-grace), or something arrived and no forecast knows it (a drop). Belongs here: that judgement. Does not
-belong here: telling people (alerts.py).
+Ways to be late: nothing was produced (the newest finished forecast is older than a cycle and its
+grace), it was made without this week's data, something arrived and no forecast knows it (a drop), nobody
+is champion, or the newest week is old against the clock. Belongs here: that judgement. Does not belong
+here: telling people (alerts.py).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import Places, load_profile
 from pipelines.errors import DenguardError, StoreError
+from pipelines.ops.fallbacks import Made, standing_fallback
 from pipelines.ops.runs import RunView, newest_run, view
 from pipelines.ops.taken_back import taken_back
+from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
 from pipelines.run.progress import spell
 from pipelines.run.success import LastSuccess, last_success
@@ -36,6 +39,7 @@ class Verdict:
         fix: what to do about the first of them.
         success: the newest finished forecast, or None.
         failed: the newest run, if it failed.
+        fallback: the forecast that was made in place of a finished run's, if none has finished since.
     """
 
     why: tuple[str, ...]
@@ -43,6 +47,7 @@ class Verdict:
     success: LastSuccess | None
     failed: RunView | None
     age: timedelta | None = None
+    fallback: Made | None = None
 
     @property
     def late(self) -> bool:
@@ -60,6 +65,8 @@ class Verdict:
             "origin_week": found.origin_week if found else None,
             "forecast_version": found.forecast_version if found else None,
             "finished_at": found.finished_at if found else None,
+            "same_week_since": found.same_week_since if found else None,
+            "fallback": self.fallback,
         }
 
     def line(self) -> str:
@@ -68,7 +75,7 @@ class Verdict:
             return f"LATE: {'; '.join(self.why)}. What to do: {self.fix}."
         made = self.success
         assert made is not None  # nothing to show is a reason to be late
-        return f"on time: forecast {made.forecast_version} of origin week {made.origin_week} was finished {_ago(self.age)} by run {made.run_id}"
+        return f"on time: forecast {made.forecast_version} of origin week {made.origin_week} was finished {_ago(self.age)} by run {made.run_id}{again(made)}"
 
 
 def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_origin_age_weeks: int | None = None) -> Verdict:  # fmt: skip
@@ -77,29 +84,69 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
     Args:
         now: with its time zone.
         max_age_days: a cycle and its grace; also how long a drop may lie unread.
-        max_origin_age_weeks: if given, how old the newest known week may be; off by default, because
-            data that stop arriving are nobody's fault here (and the sample ends in 2018).
+        max_origin_age_weeks: how old the newest known week may be; None = as the profile says.
     """
-    failed = _failed(where, now)
+    failed, fallback = _failed(where, now), standing_fallback(where)
     try:
         made = last_success(where)
     except StoreError as err:
-        return Verdict((f"{err.what} ({err.where})",), err.fix, None, failed)
+        return Verdict((f"{err.what} ({err.where})",), err.fix, None, failed, fallback=fallback)
+    why = [*_instead(fallback), *_no_champion(where)]
     if made is None:
-        return Verdict(("no forecast was ever made here",), _fix(failed), None, failed)
+        return Verdict(
+            ("no forecast was ever made here", *why) if not fallback else tuple(why),
+            _fix(failed),
+            None,
+            failed,
+            fallback=fallback,
+        )
     limit, age = timedelta(days=max_age_days), now - made.when
-    why = []
     if age > limit:
-        why.append(f"the newest forecast, of origin week {made.origin_week}, was finished {_ago(age)}, and {max_age_days:g} days are allowed")  # fmt: skip
+        why.append(
+            f"the newest {'finished ' if fallback else ''}forecast, of origin week {made.origin_week}, was finished {_ago(age)}, and {max_age_days:g} days are allowed"
+        )
     if -age > CLOCK_TOLERANCE:
         why.append(f"the newest forecast claims to be finished at {made.finished_at}, in the future: this clock or that of the machine that made it is wrong")  # fmt: skip
     if (drop := _unread_drop(where, made, now, limit)) is not None:
         why.append(f"drop {drop} lies there for more than {max_age_days:g} days and no forecast knows it")  # fmt: skip
     why += taken_back(where, made.forecast_version, _known_drops(where, made.run_id))
     weeks = (now.date() - made.known_until).days // 7
-    if max_origin_age_weeks is not None and weeks > max_origin_age_weeks:
+    allowed = oldest_weeks(where, made) if max_origin_age_weeks is None else max_origin_age_weeks
+    if allowed is not None and weeks > allowed:
         why.append(f"the newest week that a forecast knows, {made.origin_week}, ended {weeks} weeks ago: no newer data arrived")  # fmt: skip
-    return Verdict(tuple(why), _fix(failed) if why else "", made, failed, age)
+    return Verdict(tuple(why), _fix(failed) if why else "", made, failed, age, fallback)
+
+
+def oldest_weeks(where: Places, made: LastSuccess) -> int | None:
+    """How old the newest known week may be, by the profile that made a forecast; None = of any age."""
+    try:
+        asked: Any = read_json(run_folder(where, made.run_id) / "run.json")
+        profile = load_profile(str(asked["profile"]))
+    except (DenguardError, KeyError):  # the run's folder or its profile is gone
+        return None
+    return profile.bulletin.oldest_weeks(profile.data.source)
+
+
+def again(made: LastSuccess) -> str:
+    """Words for a forecast of a week that a run had forecast before; "" for a new week."""
+    if not made.same_week_since:
+        return ""
+    return f": the same week forecast again, first on {made.same_week_since[:10]}"
+
+
+def _instead(fallback: Made | None) -> list[str]:
+    if fallback is None:
+        return []
+    return [f"the newest forecast is {fallback['data_state']}: {fallback['why']}"]
+
+
+def _no_champion(where: Places) -> list[str]:
+    """Where one served before; without any the run's report says why nothing serves."""
+    entries = read_trail(where).entries
+    if not entries or entries[-1].get("to_version") is not None:
+        return []
+    last = entries[-1]
+    return [f"no champion serves since {last['at']} ({last['action']} by {last['by']})"]
 
 
 def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedelta) -> str | None:

@@ -113,6 +113,20 @@ def get_version(
     version: str | int, where: Places | None = None, model_name: str = MODEL_NAME
 ) -> Registered:
     """One version by number. Raises RegistryError if there is no such version."""
+    found = find_version(version, where, model_name)
+    if found is None:
+        raise RegistryError(
+            f"there is no version {version} of model {model_name}",
+            where="MLflow",
+            fix="denguard audit lists the versions that served",
+        )
+    return found
+
+
+def find_version(
+    version: str | int, where: Places | None = None, model_name: str = MODEL_NAME
+) -> Registered | None:
+    """One version by number, or None. Raises RegistryError if the registry does not answer."""
     client = connect(where)
     with registry_errors(f"version {version} could not be read"):
         try:
@@ -120,7 +134,7 @@ def get_version(
         except MlflowException as err:
             if err.error_code not in {_ABSENT, "INVALID_PARAMETER_VALUE"}:
                 raise
-            raise RegistryError(f"there is no version {version} of model {model_name}", where="MLflow", fix="denguard audit lists the versions that served") from err  # fmt: skip
+            return None
 
 
 def registered(found: ModelVersion) -> Registered:

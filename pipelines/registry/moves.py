@@ -180,6 +180,13 @@ def settle(where: Places, model_name: str, *, but_remember: bool = False) -> dic
     return intent
 
 
+def announced(where: Places, model_name: str) -> dict[str, Any] | None:
+    """Facts of a move that was announced and not seen through yet, or None."""
+    path = _intent_file(where)
+    facts: dict[str, Any] = read_json(path)["facts"] if path.is_file() else {}  # type: ignore[assignment]
+    return facts if facts.get("model_name") == model_name else None
+
+
 def forget(where: Places) -> None:
     """The announced move is over."""
     _intent_file(where).unlink(missing_ok=True)

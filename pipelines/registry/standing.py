@@ -10,14 +10,71 @@ from typing import Any
 
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
-from pipelines.errors import DenguardError, RegistryError
+from pipelines.errors import ChampionLostError, DenguardError, RegistryError
 from pipelines.fusion.bundle import load_sound
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit
-from pipelines.registry.alias import Registered, fetch_bundle, lookup
+from pipelines.registry.alias import Registered, fetch_bundle, find_version, lookup
+from pipelines.registry.moves import announced
+from pipelines.registry.patience import patiently
 from pipelines.registry.taken_out import taken_out
 from pipelines.registry.tracking import prepare
+
+_LOST = "put the registry's database back from its newest backup, or let a version serve with denguard promote; to begin anew, move artifacts/audit aside"
+
+
+def known_standing(where: Places, model_name: str) -> dict[str, Any]:
+    """standing() of a registry that answers; one that does not is asked again for a while.
+
+    Raises:
+        RegistryError: it still does not answer.
+        ChampionLostError: it does not know the champion that serves by the audit.
+    """
+    patiently(lambda: prepared_champion(where, model_name))
+    record = standing(where, model_name)
+    if record["problem"] and record["named"] is None:  # it went away between two questions
+        raise RegistryError(
+            record["problem"],
+            where=model_name,
+            fix="see that MLflow answers, and run the step again",
+        )
+    return record
+
+
+def prepared_champion(where: Places, model_name: str) -> Registered | None:
+    """Who serves, by a registry that is made or migrated first; raises as champion_now does."""
+    prepare(where)
+    return champion_now(where, model_name)
+
+
+def champion_now(where: Places, model_name: str) -> Registered | None:
+    """Who serves, None if nobody does and nobody has to.
+
+    Raises:
+        RegistryError: the registry does not answer.
+        ChampionLostError: it was made anew or put back from an older backup: by the audit somebody
+            serves whom it does not know.
+    """
+    found = lookup(CHAMPION, where, model_name)
+    last = audit.newest(where, model_name) or {}
+    serves = last.get("to_version")
+    if not serves or _is_announced(found, where, model_name):
+        return found
+    if found is None:
+        raise ChampionLostError(
+            f"the registry names no champion, but by the audit version {serves} serves",
+            where=model_name,
+            fix=_LOST,
+        )
+    known = find_version(serves, where, model_name)
+    if known is None or known.bundle_id != last.get("bundle_id"):
+        raise ChampionLostError(
+            f"by the audit version {serves} (bundle {last.get('bundle_id')}) serves, and the registry, whose champion is version {found.version}, does not know it: it is older than the audit",
+            where=model_name,
+            fix=_LOST,
+        )
+    return found
 
 
 def standing(where: Places, model_name: str) -> dict[str, Any]:
@@ -31,14 +88,12 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
     """
     record: dict[str, Any] = {"champion": None, "named": None, "problem": None, "rolled_back": []}
     try:
-        prepare(where)
-        found = lookup(CHAMPION, where, model_name)
+        found = prepared_champion(where, model_name)
         record["rolled_back"] = sorted(taken_out(where, model_name).values())
-        if found is None:
-            _require_no_memory_of_one(where, model_name)
-            return record
     except DenguardError as err:
         return {**record, "problem": f"Who serves could not be read. {err}"}
+    if found is None:
+        return record
     record["named"] = {"version": found.version, "bundle_id": found.bundle_id}
     try:
         return {**record, "champion": _described(found, where, model_name)}
@@ -68,8 +123,7 @@ def _described(found: Registered, where: Places, model_name: str) -> dict[str, A
     }
 
 
-def _require_no_memory_of_one(where: Places, model_name: str) -> None:
-    """A registry that lost its champion (a database made anew) is not one that never had any."""
-    last = audit.newest(where, model_name)
-    if last and last.get("to_version"):
-        raise RegistryError(f"the registry names no champion, but by the audit version {last['to_version']} serves", where=model_name, fix="put the registry's database back from its backup, or let a version serve with denguard promote; to begin anew, move artifacts/audit aside")  # fmt: skip
+def _is_announced(found: Registered | None, where: Places, model_name: str) -> bool:
+    """Whether the alias stands where a move that was cut off, or is under way, has put it."""
+    facts = announced(where, model_name)
+    return facts is not None and facts["to_version"] == (found.version if found else None)

@@ -24,6 +24,7 @@ class LastSuccess:
     origin_week: str
     forecast_version: str
     origin_week_end: str = ""  # ISO date; the first version, whose weeks were the CDC's, wrote none
+    same_week_since: str = ""  # when a run first finished a forecast of this origin week, "" if now
 
     @property
     def when(self) -> datetime:
@@ -61,9 +62,10 @@ def record_success(
         return False
     week_end = calendar.week_end(calendar.week_no(origin_week)).isoformat()
     stamp = (at or datetime.now(UTC)).isoformat(timespec="seconds")
-    write_json(
-        _file(where), asdict(LastSuccess(run_id, stamp, origin_week, forecast_version, week_end))
-    )
+    again = before is not None and before.origin_week == origin_week and before.run_id != run_id
+    since = (before.same_week_since or before.finished_at) if before and again else ""
+    made = LastSuccess(run_id, stamp, origin_week, forecast_version, week_end, since)
+    write_json(_file(where), asdict(made))
     return True
 
 

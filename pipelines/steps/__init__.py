@@ -8,23 +8,29 @@ small JSON file there, last and atomically. Rooms are imported inside the steps,
 road costs nothing.
 """
 
+from pipelines.steps.cycle import cycle_start
 from pipelines.steps.embedding import embed_shard, features, plan_embedding
+from pipelines.steps.fallback import at_deadline, fallback, instead_of
 from pipelines.steps.intake import ingest, snapshot, start, validate
 from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
 from pipelines.steps.release import deploy, forecast, register, report
 from pipelines.steps.walk import by_name, sweep, walk
 
 __all__ = [
+    "at_deadline",
     "backtest",
     "backtest_years",
     "by_name",
+    "cycle_start",
     "deploy",
     "embed_shard",
     "evaluate",
+    "fallback",
     "features",
     "forecast",
     "gate",
     "ingest",
+    "instead_of",
     "plan_embedding",
     "register",
     "report",

@@ -1,5 +1,5 @@
 """What every box of the road gets for free: a first and a last line in the log, progress that others
-can read, and a failure in writing.
+can read, and a failure in writing; its end, well or not, as a line of the event file.
 
 Belongs here: what surrounds a step, whoever calls it. Does not belong here: what a step does, how a
 failure is worded (failure.py) and an outcome is told (outcome.py).
@@ -12,10 +12,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Literal, ParamSpec
 
 from pipelines.config import places
+from pipelines.errors import DenguardError
 from pipelines.run import run_folder
+from pipelines.run.events import append_event
 from pipelines.run.lock import during
 from pipelines.run.progress import bound
 from pipelines.steps import failure, outcome
@@ -36,6 +38,16 @@ def attempt(map_index: int, try_number: int) -> Iterator[None]:
         _attempt.reset(token)
 
 
+def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: Output) -> None:
+    """A line of the event file. One that cannot be written never stands in place of a step's end."""
+    try:
+        append_event(
+            places(), kind, {name: facts[name] for name in facts if name != "run_id"}, run_id
+        )
+    except (DenguardError, OSError) as err:
+        log.error("the event file does not say that %s: %s", kind, err)
+
+
 def box(step: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str, P], Output]:
     """Surround a step; its first argument is the run id, further ones name its part (shard, year)."""
     promise = (step.__doc__ or "").strip().splitlines()[0]
@@ -51,10 +63,12 @@ def box(step: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str
             try:
                 output = step(run_id, *args, **kwargs)
             except Exception as err:
-                failure.record(folder, part, err, *_attempt.get())
+                told("step-failed", run_id, failure.record(folder, part, err, *_attempt.get()))
                 raise
         failure.forget(folder, part)
-        log.info("%s is done: %s", part, outcome.said(name, output))
+        said = outcome.said(name, output)
+        told("step-done", run_id, {"step": part, "said": said})
+        log.info("%s is done: %s", part, said)
         for title, path in outcome.documents(name, run_id, output).items():
             log.info("%s: %s", title, path)
         return output

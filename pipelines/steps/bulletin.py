@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ import pandas as pd
 
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
+from pipelines.contracts import CURRENT, DataState
 from pipelines.data.boundaries import UnitShapes, unit_shapes
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
@@ -36,6 +37,21 @@ log = logging.getLogger(__name__)
 _LIBRARIES = ("denguard", "torch", "transformers", "timm", "scikit-learn", "lightgbm", "mlflow", "dvc", "great-expectations")  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a forecast is made from.
+
+    Attributes:
+        features: folder of the feature version.
+        dataset: folder of the dataset version that it was built from.
+    """
+
+    features: Path
+    dataset: Path
+    profile: Profile
+    artifacts: Path
+
+
 def make_forecast(
     run: Run, bundle_folder: Path, version: str, provisional: bool = False
 ) -> dict[str, Any]:
@@ -47,24 +63,8 @@ def make_forecast(
         LabelRuleError: the bundle was trained by another label rule than this run's.
     """
     features = run.path(run.output("features")["features"])
-    about, bundle = read_json(features / "features.json"), load_sound(bundle_folder)
-    check_rule(bundle, about, run.profile)
-    _check_encoders(bundle, about, run.profile)
-    horizons = [h for h in bundle.meta.horizons_weeks if h in run.profile.evaluate.horizons_weeks]
-    usable = replace(bundle, models={h: bundle.models[h] for h in horizons})
-    versions = ForecastVersions(
-        model_version=version,
-        bundle_id=bundle_folder.name,
-        dataset_version=str(about["dataset_version"]),
-        embedding_version=str(about["embedding_version"]),
-        synthetic_scenes=bool(about["synthetic_scenes"]),
-        provisional=provisional,
-    )
-    examples = {h: load_examples(features, h) for h in horizons}
-    table = forecast_table(usable, examples, str(about["as_of_week"]), names(run), _scenes(features), versions, parents(run))  # fmt: skip
-    table = with_states(table, usable, examples, states_of(run))
-    without = not_forecast(run, table)
-    folder = publish_forecast(table, run.places.artifacts / "forecasts", without)
+    material = Material(features, _dataset(run), run.profile, run.places.artifacts)
+    folder, table = forecast_of(material, bundle_folder, version, provisional)
     return {
         "forecast": run.name(folder),
         "forecast_version": folder.name,
@@ -79,44 +79,82 @@ def _taken_back(run: Run, version: str) -> str:
     return f"; the very forecast that was {record.words()}" if record else ""
 
 
-def names(run: Run) -> dict[str, str]:
+def forecast_of(
+    material: Material,
+    bundle_folder: Path,
+    version: str,
+    provisional: bool = False,
+    data_state: DataState = CURRENT,
+    facts: Mapping[str, object] | None = None,
+) -> tuple[Path, pd.DataFrame]:
+    """Forecast and publish; the published folder and its table. Raises as make_forecast does."""
+    features, profile = material.features, material.profile
+    about, bundle = read_json(features / "features.json"), load_sound(bundle_folder)
+    check_rule(bundle, about, profile)
+    _check_encoders(bundle, about, profile)
+    horizons = [h for h in bundle.meta.horizons_weeks if h in profile.evaluate.horizons_weeks]
+    usable = replace(bundle, models={h: bundle.models[h] for h in horizons})
+    versions = ForecastVersions(
+        model_version=version,
+        bundle_id=bundle_folder.name,
+        dataset_version=str(about["dataset_version"]),
+        embedding_version=str(about["embedding_version"]),
+        synthetic_scenes=bool(about["synthetic_scenes"]),
+        provisional=provisional,
+        data_state=data_state,
+    )
+    examples = {h: load_examples(features, h) for h in horizons}
+    table = forecast_table(
+        usable,
+        examples,
+        str(about["as_of_week"]),
+        names(material.dataset),
+        _scenes(features),
+        versions,
+        parents(material.dataset),
+    )
+    table = with_states(table, usable, examples, states_of(material.dataset))
+    without = not_forecast(material.dataset, table)
+    return publish_forecast(table, material.artifacts / "forecasts", without, facts), table
+
+
+def names(dataset: Path) -> dict[str, str]:
     """municipality_code -> name."""
-    units = _units(run)
+    units = _units(dataset)
     return dict(zip(units["unit_id"], units["name"], strict=True))
 
 
-def parents(run: Run) -> dict[str, str]:
+def parents(dataset: Path) -> dict[str, str]:
     """municipality_code -> what it lies in, of those whose files tell it."""
-    units = _units(run)
+    units = _units(dataset)
     told = units.dropna(subset=["parent"]) if "parent" in units.columns else units.iloc[:0]
     return {str(row["unit_id"]): str(row["parent"]) for row in told.to_dict("records")}
 
 
-def shapes(run: Run, units: Iterable[str]) -> UnitShapes | None:
+def shapes(profile: Profile, units: Iterable[str]) -> UnitShapes | None:
     """Shapes of the units, where the place declares some; what is wrong with them validate has told."""
-    declared = run.profile.place.boundaries
+    declared = profile.place.boundaries
     if declared is None:
         return None
     try:
-        return unit_shapes(declared, units, run.profile.codes)
+        return unit_shapes(declared, units, profile.codes)
     except ConfigError as err:
         log.warning("the report has no map: %s", err)
         return None
 
 
-def states_of(run: Run) -> UnitStates | None:
-    """Units of the run's dataset that are held, unconfirmed or did not report; None if none is."""
-    folder = _dataset(run)
-    if not (folder / STATES_FILE).is_file():
+def states_of(dataset: Path) -> UnitStates | None:
+    """Units of a dataset that are held, unconfirmed or did not report; None if none is."""
+    if not (dataset / STATES_FILE).is_file():
         return None
-    path = folder / UNCONFIRMED_FILE
+    path = dataset / UNCONFIRMED_FILE
     rows = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"sample_id": []})
-    return UnitStates(pd.read_parquet(folder / STATES_FILE), rows)
+    return UnitStates(pd.read_parquet(dataset / STATES_FILE), rows)
 
 
-def not_forecast(run: Run, table: pd.DataFrame | None) -> list[str]:
+def not_forecast(dataset: Path, table: pd.DataFrame | None) -> list[str]:
     """Units that the label rule refuses, altogether or at this origin; without a forecast the former."""
-    thresholds = _thresholds(run)
+    thresholds = _thresholds(dataset)
     units = set(thresholds["unit_id"])
     told = set(thresholds.loc[thresholds["in_pool"].astype(bool), "unit_id"])
     return sorted(units - (told if table is None else set(table["municipality_code"])))
@@ -128,7 +166,8 @@ def gather(run: Run) -> ReportContext:
     candidates = run.output("train")["candidates"]
     folder = made["forecast"]
     table = None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet")
-    known = names(run)
+    dataset = _dataset(run)
+    known = names(dataset)
     return ReportContext(
         run_id=run.run_id,
         profile=run.profile.profile,
@@ -138,8 +177,8 @@ def gather(run: Run) -> ReportContext:
         issues=_issues(run),
         tuning={h: c for h, c in candidates.items() if forecaster_kind(h).reads_vectors},
         names=known,
-        shapes=None if table is None else shapes(run, known),
-        thresholds=_thresholds(run),
+        shapes=None if table is None else shapes(run.profile, known),
+        thresholds=_thresholds(dataset),
         label_rule_id=run.profile.labels.rule_id,
         fixed_rule=run.profile.labels.rule.fixed,
         outbreak_rates=_features(run).get("outbreak_rates", {}),
@@ -147,7 +186,7 @@ def gather(run: Run) -> ReportContext:
         synthetic_scenes=bool(snap["synthetic_scenes"]),
         forecast=table,
         forecast_note=made["note"],
-        not_forecast=not_forecast(run, table),
+        not_forecast=not_forecast(dataset, table),
         filling=filling(run),
         embedding=_embedding(run),
         lineage=_lineage(run),
@@ -185,12 +224,12 @@ def _dataset(run: Run) -> Path:
     return run.path(run.output("snapshot")["dataset"])
 
 
-def _units(run: Run) -> pd.DataFrame:
-    return pd.read_parquet(_dataset(run) / "tables" / "units.parquet")
+def _units(dataset: Path) -> pd.DataFrame:
+    return pd.read_parquet(dataset / "tables" / "units.parquet")
 
 
-def _thresholds(run: Run) -> pd.DataFrame:
-    return pd.read_parquet(_dataset(run) / "thresholds.parquet")
+def _thresholds(dataset: Path) -> pd.DataFrame:
+    return pd.read_parquet(dataset / "thresholds.parquet")
 
 
 def _scenes(features: Path) -> pd.DataFrame:

@@ -24,7 +24,7 @@ Output = dict[str, Any]
 @box
 def train(run_id: str) -> Output:
     """Train a candidate bundle for each head, and note who the champion is now."""
-    from pipelines.registry.standing import standing
+    from pipelines.registry.standing import known_standing
     from pipelines.training.candidates import train_candidate
 
     run = open_run(run_id)
@@ -36,7 +36,7 @@ def train(run_id: str) -> Output:
         progress.advance()
     named = {head: {**c, "folder": run.name(Path(c["folder"]))} for head, c in candidates.items()}
     # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
-    run.finish("champion", standing(run.places, run.profile.model_name))
+    run.finish("champion", known_standing(run.places, run.profile.model_name))
     return run.finish("train", {"candidates": named})
 
 
@@ -107,17 +107,25 @@ def evaluate(run_id: str) -> Output:
 def gate(run_id: str) -> Output:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
     from pipelines.evaluate.contest import hold
-    from pipelines.registry.standing import standing
+    from pipelines.registry.standing import known_standing
+    from pipelines.steps.decided import require_same, standing_promotion
 
     run = open_run(run_id)
     trained, judged = run.output("train"), run.output("evaluate")
-    now = standing(run.places, run.profile.model_name)
+    now = known_standing(run.places, run.profile.model_name)
+    made = standing_promotion(run, trained["candidates"], now["named"])
+    if made is not None:
+        log.info(
+            "this run has promoted bundle %s, and it serves: its decision stands", made["bundle_id"]
+        )
+        return made
     paths = {
         "predictions": [run.path(name) for name in judged["predictions"]],
         "champion_predictions": [run.path(name) for name in judged["champion_predictions"]],
         "metrics": run.path(judged["metrics"]),
     }
     decision = hold(trained["candidates"], run.output("champion"), now, paths, run.profile)
+    require_same(run, decision.to_json())
     kept = {"run_id": run_id, "as_of_week": run.output("snapshot")["as_of_week"], **decision.to_json()}  # fmt: skip
     run.name(write_json(run.places.artifacts / "decisions" / f"{run_id}.json", kept))
     log.info("%s: %s", decision.decision, decision.first_line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from pipelines.contracts import CHALLENGER, CHAMPION
+from pipelines.contracts import CHALLENGER
 from pipelines.errors import DeployError
 from pipelines.run import open_run
 from pipelines.run.success import record_success
@@ -74,13 +74,15 @@ def deploy(run_id: str) -> Output:
 @box
 def forecast(run_id: str) -> Output:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
-    from pipelines.registry.alias import fetch_bundle, lookup
+    from pipelines.registry.alias import fetch_bundle
+    from pipelines.registry.patience import patiently
+    from pipelines.registry.standing import prepared_champion
     from pipelines.steps.bulletin import make_forecast
     from pipelines.steps.versions import forecast_draft
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    champion = lookup(CHAMPION, run.places, run.profile.model_name)
+    champion = patiently(lambda: prepared_champion(run.places, run.profile.model_name))
     if champion is None:
         why = run.output("gate")["first_line"]
         return run.finish("forecast", {"forecast": None, "note": f"There is no champion, so no forecast. {why}"})  # fmt: skip

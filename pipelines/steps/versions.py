@@ -63,6 +63,21 @@ def forecast_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
     return Draft("forecasts", folder.name, _files(folder), str(features["as_of_week"]), run.run_id, parents, facts={"bundle_id": bundle_id})  # fmt: skip
 
 
+def fallback_draft(folder: Path, bundle_id: str, about: dict[str, Any]) -> Draft:
+    """A forecast that no finished run made; what forecast.json says leads to its parents."""
+    parents = (f"features-{about['feature_version']}", f"bundle-{bundle_id}")
+    facts = {"bundle_id": bundle_id, "data_state": str(about["data_state"])}
+    return Draft(
+        "forecasts",
+        folder.name,
+        _files(folder),
+        str(about["origin_week"]),
+        str(about["red_run"]),
+        parents,
+        facts=facts,
+    )
+
+
 def report_draft(run: Run, folder: Path) -> Draft:
     """The report of a run; its parents lead to everything behind the bulletin."""
     features, made = run.output("features"), run.output("forecast")

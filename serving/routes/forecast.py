@@ -9,6 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from pipelines.config import Places
+from pipelines.contracts import CURRENT
+from pipelines.forecast import ABOUT
+from pipelines.storage import read_json
 from serving.champion import Champion
 from serving.problems import Problem
 from serving.published import Answer, Asked, Published, by_version, newest
@@ -41,6 +44,9 @@ async def forecast(
 ) -> JSONResponse:  # fmt: skip
     """Rows of the newest forecast that the champion's bundle made, or of that of one origin week.
 
+    `data_state` is `current`, or says that no run has finished for this week and the champion
+    forecast from the last accepted data; `why` then says why.
+
     It answers whatever serves. A champion that reads more than a row of fields holds is asked here
     alone; GET /model says so as `lone_row`. A withdrawn forecast is passed over, and `note` says so;
     asked for by its version it is given, with `withdrawn`.
@@ -53,10 +59,10 @@ async def forecast(
         known_week(champion.bundle, origin_week, "origin_week")
     if horizon_weeks is not None and horizon_weeks not in champion.bundle.models:
         raise Problem(422, "unknown-horizon", f"no model for {horizon_weeks} weeks ahead", f"use one of {sorted(champion.bundle.models)}")  # fmt: skip
-    answer = await asyncio.to_thread(
-        _look, request.app.state.settings.places, champion, origin_week, forecast_version
-    )
+    places = request.app.state.settings.places
+    answer = await asyncio.to_thread(_look, places, champion, origin_week, forecast_version)
     found = answer.forecast
+    state = await asyncio.to_thread(_state, places, found)
     if found is None:
         raise _absent(champion, origin_week, forecast_version, answer.note)
     rows = found.rows(municipality_code, horizon_weeks)
@@ -64,7 +70,12 @@ async def forecast(
         raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
     trace_id: str = request.state.trace_id
     notes = "; ".join(filter(None, (note, answer.note)))
-    body = {**_body(trace_id, found, rows), **champion.rule(), **({"note": notes} if notes else {})}
+    body = {
+        **_body(trace_id, found, rows),
+        **state,
+        **champion.rule(),
+        **({"note": notes} if notes else {}),
+    }
     if answer.withdrawal:
         body["withdrawn"] = {"at": answer.withdrawal.at, "reason": answer.withdrawal.reason}
     response = JSONResponse(body)
@@ -108,6 +119,16 @@ def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[s
         "origin_week": found.origin_week,
         "rows": rows,
     }
+
+
+def _state(places: Places, found: Published | None) -> dict[str, str]:
+    """What a forecast says of its data; one of an earlier version of denguard is a finished run's."""
+    columns = {} if found is None else found.table.iloc[0].to_dict()
+    state = str(columns.get("data_state", CURRENT))
+    if found is None or state == CURRENT:
+        return {"data_state": state}
+    about = read_json(places.artifacts / "forecasts" / found.version / ABOUT)
+    return {"data_state": state, "why": str(about.get("why", ""))}
 
 
 def _logged(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from serving.champion import ChampionHolder
-from serving.problems import Problem
 from serving.schemas import ProblemBody
 
 router = APIRouter(tags=["health"])
@@ -24,7 +23,7 @@ async def ready(request: Request) -> dict[str, str | None]:
     rule was changed and its first champion is awaited: then the old rule's model answers."""
     holder: ChampionHolder = request.app.state.holder
     if holder.current is None:
-        raise Problem(503, "no-champion", holder.not_ready_reason, "run the weekly cycle until a model is promoted; its report says why none was", headers={"Retry-After": "30"})  # fmt: skip
+        raise holder.not_ready.problem()
     current = holder.current
     return {"status": "ready", "bundle_id": current.registered.bundle_id, **current.rule()}
 

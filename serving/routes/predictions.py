@@ -97,7 +97,7 @@ def serving_champion(holder: ChampionHolder) -> Champion:
     """The reference that this request uses to its end, whatever is swapped meanwhile."""
     champion = holder.current
     if champion is None:
-        raise Problem(503, "no-champion", holder.not_ready_reason, "ask again after a model was promoted; GET /health/ready says when", headers={"Retry-After": "30"})  # fmt: skip
+        raise holder.not_ready.problem()
     return champion
 
 

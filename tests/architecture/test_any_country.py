@@ -41,6 +41,7 @@ BOUNDS = {
     "serving/schemas.py": "the example of a request",
     "dags/_weekly.py": "Airflow's start_date",
     "dags/arrivals.py": "Airflow's start_date",
+    "dags/deadline.py": "Airflow's start_date",
     "dags/reproduce.py": "Airflow's start_date",
 }
 _NAMES = re.compile(r"colombia|\bDANE\b|\bdane\b|five[- ]digit|divipola|\{1,5\}|zfill\(5\)", re.IGNORECASE)  # fmt: skip

@@ -78,7 +78,7 @@ def dag(parsed: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_dag_file_is_read_without_error(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
-    assert set(parsed["dags"]) == {"retraining", "reproduce", "arrivals"}
+    assert set(parsed["dags"]) == {"retraining", "reproduce", "arrivals", "deadline"}
 
 
 def test_reading_takes_no_heavy_library_and_little_time(parsed: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ def test_it_runs_every_monday_by_the_places_clock_one_at_a_time(dag: dict[str, A
 
 def test_the_page_explains_every_box(dag: dict[str, Any]) -> None:
     boxes = {task_id.split(".")[0] for task_id in dag["tasks"]}
-    assert boxes == {"start", "data", "embed", "train", "judge", "release", "report"}
+    assert boxes == {"start", "data", "embed", "train", "judge", "release", "report", "fallback"}
     assert all(f"| {box} |" in dag["doc"] for box in boxes)
     assert dag["tags"] == ["denguard", "dengue", "weekly"]
 
@@ -120,9 +120,14 @@ def test_shards_and_years_are_mapped_and_nothing_else(dag: dict[str, Any]) -> No
 
 
 def test_the_run_succeeds_only_if_every_task_did(dag: dict[str, Any]) -> None:
-    assert dag["leaves"] == ["report"]
-    assert {task["rule"] for task in dag["tasks"].values()} == {"all_success"}
-    assert set(dag["tasks"]["report"]["upstream"]) == set(dag["tasks"]) - {"report"}
+    tasks = dict(dag["tasks"])
+    fallback = tasks.pop("fallback")
+    assert sorted(dag["leaves"]) == ["fallback", "report"]
+    assert {task["rule"] for task in tasks.values()} == {"all_success"}
+    assert set(tasks["report"]["upstream"]) == set(tasks) - {"report"}
+    # behind the report its success would be the run's
+    assert fallback["rule"] == "one_failed"
+    assert set(fallback["upstream"]) == set(tasks) - {"report"}
 
 
 def test_a_backtest_waits_for_the_champion_that_train_finds(dag: dict[str, Any]) -> None:

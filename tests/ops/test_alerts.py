@@ -22,12 +22,16 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.config import Places
+from pipelines.contracts import WITHOUT
 from pipelines.errors import BusyError, ConfigError, DeployError, StoreError
 from pipelines.ops import alerts, channels
-from pipelines.ops.alerts import tell
+from pipelines.ops.alerts import load, tell
 from pipelines.ops.settings import alert_settings
+from pipelines.ops.status import open_alerts
 from pipelines.ops.watch import judge
+from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, release
+from pipelines.storage import write_json
 
 ROOT = Path(__file__).parents[2]
 SECRETS = ("sesame", "bearer-1", "hmac-1", "pass-1")
@@ -47,6 +51,11 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_SECRET", "hmac-1")
     yield made
     made.close()
+
+
+def kinds(where: Places) -> list[str]:
+    """What is new to tell of, without a word on lateness."""
+    return [alert["kind"] for alert in tell(where, None, NOW)]
 
 
 def watch(where: Places, later: timedelta = timedelta(0)) -> None:
@@ -294,3 +303,42 @@ def test_a_run_refused_by_the_lease_is_no_failed_run(where: Places) -> None:
     with hold(where, "first"), pytest.raises(BusyError):
         steps.start("second", {"profile": "ci"})
     assert tell(where) == []
+
+
+def test_a_forecast_in_place_of_a_runs_is_told_once_and_its_end_too(where: Places) -> None:
+    walk(where.home, "weekly")
+    kinds(where)
+    for _ in range(2):
+        facts = {
+            "forecast_version": "2026-w46-f",
+            "data_state": WITHOUT,
+            "why": "MLflow is away",
+            "data_until": "2026-w46",
+            "model_version": "1",
+            "page": "p",
+        }
+        append_event(where, "fallback-forecast", facts, "next", NOW + timedelta(days=7))
+    assert kinds(where) == ["fallback"]
+    assert kinds(where) == []
+    assert "forecast without this week's data: MLflow is away" in open_alerts(load(where), True)
+    walk(where.home, "mended", at=NOW + timedelta(days=8))
+    assert kinds(where) == ["fallback-over"]
+
+
+def test_a_week_that_is_forecast_again_is_told_once_where_new_weeks_are_waited_for(
+    where: Places,
+) -> None:
+    profile = where.home / "profiles" / "place.yaml"
+    write_json(profile, {"profile": "place", "data": {"inputs": [{"file": "cases.csv"}]}})
+    walk(where.home, "weekly")
+    write_json(
+        walk(where.home, "corrected", at=NOW + timedelta(days=1)) / "run.json", {"profile": "place"}
+    )
+    assert "same-week" not in kinds(where), "a correction in the same week"
+    write_json(
+        walk(where.home, "again", at=NOW + timedelta(days=7)) / "run.json", {"profile": "ci"}
+    )
+    assert "same-week" not in kinds(where), "history, whose weeks nobody waits for"
+    write_json(where.home / "artifacts" / "runs" / "again" / "run.json", {"profile": "place"})
+    assert kinds(where) == ["same-week"]
+    assert kinds(where) == []

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.config import Places
+from pipelines.contracts import WITHOUT
 from pipelines.errors import StoreError, ValidationStopped
 from pipelines.evaluate.decision_log import line_and_why
 from pipelines.ops import show as shown
@@ -23,6 +24,7 @@ from pipelines.ops.runs import newest_run, view
 from pipelines.ops.status import gather
 from pipelines.ops.watch import judge
 from pipelines.registry.audit import read_trail
+from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, hold
 from pipelines.run.progress import Progress, bound
 from pipelines.storage import write_json
@@ -83,6 +85,27 @@ def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(where: Places)
     for words in ("column 'cases' is missing", "metadata.csv row 1", "deliver it"):
         assert words in said
     assert (states(where)["ingest"], states(where)["validate"], states(where)["snapshot"]) == ("done", "failed", "not yet")  # fmt: skip
+
+
+def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places) -> None:
+    now = datetime.now(UTC)
+    walk(where.home, "weekly", at=now - timedelta(hours=2))
+    facts = {
+        "forecast_version": "2026-w46-f",
+        "data_state": WITHOUT,
+        "why": "no run had begun",
+        "data_until": "2026-w46",
+        "page": "artifacts/reports/fallback/report.html",
+    }
+    append_event(where, "fallback-forecast", facts, at=now)
+    code, said = status()
+    assert code == 1
+    words = " ".join(said.split())
+    assert (
+        "instead forecast without this week's data, version 2026-w46-f: the data end with 2026-w46; no run had begun"
+        in words
+    )
+    assert json.loads(status("--json")[1])["forecast"]["fallback"]["data_state"] == WITHOUT
 
 
 def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:

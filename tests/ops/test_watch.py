@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ops.folders import NOW, fail, walk
+from ops.folders import NOW, fail, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.config import Places
+from pipelines.config import Places, load_profile
+from pipelines.contracts import WITHOUT
 from pipelines.errors import ValidationStopped
 from pipelines.ops.watch import judge
+from pipelines.run.events import append_event
 from pipelines.run.success import last_success, record_success
 from pipelines.run.withdrawn import withdraw
+from pipelines.storage import write_json
 
 ROOT = Path(__file__).parents[2]
 DAY = timedelta(days=1)
@@ -140,3 +143,79 @@ def test_a_withdrawn_drop_waits_for_nobody(where: Places) -> None:
     assert "drop 2026-11-21 lies there" in judge(where, NOW + 7 * DAY, max_age_days=7).line()
     withdraw(where, "drop", "2026-11-21", "Ana", "the neighbour's figures")
     assert not judge(where, NOW + 7 * DAY, max_age_days=7).late
+
+
+def made_instead(where: Places, at: datetime, run_id: str = "next") -> None:
+    """As steps/fallback.py writes it down."""
+    facts = {
+        "forecast_version": "2026-w46-f",
+        "data_state": WITHOUT,
+        "why": "run next failed at step validate: a column is missing",
+        "data_until": "2026-w46",
+        "model_version": "1",
+        "page": "artifacts/reports/fallback-2026-w46-f/report.html",
+    }
+    append_event(where, "fallback-forecast", facts, run_id, at)
+
+
+def test_a_forecast_without_this_weeks_data_is_late_until_a_run_finishes(where: Places) -> None:
+    walk(where.home, "weekly")
+    made_instead(where, NOW + 7 * DAY)
+    (why,) = judge(where, NOW + 7 * DAY).why
+    assert (
+        why
+        == "the newest forecast is without this week's data: run next failed at step validate: a column is missing"
+    )
+    assert watch(where.home, "--now", (NOW + 7 * DAY).isoformat())[0] == 1
+    walk(where.home, "mended", at=NOW + 8 * DAY)
+    assert not judge(where, NOW + 8 * DAY).late
+
+
+def test_a_champion_that_was_taken_away_is_missed(where: Places) -> None:
+    move(where.home, "promote", None, "1")
+    walk(where.home, "weekly")
+    assert not judge(where, NOW + DAY).late
+    move(where.home, "adopt-rule", "1", None)
+    (why,) = judge(where, NOW + DAY).why
+    assert why.startswith("no champion serves since ") and "adopt-rule by weekly cycle" in why
+
+
+@pytest.mark.parametrize(
+    ("declared", "late"),
+    [
+        ("", True),
+        ("bulletin: {origin_age_weeks: 0}", False),
+        ("bulletin: {origin_age_weeks: 12}", False),
+    ],
+)
+def test_a_profile_says_how_old_the_newest_week_may_be(
+    where: Places, declared: str, late: bool
+) -> None:
+    profile = where.home / "profiles" / "place.yaml"
+    profile.parent.mkdir()
+    profile.write_text(f"profile: place\ndata: {{inputs: [{{file: cases.csv}}]}}\n{declared}\n")
+    write_json(walk(where.home, "weekly", at=NOW + 70 * DAY) / "run.json", {"profile": "place"})
+    found = judge(where, NOW + 70 * DAY)
+    assert found.late is late, found.why
+    if late:
+        assert found.why == (
+            "the newest week that a forecast knows, 2026-w46, ended 10 weeks ago: no newer data arrived",
+        )
+
+
+@pytest.mark.parametrize("profile", ["sample", "ci", "satellitebench"])
+def test_data_sets_that_ship_as_history_are_never_called_old(where: Places, profile: str) -> None:
+    config = load_profile(profile)
+    assert config.bulletin.oldest_weeks(config.data.source) is None
+
+
+def test_the_same_week_forecast_again_is_said(where: Places) -> None:
+    walk(where.home, "weekly")
+    assert "again" not in judge(where, NOW).line()
+    for week in (1, 2):
+        walk(where.home, f"again-{week}", at=NOW + week * 7 * DAY)
+    assert (
+        judge(where, NOW + 14 * DAY)
+        .line()
+        .endswith("by run again-2: the same week forecast again, first on 2026-11-23")
+    )

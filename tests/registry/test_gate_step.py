@@ -12,10 +12,11 @@ from registry.worlds import RECIPE, closed_port, damage
 
 from pipelines import steps
 from pipelines.config import Places
+from pipelines.errors import ChampionLostError, GateError, RegistryError
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.recipes import recipe_id
-from pipelines.registry import promote
-from pipelines.registry.alias import MODEL_NAME
+from pipelines.registry import audit, patience, promote
+from pipelines.registry.alias import MODEL_NAME, connect
 from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
 from pipelines.registry.standing import standing
@@ -59,10 +60,6 @@ def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(run: R
     assert record["champion"]["version"] == "1"
 
 
-def _mlflow_stopped(run: Run, patch: pytest.MonkeyPatch) -> None:
-    patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
-
-
 def _champion_damaged(run: Run, _: pytest.MonkeyPatch) -> None:
     damage(run.places, "1")
 
@@ -80,7 +77,6 @@ def _champion_was_unknown(run: Run, _: pytest.MonkeyPatch) -> None:
 
 
 BROKEN: dict[Callable[[Run, pytest.MonkeyPatch], None], str] = {
-    _mlflow_stopped: "Who serves could not be read",
     _champion_damaged: "version 1, could not be read",
     _metric_absent: "no Brier score of the linear head at 4 weeks",
     _backtest_absent: "backtest predictions are absent",
@@ -101,6 +97,83 @@ def test_an_error_keeps_the_champion_in_writing_and_the_step_finishes(breakage: 
     assert promote.registry_state() == state
 
 
+def _mlflow_away(patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
+
+
+def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_nothing_is_decided(
+    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _mlflow_away(monkeypatch)
+    monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
+    with pytest.raises(RegistryError, match="MLflow could not be prepared"):
+        steps.gate(RUN)
+    assert [
+        "Question 1 of 3" in line or "Question 2 of 3" in line for line in caplog.messages
+    ].count(True) == 2
+    assert not (three.artifacts / "decisions").exists() and not (run.folder / "gate.json").exists()
+    assert read_json(run.folder / "failure.json")["step"] == "gate"
+
+
+def test_mlflow_that_comes_back_meanwhile_is_answered(
+    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _mlflow_away(monkeypatch)
+    monkeypatch.setattr(patience.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
+    assert steps.gate(RUN)["decision"] == "promote"
+
+
+def _alias_deleted(where: Places) -> None:
+    connect().delete_registered_model_alias(MODEL_NAME, "champion")
+
+
+def _older_registry(where: Places) -> None:
+    """As put back from a backup that was made before version 2 was registered and served."""
+    promote.set_champion("2")
+    connect().set_registered_model_alias(MODEL_NAME, "champion", "1")
+    connect().delete_model_version(MODEL_NAME, "2")
+
+
+def _number_given_again(where: Places) -> None:
+    """As after such a backup, when another bundle has got the number since."""
+    promote.set_champion("2")
+    connect().set_registered_model_alias(MODEL_NAME, "champion", "1")
+    connect().set_model_version_tag(MODEL_NAME, "2", "bundle_id", "another")
+
+
+LOST: dict[Callable[[Places], None], str] = {
+    _alias_deleted: "names no champion, but by the audit version 1 serves",
+    _older_registry: "does not know it: it is older than the audit",
+    _number_given_again: "does not know it: it is older than the audit",
+}
+
+
+@pytest.mark.parametrize("loss", LOST)
+@pytest.mark.parametrize("step", ["gate", "forecast"])
+def test_a_registry_that_lost_its_champion_is_a_red_step_and_never_a_run_without_a_bulletin(
+    step: str, loss: Any, run: Run, three: Places
+) -> None:
+    loss(three)
+    with pytest.raises(ChampionLostError, match=LOST[loss]):
+        getattr(steps, step)(RUN)
+    assert not (run.folder / f"{step}.json").exists()
+
+
+def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(
+    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(audit, "append", _killed)  # between the alias and its audit entry
+        promote.set_champion("2")
+    assert promote.aliases()["champion"] == "2"
+    found = standing(three, MODEL_NAME)
+    assert found["problem"] is None and found["named"]["version"] == "2"
+
+
+def _killed(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(run: Run, three: Places) -> None:  # fmt: skip
     promote.set_champion("3")
     roll_back(Why("Ana", "false alarms"))
@@ -118,6 +191,36 @@ def test_the_deployed_version_is_in_the_audit_with_its_run(run: Run, three: Plac
     assert last is not None
     assert (last["to_version"], last["run_id"], last["by"]) == ("3", RUN, "weekly cycle")
     assert "fresher data win a tie" in last["reason"]
+
+
+def test_a_run_walked_again_keeps_the_decision_that_promoted(run: Run, three: Places) -> None:
+    made = steps.gate(RUN)
+    before = _record(three)
+    assert steps.deploy(RUN)["deployed"]
+    run.finish("champion", standing(three, MODEL_NAME))  # as its train step writes it now
+
+    assert steps.gate(RUN) == made
+    assert (_record(three), run.output("gate")) == (before, made)
+
+
+def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
+    run: Run, three: Places
+) -> None:
+    made = steps.gate(RUN)
+    before = _record(three)
+    assert steps.deploy(RUN)["deployed"]
+    roll_back(Why("Ana", "false alarms"))
+    run.finish("champion", standing(three, MODEL_NAME))
+
+    with pytest.raises(GateError, match="is not written over"):
+        steps.gate(RUN)
+    assert (_record(three), run.output("gate")) == (before, made)
+
+
+def test_a_decision_that_promoted_nothing_yet_may_be_made_anew(run: Run, three: Places) -> None:
+    assert steps.gate(RUN)["decision"] == "promote"
+    _metric_absent(run, pytest.MonkeyPatch())
+    assert steps.gate(RUN)["decision"] == "keep"
 
 
 def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(run: Run, three: Places) -> None:  # fmt: skip

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from registry.worlds import closed_port
 
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, write_bundle
+from pipelines.registry.alias import MODEL_NAME, connect
+from pipelines.registry.moves import restore_champion
 from pipelines.registry.promote import get_version, register_bundle, set_champion
 from pipelines.storage import read_json, sha256_file, write_json
 from serving.app import create_app
@@ -165,3 +168,61 @@ def test_whatever_goes_wrong_with_the_registry_is_said_and_survived(
         assert "some_driver" in client.get("/health/ready").json()["detail"]
 
     eventually(lambda: "no champion" in client.get("/health/ready").json()["detail"])
+
+
+def _never(deployment: Any, bundle_of: BundleOf, patch: pytest.MonkeyPatch) -> None:
+    """Nothing was ever promoted."""
+
+
+def _taken_back(deployment: Any, bundle_of: BundleOf, patch: pytest.MonkeyPatch) -> None:
+    """The first champion was put back, as after a deployment that the endpoint refused."""
+    deployment.register(bundle_of())
+    before = set_champion("1")
+    restore_champion(before)
+
+
+def _alias_lost(deployment: Any, bundle_of: BundleOf, patch: pytest.MonkeyPatch) -> None:
+    deployment.promote(bundle_of())
+    connect().delete_registered_model_alias(MODEL_NAME, "champion")
+
+
+def _damaged(deployment: Any, bundle_of: BundleOf, patch: pytest.MonkeyPatch) -> None:
+    deployment.promote(bundle_of())
+    for file in (deployment.where.artifacts / "mlflow" / "artifacts").rglob(DESCRIPTION):
+        file.write_text("{}", encoding="utf-8")
+
+
+def _mlflow_away(deployment: Any, bundle_of: BundleOf, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
+
+
+CAUSES: dict[Callable[..., None], tuple[str, str]] = {
+    _never: ("no-champion", "run the weekly cycle until a model is promoted"),
+    _taken_back: ("champion-taken-away", "judged as a first champion"),
+    _alias_lost: ("champion-lost", "put the registry's database back"),
+    _damaged: ("champion-unusable", "register the run's bundle again, or move the alias back"),
+    _mlflow_away: ("registry-away", "check MLFLOW_TRACKING_URI"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_what_to_do_fits_the_reason_why_nothing_answers(
+    cause: Any,
+    deployment: Any,
+    settings: Settings,
+    bundle_of: BundleOf,
+    row: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cause(deployment, bundle_of, monkeypatch)
+    slug, fix = CAUSES[cause]
+    with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as started:
+        for answer in (
+            started.get("/health/ready"),
+            started.post("/predictions", json={"rows": [row]}),
+            started.get("/forecast"),
+        ):
+            body = answer.json()
+            assert (answer.status_code, body["type"]) == (503, f"urn:denguard:problem:{slug}")
+            assert fix in body["fix"]

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from support.published import forecast_rows
 
 from pipelines.code_changes import CodeChange
-from pipelines.contracts import CHAMPION
+from pipelines.contracts import CHAMPION, WITHOUT
 from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, write_bundle
 from pipelines.fusion.linear import LinearModel
@@ -52,6 +53,34 @@ def test_it_answers_one_unit_and_horizon_from_the_newest_forecast(serving_client
     (row,) = body["rows"]
     assert (row["municipality_code"], row["horizon_weeks"], row["probability"]) == ("05001", 4, 0.3)
     assert row["scene_date"] is None and row["provisional"] is True
+
+
+def test_a_forecast_without_this_weeks_data_says_so_and_why_until_a_run_makes_one(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    publish("2018-w48", 0.3)
+    answer = serving_client.get("/forecast").json()
+    assert answer["data_state"] == "current" and "why" not in answer
+
+    table = pd.read_parquet(publish("2018-w48", 0.3) / "forecast.parquet")
+    marked = table.assign(data_state=WITHOUT)
+    publish_forecast(
+        marked, deployment.where.artifacts / "forecasts", facts={"why": "MLflow is away"}
+    )
+    answer = serving_client.get("/forecast").json()
+    assert (answer["data_state"], answer["why"]) == (WITHOUT, "MLflow is away")
+    assert {row["data_state"] for row in answer["rows"]} == {WITHOUT}
+
+    publish("2018-w48", 0.3)
+    assert serving_client.get("/forecast").json()["data_state"] == "current"
+
+
+def test_a_forecast_of_an_earlier_version_of_denguard_is_a_finished_runs(
+    serving_client: TestClient, publish: Any
+) -> None:
+    file = publish("2018-w48", 0.3) / "forecast.parquet"
+    pd.read_parquet(file).drop(columns="data_state").to_parquet(file)
+    assert serving_client.get("/forecast").json()["data_state"] == "current"
 
 
 def test_it_answers_an_earlier_week_by_its_name(serving_client: TestClient, publish: Any) -> None:

@@ -1,0 +1,77 @@
+"""The forecast that there is whatever happened, as a task of Airflow: beside a run, or at the deadline.
+
+It runs on the queue of the release steps: their machine holds the audit and the events. Belongs here:
+calling it with what Airflow knows. Does not belong here: whether one is due and what it
+is made from (pipelines/steps/fallback.py), and any heavy import.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import TriggerRule, get_current_context
+
+from dags._callbacks import log_failure
+from dags._line import enter_line
+from dags._links import FALLBACK
+from dags._retries import StepFailed
+from dags._shared import LIGHT
+from pipelines.errors import DenguardError
+
+log = logging.getLogger(__name__)
+
+
+def in_place_of() -> None:
+    """Forecast from the last accepted data in place of this run, one of whose steps is red."""
+    from pipelines import steps
+
+    context = get_current_context()
+    enter_line(context)
+    run_id = str(context["dag_run"].run_id)
+    _made(lambda: steps.fallback(run_id=run_id), run_id, context)
+
+
+def at_deadline(line: str, profile: str) -> None:
+    """The same for a line of whose runs none has finished by its deadline; then tell people."""
+    from pipelines import steps
+    from pipelines.config import at_line, places
+    from pipelines.ops.alerts import tell
+
+    context = get_current_context()
+    with at_line(line):
+        _made(lambda: steps.at_deadline(profile), "", context)
+        tell(places())
+
+
+def red_step_task() -> PythonOperator:
+    """Runs as soon as a step is red. It is a leaf beside the report, so the run stays red."""
+    return PythonOperator(
+        task_id=FALLBACK,
+        python_callable=in_place_of,
+        trigger_rule=TriggerRule.ONE_FAILED,
+        queue=LIGHT,
+        execution_timeout=timedelta(minutes=60),
+        show_return_value_in_logs=False,
+        doc_md="If a step is red: the champion forecasts from the last accepted data. The run stays red.",
+    )
+
+
+def _made(make: Any, run_id: str, context: Any) -> None:
+    from pipelines.steps import failure
+    from pipelines.steps.box import told
+
+    try:
+        log.warning("%s", make()["note"])
+    except DenguardError as err:
+        said = {
+            "run_id": run_id,
+            "step": FALLBACK,
+            "try_number": context["ti"].try_number,
+            **failure.cause_of(err),
+        }
+        told("step-failed", run_id, said)
+        log_failure(said)
+        raise StepFailed(err) from None

@@ -1,0 +1,38 @@
+"""Asking a registry that does not answer again, a few times, and then no more.
+
+Belongs here: how often and how long. Does not belong here: what is asked, and trying a whole step
+again (Airflow does that besides).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from pipelines.errors import ChampionLostError, RegistryError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+PAUSES_S = (2.0, 10.0, 30.0)  # before the second, third and fourth question
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """The answer, once there is one.
+
+    Raises:
+        RegistryError: there is none after the last pause.
+        ChampionLostError: at once; asking again finds nothing that was lost.
+    """
+    for number, pause in enumerate(PAUSES_S, start=1):
+        try:
+            return ask()
+        except ChampionLostError:
+            raise
+        except RegistryError as err:
+            log.warning(
+                "%s Question %d of %d; the next one in %g s", err, number, len(PAUSES_S) + 1, pause
+            )
+        time.sleep(pause)
+    return ask()

@@ -1,0 +1,78 @@
+"""The weekly cycle by the clock and by its drops: when it began, which run is its newest, why it is red.
+
+Belongs here: these questions, which a fallback forecast asks first. Does not belong here: cron
+(pipelines/schedule.py), and what follows from the answers (fallback.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+from pipelines.bulletin_config import MAIN_SCHEDULE
+from pipelines.config import Places, Profile
+from pipelines.errors import DenguardError
+from pipelines.run import Run
+from pipelines.run.success import LastSuccess
+from pipelines.schedule import newest_due
+from pipelines.steps import failure
+from pipelines.steps.last_accepted import run_or_none
+from pipelines.storage import read_json
+
+
+def cycle_start(profile: Profile, now: datetime) -> datetime:
+    """When the newest weekly run of a profile was due, by the clock of its place."""
+    return newest_due(profile.schedule or MAIN_SCHEDULE, profile.place.zone, now)
+
+
+def a_newer_week(where: Places, run: Run | None, last: LastSuccess, profile: Profile) -> bool:
+    """Whether a red run had a drop of a later cycle than the newest that the last forecast knows.
+
+    A run that is at work, or not yet begun, may still make that week's forecast.
+    """
+    if run is None or not (run.folder / failure.FAILURE).is_file():
+        return False
+    known = _drop_days(run_or_none(last.run_id))
+    waiting = _drop_days(run) or [day for p in where.drops.glob("[!.]*") if (day := _day(p.name))]
+    if not known or not waiting:
+        return False
+    cycles = [
+        cycle_start(profile, datetime.combine(max(days), time.max, profile.place.zone))
+        for days in (known, waiting)
+    ]
+    return cycles[1] > cycles[0]
+
+
+def begun_since(where: Places, since: datetime) -> str:
+    """The run that began last in this cycle, "" if none did."""
+    began = {
+        p.parent.name: p.stat().st_mtime for p in (where.artifacts / "runs").glob("*/run.json")
+    }
+    those = {name: at for name, at in began.items() if at >= since.timestamp()}
+    return max(those, key=lambda name: those[name], default="")
+
+
+def why_red(where: Places, run_id: str) -> str:
+    """What a run's own files say of its failure."""
+    if not run_id:
+        return "a person asked for it"
+    path = where.artifacts / "runs" / run_id / failure.FAILURE
+    if not path.is_file():
+        return f"run {run_id} had not finished"
+    said = read_json(path)
+    return f"run {run_id} failed at step {said['step']}: {said['cause']}"
+
+
+def _drop_days(run: Run | None) -> list[date]:
+    """Days on which the drops that a run read were received."""
+    try:
+        drops = run.output("ingest")["drops"] if run else []
+        return [day for drop in drops if (day := _day(str(drop["received_date"])))]
+    except (DenguardError, KeyError, TypeError):
+        return []
+
+
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name[:10])
+    except ValueError:
+        return None

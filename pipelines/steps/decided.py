@@ -1,0 +1,70 @@
+"""A run that is started again under its name, and the decision by which it promoted.
+
+Belongs here: whether such a decision stands. Does not belong here: deciding (evaluate/gate.py).
+
+The record of a promotion is what people and the audit go by. No second try of its run may write
+another one over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.errors import GateError, StoreError
+from pipelines.run import Run
+
+Output = dict[str, Any]
+
+
+def standing_promotion(
+    run: Run, candidates: Mapping[str, Any], named: Mapping[str, Any] | None
+) -> Output | None:
+    """The run's own decision that promoted one of these candidates, if that one serves now; or None.
+
+    Args:
+        candidates: head -> record of training/candidates.py.
+        named: {version, bundle_id} of the champion, or None.
+    """
+    made = _promoted(run)
+    if made is None or named is None or made["bundle_id"] != named["bundle_id"]:
+        return None
+    same = made["bundle_id"] in {candidate["bundle_id"] for candidate in candidates.values()}
+    return made if same else None
+
+
+def require_same(run: Run, decision: Output) -> None:
+    """Raise GateError if the run promoted by another decision than this one."""
+    made = _promoted(run)
+    if made is not None and made != decision:
+        raise GateError(
+            f"run {run.run_id} promoted bundle {made['bundle_id']} before, and would now decide otherwise: that record is not written over",
+            where=f"artifacts/decisions/{run.run_id}.json",
+            fix="start a run of another name; what serves is not touched",
+        )
+
+
+def _promoted(run: Run) -> Output | None:
+    """The run's decision, if a version came to serve by it."""
+    from pipelines.registry import audit
+    from pipelines.registry.moves import announced
+
+    decision = _output(run, "gate")
+    if decision is None or decision.get("decision") != "promote":
+        return None
+    moves = [
+        *audit.read_trail(run.places).entries,
+        announced(run.places, run.profile.model_name) or {},
+    ]
+    audited = any(
+        move.get("run_id") == run.run_id and move.get("action") == "promote" for move in moves
+    )
+    # The audit lies on the machine of the deploy step; what that step wrote is everywhere.
+    return decision if audited or (_output(run, "deploy") or {}).get("deployed") else None
+
+
+def _output(run: Run, step: str) -> Output | None:
+    try:
+        return run.output(step)
+    except StoreError:
+        return None

@@ -1,0 +1,232 @@
+"""The forecast that there is whatever happened: the champion's, from the last accepted data.
+
+Belongs here: whether one is due, making it, and saying in it, beside it and in the event file what it
+is. Does not belong here: what it is made from (last_accepted.py), who calls and when (dags/, cli).
+
+It takes no lease: it reads versions that never change and publishes one more, so it may be made while
+a run is at work. Killed at any instant it is made again: the same words give the same version, and
+only the event, which comes last, says that it is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places, Profile, load_profile, places
+from pipelines.contracts import UNFINISHED, WITHOUT, DataState
+from pipelines.errors import StoreError, VersioningError
+from pipelines.run import Run, run_folder
+from pipelines.run.events import append_event, read_events
+from pipelines.run.success import LastSuccess, last_success
+from pipelines.steps import failure
+from pipelines.steps.box import told
+from pipelines.steps.cycle import a_newer_week, begun_since, cycle_start, why_red
+from pipelines.steps.last_accepted import (
+    Accepted,
+    Serving,
+    champion,
+    feature_version,
+    newest_accepted,
+    run_or_none,
+)
+from pipelines.storage import read_json, shared, write_json
+
+log = logging.getLogger(__name__)
+Output = dict[str, Any]
+RECORD = "fallback.json"  # of a run's folder: what was made in its place
+STEP = "fallback"
+
+
+def fallback(
+    why: str = "", run_id: str = "", profile: str | None = None, now: datetime | None = None
+) -> Output:
+    """Forecast from the last accepted data, unless this week has its forecast already.
+
+    Args:
+        why: what happened; empty = what the run says of its failure.
+        run_id: the run that did not end with a forecast, "" if there is none.
+        profile: whose schedule and horizons; none = the run's, else that of the newest forecast.
+        now: with its time zone; none = the clock's.
+
+    Returns:
+        {forecast, forecast_version, data_state, note, page}; the first is None if nothing was made,
+        and `note` then says why.
+
+    Raises:
+        StoreError: the champion's bundle or the accepted data are not here, or not sound.
+        RegistryError: nobody can say who is champion.
+    """
+    where, now = places(), now or datetime.now(UTC)
+    last = _last(where)
+    run_id = "" if last is not None and last.run_id == run_id else run_id
+    run = run_or_none(run_id)
+    settings = _profile(run, last, profile)
+    since = cycle_start(settings, now)
+    if last is not None and last.when >= since and not a_newer_week(where, run, last, settings):
+        return _nothing(
+            f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which began {since.isoformat(timespec='minutes')}"
+        )
+    if (
+        run is not None
+        and last is not None
+        and run.params.as_of
+        and run.params.as_of < last.origin_week
+    ):
+        return _nothing(f"run {run_id} looked back at {run.params.as_of}; that is no bulletin")
+    serving = champion(where, settings.model_name)
+    if serving is None:
+        return _nothing("no champion serves, and nothing else may forecast")
+    accepted = newest_accepted(where, serving, [run_id, last.run_id if last else ""])
+    if accepted is None:
+        return _nothing("there are no accepted data that the champion can read")
+    state = _state(run, last, accepted)
+    facts = {
+        "data_state": state,
+        "why": why or why_red(where, run_id),
+        "red_run": run_id if run_folder(where, run_id or "none").is_dir() else "",
+        "same_week_again": last is not None and last.origin_week == accepted.about["as_of_week"],
+        "model_name": settings.model_name,
+        **_made_from(serving, accepted),
+    }
+    if (made := _made_already(where, max(since, last.when) if last else since, facts)) is not None:
+        return _nothing(
+            f"forecast {made['forecast_version']} was made from these data at {made['at']}: it stands"
+        )
+    return _publish(where, settings, serving, accepted, state, facts)
+
+
+def at_deadline(profile: str, now: datetime | None = None) -> Output:
+    """The same, once the deadline of this cycle has passed without a finished forecast."""
+    where, now = places(), now or datetime.now(UTC)
+    settings = load_profile(profile)
+    since = cycle_start(settings, now)
+    deadline = since + timedelta(hours=settings.bulletin.deadline_hours)
+    if now < deadline:
+        return _nothing(f"the deadline is {deadline.isoformat(timespec='minutes')}")
+    run_id = begun_since(where, since)
+    why = why_red(where, run_id) if run_id else "no run had begun"
+    return fallback(
+        f"{why}; the deadline was {deadline.isoformat(timespec='minutes')}", run_id, profile, now
+    )
+
+
+def instead_of(run_id: str) -> Output:
+    """After a red step: the same, and never an error of its own in place of the step's."""
+    try:
+        made = fallback(run_id=run_id)
+    except Exception as err:  # noqa: BLE001 the step's own error is the one that people must see
+        said = failure.cause_of(err)
+        log.error("no forecast could be made from the last accepted data: %s", said["cause"])
+        told("step-failed", run_id, {"step": STEP, **said})
+        return _nothing(said["cause"])
+    log.warning("fallback: %s", made["note"])
+    return made
+
+
+def _publish(
+    where: Places,
+    profile: Profile,
+    serving: Serving,
+    accepted: Accepted,
+    state: DataState,
+    facts: Output,
+) -> Output:
+    from pipelines.evaluate.fallback_page import write_page
+    from pipelines.steps.bulletin import Material, forecast_of, shapes
+    from pipelines.steps.versions import fallback_draft
+    from pipelines.versioning import add_versions
+
+    material = Material(accepted.features, accepted.dataset, profile, where.artifacts)
+    folder, table = forecast_of(
+        material, serving.folder, serving.version, serving.provisional, state, facts
+    )
+    if store := shared(where):
+        store.share(folder)
+    about = read_json(folder / "forecast.json")
+    page = write_page(
+        about,
+        table,
+        folder.name,
+        shapes(profile, table["municipality_code"].unique()),
+        where.artifacts / "reports" / f"fallback-{folder.name}",
+    )
+    try:
+        add_versions(where, [fallback_draft(folder, serving.folder.name, about)])
+    except VersioningError as err:
+        log.error("the forecast is here, and no version of it could be published: %s", err)
+    named = {"forecast_version": folder.name, "page": page.relative_to(where.home).as_posix()}
+    output = {
+        "forecast": folder.relative_to(where.home).as_posix(),
+        **named,
+        "data_state": state,
+        "note": _said(facts, folder),
+    }
+    if facts["red_run"]:
+        write_json(where.artifacts / "runs" / str(facts["red_run"]) / RECORD, output)
+    append_event(where, "fallback-forecast", {**facts, **named}, str(facts["red_run"]))
+    return output
+
+
+def _made_from(serving: Serving, accepted: Accepted) -> Output:
+    """For forecast.json and the event; no clock in it, so that equal causes give equal bytes."""
+    return {
+        "data_until": str(accepted.about["as_of_week"]),
+        "dataset_version": accepted.about["dataset_version"],
+        "feature_version": accepted.features.name,
+        "model_version": serving.version,
+        "bundle_id": serving.folder.name,
+        "champion_told_by": serving.told_by,
+    }
+
+
+def _said(facts: Mapping[str, Any], folder: Path) -> str:
+    again = "the same week forecast again, " if facts["same_week_again"] else ""
+    return f"forecast version {folder.name}, {facts['data_state']}: {again}the data end with {facts['data_until']}. Why: {facts['why']}"
+
+
+def _state(run: Run | None, last: LastSuccess | None, accepted: Accepted) -> DataState:
+    """This week's data are in it if the red run itself came as far as features, and they are new."""
+    before = feature_version(run_or_none(last.run_id)) if last else None
+    own = feature_version(run)
+    return UNFINISHED if own == accepted.features.name and own != before else WITHOUT
+
+
+def _made_already(where: Places, since: datetime, facts: Mapping[str, Any]) -> Output | None:
+    """The fallback of this cycle, if it was made by the same champion from the same data."""
+    same = ("feature_version", "bundle_id", "data_state")
+    for event in read_events(where, "fallback-forecast"):
+        in_cycle = datetime.fromisoformat(event["at"]) >= since
+        there = (where.artifacts / "forecasts" / str(event["forecast_version"])).is_dir()
+        if in_cycle and there and all(event.get(name) == facts[name] for name in same):
+            return event
+    return None
+
+
+def _profile(run: Run | None, last: LastSuccess | None, named: str | None) -> Profile:
+    """The red run's, with its horizons; else what was named; else that of the newest forecast."""
+    if run is not None:
+        return run.profile
+    before = run_or_none(last.run_id) if last and named is None else None
+    return before.profile if before else load_profile(named or "sample")
+
+
+def _last(where: Places) -> LastSuccess | None:
+    try:
+        return last_success(where)
+    except StoreError as err:
+        log.warning("%s", err)
+        return None
+
+
+def _nothing(note: str) -> Output:
+    return {
+        "forecast": None,
+        "forecast_version": None,
+        "data_state": None,
+        "note": note,
+        "page": None,
+    }

@@ -1,0 +1,39 @@
+"""How each step ended, as lines of the event file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import steps
+from pipelines.config import Places
+from pipelines.errors import ConfigError, StoreError
+from pipelines.run.events import events_file, read_events
+from pipelines.steps import box
+
+
+def test_a_step_that_ends_and_one_that_fails_are_lines_of_the_event_file(home: Path) -> None:
+    with pytest.raises(ConfigError):
+        steps.start("weekly", {"profil": "ci"})
+    steps.start("weekly", {"profile": "ci"})
+    failed, done = read_events(Places(home=home), "step-failed", "step-done")
+    assert (failed["kind"], failed["run_id"], failed["step"]) == ("step-failed", "weekly", "start")
+    assert "profil" in failed["cause"] and "known parameters" in failed["fix"]
+    assert (done["kind"], done["step"]) == ("step-done", "start")
+    assert done["said"].startswith("profile ci, origin week")
+
+
+def test_an_event_file_that_cannot_be_written_stands_in_no_steps_way(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    events_file(Places(home=home)).mkdir(parents=True)  # a folder where the file should be
+    assert steps.start("weekly", {"profile": "ci"})["run_id"] == "weekly"
+    assert "the event file does not say that step-done" in caplog.text
+
+    def locked(*_: object, **__: object) -> None:
+        raise StoreError("the event file is being written by another process")
+
+    monkeypatch.setattr(box, "append_event", locked)
+    with pytest.raises(ConfigError, match="profil"):
+        steps.start("again", {"profil": "ci"})
