@@ -3,9 +3,11 @@
 Belongs here: the decision, as a pure function of backtest predictions and ids. Does not belong
 here: training, the registry, or anything that moves an alias.
 
-The gate compares recipes, not fitted models: each was trained on the same rolling origins and
-scored on the same rows of the benchmark municipalities. Anything it cannot judge keeps the
-champion (or leaves the place empty) and says why. Every candidate has to beat the simplest one (the
+First it compares recipes: each was trained on the same rolling origins and scored on the same rows of the
+judged units. A weekly refit of one recipe differs there by exactly nothing, so the newest weeks are asked
+two more questions (newest.py): would the recipe on today's history have forecast the last year as well as
+what was published, and does this very refit move further than an honest one does. Anything that cannot be
+judged keeps the champion (or leaves the place empty) and says why. Every candidate has to beat the simplest one (the
 linear one, else the first that the profile lists) beyond its interval, and a first champion has to
 beat prevalence and calibrated persistence so; a challenger only has to be not worse than the
 champion by a margin, because fresher data win ties.
@@ -41,6 +43,7 @@ from pipelines.evaluate.decision import (
 from pipelines.evaluate.first_line import subject
 from pipelines.evaluate.first_promotion import opens
 from pipelines.evaluate.hearing import Hearing
+from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.sanity import one_class
 
 __all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
@@ -57,6 +60,7 @@ def decide(
     profile: Profile,
     *,
     rolled_back: Collection[str] = (),
+    new_weeks: NewWeeks | None = None,
 ) -> Decision:
     """Judge the candidates and say what happens; never raises for what it cannot judge.
 
@@ -66,8 +70,10 @@ def decide(
         candidates: one bundle for each trained forecaster, at least one.
         champion: what serves now, or None.
         rolled_back: bundle ids that a person took out of service; they are not promoted again.
+        new_weeks: where the newest weeks lie; without it they are not asked (a comparison of recipes
+            alone, which no weekly run makes).
     """
-    hearing = Hearing(predictions, candidates, champion, profile)
+    hearing = Hearing(predictions, candidates, champion, profile, new_weeks)
     chosen: Candidate | None = None
     verdict: Verdict = "keep" if champion else "none"
     try:
@@ -154,6 +160,8 @@ def _record(hearing: Hearing, verdict: Verdict, chosen: Candidate | None) -> Dec
         sanity=hearing.sanity,
         reference=hearing.reference,
         provisional=provisional and verdict != "none",
+        new_weeks=hearing.newest,
+        waits_for_person=verdict == "keep" and hearing.waits_for_person,
     )
 
 

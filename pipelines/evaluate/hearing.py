@@ -7,6 +7,7 @@ Does not belong here: what follows from it (gate.py, challenge.py, first_promoti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -22,6 +23,7 @@ from pipelines.evaluate.decision import (
     Sanity,
     difference_in_words,
 )
+from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
 
@@ -36,6 +38,7 @@ class Hearing:
         reasons: everything that was found, in order; `because`: what decided against going live.
         rivals: every other candidate beside the simplest one, the best first.
         blocks, origins: that the predictions hold at the primary horizon; None until counted.
+        newest: what the newest weeks said; waits_for_person: only they stand in the way.
     """
 
     def __init__(
@@ -44,8 +47,9 @@ class Hearing:
         candidates: Sequence[Candidate],
         champion: Champion | None,
         profile: Profile,
+        new_weeks: NewWeeks | None = None,
     ) -> None:
-        self.predictions, self.champion = predictions, champion
+        self.predictions, self.champion, self.new_weeks = predictions, champion, new_weeks
         self.candidates = {candidate.head: candidate for candidate in candidates}
         self.gate, self.horizons = profile.gate, profile.evaluate.horizons_weeks
         self.primary, self.calendar = profile.evaluate.primary_horizon_weeks, profile.calendar
@@ -58,6 +62,8 @@ class Hearing:
         self.rivals: list[Comparison] = []
         self.blocks: int | None = None
         self.origins: int | None = None
+        self.newest: dict[str, Any] = {}
+        self.waits_for_person = False
 
     @property
     def short(self) -> bool:
@@ -126,6 +132,17 @@ def judged_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFr
     """The judged units' rows of a recipe at one horizon. Raises GateError if there are none."""
     own = _rows(predictions, head, horizon)
     return own[own["in_benchmark"].astype(bool)]
+
+
+def champion_rows(hearing: Hearing, champion: Champion) -> tuple[pd.DataFrame, str]:
+    """Backtest rows of the champion's recipe and their head: a candidate's if one has it, else those
+    handed in. Raises GateError if there are none."""
+    for candidate in hearing.candidates.values():
+        if candidate.recipe_id == champion.recipe_id:
+            return hearing.predictions, candidate.head
+    if champion.predictions is None:
+        raise GateError("the champion's recipe was not evaluated on this run's rows", fix="backtest the champion's recipe too")  # fmt: skip
+    return champion.predictions, champion.head
 
 
 def _rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:

@@ -1,0 +1,133 @@
+"""The newest weeks, first question: would this recipe, on today's history, have forecast them as well?
+
+Belongs here: a recipe's refits scored on the newest target weeks beside what was published then. Does not
+belong here: refits (refits.py), published rows (published.py), and what follows from the score (challenge.py).
+
+Where a week was not published (in the first year) the backtest's forecast of the champion's recipe stands
+in, and the record counts how many weeks are which. Scored are rows whose threshold is still the one that was
+published. If the challenger has the champion's recipe, only weeks that a model of the champion's kind
+published count: a tie of a recipe with itself must not be decided by what another recipe published before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.config import Profile
+from pipelines.evaluate.bootstrap import Interval, count_blocks, paired_interval
+from pipelines.evaluate.refits import Refits, last_of_block
+from pipelines.fusion.examples import Examples
+
+_KEY = ["unit_id", "horizon_weeks", "target_week_no"]
+_FEWEST_BLOCKS = 2
+_WORST_UNITS = 5
+Record = dict[str, Any]
+
+
+def recent_rows(
+    refits: Refits, published: pd.DataFrame, backtest: pd.DataFrame | None, newest: int
+) -> pd.DataFrame:
+    """Every scored row of the newest weeks, both forecasts side by side.
+
+    Args:
+        published: as published.published_rows gives them.
+        backtest: rows of the champion's recipe, columns of backtest.PREDICTION_COLUMNS.
+        newest: the newest week whose cases are known.
+
+    Returns:
+        test_year, sample_id, unit_id, horizon_weeks, target_week_no, label, probability, alarm of the
+        refits; probability_then, alarm_then; `published` False where the backtest stands in.
+    """
+    window = refits.profile.gate.recent_weeks
+    frames = [_own_rows(refits, h, rows, newest - window, newest) for h, rows in refits.rows.items()]  # fmt: skip
+    own = pd.concat(frames, ignore_index=True)
+    return own.merge(_then(own, published, backtest), on="sample_id", how="inner", validate="one_to_one")  # fmt: skip
+
+
+def _own_rows(refits: Refits, horizon: int, rows: Examples, after: int, newest: int) -> pd.DataFrame:  # fmt: skip
+    """The refits' rows of one horizon with a known label and a target in the window."""
+    profile, target = refits.profile, rows.target_week_no
+    asked = np.isfinite(rows.label) & (target > after) & (target <= newest) & _judged(rows, profile)
+    chosen = rows.take(asked)
+    probability, alarm = np.full(len(chosen), np.nan), np.zeros(len(chosen), dtype=bool)
+    serving = last_of_block(profile, chosen.origin_week_no)
+    for origin in np.unique(serving).tolist():
+        at, models = serving == origin, refits.at(int(origin))
+        if models is not None:
+            probability[at] = models[horizon].probability(chosen.take(at))
+            alarm[at] = probability[at] >= models[horizon].decision_threshold
+    year = [profile.calendar.epi_year(int(n)) for n in chosen.target_week_no]
+    table = pd.DataFrame({"test_year": np.array(year, dtype=np.int64), "sample_id": chosen.sample_id.astype(str), "unit_id": chosen.unit_id.astype(str), "horizon_weeks": horizon, "target_week_no": chosen.target_week_no, "threshold_cases": chosen.threshold_cases.astype(np.float64), "label": chosen.label.astype(np.float64), "probability": probability, "alarm": alarm})  # fmt: skip
+    return table.dropna(subset=["probability"])
+
+
+def _judged(rows: Examples, profile: Profile) -> npt.NDArray[np.bool_]:
+    units = profile.evaluate.municipalities
+    return np.ones(len(rows), dtype=bool) if units is None else np.isin(rows.unit_id.astype(str), units)  # fmt: skip
+
+
+def _then(own: pd.DataFrame, published: pd.DataFrame, backtest: pd.DataFrame | None) -> pd.DataFrame:  # fmt: skip
+    """sample_id, probability_then, alarm_then, published: of each row that has one."""
+    out = own[[*_KEY, "sample_id", "threshold_cases"]].merge(published, on=_KEY, suffixes=("", "_then"))  # fmt: skip
+    same = np.isclose(out["threshold_cases"], out["threshold_cases_then"].astype(np.float64), rtol=1e-5)  # fmt: skip
+    out = out[same].rename(columns={"probability": "probability_then", "alarm": "alarm_then"}).assign(published=True)  # fmt: skip
+    columns = ["sample_id", "probability_then", "alarm_then", "published"]
+    if backtest is None:
+        return out[columns]
+    stand_in = backtest.assign(sample_id=backtest["sample_id"].astype(str), probability_then=backtest["probability"], alarm_then=backtest["probability"] >= backtest["decision_threshold"], published=False)  # fmt: skip
+    missing = ~stand_in["sample_id"].isin(out["sample_id"])
+    frames = [part for part in (out[columns], stand_in.loc[missing, columns]) if len(part)]
+    return pd.concat(frames, ignore_index=True) if frames else out[columns]
+
+
+def interval_of(rows: pd.DataFrame, profile: Profile) -> Interval | None:
+    """Brier(refits) - Brier(then) at the primary horizon; bounds are the mean on one block of weeks,
+    None without a row."""
+    own = rows[rows["horizon_weeks"] == profile.evaluate.primary_horizon_weeks]
+    if own.empty:
+        return None
+    then = own.assign(probability=own["probability_then"].astype(np.float64))
+    blocks = count_blocks(own, profile.gate.block_weeks, profile.calendar)
+    if blocks >= _FEWEST_BLOCKS:
+        return paired_interval(own, then, profile.gate, profile.calendar)
+    mean = float((_loss(own, "probability") - _loss(own, "probability_then")).mean())
+    return Interval(mean, mean, mean, len(own), blocks, int(own["test_year"].nunique()))
+
+
+def scores(rows: pd.DataFrame) -> Record:
+    """Horizon -> how both did on its rows, JSON-able; units where the refits did worst come last."""
+    return {str(h): _scores(own) for h, own in rows.groupby("horizon_weeks", sort=True)}
+
+
+def _scores(rows: pd.DataFrame) -> Record:
+    label = rows["label"].to_numpy(np.float64)
+    by_week = rows.groupby("target_week_no")["published"].max()
+    gap = (_loss(rows, "probability") - _loss(rows, "probability_then")).groupby(rows["unit_id"]).mean()  # fmt: skip
+    worst = gap.sort_values(ascending=False, kind="stable").head(_WORST_UNITS)
+    return {
+        "rows": len(rows),
+        "weeks_published": int(by_week.sum()),
+        "weeks_of_the_backtest": int((~by_week.astype(bool)).sum()),
+        "outbreak_rate": float(label.mean()),
+        "challenger": _one(rows, "probability", "alarm"),
+        "published_then": _one(rows, "probability_then", "alarm_then"),
+        "worst_units": {str(unit): float(value) for unit, value in worst.items()},
+    }
+
+
+def _one(rows: pd.DataFrame, probability: str, alarm: str) -> Record:
+    said = rows[alarm].to_numpy(bool)
+    return {
+        "brier": float(_loss(rows, probability).mean()),
+        "mean_probability": float(rows[probability].astype(np.float64).mean()),
+        "alarms": int(said.sum()),
+        "alarms_that_were_right": int((said & (rows["label"].to_numpy(np.float64) == 1)).sum()),
+    }
+
+
+def _loss(rows: pd.DataFrame, probability: str) -> pd.Series:
+    return (rows[probability].astype(np.float64) - rows["label"]) ** 2
