@@ -47,8 +47,8 @@ class Move:
 
     @property
     def too_far(self) -> bool:
-        """Beyond either limit; no number is within any."""
-        return not (self.pool <= self.pool_limit and self.unit <= self.unit_limit)
+        """Beyond either limit."""
+        return self.pool > self.pool_limit or self.unit > self.unit_limit
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def moved(
     """How far `after` lies from `before` on the same rows, for each horizon that both forecast.
 
     Raises:
-        GateError: there is no row, or no past move, of a horizon.
+        GateError: there is no row or no past move of a horizon, or a probability is not a number.
     """
     return {h: _moved(before, after, rows[h], h, reach, gate) for h in sorted({*before} & {*after} & {*rows})}  # fmt: skip
 
@@ -80,6 +80,8 @@ def _moved(before: Models, after: Models, rows: Examples, h: int, reach: Mapping
         raise GateError(f"nothing says how far an honest refit moves {h} weeks ahead" if len(rows) else f"this week has no row {h} weeks ahead", fix="run the features step again; a person may let the model serve with denguard promote")  # fmt: skip
     was, now = before[h].probability(rows), after[h].probability(rows)
     far = np.abs(now - was)
+    if not np.isfinite(far).all():
+        raise GateError(f"a forecast {h} weeks ahead is not a number", fix="look at the training log of the challenger and at the champion's bundle")  # fmt: skip
     at, (pool_limit, unit_limit) = int(np.argmax(far)), reach[h].limits(gate)
     return Move(root_mean_square(far), pool_limit, float(far[at]), unit_limit, len(reach[h].pool), len(rows), str(rows.unit_id[at]), float(was[at]), float(now[at]))  # fmt: skip
 

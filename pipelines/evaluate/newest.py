@@ -1,13 +1,14 @@
 """What the newest weeks have to say before a challenger replaces a champion: two questions, two tests.
 
-Belongs here: what is asked, what follows, and how it is said. Does not belong here: gathering rows, refits and
-models (new_weeks.py), rolling origins (challenge.py).
+Belongs here: what is asked, what follows, and how it is said. Does not belong here: gathering rows, refits
+and models (new_weeks.py), rolling origins (challenge.py).
 
-*Recipe and revised history*: the challenger's recipe, refitted on today's history, must not be worse on the newest
-weeks than what was published then, by the margin. *This very refit*: it may not move this week's forecast
-further than honest refits of past years moved theirs. Beyond that a person decides, and the champion's forecast is
-published meanwhile. Neither can see poisoned outcomes from which refit and score both learn: that is for
-the checks of the data.
+*Recipe and revised history*: the challenger's recipe, refitted on today's history, must not be worse on the
+newest weeks than what was published then; recent.py says by which rule.
+*This very refit*: it may not move this week's forecast further than honest refits of past years moved theirs.
+Beyond that a person decides, and the champion's forecast is published meanwhile.
+
+Neither sees poisoned outcomes that refit and score both learn from: that is for the checks of the data.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pipelines.evaluate.first_line import capital, subject
 from pipelines.evaluate.hearing import Hearing, champion_rows
 from pipelines.evaluate.moves import Move
 from pipelines.evaluate.new_weeks import NewWeeks
-from pipelines.evaluate.recent import interval_of, scores
+from pipelines.evaluate.recent import Ruling, judge, scores
 from pipelines.evaluate.refits import Refits
 
 _SHOWN = 2
@@ -44,16 +45,16 @@ def _as_good_lately(
     hearing: Hearing, new_weeks: NewWeeks, refits: Refits, chosen: Candidate, champion: Champion
 ) -> bool:
     rows = new_weeks.recent(refits, chosen, champion, _backtest(hearing, champion))
-    found, margin = interval_of(rows, new_weeks.profile), hearing.gate.margin_brier
-    if found is None:
+    same = chosen.recipe_id == champion.recipe_id
+    ruling = judge(rows, same, new_weeks.profile)
+    if ruling is None:
         hearing.newest["recent"] = {"asked": False}
         hearing.reasons.append("The newest weeks could not be scored: nothing was published of them, and no test year holds them.")  # fmt: skip
         return True
-    passed = found.upper < margin
-    hearing.newest["recent"] = {"asked": True, "passed": passed, "margin": margin, "interval": asdict(found), "horizons": scores(rows)}  # fmt: skip
-    verb = "is not worse than" if passed else "was not shown to be as good as"
-    reason = f"On the newest weeks {subject(chosen.head)}, refitted on today's history, {verb} {_then(rows, hearing.primary)} ({_difference(found, hearing)}; it must stay below {margin:+.3f})."  # fmt: skip
-    if not passed:
+    hearing.newest["recent"] = {"asked": True, **asdict(ruling), "horizons": scores(rows)}
+    verb = "is not worse than" if ruling.passed else "was not shown to be as good as"
+    reason = f"On the newest weeks {subject(chosen.head)}, refitted on today's history, {verb} {_then(ruling)} ({_difference(ruling.interval, hearing)}; {ruling.rule})."  # fmt: skip
+    if not ruling.passed:
         return hearing.refuse(reason)
     hearing.reasons.append(reason)
     return True
@@ -103,10 +104,9 @@ def _backtest(hearing: Hearing, champion: Champion) -> pd.DataFrame:
     return rows[rows["head"] == head]
 
 
-def _then(rows: pd.DataFrame, primary: int) -> str:
+def _then(ruling: Ruling) -> str:
     """What it is compared with: "what was published then (52 weeks)"."""
-    of_week = rows[rows["horizon_weeks"] == primary].groupby("target_week_no")["published"].max()
-    told, stand_in = int(of_week.sum()), int((~of_week.astype(bool)).sum())
+    told, stand_in = ruling.weeks_published, ruling.weeks_of_the_backtest
     if not stand_in:
         return f"what was published then ({told} weeks)"
     if not told:
@@ -116,5 +116,5 @@ def _then(rows: pd.DataFrame, primary: int) -> str:
 
 def _difference(found: Interval, hearing: Hearing) -> str:
     if found.blocks < 2:
-        return f"Brier difference {found.mean:+.4f} in the mean of one block of weeks"
-    return difference_in_words(found, hearing.gate.confidence) + "; the upper bound counts"
+        return f"Brier difference {found.mean:+.4f} over one block of weeks"
+    return difference_in_words(found, hearing.gate.confidence)

@@ -11,6 +11,7 @@ published count: a tie of a recipe with itself must not be decided by what anoth
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -84,18 +85,58 @@ def _then(own: pd.DataFrame, published: pd.DataFrame, backtest: pd.DataFrame | N
     return pd.concat(frames, ignore_index=True) if frames else out[columns]
 
 
-def interval_of(rows: pd.DataFrame, profile: Profile) -> Interval | None:
-    """Brier(refits) - Brier(then) at the primary horizon; bounds are the mean on one block of weeks,
-    None without a row."""
+@dataclass(frozen=True)
+class Ruling:
+    """What the newest weeks say at the primary horizon; `rule` in words, and what it was applied to."""
+
+    passed: bool
+    rule: str
+    margin: float
+    interval: Interval
+    weeks_published: int
+    weeks_of_the_backtest: int
+
+
+def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | None:
+    """Whether the refits are as good as what was published then; None without a row.
+
+    A refit of the champion's recipe is judged by the upper bound on published weeks alone, once they fill two
+    blocks: honest ones hardly differ there. Before, in the first year, the backtest's yearly fits stand in; they
+    differ from honest refits by half the margin either way, so that only a refit shown to be worse is refused.
+    Another recipe is judged by the mean: rolling origins have judged its interval on more years, and four
+    quarters are too few for one between two recipes.
+    """
     own = rows[rows["horizon_weeks"] == profile.evaluate.primary_horizon_weeks]
-    if own.empty:
+    published, margin = own[own["published"].astype(bool)], profile.gate.margin_brier
+    strict = same_recipe and _blocks(published, profile) >= _FEWEST_BLOCKS
+    judged = published if strict else own
+    found = _interval(judged, profile)
+    if found is None:
         return None
-    then = own.assign(probability=own["probability_then"].astype(np.float64))
-    blocks = count_blocks(own, profile.gate.block_weeks, profile.calendar)
+    weeks = judged.groupby("target_week_no")["published"].max().astype(bool)
+    counted = int(weeks.sum()), int((~weeks).sum())
+    if strict:
+        return Ruling(found.upper < margin, f"the upper bound must stay below {margin:+.3f}", margin, found, *counted)  # fmt: skip
+    if same_recipe:
+        worse = found.mean >= margin and found.lower > 0
+        return Ruling(not worse, f"refused is a mean of {margin:+.3f} or more with a lower bound above 0", margin, found, *counted)  # fmt: skip
+    return Ruling(found.mean < margin, f"the mean must stay below {margin:+.3f}", margin, found, *counted)  # fmt: skip
+
+
+def _blocks(rows: pd.DataFrame, profile: Profile) -> int:
+    return count_blocks(rows, profile.gate.block_weeks, profile.calendar) if len(rows) else 0
+
+
+def _interval(rows: pd.DataFrame, profile: Profile) -> Interval | None:
+    """Brier(refits) - Brier(then); bounds are the mean on one block of weeks, None without a row."""
+    if rows.empty:
+        return None
+    blocks = _blocks(rows, profile)
     if blocks >= _FEWEST_BLOCKS:
-        return paired_interval(own, then, profile.gate, profile.calendar)
-    mean = float((_loss(own, "probability") - _loss(own, "probability_then")).mean())
-    return Interval(mean, mean, mean, len(own), blocks, int(own["test_year"].nunique()))
+        then = rows.assign(probability=rows["probability_then"].astype(np.float64))
+        return paired_interval(rows, then, profile.gate, profile.calendar)
+    mean = float((_loss(rows, "probability") - _loss(rows, "probability_then")).mean())
+    return Interval(mean, mean, mean, len(rows), blocks, int(rows["test_year"].nunique()))
 
 
 def scores(rows: pd.DataFrame) -> Record:

@@ -42,11 +42,19 @@ def forecast(
         "horizons": ahead,
         "places": places,
         "groups": _groups(places, ahead.index(shown_ahead)),
-        "shown": f"the {len(shown)} municipalities that the models are judged on" if judged else f"the {len(shown)} highest",
+        "shown": _shown(len(shown), len(judged)),
         "map": forecast_map(shapes, first) if shapes else None,
         "map_ahead": shown_ahead,
         "picture": figures.forecast_heatmap(ranked[ranked["municipality_code"].isin(shown)]),
     }  # fmt: skip
+
+
+def _shown(shown: int, judged: int) -> str:
+    """What the picture shows, in words."""
+    if not judged:
+        return f"the {shown} highest"
+    whole = f"{judged} municipalities that the models are judged on"
+    return f"the {whole}" if shown == judged else f"the {shown} highest of the {whole}"
 
 
 def _groups(places: Sequence[Mapping[str, Any]], at: int) -> list[dict[str, Any]]:
