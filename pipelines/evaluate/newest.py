@@ -34,10 +34,10 @@ _SHOWN = 2
 def lets_through(hearing: Hearing, new_weeks: NewWeeks, chosen: Candidate, champion: Champion) -> bool:  # fmt: skip
     """Whether neither question speaks against the challenger; what was found is noted."""
     refits = new_weeks.refits(chosen)
-    passed = _as_good_lately(hearing, new_weeks, refits, chosen, champion) and _moves_little(
-        hearing, new_weeks, refits, chosen, champion
-    )
-    refits.forget_others()
+    if not _as_good_lately(hearing, new_weeks, refits, chosen, champion):
+        return False
+    passed = _moves_little(hearing, new_weeks, refits, chosen, champion)
+    refits.forget_others()  # now that both questions have asked for theirs
     return passed
 
 
