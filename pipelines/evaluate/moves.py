@@ -26,6 +26,10 @@ from pipelines.fusion.examples import Examples
 Doubles = npt.NDArray[np.float64]
 
 
+class NoPastMoves(GateError):
+    """History holds no two refits that say how far an honest one moves."""
+
+
 @dataclass(frozen=True)
 class Move:
     """How far the probabilities of one horizon moved; limits are of past years, `pairs` of them.
@@ -70,14 +74,17 @@ def moved(
     """How far `after` lies from `before` on the same rows, for each horizon that both forecast.
 
     Raises:
-        GateError: there is no row or no past move of a horizon, or a probability is not a number.
+        GateError: there is no row of a horizon, or a probability is not a number.
+        NoPastMoves: there is no past move of a horizon.
     """
     return {h: _moved(before, after, rows[h], h, reach, gate) for h in sorted({*before} & {*after} & {*rows})}  # fmt: skip
 
 
 def _moved(before: Models, after: Models, rows: Examples, h: int, reach: Mapping[int, Reach], gate: GateConfig) -> Move:  # fmt: skip
-    if not len(rows) or h not in reach:
-        raise GateError(f"nothing says how far an honest refit moves {h} weeks ahead" if len(rows) else f"this week has no row {h} weeks ahead", fix="run the features step again; a person may let the model serve with denguard promote")  # fmt: skip
+    if not len(rows):
+        raise GateError(f"this week has no row {h} weeks ahead", fix="run the features step again")
+    if h not in reach:
+        raise NoPastMoves(f"nothing says how far an honest refit moves {h} weeks ahead", fix="send earlier years, or let it serve with denguard promote")  # fmt: skip
     was, now = before[h].probability(rows), after[h].probability(rows)
     far = np.abs(now - was)
     if not np.isfinite(far).all():

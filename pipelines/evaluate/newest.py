@@ -18,12 +18,11 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.errors import GateError
 from pipelines.evaluate.bootstrap import Interval
 from pipelines.evaluate.decision import Candidate, Champion, difference_in_words
 from pipelines.evaluate.first_line import capital, subject
 from pipelines.evaluate.hearing import Hearing, champion_rows
-from pipelines.evaluate.moves import Move
+from pipelines.evaluate.moves import Move, NoPastMoves
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.recent import Ruling, judge, scores
 from pipelines.evaluate.refits import Refits
@@ -52,8 +51,7 @@ def _as_good_lately(
         hearing.reasons.append("The newest weeks could not be scored: nothing was published of them, and no test year holds them.")  # fmt: skip
         return True
     hearing.newest["recent"] = {"asked": True, **asdict(ruling), "horizons": scores(rows)}
-    verb = "is not worse than" if ruling.passed else "was not shown to be as good as"
-    reason = f"On the newest weeks {subject(chosen.head)}, refitted on today's history, {verb} {_then(ruling)} ({_difference(ruling.interval, hearing)}; {ruling.rule})."  # fmt: skip
+    reason = f"On the newest weeks {subject(chosen.head)}, refitted on today's history, {ruling.verdict} {_then(ruling)} ({_difference(ruling.interval, hearing)}; {ruling.rule})."  # fmt: skip
     if not ruling.passed:
         return hearing.refuse(reason)
     hearing.reasons.append(reason)
@@ -66,7 +64,7 @@ def _moves_little(
     own = hearing.predictions[hearing.predictions["head"] == chosen.head]
     try:
         moves = new_weeks.moves(refits, chosen, champion, (own, _backtest(hearing, champion)))
-    except GateError as err:
+    except NoPastMoves as err:
         if not hearing.short:
             raise
         hearing.newest["refit"] = {"asked": False}

@@ -96,6 +96,13 @@ class Ruling:
     weeks_published: int
     weeks_of_the_backtest: int
 
+    @property
+    def verdict(self) -> str:
+        """Such as "is not worse than"."""
+        if self.passed:
+            return "is not worse than"
+        return "is worse than" if self.interval.lower > 0 else "was not shown to be as good as"
+
 
 def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | None:
     """Whether the refits are as good as what was published then; None without a row.

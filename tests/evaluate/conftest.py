@@ -87,6 +87,7 @@ def short_profile() -> Profile:
         **{
             "evaluate.horizons_weeks": (1, 4),
             "evaluate.test_years": (2014, 2015),
+            "evaluate.municipalities": TEN_MUNICIPALITIES,
             "train.lambda_grid": (0.0,),
             "train.max_epochs": 1,
         },

@@ -124,7 +124,7 @@ def test_a_recipe_that_todays_history_makes_worse_than_what_was_published_is_kep
     spoiled = {4: replace(own, label=np.where(old, 1 - own.label, own.label).astype(np.float32))}
     found = _decide(profile, backtests, spoiled, refitted, tmp_path / "kept", told)
     assert (found.decision, found.waits_for_person) == ("keep", False)
-    assert "was not shown to be as good as what was published then (52 weeks)" in found.reasons[-1]
+    assert "is worse than what was published then (52 weeks)" in found.reasons[-1]
     assert found.new_weeks["recent"]["horizons"]["4"]["weeks_published"] == 52
 
 
