@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -27,6 +27,9 @@ from pipelines.data_config import TextWindow as TextWindow
 from pipelines.encoder_config import EncoderConfig
 from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
+from pipelines.judge_config import EvaluateConfig as EvaluateConfig
+from pipelines.judge_config import GateConfig as GateConfig
+from pipelines.judge_config import TestYears as TestYears
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import PlaceConfig, require_week, shipped_prompts
 from pipelines.places import Places as Places
@@ -37,8 +40,6 @@ from pipelines.profile_v1 import translated, where_it_went
 from pipelines.recipes import recipe_id
 from pipelines.train_config import TrainConfig as TrainConfig
 from pipelines.weeks import Calendar
-
-Horizon = Annotated[int, Field(ge=0, le=12)]
 
 
 class EmbedConfig(Frozen):
@@ -59,45 +60,6 @@ class EmbedConfig(Frozen):
         if not encoder.sources:
             raise ValueError("say where the weights are: package, folder, or hub and revision")
         return encoder
-
-
-class TestYears(Frozen):
-    """The newest complete years of the place's calendar; the running year is never one of them."""
-
-    __test__ = False  # not a pytest test, by its name
-
-    last: int = Field(5, ge=1, le=50, description="at most so many; fewer where history is short")
-    hold_back: int = Field(0, ge=0, le=10, description="newest years that nobody looks at before a release")  # fmt: skip
-
-
-class EvaluateConfig(Frozen):
-    """Rows and folds a recipe is judged on."""
-
-    horizons_weeks: tuple[Horizon, ...] = (1, 4, 8, 12)
-    primary_horizon_weeks: Horizon = 4
-    test_years: TestYears | Annotated[tuple[int, ...], Field(min_length=1)] = TestYears()
-    municipalities: tuple[str, ...] | None = Field(None, description="units that are judged; none = all of the pool")  # fmt: skip
-    delay_table: bool = Field(False, description="whether a run makes the table of reporting delays where there is none yet of its recipe and test years; minutes")  # fmt: skip
-
-    @model_validator(mode="after")
-    def _consistent(self) -> EvaluateConfig:
-        if self.primary_horizon_weeks not in self.horizons_weeks:
-            raise ValueError("primary_horizon_weeks must be one of horizons_weeks")
-        return self
-
-
-class GateConfig(Frozen):
-    """When a challenger may replace the champion."""
-
-    margin_brier: float = Field(0.005, gt=0, le=0.05, description="non-inferiority margin")
-    block_weeks: int = Field(13, ge=13, le=52, description="shorter blocks share an epidemic")
-    min_origins: int = Field(4, ge=4)
-    min_blocks: int = Field(16, ge=8)
-    resamples: int = Field(2_000, ge=200, le=100_000)
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    max_worse_than_prevalence: float = Field(0.01, ge=0, le=0.1)
-    max_mean_bias: float = Field(0.1, gt=0, le=0.5)
-    seed: int = 13
 
 
 class ServingConfig(Frozen):

@@ -100,7 +100,9 @@ def rollback(
 
 @app.command(rich_help_panel=SERVES)
 def promote(
-    version: Annotated[str, typer.Argument(help="registered version, such as 3")],
+    version: Annotated[
+        str, typer.Argument(help="registered version, such as 3, or its bundle's id")
+    ],
     by: Annotated[str, typer.Option("--by", help="your name, for the audit")],
     reason: Annotated[str, typer.Option(help="why, for the audit")],
     endpoint: Endpoint = None,

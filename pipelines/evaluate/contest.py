@@ -29,6 +29,7 @@ from pipelines.evaluate.decision import (  # fmt: skip
     undecided,
 )
 from pipelines.evaluate.gate import UNJUDGEABLE, decide
+from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.input_config import InputConfig
 from pipelines.recipes import canonical
 from pipelines.storage import read_json
@@ -103,6 +104,7 @@ def hold(
     now: Record,
     judged: Record,
     profile: Profile,
+    new_weeks: NewWeeks | None = None,
 ) -> Decision:
     """Let the gate decide on this run's candidates.
 
@@ -112,6 +114,7 @@ def hold(
             registry/standing.py says it.
         judged: `predictions` and `champion_predictions` (lists of files) and `metrics` (a file) of
             the evaluate step.
+        new_weeks: where the newest weeks lie; a weekly run always has them.
 
     Nothing is raised for what cannot be read or compared: the record then says why the champion
     stays. Not to know whether there is a champion is no leave to put one in its place.
@@ -131,7 +134,14 @@ def hold(
     except UNJUDGEABLE as err:
         serving = now["champion"] or {}
         return undecided(said(err), profile, verdict, named, bool(serving.get("provisional")))
-    return decide(predictions, standing, champion, profile, rolled_back=now["rolled_back"])
+    return decide(
+        predictions,
+        standing,
+        champion,
+        profile,
+        rolled_back=now["rolled_back"],
+        new_weeks=new_weeks,
+    )
 
 
 def _data_of(candidate: Record, champion: Record | None) -> str:

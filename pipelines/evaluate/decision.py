@@ -112,6 +112,9 @@ class Decision:
         sanity: head -> horizon -> finding.
         reference: the simplest candidate, which the others had to beat.
         provisional: what serves after this decision was not judged on enough blocks of weeks.
+        new_weeks: `recent` and `refit`, what the newest weeks said; empty if they were not asked.
+        waits_for_person: it is registered and does not serve: `denguard promote` with its bundle's
+            name lets it through.
     """
 
     decision: Verdict
@@ -130,6 +133,8 @@ class Decision:
     sanity: Mapping[str, Mapping[str, Sanity]] = field(default_factory=dict)
     reference: HeadKind = LINEAR
     provisional: bool = False
+    new_weeks: Mapping[str, Any] = field(default_factory=dict)
+    waits_for_person: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""

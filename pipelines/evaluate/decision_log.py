@@ -6,6 +6,7 @@ a decision (gate.py), printing (cli/releases.py).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,30 @@ def decision_of(run_id: str, where: Places) -> Record:
     if not path.is_file():
         raise ConfigError(f"there is no decision of a run {run_id!r}", where=str(path.parent), fix="denguard decisions lists the runs that have one")  # fmt: skip
     return read_json(path)
+
+
+@dataclass(frozen=True)
+class Since:
+    """How many weeks of decisions lie after the last promotion, and why the newest one kept the champion.
+
+    `why` is empty where the newest decision promoted; `waits` if a person has to let a refit through.
+    """
+
+    weeks: int
+    why: str
+    waits: bool
+
+
+def since_promotion(where: Places) -> Since | None:
+    """Weeks since the gate last promoted; None if it never did."""
+    later: list[Record] = []
+    for record in decisions(where):
+        if record.get("decision") == "promote":
+            weeks = {str(one["as_of_week"]) for one in later} - {str(record["as_of_week"]), ""}
+            newest = later[0] if later else {}
+            return Since(len(weeks), why(newest) if later else "", bool(newest.get("waits_for_person")))  # fmt: skip
+        later.append(record)
+    return None
 
 
 def why(record: Record) -> str:

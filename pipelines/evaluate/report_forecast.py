@@ -44,7 +44,7 @@ def forecast(
         "horizons": ahead,
         "places": places,
         "groups": _groups(places, ahead.index(shown_ahead)),
-        "shown": f"the {len(shown)} municipalities that the models are judged on" if judged else f"the {len(shown)} highest",
+        "shown": _shown(len(shown), len(judged)),
         "doubted": _doubted(first),
         "map": forecast_map(shapes, first) if shapes else None,
         "map_ahead": shown_ahead,
@@ -81,6 +81,14 @@ def _doubted(first: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in rows
     ]
+
+
+def _shown(shown: int, judged: int) -> str:
+    """What the picture shows, in words."""
+    if not judged:
+        return f"the {shown} highest"
+    whole = f"{judged} municipalities that the models are judged on"
+    return f"the {whole}" if shown == judged else f"the {shown} highest of the {whole}"
 
 
 def _groups(places: Sequence[Mapping[str, Any]], at: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.config import Places
-from pipelines.evaluate.decision_log import line_and_why
+from pipelines.evaluate.decision_log import Since, line_and_why
 from pipelines.ops.parts import State, counted
 from pipelines.ops.runs import Box, RunState, RunView
 from pipelines.ops.status import Status
@@ -91,6 +91,8 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     if run.decision is not None:
         rows.append(("decision", f"{run.decision['decision']}: {escape(line_and_why(run.decision))}"))  # fmt: skip
     rows.append(("champion", _champion(status)))
+    if status.promotion is not None:
+        rows.append(("promotion", escape(_promotion(status.promotion))))
     made = status.verdict.success
     if made is not None:
         age = spell(max((status.now - made.when).total_seconds(), 0))
@@ -122,6 +124,15 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     for name, value in rows:
         table.add_row(f"[bold]{name}[/]", value)
     out.print(table)
+
+
+def _promotion(since: Since) -> str:
+    if not since.why:
+        return "in the newest decision"
+    ago = f"{since.weeks} {'week' if since.weeks == 1 else 'weeks'} ago" if since.weeks else "this week"  # fmt: skip
+    return (
+        f"{ago}; {'WAITS FOR A PERSON' if since.waits else 'the champion stays'} since: {since.why}"
+    )
 
 
 def _champion(status: Status) -> str:

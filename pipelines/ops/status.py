@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.config import Places, time_zone_of
 from pipelines.errors import DenguardError, StoreError
+from pipelines.evaluate.decision_log import Since, since_promotion
 from pipelines.ops import alerts
 from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
 from pipelines.ops.watch import Verdict, judge
@@ -30,6 +31,7 @@ class Status:
     Attributes:
         run: None if nothing ever ran here.
         champion: {version, bundle_id, origin_week, since, action, by, reason}, None if none serves.
+        promotion: weeks since the gate last promoted, and why it kept the champion since; None if never.
         open_alerts: names of the conditions that people were told of and that still stand.
         waiting: alerts that a channel has not got yet.
         services: component -> whether it runs; empty if none was started on this machine.
@@ -40,6 +42,7 @@ class Status:
     holder: Lease | None
     verdict: Verdict
     champion: dict[str, Any] | None
+    promotion: Since | None
     open_alerts: tuple[str, ...]
     waiting: int
     services: dict[str, bool]
@@ -76,6 +79,7 @@ class Status:
             "at_work": asdict(self.holder) if self.holder else None,
             "forecast": self.verdict.facts(),
             "champion": self.champion,
+            "promotion": asdict(self.promotion) if self.promotion else None,
             "alerts": {"open": list(self.open_alerts), "waiting": self.waiting},
             "services": self.services,
         }
@@ -97,6 +101,7 @@ def gather(where: Places, run_id: str | None, now: datetime, services: dict[str,
         holder=holder(where, now),
         verdict=verdict,
         champion=champion(where),
+        promotion=since_promotion(where),
         open_alerts=open_alerts(told, verdict.late),
         waiting=len(told.pending) if told else 0,
         services=services,

@@ -108,6 +108,17 @@ def _version_of(client: MlflowClient, model_name: str, identity: str) -> Registe
     return min(found, key=lambda r: int(r.version), default=None)
 
 
+def version_named(
+    name: str, where: Places | None = None, model_name: str = MODEL_NAME
+) -> Registered:
+    """A version by its number or by its bundle's id. Raises RegistryError if there is none."""
+    where = where or places()
+    client = connect(where)
+    with registry_errors(f"version {name} could not be looked up"):
+        of_bundle = _version_of(client, model_name, name) if name.isalnum() else None
+    return of_bundle or get_version(name, where, model_name)
+
+
 def _open_run(client: MlflowClient, where: Places, run_name: str, identity: str) -> str:
     """The run that a killed call left for this bundle, or a new one."""
     query = f"tags.{BUNDLE_ID_TAG} = '{identity}'"

@@ -29,6 +29,7 @@ from pipelines.registry.deploy import (
     wait_until_served,
 )
 from pipelines.registry.moves import Why
+from pipelines.registry.promote import version_named
 from pipelines.registry.taken_out import taken_out, untag
 
 TAKE_OVER_S = 20.0  # with imports and checks, a rollback is over within 30 s
@@ -94,7 +95,7 @@ def promote_by_hand(
 ) -> dict[str, Any]:
     """Let a registered version serve because a person says so; the gate is not asked.
 
-    A version that was rolled back may serve again: its mark is taken off. Returns what deploy does.
+    `version` is its number or its bundle's id, as the gate names one that waits for a person. A version that was rolled back may serve again: its mark is taken off. Returns what deploy does.
 
     Raises:
         RegistryError: no such version, or the registry did not do it.
@@ -102,7 +103,7 @@ def promote_by_hand(
         DeployError: the endpoint did not take it, and the aliases are back.
     """
     where = where or places()
-    wanted = get_version(version, where, model_name)
+    wanted = version_named(version, where, model_name)
     require_sound(wanted.version, where, model_name)
     untag(wanted.version, where, model_name)
     return deploy(wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why)  # fmt: skip

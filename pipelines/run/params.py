@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.config import Horizon, Profile, load_profile
+from pipelines.config import Profile, load_profile
 from pipelines.errors import ConfigError
+from pipelines.judge_config import Horizon
 from pipelines.weeks import WeekLabel
 
 

@@ -109,6 +109,7 @@ def gate(run_id: str) -> Output:
     from pipelines.evaluate.contest import hold
     from pipelines.registry.standing import known_standing
     from pipelines.steps.decided import require_same, standing_promotion
+    from pipelines.steps.newest import newest_weeks
 
     run = open_run(run_id)
     trained, judged = run.output("train"), run.output("evaluate")
@@ -124,7 +125,14 @@ def gate(run_id: str) -> Output:
         "champion_predictions": [run.path(name) for name in judged["champion_predictions"]],
         "metrics": run.path(judged["metrics"]),
     }
-    decision = hold(trained["candidates"], run.output("champion"), now, paths, run.profile)
+    decision = hold(
+        trained["candidates"],
+        run.output("champion"),
+        now,
+        paths,
+        run.profile,
+        newest_weeks(run, now),
+    )
     require_same(run, decision.to_json())
     kept = {"run_id": run_id, "as_of_week": run.output("snapshot")["as_of_week"], **decision.to_json()}  # fmt: skip
     run.name(write_json(run.places.artifacts / "decisions" / f"{run_id}.json", kept))

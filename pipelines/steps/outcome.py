@@ -63,6 +63,8 @@ def _backtest(output: Output) -> str:
 
 
 def _register(output: Output) -> str:
+    if waiting := output.get("waiting_version"):
+        return f"registered as version {waiting}, which waits for a person; the champion stays"
     return f"registered as version {output['version']}" if output["version"] else "nothing registered: the gate kept the champion"  # fmt: skip
 
 

@@ -32,14 +32,17 @@ def register(run_id: str) -> Output:
     decision, params, tags = run.output("gate"), run_facts.params(run), run_facts.tags(run)
     metrics = _headline(read_json(run.path(run.output("evaluate")["metrics"])))
     files = {"gate": run.folder / "gate.json", "metrics": run.folder / "metrics.json"}
-    if decision["decision"] != "promote":
+    waits = bool(decision.get("waits_for_person"))
+    if decision["decision"] != "promote" and not waits:
         mlflow_run = log_run(run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places)  # fmt: skip
         return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
     folder = run.path(run.output("train")["candidates"][decision["head"]]["folder"])
     files["receipt"] = folder / "receipt.json"
     version = register_bundle(folder / "bundle", run_id, params, metrics, tags, files, where=run.places, model_name=run.profile.model_name, provisional=bool(decision.get("provisional")))  # fmt: skip
-    set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
     add_versions(run.places, [bundle_draft(run, folder, decision["bundle_id"])])
+    if waits:  # a person can let it serve; until then the champion does
+        return run.finish("register", {"version": None, "waiting_version": version, "mlflow_run": None})  # fmt: skip
+    set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
     return run.finish("register", {"version": version, "mlflow_run": None})
 
 

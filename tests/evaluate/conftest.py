@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 import pytest
+from evaluate.towns import towns
 
 from pipelines.config import Profile, load_profile
-from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES
-from pipelines.fusion.examples import Examples, ModalityVectors
+from pipelines.fusion.examples import Examples
 from pipelines.weeks import CDC
 
 Predictions = Callable[..., pd.DataFrame]
@@ -73,54 +73,10 @@ def planted() -> Predictions:
     return make
 
 
-def _examples(horizon: int, seed: int) -> Examples:
-    rng = np.random.default_rng(seed)
-    units = [*TEN_MUNICIPALITIES, "52001", "70001"]
-    first, last = CDC.week_no("2010-w01"), CDC.week_no("2016-w40")
-    weeks = np.arange(first - 12, last + horizon + 1)
-    cases = np.stack([_cases(rng, weeks) for _ in units])
-    threshold = np.maximum(np.median(cases, axis=1), 0.5).astype(np.float32)
-    origins = np.arange(first, last + 1)
-    unit, origin = (g.ravel() for g in np.meshgrid(np.arange(len(units)), origins, indexing="ij"))
-    at = origin - weeks[0]
-    lags = np.log1p(np.stack([cases[unit, at - k] for k in range(4)], axis=1))
-    covariates = rng.normal(size=(len(unit), len(COVARIATE_NAMES)))
-    covariates[:, [COVARIATE_NAMES.index(f"log1p_cases_lag{k:02d}") for k in range(4)]] = lags
-    for j, name in enumerate(COVARIATE_NAMES):
-        if name.startswith("log1p_cases_") and "lag0" not in name[:17]:
-            covariates[:, j] = lags.mean(axis=1)
-    target_cases = cases[unit, at + horizon]
-    label = (target_cases > threshold[unit]).astype(np.float32)
-    label[origin + horizon > last] = np.nan
-    codes = np.array(units, dtype=object)[unit]
-    has = np.isin(codes, TEN_MUNICIPALITIES[:4]) & (origin >= CDC.week_no("2011-w01"))
-    row = np.where(has, np.cumsum(has) - 1, -1).astype(np.int32)
-    return Examples(
-        horizon_weeks=horizon,
-        sample_id=np.array([f"{c}-{CDC.week_label(int(o))}-h{horizon:02d}" for c, o in zip(codes, origin, strict=True)], dtype=object),
-        unit_id=codes,
-        origin_week_no=origin.astype(np.int32),
-        target_week_no=(origin + horizon).astype(np.int32),
-        covariates=covariates.astype(np.float32),
-        threshold_cases=threshold[unit],
-        label=label,
-        image=ModalityVectors(rng.normal(size=(int(has.sum()), 8)).astype(np.float32), row),
-        text=ModalityVectors(rng.normal(size=(int(has.sum()), 6)).astype(np.float32), row),
-    )  # fmt: skip
-
-
-def _cases(rng: np.random.Generator, weeks: np.ndarray) -> np.ndarray:
-    level = np.cumsum(rng.normal(scale=0.25, size=len(weeks)))
-    level -= np.linspace(0, level[-1], len(weeks))
-    return rng.poisson(np.exp(2.5 + 0.8 * np.sin(2 * np.pi * weeks / 52) + 0.5 * level)).astype(
-        float
-    )
-
-
 @pytest.fixture(scope="session")
 def examples() -> dict[int, Examples]:
     """Twelve towns (the ten and two others), origins 2010-w01..2016-w40, horizons 1 and 4."""
-    return {1: _examples(1, 3), 4: _examples(4, 3)}
+    return {1: towns(1, 3), 4: towns(4, 3)}
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +87,7 @@ def short_profile() -> Profile:
         **{
             "evaluate.horizons_weeks": (1, 4),
             "evaluate.test_years": (2014, 2015),
+            "evaluate.municipalities": TEN_MUNICIPALITIES,
             "train.lambda_grid": (0.0,),
             "train.max_epochs": 1,
         },

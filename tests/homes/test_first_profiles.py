@@ -64,8 +64,10 @@ def test_recorded_recipes_of_other_models_stay_apart() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_copy_of_a_shipped_profile_is_read_as_the_one_that_ships_today(name: str) -> None:
-    assert load_profile(str(HERE / "first_profiles" / f"{name}.yaml")) == load_profile(name)
+def test_a_copy_of_a_shipped_profile_is_read_as_the_one_that_ships_today_and_judges_the_units_it_judged(name: str) -> None:  # fmt: skip
+    copied = load_profile(str(HERE / "first_profiles" / f"{name}.yaml"))
+    assert copied == load_profile(name, **{"evaluate.municipalities": TEN})
+    assert load_profile(name).evaluate.municipalities is None  # today: the whole pool
 
 
 def test_what_a_profile_of_ones_own_says_is_kept_and_what_was_built_in_is_filled_in(own: Any, first: dict[str, Any]) -> None:  # fmt: skip

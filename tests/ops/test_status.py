@@ -66,6 +66,19 @@ def test_a_finished_run_says_decision_champion_forecast_and_report(where: Places
     assert all(len(line) <= 100 and line == line.rstrip() for line in said.splitlines())
 
 
+def test_weeks_since_the_last_promotion_are_told_with_why(where: Places) -> None:
+    walk(where.home, "weekly", at=datetime.now(UTC))
+    folder = where.artifacts / "decisions"
+    write_json(folder / "a.json", {"as_of_week": "2026-w43", "decision": "promote", "reasons": ["fresher data win a tie."]})  # fmt: skip
+    assert "promotion  in the newest decision" in status()[1]
+    for name, week in (("b", "2026-w44"), ("c", "2026-w45"), ("d", "2026-w45")):
+        reason = f"The linear head moves further ({week})."
+        write_json(folder / f"{name}.json", {"as_of_week": week, "decision": "keep", "reasons": [reason], "waits_for_person": True})  # fmt: skip
+    said = " ".join(status()[1].split())
+    assert "promotion 2 weeks ago; WAITS FOR A PERSON since: The linear head moves further (2026-w45)." in said  # fmt: skip
+    assert json.loads(status("--json")[1])["promotion"]["weeks"] == 2
+
+
 def test_times_are_told_by_the_clock_of_the_place(where: Places, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     walk(where.home, "weekly", at=datetime.now(UTC))
     move(where.home, "promote", None, "1")

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from evaluate.epidemics import keys, predictions
+from evaluate.towns import towns, write_features
+from registry.conftest import write_linear
 from registry.worlds import RECIPE, closed_port, damage
 
 from pipelines import steps
@@ -39,6 +41,10 @@ def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     rows = write_predictions(table, run.folder / "p.parquet")
     metrics = {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
     candidate = {"head": "linear", "bundle_id": promote.get_version("3").bundle_id, "recipe_id": recipe_id(RECIPE), "as_of_week": "2018-w50", "dataset_version": "d2"}  # fmt: skip
+    made = write_linear(run.folder / "made", -1.04)  # version 3 again, in a folder of its own
+    candidate["folder"] = run.name(made.parent)
+    features = write_features(run.folder / "features", {4: towns(4, 3, until="2018-w50")})
+    run.finish("features", {"features": run.name(features)})
     run.finish("snapshot", {"as_of_week": "2018-w50"})
     run.finish("train", {"candidates": {"linear": candidate}})
     run.finish("champion", standing(three, MODEL_NAME))

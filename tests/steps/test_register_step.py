@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,15 @@ import pytest
 from e2e.roads import Home
 from mlflow.entities import Run as MlflowRun
 
+from pipelines import steps
 from pipelines.config import Places
-from pipelines.registry.alias import connect, get_version
-from pipelines.run import Run, start_run
+from pipelines.fusion.bundle import bundle_id, load_bundle, write_bundle
+from pipelines.registry import promote
+from pipelines.registry.alias import MODEL_NAME, connect, get_version
+from pipelines.registry.audit import newest
+from pipelines.registry.moves import Why
+from pipelines.registry.rollback import promote_by_hand
+from pipelines.run import Run, open_run, start_run
 from pipelines.steps import run_facts
 
 PROMOTED: dict[str, dict[str, Any]] = {
@@ -62,3 +71,36 @@ def test_a_fused_heads_params_hold_lambda_epochs_rate_and_seed_and_its_tags_the_
     assert chosen == {"head": "early", "lambda_shift": "0.5", "epochs": "2", "train.learning_rate": "0.001", "train.seed": "7", "train.linear_c": "0.05"}  # fmt: skip
     assert tags["embed.image.sha256"] == fused.profile.embed.image.sha256
     assert not [name for name in params if name.endswith("sha256")]
+
+
+def _another_refit(run: Run) -> tuple[Path, str]:
+    """A candidate folder beside the run's own, with a bundle that says something else."""
+    own = run.path(run.output("train")["candidates"]["linear"]["folder"])
+    folder, bundle = own.with_name("far-away"), load_bundle(own / "bundle")
+    model = bundle.models[4]
+    calibration = replace(model.calibration, every=replace(model.calibration.every, intercept=-1.0))
+    write_bundle(replace(bundle, models={4: replace(model, calibration=calibration)}), folder / "bundle")  # fmt: skip
+    shutil.copy(own / "receipt.json", folder)
+    return folder, bundle_id(folder / "bundle")
+
+
+def test_a_refit_that_waits_is_registered_does_not_serve_and_a_person_lets_it_through_by_its_bundle(
+    copied_tabular: Callable[[], Home],
+) -> None:
+    where = Places(home=copied_tabular().path)
+    run = open_run("first")
+    folder, identity = _another_refit(run)
+    candidate = {**run.output("train")["candidates"]["linear"], "folder": run.name(folder), "bundle_id": identity}  # fmt: skip
+    run.finish("train", {"candidates": {"linear": candidate}})
+    run.finish("gate", {**run.output("gate"), "decision": "keep", "bundle_id": identity, "waits_for_person": True})  # fmt: skip
+
+    done = steps.register("first")
+    assert (done["version"], done["waiting_version"]) == (None, "2")
+    assert not steps.deploy("first")["deployed"]
+    assert promote.aliases(where)["champion"] == "1"
+
+    assert promote_by_hand(identity, Why("Ana", "the counts are right"), where=where)["version"] == "2"  # fmt: skip
+    assert promote.aliases(where)["champion"] == "2"
+    last = newest(where, MODEL_NAME)
+    assert last is not None
+    assert (last["by"], last["reason"], last["bundle_id"]) == ("Ana", "the counts are right", identity)  # fmt: skip

@@ -1,0 +1,152 @@
+"""What one decision of the gate rests on: rows, comparisons, sanity findings and reasons, as found.
+
+Belongs here: choosing rows of the predictions, comparing two recipes on them, and noting what was found.
+Does not belong here: what follows from it (gate.py, challenge.py, first_promotion.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pipelines.config import Profile
+from pipelines.errors import GateError
+from pipelines.evaluate import first_line
+from pipelines.evaluate.bootstrap import count_blocks, paired_interval
+from pipelines.evaluate.decision import (
+    Candidate,
+    Champion,
+    Comparison,
+    Question,
+    Sanity,
+    difference_in_words,
+)
+from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.sanity import check_sanity
+from pipelines.evaluate.summary import require_equal_rows
+
+BLIND = ("prevalence", "persistence_calibrated")  # what a first champion has to beat
+_NEEDED = {"head", "test_year", "horizon_weeks", "sample_id", "target_week_no", "label", "probability", "in_benchmark"}  # fmt: skip
+
+
+class Hearing:
+    """Evidence and reasons of one decision.
+
+    Attributes:
+        reasons: everything that was found, in order; `because`: what decided against going live.
+        rivals: every other candidate beside the simplest one, the best first.
+        blocks, origins: that the predictions hold at the primary horizon; None until counted.
+        newest: what the newest weeks said; waits_for_person: only they stand in the way.
+    """
+
+    def __init__(
+        self,
+        predictions: pd.DataFrame,
+        candidates: Sequence[Candidate],
+        champion: Champion | None,
+        profile: Profile,
+        new_weeks: NewWeeks | None = None,
+    ) -> None:
+        self.predictions, self.champion, self.new_weeks = predictions, champion, new_weeks
+        self.candidates = {candidate.head: candidate for candidate in candidates}
+        self.gate, self.horizons = profile.gate, profile.evaluate.horizons_weeks
+        self.primary, self.calendar = profile.evaluate.primary_horizon_weeks, profile.calendar
+        listed = profile.train.reference
+        self.reference = listed if listed in self.candidates else next(iter(self.candidates), listed)  # fmt: skip
+        self.reasons: list[str] = []
+        self.because: list[str] = []
+        self.comparisons: list[Comparison] = []
+        self.sanity: dict[str, Mapping[str, Sanity]] = {}
+        self.rivals: list[Comparison] = []
+        self.blocks: int | None = None
+        self.origins: int | None = None
+        self.newest: dict[str, Any] = {}
+        self.waits_for_person = False
+
+    @property
+    def short(self) -> bool:
+        """Whether history holds too few blocks or origins to trust an interval."""
+        found = self.blocks or 0, self.origins or 0
+        return found[0] < self.gate.min_blocks or found[1] < self.gate.min_origins
+
+    def require_whole(self) -> None:
+        """Raise GateError unless there are candidates and every recipe has the same rows."""
+        absent = sorted(_NEEDED - set(self.predictions.columns))
+        if absent:
+            raise GateError(f"predictions lack {', '.join(absent)}", fix="run the backtest again")
+        if self.reference not in self.candidates:
+            raise GateError("there is no candidate", fix="run the train step again")
+        require_equal_rows(self.predictions)
+
+    def count(self, rows: pd.DataFrame) -> None:
+        """Count the blocks of weeks and the origins of the rows that are judged."""
+        self.blocks = count_blocks(rows, self.gate.block_weeks, self.calendar)
+        self.origins = int(rows["test_year"].nunique())
+
+    def refuse(self, reason: str) -> bool:
+        """Note what decides against going live; always False."""
+        self.reasons.append(reason)
+        self.because.append(reason[:1].lower() + reason[1:])
+        return False
+
+    def judged(self, head: str) -> pd.DataFrame:
+        """The judged units' rows of a recipe at the primary horizon."""
+        return judged_rows(self.predictions, head, self.primary)
+
+    def compare(self, name: str, own: pd.DataFrame, reference: str, other: pd.DataFrame, margin: float = 0.0) -> Comparison:  # fmt: skip
+        """By the upper bound of the interval, or by the mean where history is short."""
+        found = paired_interval(own, other, self.gate, self.calendar)
+        passed = (found.mean if self.short else found.upper) < margin
+        beats: Question = "is better in the mean than" if self.short else "beats"
+        asked: Question = "not worse than" if margin else beats
+        one = Comparison(name, reference, asked, margin, found, passed, found.upper < 0)
+        self.comparisons.append(one)
+        return one
+
+    def is_sane(self, head: str) -> bool:
+        """Whether a recipe is sane at every horizon; what is not is noted."""
+        checks = {h: self._sanity(head, h) for h in self.horizons}
+        self.sanity[head] = {str(h): check for h, check in checks.items()}
+        found = [f"{first_line.capital(first_line.subject(head))} is not sane at {h} weeks: {p}." for h, c in checks.items() for p in c.problems]  # fmt: skip
+        for reason in found:
+            self.refuse(reason)
+        return not found
+
+    def _sanity(self, head: str, horizon: int) -> Sanity:
+        own = _rows(self.predictions, head, horizon)
+        blind = _rows(self.predictions, BLIND[0], horizon)
+        return check_sanity(own, blind, self.gate, self.calendar)
+
+    def too_few(self, to_do: str) -> str:
+        """Why an interval cannot be trusted, in words."""
+        return f"{self.blocks} blocks of weeks over {self.origins} origins are too few to {to_do}: {self.gate.min_blocks} over {self.gate.min_origins} are needed"  # fmt: skip
+
+    def in_words(self, comparison: Comparison) -> str:
+        """A comparison's difference and interval."""
+        return difference_in_words(comparison.interval, self.gate.confidence)
+
+
+def judged_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
+    """The judged units' rows of a recipe at one horizon. Raises GateError if there are none."""
+    own = _rows(predictions, head, horizon)
+    return own[own["in_benchmark"].astype(bool)]
+
+
+def champion_rows(hearing: Hearing, champion: Champion) -> tuple[pd.DataFrame, str]:
+    """Backtest rows of the champion's recipe and their head: a candidate's if one has it, else those
+    handed in. Raises GateError if there are none."""
+    for candidate in hearing.candidates.values():
+        if candidate.recipe_id == champion.recipe_id:
+            return hearing.predictions, candidate.head
+    if champion.predictions is None:
+        raise GateError("the champion's recipe was not evaluated on this run's rows", fix="backtest the champion's recipe too")  # fmt: skip
+    return champion.predictions, champion.head
+
+
+def _rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
+    own = predictions[(predictions["head"] == head) & (predictions["horizon_weeks"] == horizon)]
+    if own.empty:
+        raise GateError(f"there are no predictions of {head} at {horizon} weeks", fix="run the backtest of every year again")  # fmt: skip
+    return own.sort_values(["test_year", "sample_id"])

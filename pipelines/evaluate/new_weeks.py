@@ -1,0 +1,87 @@
+"""What the newest weeks say of a challenger: the evidence of both questions, gathered when it is asked for.
+
+Belongs here: which rows, refits, forecasts and models each question takes. Does not belong here: how they are
+compared (recent.py, moves.py), and what follows from it (challenge.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from pipelines.config import Profile
+from pipelines.data.splits import deploy_cut
+from pipelines.evaluate.decision import Candidate, Champion
+from pipelines.evaluate.moves import Move, Reach, moved, reach_of_backtests, reach_of_refits
+from pipelines.evaluate.published import published_rows
+from pipelines.evaluate.recent import recent_rows
+from pipelines.evaluate.refits import Models, Refits
+from pipelines.fusion.examples import Examples
+
+
+@dataclass(frozen=True)
+class NewWeeks:
+    """Where the evidence lies. Nothing is read before it is asked for.
+
+    Attributes:
+        read: this run's rows of every horizon, labelled or not.
+        models_of: a candidate's models; champion_models: those that serve.
+        forecasts: folders of what was published, oldest first.
+        kept: refits are kept below it.
+    """
+
+    profile: Profile
+    as_of_week: str
+    read: Callable[[], Mapping[int, Examples]]
+    models_of: Callable[[Candidate], Models]
+    champion_models: Callable[[], Models]
+    forecasts: Sequence[Path]
+    kept: Path
+
+    @cached_property
+    def rows(self) -> Mapping[int, Examples]:
+        """This run's rows, read once."""
+        return self.read()
+
+    @property
+    def as_of(self) -> int:
+        """The newest origin week."""
+        return self.profile.calendar.week_no(self.as_of_week)
+
+    def refits(self, candidate: Candidate) -> Refits:
+        """The candidate's recipe at past origins."""
+        return Refits(self.rows, candidate.head, self.profile, self.kept)
+
+    def recent(
+        self, refits: Refits, candidate: Candidate, champion: Champion, backtest: pd.DataFrame | None
+    ) -> pd.DataFrame:  # fmt: skip
+        """Rows of the newest weeks, both forecasts side by side; see recent.recent_rows."""
+        newest = deploy_cut(self.as_of, self.profile.data.reporting_delay_weeks)
+        longest = max(self.profile.evaluate.horizons_weeks)
+        since = newest - self.profile.gate.recent_weeks - longest
+        published = published_rows(self.forecasts, self.profile.calendar, since)
+        if candidate.recipe_id == champion.recipe_id:
+            published = published[published["head"] == champion.head]
+        return recent_rows(refits, published, backtest, newest)
+
+    def moves(
+        self, refits: Refits, candidate: Candidate, champion: Champion, backtests: tuple[pd.DataFrame, pd.DataFrame]
+    ) -> dict[int, Move]:  # fmt: skip
+        """How far this refit moves this week's rows, beside how far honest ones did.
+
+        Args:
+            backtests: rows of the candidate's recipe and of the champion's, every horizon.
+        """
+        gate = self.profile.gate
+        reach: dict[int, Reach]
+        if candidate.recipe_id == champion.recipe_id:
+            age = self.as_of - self.profile.calendar.week_no(champion.as_of_week)
+            reach = reach_of_refits(refits, self.as_of, age)
+        else:
+            reach = reach_of_backtests(*backtests, self.as_of - gate.recent_weeks)
+        week = {h: rows.take(rows.origin_week_no == self.as_of) for h, rows in self.rows.items()}
+        return moved(self.champion_models(), self.models_of(candidate), week, reach, gate)

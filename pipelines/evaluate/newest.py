@@ -1,0 +1,118 @@
+"""What the newest weeks have to say before a challenger replaces a champion: two questions, two tests.
+
+Belongs here: what is asked, what follows, and how it is said. Does not belong here: gathering rows, refits
+and models (new_weeks.py), rolling origins (challenge.py).
+
+*Recipe and revised history*: the challenger's recipe, refitted on today's history, must not be worse on the
+newest weeks than what was published then; recent.py says by which rule.
+*This very refit*: it may not move this week's forecast further than honest refits of past years moved theirs.
+Beyond that a person decides, and the champion's forecast is published meanwhile.
+
+Neither sees poisoned outcomes that refit and score both learn from: that is for the checks of the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from pipelines.evaluate.bootstrap import Interval
+from pipelines.evaluate.decision import Candidate, Champion, difference_in_words
+from pipelines.evaluate.first_line import capital, subject
+from pipelines.evaluate.hearing import Hearing, champion_rows
+from pipelines.evaluate.moves import Move, NoPastMoves
+from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.recent import Ruling, judge, scores
+from pipelines.evaluate.refits import Refits
+
+_SHOWN = 2
+
+
+def lets_through(hearing: Hearing, new_weeks: NewWeeks, chosen: Candidate, champion: Champion) -> bool:  # fmt: skip
+    """Whether neither question speaks against the challenger; what was found is noted."""
+    refits = new_weeks.refits(chosen)
+    if not _as_good_lately(hearing, new_weeks, refits, chosen, champion):
+        return False
+    passed = _moves_little(hearing, new_weeks, refits, chosen, champion)
+    refits.forget_others()  # now that both questions have asked for theirs
+    return passed
+
+
+def _as_good_lately(
+    hearing: Hearing, new_weeks: NewWeeks, refits: Refits, chosen: Candidate, champion: Champion
+) -> bool:
+    rows = new_weeks.recent(refits, chosen, champion, _backtest(hearing, champion))
+    same = chosen.recipe_id == champion.recipe_id
+    ruling = judge(rows, same, new_weeks.profile)
+    if ruling is None:
+        hearing.newest["recent"] = {"asked": False}
+        hearing.reasons.append("The newest weeks could not be scored: nothing was published of them, and no test year holds them.")  # fmt: skip
+        return True
+    hearing.newest["recent"] = {"asked": True, **asdict(ruling), "horizons": scores(rows)}
+    reason = f"On the newest weeks {subject(chosen.head)}, refitted on today's history, {ruling.verdict} {_then(ruling)} ({_difference(ruling.interval, hearing)}; {ruling.rule})."  # fmt: skip
+    if not ruling.passed:
+        return hearing.refuse(reason)
+    hearing.reasons.append(reason)
+    return True
+
+
+def _moves_little(
+    hearing: Hearing, new_weeks: NewWeeks, refits: Refits, chosen: Candidate, champion: Champion
+) -> bool:
+    own = hearing.predictions[hearing.predictions["head"] == chosen.head]
+    try:
+        moves = new_weeks.moves(refits, chosen, champion, (own, _backtest(hearing, champion)))
+    except NoPastMoves as err:
+        if not hearing.short:
+            raise
+        hearing.newest["refit"] = {"asked": False}
+        hearing.reasons.append(f"This refit could not be compared with honest ones, because history is short: {err.what}.")  # fmt: skip
+        return True
+    hearing.newest["refit"] = {"asked": True, **_record(moves)}
+    far = {h: move for h, move in moves.items() if move.too_far}
+    if far:
+        hearing.waits_for_person = True
+        return hearing.refuse(_waits(far, chosen))
+    main = moves.get(hearing.primary)
+    if main is not None:
+        hearing.reasons.append(f"This refit moves the pool's probabilities of this week by {main.pool:.4f} {hearing.primary} weeks ahead (root mean square; honest ones of past years by up to {main.pool_limit:.4f}).")  # fmt: skip
+    return True
+
+
+def _waits(far: dict[int, Move], chosen: Candidate) -> str:
+    """Which horizons moved how far, most of all where, and the command that lets it through."""
+    told = [_told(h, move) for h, move in list(far.items())[:_SHOWN]]
+    more = f"; and {len(far) - _SHOWN} more horizons" if len(far) > _SHOWN else ""
+    return f"{capital(subject(chosen.head))} moves this week's forecast further than honest refits of past years did: {'; '.join(told)}{more}. A person decides, and the champion forecasts meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets it serve."  # fmt: skip
+
+
+def _told(horizon: int, move: Move) -> str:
+    return f"{horizon} weeks ahead the pool's probabilities by {move.pool:.3f} (root mean square, at most {move.pool_limit:.3f} in {move.pairs} pairs), unit {move.where} by {move.unit:.3f}, from {move.before:.2f} to {move.after:.2f} (at most {move.unit_limit:.3f})"  # fmt: skip
+
+
+def _record(moves: dict[int, Move]) -> dict[str, Any]:
+    horizons = {str(h): {**asdict(move), "too_far": move.too_far} for h, move in moves.items()}
+    return {"passed": not any(move.too_far for move in moves.values()), "horizons": horizons}
+
+
+def _backtest(hearing: Hearing, champion: Champion) -> pd.DataFrame:
+    rows, head = champion_rows(hearing, champion)
+    return rows[rows["head"] == head]
+
+
+def _then(ruling: Ruling) -> str:
+    """What it is compared with: "what was published then (52 weeks)"."""
+    told, stand_in = ruling.weeks_published, ruling.weeks_of_the_backtest
+    if not stand_in:
+        return f"what was published then ({told} weeks)"
+    if not told:
+        return f"the backtest of the champion's recipe ({stand_in} weeks; nothing was published of them)"  # fmt: skip
+    return f"what was published then ({told} weeks, and the backtest's forecasts of {stand_in} others)"  # fmt: skip
+
+
+def _difference(found: Interval, hearing: Hearing) -> str:
+    if found.blocks < 2:
+        return f"Brier difference {found.mean:+.4f} over one block of weeks"
+    return difference_in_words(found, hearing.gate.confidence)

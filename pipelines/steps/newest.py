@@ -1,0 +1,73 @@
+"""Where a run's gate finds the newest weeks: rows, models, what was published, kept refits.
+
+Belongs here: naming these files of a run. Does not belong here: what the gate makes of them (evaluate/newest.py).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import StoreError
+from pipelines.evaluate.decision import Candidate
+from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.refits import Models
+from pipelines.fusion.bundle import load_bundle
+from pipelines.fusion.examples import Examples
+from pipelines.fusion.load import load_examples
+from pipelines.run import Run
+from pipelines.storage import read_json
+
+log = logging.getLogger(__name__)
+
+
+def newest_weeks(run: Run, now: Mapping[str, Any]) -> NewWeeks:
+    """The newest weeks of a run whose features are made; nothing is read before the gate asks.
+
+    Args:
+        now: who serves, as registry/standing.py says it.
+    """
+    root = run.places.artifacts
+
+    def rows() -> Mapping[int, Examples]:
+        features = run.path(run.output("features")["features"])
+        return {h: load_examples(features, h) for h in run.profile.evaluate.horizons_weeks}
+
+    def models_of(candidate: Candidate) -> Models:
+        folder = run.path(run.output("train")["candidates"][candidate.head]["folder"])
+        return load_bundle(folder / "bundle").models
+
+    def champion_models() -> Models:
+        from pipelines.registry.alias import fetch_bundle
+
+        version = str(now["champion"]["version"])
+        folder = fetch_bundle(version, where=run.places, model_name=run.profile.model_name)
+        return load_bundle(folder).models
+
+    as_of = str(run.output("snapshot")["as_of_week"])
+    kept = root / "refits" / run.profile.model_name
+    return NewWeeks(run.profile, as_of, rows, models_of, champion_models, published(run), kept)
+
+
+def published(run: Run) -> list[Path]:
+    """Forecasts that runs of this profile published, oldest first; those of this very run left out."""
+    made = [_made(run, folder) for folder in (run.places.artifacts / "runs").glob("*")]
+    return [path for _, path in sorted(one for one in made if one is not None)]
+
+
+def _made(run: Run, folder: Path) -> tuple[float, Path] | None:
+    """When a run of this profile made its forecast, and where that lies."""
+    record = folder / "forecast.json"
+    if folder.name == run.run_id or not record.is_file():
+        return None
+    try:
+        name = read_json(record).get("forecast")
+        of_this_profile = read_json(folder / "run.json").get("profile") == run.params.profile
+    except StoreError as err:
+        log.warning("run %s is passed over: %s", folder.name, err)
+        return None
+    if name is None or not of_this_profile:
+        return None
+    return record.stat().st_mtime, run.places.home / str(name)
