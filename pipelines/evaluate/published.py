@@ -28,7 +28,7 @@ def published_rows(folders: Sequence[Path], calendar: Calendar, since: int) -> p
     Args:
         folders: published forecasts, oldest first: of two with one origin the later one counts.
 
-    A forecast that cannot be read is passed over with a warning: one lost file must not keep every later
+    Units that were held or did not report have no probability and no row. A forecast that cannot be read is passed over with a warning: one lost file must not keep every later
     model out.
     """
     frames = [own for folder in folders if (own := _read(folder, calendar, since)) is not None]
@@ -44,7 +44,7 @@ def _read(folder: Path, calendar: Calendar, since: int) -> pd.DataFrame | None:
         require_label(origin)
         if calendar.week_no(origin) < since:
             return None
-        table = pd.read_parquet(folder / _TABLE, columns=_READ)
+        table = pd.read_parquet(folder / _TABLE, columns=_READ).dropna(subset=["probability"])
         weeks = {w: calendar.week_no(w) for w in {*table["origin_week"], *table["target_week"]}}
         return pd.DataFrame(
             {

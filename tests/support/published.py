@@ -21,6 +21,9 @@ def forecast_rows(bundle_id: str, week: str, probability: float) -> pd.DataFrame
         "image_used": False,
         "provisional": True,
         "data_state": CURRENT,
+        "state": "",
+        "why": "",
+        "probability_without": None,
     }
     rows = [
         {**row, "municipality_code": unit, "horizon_weeks": horizon, "probability": probability}
