@@ -66,17 +66,8 @@ def fallback(
     run = run_or_none(run_id)
     settings = _profile(run, last, profile)
     since = cycle_start(settings, now)
-    if last is not None and last.when >= since and not a_newer_week(where, run, last, settings):
-        return _nothing(
-            f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which began {since.isoformat(timespec='minutes')}"
-        )
-    if (
-        run is not None
-        and last is not None
-        and run.params.as_of
-        and run.params.as_of < last.origin_week
-    ):
-        return _nothing(f"run {run_id} looked back at {run.params.as_of}; that is no bulletin")
+    if no := _not_due(where, run, last, settings, since):
+        return _nothing(no)
     serving = champion(where, settings.model_name)
     if serving is None:
         return _nothing("no champion serves, and nothing else may forecast")
@@ -97,6 +88,19 @@ def fallback(
             f"forecast {made['forecast_version']} was made from these data at {made['at']}: it stands"
         )
     return _publish(where, settings, serving, accepted, state, facts)
+
+
+def _not_due(
+    where: Places, run: Run | None, last: LastSuccess | None, profile: Profile, since: datetime
+) -> str:
+    """Why this week needs no fallback, "" if it does."""
+    if last is None:
+        return ""
+    if last.when >= since and not a_newer_week(where, run, last, profile):
+        return f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which began {since.isoformat(timespec='minutes')}"
+    if run is not None and run.params.as_of and run.params.as_of < last.origin_week:
+        return f"run {run.run_id} looked back at {run.params.as_of}; that is no bulletin"
+    return ""
 
 
 def at_deadline(profile: str, now: datetime | None = None) -> Output:
