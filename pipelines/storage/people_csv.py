@@ -37,7 +37,7 @@ def frame_csv(frame: pd.DataFrame) -> str:
     safe, lines = frame.rename(columns=harmless), False
     for at, kind in enumerate(frame.dtypes):
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
-            safe.isetitem(at, frame.iloc[:, at].astype(object).map(harmless).to_numpy())
+            safe.isetitem(at, frame.iloc[:, at].astype(object).map(harmless).to_numpy(dtype=object))
             lines |= any(isinstance(cell, str) and "\r" in cell for cell in safe.iloc[:, at])
     # Python's csv leaves a carriage return unquoted, and what follows it would be a line of its own.
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if lines else csv.QUOTE_MINIMAL
