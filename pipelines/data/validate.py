@@ -33,6 +33,7 @@ from pipelines.data.findings import once, refused_issues, to_issues, to_quaranti
 from pipelines.data.newest import newest_issues
 from pipelines.data.odd_units import odd_units
 from pipelines.data.plausible.answers import Answer
+from pipelines.data.plausible.arrived import arrivals, counted_before
 from pipelines.data.plausible.earlier import earlier_cells
 from pipelines.data.plausible.judge import judge
 from pipelines.data.plausible.report import doubt_issues
@@ -165,6 +166,8 @@ def validate_drops(
         config.plausibility,
         answers or {},
         earlier_cells(previous, usable),
+        arrivals(usable, rows),
+        counted_before(previous, usable, config, context.changes),
     )
     cells = judged.cells
     tables = build_tables(usable, rows, cells, accepted, calendar, withdraw=full)
