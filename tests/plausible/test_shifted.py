@@ -46,7 +46,7 @@ def test_several_new_weeks_are_one_stretch(place: Place) -> None:
     counts.iloc[:, -4:] *= 3
     place.bring(counts)
     [message] = notes(place)
-    assert "2017-w49..2017-w51" in message
+    assert "2017-w48..2017-w51" in message
 
 
 def test_an_area_that_moves_is_told_where_the_whole_does_not(place: Place) -> None:

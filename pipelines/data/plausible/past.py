@@ -182,5 +182,5 @@ class _Table:
         off = np.abs(self._scale.of(self._past["number"].to_numpy(np.float64)) - reference)
         median = pd.Series(off).groupby(self._distinct.get_indexer(self._facts)).median()
         fact = self._distinct.get_indexer(_index(cells, self._scale))
-        usual: Floats = median.reindex(fact).to_numpy(np.float64) * _NORMAL
+        usual: Floats = np.asarray(median.reindex(fact), dtype=np.float64) * _NORMAL
         return usual

@@ -48,13 +48,13 @@ def cases_shifted(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     names, areas = _areas(seen)
     found = shifts(seen.after[:, : newest + 1], newest + 1 - first, areas)
     away = np.abs(found.away)
-    if len(away) - 1 < round(1 / limits.shift_alarm_share) - 1:
+    several = len(areas) > 2  # two questions then, which share the alarms
+    share = limits.shift_alarm_share / (2 if several else 1)
+    if len(away) - 1 < round(1 / share) - 1:
         return []
-    told = []
-    if rank(away[:, 0]) <= limits.shift_alarm_share:
-        told.append(0)
+    told = [0] if rank(away[:, 0]) <= share else []
     scaled = _scaled(away[:, 1:])
-    if scaled.shape[1] > 1 and rank(scaled.max(axis=1)) <= limits.shift_alarm_share:
+    if several and rank(scaled.max(axis=1)) <= share:
         told.append(1 + int(scaled[-1].argmax()))
     return [_note(seen, found, at, names[at], first, newest) for at in told]
 
