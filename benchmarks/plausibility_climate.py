@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Story:
 
 def colombia(table: Path, units: int | None = None, seed: int = 0) -> Story:
     """The municipal table; climate comes with the first drop after its month, populations with theirs."""
-    wide = pd.read_csv(table)
+    wide = _read(table)
     if units:
         wide = wide.sample(units, random_state=seed)
     codes = wide["Municipality code"].astype(str).str.zfill(5).to_numpy()
@@ -86,6 +87,11 @@ def colombia(table: Path, units: int | None = None, seed: int = 0) -> Story:
         pd.concat(yearly, ignore_index=True),
         {code: code[:2] for code in codes},
     )
+
+
+@cache
+def _read(table: Path) -> pd.DataFrame:
+    return pd.read_csv(table)
 
 
 def _known_from(kind: str, when: int) -> int:

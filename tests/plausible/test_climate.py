@@ -79,6 +79,23 @@ def test_half_a_year_of_one_unit_in_centimetres_is_held(place: Place) -> None:
     ]
 
 
+@pytest.mark.parametrize("honest", [False, True])
+def test_the_sixth_month_in_centimetres_is_held_and_an_honest_one_after_five_is_not(
+    place: Place, honest: bool
+) -> None:
+    counts = history()
+    frame = climate(counts)
+    change = told("rain", lambda mm: mm * 0.1, "1004")
+    for month in range(5, -1, -1):
+        new = frame["when"] == LAST_MONTH - month
+        if month == 5:
+            place.bring(counts.iloc[:, :-6], frame[frame["when"] < LAST_MONTH - 5])
+        told_now = frame[new].copy()
+        told_now = told_now if honest and month == 0 else change(told_now)
+        place.bring(counts.iloc[:, : len(counts.columns) - month], told_now)
+    assert rules(place) == ([] if honest else ["rain-unit"])
+
+
 @pytest.mark.parametrize(
     ("change", "name"), [(lambda c: c * 0.1, ""), (lambda c: c + 20.0, ""), (lambda c: c - 8.0, "")]
 )

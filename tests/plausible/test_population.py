@@ -74,6 +74,31 @@ def test_two_units_that_swap_their_past_populations_are_held(place: Place) -> No
     assert "1001 has those of 1002" in cause.suspicion.message
 
 
+def test_figures_in_the_rows_of_other_units_are_held(place: Place) -> None:
+    counts = history()
+    noise = np.random.default_rng(4)
+    figures = pd.concat(
+        pd.DataFrame(
+            {
+                "unit_id": counts.index,
+                "kind": "demographic",
+                "clean": f"own_{name}",
+                "when": 0,
+                "number": noise.uniform(5, 60, len(counts)).round(2),
+            }
+        )
+        for name in ("a", "b", "c", "d")
+    )
+    place.bring(counts, figures)
+    rolled = figures.assign(
+        number=figures.groupby("clean")["number"].transform(lambda x: np.roll(x, 1))
+    )
+    place.bring(counts, rolled, days_later=5)
+    [cause] = place.causes()
+    assert cause.suspicion.rule == "figures-of-another-unit"
+    assert len(cause.suspicion.units) == len(counts)
+
+
 def test_four_thousand_cases_in_a_town_of_a_hundred_thousand_are_held_as_too_high(
     place: Place,
 ) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.data.months import month_label
 from pipelines.data.plausible.history import Bools, Floats, Seen
-from pipelines.data.plausible.past import RAIN, TEMPERATURE, distances
+from pipelines.data.plausible.past import RAIN, TEMPERATURE, distances, just_before
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
@@ -46,7 +46,16 @@ def rain_jumps(frame: pd.DataFrame, limits: PlausibilityConfig) -> list[Suspicio
 
 def rain_away(seen: Seen) -> pd.DataFrame:
     """past.distances of rain, `away` 0 where a usual month is dry and this one is, too."""
-    frame = _known(distances(seen, "rain", RAIN))
+    return _wet(distances(seen, "rain", RAIN))
+
+
+def rain_just_before(seen: Seen, months: int) -> pd.DataFrame:
+    """The same of accepted months before the newest new one."""
+    return _wet(just_before(seen, "rain", RAIN, months))
+
+
+def _wet(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = _known(frame)
     floor = np.maximum(frame["reference"], np.log1p(MIN_RAIN_MM))
     wetter = np.maximum(np.log1p(frame["number"]) - floor, 0.0)
     wet_month = frame["reference"] >= np.log1p(MIN_RAIN_MM)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipelines.data.plausible.climate import RAIN_FACTORS, rain_away, rain_jumps
+from pipelines.data.plausible.climate import RAIN_FACTORS, rain_away, rain_jumps, rain_just_before
 from pipelines.data.plausible.history import Floats, Seen
 from pipelines.data.plausible.suspicion import (
     CELL_KEYS,
@@ -46,7 +46,7 @@ def rain(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
         if abs(judged["away"].median()) > np.log(limits.max_drop_rain_factor):
             return [_dry_or_wet(judged)]
         frame = frame.assign(away=frame["away"] - judged["away"].median())
-    units = _of_units(judged, limits)
+    units = _of_units(seen, judged, limits)
     held = {unit for one in units for unit in one.units}
     return [*units, *rain_jumps(frame[~frame["unit_id"].isin(held)], limits)]
 
@@ -96,14 +96,22 @@ def _of_the_drop(seen: Seen, judged: pd.DataFrame, name: str) -> Suspicion:
     return _held(message, seen.news("rain"))
 
 
-def _of_units(judged: pd.DataFrame, limits: PlausibilityConfig) -> list[Suspicion]:
+def _of_units(seen: Seen, judged: pd.DataFrame, limits: PlausibilityConfig) -> list[Suspicion]:
+    """Units whose new months, with accepted ones before them, are all off by one factor."""
+    far = judged["away"].abs() > np.log(limits.max_unit_rain_factor)
+    odd = judged[judged["unit_id"].isin(judged.loc[far, "unit_id"])]
+    if odd.empty:
+        return []
+    before = rain_just_before(seen, _MIN_MONTHS - 1)
+    before = before[before["wet_month"] & (before["n_years"] >= _MIN_YEARS)]
     out = []
-    for unit, rows in judged.groupby("unit_id"):
+    for unit, new in odd.groupby("unit_id"):
+        rows = pd.concat([new, before[before["unit_id"] == unit]])
         if len(rows) < _MIN_MONTHS or not (name := _factor(rows, limits.max_unit_rain_factor)):
             continue
         times = float(np.exp(-rows["away"].median()))
         message = f"{len(rows)} wet months of {unit} fit as {name}: all are about {_times(times)} in the same months of other years"
-        out.append(_held(message, rows))
+        out.append(_held(message, new))
     return out
 
 

@@ -109,6 +109,22 @@ def distances(seen: Seen, kind: str, scale: Scale) -> pd.DataFrame:
     return _beside(new, past, scale)
 
 
+def just_before(seen: Seen, kind: str, scale: Scale, times: int) -> pd.DataFrame:
+    """Accepted values of the `times` times before the newest new one, of units that have new ones.
+
+    Returns:
+        As `distances`.
+    """
+    new = _news(seen, kind)
+    known = seen.known(kind)
+    known = known[known["unit_id"].isin(new["unit_id"].unique())].reset_index(drop=True)
+    if known.empty:
+        return distances(seen, kind, scale).iloc[:0]
+    newest = int(new["when"].max())
+    recent = known[(known["when"] < newest) & (known["when"] >= newest - times)]
+    return _beside(recent.reset_index(drop=True), known, scale)
+
+
 def _news(seen: Seen, kind: str) -> pd.DataFrame:
     """Values of the drop that are known and not those that were accepted."""
     new, before = seen.news(kind), seen.known(kind)

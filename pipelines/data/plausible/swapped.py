@@ -13,7 +13,7 @@ from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
-_KINDS = ("temp", "rain", "population", "weekly", "monthly")
+_KINDS = ("temp", "rain", "population", "demographic", "weekly", "monthly")
 _FACT = ["kind", "clean", "when"]
 _MIN_VALUES = 3  # revised to another unit's values
 _MIN_SHARE = 0.8  # of a unit's revised values
@@ -22,7 +22,7 @@ _NAMED = 5
 
 
 def figures_of_others(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Units whose revised values of a kind are exactly what another unit had."""
+    """Units whose revised values of a kind, three or more, are exactly what another unit had."""
     del limits
     out = []
     for kind in _KINDS:
@@ -57,7 +57,12 @@ def _of_others(rows: pd.DataFrame, before: pd.DataFrame) -> dict[str, str]:
 
 
 def _doubt(kind: str, rows: pd.DataFrame, of: dict[str, str]) -> Suspicion:
-    words = {"temp": "temperatures", "rain": "months of rain", "population": "populations"}
+    words = {
+        "temp": "temperatures",
+        "rain": "months of rain",
+        "population": "populations",
+        "demographic": "figures",
+    }
     shown = ", ".join(f"{unit} has those of {other}" for unit, other in list(of.items())[:_NAMED])
     message = f"{len(rows)} {words.get(kind, 'values of series')} of {len(of)} units are now another unit's: {shown}"
     fix = "compare codes and rows of the export: rows may have been swapped or shifted"
