@@ -180,7 +180,7 @@ def check_whole(
     cover = drift.climate_cover(tables)
     findings += suite.run("climate cover", cover, expectations.climate_cover_rules())
     if previous is not None:
-        measures = drift.drift(tables, previous, calendar)
+        measures = drift.drift(tables, previous)
         findings += suite.run("drift", measures, expectations.drift_rules())
     return findings
 

@@ -1,4 +1,4 @@
-"""What only the whole of the data shows: calendar gaps, cover, revisions, drift.
+"""What only the whole of the data shows: calendar gaps, cover, revisions, a rewritten past.
 
 Belongs here: measures as frames that rules of expectations.py judge. Does not belong here: the
 judgement.
@@ -7,20 +7,14 @@ judgement.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.data.expectations import MAX_CHANGED_SHARE, MAX_PSI
+from pipelines.data.expectations import MAX_CHANGED_SHARE
 from pipelines.data.months import month_label
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.weeks import Calendar
 
 _NEWEST_WEEKS = 8  # whose reports may still be coming in
-_YEAR_WEEKS = 52
-# Weekly cases of a municipality: most are 0, few above 50.
-_PSI_EDGES = (-np.inf, 0.5, 1.5, 4.5, 9.5, 19.5, 49.5, np.inf)
-
-_CHI_SQUARED_95 = 14.067  # of 7 degrees of freedom, for 8 classes
 
 
 def week_cover(tables: Tables, calendar: Calendar) -> pd.DataFrame:
@@ -85,7 +79,7 @@ def revisions(tables: Tables) -> pd.DataFrame:
     return changed[columns].reset_index(drop=True)
 
 
-def drift(tables: Tables, previous: Tables, calendar: Calendar) -> pd.DataFrame:
+def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
     """Measures against the accepted version before: problem, measure, limit, detail, fix, period."""
     now, then = _counts(tables), _counts(previous)
     both = now.index.intersection(then.index)
@@ -93,44 +87,8 @@ def drift(tables: Tables, previous: Tables, calendar: Calendar) -> pd.DataFrame:
     share = float(changed.mean()) if len(both) else 0.0
     rows = [
         ("past-counts-changed", share, MAX_CHANGED_SHARE, f"{int(changed.sum())} of {len(both)} counts differ from the accepted version ({share:.2%})", "ask the provider whether the past was revised on purpose", "", int(changed.sum())),
-        *_cases_shift(now, then, calendar),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["problem", "measure", "limit", "detail", "fix", "period", "n_rows"])  # fmt: skip
-
-
-def _cases_shift(
-    now: pd.Series, then: pd.Series, calendar: Calendar
-) -> list[tuple[str, float, float, str, str, str, int]]:
-    """New weeks against the 52 weeks before them, over all municipalities."""
-    if then.empty:
-        return []
-    newest = int(then.index.get_level_values("week_no").max())
-    weeks = now.index.get_level_values("week_no").to_numpy()
-    new, old = now[weeks > newest], then[then.index.get_level_values("week_no") > newest - _YEAR_WEEKS]  # fmt: skip
-    if new.empty:
-        return []
-    value = psi(old.to_numpy(), new.to_numpy())
-    period = f"{calendar.week_label(newest + 1)}..{calendar.week_label(weeks.max())}"
-    return [("cases-shifted", value, _psi_limit(len(old), len(new)), f"weekly cases are distributed otherwise than in the {_YEAR_WEEKS} weeks before (PSI {value:.2f})", "look for an outbreak, a changed case definition or a wrong column before relying on it", period, len(new))]  # fmt: skip
-
-
-def _psi_limit(n_old: int, n_new: int) -> float:
-    """MAX_PSI, or what chance alone exceeds in 5 % of cases where that is more: a dozen counts differ
-    by 0.6 from the very counts they were drawn from. PSI / (1/n + 1/m) is chi-squared with classes - 1
-    degrees of freedom (Yurdakul and Naranjo 2020, Journal of Risk Model Validation 14(4))."""
-    return max(MAX_PSI, _CHI_SQUARED_95 * (1 / n_old + 1 / n_new))
-
-
-def psi(expected: npt.NDArray[np.float64], actual: npt.NDArray[np.float64]) -> float:
-    """Population stability index of weekly counts over fixed classes, >= 0.
-
-    sum((a - e) * ln(a / e)) over class shares (Siddiqi 2006, Credit Risk Scorecards), with half a
-    count added to each class so that empty ones do not give infinity.
-    """
-    e = np.histogram(expected, _PSI_EDGES)[0] + 0.5
-    a = np.histogram(actual, _PSI_EDGES)[0] + 0.5
-    e, a = e / e.sum(), a / a.sum()
-    return float(((a - e) * np.log(a / e)).sum())
 
 
 def _counts(tables: Tables) -> pd.Series:

@@ -31,7 +31,6 @@ from pipelines.storage import write_json
 OWN_NUMBERS = (-1e30, 1e30)  # what a place declares itself; models read single precision
 MIN_RAIN_CELLS = 10  # of a file, to judge its usual rainfall by
 THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
-MAX_PSI = 0.25  # population stability index: "significant shift" by the usual convention
 MAX_CHANGED_SHARE = 0.02  # of past counts; the newest weeks are revised, years are not
 MIN_REPORTING_SHARE = 0.5  # of municipalities, in each of the newest weeks
 _CORRECT = "correct the value at its origin and deliver it in the next drop; until then it is treated as missing"  # fmt: skip

@@ -54,6 +54,7 @@ _UNKNOWN = "\0"  # how a cell that is unknown again is remembered; no file holds
 MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in doubt
 # Records that a source could not use: quarantined, and counted against the file.
 REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix", "unit_id")
+YEARLY_COLUMNS = ("unit_id", "year", "total")  # cases of a year as the provider adds them up
 KEY_COLUMNS = ("unit_id", "kind", "clean", "when")  # which cell it is, whoever says it
 
 
@@ -71,6 +72,7 @@ class RawDrop:
         latencies: declared series -> days from the end of a week or month until it can be had.
         spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0 there.
         unsure: KEY_COLUMNS of cells that stand in a refused record: neither told nor left out.
+        yearly: YEARLY_COLUMNS; a check of the weekly counts, not a value of the tables.
     """
 
     drop: Drop
@@ -83,6 +85,7 @@ class RawDrop:
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     latencies: Mapping[str, int] = field(default_factory=dict)
     unsure: pd.DataFrame = field(default_factory=lambda: empty(KEY_COLUMNS))
+    yearly: pd.DataFrame = field(default_factory=lambda: empty(YEARLY_COLUMNS))
 
     @property
     def usable(self) -> bool:

@@ -62,7 +62,7 @@ def recoded(
             for fold in folds:
                 raw, found = fold.apply(raw)
                 issues += found
-            raw = _with_delays(raw, changes)
+            raw = _without_totals(_with_delays(raw, changes), changes)
         out.append(raw)
     return out, issues
 
@@ -91,6 +91,12 @@ def _with_delays(raw: RawDrop, changes: CodeChanges) -> RawDrop:
     moved = raw.delays.assign(unit_id=today(raw.delays["unit_id"]))
     summed = moved.groupby(["unit_id", "week_no", "delay_weeks"])["cases"].sum().reset_index()
     return replace(raw, unsure=unsure, delays=summed)
+
+
+def _without_totals(raw: RawDrop, changes: CodeChanges) -> RawDrop:
+    """Totals of years check nothing where a unit's counts are summed or moved."""
+    touched = {unit for step in changes.steps() for unit in (step.unit, *step.parts)}
+    return replace(raw, yearly=raw.yearly[~raw.yearly["unit_id"].isin(touched)])
 
 
 class _Fold:

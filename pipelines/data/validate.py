@@ -29,13 +29,13 @@ from pipelines.data.across_drops import settle
 from pipelines.data.boundaries import boundary_issues
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
-from pipelines.data.expectations import Suite
+from pipelines.data.expectations import Finding, Suite
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
 from pipelines.data.newest import newest_issues
 from pipelines.data.odd_units import odd_units
 from pipelines.data.plausible.answers import Answer
-from pipelines.data.plausible.earlier import earlier_cells
-from pipelines.data.plausible.judge import Judgement, judge
+from pipelines.data.plausible.judge import Judgement
+from pipelines.data.plausible.judging import judge_drops
 from pipelines.data.plausible.report import doubt_issues
 from pipelines.data.raw import (
     EVERY_UNIT,
@@ -161,8 +161,7 @@ def validate_drops(
 ) -> ValidationResult:
     """Check drops, oldest first, and write the findings to `out`, or nothing if it is None.
 
-    Writes issues.json, quarantine.parquet, quarantine.csv, revised.csv, gx_results.json and
-    data_docs/index.html. Raises nothing for bad data: see raise_if_critical.
+    Files: see `_write`. Raises nothing for bad data: see raise_if_critical.
 
     Args:
         scenes: rows of scenes.scan_scenes over all drops.
@@ -181,20 +180,10 @@ def validate_drops(
     units = sorted(rows["unit_id"].unique())
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
-    judged = judge(
-        cells,
-        [raw.drop for raw in usable],
-        calendar,
-        config.plausibility,
-        answers or {},
-        earlier_cells(previous, usable),
-    )
-    cells = judged.cells
-    tables = build_tables(usable, rows, cells, accepted, calendar, withdraw=full)
-    tables = replace(tables, doubts=ordered("doubts", judged.doubts))
+    judged = judge_drops(usable, rows, cells, previous, context, answers or {})
+    tables = _believed(usable, rows, accepted, judged, context)
     findings += checks.check_whole(suite, tables, previous, calendar)
-    serious = [f for f in findings if f.rule.level is Level.ERROR]
-    crowded = _too_many_bad(usable, to_quarantine(serious, [raw.refused for raw in usable]))
+    crowded = _too_many_bad(usable, findings)
     drops = [raw.drop.name for raw in raws]
     findings = [replace(f, rows=once(f.rows, drops)) for f in findings]
     refused = once(_all_refused(usable), drops)
@@ -208,18 +197,31 @@ def validate_drops(
         *to_issues(findings, calendar),
         *refused_issues(refused),
         *odd_units(readable, () if previous is None else previous.units["unit_id"]),
-        *_changes(usable, rows, cells, previous, context),
+        *_changes(usable, rows, judged.cells, previous, context),
         *_revised_issues(revised, calendar),
         *doubt_issues(judged, usable, config.plausibility.max_held_share),
         *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
     ]
-    found.sort(key=lambda i: _ORDER.index(i.level))
-    result = ValidationResult(tuple(found), tables, quarantine, revised, judged)
+    in_order = tuple(sorted(found, key=lambda i: _ORDER.index(i.level)))
+    result = ValidationResult(in_order, tables, quarantine, revised, judged)
     if out is not None:
         _write(result, suite, out, calendar)
     return result
+
+
+def _believed(
+    raws: Sequence[RawDrop],
+    rows: pd.DataFrame,
+    scenes: pd.DataFrame,
+    judged: Judgement,
+    context: Context,
+) -> Tables:
+    """Clean tables of what is not held, and what was doubted."""
+    full = context.config.updates == "full"
+    tables = build_tables(raws, rows, judged.cells, scenes, context.calendar, withdraw=full)
+    return replace(tables, doubts=ordered("doubts", judged.doubts))
 
 
 def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:
@@ -235,8 +237,10 @@ def _changes(raws: Sequence[RawDrop], rows: pd.DataFrame, cells: pd.DataFrame, p
     return [*_gone_issues(raws, rows, previous, context.changes), *changed]
 
 
-def _too_many_bad(raws: Sequence[RawDrop], quarantine: pd.DataFrame) -> list[Issue]:
+def _too_many_bad(raws: Sequence[RawDrop], findings: Sequence[Finding]) -> list[Issue]:
     """Tables of which so many rows have something refused that the table itself is in doubt."""
+    serious = [f for f in findings if f.rule.level is Level.ERROR]
+    quarantine = to_quarantine(serious, [raw.refused for raw in raws])
     bad = quarantine[quarantine["row"] > 1].groupby("file")["row"].nunique().to_dict()
     out = []
     for raw in raws:
@@ -290,6 +294,7 @@ def _changed_figures(
 
 
 def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar) -> None:
+    """issues.json, quarantine.parquet and .csv, revised.csv, gx_results.json, data_docs/index.html."""
     out.mkdir(parents=True, exist_ok=True)
     suite.write(out)
     sink = io.BytesIO()

@@ -68,9 +68,9 @@ def test_a_look_back_knows_nothing_of_a_later_withdrawal(tmp_path):
 
 def test_a_unit_that_a_full_drop_lacks_is_withdrawn_and_counted_once(tmp_path):
     ministry = full(tmp_path)
-    ministry.bring(FIRST, cases_csv=table("ABC"))
-    ministry.bring(SECOND, cases_csv=table("A"))
-    ministry.bring(THIRD, cases_csv=table("A"))
+    ministry.bring(FIRST, cases_csv=table("ABCDEFGHIJ"))
+    ministry.bring(SECOND, cases_csv=table("ADEFGHIJ"))
+    ministry.bring(THIRD, cases_csv=table("ADEFGHIJ"))
     result = ministry.validate()
     assert count(result.tables, "B", 1) is None and count(result.tables, "A", 1) == 1
     found = the(result.issues, "withdrawn")
@@ -126,12 +126,12 @@ def test_a_full_drop_without_a_table_s_file_withdraws_nothing_of_it(tmp_path):
     rain = "unit,year,month,rainfall_mm\n" + "".join(
         f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 9)
     )
-    people = "unit,name,year,population\nA,North,2018,1000\nB,South,2018,2000\n"
+    people = "unit,name,year,population\nA,North,2018,10000\nB,South,2018,20000\n"
     ministry.bring(FIRST, cases_csv=table("AB"), rain_csv=rain, people_csv=people)
     ministry.bring(SECOND, cases_csv=table("AB"))
     result = ministry.validate()
     assert len(result.tables.climate.dropna(subset=["rainfall_mm"])) == 16
-    assert result.tables.units["population_2018"].tolist() == [1000, 2000]
+    assert result.tables.units["population_2018"].tolist() == [10000, 20000]
     assert not [i for i in result.issues if i.code == "withdrawn"]
 
 
@@ -140,11 +140,11 @@ def test_climate_and_population_are_withdrawn_by_their_own_files(tmp_path):
     rain = "unit,year,month,rainfall_mm\n" + "".join(
         f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 9)
     )
-    people = "unit,name,year,population\nA,North,2018,1000\nB,South,2018,2000\n"
+    people = "unit,name,year,population\nA,North,2018,10000\nB,South,2018,20000\n"
     ministry.bring(FIRST, cases_csv=table("AB"), rain_csv=rain, people_csv=people)
     later = {
         "rain_csv": rain.replace("B,2018,3,100\n", ""),
-        "people_csv": people.replace("B,South,2018,2000\n", ""),
+        "people_csv": people.replace("B,South,2018,20000\n", ""),
     }
     ministry.bring(SECOND, cases_csv=table("AB"), **later)
     result = ministry.validate()
@@ -152,7 +152,7 @@ def test_climate_and_population_are_withdrawn_by_their_own_files(tmp_path):
     assert climate["rainfall_mm"].isna().all()
     units = result.tables.units.set_index("unit_id")
     assert pd.isna(units.loc["B", "population_2018"]) and units.loc["B", "name"] == "South"
-    assert units.loc["A", "population_2018"] == 1000
+    assert units.loc["A", "population_2018"] == 10000
     assert [i.place for i in result.issues if i.code == "withdrawn"] == [
         "2018-10-23/rain.csv",
         "2018-10-23/people.csv",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -53,7 +52,7 @@ def two_drops(desk):
     desk.drop()
     (desk.images / "5001" / "image_2018-11-01.tiff").unlink()
     desk.scene("5001", "2018-12-01", np.full((12, 8, 8), 9, np.uint8))
-    desk.drop(longer(put(2, "2018/w10", "40"), put(3, "2018/w10", "x"), put(4, "2018/w10", ""), put(3, "Municipality", "Renamed")), LATER_INFO)  # fmt: skip
+    desk.drop(longer(put(2, "2018/w10", "20"), put(3, "2018/w10", "x"), put(4, "2018/w10", ""), put(3, "Municipality", "Renamed")), LATER_INFO)  # fmt: skip
     return desk.validate()
 
 
@@ -66,7 +65,7 @@ def test_a_later_drop_adds_only_what_is_new_or_revised(two_drops):
     both = two_drops.tables.cases.query(
         "unit_id == '05001' and week_no == @CDC.week_no('2018-w10')"
     )
-    assert both[["cases", "received_date"]].to_numpy().tolist() == [[2.0, FIRST], [40.0, LATER]]
+    assert both[["cases", "received_date"]].to_numpy().tolist() == [[2.0, FIRST], [20.0, LATER]]
 
 
 def test_the_newest_vintage_wins_and_older_ones_can_be_asked_for(two_drops):
@@ -74,7 +73,7 @@ def test_the_newest_vintage_wins_and_older_ones_can_be_asked_for(two_drops):
         cases = latest_cases(two_drops.tables, known_on).set_index(["unit_id", "week_no"])["cases"]
         return cases.loc[("05001", CDC.week_no("2018-w10"))], cases.index.get_level_values(1).max()
 
-    assert count(None) == (40.0, W48 + 4)
+    assert count(None) == (20.0, W48 + 4)
     assert count(FIRST) == (2.0, W48)
 
 
@@ -92,11 +91,11 @@ def test_a_refused_or_withdrawn_count_never_hides_an_earlier_good_one(two_drops)
 
 def test_revised_counts_are_listed(two_drops):
     assert two_drops.revised.to_dict("records") == [
-        {"unit_id": "05001", "week_no": CDC.week_no("2018-w10"), "cases_before": 2.0, "cases": 40.0, "received_date": LATER}
+        {"unit_id": "05001", "week_no": CDC.week_no("2018-w10"), "cases_before": 2.0, "cases": 20.0, "received_date": LATER}
     ]  # fmt: skip
     issue = next(i for i in two_drops.issues if i.code == "revised-counts")
     assert (
-        issue.level is Level.INFO and "05001 2018-w10: 2 -> 40" in issue.message and issue.rows == 1
+        issue.level is Level.INFO and "05001 2018-w10: 2 -> 20" in issue.message and issue.rows == 1
     )
 
 
@@ -162,13 +161,12 @@ def test_the_newest_week_is_one_that_most_report(two_drops):
     assert newest_week_no(Tables.empty()) is None
 
 
-def test_an_outbreak_of_numbers_and_a_rewritten_past_are_drift(desk):
+def test_a_rewritten_past_is_drift_and_a_municipality_that_is_gone_is_named(desk):
     desk.drop()
     accepted = desk.validate().tables
 
     def rewrite(rows):
         for row in rows[1:]:
-            row[-4:] = ["500"] * 4
             for name in ("2018/w01", "2018/w02"):
                 row[rows[0].index(name)] = "9"
         del rows[-1]
@@ -176,8 +174,6 @@ def test_an_outbreak_of_numbers_and_a_rewritten_past_are_drift(desk):
     desk.drop(longer(rewrite), LATER_INFO)
     result = desk.validate(accepted)
     found = {i.code: i for i in result.issues}
-    assert found["cases-shifted"].level is Level.WARNING
-    assert found["cases-shifted"].period == "2018-w49..2018-w52"
     assert found["past-counts-changed"].rows == 18
     assert "18 of 480 counts" in found["past-counts-changed"].message
     assert "76001" in found["municipalities-gone"].message
@@ -211,12 +207,6 @@ def test_a_check_that_cannot_be_made_is_critical_not_passed():
         Level.CRITICAL,
         "check-failed",
     ) and "some-check" in issue.message
-
-
-@given(st.lists(st.integers(0, 100), min_size=1), st.lists(st.integers(0, 100), min_size=1))
-def test_psi_is_never_negative_and_zero_for_the_same_counts(a, b):
-    x, y = np.array(a, dtype=float), np.array(b, dtype=float)
-    assert drift.psi(x, y) >= 0 and drift.psi(x, x) == 0
 
 
 @given(st.sets(st.integers(0, 60), min_size=1))
@@ -295,18 +285,3 @@ def test_the_real_table_with_real_scenes_is_accepted(desk, real_data):
     assert scenes["quality"].value_counts().to_dict() == {"ok": 64, "saturated": 4}
     cloudy = next(i for i in result.issues if i.code == "saturated-scenes")
     assert cloudy.rows == 4 and cloudy.message.startswith("4 of 68 scenes")
-
-
-@pytest.mark.parametrize(("units", "shifted"), [(12, False), (200, True)])
-def test_a_dozen_counts_that_differ_by_chance_are_no_drift(units, shifted):
-    """A week of mostly 12 after a year of 3, 7 and 12 may be chance for 12 units, not for 200."""
-    first = CDC.week_no("2018-w01")
-    rows = [(str(u), first + w, (3.0, 7.0, 12.0)[(u + w) % 3]) for u in range(units) for w in range(52)]  # fmt: skip
-    new = [(str(u), first + 52, (3.0, 12.0, 12.0, 7.0, 12.0, 12.0)[u % 6]) for u in range(units)]
-    then, now = (
-        replace(Tables.empty(), cases=pd.DataFrame(made, columns=["unit_id", "week_no", "cases"]).assign(received_date=date(2019, 1, 9)))
-        for made in (rows, [*rows, *new])
-    )  # fmt: skip
-    found = drift.drift(now, then, CDC).set_index("problem").loc["cases-shifted"]
-    assert found["measure"] > 0.25
-    assert bool(found["measure"] > found["limit"]) == shifted

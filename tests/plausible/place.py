@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from pipelines.config import DataConfig
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
+from pipelines.data.plausible.arrived import arrivals
 from pipelines.data.plausible.judge import Judgement, judge
-from pipelines.data.raw import UNIT_COLUMNS, RawDrop
+from pipelines.data.plausible.suspicion import Cause
+from pipelines.data.raw import UNIT_COLUMNS, YEARLY_COLUMNS, RawDrop, empty
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import Context
 from pipelines.data.validate import ValidationResult, validate_drops
@@ -39,18 +41,70 @@ def history(units: int = 12, weeks: int = 52 * YEARS, mean: float = 30.0, seed: 
     return pd.DataFrame(values.astype(float), index=ids, columns=FIRST + week)
 
 
+def climate(
+    counts: Counts, months: range | None = None, wet: float = 120.0, seed: int = 5
+) -> pd.DataFrame:
+    """Monthly temperature and rain of the units, with a season; places and months differ.
+
+    Args:
+        months: year * 12 + month - 1; None = all of the counts' time.
+        wet: mm of a usual month of the wettest season.
+    """
+    noise = np.random.default_rng(seed)
+    months = months or range(2012 * 12, 2012 * 12 + 12 * YEARS)
+    when = np.array(months)
+    season = np.sin(2 * np.pi * when / 12)
+    shape = (len(counts.index), len(when))
+    warm = noise.uniform(18, 28, shape[0])[:, None] + season + noise.normal(0, 0.5, shape)
+    rain = wet * noise.lognormal(0, 0.2, shape[0])[:, None] * np.exp(0.3 * season)
+    rain = rain * noise.lognormal(0, 0.4, shape)
+    return pd.concat(
+        [_cells(counts, "temp", "", when, warm), _cells(counts, "rain", "", when, rain)],
+        ignore_index=True,
+    )
+
+
+def people(counts: Counts, years: range = range(2012, 2018), seed: int = 6) -> pd.DataFrame:
+    """Populations that grow a little."""
+    noise = np.random.default_rng(seed)
+    size = noise.lognormal(11, 0.8, len(counts.index))
+    grown = (
+        size[:, None]
+        * 1.01 ** np.arange(len(years))
+        * noise.lognormal(0, 0.01, (len(size), len(years)))
+    )
+    parts = [
+        _cells(counts, "population", f"population_{year}", np.array([year]), grown[:, [at]])
+        for at, year in enumerate(years)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _cells(
+    counts: Counts, kind: str, clean: str, when: np.ndarray, values: np.ndarray
+) -> pd.DataFrame:
+    long = pd.DataFrame(np.round(values, 3), index=counts.index, columns=when).stack()
+    long = long.rename("number").reset_index()
+    long.columns = ["unit_id", "when", "number"]
+    return long.assign(kind=kind, clean=clean)
+
+
 @dataclass
 class Place:
     """Drops of a place, oldest first; each is the whole table as it stood on its day.
 
     Attributes:
         others: name of a drop -> cells of other kinds: unit_id, kind, clean, when, number.
+        yearly: name of a drop -> totals of years: unit_id, year, total.
+        parents: unit -> what it lies in.
     """
 
     root: Path
     drops: list[tuple[Drop, Counts]] = field(default_factory=list)
     others: dict[str, pd.DataFrame] = field(default_factory=dict)
     config: DataConfig = field(default_factory=DataConfig)
+    yearly: dict[str, pd.DataFrame] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
 
     def bring(
         self, counts: Counts, others: pd.DataFrame | None = None, days_later: int = 2
@@ -76,13 +130,18 @@ class Place:
         scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
         return validate_drops(self.raws(), scenes, context, None, None, (), answers)
 
+    def causes(self, answers: Mapping[str, Answer] | None = None) -> list[Cause]:
+        """What the rules doubt of the newest drop."""
+        newest = self.drops[-1][0].name
+        return [cause for cause in self.judged(answers=answers).causes if cause.drop == newest]
+
     def judged(
         self, limits: PlausibilityConfig | None = None, answers: Mapping[str, Answer] | None = None
     ) -> Judgement:
         """The rules alone."""
-        cells = pd.concat(
-            [raw.cells.assign(withdrawn=False) for raw in self.raws()], ignore_index=True
-        )
+        raws = self.raws()
+        cells = pd.concat([raw.cells.assign(withdrawn=False) for raw in raws], ignore_index=True)
+        rows = pd.concat([raw.units for raw in raws])
         changed = cells.drop_duplicates(
             ["unit_id", "kind", "clean", "when", "number"], keep="first"
         )
@@ -92,13 +151,22 @@ class Place:
             CDC,
             limits or PlausibilityConfig(),
             answers or {},
+            arrived=arrivals(raws, rows),
         )
 
     def raws(self) -> list[RawDrop]:
-        return [_raw(drop, counts, self.others.get(drop.name)) for drop, counts in self.drops]
+        return [
+            replace(
+                _raw(drop, counts, self.others.get(drop.name), self.parents),
+                yearly=self.yearly.get(drop.name, empty(YEARLY_COLUMNS)),
+            )
+            for drop, counts in self.drops
+        ]
 
 
-def _raw(drop: Drop, counts: Counts, others: pd.DataFrame | None) -> RawDrop:
+def _raw(
+    drop: Drop, counts: Counts, others: pd.DataFrame | None, parents: Mapping[str, str]
+) -> RawDrop:
     file = f"{drop.name}/cases.csv"
     row = {unit: at + 2 for at, unit in enumerate(counts.index)}
     units = pd.DataFrame(
@@ -109,7 +177,7 @@ def _raw(drop: Drop, counts: Counts, others: pd.DataFrame | None) -> RawDrop:
             "value": list(row),
             "unit_id": list(row),
             "name": [f"Town {u}" for u in row],
-            "parent": "",
+            "parent": [parents.get(u, "") for u in row],
             "fingerprint": [f"{drop.name}{u}" for u in row],
         }
     )[list(UNIT_COLUMNS)]

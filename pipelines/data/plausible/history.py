@@ -6,6 +6,7 @@ belong here: what is doubted (rules).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.drops import Drop
+from pipelines.data.plausible.arrived import Arrived
+from pipelines.data.plausible.suspicion import no_cells
 from pipelines.weeks import Calendar
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 _KEYS = ["unit_id", "kind", "clean", "when"]
+_NOTHING = no_cells().assign(number=pd.Series(dtype="float64"))
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,12 @@ class Seen:
         before: (U, W) accepted counts, NaN where unknown.
         after: (U, W) the same with this drop's counts in their places, doubted or not.
         said: (U, W) which counts the drop brings, new or otherwise than before.
-        others_before: last accepted value of every other cell: unit_id, kind, clean, when, number.
-        others: cells of other kinds that the drop brings, same columns.
+        others_before: kind -> last accepted value of every cell: unit_id, kind, clean, when, number.
+        others: kind -> cells of other kinds that the drop brings, same columns.
         is_first: nothing was accepted before this drop.
+        withdrawn: cells of any kind that the drop withdraws: unit_id, kind, clean, when.
+        arrived: what the drop says beside its cells.
+        expected: input -> units that earlier drops' files of that name told counts of.
     """
 
     drop: Drop
@@ -42,9 +49,22 @@ class Seen:
     before: Floats
     after: Floats
     said: Bools
-    others_before: pd.DataFrame
-    others: pd.DataFrame
+    others_before: Mapping[str, pd.DataFrame]
+    others: Mapping[str, pd.DataFrame]
     is_first: bool
+    withdrawn: pd.DataFrame
+    arrived: Arrived
+    expected: Mapping[str, frozenset[str]]
+
+    def news(self, kind: str) -> pd.DataFrame:
+        """Known values of a kind that the drop brings, once each, no index; perhaps none."""
+        cells = self.others.get(kind, _NOTHING)
+        known = cells[cells["number"].notna()].drop_duplicates(_KEYS)
+        return known.reset_index(drop=True)
+
+    def known(self, kind: str) -> pd.DataFrame:
+        """Accepted values of a kind; perhaps none."""
+        return self.others_before.get(kind, _NOTHING)
 
     def week_no(self, column: int) -> int:
         """Ordinal of a column."""
@@ -77,13 +97,17 @@ class Seen:
 class History:
     """Accepted counts and other cells, as they grow."""
 
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(
+        self, calendar: Calendar, counted: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
+        """Nothing is known yet but, perhaps, which units files must name: `Seen.expected`."""
+        self._expected = dict(counted or {})
         self._calendar = calendar
         self._units: list[str] = []
         self._first, self._counts = 0, np.full((0, 0), np.nan)
-        self._others = pd.DataFrame(columns=[*_KEYS, "number"])
+        self._others: dict[str, pd.DataFrame] = {}
 
-    def beside(self, drop: Drop, cells: pd.DataFrame) -> Seen:
+    def beside(self, drop: Drop, cells: pd.DataFrame, arrived: Arrived | None = None) -> Seen:
         """The drop's cells (raw.CELL_COLUMNS, `number` NaN where refused) beside what is accepted."""
         first = not self._units
         weekly = cells[cells["kind"] == "week"]
@@ -94,7 +118,7 @@ class History:
         known = np.isfinite(number)
         after[row[known], column[known]] = number[known]
         said[row, column] = True
-        others = cells.loc[cells["kind"] != "week", [*_KEYS, "number"]].reset_index(drop=True)
+        others = _by_kind(cells)
         return Seen(
             drop,
             self._calendar,
@@ -103,9 +127,12 @@ class History:
             self._counts.copy(),
             after,
             said,
-            self._others,
+            dict(self._others),
             others,
             first,
+            cells.loc[cells["withdrawn"].astype(bool), _KEYS].reset_index(drop=True),
+            arrived or Arrived(),
+            dict(self._expected),
         )
 
     def accept(self, cells: pd.DataFrame) -> None:
@@ -116,14 +143,18 @@ class History:
         number = weekly["number"].to_numpy(np.float64)
         says = np.isfinite(number) | weekly["withdrawn"].to_numpy(dtype=bool)
         self._counts[row[says], column[says]] = number[says]
-        others = cells[(cells["kind"] != "week") & cells["number"].notna()]
-        if len(others):
-            both = pd.concat(
-                [self._others, others[[*_KEYS, "number"]]]
-                if len(self._others)
-                else [others[[*_KEYS, "number"]]]
-            )
-            self._others = both.drop_duplicates(_KEYS, keep="last").reset_index(drop=True)
+        for kind, frame in _by_kind(cells[cells["number"].notna()]).items():
+            before = self._others.get(kind)
+            both = frame if before is None else pd.concat([before, frame], ignore_index=True)
+            once = both.drop_duplicates(_KEYS, keep="last")
+            self._others[kind] = once.reset_index(drop=True)
+
+    def expect(self, arrived: Arrived, gone: Iterable[str] = ()) -> None:
+        """Wait for the units that a drop named, and no longer for those that a person said are gone."""
+        for name, units in arrived.counted.items():
+            self._expected[name] = self._expected.get(name, frozenset()) | units
+        left = frozenset(gone)
+        self._expected = {name: units - left for name, units in self._expected.items()}
 
     def _places(self, weekly: pd.DataFrame) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         row = pd.Index(self._units, dtype=object).get_indexer(
@@ -145,3 +176,11 @@ class History:
         at = self._first - low if self._counts.shape[1] else 0
         grown[: self._counts.shape[0], at : at + self._counts.shape[1]] = self._counts
         self._first, self._counts = low, grown
+
+
+def _by_kind(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Kind -> cells of it, without weekly counts."""
+    others = cells.loc[cells["kind"] != "week", [*_KEYS, "number"]]
+    others = others.assign(number=others["number"].astype("float64"))
+    groups = others.groupby(others["kind"].astype(str), sort=True)
+    return {str(kind): frame.reset_index(drop=True) for kind, frame in groups}

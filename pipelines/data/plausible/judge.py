@@ -17,6 +17,8 @@ import pandas as pd
 
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
+from pipelines.data.plausible.arrived import Arrived
+from pipelines.data.plausible.gone import UNITS_GONE
 from pipelines.data.plausible.history import Floats, History
 from pipelines.data.plausible.rules import RULES, Rule
 from pipelines.data.plausible.suspicion import (
@@ -74,6 +76,8 @@ def judge(
     limits: PlausibilityConfig,
     answers: Mapping[str, Answer],
     start: pd.DataFrame | None = None,
+    arrived: Mapping[str, Arrived] | None = None,
+    counted: Mapping[str, frozenset[str]] | None = None,
     rules: Sequence[Rule] = RULES,
 ) -> Judgement:
     """Judge every drop beside what was accepted before it.
@@ -82,17 +86,20 @@ def judge(
         cells: checked cells of raw.changed_cells; `file` begins with the name of its drop.
         drops: oldest first.
         start: cells that were accepted before the first of the drops, columns as `cells`.
+        arrived: drop -> what it says beside its cells.
+        counted: units that the first of the drops must name: `Seen.expected`.
     """
-    history, kept, causes = History(calendar), [], []
+    history, kept, causes = History(calendar, counted), [], []
+    beside = arrived or {}
     doubts = empty_doubts()
     crowded: dict[str, float] = {}
     if start is not None:
         history.accept(start)
     names = {file: str(file).split("/", 1)[0] for file in cells["file"].unique()}
-    of_drop = cells["file"].map(names)
+    of_drop = cells.groupby(cells["file"].astype(object).map(names), sort=False).indices
     for drop in drops:
-        own = cells[of_drop == drop.name]
-        seen = history.beside(drop, own)
+        own = cells.iloc[of_drop.get(drop.name, np.zeros(0, dtype=np.intp))]
+        seen = history.beside(drop, own, beside.get(drop.name))
         found = [_doubt(own, one, drop, answers) for rule in rules for one in rule(seen, limits)]
         doubted = _once([frame for _, frame in found])
         share = _held_share(doubted, seen.after)
@@ -100,6 +107,7 @@ def judge(
             crowded[drop.name] = share
         accepted = _without(own, doubted)
         history.accept(accepted)
+        history.expect(seen.arrived, _left(doubted))
         kept.append(accepted)
         doubts = together([_superseded(doubts, own), doubted])
         causes += [cause for cause, _ in found]
@@ -161,6 +169,12 @@ def _doubt(
 
 def _said(answer: Answer | None, unit_id: object) -> str:
     return (answer.of(str(unit_id)) if answer else None) or ""
+
+
+def _left(doubted: pd.DataFrame) -> list[str]:
+    """Units of which a person has said that they are rightly gone."""
+    said = (doubted["rule"] == UNITS_GONE) & (doubted["answer"] == "confirmed")
+    return [str(unit) for unit in doubted.loc[said, "unit_id"].unique()]
 
 
 def _once(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -8,11 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipelines.data.plausible.climate import temperature_jumps
+from pipelines.data.plausible.climate_unit import first_climate, rain
+from pipelines.data.plausible.gone import counts_withdrawn, units_gone
 from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.missing import fell_to_zero
+from pipelines.data.plausible.own_series import series_jumps
+from pipelines.data.plausible.population import attack_rates, population_jumps
+from pipelines.data.plausible.shifted import cases_shifted
 from pipelines.data.plausible.suspicion import Suspicion
+from pipelines.data.plausible.swapped import figures_of_others
+from pipelines.data.plausible.totals import yearly_totals
 from pipelines.plausibility_config import PlausibilityConfig
 
 Rule = Callable[[Seen, PlausibilityConfig], Sequence[Suspicion]]
 
-RULES: tuple[Rule, ...] = (fell_to_zero,)
+RULES: tuple[Rule, ...] = (
+    fell_to_zero,
+    units_gone,
+    counts_withdrawn,
+    yearly_totals,
+    attack_rates,
+    rain,
+    temperature_jumps,
+    series_jumps,
+    population_jumps,
+    figures_of_others,
+    first_climate,
+    cases_shifted,
+)

@@ -31,6 +31,18 @@ class Direction(StrEnum):
     WRONG = "wrong"  # looks like another unit's, another unit of measure or another meaning
 
 
+def no_cells() -> pd.DataFrame:
+    """CELL_KEYS without a row, of types that join with others."""
+    return pd.DataFrame(
+        {
+            "unit_id": pd.Series(dtype=object),
+            "kind": pd.Series(dtype=object),
+            "clean": pd.Series(dtype=object),
+            "when": pd.Series(dtype="int64"),
+        }
+    )
+
+
 @dataclass(frozen=True)
 class Suspicion:
     """Cells that one rule doubts for one cause; a person answers for a cause, not cell by cell.

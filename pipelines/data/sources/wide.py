@@ -17,7 +17,16 @@ import pandas as pd
 from pipelines.contracts import Issue, Level
 from pipelines.data.csv_table import RawTable
 from pipelines.data.drops import Drop
-from pipelines.data.raw import CELL_COLUMNS, Kind, RawDrop, Text, numbers, unusable
+from pipelines.data.raw import (
+    CELL_COLUMNS,
+    YEARLY_COLUMNS,
+    Kind,
+    RawDrop,
+    Text,
+    empty,
+    numbers,
+    unusable,
+)
 
 _NOT_KNOWN = ("", "NA")  # what a spreadsheet and what R writes for a missing value
 _CELL_KINDS: tuple[Kind, ...] = ("week", "temp", "rain", "population", "demographic")
@@ -78,7 +87,9 @@ def tidy(wide: WideTable) -> RawDrop:
         return unusable(wide.drop, wide.issues)
     ragged = sum(issue.code == "ragged-row" for issue in wide.issues)
     received = {wide.table.file: len(wide.table.rows) + ragged}
-    return RawDrop(wide.drop, _units(wide), _cells(wide), wide.issues, received)
+    return RawDrop(
+        wide.drop, _units(wide), _cells(wide), wide.issues, received, yearly=_yearly(wide)
+    )
 
 
 def _units(wide: WideTable) -> pd.DataFrame:
@@ -121,6 +132,22 @@ def _cells(wide: WideTable) -> pd.DataFrame:
         }
     )
     return frame[list(CELL_COLUMNS)]
+
+
+def _yearly(wide: WideTable) -> pd.DataFrame:
+    """YEARLY_COLUMNS of units with a code; what is no number says nothing."""
+    parts = [
+        pd.DataFrame(
+            {
+                "unit_id": wide.unit_ids,
+                "year": wide.columns[at].when,
+                "total": numbers(wide.table.cells[:, at].astype(object)),
+            }
+        )
+        for at in wide.positions("yearly_cases")
+    ]
+    every = pd.concat(parts, ignore_index=True) if parts else empty(YEARLY_COLUMNS)
+    return every.dropna().drop_duplicates(["unit_id", "year"], keep=False).reset_index(drop=True)
 
 
 def _spread(names: Sequence[str] | Text, at: npt.NDArray[np.int64]) -> pd.Categorical:
