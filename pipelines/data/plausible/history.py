@@ -7,6 +7,7 @@ belong here: what is doubted (rules).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +51,17 @@ class Seen:
         """Ordinal of a column."""
         return self.first_week_no + column
 
-    @property
+    @cached_property
     def newest(self) -> int | None:
         """Column of the newest week that the drop brings a count for, None if it brings none."""
         columns = np.flatnonzero((self.said & np.isfinite(self.after)).any(axis=0))
         return int(columns.max()) if len(columns) else None
+
+    @cached_property
+    def told(self) -> Floats:
+        """(U, W) counts that the drop brings anew or otherwise than before, NaN elsewhere."""
+        new = self.said & np.isfinite(self.after) & (self.after != self.before)
+        return np.where(new, self.after, np.nan)
 
     def count_cells(self, doubted: Bools) -> pd.DataFrame:
         """CELL_KEYS of a (U, W) mask of counts."""
