@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.weeks import CDC
+
+FIRST_WEEK = "2007-w01"  # column 0 of the tables that are lied about
 Tell = Callable[
     [Any, Any, np.random.Generator], Any
 ]  # truth (U, W), units, noise -> (U, W) as told
@@ -79,8 +82,12 @@ def _since_january(own: Any, _: Any, __: Any) -> Any:
 
 
 def _year_sums(truth: Any, units: Any, _: Any) -> Any:
-    """The last 40 weeks as running sums."""
-    truth[units, -40:] = np.cumsum(np.nan_to_num(truth[units, -40:]), axis=1)
+    """Sums since the year began, in this year and the one before."""
+    newest = CDC.week_no(FIRST_WEEK) + truth.shape[1] - 1
+    this = CDC.week_of_year(newest)
+    before = CDC.weeks_in_year(CDC.epi_year(newest) - 1)
+    for span in (slice(-this, None), slice(-this - before, -this)):
+        truth[units, span] = np.cumsum(np.nan_to_num(truth[units, span]), axis=1)
     return truth
 
 
@@ -154,6 +161,6 @@ LIES = (
     Lie("first drop: newest week times ten", _newest(lambda own, *_: own[:, -1] * 10), first=True),
     Lie("first drop: copy of the week before", _newest(lambda own, *_: own[:, -2]), first=True),
     Lie("first drop: 40 % of the newest week", _newest(_thinned(0.4)), first=True),
-    Lie("first drop: 40 weeks of sums", _year_sums, first=True),
+    Lie("first drop: sums since January", _year_sums, first=True),
     Lie("first drop: the neighbour's history", _neighbours, first=True, fewest=2),
 )  # fmt: skip

@@ -26,7 +26,7 @@ from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.rules import RULES
-from pipelines.data.plausible.suspicion import Outcome, Suspicion
+from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import CDC
 
@@ -129,11 +129,16 @@ def held(view: Seen, doubts: list[Suspicion]) -> tuple[Any, bool]:
     """(U, W) cells that are held or stand in a stopped drop, and whether the drop is stopped."""
     at = {unit: row for row, unit in enumerate(view.unit_ids)}
     mask = np.zeros(view.after.shape, dtype=bool)
+    aside = np.zeros(view.after.shape, dtype=bool)  # counts to the share that stops a drop
     for one in doubts:
         rows = [at[str(u)] for u in one.cells["unit_id"]]
-        mask[rows, one.cells["when"].to_numpy(np.int64) - view.first_week_no] = True
+        cells = rows, one.cells["when"].to_numpy(np.int64) - view.first_week_no
+        mask[cells] = True
         mask[[at[u] for u in one.silent], -1] = True
-    share = mask.any(axis=1).sum() / max(np.isfinite(view.after).any(axis=1).sum(), 1)
+        if one.direction is not Direction.HIGH:
+            aside[cells] = True
+            aside[[at[u] for u in one.silent], -1] = True
+    share = aside.any(axis=1).sum() / max(np.isfinite(view.after).any(axis=1).sum(), 1)
     return mask, share > LIMITS.max_held_share or any(d.outcome is Outcome.STOP for d in doubts)
 
 

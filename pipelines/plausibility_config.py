@@ -57,13 +57,13 @@ class PlausibilityConfig(Frozen):
         0.7, gt=0, lt=1, description="newest week to level; a table above it is not incomplete"
     )
     table_high_ratio: float = Field(
-        1.5, gt=1, description="newest week to level; a table below it is not multiplied"
+        2.5, gt=1, description="newest week to level; a table below it is not multiplied"
     )
     area_gain: float = Field(
         12.0, gt=0, description="usual differences, above one a unit, that neighbours may lie to one side together"
     )  # fmt: skip
     copy_chance: float = Field(
-        1e-6, gt=0, lt=1, description="probability of as much agreement with any older week, below which a week is a copy"
+        1e-5, gt=0, lt=1, description="probability of as much agreement with any older week, below which a week is a copy"
     )  # fmt: skip
     unit_copy_chance: float = Field(
         0.03, gt=0, lt=1, description="probability that one unit's weeks repeat themselves, below which they are held"
@@ -75,7 +75,7 @@ class PlausibilityConfig(Frozen):
         100.0, gt=0, description="squared usual differences by which a run of units fits its neighbours better"
     )  # fmt: skip
     exchange_distance: float = Field(
-        4.0, gt=0, description="usual differences from its own level, from which a unit may be another one"
+        3.0, gt=0, description="usual differences from its own level, from which a unit may be another one"
     )  # fmt: skip
     exchange_near: float = Field(
         1.5, gt=0, description="usual differences from the other unit's level, up to which it is that one"

@@ -165,6 +165,7 @@ def validate_drops(
         config.plausibility,
         answers or {},
         earlier_cells(previous, usable),
+        immature_weeks=config.maturity.weeks,
     )
     cells = judged.cells
     tables = build_tables(usable, rows, cells, accepted, calendar, withdraw=full)

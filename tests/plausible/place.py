@@ -16,6 +16,7 @@ from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.judge import Judgement, judge
+from pipelines.data.plausible.suspicion import Suspicion
 from pipelines.data.raw import UNIT_COLUMNS, RawDrop
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import Context
@@ -77,7 +78,10 @@ class Place:
         return validate_drops(self.raws(), scenes, context, None, None, (), answers)
 
     def judged(
-        self, limits: PlausibilityConfig | None = None, answers: Mapping[str, Answer] | None = None
+        self,
+        limits: PlausibilityConfig | None = None,
+        answers: Mapping[str, Answer] | None = None,
+        immature_weeks: int = 0,
     ) -> Judgement:
         """The rules alone."""
         cells = pd.concat(
@@ -92,7 +96,13 @@ class Place:
             CDC,
             limits or PlausibilityConfig(),
             answers or {},
+            immature_weeks=immature_weeks,
         )
+
+    def found(self) -> dict[str, Suspicion]:
+        """What the rules doubt in the newest drop, by rule; the first of each."""
+        causes = [c.suspicion for c in self.judged().causes if c.drop == self.drops[-1][0].name]
+        return {one.rule: one for one in reversed(causes)}
 
     def raws(self) -> list[RawDrop]:
         return [_raw(drop, counts, self.others.get(drop.name)) for drop, counts in self.drops]
@@ -113,9 +123,15 @@ def _raw(drop: Drop, counts: Counts, others: pd.DataFrame | None) -> RawDrop:
             "fingerprint": [f"{drop.name}{u}" for u in row],
         }
     )[list(UNIT_COLUMNS)]
-    long = counts.stack(future_stack=True).rename("number").reset_index()
-    long.columns = ["unit_id", "when", "number"]
-    long = long.assign(kind="week", clean="")
+    long = pd.DataFrame(
+        {
+            "unit_id": np.repeat(counts.index.to_numpy(), counts.shape[1]),
+            "when": np.tile(counts.columns.to_numpy(np.int64), len(counts)),
+            "number": counts.to_numpy(float).ravel(),
+            "kind": "week",
+            "clean": "",
+        }
+    )
     if others is not None:
         long = pd.concat([long, others], ignore_index=True)
     value = [None if np.isnan(n) else f"{n:g}" for n in long["number"]]

@@ -36,7 +36,8 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
         if len(at) < _FEWEST:
             continue
         far = _beside_the_table(week, at)
-        for sign, rule, way, where, fix in _WAYS:
+        early = week.column > (seen.newest or 0) - seen.immature_weeks
+        for sign, rule, way, where, fix in _WAYS[: 1 if early else None]:
             gain, start, end = best_run(sign * far - _ORDINARY)
             if gain < limits.area_gain * np.sqrt(week.steps) or end - start < _FEWEST:
                 continue

@@ -19,7 +19,9 @@ from pipelines.plausibility_config import PlausibilityConfig
 
 _LEAST = 2.0  # cases, from which agreement says something
 _LAGS = (1, 2, 3, 4)  # weeks back that one unit's newest weeks may repeat
+_LIKELY = (1, 52, 53)  # weeks back that people copy; any other is one of many
 _TRIED = 5  # weeks that agree most, whose chance is worked out
+_SPAN_CHANCE = 1e-4  # that several weeks of one unit repeat themselves: there is more to go by
 _ASK = "ask for the week's own counts; if they are really the same, confirm them"
 
 
@@ -41,12 +43,13 @@ def _of_table(seen: Seen, week: Week, past: Floats, limits: PlausibilityConfig) 
     same, known = older[says] == x[:, None], np.isfinite(older[says])
     p = chance.of_one_value(x)
     excess = same.sum(axis=0) - p @ known
-    for column in np.argsort(-excess)[:_TRIED]:
-        odds = chance.of_as_many(p[known[:, column]], int(same[:, column].sum()))
-        if odds * older.shape[1] < limits.copy_chance:
+    likely = [week.column - lag for lag in _LIKELY if week.column >= lag]
+    for column in [*likely, *np.argsort(-excess)[:_TRIED]]:
+        limit = limits.copy_chance / (1 if column in likely else older.shape[1])
+        if chance.of_as_many(p[known[:, column]], int(same[:, column].sum())) < limit:
             return _copy_of(seen, week, int(column), same[:, column])
         run = np.zeros(len(says), dtype=bool)
-        run[says] = chance.unlikely_runs(same[:, column], p, limits.copy_chance / older.shape[1])
+        run[says] = chance.unlikely_runs(same[:, column], p, limit)
         if run.any():
             return _copy_of(seen, week, int(column), run[says])
     return None
@@ -73,7 +76,8 @@ def _of_units(seen: Seen, weeks: list[Week], limits: PlausibilityConfig) -> Iter
         told = np.isfinite(said).all(axis=1)
         same = told & (said == seen.after[:, back]).all(axis=1) & (said > 0).all(axis=1)
         log_p = np.log(chance.of_one_value(np.where(np.isfinite(said), said, 1.0))).sum(axis=1)
-        hit = same & (log_p < np.log(limits.unit_copy_chance))
+        most = limits.unit_copy_chance if len(columns) == 1 else _SPAN_CHANCE
+        hit = same & (log_p < np.log(most))
         doubted[np.ix_(hit, columns)] = True
     if doubted.any():
         units = np.asarray(doubted.any(axis=1))

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.data.plausible.found import of_counts, of_week, units_of, week_name
-from pipelines.data.plausible.history import Floats, Seen
-from pipelines.data.plausible.level import FIRST_WEEKS, newest_weeks
+from pipelines.data.plausible.found import of_counts, units_of, week_name
+from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.level import FIRST_WEEKS, NEWEST_WEEKS, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
@@ -37,15 +37,26 @@ def far_above_maximum(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
     most[units] = _other_maximum(past)
     high = (counts > limits.high_times_maximum * most) & (counts >= limits.high_floor_cases)
     high[units] &= (np.isfinite(past).sum(axis=1) >= _FEWEST_WEEKS)[:, None]
-    out = []
-    for column in np.flatnonzero(high.any(axis=0)):
-        here = high[:, column]
-        u = int(np.flatnonzero(here)[np.argmax(counts[here, column])])
-        message = f"{units_of(seen, here)} stand at over {limits.high_times_maximum:g} times their own maximum in {week_name(seen, int(column))}; {seen.unit_ids[u]} has {counts[u, column]:g}, most before was {most[u, column]:g}"
-        old = seen.is_first and column <= (seen.newest or 0) - FIRST_WEEKS
-        outcome = Outcome.NOTE if old else Outcome.HOLD  # the history of a first drop is not held
-        out.append(of_week(seen, int(column), here, "far-above-maximum", outcome, Direction.HIGH, message, _ASK))  # fmt: skip
-    return out
+    recent = np.arange(high.shape[1]) > (seen.newest or 0) - _recent(seen)
+    parts = (
+        (high & ~recent, Outcome.NOTE if seen.is_first else Outcome.HOLD),
+        (high & recent, Outcome.HOLD),
+    )
+    return [_above(seen, part, most, outcome, limits) for part, outcome in parts if part.any()]
+
+
+def _recent(seen: Seen) -> int:
+    """Weeks at the end that are judged; older ones of a first drop are its history, told and not held."""
+    return FIRST_WEEKS if seen.is_first else NEWEST_WEEKS
+
+
+def _above(
+    seen: Seen, high: Bools, most: Floats, outcome: Outcome, limits: PlausibilityConfig
+) -> Suspicion:
+    u, column = np.unravel_index(int(np.argmax(np.where(high, seen.told, -1.0))), high.shape)
+    units = np.asarray(high.any(axis=1))
+    message = f"{units_of(seen, units)} stand at over {limits.high_times_maximum:g} times their own maximum; {seen.unit_ids[u]} has {seen.told[u, column]:g} in {week_name(seen, int(column))}, most else was {most[u, column]:g}"
+    return of_counts(seen, high, "far-above-maximum", outcome, Direction.HIGH, message, _ASK)
 
 
 def jumped(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:

@@ -34,6 +34,7 @@ class Seen:
         others_before: last accepted value of every other cell: unit_id, kind, clean, when, number.
         others: cells of other kinds that the drop brings, same columns.
         is_first: nothing was accepted before this drop.
+        immature_weeks: newest weeks that the profile declares to be incomplete.
     """
 
     drop: Drop
@@ -46,6 +47,7 @@ class Seen:
     others_before: pd.DataFrame
     others: pd.DataFrame
     is_first: bool
+    immature_weeks: int = 0
 
     def week_no(self, column: int) -> int:
         """Ordinal of a column."""
@@ -84,8 +86,8 @@ class Seen:
 class History:
     """Accepted counts and other cells, as they grow."""
 
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
+    def __init__(self, calendar: Calendar, immature_weeks: int = 0) -> None:
+        self._calendar, self._immature = calendar, immature_weeks
         self._units: list[str] = []
         self._first, self._counts = 0, np.full((0, 0), np.nan)
         self._others = pd.DataFrame(columns=[*_KEYS, "number"])
@@ -113,6 +115,7 @@ class History:
             self._others,
             others,
             first,
+            self._immature,
         )
 
     def accept(self, cells: pd.DataFrame) -> None:

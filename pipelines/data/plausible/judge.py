@@ -75,6 +75,7 @@ def judge(
     answers: Mapping[str, Answer],
     start: pd.DataFrame | None = None,
     rules: Sequence[Rule] = RULES,
+    immature_weeks: int = 0,
 ) -> Judgement:
     """Judge every drop beside what was accepted before it.
 
@@ -82,8 +83,9 @@ def judge(
         cells: checked cells of raw.changed_cells; `file` begins with the name of its drop.
         drops: oldest first.
         start: cells that were accepted before the first of the drops, columns as `cells`.
+        immature_weeks: newest weeks that are declared to be incomplete (data.maturity).
     """
-    history, kept, causes = History(calendar), [], []
+    history, kept, causes = History(calendar, immature_weeks), [], []
     doubts = empty_doubts()
     crowded: dict[str, float] = {}
     if start is not None:
@@ -198,7 +200,11 @@ def _keys(cells: pd.DataFrame) -> pd.MultiIndex:
 
 
 def _held_share(doubted: pd.DataFrame, after: Floats) -> float:
-    """Share of the units with counts that have anything held and unanswered in this drop."""
+    """Share of the units with counts that have anything held and unanswered in this drop.
+
+    What is only too high does not count: it is published both ways, and a rise must not stop a drop.
+    """
     waits = waiting(doubted)
+    waits = waits[waits["direction"] != Direction.HIGH.value]
     with_counts = int(np.isfinite(after).any(axis=1).sum())
     return waits["unit_id"].nunique() / with_counts if with_counts else 0.0

@@ -69,6 +69,12 @@ def newest_weeks(seen: Seen) -> list[Week]:
     return out
 
 
+def settled_weeks(seen: Seen) -> list[Week]:
+    """The same without those that are declared to be incomplete: too few is what they are."""
+    newest = -1 if seen.newest is None else seen.newest
+    return [w for w in newest_weeks(seen) if w.column <= newest - seen.immature_weeks]
+
+
 def level_before(past: Floats, column: int) -> Floats:
     """(U,) mean of each unit's last four known counts of half a year before a column."""
     back = past[:, max(column - _LOOK_BACK, 0) : column][:, ::-1]

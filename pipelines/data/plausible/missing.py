@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_week, units_of, week_name
 from pipelines.data.plausible.history import Bools, Seen
-from pipelines.data.plausible.level import Week, newest_weeks
+from pipelines.data.plausible.level import Week, settled_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
@@ -30,7 +30,7 @@ def fell_to_zero(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     neighbours, say 0 together.
     """
     out = []
-    for week in newest_weeks(seen):
+    for week in settled_weeks(seen):
         alone = week.known & (week.said == 0) & (week.level >= limits.running_mean_cases)
         joint = _together(week, limits) & ~alone
         name = week_name(seen, week.column)
@@ -46,7 +46,7 @@ def fell_to_zero(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 def fell_far(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """A count above 0 that is a small share of a high level."""
     out = []
-    for week in newest_weeks(seen):
+    for week in settled_weeks(seen):
         few = week.said <= limits.fall_share * week.level
         low = week.known & few & (week.level >= limits.fall_mean_cases) & (week.said > 0)
         if low.any():

@@ -15,11 +15,12 @@ from pipelines.data.plausible.history import Bools, Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
+_GAPS = 2  # weeks of those that a steady unit may lack: held ones are unknown too
 _ASK = "ask whether the unit reported; deliver its newest week, with a 0 if it had no case"
 
 
 def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """Units that had a count in every week and have none in the newest that the drop is about.
+    """Units that had a count in nearly every week and have none in the newest that the drop is about.
 
     The newest week is the last one of which the drop has any cell, with a number or without.
     """
@@ -36,7 +37,7 @@ def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     empty = silent & seen.said[:, newest]
     name = week_name(seen, newest)
     return [
-        _silent(seen, units, rule, f"{units_of(seen, units)} had counts in each of {limits.silent_after_weeks} weeks and {what} {name}")
+        _silent(seen, units, rule, f"{units_of(seen, units)} had counts in nearly all of {limits.silent_after_weeks} weeks and {what} {name}")
         for units, rule, what in (
             (empty, "newest-empty", "have an empty cell in"),
             (silent & ~empty, "gone-silent", "have no cell for"),
@@ -46,12 +47,16 @@ def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 
 
 def _steady(seen: Seen, newest: int, weeks: int) -> Bools:
-    """(U,) units with a count in each of the last weeks that any unit has one in."""
+    """(U,) units that were silent for no longer than this, and before it had counts in nearly all weeks."""
     past = np.isfinite(seen.after[:, :newest])
-    reported = np.flatnonzero(past.any(axis=0))[-weeks:]
-    return (
-        np.asarray(past[:, reported].all(axis=1)) if len(reported) == weeks else past[:, 0] & False
-    )
+    past = past[:, past.any(axis=0)]  # a week of which nobody reports is no unit's silence
+    if past.shape[1] < weeks:
+        return np.zeros(len(past), dtype=bool)
+    last = past.shape[1] - 1 - np.argmax(past[:, ::-1], axis=1)
+    recent = past.any(axis=1) & (last >= past.shape[1] - weeks)
+    upto = np.cumsum(np.pad(past, ((0, 0), (weeks, 0))), axis=1)
+    unit = np.arange(len(past))
+    return np.asarray(recent & (upto[unit, last + weeks] - upto[unit, last] >= weeks - _GAPS))
 
 
 def _silent(seen: Seen, units: Bools, rule: str, message: str) -> Suspicion:

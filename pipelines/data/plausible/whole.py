@@ -82,7 +82,8 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
         _far(by - _to_come(seen, week.column), usual, week.steps),
     )
     few, many = np.log(limits.table_low_ratio), np.log(limits.table_high_ratio)
-    if late < -limits.table_distance and by < few:
+    settled = week.column <= (seen.newest or 0) - seen.immature_weeks
+    if settled and late < -limits.table_distance and by < few:
         yield _whole(seen, week, "incomplete-week", Direction.MISSING, by, "ask whether all reports of the week had come in; deliver it again when they have")  # fmt: skip
     elif far > limits.table_distance and by > many:
         yield _whole(seen, week, "multiplied-week", Direction.HIGH, by, "ask whether counts were multiplied, added up over weeks, or of another kind of case")  # fmt: skip
