@@ -60,7 +60,7 @@ class PlausibilityConfig(Frozen):
         2.5, gt=1, description="newest week to level; a table below it is not multiplied"
     )
     area_gain: float = Field(
-        12.0, gt=0, description="usual differences, above one a unit, that neighbours may lie to one side together"
+        14.0, gt=0, description="usual differences, above one a unit, that neighbours may lie to one side together"
     )  # fmt: skip
     copy_chance: float = Field(
         1e-5, gt=0, lt=1, description="probability of as much agreement with any older week, below which a week is a copy"
@@ -74,8 +74,11 @@ class PlausibilityConfig(Frozen):
     shift_gain: float = Field(
         100.0, gt=0, description="squared usual differences by which a run of units fits its neighbours better"
     )  # fmt: skip
-    exchange_distance: float = Field(
-        3.0, gt=0, description="usual differences from its own level, from which a unit may be another one"
+    exchange_times: float = Field(
+        6.0, gt=1, description="times its own level, below and above which two units may be each other"
+    )  # fmt: skip
+    exchange_cases: float = Field(
+        20.0, gt=0, description="cases a week of the larger of two units that may be each other"
     )  # fmt: skip
     exchange_near: float = Field(
         1.5, gt=0, description="usual differences from the other unit's level, up to which it is that one"

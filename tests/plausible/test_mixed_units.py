@@ -36,7 +36,11 @@ def test_two_exchanged_units_of_different_size_are_held(place: Place) -> None:
     counts = sized()
     counts.loc["1001"] = np.random.default_rng(1).poisson(4, counts.shape[1])
     place.weekly(counts, lambda c: lies.exchanged(c, "1001", "1004", 1))
-    assert place.found()["exchanged-units"].units == ("1001", "1004")
+    two = [c.suspicion for c in place.judged().causes if c.suspicion.rule == "exchanged-units"]
+    assert {one.units: one.direction for one in two} == {
+        ("1004",): Direction.MISSING,
+        ("1001",): Direction.HIGH,
+    }
 
 
 def test_exchanged_units_of_like_size_cannot_be_told_by_one_week(place: Place) -> None:

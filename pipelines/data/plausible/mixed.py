@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.data.plausible.found import of_week, units_of, week_name
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Floats, Seen
 from pipelines.data.plausible.level import best_run, distance, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -42,32 +42,30 @@ def shifted_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]
 
 
 def exchanged_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """Two units, each far from its own level and close to the other's."""
+    """Two units, one far below its own level, one far above, each close to the other's.
+
+    It may be chance, so that the one that rose is published both ways.
+    """
     out = []
     for week in newest_weeks(seen):
-        far = np.abs(distance(week.said, week.level)) >= limits.exchange_distance
-        at = np.flatnonzero(week.known & far)
-        if len(at) < 2:
+        x, level, times = week.said, week.level, limits.exchange_times
+        fell = week.known & (level >= limits.exchange_cases) & (x * times <= level)
+        rose = week.known & (x >= limits.exchange_cases) & (x >= times * level)
+        i, j = np.flatnonzero(fell), np.flatnonzero(rose)
+        near = np.abs(distance(x[i][:, None], level[j][None, :])) <= limits.exchange_near
+        near &= np.abs(distance(x[j][None, :], level[i][:, None])) <= limits.exchange_near
+        if not near.any():
             continue
-        fits = (
-            np.abs(distance(week.said[at][:, None], week.level[at][None, :]))
-            <= limits.exchange_near
-        )
-        both = fits & fits.T
-        units = np.zeros(len(seen.unit_ids), dtype=bool)
-        units[at[_other(both).any(axis=1)]] = True
-        if units.any():
-            message = f"{units_of(seen, units)} have each other's level in {week_name(seen, week.column)}, far from their own"
-            out.append(of_week(seen, week.column, units, "exchanged-units", Outcome.HOLD, Direction.WRONG, message, _ASK))  # fmt: skip
-    return out  # fmt: skip
+        low, high = i[near.any(axis=1)], j[near.any(axis=0)]
+        name = week_name(seen, week.column)
+        message = f"{seen.named(low)} and {seen.named(high)} have each other's level in {name}, far from their own"
+        for units, way in ((low, Direction.MISSING), (high, Direction.HIGH)):
+            mask = np.isin(np.arange(len(x)), units)
+            out.append(of_week(seen, week.column, mask, "exchanged-units", Outcome.HOLD, way, message, _ASK))  # fmt: skip
+    return out
 
 
 def _gain(x: Floats, own: Floats, other: Floats) -> Floats:
     """By how much each count fits the other level better than its own, in squared usual differences."""
     far = [np.minimum(np.abs(distance(x, level)), _FARTHEST) ** 2 for level in (own, other)]
     return np.asarray(far[0] - far[1])
-
-
-def _other(both: Bools) -> Bools:
-    """The same without the diagonal."""
-    return both & ~np.eye(len(both), dtype=bool)

@@ -26,7 +26,7 @@ from pipelines.plausibility_config import PlausibilityConfig
 
 _PAST_WEEKS, _FEWEST_WEEKS = 104, 26  # that say how a table usually moves, and how few may say it
 _LEVEL, _UNITS = 5.0, 5  # units of this level or more have a ratio; so many make a median
-_TOTAL = 10.0  # cases a week, from which a ratio of totals means something
+_TOTAL = 30.0  # cases a week, from which a ratio of totals means something
 _FARTHEST = 5.0  # usual differences that one unit can add, so that no single one makes a table
 
 
