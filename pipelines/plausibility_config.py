@@ -84,7 +84,7 @@ class PlausibilityConfig(Frozen):
         1.5, gt=0, description="usual differences from the other unit's level, up to which it is that one"
     )  # fmt: skip
     rewritten_share: float = Field(
-        0.01, gt=0, lt=1, description="of past counts with cases, older than 8 weeks, that one drop may change"
+        0.02, gt=0, lt=1, description="of past counts with cases, older than 8 weeks, that one drop may change"
     )  # fmt: skip
     rewritten_distance: float = Field(
         6.0, gt=0, description="usual differences by which one drop may change a count older than 8 weeks"

@@ -24,8 +24,8 @@ def changed(counts: Counts, share: float, by: float = 1.0) -> Counts:
     return told
 
 
-@pytest.mark.parametrize(("share", "held"), [(0.005, False), (0.02, True)])
-def test_more_changed_counts_than_one_in_a_hundred_are_held(place: Place, share: float, held: bool) -> None:  # fmt: skip
+@pytest.mark.parametrize(("share", "held"), [(0.01, False), (0.04, True)])
+def test_more_changed_counts_than_one_in_fifty_are_held(place: Place, share: float, held: bool) -> None:  # fmt: skip
     counts = history(45)
     again(place, counts, changed(counts, share))
     assert ("history-rewritten" in place.found()) is held

@@ -42,7 +42,7 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
             if gain < limits.area_gain * np.sqrt(week.steps) or end - start < _FEWEST:
                 continue
             units = np.zeros(len(seen.unit_ids), dtype=bool)
-            units[at[start:end]] = True
+            units[at[start:end]] = sign * far[start:end] > 0
             times = week.said[units].sum() / max(week.level[units].sum(), 0.5)
             message = f"{units_of(seen, units)}, neighbours by code, lie {where} their levels together in {week_name(seen, week.column)}: at {times:.0%} of them"
             out.append(of_week(seen, week.column, units, rule, Outcome.HOLD, way, message, fix))

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_counts, of_week, units_of, week_name
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Bools, Seen
 from pipelines.data.plausible.level import Week, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -27,16 +27,15 @@ _ASK = "ask for the week's own counts; if they are really the same, confirm them
 
 def copied(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """Weeks that repeat an older week in too many units at once, then in single units."""
-    past = seen.after if seen.is_first else seen.before
     weeks = newest_weeks(seen)
-    found = [one for week in weeks if (one := _of_table(seen, week, past, limits))]
+    found = [one for week in weeks if (one := _of_table(seen, week, limits))]
     return found or list(_of_units(seen, weeks, limits))
 
 
-def _of_table(seen: Seen, week: Week, past: Floats, limits: PlausibilityConfig) -> Suspicion | None:
+def _of_table(seen: Seen, week: Week, limits: PlausibilityConfig) -> Suspicion | None:
     """The week as a copy of the one older week that it agrees with most improbably."""
     says = np.isfinite(week.said) & (week.said >= _LEAST)
-    older = past[:, : week.column]
+    older = seen.after[:, : week.column]
     if says.sum() < 2 or not older.shape[1]:
         return None
     x = week.said[says]

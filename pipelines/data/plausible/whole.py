@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.data.plausible.found import of_week, week_name
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.data.plausible.history import Bools, Floats, Seen
 from pipelines.data.plausible.level import (
     Week,
     accepted,
@@ -74,15 +74,13 @@ def out_of_proportion(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
 
 
 def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> Iterator[Suspicion]:
-    now = moves(week.said[:, None], week.level[:, None])
-    median, total, spread = float(now.median[0]), float(now.total[0]), float(now.spread[0])
-    by, usual = _ratio(median, past.median, total, past.total)
-    far, late = (
-        _far(by, usual, week.steps),
-        _far(by - _to_come(seen, week.column), usual, week.steps),
-    )
+    others = np.where(_alone(week, limits), np.nan, week.said)
+    now = moves(others[:, None], week.level[:, None])
+    by, usual = _ratio(float(now.median[0]), past.median, float(now.total[0]), past.total)
+    far, late = _far(by, usual, week.steps), _far(by - _to_come(seen, week.column), usual, week.steps)  # fmt: skip
     few, many = np.log(limits.table_low_ratio), np.log(limits.table_high_ratio)
     settled = week.column <= (seen.newest or 0) - seen.immature_weeks
+    spread = float(now.spread[0])
     if settled and late < -limits.table_distance and by < few:
         yield _whole(seen, week, "incomplete-week", Direction.MISSING, by, "ask whether all reports of the week had come in; deliver it again when they have")  # fmt: skip
     elif far > limits.table_distance and by > many:
@@ -90,6 +88,14 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
     elif _far(spread, past.spread, week.steps) > limits.unlike_distance:
         message = f"in {week_name(seen, week.column)} units lie {spread:.1f} usual differences from their own level, {float(np.nanmean(past.spread)):.1f} in the weeks before"
         yield of_week(seen, week.column, np.isfinite(week.said), "units-unlike-themselves", Outcome.STOP, Direction.WRONG, message, "look whether rows were sorted, shifted or filled, or are of another disease or year")  # fmt: skip
+
+
+def _alone(week: Week, limits: PlausibilityConfig) -> Bools:
+    """(U,) units that are doubted by themselves, and say nothing about the table; not if most are high."""
+    zero = (week.said == 0) & (week.level >= limits.running_mean_cases)
+    high = (week.said >= limits.jump_times * week.level) & (week.said >= limits.jump_floor_cases)
+    running = week.known & (week.level >= _LEVEL)
+    return np.asarray(zero | high if high.sum() * 2 <= running.sum() else zero)
 
 
 def _ratio(median: float, medians: Floats, total: float, totals: Floats) -> tuple[float, Floats]:
