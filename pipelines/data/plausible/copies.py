@@ -22,6 +22,7 @@ _LAGS = (1, 2, 3, 4)  # weeks back that one unit's newest weeks may repeat
 _LIKELY = (1, 52, 53)  # weeks back that people copy; any other is one of many
 _TRIED = 5  # weeks that agree most, whose chance is worked out
 _SPAN_CHANCE = 1e-4  # that several weeks of one unit repeat themselves: there is more to go by
+_FEW, _MOST = 5, 0.8  # units, and their share, from which it is the table that is a copy
 _ASK = "ask for the week's own counts; if they are really the same, confirm them"
 
 
@@ -55,12 +56,15 @@ def _of_table(seen: Seen, week: Week, limits: PlausibilityConfig) -> Suspicion |
 
 
 def _copy_of(seen: Seen, week: Week, column: int, same: Bools) -> Suspicion:
-    """The same counts in both weeks; small ones are doubted with them, zeros say nothing either way."""
-    from_week = seen.after[:, column]
-    units = np.isfinite(week.said) & (week.said == from_week) & (week.said > 0)
-    n = int((np.isfinite(week.said) & (week.said >= _LEAST)).sum())
-    message = f"{week_name(seen, week.column)} repeats {week_name(seen, column)} in {int(same.sum())} of {n} units with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(units))}"
-    return of_week(seen, week.column, units, "copied-week", Outcome.HOLD, Direction.MISSING, message, _ASK)  # fmt: skip
+    """The same counts in both weeks, small ones with them; all that the week says if most are the same."""
+    says = np.isfinite(week.said)
+    equal = says & (week.said == seen.after[:, column])
+    n = int((says & (week.said >= _LEAST)).sum())
+    whole = n >= _FEW and same.sum() >= _MOST * n  # then zeros are copies too
+    units = says if whole else equal & (week.said > 0)
+    message = f"{week_name(seen, week.column)} repeats {week_name(seen, column)} in {int(same.sum())} of {n} units with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(equal & (week.said > 0)))}"
+    outcome = Outcome.STOP if whole else Outcome.HOLD
+    return of_week(seen, week.column, units, "copied-week", outcome, Direction.MISSING, message, _ASK)  # fmt: skip
 
 
 def _of_units(seen: Seen, weeks: list[Week], limits: PlausibilityConfig) -> Iterator[Suspicion]:

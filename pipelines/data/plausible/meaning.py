@@ -18,6 +18,7 @@ from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
 _DIVISORS = (2, 3, 4, 5, 7, 10, 12, 50, 52, 100, 1000)
+_MOST = 0.8  # of the counts with cases, from which it is the table
 _LEAST = 3  # cases, from which a value that many units share is remarkable
 _NEAR = 4.0  # times, within which a unit's level may be of a value
 _RARELY = 0.02  # probability of a value far from a unit's level, generously
@@ -37,8 +38,9 @@ def multiples(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
             odds, divisor = min(tried)
             largest = max((d for o, d in tried if o <= odds * 10), default=divisor)
             units = says & (week.said % largest == 0)
+            whole = units.sum() >= _MOST * says.sum()  # then zeros may be rounded too
             message = f"{int(units.sum())} of {int(says.sum())} counts of {week_name(seen, week.column)} are multiples of {largest}: {seen.named(np.flatnonzero(units))}"
-            out.append(of_week(seen, week.column, units, "multiples", Outcome.HOLD, Direction.WRONG, message, "ask whether counts were rounded or multiplied; deliver them as they were counted"))  # fmt: skip
+            out.append(of_week(seen, week.column, np.isfinite(week.said) if whole else units, "multiples", Outcome.STOP if whole else Outcome.HOLD, Direction.WRONG, message, "ask whether counts were rounded or multiplied; deliver them as they were counted"))  # fmt: skip
     return out  # fmt: skip
 
 
