@@ -1,7 +1,7 @@
 """When a value is doubted: `data.plausibility` of a profile.
 
-Belongs here: limits of the rules in pipelines/data/plausible, each with where it comes from. Does not
-belong here: the rules.
+Belongs here: limits of the rules in pipelines/data/plausible, each with its unit. Does not belong here:
+the rules. How often each hits honest weeks: docs/plausibility.md.
 """
 
 from __future__ import annotations
@@ -23,6 +23,72 @@ class PlausibilityConfig(Frozen):
     running_mean_cases: float = Field(
         10.0, gt=0, description="mean of four weeks from which a 0 is no ordinary week"
     )
+    fall_share: float = Field(
+        0.1, gt=0, lt=1, description="of the four-week mean; what falls to it is held as missing"
+    )
+    fall_mean_cases: float = Field(
+        20.0, gt=0, description="mean of four weeks from which such a fall is held"
+    )
+    together_chance: float = Field(
+        1e-6, gt=0, lt=1, description="probability of as many zeros together, below which they are held"
+    )  # fmt: skip
+    silent_after_weeks: int = Field(
+        26, ge=4, le=520, description="weeks without a gap, after which a missing newest week is held"
+    )  # fmt: skip
+    high_times_maximum: float = Field(
+        5.0, gt=1, description="times a unit's own maximum, beyond which a count is unconfirmed"
+    )
+    high_floor_cases: float = Field(
+        20.0, gt=0, description="cases a week, below which no count is far above its maximum"
+    )
+    jump_times: float = Field(
+        7.0, gt=1, description="times the four-week mean, from which a count is unconfirmed"
+    )
+    jump_floor_cases: float = Field(
+        40.0, gt=0, description="cases a week, below which no count is a jump"
+    )
+    table_distance: float = Field(
+        4.0, gt=0, description="standard deviations of the table's own weekly moves, beyond which a week is stopped"
+    )  # fmt: skip
+    unlike_distance: float = Field(
+        7.0, gt=0, description="the same for how far units lie from their own levels, beyond which they are mixed up"
+    )  # fmt: skip
+    table_low_ratio: float = Field(
+        0.7, gt=0, lt=1, description="newest week to level; a table above it is not incomplete"
+    )
+    table_high_ratio: float = Field(
+        2.5, gt=1, description="newest week to level; a table below it is not multiplied"
+    )
+    area_gain: float = Field(
+        14.0, gt=0, description="usual differences, above one a unit, that neighbours may lie to one side together"
+    )  # fmt: skip
+    copy_chance: float = Field(
+        1e-5, gt=0, lt=1, description="probability of as much agreement with any older week, below which a week is a copy"
+    )  # fmt: skip
+    unit_copy_chance: float = Field(
+        0.03, gt=0, lt=1, description="probability that one unit's weeks repeat themselves, below which they are held"
+    )  # fmt: skip
+    cumulative_weeks: int = Field(
+        12, ge=6, le=52, description="weeks of a year without any fall, from which counts are sums"
+    )
+    shift_gain: float = Field(
+        100.0, gt=0, description="squared usual differences by which a run of units fits its neighbours better"
+    )  # fmt: skip
+    exchange_times: float = Field(
+        6.0, gt=1, description="times its own level, below and above which two units may be each other"
+    )  # fmt: skip
+    exchange_cases: float = Field(
+        20.0, gt=0, description="cases a week of the larger of two units that may be each other"
+    )  # fmt: skip
+    exchange_near: float = Field(
+        1.5, gt=0, description="usual differences from the other unit's level, up to which it is that one"
+    )  # fmt: skip
+    rewritten_share: float = Field(
+        0.02, gt=0, lt=1, description="of past counts with cases, older than 8 weeks, that one drop may change"
+    )  # fmt: skip
+    rewritten_distance: float = Field(
+        6.0, gt=0, description="usual differences by which one drop may change a count older than 8 weeks"
+    )  # fmt: skip
     max_gone_share: float = Field(
         0.2,
         gt=0,

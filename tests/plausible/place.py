@@ -17,7 +17,7 @@ from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import arrivals
 from pipelines.data.plausible.judge import Judgement, judge
-from pipelines.data.plausible.suspicion import Cause
+from pipelines.data.plausible.suspicion import Cause, Suspicion
 from pipelines.data.raw import UNIT_COLUMNS, YEARLY_COLUMNS, RawDrop, empty
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import Context
@@ -136,7 +136,10 @@ class Place:
         return [cause for cause in self.judged(answers=answers).causes if cause.drop == newest]
 
     def judged(
-        self, limits: PlausibilityConfig | None = None, answers: Mapping[str, Answer] | None = None
+        self,
+        limits: PlausibilityConfig | None = None,
+        answers: Mapping[str, Answer] | None = None,
+        immature_weeks: int = 0,
     ) -> Judgement:
         """The rules alone."""
         raws = self.raws()
@@ -152,7 +155,13 @@ class Place:
             limits or PlausibilityConfig(),
             answers or {},
             arrived=arrivals(raws, rows),
+            immature_weeks=immature_weeks,
         )
+
+    def found(self) -> dict[str, Suspicion]:
+        """What the rules doubt in the newest drop, by rule; the first of each."""
+        causes = [c.suspicion for c in self.judged().causes if c.drop == self.drops[-1][0].name]
+        return {one.rule: one for one in reversed(causes)}
 
     def raws(self) -> list[RawDrop]:
         return [
@@ -181,9 +190,15 @@ def _raw(
             "fingerprint": [f"{drop.name}{u}" for u in row],
         }
     )[list(UNIT_COLUMNS)]
-    long = counts.stack(future_stack=True).rename("number").reset_index()
-    long.columns = ["unit_id", "when", "number"]
-    long = long.assign(kind="week", clean="")
+    long = pd.DataFrame(
+        {
+            "unit_id": np.repeat(counts.index.to_numpy(), counts.shape[1]),
+            "when": np.tile(counts.columns.to_numpy(np.int64), len(counts)),
+            "number": counts.to_numpy(float).ravel(),
+            "kind": "week",
+            "clean": "",
+        }
+    )
     if others is not None:
         long = pd.concat([long, others], ignore_index=True)
     value = [None if np.isnan(n) else f"{n:g}" for n in long["number"]]

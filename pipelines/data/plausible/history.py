@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,7 @@ class Seen:
         withdrawn: cells of any kind that the drop withdraws: unit_id, kind, clean, when.
         arrived: what the drop says beside its cells.
         expected: input -> units that earlier drops' files of that name told counts of.
+        immature_weeks: newest weeks that the profile declares to be incomplete.
     """
 
     drop: Drop
@@ -55,6 +57,7 @@ class Seen:
     withdrawn: pd.DataFrame
     arrived: Arrived
     expected: Mapping[str, frozenset[str]]
+    immature_weeks: int = 0
 
     def news(self, kind: str) -> pd.DataFrame:
         """Known values of a kind that the drop brings, once each, no index; perhaps none."""
@@ -70,11 +73,17 @@ class Seen:
         """Ordinal of a column."""
         return self.first_week_no + column
 
-    @property
+    @cached_property
     def newest(self) -> int | None:
         """Column of the newest week that the drop brings a count for, None if it brings none."""
         columns = np.flatnonzero((self.said & np.isfinite(self.after)).any(axis=0))
         return int(columns.max()) if len(columns) else None
+
+    @cached_property
+    def told(self) -> Floats:
+        """(U, W) counts that the drop brings anew or otherwise than before, NaN elsewhere."""
+        new = self.said & np.isfinite(self.after) & (self.after != self.before)
+        return np.where(new, self.after, np.nan)
 
     def count_cells(self, doubted: Bools) -> pd.DataFrame:
         """CELL_KEYS of a (U, W) mask of counts."""
@@ -98,11 +107,14 @@ class History:
     """Accepted counts and other cells, as they grow."""
 
     def __init__(
-        self, calendar: Calendar, counted: Mapping[str, frozenset[str]] | None = None
+        self,
+        calendar: Calendar,
+        counted: Mapping[str, frozenset[str]] | None = None,
+        immature_weeks: int = 0,
     ) -> None:
         """Nothing is known yet but, perhaps, which units files must name: `Seen.expected`."""
         self._expected = dict(counted or {})
-        self._calendar = calendar
+        self._calendar, self._immature = calendar, immature_weeks
         self._units: list[str] = []
         self._first, self._counts = 0, np.full((0, 0), np.nan)
         self._others: dict[str, pd.DataFrame] = {}
@@ -133,6 +145,7 @@ class History:
             cells.loc[cells["withdrawn"].astype(bool), _KEYS].reset_index(drop=True),
             arrived or Arrived(),
             dict(self._expected),
+            self._immature,
         )
 
     def accept(self, cells: pd.DataFrame) -> None:

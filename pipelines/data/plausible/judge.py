@@ -79,6 +79,7 @@ def judge(
     arrived: Mapping[str, Arrived] | None = None,
     counted: Mapping[str, frozenset[str]] | None = None,
     rules: Sequence[Rule] = RULES,
+    immature_weeks: int = 0,
 ) -> Judgement:
     """Judge every drop beside what was accepted before it.
 
@@ -88,8 +89,9 @@ def judge(
         start: cells that were accepted before the first of the drops, columns as `cells`.
         arrived: drop -> what it says beside its cells.
         counted: units that the first of the drops must name: `Seen.expected`.
+        immature_weeks: newest weeks that are declared to be incomplete (data.maturity).
     """
-    history, kept, causes = History(calendar, counted), [], []
+    history, kept, causes = History(calendar, counted, immature_weeks), [], []
     beside = arrived or {}
     doubts = empty_doubts()
     crowded: dict[str, float] = {}
@@ -212,7 +214,11 @@ def _keys(cells: pd.DataFrame) -> pd.MultiIndex:
 
 
 def _held_share(doubted: pd.DataFrame, after: Floats) -> float:
-    """Share of the units with counts that have anything held and unanswered in this drop."""
+    """Share of the units with counts that have anything held and unanswered in this drop.
+
+    What is only too high does not count: it is published both ways, and a rise must not stop a drop.
+    """
     waits = waiting(doubted)
+    waits = waits[waits["direction"] != Direction.HIGH.value]
     with_counts = int(np.isfinite(after).any(axis=1).sum())
     return waits["unit_id"].nunique() / with_counts if with_counts else 0.0

@@ -32,6 +32,7 @@ def judge_drops(
         rows, cells: accepted ones, of checks.check_rows and checks.check_cells.
         previous: tables of the last accepted version, or None.
     """
+    maturity = context.config.maturity
     return judge(
         cells,
         [raw.drop for raw in raws],
@@ -41,4 +42,5 @@ def judge_drops(
         earlier_cells(previous, raws),
         arrivals(raws, rows),
         counted_before(previous, raws, context.config, context.changes),
+        immature_weeks=max(maturity.weeks, maturity.nowcast_weeks),
     )

@@ -1,0 +1,128 @@
+"""History that is delivered again and is another: too much of it, another unit's, another week's.
+
+Belongs here: accepted counts beside what a drop says of the same weeks. Does not belong here: the
+newest weeks, whose revisions are ordinary, and new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.data.plausible.found import of_counts, units_of
+from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.level import NEWEST_WEEKS, distance
+from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
+from pipelines.plausibility_config import PlausibilityConfig
+
+_SHIFTS = (-1, 1, -2, 2, -3, 3, -4, 4, -52, 52, -53, 53)  # weeks
+_CELLS_TABLE, _CELLS_UNIT = 20, 8  # changed counts, from which a table's and a unit's past can tell
+_AGREE_TABLE, _AGREE_UNIT = (
+    0.6,
+    0.8,
+)  # of them that stand at the other place, so that it is the cause
+_CLOSER = 0.1  # of the difference from a unit's own past, at most, to another one's
+_ROWS = "look whether rows and codes were sorted or pasted apart; deliver each code beside its own counts"
+_WEEKS = (
+    "look whether columns were inserted, repeated or left out; deliver each week under its own name"
+)
+_PAST = "ask whether the past was revised on purpose; the counts accepted before stay in force until then"
+
+
+def rewritten(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
+    """What is wrong with changed history, by its most likely cause."""
+    changed = _changed(seen)
+    if not changed.any():
+        return []
+    found = _other_weeks(seen, changed) or _other_units(seen, changed)
+    explained = np.zeros(len(changed), dtype=bool)
+    for one in found:
+        explained |= np.isin(np.asarray(seen.unit_ids, dtype=object), one.units)
+    return [*found, *_out_of_proportion(seen, changed & ~explained[:, None], limits)]
+
+
+def _changed(seen: Seen) -> Bools:
+    """(U, W) accepted counts that the drop says otherwise, older than the newest weeks."""
+    if not seen.before.shape[1]:
+        return np.zeros(seen.said.shape, dtype=bool)
+    has = np.flatnonzero(np.isfinite(seen.after).any(axis=0))
+    old = np.arange(seen.after.shape[1]) <= (int(has.max()) if len(has) else -1) - NEWEST_WEEKS
+    changed = seen.said & np.isfinite(seen.before) & np.isfinite(seen.after)
+    return np.asarray(changed & (seen.after != seen.before) & old)
+
+
+def _other_weeks(seen: Seen, changed: Bools) -> list[Suspicion]:
+    """Units whose changed counts stand where those of other weeks stood."""
+    n = changed.sum(axis=1)
+    for shift in _SHIFTS:
+        agree = (changed & (seen.after == _moved(seen.before, shift))).sum(axis=1)
+        whole = n.sum() >= _CELLS_TABLE and agree.sum() >= _AGREE_TABLE * n.sum()
+        units = (n > 0) if whole else (n >= _CELLS_UNIT) & (agree >= _AGREE_UNIT * n)
+        if units.any():
+            outcome = Outcome.STOP if whole and units.sum() > 1 else Outcome.HOLD
+            message = f"counts of {units_of(seen, units)} stand {abs(shift)} week{'s' * (abs(shift) != 1)} {'later' if shift > 0 else 'earlier'} than they were accepted"
+            return [_all_of(seen, units, "shifted-weeks", outcome, message, _WEEKS)]
+    return []
+
+
+def _moved(counts: Floats, shift: int) -> Floats:
+    """The matrix with each column in the place `shift` later."""
+    out = np.full_like(counts, np.nan)
+    if abs(shift) < counts.shape[1]:
+        there, here = (slice(shift, None), slice(None, -shift)) if shift > 0 else (slice(None, shift), slice(-shift, None))  # fmt: skip
+        out[:, there] = counts[:, here]
+    return out
+
+
+def _other_units(seen: Seen, changed: Bools) -> list[Suspicion]:
+    """Units whose changed past is close to another unit's and far from their own."""
+    suspects = np.flatnonzero(changed.sum(axis=1) >= _CELLS_UNIT)
+    if not len(suspects):
+        return []
+    columns = changed[suspects].any(axis=0)
+    own, best, match = _closest(seen.after[suspects][:, columns], seen.before[:, columns], suspects)
+    hit = best <= _CLOSER * own
+    if not hit.any():
+        return []
+    units = np.zeros(len(changed), dtype=bool)
+    units[suspects[hit]] = True
+    pairs = ", ".join(f"{seen.unit_ids[u]} has that of {seen.unit_ids[m]}" for u, m in list(zip(suspects[hit], match[hit], strict=True))[:5])  # fmt: skip
+    message = f"the past of {int(units.sum())} units is another unit's: {pairs}"
+    return [_all_of(seen, units, "swapped-units", Outcome.HOLD, message, _ROWS)]
+
+
+def _closest(
+    now: Floats, past: Floats, units: npt.NDArray[np.intp]
+) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+    """Squared difference of roots from a unit's own past, from the closest other one's, and which."""
+    a, b = np.sqrt(np.nan_to_num(now)), np.sqrt(np.nan_to_num(past))
+    square = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
+    at = np.arange(len(units))
+    own = square[at, units].copy()
+    square[at, units] = np.inf
+    return own, np.maximum(square.min(axis=1), 0.0), square.argmin(axis=1)
+
+
+def _out_of_proportion(seen: Seen, changed: Bools, limits: PlausibilityConfig) -> list[Suspicion]:
+    """Past counts changed in too many places, or single ones too far."""
+    cases = int((seen.before > 0).sum())
+    n = int(changed.sum())
+    many = n >= _CELLS_TABLE and n > limits.rewritten_share * cases
+    far = changed & (np.abs(distance(seen.after, seen.before)) >= limits.rewritten_distance)
+    doubted = changed if many else far
+    if not doubted.any():
+        return []
+    units = np.asarray(doubted.any(axis=1))
+    what = f"{n} counts" if many else f"{int(far.sum())} counts, far,"
+    message = f"{what} of weeks that were settled are changed in {units_of(seen, units)}; {cases} accepted counts have cases"
+    return [of_counts(seen, doubted, "history-rewritten" if many else "revised-far", Outcome.HOLD, Direction.WRONG, message, _PAST)]  # fmt: skip
+
+
+def _all_of(
+    seen: Seen, units: Bools, rule: str, outcome: Outcome, message: str, fix: str
+) -> Suspicion:
+    """All that the drop says of these units: their newest weeks are no truer than their past."""
+    doubted = seen.said & np.isfinite(seen.after) & units[:, None]
+    return of_counts(seen, doubted, rule, outcome, Direction.WRONG, message, fix)

@@ -1,0 +1,63 @@
+"""Honest weeks pass, whatever the size of the table and however they come."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from plausible.place import Place, history
+
+
+@pytest.mark.parametrize("units", [1, 5, 45, 300])
+@pytest.mark.parametrize("weeks", [1, 4])
+def test_honest_newest_weeks_are_not_doubted(place: Place, units: int, weeks: int) -> None:
+    place.weekly(history(units), weeks=weeks)
+    assert place.judged().causes == ()
+
+
+@pytest.mark.parametrize("units", [1, 5, 45, 300])
+def test_an_honest_first_drop_is_not_doubted(place: Place, units: int) -> None:
+    place.bring(history(units))
+    assert place.judged().causes == ()
+
+
+def test_a_first_drop_of_a_few_weeks_is_not_doubted(place: Place) -> None:
+    place.bring(history(12, weeks=3))
+    assert place.judged().causes == ()
+
+
+def test_weeks_that_come_one_file_each_are_not_doubted(place: Place) -> None:
+    counts = history(45)
+    place.bring(counts.iloc[:, :-3])
+    for at in (-3, -2):
+        place.bring(counts.iloc[:, at : at + 1])
+    place.bring(counts.iloc[:, -1:])
+    assert place.judged().causes == ()
+
+
+def test_a_week_that_comes_late_is_not_doubted(place: Place) -> None:
+    counts = history(45)
+    place.bring(counts.iloc[:, :-5])
+    place.bring(counts.iloc[:, -4:])
+    place.bring(counts.iloc[:, -5:-4], days_later=60)
+    assert place.judged().causes == ()
+
+
+def test_ordinary_revisions_of_the_newest_weeks_are_not_doubted(place: Place) -> None:
+    """A system whose newest week has 58 % of its cases, and the one before 90 %."""
+    counts, noise = history(45), np.random.default_rng(2)
+    for end in range(-6, 1):
+        told = counts.iloc[:, : counts.shape[1] + end].copy()
+        for age, share in ((1, 0.58), (2, 0.9)):
+            told.iloc[:, -age] = noise.binomial(told.iloc[:, -age].to_numpy(int), share).astype(float)  # fmt: skip
+        place.bring(told)
+    judged = place.judged()
+    first = place.drops[0][0].name
+    assert [c.suspicion.rule for c in judged.causes if c.drop != first] == []
+
+
+def test_a_declared_delay_is_no_incomplete_week(place: Place) -> None:
+    counts = history(45)
+    counts.iloc[:, -1] = np.floor(counts.iloc[:, -1] * 0.4)
+    place.bring(counts)
+    assert {"incomplete-week"} <= set(place.found())
+    assert not [c for c in place.judged(immature_weeks=1).causes]
