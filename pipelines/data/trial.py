@@ -26,7 +26,8 @@ from pipelines.data.receipts import receipt_issues
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import context_of, source_of
 from pipelines.data.tables import newest_week_no
-from pipelines.data.validate import ValidationResult, validate_drops
+from pipelines.data.validate import validate_drops
+from pipelines.data.validation_result import ValidationResult
 from pipelines.errors import DropError
 from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import sha256_file

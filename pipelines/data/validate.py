@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
@@ -51,45 +51,14 @@ from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables, ordered
+from pipelines.data.validation_result import ValidationResult
 from pipelines.data.withdrawals import unknown_again_issues, withdrawn_issues
-from pipelines.errors import DropError, ValidationStopped
+from pipelines.errors import DropError
 from pipelines.storage import write_atomic, write_json
 from pipelines.storage.people_csv import frame_csv
 from pipelines.weeks import Calendar
 
 _ORDER = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
-
-
-@dataclass(frozen=True)
-class ValidationResult:
-    """What validation found.
-
-    Attributes:
-        issues: worst first.
-        tables: clean tables of what was accepted; of no use if `critical`.
-        quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
-            reason; what several drops repeat once, with the newest.
-        revised: counts that a later drop changed or withdrew, see drift.revisions.
-        judged: what is doubted, and what people said of it.
-    """
-
-    issues: tuple[Issue, ...]
-    tables: Tables
-    quarantine: pd.DataFrame
-    revised: pd.DataFrame
-    judged: Judgement
-
-    @property
-    def critical(self) -> bool:
-        return any(i.level is Level.CRITICAL for i in self.issues)
-
-
-def raise_if_critical(result: ValidationResult) -> None:
-    """Stop a run. Raises ValidationStopped listing every critical issue with its place and fix."""
-    found = [i for i in result.issues if i.level is Level.CRITICAL]
-    if found:
-        listed = "; ".join(f"[{i.code}] {i.place}: {i.message} -> {i.fix}" for i in found)
-        raise ValidationStopped(f"{len(found)} critical data issues: {listed}", where=", ".join(dict.fromkeys(i.place for i in found)), fix="do what is said after each arrow; nothing downstream was changed")  # fmt: skip
 
 
 def validate_all(

@@ -54,7 +54,8 @@ def validate(run_id: str) -> Output:
     from pipelines.data.plausible.answers import read_answers
     from pipelines.data.plausible.causes import fetch_answers, keep_causes
     from pipelines.data.sources import context_of
-    from pipelines.data.validate import raise_if_critical, validate_all
+    from pipelines.data.validate import validate_all
+    from pipelines.data.validation_result import raise_if_critical
     from pipelines.run.withdrawn import exchange_withdrawn, withdrawn
 
     run = open_run(run_id)

@@ -14,7 +14,8 @@ from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import list_drops, make_drop
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
-from pipelines.data.validate import ValidationResult, validate_all
+from pipelines.data.validate import validate_all
+from pipelines.data.validation_result import ValidationResult
 from pipelines.weeks import CDC, Calendar
 
 

@@ -20,7 +20,8 @@ from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import make_drop
 from pipelines.data.samples import build_dataset
 from pipelines.data.sources import context_of, source_of
-from pipelines.data.validate import ValidationResult, validate_all
+from pipelines.data.validate import validate_all
+from pipelines.data.validation_result import ValidationResult
 from pipelines.embed.features import build_features
 from pipelines.weeks import CDC
 

@@ -21,7 +21,8 @@ from pipelines.data.drops import list_drops
 from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.sources.satellitebench_columns import DEMOGRAPHICS
 from pipelines.data.tables import Tables
-from pipelines.data.validate import ValidationResult, validate_all
+from pipelines.data.validate import validate_all
+from pipelines.data.validation_result import ValidationResult
 
 CODES = ("5001", "5360", "8001", "23001", "41001", "50001", "54001", "68001", "73001", "76001")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov")

@@ -24,7 +24,8 @@ from pipelines.data.sources import source_of
 from pipelines.data.sources.sample import package_table
 from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.tables import Tables
-from pipelines.data.validate import ValidationResult, validate_drops
+from pipelines.data.validate import validate_drops
+from pipelines.data.validation_result import ValidationResult
 from pipelines.weeks import ISO
 
 COLUMNS = {"unit": "code", "year": "year", "week": "week", "cases": "cases"}

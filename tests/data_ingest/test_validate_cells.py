@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.contracts import Issue, Level
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.tables import latest_cases
-from pipelines.data.validate import ValidationResult, raise_if_critical
+from pipelines.data.validation_result import ValidationResult, raise_if_critical
 from pipelines.weeks import CDC
 
 TABLE = "2018-12-04/metadata.csv"

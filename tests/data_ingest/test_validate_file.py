@@ -12,7 +12,8 @@ from pipelines.contracts import Issue, Level
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import list_drops
 from pipelines.data.sources.satellitebench import read_raw
-from pipelines.data.validate import ValidationResult, raise_if_critical, validate_all
+from pipelines.data.validate import validate_all
+from pipelines.data.validation_result import ValidationResult, raise_if_critical
 from pipelines.errors import ValidationStopped
 from pipelines.weeks import CDC
 

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.validate import ValidationResult
+from pipelines.data.validation_result import ValidationResult
 
 
 def the(found: ValidationResult | list[Issue], code: str) -> Issue:

@@ -21,7 +21,8 @@ from pipelines.data.plausible.suspicion import Cause, Suspicion
 from pipelines.data.raw import UNIT_COLUMNS, YEARLY_COLUMNS, RawDrop, empty
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import Context
-from pipelines.data.validate import ValidationResult, validate_drops
+from pipelines.data.validate import validate_drops
+from pipelines.data.validation_result import ValidationResult
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import CDC
 

@@ -14,7 +14,8 @@ from pipelines.data.drops import Drop
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import context_of
 from pipelines.data.sources.satellitebench import bring, read_raw
-from pipelines.data.validate import ValidationResult, validate_drops
+from pipelines.data.validate import validate_drops
+from pipelines.data.validation_result import ValidationResult
 
 pytestmark = pytest.mark.real_data
 

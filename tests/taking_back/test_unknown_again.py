@@ -15,7 +15,7 @@ from support.drops import CONTEXT
 from pipelines.config import DataConfig
 from pipelines.contracts import Level
 from pipelines.data.tables import latest_cases
-from pipelines.data.validate import ValidationResult
+from pipelines.data.validation_result import ValidationResult
 from pipelines.weeks import CDC
 
 FIRST, SECOND, THIRD, FOURTH = "2018-10-16", "2018-10-23", "2018-10-30", "2018-11-06"

@@ -24,7 +24,8 @@ from pipelines.data.intake import (
     require_standing_name,
 )
 from pipelines.data.tables import Tables
-from pipelines.data.validate import ValidationResult, validate_all
+from pipelines.data.validate import validate_all
+from pipelines.data.validation_result import ValidationResult
 from pipelines.errors import ConfigError, DropError
 from pipelines.ops.arrivals import SETTLED, waiting_drop
 from pipelines.ops.withdrawing import withdraw_drop

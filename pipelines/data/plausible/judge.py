@@ -32,6 +32,7 @@ from pipelines.data.plausible.suspicion import (
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import Calendar
 
+_FLAGS = ("withdrawn", "unknown_again")  # what a cell without a number may say
 NO_WEEK = -1  # `when` of a site that did not report: there is no cell
 SUPERSEDED = "superseded"  # a later drop said something else, which is judged by itself
 # One row a doubted cell; kept in the tables of a dataset version.
@@ -194,7 +195,8 @@ def _without(own: pd.DataFrame, doubted: pd.DataFrame) -> pd.DataFrame:
         return own
     index = _keys(own)
     at = index.isin(_keys(held))
-    return own.assign(number=own["number"].mask(at), withdrawn=own["withdrawn"].astype(bool) & ~at)
+    flags = {name: own[name].astype(bool) & ~at for name in _FLAGS if name in own.columns}
+    return own.assign(number=own["number"].mask(at), **flags)
 
 
 def _superseded(doubts: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:

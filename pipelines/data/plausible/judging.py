@@ -34,7 +34,7 @@ def judge_drops(
     """
     maturity = context.config.maturity
     return judge(
-        cells,
+        cells.assign(withdrawn=unknown_now(cells, context.config.updates == "full")),
         [raw.drop for raw in raws],
         context.calendar,
         context.config.plausibility,
@@ -44,3 +44,12 @@ def judge_drops(
         counted_before(previous, raws, context.config, context.changes),
         immature_weeks=max(maturity.weeks, maturity.nowcast_weeks),
     )
+
+
+def unknown_now(cells: pd.DataFrame, full: bool) -> pd.Series:
+    """(cells,) which cells say that a value is not known any more.
+
+    An empty cell does so in a full drop alone; elsewhere the value was not sent, and the one before it
+    stays in force. A word of `data.unknown_again` does so everywhere.
+    """
+    return (cells["withdrawn"].astype(bool) & full) | cells["unknown_again"].astype(bool)
