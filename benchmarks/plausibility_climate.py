@@ -52,6 +52,7 @@ class Story:
     parents: dict[str, str]
 
 
+@cache
 def colombia(table: Path, units: int | None = None, seed: int = 0) -> Story:
     """The municipal table; climate comes with the first drop after its month, populations with theirs."""
     wide = _read(table)

@@ -25,6 +25,7 @@ from pipelines.plausibility_config import PlausibilityConfig
 
 _MIN_YEARS = 5  # of the same month: a median of three is 2 degrees and a factor of 8 off in 2010
 _MIN_UNITS, _MIN_MONTHS = 5, 6
+_LOOK_BACK = 12  # months in which the accepted ones of a unit lie; held ones are not among them
 _MAX_SCATTER = 0.6  # median absolute deviation of log(1 + mm) after the factor; honest drops: 0.59
 _MAX_OFF = 0.9  # of the median from what the factor explains
 _FIRST_MONTHS = 24  # months in a first drop from which its whole is looked at
@@ -102,11 +103,12 @@ def _of_units(seen: Seen, judged: pd.DataFrame, limits: PlausibilityConfig) -> l
     odd = judged[judged["unit_id"].isin(judged.loc[far, "unit_id"])]
     if odd.empty:
         return []
-    before = rain_just_before(seen, _MIN_MONTHS - 1)
+    before = rain_just_before(seen, _LOOK_BACK)
     before = before[before["wet_month"] & (before["n_years"] >= _MIN_YEARS)]
     out = []
     for unit, new in odd.groupby("unit_id"):
-        rows = pd.concat([new, before[before["unit_id"] == unit]])
+        own = before[before["unit_id"] == unit].sort_values("when")
+        rows = pd.concat([new, own.tail(_MIN_MONTHS - 1)])
         if len(rows) < _MIN_MONTHS or not (name := _factor(rows, limits.max_unit_rain_factor)):
             continue
         times = float(np.exp(-rows["away"].median()))
