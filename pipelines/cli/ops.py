@@ -59,6 +59,7 @@ def watch(
 ) -> None:
     """Exit 0 if the newest forecast is on time, 1 if it is late; tells people of changes. For cron."""
     from pipelines.ops.alerts import tell
+    from pipelines.ops.held import waiting_words
     from pipelines.ops.watch import judge
 
     now = _moment(at)
@@ -67,6 +68,8 @@ def watch(
     failed = verdict.failed
     if verdict.late or failed or not quiet:
         say(verdict.line())
+        if held := waiting_words(places()):
+            say(f"{held}.")
     if failed is not None and failed.failure is not None and not verdict.late:
         said = failed.failure
         say(f"but run {failed.run_id} failed at step {said['step']}: {str(said['cause']).rstrip('.')}. What to do: {str(said['fix']).rstrip('.')}.")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Drops that arrived after the last cycle: which one no run knows yet.
+"""What arrived after the last cycle: a drop, or a word about held values, that no run knows yet.
 
 Belongs here: that look, cheap enough for every half hour. Does not belong here: starting a run
 (dags/arrivals.py, `denguard run`), and whether a forecast is late (watch.py).
@@ -6,22 +6,26 @@ Belongs here: that look, cheap enough for every half hour. Does not belong here:
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.config import Places
+from pipelines.data.plausible.causes import unheard_answers
 from pipelines.errors import DenguardError
 from pipelines.run.lock import holder
 from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import read_json
 
+log = logging.getLogger(__name__)
 SETTLED = timedelta(minutes=2)  # a folder that was touched since may still be copied in
 
 
 def waiting_drop(where: Places, now: datetime) -> str | None:
     """Name of the newest drop that no run has read, or None; None too while a run is at work.
 
-    A drop whose run was stopped by its data was read: a corrected one is a new drop.
+    A drop whose run was stopped by its data was read: a corrected one is a new drop. Where every drop
+    was read and somebody answered since, it is "answers-" and what was answered.
 
     Args:
         now: with its time zone.
@@ -31,7 +35,16 @@ def waiting_drop(where: Places, now: datetime) -> str | None:
     settled = (now - SETTLED).timestamp()
     names = [p.name for p in where.drops.iterdir() if (p / "drop.yaml").is_file() and p.stat().st_mtime < settled]  # fmt: skip
     unread = set(names) - _read_by_a_run(where) - withdrawn(where, "drop").keys()
-    return max(unread, default=None)
+    return max(unread, default=None) or _answered(where)
+
+
+def _answered(where: Places) -> str | None:
+    try:
+        said = unheard_answers(where)
+    except DenguardError as err:  # the run that reads them says it in full
+        log.warning("%s", err)
+        return None
+    return f"answers-{said}" if said else None
 
 
 def _read_by_a_run(where: Places) -> set[str]:

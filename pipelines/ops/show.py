@@ -113,6 +113,8 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     first = late and made is None and run.state == "running"
     because = escape("; ".join(status.verdict.why))
     rows.append(("on time", "the first forecast is being made" if first else f"[red]NO[/]: {because}" if late else "yes"))  # fmt: skip
+    if status.held:
+        rows.append(("held", f"[yellow]{escape(status.held)}[/]"))
     if run.report:
         rows.append(("report", escape(str(where.home / run.report))))
     alerts = "; ".join(status.open_alerts) or "none open"

@@ -15,6 +15,7 @@ from pipelines.config import Places, time_zone_of
 from pipelines.errors import DenguardError, StoreError
 from pipelines.evaluate.decision_log import Since, since_promotion
 from pipelines.ops import alerts
+from pipelines.ops.held import waiting_words
 from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
 from pipelines.ops.watch import Verdict, judge
 from pipelines.registry.audit import read_trail
@@ -33,6 +34,7 @@ class Status:
         champion: {version, bundle_id, origin_week, since, action, by, reason}, None if none serves.
         promotion: weeks since the gate last promoted, and why it kept the champion since; None if never.
         open_alerts: names of the conditions that people were told of and that still stand.
+        held: causes of held values that wait for an answer, in words; "" if none does.
         waiting: alerts that a channel has not got yet.
         services: component -> whether it runs; empty if none was started on this machine.
     """
@@ -44,6 +46,7 @@ class Status:
     champion: dict[str, Any] | None
     promotion: Since | None
     open_alerts: tuple[str, ...]
+    held: str
     waiting: int
     services: dict[str, bool]
 
@@ -80,6 +83,7 @@ class Status:
             "forecast": self.verdict.facts(),
             "champion": self.champion,
             "promotion": asdict(self.promotion) if self.promotion else None,
+            "held": self.held or None,
             "alerts": {"open": list(self.open_alerts), "waiting": self.waiting},
             "services": self.services,
         }
@@ -103,6 +107,7 @@ def gather(where: Places, run_id: str | None, now: datetime, services: dict[str,
         champion=champion(where),
         promotion=since_promotion(where),
         open_alerts=open_alerts(told, verdict.late),
+        held=waiting_words(where),
         waiting=len(told.pending) if told else 0,
         services=services,
     )

@@ -12,6 +12,7 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.errors import DenguardError, StoreError
 from pipelines.ops.fallbacks import standing_fallback
+from pipelines.ops.held import in_one_alert, looks_high, waiting_causes
 from pipelines.ops.runs import RunView, newest_run, view
 from pipelines.ops.watch import Verdict, oldest_weeks
 from pipelines.registry.audit import read_trail
@@ -31,6 +32,7 @@ class State:
         audit_seq: newest audit entry that was told; None = none yet.
         fallback: event of the forecast in place of a finished run's that is open, or None.
         same_week: origin week of which people were told that it was forecast again.
+        held: causes that people were told of and that wait for an answer.
         pending: [{alert, channels that have not got it}].
     """
 
@@ -39,6 +41,7 @@ class State:
     audit_seq: int | None = None
     fallback: dict[str, Any] | None = None
     same_week: str | None = None
+    held: list[str] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def transitions(where: Places, state: State, verdict: Verdict | None, now: datet
         *_failure(state, _newest(where, now)),
         *_fallback(where, state),
         *_same_week(where, state),
+        *_held(where, state),
         *_champion(where, state),
     ]
 
@@ -64,6 +68,17 @@ def _fallback(where: Places, state: State) -> list[Transition]:
         return [("fallback-over", known)] if known is not None else []
     told = known is not None and known["forecast_version"] == made["forecast_version"]
     return [] if told else [("fallback", made)]
+
+
+def _held(where: Places, state: State) -> list[Transition]:
+    """Causes that wait for an answer, once each: what looks too high apart from all else."""
+    waits = waiting_causes(where)
+    new = [one for one in waits if one.cause_id not in state.held]
+    state.held = sorted(one.cause_id for one in waits)
+    high = [one for one in new if looks_high(one)]
+    others = [one for one in new if not looks_high(one)]
+    found = (("unconfirmed", high), ("held", others))
+    return [(kind, in_one_alert(causes)) for kind, causes in found if causes]
 
 
 def _same_week(where: Places, state: State) -> list[Transition]:

@@ -66,6 +66,7 @@ def validate(run_id: str) -> Output:
     fetch_accepted(run.places)
     fetch_drops(run.places, known)
     fetch_answers(run.places)
+    answers = read_answers(run.places)
     result = validate_all(
         run.places.drops,
         context_of(run.profile),
@@ -74,11 +75,11 @@ def validate(run_id: str) -> Output:
         file_cache(run.places),
         accepted_drops(run.places),
         only=known,
-        answers=read_answers(run.places),
+        answers=answers,
         withdrawn=withdrawn(run.places, "drop"),
         today=run.profile.place.today(),
     )
-    keep_causes(run.places, run_id, result.judged, run.profile.calendar)
+    keep_causes(run.places, run_id, result.judged, run.profile.calendar, answers)
     raise_if_critical(result)
     result.tables.save(out / "tables")
     levels = [issue.level.value for issue in result.issues]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.config import Places
+from pipelines.contracts import content_id
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, write_json
 
@@ -78,6 +79,12 @@ def read_answers(where: Places) -> dict[str, Answer]:
     folder = answers_folder(where)
     found = (_read(path) for path in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
     return {answer.cause_id: answer for answer in found}
+
+
+def answers_id(answers: Mapping[str, Answer]) -> str:
+    """What was said so far, as eight hex digits; "" if nothing was."""
+    said = {cause: [answer.verdict, dict(answer.units)] for cause, answer in answers.items()}
+    return content_id(said)[:8] if said else ""
 
 
 def _read(path: Path) -> Answer:

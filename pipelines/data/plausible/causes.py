@@ -7,7 +7,7 @@ belong here: judging (judge.py) and how a terminal shows it (cli/confirm.py).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,14 @@ import pyarrow as pa
 
 from pipelines.config import Places
 from pipelines.data.months import month_label
-from pipelines.data.plausible.answers import Answer, Verdict, answers_folder, write_answer
+from pipelines.data.plausible.answers import (
+    Answer,
+    Verdict,
+    answers_folder,
+    answers_id,
+    read_answers,
+    write_answer,
+)
 from pipelines.data.plausible.judge import NO_WEEK, Judgement, waiting
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run.events import append_event
@@ -99,13 +106,32 @@ def when_label(kind: str, when: int, calendar: Calendar) -> str:
     return str(when) if kind == "population" else ""
 
 
-def keep_causes(where: Places, run_id: str, found: Judgement, calendar: Calendar) -> None:
-    """Write what a validation found, before it stops or goes on; other machines see it, too."""
+def keep_causes(
+    where: Places,
+    run_id: str,
+    found: Judgement,
+    calendar: Calendar,
+    answers: Mapping[str, Answer],
+) -> None:
+    """Write what a validation found, before it stops or goes on; other machines see it, too.
+
+    Args:
+        answers: those that it judged by.
+    """
     folder = held_folder(where)
     table = pa.Table.from_pandas(found.doubts.astype({"number": float}), preserve_index=False)
     write_parquet(folder / "doubts.parquet", table)
     records = [asdict(record) for record in causes_of(found, calendar)]
-    path = write_json(folder / "causes.json", {"run_id": run_id, "causes": records})
+    judged_by = answers_id(answers)
+    path = write_json(
+        folder / "causes.json", {"run_id": run_id, "judged_by": judged_by, "causes": records}
+    )
+    open_ones = [r for r in records if r["waiting"]]
+    if open_ones:
+        named = {
+            r["cause_id"]: f"{r['rule']}, {r['units']} units, drop {r['drop']}" for r in open_ones
+        }
+        append_event(where, "held", {"causes": named}, run_id)
     if store := shared(where):
         store.share(folder / "doubts.parquet")
         store.share(path)
@@ -127,6 +153,15 @@ def known_causes(where: Places) -> list[CauseRecord]:
     except (KeyError, TypeError) as err:
         fix = "run the validate step again"
         raise StoreError("the list of causes is damaged", where=str(path), fix=fix) from err
+
+
+def unheard_answers(where: Places) -> str:
+    """What was answered since the newest validation, as answers_id; "" if it judged by all of it."""
+    path = held_folder(where) / "causes.json"
+    if not path.is_file():
+        return ""
+    said = answers_id(read_answers(where))
+    return "" if said == read_json(path).get("judged_by", "") else said
 
 
 def doubts_of(where: Places, cause_id: str) -> pd.DataFrame:

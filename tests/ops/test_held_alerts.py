@@ -1,0 +1,88 @@
+"""Held values reach people: an alert once, a line in status and watch, a run after an answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from ops.folders import NOW, walk
+from plausible.place import Counts, Place, history
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.config import Places
+from pipelines.data.plausible.answers import read_answers
+from pipelines.data.plausible.causes import answer_causes, keep_causes, known_causes
+from pipelines.ops.alerts import tell
+from pipelines.ops.arrivals import waiting_drop
+from pipelines.ops.status import gather
+from pipelines.weeks import CDC
+
+
+@pytest.fixture
+def where(home: Path) -> Places:
+    return Places(home=home)
+
+
+def validated(where: Places, lie: float) -> Places:
+    """What the validate step keeps of a drop in whose newest week one unit says `lie`."""
+
+    def told(counts: Counts) -> Counts:
+        counts.loc["1002", counts.columns[-1]] = lie
+        return counts
+
+    place = Place(where.drops)
+    place.weekly(history(), told)
+    answers = read_answers(where)
+    keep_causes(where, "run", place.judged(answers=answers), CDC, answers)
+    return where
+
+
+def kinds(where: Places) -> list[str]:
+    found = [alert["kind"] for alert in tell(where, None, NOW)]
+    return [kind for kind in found if kind in ("held", "unconfirmed")]
+
+
+def test_a_rise_that_nobody_confirmed_is_told_at_once_and_once(where: Places) -> None:
+    validated(where, 5000.0)
+    [alert] = [a for a in tell(where, None, NOW) if a["kind"] == "unconfirmed"]
+    assert "1002" in alert["facts"]["causes"]
+    assert kinds(where) == []
+
+
+def test_a_count_that_looks_unreported_is_told_as_held(where: Places) -> None:
+    assert kinds(validated(where, 0.0)) == ["held"]
+
+
+def test_status_and_watch_say_that_values_wait_until_somebody_answers(where: Places) -> None:
+    walk(where.home, "weekly")
+    validated(where, 0.0)
+    assert "1 causes of held values" in gather(where, None, NOW, {}).held
+    said = CliRunner().invoke(app, ["watch", "--now", NOW.isoformat()]).output
+    assert "wait for an answer (denguard confirm)" in said
+    [cause] = known_causes(where)
+    answer_causes(where, [cause.cause_id], "confirmed", "A", "asked")
+    validated(where, 0.0)
+    assert gather(where, None, NOW, {}).held == ""
+
+
+def test_an_answer_starts_a_run_as_a_late_drop_does_and_only_until_it_was_heard(where: Places) -> None:  # fmt: skip
+    validated(where, 0.0)
+    where.drops.mkdir(parents=True, exist_ok=True)
+    later = NOW + timedelta(days=1)
+    assert waiting_drop(where, later) is None
+    [cause] = known_causes(where)
+    answer_causes(where, [cause.cause_id], "rejected", "A", "was not reported")
+    waits = waiting_drop(where, later)
+    assert waits is not None and waits.startswith("answers-")
+    validated(where, 0.0)
+    assert waiting_drop(where, later) is None
+
+
+def test_a_damaged_answer_stops_no_look_for_drops(where: Places) -> None:
+    validated(where, 0.0)
+    where.drops.mkdir(parents=True, exist_ok=True)
+    (where.data / "answers").mkdir(parents=True)
+    (where.data / "answers" / "1a2b3c4d.json").write_text("{")
+    assert waiting_drop(where, NOW) is None
