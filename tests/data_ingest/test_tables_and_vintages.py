@@ -56,7 +56,7 @@ def two_drops(desk):
     desk.drop()
     (desk.images / "5001" / "image_2018-11-01.tiff").unlink()
     desk.scene("5001", "2018-12-01", np.full((12, 8, 8), 9, np.uint8))
-    desk.drop(longer(put(2, "2018/w10", "20"), put(3, "2018/w10", "x"), put(4, "2018/w10", ""), put(3, "Municipality", "Renamed")), LATER_INFO)  # fmt: skip
+    desk.drop(longer(put(2, "2018/w10", "15"), put(3, "2018/w10", "x"), put(4, "2018/w10", ""), put(3, "Municipality", "Renamed")), LATER_INFO)  # fmt: skip
     return desk.validate()
 
 
@@ -69,7 +69,7 @@ def test_a_later_drop_adds_only_what_is_new_or_revised(two_drops):
     both = two_drops.tables.cases.query(
         "unit_id == '05001' and week_no == @CDC.week_no('2018-w10')"
     )
-    assert both[["cases", "received_date"]].to_numpy().tolist() == [[2.0, FIRST], [20.0, LATER]]
+    assert both[["cases", "received_date"]].to_numpy().tolist() == [[2.0, FIRST], [15.0, LATER]]
 
 
 def test_the_newest_vintage_wins_and_older_ones_can_be_asked_for(two_drops):
@@ -77,7 +77,7 @@ def test_the_newest_vintage_wins_and_older_ones_can_be_asked_for(two_drops):
         cases = latest_cases(two_drops.tables, known_on).set_index(["unit_id", "week_no"])["cases"]
         return cases.loc[("05001", CDC.week_no("2018-w10"))], cases.index.get_level_values(1).max()
 
-    assert count(None) == (20.0, W48 + 4)
+    assert count(None) == (15.0, W48 + 4)
     assert count(FIRST) == (2.0, W48)
 
 
@@ -95,11 +95,11 @@ def test_a_refused_or_withdrawn_count_never_hides_an_earlier_good_one(two_drops)
 
 def test_revised_counts_are_listed(two_drops):
     assert two_drops.revised.to_dict("records") == [
-        {"unit_id": "05001", "week_no": CDC.week_no("2018-w10"), "cases_before": 2.0, "cases": 20.0, "received_date": LATER}
+        {"unit_id": "05001", "week_no": CDC.week_no("2018-w10"), "cases_before": 2.0, "cases": 15.0, "received_date": LATER}
     ]  # fmt: skip
     issue = next(i for i in two_drops.issues if i.code == "revised-counts")
     assert (
-        issue.level is Level.INFO and "05001 2018-w10: 2 -> 20" in issue.message and issue.rows == 1
+        issue.level is Level.INFO and "05001 2018-w10: 2 -> 15" in issue.message and issue.rows == 1
     )
 
 
@@ -165,7 +165,7 @@ def test_the_newest_week_is_one_that_most_report(two_drops):
     assert newest_week_no(Tables.empty()) is None
 
 
-def test_a_rewritten_past_is_drift_and_a_municipality_that_is_gone_is_named(desk):
+def test_an_outbreak_of_numbers_is_held_and_a_rewritten_past_is_drift(desk):
     desk.drop()
     accepted = desk.validate().tables
 
@@ -178,6 +178,7 @@ def test_a_rewritten_past_is_drift_and_a_municipality_that_is_gone_is_named(desk
     desk.drop(longer(rewrite), LATER_INFO)
     result = desk.validate(accepted)
     found = {i.code: i for i in result.issues}
+    assert found["too-much-held"].level is Level.CRITICAL  # the same 500 in every unit
     assert found["past-counts-changed"].rows == 18
     assert "18 of 480 counts" in found["past-counts-changed"].message
     assert "76001" in found["municipalities-gone"].message
@@ -265,8 +266,10 @@ def test_the_package_table_is_accepted_with_its_known_defects_as_warnings(desk, 
         ("warning", "no-population", "2018-12-04/metadata.csv", "2007", 3),
         ("warning", "week-53-absent", "", "2008-w53..2014-w53", 2),
         ("warning", "no-climate", "47570", "2007-01..2018-11", 1),
+        ("warning", "far-above-maximum", "2018-12-04", "", 1),  # of its history: told, not held
     }
     tables = result.tables
+    assert not tables.doubts["held"].any()
     assert (len(tables.units), tables.cases["week_no"].nunique()) == (1121, 620)
     assert not tables.cases["cases"].isna().any()
     assert newest_week_no(tables) == W48
