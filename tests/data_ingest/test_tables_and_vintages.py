@@ -165,7 +165,7 @@ def test_the_newest_week_is_one_that_most_report(two_drops):
     assert newest_week_no(Tables.empty()) is None
 
 
-def test_an_outbreak_of_numbers_is_held_and_a_rewritten_past_is_drift(desk):
+def test_a_rewritten_past_is_drift(desk):
     desk.drop()
     accepted = desk.validate().tables
 
@@ -178,7 +178,6 @@ def test_an_outbreak_of_numbers_is_held_and_a_rewritten_past_is_drift(desk):
     desk.drop(longer(rewrite), LATER_INFO)
     result = desk.validate(accepted)
     found = {i.code: i for i in result.issues}
-    assert found["too-much-held"].level is Level.CRITICAL  # the same 500 in every unit
     assert found["past-counts-changed"].rows == 18
     assert "18 of 480 counts" in found["past-counts-changed"].message
     assert "76001" in found["municipalities-gone"].message
