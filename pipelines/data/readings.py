@@ -50,15 +50,23 @@ def read_drops(
     if kept is None or len(drops) < 2:
         return [read(drop) for drop in drops]
     chain, before = content_id([_FORM, meaning]), _Repeated()
+    used: list[str] = []
     out: list[RawDrop] = []
     for drop in drops[:-1]:
         chain = content_id([chain, hashes[drop.name]])
+        used.append(chain)
         raw = _load(kept / chain, drop)
         if raw is None:
             raw = before.without(out, read(drop))
             _save(raw, kept / chain)
         out.append(raw)
+    write_json(in_use(kept), {"chain": used})
     return [*out, read(drops[-1])]
+
+
+def in_use(kept: Path) -> Path:
+    """The file that says which readings the newest run used; `denguard prune` takes the others."""
+    return kept.with_name(f"{kept.name}.json")
 
 
 class _Repeated:

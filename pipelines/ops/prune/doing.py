@@ -1,0 +1,68 @@
+"""Letting things go: announced in the event file first, then taken out of sight, then deleted.
+
+A folder is renamed to `.<name>.pruned` before anything in it is deleted, so that whatever ends this
+process, what bears its name is whole. Such halves are swept by the next call. Nothing of a plan is trusted
+later: a call that was cut off is followed by a new look at what is needed.
+
+Belongs here: the order, and the lease on the deployment. Does not belong here: what goes (plan.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.config import Places
+from pipelines.ops.prune.left import AWAY
+from pipelines.ops.prune.plan import Plan, plan
+from pipelines.ops.prune.unshelving import finish_left, take_off
+from pipelines.retention_config import RetentionConfig
+from pipelines.run.events import append_event
+from pipelines.run.lock import hold
+
+LEASE = "prune"
+
+
+def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
+    """Do what `plan` says, and return it.
+
+    Raises:
+        BusyError: a run is at work.
+        StoreError, VersioningError: something that decides cannot be read, or the remote does not do
+            what is asked. What had gone is gone; the same call goes on.
+    """
+    with hold(where, LEASE):
+        finish_left(where)
+        found = plan(where, retention, clock)
+        for room, items in found.rooms().items():
+            names = [one.name for one in items]
+            if room == "versions":
+                take_off(where, names)
+                continue
+            if room != "leftovers":
+                announce(where, room, names, sum(one.bytes for one in items))
+            for name in names:
+                remove(where.home / name)
+        return found
+
+
+def announce(where: Places, room: str, names: list[str], size: int) -> None:
+    """Say what goes before it does."""
+    append_event(where, "pruned", {"room": room, "names": names, "bytes": size})
+
+
+def remove(path: Path) -> None:
+    """Take a file or folder out of sight, then delete it."""
+    away = path if path.name.endswith(f".{AWAY}") else path.with_name(f".{path.name}.{AWAY}")
+    if away != path:
+        _delete(away)
+        path.rename(away)
+    _delete(away)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
