@@ -25,7 +25,9 @@ from pipelines.retention_config import RetentionConfig
 from pipelines.run.events import append_event, read_events
 from pipelines.run.lock import hold
 from pipelines.run.success import record_success
-from pipelines.storage import manifest_of, write_atomic, write_json
+from pipelines.storage import manifest_of, read_json, write_atomic, write_json
+from pipelines.storage.hand_over import Manifest
+from pipelines.storage.remote import Folder
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 SHORT = RetentionConfig(tables_weeks=2, runs_weeks=10, versions_weeks=40, at_least_runs=2)
@@ -206,8 +208,6 @@ def test_where_the_audit_says_a_rollback_went_stays(store: Store) -> None:
 
 
 def test_the_accepted_dataset_and_its_features_stay_at_any_age(store: Store) -> None:
-    from pipelines.storage import read_json
-
     path = store.places.artifacts / "accepted.json"
     write_json(path, {**read_json(path), "dataset_version": store.datasets["refused"]})
     found = plan(store.places, SHORT, NOW)
@@ -336,6 +336,55 @@ def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
     prune(store.places, SHORT, NOW)
     assert [name for name in over if (home / name).exists()] == []
     assert [name for name in stay if not (home / name).exists()] == []
+
+
+def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
+    """Hand over what the runs made, as their steps would have."""
+    from pipelines.storage import shared
+
+    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(uri))
+    sharing = shared(store.places)
+    assert sharing is not None
+    for name in names(store.places.home):
+        path = store.places.home / name
+        for record in path.glob("*.json") if "/runs/" in name else ():
+            sharing.write_record(record.relative_to(store.places.home).as_posix(), read_json(record))  # fmt: skip
+        sharing.share(path / "validation" if "/runs/" in name else path)
+
+
+def held_afar(uri: Path) -> set[str]:
+    """SHA-256 of all that is published, by the manifests."""
+    files = [Manifest.model_validate_json(p.read_bytes()).files for p in (uri / "manifests").rglob("*.json")]  # fmt: skip
+    return {content.sha256 for held in files for content in held.values()}
+
+
+@pytest.mark.parametrize("deletions", [None, 2, 9])
+def test_what_goes_here_goes_in_the_shared_store_with_the_objects_that_only_it_holds(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int | None
+) -> None:
+    uri, delete, left = tmp_path / "shared", Folder.delete, [deletions or 0]
+    share(store, monkeypatch, uri)
+
+    def refuse(self: Folder, key: str) -> None:
+        left[0] -= 1
+        if left[0] < 0 and str(uri) in self.uri:
+            raise StoreError("the share is gone")
+        delete(self, key)
+
+    if deletions is not None:
+        monkeypatch.setattr(Folder, "delete", refuse)
+        with pytest.raises(StoreError, match="the share is gone"):
+            prune(store.places, SHORT, NOW)
+        monkeypatch.setattr(Folder, "delete", delete)
+    prune(store.places, SHORT, NOW)
+    published = {p.stem for p in (uri / "manifests" / "artifacts" / "datasets").glob("*.json")}
+    assert published == some(store.datasets, "older", "before", "newest")
+    assert {p.name for p in (uri / "objects").rglob("*") if p.is_file()} == held_afar(uri)
+    found = trace(store.forecasts["oldest"], store.places)
+    assert found.broken == ()
+    assert "pruned" in found.graph.nodes[f"dataset:{store.datasets['oldest']}"].facts
+    shutil.rmtree(store.places.artifacts / "features")  # of what stays, another machine finds all
+    assert trace("champion", store.places, "up").broken == ()
 
 
 def test_of_kept_readings_those_of_the_newest_run_stay(store: Store) -> None:

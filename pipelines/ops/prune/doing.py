@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.config import Places
+from pipelines.ops.prune import afar
 from pipelines.ops.prune.left import AWAY
 from pipelines.ops.prune.plan import Plan, plan
 from pipelines.ops.prune.unshelving import finish_left, take_off
@@ -34,7 +35,9 @@ def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
     """
     with hold(where, LEASE):
         finish_left(where)
+        afar.finish(where)
         found = plan(where, retention, clock)
+        afar.begin(where, [one.name for one in found.items if one.room not in ("versions", "leftovers")])  # fmt: skip
         for room, items in found.rooms().items():
             names = [one.name for one in items]
             if room == "versions":
@@ -44,6 +47,7 @@ def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
                 announce(where, room, names, sum(one.bytes for one in items))
             for name in names:
                 remove(where.home / name)
+        afar.finish(where)
         return found
 
 

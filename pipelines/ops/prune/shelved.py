@@ -27,7 +27,7 @@ from pipelines.versioning.catalogue import INDEX, parse_index
 from pipelines.versioning.entry import FILE_MD5
 from pipelines.versioning.source import Source, object_key
 
-Entry = Mapping[str, Any]
+Entry = dict[str, Any]
 _NODES: dict[str, Kind] = {"samples": "dataset", "features": "features", "bundle": "bundle", "forecasts": "forecast"}  # fmt: skip
 
 
@@ -114,13 +114,19 @@ def _kept(where: Places, stays: Stays, shelf: Shelf) -> set[str]:
         if name not in kept:
             kept.add(name)
             left += [parent for parent in every.get(name, {}).get("parents", ())]
-    shown = {name for name, entry in shelf.mine.items() if _node(entry) in stays.shown}
-    return kept | shown
+    return kept | {name for name, entry in shelf.mine.items() if _is_shown(stays, entry)}
 
 
 def _is_root(where: Places, stays: Stays, name: str, entry: Entry) -> bool:
     young = _age(where, stays.now, name, entry) < stays.retention.runs_weeks
     return young or name in stays.versions or _node(entry) in stays.needed
+
+
+def _is_shown(stays: Stays, entry: Entry) -> bool:
+    """Whether it is a published forecast or report that stays, without what it was made from."""
+    if entry["kind"] not in ("forecasts", "report"):
+        return False
+    return stays.retention.forecasts == "keep" or _node(entry) in stays.shown
 
 
 def _node(entry: Entry) -> str:

@@ -33,7 +33,8 @@ def take_off(where: Places, names: list[str]) -> None:
         VersioningError, StoreError: the remote does not do what is asked; the next call goes on.
     """
     source, index = Source(remote_uri(where)), read_index(where)
-    note = {name: [md5 := str(index[name]["md5"]), *(list_of_files(where, source, md5) or ())] for name in names}  # fmt: skip
+    lists = {name: str(index[name]["md5"]) for name in names}
+    note = {name: [md5, *(list_of_files(where, source, md5) or ())] for name, md5 in lists.items()}
     size = sum(int(index[name].get("bytes", 0)) for name in names)
     write_json(_note_file(where), {"versions": note})
     append_event(where, "pruned", {"room": "versions", "names": names, "bytes": size})
