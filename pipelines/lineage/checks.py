@@ -49,7 +49,7 @@ def check_all(
             _check_accepted(graph, node, accepted)
         _check_version(graph, node, shelf, index, pruned)
         if registry_answers and node.kind in ("model_version", "prediction", "predictions", "forecast"):  # fmt: skip
-            _check_registered(graph, node)
+            _check_registered(graph, node, pruned)
         if by_content and there:
             _check_content(graph, node, shelf)
 
@@ -64,7 +64,8 @@ def _is_there(graph: Graph, node: Node, shelf: Shelf, pruned: dict[str, str]) ->
     if any(shelf.elsewhere(name) for name in copies):
         graph.nodes[node.key].facts["held_by"] = shelf.places.artifacts_uri
         return False
-    if days := [day for name in copies if (day := day_of(pruned, name))]:
+    told = [*copies, *(k for k in graph.next(node.key, "down") if k.startswith("model_version:"))]
+    if days := [day for name in told if (day := day_of(pruned, name))]:
         node.facts["pruned"] = max(days)
         return False
     where = " and ".join(copies) or f"no copy of {node.id} is known"
@@ -134,15 +135,18 @@ def _registered_versions(graph: Graph, bundle: Node) -> list[Node]:
     return [node for node in made if node.kind == "model_version" and node.facts.get("registered")]
 
 
-def _check_registered(graph: Graph, node: Node) -> None:
+def _check_registered(graph: Graph, node: Node, pruned: dict[str, str]) -> None:
     """Versions and bundles that answered or forecast must be in the registry."""
     if node.kind == "model_version":
-        if not node.facts.get("registered"):
+        if node.key in pruned and not node.facts.get("registered"):
+            node.facts["pruned"] = pruned[node.key]
+        elif not node.facts.get("registered"):
             graph.fault(node.key, f"{node.title} is not in the registry", "MLflow", "restore MLflow's database from a backup, or register the bundle again")  # fmt: skip
         return
     for key in graph.next(node.key, "up"):
         parent = graph.nodes[key]
-        if parent.kind == "bundle" and not _registered_versions(graph, parent):
+        went = any(child in pruned for child in graph.next(key, "down"))
+        if parent.kind == "bundle" and not went and not _registered_versions(graph, parent):
             graph.fault(node.key, f"{node.title} was made by {parent.title}, which is not in the registry", "MLflow", "restore MLflow's database from a backup; the bundle itself may lie under artifacts/")  # fmt: skip
 
 

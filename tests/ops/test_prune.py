@@ -63,6 +63,20 @@ def plant(home: Path) -> Store:
     return planter.store
 
 
+def move_mlflow(home: Path, ages: dict[str, int]) -> None:
+    """Let MLflow's runs have begun so long ago, with their files in this home."""
+    import sqlite3
+
+    with sqlite3.connect(home / "artifacts" / "mlflow" / "mlflow.db") as database:
+        for run, uri in database.execute("select run_uuid, artifact_uri from runs").fetchall():
+            there = home / "artifacts" / "mlflow" / "artifacts" / run / "artifacts"
+            assert there.is_dir(), uri
+            database.execute("update runs set artifact_uri = ?, start_time = ? where run_uuid = ?", (there.as_uri(), int(NOW.timestamp() * 1000), run))  # fmt: skip
+        for name, weeks in ages.items():
+            began = (NOW - timedelta(weeks=weeks)).timestamp()
+            database.execute("update runs set start_time = ? where name = ?", (int(began * 1000), name))  # fmt: skip
+
+
 def names(home: Path) -> Iterator[str]:
     """Things that runs made, as prune would name them."""
     for room in ("datasets", "features", "candidates", "forecasts", "reports", "runs"):
@@ -196,6 +210,30 @@ def test_what_an_alias_names_stays_at_any_age(store: Store, alias: str) -> None:
     found = plan(store.places, SHORT, NOW)
     assert going(found, "features") == some(store.features, "refused")
     assert "c40" not in going(found, "candidates")
+
+
+def test_model_versions_and_their_runs_go_from_a_registry_of_the_homes_own(store: Store) -> None:
+    from mlflow.entities import ViewType
+
+    from pipelines.registry.alias import connect, fetch_bundle
+
+    client = connect(store.places)
+    client.set_model_version_tag("denguard", "2", "rolled_back", "alarms that nobody understood")
+    move_mlflow(store.places.home, {"oldest": 60, "refused": 50, "older": 30})
+    runs = {v.version: v.run_id for v in client.search_model_versions("name = 'denguard'")}
+    prune(store.places, SHORT, NOW)
+    left = {str(v.version) for v in client.search_model_versions("name = 'denguard'")}
+    assert left == {"2", "3", "4", "5"}, "what was taken out of service stays known as such"
+    files = {path.name for path in (store.places.artifacts / "mlflow" / "artifacts").iterdir()}
+    assert files == {run for version, run in runs.items() if str(version) != "1"}
+    experiment = client.get_experiment_by_name("denguard").experiment_id
+    assert len(client.search_runs([experiment], run_view_type=ViewType.ACTIVE_ONLY)) == 4
+    for version in ("3", "4", "5"):
+        shutil.rmtree(store.places.artifacts / "bundles", ignore_errors=True)
+        fetch_bundle(version, where=store.places)
+    found = trace(store.forecasts["oldest"], store.places)
+    assert found.broken == ()
+    assert "pruned" in found.graph.nodes["model_version:denguard/1"].facts
 
 
 def test_where_the_audit_says_a_rollback_went_stays(store: Store) -> None:

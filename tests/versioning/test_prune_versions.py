@@ -147,6 +147,20 @@ def test_what_others_publish_on_the_remote_is_not_touched(deployment: Planted) -
     assert {name.partition("-")[0] for name in going} == {"bundle"}
 
 
+def test_a_lost_index_hides_nothing_that_others_published(deployment: Planted) -> None:
+    where, repo = Places(home=deployment.home), deployment.home / "artifacts" / "versions"
+    index = read_index(where)
+    (foreign,) = (name for name in ids(deployment)["first"] if name.startswith("features-"))
+    write_json(repo / "index.json", {"versions": {n: e for n, e in index.items() if n != foreign}})
+    (Path(deployment.remote) / "versions" / "index.json").write_text("{")
+    going = {one.name for one in plan(where, SHORT, NOW).items if one.room == "versions"}
+    assert {name.partition("-")[0] for name in going} == {"bundle"}
+    for ending in ("json", "dvc"):
+        (Path(deployment.remote) / "versions" / f"{foreign}.{ending}").write_text("{")
+    with pytest.raises(VersioningError, match="is damaged, so it cannot be known"):
+        plan(where, SHORT, NOW)
+
+
 def test_without_the_list_of_a_kept_version_no_file_goes(deployment: Planted) -> None:
     where = Places(home=deployment.home)
     (kept,) = (e for e in read_index(where).values() if e["kind"] == "features" and e["run_id"] == "third")  # fmt: skip

@@ -17,6 +17,7 @@ from pipelines.config import Places
 from pipelines.ops.prune import afar
 from pipelines.ops.prune.left import AWAY
 from pipelines.ops.prune.plan import Plan, plan
+from pipelines.ops.prune.recorded import ROOM, forget, going, own_client
 from pipelines.ops.prune.unshelving import finish_left, take_off
 from pipelines.retention_config import RetentionConfig
 from pipelines.run.events import append_event
@@ -37,11 +38,14 @@ def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
         finish_left(where)
         afar.finish(where)
         found = plan(where, retention, clock)
-        afar.begin(where, [one.name for one in found.items if one.room not in ("versions", "leftovers")])  # fmt: skip
+        afar.begin(where, [one.name for one in found.items if one.room not in ("versions", ROOM, "leftovers")])  # fmt: skip
         for room, items in found.rooms().items():
             names = [one.name for one in items]
             if room == "versions":
                 take_off(where, names)
+                continue
+            if room == ROOM:
+                _forget(where, found)
                 continue
             if room != "leftovers":
                 announce(where, room, names, sum(one.bytes for one in items))
@@ -49,6 +53,17 @@ def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
                 remove(where.home / name)
         afar.finish(where)
         return found
+
+
+def _forget(where: Places, found: Plan) -> None:
+    """MLflow's runs: out of the registry, then their files."""
+    client, runs = own_client(where), going(where, found.stays)
+    names = [name for one in runs for name in one.names]
+    announce(where, ROOM, names, sum(i.bytes for i in found.items if i.room == ROOM))
+    for one in runs if client is not None else ():
+        forget(client, one)
+        if one.files is not None:
+            remove(one.files)
 
 
 def announce(where: Places, room: str, names: list[str], size: int) -> None:

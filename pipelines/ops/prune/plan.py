@@ -10,6 +10,7 @@ from datetime import datetime
 
 from pipelines.config import Places
 from pipelines.ops.prune.left import leftovers
+from pipelines.ops.prune.recorded import of_mlflow
 from pipelines.ops.prune.rooms import Item, of_home
 from pipelines.ops.prune.shelved import of_remote
 from pipelines.ops.prune.stays import Stays, what_stays
@@ -43,5 +44,10 @@ def plan(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
         StoreError, VersioningError: something that decides cannot be read.
     """
     stays = what_stays(where, retention, clock)
-    items = (*of_remote(where, stays), *of_home(where, stays), *leftovers(where, clock))
+    items = (
+        *of_remote(where, stays),
+        *of_home(where, stays),
+        *of_mlflow(where, stays),
+        *leftovers(where, clock),
+    )
     return Plan(stays, items)

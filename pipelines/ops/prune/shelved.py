@@ -23,8 +23,8 @@ from pipelines.lineage.graph import Kind, key_of
 from pipelines.ops.prune.rooms import Item
 from pipelines.ops.prune.stays import Stays, weeks_old
 from pipelines.versioning import read_index, remote_uri, repository
-from pipelines.versioning.catalogue import INDEX, parse_index
-from pipelines.versioning.entry import FILE_MD5
+from pipelines.versioning.catalogue import INDEX, parse_index, scan
+from pipelines.versioning.entry import FILE_MD5, Version
 from pipelines.versioning.source import Source, object_key
 
 Entry = dict[str, Any]
@@ -51,15 +51,26 @@ class Shelf:
 
 
 def read_shelf(where: Places) -> Shelf:
-    """Raises VersioningError if the remote does not answer."""
+    """Raises VersioningError if the remote does not answer, or has a version that cannot be read."""
     uri, mine = remote_uri(where), dict(read_index(where))
-    listed = parse_index(Source(uri).read(INDEX)) or {}
+    listed = _listed(Source(uri))
     others = {name: one.model_dump(mode="json") for name, one in listed.items() if name not in mine}
     for line in _other_lines(where):
         shared = read_index(line)
         others |= shared
         mine = {name: entry for name, entry in mine.items() if name not in shared}
     return Shelf(uri, mine, others)
+
+
+def _listed(source: Source) -> dict[str, Version]:
+    """What is published there, whether the index knows it (yet) or not."""
+    listed, names = parse_index(source.read(INDEX)) or {}, source.names()
+    of_version = {n for n in names if n != "index.json" and n.endswith((".json", ".dvc"))}
+    unlisted = {name for name in of_version if name.rpartition(".")[0] not in listed}
+    listed |= scan(source, unlisted)
+    if lost := {name for name in unlisted if name.rpartition(".")[0] not in listed}:
+        raise VersioningError(f"the record of {min(lost)} is damaged, so it cannot be known which files nothing needs", where=f"{source.uri}/versions", fix="restore that file or remove it, then prune again")  # fmt: skip
+    return listed
 
 
 def of_remote(where: Places, stays: Stays) -> list[Item]:

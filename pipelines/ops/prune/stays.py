@@ -62,7 +62,7 @@ def what_stays(where: Places, retention: RetentionConfig, clock: datetime) -> St
     now = min([clock, max(signs.values(), default=clock)])
     ages = {run: (now - at) / timedelta(weeks=1) for run, at in signs.items()}
     newest = sorted(ages, key=lambda run: ages[run])[: retention.at_least_runs]
-    elsewhere = {node.id for node in graph.of_kind("run")} - set(ages)
+    elsewhere = {n.id for n in graph.of_kind("run") if not (where.artifacts / "runs" / n.id).is_dir()}  # fmt: skip
     young = {run for run, weeks in ages.items() if weeks < retention.runs_weeks} | {*newest} | elsewhere  # fmt: skip
     pins = read_pins(where)
     roots = _of_runs(graph, young) | _serving(graph, where) | _newest(graph, where)
