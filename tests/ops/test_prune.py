@@ -201,13 +201,29 @@ def test_a_pin_needs_a_reason_and_something_to_pin(store: Store) -> None:
         unpin(store.places, "champion")
 
 
+def nobody_serves(store: Store) -> None:
+    """So that neither an alias nor the audit keeps anything."""
+    from pipelines.registry.alias import connect
+
+    for alias in ("champion", "previous"):
+        connect(store.places).delete_registered_model_alias("denguard", alias)
+    (store.places.artifacts / "audit" / "audit.jsonl").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("weeks", "also"), [(40, ()), (20, ("older",))])
+def test_what_a_published_forecast_rests_on_has_a_retention_of_its_own(
+    store: Store, weeks: int, also: tuple[str, ...]
+) -> None:
+    nobody_serves(store)
+    found = plan(store.places, SHORT.model_copy(update={"versions_weeks": weeks}), NOW)
+    assert going(found, "features") == some(store.features, "oldest", "refused", *also)
+
+
 def test_what_an_alias_names_stays_at_any_age(store: Store) -> None:
     from pipelines.registry.alias import connect
 
+    nobody_serves(store)
     client = connect(store.places)
-    for alias in ("champion", "previous"):  # that no other guard keeps
-        client.delete_registered_model_alias("denguard", alias)
-    (store.places.artifacts / "audit" / "audit.jsonl").unlink(missing_ok=True)
     for alias in ("champion", "challenger", "previous", "superseded"):
         assert "c40" in going(plan(store.places, SHORT, NOW), "candidates")
         client.set_registered_model_alias("denguard", alias, "1")
@@ -339,7 +355,7 @@ def prune_until_killed(store: Store, folders: int) -> int:
         os._exit(1)
 
 
-@pytest.mark.parametrize("folders", [1, 4])
+@pytest.mark.parametrize("folders", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_kill_9_leaves_nothing_half_under_its_name_and_the_next_call_finishes(
     store: Store, tmp_path: Path, folders: int
 ) -> None:
@@ -404,8 +420,8 @@ def test_what_goes_here_goes_in_the_shared_store_with_the_objects_that_only_it_h
     share(store, monkeypatch, uri)
 
     def refuse(self: Folder, key: str) -> None:
-        left[0] -= 1
-        if left[0] < 0 and str(uri) in self.uri:
+        left[0] -= self.uri == str(uri)
+        if left[0] < 0 and self.uri == str(uri):
             raise StoreError("the share is gone")
         delete(self, key)
 
