@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.cli.app import STANDING, ProfileName, app, say, show, table
 from pipelines.config import load_profile, places
 from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipelines.ops.prune.plan import Plan
 
 _SHOWN = 12  # things of a room on a terminal; --json lists all
 
@@ -36,13 +39,21 @@ def prune(
         _pin(pin, unpin, by, reason)
         return
     from pipelines.ops.prune.doing import prune as let_go
+    from pipelines.ops.prune.pins import read_pins
     from pipelines.ops.prune.plan import plan
 
     retention, clock = load_profile(profile).retention, datetime.now(UTC)
     found = (let_go if yes else plan)(places(), retention, clock)
+    pinned = read_pins(places())
     if as_json:
-        show({"done": yes, "bytes": found.bytes, "items": [asdict(one) for one in found.items]})
+        show({"done": yes, "bytes": found.bytes, "items": [asdict(one) for one in found.items], "pinned": {what: one.model_dump(mode="json") for what, one in pinned.items()}})  # fmt: skip
         return
+    for what, one in pinned.items():
+        say(f"pinned: {what}, by {one.by} on {one.at[:10]}: {one.reason}")
+    _list(found, yes)
+
+
+def _list(found: Plan, yes: bool) -> None:
     if not found.items:
         say("Nothing goes: all that is here is needed, or younger than the retention of the profile.")  # fmt: skip
         return

@@ -474,6 +474,16 @@ def test_the_command_lists_then_does_it(store: Store) -> None:
     assert "Nothing goes" in runner.invoke(app, ["prune", "--profile", str(profile)]).output
 
 
+def test_the_command_pins_says_so_and_takes_one_order_at_a_time(store: Store) -> None:
+    runner = CliRunner()
+    asked = ["prune", "--pin", store.forecasts["oldest"], "--by", "Ana", "--reason", "asked by the court"]  # fmt: skip
+    assert "stay" in runner.invoke(app, asked).output
+    listed = runner.invoke(app, ["prune"]).output
+    assert f"pinned: {store.forecasts['oldest']}, by Ana on " in listed
+    assert ": asked by the court" in listed
+    assert isinstance(runner.invoke(app, [*asked, "--yes"]).exception, ConfigError)
+
+
 def test_retention_does_not_become_shorter_for_what_matters_longer() -> None:
     with pytest.raises(ValueError, match="must not become shorter"):
         RetentionConfig(runs_weeks=30, versions_weeks=20)
