@@ -38,6 +38,7 @@ from pipelines.places import places as places
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.profile_v1 import translated, where_it_went
 from pipelines.recipes import recipe_id
+from pipelines.retention_config import RetentionConfig
 from pipelines.train_config import TrainConfig as TrainConfig
 from pipelines.weeks import Calendar
 
@@ -83,6 +84,7 @@ class Profile(Frozen):
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
     bulletin: BulletinConfig = BulletinConfig()
+    retention: RetentionConfig = RetentionConfig()
     model_name: str = "denguard"
     schedule: str | None = Field(None, pattern=r"^(\S+ ){4}\S+$", description="cron, by the place's clock, of a line of its own beside the main one; see docs/ops.md")  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def status(
     from pipelines.local.layout import Layout
     from pipelines.local.services import load_state
     from pipelines.ops import show as shown
+    from pipelines.ops.growth import growth
     from pipelines.ops.status import gather
 
     where = places()
@@ -32,7 +34,7 @@ def status(
     running = {name: state.alive(name) for name in state.processes}
     found = gather(where, run_id, datetime.now(UTC), running)
     if as_json:
-        show(found.to_json())
+        show({**found.to_json(), "disk": asdict(growth(where))})
     else:
         shown.show(found, where)
         say("")

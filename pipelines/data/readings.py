@@ -52,14 +52,17 @@ def read_drops(
     if kept is None or len(drops) < 2:
         return [read(drop) for drop in drops]
     chain, before = content_id([_FORM, meaning]), _Repeated()
+    used: list[str] = []
     out: list[RawDrop] = []
     for drop in drops[:-1]:
         chain = content_id([chain, hashes[drop.name]])
+        used.append(chain)
         raw = _load(kept / chain, drop)
         if raw is None:
             raw = before.without(out, read(drop))
             _save(raw, kept / chain)
         out.append(raw)
+    write_json(in_use(kept), {"chain": used})
     return [*out, read(drops[-1])]
 
 
@@ -93,6 +96,11 @@ def _code_id() -> str:
     room = Path(__file__).parent
     files = sorted([*room.rglob("*.py"), *room.parent.glob("*.py")])
     return content_id([[path.name, sha256_file(path)] for path in files])
+
+
+def in_use(kept: Path) -> Path:
+    """The file that says which readings the newest run used; `denguard prune` takes the others."""
+    return kept.with_name(f"{kept.name}.json")
 
 
 class _Repeated:

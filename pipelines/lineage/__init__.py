@@ -5,6 +5,6 @@ walking it both ways and naming links that are broken. Does not belong here: any
 the links themselves are made by the steps, because everything is named by its content.
 """
 
-from pipelines.lineage.trace import Direction, Trace, trace
+from pipelines.lineage.trace import Direction, Trace, read_all, trace
 
-__all__ = ["Direction", "Trace", "trace"]
+__all__ = ["Direction", "Trace", "read_all", "trace"]

@@ -14,6 +14,7 @@ from pipelines.config import Places
 from pipelines.errors import DenguardError
 from pipelines.lineage.artifacts import RESTORE
 from pipelines.lineage.graph import Graph, Kind, Node
+from pipelines.lineage.pruned import day_of, pruned_on
 from pipelines.lineage.shelf import Shelf
 from pipelines.storage import folder_id, manifest_of, sha256_file
 
@@ -40,20 +41,21 @@ def check_all(
         by_content: recompute hashes of drops and folders; this reads every byte of them.
     """
     accepted, index = _accepted(shelf.places), _index(graph, shelf.places)
+    pruned = pruned_on(shelf.places)
     for key in walked:
         node = graph.nodes[key]
-        there = _is_there(graph, node, shelf)
+        there = _is_there(graph, node, shelf, pruned)
         if node.kind == "drop":
             _check_accepted(graph, node, accepted)
-        _check_version(graph, node, shelf, index)
+        _check_version(graph, node, shelf, index, pruned)
         if registry_answers and node.kind in ("model_version", "prediction", "predictions", "forecast"):  # fmt: skip
-            _check_registered(graph, node)
+            _check_registered(graph, node, pruned)
         if by_content and there:
             _check_content(graph, node, shelf)
 
 
-def _is_there(graph: Graph, node: Node, shelf: Shelf) -> bool:
-    """Whether the thing lies where it should; a fault if it does not."""
+def _is_there(graph: Graph, node: Node, shelf: Shelf, pruned: dict[str, str]) -> bool:
+    """Whether the thing lies where it should; a fault if it does not and was not pruned."""
     if node.kind not in _SIGN and node.kind not in _FILES:
         return True
     copies = [name for name in (node.path, node.facts.get("fetched_copy")) if name]
@@ -61,6 +63,10 @@ def _is_there(graph: Graph, node: Node, shelf: Shelf) -> bool:
         return True
     if any(shelf.elsewhere(name) for name in copies):
         graph.nodes[node.key].facts["held_by"] = shelf.places.artifacts_uri
+        return False
+    told = [*copies, *(k for k in graph.next(node.key, "down") if k.startswith("model_version:"))]
+    if days := [day for name in told if (day := day_of(pruned, name))]:
+        node.facts["pruned"] = max(days)
         return False
     where = " and ".join(copies) or f"no copy of {node.id} is known"
     fix = _DROP_BACK if node.kind == "drop" else RESTORE
@@ -99,10 +105,13 @@ def _index(graph: Graph, places: Places) -> list[dict[str, Any]]:
         return []
 
 
-def _check_version(graph: Graph, node: Node, shelf: Shelf, index: list[dict[str, Any]]) -> None:
-    """A version that was handed to DVC must be in the index, with its sidecar."""
+def _check_version(
+    graph: Graph, node: Node, shelf: Shelf, index: list[dict[str, Any]], pruned: dict[str, str]
+) -> None:
+    """A version that was handed to DVC must be in the index, with its sidecar, or be pruned."""
     entries = [entry for entry in index if _is_version_of(entry, node)]
-    if not entries and "dvc_md5" in node.facts and not shelf.elsewhere(str(node.path)):
+    gone = f"{'samples' if node.kind == 'dataset' else node.kind}-{node.id}" in pruned
+    if not entries and not gone and "dvc_md5" in node.facts and not shelf.elsewhere(str(node.path)):
         graph.fault(node.key, f"{node.title} is not in the index of versions", _INDEX, f"copy the index back from {_REMOTE}index.json, or run the step that made the version again")  # fmt: skip
     for entry in entries:
         node.facts["dvc_id"] = entry["id"]
@@ -126,15 +135,18 @@ def _registered_versions(graph: Graph, bundle: Node) -> list[Node]:
     return [node for node in made if node.kind == "model_version" and node.facts.get("registered")]
 
 
-def _check_registered(graph: Graph, node: Node) -> None:
+def _check_registered(graph: Graph, node: Node, pruned: dict[str, str]) -> None:
     """Versions and bundles that answered or forecast must be in the registry."""
     if node.kind == "model_version":
-        if not node.facts.get("registered"):
+        if node.key in pruned and not node.facts.get("registered"):
+            node.facts["pruned"] = pruned[node.key]
+        elif not node.facts.get("registered"):
             graph.fault(node.key, f"{node.title} is not in the registry", "MLflow", "restore MLflow's database from a backup, or register the bundle again")  # fmt: skip
         return
     for key in graph.next(node.key, "up"):
         parent = graph.nodes[key]
-        if parent.kind == "bundle" and not _registered_versions(graph, parent):
+        went = any(child in pruned for child in graph.next(key, "down"))
+        if parent.kind == "bundle" and not went and not _registered_versions(graph, parent):
             graph.fault(node.key, f"{node.title} was made by {parent.title}, which is not in the registry", "MLflow", "restore MLflow's database from a backup; the bundle itself may lie under artifacts/")  # fmt: skip
 
 

@@ -91,7 +91,11 @@ def _label(graph: Graph, key: str, width: int, full: bool = False) -> Group:
     said += [f"  {line}" for line in _details(node)] if full else []
     rows = [row for text in said for row in _wrapped(text, width)]
     if node.path:
-        kept = [_if("in DVC", node.facts.get("dvc_id")), _if("held by", node.facts.get("held_by"))]
+        kept = [
+            _if("in DVC", node.facts.get("dvc_id")),
+            _if("held by", node.facts.get("held_by")),
+            _if("pruned on", node.facts.get("pruned")),
+        ]
         noted = "".join(f"  ({note})" for note in kept if note)
         fits = len(f"  {node.path}{noted}") <= width
         rows += [f"  {node.path}{noted}"] if fits else [f"  {node.path}", *_wrapped(noted, width)]
@@ -216,6 +220,9 @@ def _details(node: Node) -> list[str]:
 def _verdict(found: Trace, width: int) -> Iterator[str]:
     count = len(found.up | found.down)
     looked = "contents compared" if found.by_content else "existence and recorded ids; --verify compares contents"  # fmt: skip
+    pruned = sum("pruned" in node.facts for node in found.nodes())
+    if pruned:
+        yield f"{pruned} of these {count} were pruned by this deployment's retention: their names are known, their files are gone."  # fmt: skip
     if not found.broken:
         yield f"Every link of these {count} holds ({looked})."
         return

@@ -7,7 +7,7 @@ Belongs here: the order of these, and the result as JSON. Does not belong here: 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.config import Places
 from pipelines.lineage.answers import count_predictions
@@ -18,6 +18,9 @@ from pipelines.lineage.question import find
 from pipelines.lineage.registered import check_mlflow_runs, read_registry
 from pipelines.lineage.runs import read_runs
 from pipelines.lineage.shelf import Shelf
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 Direction = Literal["up", "down", "both"]
 
@@ -62,6 +65,18 @@ class Trace:
         }
 
 
+def read_all(places: Places) -> tuple[Graph, Shelf, MlflowClient | None]:
+    """Everything that is known: the graph, where it was read, the registry if it answers.
+
+    What could not be read is among the graph's faults.
+    """
+    graph, shelf = Graph(), Shelf(places)
+    read_runs(graph, shelf)
+    read_artifacts(graph, shelf)
+    read_withdrawn(graph, shelf)
+    return graph, shelf, read_registry(graph, places)
+
+
 def trace(
     what: str, places: Places, direction: Direction = "both", by_content: bool = False
 ) -> Trace:
@@ -76,11 +91,7 @@ def trace(
         StoreError: the prediction log was needed and cannot be read, or the store that machines
             share does not answer.
     """
-    graph, shelf = Graph(), Shelf(places)
-    read_runs(graph, shelf)
-    read_artifacts(graph, shelf)
-    read_withdrawn(graph, shelf)
-    registry = read_registry(graph, places)
+    graph, shelf, registry = read_all(places)
     found = find(graph, shelf, what)
     if direction != "up":
         count_predictions(graph, places)

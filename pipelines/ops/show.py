@@ -14,6 +14,7 @@ from rich.table import Table
 
 from pipelines.config import Places
 from pipelines.evaluate.decision_log import Since, line_and_why
+from pipelines.ops.growth import growth
 from pipelines.ops.parts import State, counted
 from pipelines.ops.runs import Box, RunState, RunView
 from pipelines.ops.status import Status
@@ -120,6 +121,7 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     alerts = "; ".join(status.open_alerts) or "none open"
     waiting = f"; {status.waiting} wait for a channel that was down" if status.waiting else ""
     rows.append(("alerts", f"{'[red]' if status.open_alerts else ''}{escape(alerts)}{'[/]' if status.open_alerts else ''}{waiting}"))  # fmt: skip
+    rows.append(("disk", growth(where).line()))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

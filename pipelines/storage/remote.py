@@ -51,6 +51,12 @@ class Remote(Protocol):
     def names(self, prefix: str) -> set[str]:
         """Last parts of the keys directly below `prefix`."""
 
+    def keys(self, prefix: str) -> set[str]:
+        """Every key below `prefix`, at any depth."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; none there is no error."""
+
 
 def remote(uri: str) -> Remote:
     """The store at an address: s3://bucket/prefix, or a folder. Nothing is asked of it yet."""
@@ -131,6 +137,15 @@ class Folder:
         with self._named_errors():
             found = list(folder.iterdir()) if folder.is_dir() else []
         return {path.name for path in found if path.is_file() and path.name[0] != "."}
+
+    def keys(self, prefix: str) -> set[str]:
+        with self._named_errors():
+            found = [p for p in (self._root / prefix).rglob("*") if p.is_file()]
+        return {p.relative_to(self._root).as_posix() for p in found if p.name[0] != "."}
+
+    def delete(self, key: str) -> None:
+        with self._named_errors():
+            (self._root / key).unlink(missing_ok=True)
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -104,6 +104,18 @@ class S3:
 
         return self._call(ask, prefix) or set()
 
+    def keys(self, prefix: str) -> set[str]:
+        start = f"{self._prefix}{prefix.rstrip('/')}/"
+
+        def ask() -> set[str]:
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)  # fmt: skip
+            return {item["Key"][len(self._prefix) :] for page in pages for item in page.get("Contents", [])}  # fmt: skip
+
+        return self._call(ask, prefix) or set()
+
+    def delete(self, key: str) -> None:
+        self._call(lambda: self._client.delete_object(**self._at(key)), key)
+
     @property
     def _client(self) -> Any:
         return _client(os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_ACCESS_KEY_ID"))

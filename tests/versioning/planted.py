@@ -132,5 +132,5 @@ def _candidate(run: Run, number: int) -> Path:
 
 
 def _forecast(week: str, bundle: str) -> pd.DataFrame:
-    values: dict[str, Any] = {**dict.fromkeys(FORECAST_COLUMNS, "x"), "origin_week": week, "horizon_weeks": 4, "probability": 0.25, "outbreak_expected": False, "image_used": True, "bundle_id": bundle}  # fmt: skip
+    values: dict[str, Any] = {**dict.fromkeys(FORECAST_COLUMNS, "x"), "origin_week": week, "horizon_weeks": 4, "probability": 0.25, "outbreak_expected": False, "image_used": True, "bundle_id": bundle, "model_version": bundle}  # fmt: skip
     return pd.DataFrame([{**values, "municipality_code": unit} for unit in UNITS])[list(FORECAST_COLUMNS)]  # fmt: skip

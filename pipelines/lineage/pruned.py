@@ -1,0 +1,28 @@
+"""What retention took away, and when: the events `pruned` by name.
+
+Belongs here: reading them. Does not belong here: deciding and deleting (ops/prune).
+"""
+
+from __future__ import annotations
+
+from pipelines.config import Places
+from pipelines.run.events import read_events
+
+
+def pruned_on(places: Places) -> dict[str, str]:
+    """Path relative to home, or id of a version -> the day (UTC) on which it was pruned last."""
+    found: dict[str, str] = {}
+    for event in read_events(places, "pruned"):
+        names = event.get("names")
+        for name in names if isinstance(names, list) else []:
+            found[str(name)] = str(event.get("at", ""))[:10]
+    return found
+
+
+def day_of(pruned: dict[str, str], name: str) -> str | None:
+    """When a file or folder, or one around it, was pruned; None if it never was."""
+    while name and name != ".":
+        if name in pruned:
+            return pruned[name]
+        name = name.rpartition("/")[0]
+    return None

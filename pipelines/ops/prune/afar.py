@@ -1,0 +1,83 @@
+"""What the store that machines share holds of things that went (DENGUARD_ARTIFACTS_URI).
+
+The names are noted before anything goes here (artifacts/prune/afar.json). What is published under them goes
+first, then the objects that no other name holds; a call that was cut off is finished by the next one. A name
+that lies here again was made again since, and stays.
+
+Belongs here: names, records and objects of the shared store. Does not belong here: which things go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.storage import read_json, shared, write_json
+from pipelines.storage.hand_over import (
+    MANIFESTS,
+    in_parallel,
+    manifest_key,
+    object_key,
+    read_manifest,
+)
+from pipelines.storage.remote import Remote
+from pipelines.storage.sharing import RECORDS
+
+
+def begin(where: Places, names: Iterable[str]) -> None:
+    """Note what goes; nothing if this deployment shares no store."""
+    if shared(where) is not None and (noted := list(names)):
+        write_json(_note_file(where), {"names": noted, "objects": []})
+
+
+def finish(where: Places) -> None:
+    """Let go in the store of what was noted and is not here any more.
+
+    Raises:
+        StoreError: the store does not do what is asked, or something published cannot be read, so that
+            nobody knows which objects it holds.
+    """
+    sharing = shared(where)
+    if sharing is None or not _note_file(where).is_file():
+        return
+    store, note = sharing.store, _read_note(where)
+    gone = [name for name in note["names"] if not (where.home / name).exists()]
+    published = {key.removeprefix(f"{MANIFESTS}/").removesuffix(".json") for key in store.keys(MANIFESTS)}  # fmt: skip
+    going = {name for name in published if _is_below(name, gone)}
+    objects = {*note["objects"], *_held(store, going)}
+    write_json(_note_file(where), {"names": gone, "objects": sorted(objects)})
+    for name in going:
+        store.delete(manifest_key(name))
+    for key in store.keys(RECORDS):
+        if _is_below(key.removeprefix(f"{RECORDS}/"), gone):
+            store.delete(key)
+    needed = _held(store, published - going) if objects else set()
+    in_parallel(store.delete, [object_key(sha256) for sha256 in objects - needed])
+    _note_file(where).unlink()
+
+
+def _is_below(name: str, gone: list[str]) -> bool:
+    return any(name == one or name.startswith(f"{one}/") for one in gone)
+
+
+def _held(store: Remote, names: set[str]) -> set[str]:
+    """SHA-256 of everything that is published under these names."""
+    found: set[str] = set()
+
+    def read(name: str) -> None:
+        if manifest := read_manifest(store, name):
+            found.update(content.sha256 for content in manifest.files.values())
+
+    in_parallel(read, names)
+    return found
+
+
+def _read_note(where: Places) -> dict[str, Any]:
+    note: dict[str, Any] = read_json(_note_file(where))
+    return note
+
+
+def _note_file(where: Places) -> Path:
+    return where.artifacts / "prune" / "afar.json"

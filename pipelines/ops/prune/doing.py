@@ -1,0 +1,87 @@
+"""Letting things go: announced in the event file first, then taken out of sight, then deleted.
+
+A folder is renamed to `.<name>.pruned` before anything in it is deleted, so that whatever ends this
+process, what bears its name is whole. Such halves are swept by the next call. Nothing of a plan is trusted
+later: a call that was cut off is followed by a new look at what is needed.
+
+Belongs here: the order, and the lease on the deployment. Does not belong here: what goes (plan.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.config import Places
+from pipelines.ops.prune import afar
+from pipelines.ops.prune.left import AWAY
+from pipelines.ops.prune.plan import Plan, plan
+from pipelines.ops.prune.recorded import ROOM, forget, going, own_client
+from pipelines.ops.prune.unshelving import finish_left, take_off
+from pipelines.retention_config import RetentionConfig
+from pipelines.run.events import append_event
+from pipelines.run.lock import hold
+
+LEASE = "prune"
+
+
+def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
+    """Do what `plan` says, and return it.
+
+    Raises:
+        BusyError: a run is at work.
+        StoreError, VersioningError: something that decides cannot be read, or the remote does not do
+            what is asked. What had gone is gone; the same call goes on.
+    """
+    with hold(where, LEASE):
+        finish_left(where)
+        afar.finish(where)
+        found = plan(where, retention, clock)
+        afar.begin(where, [one.name for one in found.items if one.room not in ("versions", ROOM, "leftovers")])  # fmt: skip
+        for room, items in found.rooms().items():
+            names = [one.name for one in items]
+            if room == "versions":
+                take_off(where, names)
+                continue
+            if room == ROOM:
+                _forget(where, found)
+                continue
+            if room != "leftovers":
+                announce(where, room, names, sum(one.bytes for one in items))
+            for name in names:
+                remove(where.home / name)
+        afar.finish(where)
+        return found
+
+
+def _forget(where: Places, found: Plan) -> None:
+    """MLflow's runs: out of the registry, then their files."""
+    client, runs = own_client(where), going(where, found.stays)
+    names = [name for one in runs for name in one.names]
+    announce(where, ROOM, names, sum(i.bytes for i in found.items if i.room == ROOM))
+    for one in runs if client is not None else ():
+        forget(client, one)
+        if one.files is not None:
+            remove(one.files)
+
+
+def announce(where: Places, room: str, names: list[str], size: int) -> None:
+    """Say what goes before it does."""
+    append_event(where, "pruned", {"room": room, "names": names, "bytes": size})
+
+
+def remove(path: Path) -> None:
+    """Take a file or folder out of sight, then delete it."""
+    away = path if path.name.endswith(f".{AWAY}") else path.with_name(f".{path.name}.{AWAY}")
+    if away != path:
+        _delete(away)
+        path.rename(away)
+    _delete(away)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""Leftovers of killed writers: `.name.xxxxxxxx` files and folders that nobody will finish.
+
+Belongs here: which names are such, and where writers put them. Does not belong here: deleting (doing.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pipelines.config import Places
+from pipelines.ops.prune.rooms import Item, item
+
+AWAY = "pruned"  # what is being deleted is called .<name>.pruned first
+_DAY = timedelta(days=1)
+_OURS = re.compile(rf"\.(.+\.([a-z0-9_]{{8}}|partial|old|{AWAY})|fetch-[a-z0-9_]{{8}})")
+_NOT_OURS = {"mlflow", "local", "weights", "locks"}  # rooms that other programs fill
+_WHOLE = {"versions", "remote"}  # only directly in there: below lie files under the names of drops
+
+
+def leftovers(where: Places, clock: datetime) -> list[Item]:
+    """Begun files and folders that were not written to for a day, and halves of an earlier prune."""
+    return [item(where, "leftovers", path, _why(path)) for path in sorted(_begun(where)) if _is_over(path, clock)]  # fmt: skip
+
+
+def _begun(where: Places) -> Iterator[Path]:
+    yield from _ours(where.drops)
+    yield from _ours(where.artifacts)
+    rooms = [room for room in where.artifacts.glob("[!.]*") if room.is_dir() and not room.is_symlink()]  # fmt: skip
+    for room in rooms:
+        if room.name in _WHOLE:
+            yield from _ours(room)
+            yield from _ours(room / "versions")
+        elif room.name not in _NOT_OURS:
+            yield from _below(room)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    yield from _ours(folder)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+            yield from _below(path)
+
+
+def _ours(folder: Path) -> Iterator[Path]:
+    found = folder.iterdir() if folder.is_dir() else ()
+    return (path for path in found if _OURS.fullmatch(path.name))
+
+
+def _is_over(path: Path, clock: datetime) -> bool:
+    if path.name.endswith(f".{AWAY}"):
+        return True  # nobody but a prune that was cut off makes these
+    there = [path, *path.rglob("*")] if path.is_dir() else [path]
+    return max(one.lstat().st_mtime for one in there) < (clock - _DAY).timestamp()
+
+
+def _why(path: Path) -> str:
+    return "a prune was cut off" if path.name.endswith(f".{AWAY}") else "begun more than a day ago and never finished"  # fmt: skip

@@ -1,0 +1,88 @@
+"""Versions that a person wants kept whatever their age: artifacts/pins.json.
+
+Belongs here: pinning, unpinning, reading. Does not belong here: what a pinned thing rests on (stays.py).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipelines.config import Places
+from pipelines.encoder_config import Frozen
+from pipelines.errors import ConfigError, StoreError
+from pipelines.lineage import read_all
+from pipelines.lineage.question import find
+from pipelines.storage import read_json, write_json
+from pipelines.versioning import read_index
+
+
+class Pin(Frozen):
+    """One pin.
+
+    Attributes:
+        nodes: keys of the graph of lineage; empty for a version that only DVC knows.
+        versions: ids in the index of versions.
+    """
+
+    nodes: tuple[str, ...]
+    versions: tuple[str, ...]
+    by: str
+    reason: str
+    at: str
+
+
+_PINS = TypeAdapter(dict[str, Pin])
+
+
+def pin(where: Places, what: str, by: str, reason: str) -> Pin:
+    """Keep what is named, and all that it rests on, until it is unpinned.
+
+    Args:
+        what: as `denguard trace` takes it, or the id of a version as `denguard list` shows it.
+
+    Raises:
+        ConfigError: no name, no reason, or nothing (or several things) of that name.
+    """
+    if not by.strip() or not reason.strip():
+        raise ConfigError("a pin needs a name and a reason", fix="use --by NAME --reason TEXT")
+    versions = (what,) if what in read_index(where) else ()
+    graph, shelf, _ = read_all(where)
+    try:
+        nodes = find(graph, shelf, what).starts
+    except ConfigError:
+        if not versions:
+            raise
+        nodes = ()
+    made = Pin(nodes=nodes, versions=versions, by=by, reason=reason, at=datetime.now(UTC).isoformat(timespec="seconds"))  # fmt: skip
+    _write(where, {**read_pins(where), what: made})
+    return made
+
+
+def unpin(where: Places, what: str) -> Pin:
+    """Take a pin off; retention decides again. Raises ConfigError if there is none of that name."""
+    pins = read_pins(where)
+    if what not in pins:
+        raise ConfigError(f"nothing is pinned as {what!r}", fix=f"pinned are {', '.join(sorted(pins)) or 'none'}")  # fmt: skip
+    taken = pins.pop(what)
+    _write(where, pins)
+    return taken
+
+
+def read_pins(where: Places) -> dict[str, Pin]:
+    """Name -> pin. Raises StoreError if the file is damaged: pruning must not guess."""
+    path = where.artifacts / "pins.json"
+    if not path.is_file():
+        return {}
+    raw: Any = read_json(path).get("pins")
+    try:
+        return _PINS.validate_python(raw)
+    except ValidationError as err:
+        raise StoreError("the file of pins is damaged", where=str(path), fix="restore it from a backup, or delete it and pin again") from err  # fmt: skip
+
+
+def _write(where: Places, pins: dict[str, Pin]) -> None:
+    plain = {what: one.model_dump(mode="json") for what, one in pins.items()}
+    write_json(where.artifacts / "pins.json", {"pins": plain})

@@ -1,0 +1,159 @@
+"""Versions for analysts that may go, and taking them off: from the remote, then from this home.
+
+A version goes in this order, so that a pull meets it whole or not at all, and so that DVC, should the same
+version be made again, sees that it is not there: its records, the index, DVC's list of its files, then the
+files that no other version holds. What is on its way is written down first (artifacts/prune/versions.json);
+a call that was cut off is finished by the next one.
+
+Belongs here: which versions, and this order. Does not belong here: folders that runs made (rooms.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import VersioningError
+from pipelines.lineage.graph import Kind, key_of
+from pipelines.ops.prune.rooms import Item
+from pipelines.ops.prune.stays import Stays, weeks_old
+from pipelines.versioning import read_index, remote_uri, repository
+from pipelines.versioning.catalogue import INDEX, parse_index, scan
+from pipelines.versioning.entry import FILE_MD5, Version
+from pipelines.versioning.source import Source, object_key
+
+Entry = dict[str, Any]
+_NODES: dict[str, Kind] = {"samples": "dataset", "features": "features", "bundle": "bundle", "forecasts": "forecast"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Versions here and on the remote.
+
+    Attributes:
+        mine: what this home published or used, by id.
+        others: what the remote lists beside that, and what other lines of the deployment use.
+    """
+
+    uri: str
+    mine: dict[str, Entry]
+    others: dict[str, Entry]
+
+    def without(self, going: Iterable[str]) -> dict[str, Entry]:
+        """What is left when these have gone."""
+        left = {**self.others, **self.mine}
+        return {name: entry for name, entry in left.items() if name not in set(going)}
+
+
+def read_shelf(where: Places) -> Shelf:
+    """Raises VersioningError if the remote does not answer, or has a version that cannot be read."""
+    uri, mine = remote_uri(where), dict(read_index(where))
+    listed = _listed(Source(uri))
+    others = {name: one.model_dump(mode="json") for name, one in listed.items() if name not in mine}
+    for line in _other_lines(where):
+        shared = read_index(line)
+        others |= shared
+        mine = {name: entry for name, entry in mine.items() if name not in shared}
+    return Shelf(uri, mine, others)
+
+
+def _listed(source: Source) -> dict[str, Version]:
+    """What is published there, whether the index knows it (yet) or not."""
+    listed, names = parse_index(source.read(INDEX)) or {}, source.names()
+    of_version = {n for n in names if n != "index.json" and n.endswith((".json", ".dvc"))}
+    unlisted = {name for name in of_version if name.rpartition(".")[0] not in listed}
+    listed |= scan(source, unlisted)
+    if lost := {name for name in unlisted if name.rpartition(".")[0] not in listed}:
+        raise VersioningError(f"the record of {min(lost)} is damaged, so it cannot be known which files nothing needs", where=f"{source.uri}/versions", fix="restore that file or remove it, then prune again")  # fmt: skip
+    return listed
+
+
+def of_remote(where: Places, stays: Stays) -> list[Item]:
+    """Versions of this home that nothing needs, newest last."""
+    shelf = read_shelf(where)
+    kept = _kept(where, stays, shelf)
+    going = sorted(set(shelf.mine) - kept, key=lambda name: (str(shelf.mine[name].get("as_of_week")), name))  # fmt: skip
+    why = f"no run of the last {stays.retention.runs_weeks} weeks made it, and no kept version was made from it"  # fmt: skip
+    return [Item("versions", name, int(shelf.mine[name].get("bytes", 0)), why) for name in going]
+
+
+def list_of_files(where: Places, source: Source, md5: str) -> list[str] | None:
+    """MD5s of a version's files, from DVC's list of them here or on the remote; None if it is lost."""
+    path = cache_of(where) / object_key(md5).removeprefix("files/md5/")
+    raw = path.read_bytes() if path.is_file() else source.read(object_key(md5))
+    try:
+        listed = [str(file["md5"]) for file in json.loads(raw)] if raw else None
+    except (ValueError, TypeError, KeyError):
+        return None
+    return listed if listed is None or all(map(FILE_MD5.match, listed)) else None
+
+
+def needed_objects(where: Places, source: Source, left: Mapping[str, Entry]) -> set[str]:
+    """Files of the versions that are left. Raises VersioningError if one does not say which."""
+    needed: set[str] = set()
+    for name, entry in left.items():
+        files = list_of_files(where, source, str(entry["md5"]))
+        if files is None:
+            raise VersioningError(f"DVC's list of the files of {name} is lost, so it cannot be known which files nothing needs", where=f"{source.uri}/{object_key(str(entry['md5']))}", fix="push it again (`dvc push` in artifacts/versions), then prune again")  # fmt: skip
+        needed |= {*files, str(entry["md5"])}
+    return needed
+
+
+def cache_of(where: Places) -> Path:
+    """Where DVC keeps this home's copy of the files."""
+    return repository(where) / ".dvc" / "cache" / "files" / "md5"
+
+
+def _other_lines(where: Places) -> list[Places]:
+    root = where.root or where.home
+    homes = [Places(home=root), *(Places(home=root / "lines" / name, root=root) for name in where.line_names)]  # fmt: skip
+    return [line for line in homes if line.home != where.home]
+
+
+def _kept(where: Places, stays: Stays, shelf: Shelf) -> set[str]:
+    """Versions that something needs, and those that they were made from."""
+    every = {**shelf.others, **shelf.mine}
+    roots = {name for name, entry in shelf.mine.items() if _is_root(where, stays, name, entry)}
+    kept, left = set(), [*roots, *shelf.others]
+    while left:
+        name = left.pop()
+        if name not in kept:
+            kept.add(name)
+            left += [parent for parent in every.get(name, {}).get("parents", ())]
+    return kept | {name for name, entry in shelf.mine.items() if _is_shown(stays, entry)}
+
+
+def _is_root(where: Places, stays: Stays, name: str, entry: Entry) -> bool:
+    young = _age(where, stays.now, name, entry) < stays.retention.runs_weeks
+    return young or name in stays.versions or _node(entry) in stays.needed
+
+
+def _is_shown(stays: Stays, entry: Entry) -> bool:
+    """Whether it is a published forecast or report that stays, without what it was made from."""
+    if entry["kind"] not in ("forecasts", "report"):
+        return False
+    return stays.retention.forecasts == "keep" or _node(entry) in stays.shown
+
+
+def _node(entry: Entry) -> str:
+    """Key of the thing that was published as this version; "" for one that is no node."""
+    kind = str(entry["kind"])
+    if kind == "report":
+        return key_of("report", str(entry.get("run_id")))
+    return key_of(_NODES[kind], str(entry["id"]).removeprefix(f"{kind}-")) if kind in _NODES else ""
+
+
+def _age(where: Places, now: datetime, name: str, entry: Entry) -> float:
+    """Weeks since this home published or first used it; 0 = not known."""
+    sidecar = repository(where) / f"{name}.dvc"
+    if sidecar.is_file():
+        return weeks_old(sidecar, now)
+    try:
+        return (now - datetime.fromisoformat(str(entry["published_at"]))) / timedelta(weeks=1)
+    except (KeyError, ValueError, TypeError):
+        return 0.0

@@ -1,0 +1,60 @@
+"""A real deployment is pruned of an old week, and the next run walks on what is left."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from e2e.roads import Home
+from e2e.tabular import FIRST, walk_tabular
+from e2e.test_held import next_week
+
+from pipelines.config import Places
+from pipelines.lineage import trace
+from pipelines.ops.prune.doing import prune
+from pipelines.registry.alias import connect
+from pipelines.registry.audit import audit_file
+from pipelines.retention_config import RetentionConfig
+from pipelines.versioning import remote_uri
+from pipelines.versioning.catalogue import read_catalogue
+from pipelines.versioning.pull import pull_version
+from pipelines.versioning.source import Source
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+SHORT = RetentionConfig(tables_weeks=1, runs_weeks=10, versions_weeks=20, at_least_runs=2)
+
+
+def test_a_deployment_goes_on_after_it_was_pruned(
+    copied_tabular: Callable[[], Home], tmp_path: Path
+) -> None:
+    home = copied_tabular()
+    where, old = Places(home=home.path), (datetime.now(UTC) - timedelta(weeks=60)).timestamp()
+    for path in (home.path / "artifacts").rglob("*"):
+        os.utime(path, (old, old), follow_symlinks=False)
+    with sqlite3.connect(home.path / "artifacts" / "mlflow" / "mlflow.db") as database:
+        database.execute("update runs set start_time = ?", (int(old * 1000),))
+    next_week(home, {})
+    walk_tabular(home, "second")
+    walk_tabular(home, "third")
+    connect(where).delete_registered_model_alias("denguard", "previous")
+    audit_file(where).unlink()  # as if champions had changed often since
+    prune(where, SHORT, datetime.now(UTC))
+    found = trace(FIRST, where)
+    assert found.broken == ()
+    gone = {node.kind for node in found.nodes() if "pruned" in node.facts}
+    assert gone >= {"validation", "dataset", "features", "bundle", "model_version"}
+    for what in ("champion", "second", "third"):
+        assert trace(what, where, "up", by_content=True).broken == ()
+    source = Source(remote_uri(where))
+    left = read_catalogue(source)
+    of_first = {version.kind for version in left.values() if version.run_id == FIRST}
+    assert of_first.isdisjoint({"features", "bundle"})
+    assert of_first >= {"forecasts", "report"}
+    for version in left.values():
+        pull_version(source, version, tmp_path / "pulled")
+    walk_tabular(home, "fourth")
+    assert trace("fourth", where, "up", by_content=True).broken == ()
