@@ -125,7 +125,8 @@ def _forecasts(places: Places, origin_week: str | None) -> Iterator[Published]:
 
 def _folders(root: Path, origin_week: str | None) -> Iterator[Path]:
     """Forecast folders, newest origin first; they are named by their week and content."""
-    found = [p for p in root.glob(f"{origin_week or '*'}-*") if (p / PARQUET).is_file()]
+    named = root.glob(f"{origin_week or '[!.]*'}-*")  # a dot begins what is half made or half gone
+    found = [p for p in named if (p / PARQUET).is_file()]
     yield from sorted(found, key=lambda p: (p.name[:8], p.stat().st_mtime_ns), reverse=True)
 
 

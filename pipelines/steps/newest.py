@@ -18,6 +18,7 @@ from pipelines.fusion.bundle import load_bundle
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
+from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,14 @@ def newest_weeks(run: Run, now: Mapping[str, Any]) -> NewWeeks:
 
 
 def published(run: Run) -> list[Path]:
-    """Forecasts that runs of this profile published, oldest first; those of this very run left out."""
+    """Forecasts that runs of this profile published, oldest first; those of this very run left out,
+    and those that were withdrawn."""
+    gone = withdrawn(run.places, "forecast").keys()
     made = [_made(run, folder) for folder in (run.places.artifacts / "runs").glob("*")]
-    return [path for _, path in sorted(one for one in made if one is not None)]
+    return [
+        path
+        for _, path in sorted(one for one in made if one is not None and one[1].name not in gone)
+    ]
 
 
 def _made(run: Run, folder: Path) -> tuple[float, Path] | None:

@@ -55,6 +55,12 @@ def test_it_answers_one_unit_and_horizon_from_the_newest_forecast(serving_client
     assert row["scene_date"] is None and row["provisional"] is True
 
 
+def test_a_half_made_forecast_is_none(serving_client: TestClient, publish: Any) -> None:
+    newest = publish("2018-w48", 0.3)
+    publish("2018-w49", 0.9).rename(newest.with_name(".2018-w49-1a2b.k1llx3d"))
+    assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
+
+
 def test_a_forecast_without_this_weeks_data_says_so_and_why_until_a_run_makes_one(
     serving_client: TestClient, publish: Any, deployment: Any
 ) -> None:
