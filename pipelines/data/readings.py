@@ -87,12 +87,12 @@ def meaning_of(context: Context) -> object:
     """What a reading follows from beside the drop: settings, codes, calendar and code."""
     config = context.config.model_dump(mode="json", include={"source", "inputs", "updates"})
     codes = sorted((name, str(value)) for name, value in vars(context.codes).items())
-    return [config, type(context.codes).__name__, codes, repr(context.calendar), _code_id()]
+    return [config, type(context.codes).__name__, codes, repr(context.calendar), code_id()]
 
 
 @lru_cache(maxsize=1)
-def _code_id() -> str:
-    """Hash of the code that reads."""
+def code_id() -> str:
+    """Hash of the code that reads and judges drops."""
     room = Path(__file__).parent
     files = sorted([*room.rglob("*.py"), *room.parent.glob("*.py")])
     return content_id([[path.name, sha256_file(path)] for path in files])

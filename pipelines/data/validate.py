@@ -110,7 +110,8 @@ def validate_all(
                 "make one with `denguard drop`",
             )
         ]
-    return validate_drops(raws, scenes, context, previous, out, broken, answers)
+    found = cache_path.parent / "judged"
+    return validate_drops(raws, scenes, context, previous, out, broken, answers, found)
 
 
 def _drop_issue(err: DropError) -> Issue:
@@ -127,6 +128,7 @@ def validate_drops(
     out: Path | None,
     issues: Sequence[Issue] = (),
     answers: Mapping[str, Answer] | None = None,
+    kept: Path | None = None,
 ) -> ValidationResult:
     """Check drops, oldest first, and write the findings to `out`, or nothing if it is None.
 
@@ -136,6 +138,7 @@ def validate_drops(
         scenes: rows of scenes.scan_scenes over all drops.
         previous: tables of the last accepted version, or None.
         issues: found before, such as folders that are no drop.
+        kept: folder of what rules found in earlier runs, or None.
     """
     suite, config, calendar = Suite(), context.config, context.calendar
     full = config.updates == "full"
@@ -149,7 +152,7 @@ def validate_drops(
     units = sorted(rows["unit_id"].unique())
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
-    judged = judge_drops(usable, rows, cells, previous, context, answers or {})
+    judged = judge_drops(usable, rows, cells, previous, context, answers or {}, kept)
     tables = _believed(usable, rows, accepted, judged, context)
     findings += checks.check_whole(suite, tables, previous, calendar)
     crowded = _too_many_bad(usable, findings)

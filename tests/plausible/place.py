@@ -125,11 +125,13 @@ class Place:
         self.bring(counts.iloc[:, :-weeks])
         return self.bring(lie(counts.copy()))
 
-    def validate(self, answers: Mapping[str, Answer] | None = None) -> ValidationResult:
+    def validate(
+        self, answers: Mapping[str, Answer] | None = None, kept: Path | None = None
+    ) -> ValidationResult:
         """All checks, as a run makes them."""
         context = Context(self.config, CDC, TextCodes())
         scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
-        return validate_drops(self.raws(), scenes, context, None, None, (), answers)
+        return validate_drops(self.raws(), scenes, context, None, None, (), answers, kept)
 
     def causes(self, answers: Mapping[str, Answer] | None = None) -> list[Cause]:
         """What the rules doubt of the newest drop."""

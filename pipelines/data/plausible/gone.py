@@ -18,6 +18,7 @@ from pipelines.plausibility_config import PlausibilityConfig
 UNITS_GONE = "units-gone"
 _LAST_YEAR = 52  # newest accepted weeks, of which a share is asked for, too
 _NAMED = 5
+_FEWEST = 2  # one unit alone is that unit's question
 
 
 def units_gone(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
@@ -27,10 +28,8 @@ def units_gone(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     and these units are no longer waited for.
     """
     out = []
-    for name, expected, gone in _gone(seen):
+    for name, expected, gone in _many_gone(seen, limits):
         share = len(gone) / len(expected)
-        if len(gone) < 2 or share <= limits.max_gone_share:
-            continue
         shown = ", ".join(gone[:_NAMED]) + (", ..." if len(gone) > _NAMED else "")
         message = f"{len(gone)} of {len(expected)} units that {name or 'the accepted tables'} had are not there any more ({share:.0%}): {shown}"
         fix = "deliver the whole file: the upload may have been cut; where drops name only units with cases, raise data.plausibility.max_gone_share"
@@ -73,6 +72,22 @@ def counts_withdrawn(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     fix = "deliver the whole table; declare `data.updates: increment` if drops are not the whole"
     cells = seen.count_cells(taken)
     return [Suspicion("counts-withdrawn", Outcome.STOP, Direction.MISSING, message, fix, cells)]
+
+
+def not_asked_one_by_one(seen: Seen, limits: PlausibilityConfig) -> frozenset[str]:
+    """Units whose silence is no question of theirs: gone with many others, or rightly gone before."""
+    many = {unit for _, _, gone in _many_gone(seen, limits) for unit in gone}
+    waited = frozenset().union(*seen.expected.values()) if seen.expected else None
+    left = frozenset() if waited is None else frozenset(seen.unit_ids) - waited
+    return left | many
+
+
+def _many_gone(
+    seen: Seen, limits: PlausibilityConfig
+) -> Iterator[tuple[str, frozenset[str], list[str]]]:
+    for name, expected, gone in _gone(seen):
+        if len(gone) >= _FEWEST and len(gone) / len(expected) > limits.max_gone_share:
+            yield name, expected, gone
 
 
 def _gone(seen: Seen) -> Iterator[tuple[str, frozenset[str], list[str]]]:

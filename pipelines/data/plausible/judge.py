@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import Arrived
 from pipelines.data.plausible.gone import UNITS_GONE
-from pipelines.data.plausible.history import Floats, History
+from pipelines.data.plausible.history import Floats, History, Seen
+from pipelines.data.plausible.remembered import Remembered
 from pipelines.data.plausible.rules import RULES, Rule
 from pipelines.data.plausible.suspicion import (
     CELL_KEYS,
@@ -81,6 +83,7 @@ def judge(
     counted: Mapping[str, frozenset[str]] | None = None,
     rules: Sequence[Rule] = RULES,
     immature_weeks: int = 0,
+    remembered: Remembered | None = None,
 ) -> Judgement:
     """Judge every drop beside what was accepted before it.
 
@@ -91,9 +94,10 @@ def judge(
         arrived: drop -> what it says beside its cells.
         counted: units that the first of the drops must name: `Seen.expected`.
         immature_weeks: newest weeks that are declared to be incomplete (data.maturity).
+        remembered: what rules found in drops before; None = ask them all.
     """
     history, kept, causes = History(calendar, counted, immature_weeks), [], []
-    beside = arrived or {}
+    beside, known = arrived or {}, remembered or Remembered(None, None)
     doubts = empty_doubts()
     crowded: dict[str, float] = {}
     if start is not None:
@@ -103,11 +107,15 @@ def judge(
     for drop in drops:
         own = cells.iloc[of_drop.get(drop.name, np.zeros(0, dtype=np.intp))]
         seen = history.beside(drop, own, beside.get(drop.name))
-        found = [_doubt(own, one, drop, answers) for rule in rules for one in rule(seen, limits)]
+        doubts_of = partial(_ask, rules, seen, limits)
+        found = [
+            _doubt(own, one, drop, answers) for one in known.found(own, seen.arrived, doubts_of)
+        ]
         doubted = _once([frame for _, frame in found])
         share = _held_share(doubted, seen.after)
         if share > limits.max_held_share:
             crowded[drop.name] = share
+        known.held(doubted)
         accepted = _without(own, doubted)
         history.accept(accepted)
         history.expect(seen.arrived, _left(doubted))
@@ -116,6 +124,10 @@ def judge(
         causes += [cause for cause, _ in found]
     whole = pd.concat(kept).sort_index() if kept else cells
     return Judgement(whole, doubts, tuple(causes), crowded)
+
+
+def _ask(rules: Sequence[Rule], seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
+    return [one for rule in rules for one in rule(seen, limits)]
 
 
 def empty_doubts() -> pd.DataFrame:
@@ -219,8 +231,9 @@ def _held_share(doubted: pd.DataFrame, after: Floats) -> float:
     """Share of the units with counts that have anything held and unanswered in this drop.
 
     What is only too high does not count: it is published both ways, and a rise must not stop a drop.
+    Nor does one unit alone, which is a quarter of a place of four: it is held, by name.
     """
     waits = waiting(doubted)
     waits = waits[waits["direction"] != Direction.HIGH.value]
-    with_counts = int(np.isfinite(after).any(axis=1).sum())
-    return waits["unit_id"].nunique() / with_counts if with_counts else 0.0
+    units, with_counts = waits["unit_id"].nunique(), int(np.isfinite(after).any(axis=1).sum())
+    return units / with_counts if units > 1 and with_counts else 0.0

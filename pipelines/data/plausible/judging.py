@@ -6,6 +6,7 @@ Belongs here: what the judge is handed. Does not belong here: what it does with 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,7 +14,9 @@ from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import arrivals, counted_before
 from pipelines.data.plausible.earlier import earlier_cells
 from pipelines.data.plausible.judge import Judgement, judge
+from pipelines.data.plausible.remembered import Remembered
 from pipelines.data.raw import RawDrop
+from pipelines.data.readings import code_id
 from pipelines.data.sources import Context
 from pipelines.data.tables import Tables
 
@@ -25,24 +28,32 @@ def judge_drops(
     previous: Tables | None,
     context: Context,
     answers: Mapping[str, Answer],
+    kept: Path | None = None,
 ) -> Judgement:
     """What is doubted in every drop, oldest first.
 
     Args:
         rows, cells: accepted ones, of checks.check_rows and checks.check_cells.
         previous: tables of the last accepted version, or None.
+        kept: folder of what rules found in earlier runs; None = ask them about every drop.
     """
-    maturity = context.config.maturity
+    maturity, limits = context.config.maturity, context.config.plausibility
+    immature = max(maturity.weeks, maturity.nowcast_weeks)
+    start = earlier_cells(previous, raws)
+    alone = start is not None  # the drops do not tell what was accepted before them
+    counted = counted_before(previous, raws, context.config, context.changes) if alone else {}
+    meaning = [code_id(), limits.model_dump(mode="json"), immature, repr(context.calendar)]
     return judge(
         cells.assign(withdrawn=unknown_now(cells, context.config.updates == "full")),
         [raw.drop for raw in raws],
         context.calendar,
-        context.config.plausibility,
+        limits,
         answers,
-        earlier_cells(previous, raws),
+        start,
         arrivals(raws, rows),
-        counted_before(previous, raws, context.config, context.changes),
-        immature_weeks=max(maturity.weeks, maturity.nowcast_weeks),
+        counted,
+        immature_weeks=immature,
+        remembered=Remembered(None if alone else kept, meaning),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.data.plausible.found import units_of, week_name
+from pipelines.data.plausible.gone import not_asked_one_by_one
 from pipelines.data.plausible.history import Bools, Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -32,6 +33,7 @@ def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     if not seen.is_first and len(had) and newest <= had.max():
         return []  # it corrects older weeks
     silent = _steady(seen, newest, limits.silent_after_weeks) & ~np.isfinite(seen.after[:, newest])
+    silent &= ~np.isin(seen.unit_ids, list(not_asked_one_by_one(seen, limits)))
     if not silent.any():
         return []
     empty = silent & seen.said[:, newest]
