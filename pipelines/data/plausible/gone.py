@@ -85,9 +85,19 @@ def not_asked_one_by_one(seen: Seen, limits: PlausibilityConfig) -> frozenset[st
 def _many_gone(
     seen: Seen, limits: PlausibilityConfig
 ) -> Iterator[tuple[str, frozenset[str], list[str]]]:
+    if _corrects_older_weeks(seen):
+        return  # such a file names the units that it corrects
     for name, expected, gone in _gone(seen):
         if len(gone) >= _FEWEST and len(gone) / len(expected) > limits.max_gone_share:
             yield name, expected, gone
+
+
+def _corrects_older_weeks(seen: Seen) -> bool:
+    """Whether a drop tells counts, withdraws none, and all of them are older than the newest known."""
+    told, known = seen.said.any(axis=0), np.isfinite(seen.before).any(axis=0)
+    if not told.any() or not known.any() or len(seen.withdrawn):
+        return False
+    return bool(np.flatnonzero(told).max() < np.flatnonzero(known).max())
 
 
 def _gone(seen: Seen) -> Iterator[tuple[str, frozenset[str], list[str]]]:
