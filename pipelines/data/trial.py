@@ -21,6 +21,7 @@ from pipelines.contracts import Level
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import make_drop, read_drop
 from pipelines.data.intake import accepted_drops, accepted_tables
+from pipelines.data.plausible.answers import read_answers
 from pipelines.data.raw import issue
 from pipelines.data.receipts import receipt_issues
 from pipelines.data.scenes import SCENE_COLUMNS
@@ -89,7 +90,9 @@ def try_files(
         scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
         before = accepted_tables(places)
         names = _as_given(drops, files)
-        result = _named(validate_drops(raws, scenes, context, before, None, broken), names)  # fmt: skip
+        said = read_answers(places)
+        found = validate_drops(raws, scenes, context, before, None, broken, said)
+        result = _named(found, names)
     stops = any(one.level is Level.CRITICAL for one in result.issues)
     return TrialReport(result, _found(result, profile), stops)
 
