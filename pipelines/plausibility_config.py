@@ -14,6 +14,9 @@ from pipelines.encoder_config import Frozen
 class PlausibilityConfig(Frozen):
     """Limits beyond which values are held until a person has looked."""
 
+    without: tuple[str, ...] = Field(
+        (), description="rules that are not asked here, by the name that an issue has; * = none is"
+    )
     max_held_share: float = Field(
         0.2,
         gt=0,

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.data.availability import Matrices, known_lag_weeks
 from pipelines.data.covariates import LAGS
-from pipelines.data.plausible.judge import NO_WEEK, SUPERSEDED, unconfirmed
+from pipelines.data.plausible.judge import NO_WEEK, SUPERSEDED, unconfirmed, waiting
 from pipelines.data.tables import Tables, ordered
 
 HELD, NOT_REPORTED, UNCONFIRMED = "held", "not reported", "unconfirmed"
@@ -32,7 +32,17 @@ STATE_SCHEMA = pa.schema(
 
 def with_unconfirmed(tables: Tables) -> Tables:
     """The tables as they are if every count that looks too high is true."""
-    doubts = unconfirmed(tables.doubts)
+    return _with_counts(tables, unconfirmed(tables.doubts))
+
+
+def as_delivered(tables: Tables) -> Tables:
+    """The tables as if every count that is held and waits for an answer were true."""
+    waits = waiting(tables.doubts)
+    told = waits[(waits["kind"] == "week") & waits["number"].notna()]
+    return _with_counts(tables, told)
+
+
+def _with_counts(tables: Tables, doubts: pd.DataFrame) -> Tables:
     if doubts.empty:
         return tables
     counts = doubts.rename(columns={"when": "week_no", "number": "cases"})

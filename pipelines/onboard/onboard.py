@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,10 @@ from pipelines.data.drop_info import DropInfo, check_info, require_received
 from pipelines.data.drops import make_drop, read_drop
 from pipelines.data.handed_over import share_drop
 from pipelines.data.intake import require_standing_name
+from pipelines.data.plausible.report import TOO_MUCH_HELD
 from pipelines.data.sources import context_of, source_of
 from pipelines.data.trial import TrialReport, try_files
+from pipelines.data.usable import as_delivered
 from pipelines.errors import ConfigError, DropError
 from pipelines.onboard import deciding, history
 from pipelines.onboard.answers import Answers
@@ -186,11 +188,15 @@ def _people(sights: Sequence[Sight], findings: Findings) -> None:
 
 
 def _tried(paths: Sequence[Path], draft: Profile, received: date, findings: Findings) -> TrialReport:  # fmt: skip
-    """The files as a run would check them. Raises DropError if it would stop."""
+    """The files as a run would check them. Raises DropError if it would stop.
+
+    What is only doubted is told: a person answers for it with `denguard confirm`, once a run asks.
+    """
     with tempfile.TemporaryDirectory(prefix="denguard-onboard-") as empty:
         report = try_files(list(paths), draft, Places(home=Path(empty)), received)
     issues = [i for i in report.result.issues if i.level is not Level.INFO and i.code not in _TOLD_ELSEWHERE]  # fmt: skip
-    if report.stops:
+    doubted = {cause.suspicion.rule for cause in report.result.judged.causes} | {TOO_MUCH_HELD}
+    if any(i.level is Level.CRITICAL and i.code not in doubted for i in issues):
         first, more = issues[0], [i for i in issues[1:] if i.level is not Level.WARNING][:1]
         why = "".join(f"; first of them: {i.message} ({i.place}), where one should {i.fix}" for i in more)  # fmt: skip
         raise DropError(f"[{first.code}] {first.message}{why}", where=first.place, fix=first.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
@@ -202,7 +208,9 @@ def _tried(paths: Sequence[Path], draft: Profile, received: date, findings: Find
         findings.add("checks", f"{what} ({where}{', ...' if len(found) > 3 else ''}); {found[0].fix}")  # fmt: skip
     if len(kinds) > _TOLD:
         findings.add("checks", f"and {len(kinds) - _TOLD} more; `denguard validate` lists all")
-    return report
+    # What is proposed follows from what was delivered: weeks that still fill look unreported.
+    delivered = as_delivered(report.result.tables)
+    return replace(report, result=replace(report.result, tables=delivered))
 
 
 def write(made: Onboarded, where: Places) -> tuple[Path, Path]:

@@ -24,6 +24,8 @@ class Ministry:
 
     def __init__(self, home: Path, *inputs: dict[str, Any], calendar: Calendar = CDC, codes: UnitCodes | None = None, **data: Any) -> None:  # fmt: skip
         self.home, self.drops = home, home / "data" / "drops"
+        # Tables of four rows and round numbers are not meant to be believable.
+        data.setdefault("plausibility", {"without": ["*"]})
         self.context = Context(DataConfig(inputs=inputs, **data), calendar, codes or TextCodes())
 
     def given(self, **files: str | bytes) -> list[Path]:

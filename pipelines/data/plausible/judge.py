@@ -34,6 +34,7 @@ from pipelines.data.plausible.suspicion import (
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import Calendar
 
+ALL_RULES = "*"
 _FLAGS = ("withdrawn", "unknown_again")  # what a cell without a number may say
 NO_WEEK = -1  # `when` of a site that did not report: there is no cell
 SUPERSEDED = "superseded"  # a later drop said something else, which is judged by itself
@@ -127,7 +128,10 @@ def judge(
 
 
 def _ask(rules: Sequence[Rule], seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    return [one for rule in rules for one in rule(seen, limits)]
+    if ALL_RULES in limits.without:
+        return []
+    found = [one for rule in rules for one in rule(seen, limits)]
+    return [one for one in found if one.rule not in limits.without]
 
 
 def empty_doubts() -> pd.DataFrame:

@@ -6,6 +6,7 @@ Belongs here: what the judge is handed. Does not belong here: what it does with 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -43,8 +44,9 @@ def judge_drops(
     alone = start is not None  # the drops do not tell what was accepted before them
     counted = counted_before(previous, raws, context.config, context.changes) if alone else {}
     meaning = [code_id(), limits.model_dump(mode="json"), immature, repr(context.calendar)]
-    return judge(
-        cells.assign(withdrawn=unknown_now(cells, context.config.updates == "full")),
+    unknown = unknown_now(cells, context.config.updates == "full")
+    found = judge(
+        cells.assign(withdrawn=unknown),
         [raw.drop for raw in raws],
         context.calendar,
         limits,
@@ -55,6 +57,9 @@ def judge_drops(
         immature_weeks=immature,
         remembered=Remembered(None if alone else kept, meaning),
     )
+    held = unknown & ~found.cells["withdrawn"].reindex(cells.index, fill_value=False)
+    said = cells["withdrawn"].astype(bool) & ~held
+    return replace(found, cells=found.cells.assign(withdrawn=said))
 
 
 def unknown_now(cells: pd.DataFrame, full: bool) -> pd.Series:

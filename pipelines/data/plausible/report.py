@@ -13,6 +13,7 @@ from pipelines.data.plausible.suspicion import Cause, Outcome
 from pipelines.data.raw import RawDrop, issue
 
 _LEVEL = {Outcome.NOTE: Level.WARNING, Outcome.HOLD: Level.ERROR, Outcome.STOP: Level.CRITICAL}
+TOO_MUCH_HELD = "too-much-held"
 _NAMED = 6
 _ANSWER = "if it is true, `denguard confirm {cause} --by NAME --reason TEXT`; if it is wrong, the same with --reject"
 
@@ -51,7 +52,7 @@ def _crowded(found: Judgement, newest: str, max_share: float) -> list[Issue]:
     named = "; ".join(f"{c.suspicion.rule} (cause {c.cause_id})" for c in open_ones[:_NAMED])
     message = f"{share:.0%} of the units have values that are held, more than {max_share:.0%}, so the drop itself is in doubt: {named}"
     fix = "look at the causes above: correct the export and make the drop again, or answer them with `denguard confirm`"
-    return [issue(Level.CRITICAL, "too-much-held", message, newest, fix)]
+    return [issue(Level.CRITICAL, TOO_MUCH_HELD, message, newest, fix)]
 
 
 def _waiting(found: Judgement, newest: str) -> list[Issue]:
