@@ -21,7 +21,7 @@ from pipelines.data.drop_info import DropInfo
 from pipelines.data.sources.sample import package_table
 from pipelines.run.events import read_events
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # in parts: tests/plausible, tests/forecast
 Cells = dict[str, str]  # municipality code as delivered -> its newest count
 BIG = "5001"  # Medellín: 45 cases a week in November 2018
 
@@ -106,7 +106,7 @@ def test_a_week_in_which_most_units_say_zero_stops_before_anything_changed(home:
     code, said = home.denguard(*arguments, "--run-id", "stopped")
     assert code != 0 and "too-much-held" in said and "fell-to-zero" in said
     assert (home.path / "artifacts" / "accepted.json").read_bytes() == accepted
-    assert [cause["rule"] for cause in causes(home)] == ["fell-to-zero"]
+    assert "fell-to-zero" in [cause["rule"] for cause in causes(home)]
 
 
 def test_a_cause_that_is_not_there_is_answered_with_what_to_do(home: Home) -> None:

@@ -16,14 +16,14 @@ def set_aside(judged: Judgement) -> list[tuple[str, str]]:
     return [(c.drop, c.suspicion.rule) for c in more]
 
 
-@pytest.mark.parametrize("units", [1, 5, 45, 300])
+@pytest.mark.parametrize("units", [1, 5, 45, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("weeks", [1, 4])
 def test_honest_newest_weeks_are_not_doubted(place: Place, units: int, weeks: int) -> None:
     place.weekly(history(units), weeks=weeks)
     assert set_aside(place.judged()) == []
 
 
-@pytest.mark.parametrize("units", [1, 5, 45, 300])
+@pytest.mark.parametrize("units", [1, 5, 45, pytest.param(300, marks=pytest.mark.slow)])
 def test_an_honest_first_drop_is_not_doubted(place: Place, units: int) -> None:
     place.bring(history(units))
     assert set_aside(place.judged()) == []
