@@ -12,7 +12,7 @@ from pipelines.config import load_profile, places
 from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pipelines.data.plausible.causes import CauseRecord
+    from pipelines.data.plausible.listed import CauseRecord
 
 _SHOWN = 12  # weeks of a unit's own past, beside a doubted value
 
@@ -45,7 +45,7 @@ def confirm(
 
 
 def _list(every: bool, as_json: bool) -> None:
-    from pipelines.data.plausible.causes import known_causes
+    from pipelines.data.plausible.listed import known_causes
 
     found = [one for one in known_causes(places()) if every or one.waiting]
     if as_json:

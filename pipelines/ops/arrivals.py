@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.data.plausible.causes import unheard_answers
+from pipelines.data.plausible.listed import unheard_answers
 from pipelines.errors import DenguardError
 from pipelines.run.lock import holder
 from pipelines.run.withdrawn import withdrawn

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.data.plausible.causes import CauseRecord, known_causes
+from pipelines.data.plausible.listed import CauseRecord, known_causes
 from pipelines.data.plausible.suspicion import Direction, Outcome
 from pipelines.errors import DenguardError
 

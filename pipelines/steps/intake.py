@@ -5,11 +5,15 @@ Belongs here: start, ingest, validate, snapshot. Checks and tables are the data 
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pipelines.run import open_run, start_run
+from pipelines.run import Run, open_run, start_run
 from pipelines.steps.box import box
 from pipelines.storage import read_json
+
+if TYPE_CHECKING:
+    from pipelines.data.validation_result import ValidationResult
 
 Output = dict[str, Any]
 
@@ -82,18 +86,20 @@ def validate(run_id: str) -> Output:
     keep_causes(run.places, run_id, result.judged, run.profile.calendar, answers)
     raise_if_critical(result)
     result.tables.save(out / "tables")
-    levels = [issue.level.value for issue in result.issues]
     run.name(out)
-    return run.finish(
-        "validate",
-        {
-            "issues": {level: levels.count(level) for level in sorted(set(levels))},
-            "issues_path": run.name(out / "issues.json"),
-            "data_docs": run.name(out / "data_docs"),
-            "quarantined": len(result.quarantine),
-            "tables": run.name(out / "tables"),
-        },
-    )
+    return run.finish("validate", _found(run, result, out))
+
+
+def _found(run: Run, result: ValidationResult, out: Path) -> Output:
+    """What validation says to later steps, once its tables lie in its folder."""
+    levels = [issue.level.value for issue in result.issues]
+    return {
+        "issues": {level: levels.count(level) for level in sorted(set(levels))},
+        "issues_path": run.name(out / "issues.json"),
+        "data_docs": run.name(out / "data_docs"),
+        "quarantined": len(result.quarantine),
+        "tables": run.name(out / "tables"),
+    }
 
 
 @box

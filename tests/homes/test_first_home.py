@@ -19,7 +19,7 @@ from pipelines.evaluate.decision_log import decisions
 from pipelines.fusion.bundle import Bundle, check_golden, load_sound
 from pipelines.ops.watch import judge
 from pipelines.registry.alias import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
-from pipelines.registry.audit import read_trail
+from pipelines.registry.audit import append, read_trail
 from pipelines.registry.standing import standing
 from pipelines.run.success import last_success
 from pipelines.storage import folder_id, manifest_of, read_json, sha256_file, write_json
@@ -75,6 +75,9 @@ def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_cra
     write_json(folder / "bundle.json", about)
     identity = folder_id(manifest_of(folder))
     connect(where).set_model_version_tag("denguard", "1", BUNDLE_ID_TAG, identity)
+    newest = read_trail(where).entries[-1]
+    facts = {name: newest[name] for name in newest if name not in ("seq", "at", "prev_sha256", "sha256")}  # fmt: skip
+    append(where, **{**facts, "bundle_id": identity})  # as the version that wrote the recipe did
     said = standing(where, "denguard")
     assert said["champion"] is None
     assert "a recipe cannot be read: of_a_later_version" in said["problem"]

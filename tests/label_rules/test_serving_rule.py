@@ -17,6 +17,7 @@ from pipelines.registry.alias import Registered
 from pipelines.weeks import CDC
 from serving.answers import answer
 from serving.champion import Champion
+from serving.limits import Budget
 from serving.problems import Problem
 from serving.requests import Asked, check_known
 from serving.routes.model import _description
@@ -46,15 +47,15 @@ def _vector(**more: Any) -> Asked:
 def test_a_row_of_fields_gets_the_threshold_of_its_week(champion: Champion) -> None:
     row = PredictionRow(municipality_code="05001", origin_week="2018-w48", horizon_weeks=4, recent_cases=[1.0] * 12)  # fmt: skip
     check_known(champion.bundle, Asked(rows=[row]))
-    (body,) = answer(champion, Asked(rows=[row]), 10**6)
+    (body,) = answer(champion, Asked(rows=[row]), 10**6, Budget(10**6))
     assert (body["target_week"], body["threshold_cases"]) == ("2018-w52", 52.0)
 
 
 def test_a_row_of_vectors_needs_its_week(champion: Champion) -> None:
-    (body,) = answer(champion, _vector(origin_week="2018-w10"), 10**6)
+    (body,) = answer(champion, _vector(origin_week="2018-w10"), 10**6, Budget(10**6))
     assert (body["origin_week"], body["target_week"], body["threshold_cases"]) == ("2018-w10", "2018-w14", 14.0)  # fmt: skip
     with pytest.raises(Problem) as caught:
-        answer(champion, _vector(), 10**6)
+        answer(champion, _vector(), 10**6, Budget(10**6))
     assert caught.value.status == 422
     assert "no origin week" in caught.value.detail
     assert "origin_week" in caught.value.fix
@@ -62,7 +63,7 @@ def test_a_row_of_vectors_needs_its_week(champion: Champion) -> None:
 
 def test_a_week_beyond_the_model_s_years_is_refused(champion: Champion) -> None:
     with pytest.raises(Problem) as caught:
-        answer(champion, _vector(origin_week="2021-w10"), 10**6)
+        answer(champion, _vector(origin_week="2021-w10"), 10**6, Budget(10**6))
     assert "2017..2018" in caught.value.detail
 
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.data.plausible.answers import read_answers
-from pipelines.data.plausible.causes import answer_causes, keep_causes, known_causes
+from pipelines.data.plausible.causes import answer_causes, keep_causes
+from pipelines.data.plausible.listed import known_causes
 from pipelines.ops.alerts import tell
 from pipelines.ops.arrivals import waiting_drop
 from pipelines.ops.status import gather

@@ -221,18 +221,17 @@ def test_a_deadline_that_passed_without_a_run_makes_one_and_one_that_did_not_mak
 
 
 def test_a_later_finished_run_of_the_same_content_is_the_newest_forecast_again(home: Home) -> None:
-    from serving.published import newest
+    from serving.published import Asked, newest
 
     stopped(home)
     made = steps.instead_of("second")
-    bundle = about(home, made)["bundle_id"]
-    found = newest(where(home), bundle)
+    asked = Asked(about(home, made)["bundle_id"], "of another line")
+    found = newest(where(home), asked).forecast
     assert found is not None and found.version == made["forecast_version"]
     steps.forecast("first")
-    found = newest(where(home), bundle)
-    assert (
-        found is not None and found.version == home.output("first", "forecast")["forecast_version"]
-    )
+    found = newest(where(home), asked).forecast
+    finished = home.output("first", "forecast")["forecast_version"]
+    assert found is not None and found.version == finished
 
 
 def test_a_fallback_that_cannot_be_made_leaves_the_steps_error_alone_and_is_written_down(

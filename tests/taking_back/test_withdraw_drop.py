@@ -200,8 +200,9 @@ def test_killed_at_each_write_it_is_withdrawn_or_not_and_goes_on(
     where: Places, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("killed")
-    homes = [Path(shutil.copytree(where.home, folder / str(n))) for n in range(1, 5)]
-    assert killed_at_each_write(folder, "drop") == [-9, -9, -9, 0], "record, its name, event"
+    homes = [Path(shutil.copytree(where.home, folder / str(n))) for n in range(1, 7)]
+    ended = killed_at_each_write(folder, "drop")
+    assert ended == [-9] * 5 + [0], "record, its name, its folder, the folder above, event"
     for n, home in enumerate(homes, start=1):
         there = Places(home=home)
         before = withdrawn(there, "drop")

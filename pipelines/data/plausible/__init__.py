@@ -8,5 +8,7 @@ table that holds each unit's neighbour.
     rules.py       the list of rules; a rule is one function in a file beside it
     suspicion.py   what a rule finds: cells, how bad, which way, for one cause
     answers.py     what a person said of a cause: it is true, or it is wrong
+    causes.py      what a validation found, written down, and answers recorded
+    listed.py      the same list, read by whoever tells people of it
     judge.py       drop after drop: rules, answers, which cells are held
 """

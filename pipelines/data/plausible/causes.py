@@ -1,16 +1,14 @@
 """The causes that the newest validation found, kept where a person answers: artifacts/held/.
 
-Belongs here: causes.json and doubts.parquet, reading them, and recording answers against them. Does not
-belong here: judging (judge.py) and how a terminal shows it (cli/confirm.py).
+Belongs here: writing causes.json and doubts.parquet, and recording answers against them. Does not belong
+here: reading causes.json (listed.py), judging (judge.py) and how a terminal shows it (cli/confirm.py).
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict
 
 import pandas as pd
 import pyarrow as pa
@@ -22,39 +20,15 @@ from pipelines.data.plausible.answers import (
     Verdict,
     answers_folder,
     answers_id,
-    read_answers,
     write_answer,
 )
 from pipelines.data.plausible.judge import NO_WEEK, Judgement, waiting
-from pipelines.errors import ConfigError, StoreError
+from pipelines.data.plausible.listed import CauseRecord, fetched, held_folder, known_causes
+from pipelines.errors import ConfigError
 from pipelines.run.events import append_event
-from pipelines.storage import read_json, shared, write_json
+from pipelines.storage import shared, write_json
 from pipelines.storage.parquet import write_parquet
 from pipelines.weeks import Calendar
-
-
-@dataclass(frozen=True)
-class CauseRecord:
-    """A cause as people see it.
-
-    Attributes:
-        answer: confirmed, rejected, mixed, superseded, or "" while any of it waits.
-        units, cells: how many it is about; waiting: cells that wait for an answer.
-        span: weeks, months or years it is about, such as "2018-w47..2018-w48".
-    """
-
-    cause_id: str
-    drop: str
-    rule: str
-    outcome: str
-    direction: str
-    message: str
-    fix: str
-    answer: str
-    units: int
-    cells: int
-    waiting: int
-    span: str
 
 
 def causes_of(found: Judgement, calendar: Calendar) -> list[CauseRecord]:
@@ -137,36 +111,9 @@ def keep_causes(
         store.share(path)
 
 
-def held_folder(where: Places) -> Path:
-    """artifacts/held"""
-    return where.artifacts / "held"
-
-
-def known_causes(where: Places) -> list[CauseRecord]:
-    """What the newest validation found; nothing if there was none. StoreError if it is damaged."""
-    path = _fetched(where, held_folder(where) / "causes.json")
-    if not path.is_file():
-        return []
-    raw: dict[str, Any] = read_json(path)
-    try:
-        return [CauseRecord(**record) for record in raw["causes"]]
-    except (KeyError, TypeError) as err:
-        fix = "run the validate step again"
-        raise StoreError("the list of causes is damaged", where=str(path), fix=fix) from err
-
-
-def unheard_answers(where: Places) -> str:
-    """What was answered since the newest validation, as answers_id; "" if it judged by all of it."""
-    path = held_folder(where) / "causes.json"
-    if not path.is_file():
-        return ""
-    said = answers_id(read_answers(where))
-    return "" if said == read_json(path).get("judged_by", "") else said
-
-
 def doubts_of(where: Places, cause_id: str) -> pd.DataFrame:
     """judge.DOUBT_COLUMNS of one cause."""
-    path = _fetched(where, held_folder(where) / "doubts.parquet")
+    path = fetched(where, held_folder(where) / "doubts.parquet")
     found = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"cause_id": []})
     return found[found["cause_id"] == cause_id]
 
@@ -211,11 +158,6 @@ def fetch_answers(where: Places) -> None:
         folder = answers_folder(where).relative_to(where.home).as_posix()
         for name in store.names(folder):
             store.bring(f"{folder}/{name}")
-
-
-def _fetched(where: Places, path: Path) -> Path:
-    store = shared(where)
-    return store.bring(path.relative_to(where.home).as_posix()) if store else path
 
 
 def _check_person(by: str, reason: str) -> None:

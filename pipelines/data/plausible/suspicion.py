@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pipelines.contracts import content_id
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CELL_KEYS = ("unit_id", "kind", "clean", "when")  # raw.KEY_COLUMNS: which cell it is
 
@@ -33,6 +35,8 @@ class Direction(StrEnum):
 
 def no_cells() -> pd.DataFrame:
     """CELL_KEYS without a row, of types that join with others."""
+    import pandas as pd  # here, so that whoever only tells of causes starts without it
+
     return pd.DataFrame(
         {
             "unit_id": pd.Series(dtype=object),

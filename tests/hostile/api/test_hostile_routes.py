@@ -11,7 +11,7 @@ from hostile.api.test_hostile_bodies import refused
 from starlette.requests import Request
 from starlette.types import Message
 
-from serving.limits import read_body
+from serving.limits import Budget, read_body
 
 KEYS: dict[str, tuple[list[tuple[str, bytes]], str]] = {
     "no key": ([], "no-key"),
@@ -88,4 +88,5 @@ def test_a_content_length_in_odd_digits_is_not_believed() -> None:
         return {"type": "http.request", "body": b"{}", "more_body": False}
 
     request = Request({"type": "http", "headers": [(b"content-length", b"\xb2")]}, body)
-    assert asyncio.run(read_body(request, 1024, 5.0)) == b"{}"
+    with Budget(1024).share() as share:
+        assert asyncio.run(read_body(request, 1024, 5.0, share)) == b"{}"

@@ -16,7 +16,9 @@ from pipelines import cli
 from pipelines.storage import manifest_of
 
 RECEIVED = ("--received", "2018-12-04")
-RECORDS = ("artifacts/runs/", "artifacts/alerts/", "artifacts/locks/")  # of the refusal itself
+RECORDS = tuple(
+    f"artifacts/{name}/" for name in ("runs", "events", "alerts", "locks")
+)  # of the refusal itself
 SCENE = "image_2018-11-01.png"
 
 

@@ -106,12 +106,17 @@ def _walk() -> str:
 
 
 def _state(places: Places) -> dict[str, str]:
-    """The accepted pointer, its data, and the drops themselves."""
+    """The accepted pointer, its data, and the drops themselves.
+
+    A run that stops leaves its own folder, and on purpose what people are told and asked: `events` and
+    the causes that wait in `held`. Those are records of the stop, and nothing that stood.
+    """
+    of_the_stop = {"runs", "cache", "locks", "events", "held"}
     return {
         "accepted.json": sha256_file(places.artifacts / "accepted.json"),
         **{f"datasets/{k}": v for k, v in manifest_of(places.artifacts / "datasets").items()},
         **{f"drops/{k}": v for k, v in manifest_of(places.drops).items()},
-        **{name: "folder" for name in sorted(p.name for p in places.artifacts.iterdir()) if name not in ("runs", "cache", "locks")},
+        **{name: "folder" for name in sorted(p.name for p in places.artifacts.iterdir()) if name not in of_the_stop},
     }  # fmt: skip
 
 

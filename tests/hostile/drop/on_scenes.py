@@ -74,7 +74,7 @@ SCENES = [
     Attack("a scene of one pixel", scene(images.saved(images.NOISE[:1, :1], "PNG")), WARN, "blank-share", ("count as missing",)),
     Attack("an 8-band TIFF", scene(images.tiff(images.BANDS[:8]), TIFF), ERROR, BANDS, ("8 bands", "12 Sentinel-2 bands")),
     Attack("16 bits in three bands", scene(images.tiff(images.NOISE.astype("uint16")), TIFF), ERROR, BANDS, ("uint16", "8 bits")),
-    Attack("a 16-bit PNG", scene(images.SIXTEEN_BIT), ERROR, BANDS, ("I;16", "8-bit RGB")),
+    Attack("a 16-bit PNG", scene(images.SIXTEEN_BIT), ERROR, BANDS, ("16-bit grey", "8-bit RGB")),
     Attack("reflectance 0..1 as floats", scene(images.tiff(images.BANDS.astype("float32") / 255), TIFF), ERROR, BANDS, ("float32", "8 bits")),
     Attack("reflectance 0..10,000 as floats", scene(images.tiff(images.BANDS * 40.0), TIFF), ERROR, BANDS, ("float64",)),
     Attack("a CMYK photograph", scene(images.CMYK, "image_2018-11-01.jpg"), ERROR, BANDS, ("CMYK", "8-bit RGB")),

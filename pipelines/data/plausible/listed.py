@@ -1,0 +1,73 @@
+"""The list of causes as people are told of it: artifacts/held/causes.json, read without heavy libraries.
+
+Belongs here: the record of a cause, reading the list, and what was answered since. Does not belong here:
+writing it, the doubted cells and recording answers (causes.py), which need tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.data.plausible.answers import answers_id, read_answers
+from pipelines.errors import StoreError
+from pipelines.storage import read_json, shared
+
+
+@dataclass(frozen=True)
+class CauseRecord:
+    """A cause as people see it.
+
+    Attributes:
+        answer: confirmed, rejected, mixed, superseded, or "" while any of it waits.
+        units, cells: how many it is about; waiting: cells that wait for an answer.
+        span: weeks, months or years it is about, such as "2018-w47..2018-w48".
+    """
+
+    cause_id: str
+    drop: str
+    rule: str
+    outcome: str
+    direction: str
+    message: str
+    fix: str
+    answer: str
+    units: int
+    cells: int
+    waiting: int
+    span: str
+
+
+def held_folder(where: Places) -> Path:
+    """artifacts/held"""
+    return where.artifacts / "held"
+
+
+def known_causes(where: Places) -> list[CauseRecord]:
+    """What the newest validation found; nothing if there was none. StoreError if it is damaged."""
+    path = fetched(where, held_folder(where) / "causes.json")
+    if not path.is_file():
+        return []
+    raw: dict[str, Any] = read_json(path)
+    try:
+        return [CauseRecord(**record) for record in raw["causes"]]
+    except (KeyError, TypeError) as err:
+        fix = "run the validate step again"
+        raise StoreError("the list of causes is damaged", where=str(path), fix=fix) from err
+
+
+def unheard_answers(where: Places) -> str:
+    """What was answered since the newest validation, as answers_id; "" if it judged by all of it."""
+    path = held_folder(where) / "causes.json"
+    if not path.is_file():
+        return ""
+    said = answers_id(read_answers(where))
+    return "" if said == read_json(path).get("judged_by", "") else said
+
+
+def fetched(where: Places, path: Path) -> Path:
+    """A file of this home, brought from the store that machines share if there is one."""
+    store = shared(where)
+    return store.bring(path.relative_to(where.home).as_posix()) if store else path
