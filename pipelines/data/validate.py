@@ -176,11 +176,15 @@ def validate_drops(
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
     ]
-    in_order = tuple(sorted(found, key=lambda i: _ORDER.index(i.level)))
-    result = ValidationResult(in_order, tables, quarantine, revised, judged)
+    result = ValidationResult(_in_order(found), tables, quarantine, revised, judged)
     if out is not None:
         _write(result, suite, out, calendar)
     return result
+
+
+def _in_order(issues: Sequence[Issue]) -> tuple[Issue, ...]:
+    """The gravest first; of one level as they were found."""
+    return tuple(sorted(issues, key=lambda one: _ORDER.index(one.level)))
 
 
 def _believed(
