@@ -178,7 +178,8 @@ def _as_issue(doubt: Doubt, drop: Drop) -> Issue:
 
 def _loses(raw: RawDrop, newer: Sequence[RawDrop], calendar: Calendar) -> list[Issue]:
     """Counts of a drop that is read for the first time, which a drop with a later date says otherwise."""
-    mine, others = _counts(raw), [_counts(other).assign(by=other.drop.name) for other in newer]
+    told = [_counts(other).assign(by=other.drop.name) for other in newer]
+    mine, others = _counts(raw), [counts for counts in told if len(counts)]
     if mine.empty or not others:
         return []
     keys = ["unit_id", "when"]
