@@ -66,7 +66,9 @@ def test_recorded_recipes_of_other_models_stay_apart() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_copy_of_a_shipped_profile_is_read_as_the_one_that_ships_today_and_judges_the_units_it_judged(name: str) -> None:  # fmt: skip
     copied = load_profile(str(HERE / "first_profiles" / f"{name}.yaml"))
-    assert copied == load_profile(name, **{"evaluate.municipalities": TEN})
+    today = load_profile(name, **{"evaluate.municipalities": TEN})
+    # the first version asked nothing of new weeks; how much is asked of them is no key of its profiles
+    assert copied == today.model_copy(update={"gate": copied.gate})
     assert load_profile(name).evaluate.municipalities is None  # today: the whole pool
 
 
