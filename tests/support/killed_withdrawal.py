@@ -22,7 +22,11 @@ _fsync, _replace = os.fsync, Path.replace
 def killed_at_each_write(folder: Path, what: str) -> list[int]:
     """Exit codes of a withdrawal that dies at its first, second, ... write, in folder/1, folder/2, ..."""
     command = [sys.executable, "-W", "ignore", "-m", "support.killed_withdrawal", str(folder), what]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    tests = Path(__file__).parents[1]
+    path = {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=True, env={**os.environ, **path}
+    )
     return [int(line.split()[1]) for line in done.stdout.splitlines()]
 
 
