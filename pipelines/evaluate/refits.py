@@ -19,6 +19,7 @@ import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,9 @@ from pipelines.fusion.bundle_models import described_models, read_models
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.storage import manifest_of, new_folder, read_json, write_json
+
+if TYPE_CHECKING:
+    from pipelines.training.inner import LinearFits
 
 log = logging.getLogger(__name__)
 Models = Mapping[int, HorizonModel]
@@ -53,6 +57,7 @@ class Refits:
         self._hashes = {h: _row_hashes(own, head) for h, own in rows.items()}
         self._used: set[str] = set()
         self._made: dict[int, Models | None] = {}
+        self._fits: LinearFits | None = None
 
     def at(self, origin: int) -> Models | None:
         """The recipe's models of an origin week, by horizon; None where labels of one class or none were
@@ -77,10 +82,12 @@ class Refits:
         return _kept(self.folder / name) or self._train(self.folder / name, known, cut)
 
     def _train(self, folder: Path, known: Mapping[int, npt.NDArray[np.bool_]], cut: int) -> Models:
+        from pipelines.training.inner import LinearFits
         from pipelines.training.recipe import train_recipe
 
         own = {h: self.rows[h].take(at) for h, at in known.items()}
-        models = train_recipe(own, self.head, self.profile, dict.fromkeys(own, cut)).models
+        self._fits = self._fits or LinearFits(self.profile.train.linear_c)
+        models = train_recipe(own, self.head, self.profile, dict.fromkeys(own, cut), self._fits).models  # fmt: skip
         with new_folder(folder) as temp:
             for horizon, model in models.items():
                 (temp / horizon_folder(horizon)).mkdir()

@@ -47,8 +47,27 @@ class LinearStage:
         return self.examples.take(self.train), Folds(self.linear, self.linear_logit[self.train], seasons)  # fmt: skip
 
 
-def linear_stage(examples: Examples, profile: Profile, cut_week_no: int) -> LinearStage:
+class LinearFits:
+    """Linear heads over one table of rows a horizon, each fitted once: what trains before an inner season is what
+    an origin a year earlier trained on. The same numbers as without it."""
+
+    def __init__(self, c: float) -> None:
+        self._c = c
+        self._made: dict[tuple[int, int], LinearModel] = {}
+
+    def up_to(self, week_no: int, examples: Examples, train: Bools) -> LinearModel:
+        """The one fitted on the rows of `train`: all of the table with known labels and targets up to a week."""
+        key = examples.horizon_weeks, week_no
+        if key not in self._made:
+            self._made[key] = fit_linear(examples.take(train), self._c)
+        return self._made[key]
+
+
+def linear_stage(examples: Examples, profile: Profile, cut_week_no: int, fits: LinearFits | None = None) -> LinearStage:  # fmt: skip
     """Fit the linear head up to the cut and before each inner season.
+
+    Args:
+        fits: what earlier stages over the same table of rows have fitted.
 
     Raises:
         TrainingError: no labelled row has its target up to the cut.
@@ -57,24 +76,25 @@ def linear_stage(examples: Examples, profile: Profile, cut_week_no: int) -> Line
     train = known & (examples.target_week_no <= cut_week_no)
     if not train.any():
         raise TrainingError("no labelled row has its target up to the cut", where=f"horizon {examples.horizon_weeks} weeks", fix="choose a later test year, or start data.first_week earlier")  # fmt: skip
-    linear = fit_linear(examples.take(train), profile.train.linear_c)
+    fits = fits or LinearFits(profile.train.linear_c)
+    linear = fits.up_to(cut_week_no, examples, train)
     seasons = inner_seasons(
         cut_week_no,
         profile.train.inner_origins,
         examples.horizon_weeks,
         profile.data.outcome_delay_weeks,
     )
-    folds = [_fold(examples, profile, known, season) for season in seasons]
+    folds = [_fold(examples, fits, known, season) for season in seasons]
     return LinearStage(
         examples, train, linear, linear.logit(examples), tuple(f for f in folds if f is not None)
     )
 
 
-def _fold(examples: Examples, profile: Profile, known: Bools, season: Season) -> InnerFold | None:
+def _fold(examples: Examples, fits: LinearFits, known: Bools, season: Season) -> InnerFold | None:
     target = examples.target_week_no
     train = known & (target <= season.train_until_week_no)
     inside = (target >= season.first_target_week_no) & (target <= season.last_target_week_no)
     if not inside.any() or len(np.unique(examples.label[train])) < 2:
         return None
-    linear = fit_linear(examples.take(train), profile.train.linear_c)
+    linear = fits.up_to(season.train_until_week_no, examples, train)
     return InnerFold(season, train, known & inside, linear, linear.logit(examples))

@@ -31,7 +31,7 @@ from pipelines.fusion.forecaster import (
 )
 from pipelines.fusion.horizon import Calibration, HorizonModel, has_vectors, log_odds
 from pipelines.run.progress import Progress
-from pipelines.training.inner import LinearStage, linear_stage
+from pipelines.training.inner import LinearFits, LinearStage, linear_stage
 
 Doubles = npt.NDArray[np.float64]
 
@@ -59,19 +59,20 @@ class FittedRecipe:
 
 
 def train_recipe(
-    examples: Mapping[int, Examples], head: HeadKind, profile: Profile, cuts: Mapping[int, int]
-) -> FittedRecipe:
+    examples: Mapping[int, Examples], head: HeadKind, profile: Profile, cuts: Mapping[int, int], fits: LinearFits | None = None
+) -> FittedRecipe:  # fmt: skip
     """Train one forecaster at every horizon on targets up to the cuts.
 
     Args:
         examples: horizon in weeks -> its rows; the primary horizon must be among them if the
             forecaster tunes something there.
         cuts: horizon in weeks -> latest training target week (ordinal).
+        fits: linear heads of other cuts of the same table of rows.
 
     Raises:
         TrainingError: a horizon has no labelled row up to its cut, or the primary one is absent.
     """
-    return train_recipes(examples, (head,), profile, cuts)[head]
+    return train_recipes(examples, (head,), profile, cuts, fits)[head]
 
 
 def train_recipes(
@@ -79,9 +80,10 @@ def train_recipes(
     heads: Iterable[HeadKind],
     profile: Profile,
     cuts: Mapping[int, int],
+    fits: LinearFits | None = None,
 ) -> dict[HeadKind, FittedRecipe]:
     """The same for several, which share the linear stage; results equal one by one."""
-    stages = {h: linear_stage(examples[h], profile, cuts[h]) for h in sorted(examples)}
+    stages = {h: linear_stage(examples[h], profile, cuts[h], fits) for h in sorted(examples)}
     starts = {h: _Validation.of(stage) for h, stage in stages.items()}
     return {head: _train(head, starts, profile) for head in heads}
 
