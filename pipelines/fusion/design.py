@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ import pandas as pd
 from scipy.special import expit
 
 from pipelines.contracts import COVARIATE_NAMES, COVARIATES
-from pipelines.fusion.examples import Examples
+from pipelines.fusion.examples import Bools, Examples
 
 Doubles = npt.NDArray[np.float64]
 Spread = Sequence[tuple[float, float]]
@@ -97,6 +98,35 @@ def design(examples: Examples, names: Sequence[str] | None = None) -> Doubles:
     stabilised = _anscombe(counts) - _anscombe(threshold)
     raw[:, np.array([name in _RELATIVE for name in names], dtype=bool)] -= np.log1p(threshold)
     return np.concatenate([raw, stabilised], axis=1)
+
+
+@dataclass(frozen=True)
+class Designed:
+    """The design of a table of rows, made once where many fits read it.
+
+    Attributes:
+        covariates: (K,) all that the rows have.
+        table: (N, J) raw design of them.
+    """
+
+    covariates: tuple[str, ...]
+    table: Doubles
+
+    @classmethod
+    def of(cls, examples: Examples) -> Designed:
+        """Of all covariates of the rows."""
+        return cls(examples.covariate_names, design(examples))
+
+    def take(self, chosen: Bools) -> Designed:
+        """The rows chosen by a mask."""
+        return Designed(self.covariates, self.table[chosen])
+
+    def columns(self, names: Sequence[str]) -> Doubles:
+        """(N, J') the design of some of the covariates, as design() gives it."""
+        if tuple(names) == self.covariates:
+            return self.table
+        place = {name: at for at, name in enumerate(design_names(self.covariates))}
+        return np.take(self.table, [place[name] for name in design_names(names)], axis=1)
 
 
 def usable_covariates(train: Examples) -> tuple[str, ...]:

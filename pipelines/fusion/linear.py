@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.errors import StoreError, TrainingError
 from pipelines.fusion.design import (
+    Designed,
     Doubles,
     OverDesign,
     Spread,
@@ -62,7 +63,13 @@ class LinearModel(OverDesign):
 
     def logit(self, examples: Examples) -> Doubles:
         """(N,) log odds of an outbreak week; a missing covariate counts as the training mean."""
-        raw = design(examples, self.covariate_names)
+        return self._logit(design(examples, self.covariate_names))
+
+    def logit_of(self, designed: Designed) -> Doubles:
+        """The same of rows whose design is made already."""
+        return self._logit(designed.columns(self.covariate_names))
+
+    def _logit(self, raw: Doubles) -> Doubles:
         return _standardised(raw, self.mean, self.scale) @ self.weight + self.bias
 
     def decision_function(self, rows: Examples) -> Doubles:
@@ -95,15 +102,19 @@ class LinearModel(OverDesign):
             raise StoreError(f"the weights are not those of a linear model: {', '.join(wrong)} must have {columns[0]} columns", where=str(where), fix=FIX)  # fmt: skip
 
 
-def fit_linear(examples: Examples, c: float) -> LinearModel:
+def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -> LinearModel:
     """Fit on rows whose labels are known; `c` is the inverse L2 strength on standardised columns.
 
     Rows of one class only give a constant logit: the log odds of (positives + 1/2) / (N + 1).
 
+    Args:
+        designed: the design of the same rows, where it is made already.
+
     Raises:
         TrainingError: no row has a known label.
     """
-    rows = examples.take(np.isfinite(examples.label))
+    known = np.isfinite(examples.label)
+    rows = examples.take(known)
     if not len(rows):
         raise TrainingError(
             "no training row has a known label",
@@ -111,7 +122,8 @@ def fit_linear(examples: Examples, c: float) -> LinearModel:
             fix="move as_of or the test year later, or start data.first_week earlier",
         )
     names = usable_covariates(rows)
-    raw, label = design(rows, names), rows.label.astype(np.int64)
+    raw = designed.take(known).columns(names) if designed else design(rows, names)
+    label = rows.label.astype(np.int64)
     mean, variance = moments(raw)
     scale = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
     if label.min() == label.max() or not names:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pipelines.config import Profile
 from pipelines.data.splits import Season, inner_seasons
 from pipelines.errors import TrainingError
+from pipelines.fusion.design import Designed
 from pipelines.fusion.examples import Bools, Examples
 from pipelines.fusion.forecaster import Folds, InnerFold
 from pipelines.fusion.linear import LinearModel, fit_linear
@@ -47,6 +48,12 @@ class LinearStage:
         return self.examples.take(self.train), Folds(self.linear, self.linear_logit[self.train], seasons)  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Rows:
+    examples: Examples
+    designed: Designed
+
+
 class LinearFits:
     """Linear heads over one table of rows a horizon, each fitted once: what trains before an inner season is what
     an origin a year earlier trained on. The same numbers as without it."""
@@ -55,11 +62,11 @@ class LinearFits:
         self._c = c
         self._made: dict[tuple[int, int], LinearModel] = {}
 
-    def up_to(self, week_no: int, examples: Examples, train: Bools) -> LinearModel:
+    def up_to(self, week_no: int, rows: _Rows, train: Bools) -> LinearModel:
         """The one fitted on the rows of `train`: all of the table with known labels and targets up to a week."""
-        key = examples.horizon_weeks, week_no
+        key = rows.examples.horizon_weeks, week_no
         if key not in self._made:
-            self._made[key] = fit_linear(examples.take(train), self._c)
+            self._made[key] = fit_linear(rows.examples.take(train), self._c, rows.designed.take(train))  # fmt: skip
         return self._made[key]
 
 
@@ -77,24 +84,25 @@ def linear_stage(examples: Examples, profile: Profile, cut_week_no: int, fits: L
     if not train.any():
         raise TrainingError("no labelled row has its target up to the cut", where=f"horizon {examples.horizon_weeks} weeks", fix="choose a later test year, or start data.first_week earlier")  # fmt: skip
     fits = fits or LinearFits(profile.train.linear_c)
-    linear = fits.up_to(cut_week_no, examples, train)
+    rows = _Rows(examples, Designed.of(examples))
+    linear = fits.up_to(cut_week_no, rows, train)
     seasons = inner_seasons(
         cut_week_no,
         profile.train.inner_origins,
         examples.horizon_weeks,
         profile.data.outcome_delay_weeks,
     )
-    folds = [_fold(examples, fits, known, season) for season in seasons]
+    folds = [_fold(rows, fits, known, season) for season in seasons]
     return LinearStage(
-        examples, train, linear, linear.logit(examples), tuple(f for f in folds if f is not None)
+        examples, train, linear, linear.logit_of(rows.designed), tuple(f for f in folds if f is not None)
     )
 
 
-def _fold(examples: Examples, fits: LinearFits, known: Bools, season: Season) -> InnerFold | None:
-    target = examples.target_week_no
+def _fold(rows: _Rows, fits: LinearFits, known: Bools, season: Season) -> InnerFold | None:
+    examples, target = rows.examples, rows.examples.target_week_no
     train = known & (target <= season.train_until_week_no)
     inside = (target >= season.first_target_week_no) & (target <= season.last_target_week_no)
     if not inside.any() or len(np.unique(examples.label[train])) < 2:
         return None
-    linear = fits.up_to(season.train_until_week_no, examples, train)
-    return InnerFold(season, train, known & inside, linear, linear.logit(examples))
+    linear = fits.up_to(season.train_until_week_no, rows, train)
+    return InnerFold(season, train, known & inside, linear, linear.logit_of(rows.designed))
