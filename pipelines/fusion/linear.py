@@ -151,4 +151,7 @@ def _solve(columns: Doubles, label: npt.NDArray[np.int64], c: float) -> Logistic
 
 def _standardised(raw: Doubles, mean: Doubles, scale: Doubles) -> Doubles:
     """(N, J) in training standard deviations; NaN becomes 0, which is the training mean."""
-    return np.where(np.isfinite(raw), (raw - mean) / scale, 0.0)
+    out = raw - mean
+    out /= scale
+    out[~np.isfinite(out)] = 0.0
+    return out

@@ -105,7 +105,7 @@ def test_a_refit_on_spoiled_rows_is_never_promoted(profile: Profile, trials: int
         pool = Pool(rng)
         then = pool.recipe(0.0)
         moved = then[-1] + SPOILED_MOVE * rng.choice([-1.0, 1.0], size=UNITS)
-        found = _same_recipe(profile, pool, _near(then, rng), then, (then[-1], moved))
+        found = _same_recipe(profile, pool, near(then, rng), then, (then[-1], moved))
         promoted += found.decision == "promote"
         waits += found.waits_for_person
     _told("a refit on spoiled rows promoted", promoted, trials)
@@ -136,13 +136,13 @@ def test_an_honest_refit_is_promoted_nearly_always(profile: Profile, trials: int
         rng = np.random.default_rng(seed)
         pool = Pool(rng)
         then = pool.recipe(0.0)
-        near = _near(then, rng)
+        near = near(then, rng)
         promoted += _same_recipe(profile, pool, near, then, (then[-1], near[-1])).decision == "promote"  # fmt: skip
     _told("an honest refit promoted", promoted, trials)
     assert promoted >= 50 / 52 * trials
 
 
-def _near(probability: Array, rng: np.random.Generator) -> Array:
+def near(probability: Array, rng: np.random.Generator) -> Array:
     """What an honest refit says: the whole pool a little higher or lower for weeks."""
     weeks = len(probability)
     drift = np.repeat(rng.normal(size=-(-weeks // 13)), 13)[:weeks]
