@@ -8,11 +8,11 @@ real table's. Prints one line a window; the same pools give the same figures. Wr
 from __future__ import annotations
 
 import argparse
+import sys
 
 import numpy as np
 import pandas as pd
-from evaluate.pool_world import FIRST, Array, Pool
-from evaluate.test_gate_newest_properties import PLANTED, near
+from evaluate.pool_world import FIRST, PLANTED, Array, Pool, near
 
 from pipelines.config import GateConfig, load_profile
 from pipelines.evaluate.bootstrap import mean_interval
@@ -30,12 +30,13 @@ def main() -> None:
     rule = load_profile("sample").gate
     differences = [_differences(seed) for seed in range(pools)]
     spread = np.std([own[1] for own in differences], axis=1).mean()
-    print(f"{pools} pools; between two recipes a week's difference has a standard deviation of {spread:.4f}\n")
-    print(f"| window, blocks | {' | '.join(RULES)} |\n|{'---|' * (1 + len(RULES))}")
+    lines = [f"{pools} pools; a week's difference between two recipes has a standard deviation of {spread:.4f}", ""]  # fmt: skip
+    lines += [f"| window, blocks | {' | '.join(RULES)} |", "|---" * (1 + len(RULES)) + "|"]
     for weeks, block in WINDOWS:
         gate = rule.model_copy(update={"block_weeks": block})
-        through = np.mean([_through(own, weeks, seed, gate) for seed, own in enumerate(differences)], axis=0)  # fmt: skip
-        print(f"| {weeks} weeks, {block} | " + " | ".join(f"{share:.3f}" for share in through) + " |")
+        shares = np.mean([_through(own, weeks, seed, gate) for seed, own in enumerate(differences)], axis=0)  # fmt: skip
+        lines += [f"| {weeks} weeks, {block} | {' | '.join(f'{share:.3f}' for share in shares)} |"]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def _differences(seed: int) -> Array:

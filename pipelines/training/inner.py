@@ -94,7 +94,11 @@ def linear_stage(examples: Examples, profile: Profile, cut_week_no: int, fits: L
     )
     folds = [_fold(rows, fits, known, season) for season in seasons]
     return LinearStage(
-        examples, train, linear, linear.logit_of(rows.designed), tuple(f for f in folds if f is not None)
+        examples,
+        train,
+        linear,
+        linear.logit_of(rows.designed),
+        tuple(f for f in folds if f is not None),
     )
 
 

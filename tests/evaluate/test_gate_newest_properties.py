@@ -13,20 +13,21 @@ import pytest
 from evaluate.pool_world import (
     BACKTESTED,
     HONEST_MOVES,
+    PLANTED,
     SD_OF_A_WEEK,
-    SD_OF_AN_HONEST_WEEK,
     SPOILED_MOVE,
     UNITS,
     Array,
     Pool,
     decided,
+    near,
 )
 
 from pipelines.config import Profile, load_profile
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.moves import Reach
 
-PLANTED, WEEKS = 0.01, 8
+WEEKS = 8
 COUNTED = pytest.mark.parametrize("trials", [6, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])  # fmt: skip
 NEW = Candidate("linear", "bundle-new", "recipe-new", "2018-w52")
 OLD = Champion("linear", "bundle-old", "recipe-old", "2018-w51", "3")
@@ -136,14 +137,7 @@ def test_an_honest_refit_is_promoted_nearly_always(profile: Profile, trials: int
         rng = np.random.default_rng(seed)
         pool = Pool(rng)
         then = pool.recipe(0.0)
-        near = near(then, rng)
-        promoted += _same_recipe(profile, pool, near, then, (then[-1], near[-1])).decision == "promote"  # fmt: skip
+        own = near(then, rng)
+        promoted += _same_recipe(profile, pool, own, then, (then[-1], own[-1])).decision == "promote"  # fmt: skip
     _told("an honest refit promoted", promoted, trials)
     assert promoted >= 50 / 52 * trials
-
-
-def near(probability: Array, rng: np.random.Generator) -> Array:
-    """What an honest refit says: the whole pool a little higher or lower for weeks."""
-    weeks = len(probability)
-    drift = np.repeat(rng.normal(size=-(-weeks // 13)), 13)[:weeks]
-    return np.asarray(probability + 3 * SD_OF_AN_HONEST_WEEK * drift[:, None])
