@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines.contracts import COVARIATE_NAMES, COVARIATES
 from pipelines.errors import TrainingError
-from pipelines.fusion.design import DESIGN_NAMES, STABILISED, design
+from pipelines.fusion import linear
+from pipelines.fusion.design import DESIGN_NAMES, STABILISED, Designed, design
 from pipelines.fusion.linear import LinearModel, fit_linear
 
 
@@ -43,6 +44,37 @@ def test_the_fit_is_scikit_learns_on_standardised_columns(make_examples):
     standard = np.nan_to_num((raw - np.nanmean(raw, axis=0)) / np.nanstd(raw, axis=0))
     expected = LogisticRegression(C=0.05, max_iter=5000, tol=1e-10).fit(standard, rows.label).decision_function(standard)  # fmt: skip
     np.testing.assert_allclose(fit_linear(rows, 0.05).logit(rows), expected, atol=1e-4)
+
+
+def test_many_rows_are_fitted_from_where_an_eighth_of_them_led_to_the_same_numbers(make_examples, monkeypatch):  # fmt: skip
+    rows = make_examples(units=8)
+    cold = fit_linear(rows, 0.05)
+    monkeypatch.setattr(linear, "_MANY_ROWS", 1)
+    np.testing.assert_allclose(fit_linear(rows, 0.05).logit(rows), cold.logit(rows), atol=1e-6)
+
+
+def test_many_rows_of_which_an_eighth_is_of_one_class_are_fitted_all_the_same(make_examples, monkeypatch):  # fmt: skip
+    rows = make_examples(units=8)
+    eighth = np.arange(len(rows)) % 8 == 0
+    odd = replace(rows, label=np.where(eighth, 0, rows.label).astype(np.float32))
+    cold = fit_linear(odd, 0.05)
+    monkeypatch.setattr(linear, "_MANY_ROWS", 1)
+    np.testing.assert_array_equal(fit_linear(odd, 0.05).weight, cold.weight)
+
+
+@pytest.mark.parametrize("names", [COVARIATE_NAMES, ("season_cos1", "log1p_cases_lag01", "log1p_cases_lag00")])  # fmt: skip
+def test_a_design_that_is_made_once_has_the_columns_of_one_made_for_some_covariates(make_examples, names):  # fmt: skip
+    rows = make_examples(units=3)
+    np.testing.assert_array_equal(Designed.of(rows).columns(names), design(rows, names))
+
+
+def test_a_fit_on_a_design_that_is_made_already_is_the_same_bit_for_bit(make_examples):
+    rows = lacking(make_examples(units=8), 0.75)
+    made = fit_linear(rows, 0.05, Designed.of(rows))
+    alone = fit_linear(rows, 0.05)
+    assert made.covariate_names == alone.covariate_names != rows.covariate_names
+    np.testing.assert_array_equal(made.weight, alone.weight)
+    np.testing.assert_array_equal(made.logit_of(Designed.of(rows)), alone.logit(rows))
 
 
 def test_a_missing_covariate_counts_as_the_training_mean(make_examples):

@@ -11,7 +11,8 @@ import pytest
 
 from pipelines.errors import TrainingError
 from pipelines.fusion.linear import fit_linear
-from pipelines.training.inner import linear_stage
+from pipelines.training import inner
+from pipelines.training.inner import LinearFits, linear_stage
 from pipelines.training.recipe import train_recipe, train_recipes
 from pipelines.weeks import CDC
 
@@ -48,6 +49,17 @@ def test_the_linear_head_is_fitted_on_all_rows_up_to_the_cut(trained, planted, q
     for horizon, rows in planted.items():
         expected = fit_linear(rows.take(rows.target_week_no <= CUT), quick.train.linear_c)
         np.testing.assert_array_equal(trained["linear"].models[horizon].forecaster.weight, expected.weight)  # fmt: skip
+
+
+def test_an_origin_a_year_later_does_not_fit_the_inner_seasons_again_and_is_the_same(planted, quick, monkeypatch):  # fmt: skip
+    own, fits, asked = {4: planted[4]}, LinearFits(quick.train.linear_c), []
+    alone = train_recipe(own, "linear", quick, {4: CUT}).models[4]
+    train_recipe(own, "linear", quick, {4: CUT - 52}, fits)
+    monkeypatch.setattr(inner, "fit_linear", lambda *a: asked.append(a) or fit_linear(*a))
+    shared = train_recipe(own, "linear", quick, {4: CUT}, fits).models[4]
+    assert len(asked) == 2  # all rows and the newest season; two are a year older
+    assert shared.calibration == alone.calibration
+    np.testing.assert_array_equal(shared.probability(planted[4]), alone.probability(planted[4]))
 
 
 @pytest.mark.parametrize("head", FUSED)
