@@ -17,13 +17,13 @@ from typing import Any
 _fsync, _replace, _rename = os.fsync, Path.replace, Path.rename
 
 
-def die_at(write: int) -> None:
-    """Let this process end at that many writes."""
-    left = [write]
+def die_at(write: int | str) -> None:
+    """Let this process end at that many writes, or before what is so called gets its name."""
+    left = [write if isinstance(write, int) else 0]
 
-    def count() -> None:
+    def count(*names: str) -> None:
         left[0] -= 1
-        if left[0] == 0:
+        if left[0] == 0 or write in names:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def fsync(handle: int) -> None:
@@ -31,11 +31,11 @@ def die_at(write: int) -> None:
         _fsync(handle)
 
     def replace(self: Path, target: Any) -> Path:
-        count()
+        count(self.name, Path(target).name)
         return _replace(self, target)
 
     def rename(self: Path, target: Any) -> Path:
-        count()
+        count(self.name, Path(target).name)
         return _rename(self, target)
 
     os.fsync = fsync  # type: ignore[assignment]
@@ -43,7 +43,7 @@ def die_at(write: int) -> None:
     Path.rename = rename  # type: ignore[method-assign, assignment]
 
 
-def dies_at(write: int, work: Callable[[], object]) -> bool:
+def dies_at(write: int | str, work: Callable[[], object]) -> bool:
     """Do the work in a copy of this process; whether it was killed, or had fewer writes and ended well."""
     child = os.fork()
     if child == 0:
