@@ -26,7 +26,7 @@ from pipelines.data.drops import Drop
 from pipelines.data.raw import KnownValues, RawDrop
 from pipelines.data.sources import Context
 from pipelines.errors import StoreError
-from pipelines.storage import new_folder, read_json, sha256_file, write_json
+from pipelines.storage import discard, new_folder, read_json, sha256_file, write_json
 
 log = logging.getLogger(__name__)
 Read = Callable[[Drop], RawDrop]
@@ -160,6 +160,7 @@ def _plain(raw: RawDrop) -> npt.NDArray[np.bool_]:
 
 def _save(raw: RawDrop, folder: Path) -> None:
     facts: dict[str, Any] = {}
+    discard(folder)  # a damaged one, which would be read anew for ever
     with new_folder(folder) as temp:
         for one in fields(RawDrop):
             value = getattr(raw, one.name)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +34,7 @@ from pipelines.fusion.bundle_files import horizon_folder
 from pipelines.fusion.bundle_models import described_models, read_models
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.storage import manifest_of, new_folder, read_json, write_json
+from pipelines.storage import discard, manifest_of, new_folder, read_json, write_json
 
 if TYPE_CHECKING:
     from pipelines.training.inner import LinearFits
@@ -70,7 +69,7 @@ class Refits:
         """Remove kept refits of this recipe that nothing asked for: their rows are not today's."""
         for folder in self.folder.glob("*"):
             if folder.name not in self._used and not folder.name.startswith("."):
-                shutil.rmtree(folder, ignore_errors=True)
+                discard(folder)
 
     def _find_or_train(self, origin: int) -> Models | None:
         cut = deploy_cut(origin, self.profile.data.reporting_delay_weeks)
@@ -129,7 +128,7 @@ def _kept(folder: Path) -> Models | None:
             return read_models(folder, about.get("models"), str(about.get("head")))
     except (DenguardError, OSError) as err:
         log.warning("a kept refit cannot be read and is trained again: %s", err)
-    shutil.rmtree(folder, ignore_errors=True)
+    discard(folder)
     return None
 
 

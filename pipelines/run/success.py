@@ -62,8 +62,10 @@ def record_success(
         return False
     week_end = calendar.week_end(calendar.week_no(origin_week)).isoformat()
     stamp = (at or datetime.now(UTC)).isoformat(timespec="seconds")
-    again = before is not None and before.origin_week == origin_week and before.run_id != run_id
-    since = (before.same_week_since or before.finished_at) if before and again else ""
+    since = ""
+    if before is not None and before.origin_week == origin_week:
+        other = before.run_id != run_id  # else this run's own note, of a try that was cut off
+        since = before.same_week_since or (before.finished_at if other else "")
     made = LastSuccess(run_id, stamp, origin_week, forecast_version, week_end, since)
     write_json(_file(where), asdict(made))
     return True

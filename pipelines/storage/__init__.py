@@ -9,6 +9,7 @@ sharing.py lets machines with homes of their own walk one run together.
 """
 
 from pipelines.storage.files import (
+    discard,
     folder_id,
     manifest_of,
     new_folder,
@@ -25,6 +26,7 @@ from pipelines.storage.sharing import Shared, shared
 
 __all__ = [
     "Shared",
+    "discard",
     "folder_id",
     "manifest_of",
     "materialise",

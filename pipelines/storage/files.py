@@ -142,6 +142,15 @@ def new_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(temp, ignore_errors=True)
 
 
+def discard(folder: Path) -> None:
+    """Delete a folder, out of sight first, so that no half of it is ever seen under its name."""
+    away = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(away, ignore_errors=True)
+    if folder.is_dir():
+        folder.rename(away)
+        shutil.rmtree(away, ignore_errors=True)
+
+
 def manifest_of(folder: Path) -> dict[str, str]:
     """Relative path -> SHA-256 of every file below a folder, sorted."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from data_samples.test_dataset import DROPS
+from support.killed import dies_at
 
-from pipelines.config import Profile, load_profile
+from pipelines.config import Places, Profile, load_profile
 from pipelines.data.plausible.judge import DOUBT_COLUMNS
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE, build_dataset
 from pipelines.data.tables import Tables, ordered
-from pipelines.storage import read_json
+from pipelines.ops.prune.left import leftovers
+from pipelines.storage import manifest_of, read_json
 from pipelines.weeks import CDC
 
 AS_OF, UNIT = CDC.week_no("2018-w48"), "05001"
@@ -83,3 +85,20 @@ def test_an_answer_makes_another_dataset_version(real_tables, short, tmp_path):
     asked = build_dataset(doubt(real_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
     said = doubt(real_tables, "missing", 0.0, answer="rejected")
     assert build_dataset(said, short, "2018-w48", DROPS, tmp_path).name != asked.name
+
+
+@pytest.mark.parametrize("write", [STATES_FILE, UNCONFIRMED_FILE, "doubts.parquet", "dataset"])
+def test_a_dataset_that_is_cut_off_by_kill_is_whole_when_built_again_and_leaves_nothing(
+    write: str, ten_tables: Tables, short: Profile, tmp_path: Path
+) -> None:
+    where, tables = Places(home=tmp_path), doubt(ten_tables, "high", 500.0)
+
+    def build(room: Path) -> Path:
+        return build_dataset(tables, short, "2018-w48", DROPS, room)
+
+    room = where.artifacts / "datasets"
+    assert dies_at(write, lambda: build(room))
+    (begun,) = room.iterdir()
+    found = leftovers(where, datetime.now(UTC) + timedelta(days=2))
+    assert [where.home / item.name for item in found] == [begun]
+    assert manifest_of(build(room)) == manifest_of(build(tmp_path / "whole"))

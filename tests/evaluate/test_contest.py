@@ -112,6 +112,13 @@ def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(profi
     assert "changed from bundle-old to b" in found.reasons[0]
 
 
+def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+    other = {**_champion(profile, "linear"), "label_rule_id": "another_rule"}
+    found = _held(profile, judged, _standing(other))
+    assert found.decision == "keep"
+    assert "answer different questions" in found.reasons[0] and "adopt-rule" in found.reasons[0]
+
+
 @pytest.mark.parametrize("when", ["before", "now"])
 def test_not_to_know_who_serves_is_no_leave_to_take_the_place(when: str, profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
     blind, known = _standing(problem="MLflow does not answer."), _standing(_champion(profile, "linear"))  # fmt: skip

@@ -159,11 +159,13 @@ def test_refits_are_trained_once_and_again_only_after_a_revised_count(rows: Rows
     assert 1 <= len(set(again) - set(files)) <= 2
 
 
-def test_a_damaged_kept_refit_is_trained_again(rows: Rows, backtests: pd.DataFrame, refitted: Any, kept: Path, profile: Profile) -> None:  # fmt: skip
+@pytest.mark.parametrize("whose", ["nobody's", "another refit's"])
+def test_a_damaged_kept_refit_is_trained_again(whose: str, rows: Rows, backtests: pd.DataFrame, refitted: Any, kept: Path, profile: Profile) -> None:  # fmt: skip
     honest = _decide(profile, backtests, rows, refitted, kept).to_json()
-    weights = min(kept.rglob("*.safetensors"))
+    weights, *_, other = sorted(kept.rglob("*.safetensors"))
     before = weights.read_bytes()
-    weights.write_bytes(b"damaged")
+    weights.write_bytes(b"damaged" if whose == "nobody's" else other.read_bytes())
+    assert weights.read_bytes() != before
     assert _decide(profile, backtests, rows, refitted, kept).to_json() == honest
     assert weights.read_bytes() == before
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from registry.worlds import RECIPE, closed_port, damage
 
 from pipelines.config import Places
+from pipelines.errors import ChampionLostError, RegistryError
 from pipelines.recipes import recipe_id
-from pipelines.registry import promote
+from pipelines.registry import audit, patience, promote
 from pipelines.registry.alias import connect
 from pipelines.registry.moves import Why
 from pipelines.registry.rollback import roll_back
-from pipelines.registry.standing import standing
+from pipelines.registry.standing import champion_now, known_standing, standing
+from pipelines.storage import write_json
 
 NAME = "denguard"
+room = importlib.import_module("pipelines.registry.standing")
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +97,45 @@ def test_what_a_person_took_out_is_listed(three: Places) -> None:
         promote.set_champion(version)
     roll_back(Why("Ana", "false alarms"))
     assert standing(three, NAME)["rolled_back"] == [promote.get_version("2").bundle_id]
+
+
+def test_a_registry_that_goes_away_between_two_questions_is_an_error_and_not_an_empty_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def once(*_: object) -> None:
+        asked.append(1)
+        if len(asked) > 1:
+            raise RegistryError("the registry does not answer")
+
+    monkeypatch.setattr(room, "prepared_champion", once)
+    with pytest.raises(RegistryError, match="does not answer"):
+        known_standing(Places(home=tmp_path), NAME)
+
+
+def test_what_was_lost_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def lost() -> None:
+        asked.append(1)
+        raise ChampionLostError("the registry names no champion")
+
+    monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
+    with pytest.raises(ChampionLostError):
+        patience.patiently(lost)
+    assert asked == [1]
+
+
+def test_an_alias_that_a_move_under_way_has_taken_away_is_no_lost_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = Places(home=tmp_path)
+    facts = {"model_name": NAME, "bundle_id": "b", "run_id": None, "by": "Ana", "reason": "r"}
+    audit.append(where, action="promote", from_version=None, to_version="1", **facts)
+    monkeypatch.setattr(room, "lookup", lambda *_: None)
+    with pytest.raises(ChampionLostError):
+        champion_now(where, NAME)
+    taken = {"facts": {**facts, "from_version": "1", "to_version": None}, "target": {}}
+    write_json(audit.audit_file(where).parent / "intent.json", taken)
+    assert champion_now(where, NAME) is None

@@ -143,6 +143,25 @@ def test_an_answer_that_does_not_end_or_is_not_read_ends_its_connection() -> Non
             assert heard(wire) == b""
 
 
+def test_an_answer_behind_another_one_of_the_connection_has_no_more_time() -> None:
+    async def first_alone(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/never":
+            await asyncio.sleep(LATE)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    for address, _ in served(first_alone, answer_timeout_s=SOON):
+        with connect(address) as wire:
+            wire.sendall(LIVE + b"\r\n" + LIVE.replace(b"/health/live", b"/never") + b"\r\n")
+            assert heard(wire).count(b"HTTP/1.1") == 1
+
+
+def test_a_path_that_is_too_long_is_refused(patient: tuple[Address, uvicorn.Server]) -> None:
+    with connect(patient[0]) as wire:
+        wire.sendall(LIVE.replace(b"/live", b"/" + b"a" * 2000) + b"\r\n")
+        assert wire.recv(65536).startswith(b"HTTP/1.1 431 ")
+
+
 @pytest.mark.parametrize("pieces", [1, 40], ids=["at once", "piece by piece"])
 @pytest.mark.parametrize("end", [b"\r\n\r\n", b""], ids=["whole", "without an end"])
 def test_a_head_that_is_too_long_is_refused(

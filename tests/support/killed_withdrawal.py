@@ -7,16 +7,13 @@ imported is imported once, and writes one line a home: how it ended.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from pipelines.config import Places
 from pipelines.ops.withdrawing import withdraw_drop, withdraw_forecast
-
-_fsync, _replace = os.fsync, Path.replace
+from support.killed import die_at
 
 
 def killed_at_each_write(folder: Path, what: str) -> list[int]:
@@ -28,27 +25,6 @@ def killed_at_each_write(folder: Path, what: str) -> list[int]:
         command, capture_output=True, text=True, timeout=120, check=True, env={**os.environ, **path}
     )
     return [int(line.split()[1]) for line in done.stdout.splitlines()]
-
-
-def die_at(write: int) -> None:
-    """Let this process end at that many writes: before a file gets its name, or is said to be on the disk."""
-    left = [write]
-
-    def count() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def fsync(handle: int) -> None:
-        count()
-        _fsync(handle)
-
-    def replace(self: Path, target: Any) -> Path:
-        count()
-        return _replace(self, target)
-
-    os.fsync = fsync  # type: ignore[assignment]
-    Path.replace = replace  # type: ignore[method-assign, assignment]
 
 
 def work(home: Path, what: str) -> None:

@@ -142,10 +142,10 @@ def answer_causes(
         raise ConfigError("--unit goes with one cause", fix="answer the causes one by one")
     said = []
     for cause_id in cause_ids:
-        answer = write_answer(where, cause_id, verdict, by, reason, units)
         facts = {"cause_id": cause_id, "by": by, "reason": reason, "units": sorted(units)}
         facts |= {"rule": known[cause_id].rule, "drop": known[cause_id].drop}
-        append_event(where, verdict, facts)
+        append_event(where, verdict, facts)  # first: no answer is in force that nobody was told of
+        answer = write_answer(where, cause_id, verdict, by, reason, units)
         if store := shared(where):
             store.share(answers_folder(where) / f"{cause_id}.json")
         said.append(answer)

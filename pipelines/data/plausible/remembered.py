@@ -21,7 +21,7 @@ from pipelines.contracts import content_id
 from pipelines.data.plausible.arrived import Arrived
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.errors import StoreError
-from pipelines.storage import new_folder, read_json, write_json
+from pipelines.storage import discard, new_folder, read_json, write_json
 
 log = logging.getLogger(__name__)
 _FACTS, _CELLS = "found.json", "cells.parquet"
@@ -91,6 +91,7 @@ def _save(found: list[Suspicion], folder: Path) -> None:
         for one in found
     ]
     cells = [one.cells[list(CELL_KEYS)].assign(nth=n) for n, one in enumerate(found)]
+    discard(folder)  # a damaged one, which would be asked anew for ever
     with new_folder(folder) as temp:
         if any(map(len, cells)):
             table = pd.concat([frame for frame in cells if len(frame)], ignore_index=True)

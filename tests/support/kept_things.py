@@ -1,0 +1,164 @@
+"""What a run keeps between weeks, and a person's word: each a piece of work in a deployment of its own.
+
+Belongs here: the work as a run or a person does it, on made data that are computed once. Does not belong
+here: what is asserted of it (tests/storage/test_killed_at_each_write.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+import pandas as pd
+from evaluate.towns import towns
+from plausible.place import Counts, Place, history
+
+from pipelines.config import Places, Profile, load_profile
+from pipelines.data.plausible.arrived import arrivals
+from pipelines.data.plausible.causes import answer_causes, keep_causes
+from pipelines.data.plausible.judge import Judgement
+from pipelines.data.plausible.remembered import Remembered
+from pipelines.data.plausible.suspicion import Suspicion
+from pipelines.data.raw import RawDrop
+from pipelines.data.readings import read_drops
+from pipelines.evaluate import delay_table
+from pipelines.evaluate.refits import Refits
+from pipelines.fusion.examples import Examples
+from pipelines.run.events import append_event
+from pipelines.run.success import record_success
+from pipelines.training import recipe
+from pipelines.weeks import CDC
+
+ZEROED = "1002"
+WEEK = CDC.week_no("2017-w40")
+
+
+def _nothing(_: Places) -> None:
+    """The deployment is empty before."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """`do` is what is cut off and done again; `before` is what was done earlier."""
+
+    do: Callable[[Places], object]
+    before: Callable[[Places], object] = _nothing
+
+
+@cache
+def _lying() -> tuple[list[RawDrop], Judgement]:
+    """Three drops, the last with a zero, and what is doubted in them."""
+
+    def zero(counts: Counts) -> Counts:
+        counts.loc[ZEROED, counts.columns[-1]] = 0.0
+        return counts
+
+    place, counts = Place(Path("drops")), history(units=4, weeks=90, mean=100.0)
+    place.bring(counts.iloc[:, :-2])
+    place.weekly(counts, zero)
+    return place.raws(), place.judged()
+
+
+def _judged() -> Judgement:
+    return _lying()[1]
+
+
+def _keep_findings(where: Places) -> object:
+    raws, judged = _lying()
+    raw, found = raws[-1], [cause.suspicion for cause in judged.causes]
+    own = raw.cells.assign(withdrawn=False)
+    arrived = arrivals([raw], raw.units)[raw.drop.name]
+    kept = Remembered(where.artifacts / "cache" / "judged", "these limits")
+    return list(map(_plain, kept.found(own, arrived, lambda: found)))
+
+
+def _plain(one: Suspicion) -> tuple[object, ...]:
+    return one.rule, one.message, one.silent, one.cells.astype(str).to_numpy().tolist()
+
+
+def _keep_readings(where: Places) -> object:
+    of = {raw.drop.name: raw for raw in _lying()[0]}
+    drops = [raw.drop for raw in of.values()]
+    kept = where.artifacts / "cache" / "readings"
+    raws = read_drops(drops, lambda drop: of[drop.name], {name: name for name in of}, kept, "m")
+    return [raw.cells.astype(str).to_numpy().tolist() for raw in raws]
+
+
+def _keep_causes(where: Places) -> None:
+    keep_causes(where, "a-run", _judged(), CDC, {})
+
+
+def _answer(where: Places) -> object:
+    ids = [cause.cause_id for cause in _judged().causes]
+    assert len(ids) == 1
+    return [said.verdict for said in answer_causes(where, ids, "confirmed", "Ana", "asked")]
+
+
+def _answer_one_unit(where: Places) -> object:
+    ids = [cause.cause_id for cause in _judged().causes]
+    said = answer_causes(where, ids, "rejected", "Ben", "asked again", [ZEROED])
+    return [dict(one.units) for one in said]
+
+
+def _held_and_answered(where: Places) -> None:
+    _keep_causes(where)
+    _answer(where)
+
+
+def _event(where: Places) -> None:
+    append_event(where, "held", {"cells": 3}, "a-run")
+
+
+@cache
+def _rows() -> tuple[Profile, dict[int, Examples]]:
+    limits = {"evaluate.horizons_weeks": (4,), "evaluate.municipalities": None}
+    return load_profile("sample", **limits), {4: towns(4, 3, until="2012-w40")}
+
+
+@cache
+def _trained() -> recipe.Trained:
+    profile, rows = _rows()
+    return recipe.train_recipe(rows, "linear", profile, {4: WEEK})
+
+
+def _keep_refit(where: Places) -> object:
+    profile, rows = _rows()
+    trained = _trained()
+    with mock.patch.object(recipe, "train_recipe", lambda *_: trained):
+        models = Refits(rows, "linear", profile, where.artifacts / "refits").at(WEEK)
+    assert models is not None
+    return models[4].probability(rows[4]).tolist()
+
+
+def _keep_delay_table(where: Places) -> object:
+    keys = {"horizon_weeks": 1, "unit_id": ["a", "b"], "target_week_no": WEEK}
+    scored = pd.DataFrame({**keys, "probability": [0.2, 0.7], "label": [0.0, 1.0]})
+    profile = load_profile("ci", **{"evaluate.horizons_weeks": (1,), "evaluate.primary_horizon_weeks": 1})  # fmt: skip
+    folder, facts = where.artifacts / "delay_tables", {"made_on": "2018-12-04"}
+    with mock.patch.object(delay_table, "_scored", lambda *_: scored):
+        delay_table.make_delay_table(mock.sentinel.tables, profile, (2016,), folder, facts)
+    return delay_table.last_delay_table(folder, profile, (2016,))
+
+
+def _succeed(run: str, day: int) -> Callable[[Places], object]:
+    at = datetime(2018, 12, day, tzinfo=UTC)
+    return lambda where: record_success(where, run, "2018-w48", f"of-{run}", at)
+
+
+KEPT: dict[str, Work] = {
+    "a refit": Work(_keep_refit),
+    "what rules found in a drop": Work(_keep_findings),
+    "what was new in old drops": Work(_keep_readings),
+    "causes and doubted values": Work(_keep_causes),
+    "an answer": Work(_answer, _keep_causes),
+    "another answer": Work(_answer_one_unit, _held_and_answered),
+    "an event": Work(_event),
+    "an event after others": Work(_event, _keep_causes),
+    "the table of delays": Work(_keep_delay_table),
+    "the note of the last forecast": Work(_succeed("first", 4)),
+    "the note of a second one of the week": Work(_succeed("second", 5), _succeed("first", 4)),
+}
