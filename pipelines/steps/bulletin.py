@@ -76,7 +76,7 @@ def make_forecast(
 
 def _not_ahead(folder: Path) -> str:
     """Horizons that no row is forecast at, because the model is not sane there."""
-    gone = read_json(folder / "forecast.json").get("horizons_withheld")
+    gone: Any = read_json(folder / "forecast.json").get("horizons_withheld")
     return (
         f"; nothing is forecast {weeks_ahead(gone)}: no sane model for that serves" if gone else ""
     )
