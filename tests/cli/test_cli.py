@@ -59,4 +59,4 @@ def test_a_profile_that_is_there_and_cannot_be_read_is_a_failure_that_people_are
     (home / "profiles").mkdir(parents=True)
     (home / "profiles" / "ours.yaml").write_text("profile: [")
     assert CliRunner().invoke(app, ["run", "--profile", "ours", "--run-id", "x"]).exit_code != 0
-    assert [one.kind for one in read_events(Places(home=home), "step-failed")] == ["step-failed"]
+    assert [one["kind"] for one in read_events(Places(home=home), "step-failed")] == ["step-failed"]

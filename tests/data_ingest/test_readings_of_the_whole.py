@@ -129,6 +129,17 @@ def test_a_value_that_a_full_drop_leaves_out_is_withdrawn_by_what_is_kept_of_it(
     assert [str(day) for day in found["received_date"]] == ["2018-02-16"]
 
 
+def test_a_unit_without_cases_stretches_nothing_that_a_kept_full_drop_speaks_for(make: Make, tmp_path: Path) -> None:  # fmt: skip
+    ministry = make("full")
+    later = (
+        "code,year,n\nlone,2010,1\na,2017,9\n"  # says nothing of 2012: units without cases are none
+    )
+    for day, people in (("09", "code,year,n\na,2012,8\na,2017,9\n"), ("16", later), ("23", later)):
+        ministry.bring(f"2018-02-{day}", cases_csv="code,year,week,cases\na,2018,1,7\n", people_csv=people)  # fmt: skip
+    units = checked(ministry, read(ministry, tmp_path / "kept")).tables.units
+    assert units.set_index("unit_id").loc["a", "population_2012"] == 8.0
+
+
 def test_drops_of_line_lists_that_are_the_whole_are_read_whole(tmp_path: Path) -> None:
     columns = {"unit": "code", "year": "year", "week": "week"}
     persons = {"adapter": "line_list", "file": "cases.csv", "columns": columns}
