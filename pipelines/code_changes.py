@@ -103,6 +103,16 @@ class CodeChanges:
     def __bool__(self) -> bool:
         return bool(self._into)
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """Every code that became another, or that another became."""
+        return frozenset([*self._into, *self._into.values()])
+
+    @property
+    def declared(self) -> list[list[tuple[str, str]]]:
+        """What is declared, JSON-able: old and new codes, and first weeks of units that took others in."""
+        return [sorted(self._into.items()), sorted(self._since.items())]
+
     def as_delivered(self, code: str) -> str | None:
         """A code as it is written, an old one too, which the shape of today's need not fit."""
         found, plain = self._system.normalise(code), code.strip()
@@ -138,7 +148,8 @@ class DeliveredCodes:
     """How codes stand in a drop: those of today, and those that were."""
 
     def __init__(self, system: UnitCodes, changes: CodeChanges) -> None:
-        self.name, self.shape, self._changes = system.name, system.shape, changes
+        self.name, self.shape = system.name, system.shape
+        self.system, self._changes = system, changes
 
     def normalise(self, code: str) -> str | None:
         """The code as delivered, in the place's writing, or None if it is none."""

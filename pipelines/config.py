@@ -226,15 +226,8 @@ def load_profile(name: str, **overrides: object) -> Profile:
     Raises:
         ConfigError: no such profile, or a key or value that the model refuses (all are named).
     """
-    path = Path(name.replace("\0", ""))  # the operating system's names have none
-    if path.suffix not in {".yaml", ".yml"}:
-        known = {**_shipped(), **own_profiles()}
-        if name not in known:
-            raise ConfigError(f"no profile {name!r}", fix=f"use one of {sorted(known)} or a YAML path; profiles of your own lie in {places().profiles}")  # fmt: skip
-        path = known[name]
+    path = profile_file(name)
     try:
-        if not path.is_file():  # a folder, a pipe or a device is none either
-            raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")
         raw = read_plain_yaml(path)
         if not isinstance(raw, dict):
             raise UnusableYaml("it holds no keys and values")
@@ -246,6 +239,22 @@ def load_profile(name: str, **overrides: object) -> Profile:
         raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
     except (UnusableYaml, ValidationError) as err:
         raise ConfigError(f"profile {path.name} is not valid: {sentence(err)}", where=str(path), fix="; ".join(["correct the keys named", *where_it_went(sentence(err))])) from err  # fmt: skip
+
+
+def profile_file(name: str) -> Path:
+    """The file of a profile, by name or path. Raises ConfigError if there is none, whatever it holds."""
+    path = Path(name.replace("\0", ""))  # the operating system's names have none
+    if path.suffix not in {".yaml", ".yml"}:
+        known = {**_shipped(), **own_profiles()}
+        if name not in known:
+            raise ConfigError(f"no profile {name!r}", fix=f"use one of {sorted(known)} or a YAML path; profiles of your own lie in {places().profiles}")  # fmt: skip
+        path = known[name]
+    try:
+        if not path.is_file():  # a folder, a pipe or a device is none either
+            raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")
+    except OSError as err:
+        raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
+    return path
 
 
 def _set_dotted(raw: dict[str, object], key: str, value: object) -> None:

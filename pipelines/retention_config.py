@@ -21,6 +21,9 @@ Weeks = int
 class RetentionConfig(Frozen):
     """Weeks after which `denguard prune` lets go of things that nothing needs any more."""
 
+    kept_weeks: Weeks = Field(
+        4, ge=1, le=520, description="since its last use: what of a drop was new, what rules found in it, refits of the gate. Whatever went is made again when it is needed"
+    )  # fmt: skip
     tables_weeks: Weeks = Field(
         4, ge=1, le=520, description="clean tables of a run: its dataset holds them again; a month covers a run that is gone on with"
     )  # fmt: skip

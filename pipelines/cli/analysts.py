@@ -80,6 +80,8 @@ def pull(
     with _progress_bar(found.id) as progress:
         folder = client.pull(kind, found.id, to, format, progress)
     say(f"{found.files} files, {_size(found.bytes)}, verified: {folder}")
+    if state := found.facts.get("data_state"):
+        say(f"This is a fallback forecast, which no finished run made: {state}.")
     if format == "csv":
         from pipelines.versioning.tables import table_names
 

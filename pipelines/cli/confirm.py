@@ -92,9 +92,10 @@ def _show(causes: list[str], profile: str) -> None:
 
 def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[str]) -> None:
     from pipelines.data.plausible.causes import answer_causes
+    from pipelines.ops.held import counted
 
     verdict = "rejected" if reject else "confirmed"
     said = answer_causes(places(), causes, "rejected" if reject else "confirmed", by, reason, units)
     about = f" for {', '.join(units)}" if units else ""
-    say(f"{len(said)} causes {verdict}{about}: {', '.join(one.cause_id for one in said)}.")
+    say(f"{counted(len(said))} {verdict}{about}: {', '.join(one.cause_id for one in said)}.")
     say("The next run judges by it: start one in Airflow or with `denguard run`.")

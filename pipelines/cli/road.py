@@ -29,8 +29,10 @@ def run(
     from pipelines import steps
     from pipelines.ops.alerts import tell
     from pipelines.run.lock import hold
+    from pipelines.run.params import require_typed_right
 
     conf = {"profile": profile, "as_of": as_of, "horizons": horizon or None, "force": force}
+    require_typed_right(conf)  # nobody is told of a slip of the one who sits here
     try:
         with hold(places(), run_id, wait):
             steps.start(run_id, conf)
@@ -54,9 +56,12 @@ def step(
     """Run one step of a run; `start` first."""
     from pipelines import steps
     from pipelines.run.lock import hold
+    from pipelines.run.params import require_typed_right
 
     if name == "start":
-        show(steps.start(run_id, {"profile": profile, "as_of": as_of}))
+        conf = {"profile": profile, "as_of": as_of}
+        require_typed_right(conf)
+        show(steps.start(run_id, conf))
         return
     walked = steps.by_name(name)
     with hold(places(), run_id):  # for this step only: what comes next is not known here

@@ -7,7 +7,7 @@ Belongs here: findings over readings before values are judged. Does not belong h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,9 @@ from pipelines.data.withdrawals import with_left_out
 _NAMED = 5
 
 
-def settle(raws: Sequence[RawDrop], full: bool = False) -> tuple[list[RawDrop], list[Issue]]:
+def settle(
+    raws: Sequence[RawDrop], full: bool = False, changed: Collection[str] = ()
+) -> tuple[list[RawDrop], list[Issue]]:
     """Drops, oldest first, with what follows from each other; and what was found.
 
     A line list of the newest weeks names only units with a case in them: units of earlier lists get
@@ -28,6 +30,7 @@ def settle(raws: Sequence[RawDrop], full: bool = False) -> tuple[list[RawDrop], 
 
     Args:
         full: each drop is the whole, so that what it leaves out was withdrawn.
+        changed: codes that became others, and these.
     """
     filled = _with_zeros(raws)
     counted = {u for raw in filled for u in _units_with_cases(raw)}
@@ -38,7 +41,7 @@ def settle(raws: Sequence[RawDrop], full: bool = False) -> tuple[list[RawDrop], 
         issues += _lone_issues(raw.units[lone], counted)
         kept.append(replace(raw, units=raw.units[~lone].reset_index(drop=True)) if lone.any() else raw)  # fmt: skip
     issues += _shortened_codes(filled, counted)
-    return with_left_out(kept) if full else kept, issues
+    return with_left_out(kept, changed) if full else kept, issues
 
 
 def _units_with_cases(raw: RawDrop) -> set[str]:

@@ -73,6 +73,8 @@ class RawDrop:
         spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0 there.
         unsure: KEY_COLUMNS of cells that stand in a refused record: neither told nor left out.
         yearly: YEARLY_COLUMNS; a check of the weekly counts, not a value of the tables.
+        absent, reach: of a full drop that is kept without what it repeats (readings.py): KEY_COLUMNS of
+            earlier cells that the whole drop leaves out, and how far its files reach; see left_unsaid.py.
     """
 
     drop: Drop
@@ -86,6 +88,8 @@ class RawDrop:
     latencies: Mapping[str, int] = field(default_factory=dict)
     unsure: pd.DataFrame = field(default_factory=lambda: empty(KEY_COLUMNS))
     yearly: pd.DataFrame = field(default_factory=lambda: empty(YEARLY_COLUMNS))
+    absent: pd.DataFrame | None = None
+    reach: pd.DataFrame | None = None
 
     @property
     def usable(self) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,35 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines.code_changes import DeliveredCodes
 from pipelines.contracts import ADAPTERS, SOURCES, Issue, Level, content_id
 from pipelines.data.drops import Drop
+from pipelines.data.left_unsaid import LeftUnsaid, can_be_followed
 from pipelines.data.raw import KnownValues, RawDrop
 from pipelines.data.sources import Context
+from pipelines.data.withdrawals import input_of
 from pipelines.errors import StoreError
 from pipelines.storage import discard, new_folder, read_json, sha256_file, write_json
+from pipelines.storage.kept import note_use, write_in_use
 
 log = logging.getLogger(__name__)
 Read = Callable[[Drop], RawDrop]
 _FACTS = "facts.json"
-_FORM = 1  # of what is kept; another number reads every drop anew
+_FORM = 2  # of what is kept; another number reads every drop anew
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What must stay of an old drop beside what was new in it.
+
+    Attributes:
+        full: what it leaves out of earlier drops was withdrawn: left_unsaid.py.
+        whole: units of which every cell stays, as their codes changed: sums and clashes are found in
+            what one drop says of all parts.
+    """
+
+    full: bool = False
+    whole: frozenset[str] = frozenset()
 
 
 def read_drops(
@@ -40,6 +58,7 @@ def read_drops(
     hashes: Mapping[str, str],
     kept: Path | None,
     meaning: object,
+    keeping: Keeping = Keeping(),
 ) -> list[RawDrop]:
     """Every drop, oldest first; the newest is whole.
 
@@ -51,7 +70,7 @@ def read_drops(
     """
     if kept is None or len(drops) < 2:
         return [read(drop) for drop in drops]
-    chain, before = content_id([_FORM, meaning]), _Repeated()
+    chain, before = content_id([_FORM, meaning]), _Repeated(keeping)
     used: list[str] = []
     out: list[RawDrop] = []
     for drop in drops[:-1]:
@@ -59,35 +78,45 @@ def read_drops(
         used.append(chain)
         raw = _load(kept / chain, drop)
         if raw is None:
-            raw = before.without(out, read(drop))
+            raw = read(drop)
+            if keeping.full and not can_be_followed(raw):
+                return [read(drop) for drop in drops]
+            raw = before.without(out, raw)
             _save(raw, kept / chain)
         out.append(raw)
-    write_json(in_use(kept), {"chain": used})
-    return [*out, read(drops[-1])]
+    newest = read(drops[-1])
+    if keeping.full and not can_be_followed(newest):
+        return [*(read(drop) for drop in drops[:-1]), newest]
+    write_in_use(kept, used)
+    return [*out, newest]
 
 
 def can_be_kept(context: Context) -> bool:
-    """Whether an old drop can be kept as what was new in it.
-
-    Not where a drop withdraws what it leaves out or codes are merged: there the values that it repeats
-    count as well. Nor where another distribution reads it, whose code may change unseen.
-    """
-    config = context.config
+    """Whether an old drop can be kept as what was new in it: not where another distribution reads it,
+    whose code may change unseen."""
+    config, codes = context.config, context.codes
+    system = codes.system if isinstance(codes, DeliveredCodes) else codes
     known = all(ADAPTERS.built_in(one.adapter) for one in config.inputs)
     return (
-        config.updates == "increment"
-        and context.changes is None
-        and type(context.codes).__module__.startswith("pipelines.")
+        type(system).__module__.startswith("pipelines.")
         and SOURCES.built_in(config.source)
         and known
     )
 
 
+def keeping_of(context: Context) -> Keeping:
+    """What must stay of old drops of this place."""
+    changed = context.changes.codes if context.changes else frozenset()
+    return Keeping(context.config.updates == "full", changed)
+
+
 def meaning_of(context: Context) -> object:
     """What a reading follows from beside the drop: settings, codes, calendar and code."""
     config = context.config.model_dump(mode="json", include={"source", "inputs", "updates"})
-    codes = sorted((name, str(value)) for name, value in vars(context.codes).items())
-    return [config, type(context.codes).__name__, codes, repr(context.calendar), code_id()]
+    codes, changes = context.codes, context.changes
+    system = codes.system if isinstance(codes, DeliveredCodes) else codes
+    about = [type(system).__name__, sorted((name, str(value)) for name, value in vars(system).items())]  # fmt: skip
+    return [config, about, changes.declared if changes else [], repr(context.calendar), code_id()]
 
 
 @lru_cache(maxsize=1)
@@ -98,29 +127,38 @@ def code_id() -> str:
     return content_id([[path.name, sha256_file(path)] for path in files])
 
 
-def in_use(kept: Path) -> Path:
-    """The file that says which readings the newest run used; `denguard prune` takes the others."""
-    return kept.with_name(f"{kept.name}.json")
-
-
 class _Repeated:
     """Values that earlier drops told; looked up only if a drop must be read."""
 
-    def __init__(self) -> None:
-        self._known, self._learnt = KnownValues(), 0
+    def __init__(self, keeping: Keeping) -> None:
+        self._known, self._learnt, self._keeping = KnownValues(), 0, keeping
+        self._unsaid = LeftUnsaid(keeping.whole) if keeping.full else None
 
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
         """The drop without the values that it tells as they were told before."""
         for one in earlier[self._learnt :]:
             self._told(one)
+            if self._unsaid is not None:
+                self._unsaid.learn(one)
+            self._left_out(one)
         self._learnt = len(earlier) + 1
-        kept = self._told(raw) | _newest_of_units(raw.cells)
+        stays = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
+        kept = self._told(raw) | _newest_of_units(raw.cells) | stays
+        if self._unsaid is not None:
+            raw = self._unsaid.of(raw)
+        self._left_out(raw)
         return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
 
     def _told(self, raw: RawDrop) -> npt.NDArray[np.bool_]:
         """(cells,) which cells are new or differ; then know them."""
         nothing = np.zeros(len(raw.cells), dtype=bool)
-        return self._known.compare(_comparable(raw), nothing)[0]
+        return self._known.compare(_comparable(raw, self._keeping.full), nothing)[0]
+
+    def _left_out(self, raw: RawDrop) -> None:
+        """What a full drop leaves out is new when it is told again."""
+        if raw.absent is not None and len(raw.absent):
+            values = np.full(len(raw.absent), _UNLIKE, dtype=object)
+            self._known.compare(raw.absent.assign(value=values), np.zeros(len(values), dtype=bool))
 
 
 def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -130,9 +168,18 @@ def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return np.asarray(cells.index.isin(newest))
 
 
-def _comparable(raw: RawDrop) -> pd.DataFrame:
-    """The cells; a value that may yet be refused with its record is like no other value."""
+def _comparable(raw: RawDrop, by_input: bool) -> pd.DataFrame:
+    """The cells; a value that may yet be refused with its record is like no other value.
+
+    Args:
+        by_input: told by another file it is another value: a full file speaks for its own.
+    """
     values = raw.cells["value"].to_numpy(dtype=object).copy()
+    if by_input:
+        files = raw.cells["file"].astype(object)
+        inputs = files.map({file: input_of(str(file)) for file in files.unique()})
+        told = raw.cells["value"].notna().to_numpy(dtype=bool)
+        values[told] = (inputs[told] + "\0" + raw.cells.loc[told, "value"].astype(str)).to_numpy()
     values[~_plain(raw)] = _UNLIKE
     return raw.cells.assign(value=values)
 
@@ -178,6 +225,7 @@ def _load(folder: Path, drop: Drop) -> RawDrop | None:
     if not (folder / _FACTS).is_file():
         return None
     try:
+        note_use(folder)
         facts = read_json(folder / _FACTS)
         issues = facts.pop("issues")
         frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}

@@ -45,7 +45,7 @@ from pipelines.data.raw import (
     empty,
     issue,
 )
-from pipelines.data.readings import can_be_kept, meaning_of, read_drops
+from pipelines.data.readings import can_be_kept, keeping_of, meaning_of, read_drops
 from pipelines.data.receipts import receipt_issues
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
@@ -93,7 +93,12 @@ def validate_all(
     source = source_of(context.config)
     kept = cache_path.parent / "readings" if can_be_kept(context) else None
     raws = read_drops(
-        drops, lambda drop: source.read_raw(drop, context), hashes, kept, meaning_of(context)
+        drops,
+        lambda drop: source.read_raw(drop, context),
+        hashes,
+        kept,
+        meaning_of(context),
+        keeping_of(context),
     )
     scanned = [scan_scenes(drop, context.config.scenes, cache_path, context.codes) for drop in drops]  # fmt: skip
     scanned = [s for s in scanned if len(s)]
@@ -145,7 +150,8 @@ def validate_drops(
     raws, recoding = recoded(raws, context.changes, calendar, full)
     scenes = recoded_scenes(scenes, context.changes)
     readable = [raw for raw in raws if raw.usable]
-    usable, across = settle(readable, full)
+    codes = context.changes.codes if context.changes else ()
+    usable, across = settle(readable, full, codes)
     known = checks.known_units(usable, previous)
     rows, findings = checks.check_rows(suite, usable, known, context.codes)
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)

@@ -11,14 +11,14 @@ drop a cell that holds a word of `data.unknown_again` says so expressly (raw.cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.cell_keys import CellKeys
+from pipelines.data.cell_keys import CellKeys, Keys
 from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, UNIT_COLUMNS, RawDrop, issue
 
 _NAMED = 5
@@ -34,26 +34,48 @@ _WORDS = {
 _BY_NAME = ("demographic", "weekly", "monthly")  # kinds that hold several facts
 
 
-def with_left_out(raws: Sequence[RawDrop]) -> list[RawDrop]:
-    """Full drops, oldest first, each with an empty cell for what it leaves out."""
+def with_left_out(raws: Sequence[RawDrop], changed: Collection[str] = ()) -> list[RawDrop]:
+    """Full drops, oldest first, each with an empty cell for what it leaves out.
+
+    Args:
+        changed: units whose cells stand in drops that are kept without what they repeat as well.
+    """
     keys, out = CellKeys(), []
-    known = pd.DataFrame(columns=["key", "input", "fact", *KEY_COLUMNS])
+    known = nothing_told()
     names: dict[str, str] = {}  # unit -> name, the newest one told
     for raw in raws:
-        told = _told(raw, keys)
+        told = told_cells(raw, keys)
         names.update(
             {u: n for u, n in zip(raw.units["unit_id"], raw.units["name"], strict=True) if n}
         )
-        coded = raw.cells[raw.cells["unit_id"].notna()]
-        mentioned = np.concatenate([keys.of(coded), keys.of(raw.unsure)])
-        gone = _inside(known[~known["key"].isin(mentioned)], told)
+        missing = known[~known["key"].isin(mentioned(raw, keys))]
+        if raw.absent is not None:
+            stored = missing["key"].isin(keys.of(raw.absent))
+            missing = missing[stored | missing["unit_id"].isin(changed)]
+        gone = inside(missing, reach_of(told, raw))
         known = known[~known["key"].isin(gone["key"])]
-        known = pd.concat([told, known] if len(known) else [told]).drop_duplicates("key")
+        known = newest_told(told, known)
         out.append(_with_empty(raw, gone, names) if len(gone) else raw)
     return out
 
 
-def _told(raw: RawDrop, keys: CellKeys) -> pd.DataFrame:
+def nothing_told() -> pd.DataFrame:
+    """Columns of told_cells, without a row."""
+    return pd.DataFrame(columns=["key", "input", "fact", *KEY_COLUMNS])
+
+
+def newest_told(told: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Both, one row a cell."""
+    return pd.concat([told, known] if len(known) else [told]).drop_duplicates("key")
+
+
+def mentioned(raw: RawDrop, keys: CellKeys) -> Keys:
+    """(N,) cells of which a drop says anything, be it that it is unsure."""
+    coded = raw.cells[raw.cells["unit_id"].notna()]
+    return np.concatenate([keys.of(coded), keys.of(raw.unsure)])
+
+
+def told_cells(raw: RawDrop, keys: CellKeys) -> pd.DataFrame:
     """Known values of a drop's units: key, name of the input, fact, KEY_COLUMNS."""
     cells = raw.cells[
         raw.cells["value"].notna() & raw.cells["unit_id"].isin(raw.units["unit_id"].dropna())
@@ -61,26 +83,42 @@ def _told(raw: RawDrop, keys: CellKeys) -> pd.DataFrame:
     plain = cells[list(KEY_COLUMNS)].astype({name: object for name in ("unit_id", "kind", "clean")})
     fact = plain["kind"].where(~plain["kind"].isin(_BY_NAME), plain["clean"])
     files = cells["file"].astype(object)
-    inputs = files.map({file: _input_of(file) for file in files.unique()})
+    inputs = files.map({file: input_of(file) for file in files.unique()})
     return plain.assign(key=keys.of(plain), input=inputs, fact=fact)
 
 
-def _input_of(file: str) -> str:
+def input_of(file: str) -> str:
+    """Name of an input: "2018-12-04/cases.csv" is of cases.csv."""
     return file.split("/", 1)[-1]
 
 
-def _inside(missing: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
-    """Of earlier cells that a drop does not mention, those within the span of its files."""
-    span = told.groupby(["input", "fact"], as_index=False)["when"].agg(["min", "max"])
-    if missing.empty or span.empty:
+def reach_of(told: pd.DataFrame, raw: RawDrop | None = None) -> pd.DataFrame:
+    """First and last time of what files tell: input, fact, min, max.
+
+    Args:
+        raw: of a drop that is kept without what it repeats: as far as the whole reached, of units that
+            it still has.
+    """
+    spans = told[["input", "fact"]].assign(min=told["when"], max=told["when"])
+    if raw is not None and raw.reach is not None:
+        here = raw.reach["unit_id"].isin(["", *raw.units["unit_id"].dropna()])
+        spans = pd.concat([spans, raw.reach.loc[here, ["input", "fact", "min", "max"]]])
+    return spans.groupby(["input", "fact"], as_index=False).agg({"min": "min", "max": "max"})
+
+
+def inside(missing: pd.DataFrame, reach: pd.DataFrame) -> pd.DataFrame:
+    """Of earlier cells that a drop does not mention, those within the reach of its files."""
+    if missing.empty or reach.empty:
         return missing.iloc[:0]
-    both = missing.merge(span, on=["input", "fact"])
-    return both[(both["when"] >= both["min"]) & (both["when"] <= both["max"])]
+    both = missing.merge(reach, on=["input", "fact"])
+    within = both[(both["when"] >= both["min"]) & (both["when"] <= both["max"])]
+    return within.sort_values(["input", "fact", "unit_id", "when"], kind="stable")
 
 
 def _with_empty(raw: RawDrop, gone: pd.DataFrame, names: dict[str, str]) -> RawDrop:
     """The drop, in which a file says of these cells that they are empty."""
-    files = {_input_of(file): file for file in raw.cells["file"].unique()}
+    there = (*raw.units["file"].unique(), *raw.cells["file"].unique())
+    files = {input_of(str(file)): file for file in there}
     gone = gone.assign(file=gone["input"].map(files))
     here = raw.units.drop_duplicates(["file", "unit_id"])[["file", "unit_id", "row"]]
     rows = gone.merge(here, on=["file", "unit_id"], how="left")["row"]

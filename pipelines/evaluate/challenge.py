@@ -7,10 +7,16 @@ compared (hearing.py).
 
 from __future__ import annotations
 
-from pipelines.evaluate.decision import Candidate, Champion
+import pandas as pd
+
+from pipelines.evaluate.bootstrap import count_blocks
+from pipelines.evaluate.decision import MATURITY, Candidate, Champion
 from pipelines.evaluate.first_line import capital, subject
+from pipelines.evaluate.first_promotion import opens
 from pipelines.evaluate.hearing import Hearing, champion_rows, judged_rows
 from pipelines.evaluate.newest import lets_through
+
+_FEWEST_BLOCKS = 2  # as gate.py asks for a mean
 
 
 def same_data(chosen: Candidate, champion: Champion) -> bool:
@@ -24,7 +30,7 @@ def same_data(chosen: Candidate, champion: Champion) -> bool:
 
 def replaces(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
     """Whether it may take the champion's place, with the reasons either way."""
-    if chosen.as_of_week < champion.as_of_week:  # labels of one calendar sort as text
+    if _older(hearing, chosen, champion):
         return hearing.refuse(f"The challenger's data end at {chosen.as_of_week}, before the champion's {champion.as_of_week}: older data never replace fresher data.")  # fmt: skip
     lost = sorted(set(champion.horizons_weeks) - set(hearing.horizons))
     if lost:
@@ -32,8 +38,18 @@ def replaces(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
     return _judged(hearing, chosen, champion)
 
 
+def _older(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
+    """By more than the newest weeks that a changed `data.maturity` takes as unknown."""
+    theirs, own = (hearing.calendar.week_no(one.as_of_week) for one in (champion, chosen))
+    declared = champion.own_rows or MATURITY in champion.untrainable
+    return theirs - own > (hearing.immature_weeks if declared else 0)
+
+
 def _judged(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
     """Rolling origins, then the newest weeks, then this very refit; a tie is what is said last."""
+    if champion.untrainable:
+        why = f"The champion's recipe cannot be trained on this run's rows, from which it differs in {' and '.join(champion.untrainable)}"  # fmt: skip
+        return _left_to_a_person(hearing, chosen, why)
     tie = _not_worse(hearing, chosen, champion)
     if tie is None:
         return False
@@ -43,11 +59,26 @@ def _judged(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
     return True
 
 
+def _left_to_a_person(hearing: Hearing, chosen: Candidate, why: str) -> bool:
+    """What cannot be compared must be fit for a first champion, and is let through by a person alone."""
+    if not opens(hearing, chosen):
+        return hearing.refuse(f"{why}, and the challenger would not be a first champion either.")
+    hearing.waits_for_person = True
+    return hearing.refuse(f"{why}, so that nothing says which of the two is better; the challenger would be fit for a first champion. A person decides, and the champion forecasts meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets it serve.")  # fmt: skip
+
+
 def _not_worse(hearing: Hearing, chosen: Candidate, champion: Champion) -> str | None:
     """Rolling origins: not worse than the champion's recipe by the margin, on equal rows; in words."""
     name, margin = f"champion ({champion.head})", hearing.gate.margin_brier
     theirs = judged_rows(*champion_rows(hearing, champion), hearing.primary)
-    found = hearing.compare(chosen.head, hearing.judged(chosen.head), name, theirs, margin)
+    own = hearing.judged(chosen.head)
+    if champion.own_rows:
+        own = own[own["sample_id"].isin(theirs["sample_id"])]
+        hearing.reasons.append(f"The champion's recipe treats the newest weeks otherwise (data.maturity): it was trained on rows as it declares them, and is compared on {len(own)} unit-weeks that both have.")  # fmt: skip
+    if _too_few(hearing, own):
+        _left_to_a_person(hearing, chosen, "The champion's recipe and this run's have too few weeks in common to be compared")  # fmt: skip
+        return None
+    found = hearing.compare(chosen.head, own, name, theirs, margin)
     if chosen.recipe_id == champion.recipe_id:
         tie = f"Same recipe as the champion ({chosen.head}), on data up to {chosen.as_of_week}: fresher data win a tie."  # fmt: skip
         return tie if found.passed else None
@@ -59,3 +90,9 @@ def _not_worse(hearing: Hearing, chosen: Candidate, champion: Champion) -> str |
         hearing.refuse(reason)
         return None
     return reason
+
+
+def _too_few(hearing: Hearing, rows: pd.DataFrame) -> bool:
+    """Whether they hold fewer blocks of weeks than this run's own rows had to."""
+    needed = _FEWEST_BLOCKS if hearing.short else hearing.gate.min_blocks
+    return not len(rows) or count_blocks(rows, hearing.gate.block_weeks, hearing.calendar) < needed

@@ -21,6 +21,7 @@ from pipelines.errors import GateError, LabelRuleError
 from pipelines.evaluate.backtest import read_predictions
 from pipelines.evaluate.decision import (  # fmt: skip
     CHAMPION_NAMES,
+    MATURITY,
     Candidate,
     Champion,
     Decision,
@@ -30,6 +31,7 @@ from pipelines.evaluate.decision import (  # fmt: skip
 )
 from pipelines.evaluate.gate import UNJUDGEABLE, decide
 from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.withheld import LeavingOut
 from pipelines.input_config import InputConfig
 from pipelines.recipes import canonical
 from pipelines.storage import read_json
@@ -37,8 +39,9 @@ from pipelines.storage import read_json
 log = logging.getLogger(__name__)
 Record = Mapping[str, Any]
 # Parts of a recipe that decide rows, labels or vectors; not every forecaster reads vectors.
-_ROWS = ("week", "data.first_week", "data.reporting_delay_weeks", "data.maturity", "labels")
+_ROWS = ("week", "data.first_week", "data.reporting_delay_weeks", "labels")
 _VECTORS = (
+    MATURITY,  # prompts name counts, and were embedded as this run knows them
     "language",
     "prompt",
     "data.text_window",
@@ -51,11 +54,11 @@ _VECTORS = (
 def champion_profile(
     champion: Record | None, profile: Profile
 ) -> tuple[Profile, tuple[HeadKind, ...]] | None:
-    """The profile that trains the champion's recipe on this run's features, and its head.
+    """The profile that trains the champion's recipe on this run's data, and its head.
 
+    Its rows are this run's, but for a recipe with another `data.maturity`: own_rows.py makes those.
     None if there is nothing to train: no champion, a recipe that a candidate shares, or one that
-    needs other rows, labels or vectors than this run has (the gate then keeps the champion and
-    says that its predictions are absent; the log says what differs).
+    needs other rows, labels or vectors than this run has (a person decides then, see challenge.py).
     """
     if champion is None:
         return None
@@ -63,16 +66,10 @@ def champion_profile(
     recipe, head = champion["recipe"], champion["head"]
     if champion["recipe_id"] in shared:
         return None
-    try:
-        own, theirs = canonical(profile.recipe(head)), canonical(recipe)
-    except ValueError as err:
-        log.warning("the champion's recipe cannot be read: %s", err)
-        return None
-    needed = (*_ROWS, *_VECTORS) if forecaster_kind(head).reads_vectors else _ROWS
-    differing = [part for part in needed if _part(own, part) != _part(theirs, part)]
-    if differing:
+    if differing := untrainable(champion, profile):
         log.warning("the champion's recipe cannot be trained on this run's rows: it differs in %s", ", ".join(differing))  # fmt: skip
         return None
+    theirs = canonical(recipe)
     raw = profile.model_dump(mode="json")
     # what a recipe does not name is at its default, and not what this run's profile says
     own_candidates = [{"kind": head, "settings": recipe.get("settings", {})}]
@@ -80,7 +77,26 @@ def champion_profile(
         _declaring(one, theirs.get("covariates", ())) for one in profile.data.inputs
     ]
     raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
+    raw["data"]["maturity"] = _part(theirs, MATURITY) or {}
     return Profile.model_validate(raw), (head,)
+
+
+def untrainable(champion: Record, profile: Profile) -> list[str]:
+    """Parts of the champion's recipe that ask for other rows, labels or vectors than this run can have."""
+    head = champion["head"]
+    try:
+        own, theirs = canonical(profile.recipe(head)), canonical(champion["recipe"])
+    except ValueError as err:
+        log.warning("the champion's recipe cannot be read: %s", err)
+        return ["what this version cannot read"]
+    needed = (*_ROWS, *_VECTORS) if forecaster_kind(head).reads_vectors else _ROWS
+    return [part for part in needed if _part(own, part) != _part(theirs, part)]
+
+
+def has_own_rows(champion: Record, profile: Profile) -> bool:
+    """Whether its recipe treats the newest weeks otherwise than this run does."""
+    own, theirs = canonical(profile.recipe(champion["head"])), canonical(champion["recipe"])
+    return bool(_part(own, MATURITY) != _part(theirs, MATURITY))
 
 
 def _declaring(one: InputConfig, known: Collection[str]) -> Record:
@@ -105,6 +121,7 @@ def hold(
     judged: Record,
     profile: Profile,
     new_weeks: NewWeeks | None = None,
+    leaving_out: LeavingOut | None = None,
 ) -> Decision:
     """Let the gate decide on this run's candidates.
 
@@ -115,6 +132,7 @@ def hold(
         judged: `predictions` and `champion_predictions` (lists of files) and `metrics` (a file) of
             the evaluate step.
         new_weeks: where the newest weeks lie; a weekly run always has them.
+        leaving_out: makes a candidate's bundle without some horizons; a weekly run always has it.
 
     Nothing is raised for what cannot be read or compared: the record then says why the champion
     stays. Not to know whether there is a champion is no leave to put one in its place.
@@ -124,7 +142,7 @@ def hold(
     try:
         _require_known(before, now)
         _require_one_rule(now["champion"], profile)
-        champion = _champion(now["champion"], judged)
+        champion = _champion(now["champion"], judged, candidates, profile)
         predictions = read_predictions([Path(p) for p in judged["predictions"]])
         _require_scores(Path(judged["metrics"]), candidates, profile)
         standing = [
@@ -141,6 +159,7 @@ def hold(
         profile,
         rolled_back=now["rolled_back"],
         new_weeks=new_weeks,
+        leaving_out=leaving_out,
     )
 
 
@@ -194,10 +213,17 @@ def _require_scores(path: Path, candidates: Mapping[str, Record], profile: Profi
                 raise GateError(f"the evaluation holds no Brier score of the {head} head at {horizon} weeks", where=path.name, fix="run the evaluate step again")  # fmt: skip
 
 
-def _champion(record: Record | None, judged: Record) -> Champion | None:
+def _champion(
+    record: Record | None, judged: Record, candidates: Mapping[str, Record], profile: Profile
+) -> Champion | None:
     if record is None:
         return None
-    paths = [Path(p) for p in judged["champion_predictions"]]
+    stranger = record["recipe_id"] not in {one["recipe_id"] for one in candidates.values()}
+    differing = tuple(untrainable(record, profile)) if stranger else ()
+    own_rows = stranger and not differing and has_own_rows(record, profile)
+    predictions = _rows_of([Path(p) for p in judged["champion_predictions"]])
+    if own_rows and predictions is None:  # what was tried gave no row
+        differing, own_rows = (MATURITY,), False
     return Champion(
         head=record["head"],
         bundle_id=record["bundle_id"],
@@ -205,10 +231,18 @@ def _champion(record: Record | None, judged: Record) -> Champion | None:
         as_of_week=record["as_of_week"],
         version=record["version"],
         dataset_version=record["dataset_version"],
-        horizons_weeks=tuple(record["recipe"].get("horizons_weeks", ())),
-        predictions=_rows_of(paths),
+        horizons_weeks=_served(record),
+        predictions=predictions,
         provisional=bool(record.get("provisional")),
+        untrainable=differing,
+        own_rows=own_rows,
     )
+
+
+def _served(record: Record) -> tuple[int, ...]:
+    """Horizons of its recipe, but for those that its bundle leaves out."""
+    trained = record["recipe"].get("horizons_weeks", ())
+    return tuple(h for h in trained if h in record.get("horizons_weeks", trained))
 
 
 def _rows_of(paths: list[Path]) -> pd.DataFrame | None:

@@ -20,19 +20,24 @@ from pipelines.evaluate.bootstrap import Interval
 
 UNJUDGED = "The candidates of this run could not be judged"
 CHAMPION_NAMES = ("head", "bundle_id", "recipe_id", "as_of_week", "version")
+MATURITY = "data.maturity"  # the part of a recipe that says what is done about the newest weeks
 Verdict = Literal["promote", "keep", "none"]
 Question = Literal["beats", "not worse than", "is better in the mean than"]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained bundle that could go live, by its head and ids."""
+    """A trained bundle that could go live, by its head and ids.
+
+    `without` are horizons that its recipe was trained for and that this bundle leaves out.
+    """
 
     head: HeadKind
     bundle_id: str
     recipe_id: str
     as_of_week: str
     dataset_version: str = ""
+    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,9 @@ class Champion:
 
     `predictions` are its recipe's backtest rows (columns of backtest.PREDICTION_COLUMNS, its head
     only). They are needed when no candidate has its recipe, else they may be None. No challenger
-    may serve fewer horizons than `horizons_weeks`.
+    may serve fewer horizons than `horizons_weeks`, unless its own recipe is not sane there either.
+    `untrainable` names parts of its recipe that ask for other rows, labels or vectors than this run has.
+    `own_rows`: its recipe treats the newest weeks otherwise; `predictions` are of its own rows then.
     """
 
     head: HeadKind
@@ -53,6 +60,8 @@ class Champion:
     horizons_weeks: tuple[int, ...] = ()
     predictions: pd.DataFrame | None = None
     provisional: bool = False  # it serves although history was too short to judge it
+    untrainable: tuple[str, ...] = ()
+    own_rows: bool = False
 
     def names(self) -> dict[str, str]:
         """The champion's identity without its predictions."""
@@ -113,6 +122,8 @@ class Decision:
         reference: the simplest candidate, which the others had to beat.
         provisional: what serves after this decision was not judged on enough blocks of weeks.
         new_weeks: `recent` and `refit`, what the newest weeks said; empty if they were not asked.
+        withheld: horizon -> why the judged bundle leaves it out: its recipe is not sane there. The others
+            go on.
         waits_for_person: it is registered and does not serve: `denguard promote` with its bundle's
             name lets it through.
     """
@@ -135,6 +146,7 @@ class Decision:
     provisional: bool = False
     new_weeks: Mapping[str, Any] = field(default_factory=dict)
     waits_for_person: bool = False
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON values."""

@@ -45,6 +45,14 @@ from pipelines.evaluate.first_promotion import opens
 from pipelines.evaluate.hearing import Hearing
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.sanity import one_class
+from pipelines.evaluate.withheld import (
+    LeavingOut,
+    fewest_out,
+    gives_up_nothing,
+    reasons_of,
+    weeks_ahead,
+    without_insane,
+)
 
 __all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
 
@@ -61,6 +69,7 @@ def decide(
     *,
     rolled_back: Collection[str] = (),
     new_weeks: NewWeeks | None = None,
+    leaving_out: LeavingOut | None = None,
 ) -> Decision:
     """Judge the candidates and say what happens; never raises for what it cannot judge.
 
@@ -72,13 +81,15 @@ def decide(
         rolled_back: bundle ids that a person took out of service; they are not promoted again.
         new_weeks: where the newest weeks lie; without it they are not asked (a comparison of recipes
             alone, which no weekly run makes).
+        leaving_out: makes a candidate's bundle without some horizons; without it one horizon that is
+            not sane speaks against the whole.
     """
     hearing = Hearing(predictions, candidates, champion, profile, new_weeks)
     chosen: Candidate | None = None
     verdict: Verdict = "keep" if champion else "none"
     try:
         _compare_candidates(hearing)
-        chosen = _serving_candidate(hearing)
+        chosen = _serving_candidate(hearing, leaving_out)
         if _may_go_live(hearing, chosen, rolled_back):
             verdict = "promote"
     except UNJUDGEABLE as err:
@@ -99,13 +110,16 @@ def _compare_candidates(hearing: Hearing) -> None:
         hearing.reasons.append(f"{hearing.too_few('compare candidates')}; {subject(hearing.reference)} alone may serve, provisionally.")  # fmt: skip
 
 
-def _serving_candidate(hearing: Hearing) -> Candidate:
-    """The best candidate that beats the simplest one and is sane, else the simplest one."""
+def _serving_candidate(hearing: Hearing, leaving_out: LeavingOut | None) -> Candidate:
+    """The best candidate that beats the simplest one and is sane, else the simplest one; where that is not
+    sane at every horizon, the one that leaves out fewest."""
     for found in hearing.rivals:
         if found.passed and hearing.is_sane(found.challenger):
             return hearing.candidates[found.challenger]
     hearing.because.clear()  # what stopped another candidate does not stop the simplest one
-    return hearing.candidates[hearing.reference]
+    if leaving_out is None:
+        return hearing.candidates[hearing.reference]
+    return without_insane(hearing, fewest_out(hearing), leaving_out)
 
 
 def _may_go_live(hearing: Hearing, chosen: Candidate, rolled_back: Collection[str]) -> bool:
@@ -116,11 +130,13 @@ def _may_go_live(hearing: Hearing, chosen: Candidate, rolled_back: Collection[st
     provisional = champion is None or champion.provisional
     if provisional and (same := one_class(hearing.judged(chosen.head))):
         return hearing.refuse(same)
-    if chosen.head not in hearing.sanity and not hearing.is_sane(chosen.head):
+    if not chosen.without and not hearing.is_sane(chosen.head):
         return False
     if champion and not replaces(hearing, chosen, champion):
         return False
-    return opens(hearing, chosen) if provisional else True
+    if provisional and not opens(hearing, chosen):
+        return False
+    return gives_up_nothing(hearing, chosen, champion)
 
 
 def _never(hearing: Hearing, chosen: Candidate, rolled_back: Collection[str]) -> str:
@@ -162,6 +178,7 @@ def _record(hearing: Hearing, verdict: Verdict, chosen: Candidate | None) -> Dec
         provisional=provisional and verdict != "none",
         new_weeks=hearing.newest,
         waits_for_person=verdict == "keep" and hearing.waits_for_person,
+        withheld=reasons_of(hearing, chosen),
     )
 
 
@@ -174,6 +191,8 @@ def _first_line(hearing: Hearing, verdict: Verdict, chosen: Candidate | None, pr
         beaten = any(c.passed for c in hearing.rivals)
         others = [name for name in hearing.candidates if name != hearing.reference]
         line = first_line.serves(comparison, chosen.head, hearing.reference, beaten, others)
+        if chosen.without:
+            line += f" It does not forecast {weeks_ahead(chosen.without)}, where it is not sane."
     else:
         line = first_line.stays(comparison, champion.head, champion.version) if champion else ""
     needed = f"{gate.min_blocks} over {gate.min_origins}"

@@ -38,6 +38,7 @@ class Hearing:
         reasons: everything that was found, in order; `because`: what decided against going live.
         rivals: every other candidate beside the simplest one, the best first.
         blocks, origins: that the predictions hold at the primary horizon; None until counted.
+        immature_weeks: newest weeks that this run takes as unknown, or nowcasts.
         newest: what the newest weeks said; waits_for_person: only they stand in the way.
     """
 
@@ -53,6 +54,8 @@ class Hearing:
         self.candidates = {candidate.head: candidate for candidate in candidates}
         self.gate, self.horizons = profile.gate, profile.evaluate.horizons_weeks
         self.primary, self.calendar = profile.evaluate.primary_horizon_weeks, profile.calendar
+        maturity = profile.data.maturity
+        self.immature_weeks = max(maturity.weeks, maturity.nowcast_weeks)
         listed = profile.train.reference
         self.reference = listed if listed in self.candidates else next(iter(self.candidates), listed)  # fmt: skip
         self.reasons: list[str] = []
@@ -105,18 +108,26 @@ class Hearing:
         self.comparisons.append(one)
         return one
 
+    def insane(self, head: str) -> dict[int, str]:
+        """Horizon -> why a recipe is not sane there, in words."""
+        if head not in self.sanity:
+            self.sanity[head] = {str(h): self._sanity(head, h) for h in self.horizons}
+        checks = {int(h): check.problems for h, check in self.sanity[head].items()}
+        return {h: "; ".join(problems) for h, problems in checks.items() if problems}
+
     def is_sane(self, head: str) -> bool:
         """Whether a recipe is sane at every horizon; what is not is noted."""
-        checks = {h: self._sanity(head, h) for h in self.horizons}
-        self.sanity[head] = {str(h): check for h, check in checks.items()}
-        found = [f"{first_line.capital(first_line.subject(head))} is not sane at {h} weeks: {p}." for h, c in checks.items() for p in c.problems]  # fmt: skip
-        for reason in found:
-            self.refuse(reason)
+        found = self.insane(head)
+        for horizon, why in found.items():
+            self.refuse(f"{not_sane(head, horizon)}: {why}.")
         return not found
 
     def _sanity(self, head: str, horizon: int) -> Sanity:
-        own = _rows(self.predictions, head, horizon)
-        blind = _rows(self.predictions, BLIND[0], horizon)
+        return self.sanity_of(rows_of(self.predictions, head, horizon), horizon)
+
+    def sanity_of(self, own: pd.DataFrame, horizon: int) -> Sanity:
+        """Whether these rows of a recipe at one horizon are sane."""
+        blind = rows_of(self.predictions, BLIND[0], horizon)
         return check_sanity(own, blind, self.gate, self.calendar)
 
     def too_few(self, to_do: str) -> str:
@@ -128,9 +139,14 @@ class Hearing:
         return difference_in_words(comparison.interval, self.gate.confidence)
 
 
+def not_sane(head: str, horizon: int) -> str:
+    """The start of such a sentence."""
+    return f"{first_line.capital(first_line.subject(head))} is not sane at {horizon} weeks"
+
+
 def judged_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     """The judged units' rows of a recipe at one horizon. Raises GateError if there are none."""
-    own = _rows(predictions, head, horizon)
+    own = rows_of(predictions, head, horizon)
     return own[own["in_benchmark"].astype(bool)]
 
 
@@ -145,7 +161,7 @@ def champion_rows(hearing: Hearing, champion: Champion) -> tuple[pd.DataFrame, s
     return champion.predictions, champion.head
 
 
-def _rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
+def rows_of(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     own = predictions[(predictions["head"] == head) & (predictions["horizon_weeks"] == horizon)]
     if own.empty:
         raise GateError(f"there are no predictions of {head} at {horizon} weeks", fix="run the backtest of every year again")  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.config import Profile
+from pipelines.config import Maturity, Profile
 from pipelines.data.covariates import covariates
 from pipelines.data.labels import compute_thresholds, label_of
 from pipelines.data.maturing import Matured, matured
@@ -21,9 +21,16 @@ from pipelines.fusion.examples import Examples, ModalityVectors
 
 
 def tabular_examples(
-    tables: Tables, profile: Profile, as_of_week_no: int, horizons: Sequence[int]
+    tables: Tables,
+    profile: Profile,
+    as_of_week_no: int,
+    horizons: Sequence[int],
+    maturity: Maturity | None = None,
 ) -> tuple[dict[int, Examples], Matured]:
     """Horizon -> every row of the pool from the first origin to `as_of`, and what they rest on.
+
+    Args:
+        maturity: what is done about the newest weeks; None = as the profile asks.
 
     Raises:
         ConfigError: a fixed label rule's reference has not ended at `as_of`.
@@ -33,7 +40,8 @@ def tabular_examples(
     table = compute_thresholds(tables, profile.labels, calendar, as_of_week_no, first_origin_no=first, delay_weeks=delay)  # fmt: skip
     pool = tuple(table.loc[table["in_pool"], "unit_id"].unique())
     origins = np.arange(first, as_of_week_no + 1)
-    known = matured(tables, pool, profile.data, calendar, origins, profile.data.maturity)
+    done = profile.data.maturity if maturity is None else maturity
+    known = matured(tables, pool, profile.data, calendar, origins, done)
     limits = Thresholds.of_table(table, calendar)
     return {h: _examples(tables, profile, known, limits, origins, h) for h in horizons}, known
 
@@ -54,7 +62,8 @@ def _examples(
     limit = np.asarray(limits.of_rows(units.tolist(), origin, aim), dtype=np.float64)
     kept = np.isfinite(limit)
     nothing = ModalityVectors(np.zeros((0, 1), np.float32), np.full(int(kept.sum()), -1, np.int32))
-    ids = np.array([f"{u}-{o}-h{horizon:02d}" for u, o in zip(units, origin, strict=True)], dtype=object)  # fmt: skip
+    label = {int(o): profile.calendar.week_label(int(o)) for o in origins}
+    ids = np.array([f"{u}-{label[o]}-h{horizon:02d}" for u, o in zip(units, origin.tolist(), strict=True)], dtype=object)  # fmt: skip
     values = np.stack([value.ravel() for value in own.values()], axis=1)
     return Examples(
         horizon_weeks=horizon,

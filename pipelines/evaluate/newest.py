@@ -33,9 +33,12 @@ _SHOWN = 2
 def lets_through(hearing: Hearing, new_weeks: NewWeeks, chosen: Candidate, champion: Champion) -> bool:  # fmt: skip
     """Whether neither question speaks against the challenger; what was found is noted."""
     refits = new_weeks.refits(chosen)
-    if not _as_good_lately(hearing, new_weeks, refits, chosen, champion):
-        return False
-    passed = _moves_little(hearing, new_weeks, refits, chosen, champion)
+    try:
+        if not _as_good_lately(hearing, new_weeks, refits, chosen, champion):
+            return False
+        passed = _moves_little(hearing, new_weeks, refits, chosen, champion)
+    finally:
+        refits.say_which()
     refits.forget_others()  # now that both questions have asked for theirs
     return passed
 

@@ -35,6 +35,7 @@ from pipelines.fusion.bundle_models import described_models, read_models
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.storage import discard, manifest_of, new_folder, read_json, write_json
+from pipelines.storage.kept import note_use, write_in_use
 
 if TYPE_CHECKING:
     from pipelines.training.inner import LinearFits
@@ -52,7 +53,7 @@ class Refits:
     ) -> None:
         self.rows, self.head, self.profile = rows, head, profile
         self.recipe_id = profile.recipe_id(head)
-        self.folder = root / self.recipe_id
+        self.root, self.folder = root, root / self.recipe_id
         self._hashes = {h: _row_hashes(own, head) for h, own in rows.items()}
         self._used: set[str] = set()
         self._made: dict[int, Models | None] = {}
@@ -70,6 +71,10 @@ class Refits:
         for folder in self.folder.glob("*"):
             if folder.name not in self._used and not folder.name.startswith("."):
                 discard(folder)
+
+    def say_which(self) -> None:
+        """Note which kept refits were asked for: `denguard prune` takes others in time."""
+        write_in_use(self.root, (f"{self.recipe_id}/{name}" for name in self._used))
 
     def _find_or_train(self, origin: int) -> Models | None:
         cut = deploy_cut(origin, self.profile.data.reporting_delay_weeks)
@@ -122,6 +127,7 @@ def _kept(folder: Path) -> Models | None:
     if not folder.is_dir():
         return None
     try:
+        note_use(folder)
         about = read_json(folder / _ABOUT)
         files = {n: sha for n, sha in manifest_of(folder).items() if n != _ABOUT}
         if files == about.get("files"):

@@ -37,7 +37,12 @@ def in_one_alert(causes: Sequence[CauseRecord]) -> dict[str, Any]:
     """Facts for an alert's words."""
     told = "; ".join(f"{one.message} (cause {one.cause_id})" for one in causes[:_NAMED])
     more = f"; and {len(causes) - _NAMED} more" if len(causes) > _NAMED else ""
-    return {"n": len(causes), "causes": told + more, "drop": causes[0].drop}
+    return {"counted": counted(len(causes)), "causes": told + more, "drop": causes[0].drop}
+
+
+def counted(causes: int) -> str:
+    """Such as "1 cause" or "3 causes"."""
+    return "1 cause" if causes == 1 else f"{causes} causes"
 
 
 def waiting_words(where: Places) -> str:
@@ -47,4 +52,5 @@ def waiting_words(where: Places) -> str:
     if not waits:
         return ""
     more = f", of {high} the values look too high" if high else ""
-    return f"{len(waits)} causes of held values wait for an answer (denguard confirm){more}"
+    verb = "waits" if len(waits) == 1 else "wait"
+    return f"{counted(len(waits))} of held values {verb} for an answer (denguard confirm){more}"

@@ -26,7 +26,7 @@ from pipelines.versioning import read_index
 from pipelines.versioning.catalogue import read_catalogue
 from pipelines.versioning.find import find_version, newest_first
 from pipelines.versioning.publish import remote_uri
-from pipelines.versioning.source import Source
+from pipelines.versioning.source import Source, address
 from pipelines.versioning.withdrawals import passed_over, read_marks, write_mark
 
 _DROP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[0-9]{1,2})?")
@@ -96,6 +96,7 @@ def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> Taken
             "`latest` means another forecast once this one is withdrawn",
             fix="name the version; `denguard list forecasts` shows them",
         )
+    _require_any(where)
     catalogue = read_catalogue(source := Source(remote_uri(where)))
     meant = find_version(catalogue, "forecasts", wanted)
     earlier = withdrawal(where, "forecast", meant.version) is not None
@@ -117,6 +118,17 @@ def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> Taken
         f"{stands}; the weekly cycle makes a new one, and equal data and model make this one again, withdrawn as it is"
     ]
     return TakenBack(record, earlier, {"report": reports} if reports else {}, tuple(to_do))
+
+
+def _require_any(where: Places) -> None:
+    """Raise ConfigError in a home that published nothing; a remote that others share is asked itself."""
+    own = where.artifacts / "remote"
+    if remote_uri(where) == address(str(own)) and not own.is_dir():
+        raise ConfigError(
+            "there is no forecast here: no run of this home has published one",
+            where=str(where.home),
+            fix="DENGUARD_HOME names the deployment; `denguard list forecasts` shows what there is",
+        )
 
 
 def _content(where: Places, name: str) -> str:

@@ -114,6 +114,7 @@ def _described(found: Registered, where: Places, model_name: str) -> dict[str, A
         "provisional": found.provisional,
         "recipe_id": recipe_id(meta.recipe),
         "recipe": meta.recipe,
+        "horizons_weeks": list(meta.horizons_weeks),
         "label_rule_id": meta.label_rule_id,
         "as_of_week": meta.as_of_week,
         "dataset_version": meta.dataset_version,

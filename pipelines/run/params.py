@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.config import Profile, load_profile
+from pipelines.config import Profile, load_profile, profile_file
 from pipelines.errors import ConfigError
 from pipelines.judge_config import Horizon
 from pipelines.weeks import WeekLabel
@@ -34,6 +34,12 @@ def parse_params(conf: dict[str, Any]) -> RunParams:
         named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
         known = ", ".join(RunParams.model_fields)
         raise ConfigError(f"the run's parameters are not valid: {named}", fix=f"known parameters are {known}") from err  # fmt: skip
+
+
+def require_typed_right(conf: dict[str, Any]) -> None:
+    """Raise ConfigError for what whoever types a run can alone have wrong: a parameter, or a profile that
+    is not there. No run has failed then; a profile that cannot be read is another matter."""
+    profile_file(parse_params(conf).profile)
 
 
 def profile_of(params: RunParams) -> Profile:

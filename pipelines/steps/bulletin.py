@@ -24,6 +24,7 @@ from pipelines.data.boundaries import UnitShapes, unit_shapes
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.report import ReportContext
+from pipelines.evaluate.withheld import weeks_ahead
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.forecast_states import UnitStates, with_states
 from pipelines.fusion.bundle import Bundle, load_sound
@@ -69,8 +70,16 @@ def make_forecast(
         "forecast": run.name(folder),
         "forecast_version": folder.name,
         "rows": len(table),
-        "note": f"forecast version {folder.name}, by model version {version}{', which is provisional' if provisional else ''}{_taken_back(run, folder.name)}",
+        "note": f"forecast version {folder.name}, by model version {version}{', which is provisional' if provisional else ''}{_not_ahead(folder)}{_taken_back(run, folder.name)}",
     }
+
+
+def _not_ahead(folder: Path) -> str:
+    """Horizons that no row is forecast at, because the model is not sane there."""
+    gone: Any = read_json(folder / "forecast.json").get("horizons_withheld")
+    return (
+        f"; nothing is forecast {weeks_ahead(gone)}: no sane model for that serves" if gone else ""
+    )
 
 
 def _taken_back(run: Run, version: str) -> str:
@@ -115,7 +124,15 @@ def forecast_of(
     )
     table = with_states(table, usable, examples, states_of(material.dataset))
     without = not_forecast(material.dataset, table)
+    gone = withheld_horizons(bundle, profile)
+    facts = {**(facts or {}), **({"horizons_withheld": gone} if gone else {})}
     return publish_forecast(table, material.artifacts / "forecasts", without, facts), table
+
+
+def withheld_horizons(bundle: Bundle, profile: Profile) -> list[int]:
+    """Horizons of the profile that the bundle was trained for and leaves out: not sane there."""
+    trained = set(map(int, bundle.meta.recipe.get("horizons_weeks", ())))
+    return sorted((trained & set(profile.evaluate.horizons_weeks)) - set(bundle.meta.horizons_weeks))  # fmt: skip
 
 
 def names(dataset: Path) -> dict[str, str]:

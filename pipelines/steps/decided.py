@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.errors import GateError, StoreError
+from pipelines.fusion.bundle import bundle_id
 from pipelines.run import Run
+from pipelines.steps.judged import folder_of_decision
+from pipelines.training.candidates import BUNDLE
 
 Output = dict[str, Any]
 
@@ -29,8 +32,10 @@ def standing_promotion(
     made = _promoted(run)
     if made is None or named is None or made["bundle_id"] != named["bundle_id"]:
         return None
-    same = made["bundle_id"] in {candidate["bundle_id"] for candidate in candidates.values()}
-    return made if same else None
+    own = {candidate["bundle_id"] for candidate in candidates.values()}
+    if made.get("withheld") and made["head"] in candidates:
+        own.add(bundle_id(folder_of_decision(run, made) / BUNDLE))
+    return made if made["bundle_id"] in own else None
 
 
 def require_same(run: Run, decision: Output) -> None:

@@ -126,17 +126,25 @@ def _kept_bundle(where: Places, identity: str, run_id: Any) -> Path:
     if _is(fetched, identity):
         return fetched
     run = run_or_none(str(run_id or ""))
-    candidates = run.output("train")["candidates"].values() if run else ()
-    for candidate in candidates:
-        if run and candidate["bundle_id"] == identity:
-            trained = run.path(candidate["folder"]) / "bundle"
-            if _is(trained, identity):
-                return _as_fetched(trained, fetched)
+    for trained in _trained(run) if run else ():
+        if _is(trained, identity):
+            return _as_fetched(trained, fetched)
     raise StoreError(
         f"the registry does not give the champion, and its bundle {identity} is not in this home",
         where=str(fetched),
         fix=f"see that MLflow answers; or bring it with `denguard pull bundle {identity}` and lay it there",
     )
+
+
+def _trained(run: Run) -> Iterator[Path]:
+    """Bundles of a run's candidates, and the one of its decision where that leaves out a horizon."""
+    from pipelines.steps.judged import folder_of_decision
+
+    for candidate in run.output("train")["candidates"].values():
+        yield run.path(candidate["folder"]) / "bundle"
+    decision = run.output("gate")
+    if decision.get("withheld"):
+        yield folder_of_decision(run, decision) / "bundle"
 
 
 def _as_fetched(trained: Path, final: Path) -> Path:

@@ -6,6 +6,7 @@ Belongs here: hand-over between these boxes. Heads, folds and the gate's rules a
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,10 @@ def backtest_years(run_id: str) -> list[int]:
 @box
 def backtest(run_id: str, year: int) -> Output:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
-    from pipelines.data.declared import of_the_place
     from pipelines.evaluate.backtest import backtest_year, write_predictions
     from pipelines.evaluate.contest import champion_profile
     from pipelines.fusion.load import load_examples
+    from pipelines.steps.champions_backtest import champions_backtest
 
     run = open_run(run_id)
     folder = run.path(run.output("features")["features"])
@@ -68,13 +69,13 @@ def backtest(run_id: str, year: int) -> Output:
         path = run.places.artifacts / "backtests" / f"{name}.parquet"
         if run.params.force or not path.is_file():
             examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
-            if who == "champion":  # it is judged with the covariates of its own recipe
-                declared = recipe.data.covariates
-                examples = {
-                    h: rows.keep(of_the_place(rows.covariate_names, declared))
-                    for h, rows in examples.items()
-                }
-            write_predictions(backtest_year(examples, recipe, which, year), path)
+            if who == "champion":
+                predictions = champions_backtest(run, examples, recipe, which, year)
+            else:
+                predictions = backtest_year(examples, recipe, which, year)
+            if predictions is None:
+                continue
+            write_predictions(predictions, path)
         else:
             log.info("%s: predictions of these recipes, features and year exist", who)
         output[who] = run.name(path)
@@ -109,6 +110,7 @@ def gate(run_id: str) -> Output:
     from pipelines.evaluate.contest import hold
     from pipelines.registry.standing import known_standing
     from pipelines.steps.decided import require_same, standing_promotion
+    from pipelines.steps.judged import leaving_out
     from pipelines.steps.newest import newest_weeks
 
     run = open_run(run_id)
@@ -132,6 +134,7 @@ def gate(run_id: str) -> Output:
         paths,
         run.profile,
         newest_weeks(run, now),
+        partial(leaving_out, run),
     )
     require_same(run, decision.to_json())
     kept = {"run_id": run_id, "as_of_week": run.output("snapshot")["as_of_week"], **decision.to_json()}  # fmt: skip

@@ -19,6 +19,7 @@ from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
 from pipelines.run.withdrawn import withdrawn
+from pipelines.steps.judged import judged_folder
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,7 @@ def newest_weeks(run: Run, now: Mapping[str, Any]) -> NewWeeks:
         return {h: load_examples(features, h) for h in run.profile.evaluate.horizons_weeks}
 
     def models_of(candidate: Candidate) -> Models:
-        folder = run.path(run.output("train")["candidates"][candidate.head]["folder"])
-        return load_bundle(folder / "bundle").models
+        return load_bundle(judged_folder(run, candidate.head, candidate.without) / "bundle").models
 
     def champion_models() -> Models:
         from pipelines.registry.alias import fetch_bundle

@@ -25,6 +25,7 @@ def register(run_id: str) -> Output:
     """Record the run in MLflow with its settings and hashes, and the promoted bundle as a version."""
     from pipelines.registry.promote import register_bundle, set_alias
     from pipelines.registry.tracking import log_run
+    from pipelines.steps.judged import folder_of_decision
     from pipelines.steps.versions import bundle_draft
     from pipelines.versioning import add_versions
 
@@ -36,7 +37,7 @@ def register(run_id: str) -> Output:
     if decision["decision"] != "promote" and not waits:
         mlflow_run = log_run(run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places)  # fmt: skip
         return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
-    folder = run.path(run.output("train")["candidates"][decision["head"]]["folder"])
+    folder = folder_of_decision(run, decision)
     files["receipt"] = folder / "receipt.json"
     version = register_bundle(folder / "bundle", run_id, params, metrics, tags, files, where=run.places, model_name=run.profile.model_name, provisional=bool(decision.get("provisional")))  # fmt: skip
     add_versions(run.places, [bundle_draft(run, folder, decision["bundle_id"])])

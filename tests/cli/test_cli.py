@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.config import Places
+from pipelines.run.events import read_events
 
 WRONG = {
     "run --profile nope --run-id x": "use one of",
@@ -38,3 +43,20 @@ def test_a_mistake_is_answered_with_what_to_do(arguments: str, home: Path) -> No
     assert WRONG[arguments] in done.stderr
     assert "Traceback" not in done.stderr
     assert not any((home / "data").glob("drops/[0-9]*"))
+
+
+SLIPS = ("run --profil sample --run-id x", "run --profile nope --run-id x", "run --profile gone.yaml --run-id x", "run --run-id x --as-of 2018-w60", "step start --profile nope --run-id x")  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", SLIPS)
+def test_nobody_is_told_of_a_slip_at_the_terminal(arguments: str, home: Path) -> None:
+    done = CliRunner().invoke(app, arguments.split())
+    assert done.exit_code != 0
+    assert not (home / "artifacts").exists()
+
+
+def test_a_profile_that_is_there_and_cannot_be_read_is_a_failure_that_people_are_told_of(home: Path) -> None:  # fmt: skip
+    (home / "profiles").mkdir(parents=True)
+    (home / "profiles" / "ours.yaml").write_text("profile: [")
+    assert CliRunner().invoke(app, ["run", "--profile", "ours", "--run-id", "x"]).exit_code != 0
+    assert [one["kind"] for one in read_events(Places(home=home), "step-failed")] == ["step-failed"]

@@ -59,9 +59,9 @@ def test_a_count_that_looks_unreported_is_told_as_held(where: Places) -> None:
 def test_status_and_watch_say_that_values_wait_until_somebody_answers(where: Places) -> None:
     walk(where.home, "weekly")
     validated(where, 0.0)
-    assert "1 causes of held values" in gather(where, None, NOW, {}).held
+    assert "1 cause of held values waits for" in gather(where, None, NOW, {}).held
     said = CliRunner().invoke(app, ["watch", "--now", NOW.isoformat()]).output
-    assert "wait for an answer (denguard confirm)" in said
+    assert "waits for an answer (denguard confirm)" in said
     [cause] = known_causes(where)
     answer_causes(where, [cause.cause_id], "confirmed", "A", "asked")
     validated(where, 0.0)

@@ -26,6 +26,7 @@ from pipelines.run.lock import hold
 from pipelines.run.success import record_success
 from pipelines.storage import manifest_of, read_json, write_atomic, write_json
 from pipelines.storage.hand_over import Manifest
+from pipelines.storage.kept import write_in_use
 from pipelines.storage.remote import Folder
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -441,14 +442,33 @@ def test_what_goes_here_goes_in_the_shared_store_with_the_objects_that_only_it_h
     assert trace("champion", store.places, "up").broken == ()
 
 
-def test_of_kept_readings_those_of_the_newest_run_stay(store: Store) -> None:
-    readings = store.places.artifacts / "cache" / "readings"
-    for name in ("used", "unused"):
-        write_json(readings / name / "facts.json", {})
-    assert going(plan(store.places, SHORT, NOW), "readings") == set(), "nobody knows which are used"
-    write_json(readings.with_name("readings.json"), {"chain": ["used"]})
+KEPT = {
+    "readings": ("cache/readings", "{}"),
+    "judged": ("cache/judged", "{}"),
+    "refits": ("refits/denguard", "recipe/{}"),
+}
+
+
+@pytest.mark.parametrize("room", KEPT)
+def test_of_what_is_kept_by_content_the_newest_runs_and_what_was_used_lately_stay(store: Store, room: str) -> None:  # fmt: skip
+    folder, form = KEPT[room]
+    root = store.places.artifacts / folder
+    for name, weeks in (("used", 30), ("lately", 3), ("unused", 30)):
+        write_json(root / form.format(name) / "facts.json", {})
+        age(store.places.home, f"artifacts/{folder}/{form.format(name)}", weeks)
+    assert going(plan(store.places, SHORT, NOW), room) == set(), "nobody knows which are used"
+    write_in_use(root, [form.format("used")])
     prune(store.places, SHORT, NOW)
-    assert {path.name for path in readings.iterdir()} == {"used"}
+    assert {path.parent.name for path in root.rglob("facts.json")} == {"used", "lately"}
+
+
+@pytest.mark.parametrize("room", KEPT)
+def test_a_record_of_uses_that_cannot_be_read_lets_nothing_go(store: Store, room: str) -> None:
+    root = store.places.artifacts / KEPT[room][0]
+    root.mkdir(parents=True)
+    write_atomic(root.with_name(f"{root.name}.json"), "damaged")
+    with pytest.raises(StoreError):
+        prune(store.places, SHORT, NOW)
 
 
 def test_backtests_go_when_no_kept_run_was_judged_by_them(store: Store) -> None:

@@ -20,10 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from s3 import Bucket
+from typer.testing import CliRunner
 from versioning.planted import WEEKS, Planted
 
+from pipelines.cli import app
 from pipelines.client import KINDS, Client
 from pipelines.config import places
+from pipelines.contracts import WITHOUT
 from pipelines.errors import VersioningError
 from pipelines.storage import manifest_of
 from pipelines.versioning import Draft, add_versions
@@ -63,6 +66,16 @@ def test_what_a_run_published_is_what_its_folders_held(planted: Planted, tmp_pat
     drops = denguard.pull("data", "second", tmp_path)
     received = manifest_of(planted.home / "data" / "drops")
     assert manifest_of(drops) == {n: s for n, s in received.items() if not n.startswith("2018-11-23")}  # fmt: skip
+
+
+@pytest.mark.parametrize("facts", [{"data_state": WITHOUT}, {}])
+def test_who_pulls_a_fallback_forecast_is_told_so(facts: dict[str, str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
+    add_versions(places(), [Draft("forecasts", "made", {"forecast.csv": b"a\n"}, "2018-w48", "run", facts=facts)])  # fmt: skip
+    done = CliRunner().invoke(app, ["pull", "forecasts", "--to", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    told = "fallback forecast, which no finished run made: without this week's data" in done.output
+    assert told == bool(facts)
 
 
 def test_a_killed_pull_goes_on_where_it_stopped(

@@ -144,3 +144,13 @@ def test_killed_at_each_write_it_is_withdrawn_or_not_and_goes_on(
         assert len(after) == 1 and (not before or after == before)
         assert len(list(read_events(Places(home=home)))) == 1
         assert len(list((home / "remote" / "withdrawn").glob("*.json"))) == 1
+
+
+def test_a_home_that_published_nothing_is_told_so_and_not_of_a_remote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DENGUARD_DVC_REMOTE", raising=False)
+    where = Places(home=tmp_path)
+    with pytest.raises(ConfigError, match="there is no forecast here") as told:
+        withdraw_forecast(where, "2018-w48", "Ana", "wrong counts")
+    assert "remote" not in str(told.value)

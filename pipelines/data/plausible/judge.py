@@ -123,6 +123,7 @@ def judge(
         kept.append(accepted)
         doubts = together([_superseded(doubts, own), doubted])
         causes += [cause for cause, _ in found]
+    known.done()
     whole = pd.concat(kept).sort_index() if kept else cells
     return Judgement(whole, doubts, tuple(causes), crowded)
 

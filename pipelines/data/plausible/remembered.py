@@ -22,6 +22,7 @@ from pipelines.data.plausible.arrived import Arrived
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.errors import StoreError
 from pipelines.storage import discard, new_folder, read_json, write_json
+from pipelines.storage.kept import note_use, write_in_use
 
 log = logging.getLogger(__name__)
 _FACTS, _CELLS = "found.json", "cells.parquet"
@@ -38,6 +39,7 @@ class Remembered:
 
     def __init__(self, folder: Path | None, meaning: object) -> None:
         self._folder, self._chain = folder, content_id(["judged", meaning])
+        self._used: list[str] = []
 
     def found(
         self, own: pd.DataFrame, arrived: Arrived, ask: Callable[[], list[Suspicion]]
@@ -51,6 +53,7 @@ class Remembered:
             return ask()
         self._chain = content_id([self._chain, _hash(own, _SAID), _of(arrived)])
         folder = self._folder / self._chain
+        self._used.append(folder.name)
         kept = _load(folder)
         if kept is None:
             kept = ask()
@@ -61,6 +64,11 @@ class Remembered:
         """Which of the drop's cells are held: what later drops are seen beside depends on it."""
         if self._folder is not None:
             self._chain = content_id([self._chain, _hash(doubted[doubted["held"].astype(bool)])])
+
+    def done(self) -> None:
+        """Say which of what is kept was used: `denguard prune` takes others in time."""
+        if self._folder is not None:
+            write_in_use(self._folder, self._used)
 
 
 def _hash(cells: pd.DataFrame, more: tuple[str, ...] = ()) -> str:
@@ -104,6 +112,7 @@ def _load(folder: Path) -> list[Suspicion] | None:
     if not (folder / _FACTS).is_file():
         return None
     try:
+        note_use(folder)
         facts: Any = read_json(folder / _FACTS)["found"]
         path = folder / _CELLS
         cells = (

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipelines.config import Places
-from pipelines.ops.prune.rooms import Item, item
+from pipelines.ops.prune.items import Item, item
 
 AWAY = "pruned"  # what is being deleted is called .<name>.pruned first
 _DAY = timedelta(days=1)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.config import Places
+from pipelines.ops.prune.items import Item
 from pipelines.ops.prune.left import leftovers
 from pipelines.ops.prune.recorded import of_mlflow
-from pipelines.ops.prune.rooms import Item, of_home
+from pipelines.ops.prune.rooms import of_home
 from pipelines.ops.prune.shelved import of_remote
 from pipelines.ops.prune.stays import Stays, what_stays
 from pipelines.retention_config import RetentionConfig

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlparse
 from pipelines.config import Places
 from pipelines.lineage.graph import key_of
 from pipelines.lineage.runs import version_id
-from pipelines.ops.prune.rooms import Item, size_of
+from pipelines.ops.prune.items import Item, size_of
 from pipelines.ops.prune.stays import Stays
 
 if TYPE_CHECKING:

@@ -7,60 +7,23 @@ is needed (stays.py) and deleting (doing.py).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.data.readings import in_use
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle_files import bundle_id
 from pipelines.lineage.graph import Kind, key_of
+from pipelines.ops.prune.items import Item, entries, item
+from pipelines.ops.prune.kept import of_kept
 from pipelines.ops.prune.stays import Stays
 from pipelines.storage import read_json
-
-_READINGS = "artifacts/cache/readings"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing that goes.
-
-    Attributes:
-        room: the kind of thing, for people.
-        name: path relative to home, or the id of a version.
-        bytes: of its files; a file that others hold by a hard link frees its room with the last one.
-    """
-
-    room: str
-    name: str
-    bytes: int
-    why: str
 
 
 def of_home(where: Places, stays: Stays) -> list[Item]:
     """What may go of the rooms that runs fill."""
-    rooms = (_datasets, _features, _candidates, _bundles, _backtests, _forecasts, _reports, _plans, _runs)  # fmt: skip
-    found = [item for room in rooms for item in room(where, stays)]
-    return [*found, *_readings(where)]
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of every file below a folder."""
-    if not path.is_dir() or path.is_symlink():
-        return path.lstat().st_size
-    return sum(p.lstat().st_size for p in path.rglob("*") if p.is_symlink() or not p.is_dir())
-
-
-def item(where: Places, room: str, path: Path, why: str) -> Item:
-    """An item of this home."""
-    return Item(room, path.relative_to(where.home).as_posix(), size_of(path), why)
-
-
-def entries(folder: Path) -> list[Path]:
-    """What lies directly in a folder, by name; what a writer has not finished is left out."""
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [path for path in found if not path.name.startswith(".")]
+    rooms = (_datasets, _features, _candidates, _bundles, _backtests, _forecasts, _reports, _plans, _runs, of_kept)  # fmt: skip
+    return [item for room in rooms for item in room(where, stays)]
 
 
 def _datasets(where: Places, stays: Stays) -> Iterator[Item]:
@@ -167,15 +130,3 @@ def _runs(where: Places, stays: Stays) -> Iterator[Item]:
 def _leads_to_something(run: str, stays: Stays) -> bool:
     made = stays.graph.closure([key_of("run", run)], "down")
     return not stays.shown.isdisjoint(made)
-
-
-def _readings(where: Places) -> Iterator[Item]:
-    """Kept readings of drops that the newest reading did not use."""
-    folder = where.home / _READINGS
-    if not in_use(folder).is_file():
-        return  # nobody knows which are
-    record: dict[str, Any] = read_json(in_use(folder))
-    used = set(map(str, record["chain"]))
-    for kept in entries(folder):
-        if kept.is_dir() and kept.name not in used:
-            yield item(where, "readings", kept, "the newest run read its drops in another way")

@@ -20,7 +20,7 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.errors import VersioningError
 from pipelines.lineage.graph import Kind, key_of
-from pipelines.ops.prune.rooms import Item
+from pipelines.ops.prune.items import Item
 from pipelines.ops.prune.stays import Stays, weeks_old
 from pipelines.versioning import read_index, remote_uri, repository
 from pipelines.versioning.catalogue import INDEX, parse_index, scan

@@ -1,0 +1,44 @@
+"""A candidate without a horizon: the same models under a bundle of its own, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.fusion.bundle import Bundle, bundle_id, load_sound, write_bundle
+from pipelines.fusion.examples import Examples
+from pipelines.storage import write_json
+from pipelines.training.left_out import left_out
+
+
+@pytest.fixture
+def candidate(tmp_path: Path, make_bundle: Callable[..., Bundle], make_examples: Callable[..., Examples]) -> Path:  # fmt: skip
+    folder = tmp_path / "candidates" / "whole"
+    folder.mkdir(parents=True)
+    write_bundle(make_bundle(make_examples()), folder / "bundle")
+    for name in ("receipt.json", "tuning.json"):
+        write_json(folder / name, {"of": "whole"})
+    return folder
+
+
+def test_the_other_horizons_keep_their_models_and_the_bundle_is_sound(candidate: Path, make_examples: Callable[..., Examples]) -> None:  # fmt: skip
+    whole = load_sound(candidate / "bundle")
+    first, *rest = sorted(whole.models)
+    made = load_sound(left_out(candidate, [first]) / "bundle")
+    assert made.meta.horizons_weeks == tuple(rest) == tuple(sorted(made.models))
+    assert made.meta.recipe_id == whole.meta.recipe_id
+    for horizon in rest:
+        rows = make_examples(horizon=horizon)
+        assert np.array_equal(made.models[horizon].probability(rows), whole.models[horizon].probability(rows))  # fmt: skip
+
+
+def test_it_is_made_once_under_an_identity_of_its_own(candidate: Path) -> None:
+    first = min(load_sound(candidate / "bundle").models)
+    made = left_out(candidate, [first])
+    stamp = (made / "tuning.json").stat().st_ino
+    assert left_out(candidate, [first]) == made != left_out(candidate, []) == candidate
+    assert (made / "tuning.json").stat().st_ino == stamp
+    assert bundle_id(made / "bundle") != bundle_id(candidate / "bundle")
