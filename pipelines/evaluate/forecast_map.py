@@ -156,8 +156,8 @@ def _of_state(rows: pd.DataFrame, states: set[str]) -> set[str]:
 
 def _middle(path: Path) -> tuple[float, float]:
     """The middle of a unit's largest ring."""
-    rings = [ring for ring in path.to_polygons() if len(ring) > 3]
-    points = max(rings, key=lambda ring: abs(_area(ring))) if rings else path.vertices
+    rings = [r for r in map(np.asarray, path.to_polygons()) if len(r) > 3]
+    points = max(rings or [np.asarray(path.vertices)], key=lambda ring: abs(_area(ring)))
     x, y = (points.min(axis=0) + points.max(axis=0)) / 2
     return float(x), float(y)
 

@@ -47,10 +47,11 @@ def explained(first: pd.DataFrame, words: Words) -> list[str]:
 
 def reasons(why: str, words: Words) -> str:
     """A forecast's `why` in plain words, each with the cause that a person can answer."""
-    return "; ".join(_reason(*found, words) for found in _CAUSE.findall(why))
+    return "; ".join(_reason(found, words) for found in _CAUSE.finditer(why))
 
 
-def _reason(rule: str, cause: str, answer: str, words: Words) -> str:
+def _reason(found: re.Match[str], words: Words) -> str:
+    rule, cause, answer = found.groups()
     known = f"rule-{rule}" in words
     said = words(f"rule-{rule}" if known else "rule-unknown")
     told = f", {words(f'answer-{answer}')}" if f"answer-{answer}" in words else ""

@@ -96,7 +96,9 @@ def _forecast_cards(rows: pd.DataFrame, ahead: int) -> list[tuple[str, str]]:
     answered = primary.dropna(subset=["probability"])
     alarms = int(answered["outbreak_expected"].sum())
     found = [(f"municipalities with an outbreak week expected in {ahead} {'week' if ahead == 1 else 'weeks'}", f"{alarms} of {len(answered)}")]  # fmt: skip
-    states = primary["state"].value_counts() if "state" in primary.columns else {}
+    if "state" not in primary.columns:
+        return found
+    states = primary["state"].value_counts()
     return found + [
         (f"municipalities {state}", str(n)) for state, n in sorted(states.items()) if state
     ]

@@ -137,7 +137,8 @@ def again(made: LastSuccess) -> str:
 def _instead(fallback: Made | None) -> list[str]:
     if fallback is None:
         return []
-    return [f"the newest forecast is {fallback['data_state']}: {fallback['why']}"]
+    gone = f", and was {fallback['withdrawn']}" if fallback["withdrawn"] else ""
+    return [f"the newest forecast is {fallback['data_state']}{gone}: {fallback['why']}"]
 
 
 def _no_champion(where: Places) -> list[str]:
