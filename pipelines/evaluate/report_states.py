@@ -47,7 +47,7 @@ def explained(first: pd.DataFrame, words: Words) -> list[str]:
 
 def reasons(why: str, words: Words) -> str:
     """A forecast's `why` in plain words, each with the cause that a person can answer."""
-    return "; ".join(_reason(found, words) for found in _CAUSE.finditer(why))
+    return words("semicolon").join(_reason(found, words) for found in _CAUSE.finditer(why))
 
 
 def _reason(found: re.Match[str], words: Words) -> str:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.plain_yaml import parse_plain_yaml
@@ -35,6 +34,10 @@ class Words:
 
     def __call__(self, key: str, **facts: object) -> str:
         """A sentence with its facts; the form that goes with the number n, if there is one."""
+        return self.filled(key, facts)
+
+    def filled(self, key: str, facts: Mapping[str, object]) -> str:
+        """The same with facts as a mapping, which may have words for one that is missing."""
         found = self.texts[key]
         text = found if isinstance(found, str) else found[self._form(facts["n"])]
         return text.format_map(facts)
@@ -61,9 +64,14 @@ class Words:
         year, found, week = label.partition("-w")
         return self("week", year=year, week=str(int(week))) if found and week.isdigit() else label
 
-    def _form(self, n: Any) -> str:
-        alone = n in (0, 1) if self.language == "fr" else n == 1  # French counts none as one
-        return _ONE if alone else _MANY
+    def _form(self, n: object) -> str:
+        alone = ("0", "1") if self.language == "fr" else ("1",)  # French counts none as one
+        return _ONE if str(n) in alone else _MANY
+
+
+def counted(n: int, one: str) -> str:
+    """A number of things in English, for logs and errors: "1 unit", "3 units"."""
+    return f"{n} {one}" if n == 1 else f"{n} {one}s"
 
 
 @cache

@@ -239,7 +239,9 @@ def test_a_withdrawn_forecast_is_marked_in_the_list_on_its_run_and_on_its_pages(
     notice = browser.get(address).text
     assert "RETIRADO el " in notice and "por Ana &lt;b&gt;: wrong week" in notice
     assert notice.index("RETIRADO") < notice.index("<h1>Dengue")
-    assert (folder / "bulletin.html").read_text(encoding="utf-8") == page  # what was published stays
+    assert (folder / "bulletin.html").read_text(
+        encoding="utf-8"
+    ) == page  # what was published stays
 
 
 def test_a_run_in_whose_place_the_champion_forecast_is_marked_in_the_list(browser: TestClient, left: Path) -> None:  # fmt: skip

@@ -15,6 +15,7 @@ from pipelines.config import Places
 from pipelines.data.plausible.answers import read_answers
 from pipelines.data.plausible.causes import answer_causes, keep_causes
 from pipelines.data.plausible.listed import known_causes
+from pipelines.ops import texts
 from pipelines.ops.alerts import tell
 from pipelines.ops.arrivals import waiting_drop
 from pipelines.ops.status import gather
@@ -49,6 +50,7 @@ def test_a_rise_that_nobody_confirmed_is_told_at_once_and_once(where: Places) ->
     validated(where, 5000.0)
     [alert] = [a for a in tell(where, None, NOW) if a["kind"] == "unconfirmed"]
     assert "1002" in alert["facts"]["causes"]
+    assert "1002" in texts.body("unconfirmed", alert["facts"], "es")
     assert kinds(where) == []
 
 
@@ -59,9 +61,9 @@ def test_a_count_that_looks_unreported_is_told_as_held(where: Places) -> None:
 def test_status_and_watch_say_that_values_wait_until_somebody_answers(where: Places) -> None:
     walk(where.home, "weekly")
     validated(where, 0.0)
-    assert "1 causes of held values" in gather(where, None, NOW, {}).held
+    assert gather(where, None, NOW, {}).held == "1 cause of held values waits for an answer (denguard confirm)"  # fmt: skip
     said = CliRunner().invoke(app, ["watch", "--now", NOW.isoformat()]).output
-    assert "wait for an answer (denguard confirm)" in said
+    assert "1 cause of held values waits for an answer (denguard confirm)" in said
     [cause] = known_causes(where)
     answer_causes(where, [cause.cause_id], "confirmed", "A", "asked")
     validated(where, 0.0)
