@@ -57,9 +57,9 @@ def _list(every: bool, as_json: bool) -> None:
         return
     head = ("cause", "drop", "until answered", "units", "values", "time", "what was found")
     table(head, [_row(one) for one in found], below=1)
-    say("denguard confirm CAUSE --show                      lists its values")
-    say("denguard confirm CAUSE --by NAME --reason TEXT     they are true and count")
-    say("  the same with --reject                           they are wrong and stay set aside")
+    say("denguard confirm CAUSE --show                    lists its values")
+    say("denguard confirm CAUSE --by NAME --reason TEXT   they are true: they count")
+    say("  the same with --reject                         they are wrong: set aside")
 
 
 def _row(one: CauseRecord) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cli.test_cli_terminal import at_a_terminal
 from ops.folders import NOW, walk
 from plausible.place import Counts, Place, history
 from typer.testing import CliRunner
@@ -89,3 +90,18 @@ def test_a_damaged_answer_stops_no_look_for_drops(where: Places) -> None:
     (where.data / "answers").mkdir(parents=True)
     (where.data / "answers" / "1a2b3c4d.json").write_text("{")
     assert waiting_drop(where, NOW) is None
+
+
+def test_the_list_of_causes_fits_a_terminal_of_80_columns(where: Places) -> None:
+    validated(where, 5000.0)
+    lines = at_a_terminal("-m", "pipelines.cli", "confirm", columns=80).splitlines()
+    assert any("far-above-maximum: over 5 times the own maximum: 1 unit" in line for line in lines)
+    assert max(map(len, lines)) <= 80, max(lines, key=len)
+
+
+def test_a_cause_counts_the_units_that_it_still_doubts(where: Places) -> None:
+    """Of values that two rules doubt the first rule's cause answers; the second one names the others."""
+    validated(where, 5000.0)
+    doubting = [one for one in known_causes(where) if one.cells]
+    assert [(one.rule, one.units) for one in doubting if one.direction == "high"] == [("far-above-maximum", 1)]  # fmt: skip
+    assert all(one.units <= one.cells for one in doubting)
