@@ -104,7 +104,9 @@ def one_file(line: Asked, name: str) -> Response:
     # Equal after resolving: no `..`, and no link that leads elsewhere.
     if not READABLE.fullmatch(name) or path.resolve() != path or not path.is_file():
         raise HTTPException(404, "there is no such file, or it is not for reading here")
-    shown = marked_page(line.where, path) if path.suffix == ".html" and "/reports/" in name else None
+    shown = (
+        marked_page(line.where, path) if path.suffix == ".html" and "/reports/" in name else None
+    )
     return HTMLResponse(shown, headers=HEADERS) if shown else FileResponse(path, headers=HEADERS)
 
 

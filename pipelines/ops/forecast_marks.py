@@ -66,7 +66,8 @@ def marked_page(where: Places, path: Path) -> str | None:
         return None
     text = path.read_text(encoding="utf-8")
     found = _LANGUAGE.search(text)
-    said = words_of(found[1] if found else "en")("withdrawn", day=record.at[:10], by=record.by, reason=record.reason)  # fmt: skip
+    words = words_of(found[1] if found else "en")
+    said = words("withdrawn", day=words.day(record.at), by=record.by, reason=record.reason)
     notice = f'<p role="alert" style="margin:0;padding:1rem;border:.4rem solid #a8321f;background:#fff;color:#a8321f;font:bold 1.3rem/1.4 sans-serif">{html.escape(said)}</p>'
     return text.replace(_BODY, _BODY + notice, 1) if _BODY in text else notice + text
 

@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.contracts import UNFINISHED, WITHOUT
 from pipelines.words import READ_BY_MOST, Words, words_of
 
-_STATES = {WITHOUT: "without", UNFINISHED: "unfinished"}
+_STATES: Mapping[str, str] = {WITHOUT: "without", UNFINISHED: "unfinished"}
 
 
 def title(kind: str, facts: Mapping[str, Any], language: str = READ_BY_MOST) -> str:

@@ -64,6 +64,12 @@ class Words:
         year, found, week = label.partition("-w")
         return self("week", year=year, week=str(int(week))) if found and week.isdigit() else label
 
+    def day(self, iso: str) -> str:
+        """A day such as 2026-11-29, or an instant of it, as the language writes it."""
+        year, _, rest = iso[:10].partition("-")
+        month, _, day = rest.partition("-")
+        return self("date", year=year, month=month, day=day) if day else iso
+
     def _form(self, n: object) -> str:
         alone = ("0", "1") if self.language == "fr" else ("1",)  # French counts none as one
         return _ONE if str(n) in alone else _MANY

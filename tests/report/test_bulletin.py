@@ -56,7 +56,7 @@ def page(table: pd.DataFrame | None, language: str, **about: object) -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_doubted_units_stand_first_in_plain_words_the_unconfirmed_before_all(table: pd.DataFrame, language: str) -> None:  # fmt: skip
     words, html = words_of(language), page(table, language)
-    doubts = html.partition('<table class="doubted">')[2].partition("</table>")[0]
+    doubts = html.partition('<table class="doubted" role="table">')[2].partition("</table>")[0]
     order = [words(f"state-{s}") for s in ("unconfirmed", "held", "not-reported")]
     at = [doubts.index(f"<strong>{word}</strong>") for word in order]
     assert at == sorted(at)

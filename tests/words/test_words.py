@@ -90,6 +90,7 @@ def test_numbers_and_weeks_are_written_as_the_language_does() -> None:
     assert words_of("pt").chance(0.5) == "50%" and english.chance(0.5) == "50\N{NO-BREAK SPACE}%"
     assert (english.chance(0.999), english.chance(0.001)) == (">99\N{NO-BREAK SPACE}%", "<1\N{NO-BREAK SPACE}%")  # fmt: skip
     assert spanish.week("2018-w09") == "la semana 9 de 2018"
+    assert (spanish.day("2026-11-29T08:00"), spanish.day("unknown")) == ("29/11/2026", "unknown")
 
 
 def test_a_place_whose_language_has_no_catalogue_is_told_in_english() -> None:
