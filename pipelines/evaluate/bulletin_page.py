@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.contracts import CURRENT, WITHOUT
 from pipelines.data.boundaries import UnitShapes
-from pipelines.evaluate import report_forecast
+from pipelines.evaluate import report_filling, report_forecast
 from pipelines.evaluate.pages import templates
 from pipelines.storage import write_atomic, write_json
 from pipelines.words import Words
@@ -32,6 +32,7 @@ def bulletin(
     words: Words,
     metrics: Mapping[str, Any],
     not_forecast: int = 0,
+    filling: Mapping[str, Any] | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -42,6 +43,7 @@ def bulletin(
         shapes: of the units, for a map.
         metrics: of the backtest; primary_horizon_weeks and municipalities are read, if there.
         not_forecast: how many units the label rule refuses.
+        filling: steps/filling.py: newest weeks that are still being reported.
     """
     said = {**_NOT_SAID, **about}
     state = _state(str(said["data_state"]))
@@ -52,7 +54,20 @@ def bulletin(
         forecast=report_forecast.forecast(table, metrics, shapes, words),
         synthetic=table is not None and bool(table["scene_synthetic"].any()),
         not_forecast=not_forecast,
+        nowcast=[_nowcast(*week, words) for week in report_filling.totals(filling or {})],
     )  # fmt: skip
+
+
+def _nowcast(week: str, reported: float, expected: float, words: Words) -> str:
+    share = words("percent", value=words.number(100 * reported / expected)) if expected else "–"
+    said = words.week(week)
+    return words(
+        "nowcast-week",
+        week=said[0].upper() + said[1:],
+        reported=words.number(reported),
+        expected=words.number(expected),
+        share=share,
+    )
 
 
 def write_fallback(

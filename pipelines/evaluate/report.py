@@ -103,6 +103,7 @@ def _bulletin(context: ReportContext) -> str:
         words_of(context.language),
         context.metrics,
         len(context.not_forecast),
+        context.filling,
     )
 
 

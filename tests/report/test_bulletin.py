@@ -99,6 +99,14 @@ def test_a_week_without_a_forecast_has_a_page_that_says_so(language: str) -> Non
     assert words_of(language)("no-forecast") in page(None, language)
 
 
+def test_weeks_that_are_still_being_reported_are_told_with_what_is_expected(table: pd.DataFrame) -> None:  # fmt: skip
+    rows = [{"week": "2018-w49", "unit_id": u, "reported": r, "nowcast": n} for u, r, n in (("05001", 30, 50.0), ("05002", 28, 50.0), ("05003", 9, None))]  # fmt: skip
+    said = bulletin(ABOUT, table, "v", None, words_of("es"), {}, 0, {"nowcast": rows})
+    assert "La semana 49 de 2018: 58 casos hasta ahora; se esperan unos 100" in said
+    assert "(se conoce el 58 %)" in said
+    assert words_of("es")("nowcast-title") not in page(table, "es")
+
+
 def test_a_forecast_of_before_states_were_told_has_a_page(table: pd.DataFrame) -> None:
     old = table[table["state"] == ""].drop(columns=["state", "why", "probability_without"])
     assert "doubted" not in page(old, "es").partition("<body>")[2]
