@@ -52,7 +52,7 @@ FORECAST_COLUMNS = (
     "embedding_version",
     "provisional",  # history was too short to judge the model: few blocks of weeks or test years
     "state",  # "" ; held, not reported: no probability; unconfirmed: two, see data/usable.py
-    "why",  # of such a state: rule and cause that a person can answer, "" otherwise
+    "why",  # of such a state: rule and cause that a person can answer, or that no count came
     "probability_without",  # of an unconfirmed unit: if the count that looks too high is left out
     "data_state",  # contracts.DataState: whether this week's data are in it
 )

@@ -128,7 +128,9 @@ class PlaceConfig(Frozen):
 
     week: WeekConfig = WeekConfig()
     codes: CodesConfig = CodesConfig()
-    language: str = Field("en", pattern=r"^[a-z]{2}$", description="of prompts, pages and alerts")
+    language: str = Field(
+        "en", pattern=r"^[a-z]{2}$", description="of prompts, bulletins and alerts"
+    )
     prompt: Path | None = Field(None, description="a prompt template of one's own, beside the profile")  # fmt: skip
     time_zone: str = Field(
         "UTC", description="of schedules and of dates and times that people read"

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from dags._links import FALLBACK, part_of
 from dags.pages.line import Asked, Line, may_see, may_see_line
@@ -23,13 +23,14 @@ from dags.pages.page import HEADERS, page, refused
 from pipelines.config import at_line
 from pipelines.errors import DenguardError
 from pipelines.ops.fallbacks import made_instead_of, standing_fallback
+from pipelines.ops.forecast_marks import by_run, marked_page, marks, withdrawal_of_run
 from pipelines.ops.runs import RunView, newest_runs, view
 from pipelines.run import run_folder
 
 SHOWN = 50  # runs on the first page: a year of bulletins
 # What a run leaves for people. Everything else under home (keys, models, rows) stays where it is.
 READABLE = re.compile(
-    r"artifacts/(reports/[^/]+/report\.(html|json)"
+    r"artifacts/(reports/[^/]+/(report\.(html|json)|bulletin\.html)"
     r"|decisions/[^/]+\.json"
     r"|forecasts/[^/]+/forecast\.(csv|json|parquet)"
     r"|runs/[^/]+/(metrics|failure)\.json"
@@ -56,14 +57,17 @@ def create_pages() -> FastAPI:
 
 def all_runs(line: Asked) -> HTMLResponse:
     """The newest runs: outcome, report."""
-    runs = [_listed(line, name) for name in newest_runs(line.where)[:SHOWN]]
+    instead = by_run(line.where)
+    runs = [(_listed(line, name), marks(line.where, name, instead)) for name in newest_runs(line.where)[:SHOWN]]  # fmt: skip
     return page("all.html.j2", line, runs=runs, fallback=standing_fallback(line.where))
 
 
 def one_run(line: Asked, run_id: str) -> HTMLResponse:
     """One run: the failure that stands, then every step."""
     run = _known(line, run_id)
-    return page("run.html.j2", line, run=run, fallback=made_instead_of(line.where, run_id))
+    gone = withdrawal_of_run(line.where, run_id)
+    made = made_instead_of(line.where, run_id)
+    return page("run.html.j2", line, run=run, fallback=made, withdrawn=gone)
 
 
 def one_step(line: Asked, run_id: str, part: str) -> HTMLResponse:
@@ -90,14 +94,20 @@ def one_task(line: Asked, run_id: str, task_id: str, map_index: Annotated[str, Q
     return RedirectResponse(f"{line.root}/runs/{quote(run_id, safe='')}/{part}")
 
 
-def one_file(line: Asked, name: str) -> FileResponse:
-    """A report, decision, forecast or page of data issues, by its path relative to the line's home."""
+def one_file(line: Asked, name: str) -> Response:
+    """A report, decision, forecast or page of data issues, by its path relative to the line's home.
+
+    The page of a forecast that was withdrawn has a notice on top.
+    """
     home = line.where.home.resolve()
     path = home / name
     # Equal after resolving: no `..`, and no link that leads elsewhere.
     if not READABLE.fullmatch(name) or path.resolve() != path or not path.is_file():
         raise HTTPException(404, "there is no such file, or it is not for reading here")
-    return FileResponse(path, headers=HEADERS)
+    shown = (
+        marked_page(line.where, path) if path.suffix == ".html" and "/reports/" in name else None
+    )
+    return HTMLResponse(shown, headers=HEADERS) if shown else FileResponse(path, headers=HEADERS)
 
 
 def _known(line: Line, run_id: str) -> RunView:

@@ -10,6 +10,7 @@ import typer
 from pipelines.cli.app import ROAD, ProfileName, app, say, show, table
 from pipelines.config import load_profile, places
 from pipelines.errors import ConfigError
+from pipelines.words import counted
 
 if TYPE_CHECKING:
     from pipelines.data.plausible.listed import CauseRecord
@@ -54,16 +55,18 @@ def _list(every: bool, as_json: bool) -> None:
     if not found:
         say("Nothing waits for an answer.")
         return
-    head = ("cause", "drop", "rule", "until answered", "units", "values", "time", "what was found")
+    head = ("cause", "drop", "until answered", "units", "values", "time", "what was found")
     table(head, [_row(one) for one in found], below=1)
-    say("`denguard confirm CAUSE --show` lists its values; `denguard confirm CAUSE --by NAME --reason TEXT` lets them count, with --reject they stay set aside.")  # fmt: skip
+    say("denguard confirm CAUSE --show                    lists its values")
+    say("denguard confirm CAUSE --by NAME --reason TEXT   they are true: they count")
+    say("  the same with --reject                         they are wrong: set aside")
 
 
 def _row(one: CauseRecord) -> tuple[str, ...]:
     state = one.answer or {"stop": "stopped", "hold": "held"}.get(one.outcome, "counts")
     if not one.answer and one.direction == "high" and one.outcome == "hold":
         state = "published both ways"
-    return (one.cause_id, one.drop, one.rule, state, str(one.units), str(one.cells), one.span, one.message)  # fmt: skip
+    return (one.cause_id, one.drop, state, str(one.units), str(one.cells), one.span, f"{one.rule}: {one.message}")  # fmt: skip
 
 
 def _show(causes: list[str], profile: str) -> None:
@@ -92,10 +95,11 @@ def _show(causes: list[str], profile: str) -> None:
 
 def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[str]) -> None:
     from pipelines.data.plausible.causes import answer_causes
-    from pipelines.ops.held import counted
 
     verdict = "rejected" if reject else "confirmed"
     said = answer_causes(places(), causes, "rejected" if reject else "confirmed", by, reason, units)
     about = f" for {', '.join(units)}" if units else ""
-    say(f"{counted(len(said))} {verdict}{about}: {', '.join(one.cause_id for one in said)}.")
+    say(
+        f"{counted(len(said), 'cause')} {verdict}{about}: {', '.join(one.cause_id for one in said)}."
+    )
     say("The next run judges by it: start one in Airflow or with `denguard run`.")

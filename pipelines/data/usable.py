@@ -25,7 +25,7 @@ STATE_SCHEMA = pa.schema(
         ("horizon_weeks", pa.int32()),
         ("state", pa.string()),  # HELD and NOT_REPORTED: no forecast; UNCONFIRMED: two
         ("week", pa.string()),  # of the count in question
-        ("why", pa.string()),  # rules and causes, or ""
+        ("why", pa.string()),  # rules and causes, or that no count arrived
     ]
 )
 
@@ -77,7 +77,8 @@ def unit_states(
                 here = doubts[(doubts["unit_id"] == unit) & doubts["when"].isin([week, NO_WEEK])]
                 here = here[here["kind"] == "week"]
                 state = HELD if len(here) else NOT_REPORTED
-                rows.append((unit, horizon, state, label(week), _causes(here)))
+                why = _causes(here) or f"no count of {label(week)} arrived"
+                rows.append((unit, horizon, state, label(week), why))
     return pd.DataFrame(rows, columns=STATE_SCHEMA.names)
 
 

@@ -13,6 +13,7 @@ from pipelines.contracts import Issue, Level
 from pipelines.data.plausible.judge import Judgement
 from pipelines.data.tables import Tables
 from pipelines.errors import ValidationStopped
+from pipelines.words import counted
 
 
 @dataclass(frozen=True)
@@ -44,4 +45,4 @@ def raise_if_critical(result: ValidationResult) -> None:
     found = [i for i in result.issues if i.level is Level.CRITICAL]
     if found:
         listed = "; ".join(f"[{i.code}] {i.place}: {i.message} -> {i.fix}" for i in found)
-        raise ValidationStopped(f"{len(found)} critical data issues: {listed}", where=", ".join(dict.fromkeys(i.place for i in found)), fix="do what is said after each arrow; nothing downstream was changed")  # fmt: skip
+        raise ValidationStopped(f"{counted(len(found), 'critical data issue')}: {listed}", where=", ".join(dict.fromkeys(i.place for i in found)), fix="do what is said after each arrow; nothing downstream was changed")  # fmt: skip

@@ -18,11 +18,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipelines.contracts import FUSED_HEADS, LINEAR
-from pipelines.evaluate.decision import words
+from pipelines.data.usable import UNCONFIRMED
+from pipelines.evaluate.decision import words as head_words
+from pipelines.words import Words
 
 INK, QUIET, GRID = "#22313a", "#8a979e", "#e3e8ea"
 HEAD_COLOURS = ("#2f5d8a", "#c46a1b", "#0e7c6b", "#8c4a86", "#5b6b1f")  # linear, then fused heads
 CHOSEN = "#0e7c6b"
+ALARM = "▲"  # beside bold type: a sign that print and screen readers keep
 BASELINE_LOOKS: dict[str, tuple[str, Any]] = {  # colour and line style
     "prevalence": ("#b3bcc1", ":"),
     "climatology": ("#8d7fa8", ":"),
@@ -52,12 +55,6 @@ def colour_of(head: str) -> str:
     return HEAD_COLOURS[heads.index(head) % len(HEAD_COLOURS)] if head in heads else QUIET
 
 
-def percent_chance(probability: float) -> str:
-    """A probability in whole percent that never claims certainty."""
-    percent = 100 * probability
-    return "<1 %" if percent < 1 else ">99 %" if percent > 99 else f"{percent:.0f} %"
-
-
 def brier_by_horizon(metrics: Mapping[str, Any]) -> str:
     """Brier score of every recipe and baseline over the horizons."""
     horizons = sorted(int(h) for h in metrics["horizons"])
@@ -69,7 +66,7 @@ def brier_by_horizon(metrics: Mapping[str, Any]) -> str:
             score = [np.nan if h.get("brier") is None else h["brier"] for h in heads]
             colour, style = BASELINE_LOOKS.get(name) or (colour_of(name), "-")
             width = 1.4 if name in BASELINE_LOOKS else 2.0
-            axes.plot(horizons, score, linestyle=style, color=colour, lw=width, marker="o", ms=3.5, label=words(name))  # fmt: skip
+            axes.plot(horizons, score, linestyle=style, color=colour, lw=width, marker="o", ms=3.5, label=head_words(name))  # fmt: skip
         axes.set_xticks(horizons)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("weeks ahead")
@@ -88,7 +85,7 @@ def calibration(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         for name, table in tables.items():
             x, y = ([b[k] for b in table] for k in ("mean_probability", "observed_rate"))
             colour = colour_of(name)
-            axes.plot(x, y, color=colour, lw=1.4, label=words(name))
+            axes.plot(x, y, color=colour, lw=1.4, label=head_words(name))
             axes.scatter(
                 x, y, s=[8 + 130 * b["rows"] / most for b in table], color=colour, alpha=0.75
             )
@@ -127,13 +124,14 @@ def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
     return svg(draw, (6.8, 3.2))
 
 
-def forecast_heatmap(table: pd.DataFrame) -> str:
+def forecast_heatmap(table: pd.DataFrame, words: Words) -> str:
     """Probability by municipality (rows, as ordered in the table) and weeks ahead (columns).
 
-    Municipalities without a forecast are left out.
+    Municipalities without a forecast are left out; an alarm is bold and has a sign, an unconfirmed one
+    a question mark before its name.
     """
     table = table.dropna(subset=["probability"])
-    table = table.assign(place=table["municipality"] + "  " + table["municipality_code"])
+    table = table.assign(place=_doubt(table) + table["municipality"] + "  " + table["municipality_code"])  # fmt: skip
     grid = table.pivot_table(
         index="place", columns="horizon_weeks", values="probability", sort=False
     )
@@ -144,14 +142,23 @@ def forecast_heatmap(table: pd.DataFrame) -> str:
         axes.grid(visible=False)
         axes.imshow(grid.to_numpy(), cmap="YlOrBr", vmin=0, vmax=1.25, aspect="auto")
         for (row, column), value in np.ndenumerate(grid.to_numpy()):
-            weight, colour = ("bold" if expected[row, column] else "normal"), ("white" if value > 0.75 else INK)  # fmt: skip
-            axes.text(column, row, percent_chance(value), ha="center", va="center", color=colour, fontsize=8, fontweight=weight)  # fmt: skip
-        axes.set_xticks(range(grid.shape[1]), [f"{h} wk" for h in grid.columns])
+            alarm = expected[row, column]
+            weight, colour = ("bold" if alarm else "normal"), ("white" if value > 0.75 else INK)
+            said = f"{ALARM} {words.chance(value)}" if alarm else words.chance(value)
+            axes.text(column, row, said, ha="center", va="center", color=colour, fontsize=8, fontweight=weight)  # fmt: skip
+        axes.set_xticks(range(grid.shape[1]), [words("in-weeks-short", n=h) for h in grid.columns])
         axes.set_yticks(range(grid.shape[0]), [_short(place) for place in grid.index])
         axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
         axes.spines[:].set_visible(False)
 
-    return svg(draw, (5.4, 0.7 + 0.26 * len(grid)))
+    return svg(draw, (4.4, 0.7 + 0.26 * len(grid)))  # narrow: read on a phone
+
+
+def _doubt(table: pd.DataFrame) -> pd.Series:
+    """A question mark for each row whose newest count is unconfirmed."""
+    if "state" not in table.columns:
+        return pd.Series("", index=table.index)
+    return (table["state"] == UNCONFIRMED).map({True: "? ", False: ""})
 
 
 def _short(place: str) -> str:

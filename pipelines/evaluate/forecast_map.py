@@ -2,7 +2,7 @@
 
 Belongs here: how shapes are drawn. Does not belong here: whose shape is whose (data/boundaries.py) and
 which horizon is shown (report_forecast.py). The colours are told apart by people who see no red or
-green, and an alarm is a line, not a colour; nothing is loaded from elsewhere.
+green, an alarm is a line and a doubt a sign, not a colour; nothing is loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -17,29 +17,45 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from pipelines.data.boundaries import UnitShapes
 from pipelines.data.geojson import Polygon, Ring
+from pipelines.data.usable import HELD, NOT_REPORTED, UNCONFIRMED
 from pipelines.evaluate.figures import INK, QUIET, svg_of
+from pipelines.words import Words, words_of
 
 _CELLS = 1200  # across a map: points of one cell are drawn as one
-_WIDTH, _HEIGHTS = 6.4, (3.2, 8.0)  # inches
+_WIDTH, _HEIGHTS = 4.8, (2.4, 6.4)  # inches; small, so that its words can be read on a phone
 _NO_UNIT, _BORDER = "#eef1f2", "#b9c2c6"
 _UNKNOWN: dict[str, Any] = {"facecolor": "white", "edgecolor": QUIET, "hatch": "////"}
+_HELD: dict[str, Any] = {"facecolor": "white", "edgecolor": INK, "hatch": "xxxx"}
+_QUESTION: dict[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "fontsize": 11,
+    "fontweight": "bold",
+    "color": INK,
+    "bbox": {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": INK},
+}
 _DEGREES = 360.0
 
 
-def forecast_map(shapes: UnitShapes, rows: pd.DataFrame) -> str:
-    """Draw the units.
+def forecast_map(shapes: UnitShapes, rows: pd.DataFrame, words: Words | None = None) -> str:
+    """Draw the units; a question mark stands in those whose rise is unconfirmed.
 
     Args:
-        rows: of one horizon: municipality_code, probability (NaN = no forecast), outbreak_expected.
+        rows: of one horizon: municipality_code, probability (NaN = no forecast), outbreak_expected, and
+            state if the forecast has it.
+        words: of the reader's language; none = English.
     """
+    words = words or words_of("en")
     answers = rows.dropna(subset=["probability"]).set_index("municipality_code")
     chance = answers["probability"].to_dict()
     alarms = set(answers.index[answers["outbreak_expected"].astype(bool)])
+    risen, held = _of_state(rows, {UNCONFIRMED}), _of_state(rows, {HELD, NOT_REPORTED})
     frame = _Frame([*shapes.of_units.values(), shapes.others])
     drawn = {unit: frame.path(polygons) for unit, polygons in shapes.of_units.items()}
 
@@ -51,17 +67,29 @@ def forecast_map(shapes: UnitShapes, rows: pd.DataFrame) -> str:
             axes.add_patch(_shape(frame.path(shapes.others), facecolor=_NO_UNIT, edgecolor=_BORDER))
         for unit, path in drawn.items():
             known = unit in chance
-            look = {"facecolor": colours(scale(chance[unit]))} if known else _UNKNOWN
+            unknown = _HELD if unit in held else _UNKNOWN
+            look = {"facecolor": colours(scale(chance[unit]))} if known else unknown
             axes.add_patch(_shape(path, **{"edgecolor": _BORDER, **look}))
         for unit in sorted(alarms & drawn.keys()):  # above all fills: a neighbour hides no alarm
             axes.add_patch(_shape(drawn[unit], facecolor="none", edgecolor=INK, linewidth=1.6))
+        for unit in sorted(risen & drawn.keys()):
+            axes.text(*_middle(drawn[unit]), "?", **_QUESTION)
         axes.set(xlim=frame.x, ylim=frame.y, aspect=frame.aspect)
         bar = figure.colorbar(
             ScalarMappable(scale, colours), ax=axes, shrink=0.6, aspect=30, location="bottom"
         )
-        bar.set_label("probability of an outbreak week")
-        bar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0 %", "25 %", "50 %", "75 %", "100 %"])
-        _legend(axes, bool(alarms & drawn.keys()), bool(drawn.keys() - chance.keys()), shapes)
+        bar.set_label(words("map-bar"))
+        ticks = (0, 25, 50, 75, 100)
+        bar.set_ticks([t / 100 for t in ticks], labels=[words("percent", value=t) for t in ticks])
+        silent = drawn.keys() - chance.keys()
+        there = {
+            "alarm": alarms & drawn.keys(),
+            "map-unconfirmed": risen & drawn.keys(),
+            "map-held": silent & held,
+            "map-no-forecast": silent - held,
+            "map-not-in-data": shapes.others,
+        }
+        _legend(axes, [name for name, some in there.items() if some], words)
 
     return svg_of(draw, (_WIDTH, frame.height))
 
@@ -119,13 +147,29 @@ def _shape(path: Path, **look: object) -> PathPatch:
     return PathPatch(path, **{"linewidth": 0.5, "joinstyle": "round", **look})
 
 
-def _legend(axes: Axes, alarms: bool, unknown: bool, shapes: UnitShapes) -> None:
+def _of_state(rows: pd.DataFrame, states: set[str]) -> set[str]:
+    """Units of these states; none of a forecast that has no states."""
+    if "state" not in rows.columns:
+        return set()
+    return set(rows.loc[rows["state"].isin(states), "municipality_code"])
+
+
+def _middle(path: Path) -> tuple[float, float]:
+    """The middle of a unit's largest ring."""
+    rings = [r for r in map(np.asarray, path.to_polygons()) if len(r) > 3]
+    points = max(rings or [np.asarray(path.vertices)], key=lambda ring: abs(_area(ring)))
+    x, y = (points.min(axis=0) + points.max(axis=0)) / 2
+    return float(x), float(y)
+
+
+def _legend(axes: Axes, there: Sequence[str], words: Words) -> None:
     """What is on the map and no more."""
-    entries: Mapping[str, Patch | None] = {
-        "outbreak week expected": Patch(facecolor="white", edgecolor=INK, linewidth=1.6) if alarms else None,
-        "no forecast": Patch(**_UNKNOWN) if unknown else None,
-        "not in the data": Patch(facecolor=_NO_UNIT, edgecolor=_BORDER) if shapes.others else None,
-    }  # fmt: skip
-    shown = {name: patch for name, patch in entries.items() if patch is not None}
-    if shown:
-        axes.legend(shown.values(), shown.keys(), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(shown), fontsize=9)  # fmt: skip
+    looks: Mapping[str, Patch | Line2D] = {
+        "alarm": Patch(facecolor="white", edgecolor=INK, linewidth=1.6),
+        "map-unconfirmed": Line2D([], [], linestyle="", marker="$?$", color=INK, markersize=9),
+        "map-held": Patch(**_HELD),
+        "map-no-forecast": Patch(**_UNKNOWN),
+        "map-not-in-data": Patch(facecolor=_NO_UNIT, edgecolor=_BORDER),
+    }
+    if there:
+        axes.legend([looks[name] for name in there], [words(name) for name in there], loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(there), 2), fontsize=8)  # fmt: skip

@@ -1,7 +1,7 @@
-"""The report of one run: one HTML page a phone can read, and the same content as JSON.
+"""The report of one run: one HTML page a phone can read, the same content as JSON, and the bulletin.
 
 Belongs here: what the report contains and in which order. Does not belong here: computing anything
-that is reported; wording of tables (report_views.py), pictures (figures.py), layout (templates/).
+that is reported; the bulletin (bulletin_page.py), wording of tables (report_views.py), pictures (figures.py), layout (templates/).
 
 The page is self-contained (no script, font or picture from elsewhere) and every text in it is
 escaped, because names and messages come from incoming data.
@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from pipelines.contracts import CURRENT
 from pipelines.data.boundaries import UnitShapes
 from pipelines.evaluate import report_filling, report_forecast, report_rule, report_views
+from pipelines.evaluate.bulletin_page import BULLETIN, bulletin
+from pipelines.evaluate.pages import templates
 from pipelines.storage import write_atomic, write_json
+from pipelines.words import words_of
 
 HTML, JSON = "report.html", "report.json"
 
@@ -43,7 +46,8 @@ class ReportContext:
         outbreak_rates: year -> share of outbreak weeks among the labelled rows of the features.
         reporting_delay_weeks: of the profile.
         synthetic_scenes: whether any scene was rendered and not taken by a satellite.
-        forecast: forecast_table(), or None; forecast_note: why there is none, or its version.
+        language: of the bulletin, as the place has it.
+        forecast: forecast_table(), or None; forecast_version: its name; forecast_note: why there is none, or its version.
         shapes: of the units, for a map of the forecast.
         embedding: modality -> {counts} of the embedding work.
         lineage: pairs (what, id) from the drop to the registered version, in that order.
@@ -66,7 +70,9 @@ class ReportContext:
     outbreak_rates: Mapping[str, float] = field(default_factory=dict)
     reporting_delay_weeks: int = 0
     synthetic_scenes: bool = False
+    language: str = "en"
     forecast: pd.DataFrame | None = None
+    forecast_version: str = ""
     forecast_note: str = ""
     shapes: UnitShapes | None = None
     not_forecast: Sequence[str] = ()
@@ -78,9 +84,27 @@ class ReportContext:
 
 
 def build_report(context: ReportContext, out: Path) -> Path:
-    """Write report.html and report.json into the folder `out`; return the page's path."""
+    """Write the report, the bulletin and the report as JSON into the folder `out`; the report's path."""
     write_json(out / JSON, _record(context))
+    write_atomic(out / BULLETIN, _bulletin(context))
     return write_atomic(out / HTML, _page(context))
+
+
+def _bulletin(context: ReportContext) -> str:
+    table = context.forecast
+    about = {"data_state": CURRENT, "data_until": context.as_of_week}
+    if table is not None and "model_version" in table.columns:
+        about["model_version"] = str(table["model_version"].iloc[0])
+    return bulletin(
+        about,
+        table,
+        context.forecast_version,
+        context.shapes,
+        words_of(context.language),
+        context.metrics,
+        len(context.not_forecast),
+        context.filling,
+    )
 
 
 def _page(context: ReportContext) -> str:
@@ -104,16 +128,11 @@ def _page(context: ReportContext) -> str:
         lambdas=report_views.lambdas(context.tuning, metrics),
         reference=report_rule.reference(context.thresholds, metrics),
         rule_years=report_rule.by_year(context.outbreak_rates, context.thresholds, metrics),
+        w=words_of("en"),
         forecast=report_forecast.forecast(context.forecast, metrics, context.shapes),
         embedding=report_views.key_values(context.embedding),
         filling=report_filling.filling(context.filling, context.names),
     )  # fmt: skip
-
-
-def templates(*packages: str) -> Environment:
-    """Page templates of these packages, then this one's; all of them escape what they are given."""
-    loaders = [PackageLoader(name) for name in (*packages, "pipelines.evaluate")]
-    return Environment(loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
 
 
 def _record(context: ReportContext) -> dict[str, Any]:

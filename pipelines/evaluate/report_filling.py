@@ -33,11 +33,22 @@ def filling(record: Record, names: Mapping[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _week(week: str, rows: Sequence[Record]) -> dict[str, str]:
+def totals(record: Record) -> list[tuple[str, float, float]]:
+    """(week, cases reported, cases expected) over all units with a nowcast, newest week first."""
+    rows = list(record.get("nowcast") or ())
+    return [_total(week, rows) for week in sorted({row["week"] for row in rows}, reverse=True)]
+
+
+def _total(week: str, rows: Sequence[Record]) -> tuple[str, float, float]:
     own = [row for row in rows if row["week"] == week and row["nowcast"] is not None]
-    reported, expected = (sum(row[name] for row in own) for name in ("reported", "nowcast"))
+    return week, sum(row["reported"] for row in own), sum(row["nowcast"] for row in own)
+
+
+def _week(week: str, rows: Sequence[Record]) -> dict[str, str]:
+    _, reported, expected = _total(week, rows)
+    places = sum(row["week"] == week and row["nowcast"] is not None for row in rows)
     share = reported / expected if expected else None
-    return {"week": week, "reported": number(reported, 0), "nowcast": number(expected, 0), "share": percent(share), "places": str(len(own))}  # fmt: skip
+    return {"week": week, "reported": number(reported, 0), "nowcast": number(expected, 0), "share": percent(share), "places": str(places)}  # fmt: skip
 
 
 def _places(rows: Sequence[Record], names: Mapping[str, str]) -> list[dict[str, str]]:

@@ -86,9 +86,22 @@ def cards(
         found.append(("outbreak weeks caught", percent(heads[head]["sensitivity"])))
         found.append(("alarms that were right", percent(heads[head]["ppv"])))
     if forecast_rows is not None:
-        primary = forecast_rows[forecast_rows["horizon_weeks"] == decision["primary_horizon_weeks"]]
-        found.append((f"municipalities with an outbreak week expected in {decision['primary_horizon_weeks']} weeks", f"{int(primary['outbreak_expected'].sum())} of {len(primary)}"))  # fmt: skip
+        found += _forecast_cards(forecast_rows, decision["primary_horizon_weeks"])
     return found
+
+
+def _forecast_cards(rows: pd.DataFrame, ahead: int) -> list[tuple[str, str]]:
+    """Alarms among the units that have a forecast, and how many are not forecast as the others are."""
+    primary = rows[rows["horizon_weeks"] == ahead]
+    answered = primary.dropna(subset=["probability"])
+    alarms = int(answered["outbreak_expected"].sum())
+    found = [(f"municipalities with an outbreak week expected in {ahead} {'week' if ahead == 1 else 'weeks'}", f"{alarms} of {len(answered)}")]  # fmt: skip
+    if "state" not in primary.columns:
+        return found
+    states = primary["state"].value_counts()
+    return found + [
+        (f"municipalities {state}", str(n)) for state, n in sorted(states.items()) if state
+    ]
 
 
 def comparisons(decision: Record) -> Rows:

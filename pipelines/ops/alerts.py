@@ -19,14 +19,17 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from pipelines.config import Places
+from pipelines.config import Places, load_profile
 from pipelines.errors import DenguardError, StoreError
 from pipelines.ops import texts
 from pipelines.ops.channels import Alert, ChannelError, send
+from pipelines.ops.runs import newest_run
 from pipelines.ops.settings import AlertSettings, alert_settings
 from pipelines.ops.transitions import State, transitions
 from pipelines.ops.watch import Verdict
+from pipelines.run import run_folder
 from pipelines.storage import read_json, write_json
+from pipelines.words import READ_BY_MOST, words_of
 
 log = logging.getLogger(__name__)
 _LOCK_TIMEOUT_S = 30.0
@@ -53,7 +56,8 @@ def _tell(where: Places, settings: AlertSettings, verdict: Verdict | None, now: 
     _folder(where).mkdir(parents=True, exist_ok=True)
     with FileLock(_folder(where) / "alerts.lock", timeout=_LOCK_TIMEOUT_S):
         state = load(where)
-        found = [_alert(kind, facts, now) for kind, facts in transitions(where, state, verdict, now)]  # fmt: skip
+        language = settings.alert_language or language_of(where)
+        found = [_alert(kind, facts, now, language) for kind, facts in transitions(where, state, verdict, now)]  # fmt: skip
         for alert in found:
             log.warning("alert: %s", texts.title(alert["kind"], alert["facts"]))
             if settings.channels:
@@ -104,8 +108,21 @@ def send_test(where: Places) -> dict[str, str | None]:
         ConfigError: the channels are not configured well.
     """
     settings = alert_settings()
-    alert = _alert("test", {}, datetime.now(UTC))
+    language = settings.alert_language or language_of(where)
+    alert = _alert("test", {}, datetime.now(UTC), language)
     return {channel: attempt(where, channel, alert, settings) for channel in settings.channels}
+
+
+def language_of(where: Places) -> str:
+    """That of the place of the run that was started last; English before the first one."""
+    run_id = newest_run(where)
+    if run_id is None:
+        return READ_BY_MOST
+    try:
+        asked: Any = read_json(run_folder(where, run_id) / "run.json")
+        return words_of(load_profile(str(asked["profile"])).place.language).language
+    except (DenguardError, KeyError, TypeError):  # the run's record or its profile is gone
+        return READ_BY_MOST
 
 
 def load(where: Places) -> State:
@@ -135,8 +152,8 @@ def newest_sent(where: Places, lines: int = 5) -> list[dict[str, Any]]:
     return found
 
 
-def _alert(kind: str, facts: dict[str, Any], now: datetime) -> Alert:
-    return {"id": uuid4().hex[:16], "kind": kind, "at": now.isoformat(timespec="seconds"), "facts": facts}  # fmt: skip
+def _alert(kind: str, facts: dict[str, Any], now: datetime, language: str) -> Alert:
+    return {"id": uuid4().hex[:16], "kind": kind, "at": now.isoformat(timespec="seconds"), "facts": facts, "language": language}  # fmt: skip
 
 
 def _save(where: Places, state: State) -> None:

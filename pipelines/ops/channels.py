@@ -23,10 +23,11 @@ from pydantic import SecretStr
 from pipelines.errors import DenguardError
 from pipelines.ops import texts
 from pipelines.ops.settings import AlertSettings
+from pipelines.words import READ_BY_MOST
 
 log = logging.getLogger(__name__)
 SEND_TIMEOUT_S = 10.0
-Alert = dict[str, Any]  # id, kind, at, facts
+Alert = dict[str, Any]  # id, kind, at, facts, language
 
 
 class ChannelError(DenguardError):
@@ -43,8 +44,9 @@ def payload(alert: Alert) -> dict[str, Any]:
 
     `text` is what chat services show.
     """
-    title, body = texts.title(alert["kind"], alert["facts"]), texts.body(alert["kind"], alert["facts"])  # fmt: skip
-    return {"id": alert["id"], "kind": alert["kind"], "at": alert["at"], "run_id": alert["facts"].get("run_id"), "title": title, "body": body, "text": f"denguard: {title}\n{body}"}  # fmt: skip
+    said = (alert["kind"], alert["facts"], alert.get("language", READ_BY_MOST))
+    title, body = texts.title(*said), texts.body(*said)
+    return {"id": alert["id"], "kind": alert["kind"], "at": alert["at"], "run_id": alert["facts"].get("run_id"), "language": said[2], "title": title, "body": body, "text": f"denguard: {title}\n{body}"}  # fmt: skip
 
 
 def _webhook(alert: Alert, settings: AlertSettings) -> None:

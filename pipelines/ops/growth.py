@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pipelines.config import Places
+from pipelines.words import counted
 
 _WEEKS = 8  # that the growth is measured over, at most
 _WEEK_S = timedelta(weeks=1).total_seconds()
@@ -44,7 +45,7 @@ class Growth:
         parts = ", ".join(f"{room} {_spell(self.rooms[room])}" for room in largest)
         if self.per_week is None:
             return f"{_spell(self.bytes)} ({parts}); growth is known after a second run"
-        return f"{_spell(self.bytes)} ({parts}); {_spell(self.per_week)} more a week, {_spell(52 * self.per_week)} a year without `denguard prune` (last {self.weeks:.0f} weeks)"  # fmt: skip
+        return f"{_spell(self.bytes)} ({parts}); {_spell(self.per_week)} more a week, {_spell(52 * self.per_week)} a year without `denguard prune` (last {counted(round(self.weeks), 'week')})"  # fmt: skip
 
 
 def growth(where: Places) -> Growth:

@@ -37,20 +37,20 @@ def in_one_alert(causes: Sequence[CauseRecord]) -> dict[str, Any]:
     """Facts for an alert's words."""
     told = "; ".join(f"{one.message} (cause {one.cause_id})" for one in causes[:_NAMED])
     more = f"; and {len(causes) - _NAMED} more" if len(causes) > _NAMED else ""
-    return {"counted": counted(len(causes)), "causes": told + more, "drop": causes[0].drop}
-
-
-def counted(causes: int) -> str:
-    """Such as "1 cause" or "3 causes"."""
-    return "1 cause" if causes == 1 else f"{causes} causes"
+    named = [{"rule": one.rule, "units": one.named, "span": one.span, "cause_id": one.cause_id} for one in causes[:_NAMED]]  # fmt: skip
+    return {"n": len(causes), "causes": told + more, "named": named, "drop": causes[0].drop}
 
 
 def waiting_words(where: Places) -> str:
-    """Such as "3 causes of held values wait for an answer (denguard confirm)"; "" if none."""
+    """Such as "3 causes of held values wait for an answer (denguard confirm); 1 looks too high"."""
     waits = waiting_causes(where)
     high = sum(map(looks_high, waits))
     if not waits:
         return ""
-    more = f", of {high} the values look too high" if high else ""
-    verb = "waits" if len(waits) == 1 else "wait"
-    return f"{counted(len(waits))} of held values {verb} for an answer (denguard confirm){more}"
+    more = (
+        f"; {high} of them {'is' if high == 1 else 'are'} of values that look too high"
+        if high
+        else ""
+    )
+    waiting = "cause of held values waits" if len(waits) == 1 else "causes of held values wait"
+    return f"{len(waits)} {waiting} for an answer (denguard confirm){more}"

@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError, field_validator, model_validato
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.errors import ConfigError
+from pipelines.words import languages
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -29,6 +30,14 @@ class AlertSettings(BaseSettings):
     alert_email_to: Annotated[tuple[str, ...], NoDecode] = ()
     alert_email_from: str | None = None
     smtp_url: SecretStr | None = None
+    alert_language: str | None = None  # none = that of the place
+
+    @field_validator("alert_language")
+    @classmethod
+    def _has_words(cls, language: str | None) -> str | None:
+        if language is not None and language not in languages():
+            raise ValueError(f"alerts are worded in {', '.join(languages())}")
+        return language
 
     @field_validator("alert_webhook_url")
     @classmethod

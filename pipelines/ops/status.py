@@ -120,9 +120,11 @@ def open_alerts(told: alerts.State | None, late_now: bool) -> tuple[str, ...]:
     over = "" if late_now else " (it is not late any more; the next denguard watch tells them so)"
     late = [f"forecast late: {told.late['why']}{over}"] if told.late else []
     failed = [f"run {told.failed['run_id']} failed at {told.failed['step']}: {told.failed['cause']}"] if told.failed else []  # fmt: skip
-    fallback = (
-        [f"forecast {told.fallback['data_state']}: {told.fallback['why']}"] if told.fallback else []
-    )
+    fallback = []
+    if told.fallback:
+        what, why = told.fallback["data_state"], str(told.fallback["why"])
+        known = told.failed and str(told.failed["cause"]) in why  # it stands before it already
+        fallback = [f"forecast {what}, up to {told.fallback['data_until']}" if known else f"forecast {what}: {why}"]  # fmt: skip
     return (*late, *failed, *fallback)
 
 

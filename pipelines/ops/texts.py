@@ -1,67 +1,62 @@
-"""Every sentence that an alert may say, in one place: what happened, what to do, where to look.
+"""An alert in words, in the language of whom it goes to: what happened, what to do, where to look.
 
-Belongs here: wording. Does not belong here: when an alert is due (transitions.py), sending (channels.py).
+Belongs here: which sentence of the catalogue (pipelines/words), and its facts as text. Does not belong here:
+when an alert is due (transitions.py), sending (channels.py). What an error or a rule said is quoted as it
+is, in English; a held value's rule has a plain phrase in every language.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-TITLES = {
-    "late": "the weekly forecast is late",
-    "on-time": "the weekly forecast is on time again",
-    "run-failed": "run {run_id} failed at step {step}",
-    "deploy-refused": "run {run_id}: the endpoint did not take the new champion",
-    "recovered": "run {run_id} finished; the failure of run {failed_run} is over",
-    "fallback": "forecast {data_state}, up to {data_until}",
-    "fallback-over": "a run finished this week's forecast; the one {data_state} is superseded",
-    "same-week": "week {origin_week} was forecast again: no newer week arrived",
-    "unconfirmed": "counts that look too high wait for a word: {counted} in drop {drop}",
-    "held": "values are held and wait for a word: {counted} in drop {drop}",
-    "champion-promote": "version {to_version} is champion now",
-    "champion-rollback": "rolled back: version {to_version} is champion again",
-    "champion-undo": "a promotion was taken back: version {to_version} is champion",
-    "champion-adopt-rule": "the label rule was changed: no version is champion now",
-    "test": "this is a test",
-}
-BODIES = {
-    "late": "{why}\nWhat to do: {fix}\nWhere to look: denguard status",
-    "on-time": "The newest forecast is of origin week {origin_week}, made by run {run_id}.",
-    "run-failed": "Cause: {cause}\nWhere: {where}\nWhat to do: {fix}\nWhere to look: artifacts/runs/{run_id}/failure.json, denguard status {run_id}",
-    "deploy-refused": "The old champion serves and has made this week's forecast.\nCause: {cause}\nWhat to do: {fix}\nWhere to look: denguard status {run_id}, the endpoint's log",
-    "recovered": "Nothing is left to do.\nReport: artifacts/reports/{run_id}/report.html",
-    "fallback": "The champion (version {model_version}) forecast from the last accepted data, and every row says so.\nWhy: {why}\nWhat to do: correct the cause and run the cycle; what it forecasts supersedes this.\nWhere to look: {page}, denguard status",
-    "fallback-over": "Nothing is left to do.",
-    "same-week": "Run {run_id} finished; its data end with the week that was first forecast at {same_week_since}.\nWhat to do: find out why no newer data arrived. If these data are history, set bulletin.origin_age_weeks: 0 in the profile.",
-    "unconfirmed": "{causes}\nThe forecast is published with them and without them, marked unconfirmed. If they are true, an outbreak may have begun.\nWhat to do: ask the units named, then denguard confirm CAUSE --by NAME --reason TEXT, with --reject if they are wrong.\nWhere to look: denguard confirm CAUSE --show",
-    "held": "{causes}\nThey are set aside; units without a usable newest week are published without a forecast.\nWhat to do: ask the units named, then denguard confirm CAUSE --by NAME --reason TEXT, with --reject if they are wrong.\nWhere to look: denguard confirm CAUSE --show",
-    "champion-promote": "Before: version {from_version}. By {by}: {reason}\nWhat to do: nothing; denguard rollback returns to the version before.",
-    "champion-rollback": "Before: version {from_version}. By {by}: {reason}\nWhat to do: find out what was wrong with version {from_version} before it serves again.",
-    "champion-undo": "Before: version {from_version}. By {by}: {reason}\nWhat to do: read why in denguard audit.",
-    "champion-adopt-rule": "Before: version {from_version}. By {by}: {reason}\nWhat to do: run the weekly cycle; its candidate is judged as a first champion. Until then there is no forecast, and the endpoint answers by the old rule and says so.",
-    "test": "If you can read it, alerts of this deployment reach you here. Nothing is to be done.",
-}
+from pipelines.contracts import UNFINISHED, WITHOUT
+from pipelines.words import READ_BY_MOST, Words, words_of
+
+_STATES: Mapping[str, str] = {WITHOUT: "without", UNFINISHED: "unfinished"}
 
 
-def title(kind: str, facts: dict[str, Any]) -> str:
+def title(kind: str, facts: Mapping[str, Any], language: str = READ_BY_MOST) -> str:
     """One line, for a subject."""
-    return TITLES[kind].format_map(_Said(facts))
+    words = words_of(language)
+    return words.filled(f"alert-{kind}-title", _Said(facts, words))
 
 
-def body(kind: str, facts: dict[str, Any]) -> str:
+def body(kind: str, facts: Mapping[str, Any], language: str = READ_BY_MOST) -> str:
     """A few lines: what, what to do, where."""
-    return BODIES[kind].format_map(_Said(facts))
+    words = words_of(language)
+    return words.filled(f"alert-{kind}-body", _Said(facts, words))
 
 
 class _Said(dict[str, Any]):
     """Facts as text; one that is missing or empty is said to be so and never stops an alert."""
 
-    def __init__(self, facts: dict[str, Any]) -> None:
-        super().__init__({name: _line(value) for name, value in facts.items()})
+    def __init__(self, facts: Mapping[str, Any], words: Words) -> None:
+        self._words = words
+        told = {name: self._line(value) for name, value in facts.items()}
+        if state := _STATES.get(str(facts.get("data_state"))):
+            told["data_state"] = words(state)
+        if words.language != READ_BY_MOST and facts.get("named"):
+            told["causes"] = self._causes(facts)
+        super().__init__(told)
 
     def __missing__(self, name: str) -> str:
-        return "unknown"
+        return self._words("fact-unknown")
 
+    def _line(self, value: Any) -> str:
+        return " ".join(str(self._words("fact-none") if value in (None, "") else value).split())
 
-def _line(value: Any) -> str:
-    return " ".join(str("none" if value in (None, "") else value).split())
+    def _causes(self, facts: Mapping[str, Any]) -> str:
+        """Rule, units and number of each cause; what English tells in the rule's own sentence."""
+        told = [self._cause(one) for one in facts["named"]]
+        more = int(facts["n"]) - len(told)
+        return "\n".join([*told, *([self._words("alert-more-causes", n=more)] if more > 0 else [])])
+
+    def _cause(self, one: Mapping[str, Any]) -> str:
+        known = f"rule-{one['rule']}" in self._words
+        said = self._words(f"rule-{one['rule']}" if known else "rule-unknown")
+        about = ", ".join(filter(None, (str(one["units"]), str(one["span"]))))
+        cause = self._words("cause", cause=one["cause_id"])
+        if not about:
+            return f"{said} ({cause})"
+        return self._words("cause-about", rule=said, about=about, cause=cause)

@@ -19,7 +19,7 @@ from pipelines.registry.audit import read_trail
 from pipelines.run.success import last_success
 
 _A_CYCLE = timedelta(days=6)  # a run after a correction in the same week is no news
-Transition = tuple[str, dict[str, Any]]  # kind of texts.TITLES, facts for its words
+Transition = tuple[str, dict[str, Any]]  # kind of an alert, facts for its words
 
 
 @dataclass

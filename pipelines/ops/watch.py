@@ -8,6 +8,7 @@ here: telling people (alerts.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from pipelines.run.progress import spell
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import read_json
+from pipelines.words import counted
 
 MAX_AGE_DAYS = 8  # a week, and a day of grace
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -95,7 +97,7 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
     if made is None:
         return Verdict(
             ("no forecast was ever made here", *why) if not fallback else tuple(why),
-            _fix(failed),
+            _fix(failed, why),
             None,
             failed,
             fallback=fallback,
@@ -113,8 +115,8 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
     weeks = (now.date() - made.known_until).days // 7
     allowed = oldest_weeks(where, made) if max_origin_age_weeks is None else max_origin_age_weeks
     if allowed is not None and weeks > allowed:
-        why.append(f"the newest week that a forecast knows, {made.origin_week}, ended {weeks} weeks ago: no newer data arrived")  # fmt: skip
-    return Verdict(tuple(why), _fix(failed) if why else "", made, failed, age, fallback)
+        why.append(f"the newest week that a forecast knows, {made.origin_week}, ended {counted(weeks, 'week')} ago: no newer data arrived")  # fmt: skip
+    return Verdict(tuple(why), _fix(failed, why) if why else "", made, failed, age, fallback)
 
 
 def oldest_weeks(where: Places, made: LastSuccess) -> int | None:
@@ -137,7 +139,8 @@ def again(made: LastSuccess) -> str:
 def _instead(fallback: Made | None) -> list[str]:
     if fallback is None:
         return []
-    return [f"the newest forecast is {fallback['data_state']}: {fallback['why']}"]
+    gone = f", and was {fallback['withdrawn']}" if fallback["withdrawn"] else ""
+    return [f"the newest forecast is {fallback['data_state']}{gone}: {fallback['why']}"]
 
 
 def _no_champion(where: Places) -> list[str]:
@@ -185,11 +188,15 @@ def _failed(where: Places, now: datetime) -> RunView | None:
     return seen if seen is not None and seen.failure and seen.state in {"failed", "silent"} else None  # fmt: skip
 
 
-def _fix(failed: RunView | None) -> str:
+def _fix(failed: RunView | None, why: Sequence[str]) -> str:
+    """What to do; the cause of a failed run is in it unless the reasons have it already."""
     if failed is None or failed.failure is None:
         return _LOOK
     said = failed.failure
-    return f"run {failed.run_id} failed at step {said['step']}: {str(said['cause']).rstrip('.')}; {said['fix']}"
+    cause = str(said["cause"]).rstrip(".")
+    if any(cause in reason for reason in why):
+        return str(said["fix"])
+    return f"run {failed.run_id} failed at step {said['step']}: {cause}; {said['fix']}"
 
 
 def _ago(age: timedelta | None) -> str:

@@ -139,10 +139,11 @@ def _publish(
     state: DataState,
     facts: Output,
 ) -> Output:
-    from pipelines.evaluate.fallback_page import write_page
+    from pipelines.evaluate.bulletin_page import write_fallback
     from pipelines.steps.bulletin import Material, forecast_of, shapes
     from pipelines.steps.versions import fallback_draft
     from pipelines.versioning import add_versions
+    from pipelines.words import words_of
 
     material = Material(accepted.features, accepted.dataset, profile, where.artifacts)
     folder, table = forecast_of(
@@ -151,11 +152,13 @@ def _publish(
     if store := shared(where):
         store.share(folder)
     about = read_json(folder / "forecast.json")
-    page = write_page(
+    page = write_fallback(
         about,
         table,
         folder.name,
         shapes(profile, table["municipality_code"].unique()),
+        words_of(profile.place.language),
+        profile.evaluate.primary_horizon_weeks,
         where.artifacts / "reports" / f"fallback-{folder.name}",
     )
     try:

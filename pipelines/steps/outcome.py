@@ -35,7 +35,8 @@ def _start(output: Output) -> str:
 
 def _validate(output: Output) -> str:
     issues = ", ".join(f"{n} {level}" for level, n in output["issues"].items()) or "none"
-    return f"data issues: {issues}; {output['quarantined']} rows quarantined"
+    n = output["quarantined"]
+    return f"data issues: {issues}; {n} {'row' if n == 1 else 'rows'} quarantined"
 
 
 def _plan(output: Output) -> str:
@@ -97,5 +98,5 @@ _DOCUMENTS: dict[str, Callable[[str, Output], dict[str, str]]] = {
     "evaluate": lambda _, o: {"metrics": o["metrics"]},
     "gate": lambda run_id, _: {"decision record": f"artifacts/decisions/{run_id}.json"},
     "forecast": lambda _, o: {"forecast (CSV)": f"{o['forecast']}/forecast.csv"} if o["forecast"] else {},
-    "report": lambda _, o: {"report": o["report"]},
+    "report": lambda _, o: {"bulletin": f"{o['report'].rpartition('/')[0]}/bulletin.html", "report": o["report"]},
 }  # fmt: skip

@@ -13,7 +13,10 @@ from typer.testing import CliRunner
 from dags._links import OutcomeLink
 from dags.pages import app as pages
 from pipelines.cli import app as command
+from pipelines.config import Places
 from pipelines.errors import DropError, StoreError
+from pipelines.run.events import append_event
+from pipelines.run.withdrawn import withdraw
 from pipelines.steps import failure
 from pipelines.storage import write_atomic, write_json
 
@@ -220,3 +223,33 @@ def test_a_tasks_link_leads_to_the_pages_of_its_line(city: Path) -> None:
     assert link.get_link(None, ti_key=task).endswith("/denguard/dags/retraining_city/runs/r/report")
     task.dag_id = "retraining"
     assert link.get_link(None, ti_key=task).endswith("/denguard/runs/r/report")
+
+
+def test_a_withdrawn_forecast_is_marked_in_the_list_on_its_run_and_on_its_pages(browser: TestClient, left: Path) -> None:  # fmt: skip
+    folder, version = left / "artifacts" / "reports" / RUN, "2018-w48-0123456789abcdef"
+    page = '<!doctype html>\n<html lang="es">\n<body>\n<h1>Dengue</h1></body></html>'
+    write_atomic(folder / "bulletin.html", page)
+    write_json(left / "artifacts" / "runs" / RUN / "forecast.json", {"forecast": None, "forecast_version": version, "note": ""})  # fmt: skip
+    address = f"/files/artifacts/reports/{RUN}/bulletin.html"
+    assert "etirado" not in browser.get(address).text and "withdrawn" not in browser.get("/").text
+    withdraw(Places(home=left), "forecast", version, "Ana <b>", "wrong week")
+    for path in ("/", f"/runs/{RUN}"):
+        shown = browser.get(path).text
+        assert "orecast withdrawn" in shown and "by Ana &lt;b&gt;: wrong week" in shown, path
+    notice = browser.get(address).text
+    assert "RETIRADO el " in notice and "por Ana &lt;b&gt;: wrong week" in notice
+    assert notice.index("RETIRADO") < notice.index("<h1>Dengue")
+    assert (folder / "bulletin.html").read_text(
+        encoding="utf-8"
+    ) == page  # what was published stays
+
+
+def test_a_run_in_whose_place_the_champion_forecast_is_marked_in_the_list(browser: TestClient, left: Path) -> None:  # fmt: skip
+    event = {"data_state": "without this week's data", "data_until": "2018-w48", "why": "red", "forecast_version": "2018-w48-0123456789abcdef", "page": "artifacts/reports/x/report.html"}  # fmt: skip
+    append_event(Places(home=left), "fallback-forecast", event, RUN)
+    row = browser.get("/").text.partition("<tbody>")[2]
+    assert "Forecast without this week&#39;s data, up to 2018-w48" in row
+    withdraw(Places(home=left), "forecast", str(event["forecast_version"]), "A", "no good")
+    shown = browser.get("/").text
+    assert "Forecast without this week&#39;s data, withdrawn" in shown
+    assert "up to 2018-w48, withdrawn on" in shown.partition("<tbody>")[2]

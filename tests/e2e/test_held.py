@@ -82,7 +82,9 @@ def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person
     others = forecast(home, "zero")
     assert others.loc[others["state"] == "", "probability"].notna().all()
     report = (home.path / "artifacts" / "reports" / "zero" / "report.html").read_text()
-    assert "no forecast, held" in report
+    assert "no forecast: data held" in report
+    bulletin = (home.path / "artifacts" / "reports" / "zero" / "bulletin.html").read_text()
+    assert "sin pronóstico: dato retenido" in bulletin and "fell-to-zero" not in bulletin
 
     [cause] = causes(home)
     assert cause["rule"] == "fell-to-zero" and cause["units"] == 1

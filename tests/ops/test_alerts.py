@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import hashlib
 import hmac
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +27,7 @@ from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.contracts import WITHOUT
 from pipelines.errors import BusyError, ConfigError, DeployError, StoreError
-from pipelines.ops import alerts, channels
+from pipelines.ops import alerts, channels, texts
 from pipelines.ops.alerts import load, tell
 from pipelines.ops.settings import alert_settings
 from pipelines.ops.status import open_alerts
@@ -32,6 +35,7 @@ from pipelines.ops.watch import judge
 from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, release
 from pipelines.storage import write_json
+from pipelines.words import languages, words_of
 
 ROOT = Path(__file__).parents[2]
 SECRETS = ("sesame", "bearer-1", "hmac-1", "pass-1")
@@ -49,6 +53,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", made.url)
     monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_BEARER", "bearer-1")
     monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_SECRET", "hmac-1")
+    monkeypatch.setenv("DENGUARD_ALERT_LANGUAGE", "en")
     yield made
     made.close()
 
@@ -342,3 +347,46 @@ def test_a_week_that_is_forecast_again_is_told_once_where_new_weeks_are_waited_f
     write_json(where.home / "artifacts" / "runs" / "again" / "run.json", {"profile": "place"})
     assert kinds(where) == ["same-week"]
     assert kinds(where) == []
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # loopback
+def test_alerts_speak_the_language_of_the_place_by_both_channels(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.delenv("DENGUARD_ALERT_LANGUAGE")  # then that of the profile ci, es
+    folder = walk(where.home, "weekly", "validate")
+    fail(folder, "validate", StoreError("a shard is damaged", fix="run it again"))
+    with mail_server("pass-1") as (address, mails):
+        monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@{address}")
+        monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org")
+        monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
+        tell(where, None, NOW)
+    assert hook.alerts[0]["language"] == "es"
+    assert hook.alerts[0]["title"] == "el proceso weekly falló en el paso validate"
+    assert "Qué hacer: run it again" in hook.alerts[0]["body"]  # an error is quoted as it is
+    mail = email.message_from_bytes(mails[0].content, policy=email.policy.default)
+    assert mail["Subject"] == "[denguard] el proceso weekly falló en el paso validate"
+    assert "Qué hacer: run it again" in mail.get_content()
+
+
+@pytest.mark.parametrize("language", list(languages()))
+def test_every_alert_has_words_for_facts_that_are_missing(language: str) -> None:
+    for key in words_of("en").texts:
+        if found := re.fullmatch(r"alert-(.+)-title", key):
+            said = f"{texts.title(found[1], {}, language)} {texts.body(found[1], {}, language)}"
+            assert "{" not in said and "None" not in said
+
+
+def test_held_values_are_told_by_plain_phrases_and_in_the_right_number() -> None:
+    one = {"rule": "fell-to-zero", "units": "05001", "span": "2018-w49", "cause_id": "1a2b"}
+    facts = {"n": 1, "causes": "English", "named": [one], "drop": "2018-12-11"}
+    assert "1 cause in" in texts.title("held", facts) and "English" in texts.body("held", facts)
+    assert texts.title("held", facts, "fr").endswith("1 cause dans la livraison 2018-12-11")
+    assert "2 causas na entrega" in texts.title("held", {**facts, "n": 2}, "pt")
+    told = texts.body("unconfirmed", {**facts, "n": 2}, "es")
+    assert told.startswith("de pronto 0 casos donde había casos cada semana: 05001, 2018-w49 (causa 1a2b)\ny 1 más")  # fmt: skip
+    assert "English" not in told
+
+
+def test_a_language_without_words_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DENGUARD_ALERT_LANGUAGE", "vi")
+    with pytest.raises(ConfigError, match="DENGUARD_ALERT_LANGUAGE: alerts are worded in en, es, fr, pt"):  # fmt: skip
+        alert_settings()

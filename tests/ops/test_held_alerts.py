@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cli.test_cli_terminal import at_a_terminal
 from ops.folders import NOW, walk
 from plausible.place import Counts, Place, history
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from pipelines.config import Places
 from pipelines.data.plausible.answers import read_answers
 from pipelines.data.plausible.causes import answer_causes, keep_causes
 from pipelines.data.plausible.listed import known_causes
+from pipelines.ops import texts
 from pipelines.ops.alerts import tell
 from pipelines.ops.arrivals import waiting_drop
 from pipelines.ops.status import gather
@@ -49,6 +51,7 @@ def test_a_rise_that_nobody_confirmed_is_told_at_once_and_once(where: Places) ->
     validated(where, 5000.0)
     [alert] = [a for a in tell(where, None, NOW) if a["kind"] == "unconfirmed"]
     assert "1002" in alert["facts"]["causes"]
+    assert "1002" in texts.body("unconfirmed", alert["facts"], "es")
     assert kinds(where) == []
 
 
@@ -59,9 +62,9 @@ def test_a_count_that_looks_unreported_is_told_as_held(where: Places) -> None:
 def test_status_and_watch_say_that_values_wait_until_somebody_answers(where: Places) -> None:
     walk(where.home, "weekly")
     validated(where, 0.0)
-    assert "1 cause of held values waits for" in gather(where, None, NOW, {}).held
+    assert gather(where, None, NOW, {}).held == "1 cause of held values waits for an answer (denguard confirm)"  # fmt: skip
     said = CliRunner().invoke(app, ["watch", "--now", NOW.isoformat()]).output
-    assert "waits for an answer (denguard confirm)" in said
+    assert "1 cause of held values waits for an answer (denguard confirm)" in said
     [cause] = known_causes(where)
     answer_causes(where, [cause.cause_id], "confirmed", "A", "asked")
     validated(where, 0.0)
@@ -87,3 +90,18 @@ def test_a_damaged_answer_stops_no_look_for_drops(where: Places) -> None:
     (where.data / "answers").mkdir(parents=True)
     (where.data / "answers" / "1a2b3c4d.json").write_text("{")
     assert waiting_drop(where, NOW) is None
+
+
+def test_the_list_of_causes_fits_a_terminal_of_80_columns(where: Places) -> None:
+    validated(where, 5000.0)
+    lines = at_a_terminal("-m", "pipelines.cli", "confirm", columns=80).splitlines()
+    assert any("far-above-maximum: over 5 times the own maximum: 1 unit" in line for line in lines)
+    assert max(map(len, lines)) <= 80, max(lines, key=len)
+
+
+def test_a_cause_counts_the_units_that_it_still_doubts(where: Places) -> None:
+    """Of values that two rules doubt the first rule's cause answers; the second one names the others."""
+    validated(where, 5000.0)
+    doubting = [one for one in known_causes(where) if one.cells]
+    assert [(one.rule, one.units) for one in doubting if one.direction == "high"] == [("far-above-maximum", 1)]  # fmt: skip
+    assert all(one.units <= one.cells for one in doubting)

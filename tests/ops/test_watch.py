@@ -219,3 +219,14 @@ def test_the_same_week_forecast_again_is_said(where: Places) -> None:
         .line()
         .endswith("by run again-2: the same week forecast again, first on 2026-11-23")
     )
+
+
+def test_a_cause_is_told_once_though_a_fallback_and_a_failed_run_have_it(where: Places) -> None:
+    walk(where.home, "weekly")
+    folder = walk(where.home, "next", "validate", at=NOW + DAY)
+    fail(folder, "validate", ValidationStopped("the table holds no row", fix="export it again"))
+    facts = {"forecast_version": "2026-w46-f", "data_state": WITHOUT, "why": "run next failed at step validate: the table holds no row", "data_until": "2026-w46", "model_version": "1", "page": "p"}  # fmt: skip
+    append_event(where, "fallback-forecast", facts, "next", NOW + 2 * DAY)
+    said = judge(where, NOW + 3 * DAY).line()
+    assert said.count("the table holds no row") == 1 and said.endswith("What to do: export it again.")  # fmt: skip
+    assert WITHOUT in said

@@ -50,7 +50,7 @@ def test_a_value_in_another_unit_of_measure_is_held(place: Place, kind: str) -> 
     assert cause.suspicion.rule == "series-jump" and cause.suspicion.units == ("1004",)
     when = cause.suspicion.cells["when"].iloc[0]
     week = CDC.week_label(when) if kind == "weekly" else "2017-12"
-    assert "humidity_pct in 1 units" in cause.suspicion.message and week in cause.suspicion.message
+    assert "humidity_pct in 1 unit: " in cause.suspicion.message and week in cause.suspicion.message
 
 
 def test_where_all_units_move_far_together_each_is_held(place: Place) -> None:

@@ -14,6 +14,7 @@ from pipelines.codes import TextCodes
 from pipelines.data.boundaries import UnitShapes, unit_shapes
 from pipelines.evaluate.forecast_map import _Frame, forecast_map
 from pipelines.place_config import BoundariesConfig
+from pipelines.words import words_of
 
 UNITS = [f"VN-{at:02d}" for at in range(45)]
 
@@ -86,3 +87,16 @@ def test_many_points_of_one_spot_are_drawn_once(tmp_path: Path) -> None:
 def _area(ring: np.ndarray) -> float:
     x, y = ring.T
     return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))
+
+
+def test_doubts_are_signs_on_the_map_and_named_in_its_legend(districts: UnitShapes) -> None:
+    rows = rows_of(UNITS).assign(state="")
+    plain = picture(districts, rows)
+    rows.loc[3, "state"] = "unconfirmed"
+    risen = picture(districts, rows)
+    assert "<!-- ? -->" in risen and "<!-- ? -->" not in plain
+    rows.loc[7, ["state", "probability"]] = ["held", None]
+    legend = base64.b64decode(forecast_map(districts, rows, words_of("pt")).partition(",")[2]).decode()  # fmt: skip
+    for key in ("map-unconfirmed", "map-held"):
+        assert f"<!-- {words_of('pt')(key)} -->" in legend
+    assert f"<!-- {words_of('pt')('map-no-forecast')} -->" not in legend

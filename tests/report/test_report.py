@@ -188,7 +188,7 @@ def test_a_place_with_shapes_gets_a_map(context: ReportContext, tmp_path: Path) 
     shapes = unit_shapes(BoundariesConfig(file=file), TEN_MUNICIPALITIES, codes)
     html = _html(replace(context, shapes=shapes), tmp_path)
     assert len(re.findall(r"<img [^>]*>", html)) == 5
-    assert "The map is of 4 weeks ahead." in html
+    assert "Map: 4 weeks ahead." in html
 
 
 def test_synthetic_scenes_are_marked_in_bold(context: ReportContext, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from pipelines.run.events import read_events
 from pipelines.run.success import last_success, record_success
 from pipelines.steps import failure
 from pipelines.storage import read_json
+from pipelines.words import words_of
 
 WEEK = timedelta(days=7)
 
@@ -110,7 +111,9 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
         True,
     )
     page = (home.path / made["page"]).read_text(encoding="utf-8")
-    assert "without this week&#39;s data: the data end with 2018-w48" in page
+    title = words_of("es")("bulletin-title-without", week="la semana 48 de 2018")
+    assert f"<title>{title}</title>" in page and f"<h1>{title}</h1>" in page
+    assert '<html lang="es">' in page  # the place's language
     (event,) = read_events(where(home), "fallback-forecast")
     assert (event["forecast_version"], event["run_id"]) == (made["forecast_version"], "second")
     assert (last_success(where(home)) or pytest.fail("lost")).run_id == "first"

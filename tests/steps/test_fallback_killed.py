@@ -14,7 +14,7 @@ from e2e.roads import Home
 from registry.worlds import closed_port
 from steps.test_fallback import stopped, where
 
-import pipelines.evaluate.fallback_page
+import pipelines.evaluate.bulletin_page
 import pipelines.forecast
 import pipelines.steps.bulletin
 import pipelines.steps.last_accepted
@@ -29,7 +29,7 @@ MODULE = importlib.import_module("pipelines.steps.fallback")
 WRITES: dict[str, tuple[Any, str]] = {
     "the bundle's copy": (pipelines.steps.last_accepted, "_as_fetched"),
     "a file of the forecast": (pipelines.forecast, "write_atomic"),
-    "the page": (pipelines.evaluate.fallback_page, "write_atomic"),
+    "the page": (pipelines.evaluate.bulletin_page, "write_atomic"),
     "the version": (pipelines.versioning, "add_versions"),
     "the run's record": (MODULE, "write_json"),
     "the event": (MODULE, "append_event"),

@@ -7,7 +7,7 @@ here: reading causes.json (listed.py), judging (judge.py) and how a terminal sho
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -29,6 +29,9 @@ from pipelines.run.events import append_event
 from pipelines.storage import shared, write_json
 from pipelines.storage.parquet import write_parquet
 from pipelines.weeks import Calendar
+from pipelines.words import counted
+
+_NAMED = 5  # units of a cause
 
 
 def causes_of(found: Judgement, calendar: Calendar) -> list[CauseRecord]:
@@ -40,6 +43,8 @@ def causes_of(found: Judgement, calendar: Calendar) -> list[CauseRecord]:
     for cause in found.causes:
         one, cells = cause.suspicion, by_cause.get(cause.cause_id, none)
         n, answers = int(waits.get(cause.cause_id, 0)), set(cells["answer"])
+        own = {*map(str, cells["unit_id"]), *one.silent}  # without those of an earlier rule
+        units = own or set(one.units)
         answer = cause.answer or ("superseded" if not n and answers else "")
         records.append(
             CauseRecord(
@@ -51,13 +56,20 @@ def causes_of(found: Judgement, calendar: Calendar) -> list[CauseRecord]:
                 one.message,
                 one.fix,
                 answer,
-                len(one.units),
+                len(units),
                 len(cells),
                 n,
                 _span(cells, calendar),
+                _named(units),
             )
         )
     return sorted(records[::-1], key=lambda record: record.waiting == 0)
+
+
+def _named(units: Collection[str]) -> str:
+    """Codes of the first of them."""
+    ordered = sorted(units)
+    return ", ".join([*ordered[:_NAMED], *(["..."] if len(ordered) > _NAMED else [])])
 
 
 def _span(cells: pd.DataFrame, calendar: Calendar) -> str:
@@ -103,7 +115,8 @@ def keep_causes(
     open_ones = [r for r in records if r["waiting"]]
     if open_ones:
         named = {
-            r["cause_id"]: f"{r['rule']}, {r['units']} units, drop {r['drop']}" for r in open_ones
+            r["cause_id"]: f"{r['rule']}, {counted(r['units'], 'unit')}, drop {r['drop']}"
+            for r in open_ones
         }
         append_event(where, "held", {"causes": named}, run_id)
     if store := shared(where):

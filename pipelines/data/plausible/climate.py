@@ -14,6 +14,7 @@ from pipelines.data.plausible.history import Bools, Floats, Seen
 from pipelines.data.plausible.past import RAIN, TEMPERATURE, distances, just_before
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.words import counted
 
 MIN_YEARS = 3  # of the same month, below which a place's past is not known
 MIN_RAIN_MM = 30.0  # of a usual month, from which little rain is no dry season
@@ -78,7 +79,7 @@ def _doubt(hit: pd.DataFrame, rule: str, unit: str) -> list[Suspicion]:
     )
     as_unit = _as_rain(hit) if unit == "mm" else _as_temperature(hit)
     said = f"; they would fit as {as_unit}" if as_unit else ""
-    message = f"{len(hit)} months of {hit['unit_id'].nunique()} units are not those of the same place in other years: {first}{said}"
+    message = f"not as in the same place in other years: {counted(len(hit), 'month')} of {counted(hit['unit_id'].nunique(), 'unit')}: {first}{said}"
     fix = f"compare with the climate product: its unit ({unit}), and whether rows or columns were swapped"
     cells = hit[list(CELL_KEYS)]
     return [Suspicion(rule, Outcome.HOLD, Direction.WRONG, message, fix, cells)]

@@ -84,5 +84,5 @@ def _of_units(seen: Seen, weeks: list[Week], limits: PlausibilityConfig) -> Iter
         doubted[np.ix_(hit, columns)] = True
     if doubted.any():
         units = np.asarray(doubted.any(axis=1))
-        message = f"{units_of(seen, units)} repeat the weeks before in {week_name(seen, columns[0])}..{week_name(seen, columns[-1])}"
+        message = f"{units_of(seen, units)} repeated the weeks before in {week_name(seen, columns[0])}..{week_name(seen, columns[-1])}"
         yield of_counts(seen, doubted, "copied-by-unit", Outcome.HOLD, Direction.MISSING, message, _ASK)  # fmt: skip

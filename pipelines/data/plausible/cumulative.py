@@ -37,7 +37,7 @@ def _newest(seen: Seen) -> list[Suspicion]:
         tells = week.known & (so_far >= _SUM) & (so_far >= _TIMES_LEVEL * week.level)
         sums = tells & (week.said >= so_far)
         if sums.sum() >= _FEWEST and sums.sum() >= _HALF * tells.sum():
-            message = f"{units_of(seen, sums)} have as many cases in {week_name(seen, week.column)} as in the whole year before it"
+            message = f"{units_of(seen, sums)} had as many cases in {week_name(seen, week.column)} as in the whole year before it"
             out.append(of_week(seen, week.column, np.isfinite(week.said), "cumulative", Outcome.STOP, Direction.WRONG, message, _ASK))  # fmt: skip
     return out
 

@@ -14,6 +14,7 @@ from pipelines.data.plausible.arrived import ANY_INPUT
 from pipelines.data.plausible.history import Bools, Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion, no_cells
 from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.words import counted
 
 UNITS_GONE = "units-gone"
 _LAST_YEAR = 52  # newest accepted weeks, of which a share is asked for, too
@@ -68,7 +69,7 @@ def counts_withdrawn(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     weeks = np.flatnonzero(taken.any(axis=0))
     label = seen.calendar.week_label
     span = f"{label(seen.week_no(int(weeks[0])))}..{label(seen.week_no(int(weeks[-1])))}"
-    message = f"{int(taken.sum())} accepted counts of {int(taken.any(axis=1).sum())} units are left out or empty ({shares[0]:.1%} of all, {shares[1]:.1%} of the last year's), in {span}"
+    message = f"left out or empty: {counted(int(taken.sum()), 'accepted count')} of {counted(int(taken.any(axis=1).sum()), 'unit')} ({shares[0]:.1%} of all, {shares[1]:.1%} of the last year's), in {span}"
     fix = "deliver the whole table; declare `data.updates: increment` if drops are not the whole"
     cells = seen.count_cells(taken)
     return [Suspicion("counts-withdrawn", Outcome.STOP, Direction.MISSING, message, fix, cells)]

@@ -55,7 +55,7 @@ def _above(
 ) -> Suspicion:
     u, column = np.unravel_index(int(np.argmax(np.where(high, seen.told, -1.0))), high.shape)
     units = np.asarray(high.any(axis=1))
-    message = f"{units_of(seen, units)} stand at over {limits.high_times_maximum:g} times their own maximum; {seen.unit_ids[u]} has {seen.told[u, column]:g} in {week_name(seen, int(column))}, most else was {most[u, column]:g}"
+    message = f"over {limits.high_times_maximum:g} times the own maximum: {units_of(seen, units)}; {seen.unit_ids[u]} has {seen.told[u, column]:g} in {week_name(seen, int(column))}, most else was {most[u, column]:g}"
     return of_counts(seen, high, "far-above-maximum", outcome, Direction.HIGH, message, _ASK)
 
 

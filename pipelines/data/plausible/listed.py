@@ -24,6 +24,7 @@ class CauseRecord:
         answer: confirmed, rejected, mixed, superseded, or "" while any of it waits.
         units, cells: how many it is about; waiting: cells that wait for an answer.
         span: weeks, months or years it is about, such as "2018-w47..2018-w48".
+        named: codes of its first units, such as "05001, 41001, ..."; "" in a list of before.
     """
 
     cause_id: str
@@ -38,6 +39,7 @@ class CauseRecord:
     cells: int
     waiting: int
     span: str
+    named: str = ""
 
 
 def held_folder(where: Places) -> Path:

@@ -35,7 +35,7 @@ def fell_to_zero(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
         joint = _together(week, limits) & ~alone
         name = week_name(seen, week.column)
         if alone.any():
-            message = f"{units_of(seen, alone)} had {limits.running_mean_cases:g} cases a week or more and have 0 in {name}"
+            message = f"{units_of(seen, alone)} had {limits.running_mean_cases:g} cases a week or more and 0 in {name}"
             out.append(of_week(seen, week.column, alone, "fell-to-zero", Outcome.HOLD, Direction.MISSING, message, _ASK))  # fmt: skip
         if joint.any():
             message = f"{units_of(seen, joint)} have 0 in {name}, more of them together than chance makes of their {week.level[joint].sum():.0f} cases a week"

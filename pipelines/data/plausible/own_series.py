@@ -15,6 +15,7 @@ from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.past import Scale, by_month, by_week, distances, plain
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.words import counted
 
 _TOGETHER = (
     8.0  # own standard deviations that half of many values are away; honest single ones: 13.7
@@ -57,7 +58,7 @@ def _doubt(seen: Seen, name: str, kind: str, hit: pd.DataFrame) -> Suspicion:
             hit["unit_id"].head(_NAMED), hit["when"], hit["number"], hit["reference"], strict=False
         )
     )
-    message = f"{len(hit)} values of {name} in {hit['unit_id'].nunique()} units are far from their own past: {first}"
+    message = f"far from the own past: {counted(len(hit), 'value')} of {name} in {counted(hit['unit_id'].nunique(), 'unit')}: {first}"
     fix = f"compare {name} with its source: its unit of measure, and whether rows or columns were swapped"
     cells = hit[list(CELL_KEYS)]
     return Suspicion("series-jump", Outcome.HOLD, Direction.WRONG, message, fix, cells)

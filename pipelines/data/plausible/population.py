@@ -13,6 +13,7 @@ from pipelines.data.plausible.history import Floats, Seen
 from pipelines.data.plausible.past import POPULATION, distances
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.words import counted
 
 _MIN_UNITS = 5
 _ROWS_SHIFTED = 0.25  # median |log ratio| of a drop's new populations; honest years: 0.035
@@ -74,7 +75,7 @@ def attack_rates(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     out = []
     if len(small):
         units = small["unit_id"].unique()
-        message = f"{len(units)} units have more than {limits.max_attack_rate:.0%} of their population as cases in many weeks: {', '.join(map(str, units[:_NAMED]))}"
+        message = f"more than {limits.max_attack_rate:.0%} of the population as cases in many weeks: {counted(len(units), 'unit')}: {', '.join(map(str, units[:_NAMED]))}"
         out.append(_held("population-too-small", message, small))
         high &= ~np.isin(np.asarray(seen.unit_ids, dtype=object), units)[:, None]
     return [*out, _too_many(seen, high, persons, limits.max_attack_rate)] if high.any() else out
@@ -87,7 +88,7 @@ def _too_many(seen: Seen, high: np.ndarray, persons: Floats, rate: float) -> Sus
         f"{seen.unit_ids[u]} {label(seen.week_no(w))}: {seen.after[u, w]:g} in {persons[u]:.0f} persons"
         for u, w in list(zip(unit.tolist(), week.tolist(), strict=True))[:_NAMED]
     )
-    message = f"{len(unit)} counts are more than {rate:.0%} of the population in one week: {first}"
+    message = f"more than {rate:.0%} of the population in one week: {counted(len(unit), 'count')}: {first}"
     fix = "ask the site; correct the count or the population"
     cells = seen.count_cells(high)
     return Suspicion("more-cases-than-people", Outcome.HOLD, Direction.HIGH, message, fix, cells)

@@ -11,6 +11,7 @@ from pipelines.contracts import Issue, Level
 from pipelines.data.plausible.judge import Judgement, waiting
 from pipelines.data.plausible.suspicion import Cause, Outcome
 from pipelines.data.raw import RawDrop, issue
+from pipelines.words import counted
 
 _LEVEL = {Outcome.NOTE: Level.WARNING, Outcome.HOLD: Level.ERROR, Outcome.STOP: Level.CRITICAL}
 TOO_MUCH_HELD = "too-much-held"
@@ -61,7 +62,7 @@ def _waiting(found: Judgement, newest: str) -> list[Issue]:
     waits = waits[waits["drop"] != newest]
     if waits.empty:
         return []
-    message = f"{len(waits)} values of {waits['unit_id'].nunique()} units in {waits['drop'].nunique()} earlier drops are held and wait for an answer"
+    message = f"held and waiting for an answer: {counted(len(waits), 'value')} of {counted(waits['unit_id'].nunique(), 'unit')} in {counted(waits['drop'].nunique(), 'earlier drop')}"
     return [
         issue(
             Level.WARNING,

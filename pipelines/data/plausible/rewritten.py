@@ -16,6 +16,7 @@ from pipelines.data.plausible.history import Bools, Floats, Seen
 from pipelines.data.plausible.level import NEWEST_WEEKS, distance
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.words import counted
 
 _SHIFTS = (-1, 1, -2, 2, -3, 3, -4, 4, -52, 52, -53, 53)  # weeks
 _CELLS_TABLE, _CELLS_UNIT = 20, 8  # changed counts, from which a table's and a unit's past can tell
@@ -89,7 +90,7 @@ def _other_units(seen: Seen, changed: Bools) -> list[Suspicion]:
     units = np.zeros(len(changed), dtype=bool)
     units[suspects[hit]] = True
     pairs = ", ".join(f"{seen.unit_ids[u]} has that of {seen.unit_ids[m]}" for u, m in list(zip(suspects[hit], match[hit], strict=True))[:5])  # fmt: skip
-    message = f"the past of {int(units.sum())} units is another unit's: {pairs}"
+    message = f"the past of {counted(int(units.sum()), 'unit')} is another unit's: {pairs}"
     return [_all_of(seen, units, "swapped-units", Outcome.HOLD, message, _ROWS)]
 
 
@@ -115,7 +116,7 @@ def _out_of_proportion(seen: Seen, changed: Bools, limits: PlausibilityConfig) -
     if not doubted.any():
         return []
     units = np.asarray(doubted.any(axis=1))
-    what = f"{n} counts" if many else f"{int(far.sum())} counts, far,"
+    what = counted(n, "count") if many else f"{counted(int(far.sum()), 'count')}, far,"
     message = f"{what} of weeks that were settled are changed in {units_of(seen, units)}; {cases} accepted counts have cases"
     return [of_counts(seen, doubted, "history-rewritten" if many else "revised-far", Outcome.HOLD, Direction.WRONG, message, _PAST)]  # fmt: skip
 

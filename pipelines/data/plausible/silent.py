@@ -41,8 +41,8 @@ def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     return [
         _silent(seen, units, rule, f"{units_of(seen, units)} had counts in nearly all of {limits.silent_after_weeks} weeks and {what} {name}")
         for units, rule, what in (
-            (empty, "newest-empty", "have an empty cell in"),
-            (silent & ~empty, "gone-silent", "have no cell for"),
+            (empty, "newest-empty", "an empty cell in"),
+            (silent & ~empty, "gone-silent", "no cell for"),
         )
         if units.any()
     ]  # fmt: skip

@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.words import counted
 
 _KINDS = ("temp", "rain", "population", "demographic", "weekly", "monthly")
 _FACT = ["kind", "clean", "when"]
@@ -64,7 +65,7 @@ def _doubt(kind: str, rows: pd.DataFrame, of: dict[str, str]) -> Suspicion:
         "demographic": "figures",
     }
     shown = ", ".join(f"{unit} has those of {other}" for unit, other in list(of.items())[:_NAMED])
-    message = f"{len(rows)} {words.get(kind, 'values of series')} of {len(of)} units are now another unit's: {shown}"
+    message = f"another unit's now: {len(rows)} {words.get(kind, 'values of series')} of {counted(len(of), 'unit')}: {shown}"
     fix = "compare codes and rows of the export: rows may have been swapped or shifted"
     cells = rows[list(CELL_KEYS)]
     return Suspicion("figures-of-another-unit", Outcome.HOLD, Direction.WRONG, message, fix, cells)

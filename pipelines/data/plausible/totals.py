@@ -13,6 +13,7 @@ import numpy as np
 from pipelines.data.plausible.history import Floats, Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
+from pipelines.words import counted
 
 _NAMED = 5
 _SEASON = 52  # weeks of a year; some tables have no week 53
@@ -69,7 +70,7 @@ def _doubt(seen: Seen, years: np.ndarray, words: list[str], more: bool) -> list[
     if not words:
         return []
     shown = ", ".join(words[:_NAMED]) + (", ..." if len(words) > _NAMED else "")
-    message = f"the weeks of {len(words)} years of units are {'more' if more else 'fewer'} cases than the table's own total of the year: {shown}"
+    message = f"{'more' if more else 'fewer'} cases in the weeks than in the table's own total of the year, {counted(len(words), 'time')}: {shown}"
     fix = "find out which of both is right; deliver both from the same day's data, or leave the totals out"
     direction = Direction.HIGH if more else Direction.MISSING
     cells = seen.count_cells(years & seen.said)

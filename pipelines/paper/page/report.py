@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.errors import StoreError
-from pipelines.evaluate.report import templates
+from pipelines.evaluate.pages import templates
 from pipelines.paper.page import views, views_lambda, views_space, views_tables
 from pipelines.paper.page.views import Record, Side, ran
 from pipelines.paper.reported import known_slips, reported_table

@@ -1,0 +1,14 @@
+"""The environment of page templates: what every page of ours escapes and where it finds its parts.
+
+Belongs here: that environment. Does not belong here: what a page shows.
+"""
+
+from __future__ import annotations
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+
+def templates(*packages: str) -> Environment:
+    """Page templates of these packages, then this one's; all of them escape what they are given."""
+    loaders = [PackageLoader(name) for name in (*packages, "pipelines.evaluate")]
+    return Environment(loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip

@@ -1,0 +1,83 @@
+"""What a reader must know before a forecast is used: it was withdrawn, or lacks this week's data.
+
+Belongs here: those marks of a run's forecast and of a page, for lists and pages. Does not belong here:
+withdrawing (withdrawing.py), making a fallback (steps/fallback.py), layout (dags/pages).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import Places
+from pipelines.errors import StoreError
+from pipelines.run import run_folder
+from pipelines.run.events import read_events
+from pipelines.run.withdrawn import Withdrawn, withdrawal
+from pipelines.storage import read_json
+from pipelines.words import words_of
+
+_FALLBACK = "fallback-"  # how the folder of its page begins
+_LANGUAGE = re.compile(r'<html lang="([a-z]{2})">')
+_BODY = "<body>"
+
+
+def marks(where: Places, run_id: str, fallbacks: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Sentences on the forecasts that belong to a run: its own, and the one in its place.
+
+    Args:
+        fallbacks: by_run of the same home.
+    """
+    said = []
+    if own := withdrawal_of_run(where, run_id):
+        said.append(f"forecast {own.words()}")
+    if made := fallbacks.get(run_id):
+        gone = withdrawal(where, "forecast", str(made["forecast_version"]))
+        told = f", {gone.words()}" if gone else ""
+        said.append(f"forecast {made['data_state']}, up to {made['data_until']}{told}")
+    return said
+
+
+def by_run(where: Places) -> dict[str, dict[str, Any]]:
+    """Red run -> event of the newest forecast made in its place."""
+    return {str(e["run_id"]): e for e in read_events(where, "fallback-forecast") if e.get("run_id")}
+
+
+def withdrawal_of_run(where: Places, run_id: str) -> Withdrawn | None:
+    """The withdrawal of a run's own forecast, or None."""
+    version = _version_of(where, run_id)
+    return withdrawal(where, "forecast", version) if version else None
+
+
+def marked_page(where: Places, path: Path) -> str | None:
+    """A page of artifacts/reports with a notice on top, None if its forecast was not withdrawn.
+
+    The file stays as it is; the notice is in the language of the page.
+    """
+    folder = path.parent.name
+    if folder.startswith(_FALLBACK):
+        record = withdrawal(where, "forecast", folder.removeprefix(_FALLBACK))
+    else:
+        record = withdrawal_of_run(where, folder)
+    if record is None:
+        return None
+    text = path.read_text(encoding="utf-8")
+    found = _LANGUAGE.search(text)
+    words = words_of(found[1] if found else "en")
+    said = words("withdrawn", day=words.day(record.at), by=record.by, reason=record.reason)
+    notice = f'<p role="alert" style="margin:0;padding:1rem;border:.4rem solid #a8321f;background:#fff;color:#a8321f;font:bold 1.3rem/1.4 sans-serif">{html.escape(said)}</p>'
+    return text.replace(_BODY, _BODY + notice, 1) if _BODY in text else notice + text
+
+
+def _version_of(where: Places, run_id: str) -> str:
+    path = run_folder(where, run_id) / "forecast.json"
+    if not path.is_file():
+        return ""
+    try:
+        made: dict[str, Any] = read_json(path)
+        return str(made.get("forecast_version") or "")
+    except (StoreError, AttributeError):  # a damaged run has nothing to mark
+        return ""
