@@ -64,6 +64,7 @@ class Hearing:
         self.origins: int | None = None
         self.newest: dict[str, Any] = {}
         self.waits_for_person = False
+        self._found: dict[tuple[str, int], pd.DataFrame] = {}
 
     @property
     def short(self) -> bool:
@@ -93,7 +94,13 @@ class Hearing:
 
     def judged(self, head: str) -> pd.DataFrame:
         """The judged units' rows of a recipe at the primary horizon."""
-        return judged_rows(self.predictions, head, self.primary)
+        return _judged(self._rows(head, self.primary))
+
+    def _rows(self, head: str, horizon: int) -> pd.DataFrame:
+        """A recipe's rows at one horizon; they are looked for once."""
+        if (head, horizon) not in self._found:
+            self._found[head, horizon] = _rows(self.predictions, head, horizon)
+        return self._found[head, horizon]
 
     def compare(self, name: str, own: pd.DataFrame, reference: str, other: pd.DataFrame, margin: float = 0.0) -> Comparison:  # fmt: skip
         """By the upper bound of the interval, or by the mean where history is short."""
@@ -115,8 +122,7 @@ class Hearing:
         return not found
 
     def _sanity(self, head: str, horizon: int) -> Sanity:
-        own = _rows(self.predictions, head, horizon)
-        blind = _rows(self.predictions, BLIND[0], horizon)
+        own, blind = self._rows(head, horizon), self._rows(BLIND[0], horizon)
         return check_sanity(own, blind, self.gate, self.calendar)
 
     def too_few(self, to_do: str) -> str:
@@ -130,7 +136,10 @@ class Hearing:
 
 def judged_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     """The judged units' rows of a recipe at one horizon. Raises GateError if there are none."""
-    own = _rows(predictions, head, horizon)
+    return _judged(_rows(predictions, head, horizon))
+
+
+def _judged(own: pd.DataFrame) -> pd.DataFrame:
     return own[own["in_benchmark"].astype(bool)]
 
 
