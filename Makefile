@@ -34,6 +34,9 @@ install: $(STAMP) ## make the local environment (.venv) from requirements.lock; 
 demo: $(STAMP) ## install, start everything here, follow the weekly run, show its forecast (under 10 min)
 	@$(BIN)/denguard demo
 
+# Compiled files are kept, whatever the shell says: without them each process compiles ours and the tests anew.
+test test-slow: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 

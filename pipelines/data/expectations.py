@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read on import; nothin
 import great_expectations as gx
 import great_expectations.expectations as gxe
 import pandas as pd
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.data_context.types.resource_identifiers import (
+    ExpectationSuiteIdentifier,
+    ValidationResultIdentifier,
+)
 
 from pipelines.cell_limits import HIGH_RAIN_MM, PER_KM2, PERCENT, RAIN_MM, TEMP_C
 from pipelines.codes import UnitCodes
@@ -221,7 +227,9 @@ class Suite:
     def __init__(self) -> None:
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = {"globally": False}
-        self._source = self._context.data_sources.add_pandas("drops")
+        frames = self._context.data_sources.add_pandas("drops").add_dataframe_asset("frames")
+        self._batch = frames.add_batch_definition_whole_dataframe("all")
+        self._judged: list[tuple[Any, Any]] = []  # suite and result of each check, in order
         self._results: list[dict[str, Any]] = []
         self.broken: list[Issue] = []  # checks that GX could not make
 
@@ -229,16 +237,13 @@ class Suite:
         """Misses of each rule on a frame with index 0..n-1; `name` is unique within the suite."""
         if frame.empty:
             return []
-        batch = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-        suite = self._context.suites.add(gx.ExpectationSuite(name=name))
         for rule in rules:
             rule.expectation.meta = {"code": rule.code, "level": rule.level.value}
             rule.expectation.severity = _SEVERITY[rule.level]
-            suite.add_expectation(rule.expectation)
-        check = gx.ValidationDefinition(name=name, data=batch, suite=suite)
-        result = self._context.validation_definitions.add(check).run(
-            batch_parameters={"dataframe": frame}, result_format={"result_format": "COMPLETE"}
-        )
+        expected = gx.ExpectationSuite(name=name, expectations=[r.expectation for r in rules])
+        batch = self._batch.get_batch(batch_parameters={"dataframe": frame})
+        result = batch.validate(expected, result_format={"result_format": "COMPLETE"})
+        self._judged.append((expected, result))
         self._results.append({"check": name, "success": bool(result.success), "results": [_summary(r) for r in result.results]})  # fmt: skip
         by_code = [(r, rule) for r in result.results for rule in rules if _is_of(r, rule)]
         return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
@@ -268,9 +273,19 @@ class Suite:
                 "base_directory": str(docs.resolve()),
             },
         }
+        self._store()
         self._context.add_data_docs_site(site_name="denguard", site_config=site)
         self._context.build_data_docs(site_names=["denguard"])
         write_json(out / "gx_results.json", {"checks": self._results})
+
+    def _store(self) -> None:
+        """Put what was judged where Data Docs look for it; only they need it there."""
+        run_id = RunIdentifier(run_time=datetime.now(UTC))
+        for suite, result in self._judged:
+            self._context.suites.add(suite)
+            result.meta |= {"run_id": run_id, "validation_time": run_id.run_time}
+            key = ValidationResultIdentifier(ExpectationSuiteIdentifier(suite.name), run_id, result.batch_id)  # fmt: skip
+            self._context.validation_results_store.store_validation_results(result, key)
 
 
 def _is_of(result: Any, rule: Rule) -> bool:

@@ -10,8 +10,10 @@ blocks for both recipes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,11 +58,10 @@ def paired_interval(
     Raises:
         GateError: rows or labels differ, a probability is not finite, or fewer than 2 blocks.
     """
-    rows = _paired(challenger, reference)
-    loss, loss_ref = (
-        (rows[name] - rows["label"]) ** 2 for name in ("probability", "probability_ref")
-    )
-    difference = (loss - loss_ref).to_numpy(np.float64)
+    rows, other = _paired(challenger, reference)
+    label = rows["label"].to_numpy(np.float64)
+    loss, loss_ref = ((one["probability"].to_numpy(np.float64) - label) ** 2 for one in (rows, other))  # fmt: skip
+    difference = loss - loss_ref
     bounds = mean_interval(rows, difference, gate, calendar)
     if bounds is None:
         raise GateError("one block of weeks cannot carry an interval", fix="evaluate on more weeks")
@@ -86,15 +87,22 @@ def mean_interval(
     return float(lower), float(upper)
 
 
-def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    both = challenger.merge(reference[[*_KEY, "label", "probability"]], on=_KEY, how="outer", suffixes=("", "_ref"), validate="one_to_one", sort=True)  # fmt: skip
-    if len(both) != len(challenger) or len(both) != len(reference) or len(both) == 0:
-        raise GateError("two recipes were not predicted on the same rows", fix="run the backtest of every year again")  # fmt: skip
-    if not (both["label"] == both["label_ref"]).all():
+def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Both, the same rows in the same order."""
+    own, other = (one.sort_values(_KEY, ignore_index=True) for one in (challenger, reference))
+    keys, theirs = ([one[name].to_numpy() for name in _KEY] for one in (own, other))
+    if len(own) == 0 or not all(map(np.array_equal, keys, theirs)) or _repeats(keys):
+        raise GateError("two recipes were not predicted on the same rows, each once", fix="run the backtest of every year again")  # fmt: skip
+    if not np.array_equal(own["label"].to_numpy(), other["label"].to_numpy()):
         raise GateError("two recipes were scored against different labels", fix="run the backtest of every year again")  # fmt: skip
-    if not np.isfinite(both[["probability", "probability_ref"]].to_numpy(np.float64)).all():
+    if not all(np.isfinite(one["probability"].to_numpy(np.float64)).all() for one in (own, other)):
         raise GateError("a probability is not a finite number", fix="look at the training log of that recipe")  # fmt: skip
-    return both
+    return own, other
+
+
+def _repeats(keys: Sequence[npt.NDArray[Any]]) -> bool:
+    """Whether a row of sorted keys is like the one before it."""
+    return bool(np.logical_and.reduce([key[1:] == key[:-1] for key in keys]).any())
 
 
 def count_blocks(rows: pd.DataFrame, block_weeks: int, calendar: Calendar) -> int:

@@ -67,6 +67,7 @@ class Hearing:
         self.origins: int | None = None
         self.newest: dict[str, Any] = {}
         self.waits_for_person = False
+        self._found: dict[tuple[str, int], pd.DataFrame] = {}
 
     @property
     def short(self) -> bool:
@@ -96,7 +97,13 @@ class Hearing:
 
     def judged(self, head: str) -> pd.DataFrame:
         """The judged units' rows of a recipe at the primary horizon."""
-        return judged_rows(self.predictions, head, self.primary)
+        return _judged(self._rows(head, self.primary))
+
+    def _rows(self, head: str, horizon: int) -> pd.DataFrame:
+        """A recipe's rows at one horizon; they are looked for once."""
+        if (head, horizon) not in self._found:
+            self._found[head, horizon] = rows_of(self.predictions, head, horizon)
+        return self._found[head, horizon]
 
     def compare(self, name: str, own: pd.DataFrame, reference: str, other: pd.DataFrame, margin: float = 0.0) -> Comparison:  # fmt: skip
         """By the upper bound of the interval, or by the mean where history is short."""
@@ -123,11 +130,11 @@ class Hearing:
         return not found
 
     def _sanity(self, head: str, horizon: int) -> Sanity:
-        return self.sanity_of(rows_of(self.predictions, head, horizon), horizon)
+        return self.sanity_of(self._rows(head, horizon), horizon)
 
     def sanity_of(self, own: pd.DataFrame, horizon: int) -> Sanity:
         """Whether these rows of a recipe at one horizon are sane."""
-        blind = rows_of(self.predictions, BLIND[0], horizon)
+        blind = self._rows(BLIND[0], horizon)
         return check_sanity(own, blind, self.gate, self.calendar)
 
     def too_few(self, to_do: str) -> str:
@@ -146,7 +153,10 @@ def not_sane(head: str, horizon: int) -> str:
 
 def judged_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     """The judged units' rows of a recipe at one horizon. Raises GateError if there are none."""
-    own = rows_of(predictions, head, horizon)
+    return _judged(rows_of(predictions, head, horizon))
+
+
+def _judged(own: pd.DataFrame) -> pd.DataFrame:
     return own[own["in_benchmark"].astype(bool)]
 
 
@@ -162,6 +172,7 @@ def champion_rows(hearing: Hearing, champion: Champion) -> tuple[pd.DataFrame, s
 
 
 def rows_of(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
+    """A recipe's rows at one horizon, in one order. Raises GateError if there are none."""
     own = predictions[(predictions["head"] == head) & (predictions["horizon_weeks"] == horizon)]
     if own.empty:
         raise GateError(f"there are no predictions of {head} at {horizon} weeks", fix="run the backtest of every year again")  # fmt: skip

@@ -33,8 +33,20 @@ heavy = sorted({"torch", "pandas", "lightgbm"} & set(sys.modules))
 print(json.dumps({"codes": profile.codes.normalise("e-7"), "rule": profile.labels.rule_id,
                   "candidates": list(profile.train.names), "heavy": heavy}))
 """
+COMMANDS = """
+import json, os
+from pipelines.cli import app
+for command in json.loads(os.environ["COMMANDS"]):
+    app(command, standalone_mode=False)
+    print("---")
+"""
 SERVE = """
 import json, os
+from pathlib import Path
+from pipelines.config import places
+from pipelines.registry.promote import register_bundle, set_champion
+version = register_bundle(Path(os.environ["FOLDER"]), "by-hand", {}, {}, {}, {}, where=places())
+set_champion(version, where=places())
 from fastapi.testclient import TestClient
 from serving.app import create_app
 from serving.settings import Settings
@@ -50,6 +62,7 @@ class Country:
 
     def __init__(self, home: Path, site: Path) -> None:
         self.home = home
+        self.trial = ""  # what `denguard validate --json` said of its bulletin
         self.environment = {**os.environ, "DENGUARD_HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "OMP_NUM_THREADS": "1"}  # fmt: skip
 
     def run(self, *arguments: str, **more: str) -> str:
@@ -57,8 +70,10 @@ class Country:
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
-    def denguard(self, *arguments: str) -> str:
-        return self.run("-m", "pipelines.cli", *arguments)
+    def denguard(self, *commands: list[str]) -> list[str]:
+        """What each of the commands prints, all in one process: loading takes longer than they do."""
+        said = self.run("-c", COMMANDS, COMMANDS=json.dumps(commands))
+        return said.split("---\n")[:-1]
 
     def record(self, run_id: str, step: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.home / f"artifacts/runs/{run_id}/{step}.json").read_text())  # fmt: skip
@@ -90,8 +105,10 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     made = Country(home, site)
     table = bulletin(home / "bulletin.txt", range(2019, 2026), provinces=12)
     received = date.fromisocalendar(2025, 52, 7) + timedelta(days=2)
-    made.denguard("drop", str(table), "--profile", "elbonia", "--received", received.isoformat())
-    made.denguard("run", "--profile", "elbonia", "--run-id", "first")
+    of = ["--profile", "elbonia"]
+    at = [str(table), *of, "--received", received.isoformat()]
+    said = made.denguard(["drop", *at], ["run", *of, "--run-id", "first"], ["validate", *at, "--json"])  # fmt: skip
+    made.trial = said[-1]
     return made
 
 
@@ -117,7 +134,7 @@ def test_a_profile_that_names_its_plug_ins_is_read_without_heavy_libraries(count
 
 
 def test_its_counts_are_read_and_its_codes_are_written_by_its_rule(country: Country) -> None:
-    trial = json.loads(country.denguard("validate", str(country.home / "bulletin.txt"), "--profile", "elbonia", "--received", "2025-12-30", "--json"))  # fmt: skip
+    trial = json.loads(country.trial)
     assert (trial["stops"], trial["found"]["units"]) == (False, 12)
     assert country.record("first", "snapshot")["as_of_week"] == "2025-w52"
 
@@ -131,12 +148,12 @@ def test_its_forecaster_is_trained_and_judged_beside_ours(country: Country) -> N
 def test_a_bundle_of_its_forecaster_serves_and_answers(country: Country) -> None:
     """Promoted by hand: whether it deserves to serve is the gate's, that it can is what this says."""
     candidate = country.record("first", "train")["candidates"]["elbonian_trees"]
-    country.run("-c", _REGISTER, FOLDER=str(country.home / candidate["folder"] / "bundle"))
+    folder = str(country.home / candidate["folder"] / "bundle")
     key = "a-key-for-tests"
     import hashlib
 
     row = {"municipality_code": "e-7", "origin_week": "2025-w52", "horizon_weeks": 4, "recent_cases": [12.0] * 53}  # fmt: skip
-    said = country.run("-c", SERVE, ROW=json.dumps(row), KEY=key, DENGUARD_API_KEY_SHA256=hashlib.sha256(key.encode()).hexdigest())  # fmt: skip
+    said = country.run("-c", SERVE, FOLDER=folder, ROW=json.dumps(row), KEY=key, DENGUARD_API_KEY_SHA256=hashlib.sha256(key.encode()).hexdigest())  # fmt: skip
     status, body = json.loads(said.splitlines()[-1])
     assert status == 200, body
     answer = body["predictions"][0]
@@ -156,13 +173,3 @@ def test_its_own_tests_pass_by_the_public_name(country: Country, tmp_path: Path)
 def test_an_airflow_task_sees_it_as_a_parameter_and_runs_its_step(country: Country) -> None:
     said = country.run("-c", "from dags.retraining import dag; print('elbonia' in dag.params.get_param('profile').schema['enum'])", AIRFLOW_HOME=str(country.home / "airflow"))  # fmt: skip
     assert said.splitlines()[-1] == "True"
-
-
-_REGISTER = """
-import os
-from pathlib import Path
-from pipelines.config import places
-from pipelines.registry.promote import register_bundle, set_champion
-version = register_bundle(Path(os.environ["FOLDER"]), "by-hand", {}, {}, {}, {}, where=places())
-set_champion(version, where=places())
-"""

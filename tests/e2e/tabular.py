@@ -60,10 +60,9 @@ def tabular_drop(drops: Path, work: Path) -> Path:
 
 
 def walk_tabular(home: Home, run_id: str, *arguments: str) -> None:
-    """Walk one run of the profile in a process of its own."""
+    """Walk one run of the profile, by the command, in this process."""
     profile = str(home.path / "tabular.yaml")
-    code, said = home.denguard("run", "--profile", profile, "--horizon", "4", "--run-id", run_id, *arguments)  # fmt: skip
-    assert code == 0, said[-3000:]
+    home.denguard_here("run", "--profile", profile, "--horizon", "4", "--run-id", run_id, *arguments)  # fmt: skip
 
 
 def _moved(home: Path, before: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,8 +32,9 @@ def planted() -> Predictions:
     says truth +- sqrt(excess) with a random sign, which adds exactly `excess` in expectation.
     """
 
-    def make(
-        excess: Mapping[str, float],
+    @lru_cache(maxsize=16)  # tests of one file ask for the same few tables
+    def made(
+        excess: tuple[tuple[str, float], ...],
         seed: int = 1,
         years: tuple[int, ...] = (2015, 2016, 2017, 2018),
         horizons: tuple[int, ...] = (1, 4, 8, 12),
@@ -61,7 +64,7 @@ def planted() -> Predictions:
                     "origin_outbreak": (rng.random(len(truth)) < 0.5).astype(float),
                     "in_benchmark": np.isin(unit, TEN_MUNICIPALITIES),
                 }  # fmt: skip
-                for head, more in excess.items():
+                for head, more in excess:
                     sign = rng.choice([-1.0, 1.0], size=len(truth))
                     own = pd.DataFrame(
                         {"head": head, **rows, "probability": truth + sign * np.sqrt(more)}
@@ -69,6 +72,9 @@ def planted() -> Predictions:
                     own["is_onset"] = (own["label"] == 1) & (own["origin_outbreak"] == 0)
                     frames.append(own)
         return pd.concat(frames, ignore_index=True)
+
+    def make(excess: Mapping[str, float], **how: Any) -> pd.DataFrame:
+        return made(tuple(excess.items()), **how).copy()
 
     return make
 

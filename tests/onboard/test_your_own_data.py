@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pandas as pd
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from pipelines.cli import app
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
@@ -39,8 +44,17 @@ def entered(command: str, folder: Path) -> str:
     return done.stdout
 
 
+def entered_here(command: str, folder: Path) -> str:
+    """The same in this process, which has loaded what each command would load anew."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DENGUARD_", "MLFLOW_TRACKING"))}  # fmt: skip
+    with mock.patch.dict(os.environ, clean, clear=True), contextlib.chdir(folder):
+        done = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert done.exit_code == 0, f"{command}\n{done.output}\n{done.exception}"
+    return done.output
+
+
 def test_the_page_without_its_runs(folder):
-    said = {c: entered(c, folder) for c in COMMANDS if c not in WALKS}
+    said = {c: entered_here(c, folder) for c in COMMANDS if c not in WALKS}
     first = said[COMMANDS[0]]
     assert "now run: denguard run --profile districts --run-id first" in first
     assert first.splitlines()[-1].removeprefix("now run: ") in COMMANDS
