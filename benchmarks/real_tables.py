@@ -8,6 +8,7 @@ lies, and what is counted and printed.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -21,6 +22,7 @@ from pipelines.config import load_profile
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
 from pipelines.data.months import month_end
+from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import ANY_INPUT, arrivals
 from pipelines.data.plausible.judge import Judgement, judge
 from pipelines.data.plausible.judging import judge_drops
@@ -185,11 +187,11 @@ def weekly(story: Story, first: int, last: int) -> list[RawDrop]:
     return out
 
 
-def judged(raws: list[RawDrop]) -> Judgement:
+def judged(raws: list[RawDrop], answers: Mapping[str, Answer]) -> Judgement:
     """What a run's validation doubts, with the limits of the sample's profile."""
     cells = pd.concat([raw.cells for raw in raws], ignore_index=True)
     rows = pd.concat([raw.units for raw in raws], ignore_index=True)
-    return judge_drops(raws, rows, cells, None, context_of(load_profile("sample")), {})
+    return judge_drops(raws, rows, cells, None, context_of(load_profile("sample")), answers)
 
 
 def stops(found: Judgement, drop: str) -> list[str]:

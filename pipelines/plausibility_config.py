@@ -63,7 +63,7 @@ class PlausibilityConfig(Frozen):
         0.7, gt=0, lt=1, description="newest week to level; a table above it is not incomplete"
     )
     table_high_ratio: float = Field(
-        2.5, gt=1, description="newest week to level; a table below it is not multiplied"
+        1.7, gt=1, description="newest week to level; a table below it is not multiplied"
     )
     area_gain: float = Field(
         14.0, gt=0, description="usual differences, above one a unit, that neighbours may lie to one side together"
@@ -88,6 +88,9 @@ class PlausibilityConfig(Frozen):
     )  # fmt: skip
     exchange_near: float = Field(
         1.5, gt=0, description="usual differences from the other unit's level, up to which it is that one"
+    )  # fmt: skip
+    first_rows_distance: float = Field(
+        2.0, gt=0, description="standard deviations by which a first drop's cases rank as the populations of other rows"
     )  # fmt: skip
     rewritten_share: float = Field(
         0.02, gt=0, lt=1, description="of past counts with cases, older than 8 weeks, that one drop may change"

@@ -47,6 +47,11 @@ class _Original:
     p: Floats
     limit: float
 
+    @property
+    def agreed(self) -> tuple[Floats, int]:
+        """Chances of the units that tell, and how many of them agree."""
+        return self.p[self.tells], int((self.same & self.tells).sum())
+
 
 def copied(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """Weeks that repeat an older week in too many units at once, then in single units."""
@@ -56,13 +61,15 @@ def copied(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 
 
 def _of_table(seen: Seen, week: Week, limits: PlausibilityConfig) -> Suspicion | None:
-    """The week as a copy of the first original that it agrees with too improbably."""
-    for one in _originals(seen, week, limits.copy_chance):
-        agree, p = one.same[one.tells], one.p[one.tells]
-        if chance.of_as_many(p, int(agree.sum())) < one.limit:
-            return _copy_of(seen, week, one, one.same & one.tells)
+    """The week as a copy of the original that it agrees with too improbably, and most."""
+    every = list(_originals(seen, week, limits.copy_chance))
+    whole = [one for one in every if chance.of_as_many(*one.agreed) < one.limit]
+    if whole:
+        one = max(whole, key=lambda one: one.agreed[1] / len(one.agreed[0]))
+        return _copy_of(seen, week, one, one.same & one.tells)
+    for one in every:
         run = np.zeros(len(one.same), dtype=bool)
-        run[one.tells] = chance.unlikely_runs(agree, p, one.limit)
+        run[one.tells] = chance.unlikely_runs(one.same[one.tells], one.p[one.tells], one.limit)
         if run.any():
             return _copy_of(seen, week, one, run)
     return None

@@ -13,6 +13,7 @@ from pipelines.data.plausible.climate import temperature_jumps
 from pipelines.data.plausible.climate_unit import first_climate, rain
 from pipelines.data.plausible.copies import copied
 from pipelines.data.plausible.cumulative import cumulative
+from pipelines.data.plausible.first_rows import first_rows
 from pipelines.data.plausible.gone import counts_withdrawn, units_gone
 from pipelines.data.plausible.high import far_above_maximum, jumped
 from pipelines.data.plausible.history import Seen
@@ -34,6 +35,7 @@ from pipelines.plausibility_config import PlausibilityConfig
 Rule = Callable[[Seen, PlausibilityConfig], Sequence[Suspicion]]
 
 RULES: tuple[Rule, ...] = (
+    first_rows,
     rewritten,
     cumulative,
     copied,
