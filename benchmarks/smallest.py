@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from views import Table, found, held, seen
 
 from pipelines.data.plausible.level import level_before
@@ -21,6 +22,7 @@ RISES = (50.0, 10.0, 5.0, 3.0, 2.0)  # times the true count
 BLOCK = 10
 WANTED = 0.9
 _TRIES = 5000
+FIRST, LAST = "2017-w01", "2018-w52"
 
 
 def smallest_lines(table: Table, trials: int) -> Iterator[str]:
@@ -48,28 +50,43 @@ def _smallest(table: Table, low: float, high: float, n: int, changes: tuple[floa
 
 def _seen_share(table: Table, low: float, high: float, n: int, change: float, trials: int) -> float:
     noise, caught = np.random.default_rng(11), 0
+    fits = _places(table, low, high, n)
     for _ in range(trials):
-        chosen = _choose(table, low, high, n, noise)
+        chosen = _choose(fits, n, noise)
         if chosen is None:
             return float("nan")
-        column, units = chosen
+        column, units = table.column(FIRST) + chosen[0], chosen[1]
         view, lying = _told(table, column, units, change)
         mask, stop = held(view, found(view))
         caught += stop or bool((mask & lying).sum() * 2 >= lying.sum())
     return caught / trials
 
 
-def _choose(table: Table, low: float, high: float, n: int, noise: np.random.Generator) -> Any:
-    """A week, and neighbours by code whose mean level lies in the bin, with a case at least in half of them."""
-    first, last = table.column("2017-w01"), table.column("2018-w52")
+def _choose(fits: Any, n: int, noise: np.random.Generator) -> Any:
+    """A week after FIRST, and neighbours by code: one of (starts, weeks) places that fit."""
     for _ in range(_TRIES):
-        column = int(noise.integers(first, last + 1))
-        start = int(noise.integers(0, len(table.ids) - n + 1))
-        units, x = np.arange(start, start + n), table.counts[start : start + n, column]
-        level = float(level_before(table.counts[start : start + n], column).mean())
-        if np.isfinite(x).all() and low <= level < high and (x > 0).sum() * 2 >= n:
-            return column, units
-    return None
+        at, start = int(noise.integers(fits.shape[1])), int(noise.integers(fits.shape[0]))
+        if fits[start, at]:
+            break
+    else:  # they are few
+        starts, weeks = np.nonzero(fits)
+        if not len(starts):
+            return None
+        one = int(noise.integers(len(starts)))
+        start, at = int(starts[one]), int(weeks[one])
+    return at, np.arange(start, start + n)
+
+
+def _places(table: Table, low: float, high: float, n: int) -> Any:
+    """(starts, weeks) where neighbours begin whose mean level lies in the bin, with a case in half of them."""
+    weeks = range(table.column(FIRST), table.column(LAST) + 1)
+    level = np.stack([level_before(table.counts, week) for week in weeks], axis=1)
+    x = table.counts[:, weeks.start : weeks.stop]
+    mean, cases, known = (
+        sliding_window_view(values, n, axis=0).mean(axis=-1)
+        for values in (level, x > 0, np.isfinite(x))
+    )
+    return (low <= mean) & (mean < high) & (cases >= 0.5) & (known == 1)
 
 
 def _told(table: Table, column: int, units: Any, change: float) -> tuple[Any, Any]:
