@@ -56,11 +56,14 @@ class PlausibilityConfig(Frozen):
     unlike_distance: float = Field(
         7.0, gt=0, description="the same for how far units lie from their own levels, beyond which they are mixed up"
     )  # fmt: skip
+    zeros_left_share: float = Field(
+        0.25, gt=0, lt=1, description="of the units without a case that one expects; below it zeros were filled or added to"
+    )  # fmt: skip
     table_low_ratio: float = Field(
         0.7, gt=0, lt=1, description="newest week to level; a table above it is not incomplete"
     )
     table_high_ratio: float = Field(
-        2.5, gt=1, description="newest week to level; a table below it is not multiplied"
+        1.7, gt=1, description="newest week to level; a table below it is not multiplied"
     )
     area_gain: float = Field(
         14.0, gt=0, description="usual differences, above one a unit, that neighbours may lie to one side together"
@@ -86,11 +89,17 @@ class PlausibilityConfig(Frozen):
     exchange_near: float = Field(
         1.5, gt=0, description="usual differences from the other unit's level, up to which it is that one"
     )  # fmt: skip
+    first_rows_distance: float = Field(
+        2.0, gt=0, description="standard deviations by which a first drop's cases rank as the populations of other rows"
+    )  # fmt: skip
     rewritten_share: float = Field(
         0.02, gt=0, lt=1, description="of past counts with cases, older than 8 weeks, that one drop may change"
     )  # fmt: skip
     rewritten_distance: float = Field(
         6.0, gt=0, description="usual differences by which one drop may change a count older than 8 weeks"
+    )  # fmt: skip
+    recent_factor: float = Field(
+        1.5, gt=1, description="times more or fewer cases that weeks may have in one drop, which were four weeks old before it"
     )  # fmt: skip
     max_gone_share: float = Field(
         0.2,

@@ -19,10 +19,12 @@ from e2e.roads import Home
 from e2e.tabular import _moved
 from lies.conftest import bring, rows_of
 from lies.kinds import LIES, NEWEST, Cells, Sheet
+from lies.slips import SLIPS
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 log = logging.getLogger(__name__)
 SEED = 20
+WALKED = LIES | SLIPS
 # A shift that no rule sees cell by cell: these are judged by what the forecast does.
 MOST_UNSEEN = 0.1
 
@@ -99,9 +101,9 @@ def test_an_honest_week_is_neither_held_nor_stopped(honest: Outcome) -> None:
     assert share < 0.02
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("name", WALKED)
 def test_a_lie_reaches_neither_champion_nor_bulletin_unseen(name: str, base: Home, honest: Outcome, every_sheet: Sheet, tmp_path: Path) -> None:  # fmt: skip
-    told = LIES[name](rows_of(base, every_sheet), np.random.default_rng(SEED))
+    told = WALKED[name](rows_of(base, every_sheet), np.random.default_rng(SEED))
     outcome = week(base, tmp_path, told.sheet, name)
     share, change = unseen(outcome, told.false), moved(outcome, honest)
     state = "stopped: " + ", ".join(outcome.stopped) if outcome.stopped else "went on"

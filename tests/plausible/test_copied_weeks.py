@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from plausible import lies
-from plausible.place import Place, history
+from plausible.place import Counts, Place, history
 
 from pipelines.data.plausible.suspicion import Direction
 
@@ -56,3 +56,22 @@ def test_a_first_drop_whose_newest_week_is_a_copy_is_held(place: Place) -> None:
     counts = history(45)
     place.bring(lies.newest(counts, counts.iloc[:, -2].to_numpy()))
     assert len(place.found()["copied-week"].units) == 45
+
+
+def test_a_week_that_is_filled_with_the_mean_of_four_is_held(place: Place) -> None:
+    counts = history(45)
+    place.weekly(counts, lambda c: lies.newest(c, c.iloc[:, -5:-1].mean(axis=1).round().to_numpy()))
+    one = place.found()["copied-week"]
+    assert len(one.units) == 45 and "mean of the 4 weeks" in one.message
+
+
+def test_two_newest_weeks_that_changed_places_are_held(place: Place) -> None:
+    """The older of both comes again as the new one, which is what the older one was accepted as."""
+    place.weekly(history(45), exchanged)
+    one = place.found()["copied-week"]
+    assert len(one.units) == 45 and " was before" in one.message
+
+
+def exchanged(counts: Counts) -> Counts:
+    counts.iloc[:, -2:] = counts.iloc[:, [-1, -2]].to_numpy()
+    return counts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from plausible import lies
-from plausible.place import Place, history
+from plausible.place import Counts, Place, history
 
 from pipelines.data.plausible.suspicion import Direction, Outcome
 from pipelines.weeks import CDC
@@ -81,3 +82,27 @@ def test_units_of_one_size_may_have_one_count(place: Place) -> None:
     counts.iloc[:9, -5:-1] += np.arange(9)[:, None] % 3
     place.weekly(counts)
     assert "filled-in" not in place.found()
+
+
+def small_towns() -> Counts:
+    """Half of the units have a case now and then."""
+    return pd.concat([history(24), history(40, mean=0.3, seed=4).set_axis([f"{u}" for u in range(2001, 2041)])])  # fmt: skip
+
+
+@pytest.mark.parametrize("added", [1, 4])
+def test_a_number_added_to_every_unit_stops_the_drop(place: Place, added: float) -> None:
+    place.weekly(small_towns(), lambda c: lies.newest(c, c.iloc[:, -1].to_numpy() + added))
+    one = place.found()["zeros-gone"]
+    assert (one.outcome, one.direction) == (Outcome.STOP, Direction.WRONG)
+
+
+def test_small_towns_with_a_few_cases_more_are_not_doubted(place: Place) -> None:
+    some = [f"{u}" for u in range(2001, 2012)]
+    place.weekly(small_towns(), lambda c: lies.newest(c, c.loc[some, c.columns[-1]] + 1, some))
+    assert place.found() == {}
+
+
+@pytest.mark.parametrize(("times", "stopped"), [(2.0, True), (1.3, False)])
+def test_a_table_that_doubles_in_a_week_stops_the_drop(place: Place, times: float, stopped: bool) -> None:  # fmt: skip
+    place.weekly(history(45), lambda c: lies.newest(c, np.ceil(c.iloc[:, -1] * times).to_numpy()))
+    assert ("multiplied-week" in place.found()) is stopped

@@ -69,3 +69,21 @@ def test_one_unit_that_slipped_by_a_week_is_held(place: Place) -> None:
     again(place, counts, told)
     one = place.found()["shifted-weeks"]
     assert one.outcome is Outcome.HOLD and one.units == ("1003",)
+
+
+@pytest.mark.parametrize(("weeks", "stopped"), [(8, True), (3, False)])
+def test_recent_weeks_that_hold_two_weeks_each_stop_the_drop(place: Place, weeks: int, stopped: bool) -> None:  # fmt: skip
+    """The three newest of those that were accepted may grow at will."""
+    counts = history(45)
+    told = counts.copy()
+    told.iloc[:, -weeks - 1 : -1] += counts.iloc[:, -weeks - 2 : -2].to_numpy()
+    again(place, counts, told)
+    assert ("recent-rewritten" in place.found()) is stopped
+
+
+def test_recent_weeks_that_gain_a_fifth_are_not_doubted(place: Place) -> None:
+    counts = history(45)
+    told = counts.copy()
+    told.iloc[:, -8:-1] = np.round(told.iloc[:, -8:-1] * 1.2)
+    again(place, counts, told)
+    assert place.found() == {}

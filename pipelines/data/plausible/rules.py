@@ -13,6 +13,7 @@ from pipelines.data.plausible.climate import temperature_jumps
 from pipelines.data.plausible.climate_unit import first_climate, rain
 from pipelines.data.plausible.copies import copied
 from pipelines.data.plausible.cumulative import cumulative
+from pipelines.data.plausible.first_rows import first_rows
 from pipelines.data.plausible.gone import counts_withdrawn, units_gone
 from pipelines.data.plausible.high import far_above_maximum, jumped
 from pipelines.data.plausible.history import Seen
@@ -21,6 +22,7 @@ from pipelines.data.plausible.missing import fell_far, fell_to_zero
 from pipelines.data.plausible.mixed import exchanged_units, shifted_units
 from pipelines.data.plausible.own_series import series_jumps
 from pipelines.data.plausible.population import attack_rates, population_jumps
+from pipelines.data.plausible.reissued import figures_reissued
 from pipelines.data.plausible.rewritten import rewritten
 from pipelines.data.plausible.shifted import cases_shifted
 from pipelines.data.plausible.silent import gone_silent
@@ -33,6 +35,7 @@ from pipelines.plausibility_config import PlausibilityConfig
 Rule = Callable[[Seen, PlausibilityConfig], Sequence[Suspicion]]
 
 RULES: tuple[Rule, ...] = (
+    first_rows,
     rewritten,
     cumulative,
     copied,
@@ -56,6 +59,7 @@ RULES: tuple[Rule, ...] = (
     series_jumps,
     population_jumps,
     figures_of_others,
+    figures_reissued,
     first_climate,
     cases_shifted,
 )
