@@ -56,6 +56,9 @@ class PlausibilityConfig(Frozen):
     unlike_distance: float = Field(
         7.0, gt=0, description="the same for how far units lie from their own levels, beyond which they are mixed up"
     )  # fmt: skip
+    zeros_left_share: float = Field(
+        0.25, gt=0, lt=1, description="of the units without a case that one expects; below it zeros were filled or added to"
+    )  # fmt: skip
     table_low_ratio: float = Field(
         0.7, gt=0, lt=1, description="newest week to level; a table above it is not incomplete"
     )
@@ -91,6 +94,9 @@ class PlausibilityConfig(Frozen):
     )  # fmt: skip
     rewritten_distance: float = Field(
         6.0, gt=0, description="usual differences by which one drop may change a count older than 8 weeks"
+    )  # fmt: skip
+    recent_factor: float = Field(
+        1.5, gt=1, description="times more or fewer cases that weeks may have in one drop, which were four weeks old before it"
     )  # fmt: skip
     max_gone_share: float = Field(
         0.2,

@@ -1,4 +1,4 @@
-"""Newest weeks that are copies: of the week before, of another week, of the same week of another year.
+"""Newest weeks that are copies: of the week before, of another week, of a mean of the weeks before.
 
 Belongs here: counts that agree with other weeks more than chance makes them. Does not belong here: units
 that hold another unit's counts (mixed.py).
@@ -7,12 +7,13 @@ that hold another unit's counts (mixed.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_counts, of_week, units_of, week_name
-from pipelines.data.plausible.history import Bools, Seen
+from pipelines.data.plausible.history import Bools, Floats, Seen
 from pipelines.data.plausible.level import Week, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -21,9 +22,30 @@ _LEAST = 2.0  # cases, from which agreement says something
 _LAGS = (1, 2, 3, 4)  # weeks back that one unit's newest weeks may repeat
 _LIKELY = (1, 52, 53)  # weeks back that people copy; any other is one of many
 _TRIED = 5  # weeks that agree most, whose chance is worked out
+_MEANS = (2, 3, 4, 8)  # weeks whose mean stands in for one that nobody has
+_ROUNDED = 0.5  # what rounding may take off a mean
 _SPAN_CHANCE = 1e-4  # that several weeks of one unit repeat themselves: there is more to go by
 _FEW, _MOST = 5, 0.8  # units, and their share, from which it is the table that is a copy
 _ASK = "ask for the week's own counts; if they are really the same, confirm them"
+
+
+@dataclass(frozen=True)
+class _Original:
+    """What a week may be a copy of.
+
+    Attributes:
+        name: for a person.
+        same: (U,) units whose count is the original's.
+        tells: (U,) units whose agreement says something.
+        p: (U,) chance of it.
+        limit: of the chance that as many agree.
+    """
+
+    name: str
+    same: Bools
+    tells: Bools
+    p: Floats
+    limit: float
 
 
 def copied(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
@@ -34,35 +56,57 @@ def copied(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 
 
 def _of_table(seen: Seen, week: Week, limits: PlausibilityConfig) -> Suspicion | None:
-    """The week as a copy of the one older week that it agrees with most improbably."""
-    says = np.isfinite(week.said) & (week.said >= _LEAST)
-    older = seen.after[:, : week.column]
-    if says.sum() < 2 or not older.shape[1]:
-        return None
-    x = week.said[says]
-    same, known = older[says] == x[:, None], np.isfinite(older[says])
-    p = chance.of_one_value(x)
-    excess = same.sum(axis=0) - p @ known
-    likely = [week.column - lag for lag in _LIKELY if week.column >= lag]
-    for column in [*likely, *np.argsort(-excess)[:_TRIED]]:
-        limit = limits.copy_chance / (1 if column in likely else older.shape[1])
-        if chance.of_as_many(p[known[:, column]], int(same[:, column].sum())) < limit:
-            return _copy_of(seen, week, int(column), same[:, column])
-        run = np.zeros(len(says), dtype=bool)
-        run[says] = chance.unlikely_runs(same[:, column], p, limit)
+    """The week as a copy of the first original that it agrees with too improbably."""
+    for one in _originals(seen, week, limits.copy_chance):
+        agree, p = one.same[one.tells], one.p[one.tells]
+        if chance.of_as_many(p, int(agree.sum())) < one.limit:
+            return _copy_of(seen, week, one, one.same & one.tells)
+        run = np.zeros(len(one.same), dtype=bool)
+        run[one.tells] = chance.unlikely_runs(agree, p, one.limit)
         if run.any():
-            return _copy_of(seen, week, int(column), run[says])
+            return _copy_of(seen, week, one, run)
     return None
 
 
-def _copy_of(seen: Seen, week: Week, column: int, same: Bools) -> Suspicion:
-    """The same counts in both weeks, small ones with them; all that the week says if most are the same."""
+def _originals(seen: Seen, week: Week, limit: float) -> Iterator[_Original]:
+    """Older weeks, newest weeks as they were accepted before this drop said otherwise, means of weeks."""
+    says = np.isfinite(week.said) & (week.said >= _LEAST)
+    p = chance.of_one_value(np.where(says, week.said, 1.0))
+    older = seen.after[:, : week.column]
+    if says.sum() < 2 or not older.shape[1]:
+        return
+    same, known = older == week.said[:, None], np.isfinite(older)
+    excess = same[says].sum(axis=0) - p[says] @ known[says]
+    likely = [week.column - lag for lag in _LIKELY if week.column >= lag]
+    for column in [*likely, *np.argsort(-excess)[:_TRIED]]:
+        among = limit / (1 if column in likely else older.shape[1])
+        yield _Original(week_name(seen, int(column)), same[:, column], says & known[:, column], p, among)  # fmt: skip
+    accepted = seen.before[:, : week.column]
+    changed = np.isfinite(accepted) & (accepted != older)
+    for column in np.flatnonzero(changed.sum(axis=0) >= _FEW)[::-1][:_TRIED]:
+        name = f"what {week_name(seen, int(column))} was before"
+        yield _Original(name, accepted[:, column] == week.said, says & changed[:, column], p, limit)
+    for weeks in (n for n in _MEANS if n <= week.column):
+        yield _mean(older[:, -weeks:], week, limit)
+
+
+def _mean(before: Floats, week: Week, limit: float) -> _Original:
+    """The mean of the weeks before, of units that it lets one expect some cases of."""
+    mean = before.mean(axis=1)
+    tells = np.isfinite(week.said) & (mean >= _LEAST)
+    near = np.abs(week.said - mean) <= _ROUNDED
+    p = chance.of_one_value(np.where(tells, mean, 1.0))
+    return _Original(f"the mean of the {before.shape[1]} weeks before it", near, tells, p, limit)
+
+
+def _copy_of(seen: Seen, week: Week, one: _Original, same: Bools) -> Suspicion:
+    """The same counts in both, small ones with them; all that the week says if most are the same."""
     says = np.isfinite(week.said)
-    equal = says & (week.said == seen.after[:, column])
-    n = int((says & (week.said >= _LEAST)).sum())
+    equal = says & one.same
+    n = int(one.tells.sum())
     whole = n >= _FEW and same.sum() >= _MOST * n  # then zeros are copies too
     units = says if whole else equal & (week.said > 0)
-    message = f"{week_name(seen, week.column)} repeats {week_name(seen, column)} in {int(same.sum())} of {n} units with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(equal & (week.said > 0)))}"
+    message = f"{week_name(seen, week.column)} repeats {one.name} in {int(same.sum())} of {n} units with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(equal & (week.said > 0)))}"
     outcome = Outcome.STOP if whole else Outcome.HOLD
     return of_week(seen, week.column, units, "copied-week", outcome, Direction.MISSING, message, _ASK)  # fmt: skip
 

@@ -23,6 +23,7 @@ _AGREE_TABLE, _AGREE_UNIT = (
     0.6,
     0.8,
 )  # of them that stand at the other place, so that it is the cause
+_SETTLING, _CASES = 3, 30.0  # newest weeks that go on growing, and cases that tell a table's weeks
 _CLOSER = 0.1  # of the difference from a unit's own past, at most, to another one's
 _ROWS = "look whether rows and codes were sorted or pasted apart; deliver each code beside its own counts"
 _WEEKS = (
@@ -33,14 +34,33 @@ _PAST = "ask whether the past was revised on purpose; the counts accepted before
 
 def rewritten(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """What is wrong with changed history, by its most likely cause."""
-    changed = _changed(seen)
+    changed, recent = _changed(seen), _recent_as_a_whole(seen, limits)
     if not changed.any():
-        return []
+        return recent
     found = _other_weeks(seen, changed) or _other_units(seen, changed)
     explained = np.zeros(len(changed), dtype=bool)
     for one in found:
         explained |= np.isin(np.asarray(seen.unit_ids, dtype=object), one.units)
-    return [*found, *_out_of_proportion(seen, changed & ~explained[:, None], limits)]
+    return [*found, *_out_of_proportion(seen, changed & ~explained[:, None], limits), *recent]
+
+
+def _recent_as_a_whole(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
+    """Newest weeks that were settled when they were accepted, and are many more or fewer cases now."""
+    has = np.flatnonzero(np.isfinite(seen.before).any(axis=0))
+    if not len(has) or seen.newest is None:
+        return []
+    settled = int(has.max()) - max(_SETTLING, seen.immature_weeks)
+    at = np.arange(seen.after.shape[1])
+    weeks = (at <= settled) & (at > seen.newest - NEWEST_WEEKS)
+    told = seen.said & np.isfinite(seen.before) & np.isfinite(seen.after) & weeks
+    changed = told & (seen.after != seen.before)
+    then, now = float(seen.before[told].sum()), float(seen.after[told].sum())
+    times = (now + 0.5) / (then + 0.5)
+    if changed.any(axis=0).sum() < 2 or max(then, now) < _CASES or 1 / limits.recent_factor < times < limits.recent_factor:  # fmt: skip
+        return []
+    message = f"the weeks that were settled before stand at {times:.0%} of what they were, in {units_of(seen, np.asarray(changed.any(axis=1)))}"
+    doubted = seen.said & np.isfinite(seen.after) & (at > seen.newest - NEWEST_WEEKS)
+    return [of_counts(seen, doubted, "recent-rewritten", Outcome.STOP, Direction.WRONG, message, _PAST)]  # fmt: skip
 
 
 def _changed(seen: Seen) -> Bools:

@@ -21,6 +21,7 @@ from pipelines.data.plausible.missing import fell_far, fell_to_zero
 from pipelines.data.plausible.mixed import exchanged_units, shifted_units
 from pipelines.data.plausible.own_series import series_jumps
 from pipelines.data.plausible.population import attack_rates, population_jumps
+from pipelines.data.plausible.reissued import figures_reissued
 from pipelines.data.plausible.rewritten import rewritten
 from pipelines.data.plausible.shifted import cases_shifted
 from pipelines.data.plausible.silent import gone_silent
@@ -56,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     series_jumps,
     population_jumps,
     figures_of_others,
+    figures_reissued,
     first_climate,
     cases_shifted,
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_week, week_name
 from pipelines.data.plausible.history import Bools, Floats, Seen
 from pipelines.data.plausible.level import (
@@ -27,6 +28,8 @@ from pipelines.plausibility_config import PlausibilityConfig
 _PAST_WEEKS, _FEWEST_WEEKS = 104, 26  # that say how a table usually moves, and how few may say it
 _LEVEL, _UNITS = 5.0, 5  # units of this level or more have a ratio; so many make a median
 _TOTAL = 30.0  # cases a week, from which a ratio of totals means something
+_HARDLY = 0.1  # cases a week that a unit without any may have
+_ZEROS = 4.0  # units with 0 that are expected, from which their absence says something
 _FARTHEST = 5.0  # usual differences that one unit can add, so that no single one makes a table
 
 
@@ -38,11 +41,15 @@ class Move:
         median: (V,) of the units' ratios; NaN where too few units have a level.
         total: (V,) ratio of sums; NaN where the level of the whole is too low.
         spread: (V,) mean distance of units from their level times the ratio of sums.
+        zeros: (V,) units with 0, less what their levels let one expect, in standard deviations of chance.
+        zeros_share: (V,) units with 0 in as many as one expects.
     """
 
     median: Floats
     total: Floats
     spread: Floats
+    zeros: Floats
+    zeros_share: Floats
 
 
 def moves(counts: Floats, level: Floats) -> Move:
@@ -61,7 +68,16 @@ def moves(counts: Floats, level: Floats) -> Move:
     far = np.minimum(np.abs(distance(counts[some], level[some] * times)), _FARTHEST)
     n = large[some].sum(axis=0)
     spread = np.where(large[some], far, 0.0).sum(axis=0) / np.maximum(n, 1)
-    return Move(median, total, np.where(enough, spread, np.nan))
+    zeros = _zeros(counts, level, known)
+    return Move(median, total, np.where(enough, spread, np.nan), *zeros)
+
+
+def _zeros(counts: Floats, level: Floats, known: Bools) -> tuple[Floats, Floats]:
+    p = np.where(known, chance.of_zero(level + _HARDLY), 0.0)
+    expected, deviation = p.sum(axis=0), np.sqrt((p * (1 - p)).sum(axis=0))
+    there = ((counts == 0) & known).sum(axis=0)
+    away = np.where(expected >= _ZEROS, (there - expected) / np.maximum(deviation, 0.5), np.nan)
+    return away, there / np.maximum(expected, 1.0)
 
 
 def out_of_proportion(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
@@ -88,6 +104,11 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
     elif _far(spread, past.spread, week.steps) > limits.unlike_distance:
         message = f"in {week_name(seen, week.column)} units lie {spread:.1f} usual differences from their own level, {float(np.nanmean(past.spread)):.1f} in the weeks before"
         yield of_week(seen, week.column, np.isfinite(week.said), "units-unlike-themselves", Outcome.STOP, Direction.WRONG, message, "look whether rows were sorted, shifted or filled, or are of another disease or year")  # fmt: skip
+    share = float(now.zeros_share[0])
+    gone = -_far(float(now.zeros[0]), past.zeros, week.steps) > limits.table_distance
+    if gone and share < limits.zeros_left_share:
+        message = f"in {week_name(seen, week.column)} {share:.0%} of the units have 0 of those that should, by their weeks before"
+        yield of_week(seen, week.column, np.isfinite(week.said), "zeros-gone", Outcome.STOP, Direction.WRONG, message, "ask whether a number was added to every unit, or cells without a case were filled in")  # fmt: skip
 
 
 def _alone(week: Week, limits: PlausibilityConfig) -> Bools:
