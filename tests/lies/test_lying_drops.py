@@ -3,8 +3,9 @@
 `pytest -m slow tests/lies -o log_cli=true` logs for each lie the share of false cells that are neither held nor
 stopped, how many of these are in units that ran, and how far the forecast of units that are not held moves.
 
-What no rule sees may stay small: a zero after one to three cases a week is an honest week nine times in ten. So
-false cells of units that ran must be seen, and what is left may move no forecast further than an honest refit.
+What no rule sees may stay small: a zero after less than one case a week is an honest week every second time. So
+false cells of units that ran must be seen. The forecast of a false unit that no rule saw is logged: it is as false as
+its count. Every other unit's may move no further than by an honest refit.
 """
 
 from __future__ import annotations
@@ -99,13 +100,14 @@ def running(sheet: Sheet) -> set[str]:
     return set(sheet.loc[before >= RUNNING_CASES, CODE])
 
 
-def moved(outcome: Outcome, honest: Outcome) -> dict[int, float]:
-    """By horizon the largest change of a probability among units that are not doubted."""
+def moved(outcome: Outcome, honest: Outcome, false: Cells, of_false: bool) -> dict[int, float]:
+    """By horizon the largest change of a probability among units in no doubt: those that lie, or the others."""
     if outcome.forecast is None or honest.forecast is None:
         return {}
     keys = ["municipality_code", "horizon_weeks"]
     both = outcome.forecast.merge(honest.forecast, on=keys, suffixes=("", "_honest"))
-    own = both[(both["state"] == "") & (both["state_honest"] == "")]
+    lying = both["municipality_code"].isin({code.zfill(5) for code, _ in false})
+    own = both[(both["state"] == "") & (both["state_honest"] == "") & (lying == of_false)]
     change = (own["probability"] - own["probability_honest"]).abs()
     return {int(h): float(c) for h, c in change.groupby(own["horizon_weeks"]).max().items()}
 
@@ -123,9 +125,10 @@ def test_a_lie_reaches_neither_champion_nor_bulletin_unseen(name: str, base: Hom
     told = LIES[name](true, np.random.default_rng(SEED))
     outcome = week(base, tmp_path, told.sheet, name)
     share, of_running = unseen(outcome, told.false), unseen(outcome, told.false, running(true))
-    change = moved(outcome, honest)
+    change = moved(outcome, honest, told.false, of_false=False)
+    itself = moved(outcome, honest, told.false, of_false=True)
     state = "stopped: " + ", ".join(outcome.stopped) if outcome.stopped else "went on"
-    log.warning(f"{name}: {state}; false cells unseen {share:.1%}, of units that ran {of_running:.1%}; others moved {change}, honest refits {honest.reach}")  # fmt: skip
+    log.warning(f"{name}: {state}; false cells unseen {share:.1%}, of units that ran {of_running:.1%}; unseen false units moved {itself}, others {change}, honest refits {honest.reach}")  # fmt: skip
     assert outcome.stopped or not outcome.doubts.empty
     assert of_running <= MOST_UNSEEN, share
     assert all(change[horizon] <= honest.reach[horizon] for horizon in change)
