@@ -32,7 +32,7 @@ from pipelines.data.sources.sample import package_table
 from pipelines.data.sources.satellitebench import bring
 from pipelines.weeks import CDC
 
-UNITS, LAST = 45, "2018-w48"
+UNITS, LAST = 45, "2018-w52"
 
 
 @dataclass(frozen=True)
