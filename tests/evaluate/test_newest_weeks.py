@@ -170,6 +170,14 @@ def test_a_damaged_kept_refit_is_trained_again(whose: str, rows: Rows, backtests
     assert weights.read_bytes() == before
 
 
+def test_where_nothing_says_how_far_honest_refits_move_the_champion_stays(backtests: pd.DataFrame, rows: Rows, refitted: Any, profile: Profile, tmp_path: Path) -> None:  # fmt: skip
+    week = rows[4].origin_week_no
+    gap = {4: rows[4].take((week == AS_OF) | (week < AS_OF - 120))}
+    found = _decide(profile, backtests, gap, refitted, tmp_path)
+    assert (found.decision, found.waits_for_person) == ("keep", False)
+    assert "nothing says how far an honest refit moves" in found.reasons[-1]
+
+
 def test_rows_or_models_that_cannot_be_read_keep_the_champion(backtests: pd.DataFrame, rows: Rows, refitted: Any, kept: Path, profile: Profile) -> None:  # fmt: skip
     no_week = {4: rows[4].take(rows[4].origin_week_no < AS_OF)}
     found = _decide(profile, backtests, no_week, refitted, kept)

@@ -193,6 +193,17 @@ def test_what_is_pinned_stays_with_all_that_it_rests_on_until_it_is_unpinned(sto
     assert going(plan(store.places, SHORT, NOW), "features") == some(store.features, "oldest")
 
 
+def test_a_pinned_report_keeps_the_forecast_that_it_shows_and_what_that_rests_on(
+    store: Store,
+) -> None:
+    short = SHORT.model_copy(update={"forecasts": 55})
+    assert going(plan(store.places, short, NOW), "forecasts") == some(store.forecasts, "oldest")
+    pin(store.places, "report:oldest", "Ana", "asked for by the court")
+    found = plan(store.places, short, NOW)
+    assert going(found, "forecasts") == going(found, "reports") == set()
+    assert going(found, "features") == some(store.features, "refused")
+
+
 def test_a_pin_needs_a_reason_and_something_to_pin(store: Store) -> None:
     with pytest.raises(ConfigError, match="a reason"):
         pin(store.places, "champion", "Ana", " ")
