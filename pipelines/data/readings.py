@@ -106,8 +106,7 @@ def can_be_kept(context: Context) -> bool:
 
 def keeping_of(context: Context) -> Keeping:
     """What must stay of old drops of this place."""
-    changed = context.changes.codes if context.changes else frozenset()
-    return Keeping(context.config.updates == "full", changed)
+    return Keeping(context.config.updates == "full", context.changed_codes)
 
 
 def meaning_of(context: Context) -> object:

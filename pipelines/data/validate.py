@@ -150,8 +150,7 @@ def validate_drops(
     raws, recoding = recoded(raws, context.changes, calendar, full)
     scenes = recoded_scenes(scenes, context.changes)
     readable = [raw for raw in raws if raw.usable]
-    codes = context.changes.codes if context.changes else ()
-    usable, across = settle(readable, full, codes)
+    usable, across = settle(readable, full, context.changed_codes)
     known = checks.known_units(usable, previous)
     rows, findings = checks.check_rows(suite, usable, known, context.codes)
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)

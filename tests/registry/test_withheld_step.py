@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,5 +86,6 @@ def test_a_run_walked_again_keeps_the_decision_that_promoted_it(run: Run) -> Non
 
 def test_it_is_found_where_the_registry_is_away(run: Run) -> None:
     made = _serve(run)
+    shutil.rmtree(run.places.artifacts / "bundles")
     found = _kept_bundle(run.places, str(made["bundle_id"]), RUN)
     assert bundle_id(found) == made["bundle_id"]

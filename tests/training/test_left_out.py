@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.config import Profile
 from pipelines.fusion.bundle import Bundle, bundle_id, load_sound, write_bundle
 from pipelines.fusion.examples import Examples
+from pipelines.steps.bulletin import withheld_horizons
 from pipelines.storage import write_json
 from pipelines.training.left_out import left_out
 
@@ -18,7 +20,8 @@ from pipelines.training.left_out import left_out
 def candidate(tmp_path: Path, make_bundle: Callable[..., Bundle], make_examples: Callable[..., Examples]) -> Path:  # fmt: skip
     folder = tmp_path / "candidates" / "whole"
     folder.mkdir(parents=True)
-    write_bundle(make_bundle(make_examples()), folder / "bundle")
+    recipe = {"data": {"reporting_delay_weeks": 0}, "horizons_weeks": [1, 4]}
+    write_bundle(make_bundle(make_examples(), recipe=recipe), folder / "bundle")
     for name in ("receipt.json", "tuning.json"):
         write_json(folder / name, {"of": "whole"})
     return folder
@@ -42,3 +45,8 @@ def test_it_is_made_once_under_an_identity_of_its_own(candidate: Path) -> None:
     assert left_out(candidate, [first]) == made != left_out(candidate, []) == candidate
     assert (made / "tuning.json").stat().st_ino == stamp
     assert bundle_id(made / "bundle") != bundle_id(candidate / "bundle")
+
+
+def test_a_forecast_names_the_horizon_that_its_bundle_leaves_out(candidate: Path, quick: Profile) -> None:  # fmt: skip
+    assert withheld_horizons(load_sound(left_out(candidate, [1]) / "bundle"), quick) == [1]
+    assert withheld_horizons(load_sound(candidate / "bundle"), quick) == []

@@ -39,6 +39,11 @@ class Context:
     changes: CodeChanges | None = None
     boundaries: BoundariesConfig | None = None
 
+    @property
+    def changed_codes(self) -> frozenset[str]:
+        """Codes that became others, and these."""
+        return self.changes.codes if self.changes else frozenset()
+
 
 class Source(Protocol):
     """A module that reads drops of one layout."""
