@@ -49,7 +49,7 @@ def first_rows(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 
 
 def _ranks(values: Floats) -> Floats:
-    return pd.Series(values).rank().to_numpy(np.float64)
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
 def _fit(one: Floats, other: Floats) -> float:

@@ -60,7 +60,8 @@ def _rounded(numbers: pd.Series) -> pd.Series:
     """To five digits: an export may write fewer than the one before."""
     size = np.floor(np.log10(numbers.abs().where(numbers != 0, 1.0)))
     unit = 10.0 ** (4 - size)
-    return (numbers * unit).round() / unit
+    rounded: pd.Series = (numbers * unit).round() / unit
+    return rounded
 
 
 def _of_others(rows: pd.DataFrame, before: pd.DataFrame) -> dict[str, str]:
