@@ -22,10 +22,7 @@ import great_expectations as gx
 import great_expectations.expectations as gxe
 import pandas as pd
 from great_expectations.core.run_identifier import RunIdentifier
-from great_expectations.data_context.types.resource_identifiers import (
-    ExpectationSuiteIdentifier,
-    ValidationResultIdentifier,
-)
+from great_expectations.data_context.types import resource_identifiers as identifiers
 
 from pipelines.cell_limits import HIGH_RAIN_MM, PER_KM2, PERCENT, RAIN_MM, TEMP_C
 from pipelines.codes import UnitCodes
@@ -268,11 +265,8 @@ class Suite:
             "class_name": "SiteBuilder",
             "show_how_to_buttons": False,
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-            "store_backend": {
-                "class_name": "TupleFilesystemStoreBackend",
-                "base_directory": str(docs.resolve()),
-            },
-        }
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.resolve())},
+        }  # fmt: skip
         self._store()
         self._context.add_data_docs_site(site_name="denguard", site_config=site)
         self._context.build_data_docs(site_names=["denguard"])
@@ -284,7 +278,7 @@ class Suite:
         for suite, result in self._judged:
             self._context.suites.add(suite)
             result.meta |= {"run_id": run_id, "validation_time": run_id.run_time}
-            key = ValidationResultIdentifier(ExpectationSuiteIdentifier(suite.name), run_id, result.batch_id)  # fmt: skip
+            key = identifiers.ValidationResultIdentifier(identifiers.ExpectationSuiteIdentifier(suite.name), run_id, result.batch_id)  # fmt: skip
             self._context.validation_results_store.store_validation_results(result, key)
 
 
