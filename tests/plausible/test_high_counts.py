@@ -96,3 +96,13 @@ def test_an_area_that_is_multiplied_is_unconfirmed(place: Place) -> None:
     one = place.found()["area-high"]
     assert (one.outcome, one.direction) == HIGH and set(one.units) & set(area)
     assert pd.Series(one.units).isin(area).mean() > 0.9
+
+
+@pytest.mark.parametrize(("count", "rule"), [(5000.0, "jumped"), (0.0, "fell-to-zero")])
+def test_one_doubted_unit_puts_its_honest_neighbours_in_no_doubt(place: Place, count: float, rule: str) -> None:  # fmt: skip
+    counts = history(12)
+    counts.loc["1003", counts.columns[-10:-1]] = 300.0  # most of the table's cases
+    place.weekly(counts, lambda c: lies.newest(c, count, ["1003"]))
+    held = place.judged().doubts
+    assert set(held["unit_id"]) == {"1003"}
+    assert rule in place.found()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pipelines.data.plausible.found import of_week, units_of, week_name
 from pipelines.data.plausible.history import Floats, Seen
-from pipelines.data.plausible.level import Week, best_run, distance, newest_weeks
+from pipelines.data.plausible.level import Week, alone, best_run, distance, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
@@ -35,7 +35,7 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
         at = order[(week.known & (week.level >= _LEVEL))[order]]
         if len(at) < _FEWEST:
             continue
-        far = _beside_the_table(week, at)
+        far = _beside_the_table(week, at, limits)
         early = week.column > (seen.newest or 0) - seen.immature_weeks
         for sign, rule, way, where, fix in _WAYS[: 1 if early else None]:
             gain, start, end = best_run(sign * far - _ORDINARY)
@@ -49,8 +49,11 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
     return out
 
 
-def _beside_the_table(week: Week, at: npt.NDArray[np.intp]) -> Floats:
-    """Distances of these units from their levels times the ratio of sums of all units."""
-    known = week.known
+def _beside_the_table(week: Week, at: npt.NDArray[np.intp], limits: PlausibilityConfig) -> Floats:
+    """Distances of these units from their levels times the ratio of sums of all units.
+
+    A unit that is doubted by itself does not count there: it would make its honest neighbours look low.
+    """
+    known = week.known & ~alone(week, limits)
     times = (week.said[known].sum() + 0.5) / (week.level[known].sum() + 0.5)
     return np.clip(distance(week.said[at], week.level[at] * times), -_FARTHEST, _FARTHEST)

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.plausibility_config import PlausibilityConfig
 
 NEWEST_WEEKS = 8  # at the end of a drop that are judged by level; what is older is history
 LEVEL_WEEKS, _LOOK_BACK = 4, 26  # known weeks of which the level is the mean, and how far back
 FIRST_WEEKS = 4  # of a first drop: all of it is new, and the weeks before these are its past
+RUNNING = 5.0  # cases a week, from which the ratio of a count to its level means something
 _SWING = 0.2  # usual difference from the level, as a share of it, beside chance
 
 
@@ -102,6 +104,14 @@ def levels_of(past: Floats, weeks: int) -> tuple[Floats, Floats]:
     of_four = n[:, LEVEL_WEEKS:-1] - n[:, :width]
     mean = (total[:, LEVEL_WEEKS:-1] - total[:, :width]) / np.maximum(of_four, 1)
     return window[:, LEVEL_WEEKS:], np.where(of_four >= 2, mean, np.nan)
+
+
+def alone(week: Week, limits: PlausibilityConfig) -> Bools:
+    """(U,) units that are doubted by themselves, and say nothing about the table; not if most are high."""
+    zero = (week.said == 0) & (week.level >= limits.running_mean_cases)
+    high = (week.said >= limits.jump_times * week.level) & (week.said >= limits.jump_floor_cases)
+    running = week.known & (week.level >= RUNNING)
+    return np.asarray(zero | high if high.sum() * 2 <= running.sum() else zero)
 
 
 def distance(counts: Floats, level: Floats) -> Floats:

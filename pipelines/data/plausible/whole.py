@@ -16,8 +16,10 @@ from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_week, week_name
 from pipelines.data.plausible.history import Bools, Floats, Seen
 from pipelines.data.plausible.level import (
+    RUNNING,
     Week,
     accepted,
+    alone,
     distance,
     levels_of,
     newest_weeks,
@@ -26,7 +28,7 @@ from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
 _PAST_WEEKS, _FEWEST_WEEKS = 104, 26  # that say how a table usually moves, and how few may say it
-_LEVEL, _UNITS = 5.0, 5  # units of this level or more have a ratio; so many make a median
+_UNITS = 5  # with a ratio; so many make a median
 _TOTAL = 30.0  # cases a week, from which a ratio of totals means something
 _HARDLY = 0.1  # cases a week that a unit without any may have
 _ZEROS = 4.0  # units with 0 that are expected, from which their absence says something
@@ -58,7 +60,7 @@ def moves(counts: Floats, level: Floats) -> Move:
     counts, level = np.where(known, counts, 0.0), np.where(known, level, 0.0)
     sums, levels = counts.sum(axis=0), level.sum(axis=0)
     total = np.where(levels >= _TOTAL, np.log((sums + 0.5) / (levels + 0.5)), np.nan)
-    large = level >= _LEVEL
+    large = level >= RUNNING
     some = large.any(axis=1)
     ratio = np.log((counts[some] + 0.5) / (level[some] + 0.5))
     enough = large.sum(axis=0) >= _UNITS
@@ -90,7 +92,7 @@ def out_of_proportion(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
 
 
 def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> Iterator[Suspicion]:
-    others = np.where(_alone(week, limits), np.nan, week.said)
+    others = np.where(alone(week, limits), np.nan, week.said)
     now = moves(others[:, None], week.level[:, None])
     by, usual = _ratio(float(now.median[0]), past.median, float(now.total[0]), past.total)
     far, late = _far(by, usual, week.steps), _far(by - _to_come(seen, week.column), usual, week.steps)  # fmt: skip
@@ -109,14 +111,6 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
     if gone and share < limits.zeros_left_share:
         message = f"in {week_name(seen, week.column)} {share:.0%} of the units have 0 of those that should, by their weeks before"
         yield of_week(seen, week.column, np.isfinite(week.said), "zeros-gone", Outcome.STOP, Direction.WRONG, message, "ask whether a number was added to every unit, or cells without a case were filled in")  # fmt: skip
-
-
-def _alone(week: Week, limits: PlausibilityConfig) -> Bools:
-    """(U,) units that are doubted by themselves, and say nothing about the table; not if most are high."""
-    zero = (week.said == 0) & (week.level >= limits.running_mean_cases)
-    high = (week.said >= limits.jump_times * week.level) & (week.said >= limits.jump_floor_cases)
-    running = week.known & (week.level >= _LEVEL)
-    return np.asarray(zero | high if high.sum() * 2 <= running.sum() else zero)
 
 
 def _ratio(median: float, medians: Floats, total: float, totals: Floats) -> tuple[float, Floats]:
