@@ -63,7 +63,7 @@ class PlausibilityConfig(Frozen):
         0.7, gt=0, lt=1, description="newest week to level; a table above it is not incomplete"
     )
     table_high_ratio: float = Field(
-        1.7, gt=1, description="newest week to level; a table below it is not multiplied"
+        2.5, gt=1, description="newest week to level; a table below it is not multiplied"
     )
     area_gain: float = Field(
         14.0, gt=0, description="usual differences, above one a unit, that neighbours may lie to one side together"

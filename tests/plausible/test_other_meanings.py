@@ -100,9 +100,3 @@ def test_small_towns_with_a_few_cases_more_are_not_doubted(place: Place) -> None
     some = [f"{u}" for u in range(2001, 2012)]
     place.weekly(small_towns(), lambda c: lies.newest(c, c.loc[some, c.columns[-1]] + 1, some))
     assert place.found() == {}
-
-
-@pytest.mark.parametrize(("times", "stopped"), [(2.0, True), (1.3, False)])
-def test_a_table_that_doubles_in_a_week_stops_the_drop(place: Place, times: float, stopped: bool) -> None:  # fmt: skip
-    place.weekly(history(45), lambda c: lies.newest(c, np.ceil(c.iloc[:, -1] * times).to_numpy()))
-    assert ("multiplied-week" in place.found()) is stopped
