@@ -154,8 +154,8 @@ def test_climate_and_population_are_withdrawn_by_their_own_files(tmp_path):
     assert pd.isna(units.loc["B", "population_2018"]) and units.loc["B", "name"] == "South"
     assert units.loc["A", "population_2018"] == 10000
     assert [i.place for i in result.issues if i.code == "withdrawn"] == [
-        "2018-10-23/rain.csv",
         "2018-10-23/people.csv",
+        "2018-10-23/rain.csv",
     ]
 
 

@@ -108,6 +108,9 @@ class _Says:
 
 
 class _NoRefits:
+    def say_which(self) -> None:
+        """None was asked for."""
+
     def forget_others(self) -> None:
         """Nothing is kept."""
 

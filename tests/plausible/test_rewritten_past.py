@@ -87,3 +87,11 @@ def test_recent_weeks_that_gain_a_fifth_are_not_doubted(place: Place) -> None:
     told.iloc[:, -8:-1] = np.round(told.iloc[:, -8:-1] * 1.2)
     again(place, counts, told)
     assert place.found() == {}
+
+
+def test_a_backlog_of_one_unit_is_not_taken_for_a_rewritten_table(place: Place) -> None:
+    counts = history(45)
+    told = counts.copy()
+    told.loc["1003", told.columns[-8:-1]] *= 2
+    again(place, counts, told)
+    assert "recent-rewritten" not in place.found()

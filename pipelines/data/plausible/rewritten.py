@@ -53,9 +53,10 @@ def _recent_as_a_whole(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion
     settled = int(has.max()) - max(_SETTLING, seen.immature_weeks)
     at = np.arange(seen.after.shape[1])
     weeks = (at <= settled) & (at > seen.newest - NEWEST_WEEKS)
-    told = seen.said & np.isfinite(seen.before) & np.isfinite(seen.after) & weeks
-    changed = told & (seen.after != seen.before)
-    then, now = float(seen.before[told].sum()), float(seen.after[told].sum())
+    known = np.isfinite(seen.before) & np.isfinite(seen.after) & weeks
+    changed = known & seen.said & (seen.after != seen.before)
+    whole = known & changed.any(axis=0)  # of every unit, so that one unit's backlog is no table's
+    then, now = float(seen.before[whole].sum()), float(seen.after[whole].sum())
     times = (now + 0.5) / (then + 0.5)
     if changed.any(axis=0).sum() < 2 or max(then, now) < _CASES or 1 / limits.recent_factor < times < limits.recent_factor:  # fmt: skip
         return []

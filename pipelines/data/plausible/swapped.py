@@ -57,7 +57,7 @@ def _revised(seen: Seen, kind: str) -> pd.DataFrame:
 
 
 def _rounded(numbers: pd.Series) -> pd.Series:
-    """To five digits: an export may write fewer than the one before."""
+    """To five figures: an export may write fewer than the one before."""
     size = np.floor(np.log10(numbers.abs().where(numbers != 0, 1.0)))
     unit = 10.0 ** (4 - size)
     rounded: pd.Series = (numbers * unit).round() / unit
