@@ -535,7 +535,8 @@ def test_a_name_that_is_made_again_is_no_longer_pruned(store: Store) -> None:
 
 @pytest.fixture(scope="module")
 def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Nobody serves. The second run's own candidate was refused: it forecast by the first run's version."""
+    """Nobody serves. A person let the first run's bundle serve; the second one's was refused, so that it
+    forecast by the first one's."""
     home = Path(shutil.copytree(planted.places.home, tmp_path_factory.mktemp("unserved") / "home"))
     store = replace(planted, places=Places(home=home), forecasts=dict(planted.forecasts))
     nobody_serves(store)
@@ -545,6 +546,8 @@ def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     maker.bulletin(refused, "2018-w41", store.datasets["refused"], "1")
     shutil.rmtree(home / "artifacts" / "forecasts" / store.forecasts["refused"])
     store.forecasts.update(maker.store.forecasts)
+    replace(refused, run_id="oldest").finish("register", {"version": None, "waiting_version": "1"})
+    age(home, "artifacts/runs/oldest", AGES["oldest"])
     for name in ("runs/refused", "reports/refused", f"forecasts/{store.forecasts['refused']}"):
         age(home, f"artifacts/{name}", AGES["refused"])
     for name in ("reports/older", f"forecasts/{store.forecasts['older']}"):
