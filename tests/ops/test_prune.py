@@ -27,7 +27,7 @@ from pipelines.run import Run, RunParams
 from pipelines.run.events import append_event, read_events
 from pipelines.run.lock import hold
 from pipelines.run.success import record_success
-from pipelines.storage import manifest_of, read_json, write_atomic, write_json
+from pipelines.storage import manifest_of, read_json, shared, write_atomic, write_json
 from pipelines.storage.hand_over import Manifest
 from pipelines.storage.kept import write_in_use
 from pipelines.storage.remote import Folder
@@ -409,8 +409,6 @@ def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
 
 def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
     """Hand over what the runs made, as their steps would have."""
-    from pipelines.storage import shared
-
     monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(uri))
     sharing = shared(store.places)
     assert sharing is not None
@@ -419,6 +417,19 @@ def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
         for record in path.glob("*.json") if "/runs/" in name else ():
             sharing.write_record(record.relative_to(store.places.home).as_posix(), read_json(record))  # fmt: skip
         sharing.share(path / "validation" if "/runs/" in name else path)
+
+
+def test_what_a_run_of_another_machine_made_stays(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path / "shared"))
+    folder, sharing = store.places.artifacts / "runs" / "oldest", shared(store.places)
+    assert sharing is not None
+    for record in folder.glob("*.json"):
+        sharing.write_record(record.relative_to(store.places.home).as_posix(), read_json(record))
+    sharing.share(store.places.artifacts / "decisions" / "oldest.json")
+    shutil.rmtree(folder)
+    assert going(plan(store.places, SHORT, NOW), "features") == some(store.features, "refused")
 
 
 def held_afar(uri: Path) -> set[str]:
