@@ -72,11 +72,9 @@ class Door(HttpToolsProtocol):
             self._await_head()
 
     def on_message_begin(self) -> None:
-        """A head begins: from its first byte it has its time."""
+        """A head begins, and is counted from its first byte; data_received gives it its time."""
         super().on_message_begin()
         self._parsed = 0
-        if self._answered() and self._timer is None:
-            self._await_head()
 
     def on_url(self, url: bytes) -> None:
         """Count a part of the head."""

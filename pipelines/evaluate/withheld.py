@@ -44,7 +44,7 @@ def gives_up_nothing(hearing: Hearing, chosen: Candidate, champion: Champion | N
     """Whether the champion serves none of the horizons left out, or is not sane there either; else a
     person decides, as a horizon that serves soundly is nothing to lose unasked."""
     lost = [] if champion is None else [h for h in chosen.without if h in champion.horizons_weeks]
-    if champion is None or not lost or chosen.recipe_id == champion.recipe_id:
+    if champion is None or not lost:
         return True
     rows, head = champion_rows(hearing, champion)
     sound = [h for h in lost if not hearing.sanity_of(rows_of(rows, head, h), h).problems]

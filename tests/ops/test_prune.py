@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,17 +15,19 @@ from lineage.planted import Planter, Store
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.config import Places
+from pipelines.config import Places, load_profile
 from pipelines.errors import BusyError, ConfigError, StoreError
 from pipelines.lineage import trace
 from pipelines.ops.prune.doing import prune
 from pipelines.ops.prune.pins import pin, unpin
 from pipelines.ops.prune.plan import Plan, plan
+from pipelines.registry.alias import connect
 from pipelines.retention_config import RetentionConfig
+from pipelines.run import Run, RunParams
 from pipelines.run.events import append_event, read_events
 from pipelines.run.lock import hold
 from pipelines.run.success import record_success
-from pipelines.storage import manifest_of, read_json, write_atomic, write_json
+from pipelines.storage import manifest_of, read_json, shared, write_atomic, write_json
 from pipelines.storage.hand_over import Manifest
 from pipelines.storage.kept import write_in_use
 from pipelines.storage.remote import Folder
@@ -406,8 +409,6 @@ def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
 
 def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
     """Hand over what the runs made, as their steps would have."""
-    from pipelines.storage import shared
-
     monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(uri))
     sharing = shared(store.places)
     assert sharing is not None
@@ -416,6 +417,20 @@ def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
         for record in path.glob("*.json") if "/runs/" in name else ():
             sharing.write_record(record.relative_to(store.places.home).as_posix(), read_json(record))  # fmt: skip
         sharing.share(path / "validation" if "/runs/" in name else path)
+
+
+def test_what_a_run_of_another_machine_made_stays_before_it_forecasts(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path / "shared"))
+    folder, sharing = store.places.artifacts / "runs" / "oldest", shared(store.places)
+    assert sharing is not None
+    for step in ("ingest", "validate", "snapshot", "features", "train", "gate"):
+        record = folder / f"{step}.json"
+        sharing.write_record(record.relative_to(store.places.home).as_posix(), read_json(record))
+    sharing.share(store.places.artifacts / "decisions" / "oldest.json")
+    shutil.rmtree(folder)
+    assert going(plan(store.places, SHORT, NOW), "features") == some(store.features, "refused")
 
 
 def held_afar(uri: Path) -> set[str]:
@@ -528,3 +543,93 @@ def test_a_name_that_is_made_again_is_no_longer_pruned(store: Store) -> None:
     found = trace("champion", store.places, "up")
     assert found.broken == ()
     assert not any("pruned" in node.facts for node in found.nodes())
+
+
+@pytest.fixture(scope="module")
+def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Nobody serves. A person let the first run's bundle serve; the second one's was refused, so that it
+    forecast by the first one's."""
+    home = Path(shutil.copytree(planted.places.home, tmp_path_factory.mktemp("unserved") / "home"))
+    store = replace(planted, places=Places(home=home), forecasts=dict(planted.forecasts))
+    nobody_serves(store)
+    move_mlflow(home, AGES)
+    refused, maker = open_refused(store), Planter(store.places)
+    maker.store.bundles["refused"] = store.bundles["oldest"]
+    maker.bulletin(refused, "2018-w41", store.datasets["refused"], "1")
+    shutil.rmtree(home / "artifacts" / "forecasts" / store.forecasts["refused"])
+    store.forecasts.update(maker.store.forecasts)
+    replace(refused, run_id="oldest").finish("register", {"version": None, "waiting_version": "1"})
+    age(home, "artifacts/runs/oldest", AGES["oldest"])
+    for name in ("runs/refused", "reports/refused", f"forecasts/{store.forecasts['refused']}"):
+        age(home, f"artifacts/{name}", AGES["refused"])
+    for name in ("reports/older", f"forecasts/{store.forecasts['older']}"):
+        age(home, f"artifacts/{name}", 500)  # as if an earlier run had made the very same
+    return store
+
+
+def open_refused(store: Store) -> Run:
+    """The second run, with an MLflow run and no model version, as a refused one has."""
+    run = Run("refused", RunParams(profile="ci"), load_profile("ci"), store.places)
+    run.finish("register", {"version": None, "mlflow_run": recorded(store)["refused"]})
+    connect(store.places).delete_model_version("denguard", "2")
+    return run
+
+
+def recorded(store: Store) -> dict[str, str]:
+    """Run -> its run of MLflow."""
+    client = connect(store.places)
+    experiment = client.get_experiment_by_name("denguard").experiment_id
+    return {run.info.run_name: run.info.run_id for run in client.search_runs([experiment])}
+
+
+def kept_of(store: Store, found: Plan) -> dict[str, set[str]]:
+    """Old run -> rooms in which what it made stays whole."""
+    ids, gone = recorded(store), {name for one in found.items for name in one.name.split()}
+    kept = {}
+    for number, run in enumerate(("oldest", "refused", "older")):
+        made = {
+            "datasets": store.datasets[run], "features": store.features[run], "candidates": f"c{40 + number}",
+            "forecasts": store.forecasts[run], "reports": run, "runs": run,
+        }  # fmt: skip
+        paths = {room: f"artifacts/{room}/{name}" for room, name in made.items()}
+        assert all((store.places.home / path).is_dir() for path in paths.values())
+        parts = {**paths, "mlflow": f"mlflow_run:{ids[run]}"}
+        kept[run] = {room for room, path in parts.items() if gone.isdisjoint((path, f"{path}/validation"))}  # fmt: skip
+    return kept
+
+
+DATA = {"datasets", "runs"}
+FORECAST = {*DATA, "features", "forecasts"}
+TRAINED = {*DATA, "features", "candidates", "mlflow"}
+WHOLE = {*TRAINED, "forecasts", "reports"}
+FORGETFUL = RetentionConfig(tables_weeks=2, runs_weeks=10, versions_weeks=10, forecasts=10, at_least_runs=2)  # fmt: skip
+NEEDED: dict[str, dict[str, set[str]]] = {  # what is pinned -> what stays of each run
+    "model_version:denguard/1": {"oldest": TRAINED},
+    "bundle:{bundles[oldest]}": {"oldest": TRAINED},
+    "forecast:{forecasts[refused]}": {"oldest": TRAINED, "refused": FORECAST},
+    "report:refused": {"oldest": TRAINED, "refused": WHOLE - {"mlflow"}},
+    "features:{features[refused]}": {"refused": {*DATA, "features"}},
+    "dataset:{datasets[refused]}": {"refused": DATA},
+}
+
+
+@pytest.mark.parametrize("what", NEEDED)
+def test_what_is_needed_stays_with_all_that_it_rests_on_and_nothing_else_does(
+    unserved: Store, what: str
+) -> None:
+    pin(unserved.places, what.format(**vars(unserved)), "Ana", "asked for by the court")
+    kept = kept_of(unserved, plan(unserved.places, FORGETFUL, NOW))
+    (unserved.places.artifacts / "pins.json").unlink()
+    nothing: dict[str, set[str]] = {"oldest": set(), "refused": set(), "older": set()}
+    assert kept == nothing | NEEDED[what]
+
+
+def test_all_that_the_newest_runs_made_stays_whatever_its_age(unserved: Store) -> None:
+    kept = kept_of(unserved, plan(unserved.places, FORGETFUL.model_copy(update={"at_least_runs": 4}), NOW))  # fmt: skip
+    assert kept == {"oldest": TRAINED, "refused": WHOLE, "older": WHOLE}
+
+
+def test_a_forecast_is_as_young_as_the_youngest_run_that_made_it(unserved: Store) -> None:
+    longer = FORGETFUL.model_copy(update={"versions_weeks": 40, "forecasts": 45})
+    kept = kept_of(unserved, plan(unserved.places, longer, NOW))
+    assert kept == {"oldest": set(), "refused": set(), "older": WHOLE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import struct
@@ -14,6 +15,10 @@ import numpy as np
 import pytest
 import tifffile
 from fastapi.testclient import TestClient
+from starlette.requests import Request
+
+from serving.limits import Budget, read_body
+from serving.problems import Problem
 
 PROBLEM = "application/problem+json"
 
@@ -46,6 +51,15 @@ def test_without_a_champion_the_answer_is_503(client: TestClient, row: dict[str,
     body = refused(client.post("/predictions", json={"rows": [row]}), 503, "no-champion")
 
     assert "no champion" in body["detail"]
+
+
+def test_a_declared_length_that_is_too_long_is_refused_before_a_byte_is_read() -> None:
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("it asked for the body")
+
+    asked = Request({"type": "http", "headers": [(b"content-length", b"11")]}, receive)
+    with Budget(100).share() as share, pytest.raises(Problem, match="larger than"):
+        asyncio.run(read_body(asked, 10, 1.0, share))
 
 
 def test_a_stream_that_is_too_long_is_refused_early(serving_client: TestClient) -> None:
