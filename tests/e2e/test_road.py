@@ -34,7 +34,7 @@ def test_the_first_run_leaves_a_champion_a_forecast_and_a_report(walked: Home) -
 
 def test_a_second_run_on_unchanged_input_embeds_nothing_and_says_why_it_keeps(walked: Home) -> None:
     before, champion = walked.store(), walked.champion_bundle()
-    walked.road("second")
+    walked.road_here("second")
     shards = walked.output("second", "plan_embedding")["shards"]
     made = [walked.output("second", f"embed_{shard:03d}") for shard in shards]
     assert made
@@ -59,7 +59,7 @@ def test_a_drop_with_four_more_weeks_embeds_only_what_is_new_or_was_revised(
     next_drop(home.path / "data" / "drops", tmp_path)
     before = home.store()
 
-    home.road("third")
+    home.road_here("third")
 
     listed = json.loads(
         (home.path / str(home.output("third", "plan_embedding")["new_inputs"])).read_text()
@@ -104,7 +104,7 @@ def _lineage_is_whole_both_ways(home: Home) -> None:
 def test_what_the_first_run_published_is_byte_equal_after_later_runs(walked: Home) -> None:
     dataset = walked.path / str(walked.output("first", "snapshot")["dataset"])
     before = manifest_of(dataset)
-    walked.road("again")
+    walked.road_here("again")
     assert manifest_of(dataset) == before
 
 

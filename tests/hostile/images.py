@@ -37,16 +37,24 @@ def tiff(pixels: np.ndarray, **options: object) -> bytes:
     return out.getvalue()
 
 
+def _zeros(megabytes: int) -> bytes:
+    """What zlib makes of so many million zeros, without packing them: every million packs alike."""
+    packer = zlib.compressobj(9, wbits=-15)
+    million = packer.compress(bytes(1_000_000)) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = (megabytes * 1_000_000 % 65_521) << 16 | 1  # Adler-32 of zeros
+    return b"\x78\xda" + million * megabytes + b"\x03\x00" + struct.pack(">I", checksum)
+
+
 NOISE = np.random.default_rng(0).integers(1, 200, (16, 16, 3), dtype=np.uint8)
 BANDS = np.random.default_rng(1).integers(1, 200, (12, 16, 16), dtype=np.uint8)
 GOOD_PNG = saved(NOISE, "PNG")
 GOOD_TIFF = tiff(BANDS)
 HEADER_BOMB = png_of(header_of(60_000, 60_000), (b"IDAT", zlib.compress(bytes(100))))
 # 16 x 16 pixels declared, 200 MB of zeros behind it
-DATA_BOMB = png_of(header_of(16, 16), (b"IDAT", zlib.compress(bytes(200_000_000), 9)))
+DATA_BOMB = png_of(header_of(16, 16), (b"IDAT", _zeros(200)))
 TEXT_BOMB = png_of(
     header_of(16, 16),
-    (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9)),
+    (b"zTXt", b"Comment\0\0" + _zeros(200)),
     (b"IDAT", zlib.compress(bytes(16 * 49))),
 )
 NO_PIXELS = png_of(header_of(0, 16), (b"IDAT", zlib.compress(b"")))
@@ -58,7 +66,7 @@ def tiff_bomb() -> bytes:
     with tifffile.TiffFile(io.BytesIO(raw)) as file:
         page = file.pages[0]
         tags = page.tags
-        strip = zlib.compress(bytes(200_000_000), 9)
+        strip = _zeros(200)
         at = len(raw)
         _put(raw, tags["StripOffsets"].valueoffset, at)
         _put(raw, tags["StripByteCounts"].valueoffset, len(strip))

@@ -87,7 +87,7 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
     home: Home,
 ) -> None:
     bad_drop(home)
-    code, printed = home.denguard(
+    code, printed = home.tried_here(
         "run", "--profile", str(home.path / "tabular.yaml"), "--horizon", "4", "--run-id", "second"
     )
     assert code == 2 and "ValidationStopped" in printed
