@@ -114,7 +114,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], below: int = 0) ->
     """
     if not sys.stdout.isatty():
         for row in (head, *rows):
-            say("\t".join(" ".join(shown_lines(cell).split()) for cell in row))
+            say("\t".join(" ".join(cell.split()) for cell in row))
         return
     wide = len(head) - below
     width = shutil.get_terminal_size().columns

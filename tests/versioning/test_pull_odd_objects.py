@@ -59,6 +59,27 @@ def test_names_that_cannot_lie_in_one_folder_are_named_before_anything_is_writte
     assert [path for path in (tmp_path / "to").rglob("*") if path.is_file()] == []
 
 
+def test_a_list_of_files_under_the_hash_of_another_is_damaged(tmp_path: Path) -> None:
+    root = tmp_path / "remote"
+    version = version_of(root, json.dumps([entry(root, "a")]).encode())
+    (root / object_key(version.md5)).write_bytes(json.dumps([entry(root, "b")]).encode())
+    with pytest.raises(VersioningError, match="its list of files"):
+        pull_version(Source(str(root)), version, tmp_path / "to")
+
+
+@pytest.mark.parametrize("md5", ["A" * 32, "0" * 31, 3])
+def test_an_object_under_no_hash_is_named_before_it_is_looked_for(tmp_path: Path, md5: object) -> None:  # fmt: skip
+    root = tmp_path / "remote"
+    version = version_of(root, json.dumps([{"relpath": "a", "md5": md5}]).encode())
+    with pytest.raises(VersioningError, match="names an object"):
+        pull_version(Source(str(root)), version, tmp_path / "to")
+
+
+def test_a_folder_in_an_objects_place_has_no_size(tmp_path: Path) -> None:
+    (tmp_path / "object").mkdir()
+    assert room.Folder(str(tmp_path)).size("object") is None
+
+
 def test_an_object_that_is_a_folder_is_missing(tmp_path: Path) -> None:
     root = tmp_path / "remote"
     listed = [entry(root, "a")]

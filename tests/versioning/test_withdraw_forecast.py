@@ -15,8 +15,10 @@ from pipelines.client import Client
 from pipelines.config import Places
 from pipelines.errors import ConfigError, VersioningError
 from pipelines.ops.withdrawing import withdraw_forecast
+from pipelines.run import start_run
 from pipelines.run.events import read_events
 from pipelines.run.withdrawn import withdrawn
+from pipelines.steps.newest import published
 from pipelines.storage import manifest_of
 
 
@@ -53,6 +55,13 @@ def test_latest_passes_over_a_withdrawn_forecast_and_says_so(
     assert (found.as_of_week, done.earlier) == ("2018-w47", False)
     assert f"{found.id} is not the newest: forecast {before} was withdrawn" in caplog.text
     assert "by Ana: made from wrong counts" in caplog.text
+
+
+def test_the_gate_scores_no_challenger_beside_a_withdrawn_forecast(where: Places) -> None:
+    before = [path.name for path in published(start_run("fourth", {"profile": "ci"}))]
+    withdraw_forecast(where, newest(where), "Ana", "made from wrong counts")
+    after = [path.name for path in published(start_run("fourth", {"profile": "ci"}))]
+    assert (len(before), after) == (3, before[:2])
 
 
 def test_the_report_that_shows_it_is_passed_over_as_well(where: Places) -> None:
