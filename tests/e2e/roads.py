@@ -104,9 +104,10 @@ def next_drop(drops: Path, work: Path) -> Path:
     """The drop of 2019-01-02: four more weeks, one revised past count, one new scene."""
     with package_table().open(encoding="utf-8", newline="") as handle:
         rows = list(csv.reader(handle))
-    week = rows[0].index(REVISED_WEEK)
     row = next(r for r in rows if r[0] == REVISED_UNIT)
-    row[week] = str(int(row[week]) + 5)
+    for column in (REVISED_WEEK, "Cases2018"):  # the year's total goes with it, or both are doubted
+        at = rows[0].index(column)
+        row[at] = str(int(row[at]) + 5)
     table = work / "metadata.csv"
     with table.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows(rows)

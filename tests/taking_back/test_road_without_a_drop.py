@@ -30,7 +30,7 @@ def wrong_drop(home: Home, work: Path) -> Path:
     newest = [header.index(f"2018/w{week}") for week in (47, 48)]
     for row in rows:
         for at in newest:
-            row[at] = str(2 * int(row[at]) + 3)
+            row[at] = str(int(row[at]) * 4 // 3)  # not so wrong that it is doubted
     table = work / "metadata.csv"
     with table.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows([header, *rows])
@@ -51,20 +51,21 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
     )
 
     profile = str(home.path / "tabular.yaml")
-    said = home.denguard_here(
+    code, said = home.denguard(
         "withdraw-drop", BAD, "--by", "Ana", "--reason", "counted twice", "--profile", profile
     )
+    assert code == 0, said
     made, wrong = last_success(where), home.output("wrong", "forecast")["forecast_version"]
     assert made is not None and made.forecast_version == wrong
     assert home.output("wrong", "snapshot")["dataset_version"] in said and wrong in said
     assert f"denguard withdraw-forecast {wrong}" in said
     assert any("rests on drop" in why for why in judge(where, made.when).why)
     for kind in ("data", "samples", "forecasts"):
-        pulled = home.denguard_here(
+        code, pulled = home.denguard(
             "pull", kind, "--version", "wrong", "--to", str(tmp_path / "pulled")
         )
-        assert f"drop {BAD} was withdrawn" in pulled, pulled
-    home.denguard_here("trace", f"drop:{BAD}")
+        assert code == 0 and f"drop {BAD} was withdrawn" in pulled, pulled
+    assert home.denguard("trace", f"drop:{BAD}")[0] == 0
 
     walk_tabular(home, "right", "--force")
 
