@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score
 
 from pipelines.evaluate.metrics import (
+    auprc,
     brier,
     calibration_table,
     expected_calibration_error,
@@ -27,6 +28,16 @@ def test_scores_agree_with_scikit_learn() -> None:
     assert found["auprc"] == pytest.approx(average_precision_score(LABEL, PROBABILITY))
     assert found["macro_f1"] == pytest.approx(f1_score(LABEL, PROBABILITY >= 0.3, average="macro"))
     assert found["macro_f1_at_half"] == pytest.approx(f1_score(LABEL, PROBABILITY >= 0.5, average="macro"))  # fmt: skip
+
+
+def test_average_precision_has_the_bits_of_scikit_learns_ties_included() -> None:
+    rng = np.random.default_rng(7)
+    for rows in (2, 3, 10, 60, 520):
+        for digits in (1, 2, 12):  # few digits: many equal probabilities
+            label, probability = (rng.random(rows) < 0.3).astype(float), rng.random(rows)
+            label[:2] = 0.0, 1.0
+            probability = probability.round(digits)
+            assert auprc(label, probability) == average_precision_score(label, probability)
 
 
 def test_alarm_scores_are_those_counted_by_hand() -> None:
