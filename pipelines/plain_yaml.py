@@ -9,6 +9,8 @@ any size, and lets ValueError and RecursionError out at a 31st of February or a 
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +51,14 @@ def read_plain_yaml(file: Path) -> Any:
 
 
 def parse_plain_yaml(raw: bytes) -> Any:
-    """The value of YAML in UTF-8. Raises UnusableYaml."""
+    """The value of YAML in UTF-8, the caller's own to change. Raises UnusableYaml."""
     if len(raw) > MAX_BYTES:
         raise UnusableYaml(f"it is larger than {MAX_BYTES:,} bytes")
+    return deepcopy(_parsed(raw))
+
+
+@lru_cache(maxsize=32)  # a run reads its profile some fifty times; parsing it takes 10 ms
+def _parsed(raw: bytes) -> Any:
     try:
         return yaml.load(raw.decode("utf-8-sig"), Loader=_Plain)  # noqa: S506 derived from SafeLoader
     except RecursionError:

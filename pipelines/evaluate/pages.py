@@ -5,9 +5,12 @@ Belongs here: that environment. Does not belong here: what a page shows.
 
 from __future__ import annotations
 
+from functools import cache
+
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 
+@cache  # compiling the pages takes as long as filling them
 def templates(*packages: str) -> Environment:
     """Page templates of these packages, then this one's; all of them escape what they are given."""
     loaders = [PackageLoader(name) for name in (*packages, "pipelines.evaluate")]
