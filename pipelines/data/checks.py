@@ -6,6 +6,7 @@ here: what the findings mean for the run (validate.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -88,8 +89,11 @@ def _cell_checks(
     cells: pd.DataFrame, config: DataConfig
 ) -> list[tuple[str, pd.Series, tuple[Rule, ...]]]:
     kind, name = cells["kind"], cells["clean"].astype(str)
-    demographic, percent = kind == "demographic", name.str.endswith("_pct")
-    dense, series = name.str.endswith("_per_km2"), kind.isin(["weekly", "monthly"])
+    names = name.unique()  # a few; asking each of a million cells takes a second
+    demographic = kind == "demographic"
+    percent = name.isin([n for n in names if n.endswith("_pct")])
+    dense = name.isin([n for n in names if n.endswith("_per_km2")])
+    series = kind.isin(["weekly", "monthly"])
     return [
         ("weekly cases", kind == "week", expectations.case_rules(config)),
         ("temperature", kind == "temp", expectations.temperature_rules()),
@@ -106,9 +110,9 @@ def _judged(part: pd.DataFrame) -> pd.DataFrame:
     """The columns that rules look at, index 0..n-1; a number that is not one fails only as text."""
     frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
     by_file = frame.groupby("file")["number"]
-    thousands = (
-        frame["value"].astype(str).str.fullmatch(expectations.THOUSANDS).to_numpy(dtype=bool)
-    )
+    value = frame["value"].astype(str)
+    separated = [v for v in value.unique() if re.fullmatch(expectations.THOUSANDS, v)]
+    thousands = value.isin(separated).to_numpy()
     enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
     return frame.drop(columns="file").assign(
         fraction=np.where(np.isfinite(frame["number"]) & ~thousands, frame["number"] % 1, np.nan),

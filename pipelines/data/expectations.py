@@ -29,6 +29,7 @@ from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig, Limits
 from pipelines.contracts import Issue, Level
 from pipelines.data.docs_site import site_config
+from pipelines.data.gx_judge import judge_of
 from pipelines.data.gx_results import summary, which
 from pipelines.data.raw import NUMBER, issue
 from pipelines.storage import write_json
@@ -240,22 +241,23 @@ class Suite:
             rule.expectation.meta = {"code": rule.code, "level": rule.level.value}
             rule.expectation.severity = _SEVERITY[rule.level]
         expected = gx.ExpectationSuite(name=name, expectations=[r.expectation for r in rules])
-        batch = self._batch.get_batch(batch_parameters={"dataframe": frame})
-        result = batch.validate(expected, result_format={"result_format": "BASIC"})
-        self._complete(batch, result, rules)
+        judge = judge_of(self._batch, frame, [r.expectation for r in rules])
+        result = judge.validate_expectation_suite(expected)
+        self._complete(judge, result, rules)
         self._judged.append((expected, result))
         self._results.append({"check": name, "success": bool(result.success), "results": [summary(r) for r in result.results]})  # fmt: skip
         known = {(rule.expectation.expectation_type, rule.code): rule for rule in rules}
         by_code = [(r, known[which(r)]) for r in result.results]
         return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
 
-    def _complete(self, batch: Any, result: Any, rules: tuple[Rule, ...]) -> None:
+    def _complete(self, judge: Any, result: Any, rules: tuple[Rule, ...]) -> None:
         """Ask again for every cell of what was missed: what was met costs half without them."""
         missed = {which(r) for r in result.results if not r.success}
         asked = [r.expectation for r in rules if (r.expectation.expectation_type, r.code) in missed]
         if asked:
             suite = gx.ExpectationSuite(name="missed", expectations=asked)
-            whole = batch.validate(suite, result_format={"result_format": "COMPLETE"})
+            judge.result_format = {"result_format": "COMPLETE"}
+            whole = judge.validate_expectation_suite(suite)
             again = {which(r): r for r in whole.results}
             result.results = [again.get(which(r), r) for r in result.results]
 
