@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from mlflow.db import upgrade
 from mlflow.entities import Experiment, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from pipelines.config import Places, places
 from pipelines.errors import RegistryError
+from pipelines.registry import database
 from pipelines.registry.alias import connect, registry_errors, sqlite_file
 
 EXPERIMENT = "denguard"
@@ -60,15 +60,18 @@ def _migrate(where: Places) -> None:
     uri = where.tracking_uri
     if uri.startswith(("http://", "https://")):
         return
-    database = sqlite_file(uri)
-    if database is None or database.is_file():
-        upgrade.callback(uri)
+    file = sqlite_file(uri)
+    if file is None:
+        database.migrate(uri)
         return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    fresh = database.with_name(f".{database.name}.new")
+    if file.is_file():
+        database.bring_up_to_date(file)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
-    upgrade.callback(f"sqlite:///{fresh}")
-    fresh.replace(database)
+    database.make(fresh)
+    fresh.replace(file)
 
 
 def experiment_id(client: MlflowClient, where: Places) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from label_rules.worlds import profile_of, seasonal, tables_of
-from registry.conftest import empty_registry as empty_registry
 from registry.conftest import three as three
 from registry.conftest import three_versions as three_versions
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
-from mlflow.db import upgrade
 from registry.worlds import RECIPE
 
 from pipelines.config import Places
@@ -29,14 +28,6 @@ from serving.app import create_app
 from serving.settings import Settings
 
 HORIZONS = (1, 4)
-
-
-@pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database, made once, because migrating takes a second."""
-    database = tmp_path_factory.mktemp("registry") / "mlflow.db"
-    upgrade.callback(f"sqlite:///{database}")
-    return database
 
 
 @pytest.fixture

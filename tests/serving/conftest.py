@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from mlflow.db import upgrade
 from PIL import Image
 
 from pipelines.config import Places
@@ -48,14 +47,6 @@ def linear_bundle(bias: float = -1.0, **meta: Any) -> Bundle:
     }  # fmt: skip
     models = {h: HorizonModel(h, linear) for h in HORIZONS}
     return Bundle(BundleMeta(**{**described, **meta}), models)
-
-
-@pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database, made once, because migrating takes a second."""
-    database = tmp_path_factory.mktemp("registry") / "mlflow.db"
-    upgrade.callback(f"sqlite:///{database}")
-    return database
 
 
 @dataclass(frozen=True)
