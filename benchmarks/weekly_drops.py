@@ -1,127 +1,128 @@
-"""A year of weekly drops on 45 municipalities: what a run costs when it is the first and the 52nd.
+"""A year of weekly drops on 45 municipalities: whether a run costs more for the drops before it.
 
-    python benchmarks/weekly_drops.py [--weeks 52] [--home FOLDER]
+    python benchmarks/weekly_drops.py walk FOLDER [--weeks 52]
+    python benchmarks/weekly_drops.py measure FOLDER [--repeats 4] [--of 40 46 52 single] [--count]
+    python benchmarks/weekly_drops.py disk FOLDER
 
-Each week brings a drop (the whole table so far, as the sample's ministry sends it) and one run of the
-whole cycle, a process of its own. Beside the last run stands one run on a single drop of the same
-content. Prints for each run its CPU seconds, peak memory of its processes and bytes on disk, then the
-ratios. Nothing else may run meanwhile. Does not belong here: whether the results are right (tests).
+`walk` brings a drop a week (the whole table so far) and runs the whole cycle after each, a process of its own. It
+keeps copies of the home as it was before late runs. Beside the last of them it keeps `single`: a home with
+the last drop alone, whose champion comes from one run on the drop of the week before, taken back since. So
+its run does what the last run of the year does (there is a champion to judge, and refits of past origins are
+kept), and has no other drop to read.
+
+`measure` repeats those runs, each on a fresh copy, all of them in turn, and compares medians of CPU seconds;
+nothing else may run meanwhile. With `--count` it counts calls of functions instead, which other work on the machine
+does not move: they tell whether a run does more, not how long that takes. `walk --count` counts them, too.
+
+`disk` says what the year takes and what `denguard prune` leaves (weekly_disk.py).
+
+Does not belong here: whether the results are right (tests).
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
-from datetime import timedelta
-from importlib import resources
 from pathlib import Path
+from statistics import median
 
-import pandas as pd
-import yaml
+from weekly_disk import print_disk
+from year_of_drops import LAST, PROFILE, Cost, Year, say, size_mb
 
-from pipelines.config import load_profile
-from pipelines.data.drop_info import DropInfo
-from pipelines.data.drops import make_drop
-from pipelines.data.sources import context_of
-from pipelines.data.sources.sample import package_table
-from pipelines.data.sources.satellitebench import bring
 from pipelines.weeks import CDC
 
-UNITS, LAST = 45, "2018-w52"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one run."""
-
-    cpu_s: float
-    peak_mb: float
-    disk_mb: float
+LATE = 13  # newest drops of the year that must cost the same
+SINGLE, END = "single", "end"
 
 
 def main() -> None:
-    """Walk the year and print it."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--weeks", type=int, default=52)
-    asked.add_argument("--home", type=Path, help="keep the deployment here")
+    """Do one of the three."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    asked.add_argument("what", choices=("walk", "measure", "disk"))
+    asked.add_argument("folder", type=Path, help="where the home and its copies lie")
+    asked.add_argument("--weeks", type=int, default=52, help="drops that are walked")
+    asked.add_argument("--repeats", type=int, default=4, help="runs of each kind that are measured")
+    asked.add_argument("--of", nargs="+", help="copies that are measured: numbers of drops, the last one among them, and `single`")  # fmt: skip
+    asked.add_argument("--count", action="store_true", help="count calls instead of seconds")
     given = asked.parse_args()
-    with tempfile.TemporaryDirectory() as work:
-        home = given.home or Path(work) / "year"
-        costs = _year(home, given.weeks)
-        single = _year(Path(work) / "single", 1)
-    _print(costs, single[-1])
+    year = Year(given.folder.resolve())
+    if given.what == "walk":
+        _walk(year, given.weeks, given.count)
+    elif given.what == "measure":
+        _measure(year, given.of or _kept(year), given.repeats, given.count)
+    else:
+        print_disk(year, END)
 
 
-def _year(home: Path, weeks: int) -> list[Cost]:
-    """The newest `weeks` weeks, a drop and a run each."""
-    _profile(home)
-    last, out = CDC.week_no(LAST), []
-    for week in range(last - weeks + 1, last + 1):
-        _drop(home, week)
-        out.append(_run(home, f"week-{CDC.week_label(week)}"))
-        _say(f"{CDC.week_label(week)}  {_words(out[-1])}")
-    return out
+def _walk(year: Year, weeks: int, count: bool) -> None:
+    """The home with a single drop, then the newest `weeks` weeks, a drop and a run each."""
+    _keep_single(year)
+    year.begin()
+    costs: list[Cost] = []
+    for number in range(1, weeks + 1):
+        week = LAST - weeks + number
+        year.drop(week)
+        if number in _compared(weeks):
+            year.keep(str(number))
+        costs.append(year.run(week, count))
+        say(f"{number:3} {CDC.week_label(week)}  {costs[-1].words()}  {size_mb(year.home):7.1f} MB on disk")  # fmt: skip
+    year.keep(END)
+    _print_spread(f"the last {LATE} runs of the walk", costs[-LATE:])
 
 
-def _profile(home: Path) -> None:
-    text = (resources.files("pipelines") / "conf" / "ci.yaml").read_text(encoding="utf-8")
-    profile = yaml.safe_load(text)
-    profile["profile"] = "year"
-    profile["data"]["text_window"]["municipalities"] = []
-    profile["train"]["heads"] = ["linear"]
-    (home / "profiles").mkdir(parents=True, exist_ok=True)
-    (home / "profiles" / "year.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
+def _compared(weeks: int) -> set[int]:
+    """The last run and two before it, as far apart as the late drops reach."""
+    return {weeks, max(weeks - LATE // 2, 1), max(weeks - LATE + 1, 1)}
 
 
-def _drop(home: Path, week: int) -> None:
-    sheet = pd.read_csv(str(package_table()), dtype=str, keep_default_na=False).head(UNITS)
-    table = home / "metadata.csv"
-    sheet.to_csv(table, index=False)
-    info = DropInfo(received_date=CDC.week_end(week) + timedelta(days=2), scene_period="month")
-    context = context_of(load_profile("sample"))
-    make_drop(lambda to, i, u: bring([table], to, i, u, context), None, home / "data" / "drops", info, CDC.week_label(week))  # fmt: skip
+def _keep_single(year: Year) -> None:
+    year.begin()
+    before = year.drop(LAST - 1)
+    year.run(LAST - 1)
+    year.say("withdraw-drop", before.name, "--by", "benchmark", "--reason", "one drop alone", "--profile", PROFILE)  # fmt: skip
+    year.drop(LAST)
+    year.keep(SINGLE)
 
 
-def _run(home: Path, run_id: str) -> Cost:
-    environment = {**os.environ, "DENGUARD_HOME": str(home)}
-    command = [sys.executable, "-W", "ignore", "-m", "pipelines.cli", "run", "--profile", "year", "--horizon", "4", "--run-id", run_id]  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
-    said, status, used = process.stdout.read(), *os.wait4(process.pid, 0)[1:]  # type: ignore[union-attr]
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(said[-3000:])
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
-    return Cost(cpu, used.ru_maxrss / 1024, _bytes(home / "artifacts") / 1e6)
+def _kept(year: Year) -> list[str]:
+    names = [path.name for path in (year.folder / "kept").iterdir() if path.name != END]
+    return sorted(names, key=lambda name: (name == SINGLE, int(name) if name.isdigit() else 0))
 
 
-def _bytes(folder: Path) -> int:
-    """What lies on the disk, hard links once."""
-    files = {(s.st_dev, s.st_ino): s.st_blocks * 512 for p in folder.rglob("*") if p.is_file() for s in [p.stat()]}  # fmt: skip
-    return sum(files.values())
+def _measure(year: Year, names: list[str], repeats: int, count: bool) -> None:
+    costs: dict[str, list[Cost]] = {name: [] for name in names}
+    weeks = max(int(name) for name in names if name != SINGLE)
+    for _ in range(repeats):
+        for name in names:
+            year.put_back(name)
+            week = LAST if name == SINGLE else LAST - weeks + int(name)
+            costs[name].append(year.run(week, count))
+            say(f"{name:>7}  {costs[name][-1].words()}")
+    say("medians:")
+    middle = {name: _median(found) for name, found in costs.items()}
+    for name, cost in middle.items():
+        say(f"{name:>7}  {cost.words()}  (CPU {_range(costs[name])})")
+    if SINGLE in middle:
+        _print_ratio(f"run {weeks} / a single drop", middle[str(weeks)], middle[SINGLE])
+    _print_spread("late runs", [cost for name, cost in middle.items() if name != SINGLE])
 
 
-def _print(costs: list[Cost], single: Cost) -> None:
-    last, grown = costs[-1], (costs[-1].disk_mb - costs[0].disk_mb) / max(len(costs) - 1, 1)
-    late = costs[39:52] if len(costs) >= 52 else costs[-2:]
-    _say(f"single drop  {_words(single)}")
-    _say(f"last run / single drop: CPU {last.cpu_s / single.cpu_s:.3f}, memory {last.peak_mb / single.peak_mb:.3f}")  # fmt: skip
-    _say(f"late runs, most / least: CPU {max(c.cpu_s for c in late) / min(c.cpu_s for c in late):.3f}, memory {max(c.peak_mb for c in late) / min(c.peak_mb for c in late):.3f}")  # fmt: skip
-    _say(f"disk a week: {grown:.2f} MB")
+def _median(costs: list[Cost]) -> Cost:
+    return Cost(*(median(getattr(cost, of) for cost in costs) for of in ("cpu_s", "calls", "peak_mb")))  # fmt: skip
 
 
-def _words(cost: Cost) -> str:
-    return f"{cost.cpu_s:6.1f} s CPU  {cost.peak_mb:6.0f} MB peak  {cost.disk_mb:7.1f} MB on disk"
+def _range(costs: list[Cost]) -> str:
+    return f"{min(c.cpu_s for c in costs):.1f} to {max(c.cpu_s for c in costs):.1f} s"
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+def _print_ratio(what: str, one: Cost, other: Cost) -> None:
+    calls = f"{one.calls / other.calls:.3f}" if other.calls else "not counted"
+    say(f"{what}: CPU {one.cpu_s / other.cpu_s:.3f}, calls {calls}, memory {one.peak_mb / other.peak_mb:.3f}")  # fmt: skip
+
+
+def _print_spread(what: str, costs: list[Cost]) -> None:
+    most = Cost(max(c.cpu_s for c in costs), max(c.calls for c in costs), max(c.peak_mb for c in costs))  # fmt: skip
+    least = Cost(min(c.cpu_s for c in costs), min(c.calls for c in costs), min(c.peak_mb for c in costs))  # fmt: skip
+    _print_ratio(f"{what}, most / least", most, least)
 
 
 if __name__ == "__main__":

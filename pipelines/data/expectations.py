@@ -28,7 +28,7 @@ from pipelines.cell_limits import HIGH_RAIN_MM, PER_KM2, PERCENT, RAIN_MM, TEMP_
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig, Limits
 from pipelines.contracts import Issue, Level
-from pipelines.data.docs_site import site_config
+from pipelines.data.docs_site import leave_what_is_shown, site_config
 from pipelines.data.gx_judge import judge_of
 from pipelines.data.gx_results import summary, which
 from pipelines.data.raw import NUMBER, issue
@@ -280,6 +280,7 @@ class Suite:
         self._store()
         self._context.add_data_docs_site(site_name="denguard", site_config=site_config(docs))
         self._context.build_data_docs(site_names=["denguard"])
+        leave_what_is_shown(docs)
         write_json(out / "gx_results.json", {"checks": self._results})
 
     def _store(self) -> None:

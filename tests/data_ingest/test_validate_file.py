@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 
 import pytest
@@ -237,3 +238,14 @@ def test_every_finding_is_written_for_people_and_machines(desk):
         "expect" in p.read_text().lower()
         for p in (desk.out / "data_docs" / "validations").rglob("*.html")
     )
+
+
+def test_data_docs_hold_the_pictures_that_a_page_shows_and_no_others(desk):
+    desk.drop(put(4, "2018/w10", "many"))
+    validate_all(desk.drops, context_with(desk.config), None, desk.out, desk.cache)
+    docs = desk.out / "data_docs"
+    told = "".join(page.read_text() for page in docs.rglob("*.html"))
+    left = {
+        path.relative_to(docs).as_posix() for path in (docs / "static").rglob("*") if path.is_file()
+    }
+    assert left == set(re.findall(r"static/[\w./-]+", told)) != set()

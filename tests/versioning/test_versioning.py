@@ -107,6 +107,17 @@ def test_shards_are_linked_and_what_may_be_written_again_is_not(planted: Planted
     assert report.stat().st_nlink == 1
 
 
+def test_dvc_reads_no_other_version_while_it_adds_one_and_sees_all_of_them_afterwards(home: Path) -> None:  # fmt: skip
+    add_versions(places(), [draft("one", a="1")])
+    repo = places().artifacts / "versions"
+    note = (repo / "report-one.dvc").read_bytes()
+    (repo / "report-one.dvc").write_text("{")  # whoever reads it ends with an error
+    add_versions(places(), [draft("two", a="2")])
+    (repo / "report-one.dvc").write_bytes(note)
+    listed = subprocess.run([sys.executable, "-m", "dvc", "list", ".", "--dvc-only"], cwd=repo, capture_output=True, text=True, check=True, timeout=120)  # fmt: skip
+    assert listed.stdout.split() == ["report-one", "report-two"]
+
+
 def test_an_index_that_lost_a_version_is_mended_by_the_next_publication(home: Path) -> None:
     add_versions(places(), [draft("one", a="1")])
     index = Path(remote_uri(places())) / "versions" / "index.json"
