@@ -88,6 +88,13 @@ async def _from_form(request: Request, body: bytes) -> Asked:
     return Asked(rows=[parsed], scene=data, scene_name=name)
 
 
+def no_model(bundle: Bundle, horizon_weeks: int) -> str:
+    """Why a horizon is not answered: nobody asked for it, or the bundle leaves it out."""
+    left_out = horizon_weeks in bundle.meta.recipe.get("horizons_weeks", ())
+    why = ": the champion's recipe is not sane there, and its bundle leaves it out" if left_out else ""  # fmt: skip
+    return f"no model for {horizon_weeks} weeks ahead{why}"
+
+
 def check_known(bundle: Bundle, asked: Asked) -> Asked:
     """The request with its codes as the champion's place writes them.
 
@@ -110,7 +117,7 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     wrong = [
         {
             "where": f"{kind}.{i}.horizon_weeks",
-            "what": f"no model for {row.horizon_weeks} weeks ahead",
+            "what": no_model(bundle, row.horizon_weeks),
         }
         for i, row in enumerate(sent)
         if row.horizon_weeks not in bundle.models

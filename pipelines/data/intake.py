@@ -100,17 +100,27 @@ def require_not_withdrawn(places: Places, names: Iterable[str]) -> None:
 
 
 def accept(
-    places: Places, dataset_version: str, as_of_week: str, drops: Sequence[dict[str, Any]]
+    places: Places,
+    dataset_version: str,
+    as_of_week: str,
+    drops: Sequence[dict[str, Any]],
+    look_back: bool = True,
 ) -> None:
     """Point at a dataset version, last thing of a snapshot; drops accepted before stay fixed.
 
-    A look back (an older origin week than the one accepted) fixes its drops and leaves the pointer.
+    An older origin week than the one accepted fixes its drops and leaves the pointer, unless it is the newest
+    there is: every drop of the version accepted was read, but for those that were withdrawn.
+
+    Args:
+        look_back: whether somebody asked for that week.
     """
     before = _accepted(places)
     named = {d["received_date"]: d for d in [*before.get("drops", []), *drops]}
     newest = {"dataset_version": dataset_version, "as_of_week": as_of_week}
     if "as_of_week" in before and before["as_of_week"] > as_of_week:
-        newest = {key: before[key] for key in newest}
+        known = None if look_back else _standing_drops(places, str(before["dataset_version"]))
+        if known is None or not known <= {str(d["received_date"]) for d in drops}:
+            newest = {key: before[key] for key in newest}
     write_json(accepted_file(places), {**newest, "drops": [named[k] for k in sorted(named)]})
 
 
@@ -145,6 +155,14 @@ def bring_likely(
         Drop(to, said or info), siblings, accepted_drops(places).keys() - gone.keys(), context
     )
     return said
+
+
+def _standing_drops(places: Places, dataset_version: str) -> set[str] | None:
+    """Names of a version's drops that were not withdrawn; None if it is not here."""
+    folder = places.artifacts / "datasets" / dataset_version
+    if not (folder / "dataset.json").is_file():
+        return None
+    return _drops_of(folder) - withdrawn(places, "drop").keys()
 
 
 def _drops_of(dataset: Path) -> set[str]:

@@ -21,7 +21,7 @@ from pipelines.words import Words
 
 BULLETIN = "bulletin.html"
 FALLBACK, RECORD = "report.html", "report.json"
-_NOT_SAID: Mapping[str, Any] = {"why": "", "red_run": "", "same_week_again": False, "champion_told_by": "registry", "model_version": ""}  # fmt: skip
+_NOT_SAID: Mapping[str, Any] = {"why": "", "red_run": "", "same_week_again": False, "champion_told_by": "registry", "model_version": "", "horizons_withheld": ()}  # fmt: skip
 
 
 def bulletin(
@@ -37,7 +37,7 @@ def bulletin(
     """The page as HTML.
 
     Args:
-        about: data_state and data_until at least; of a fallback also why, red_run, ...
+        about: data_state and data_until at least; horizons_withheld; of a fallback also why, red_run, ...
         table: FORECAST_COLUMNS, None where nothing is forecast.
         version: name of the published forecast, "" if there is none.
         shapes: of the units, for a map.
@@ -54,6 +54,7 @@ def bulletin(
         forecast=report_forecast.forecast(table, metrics, shapes, words),
         synthetic=table is not None and bool(table["scene_synthetic"].any()),
         not_forecast=not_forecast,
+        not_ahead=", ".join(words("in-weeks", n=h) for h in said["horizons_withheld"]),
         nowcast=[_nowcast(*week, words) for week in report_filling.totals(filling or {})],
     )  # fmt: skip
 

@@ -39,7 +39,11 @@ def replaces(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
 
 
 def _older(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
-    """By more than the newest weeks that a changed `data.maturity` takes as unknown."""
+    """By more than the newest weeks that a changed `data.maturity` takes as unknown. What rests on a drop
+    that was taken back is not fresher for it."""
+    if champion.withdrawn_drops:
+        hearing.reasons.append(f"The champion was trained on drop {', '.join(champion.withdrawn_drops)}, which was withdrawn: its data are not fresher for it.")  # fmt: skip
+        return False
     theirs, own = (hearing.calendar.week_no(one.as_of_week) for one in (champion, chosen))
     declared = champion.own_rows or MATURITY in champion.untrainable
     return theirs - own > (hearing.immature_weeks if declared else 0)
@@ -80,7 +84,8 @@ def _not_worse(hearing: Hearing, chosen: Candidate, champion: Champion) -> str |
         return None
     found = hearing.compare(chosen.head, own, name, theirs, margin)
     if chosen.recipe_id == champion.recipe_id:
-        tie = f"Same recipe as the champion ({chosen.head}), on data up to {chosen.as_of_week}: fresher data win a tie."  # fmt: skip
+        better = "data without what was withdrawn" if champion.withdrawn_drops else "fresher data"
+        tie = f"Same recipe as the champion ({chosen.head}), on data up to {chosen.as_of_week}: {better} win a tie."  # fmt: skip
         return tie if found.passed else None
     word = "is not worse than" if found.passed else "was not shown to be as good as"
     more = " It is better beyond its interval." if found.superior and not hearing.short else ""

@@ -236,6 +236,7 @@ def _champion(
         provisional=bool(record.get("provisional")),
         untrainable=differing,
         own_rows=own_rows,
+        withdrawn_drops=tuple(record.get("withdrawn_drops", ())),
     )
 
 

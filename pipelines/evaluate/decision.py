@@ -49,6 +49,7 @@ class Champion:
     may serve fewer horizons than `horizons_weeks`, unless its own recipe is not sane there either.
     `untrainable` names parts of its recipe that ask for other rows, labels or vectors than this run has.
     `own_rows`: its recipe treats the newest weeks otherwise; `predictions` are of its own rows then.
+    `withdrawn_drops`: what it was trained on and was taken back since.
     """
 
     head: HeadKind
@@ -62,6 +63,7 @@ class Champion:
     provisional: bool = False  # it serves although history was too short to judge it
     untrainable: tuple[str, ...] = ()
     own_rows: bool = False
+    withdrawn_drops: tuple[str, ...] = ()
 
     def names(self) -> dict[str, str]:
         """The champion's identity without its predictions."""

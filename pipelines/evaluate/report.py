@@ -49,6 +49,7 @@ class ReportContext:
         language: of the bulletin, as the place has it.
         forecast: forecast_table(), or None; forecast_version: its name; forecast_note: why there is none, or its version.
         shapes: of the units, for a map of the forecast.
+        horizons_withheld: weeks ahead that nothing is forecast, because no sane model for them serves.
         embedding: modality -> {counts} of the embedding work.
         lineage: pairs (what, id) from the drop to the registered version, in that order.
         versions: library -> version.
@@ -76,6 +77,7 @@ class ReportContext:
     forecast_note: str = ""
     shapes: UnitShapes | None = None
     not_forecast: Sequence[str] = ()
+    horizons_withheld: Sequence[int] = ()
     embedding: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lineage: Sequence[tuple[str, str]] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -92,7 +94,11 @@ def build_report(context: ReportContext, out: Path) -> Path:
 
 def _bulletin(context: ReportContext) -> str:
     table = context.forecast
-    about = {"data_state": CURRENT, "data_until": context.as_of_week}
+    about = {
+        "data_state": CURRENT,
+        "data_until": context.as_of_week,
+        "horizons_withheld": context.horizons_withheld,
+    }
     if table is not None and "model_version" in table.columns:
         about["model_version"] = str(table["model_version"].iloc[0])
     return bulletin(

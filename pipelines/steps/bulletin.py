@@ -76,10 +76,16 @@ def make_forecast(
 
 def _not_ahead(folder: Path) -> str:
     """Horizons that no row is forecast at, because the model is not sane there."""
-    gone: Any = read_json(folder / "forecast.json").get("horizons_withheld")
+    gone = _told_withheld(folder)
     return (
         f"; nothing is forecast {weeks_ahead(gone)}: no sane model for that serves" if gone else ""
     )
+
+
+def _told_withheld(folder: Path) -> list[int]:
+    """What a published forecast says of that."""
+    gone: Any = read_json(folder / "forecast.json").get("horizons_withheld", ())
+    return list(gone)
 
 
 def _taken_back(run: Run, version: str) -> str:
@@ -206,6 +212,7 @@ def gather(run: Run) -> ReportContext:
         forecast_version=made.get("forecast_version") or "",
         forecast_note=made["note"],
         not_forecast=not_forecast(dataset, table),
+        horizons_withheld=() if folder is None else _told_withheld(run.path(folder)),
         filling=filling(run),
         embedding=_embedding(run),
         lineage=_lineage(run),

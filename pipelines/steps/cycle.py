@@ -10,9 +10,10 @@ from datetime import date, datetime, time
 
 from pipelines.bulletin_config import MAIN_SCHEDULE
 from pipelines.config import Places, Profile
-from pipelines.errors import DenguardError
+from pipelines.errors import DenguardError, StoreError
 from pipelines.run import Run
-from pipelines.run.success import LastSuccess
+from pipelines.run.success import LastSuccess, last_success
+from pipelines.run.withdrawn import withdrawn
 from pipelines.schedule import newest_due
 from pipelines.steps import failure
 from pipelines.steps.last_accepted import run_or_none
@@ -42,6 +43,22 @@ def a_newer_week(where: Places, run: Run | None, last: LastSuccess, profile: Pro
     return cycles[1] > cycles[0]
 
 
+def knows_no_less(run: Run) -> bool:
+    """Whether a weekly run read every drop that stands of those that the last forecast knows.
+
+    Its origin week may be older all the same: a drop was withdrawn, or the newest weeks are taken as unknown
+    now (`data.maturity`). A look back, or a run of last week that is walked again, is no such run.
+    """
+    try:
+        last = last_success(run.places)
+    except StoreError:
+        return False
+    before = _drop_names(run_or_none(last.run_id)) if last else None
+    if run.params.as_of or not before:
+        return False
+    return before - withdrawn(run.places, "drop").keys() <= (_drop_names(run) or set())
+
+
 def begun_since(where: Places, since: datetime) -> str:
     """The run that began last in this cycle, "" if none did."""
     began = {
@@ -62,13 +79,19 @@ def why_red(where: Places, run_id: str) -> str:
     return f"run {run_id} failed at step {said['step']}: {said['cause']}"
 
 
+def _drop_names(run: Run | None) -> set[str] | None:
+    """Names of the drops that a run read; None if nobody knows them."""
+    try:
+        return (
+            {str(drop["received_date"]) for drop in run.output("ingest")["drops"]} if run else None
+        )
+    except (DenguardError, KeyError, TypeError):
+        return None
+
+
 def _drop_days(run: Run | None) -> list[date]:
     """Days on which the drops that a run read were received."""
-    try:
-        drops = run.output("ingest")["drops"] if run else []
-        return [day for drop in drops if (day := _day(str(drop["received_date"])))]
-    except (DenguardError, KeyError, TypeError):
-        return []
+    return [day for name in _drop_names(run) or () if (day := _day(name))]
 
 
 def _day(name: str) -> date | None:

@@ -125,7 +125,7 @@ def snapshot(run_id: str) -> Output:
     fetch_drops(run.places, {d["received_date"] for d in drops})
     version = add_versions(run.places, dataset_drafts(run, folder, about))[-1]
     name = run.name(folder)
-    accept(run.places, folder.name, str(about["as_of_week"]), drops)
+    accept(run.places, folder.name, str(about["as_of_week"]), drops, run.params.as_of is not None)
     share_accepted(run.places)
     return run.finish(
         "snapshot",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.config import Places
 from pipelines.errors import DenguardError, RegistryError, StoreError
 from pipelines.run import Run, open_run
+from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import read_json, shared
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Acce
     from pipelines.data.intake import accepted_drops, accepted_version
 
     fetch_accepted(where)
-    newest, drops = accepted_version(where), accepted_drops(where)
+    newest, gone = accepted_version(where), withdrawn(where, "drop")
+    drops = {name: sha for name, sha in accepted_drops(where).items() if name not in gone}
     found = []
     for features in _features(where, run_ids):
         one = _described(where, features)
@@ -206,6 +208,6 @@ def _readable(one: Accepted, bundle: Bundle) -> bool:
 
 
 def _is_accepted(one: Accepted, drops: dict[str, str]) -> bool:
-    """Whether every drop in it is one that counts today, with the content that counts."""
+    """Whether every drop in it is one that counts today (not withdrawn), with the content that counts."""
     made_of: Any = read_json(one.dataset / "dataset.json")["drops"]
     return all(drops.get(d["received_date"]) == d["sha256"] for d in made_of)

@@ -111,11 +111,11 @@ def gate(run_id: str) -> Output:
     from pipelines.registry.standing import known_standing
     from pipelines.steps.decided import require_same, standing_promotion
     from pipelines.steps.judged import leaving_out
-    from pipelines.steps.newest import newest_weeks
+    from pipelines.steps.newest import newest_weeks, with_withdrawn_drops
 
     run = open_run(run_id)
     trained, judged = run.output("train"), run.output("evaluate")
-    now = known_standing(run.places, run.profile.model_name)
+    now = with_withdrawn_drops(run, known_standing(run.places, run.profile.model_name))
     made = standing_promotion(run, trained["candidates"], now["named"])
     if made is not None:
         log.info(

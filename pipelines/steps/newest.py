@@ -52,6 +52,26 @@ def newest_weeks(run: Run, now: Mapping[str, Any]) -> NewWeeks:
     return NewWeeks(run.profile, as_of, rows, models_of, champion_models, published(run), kept)
 
 
+def with_withdrawn_drops(run: Run, now: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Who serves, with the drops that it was trained on and that were taken back since, where any was.
+
+    Not for a look back or a run of last week: what these know is older for other reasons as well.
+    """
+    champion, gone = now["champion"], withdrawn(run.places, "drop")
+    if champion is None or not gone or run.params.as_of:
+        return now
+    folder = run.places.artifacts / "datasets" / str(champion["dataset_version"])
+    try:
+        made_of: Any = read_json(folder / "dataset.json")["drops"]
+    except (StoreError, KeyError) as err:
+        log.warning("nobody can say which drops the champion was trained on: %s", err)
+        return now
+    theirs, own = ({str(d["received_date"]) for d in drops} for drops in (made_of, run.output("ingest")["drops"]))  # fmt: skip
+    if not (back := theirs & gone.keys()) or not theirs - back <= own:
+        return now
+    return {**now, "champion": {**champion, "withdrawn_drops": sorted(back)}}
+
+
 def published(run: Run) -> list[Path]:
     """Forecasts that runs of this profile published, oldest first; those of this very run left out,
     and those that were withdrawn."""

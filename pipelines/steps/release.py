@@ -14,6 +14,7 @@ from pipelines.run import open_run
 from pipelines.run.success import record_success
 from pipelines.steps import run_facts
 from pipelines.steps.box import box
+from pipelines.steps.cycle import knows_no_less
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def report(run_id: str) -> Output:
     output = run.finish("report", {"report": run.name(page), "first_line": run.output("gate")["first_line"]})  # fmt: skip
     made = run.output("forecast")
     if made["forecast"] is not None:  # a watchdog asks for the forecast, whoever made it
-        record_success(run.places, run_id, run.output("snapshot")["as_of_week"], made["forecast_version"], calendar=run.profile.calendar)  # fmt: skip
+        record_success(run.places, run_id, run.output("snapshot")["as_of_week"], made["forecast_version"], calendar=run.profile.calendar, knows_no_less=knows_no_less(run))  # fmt: skip
     error = run.output("deploy")["error"]
     if error:
         raise DeployError(f"the new champion was not deployed: {error}", where=run_id, fix="correct the cause and run the cycle again; the report and the forecast of the old champion are there")  # fmt: skip

@@ -15,7 +15,7 @@ from pipelines.storage import read_json
 from serving.champion import Champion
 from serving.problems import Problem
 from serving.published import Answer, Asked, Published, by_version, newest
-from serving.requests import code_note, known_code, known_week
+from serving.requests import code_note, known_code, known_week, no_model
 from serving.routes.predictions import serving_champion
 from serving.schemas import ForecastBody, ProblemBody
 from serving.security import require_key
@@ -58,7 +58,7 @@ async def forecast(
     if origin_week is not None:
         known_week(champion.bundle, origin_week, "origin_week")
     if horizon_weeks is not None and horizon_weeks not in champion.bundle.models:
-        raise Problem(422, "unknown-horizon", f"no model for {horizon_weeks} weeks ahead", f"use one of {sorted(champion.bundle.models)}")  # fmt: skip
+        raise Problem(422, "unknown-horizon", no_model(champion.bundle, horizon_weeks), f"use one of {sorted(champion.bundle.models)}")  # fmt: skip
     places = request.app.state.settings.places
     answer = await asyncio.to_thread(_look, places, champion, origin_week, forecast_version)
     found = answer.forecast

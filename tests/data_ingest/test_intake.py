@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pipelines.config import Places
 from pipelines.data.intake import accept, accepted_drops, accepted_file, accepted_version
+from pipelines.run.withdrawn import withdraw
 from pipelines.storage import write_json
 
 
@@ -19,6 +22,19 @@ def test_a_look_back_does_not_move_the_pointer_to_older_data(tmp_path: Path) -> 
     accept(places, "older", "2018-w40", [_drop("2018-12-04")])
     assert accepted_version(places) == "newer"
     assert sorted(accepted_drops(places)) == ["2018-12-04", "2019-01-02"]
+
+
+@pytest.mark.parametrize(("look_back", "read", "pointer"), [(False, ("2018-12-04",), "without"), (False, (), "lying"), (True, ("2018-12-04",), "lying")])  # fmt: skip
+def test_without_a_withdrawn_drop_older_data_are_the_newest(
+    tmp_path: Path, look_back: bool, read: tuple[str, ...], pointer: str
+) -> None:
+    """But for a look back, and for a run that does not know what else the version before knew."""
+    places, both = Places(home=tmp_path), [_drop("2018-12-04"), _drop("2018-12-11")]
+    write_json(tmp_path / "artifacts" / "datasets" / "lying" / "dataset.json", {"drops": both})
+    accept(places, "lying", "2018-w49", both)
+    withdraw(places, "drop", "2018-12-11", "Ana", "the neighbour's figures")
+    accept(places, "without", "2018-w48", [_drop(name) for name in read], look_back)
+    assert accepted_version(places) == pointer
 
 
 def test_newer_data_move_the_pointer(tmp_path: Path) -> None:

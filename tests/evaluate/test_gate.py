@@ -114,6 +114,15 @@ def test_older_data_never_replace_fresher(planted: Any, profile: Profile) -> Non
     assert "older data" in found.reasons[-1]
 
 
+def test_data_that_were_taken_back_are_not_fresher(planted: Any, profile: Profile) -> None:
+    without = replace(LINEAR, as_of_week="2018-w30")
+    lied_to = replace(CHAMPION, recipe_id=LINEAR.recipe_id, withdrawn_drops=("2018-12-11",))
+    found = decide(planted({"linear": 0.0, **BASELINES}), [without], lied_to, profile)
+    assert found.decision == "promote"
+    assert "trained on drop 2018-12-11, which was withdrawn" in found.reasons[0]
+    assert found.reasons[-1].endswith("data without what was withdrawn win a tie.")
+
+
 def test_a_bundle_that_a_person_rolled_back_stays_out(planted: Any, profile: Profile) -> None:
     frame = planted({"linear": 0.0, **BASELINES})
     found = decide(frame, [LINEAR], CHAMPION, profile, rolled_back=["bundle-new"])

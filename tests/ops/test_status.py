@@ -20,7 +20,7 @@ from pipelines.errors import StoreError, ValidationStopped
 from pipelines.evaluate.decision_log import line_and_why
 from pipelines.ops import show as shown
 from pipelines.ops.alerts import tell
-from pipelines.ops.runs import newest_run, view
+from pipelines.ops.runs import newest_run, newest_runs, view
 from pipelines.ops.status import gather
 from pipelines.ops.watch import judge
 from pipelines.registry.audit import read_trail
@@ -188,6 +188,16 @@ def test_the_newest_run_is_the_one_started_last_and_others_can_be_named(where: P
     assert "run z-older: finished" in status("z-older")[1]
     with pytest.raises(StoreError, match="a-newer, z-older"):
         view(where, "nope", now)
+
+
+def test_a_run_whose_times_cannot_be_read_is_named_and_hides_no_other(where: Places) -> None:
+    walk(where.home, "weekly", "ingest")
+    odd = where.artifacts / "runs" / "odd"
+    odd.mkdir()
+    (odd / "run.json").symlink_to("x" * 300)  # longer than a name can be: to look is an error
+    assert newest_runs(where) == ["weekly"]
+    with pytest.raises(StoreError, match="the files of run odd make no sense: OSError"):
+        view(where, "odd", datetime.now(UTC))
 
 
 def test_where_nothing_ever_ran_nobody_is_needed(where: Places) -> None:

@@ -7,8 +7,8 @@ here: what is asserted of it (tests/storage/test_killed_at_each_write.py).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -18,13 +18,17 @@ from evaluate.towns import towns
 from plausible.place import Counts, Place, history
 
 from pipelines.config import Places, Profile, load_profile
+from pipelines.data import samples
 from pipelines.data.plausible.arrived import arrivals
 from pipelines.data.plausible.causes import answer_causes, keep_causes
 from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.remembered import Remembered
 from pipelines.data.plausible.suspicion import Suspicion
+from pipelines.data.prompts import template_of
 from pipelines.data.raw import RawDrop
 from pipelines.data.readings import read_drops
+from pipelines.data.rows import RowSource, row_source
+from pipelines.data.tables import Tables, ordered
 from pipelines.evaluate import delay_table
 from pipelines.evaluate.refits import Refits
 from pipelines.fusion.examples import Examples
@@ -144,6 +148,35 @@ def _keep_delay_table(where: Places) -> object:
     return delay_table.last_delay_table(folder, profile, (2016,))
 
 
+@cache
+def _filling() -> tuple[Tables, Profile, RowSource, pd.DataFrame]:
+    """Two towns whose newest two weeks are nowcast; what rows of their newest origin rest on; thresholds."""
+    counts, empty = history(units=2, weeks=315, mean=20.0), Tables.empty()
+    cells = counts.rename_axis("unit_id").reset_index().melt("unit_id", var_name="week_no", value_name="cases")  # fmt: skip
+    cases = ordered("cases", cells.assign(received_date=date(2018, 1, 23)))
+    units = pd.DataFrame({"unit_id": counts.index}).reindex(columns=empty.units.columns)
+    tables, newest = replace(empty, cases=cases, units=units), int(counts.columns[-1])
+    asked = {"data.maturity": {"method": "fixed", "shares": [0.5, 0.8]}, "evaluate.horizons_weeks": (4,), "labels.min_reference_cases": 1}  # fmt: skip
+    profile = load_profile("sample", **asked)
+    source = row_source(tables, profile, tuple(counts.index), newest, template_of(profile.place), newest)  # fmt: skip
+    return tables, profile, source, samples._thresholds(tables, profile, newest)
+
+
+def _keep_nowcast(where: Places) -> object:
+    """A dataset's nowcast and thresholds, without the rows and tables that are written the same way."""
+    tables, profile, source, thresholds = _filling()
+    with (
+        mock.patch.object(samples, "row_source", lambda *_, **__: source),
+        mock.patch.object(samples, "_thresholds", lambda *_: thresholds),
+        mock.patch.object(samples, "write_samples", lambda *_: 0),
+        mock.patch.object(samples, "_write_states", lambda *_: None),
+        mock.patch.object(samples, "_facts", lambda *_: {}),
+        mock.patch.object(Tables, "save", lambda *_: None),
+    ):
+        folder = samples.build_dataset(tables, profile, None, [], where.artifacts / "datasets")
+    return folder.name, pd.read_parquet(folder / samples.NOWCAST_FILE).to_numpy().tolist()
+
+
 def _succeed(run: str, day: int) -> Callable[[Places], object]:
     at = datetime(2018, 12, day, tzinfo=UTC)
     return lambda where: record_success(where, run, "2018-w48", f"of-{run}", at)
@@ -158,6 +191,7 @@ KEPT: dict[str, Work] = {
     "another answer": Work(_answer_one_unit, _held_and_answered),
     "an event": Work(_event),
     "an event after others": Work(_event, _keep_causes),
+    "the nowcast of newest weeks": Work(_keep_nowcast),
     "the table of delays": Work(_keep_delay_table),
     "the note of the last forecast": Work(_succeed("first", 4)),
     "the note of a second one of the week": Work(_succeed("second", 5), _succeed("first", 4)),

@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from e2e.roads import Home
 from e2e.tabular import FIRST, walk_tabular
+from e2e.test_held import next_week
 from support.drops import table_drop
 
 from pipelines.config import Places
 from pipelines.data.drop_info import DropInfo
+from pipelines.data.intake import accepted_version
 from pipelines.ops.watch import judge
+from pipelines.ops.withdrawing import withdraw_drop, withdraw_forecast
 from pipelines.run.success import last_success
 from pipelines.storage import manifest_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]  # as tests/e2e
 BAD = "2018-12-05"
 
 
@@ -78,3 +81,27 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
     assert manifest_of(folder) == before
     again = last_success(where)
     assert again is not None and not judge(where, again.when).late
+
+
+def test_where_the_wrong_drop_had_a_week_of_its_own_the_week_before_it_is_the_bulletin_again(
+    copied_tabular: Callable[[], Home],
+) -> None:
+    home = copied_tabular()
+    where = Places(home=home.path)
+    next_week(home, {})
+    walk_tabular(home, "wrong")
+    assert home.output("wrong", "gate")["decision"] == "promote"
+    assert (last_success(where) or pytest.fail("lost")).origin_week == "2018-w49"
+    withdraw_drop(where, "2018-12-11", "Ana", "the neighbour's figures", "tabular")
+    withdraw_forecast(where, "wrong", "Ana", "the neighbour's figures")
+
+    walk_tabular(home, "right")
+
+    made = last_success(where)
+    assert made is not None and (made.run_id, made.origin_week) == ("right", "2018-w48")
+    assert not judge(where, made.when).late
+    assert accepted_version(where) == home.output(FIRST, "snapshot")["dataset_version"]
+    decision = home.output("right", "gate")
+    assert decision["decision"] == "promote"
+    assert any("drop 2018-12-11, which was withdrawn" in reason for reason in decision["reasons"])
+    assert home.output("right", "train")["candidates"]["linear"]["bundle_id"] == home.output(FIRST, "gate")["bundle_id"]  # fmt: skip

@@ -1,0 +1,120 @@
+"""Which versions for analysts stay under `denguard prune`, on records alone: no process of DVC is started."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from pipelines.config import Places
+from pipelines.lineage.graph import Graph, key_of
+from pipelines.ops.prune.shelved import of_remote
+from pipelines.ops.prune.stays import Stays
+from pipelines.ops.prune.unshelving import take_off
+from pipelines.retention_config import RetentionConfig
+from pipelines.storage import write_atomic, write_json
+from pipelines.versioning import repository
+from pipelines.versioning.catalogue import INDEX, index_bytes
+from pipelines.versioning.entry import Version
+
+NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
+FEATURES, BUNDLE, FORECAST, REPORT = (
+    "features-f",
+    "bundle-b",
+    "forecasts-2018-w01-a",
+    "report-first",
+)
+PARENTS = {FEATURES: (), BUNDLE: (FEATURES,), FORECAST: (BUNDLE,), REPORT: (FORECAST,)}
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def version(name: str, parents: tuple[str, ...] = ()) -> Version:
+    """One of years ago."""
+    kind, _, rest = name.partition("-")
+    return Version.model_validate({"id": name, "kind": kind, "version": rest, "run_id": "first", "parents": parents, "files": 1, "bytes": 1, "md5": f"{md5(name)}.dir", "published_at": "2018-01-10T00:00:00+00:00"})  # fmt: skip
+
+
+def listed(where: Places, versions: list[Version]) -> None:
+    entries = {one.id: one.model_dump(mode="json") for one in versions}
+    write_json(repository(where) / "index.json", {"versions": entries})
+
+
+def publish(where: Places, name: str, *files: str) -> None:
+    """What DVC keeps of a version on the remote: its files, and the list of them."""
+    root = where.artifacts / "remote" / "files" / "md5"
+    kept = {md5(text): text for text in files}
+    kept[f"{md5(name)}.dir"] = json.dumps([{"md5": md5(text), "relpath": text} for text in files])
+    for key, text in kept.items():
+        write_atomic(root / key[:2] / key[2:], text)
+
+
+def holds(where: Places, *files: str) -> set[str]:
+    root = where.artifacts / "remote" / "files" / "md5"
+    return {text for text in files if (root / md5(text)[:2] / md5(text)[2:]).is_file()}
+
+
+def stays(forecasts: int | Literal["keep"] = "keep", **changes: Any) -> Stays:
+    nothing: frozenset[str] = frozenset()
+    own = {"needed": nothing, "shown": nothing, "ages": {}, "young": nothing, "versions": nothing}
+    return Stays(Graph(), NOW, RetentionConfig(forecasts=forecasts), **{**own, **changes})
+
+
+def going(where: Places, by: Stays) -> set[str]:
+    return {one.name for one in of_remote(where, by)}
+
+
+@pytest.fixture
+def where(home: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    """A home that published a forecast with its report years ago, and all that they were made from."""
+    monkeypatch.delenv("DENGUARD_DVC_REMOTE", raising=False)
+    where = Places(home=home)
+    mine = [version(name, parents) for name, parents in PARENTS.items()]
+    listed(where, mine)
+    others(where, *mine)
+    return where
+
+
+def others(where: Places, *versions: Version) -> None:
+    """What the remote lists."""
+    raw = index_bytes({one.id: one for one in versions})
+    write_atomic(where.artifacts / "remote" / INDEX, raw)
+
+
+def test_a_published_forecast_and_its_report_outlive_what_they_were_made_from(where: Places) -> None:  # fmt: skip
+    assert going(where, stays()) == {FEATURES, BUNDLE}
+
+
+@pytest.mark.parametrize("shown", [FORECAST, REPORT])
+def test_with_a_retention_of_forecasts_those_stay_that_are_still_shown(where: Places, shown: str) -> None:  # fmt: skip
+    key = key_of("report", "first") if shown == REPORT else key_of("forecast", "2018-w01-a")
+    assert going(where, stays(520, shown=frozenset({key}))) == set(PARENTS) - {shown}
+    assert going(where, stays(520)) == set(PARENTS)
+
+
+def test_what_others_on_the_remote_were_made_from_stays(where: Places) -> None:
+    others(where, version("features-theirs", (FEATURES,)), version("bundle-theirs"))
+    assert going(where, stays()) == {BUNDLE}
+
+
+def test_what_another_line_of_the_deployment_uses_stays(where: Places) -> None:
+    line = Places(home=where.home / "lines" / "city", root=where.home)
+    listed(line, [version(BUNDLE, (FEATURES,))])
+    assert going(where, stays()) == set()
+
+
+def test_files_that_versions_of_others_hold_stay_on_the_remote(where: Places) -> None:
+    theirs = version("features-theirs")
+    others(where, version(BUNDLE, (FEATURES,)), theirs)
+    publish(where, BUNDLE, "of both", "of the bundle alone")
+    publish(where, theirs.id, "of both", "of theirs")
+    for name in (FEATURES, FORECAST, REPORT):
+        publish(where, name, name)
+    take_off(where, [BUNDLE])
+    assert holds(where, "of both", "of the bundle alone", "of theirs") == {"of both", "of theirs"}
