@@ -21,9 +21,11 @@ LLAMA_CMAKE_ARGS = -DGGML_NATIVE=OFF -DGGML_AMX_TILE=OFF -DGGML_AMX_INT8=OFF -DG
 	-DGGML_F16C=$(call CPU_HAS,f16c) -DGGML_BMI2=$(call CPU_HAS,bmi2) \
 	-DGGML_AVX512=$(call CPU_HAS,avx512vl)
 
+INSTALL_LOCKED = PIP="$(PIP)" PYTHON="$(BIN)/python" TORCH_INDEX="$(TORCH_INDEX)" sh pipelines/local/install_locked.sh
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install llama demo test test-slow check up down status clean lock
+.PHONY: help install llama demo test test-slow coverage check site up down status clean lock
 
 help: ## print this list
 	@echo "denguard: make <target>"
@@ -42,6 +44,13 @@ test: $(STAMP) ## run the tests
 
 test-slow: $(STAMP) ## run the tests that take over half a minute each; before a release
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m slow
+
+coverage: export PYTHONDONTWRITEBYTECODE :=
+coverage: $(STAMP) ## run the tests and say which lines they do not execute; fails under the floor in pyproject.toml
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+
+site: $(STAMP) ## build the documentation site from docs/ into site/, links checked, without the network
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file .ci/mkdocs.yml && echo "open site/index.html"
 
 check: $(STAMP) ## ruff, mypy and the import contracts; changes nothing
 	@$(BIN)/ruff check .
@@ -65,23 +74,21 @@ clean: down ## stop, then remove everything runs made (artifacts/); CLEAN_DATA=1
 	@rm -rf artifacts
 	@if [ "$(CLEAN_DATA)" = 1 ]; then echo "removing data/ (the drops)"; chmod -R u+w data 2>/dev/null; rm -rf data; else echo "data/ stays; CLEAN_DATA=1 removes it"; fi
 
-lock: $(STAMP) ## resolve all extras anew and rewrite requirements.lock (network)
-	@$(BIN)/python -m pipelines.local.lock
+lock: $(STAMP) ## resolve all extras anew and rewrite requirements.lock (network); KEEP=1: add what is new, move no version
+	@$(BIN)/python -m pipelines.local.lock $(if $(KEEP),--keep)
 
 $(STAMP): pyproject.toml requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH. What to do: install Python 3.11 with venv (Debian: apt install python3.11 python3.11-venv), or name it: make install PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), and the locked versions need 3.11. What to do: make install PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || { echo "$(PYTHON) has no venv module. What to do: apt install python3.11-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing .[$(EXTRAS)] into $(VENV), versions from requirements.lock"
-	@$(PIP) install -q -c requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[$(EXTRAS)]' || \
+	@echo "installing .[$(EXTRAS)] into $(VENV): the versions and hashes of requirements.lock"
+	@$(INSTALL_LOCKED) $(EXTRAS) && $(PIP) install -q --no-deps --no-build-isolation -e . || \
 		{ echo "installing failed. What to do: read pip's last lines above; behind a mirror set PIP_INDEX_URL, and see the README for TORCH_INDEX."; exit 1; }
-	@$(BIN)/python -c "from importlib.metadata import version as v; t = v('torch'); print('torch', t); '+cpu' in t or print('WARNING: this is not the CPU build and may bring gigabytes of CUDA libraries. What to do: rm -rf $(VENV), set TORCH_INDEX as the README says, and make install again. It works all the same.')"
 	@touch $@
 
 $(LLAMA_STAMP): $(STAMP)
 	@command -v c++ >/dev/null || { echo "no C++ compiler. What to do: apt install build-essential"; exit 1; }
 	@echo "compiling llama-cpp-python with $(LLAMA_CMAKE_ARGS)"
-	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS) $(CMAKE_ARGS)" $(PIP) install -q --no-cache-dir --no-binary llama-cpp-python -c requirements.lock llama-cpp-python
-	@$(PIP) install -q -c requirements.lock -e '.[llama]'
+	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS) $(CMAKE_ARGS)" $(INSTALL_LOCKED) llama --no-cache-dir --no-binary llama-cpp-python
 	@touch $@

