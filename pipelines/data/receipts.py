@@ -27,6 +27,7 @@ from pipelines.errors import DropError
 from pipelines.weeks import Calendar
 
 _NAMED = 5
+_CELL = ["unit_id", "when"]
 _YEAR_AHEAD = timedelta(weeks=60)  # a table may have empty columns for the rest of its year
 _NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.([0-9]{1,2}))?")
 _WEEK = re.compile(r"([0-9]{4})\D{1,3}([0-9]{1,2})$")
@@ -55,6 +56,7 @@ def receipt_issues(
     """
     out = []
     late = {raw.drop.name for raw in raws if _future(raw.drop, today)}  # no yardstick for others
+    lost = _lost(raws, accepted, context.calendar)
     for at, raw in enumerate(raws):
         drop, older = raw.drop, raws[:at]
         doubts = [_future(drop, today)]
@@ -65,7 +67,7 @@ def receipt_issues(
                 _before_its_data(raw, context),
                 *_unusual(drop, before, weeks, set(accepted) - late, context),
             ]
-            out += _loses(raw, raws[at + 1 :], context.calendar)
+            out += lost[drop.name]
         out += [_as_issue(doubt, drop) for doubt in doubts if doubt][:1]
     return out
 
@@ -176,20 +178,35 @@ def _as_issue(doubt: Doubt, drop: Drop) -> Issue:
     return issue(Level.CRITICAL, doubt.code, doubt.message, f"{drop.name}/drop.yaml", doubt.fix)
 
 
-def _loses(raw: RawDrop, newer: Sequence[RawDrop], calendar: Calendar) -> list[Issue]:
+def _lost(
+    raws: Sequence[RawDrop], accepted: Collection[str], calendar: Calendar
+) -> dict[str, list[Issue]]:
+    """What each drop that is read for the first time loses; every drop's counts are taken once."""
+    found: dict[str, list[Issue]] = {}
+    unread = [at for at, raw in enumerate(raws) if raw.drop.name not in accepted]
+    newer: pd.DataFrame | None = None  # the newest count of each unit and week
+    for raw in reversed(raws[min(unread, default=len(raws)) :]):
+        mine = _counts(raw).assign(by=raw.drop.name)
+        if raw.drop.name not in accepted:
+            found[raw.drop.name] = [] if newer is None else _loses(raw, mine, newer, calendar)
+        if len(mine):
+            every = mine if newer is None else pd.concat([mine, newer])
+            newer = every.drop_duplicates(_CELL, keep="last")
+    return found
+
+
+def _loses(
+    raw: RawDrop, mine: pd.DataFrame, newer: pd.DataFrame, calendar: Calendar
+) -> list[Issue]:
     """Counts of a drop that is read for the first time, which a drop with a later date says otherwise."""
-    told = [_counts(other).assign(by=other.drop.name) for other in newer]
-    mine, others = _counts(raw), [counts for counts in told if len(counts)]
-    if mine.empty or not others:
+    if mine.empty:
         return []
-    keys = ["unit_id", "when"]
-    last = pd.concat(others).drop_duplicates(keys, keep="last")
-    both = mine.merge(last, on=keys, suffixes=("", "_newer"))
+    both = mine.merge(newer, on=_CELL, suffixes=("", "_newer"))
     lost = both[both["number"] != both["number_newer"]]
     if lost.empty:
         return []
     first = ", ".join(
-        f"{r.unit_id} {calendar.week_label(int(str(r.when)))}: {r.number:g} here, {r.number_newer:g} in {r.by}"
+        f"{r.unit_id} {calendar.week_label(int(str(r.when)))}: {r.number:g} here, {r.number_newer:g} in {r.by_newer}"
         for r in lost.head(_NAMED).itertuples()
     )
     return [

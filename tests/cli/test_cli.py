@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
+from pipelines.cli import app, main
 from pipelines.config import Places
 from pipelines.run.events import read_events
 
+ROOT = Path(__file__).parents[2]
 WRONG = {
     "run --profile nope --run-id x": "use one of",
     "run --profile sample --run-id ../x": "not a usable run id",
@@ -30,19 +30,31 @@ WRONG = {
 
 
 @pytest.mark.parametrize("arguments", WRONG)
-def test_a_mistake_is_answered_with_what_to_do(arguments: str, home: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments.split()],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2, done.stderr
-    assert WRONG[arguments] in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_mistake_is_answered_with_what_to_do(
+    arguments: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("sys.argv", ["denguard", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2, said
+    assert WRONG[arguments] in said
+    assert "Traceback" not in said
     assert not any((home / "data").glob("drops/[0-9]*"))
+
+
+def test_a_process_of_its_own_ends_like_that(home: Path) -> None:
+    arguments = "step validate --run-id never"
+    command = [sys.executable, "-m", "pipelines.cli", *arguments.split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 2, done.stderr
+    assert WRONG[arguments] in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 SLIPS = ("run --profil sample --run-id x", "run --profile nope --run-id x", "run --profile gone.yaml --run-id x", "run --run-id x --as-of 2018-w60", "step start --profile nope --run-id x")  # fmt: skip

@@ -9,10 +9,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from versioning.planted import UNITS, Planted, planted_in
 
+from pipelines.cli import main
 from pipelines.client import Client
 from pipelines.errors import ConfigError, VersioningError
 from pipelines.storage import manifest_of
@@ -72,13 +74,23 @@ def test_list_show_and_pull_work_in_an_empty_folder_with_only_the_address(
     ],
 )
 def test_a_mistake_is_answered_with_what_to_do(
-    planted: Planted, tmp_path: Path, arguments: list[str], says: str
+    planted: Planted,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
 ) -> None:
     known = {} if arguments == ["list"] or "--remote" in arguments else {"DENGUARD_DVC_REMOTE": planted.remote}  # fmt: skip
-    done = denguard(tmp_path, *arguments, **known, COLUMNS="200")
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["denguard", *arguments])
+    alone = mock.patch.dict(os.environ, analyst(tmp_path, **known, COLUMNS="200"), clear=True)
+    with alone, pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2, said
+    assert says in said
+    assert "Traceback" not in said
 
 
 def test_an_analyst_needs_neither_orchestrator_nor_registry_nor_dvc(planted: Planted, tmp_path: Path) -> None:  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,6 +26,8 @@ PROFILE: dict[str, Any] = {
     "train": {"candidates": ["linear", {"kind": "elbonian_trees", "rounds": 20}]},
     "evaluate": {"test_years": {"last": 2}, "horizons_weeks": [4]},
 }
+KEY = "a-key-for-tests"
+ROW = {"municipality_code": "e-7", "origin_week": "2025-w52", "horizon_weeks": 4, "recent_cases": [12.0] * 53}  # fmt: skip
 SEEN_BY = """
 import json, sys
 from pipelines.config import load_profile
@@ -41,11 +44,12 @@ for command in json.loads(os.environ["COMMANDS"]):
     print("---")
 """
 SERVE = """
-import json, os
 from pathlib import Path
 from pipelines.config import places
 from pipelines.registry.promote import register_bundle, set_champion
-version = register_bundle(Path(os.environ["FOLDER"]), "by-hand", {}, {}, {}, {}, where=places())
+trained = json.loads((places().artifacts / "runs" / "first" / "train.json").read_text())
+folder = places().home / trained["candidates"]["elbonian_trees"]["folder"] / "bundle"
+version = register_bundle(folder, "by-hand", {}, {}, {}, {}, where=places())
 set_champion(version, where=places())
 from fastapi.testclient import TestClient
 from serving.app import create_app
@@ -63,6 +67,7 @@ class Country:
     def __init__(self, home: Path, site: Path) -> None:
         self.home = home
         self.trial = ""  # what `denguard validate --json` said of its bulletin
+        self.answer = ""  # of the endpoint
         self.environment = {**os.environ, "DENGUARD_HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "OMP_NUM_THREADS": "1"}  # fmt: skip
 
     def run(self, *arguments: str, **more: str) -> str:
@@ -70,10 +75,11 @@ class Country:
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
-    def denguard(self, *commands: list[str]) -> list[str]:
-        """What each of the commands prints, all in one process: loading takes longer than they do."""
-        said = self.run("-c", COMMANDS, COMMANDS=json.dumps(commands))
-        return said.split("---\n")[:-1]
+    def walk(self, *commands: list[str], **more: str) -> list[str]:
+        """What each of the commands prints, and then the endpoint; all in one process, because loading
+        takes longer than they do."""
+        said = self.run("-c", COMMANDS + SERVE, COMMANDS=json.dumps(commands), **more)
+        return said.split("---\n")
 
     def record(self, run_id: str, step: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.home / f"artifacts/runs/{run_id}/{step}.json").read_text())  # fmt: skip
@@ -107,8 +113,9 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     received = date.fromisocalendar(2025, 52, 7) + timedelta(days=2)
     of = ["--profile", "elbonia"]
     at = [str(table), *of, "--received", received.isoformat()]
-    said = made.denguard(["drop", *at], ["run", *of, "--run-id", "first"], ["validate", *at, "--json"])  # fmt: skip
-    made.trial = said[-1]
+    asked = {"KEY": KEY, "ROW": json.dumps(ROW), "DENGUARD_API_KEY_SHA256": hashlib.sha256(KEY.encode()).hexdigest()}  # fmt: skip
+    *_, made.trial, answered = made.walk(["drop", *at], ["run", *of, "--run-id", "first"], ["validate", *at, "--json"], **asked)  # fmt: skip
+    made.answer = answered.splitlines()[-1]
     return made
 
 
@@ -147,14 +154,7 @@ def test_its_forecaster_is_trained_and_judged_beside_ours(country: Country) -> N
 
 def test_a_bundle_of_its_forecaster_serves_and_answers(country: Country) -> None:
     """Promoted by hand: whether it deserves to serve is the gate's, that it can is what this says."""
-    candidate = country.record("first", "train")["candidates"]["elbonian_trees"]
-    folder = str(country.home / candidate["folder"] / "bundle")
-    key = "a-key-for-tests"
-    import hashlib
-
-    row = {"municipality_code": "e-7", "origin_week": "2025-w52", "horizon_weeks": 4, "recent_cases": [12.0] * 53}  # fmt: skip
-    said = country.run("-c", SERVE, FOLDER=folder, ROW=json.dumps(row), KEY=key, DENGUARD_API_KEY_SHA256=hashlib.sha256(key.encode()).hexdigest())  # fmt: skip
-    status, body = json.loads(said.splitlines()[-1])
+    status, body = json.loads(country.answer)
     assert status == 200, body
     answer = body["predictions"][0]
     assert (answer["municipality_code"], answer["head"], answer["target_week"]) == ("E-07", "elbonian_trees", "2026-w04")  # fmt: skip

@@ -1,4 +1,7 @@
-"""Whole roads on the `ci` profile, walked by the command in processes of their own."""
+"""Whole roads on the `ci` profile: a short one of 45 municipalities, and slow ones of all 1,121.
+
+Each is walked once. The slow ones are walked by the command in processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,14 @@ from pathlib import Path
 
 import pytest
 from e2e.roads import Home
+from e2e.tabular import cut_table
+from support.drops import table_drop
 
+from pipelines.data.sources import sample
 from pipelines.data.sources.sample import make_sample_drop
+from pipelines.data.sources.synthetic_scenes import render_scenes
 
-WITH_SCENES = {"05001", "05360", "76001"}  # enough for a road: embedding takes most of its time
+WITH_SCENES = ("05001", "05360", "76001")  # enough for a road: embedding takes most of its time
 
 
 @pytest.fixture(scope="session")
@@ -44,4 +51,23 @@ def walked(new_home: Callable[[str], Home]) -> Home:
     """A deployment after one undisturbed run, `first`; do not change its drops."""
     home = new_home("undisturbed")
     home.road("first")
+    return home
+
+
+@pytest.fixture(scope="session")
+def walked_short(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same of 45 municipalities, in a tenth of the time."""
+    home, work = Home(tmp_path_factory.mktemp("short")), tmp_path_factory.mktemp("cut")
+    table, images = cut_table(work / "metadata.csv"), work / "images"
+    render_scenes(table, WITH_SCENES, sample.FIRST_SCENE_MONTH, sample.LAST_SCENE_MONTH, images)
+    drops = home.path / "data" / "drops"
+    table_drop(table, images, drops, sample.SAMPLE_INFO, until=sample.UNTIL_WEEK)
+    home.road_here("first")
+    return home
+
+
+@pytest.fixture(params=["walked_short", pytest.param("walked", marks=pytest.mark.slow)])
+def road(request: pytest.FixtureRequest) -> Home:
+    """Both roads, one after the other."""
+    home: Home = request.getfixturevalue(request.param)
     return home

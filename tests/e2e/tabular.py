@@ -46,17 +46,21 @@ def tabular_profile(file: Path, **changes: Any) -> Path:
     return file
 
 
-def tabular_drop(drops: Path, work: Path) -> Path:
-    """The drop of 2018-12-04: ten municipalities that are judged on, and the first 35 others."""
+def cut_table(table: Path) -> Path:
+    """The package's table with ten municipalities that are judged on, and the first 35 others."""
     with package_table().open(encoding="utf-8", newline="") as handle:
         header, *rows = csv.reader(handle)
     at = header.index(CODE)
     judged = [row for row in rows if row[at] in ALWAYS]
     others = [row for row in rows if row[at] not in ALWAYS][: UNITS - len(judged)]
-    table = work / "metadata.csv"
     with table.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows([header, *judged, *others])
-    return table_drop(table, None, drops, INFO, until="2018-w48")
+    return table
+
+
+def tabular_drop(drops: Path, work: Path) -> Path:
+    """The drop of 2018-12-04 of that table."""
+    return table_drop(cut_table(work / "metadata.csv"), None, drops, INFO, until="2018-w48")
 
 
 def walk_tabular(home: Home, run_id: str, *arguments: str) -> None:

@@ -17,36 +17,36 @@ from pipelines.storage import manifest_of
 pytestmark = pytest.mark.e2e
 
 
-def test_the_first_run_leaves_a_champion_a_forecast_and_a_report(walked: Home) -> None:
-    assert walked.output("first", "gate")["decision"] == "promote"
-    assert walked.output("first", "deploy")["deployed"] is True
-    forecast = walked.path / str(walked.output("first", "forecast")["forecast"])
+def test_the_first_run_leaves_a_champion_a_forecast_and_a_report(road: Home) -> None:
+    assert road.output("first", "gate")["decision"] == "promote"
+    assert road.output("first", "deploy")["deployed"] is True
+    forecast = road.path / str(road.output("first", "forecast")["forecast"])
     assert {p.name for p in forecast.iterdir()} == {
         "forecast.parquet",
         "forecast.csv",
         "forecast.json",
     }
-    report = walked.path / str(walked.output("first", "report")["report"])
-    first_line = str(walked.output("first", "gate")["first_line"])
+    report = road.path / str(road.output("first", "report")["report"])
+    first_line = str(road.output("first", "gate")["first_line"])
     assert "the linear head" in first_line
     assert first_line.split(" (")[0] in report.read_text(encoding="utf-8")
 
 
-def test_a_second_run_on_unchanged_input_embeds_nothing_and_says_why_it_keeps(walked: Home) -> None:
-    before, champion = walked.store(), walked.champion_bundle()
-    walked.road_here("second")
-    shards = walked.output("second", "plan_embedding")["shards"]
-    made = [walked.output("second", f"embed_{shard:03d}") for shard in shards]
+def test_a_second_run_on_unchanged_input_embeds_nothing_and_says_why_it_keeps(road: Home) -> None:
+    before, champion = road.store(), road.champion_bundle()
+    road.road_here("second")
+    shards = road.output("second", "plan_embedding")["shards"]
+    made = [road.output("second", f"embed_{shard:03d}") for shard in shards]
     assert made
     assert not any(m["encoder_started"] or m["embedded"] for m in made)
-    assert walked.store() == before
-    assert walked.champion_bundle() == champion
-    decision = walked.output("second", "gate")
+    assert road.store() == before
+    assert road.champion_bundle() == champion
+    decision = road.output("second", "gate")
     assert decision["decision"] == "keep"
     assert "Nothing new" in " ".join(decision["reasons"])
     assert (
-        walked.output("second", "forecast")["forecast"]
-        == walked.output("first", "forecast")["forecast"]
+        road.output("second", "forecast")["forecast"]
+        == road.output("first", "forecast")["forecast"]
     )
 
 
@@ -145,13 +145,13 @@ def _state(path: Path) -> object:
 
 
 def test_a_step_run_again_does_only_what_is_missing(
-    walked: Home, monkeypatch: pytest.MonkeyPatch
+    road: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DENGUARD_HOME", str(walked.path))
+    monkeypatch.setenv("DENGUARD_HOME", str(road.path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    before = written(walked.path)
+    before = written(road.path)
 
-    shards = walked.output("first", "plan_embedding")["shards"]
+    shards = road.output("first", "plan_embedding")["shards"]
     again = [steps.embed_shard("first", shard) for shard in shards]
     steps.features("first")
     steps.train("first")
@@ -159,7 +159,7 @@ def test_a_step_run_again_does_only_what_is_missing(
         steps.backtest("first", year)
 
     assert not any(shard["encoder_started"] or shard["embedded"] for shard in again)
-    assert written(walked.path) == before
+    assert written(road.path) == before
 
 
 def written(home: Path) -> dict[Path, tuple[int, int]]:

@@ -176,11 +176,11 @@ def write_csv(folder: Path, rows: Grid) -> Path:
 
 
 @pytest.fixture(scope="module")
-def small(walked: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def small(walked_short: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """The walked deployment whose accepted data are ten municipalities, which validate in a second."""
     home, work = Home(tmp_path_factory.mktemp("small")), tmp_path_factory.mktemp("cut")
-    shutil.copytree(walked.path / "artifacts", home.path / "artifacts")
-    (sample,) = (walked.path / "data" / "drops").glob("2018-12-04")
+    shutil.copytree(walked_short.path / "artifacts", home.path / "artifacts")
+    (sample,) = (walked_short.path / "data" / "drops").glob("2018-12-04")
     with (sample / "metadata.csv").open(encoding="utf-8", newline="") as handle:
         header, *rows = csv.reader(handle)
     ten = [row for row in rows if row[0].zfill(5) in TEN_MUNICIPALITIES]

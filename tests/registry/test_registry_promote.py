@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pipelines.config import Places
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import RegistryError, StoreError
 from pipelines.fusion.bundle import bundle_id, load_bundle
-from pipelines.registry import promote
+from pipelines.registry import promote, tracking
 from pipelines.registry.alias import connect
 
 MakeBundle = Callable[..., Path]
@@ -186,10 +185,14 @@ def test_a_reader_does_not_make_a_registry(nowhere: Places) -> None:
 
 
 def test_first_use_from_parallel_processes_makes_one_registry(nowhere: Places) -> None:
-    code = "from pipelines.registry.tracking import prepare; prepare()"
-    several = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    forked = multiprocessing.get_context("fork")  # they need not load MLflow anew
+    several = [forked.Process(target=tracking.prepare) for _ in range(2)]
+    for process in several:
+        process.start()
+    for process in several:
+        process.join(timeout=200)
 
-    assert [process.wait(timeout=200) for process in several] == [0, 0]
+    assert [process.exitcode for process in several] == [0, 0]
     assert len(connect().search_experiments(filter_string="name = 'denguard'")) == 1
 
 

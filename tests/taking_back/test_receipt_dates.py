@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.contracts import Issue, Level
+from pipelines.data import receipts
 from pipelines.data.drops import survey_drops
 from pipelines.data.handed_over import exchange_drops
 from pipelines.data.intake import accept, file_cache
@@ -129,6 +130,21 @@ def test_a_drop_older_than_what_was_accepted_is_refused_and_told_what_it_loses(
     )
     (lost,) = [i for i in result if i.code == "loses-to-newer-drop"]
     assert lost.rows == 2 and "05001 2018-w48: 77 here, 5 in 2018-12-11" in lost.message
+
+
+def test_of_drops_that_are_all_read_for_the_first_time_each_loses_to_the_newest(
+    at: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day, cases in (("2018-12-04", 77), ("2018-12-11", 5), ("2018-12-18", 6)):
+        at.bring(day, "2018-w48", cases=cases)
+    asked: list[str] = []
+    counts = receipts._counts
+    monkeypatch.setattr(receipts, "_counts", lambda raw: asked.append(raw.drop.name) or counts(raw))
+    lost = {i.place: i.message for i in at.check() if i.code == "loses-to-newer-drop"}
+    assert lost.keys() == {"2018-12-04", "2018-12-11"}
+    assert "05001 2018-w48: 77 here, 6 in 2018-12-18" in lost["2018-12-04"]
+    assert "05001 2018-w48: 5 here, 6 in 2018-12-18" in lost["2018-12-11"]
+    assert sorted(asked) == ["2018-12-04", "2018-12-11", "2018-12-18"], "a drop was read again"
 
 
 def test_a_lower_edition_of_an_accepted_day_is_older_and_a_higher_one_is_not(
