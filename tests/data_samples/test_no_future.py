@@ -62,7 +62,7 @@ def test_prompt_covariates_and_scene_of_every_horizon_ignore_what_is_not_known(
     ten_tables: Tables, with_unknown_as_noise: Noise, delay: int
 ) -> None:
     profile = profile_of(delay)
-    for origin in some_origins(12, seed=delay):
+    for origin in some_origins(8, seed=delay):
         assert changed_rows(ten_tables, with_unknown_as_noise, profile, origin) == []
 
 

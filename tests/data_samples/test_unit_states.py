@@ -47,23 +47,23 @@ def states(folder: Path) -> dict[tuple[str, int], str]:
     return {(r.unit_id, r.horizon_weeks): r.state for r in found.itertuples()}
 
 
-def test_a_unit_whose_newest_count_is_held_is_named_with_its_cause(real_tables, short, tmp_path):
-    folder = build_dataset(doubt(real_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
+def test_a_unit_whose_newest_count_is_held_is_named_with_its_cause(ten_tables, short, tmp_path):
+    folder = build_dataset(doubt(ten_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
     assert states(folder) == {(UNIT, h): "held" for h in short.evaluate.horizons_weeks}
     assert set(pd.read_parquet(folder / STATES_FILE)["why"]) == {"a-rule (cause 1a2b3c4d)"}
     assert read_json(folder / "dataset.json")["held"] == {"values": 1, "causes": {"1a2b3c4d": "open"}}  # fmt: skip
     assert not (folder / UNCONFIRMED_FILE).exists()
 
 
-def test_a_unit_that_did_not_report_is_told_from_one_that_is_held(real_tables, short, tmp_path):
-    silent = doubt(real_tables, "missing", 0.0)
+def test_a_unit_that_did_not_report_is_told_from_one_that_is_held(ten_tables, short, tmp_path):
+    silent = doubt(ten_tables, "missing", 0.0)
     silent = replace(silent, doubts=silent.doubts.iloc[:0])
     folder = build_dataset(silent, short, "2018-w48", DROPS, tmp_path)
     assert set(states(folder).values()) == {"not reported"}
 
 
-def test_rows_of_an_unconfirmed_count_have_it_in_force(real_tables, short, tmp_path):
-    folder = build_dataset(doubt(real_tables, "high", 500.0), short, "2018-w48", DROPS, tmp_path)
+def test_rows_of_an_unconfirmed_count_have_it_in_force(ten_tables, short, tmp_path):
+    folder = build_dataset(doubt(ten_tables, "high", 500.0), short, "2018-w48", DROPS, tmp_path)
     assert set(states(folder).values()) == {"unconfirmed"}
     rows = pd.read_parquet(folder / UNCONFIRMED_FILE)
     assert set(rows["unit_id"]) == {UNIT} and set(rows["origin_week"]) == {"2018-w48"}
@@ -73,17 +73,17 @@ def test_rows_of_an_unconfirmed_count_have_it_in_force(real_tables, short, tmp_p
     assert mine["log1p_cases_lag00"].isna().all()  # nothing is trained on it
 
 
-def test_a_rejected_rise_is_held_and_no_longer_published_both_ways(real_tables, short, tmp_path):
-    tables = doubt(real_tables, "high", 500.0, answer="rejected")
+def test_a_rejected_rise_is_held_and_no_longer_published_both_ways(ten_tables, short, tmp_path):
+    tables = doubt(ten_tables, "high", 500.0, answer="rejected")
     folder = build_dataset(tables, short, "2018-w48", DROPS, tmp_path)
     assert set(states(folder).values()) == {"held"}
     why = pd.read_parquet(folder / STATES_FILE)["why"]
     assert set(why) == {"a-rule (cause 1a2b3c4d, rejected)"}
 
 
-def test_an_answer_makes_another_dataset_version(real_tables, short, tmp_path):
-    asked = build_dataset(doubt(real_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
-    said = doubt(real_tables, "missing", 0.0, answer="rejected")
+def test_an_answer_makes_another_dataset_version(ten_tables, short, tmp_path):
+    asked = build_dataset(doubt(ten_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
+    said = doubt(ten_tables, "missing", 0.0, answer="rejected")
     assert build_dataset(said, short, "2018-w48", DROPS, tmp_path).name != asked.name
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.encoder_here import encode_here
 
 from pipelines.config import Places, Profile
+from pipelines.embed import child
 from pipelines.embed.base import Encoder
 from pipelines.embed.plan import EmbeddingPlan, plan_embedding
 from pipelines.embed.run import embed_shard
@@ -32,6 +34,11 @@ from pipelines.config import Places, load_profile
 from pipelines.embed.run import embed_shard
 embed_shard(Path(sys.argv[1]), load_profile("ci"), Places(home=Path(sys.argv[2])))
 """
+
+
+@pytest.fixture
+def encoder_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    encode_here(monkeypatch)
 
 
 def _text_file(plan: EmbeddingPlan) -> Path:
@@ -72,6 +79,7 @@ def test_the_caller_never_loads_an_encoder(embedded_home: tuple[Path, list[str]]
     assert embedded_home[1] == []
 
 
+@pytest.mark.usefixtures("encoder_here")
 def test_a_killed_embedding_goes_on_to_the_same_vectors(
     make_dataset: MakeDataset, profile: Profile, places: Places, minilm: Encoder
 ) -> None:
@@ -92,16 +100,17 @@ def test_a_killed_embedding_goes_on_to_the_same_vectors(
 
 
 def test_an_encoder_whose_task_was_killed_ends_itself(
-    make_dataset: MakeDataset, profile: Profile, places: Places
+    make_dataset: MakeDataset, profile: Profile, places: Places, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work_file = _text_file(plan_embedding(make_dataset(weeks=2, scenes=0), profile, places))
     nobody = str(2**22)  # a parent that is not there
-    command = [sys.executable, "-m", "pipelines.embed.child", str(work_file), str(places.home), nobody]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
-    assert json.loads(done.stdout)["what"] == "the task that started this encoder is gone"
+    assert child.main(str(work_file), str(places.home), nobody) == child.EXIT_NAMED_ERROR
+    told = json.loads(capsys.readouterr().out)
+    assert told["what"] == "the task that started this encoder is gone"
     assert not list(_store(work_file, places).folder.glob("*.parquet"))
 
 
+@pytest.mark.usefixtures("encoder_here")
 def test_a_corrupt_shard_is_rebuilt(
     embedded: Path, profile: Profile, places: Places, minilm: Encoder
 ) -> None:
@@ -116,6 +125,7 @@ def test_a_corrupt_shard_is_rebuilt(
     assert np.array_equal(_stored(_text_file(plan), places), minilm.encode(texts))
 
 
+@pytest.mark.usefixtures("encoder_here")
 def test_changed_libraries_check_golden_scenes_that_outlive_their_drop(
     embedded: Path, profile: Profile, places: Places
 ) -> None:
@@ -129,6 +139,7 @@ def test_changed_libraries_check_golden_scenes_that_outlive_their_drop(
     assert store.checked_versions() == real
 
 
+@pytest.mark.usefixtures("encoder_here")
 def test_an_encoder_that_gives_other_vectors_stops_and_offers_a_rebuild(
     embedded: Path, make_dataset: MakeDataset, profile: Profile, places: Places
 ) -> None:
@@ -143,6 +154,7 @@ def test_an_encoder_that_gives_other_vectors_stops_and_offers_a_rebuild(
     assert len(_store(more, places).missing(i.key for i in read_work(more).inputs)) == 3
 
 
+@pytest.mark.usefixtures("encoder_here")
 def test_a_scene_that_is_gone_is_named(
     make_dataset: MakeDataset, profile: Profile, places: Places
 ) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from paper import tiny_study
 from paper.tiny_study import unmeasured
+from support.encoder_here import encode_here
 from typer.testing import CliRunner, Result
 
 from pipelines import cli
@@ -86,7 +87,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Walked:
     level = room.level
     room.setLevel(logging.INFO)
     room.addHandler(handler)
-    done = {p: run(*arguments(root, p, general=root / "general")) for p in PROTOCOLS}
+    with pytest.MonkeyPatch.context() as patch:
+        encode_here(patch)
+        done = {p: run(*arguments(root, p, general=root / "general")) for p in PROTOCOLS}
     room.removeHandler(handler)
     room.setLevel(level)
     for result in done.values():

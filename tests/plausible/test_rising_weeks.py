@@ -36,8 +36,9 @@ class Confirmed(dict[str, Answer]):
 
 def peru(by: list[str]) -> pd.DataFrame:
     rows = _rows("dengue_peru.csv")
-    weeks = [CDC.number(int(y), int(w)) for y, w in zip(rows["ano"], rows["semana"], strict=True)]
-    return _counts(rows[by].agg("/".join, axis=1), weeks)
+    period = rows["ano"].str.cat(rows["semana"], "/")
+    week = {p: CDC.number(*map(int, p.split("/"))) for p in period.unique()}
+    return _counts(rows[by[0]].str.cat([rows[name] for name in by[1:]], "/"), period.map(week))
 
 
 def departments() -> pd.DataFrame:
@@ -53,7 +54,7 @@ def taiwan() -> pd.DataFrame:
     rows = rows[(rows["County_living"] != "None") & (rows["Imported"] != "Y")]
     rows = rows[rows["Date_Onset"].between("2010/01/03", "2016/01/02")]
     week = {day: CDC.week_no_of_date(pd.Timestamp(day).date()) for day in rows["Date_Onset"].unique()}  # fmt: skip
-    return _counts(rows["County_living"], list(rows["Date_Onset"].map(week)))
+    return _counts(rows["County_living"], rows["Date_Onset"].map(week))
 
 
 def _rows(name: str) -> pd.DataFrame:
@@ -63,11 +64,11 @@ def _rows(name: str) -> pd.DataFrame:
     return pd.read_csv(str(path), dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
-def _counts(unit: pd.Series, weeks: list[int]) -> pd.DataFrame:
+def _counts(unit: pd.Series, weeks: pd.Series) -> pd.DataFrame:
     """(units, weeks), 0 where the list has nobody."""
-    pairs = pd.DataFrame({"unit_id": unit.to_numpy(str), "when": weeks})
+    pairs = pd.DataFrame({"unit_id": unit.to_numpy(str), "when": weeks.to_numpy()})
     counts = pairs.groupby(["unit_id", "when"]).size().unstack(fill_value=0)
-    return counts.reindex(columns=range(min(weeks), max(weeks) + 1), fill_value=0).astype(float)
+    return counts.reindex(columns=range(weeks.min(), weeks.max() + 1), fill_value=0).astype(float)
 
 
 def walked(counts: pd.DataFrame, first: int, last: int) -> Judgement:

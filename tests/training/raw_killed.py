@@ -45,6 +45,12 @@ MOMENTS = {
 }
 
 
+def load_libraries() -> None:
+    """Import what a training imports when it opens its towers."""
+    from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
+    from transformers import AutoTokenizer, BertModel, ViTModel  # noqa: F401
+
+
 def _live(folder: Path, moment: Callable[[], None]) -> int:
     """One life; the number of the signal that ended it, 0 if none did."""
     if (child := os.fork()) == 0:
@@ -56,6 +62,7 @@ def _live(folder: Path, moment: Callable[[], None]) -> int:
 
 
 if __name__ == "__main__":
+    load_libraries()  # before the lives, or each of them would
     for name, moment in MOMENTS.items():
         if _live(Path(sys.argv[1]), moment) != signal.SIGKILL:
             sys.exit(f"was not killed {name}")
