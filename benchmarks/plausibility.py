@@ -4,7 +4,7 @@
     ... smallest [--trials 20]        ... lies [--units 45] [--trials 20]
 
 Belongs here: what is walked, counted and printed. Does not belong here: real tables (real_tables.py), how a lie
-changes one (lies.py), climate and population (plausibility_climate.py). Weeks of 2019 are never read.
+changes one (block_lies.py), climate and population (plausibility_climate.py). Weeks of 2019 are never read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
-from lies import LIES, Lie
+from block_lies import LIES, Lie
 from real_tables import Story, colombia, forty_five, judged, peru, some_of_colombia, taiwan, weekly
 from smallest import smallest_lines
 from views import Table, found, held, seen, table_of

@@ -1,9 +1,9 @@
 """Which lies about climate, population and rows are seen; honest drops: `plausibility.py honest`.
 
-    DENGUARD_REAL_DATA=... python benchmarks/plausibility_climate.py [--trials 10]
+    DENGUARD_REAL_DATA=... python benchmarks/plausibility_climate.py [--trials 10] [--units 45]
 
 Belongs here: lies about the municipal table of Colombia, and what is printed. Does not belong here: reading it
-(real_tables.py), lies about counts (lies.py).
+(real_tables.py), lies about counts (block_lies.py).
 """
 
 from __future__ import annotations
@@ -154,12 +154,13 @@ LIES: dict[str, Liar] = {
 
 def lies(
     trials: Annotated[int, typer.Option(help="of 45 units; a fifth as many of all")] = 10,
+    units: Annotated[int, typer.Option(help="only choices of so many; 0 = all and 45")] = 0,
 ) -> None:
     """Per lie: trials in which all / any lying cells are held or stopped, and the share that passes."""
-    for units, n in ((0, max(2, trials // 5)), (45, trials)):
-        typer.echo(f"{units or 'all'} units")
+    for size, n in [(units, trials)] if units else [(0, max(2, trials // 5)), (45, trials)]:
+        typer.echo(f"{size or 'all'} units")
         for what, liar in LIES.items():
-            typer.echo(_line(what, liar, units, n))
+            typer.echo(_line(what, liar, size, n))
 
 
 def _line(what: str, liar: Liar, units: int, trials: int) -> str:
