@@ -6,7 +6,8 @@ here: what the findings mean for the run (validate.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -87,9 +88,9 @@ def check_cells(
 def _cell_checks(
     cells: pd.DataFrame, config: DataConfig
 ) -> list[tuple[str, pd.Series, tuple[Rule, ...]]]:
-    kind, name = cells["kind"], cells["clean"].astype(str)
-    demographic, percent = kind == "demographic", name.str.endswith("_pct")
-    dense, series = name.str.endswith("_per_km2"), kind.isin(["weekly", "monthly"])
+    kind, name = cells["kind"], cells["clean"]
+    demographic, percent = kind == "demographic", _holds(name, lambda n: n.endswith("_pct"))
+    dense, series = _holds(name, lambda n: n.endswith("_per_km2")), kind.isin(["weekly", "monthly"])
     return [
         ("weekly cases", kind == "week", expectations.case_rules(config)),
         ("temperature", kind == "temp", expectations.temperature_rules()),
@@ -102,13 +103,19 @@ def _cell_checks(
     ]
 
 
+def _holds(texts: pd.Series, rule: Callable[[str], object]) -> pd.Series:
+    """Which texts a rule holds for; each distinct text is asked once, for a million cells hold few."""
+    codes, distinct = pd.factorize(texts)
+    held = [*(bool(rule(str(text))) for text in distinct), False]  # the last one: no text at all
+    return pd.Series(np.array(held, dtype=bool)[codes], index=texts.index)
+
+
 def _judged(part: pd.DataFrame) -> pd.DataFrame:
     """The columns that rules look at, index 0..n-1; a number that is not one fails only as text."""
     frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
     by_file = frame.groupby("file")["number"]
-    thousands = (
-        frame["value"].astype(str).str.fullmatch(expectations.THOUSANDS).to_numpy(dtype=bool)
-    )
+    written = re.compile(expectations.THOUSANDS)
+    thousands = _holds(frame["value"], written.fullmatch)
     enough = by_file.transform("count") >= expectations.MIN_RAIN_CELLS
     return frame.drop(columns="file").assign(
         fraction=np.where(np.isfinite(frame["number"]) & ~thousands, frame["number"] % 1, np.nan),

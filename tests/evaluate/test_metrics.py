@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score
 
@@ -27,6 +27,20 @@ def test_scores_agree_with_scikit_learn() -> None:
     assert found["auprc"] == pytest.approx(average_precision_score(LABEL, PROBABILITY))
     assert found["macro_f1"] == pytest.approx(f1_score(LABEL, PROBABILITY >= 0.3, average="macro"))
     assert found["macro_f1_at_half"] == pytest.approx(f1_score(LABEL, PROBABILITY >= 0.5, average="macro"))  # fmt: skip
+
+
+@settings(deadline=None)  # scikit-learn is imported by the first one
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=2, max_size=60))
+def test_average_precision_is_that_of_scikit_learn_to_the_last_bit(
+    rows: list[tuple[bool, int]],
+) -> None:
+    label = np.array([float(positive) for positive, _ in rows])
+    probability = np.array([part / 20 for _, part in rows])  # many of them equal
+    found = scores(label, probability, np.full(len(rows), 0.5))["auprc"]
+    if label.max() == label.min():
+        assert found is None
+    else:
+        assert found == float(average_precision_score(label, probability))
 
 
 def test_alarm_scores_are_those_counted_by_hand() -> None:
