@@ -104,7 +104,9 @@ def forecast_table(
             raise StoreError(f"there is no row to forecast at origin {as_of}, {horizon} weeks ahead", fix="make features up to that week for every horizon of the bundle")  # fmt: skip
         parts.append(_answers(rows, predict_proba(model, rows), bundle))
         progress.advance()
-    table = pd.concat(parts, ignore_index=True).merge(_scenes(scenes, versions), on="sample_id", how="left", validate="one_to_one")  # fmt: skip
+    table = pd.concat(parts, ignore_index=True)
+    seen = _scenes(scenes[scenes["sample_id"].isin(table["sample_id"])], versions)
+    table = table.merge(seen, on="sample_id", how="left", validate="one_to_one")
     table["municipality"] = table["municipality_code"].map(names).fillna("")
     table["scene_quality"] = table["scene_quality"].fillna(SceneQuality.NONE.value)
     table["scene_synthetic"] = table["scene_synthetic"].eq(True)

@@ -21,7 +21,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import nbinom
 
 from pipelines.data.known_series import Floats, Ints
 
@@ -159,6 +158,8 @@ class Missing:
         Counts are whole: of a week of which almost surely nothing is missing the interval is one
         number, and holds the truth more often.
         """
+        from scipy.stats import nbinom  # a second of CPU time, and most tables have no nowcast
+
         size = np.where(np.isfinite(self.mean), self.size, 1.0)
         share = size / (size + np.where(np.isfinite(self.mean), self.mean, 0.0))
         low, high = (nbinom.ppf(q, size, share) for q in ((1 - coverage) / 2, (1 + coverage) / 2))

@@ -159,9 +159,10 @@ def _space(
 ) -> _Space:
     """Give the rows their keys, null where the modality is missing."""
     spec = describe_encoder(config, places)
+    space_id = spec.space_id  # a hash, anew each time it is asked for
     shas = rows[f"{modality}_sha256"]
     reading = profile.data.scenes.reading if modality == "image" else ""
-    key_of = {sha: input_key(spec.space_id, sha, reading) for sha in shas.dropna().unique()}
+    key_of = {sha: input_key(space_id, sha, reading) for sha in shas.dropna().unique()}
     rows[f"{modality}_key"] = shas.map(key_of).astype(object)
     return _Space(EmbeddingStore(store_root(places), spec), sorted(key_of.values()))
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from pipelines.fusion.design import design
@@ -63,6 +62,9 @@ def gradient_boosting(train: Examples, test: Examples) -> Array:
     """
     if train.label.max() == train.label.min():
         return prevalence(train, test)
+    # Imported here: a second and more, and whoever judges predictions fits no trees.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     raw = design(train)
     known = np.isfinite(raw).any(axis=0)
     trees = HistGradientBoostingClassifier(random_state=_SEED, early_stopping=False, **_TREES)

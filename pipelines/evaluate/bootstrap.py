@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from pipelines.config import GateConfig
 from pipelines.errors import GateError
@@ -128,8 +128,8 @@ def _block_id(calendar: Calendar, week_no: int, block_weeks: int, last: int) -> 
 
 def expanded_tail(blocks: int, confidence: float) -> float:
     """Share of resamples to leave out on each side; below (1 - confidence) / 2."""
-    t = stats.t.ppf((1 + confidence) / 2, blocks - 1)
-    return float(stats.norm.cdf(-np.sqrt(blocks / (blocks - 1)) * t))
+    t = stdtrit(blocks - 1, (1 + confidence) / 2)  # the quantile of Student's t
+    return float(ndtr(-np.sqrt(blocks / (blocks - 1)) * t))
 
 
 def _resampled_means(total: Array, count: Array, gate: GateConfig) -> Array:

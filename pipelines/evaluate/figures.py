@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import matplotlib
@@ -138,20 +139,39 @@ def forecast_heatmap(table: pd.DataFrame, words: Words) -> str:
     grid = grid[sorted(grid.columns)]
     expected = table.pivot_table(index="place", columns="horizon_weeks", values="outbreak_expected", aggfunc="max", sort=False)[list(grid.columns)].to_numpy(bool)  # fmt: skip
 
+    cells = tuple(
+        tuple((value, words.chance(value), bool(alarm)) for value, alarm in zip(*row, strict=True))
+        for row in zip(grid.to_numpy().tolist(), expected.tolist(), strict=True)
+    )
+    ahead = tuple(words("in-weeks-short", n=h) for h in grid.columns)
+    return _heatmap(cells, ahead, tuple(_short(place) for place in grid.index))
+
+
+@lru_cache(maxsize=1)  # the report and a bulletin of its language show the same picture
+def _heatmap(
+    cells: tuple[tuple[tuple[float, str, bool], ...], ...],
+    ahead: tuple[str, ...],
+    places: tuple[str, ...],
+) -> str:
+    """Cells are a probability, how it is said, and whether it is an alarm."""
+
     def draw(axes: Axes) -> None:
         axes.grid(visible=False)
-        axes.imshow(grid.to_numpy(), cmap="YlOrBr", vmin=0, vmax=1.25, aspect="auto")
-        for (row, column), value in np.ndenumerate(grid.to_numpy()):
-            alarm = expected[row, column]
-            weight, colour = ("bold" if alarm else "normal"), ("white" if value > 0.75 else INK)
-            said = f"{ALARM} {words.chance(value)}" if alarm else words.chance(value)
-            axes.text(column, row, said, ha="center", va="center", color=colour, fontsize=8, fontweight=weight)  # fmt: skip
-        axes.set_xticks(range(grid.shape[1]), [words("in-weeks-short", n=h) for h in grid.columns])
-        axes.set_yticks(range(grid.shape[0]), [_short(place) for place in grid.index])
+        grid = np.array([[value for value, _, _ in row] for row in cells])
+        axes.imshow(
+            grid.reshape(len(places), len(ahead)), cmap="YlOrBr", vmin=0, vmax=1.25, aspect="auto"
+        )
+        for row, line in enumerate(cells):
+            for column, (value, chance, alarm) in enumerate(line):
+                weight, colour = ("bold" if alarm else "normal"), ("white" if value > 0.75 else INK)
+                said = f"{ALARM} {chance}" if alarm else chance
+                axes.text(column, row, said, ha="center", va="center", color=colour, fontsize=8, fontweight=weight)  # fmt: skip
+        axes.set_xticks(range(len(ahead)), ahead)
+        axes.set_yticks(range(len(places)), places)
         axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
         axes.spines[:].set_visible(False)
 
-    return svg(draw, (4.4, 0.7 + 0.26 * len(grid)))  # narrow: read on a phone
+    return svg(draw, (4.4, 0.7 + 0.26 * len(places)))  # narrow: read on a phone
 
 
 def _doubt(table: pd.DataFrame) -> pd.Series:

@@ -46,9 +46,7 @@ def forecast(
     judged = [code for code in order if code in set(metrics.get("municipalities", ()))]
     known = set(first.dropna(subset=["probability"])["municipality_code"])
     shown = [c for c in judged or order if c in known][:SHOWN_PLACES]
-    places = [
-        _place(own, ahead, words) for _, own in ranked.groupby("municipality_code", sort=False)
-    ]
+    places = [_place(own, ahead, words) for own in _by_place(ranked)]
     return {
         "ahead": words("in-weeks", n=shown_ahead),
         "horizons": [words("in-weeks-short", n=h) for h in ahead],
@@ -118,9 +116,17 @@ def _groups(places: Sequence[Mapping[str, Any]], at: int, words: Words) -> list[
     return out
 
 
-def _place(own: pd.DataFrame, ahead: Sequence[int], words: Words) -> dict[str, Any]:
-    answers = {int(row["horizon_weeks"]): row for row in own.to_dict("records")}
-    some = own.iloc[0]
+def _by_place(ranked: pd.DataFrame) -> list[list[dict[Any, Any]]]:
+    """The rows of each place, places in their order."""
+    out: dict[str, list[dict[Any, Any]]] = {}
+    for row in ranked.to_dict("records"):
+        out.setdefault(row["municipality_code"], []).append(row)
+    return list(out.values())
+
+
+def _place(own: Sequence[Mapping[Any, Any]], ahead: Sequence[int], words: Words) -> dict[str, Any]:
+    answers = {int(row["horizon_weeks"]): row for row in own}
+    some = own[0]
     scene = "" if pd.isna(some["scene_date"]) else str(some["scene_date"])
     return {
         "name": some["municipality"],

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 Doubles = npt.NDArray[np.float64]
 # Fewer rows of either class than this do not carry two parameters.
@@ -46,6 +45,8 @@ def fit_platt(logit: Doubles, label: Doubles) -> Platt:
     positives = int((label == 1).sum())
     if min(positives, len(label) - positives) < MIN_ROWS_OF_A_CLASS:
         return IDENTITY
+    from sklearn.linear_model import LogisticRegression  # a second and more, and only fits need it
+
     model = LogisticRegression(C=1e6, solver="lbfgs").fit(logit[:, None], label.astype(np.int64))
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
     return Platt(slope, intercept) if slope > 0 else IDENTITY

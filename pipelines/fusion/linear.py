@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from pipelines.contracts import COVARIATE_NAMES
@@ -33,6 +32,9 @@ from pipelines.fusion.design import (
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.weights import FIX, read_tensors, write_tensors
 from pipelines.storage import read_json, write_json
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 _MAX_ITERATIONS = 500
 _MANY_ROWS, _EVERY = 20_000, 8
@@ -141,6 +143,8 @@ def _solve(columns: Doubles, label: npt.NDArray[np.int64], c: float) -> Logistic
     where every eighth row led: the same rows give the same bits, whatever was fitted before. One BLAS
     thread, because other thread counts give other bits.
     """
+    from sklearn.linear_model import LogisticRegression  # a second and more, and only fits need it
+
     model = LogisticRegression(C=c, solver="newton-cholesky", max_iter=_MAX_ITERATIONS, tol=1e-8, warm_start=True)  # fmt: skip
     some = slice(None, None, _EVERY)
     with threadpool_limits(limits=1):

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -23,7 +23,6 @@ from pipelines.contracts import CURRENT, DataState
 from pipelines.data.boundaries import UnitShapes, unit_shapes
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
-from pipelines.evaluate.report import ReportContext
 from pipelines.evaluate.withheld import weeks_ahead
 from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.forecast_states import UnitStates, with_states
@@ -33,6 +32,9 @@ from pipelines.run import Run
 from pipelines.run.withdrawn import withdrawal
 from pipelines.steps.filling import filling
 from pipelines.storage import read_json
+
+if TYPE_CHECKING:
+    from pipelines.evaluate.report import ReportContext
 
 log = logging.getLogger(__name__)
 _LIBRARIES = ("denguard", "torch", "transformers", "timm", "scikit-learn", "lightgbm", "mlflow", "dvc", "great-expectations")  # fmt: skip
@@ -185,6 +187,8 @@ def not_forecast(dataset: Path, table: pd.DataFrame | None) -> list[str]:
 
 def gather(run: Run) -> ReportContext:
     """Everything the report of a run shows."""
+    from pipelines.evaluate.report import ReportContext  # draws pictures; a forecast needs none
+
     snap, made, decision = run.output("snapshot"), run.output("forecast"), run.output("gate")
     candidates = run.output("train")["candidates"]
     folder = made["forecast"]
