@@ -1,7 +1,7 @@
 """Lying drops: how a block of units of a true table is told otherwise, for the rules to see or not.
 
-Belongs here: one function a kind of lie, on a matrix of counts. Does not belong here: what is counted
-and printed (plausibility.py).
+Belongs here: one function a kind of lie, on a matrix of counts. Does not belong here: what is
+counted and printed (plausibility.py).
 """
 
 from __future__ import annotations
@@ -135,7 +135,11 @@ def _beyond(own: Any, _: Any, __: Any) -> Any:
 LIES = (
     Lie("0 in the newest week", _newest(lambda own, *_: np.zeros(len(own)))),
     Lie("0 in the newest three, at once", _newest(lambda own, *_: np.zeros_like(own), 3), weeks=3),
-    Lie("no cell for the newest week", _newest(lambda own, *_: np.full(len(own), np.nan)), cells=False),
+    Lie(
+        "no cell for the newest week",
+        _newest(lambda own, *_: np.full(len(own), np.nan)),
+        cells=False,
+    ),
     Lie("empty cells in the newest week", _newest(lambda own, *_: np.full(len(own), np.nan))),
     Lie("40 % of the newest week", _newest(_thinned(0.4))),
     Lie("60 % of the newest week", _newest(_thinned(0.6))),
@@ -149,7 +153,11 @@ LIES = (
     Lie("sums of 30 weeks", _newest(_since_january)),
     Lie("sums, four weeks at once", _newest(_since_january, 4), weeks=4),
     Lie("rounded to tens", _newest(lambda own, *_: np.round(own[:, -1], -1))),
-    Lie("one value for all", _newest(lambda own, *_: np.full(len(own), np.ceil(np.nanmean(own[:, -1])))), fewest=2),
+    Lie(
+        "one value for all",
+        _newest(lambda own, *_: np.full(len(own), np.ceil(np.nanmean(own[:, -1])))),
+        fewest=2,
+    ),
     Lie("sorted values", _newest(lambda own, *_: np.sort(own[:, -1])), fewest=2),
     Lie("shuffled units", _newest(_shuffled), fewest=2),
     Lie("the neighbour's newest week", _newest(lambda own, *_: np.roll(own[:, -1], 1)), fewest=2),
@@ -157,10 +165,12 @@ LIES = (
     Lie("the neighbour's whole history", _neighbours, again=True, fewest=2),
     Lie("history a week later", _one_week_later, again=True),
     Lie("a tenth of history changed", _rewritten, again=True),
-    Lie("first drop: 0 in the newest week", _newest(lambda own, *_: np.zeros(len(own))), first=True),
+    Lie(
+        "first drop: 0 in the newest week", _newest(lambda own, *_: np.zeros(len(own))), first=True
+    ),
     Lie("first drop: newest week times ten", _newest(lambda own, *_: own[:, -1] * 10), first=True),
     Lie("first drop: copy of the week before", _newest(lambda own, *_: own[:, -2]), first=True),
     Lie("first drop: 40 % of the newest week", _newest(_thinned(0.4)), first=True),
     Lie("first drop: sums since January", _year_sums, first=True),
     Lie("first drop: the neighbour's history", _neighbours, first=True, fewest=2),
-)  # fmt: skip
+)

@@ -3,8 +3,9 @@
     DENGUARD_REAL_DATA=... python benchmarks/plausibility.py honest [--table NAME] [--unanswered]
     ... smallest [--trials 20]        ... lies [--units 45] [--trials 20]
 
-Belongs here: what is walked, counted and printed. Does not belong here: real tables (real_tables.py), how a lie
-changes one (block_lies.py), climate and population (plausibility_climate.py). Weeks of 2019 are never read.
+Belongs here: what is walked, counted and printed. Does not belong here: real tables
+(real_tables.py), how a lie changes one (block_lies.py), climate and population
+(plausibility_climate.py). Weeks of 2019 are never read.
 """
 
 from __future__ import annotations
@@ -77,9 +78,17 @@ def _honest_lines(story: Story, first: str, last: str, unanswered: bool) -> Iter
     stopped = {c.drop for c in causes if c.suspicion.outcome is Outcome.STOP}
     stopped |= _crowded(counts, len(story.units))
     notes = Counter(c.suspicion.rule for c in causes if c.suspicion.outcome is Outcome.NOTE)
-    begun = Counter(f"{c.suspicion.rule} ({c.suspicion.outcome.value})" for c in judgement.causes if c.drop == start)  # fmt: skip
+    begun = Counter(
+        f"{c.suspicion.rule} ({c.suspicion.outcome.value})"
+        for c in judgement.causes
+        if c.drop == start
+    )
     n = weeks * len(story.units)
-    yield f"{story.name}, {first}..{last}: {weeks} weeks, {len(counts)} of {n:,} unit-weeks held (1 in {n // max(len(counts), 1):,}), {len(doubts) - len(counts)} other values held, {len(stopped)} stops; notes: {_said(notes)}; first drop: {_said(begun)}"
+    yield (
+        f"{story.name}, {first}..{last}: {weeks} weeks, {len(counts)} of {n:,} unit-weeks held (1 "
+        f"in {n // max(len(counts), 1):,}), {len(doubts) - len(counts)} other values held, "
+        f"{len(stopped)} stops; notes: {_said(notes)}; first drop: {_said(begun)}"
+    )
     for (rule, way), k in counts.groupby(["rule", "direction"]).size().items():
         yield f"    {rule:24s} {way:8s} {k:5d} unit-weeks"
 
@@ -109,7 +118,10 @@ def lies(
 ) -> None:
     """Lie x share of units: how often seen, and the share of lying cells that pass."""
     table = table_of(forty_five() if units else colombia())
-    typer.echo(f"\n{table.name}: seen in % of {trials} weeks of 2017-2018, by share of the units that lie (a block in the order of codes); cells of that size that pass, in %")  # fmt: skip
+    typer.echo(
+        f"\n{table.name}: seen in % of {trials} weeks of 2017-2018, by share of the units that "
+        "lie (a block in the order of codes); cells of that size that pass, in %"
+    )
     head = " ".join(f"{'one' if not s else f'{s:.0%}':>9s}" for s in SIZES)
     typer.echo(f"    {'':34s} {head}   smallest seen in 90 %")
     for lie in LIES:

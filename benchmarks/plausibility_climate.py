@@ -2,8 +2,8 @@
 
     DENGUARD_REAL_DATA=... python benchmarks/plausibility_climate.py [--trials 10] [--units 45]
 
-Belongs here: lies about the municipal table of Colombia, and what is printed. Does not belong here: reading it
-(real_tables.py), lies about counts (block_lies.py).
+Belongs here: lies about the municipal table of Colombia, and what is printed. Does not belong here:
+reading it (real_tables.py), lies about counts (block_lies.py).
 """
 
 from __future__ import annotations
@@ -156,7 +156,9 @@ def lies(
     trials: Annotated[int, typer.Option(help="of 45 units; a fifth as many of all")] = 10,
     units: Annotated[int, typer.Option(help="only choices of so many; 0 = all and 45")] = 0,
 ) -> None:
-    """Per lie: trials in which all / any lying cells are held or stopped, and the share that passes."""
+    """Per lie: trials in which all / any lying cells are held or stopped, and the share that
+    passes.
+    """
     for size, n in [(units, trials)] if units else [(0, max(2, trials // 5)), (45, trials)]:
         typer.echo(f"{size or 'all'} units")
         for what, liar in LIES.items():

@@ -1,9 +1,12 @@
-"""Which slips of exports (tests/lies/slips.py) the rules on counts see in tables of other countries.
+"""Which slips of exports (tests/lies/slips.py) the rules on counts see in tables of other
+countries.
 
-    PYTHONPATH=.:tests DENGUARD_REAL_DATA=... python benchmarks/plausibility_slips.py [--table NAME] [--trials 20]
+    PYTHONPATH=.:tests DENGUARD_REAL_DATA=... python benchmarks/plausibility_slips.py [--table NAME]
+    [--trials 20]
 
-Belongs here: a table of counts as the sheet that slips are told of, and what is printed. Does not belong here: the
-slips, lies of a block of units (block_lies.py), slips of populations and climate: these tables have counts alone.
+Belongs here: a table of counts as the sheet that slips are told of, and what is printed. Does not
+belong here: the slips, lies of a block of units (block_lies.py), slips of populations and climate:
+these tables have counts alone.
 """
 
 from __future__ import annotations
@@ -23,9 +26,13 @@ from pipelines.weeks import CDC
 
 TABLES = {"peru": peru, "departments": lambda: peru("departments"), "taiwan": taiwan}
 _OF_OTHERS = {
-    "newest week as rates", "climate of the neighbours", "climate of the year before", "no rain at all",
-    "population of the cases column", "population of ten years ago",
-}  # fmt: skip
+    "newest week as rates",
+    "climate of the neighbours",
+    "climate of the year before",
+    "no rain at all",
+    "population of the cases column",
+    "population of ten years ago",
+}
 _NEWEST = CDC.week_no(
     NEWEST.replace("/", "-")
 )  # a sheet's newest week is called so, whatever week it is
@@ -36,7 +43,9 @@ _SEED = 20
 
 @dataclass
 class Tally:
-    """What came of one slip in several weeks: weeks, and lying cells, all and newest ones of units that ran."""
+    """What came of one slip in several weeks: weeks, and lying cells, all and newest ones of units
+    that ran.
+    """
 
     weeks: int = 0
     stopped: int = 0
@@ -60,11 +69,17 @@ def slips(
         int, typer.Option(help="weeks a slip, evenly of those in which a unit ran")
     ] = 20,
 ) -> None:
-    """Per slip: weeks that stop, lying cells that are held or stopped, newest ones of running units."""
+    """Per slip: weeks that stop, lying cells that are held or stopped, newest ones of running
+    units.
+    """
     for name in table or TABLES:
         counts = table_of(TABLES[name]())
         columns = _weeks_of(counts, trials)
-        typer.echo(f"{counts.name}, {len(counts.ids)} units, {trials} weeks {_label(counts, columns[0])}..{_label(counts, columns[-1])}: stopped; lying cells seen; newest ones of units with {_RUNNING} a week or more")  # fmt: skip
+        typer.echo(
+            f"{counts.name}, {len(counts.ids)} units, {trials} weeks "
+            f"{_label(counts, columns[0])}..{_label(counts, columns[-1])}: stopped; lying cells "
+            f"seen; newest ones of units with {_RUNNING} a week or more"
+        )
         for what, lie in _slips_of(counts).items():
             typer.echo(_line(what, _tried(counts, lie, columns)))
 
@@ -93,8 +108,15 @@ def _label(table: Table, column: int) -> str:
 
 
 def _line(what: str, tally: Tally) -> str:
-    own = f"{tally.running_seen / tally.running:6.1%} of {tally.running}" if tally.running else "  none ran"  # fmt: skip
-    return f"  {what:40s} {tally.stopped:2d}/{tally.weeks}  {tally.seen / max(tally.lying, 1):6.1%}  {own}"
+    own = (
+        f"{tally.running_seen / tally.running:6.1%} of {tally.running}"
+        if tally.running
+        else "  none ran"
+    )
+    return (
+        f"  {what:40s} {tally.stopped:2d}/{tally.weeks}  {tally.seen / max(tally.lying, 1):6.1%}  "
+        f"{own}"
+    )
 
 
 def _tried(table: Table, lie: Lie, columns: Any) -> Tally:

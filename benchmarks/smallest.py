@@ -1,7 +1,8 @@
-"""The smallest change of a newest week that the rules see, by the level of the unit that it is told of.
+"""The smallest change of a newest week that the rules see, by the level of the unit that it is told
+of.
 
-Belongs here: falls and rises of one unit and of ten neighbours among honest others. Does not belong here: other
-kinds of lies (block_lies.py).
+Belongs here: falls and rises of one unit and of ten neighbours among honest others. Does not belong
+here: other kinds of lies (block_lies.py).
 """
 
 from __future__ import annotations
@@ -26,16 +27,27 @@ FIRST, LAST = "2017-w01", "2018-w52"
 
 
 def smallest_lines(table: Table, trials: int) -> Iterator[str]:
-    """A head, and one line a level. Seen: of the lying cells half or more are held, or the drop is stopped."""
-    yield f"{table.name}, 2017-2018, {trials} trials: smallest change seen in {WANTED:.0%}; in brackets how often the largest is"
+    """A head, and one line a level. Seen: of the lying cells half or more are held, or the drop is
+    stopped.
+    """
+    yield (
+        f"{table.name}, 2017-2018, {trials} trials: smallest change seen in {WANTED:.0%}; in "
+        "brackets how often the largest is"
+    )
     yield f"{'level':>8s} | one: fall | one: rise | ten: fall | ten: rise"
     for low, high in pairwise(LEVELS):
-        cells = [_smallest(table, low, high, n, changes, trials) for n in (1, BLOCK) for changes in (FALLS, RISES)]  # fmt: skip
+        cells = [
+            _smallest(table, low, high, n, changes, trials)
+            for n in (1, BLOCK)
+            for changes in (FALLS, RISES)
+        ]
         name = f">{low:g}" if np.isinf(high) else f"{low:g}-{high:g}"
         yield f"{name:>8s} | " + " | ".join(cells)
 
 
-def _smallest(table: Table, low: float, high: float, n: int, changes: tuple[float, ...], trials: int) -> str:  # fmt: skip
+def _smallest(
+    table: Table, low: float, high: float, n: int, changes: tuple[float, ...], trials: int
+) -> str:
     last, best = "", 0.0
     for change in changes:
         share = _seen_share(table, low, high, n, change, trials)
@@ -78,7 +90,9 @@ def _choose(fits: Any, n: int, noise: np.random.Generator) -> Any:
 
 
 def _places(table: Table, low: float, high: float, n: int) -> Any:
-    """(starts, weeks) where neighbours begin whose mean level lies in the bin, with a case in half of them."""
+    """(starts, weeks) where neighbours begin whose mean level lies in the bin, with a case in half
+    of them.
+    """
     weeks = range(table.column(FIRST), table.column(LAST) + 1)
     level = np.stack([level_before(table.counts, week) for week in weeks], axis=1)
     x = table.counts[:, weeks.start : weeks.stop]

@@ -1,7 +1,7 @@
 """One drop of a table of counts as the rules are shown it, without the walk that leads to it.
 
-Belongs here: matrices of counts, and what the rules hold or stop in one view. Does not belong here: reading
-tables and whole walks (real_tables.py).
+Belongs here: matrices of counts, and what the rules hold or stop in one view. Does not belong here:
+reading tables and whole walks (real_tables.py).
 """
 
 from __future__ import annotations
@@ -22,14 +22,21 @@ from pipelines.weeks import CDC
 
 LIMITS = PlausibilityConfig()
 _NOT_OF_COUNTS = {
-    "rain", "temperature_jumps", "series_jumps", "population_jumps", "figures_of_others",
-    "figures_reissued", "first_climate", "cases_shifted",
-}  # fmt: skip
+    "rain",
+    "temperature_jumps",
+    "series_jumps",
+    "population_jumps",
+    "figures_of_others",
+    "figures_reissued",
+    "first_climate",
+    "cases_shifted",
+}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Weekly counts (U, W) of a real table; column 0 is week `first`, NaN where there is no such week.
+    """Weekly counts (U, W) of a real table; column 0 is week `first`, NaN where there is no such
+    week.
 
     Attributes:
         people: populations, as Story.cells.
@@ -59,10 +66,20 @@ def seen(table: Table, after: Any, before: Any, said: Any, is_first: bool = Fals
     drop = week_drop(table.first + after.shape[1] - 1)
     people = {"population": table.people}
     return Seen(
-        drop, CDC, table.ids, table.first, before, after, said,
-        {} if is_first else people, people if is_first else {}, is_first,
-        no_cells(), Arrived(), {},
-    )  # fmt: skip
+        drop,
+        CDC,
+        table.ids,
+        table.first,
+        before,
+        after,
+        said,
+        {} if is_first else people,
+        people if is_first else {},
+        is_first,
+        no_cells(),
+        Arrived(),
+        {},
+    )
 
 
 def found(view: Seen) -> list[Suspicion]:

@@ -1,9 +1,9 @@
 """What a year of weekly drops takes on the disk, and what `denguard prune` leaves of it.
 
-All runs of weekly_drops.py were made in one day, and prune goes by ages. So each run's files, and MLflow's
-note of it, are set back to the week that it stands for, and later by three years more for all but the newest
-runs. After each prune what serves, the newest forecast and a pinned one are traced with every hash made
-again, and every version that is still listed is pulled.
+All runs of weekly_drops.py were made in one day, and prune goes by ages. So each run's files, and
+MLflow's note of it, are set back to the week that it stands for, and later by three years more for
+all but the newest runs. After each prune what serves, the newest forecast and a pinned one are
+traced with every hash made again, and every version that is still listed is pulled.
 
 Does not belong here: making the year (weekly_drops.py).
 """
@@ -33,7 +33,17 @@ def print_disk(year: Year, name: str) -> None:
     year.put_back(name)
     weeks = len(_ends(year.home))
     pinned = CDC.week_label(LAST - weeks + 1 + weeks // 10)
-    year.say("prune", "--pin", pinned, "--by", "benchmark", "--reason", "kept for good", "--profile", PROFILE)  # fmt: skip
+    year.say(
+        "prune",
+        "--pin",
+        pinned,
+        "--by",
+        "benchmark",
+        "--reason",
+        "kept for good",
+        "--profile",
+        PROFILE,
+    )
     full = size_mb(year.home)
     say(f"{weeks} runs, {pinned} pinned: {_rooms(year.home)}")
     _age(year.home, [weeks - 1 - at for at in range(weeks)])
@@ -55,9 +65,15 @@ def _print_bound(sizes: tuple[float, float, float], weeks: int, grown: float) ->
     old = max(weeks - _YOUNG, 1)
     soon, later = (full - after_a_year) / old, (after_a_year - at_last) / old
     stays = grown - soon - later
-    say(f"disk a week: {grown:.2f} MB; of it {soon:.2f} go after {kept.kept_weeks} weeks, {later:.2f} after {kept.versions_weeks}, {stays:.2f} stay for good")  # fmt: skip
+    say(
+        f"disk a week: {grown:.2f} MB; of it {soon:.2f} go after {kept.kept_weeks} weeks, "
+        f"{later:.2f} after {kept.versions_weeks}, {stays:.2f} stay for good"
+    )
     bound = after_a_year + (kept.versions_weeks - weeks) * (later + stays)
-    say(f"after prune: {after_a_year:.0f} MB after this year, {bound:.0f} MB after {kept.versions_weeks} weeks, from then on {52 * stays:.0f} MB a year")  # fmt: skip
+    say(
+        f"after prune: {after_a_year:.0f} MB after this year, {bound:.0f} MB after "
+        f"{kept.versions_weeks} weeks, from then on {52 * stays:.0f} MB a year"
+    )
 
 
 def _prune(year: Year, when: str, pinned: str) -> float:

@@ -4,15 +4,16 @@
     python benchmarks/weekly_drops.py measure FOLDER [--repeats 4] [--of 40 46 52 single] [--count]
     python benchmarks/weekly_drops.py disk FOLDER
 
-`walk` brings a drop a week (the whole table so far) and runs the whole cycle after each, a process of its own. It
-keeps copies of the home as it was before late runs. Beside the last of them it keeps `single`: a home with
-the last drop alone, whose champion comes from one run on the drop of the week before, taken back since. So
-its run does what the last run of the year does (there is a champion to judge, and refits of past origins are
-kept), and has no other drop to read.
+`walk` brings a drop a week (the whole table so far) and runs the whole cycle after each, a process
+of its own. It keeps copies of the home as it was before late runs. Beside the last of them it keeps
+`single`: a home with the last drop alone, whose champion comes from one run on the drop of the week
+before, taken back since. So its run does what the last run of the year does (there is a champion to
+judge, and refits of past origins are kept), and has no other drop to read.
 
-`measure` repeats those runs, each on a fresh copy, all of them in turn, and compares medians of CPU seconds;
-nothing else may run meanwhile. With `--count` it counts calls of functions instead, which other work on the machine
-does not move: they tell whether a run does more, not how long that takes. `walk --count` counts them, too.
+`measure` repeats those runs, each on a fresh copy, all of them in turn, and compares medians of CPU
+seconds; nothing else may run meanwhile. With `--count` it counts calls of functions instead, which
+other work on the machine does not move: they tell whether a run does more, not how long that takes.
+`walk --count` counts them, too.
 
 `disk` says what the year takes and what `denguard prune` leaves (weekly_disk.py).
 
@@ -36,12 +37,18 @@ SINGLE, END = "single", "end"
 
 def main() -> None:
     """Do one of the three."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     asked.add_argument("what", choices=("walk", "measure", "disk"))
     asked.add_argument("folder", type=Path, help="where the home and its copies lie")
     asked.add_argument("--weeks", type=int, default=52, help="drops that are walked")
     asked.add_argument("--repeats", type=int, default=4, help="runs of each kind that are measured")
-    asked.add_argument("--of", nargs="+", help="copies that are measured: numbers of drops, the last one among them, and `single`")  # fmt: skip
+    asked.add_argument(
+        "--of",
+        nargs="+",
+        help="copies that are measured: numbers of drops, the last one among them, and `single`",
+    )
     asked.add_argument("--count", action="store_true", help="count calls instead of seconds")
     given = asked.parse_args()
     year = Year(given.folder.resolve())
@@ -64,7 +71,10 @@ def _walk(year: Year, weeks: int, count: bool) -> None:
         if number in _compared(weeks):
             year.keep(str(number))
         costs.append(year.run(week, count))
-        say(f"{number:3} {CDC.week_label(week)}  {costs[-1].words()}  {size_mb(year.home):7.1f} MB on disk")  # fmt: skip
+        say(
+            f"{number:3} {CDC.week_label(week)}  {costs[-1].words()}  {size_mb(year.home):7.1f} "
+            "MB on disk"
+        )
     year.keep(END)
     _print_spread(f"the last {LATE} runs of the walk", costs[-LATE:])
 
@@ -78,7 +88,16 @@ def _keep_single(year: Year) -> None:
     year.begin()
     before = year.drop(LAST - 1)
     year.run(LAST - 1)
-    year.say("withdraw-drop", before.name, "--by", "benchmark", "--reason", "one drop alone", "--profile", PROFILE)  # fmt: skip
+    year.say(
+        "withdraw-drop",
+        before.name,
+        "--by",
+        "benchmark",
+        "--reason",
+        "one drop alone",
+        "--profile",
+        PROFILE,
+    )
     year.drop(LAST)
     year.keep(SINGLE)
 
@@ -107,7 +126,9 @@ def _measure(year: Year, names: list[str], repeats: int, count: bool) -> None:
 
 
 def _median(costs: list[Cost]) -> Cost:
-    return Cost(*(median(getattr(cost, of) for cost in costs) for of in ("cpu_s", "calls", "peak_mb")))  # fmt: skip
+    return Cost(
+        *(median(getattr(cost, of) for cost in costs) for of in ("cpu_s", "calls", "peak_mb"))
+    )
 
 
 def _range(costs: list[Cost]) -> str:
@@ -116,12 +137,19 @@ def _range(costs: list[Cost]) -> str:
 
 def _print_ratio(what: str, one: Cost, other: Cost) -> None:
     calls = f"{one.calls / other.calls:.3f}" if other.calls else "not counted"
-    say(f"{what}: CPU {one.cpu_s / other.cpu_s:.3f}, calls {calls}, memory {one.peak_mb / other.peak_mb:.3f}")  # fmt: skip
+    say(
+        f"{what}: CPU {one.cpu_s / other.cpu_s:.3f}, calls {calls}, memory "
+        f"{one.peak_mb / other.peak_mb:.3f}"
+    )
 
 
 def _print_spread(what: str, costs: list[Cost]) -> None:
-    most = Cost(max(c.cpu_s for c in costs), max(c.calls for c in costs), max(c.peak_mb for c in costs))  # fmt: skip
-    least = Cost(min(c.cpu_s for c in costs), min(c.calls for c in costs), min(c.peak_mb for c in costs))  # fmt: skip
+    most = Cost(
+        max(c.cpu_s for c in costs), max(c.calls for c in costs), max(c.peak_mb for c in costs)
+    )
+    least = Cost(
+        min(c.cpu_s for c in costs), min(c.calls for c in costs), min(c.peak_mb for c in costs)
+    )
     _print_ratio(f"{what}, most / least", most, least)
 
 

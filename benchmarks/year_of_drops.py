@@ -1,7 +1,7 @@
 """A home of 45 municipalities that a weekly drop and a run are brought to, and what a run costs.
 
-Belongs here: making the home, its drops and its runs, and counting. Does not belong here: which weeks are
-walked and what is compared (weekly_drops.py), and letting go (weekly_disk.py).
+Belongs here: making the home, its drops and its runs, and counting. Does not belong here: which
+weeks are walked and what is compared (weekly_drops.py), and letting go (weekly_disk.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Cost:
     """Of one run with all of its processes.
 
     Attributes:
-        calls: millions of calls of functions in the main threads of its Python processes; 0 = not counted.
+        calls: millions of calls of functions in the main threads of its Python processes; 0 = not
+            counted.
     """
 
     cpu_s: float
@@ -52,7 +53,8 @@ class Cost:
 class Year:
     """A folder with a home, which always stands at one path, and copies of it.
 
-    MLflow writes whole paths down: a home that was moved would fetch its champion from the old place.
+    MLflow writes whole paths down: a home that was moved would fetch its champion from the old
+        place.
     """
 
     folder: Path
@@ -71,7 +73,9 @@ class Year:
         profile["data"]["text_window"]["municipalities"] = []
         profile["train"]["heads"] = ["linear"]
         (self.home / "profiles").mkdir(parents=True)
-        (self.home / "profiles" / f"{PROFILE}.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")  # fmt: skip
+        (self.home / "profiles" / f"{PROFILE}.yaml").write_text(
+            yaml.safe_dump(profile), encoding="utf-8"
+        )
 
     def drop(self, week: int) -> Path:
         """The whole table so far, as the sample's ministry sends it."""
@@ -80,7 +84,13 @@ class Year:
         sheet.to_csv(table, index=False)
         info = DropInfo(received_date=CDC.week_end(week) + timedelta(days=2), scene_period="month")
         context = context_of(load_profile("sample"))
-        return make_drop(lambda to, i, u: bring([table], to, i, u, context), None, self.home / "data" / "drops", info, CDC.week_label(week))  # fmt: skip
+        return make_drop(
+            lambda to, i, u: bring([table], to, i, u, context),
+            None,
+            self.home / "data" / "drops",
+            info,
+            CDC.week_label(week),
+        )
 
     def run(self, week: int, count: bool = False) -> Cost:
         """One run of the whole cycle, a process of its own.
@@ -88,10 +98,24 @@ class Year:
         Args:
             count: count calls as well, which makes it slower by about a half.
         """
-        command = self._denguard("run", "--profile", PROFILE, "--horizon", "4", "--run-id", f"week-{CDC.week_label(week)}")  # fmt: skip
+        command = self._denguard(
+            "run",
+            "--profile",
+            PROFILE,
+            "--horizon",
+            "4",
+            "--run-id",
+            f"week-{CDC.week_label(week)}",
+        )
         with tempfile.TemporaryDirectory() as counts:
             environment = {**self._environment(), **(_counting(counts) if count else {})}
-            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
             said, status, used = process.stdout.read(), *os.wait4(process.pid, 0)[1:]  # type: ignore[union-attr]
             calls = sum(int(path.read_text()) for path in Path(counts).glob("*.txt")) / 1e6
         if os.waitstatus_to_exitcode(status):
@@ -100,7 +124,13 @@ class Year:
 
     def say(self, *words: str) -> str:
         """What a command of denguard prints. Ends the program if it fails."""
-        done = subprocess.run(self._denguard(*words), env=self._environment(), capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            self._denguard(*words),
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             raise SystemExit(f"denguard {' '.join(words)}:\n{(done.stdout + done.stderr)[-3000:]}")
         return done.stdout
@@ -135,7 +165,12 @@ def _counting(counts: str) -> dict[str, str]:
 
 def size_mb(folder: Path) -> float:
     """What lies on the disk, hard links once."""
-    files = {(s.st_dev, s.st_ino): s.st_blocks * 512 for p in folder.rglob("*") if p.is_file() for s in [p.stat()]}  # fmt: skip
+    files = {
+        (s.st_dev, s.st_ino): s.st_blocks * 512
+        for p in folder.rglob("*")
+        if p.is_file()
+        for s in [p.stat()]
+    }
     return sum(files.values()) / 1e6
 
 

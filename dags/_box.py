@@ -22,15 +22,25 @@ PLANNING = ("plan_embedding", "backtest_years")  # what they find is mapped over
 
 
 class Box(PythonOperator):
-    """A step of the road as a task. `operator_extra_links` is read from the class, so it has one."""
+    """A step of the road as a task. `operator_extra_links` is read from the class, so it
+    has one."""
 
     operator_extra_links = (OutcomeLink(),)
     custom_operator_name = "step"  # under the task's name in the graph
     ui_color = "#e8f1ee"
 
 
-def box(step: str, *, minutes: int, doc: str, queue: str = LIGHT, outlets: Sequence[Asset] = (), over: Box | None = None) -> Any:  # fmt: skip
-    """A task that calls one function of pipelines.steps; mapped if `over` names the planning task."""
+def box(
+    step: str,
+    *,
+    minutes: int,
+    doc: str,
+    queue: str = LIGHT,
+    outlets: Sequence[Asset] = (),
+    over: Box | None = None,
+) -> Any:
+    """A task that calls one function of pipelines.steps; mapped if `over` names the
+    planning task."""
 
     def run_box(item: int | None = None, title: str = "") -> Any:  # noqa: ARG001 shown in the grid
         if step == "start":

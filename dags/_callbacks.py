@@ -42,7 +42,14 @@ def on_failure(context: Mapping[str, Any]) -> None:
         return
     error = context.get("exception")
     if isinstance(error, AirflowTaskTimeout):
-        error = DenguardError("the step took longer than its limit", where=instance.task_id, fix="look in the log how far it came; clear the task and it goes on there; if the machine is slow for good, raise the limit in dags/_weekly.py")  # fmt: skip
+        error = DenguardError(
+            "the step took longer than its limit",
+            where=instance.task_id,
+            fix=(
+                "look in the log how far it came; clear the task and it goes on there; if the "
+                "machine is slow for good, raise the limit in dags/_weekly.py"
+            ),
+        )
     said = failure.record(folder, part, error, instance.map_index, instance.try_number)
     told("step-failed", run_id, said)
     log_failure(said)

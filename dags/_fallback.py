@@ -1,7 +1,8 @@
-"""The forecast that there is whatever happened, as a task of Airflow: beside a run, or at the deadline.
+"""The forecast that there is whatever happened, as a task of Airflow: beside a run, or at the
+deadline.
 
-It runs on the queue of the release steps: their machine holds the audit and the events. Belongs here:
-calling it with what Airflow knows. Does not belong here: whether one is due and what it
+It runs on the queue of the release steps: their machine holds the audit and the events. Belongs
+here: calling it with what Airflow knows. Does not belong here: whether one is due and what it
 is made from (pipelines/steps/fallback.py), and any heavy import.
 """
 
@@ -55,7 +56,10 @@ def red_step_task() -> PythonOperator:
         queue=LIGHT,
         execution_timeout=timedelta(minutes=60),
         show_return_value_in_logs=False,
-        doc_md="If a step is red: the champion forecasts from the last accepted data. The run stays red.",
+        doc_md=(
+            "If a step is red: the champion forecasts from the last accepted data. The run stays "
+            "red."
+        ),
     )
 
 

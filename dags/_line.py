@@ -23,7 +23,9 @@ def line_of_dag(dag_id: str) -> str:
 
 
 def enter_line(context: Mapping[str, Any]) -> str:
-    """Point this task's process, and the children that it starts, at the home of its line: its name."""
+    """Point this task's process, and the children that it starts, at the home of its line: its
+    name.
+    """
     run = context.get("dag_run")
     line = line_of_dag(str(getattr(run, "dag_id", "")))
     if line:

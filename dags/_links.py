@@ -50,7 +50,8 @@ def pages_of(line: str) -> str:
 
 
 def below(path: str) -> str:
-    """A path on the API server as a browser asks for it, be Airflow behind a proxy's path or not."""
+    """A path on the API server as a browser asks for it, be Airflow behind a proxy's path
+    or not."""
     return urlsplit(_base()).path + path
 
 

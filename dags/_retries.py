@@ -1,7 +1,7 @@
 """Which failed steps are tried again.
 
-Belongs here: the error that ends a task, and the judgement on it. Does not belong here: how often and
-how long (DEFAULT_ARGS in _shared.py), what a failure says (pipelines/steps/failure.py).
+Belongs here: the error that ends a task, and the judgement on it. Does not belong here: how often
+and how long (DEFAULT_ARGS in _shared.py), what a failure says (pipelines/steps/failure.py).
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ class StepFailed(SystemExit):
 class RetryWhatMayPass(RetryPolicy):
     """Try again what passes by itself (a lock, a full disk, a service that restarts)."""
 
-    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:  # noqa: ARG002 Airflow's signature # fmt: skip
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,  # noqa: ARG002 Airflow's signature, as the next two
+        max_tries: int,  # noqa: ARG002
+        context: Any = None,  # noqa: ARG002
+    ) -> RetryDecision:
         """Fail at once where trying again cannot help."""
         if isinstance(getattr(exception, "error", None), NOT_RETRIED):
             return RetryDecision.fail("the drop, the parameters or the code must change first")

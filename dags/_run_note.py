@@ -1,8 +1,8 @@
 """A red run carries cause and fix as its note, in Airflow's list of runs and on the run's own page.
 
-The scheduler calls this when a run ends, inside its own database session, which then writes the note
-with the run's state: no second writer, so SQLite stays content. Belongs here: the note. Does not
-belong here: what a failure says (pipelines/steps/failure.py).
+The scheduler calls this when a run ends, inside its own database session, which then writes the
+note with the run's state: no second writer, so SQLite stays content. Belongs here: the note. Does
+not belong here: what a failure says (pipelines/steps/failure.py).
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's
     if path.is_file():
         known = read_json(path)
         where = f" WHERE: {known['where']}." if known["where"] else ""
-        said = f"{known['step']}. CAUSE: {str(known['cause'])[:400]}.{where} WHAT TO DO: {known['fix']}"
+        said = (
+            f"{known['step']}. CAUSE: {str(known['cause'])[:400]}.{where} WHAT TO DO: "
+            f"{known['fix']}"
+        )
     dag_run.note = f"{SIGN}: {said}"[:1000]  # the column's length; the UI shows the first line
 
 

@@ -18,7 +18,9 @@ from dags._study_steps import PLANNED, Item, call, on_failure
 log = logging.getLogger(__name__)
 
 
-def task(step: str, *, minutes: int, doc: str, queue: str = LIGHT, over: PythonOperator | None = None) -> Any:  # fmt: skip
+def task(
+    step: str, *, minutes: int, doc: str, queue: str = LIGHT, over: PythonOperator | None = None
+) -> Any:
     """A task that calls one step; mapped if `over` names the task that found the items."""
 
     def run(item: int | None = None, title: str = "") -> list[Item] | None:

@@ -57,7 +57,9 @@ def call(step: str, item: int | None = None, title: str = "") -> list[Item] | No
         raise StepFailed(err) from None
 
 
-def _walked(step: str, request: Request, where: Places, item: int | None, title: str) -> list[Item] | None:  # fmt: skip
+def _walked(
+    step: str, request: Request, where: Places, item: int | None, title: str
+) -> list[Item] | None:
     from pipelines.paper import reproduce
 
     if step == "start":
@@ -78,8 +80,8 @@ def _walked(step: str, request: Request, where: Places, item: int | None, title:
 
 
 def items(step: str, plan: Mapping[str, Any]) -> list[Item]:
-    """What a plan maps the next task over, each with the name that Airflow's grid shows; never none,
-    because mapping over nothing skips the rest and the run would count as a success."""
+    """What a plan maps the next task over, each with the name that Airflow's grid shows; never
+    none, because mapping over nothing skips the rest and the run would count as a success."""
     if step == "start":
         titles = [item["title"] for item in plan["work"]]
     else:
@@ -94,16 +96,27 @@ def _check_planned(step: str, request: Request, item: int | None, title: str) ->
 
     plan, planner = read_plan(request.folder), "start" if step == "embed" else "plan_training"
     if {"item": item, "title": title} not in items(planner, plan):
-        raise StoreError(f"{title} is no longer planned: another reproduction planned this folder anew", where=str(request.folder), fix="clear the task start of this run, and what follows it")  # fmt: skip
+        raise StoreError(
+            f"{title} is no longer planned: another reproduction planned this folder anew",
+            where=str(request.folder),
+            fix="clear the task start of this run, and what follows it",
+        )
 
 
 def on_failure(context: Mapping[str, Any]) -> None:
-    """Say what the step could not: that it took longer than its limit, or a fault without a name."""
+    """Say what the step could not: that it took longer than its limit, or a fault without
+    a name."""
     error = context.get("exception")
     if isinstance(error, StepFailed):
         return
     if isinstance(error, AirflowTaskTimeout):
-        error = DenguardError("the step took longer than its limit", fix="it is tried again by itself, then clear the task: each time it goes on where it stopped")  # fmt: skip
+        error = DenguardError(
+            "the step took longer than its limit",
+            fix=(
+                "it is tried again by itself, then clear the task: each time it goes on where it "
+                "stopped"
+            ),
+        )
     _say(error, context)
 
 
@@ -111,5 +124,9 @@ def _say(error: BaseException | str | None, context: Mapping[str, Any]) -> None:
     from pipelines.steps.failure import cause_of
 
     instance = context["ti"]
-    said = {"run_id": context["dag_run"].run_id, "step": instance.task_id, "try_number": instance.try_number}  # fmt: skip
+    said = {
+        "run_id": context["dag_run"].run_id,
+        "step": instance.task_id,
+        "try_number": instance.try_number,
+    }
     log_failure({**said, **cause_of(error)})

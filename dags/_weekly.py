@@ -1,4 +1,5 @@
-"""The weekly cycle as a graph: one run is one bulletin, from the newest drop to this week's forecast.
+"""The weekly cycle as a graph: one run is one bulletin, from the newest drop to this week's
+forecast.
 
 Wiring only; what a box does is in pipelines/steps, what its figures mean in the run's report. The
 DAGs made of it are those of retraining.py and lines.py.
@@ -82,29 +83,85 @@ def _tasks() -> None:
 
     with TaskGroup("data", tooltip="Read, check and fix the newest drop as a version"):
         ingest = box("ingest", minutes=60, doc="Reads the accepted drops and the new one.")
-        validate = box("validate", minutes=60, doc="Lists data issues, quarantines bad rows; stops on a critical one.")  # fmt: skip
-        snapshot = box("snapshot", minutes=60, outlets=[DATASET], doc="Writes the sample table as an immutable dataset version.")  # fmt: skip
+        validate = box(
+            "validate",
+            minutes=60,
+            doc="Lists data issues, quarantines bad rows; stops on a critical one.",
+        )
+        snapshot = box(
+            "snapshot",
+            minutes=60,
+            outlets=[DATASET],
+            doc="Writes the sample table as an immutable dataset version.",
+        )
 
     with TaskGroup("embed", tooltip="Turn scenes and prompts into vectors, once each"):
-        plan = box("plan_embedding", minutes=30, doc="Finds inputs without a vector and cuts them into shards.")  # fmt: skip
-        shards = box("embed_shard", minutes=720, queue=HEAVY, over=plan, doc="Embeds one shard; a shard with nothing new ends at once.")  # fmt: skip
-        features = box("features", minutes=60, queue=HEAVY, outlets=[EMBEDDINGS], doc="Joins vectors, covariates and labels into a feature version.")  # fmt: skip
+        plan = box(
+            "plan_embedding",
+            minutes=30,
+            doc="Finds inputs without a vector and cuts them into shards.",
+        )
+        shards = box(
+            "embed_shard",
+            minutes=720,
+            queue=HEAVY,
+            over=plan,
+            doc="Embeds one shard; a shard with nothing new ends at once.",
+        )
+        features = box(
+            "features",
+            minutes=60,
+            queue=HEAVY,
+            outlets=[EMBEDDINGS],
+            doc="Joins vectors, covariates and labels into a feature version.",
+        )
 
     with TaskGroup(
         "train", tooltip="Candidates on all labelled weeks, recipes replayed on past years"
     ):
-        candidates = box("train", minutes=240, queue=HEAVY, doc="Chooses lambda on validation and refits every head.")  # fmt: skip
-        years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")  # fmt: skip
-        replay = box("backtest", minutes=240, queue=HEAVY, over=years, doc="Replays one past year as if it were the future.")  # fmt: skip
+        candidates = box(
+            "train",
+            minutes=240,
+            queue=HEAVY,
+            doc="Chooses lambda on validation and refits every head.",
+        )
+        years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")
+        replay = box(
+            "backtest",
+            minutes=240,
+            queue=HEAVY,
+            over=years,
+            doc="Replays one past year as if it were the future.",
+        )
 
     with TaskGroup("judge", tooltip="Same rows for all; the gate fails closed"):
-        evaluate = box("evaluate", minutes=60, queue=HEAVY, doc="Scores heads and baselines per horizon, municipality and onset.")  # fmt: skip
-        gate = box("gate", minutes=60, queue=HEAVY, doc="Decides: promote or keep, with the reason in writing.")  # fmt: skip
+        evaluate = box(
+            "evaluate",
+            minutes=60,
+            queue=HEAVY,
+            doc="Scores heads and baselines per horizon, municipality and onset.",
+        )
+        gate = box(
+            "gate",
+            minutes=60,
+            queue=HEAVY,
+            doc="Decides: promote or keep, with the reason in writing.",
+        )
 
     with TaskGroup("release", tooltip="Registry, endpoint, forecast"):
-        register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")  # fmt: skip
-        deploy = box("deploy", minutes=15, outlets=[CHAMPION], doc="The endpoint takes the champion, or the previous one returns.")  # fmt: skip
-        forecast = box("forecast", minutes=60, outlets=[FORECAST], doc="One row per municipality and horizon, by the champion.")  # fmt: skip
+        register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")
+        deploy = box(
+            "deploy",
+            minutes=15,
+            outlets=[CHAMPION],
+            doc="The endpoint takes the champion, or the previous one returns.",
+        )
+        forecast = box(
+            "forecast",
+            minutes=60,
+            outlets=[FORECAST],
+            doc="One row per municipality and horizon, by the champion.",
+        )
 
     report = box("report", minutes=30, doc="The run's page: decision, figures, forecast, lineage.")
 
@@ -112,6 +169,7 @@ def _tasks() -> None:
     (features >> [candidates, years] >> replay)  # the replay includes the champion that train found
     replay >> evaluate >> gate >> register >> deploy >> forecast >> report
 
-    # Not behind the report: a run is as red as its last tasks, and this one's success must not hide it.
+    # Not behind the report: a run is as red as its last tasks, and this one's success must not hide
+    # it.
     boxes = [start, ingest, validate, snapshot, plan, shards, features, candidates, years, replay]
     [*boxes, evaluate, gate, register, deploy, forecast] >> red_step_task()

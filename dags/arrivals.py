@@ -29,8 +29,8 @@ by its data counts as read: deliver the correction as a new drop.
 def look(line: str, dag_id: str) -> bool:
     """Whether a drop of the line waits; its name is left for the task that starts the run.
 
-    A run that is queued, or has not come to its drops yet, will read it: Airflow is asked for those,
-    after the look, so that none that was made meanwhile goes unseen.
+    A run that is queued, or has not come to its drops yet, will read it: Airflow is asked for
+    those, after the look, so that none that was made meanwhile goes unseen.
     """
     from pipelines.config import at_line, places
     from pipelines.ops.arrivals import waiting_drop

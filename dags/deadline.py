@@ -1,7 +1,7 @@
 """A week has a forecast by its deadline: looked for every quarter of an hour, for every line.
 
-Wiring only; whether one is due is pipelines/steps/fallback.py's to say, when it is due the profile's
-(`bulletin.deadline_hours`).
+Wiring only; whether one is due is pipelines/steps/fallback.py's to say, when it is due the
+profile's (`bulletin.deadline_hours`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Further lines of the deployment, an Airflow DAG each: each profile in profiles/ that has a schedule, gets one.
+"""Further lines of the deployment, an Airflow DAG each: each profile in profiles/ that has a
+schedule, gets one.
 
 A profile that is not valid shows up as an import error of this file and leaves the main DAG alone.
 """

@@ -36,7 +36,10 @@ command that brings them. A run in which nothing can run is green, and its repor
 **Queues**: `cpu-heavy` embeds, trains and measures, `default` does the rest. A task that finds `denguard
 reproduce` at work in the same folder waits for it.
 """
-_PATH, _PATH_OR_NONE = {"type": "string", "minLength": 1}, {"type": ["null", "string"], "minLength": 1}  # fmt: skip
+_PATH, _PATH_OR_NONE = (
+    {"type": "string", "minLength": 1},
+    {"type": ["null", "string"], "minLength": 1},
+)
 
 with DAG(
     "reproduce",
@@ -48,20 +51,56 @@ with DAG(
     max_active_runs=1,  # two runs may be asked for the same folder
     params={
         "dataset": Param("ham10000", enum=sorted(PAPER_DATASETS), description="Which data set."),
-        "protocol": Param("safe", enum=["paper", "safe"], description="paper: as printed, picked on test rows; safe: picked on validation."),
+        "protocol": Param(
+            "safe",
+            enum=["paper", "safe"],
+            description="paper: as printed, picked on test rows; safe: picked on validation.",
+        ),
         "data": Param("data/ham10000", **_PATH, description="Folder of the data set."),
-        "out": Param("artifacts/paper", **_PATH, description="Where everything is written; the same folder goes on."),
-        "study": Param(None, **_PATH_OR_NONE, description="Study file with approaches and their weights; empty = the shipped one."),
-        "general": Param(None, **_PATH_OR_NONE, description="Folder of everyday images and texts (rows.csv) for the cone effect; empty = none."),
+        "out": Param(
+            "artifacts/paper",
+            **_PATH,
+            description="Where everything is written; the same folder goes on.",
+        ),
+        "study": Param(
+            None,
+            **_PATH_OR_NONE,
+            description="Study file with approaches and their weights; empty = the shipped one.",
+        ),
+        "general": Param(
+            None,
+            **_PATH_OR_NONE,
+            description="Folder of everyday images and texts (rows.csv) for the cone effect; empty = none.",
+        ),
     },
     default_args=DEFAULT_ARGS,
     tags=["denguard", "paper", "by hand"],
-):  # fmt: skip
-    start = task("start", minutes=240, doc="Checks the request, reads and splits the data, finds what can run.")  # fmt: skip
-    embed = task("embed", minutes=720, queue=HEAVY, over=start, doc="Embeds one shard; what is stored is not embedded again.")  # fmt: skip
-    plan_training = task("plan_training", minutes=5, doc="Lists the approaches and fusions that can be trained.")  # fmt: skip
-    train = task("train", minutes=720, queue=HEAVY, over=plan_training, doc="Trains one approach and fusion; finished trainings are found again.")  # fmt: skip
-    measure = task("measure", minutes=240, queue=HEAVY, doc="Modality gap, cone effect and baselines.")  # fmt: skip
+):
+    start = task(
+        "start",
+        minutes=240,
+        doc="Checks the request, reads and splits the data, finds what can run.",
+    )
+    embed = task(
+        "embed",
+        minutes=720,
+        queue=HEAVY,
+        over=start,
+        doc="Embeds one shard; what is stored is not embedded again.",
+    )
+    plan_training = task(
+        "plan_training", minutes=5, doc="Lists the approaches and fusions that can be trained."
+    )
+    train = task(
+        "train",
+        minutes=720,
+        queue=HEAVY,
+        over=plan_training,
+        doc="Trains one approach and fusion; finished trainings are found again.",
+    )
+    measure = task(
+        "measure", minutes=240, queue=HEAVY, doc="Modality gap, cone effect and baselines."
+    )
     report = task("report", minutes=60, doc="Writes results.json, the tables and the page.")
 
     start >> [embed, plan_training] >> train >> measure >> report

@@ -1,7 +1,7 @@
 """When a bulletin is due, and how old its data may be before somebody must be told.
 
-Belongs here: the shape of `bulletin` in a profile. Does not belong here: the moments that follow from
-it (schedule.py), and judging lateness (ops/watch.py).
+Belongs here: the shape of `bulletin` in a profile. Does not belong here: the moments that follow
+from it (schedule.py), and judging lateness (ops/watch.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class BulletinConfig(Frozen):
     origin_age_weeks: int | None = Field(
         None,
         ge=0,
-        description="how old the newest known week may be; none = 8 for a place's own files, else never; 0 = never",
+        description=(
+            "how old the newest known week may be; none = 8 for a place's own files, else never; "
+            "0 = never"
+        ),
     )
 
     def oldest_weeks(self, source: str) -> int | None:

@@ -75,7 +75,9 @@ class CandidateConfig(Frozen):
             try:
                 shape.model_validate(self.settings)
             except ValidationError as err:
-                named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())  # fmt: skip
+                named = "; ".join(
+                    f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()
+                )
                 raise ValueError(f"settings of {self.kind}: {named}") from None
         return self
 
@@ -84,7 +86,9 @@ class CandidateConfig(Frozen):
         shape = forecaster_kind(self.kind).settings
         if shape is None:
             return {}
-        made: dict[str, Any] = shape.model_validate(self.settings).model_dump(mode="json", exclude_defaults=True)  # fmt: skip
+        made: dict[str, Any] = shape.model_validate(self.settings).model_dump(
+            mode="json", exclude_defaults=True
+        )
         return made
 
 

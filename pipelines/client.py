@@ -135,7 +135,9 @@ class Client:
         """
         from pipelines.versioning.tables import read_table
 
-        frame: pd.DataFrame = read_table(self.pull(kind, version, self._cache), kind, name).to_pandas()  # fmt: skip
+        frame: pd.DataFrame = read_table(
+            self.pull(kind, version, self._cache), kind, name
+        ).to_pandas()
         return frame
 
     @cached_property

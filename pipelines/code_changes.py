@@ -1,7 +1,7 @@
 """Codes that changed: units that were renamed, recoded or merged, so that their history goes on.
 
-Belongs here: what a place declares (`place.codes.changes`), its file, and which code a unit has today.
-Does not belong here: what becomes of counts (pipelines/data/recoding.py).
+Belongs here: what a place declares (`place.codes.changes`), its file, and which code a unit has
+today. Does not belong here: what becomes of counts (pipelines/data/recoding.py).
 
 Several old codes of one new one are a merge; one old code of several new ones, a split, cannot be
 reckoned: nobody can tell how past counts divide. A change may follow on a change.
@@ -24,7 +24,11 @@ from pipelines.weeks import WeekLabel
 
 COLUMNS = ("old", "new", "since")
 _MAX_BYTES = 5_000_000
-_SPLIT = "{old!r} becomes {news}: a split cannot be reckoned, nobody can tell how past counts divide; leave {old!r} out, the new units then begin their own history, or deliver past counts under the new codes"
+_SPLIT = (
+    "{old!r} becomes {news}: a split cannot be reckoned, nobody can tell how past counts divide; "
+    "leave {old!r} out, the new units then begin their own history, or deliver past counts under "
+    "the new codes"
+)
 
 
 class CodeChange(BaseModel):
@@ -36,7 +40,10 @@ class CodeChange(BaseModel):
     new: str = Field(min_length=1, max_length=LONGEST)
     since: WeekLabel | None = Field(
         None,
-        description="first week as a whole, of a unit that took others in and kept its code: old and new are equal",
+        description=(
+            "first week as a whole, of a unit that took others in and kept its code: old and new "
+            "are equal"
+        ),
     )
 
 
@@ -45,7 +52,8 @@ class Step:
     """A code of today or in between, and what it was made of.
 
     Attributes:
-        since: of a unit that is a part of itself, the first week of which its records are the whole.
+        since: of a unit that is a part of itself, the first week of which its records are the
+            whole.
     """
 
     unit: str
@@ -80,13 +88,15 @@ class CodeChanges:
                 )
         if alone := sorted(set(self._since) - set(self._into.values())):
             raise ValueError(
-                f"{alone[0]!r} stands for itself and takes no other code in; add those, or leave the row out"
+                f"{alone[0]!r} stands for itself and takes no other code in; add those, or leave "
+                "the row out"
             )
 
     def _take_since(self, code: str, since: str | None) -> None:
         if since is None:
             raise ValueError(
-                f"{code!r} keeps its code: say with `since` the first week, such as 2024-w01, of which its records are the whole"
+                f"{code!r} keeps its code: say with `since` the first week, such as 2024-w01, of "
+                "which its records are the whole"
             )
         self._since[code] = since
 
@@ -110,7 +120,9 @@ class CodeChanges:
 
     @property
     def declared(self) -> list[list[tuple[str, str]]]:
-        """What is declared, JSON-able: old and new codes, and first weeks of units that took others in."""
+        """What is declared, JSON-able: old and new codes, and first weeks of units that took others
+        in.
+        """
         return [sorted(self._into.items()), sorted(self._since.items())]
 
     def as_delivered(self, code: str) -> str | None:
@@ -189,7 +201,8 @@ def with_changes(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    """Rows of a CSV with the columns old, new and perhaps since, of which empty cells are left out."""
+    """Rows of a CSV with the columns old, new and perhaps since, of which empty cells are
+    left out."""
     with file.open("rb") as handle:
         raw = handle.read(_MAX_BYTES + 1)
     if len(raw) > _MAX_BYTES:
@@ -200,6 +213,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
         raise ValueError(f"{file.name} is no CSV in UTF-8: {err}") from err
     if not rows or not {"old", "new"} <= set(rows[0]):
         raise ValueError(
-            f"{file.name} must have a header with the columns old and new (and since), and rows below it"
+            f"{file.name} must have a header with the columns old and new (and since), and rows "
+            "below it"
         )
     return [{k: row[k].strip() for k in COLUMNS if (row.get(k) or "").strip()} for row in rows]

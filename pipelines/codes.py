@@ -2,7 +2,8 @@
 
 Belongs here: the seam and the code system that most countries need. A code system of one country
 with rules of its own (a list of departments, a check digit) is a plug-in of the group
-`denguard.unit_codes`. A drop, a folder of scenes, the endpoint, `trace` and a bundle ask the same one.
+`denguard.unit_codes`. A drop, a folder of scenes, the endpoint, `trace` and a bundle ask the same
+one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class UnitCodes(Protocol):
 
 
 class TextCodes:
-    """Any printable text of 1 to 64 characters; optionally of a pattern, padded with zeros on the left.
+    """Any printable text of 1 to 64 characters; optionally of a pattern, padded with zeros on the
+    left.
 
     Args:
         name: how people call the code.
@@ -33,10 +35,14 @@ class TextCodes:
         pad_to: width to which codes of digits alone are padded: a spreadsheet takes their zeros.
     """
 
-    def __init__(self, name: str = "unit code", pattern: str | None = None, pad_to: int | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, name: str = "unit code", pattern: str | None = None, pad_to: int | None = None
+    ) -> None:
         self.name, self._pad_to = name, pad_to
         self._pattern = re.compile(pattern) if pattern else None
-        self.shape = f"text that matches {pattern}" if pattern else f"1 to {LONGEST} printable characters"  # fmt: skip
+        self.shape = (
+            f"text that matches {pattern}" if pattern else f"1 to {LONGEST} printable characters"
+        )
 
     def normalise(self, code: str) -> str | None:
         text = unicodedata.normalize("NFC", code.strip())  # of two ways to write an accent, one

@@ -64,7 +64,8 @@ class EmbedConfig(Frozen):
 
 
 class ServingConfig(Frozen):
-    """How long to wait for the endpoint to take a bundle. Its address comes from the environment."""
+    """How long to wait for the endpoint to take a bundle. Its address comes from the
+    environment."""
 
     take_over_timeout_s: float = Field(30.0, gt=0, le=3600)
 
@@ -86,7 +87,11 @@ class Profile(Frozen):
     bulletin: BulletinConfig = BulletinConfig()
     retention: RetentionConfig = RetentionConfig()
     model_name: str = "denguard"
-    schedule: str | None = Field(None, pattern=r"^(\S+ ){4}\S+$", description="cron, by the place's clock, of a line of its own beside the main one; see docs/ops.md")  # fmt: skip
+    schedule: str | None = Field(
+        None,
+        pattern=r"^(\S+ ){4}\S+$",
+        description="cron, by the place's clock, of a line of its own beside the main one; see docs/ops.md",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -123,22 +128,32 @@ class Profile(Frozen):
     def _fusion_has_encoders(self) -> Profile:
         fused = [name for name in self.train.names if forecaster_kind(name).reads_vectors]
         if fused and self.embed is None:
-            raise ValueError(f"train.candidates names {', '.join(fused)}, which read vectors, and there is no `embed`; add encoders or leave them out")  # fmt: skip
+            raise ValueError(
+                f"train.candidates names {', '.join(fused)}, which read vectors, and there is no "
+                "`embed`; add encoders or leave them out"
+            )
         return self
 
     @model_validator(mode="after")
     def _prompts_exist(self) -> Profile:
         if self.embed is not None and self.place.prompt_file is None:
             raise ValueError(
-                f"place.language: there are no prompts in {self.place.language!r}, only in {', '.join(shipped_prompts())}; give a template of your own as place.prompt"
+                f"place.language: there are no prompts in {self.place.language!r}, only in "
+                f"{', '.join(shipped_prompts())}; give a template of your own as place.prompt"
             )
         return self
 
     @model_validator(mode="after")
     def _weeks_exist(self) -> Profile:
         window = self.data.text_window
-        named = {"data.first_week": self.data.first_week, "data.text_window.first_week": window.first_week, "data.text_window.last_week": window.last_week}  # fmt: skip
-        named |= {f"place.codes.changes: since, of {c.old}": c.since for c in self.place.codes.changes}  # fmt: skip
+        named = {
+            "data.first_week": self.data.first_week,
+            "data.text_window.first_week": window.first_week,
+            "data.text_window.last_week": window.last_week,
+        }
+        named |= {
+            f"place.codes.changes: since, of {c.old}": c.since for c in self.place.codes.changes
+        }
         for key, label in named.items():
             if label is not None:
                 require_week(self.calendar, label, key)
@@ -207,7 +222,8 @@ def profile_names() -> list[str]:
 
 
 def own_profiles() -> dict[str, Path]:
-    """Profiles of this deployment: the name of a file in profiles/ without its suffix -> the file."""
+    """Profiles of this deployment: the name of a file in profiles/ without its suffix ->
+    the file."""
     folder = places().profiles
     found = (*folder.glob("*.yaml"), *folder.glob("*.yml")) if folder.is_dir() else ()
     return {path.stem: path for path in sorted(found)}
@@ -219,7 +235,8 @@ def _shipped() -> dict[str, Path]:
 
 
 def load_profile(name: str, **overrides: object) -> Profile:
-    """Read a profile by name or path; `overrides` are dotted keys such as `evaluate.horizons_weeks`.
+    """Read a profile by name or path; `overrides` are dotted keys such as
+    `evaluate.horizons_weeks`.
 
     A profile of the deployment goes before a shipped one of the same name.
 
@@ -236,24 +253,44 @@ def load_profile(name: str, **overrides: object) -> Profile:
             _set_dotted(raw, key, value)
         return Profile.model_validate(raw, context={"folder": path.resolve().parent})
     except OSError as err:
-        raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
+        raise ConfigError(
+            f"the profile cannot be read: {err.strerror}",
+            where=name[:200],
+            fix="check the path and its permissions",
+        ) from err
     except (UnusableYaml, ValidationError) as err:
-        raise ConfigError(f"profile {path.name} is not valid: {sentence(err)}", where=str(path), fix="; ".join(["correct the keys named", *where_it_went(sentence(err))])) from err  # fmt: skip
+        raise ConfigError(
+            f"profile {path.name} is not valid: {sentence(err)}",
+            where=str(path),
+            fix="; ".join(["correct the keys named", *where_it_went(sentence(err))]),
+        ) from err
 
 
 def profile_file(name: str) -> Path:
-    """The file of a profile, by name or path. Raises ConfigError if there is none, whatever it holds."""
+    """The file of a profile, by name or path. Raises ConfigError if there is none, whatever it
+    holds.
+    """
     path = Path(name.replace("\0", ""))  # the operating system's names have none
     if path.suffix not in {".yaml", ".yml"}:
         known = {**_shipped(), **own_profiles()}
         if name not in known:
-            raise ConfigError(f"no profile {name!r}", fix=f"use one of {sorted(known)} or a YAML path; profiles of your own lie in {places().profiles}")  # fmt: skip
+            raise ConfigError(
+                f"no profile {name!r}",
+                fix=(
+                    f"use one of {sorted(known)} or a YAML path; profiles of your own lie in "
+                    f"{places().profiles}"
+                ),
+            )
         path = known[name]
     try:
         if not path.is_file():  # a folder, a pipe or a device is none either
             raise ConfigError(f"no profile file {path.name}", where=str(path), fix="check the path")
     except OSError as err:
-        raise ConfigError(f"the profile cannot be read: {err.strerror}", where=name[:200], fix="check the path and its permissions") from err  # fmt: skip
+        raise ConfigError(
+            f"the profile cannot be read: {err.strerror}",
+            where=name[:200],
+            fix="check the path and its permissions",
+        ) from err
     return path
 
 

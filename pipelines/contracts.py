@@ -1,7 +1,7 @@
 """Names with units that every room agrees on: columns, covariates, issues, encoder identity.
 
-Belongs here: constants, small frozen records without behaviour, and what can be plugged in. Does not belong here: anything
-that reads a file or computes a value.
+Belongs here: constants, small frozen records without behaviour, and what can be plugged in. Does
+not belong here: anything that reads a file or computes a value.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 from pipelines.plugins import Registry, one_of
 
 # --- Samples -----------------------------------------------------------------------------------
-# One row = one unit (a municipality, a district), one origin week, one horizon. No label and no split in it: labels
+# One row = one unit (a municipality, a district), one origin week, one horizon. No label and no
+# split in it: labels
 # follow from a rule and splits from a protocol, and both change without the sample changing.
 SAMPLE_KEYS = (
     "sample_id",  # "05001-2018-w48-h04"

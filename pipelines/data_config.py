@@ -1,7 +1,7 @@
 """What is ingested and how samples are made from it: `data` of a profile.
 
-Belongs here: the shape and its checks. Does not belong here: the files of a drop (input_config.py) and
-anything that reads data.
+Belongs here: the shape and its checks. Does not belong here: the files of a drop (input_config.py)
+and anything that reads data.
 """
 
 from __future__ import annotations
@@ -44,13 +44,27 @@ class ScenePolicy(Frozen):
     max_pixels: int = Field(
         50_000_000, ge=1, le=1_000_000_000, description="per band; larger files are refused unread"
     )
-    range_16bit: tuple[Value16, Value16] | None = Field(None, description="16-bit values shown as black and as 255; none = reflectance x 10,000 in 12 bands, 0 to 0.3")  # fmt: skip
-    offset_16bit: int = Field(0, ge=0, le=10_000, description="subtracted from 16-bit values: 1000 for Sentinel-2 since processing baseline 04.00")  # fmt: skip
-    offset_from: date | None = Field(None, description="scenes of this day and later have the offset; none = all")  # fmt: skip
+    range_16bit: tuple[Value16, Value16] | None = Field(
+        None,
+        description=(
+            "16-bit values shown as black and as 255; none = reflectance x 10,000 in 12 bands, 0 "
+            "to 0.3"
+        ),
+    )
+    offset_16bit: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="subtracted from 16-bit values: 1000 for Sentinel-2 since processing baseline 04.00",
+    )
+    offset_from: date | None = Field(
+        None, description="scenes of this day and later have the offset; none = all"
+    )
 
     @property
     def reading(self) -> str:
-        """How values are read beyond the defaults; "" at the defaults. Other words, other pixels."""
+        """How values are read beyond the defaults; "" at the defaults. Other words, other
+        pixels."""
         said = (self.range_16bit, self.offset_16bit, self.offset_from)
         return "" if said == (None, 0, None) else repr((said[0], said[1], str(said[2])))
 
@@ -69,11 +83,29 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Maturity(Frozen):
     """What is done about newest weeks whose reports are still coming in."""
 
-    method: Literal["none", "drop", "fixed", "learned"] = Field("none", description="drop: the newest weeks are unknown; fixed, learned: they are nowcast")  # fmt: skip
-    weeks: int = Field(0, ge=0, le=26, description="newest weeks that drop takes as unknown, or that learned nowcasts (at most 13)")  # fmt: skip
-    shares: tuple[Share, ...] = Field((), max_length=13, description="of fixed: share of the final count that is known of the newest week, the one before, ...")  # fmt: skip
-    min_past_weeks: int = Field(26, ge=8, le=104, description="weeks with vintages or days of report that learned needs")  # fmt: skip
-    until_learned: Literal["drop", "none"] = Field("drop", description="what is done where there are fewer")  # fmt: skip
+    method: Literal["none", "drop", "fixed", "learned"] = Field(
+        "none", description="drop: the newest weeks are unknown; fixed, learned: they are nowcast"
+    )
+    weeks: int = Field(
+        0,
+        ge=0,
+        le=26,
+        description="newest weeks that drop takes as unknown, or that learned nowcasts (at most 13)",
+    )
+    shares: tuple[Share, ...] = Field(
+        (),
+        max_length=13,
+        description=(
+            "of fixed: share of the final count that is known of the newest week, the one before, "
+            "..."
+        ),
+    )
+    min_past_weeks: int = Field(
+        26, ge=8, le=104, description="weeks with vintages or days of report that learned needs"
+    )
+    until_learned: Literal["drop", "none"] = Field(
+        "drop", description="what is done where there are fewer"
+    )
 
     @property
     def nowcast_weeks(self) -> int:
@@ -83,9 +115,13 @@ class Maturity(Frozen):
     @model_validator(mode="after")
     def _each_method_has_its_own(self) -> Maturity:
         if (self.method in ("drop", "learned")) != (self.weeks > 0):
-            raise ValueError("`drop` and `learned` need weeks of 1 or more, `none` and `fixed` have none")  # fmt: skip
+            raise ValueError(
+                "`drop` and `learned` need weeks of 1 or more, `none` and `fixed` have none"
+            )
         if (self.method == "fixed") != (len(self.shares) > 0):
-            raise ValueError("`fixed` needs shares, such as [0.55, 0.85], and no other method has any")  # fmt: skip
+            raise ValueError(
+                "`fixed` needs shares, such as [0.55, 0.85], and no other method has any"
+            )
         if self.method == "learned" and self.weeks > _MOST_NOWCAST:
             raise ValueError(f"`learned` nowcasts at most {_MOST_NOWCAST} weeks")
         return self
@@ -94,8 +130,17 @@ class Maturity(Frozen):
 class Limits(Frozen):
     """What values can be, beyond which they are refused. Counts: data.max_weekly_cases."""
 
-    population: tuple[int, int] = Field((1, 2_000_000_000), description="least and most persons of a unit")  # fmt: skip
-    min_usual_rainfall_mm: float = Field(0.0, ge=0, description="median of a file's new months, below which its unit is in doubt; 0 where months may be dry everywhere")  # fmt: skip
+    population: tuple[int, int] = Field(
+        (1, 2_000_000_000), description="least and most persons of a unit"
+    )
+    min_usual_rainfall_mm: float = Field(
+        0.0,
+        ge=0,
+        description=(
+            "median of a file's new months, below which its unit is in doubt; 0 where months may "
+            "be dry everywhere"
+        ),
+    )
     receipt_gap_weeks: int = Field(
         13, ge=1, le=520, description="by which a drop may be received later than its newest week"
     )
@@ -115,7 +160,10 @@ class DataConfig(Frozen):
         ("withdrawn",), description="words of a cell whose earlier value is not known any more"
     )
     maturity: Maturity = Maturity()
-    first_week: WeekLabel | None = Field(None, description="first origin week of the sample table; none = a year after the first count")  # fmt: skip
+    first_week: WeekLabel | None = Field(
+        None,
+        description="first origin week of the sample table; none = a year after the first count",
+    )
     reporting_delay_weeks: int = Field(0, ge=0, le=12)
     text_window: TextWindow = TextWindow()
     scenes: ScenePolicy = ScenePolicy()

@@ -42,9 +42,17 @@ class WeightsConfig(Frozen):
     name: str
     package: str | None = Field(None, description="distribution that carries the weights")
     folder: Path | None = Field(None, description="absolute path of a local folder that holds them")
-    hub: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hugging Face repository, fetched by `denguard weights` alone")  # fmt: skip
-    revision: str | None = Field(None, pattern=r"^[0-9a-f]{40}$", description="commit of the hub repository")  # fmt: skip
-    file: Annotated[str, AfterValidator(_stays_inside)] = Field(description="weights file; its tokenizer and configuration lie beside it")  # fmt: skip
+    hub: str | None = Field(
+        None,
+        pattern=r"^[\w.-]+/[\w.-]+$",
+        description="Hugging Face repository, fetched by `denguard weights` alone",
+    )
+    revision: str | None = Field(
+        None, pattern=r"^[0-9a-f]{40}$", description="commit of the hub repository"
+    )
+    file: Annotated[str, AfterValidator(_stays_inside)] = Field(
+        description="weights file; its tokenizer and configuration lie beside it"
+    )
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @model_validator(mode="after")

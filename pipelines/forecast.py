@@ -101,7 +101,10 @@ def forecast_table(
         rows = examples_by_horizon.get(horizon)
         rows = None if rows is None else rows.take(rows.origin_week_no == origin)
         if rows is None or not len(rows):
-            raise StoreError(f"there is no row to forecast at origin {as_of}, {horizon} weeks ahead", fix="make features up to that week for every horizon of the bundle")  # fmt: skip
+            raise StoreError(
+                f"there is no row to forecast at origin {as_of}, {horizon} weeks ahead",
+                fix="make features up to that week for every horizon of the bundle",
+            )
         parts.append(_answers(rows, predict_proba(model, rows), bundle))
         progress.advance()
     table = pd.concat(parts, ignore_index=True)
@@ -149,7 +152,10 @@ def publish_forecast(
     """
     origins = sorted(table["origin_week"].unique())
     if len(origins) != 1:
-        raise StoreError(f"a forecast has one origin week, this one has {len(origins)}", fix="publish one origin at a time")  # fmt: skip
+        raise StoreError(
+            f"a forecast has one origin week, this one has {len(origins)}",
+            fix="publish one origin at a time",
+        )
     files = _files(table, sorted(not_forecast), facts or {})
     final = root / f"{origins[0]}-{_content_id(files)}"
     if not final.is_dir():
@@ -157,14 +163,22 @@ def publish_forecast(
             for name, raw in files.items():
                 write_atomic(temp / name, raw)
     if _content_id({name: _read(final / name) for name in files}) != _content_id(files):
-        raise StoreError("a published forecast was changed or lost a file", where=str(final), fix="move the folder away and run the forecast step again")  # fmt: skip
+        raise StoreError(
+            "a published forecast was changed or lost a file",
+            where=str(final),
+            fix="move the folder away and run the forecast step again",
+        )
     os.utime(final)  # of several of a week the endpoint answers from the one published last
     return final
 
 
 def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundle) -> pd.DataFrame:
     if not ((probability >= 0) & (probability <= 1)).all():
-        raise StoreError("a forecast probability is not within 0 and 1", where=f"horizon {rows.horizon_weeks}", fix="roll back to the previous champion")  # fmt: skip
+        raise StoreError(
+            "a forecast probability is not within 0 and 1",
+            where=f"horizon {rows.horizon_weeks}",
+            fix="roll back to the previous champion",
+        )
     model, calendar = bundle.models[rows.horizon_weeks], bundle.calendar
     fuses = model.vector_widths is not None
     image_used, text_used = rows.image.mask & fuses, rows.text.mask & fuses
@@ -192,7 +206,8 @@ def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundl
 
 
 def _without_vectors(head: str) -> str:
-    """What a row without scene and prompt was forecast by: fused heads leave it to the linear one."""
+    """What a row without scene and prompt was forecast by: fused heads leave it to the
+    linear one."""
     return LINEAR if head in FUSED_HEADS else head
 
 

@@ -1,7 +1,7 @@
 """What a forecast says of units whose newest counts are held, unconfirmed or missing.
 
-Belongs here: rows without a probability, and rows with two. Does not belong here: which units these are
-(data/usable.py), the table of the other rows and its publication (forecast.py).
+Belongs here: rows without a probability, and rows with two. Does not belong here: which units these
+are (data/usable.py), the table of the other rows and its publication (forecast.py).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class UnitStates:
 
     Attributes:
         states: data/usable.STATE_SCHEMA.
-        unconfirmed: sample rows of the origin in which unconfirmed counts are in force; sample_id and
-            covariates are read. Empty if there is none.
+        unconfirmed: sample rows of the origin in which unconfirmed counts are in force; sample_id
+            and covariates are read. Empty if there is none.
     """
 
     states: pd.DataFrame
@@ -45,7 +45,8 @@ def with_states(
     """The forecast with a word for each such unit.
 
     Held and not reported: no probability and no alarm, never one from older weeks in silence.
-    Unconfirmed: `probability` is that with the count that looks too high, `probability_without` that
+    Unconfirmed: `probability` is that with the count that looks too high, `probability_without`
+        that
     without it, and the unit stands first.
 
     Args:

@@ -63,15 +63,23 @@ class InputConfig(Frozen):
     decimal: Literal[".", ","] = "."
     encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
     sheet: str | None = Field(None, description="of a workbook with several")
-    header_row: int | None = Field(None, ge=1, description="row that names the columns, where lines stand above it")  # fmt: skip
+    header_row: int | None = Field(
+        None, ge=1, description="row that names the columns, where lines stand above it"
+    )
     optional: bool = Field(False, description="a drop may come without this file")
-    dates: Literal["iso", "ymd", "dmy", "mdy"] | None = Field(None, description="order of day and month; none = ISO 8601")  # fmt: skip
-    how: Literal["sum", "mean"] | None = Field(None, description="of a daily or weekly series, in a month")  # fmt: skip
+    dates: Literal["iso", "ymd", "dmy", "mdy"] | None = Field(
+        None, description="order of day and month; none = ISO 8601"
+    )
+    how: Literal["sum", "mean"] | None = Field(
+        None, description="of a daily or weekly series, in a month"
+    )
     latency_days: int = Field(0, ge=0, le=366)
     transform: dict[str, str] = Field(default_factory=dict)
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     leave_out: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    missing: tuple[str, ...] = Field(("", "NA", "\\N", "null"), description="texts that mean: not known")  # fmt: skip
+    missing: tuple[str, ...] = Field(
+        ("", "NA", "\\N", "null"), description="texts that mean: not known"
+    )
     options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("file")
@@ -88,15 +96,24 @@ class InputConfig(Frozen):
     ) -> dict[str, str | tuple[str, ...]]:
         taken = [our for our in columns if our in _TAKEN or _TAKEN_SHAPE.fullmatch(our)]
         if taken := [our for our in taken if our not in BUILT_IN_COLUMNS]:
-            raise ValueError(f"{taken[0]!r} is the name of a column or covariate that denguard makes; call yours otherwise, such as own_{taken[0].split('_lag')[0]}")  # fmt: skip
+            raise ValueError(
+                f"{taken[0]!r} is the name of a column or covariate that denguard makes; call "
+                f"yours otherwise, such as own_{taken[0].split('_lag')[0]}"
+            )
         return columns
 
     @model_validator(mode="after")
     def _series_are_columns_of_cases(self) -> InputConfig:
         if self.series and (self.table != "cases" or self.in_time):
-            raise ValueError(f"series: in a table of {self.table} nothing is chosen; leave the key out, and deliver what changes as `table: climate`")  # fmt: skip
+            raise ValueError(
+                f"series: in a table of {self.table} nothing is chosen; leave the key out, and "
+                "deliver what changes as `table: climate`"
+            )
         if absent := [our for our in self.series if our not in self.covariates]:
-            raise ValueError(f"series: {absent[0]!r} is no covariate of this input; name its column: `columns: {{{absent[0]}: ...}}`")  # fmt: skip
+            raise ValueError(
+                f"series: {absent[0]!r} is no covariate of this input; name its column: "
+                f"`columns: {{{absent[0]}: ...}}`"
+            )
         return self
 
     @property

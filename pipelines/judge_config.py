@@ -1,7 +1,7 @@
 """How recipes are judged: rows and folds, and when a challenger may replace the champion.
 
-Belongs here: the shape of `evaluate` and `gate` in a profile and its checks. Does not belong here: how a
-decision is made (evaluate/gate.py), the rest of a profile (config.py).
+Belongs here: the shape of `evaluate` and `gate` in a profile and its checks. Does not belong here:
+how a decision is made (evaluate/gate.py), the rest of a profile (config.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ class TestYears(Frozen):
     __test__ = False  # not a pytest test, by its name
 
     last: int = Field(5, ge=1, le=50, description="at most so many; fewer where history is short")
-    hold_back: int = Field(0, ge=0, le=10, description="newest years that nobody looks at before a release")  # fmt: skip
+    hold_back: int = Field(
+        0, ge=0, le=10, description="newest years that nobody looks at before a release"
+    )
 
 
 class EvaluateConfig(Frozen):
@@ -30,10 +32,15 @@ class EvaluateConfig(Frozen):
     horizons_weeks: tuple[Horizon, ...] = (1, 4, 8, 12)
     primary_horizon_weeks: Horizon = 4
     test_years: TestYears | Annotated[tuple[int, ...], Field(min_length=1)] = TestYears()
-    municipalities: tuple[str, ...] | None = Field(None, description="units that are judged; none = all of the pool")  # fmt: skip
+    municipalities: tuple[str, ...] | None = Field(
+        None, description="units that are judged; none = all of the pool"
+    )
     delay_table: bool = Field(
         False,
-        description="whether a run makes the table of reporting delays where there is none yet of its recipe and test years; minutes",
+        description=(
+            "whether a run makes the table of reporting delays where there is none yet of its "
+            "recipe and test years; minutes"
+        ),
     )
 
     @model_validator(mode="after")
@@ -57,9 +64,28 @@ class GateConfig(Frozen):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     max_worse_than_prevalence: float = Field(0.01, ge=0, le=0.1)
     max_mean_bias: float = Field(0.1, gt=0, le=0.5)
-    recent_weeks: int = Field(52, ge=13, le=52, description="newest target weeks that a challenger's recipe is scored on beside what was published")  # fmt: skip
-    refit_years: int = Field(3, ge=1, le=10, description="past years whose refits say how far an honest one moves")  # fmt: skip
-    move_quantile: float = Field(1.0, gt=0.5, le=1, description="of those moves; a refit that moves further waits for a person")  # fmt: skip
-    least_move: float = Field(0.01, ge=0, le=0.1, description="root mean square probability over the pool that is never too far")  # fmt: skip
-    least_unit_move: float = Field(0.05, ge=0, le=0.5, description="probability of one unit that is never too far")  # fmt: skip
+    recent_weeks: int = Field(
+        52,
+        ge=13,
+        le=52,
+        description="newest target weeks that a challenger's recipe is scored on beside what was published",
+    )
+    refit_years: int = Field(
+        3, ge=1, le=10, description="past years whose refits say how far an honest one moves"
+    )
+    move_quantile: float = Field(
+        1.0,
+        gt=0.5,
+        le=1,
+        description="of those moves; a refit that moves further waits for a person",
+    )
+    least_move: float = Field(
+        0.01,
+        ge=0,
+        le=0.1,
+        description="root mean square probability over the pool that is never too far",
+    )
+    least_unit_move: float = Field(
+        0.05, ge=0, le=0.5, description="probability of one unit that is never too far"
+    )
     seed: int = 13

@@ -35,7 +35,10 @@ class LabelConfig(Frozen):
         """Recipes of the first version named the one rule that there was by its id."""
         if isinstance(given, dict) and given.get("rule_id") == "median_2016_2017":
             rest = {key: value for key, value in given.items() if key != "rule_id"}
-            return {"rule": {"kind": "quantile", "q": 0.5, "reference": ("2016-w01", "2017-w52")}, **rest}  # fmt: skip
+            return {
+                "rule": {"kind": "quantile", "q": 0.5, "reference": ("2016-w01", "2017-w52")},
+                **rest,
+            }
         return given
 
     @property

@@ -5,8 +5,8 @@ not belong here: the rules that are built in (label_rules.py), and the label its
 (pipelines/data/labels.py).
 
 A new rule is one subclass of RuleConfig, and one line in contracts.LABEL_RULES or an entry point of
-the group `denguard.label_rules`. Profiles are read where DAGs are parsed, so a module that holds such
-a class imports neither pandas nor numpy; its formula lies in a module of its own.
+the group `denguard.label_rules`. Profiles are read where DAGs are parsed, so a module that holds
+such a class imports neither pandas nor numpy; its formula lies in a module of its own.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class Past:
     """All that a rule may know for the thresholds of one origin year; nothing else is handed to it.
 
     Attributes:
-        cases: unit_id, week_no, cases (weekly, known counts alone), year and season_week (1..52; week
-            53 shares the place of week 52) of the weeks of the rule's own reference; never empty.
+        cases: unit_id, week_no, cases (weekly, known counts alone), year and season_week (1..52;
+            week 53 shares the place of week 52) of the weeks of the rule's own reference; never
+            empty.
         persons: unit_id -> persons, NaN where not known; every unit is in it.
         origin_year: the year whose origins are asked about; None = every origin.
     """
@@ -53,7 +54,8 @@ class LabelRule(Protocol):
 
     @property
     def rule_id(self) -> str:
-        """Readable name in tables and reports; rules that may differ in a threshold differ in it."""
+        """Readable name in tables and reports; rules that may differ in a threshold differ
+        in it."""
 
     @property
     def fixed(self) -> bool:
@@ -85,13 +87,19 @@ class LabelRule(Protocol):
 class RuleConfig(Frozen):
     """Base of every rule's configuration; with `formula` it is a whole LabelRule.
 
-    A subclass gives `kind: Literal["its_name"] = "its_name"`, its own fields, `name`, `reference_weeks` and
+    A subclass gives `kind: Literal["its_name"] = "its_name"`, its own fields, `name`,
+        `reference_weeks` and
     `formula`, which is "module:function" of a function (rule, past) -> thresholds.
     """
 
     formula: ClassVar[str]
     kind: str
-    floor_cases: float | None = Field(None, gt=0, le=1_000_000, description="cases a week; no threshold is lower. With it, units with rare cases can be judged too")  # fmt: skip
+    floor_cases: float | None = Field(
+        None,
+        gt=0,
+        le=1_000_000,
+        description="cases a week; no threshold is lower. With it, units with rare cases can be judged too",
+    )
 
     @model_serializer(mode="wrap")
     def _with_kind(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -146,11 +154,16 @@ def rule_from(given: Any) -> RuleConfig:
     except ConfigError as err:
         raise ValueError(f"{err.what}; {err.fix}") from err
     if not (isinstance(found, type) and issubclass(found, RuleConfig)):
-        raise ValueError(f"label rule {kind!r} ({LABEL_RULES[kind]}) is no subclass of pipelines.label_rule.RuleConfig; correct its entry point")  # fmt: skip
+        raise ValueError(
+            f"label rule {kind!r} ({LABEL_RULES[kind]}) is no subclass of "
+            "pipelines.label_rule.RuleConfig; correct its entry point"
+        )
     try:
         return found.model_validate(dict(given))
     except ValidationError as err:
-        told = "; ".join(f"{'.'.join(map(str, e['loc'])) or kind}: {e['msg']}" for e in err.errors())  # fmt: skip
+        told = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or kind}: {e['msg']}" for e in err.errors()
+        )
         raise ValueError(told) from err
 
 

@@ -30,7 +30,9 @@ class QuantileRule(RuleConfig):
     @model_validator(mode="after")
     def _in_order(self) -> QuantileRule:
         if self.reference[0] > self.reference[1]:
-            raise ValueError(f"reference ends at {self.reference[1]}, before it begins at {self.reference[0]}")  # fmt: skip
+            raise ValueError(
+                f"reference ends at {self.reference[1]}, before it begins at {self.reference[0]}"
+            )
         return self
 
     @property
@@ -54,7 +56,8 @@ class QuantileRule(RuleConfig):
 
 
 class RollingQuantileRule(RuleConfig):
-    """Cases above a quantile of the unit's own weekly cases of the years before the origin's year."""
+    """Cases above a quantile of the unit's own weekly cases of the years before the
+    origin's year."""
 
     formula: ClassVar[str] = f"{_FORMULAS}:quantile"
     kind: Literal["rolling_quantile"] = "rolling_quantile"
@@ -88,7 +91,8 @@ class EndemicChannelRule(RuleConfig):
     sides, in every reference year. Week 53 shares the place of week 52, and week 1 lies beside it.
 
     Attributes:
-        k: standard deviations above the mean, of `mean_sd` alone. EWARS calls it z and lets 1.25 begin.
+        k: standard deviations above the mean, of `mean_sd` alone. EWARS calls it z and lets 1.25
+            begin.
         leave_out: years that are no part of what is usual, such as that of a large epidemic; with
             `years` the one before takes its place.
     """
@@ -98,7 +102,9 @@ class EndemicChannelRule(RuleConfig):
     centre: Literal["median", "geometric_mean", "mean_sd"] = "median"
     k: float = Field(1.25, ge=0, le=10)
     years: Years = Field(5, description="last complete years before the origin's year")
-    reference: tuple[Year, Year] | None = Field(None, description="first and last year, both included, for every origin, instead of `years`")  # fmt: skip
+    reference: tuple[Year, Year] | None = Field(
+        None, description="first and last year, both included, for every origin, instead of `years`"
+    )
     half_window_weeks: int = Field(2, ge=0, le=13)
     leave_out: tuple[Year, ...] = ()
     min_years: Years = Field(_MIN_YEARS, description="fewer than so many give no threshold")
@@ -110,7 +116,9 @@ class EndemicChannelRule(RuleConfig):
         if self.reference and self.years != 5:
             raise ValueError("give `years` or `reference`, not both")
         if self.reference and self.reference[0] > self.reference[1]:
-            raise ValueError(f"reference ends in {self.reference[1]}, before it begins in {self.reference[0]}")  # fmt: skip
+            raise ValueError(
+                f"reference ends in {self.reference[1]}, before it begins in {self.reference[0]}"
+            )
         _at_most(self.min_years, len(self._fixed_years()) if self.reference else self.years)
         return self
 
@@ -122,7 +130,7 @@ class EndemicChannelRule(RuleConfig):
         if self.reference is None and self.centre == "mean_sd":
             years = f"_{self.years}"  # two numbers would run together
         without = "".join(f"_minus{year}" for year in sorted(set(self.leave_out)))
-        return f"channel_{centre[self.centre]}{years}_hw{self.half_window_weeks}{without}{_least(self.min_years)}"  # fmt: skip
+        return f"channel_{centre[self.centre]}{years}_hw{self.half_window_weeks}{without}{_least(self.min_years)}"
 
     @property
     def fixed(self) -> bool:

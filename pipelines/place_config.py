@@ -31,7 +31,9 @@ class WeekConfig(Frozen):
     """How the place numbers its weeks."""
 
     numbering: CalendarName = "cdc"
-    starts: Weekday | None = Field(None, description="first day of a week; none = the numbering's own")  # fmt: skip
+    starts: Weekday | None = Field(
+        None, description="first day of a week; none = the numbering's own"
+    )
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -68,7 +70,9 @@ class CodesConfig(Frozen):
     @cached_property
     def _written(self) -> UnitCodes:
         made = UNIT_CODES.load(self.kind)
-        system: UnitCodes = made(self.name, self.pattern, self.pad_to) if self.kind == "text" else made()  # fmt: skip
+        system: UnitCodes = (
+            made(self.name, self.pattern, self.pad_to) if self.kind == "text" else made()
+        )
         return system
 
     @cached_property
@@ -131,7 +135,9 @@ class PlaceConfig(Frozen):
     language: str = Field(
         "en", pattern=r"^[a-z]{2}$", description="of prompts, bulletins and alerts"
     )
-    prompt: Path | None = Field(None, description="a prompt template of one's own, beside the profile")  # fmt: skip
+    prompt: Path | None = Field(
+        None, description="a prompt template of one's own, beside the profile"
+    )
     time_zone: str = Field(
         "UTC", description="of schedules and of dates and times that people read"
     )
@@ -180,7 +186,8 @@ class PlaceConfig(Frozen):
             ) from err
 
     def portable(self) -> PlaceConfig:
-        """What a model needs to know of its place, without a path of the machine that trained it."""
+        """What a model needs to know of its place, without a path of the machine that
+        trained it."""
         return self.model_copy(update={"prompt": None, "boundaries": None})
 
 

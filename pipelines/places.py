@@ -1,7 +1,7 @@
 """Where a deployment keeps things: its folders, and those of its further lines.
 
-Belongs here: paths and addresses that follow from the environment. Does not belong here: settings of a
-run (config.py).
+Belongs here: paths and addresses that follow from the environment. Does not belong here: settings
+of a run (config.py).
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ _line: ContextVar[str | None] = ContextVar("line", default=None)
 
 @contextmanager
 def at_line(name: str) -> Iterator[None]:
-    """While this holds, places() is of that line ("" = the main one), whatever the environment says."""
+    """While this holds, places() is of that line ("" = the main one), whatever the environment
+    says.
+    """
     token = _line.set(name)
     try:
         yield
@@ -99,5 +101,9 @@ def places() -> Places:
     if not line:
         return Places(home=root)
     if not _LINE.fullmatch(line):
-        raise ConfigError(f"{line!r} is not a usable name of a line", where="DENGUARD_LINE", fix="use letters, digits, - and _")  # fmt: skip
+        raise ConfigError(
+            f"{line!r} is not a usable name of a line",
+            where="DENGUARD_LINE",
+            fix="use letters, digits, - and _",
+        )
     return Places(home=root / LINES / line, root=root)

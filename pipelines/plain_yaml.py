@@ -1,10 +1,11 @@
 """YAML from outside: plain values only, bounded, and no key twice.
 
-Belongs here: bytes -> plain Python values, or one kind of error whatever is wrong with them. Does not
-belong here: what the keys mean (config.py, data/drops.py, data/prompts.py).
+Belongs here: bytes -> plain Python values, or one kind of error whatever is wrong with them. Does
+not belong here: what the keys mean (config.py, data/drops.py, data/prompts.py).
 
-A safe loader alone is not enough: it takes the last of two equal keys, follows aliases of aliases to
-any size, and lets ValueError and RecursionError out at a 31st of February or a thousand brackets.
+A safe loader alone is not enough: it takes the last of two equal keys, follows aliases of aliases
+to any size, and lets ValueError and RecursionError out at a 31st of February or a thousand
+brackets.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class _Plain(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise UnusableYaml(f"key {key.value!r} is there twice, in line {key.start_mark.line + 1} again")  # fmt: skip
+                raise UnusableYaml(
+                    f"key {key.value!r} is there twice, in line {key.start_mark.line + 1} again"
+                )
             if isinstance(key.value, str):
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -64,7 +67,15 @@ def _parsed(raw: bytes) -> Any:
     except RecursionError:
         raise UnusableYaml("it is nested too deeply") from None
     # PyYAML's own constructors let these out: an impossible date, a number of 5,000 digits
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as err:  # fmt: skip
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        IndexError,
+        OverflowError,
+    ) as err:
         raise UnusableYaml(" ".join(str(err).split())[:300]) from None
 
 

@@ -60,7 +60,10 @@ class Registry(MutableMapping[str, str]):
             ConfigError: no such name, or what it stands for cannot be imported.
         """
         if name not in self:
-            raise ConfigError(f"no {self.what} {name!r}", fix=f"use one of {', '.join(sorted(self))}, or install the package that brings it")  # fmt: skip
+            raise ConfigError(
+                f"no {self.what} {name!r}",
+                fix=f"use one of {', '.join(sorted(self))}, or install the package that brings it",
+            )
         return load_target(self[name], f"{self.what} {name!r}")
 
 
@@ -75,7 +78,11 @@ def load_target(target: str, what: str) -> Any:
         found = import_module(module)
         return getattr(found, attribute) if attribute else found
     except (ImportError, AttributeError) as err:
-        raise ConfigError(f"the {what} cannot be loaded: {err}", where=target, fix="install its package, or correct its entry point") from err  # fmt: skip
+        raise ConfigError(
+            f"the {what} cannot be loaded: {err}",
+            where=target,
+            fix="install its package, or correct its entry point",
+        ) from err
 
 
 @lru_cache(maxsize=32)

@@ -1,7 +1,8 @@
-"""Profiles of the first version, read under today's keys, so that a deployment's own file goes on working.
+"""Profiles of the first version, read under today's keys, so that a deployment's own file goes on
+working.
 
-Belongs here: which keys have moved, and the defaults that the first version had and today's has not.
-Does not belong here: today's keys (config.py), and recipes (recipes.py).
+Belongs here: which keys have moved, and the defaults that the first version had and today's has
+not. Does not belong here: today's keys (config.py), and recipes (recipes.py).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _JUDGED = {"municipalities": _TEN, "test_years": [2014, 2015, 2016, 2017, 2018]}
 
 
 def is_first(raw: Mapping[str, Any]) -> bool:
-    """Whether a profile was written for the first version: it knew one country and one label rule."""
+    """Whether a profile was written for the first version: it knew one country and one
+    label rule."""
     data, labels = raw.get("data"), raw.get("labels", {})
     named = isinstance(data, Mapping) and data.get("source") in _SOURCES
     return named and "place" not in raw and isinstance(labels, Mapping) and "rule" not in labels
@@ -52,13 +54,22 @@ def translated(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def where_it_went(refusal: str) -> list[str]:
-    """Today's names of the keys of the first version that a refused profile still has, for people."""
+    """Today's names of the keys of the first version that a refused profile still has, for
+    people."""
     return [f"{old} is {new} now" for old, new in _MOVED.items() if f"{old}:" in refusal]
 
 
 @cache  # a run opens its profile once a step
 def _tell(path: Path) -> None:
-    log.warning("profile %s is written for the first version and is read as that did: %s, and what was built in are place, data.first_week, data.text_window, data.limits, evaluate.municipalities and evaluate.test_years. `denguard profile %s` prints it under today's keys", path.name, ", ".join(f"{old} is {new} now" for old, new in _MOVED.items()), path)  # fmt: skip
+    log.warning(
+        "profile %s is written for the first version and is read as that did: %s, and what was "
+        "built in are place, data.first_week, data.text_window, data.limits, "
+        "evaluate.municipalities and evaluate.test_years. `denguard profile %s` prints it under "
+        "today's keys",
+        path.name,
+        ", ".join(f"{old} is {new} now" for old, new in _MOVED.items()),
+        path,
+    )
 
 
 def _filled(raw: Mapping[str, Any], key: str, unsaid: Mapping[str, Any]) -> Any:

@@ -1,7 +1,8 @@
-"""Recipes of models, compared across versions of denguard: what was recorded under earlier names and
-what is written today must hash alike where they mean the same model.
+"""Recipes of models, compared across versions of denguard: what was recorded under earlier names
+and what is written today must hash alike where they mean the same model.
 
-Belongs here: translation and hashing. Does not belong here: what goes into a recipe (config.Profile).
+Belongs here: translation and hashing. Does not belong here: what goes into a recipe
+(config.Profile).
 
 A recipe is compared in its canonical form: earlier keys translated, and a key at its default left
 out, so that a key that a later version adds does not turn every champion into a stranger.
@@ -36,7 +37,10 @@ def recipe_id(recipe: Mapping[str, Any]) -> str:
     try:
         return content_id(canonical(recipe))
     except ValidationError as err:
-        raise ConfigError(f"a recipe cannot be read: {sentence(err)}", fix="use the denguard version that wrote it, or train again") from err  # fmt: skip
+        raise ConfigError(
+            f"a recipe cannot be read: {sentence(err)}",
+            fix="use the denguard version that wrote it, or train again",
+        ) from err
 
 
 def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Text of others as it may be printed: what would move a cursor, hide or turn text is written out.
 
 Belongs here: the one mechanism for names, messages and values that came from a file, a store or a
-remote. Does not belong here: printing (cli/app.py) and CSV for spreadsheets (storage/people_csv.py).
+remote. Does not belong here: printing (cli/app.py) and CSV for spreadsheets
+(storage/people_csv.py).
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Callable
 
 
 def shown(name: str) -> str:
-    """A name as it may be printed, in one line: every control character is written as its escape."""
+    """A name as it may be printed, in one line: every control character is written as its
+    escape."""
     return "".join(c if c.isprintable() else _escape(c) for c in name)
 
 
 def shown_lines(text: str) -> str:
-    """Text of several lines, of any language, as it may be printed: line ends, tabs and wide spaces stay."""
+    """Text of several lines, of any language, as it may be printed: line ends, tabs and wide spaces
+    stay.
+    """
     return _but(text, _escape)
 
 
@@ -29,7 +33,10 @@ def shown_json(text: str) -> str:
 def _but(text: str, escape: Callable[[str], str]) -> str:
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs" else escape(c) for c in text)  # fmt: skip
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs" else escape(c)
+        for c in text
+    )
 
 
 def _escape(character: str) -> str:

@@ -34,7 +34,9 @@ class TrainConfig(LoopConfig):
     `heads` is the former name of `candidates`, which recorded recipes and older profiles use.
     """
 
-    candidates: tuple[CandidateConfig, ...] = Field(by_name((LINEAR, "early", "late_joint")), min_length=1)  # fmt: skip
+    candidates: tuple[CandidateConfig, ...] = Field(
+        by_name((LINEAR, "early", "late_joint")), min_length=1
+    )
     linear_c: float = Field(0.05, gt=0, description="inverse L2 strength of the linear head")
     lambda_grid: tuple[float, ...] = Field((0.0,), description="shifts tried; 0 is always in")
     max_epochs: int = Field(30, ge=1, le=10_000)

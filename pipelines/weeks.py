@@ -1,4 +1,5 @@
-"""Epidemiological calendars as values: which week a day falls in, what the week is called, when it ends.
+"""Epidemiological calendars as values: which week a day falls in, what the week is called, when it
+ends.
 
 The field numbers weeks in one way with different first days: a week belongs to the year that holds
 its fourth day, so week 1 is the first with at least four days in January. With Sunday that is the
@@ -51,10 +52,15 @@ class Calendar:
         return _EPOCH + timedelta(days=(first_day - 1 - _EPOCH.weekday()) % 7)
 
     def week_no(self, label: str) -> int:
-        """Ordinal of a week label such as "2018-w48". Raises ConfigError if there is no such week."""
+        """Ordinal of a week label such as "2018-w48". Raises ConfigError if there is no
+        such week."""
         number = _number_of(self, label)
         if number is None:
-            raise ConfigError(f"{label!r} is not an epidemiological week of this calendar ({self.name}; only some years have a w53)", fix=_HOW)  # fmt: skip
+            raise ConfigError(
+                f"{label!r} is not an epidemiological week of this calendar ({self.name}; only "
+                "some years have a w53)",
+                fix=_HOW,
+            )
         return number
 
     def has(self, year: int, week: int) -> bool:

@@ -1,1 +1,3 @@
-"""The endpoint: answers predictions with the registry's champion. No Airflow, DVC or Great Expectations."""
+"""The endpoint: answers predictions with the registry's champion. No Airflow, DVC or Great
+Expectations.
+"""

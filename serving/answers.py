@@ -44,14 +44,26 @@ def answer(champion: Champion, asked: Asked, max_scene_pixels: int, pixels: Budg
         with pixels.share() as share:
             return _answer_rows(champion, asked, max_scene_pixels, share)
     except ConfigError as err:
-        raise Problem(422, "unusable-row", err.what, err.fix, [{"where": err.where, "what": err.what}]) from err  # fmt: skip
+        raise Problem(
+            422, "unusable-row", err.what, err.fix, [{"where": err.where, "what": err.what}]
+        ) from err
 
 
 def _answer_vectors(champion: Champion, rows: Sequence[VectorRow]) -> list[Body]:
     week_no = champion.bundle.calendar.week_no
     inputs = [
-        (r.horizon_weeks, VectorInput(r.municipality_code, r.covariates, r.image, r.text, week_no(r.origin_week) if r.origin_week else None)) for r in rows
-    ]  # fmt: skip
+        (
+            r.horizon_weeks,
+            VectorInput(
+                r.municipality_code,
+                r.covariates,
+                r.image,
+                r.text,
+                week_no(r.origin_week) if r.origin_week else None,
+            ),
+        )
+        for r in rows
+    ]
     found = predict_vectors(champion.bundle, inputs)
     return [
         _body(champion, prediction, row.municipality_code, row.horizon_weeks, row.origin_week)
@@ -74,9 +86,16 @@ def _answer_rows(
         inputs = _with_texts(champion.bundle, champion.encoders, asked.rows, inputs)
     found = predict_rows(champion.bundle, inputs)
     return [
-        _body(champion, prediction, row.municipality_code, row.horizon_weeks, row.origin_week, scene_quality)
+        _body(
+            champion,
+            prediction,
+            row.municipality_code,
+            row.horizon_weeks,
+            row.origin_week,
+            scene_quality,
+        )
         for row, prediction in zip(asked.rows, found, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _row_input(row: PredictionRow) -> RowInput:

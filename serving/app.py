@@ -1,6 +1,7 @@
 """The FastAPI app: routes, errors, tracing, the champion's thread and the log, put together.
 
-Start it with `uvicorn --http serving.door:Door --ws none --factory serving.app:create_app`. Belongs here: assembly only.
+Start it with `uvicorn --http serving.door:Door --ws none --factory serving.app:create_app`. Belongs
+here: assembly only.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The endpoint. Raises ConfigError if the environment lacks or mistakes a setting."""
     settings = settings or load_settings()
     metrics = Metrics()
-    app: FastAPI = FastAPIOffline(title="denguard", version="1", description=_DESCRIPTION, lifespan=_lifespan, redoc_url=None)  # fmt: skip
+    app: FastAPI = FastAPIOffline(
+        title="denguard", version="1", description=_DESCRIPTION, lifespan=_lifespan, redoc_url=None
+    )
     app.state.settings, app.state.metrics = settings, metrics
     app.state.bodies = Budget(max(settings.max_body_bytes_at_once, settings.max_body_bytes))
     app.state.pixels = Budget(max(settings.max_pixels_at_once, settings.max_scene_pixels))
@@ -53,7 +56,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's schema plus the body of POST /predictions, which is parsed by hand."""
     if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)  # fmt: skip
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
         body = PredictionRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         schema["components"]["schemas"] |= body.pop("$defs", {}) | {"PredictionRequest": body}
         app.openapi_schema = schema

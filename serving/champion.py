@@ -37,7 +37,8 @@ class Champion:
     encoders: Encoders | None
 
     def rule(self) -> dict[str, str | None]:
-        """By which label rule it answers, and which one was adopted since and awaits its champion."""
+        """By which label rule it answers, and which one was adopted since and awaits its
+        champion."""
         return {
             "label_rule_id": self.bundle.meta.label_rule_id,
             "adopted_rule_id": self.registered.adopted_rule,
@@ -46,7 +47,8 @@ class Champion:
 
 @dataclass(frozen=True)
 class CandidateError:
-    """Why the version that the alias names does not serve. `attempts` tells a new try from an old."""
+    """Why the version that the alias names does not serve. `attempts` tells a new try from
+    an old."""
 
     version: str
     bundle_id: str
@@ -120,7 +122,13 @@ class ChampionHolder:
             return
         self.current = replace(current, registered=named)
         if named.adopted_rule:
-            log.warning("label rule %s was adopted; version %s goes on answering by %s until the new line has a champion", named.adopted_rule, named.version, current.bundle.meta.label_rule_id)  # fmt: skip
+            log.warning(
+                "label rule %s was adopted; version %s goes on answering by %s until the new line "
+                "has a champion",
+                named.adopted_rule,
+                named.version,
+                current.bundle.meta.label_rule_id,
+            )
 
     def _take(self, named: Registered) -> None:
         try:
@@ -142,7 +150,13 @@ class ChampionHolder:
         self._metrics.swaps.inc()
         self._metrics.ready.set(1)
         self._metrics.failing.set(0)
-        self._metrics.champion.info({"version": named.version, "bundle_id": named.bundle_id, "head": champion.bundle.meta.head})  # fmt: skip
+        self._metrics.champion.info(
+            {
+                "version": named.version,
+                "bundle_id": named.bundle_id,
+                "head": champion.bundle.meta.head,
+            }
+        )
         log.info("version %s (bundle %s) serves", named.version, named.bundle_id)
 
     def _load(self, named: Registered) -> Champion:
@@ -158,7 +172,10 @@ class ChampionHolder:
         self.not_ready = self._why_nobody()
         self._metrics.failing.set(0)
         if self.current is not None:
-            log.warning("the champion alias was removed; version %s goes on serving", self.current.registered.version)  # fmt: skip
+            log.warning(
+                "the champion alias was removed; version %s goes on serving",
+                self.current.registered.version,
+            )
 
     def _why_nobody(self) -> NotReady:
         """There never was a champion, it was taken back, or the registry lost it."""
@@ -169,17 +186,23 @@ class ChampionHolder:
             return NotReady(
                 "champion-taken-away",
                 f"no champion serves since {last['at']}: {last['action']} by {last['by']}",
-                "run the weekly cycle: its candidate is judged as a first champion; or let a version serve with denguard promote",
+                "run the weekly cycle: its candidate is judged as a first champion; or let a "
+                "version serve with denguard promote",
             )
         return NotReady(
             "champion-lost",
             f"the registry names no champion, but by the audit version {version} serves",
-            "put the registry's database back from its newest backup, or let a version serve with denguard promote",
+            "put the registry's database back from its newest backup, or let a version serve with "
+            "denguard promote",
         )
 
     def _failed(self, cause: str, text: str, not_ready: NotReady) -> None:
         if text != self.last_error:
-            log.error("%s; %s", text, "the bundle taken before goes on serving" if self.current else "nothing serves yet")  # fmt: skip
+            log.error(
+                "%s; %s",
+                text,
+                "the bundle taken before goes on serving" if self.current else "nothing serves yet",
+            )
         self.last_error = text
         self.not_ready = not_ready
         self._metrics.failing.set(1)
@@ -188,7 +211,10 @@ class ChampionHolder:
     def status(self) -> dict[str, Any]:
         """Errors as GET /model shows them."""
         error = self.candidate_error
-        return {"candidate_error": asdict(error) if error else None, "last_error": self.last_error or None}  # fmt: skip
+        return {
+            "candidate_error": asdict(error) if error else None,
+            "last_error": self.last_error or None,
+        }
 
 
 def _said(err: Exception) -> str:

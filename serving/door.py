@@ -1,9 +1,9 @@
 """The wire: how many connections there may be, how large a head, and how long each part may take.
 
-Start the endpoint with `uvicorn --http serving.door:Door --ws none`: uvicorn alone lets a connection that
-says nothing stay for ever, reads heads of any length, and waits for ever for a caller that does not read
-its answer. Belongs here: what a connection may cost before the app knows of it. Does not belong here:
-bodies and pixels (limits.py), which the app reads after the key.
+Start the endpoint with `uvicorn --http serving.door:Door --ws none`: uvicorn alone lets a
+connection that says nothing stay for ever, reads heads of any length, and waits for ever for a
+caller that does not read its answer. Belongs here: what a connection may cost before the app knows
+of it. Does not belong here: bodies and pixels (limits.py), which the app reads after the key.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ class Door(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self._allowed.max_connections and not self._made_room():
             self.connections.discard(self)
-            self._refuse(_TOO_MANY, "too many connections: close those that are not used, or ask again in a moment")  # fmt: skip
+            self._refuse(
+                _TOO_MANY,
+                "too many connections: close those that are not used, or ask again in a moment",
+            )
             return
         self._time(self._allowed.head_timeout_s, self.transport.close)
 
@@ -110,7 +113,11 @@ class Door(HttpToolsProtocol):
     def _made_room(self) -> bool:
         """Close a connection that was answered and asks nothing; whether there was one."""
         for other in list(self.connections):
-            if isinstance(other, Door) and other.timeout_keep_alive_task and not other.transport.is_closing():  # fmt: skip
+            if (
+                isinstance(other, Door)
+                and other.timeout_keep_alive_task
+                and not other.transport.is_closing()
+            ):
                 self.connections.discard(other)
                 other.transport.close()
                 return True
@@ -129,12 +136,18 @@ class Door(HttpToolsProtocol):
             raise TooLargeHead
 
     def _too_large(self) -> str:
-        return f"the request line and headers are longer than {self._allowed.max_head_bytes} bytes: send what you ask in the body"  # fmt: skip
+        return (
+            f"the request line and headers are longer than {self._allowed.max_head_bytes} bytes: "
+            "send what you ask in the body"
+        )
 
     def _refuse(self, status: str, why: str) -> None:
         self._stop_timer()
         said = f"{why}\n".encode()
-        head = f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(said)}\r\nconnection: close\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: "
+            f"{len(said)}\r\nconnection: close\r\n\r\n"
+        )
         self.transport.write(head.encode() + said)
         self.transport.close()
 

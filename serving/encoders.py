@@ -57,8 +57,16 @@ def _load(bundle: Bundle, modality: Modality, places: Places) -> Encoder:
         config = EncoderConfig.model_validate(bundle.meta.recipe["embed"][modality])
         encoder = load_encoder(config, places)
     except (ImportError, KeyError, ValueError) as err:
-        raise EncoderError(f"the bundle's {modality} encoder cannot be loaded: {err}", where="endpoint", fix="install denguard[serving,encoders] beside the endpoint") from err  # fmt: skip
+        raise EncoderError(
+            f"the bundle's {modality} encoder cannot be loaded: {err}",
+            where="endpoint",
+            fix="install denguard[serving,encoders] beside the endpoint",
+        ) from err
     wanted = bundle.meta.image_encoder if modality == "image" else bundle.meta.text_encoder
     if asdict(encoder.spec) != wanted:
-        raise EncoderError(f"the {modality} encoder here is not the one that the bundle was trained on", where="endpoint", fix="install the versions of requirements.lock; encoder weights are pinned by hash")  # fmt: skip
+        raise EncoderError(
+            f"the {modality} encoder here is not the one that the bundle was trained on",
+            where="endpoint",
+            fix="install the versions of requirements.lock; encoder weights are pinned by hash",
+        )
     return encoder

@@ -74,13 +74,21 @@ class Journal:
     def _lost(self, err: OSError) -> None:
         self._metrics.log_lost.inc()
         if not self._failing:
-            log.error("the prediction log cannot be written: %s; predictions go on without it. What to do: make room or mend permissions in %s", err, self._places.artifacts)  # fmt: skip
+            log.error(
+                "the prediction log cannot be written: %s; predictions go on without it. What to "
+                "do: make room or mend permissions in %s",
+                err,
+                self._places.artifacts,
+            )
         self._failing = True
 
     def _written(self) -> None:
         self._metrics.log_written.inc()
         if self._failing:
-            log.warning("the prediction log is written again; denguard_prediction_log_lost_total says how many lines are missing")  # fmt: skip
+            log.warning(
+                "the prediction log is written again; denguard_prediction_log_lost_total says how "
+                "many lines are missing"
+            )
         self._failing = False
 
     async def keep_tidy(self) -> None:

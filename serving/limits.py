@@ -1,7 +1,8 @@
-"""How much requests may make us hold: body bytes and pixels, of one and of all at once, and for how long.
+"""How much requests may make us hold: body bytes and pixels, of one and of all at once, and for how
+long.
 
-Belongs here: budgets and reading a body. Does not belong here: connections and heads (door.py), and what
-a scene's header declares (scenes.py).
+Belongs here: budgets and reading a body. Does not belong here: connections and heads (door.py), and
+what a scene's header declares (scenes.py).
 """
 
 from __future__ import annotations
@@ -82,14 +83,38 @@ async def read_body(request: Request, max_bytes: int, timeout_s: float, share: S
                 if total > max_bytes:
                     raise _too_large(max_bytes)
                 if not share.may_take(len(part)):
-                    raise Problem(503, "too-much-at-once", "too many bodies of other requests are under way", "ask again in a moment, or send fewer at once", headers={**AGAIN, **_CLOSE})  # fmt: skip
+                    raise Problem(
+                        503,
+                        "too-much-at-once",
+                        "too many bodies of other requests are under way",
+                        "ask again in a moment, or send fewer at once",
+                        headers={**AGAIN, **_CLOSE},
+                    )
                 parts.append(part)
     except TimeoutError:
-        raise Problem(408, "slow-body", f"the body did not arrive within {timeout_s:g} s", "send a smaller body or use a better connection", headers=_CLOSE) from None  # fmt: skip
+        raise Problem(
+            408,
+            "slow-body",
+            f"the body did not arrive within {timeout_s:g} s",
+            "send a smaller body or use a better connection",
+            headers=_CLOSE,
+        ) from None
     except ClientDisconnect:
-        raise Problem(400, "cut-body", "the connection ended before the body did", "send it again", headers=_CLOSE) from None  # fmt: skip
+        raise Problem(
+            400,
+            "cut-body",
+            "the connection ended before the body did",
+            "send it again",
+            headers=_CLOSE,
+        ) from None
     return b"".join(parts)
 
 
 def _too_large(max_bytes: int) -> Problem:
-    return Problem(413, "body-too-large", f"the body is larger than {max_bytes / 1e6:g} MB", "send fewer rows a call, or a smaller scene; the limit is DENGUARD_MAX_BODY_BYTES", headers=_CLOSE)  # fmt: skip
+    return Problem(
+        413,
+        "body-too-large",
+        f"the body is larger than {max_bytes / 1e6:g} MB",
+        "send fewer rows a call, or a smaller scene; the limit is DENGUARD_MAX_BODY_BYTES",
+        headers=_CLOSE,
+    )

@@ -12,13 +12,48 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("denguard_requests_total", "answered requests", ["route", "status"], registry=self.registry)  # fmt: skip
-        self.seconds = Histogram("denguard_request_seconds", "time to answer", ["route"], buckets=_SECONDS, registry=self.registry)  # fmt: skip
-        self.predictions = Counter("denguard_predictions_total", "rows predicted", ["horizon_weeks", "outbreak"], registry=self.registry)  # fmt: skip
+        self.requests = Counter(
+            "denguard_requests_total",
+            "answered requests",
+            ["route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "denguard_request_seconds",
+            "time to answer",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.predictions = Counter(
+            "denguard_predictions_total",
+            "rows predicted",
+            ["horizon_weeks", "outbreak"],
+            registry=self.registry,
+        )
         self.champion = Info("denguard_champion", "bundle that serves", registry=self.registry)
         self.ready = Gauge("denguard_ready", "1 if a champion serves", registry=self.registry)
-        self.swaps = Counter("denguard_champion_swaps_total", "bundles taken", registry=self.registry)  # fmt: skip
-        self.poll_errors = Counter("denguard_champion_errors_total", "looks at the alias that failed, by cause", ["cause"], registry=self.registry)  # fmt: skip
-        self.log_written = Counter("denguard_prediction_log_lines_total", "answers written to the prediction log", registry=self.registry)  # fmt: skip
-        self.log_lost = Counter("denguard_prediction_log_lost_total", "answers that the prediction log could not take", registry=self.registry)  # fmt: skip
-        self.failing = Gauge("denguard_champion_failing", "1 if the last look at the alias failed", registry=self.registry)  # fmt: skip
+        self.swaps = Counter(
+            "denguard_champion_swaps_total", "bundles taken", registry=self.registry
+        )
+        self.poll_errors = Counter(
+            "denguard_champion_errors_total",
+            "looks at the alias that failed, by cause",
+            ["cause"],
+            registry=self.registry,
+        )
+        self.log_written = Counter(
+            "denguard_prediction_log_lines_total",
+            "answers written to the prediction log",
+            registry=self.registry,
+        )
+        self.log_lost = Counter(
+            "denguard_prediction_log_lost_total",
+            "answers that the prediction log could not take",
+            registry=self.registry,
+        )
+        self.failing = Gauge(
+            "denguard_champion_failing",
+            "1 if the last look at the alias failed",
+            registry=self.registry,
+        )

@@ -1,8 +1,8 @@
 """Rows that a drop would not have been taken with, and weeks that the model knows nothing near.
 
-Belongs here: the rules of data/expectations.py as far as a row of a request can be judged by them, and
-the model's age against the week asked. Does not belong here: shapes (schemas.py), codes and weeks
-(requests.py).
+Belongs here: the rules of data/expectations.py as far as a row of a request can be judged by them,
+and the model's age against the week asked. Does not belong here: shapes (schemas.py), codes and
+weeks (requests.py).
 """
 
 from __future__ import annotations
@@ -25,10 +25,16 @@ Found = tuple[str, str, str]  # field of the row, what is wrong, what to send
 def check_values(asked: Asked, settings: Settings) -> None:
     """Raise Problem (422) naming field and fix for values that a drop's cells are refused for."""
     kind, rows = "rows" if asked.rows else "vectors", _rows(asked)
-    found = [(f"{kind}.{i}.{field}", what, fix) for i, row in enumerate(rows) for field, what, fix in _wrong(row, settings)]  # fmt: skip
+    found = [
+        (f"{kind}.{i}.{field}", what, fix)
+        for i, row in enumerate(rows)
+        for field, what, fix in _wrong(row, settings)
+    ]
     if found:
         errors = [{"where": where, "what": f"{what}: {fix}"} for where, what, fix in found]
-        raise Problem(422, "implausible-values", f"{found[0][0]}: {found[0][1]}", found[0][2], errors)  # fmt: skip
+        raise Problem(
+            422, "implausible-values", f"{found[0][0]}: {found[0][1]}", found[0][2], errors
+        )
 
 
 def _rows(asked: Asked) -> Sequence[PredictionRow | VectorRow]:
@@ -42,20 +48,36 @@ def _wrong(row: PredictionRow | VectorRow, settings: Settings) -> Iterator[Found
     most = settings.max_weekly_cases
     for i, count in enumerate(row.recent_cases):
         if count is not None and count > most:
-            yield f"recent_cases.{i}", f"more than {most:,} cases in a week", "send the count of one week; the limit is DENGUARD_MAX_WEEKLY_CASES"  # fmt: skip
+            yield (
+                f"recent_cases.{i}",
+                f"more than {most:,} cases in a week",
+                "send the count of one week; the limit is DENGUARD_MAX_WEEKLY_CASES",
+            )
     usual, rain = settings.min_usual_rainfall_mm, [m.rainfall_mm for m in row.climate]
     known = [mm for mm in rain if mm is not None]
     if len(known) >= _FEWEST_MONTHS and max(known) < usual and any(known):
-        yield "climate", f"less than {usual:g} mm of rain in every month: metres or inches?", "send rainfall_mm in millimetres; where all months may be as dry, set DENGUARD_MIN_USUAL_RAINFALL_MM to 0"  # fmt: skip
+        yield (
+            "climate",
+            f"less than {usual:g} mm of rain in every month: metres or inches?",
+            "send rainfall_mm in millimetres; where all months may be as dry, set "
+            "DENGUARD_MIN_USUAL_RAINFALL_MM to 0",
+        )
 
 
 def _wrong_logs(row: VectorRow, most_cases: int) -> Iterator[Found]:
     """The same limits for covariates that are logarithms of counts and of rain."""
-    limits = {"log1p_cases_": (most_cases, "cases in a week"), "log1p_rainfall_mm_": (RAIN_MM[1], "mm of rain in a month")}  # fmt: skip
+    limits = {
+        "log1p_cases_": (most_cases, "cases in a week"),
+        "log1p_rainfall_mm_": (RAIN_MM[1], "mm of rain in a month"),
+    }
     for name, value in row.covariates.items():
         for start, (most, unit) in limits.items():
             if name.startswith(start) and value is not None and value > math.log1p(most):
-                yield f"covariates.{name}", f"the logarithm of more than {most:,.0f} {unit}", "send log(1 + value)"  # fmt: skip
+                yield (
+                    f"covariates.{name}",
+                    f"the logarithm of more than {most:,.0f} {unit}",
+                    "send log(1 + value)",
+                )
 
 
 def weeks_beyond(bundle: Bundle, origin_week: str) -> int:
@@ -75,5 +97,9 @@ def age_of(bundle: Bundle, asked: Asked, limit: int) -> tuple[list[str], dict[st
     )
     if beyond <= limit:
         return [], {}
-    note = f"the model's data end with {bundle.meta.as_of_week}, {beyond} weeks before a week that was asked: nobody knows how well it answers there; ask GET /model which model answers, and let the weekly cycle train a newer one"  # fmt: skip
+    note = (
+        f"the model's data end with {bundle.meta.as_of_week}, {beyond} weeks before a week that "
+        "was asked: nobody knows how well it answers there; ask GET /model which model answers, "
+        "and let the weekly cycle train a newer one"
+    )
     return [note], {AGE_HEADER: str(beyond)}

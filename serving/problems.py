@@ -72,7 +72,13 @@ def invalid_fields(err: ValidationError, prefix: str = "") -> Problem:
         }
         for e in err.errors(include_url=False, include_context=False, include_input=False)
     ]
-    return Problem(422, "invalid-fields", f"{len(found)} field(s) cannot be used", "correct the fields named in errors; /docs shows a whole example", found)  # fmt: skip
+    return Problem(
+        422,
+        "invalid-fields",
+        f"{len(found)} field(s) cannot be used",
+        "correct the fields named in errors; /docs shows a whole example",
+        found,
+    )
 
 
 def _short(text: str) -> str:
@@ -105,13 +111,25 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, err: HTTPException) -> JSONResponse:
-        problem = Problem(err.status_code, "http", str(err.detail), "see /docs for the routes and methods", headers=dict(err.headers or {}))  # fmt: skip
+        problem = Problem(
+            err.status_code,
+            "http",
+            str(err.detail),
+            "see /docs for the routes and methods",
+            headers=dict(err.headers or {}),
+        )
         return response(problem, request.state.trace_id)
 
     @app.exception_handler(RequestValidationError)
     async def _fields(request: Request, err: RequestValidationError) -> JSONResponse:
         found = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in err.errors()]
-        problem = Problem(422, "invalid-fields", "the request cannot be used", "correct the fields named in errors", found)  # fmt: skip
+        problem = Problem(
+            422,
+            "invalid-fields",
+            "the request cannot be used",
+            "correct the fields named in errors",
+            found,
+        )
         return response(problem, request.state.trace_id)
 
     @app.exception_handler(DenguardError)
@@ -124,5 +142,7 @@ def install(app: FastAPI) -> None:
     async def _unexpected(request: Request, err: Exception) -> JSONResponse:
         # Its name alone: its text may hold what was asked. The server logs the traceback itself.
         log.error("trace %s: unexpected %s", request.state.trace_id, type(err).__name__)
-        problem = Problem(500, "internal", "something went wrong here", "tell the operator the trace id")  # fmt: skip
+        problem = Problem(
+            500, "internal", "something went wrong here", "tell the operator the trace id"
+        )
         return response(problem, request.state.trace_id)

@@ -1,7 +1,7 @@
 """The published forecast of the champion: what it answers where a row of fields is not enough.
 
-Belongs here: finding the newest forecast of a bundle that was not withdrawn, or one by its version, and
-reading rows of it. Does not belong here: making one (pipelines/forecast.py), HTTP.
+Belongs here: finding the newest forecast of a bundle that was not withdrawn, or one by its version,
+and reading rows of it. Does not belong here: making one (pipelines/forecast.py), HTTP.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Answer:
 def newest(places: Places, asked: Asked, origin_week: str | None = None) -> Answer:
     """The champion's newest forecast, or that of an origin week, of those not withdrawn.
 
-    If its newest one was withdrawn and it made no other, the newest one of another bundle by the same
-    label rule stands in. Withdrawals are looked up each time, so that one counts at once.
+    If its newest one was withdrawn and it made no other, the newest one of another bundle by the
+    same label rule stands in. Withdrawals are looked up each time, so that one counts at once.
     """
     gone = withdrawn(places, "forecast")
     skipped: Withdrawn | None = None
@@ -107,7 +107,8 @@ def _skipped(record: Withdrawn | None, instead: Published | None) -> str | None:
 
 
 def _rule_of(places: Places, found: Published) -> str | None:
-    """Label rule of a forecast, by the dataset version it was made from; None if that is not here."""
+    """Label rule of a forecast, by the dataset version it was made from; None if that is
+    not here."""
     dataset = str(found.table["dataset_version"].iloc[0])
     try:
         return str(

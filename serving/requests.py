@@ -41,7 +41,12 @@ async def parse(request: Request, body: bytes, max_rows: int) -> Asked:
     """The checked request. Raises Problem: 415 content type or encoding, 422 content."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":  # never unpacked, so nothing can be packed to burst
-        raise Problem(415, "content-encoding", f"content encoding {encoding[:40]} is not known here", "send the body as it is, uncompressed")  # fmt: skip
+        raise Problem(
+            415,
+            "content-encoding",
+            f"content encoding {encoding[:40]} is not known here",
+            "send the body as it is, uncompressed",
+        )
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind == JSON:
         return _from_json(body, max_rows)
@@ -59,7 +64,18 @@ def _from_json(body: bytes, max_rows: int) -> Asked:
         raise invalid_fields(err) from None
     count = len(sent.rows or sent.vectors or ())
     if count > max_rows:
-        raise Problem(422, "too-many-rows", f"{count} rows in one call", f"send at most {max_rows} rows a call", [{"where": "rows" if sent.rows else "vectors", "what": f"{count} rows, the limit is {max_rows}"}])  # fmt: skip
+        raise Problem(
+            422,
+            "too-many-rows",
+            f"{count} rows in one call",
+            f"send at most {max_rows} rows a call",
+            [
+                {
+                    "where": "rows" if sent.rows else "vectors",
+                    "what": f"{count} rows, the limit is {max_rows}",
+                }
+            ],
+        )
     return Asked(rows=sent.rows or (), vectors=sent.vectors or ())
 
 
@@ -77,7 +93,14 @@ async def _from_form(request: Request, body: bytes) -> Asked:
         reason = err.detail if isinstance(err, HTTPException) else f"no {err}"
         raise Problem(422, "bad-form", f"the form cannot be read: {reason}", _HOW) from None
     if not isinstance(row, str) or not isinstance(scene, UploadFile):
-        missing = [{"where": name, "what": "absent"} for name, ok in (("row", isinstance(row, str)), ("scene", isinstance(scene, UploadFile))) if not ok]  # fmt: skip
+        missing = [
+            {"where": name, "what": "absent"}
+            for name, ok in (
+                ("row", isinstance(row, str)),
+                ("scene", isinstance(scene, UploadFile)),
+            )
+            if not ok
+        ]
         raise Problem(422, "bad-form", "the form lacks a part", _HOW, missing)
     try:
         parsed = PredictionRow.model_validate_json(row)
@@ -91,20 +114,36 @@ async def _from_form(request: Request, body: bytes) -> Asked:
 def no_model(bundle: Bundle, horizon_weeks: int) -> str:
     """Why a horizon is not answered: nobody asked for it, or the bundle leaves it out."""
     left_out = horizon_weeks in bundle.meta.recipe.get("horizons_weeks", ())
-    why = ": the champion's recipe is not sane there, and its bundle leaves it out" if left_out else ""  # fmt: skip
+    why = (
+        ": the champion's recipe is not sane there, and its bundle leaves it out"
+        if left_out
+        else ""
+    )
     return f"no model for {horizon_weeks} weeks ahead{why}"
 
 
 def check_known(bundle: Bundle, asked: Asked) -> Asked:
     """The request with its codes as the champion's place writes them.
 
-    Refused is what the champion was not trained for, all at once: units, horizons, covariates, weeks
-    that its calendar does not have; and any row, if it reads more than a row holds.
+    Refused is what the champion was not trained for, all at once: units, horizons, covariates,
+    weeks that its calendar does not have; and any row, if it reads more than a row holds.
     """
     if not bundle.lone_row:
-        raise Problem(422, "row-is-not-enough", f"the champion ({bundle.meta.head}) reads more than one row holds", "ask GET /forecast by municipality_code and horizon_weeks: it answers from the published forecast")  # fmt: skip
+        raise Problem(
+            422,
+            "row-is-not-enough",
+            f"the champion ({bundle.meta.head}) reads more than one row holds",
+            "ask GET /forecast by municipality_code and horizon_weeks: it answers from the "
+            "published forecast",
+        )
     if asked.rows and bundle.beyond_fields:
-        raise Problem(422, "row-is-not-enough", f"the champion reads {', '.join(bundle.beyond_fields)}, which a row of fields does not hold", "ask GET /forecast, or send vectors with these covariates")  # fmt: skip
+        raise Problem(
+            422,
+            "row-is-not-enough",
+            f"the champion reads {', '.join(bundle.beyond_fields)}, which a row of fields does "
+            "not hold",
+            "ask GET /forecast, or send vectors with these covariates",
+        )
     kind = "rows" if asked.rows else "vectors"
     sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
     codes = [bundle.codes.normalise(row.municipality_code) for row in sent]
@@ -126,9 +165,15 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
         raise Problem(422, "unknown-horizon", wrong[0]["what"], f"use one of {horizons}", wrong)
     return replace(
         asked,
-        rows=[r.model_copy(update={"municipality_code": c}) for r, c in zip(asked.rows, codes, strict=False)],
-        vectors=[r.model_copy(update={"municipality_code": c}) for r, c in zip(asked.vectors, codes, strict=False)],
-    )  # fmt: skip
+        rows=[
+            r.model_copy(update={"municipality_code": c})
+            for r, c in zip(asked.rows, codes, strict=False)
+        ],
+        vectors=[
+            r.model_copy(update={"municipality_code": c})
+            for r, c in zip(asked.vectors, codes, strict=False)
+        ],
+    )
 
 
 def known_code(bundle: Bundle, code: str, where: str) -> str:
@@ -152,11 +197,18 @@ def code_notes(bundle: Bundle, asked: Asked) -> list[str]:
 
 
 def known_week(bundle: Bundle, label: str, where: str) -> int:
-    """Ordinal of a week. Raises Problem, naming the calendar, if the champion's has no such week."""
+    """Ordinal of a week. Raises Problem, naming the calendar, if the champion's has no
+    such week."""
     try:
         return bundle.calendar.week_no(label)
     except ConfigError as err:
-        raise Problem(422, "unknown-week", f"{err.what} (epidemiological week of the calendar {bundle.calendar.name})", err.fix, [{"where": where, "what": err.what}]) from err  # fmt: skip
+        raise Problem(
+            422,
+            "unknown-week",
+            f"{err.what} (epidemiological week of the calendar {bundle.calendar.name})",
+            err.fix,
+            [{"where": where, "what": err.what}],
+        ) from err
 
 
 def _check_covariates(bundle: Bundle, rows: Sequence[VectorRow]) -> None:
@@ -165,7 +217,13 @@ def _check_covariates(bundle: Bundle, rows: Sequence[VectorRow]) -> None:
         unknown = sorted(set(row.covariates) - set(known))
         if unknown:
             named = f"unknown covariates {', '.join(name[:40] for name in unknown[:3])}"
-            raise Problem(422, "invalid-fields", named, f"known are {', '.join(known)}", [{"where": f"vectors.{i}.covariates", "what": named}])  # fmt: skip
+            raise Problem(
+                422,
+                "invalid-fields",
+                named,
+                f"known are {', '.join(known)}",
+                [{"where": f"vectors.{i}.covariates", "what": named}],
+            )
 
 
 def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str], single: bool = False) -> None:
@@ -175,15 +233,25 @@ def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str], single: bool =
     if not wrong:
         return
     said = {i: f" ({note})" for i, _ in wrong[:20] if (note := code_note(bundle, codes[i]))}
-    nearest = {code: difflib.get_close_matches(code, known.unit_ids, n=3, cutoff=0.5) for code in {c for _, c in wrong[:20]}}  # fmt: skip
+    nearest = {
+        code: difflib.get_close_matches(code, known.unit_ids, n=3, cutoff=0.5)
+        for code in {c for _, c in wrong[:20]}
+    }
     errors = [
-        {"where": kind if single else f"{kind}.{i}.municipality_code", "what": f"{(codes[i] if i in said else code)[:64]}{said.get(i, '')} is not known; near it: {', '.join(nearest.get(code, [])) or 'none'}"}
+        {
+            "where": kind if single else f"{kind}.{i}.municipality_code",
+            "what": (
+                f"{(codes[i] if i in said else code)[:64]}{said.get(i, '')} is not known; near "
+                f"it: {', '.join(nearest.get(code, [])) or 'none'}"
+            ),
+        }
         for i, code in wrong[:20]
-    ]  # fmt: skip
+    ]
     raise Problem(
         422,
         "unknown-municipality",
         f"{len(wrong)} municipality code(s) are not among the {len(known)} that the model knows",
-        f"use a {bundle.codes.name} of the training pool ({bundle.codes.shape}; enough cases in the reference years); near codes are in errors",
+        f"use a {bundle.codes.name} of the training pool ({bundle.codes.shape}; enough cases in "
+        "the reference years); near codes are in errors",
         errors,
     )

@@ -22,7 +22,8 @@ from serving.problems import Problem
 
 
 def policy_of(bundle: Bundle, max_pixels: int) -> ScenePolicy:
-    """The rule that the bundle's training scenes were judged by, with this endpoint's pixel limit."""
+    """The rule that the bundle's training scenes were judged by, with this endpoint's
+    pixel limit."""
     known = bundle.meta.recipe.get("data", {}).get("scenes", {})
     return ScenePolicy.model_validate({**known, "max_pixels": max_pixels})
 
@@ -38,8 +39,8 @@ def read_upload(
         share: of the pixels that all requests may hold; what the header declares is taken of it.
 
     Raises:
-        Problem: 413 too many pixels, 415 not an image format, 422 damaged or of other bands, 503 too
-            many pixels of all requests.
+        Problem: 413 too many pixels, 415 not an image format, 422 damaged or of other bands, 503
+            too many pixels of all requests.
     """
     try:
         rgb = decode_scene(io.BytesIO(data), name, policy, claim=share.may_take)

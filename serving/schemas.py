@@ -71,26 +71,38 @@ class PredictionRow(Strict):
 
     municipality_code: Code = Field(description="code of the unit, as its place writes it")
     origin_week: WeekLabel = Field(
-        description="epidemiological week that the prediction is made in, by the champion's calendar (GET /model, place.week)"
+        description=(
+            "epidemiological week that the prediction is made in, by the champion's calendar (GET "
+            "/model, place.week)"
+        )
     )
     horizon_weeks: int = Field(
         ge=0, le=12, description="weeks ahead; GET /model lists the known ones"
     )
     recent_cases: list[Count | None] = Field(
-        min_length=4, max_length=53, description="weekly cases, newest known week last, null if missing; 53 are best"
-    )  # fmt: skip
+        min_length=4,
+        max_length=53,
+        description="weekly cases, newest known week last, null if missing; 53 are best",
+    )
     climate: list[ClimateMonth] = Field(
         default_factory=list, max_length=12, description="newest known month last; 3 are used"
     )
     climate_month: str | None = Field(
-        None, pattern=r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$", description="newest month of `climate`, for the prompt"
-    )  # fmt: skip
+        None,
+        pattern=r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$",
+        description="newest month of `climate`, for the prompt",
+    )
     municipality_name: str | None = Field(None, max_length=100, description="for the prompt")
     population: float | None = Field(None, ge=1, le=1e8, description="persons")
     households_without_water_pct: Percent | None = None
     houses_per_km2: float | None = Field(None, ge=PER_KM2[0], le=PER_KM2[1])
     age_0_14_pct: Percent | None = Field(None, description="for the prompt")
-    text: str | None = Field(None, min_length=1, max_length=4000, description="a prompt of your own instead of the rendered one")  # fmt: skip
+    text: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4000,
+        description="a prompt of your own instead of the rendered one",
+    )
 
 
 class VectorRow(Strict):
@@ -98,8 +110,15 @@ class VectorRow(Strict):
 
     municipality_code: Code = Field(description="gives the threshold that cases are compared with")
     horizon_weeks: int = Field(ge=0, le=12)
-    origin_week: WeekLabel | None = Field(None, description="needed where the label rule's thresholds differ by year or season")  # fmt: skip
-    covariates: dict[str, Covariate | None] = Field(description=f"those that GET /model names as covariate_names, such as {COVARIATE_NAMES[0]}; null or absent counts as missing")  # fmt: skip
+    origin_week: WeekLabel | None = Field(
+        None, description="needed where the label rule's thresholds differ by year or season"
+    )
+    covariates: dict[str, Covariate | None] = Field(
+        description=(
+            f"those that GET /model names as covariate_names, such as {COVARIATE_NAMES[0]}; null "
+            "or absent counts as missing"
+        )
+    )
     image: Vector | None = Field(
         None, description="raw image vector, not normalised; null if missing"
     )
@@ -179,7 +198,13 @@ class PredictionsBody(BaseModel):
 
     trace_id: str
     predictions: list[PredictionBody]
-    notes: list[str] | None = Field(None, description="there if old codes were sent: which ones they are today; or if weeks are far beyond the model's data")  # fmt: skip
+    notes: list[str] | None = Field(
+        None,
+        description=(
+            "there if old codes were sent: which ones they are today; or if weeks are far beyond "
+            "the model's data"
+        ),
+    )
 
 
 class ForecastBody(BaseModel):
@@ -191,13 +216,19 @@ class ForecastBody(BaseModel):
     label_rule_id: Rule
     adopted_rule_id: Adopted
     data_state: str = Field(
-        description="`current`, or what is missing: then no run has finished for this week, and the champion forecast from the last accepted data"
+        description=(
+            "`current`, or what is missing: then no run has finished for this week, and the "
+            "champion forecast from the last accepted data"
+        )
     )
     why: str | None = Field(None, description="there if data_state is not `current`")
     rows: list[dict[str, Any]]
     note: str | None = Field(
         None,
-        description="there if an old code was asked: which one it is today; or if a newer forecast was withdrawn",
+        description=(
+            "there if an old code was asked: which one it is today; or if a newer forecast was "
+            "withdrawn"
+        ),
     )
     withdrawn: dict[str, str] | None = Field(
         None, description="there if this forecast was withdrawn: when (`at`) and why (`reason`)"
@@ -213,12 +244,18 @@ class ModelBody(BaseModel):
     bundle_id: str | None = None
     head: HeadKind | None = None
     mlflow_run_id: str | None = None
-    provisional: bool | None = Field(None, description="history was too short to judge it: few blocks of weeks or test years")  # fmt: skip
+    provisional: bool | None = Field(
+        None, description="history was too short to judge it: few blocks of weeks or test years"
+    )
     label_rule_id: Rule | None = None
     adopted_rule_id: Adopted = None
-    lone_row: bool | None = Field(None, description="POST /predictions answers it; else ask GET /forecast")  # fmt: skip
+    lone_row: bool | None = Field(
+        None, description="POST /predictions answers it; else ask GET /forecast"
+    )
     municipalities: int | None = Field(None, description="how many can be asked about")
-    candidate_error: dict[str, Any] | None = Field(None, description="why the version that the registry names does not serve")  # fmt: skip
+    candidate_error: dict[str, Any] | None = Field(
+        None, description="why the version that the registry names does not serve"
+    )
     last_error: str | None = None
 
 
@@ -253,7 +290,12 @@ ROW_EXAMPLE: dict[str, Any] = {
 VECTOR_EXAMPLE: dict[str, Any] = {
     "municipality_code": "05001",
     "horizon_weeks": 4,
-    "covariates": {"log1p_cases_lag00": 3.58, "log1p_cases_lag01": 3.33, "season_sin1": -0.5, "season_cos1": 0.87},
+    "covariates": {
+        "log1p_cases_lag00": 3.58,
+        "log1p_cases_lag01": 3.33,
+        "season_sin1": -0.5,
+        "season_cos1": 0.87,
+    },
     "image": None,
     "text": None,
-}  # fmt: skip
+}

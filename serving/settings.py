@@ -20,13 +20,18 @@ from pipelines.inference.prediction_log import DEFAULT_DAYS
 from serving.schemas import MOST_ROWS
 
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
-_HOW_TO_MAKE_A_KEY = "python -c \"import hashlib, secrets; k = secrets.token_urlsafe(32); print('key', k, 'sha256', hashlib.sha256(k.encode()).hexdigest())\""  # fmt: skip
+_HOW_TO_MAKE_A_KEY = (
+    "python -c \"import hashlib, secrets; k = secrets.token_urlsafe(32); print('key', k, "
+    "'sha256', hashlib.sha256(k.encode()).hexdigest())\""
+)
 
 
 class Settings(BaseSettings):
     """Settings of one endpoint process. Every field is the variable DENGUARD_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix="DENGUARD_", frozen=True, extra="ignore", allow_inf_nan=False)  # fmt: skip
+    model_config = SettingsConfigDict(
+        env_prefix="DENGUARD_", frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     api_key_sha256: Annotated[tuple[str, ...], NoDecode] = Field(
         min_length=1,
@@ -93,7 +98,9 @@ class Settings(BaseSettings):
 class DoorLimits(BaseSettings):
     """What a connection may cost before the app knows of it. Every field is DENGUARD_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix="DENGUARD_", frozen=True, extra="ignore", allow_inf_nan=False)  # fmt: skip
+    model_config = SettingsConfigDict(
+        env_prefix="DENGUARD_", frozen=True, extra="ignore", allow_inf_nan=False
+    )
 
     max_connections: int = Field(256, ge=1, description="open at once, of a worker; more get 503")
     max_head_bytes: int = Field(32_768, ge=1024, description="request line and headers")
@@ -118,5 +125,8 @@ def load_settings() -> Settings:
         raise ConfigError(
             f"the endpoint cannot start: {named}",
             where="environment",
-            fix=f"set DENGUARD_API_KEY_SHA256 to the hash of a key that you keep; make one with: {_HOW_TO_MAKE_A_KEY}",
+            fix=(
+                "set DENGUARD_API_KEY_SHA256 to the hash of a key that you keep; make one with: "
+                f"{_HOW_TO_MAKE_A_KEY}"
+            ),
         ) from None  # pydantic's own text would show the values

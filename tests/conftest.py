@@ -1,4 +1,5 @@
-"""What every test gets: no network but loopback, its own home folder, and the real data if given."""
+"""What every test gets: no network but loopback, its own home folder, and the real data if
+given."""
 
 from __future__ import annotations
 
@@ -150,6 +151,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave what collecting has loaded to itself: a million objects that stay to the end, and that the
-    garbage collector would walk through again and again, a second each time."""
+    """Leave what collecting has loaded to itself: a million objects that stay to the end, and that
+    the garbage collector would walk through again and again, a second each time."""
     gc.freeze()

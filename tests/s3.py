@@ -145,7 +145,12 @@ class Bucket:
 def s3_server() -> Iterator[Server]:
     """The server of this worker, on a free port of loopback."""
     with tempfile.TemporaryDirectory(prefix="s3-") as folder:
-        child = subprocess.Popen([sys.executable, "-W", "ignore", __file__, folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # fmt: skip
+        child = subprocess.Popen(
+            [sys.executable, "-W", "ignore", __file__, folder],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         try:
             assert child.stdout is not None
             endpoint = child.stdout.readline().strip()
@@ -200,7 +205,9 @@ def _text(path: Path) -> str:
 
 def _refuse(start_response: Any, status: str, code: str, message: str) -> list[bytes]:
     body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{message}</Message></Error>'
-    start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])  # fmt: skip
+    start_response(
+        status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+    )
     return [body.encode()]
 
 

@@ -1,7 +1,9 @@
-"""Counts the calls of functions in the main thread of every Python process that has this folder on its path.
+"""Counts the calls of functions in the main thread of every Python process that has this folder on
+its path.
 
-Each process leaves the count in a file of its own in the folder that DENGUARD_COUNT_CALLS names. Compiled
-functions that Python code calls are counted; what these call in turn, and the size of their work, is not.
+Each process leaves the count in a file of its own in the folder that DENGUARD_COUNT_CALLS names.
+Compiled functions that Python code calls are counted; what these call in turn, and the size of
+their work, is not.
 """
 
 import atexit

@@ -2,7 +2,8 @@
 failed and what to do, the reports. Read-only, for whoever may see the line's DAG.
 
 Belongs here: routes, which files may be read. Does not belong here: reading a run
-(pipelines/ops/runs.py, as `denguard status` does), whose pages (line.py), layout (page.py, templates/).
+(pipelines/ops/runs.py, as `denguard status` does), whose pages (line.py), layout (page.py,
+templates/).
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ _LEVELS = ("critical", "error", "warning")  # of data issues, the worst first
 
 
 def create_pages() -> FastAPI:
-    """The application; every route asks Airflow whether this user may see runs of the line's DAG."""
+    """The application; every route asks Airflow whether this user may see runs of the
+    line's DAG."""
     app = FastAPI(title="denguard", docs_url=None, redoc_url=None, openapi_url=None)
     routes = APIRouter()
     routes.get("/")(all_runs)
@@ -58,7 +60,10 @@ def create_pages() -> FastAPI:
 def all_runs(line: Asked) -> HTMLResponse:
     """The newest runs: outcome, report."""
     instead = by_run(line.where)
-    runs = [(_listed(line, name), marks(line.where, name, instead)) for name in newest_runs(line.where)[:SHOWN]]  # fmt: skip
+    runs = [
+        (_listed(line, name), marks(line.where, name, instead))
+        for name in newest_runs(line.where)[:SHOWN]
+    ]
     return page("all.html.j2", line, runs=runs, fallback=standing_fallback(line.where))
 
 
@@ -82,8 +87,11 @@ def one_step(line: Asked, run_id: str, part: str) -> HTMLResponse:
     return page("step.html.j2", line, run=run, step=found, issues=issues)
 
 
-def one_task(line: Asked, run_id: str, task_id: str, map_index: Annotated[str, Query()] = "-1") -> RedirectResponse:  # fmt: skip
-    """The step's page under Airflow's names; the UI leaves `{MAP_INDEX}` in place if it has none."""
+def one_task(
+    line: Asked, run_id: str, task_id: str, map_index: Annotated[str, Query()] = "-1"
+) -> RedirectResponse:
+    """The step's page under Airflow's names; the UI leaves `{MAP_INDEX}` in place if it
+    has none."""
     index = int(map_index) if map_index.lstrip("-").isdigit() else -1
     _known(line, run_id)
     try:
@@ -112,7 +120,9 @@ def one_file(line: Asked, name: str) -> Response:
 
 def _known(line: Line, run_id: str) -> RunView:
     if not run_folder(line.where, run_id).is_dir():
-        raise HTTPException(404, f"run {run_id} left nothing here: it has not started, or another deployment ran it")  # fmt: skip
+        raise HTTPException(
+            404, f"run {run_id} left nothing here: it has not started, or another deployment ran it"
+        )
     return view(line.where, run_id, datetime.now(UTC))
 
 
@@ -121,10 +131,24 @@ def _listed(line: Line, run_id: str) -> RunView | SimpleNamespace:
     try:
         return _known(line, run_id)
     except DenguardError as err:
-        return SimpleNamespace(run_id=run_id, state="failed", word="cannot be read", origin_week=None, line=str(err), documents={})  # fmt: skip
+        return SimpleNamespace(
+            run_id=run_id,
+            state="failed",
+            word="cannot be read",
+            origin_week=None,
+            line=str(err),
+            documents={},
+        )
 
 
 def _issues(line: Line, run_id: str) -> list[dict[str, Any]]:
     path = run_folder(line.where, run_id) / "validation" / "issues.json"
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []  # fmt: skip
-    return sorted(found, key=lambda issue: _LEVELS.index(issue["level"]) if issue["level"] in _LEVELS else len(_LEVELS))  # fmt: skip
+    found: list[dict[str, Any]] = (
+        json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    )
+    return sorted(
+        found,
+        key=lambda issue: (
+            _LEVELS.index(issue["level"]) if issue["level"] in _LEVELS else len(_LEVELS)
+        ),
+    )

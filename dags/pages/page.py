@@ -20,11 +20,14 @@ from pipelines.steps import failure
 # No page runs a script or loads anything from elsewhere: it is served beside Airflow's session, and
 # names and messages in it come from incoming data.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src "
+        "'self' data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
-}  # fmt: skip
+}
 _FOLDER = FileSystemLoader(Path(__file__).parent / "templates")
 _templates = Environment(loader=_FOLDER, autoescape=True, undefined=StrictUndefined)
 

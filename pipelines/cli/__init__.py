@@ -71,7 +71,16 @@ def main() -> None:
         _end_with(err)
     except OSError as err:  # a full disk, a folder without permission: no defect of denguard's
         what = f"the operating system refused: {err.strerror or err}"
-        _end_with(DenguardError(what, where=str(err.filename or ""), fix="check that the path exists, may be written and has room; DENGUARD_HOME names the deployment"))  # fmt: skip
+        _end_with(
+            DenguardError(
+                what,
+                where=str(err.filename or ""),
+                fix=(
+                    "check that the path exists, may be written and has room; DENGUARD_HOME names "
+                    "the deployment"
+                ),
+            )
+        )
 
 
 def _at_least_warning(record: logging.LogRecord) -> bool:

@@ -17,9 +17,21 @@ if TYPE_CHECKING:
     from pipelines.client import Client
     from pipelines.versioning.pull import Progress
 
-KindName = Annotated[Kind, typer.Argument(metavar="KIND", help="; ".join(f"{k}: {text}" for k, text in WHAT.items()))]  # fmt: skip
-Which = Annotated[str, typer.Option("--version", help="id, unique start of one, latest, origin week such as 2018-w32, or run id")]  # fmt: skip
-Address = Annotated[str | None, typer.Option("--remote", help="folder or s3://bucket/prefix; else DENGUARD_DVC_REMOTE, else this home's")]  # fmt: skip
+KindName = Annotated[
+    Kind, typer.Argument(metavar="KIND", help="; ".join(f"{k}: {text}" for k, text in WHAT.items()))
+]
+Which = Annotated[
+    str,
+    typer.Option(
+        "--version", help="id, unique start of one, latest, origin week such as 2018-w32, or run id"
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--remote", help="folder or s3://bucket/prefix; else DENGUARD_DVC_REMOTE, else this home's"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -37,7 +49,10 @@ def list_versions(
     if as_json:
         show([version.model_dump(mode="json") for version in listed])
         return
-    rows = [(v.id, v.as_of_week or "", _size(v.bytes), v.published_at[:10], v.run_id or "") for v in listed]  # fmt: skip
+    rows = [
+        (v.id, v.as_of_week or "", _size(v.bytes), v.published_at[:10], v.run_id or "")
+        for v in listed
+    ]
     table(("version", "week", "size", "published", "run"), rows)
     for version in listed:
         for mark in client.withdrawals(version):
@@ -57,24 +72,36 @@ def show_version(
         show({**found.model_dump(mode="json"), **told})
         return
     say(f"{v.id}: {WHAT[v.kind]}")
-    say(f"  origin week {v.as_of_week or 'unknown'}, made by run {v.run_id or 'unknown'}, published {v.published_at or 'unknown'}")  # fmt: skip
+    say(
+        f"  origin week {v.as_of_week or 'unknown'}, made by run {v.run_id or 'unknown'}, "
+        f"published {v.published_at or 'unknown'}"
+    )
     say(f"  {v.files} files, {_size(v.bytes)}, DVC {v.md5}")
     for name, fact in v.facts.items():
         say(f"  {name.replace('_', ' ')}: {fact}")
     for parent in v.parents:
         say(f"  made from {parent}")
-    table(("size", "file", "sha256"), [(_size(f.bytes), n, f.sha256) for n, f in sorted(found.manifest.items())], below=1)  # fmt: skip
+    table(
+        ("size", "file", "sha256"),
+        [(_size(f.bytes), n, f.sha256) for n, f in sorted(found.manifest.items())],
+        below=1,
+    )
 
 
 @app.command(rich_help_panel=LOOK_UP)
 def pull(
     kind: KindName,
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="the version becomes FOLDER/<its id>/")],
+    to: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="the version becomes FOLDER/<its id>/")
+    ],
     version: Which = "latest",
-    format: Annotated[Literal["parquet", "csv"], typer.Option(help="csv: also write each table as CSV")] = "parquet",
+    format: Annotated[
+        Literal["parquet", "csv"], typer.Option(help="csv: also write each table as CSV")
+    ] = "parquet",
     remote: Address = None,
-) -> None:  # fmt: skip
-    """Bring a version to a folder, every file verified. Interrupted, it goes on where it stopped."""
+) -> None:
+    """Bring a version to a folder, every file verified. Interrupted, it goes on where it
+    stopped."""
     client = _client(remote)
     found = client.find(kind, version)
     with _progress_bar(found.id) as progress:
@@ -88,7 +115,11 @@ def pull(
         named = ", ".join(
             f"{name}.csv" for name in table_names(kind) if (folder / f"{name}.csv").is_file()
         )
-        say(f"as CSV: {named}" if named else f"a {kind} version has no tables; its files are as published")  # fmt: skip
+        say(
+            f"as CSV: {named}"
+            if named
+            else f"a {kind} version has no tables; its files are as published"
+        )
 
 
 @app.command(rich_help_panel=LOOK_UP)
@@ -122,7 +153,15 @@ def _progress_bar(title: str) -> Iterator[Progress]:
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
 
-    with Bar(title, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:  # fmt: skip
+    with Bar(
+        title,
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
 

@@ -36,7 +36,13 @@ class _InPanels(TyperGroup):
         return _PANELS.index(self.commands[name].rich_help_panel)  # type: ignore[attr-defined]
 
 
-app = typer.Typer(cls=_InPanels, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="denguard: retrain, judge and serve a dengue early warning.")  # fmt: skip
+app = typer.Typer(
+    cls=_InPanels,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="denguard: retrain, judge and serve a dengue early warning.",
+)
 RunId = Annotated[
     str,
     typer.Option("--run-id", metavar="NAME", help="names the run's folder under artifacts/runs"),
@@ -96,12 +102,22 @@ def show(value: Any) -> None:
 
 def in_lines(err: DenguardError) -> str:
     """An error for stderr: what, where and what to do, each on its line, broken between words."""
-    said = (f"{type(err).__name__}: {err.what.rstrip('.')}.", err.where and f"Where: {err.where}", err.fix and f"What to do: {err.fix.rstrip('.')}.")  # fmt: skip
+    said = (
+        f"{type(err).__name__}: {err.what.rstrip('.')}.",
+        err.where and f"Where: {err.where}",
+        err.fix and f"What to do: {err.fix.rstrip('.')}.",
+    )
     parts = [shown_lines(part) for part in said]
     if not sys.stderr.isatty():
         return "\n".join(filter(None, parts))
     width = shutil.get_terminal_size().columns
-    return "\n".join(textwrap.fill(part, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) for part in parts if part)  # fmt: skip
+    return "\n".join(
+        textwrap.fill(
+            part, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        for part in parts
+        if part
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], below: int = 0) -> None:

@@ -66,7 +66,15 @@ def _row(one: CauseRecord) -> tuple[str, ...]:
     state = one.answer or {"stop": "stopped", "hold": "held"}.get(one.outcome, "counts")
     if not one.answer and one.direction == "high" and one.outcome == "hold":
         state = "published both ways"
-    return (one.cause_id, one.drop, state, str(one.units), str(one.cells), one.span, f"{one.rule}: {one.message}")  # fmt: skip
+    return (
+        one.cause_id,
+        one.drop,
+        state,
+        str(one.units),
+        str(one.cells),
+        one.span,
+        f"{one.rule}: {one.message}",
+    )
 
 
 def _show(causes: list[str], profile: str) -> None:
@@ -82,15 +90,36 @@ def _show(causes: list[str], profile: str) -> None:
     for cause in causes:
         doubts = doubts_of(places(), cause)
         if doubts.empty:
-            raise ConfigError(f"the newest validation found no cause {cause!r}", fix="`denguard confirm` lists them")  # fmt: skip
+            raise ConfigError(
+                f"the newest validation found no cause {cause!r}",
+                fix="`denguard confirm` lists them",
+            )
         for one in doubts.to_dict("records"):
-            own = [] if past is None else past.loc[past["unit_id"] == one["unit_id"], "cases"].tail(_SHOWN).tolist()  # fmt: skip
+            own = (
+                []
+                if past is None
+                else past.loc[past["unit_id"] == one["unit_id"], "cases"].tail(_SHOWN).tolist()
+            )
             value = "none" if one["number"] != one["number"] else f"{one['number']:g}"
             when = when_label(str(one["kind"]), int(one["when"]), calendar)
             what = str(one["clean"]) or str(one["kind"])
             answer = str(one["answer"]) or "waits"
-            rows.append((cause, str(one["unit_id"]), what, when, value, answer, " ".join(f"{n:g}" for n in own)))  # fmt: skip
-    table(("cause", "unit", "what", "time", "value", "answer", "newest accepted counts"), rows, below=1)  # fmt: skip
+            rows.append(
+                (
+                    cause,
+                    str(one["unit_id"]),
+                    what,
+                    when,
+                    value,
+                    answer,
+                    " ".join(f"{n:g}" for n in own),
+                )
+            )
+    table(
+        ("cause", "unit", "what", "time", "value", "answer", "newest accepted counts"),
+        rows,
+        below=1,
+    )
 
 
 def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[str]) -> None:
@@ -100,6 +129,7 @@ def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[s
     said = answer_causes(places(), causes, "rejected" if reject else "confirmed", by, reason, units)
     about = f" for {', '.join(units)}" if units else ""
     say(
-        f"{counted(len(said), 'cause')} {verdict}{about}: {', '.join(one.cause_id for one in said)}."
+        f"{counted(len(said), 'cause')} {verdict}{about}: "
+        f"{', '.join(one.cause_id for one in said)}."
     )
     say("The next run judges by it: start one in Airflow or with `denguard run`.")

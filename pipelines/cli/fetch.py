@@ -47,9 +47,16 @@ def fetch(
     done = room.fetch(dataset, to, only or (), base_url, accept_terms, show)
     for link in done.refused:
         say(f"not followed, it leads out of its folder: {link}")
-    size = f"{done.bytes / 2**20:.1f} MB" if done.bytes >= 1 << 20 else f"{done.bytes / 2**10:.1f} kB"  # fmt: skip
-    say(f"{dataset}: {done.files} files, {size}, in {to}: {done.brought} brought now, {done.whole} were here")  # fmt: skip
+    size = (
+        f"{done.bytes / 2**20:.1f} MB" if done.bytes >= 1 << 20 else f"{done.bytes / 2**10:.1f} kB"
+    )
+    say(
+        f"{dataset}: {done.files} files, {size}, in {to}: {done.brought} brought now, "
+        f"{done.whole} were here"
+    )
     if done.size_only:
-        say(f"{done.size_only} of them are checked by size alone: the server gives no hash for them")  # fmt: skip
+        say(
+            f"{done.size_only} of them are checked by size alone: the server gives no hash for them"
+        )
     for archive in done.unpacked:
         say(f"unpacked: {archive}")

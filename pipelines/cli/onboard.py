@@ -123,10 +123,36 @@ def onboard(
         name=name,
         received=received.date() if received else None,
         columns={our: found for our, found in {**columns, **others}.items() if found},
-        **{key: tuple(value or ()) for key, value in {"adapter": adapter, "separator": separator, "decimal": decimal, "sheet": sheet, "dates": dates, "header_row": header_row, "keep": keep, "leave_out": leave_out, "transform": transform, "option": option, "missing": missing, "units_judged": units_judged}.items()},
-        numbering=numbering, starts=starts, maturity=maturity, test_years=test_years, language=language, time_zone=time_zone, schedule=schedule, boundaries=boundaries, boundaries_code=boundaries_code,
-        rule=RuleAnswers(rule, quantile, reference, years, floor, centre, k, per_100k, min_reference_cases),
-    )  # fmt: skip
+        **{
+            key: tuple(value or ())
+            for key, value in {
+                "adapter": adapter,
+                "separator": separator,
+                "decimal": decimal,
+                "sheet": sheet,
+                "dates": dates,
+                "header_row": header_row,
+                "keep": keep,
+                "leave_out": leave_out,
+                "transform": transform,
+                "option": option,
+                "missing": missing,
+                "units_judged": units_judged,
+            }.items()
+        },
+        numbering=numbering,
+        starts=starts,
+        maturity=maturity,
+        test_years=test_years,
+        language=language,
+        time_zone=time_zone,
+        schedule=schedule,
+        boundaries=boundaries,
+        boundaries_code=boundaries_code,
+        rule=RuleAnswers(
+            rule, quantile, reference, years, floor, centre, k, per_100k, min_reference_cases
+        ),
+    )
     with _rules_tried_quietly():
         made = looked_at(files, said, asker(yes, _at_terminal), _Silent() if as_json else _Aloud())
     line = f"--line {named} " if (named := os.environ.get("DENGUARD_LINE")) else ""
@@ -136,7 +162,14 @@ def onboard(
         show(made.as_json(written, drop, command))
         return
     say("\n" + made.text)
-    say("nothing was written (--dry-run)" if written is None else f"profile: {written}\ndrop: {drop}")  # fmt: skip
+    say(
+        "nothing was written (--dry-run)"
+        if written is None
+        else f"profile: {written}\ndrop: {drop}"
+    )
     judged = made.findings.judgement
     early = judged is not None and judged.serves == "nothing"
-    say(f"{'a run would end without a forecast, because nothing can be judged yet; when there is more' if early else 'now run'}: {command}")  # fmt: skip
+    say(
+        f"{'a run would end without a forecast, because nothing can be judged yet; when there is more' if early else 'now run'}: "
+        f"{command}"
+    )

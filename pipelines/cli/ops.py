@@ -59,7 +59,8 @@ def watch(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="say nothing when all is well")] = False,
 ) -> None:
-    """Exit 0 if the newest forecast is on time, 1 if it is late; tells people of changes. For cron."""
+    """Exit 0 if the newest forecast is on time, 1 if it is late; tells people of changes.
+    For cron."""
     from pipelines.ops.alerts import tell
     from pipelines.ops.held import waiting_words
     from pipelines.ops.watch import judge
@@ -74,7 +75,10 @@ def watch(
             say(f"{held}.")
     if failed is not None and failed.failure is not None and not verdict.late:
         said = failed.failure
-        say(f"but run {failed.run_id} failed at step {said['step']}: {str(said['cause']).rstrip('.')}. What to do: {str(said['fix']).rstrip('.')}.")  # fmt: skip
+        say(
+            f"but run {failed.run_id} failed at step {said['step']}: "
+            f"{str(said['cause']).rstrip('.')}. What to do: {str(said['fix']).rstrip('.')}."
+        )
     raise typer.Exit(1 if verdict.late else 0)
 
 
@@ -92,9 +96,15 @@ def alerts(context: typer.Context) -> None:
     late_now = judge(places(), datetime.now(UTC)).late
     say("\n".join(open_alerts(told, late_now)) or "none open")
     for waiting in told.pending:
-        say(f"waits for {', '.join(waiting['channels'])}: {waiting['alert']['kind']} of {waiting['alert']['at']}")  # fmt: skip
+        say(
+            f"waits for {', '.join(waiting['channels'])}: {waiting['alert']['kind']} of "
+            f"{waiting['alert']['at']}"
+        )
     for line in room.newest_sent(places()):
-        say(f"{line['at']}  {line['channel']:<8} {line['kind']:<18} {'sent' if line['sent'] else line['error']}")  # fmt: skip
+        say(
+            f"{line['at']}  {line['channel']:<8} {line['kind']:<18} "
+            f"{'sent' if line['sent'] else line['error']}"
+        )
     say(f"channels: {', '.join(alert_settings().channels) or 'none configured, see docs/watch.md'}")
 
 
@@ -105,7 +115,10 @@ def alerts_test() -> None:
 
     outcomes = send_test(places())
     if not outcomes:
-        raise ConfigError("no channel is configured, so nobody would be told", fix="set DENGUARD_ALERT_WEBHOOK_URL, or the e-mail variables; docs/watch.md names them")  # fmt: skip
+        raise ConfigError(
+            "no channel is configured, so nobody would be told",
+            fix="set DENGUARD_ALERT_WEBHOOK_URL, or the e-mail variables; docs/watch.md names them",
+        )
     for channel, error in outcomes.items():
         say(f"{channel}: {error or 'sent'}")
     raise typer.Exit(1 if any(outcomes.values()) else 0)
@@ -125,7 +138,10 @@ def release_run(
     if lease is None:
         say("nobody holds the lease; nothing to do")
         return
-    raise DenguardError(f"run {run_id} does not hold the lease; {lease.words()} does", fix="name that run if it is surely over")  # fmt: skip
+    raise DenguardError(
+        f"run {run_id} does not hold the lease; {lease.words()} does",
+        fix="name that run if it is surely over",
+    )
 
 
 def _moment(text: str | None) -> datetime:
@@ -135,5 +151,7 @@ def _moment(text: str | None) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as err:
-        raise ConfigError(f"{text!r} is not a time", fix="write it as 2026-11-23T07:00:00+00:00") from err  # fmt: skip
+        raise ConfigError(
+            f"{text!r} is not a time", fix="write it as 2026-11-23T07:00:00+00:00"
+        ) from err
     return found if found.tzinfo else found.replace(tzinfo=UTC)

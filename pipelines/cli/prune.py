@@ -46,7 +46,14 @@ def prune(
     found = (let_go if yes else plan)(places(), retention, clock)
     pinned = read_pins(places())
     if as_json:
-        show({"done": yes, "bytes": found.bytes, "items": [asdict(one) for one in found.items], "pinned": {what: one.model_dump(mode="json") for what, one in pinned.items()}})  # fmt: skip
+        show(
+            {
+                "done": yes,
+                "bytes": found.bytes,
+                "items": [asdict(one) for one in found.items],
+                "pinned": {what: one.model_dump(mode="json") for what, one in pinned.items()},
+            }
+        )
         return
     for what, one in pinned.items():
         say(f"pinned: {what}, by {one.by} on {one.at[:10]}: {one.reason}")
@@ -55,11 +62,18 @@ def prune(
 
 def _list(found: Plan, yes: bool) -> None:
     if not found.items:
-        say("Nothing goes: all that is here is needed, or younger than the retention of the profile.")  # fmt: skip
+        say(
+            "Nothing goes: all that is here is needed, or younger than the retention of the "
+            "profile."
+        )
         return
     for room, items in found.rooms().items():
         say(f"{room}: {len(items)}, {megabytes(sum(one.bytes for one in items))}")
-        table(("what", "size", "why"), [(one.name, megabytes(one.bytes), one.why) for one in items[:_SHOWN]], below=1)  # fmt: skip
+        table(
+            ("what", "size", "why"),
+            [(one.name, megabytes(one.bytes), one.why) for one in items[:_SHOWN]],
+            below=1,
+        )
         if len(items) > _SHOWN:
             say(f"... and {len(items) - _SHOWN} more; --json lists all")
     word = "went" if yes else "would go; nothing was touched. `denguard prune --yes` does it"

@@ -1,4 +1,5 @@
-"""Who serves, why, and how to change it: decisions, audit, rollback, promotion by hand, a new rule."""
+"""Who serves, why, and how to change it: decisions, audit, rollback, promotion by hand, a
+new rule."""
 
 from __future__ import annotations
 
@@ -58,9 +59,20 @@ def audit(as_json: Json = False) -> None:
     trail = read_trail(places())
     doubts = [text for text in (trail.broken, _differs_from_registry(trail.entries)) if text]
     if as_json:
-        show({"entries": trail.entries, "broken": trail.broken or None, "torn": trail.torn or None, "doubts": doubts})  # fmt: skip
+        show(
+            {
+                "entries": trail.entries,
+                "broken": trail.broken or None,
+                "torn": trail.torn or None,
+                "doubts": doubts,
+            }
+        )
     else:
-        table(("", "at (UTC)", "action", "from", "to", "by", "run", "reason"), map(_move_row, trail.entries), below=2)  # fmt: skip
+        table(
+            ("", "at (UTC)", "action", "from", "to", "by", "run", "reason"),
+            map(_move_row, trail.entries),
+            below=2,
+        )
         if trail.torn:
             say("The last line is torn, by a power cut perhaps; the next entry sets it aside.")
         newest = trail.entries[-1].get("sha256") if trail.entries else "none"
@@ -68,7 +80,12 @@ def audit(as_json: Json = False) -> None:
     for doubt in doubts:
         typer.secho(shown_lines(f"DOUBT: {doubt} ({audit_file(places())})"), fg="red", err=True)
     if doubts:
-        typer.secho("What to do: compare the file with its newest backup, with denguard decisions and with the aliases in MLflow. Nothing of it changes who serves.", fg="red", err=True)  # fmt: skip
+        typer.secho(
+            "What to do: compare the file with its newest backup, with denguard decisions and "
+            "with the aliases in MLflow. Nothing of it changes who serves.",
+            fg="red",
+            err=True,
+        )
         raise typer.Exit(1)
 
 
@@ -91,11 +108,21 @@ def rollback(
         model_name=places().model_name,
     )
     if done["resumed"]:
-        say("An earlier rollback had not been seen through; this finished it and goes no further back.")  # fmt: skip
-    say(f"Version {done['version']} (bundle {done['bundle_id']}) is champion again; version {done['from_version']} is out of service and its bundle is not promoted again.")  # fmt: skip
+        say(
+            "An earlier rollback had not been seen through; this finished it and goes no further "
+            "back."
+        )
+    say(
+        f"Version {done['version']} (bundle {done['bundle_id']}) is champion again; version "
+        f"{done['from_version']} is out of service and its bundle is not promoted again."
+    )
     say(f"Endpoint: {done['endpoint']}.")
     back = done["previous"]
-    say(f"A second rollback would go back to version {back}." if back else "There is no version further back.")  # fmt: skip
+    say(
+        f"A second rollback would go back to version {back}."
+        if back
+        else "There is no version further back."
+    )
 
 
 @app.command(rich_help_panel=SERVES)
@@ -116,7 +143,10 @@ def promote(
         version, Why(by, reason), endpoint or _configured() or local, model_name=places().model_name
     )
     news = "is champion now" if done["changed"] else "was champion already"
-    say(f"Version {done['version']} (bundle {done['bundle_id']}) {news}; previous is {done['previous'] or 'none'}.")  # fmt: skip
+    say(
+        f"Version {done['version']} (bundle {done['bundle_id']}) {news}; previous is "
+        f"{done['previous'] or 'none'}."
+    )
     say(f"Endpoint: {done['endpoint']}.")
 
 
@@ -134,26 +164,50 @@ def adopt_rule(
     local_endpoint()
     done = adopt(chosen.labels.rule_id, Why(by, reason), model_name=chosen.model_name)
     if done["from_version"] is None:
-        say(f"There is no champion, so the next candidate is judged as a first one, by label rule {done['rule_now']}.")  # fmt: skip
+        say(
+            "There is no champion, so the next candidate is judged as a first one, by label rule "
+            f"{done['rule_now']}."
+        )
         return
     if not done["changed"]:
-        say(f"Nothing to do: version {done['from_version']} forecasts by label rule {done['rule_now']} already.")  # fmt: skip
+        say(
+            f"Nothing to do: version {done['from_version']} forecasts by label rule "
+            f"{done['rule_now']} already."
+        )
         return
-    say(f"Version {done['from_version']} (label rule {done['rule_before']}) is champion no more; the next candidate is judged as a first champion, by label rule {done['rule_now']}.")  # fmt: skip
-    say(f"Now run the weekly cycle: denguard run --profile {profile} --run-id NAME. Until a candidate serves, the endpoint goes on answering with that version and says so in every answer, and there is no way back but denguard promote.")  # fmt: skip
+    say(
+        f"Version {done['from_version']} (label rule {done['rule_before']}) is champion no more; "
+        f"the next candidate is judged as a first champion, by label rule {done['rule_now']}."
+    )
+    say(
+        f"Now run the weekly cycle: denguard run --profile {profile} --run-id NAME. Until a "
+        "candidate serves, the endpoint goes on answering with that version and says so in every "
+        "answer, and there is no way back but denguard promote."
+    )
 
 
 def _decision_row(record: dict[str, Any], why: str) -> tuple[str, ...]:
     champion = record.get("champion") or {}
     then = f"{champion['version']} ({champion['head']})" if champion else "–"
     word = str(record["decision"])
-    return str(record["run_id"]), str(record["as_of_week"]), _WORDS.get(word, word), str(record.get("head") or "–"), then, why  # fmt: skip
+    return (
+        str(record["run_id"]),
+        str(record["as_of_week"]),
+        _WORDS.get(word, word),
+        str(record.get("head") or "–"),
+        then,
+        why,
+    )
 
 
 def _move_row(entry: dict[str, Any]) -> tuple[str, ...]:
     names = ("action", "from_version", "to_version", "by", "run_id", "reason")
     at = str(entry.get("at") or "–")
-    return (str(entry.get("seq", "–")), at[:16].replace("T", " ") if at.endswith("+00:00") else at, *(str(entry.get(name) or "–") for name in names))  # fmt: skip
+    return (
+        str(entry.get("seq", "–")),
+        at[:16].replace("T", " ") if at.endswith("+00:00") else at,
+        *(str(entry.get(name) or "–") for name in names),
+    )
 
 
 def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:
@@ -167,12 +221,18 @@ def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:
     except RegistryError as err:
         return f"the registry could not be asked who serves: {err.what}" if entries else ""
     if serves and not entries:
-        return f"there is no entry yet, but version {serves} is champion: it began to serve before the audit did, or the audit is gone"  # fmt: skip
+        return (
+            f"there is no entry yet, but version {serves} is champion: it began to serve before "
+            "the audit did, or the audit is gone"
+        )
     own = [e for e in entries if e.get("model_name") == places().model_name]
     listed = own[-1].get("to_version") if own else None
     if serves == listed:
         return ""
-    return f"the registry's champion is {serves or 'none'}, the last entry says {listed or 'none'}: an alias was moved by hand, or entries are missing"  # fmt: skip
+    return (
+        f"the registry's champion is {serves or 'none'}, the last entry says {listed or 'none'}: "
+        "an alias was moved by hand, or entries are missing"
+    )
 
 
 def local_endpoint() -> str | None:

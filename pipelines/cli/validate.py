@@ -23,7 +23,8 @@ def validate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the whole report, for programs")] = False,
 ) -> None:
-    """Check files as a run would, and store nothing. Exit 0: a run would go on; 1: it would stop."""
+    """Check files as a run would, and store nothing. Exit 0: a run would go on; 1: it
+    would stop."""
     from pipelines.data.trial import try_files
 
     chosen = load_profile(profile)

@@ -18,10 +18,20 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=LOOK_UP)
 def weights(
-    of: Annotated[str, typer.Argument(metavar="PROFILE", help="profile name or YAML path, or owner/name@<40 hex>/<file> on the hub")],
-    fetch: Annotated[bool, typer.Option("--fetch", help="download what the hub has and this machine has not")] = False,
-) -> None:  # fmt: skip
-    """Check that a profile's weights are here, are the pinned ones and can be read; with --fetch, get them."""
+    of: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE",
+            help="profile name or YAML path, or owner/name@<40 hex>/<file> on the hub",
+        ),
+    ],
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="download what the hub has and this machine has not")
+    ] = False,
+) -> None:
+    """Check that a profile's weights are here, are the pinned ones and can be read; with --fetch,
+    get them.
+    """
     if fetch:  # read when huggingface_hub is first imported; a run sets it to 1
         os.environ["HF_HUB_OFFLINE"] = "0"
         os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "30")
@@ -66,5 +76,5 @@ def _one_file(file: HubFile, fetch: bool) -> None:
     cache = weights_cache(places())
     path = hub.fetch(file, cache) if fetch else hub.cached(file, cache)
     if path is None:
-        raise EncoderError("the weights are not on this machine", where=str(file), fix=file.command)  # fmt: skip
+        raise EncoderError("the weights are not on this machine", where=str(file), fix=file.command)
     say(f"{path}\nsha256 {sha256_file(path)}")

@@ -1,5 +1,5 @@
-"""What only several files or drops together can tell: zeros of later line lists, units without cases,
-which units a series of the whole place holds for.
+"""What only several files or drops together can tell: zeros of later line lists, units without
+cases, which units a series of the whole place holds for.
 
 Belongs here: findings over readings before values are judged. Does not belong here: reading a file
 (adapters) and judging values (expectations.py).
@@ -26,7 +26,8 @@ def settle(
     """Drops, oldest first, with what follows from each other; and what was found.
 
     A line list of the newest weeks names only units with a case in them: units of earlier lists get
-    their zeros. Units that have population or climate and nowhere cases are no rows of the forecast.
+    their zeros. Units that have population or climate and nowhere cases are no rows of the
+    forecast.
 
     Args:
         full: each drop is the whole, so that what it leaves out was withdrawn.
@@ -39,7 +40,9 @@ def settle(
     for raw in filled:
         lone = raw.units["unit_id"].notna() & ~raw.units["unit_id"].isin(counted)
         issues += _lone_issues(raw.units[lone], counted)
-        kept.append(replace(raw, units=raw.units[~lone].reset_index(drop=True)) if lone.any() else raw)  # fmt: skip
+        kept.append(
+            replace(raw, units=raw.units[~lone].reset_index(drop=True)) if lone.any() else raw
+        )
     issues += _shortened_codes(filled, counted)
     return with_left_out(kept, changed) if full else kept, issues
 
@@ -68,8 +71,15 @@ def _zeros(raw: RawDrop, file: str, absent: pd.DataFrame, span: tuple[int, int])
     """The drop, in which the file says 0 for units that it does not name."""
     weeks = np.arange(span[0], span[1] + 1)
     units = absent.assign(file=file, row=0)[list(UNIT_COLUMNS)]
-    cells = pd.DataFrame({"unit_id": np.repeat(units["unit_id"].to_numpy(), len(weeks)), "when": np.tile(weeks, len(units))})  # fmt: skip
-    cells = cells.assign(file=file, row=0, column="", kind="week", clean="", value="0", number=0.0, unit_row=0)  # fmt: skip
+    cells = pd.DataFrame(
+        {
+            "unit_id": np.repeat(units["unit_id"].to_numpy(), len(weeks)),
+            "when": np.tile(weeks, len(units)),
+        }
+    )
+    cells = cells.assign(
+        file=file, row=0, column="", kind="week", clean="", value="0", number=0.0, unit_row=0
+    )
     return replace(
         raw,
         units=pd.concat([raw.units, units], ignore_index=True),
@@ -115,8 +125,23 @@ def _lone_issues(lone: pd.DataFrame, counted: set[str]) -> list[Issue]:
         ids = [str(u) for u in rows["unit_id"]]
         near = [f"{u[:-1]} and {u}" for u in ids if u[:-1] in counted]
         near += [f"{c[:-1]} and {c}" for c in sorted(counted) if c[:-1] in set(ids)]
-        hint = f"codes with and without a last digit seem to be meant alike ({near[0]}): write both the same way" if near else "deliver their cases, or correct the codes so that they are those of the cases"  # fmt: skip
-        out.append(issue(Level.WARNING, "units-without-cases", f"{len(ids)} units stand here and have cases in no file; they are left out: {_some(ids)}", f"{file} row {rows['row'].iloc[0]}", hint, rows=len(ids)))  # fmt: skip
+        hint = (
+            f"codes with and without a last digit seem to be meant alike ({near[0]}): write both "
+            "the same way"
+            if near
+            else "deliver their cases, or correct the codes so that they are those of the cases"
+        )
+        out.append(
+            issue(
+                Level.WARNING,
+                "units-without-cases",
+                f"{len(ids)} units stand here and have cases in no file; they are left out: "
+                f"{_some(ids)}",
+                f"{file} row {rows['row'].iloc[0]}",
+                hint,
+                rows=len(ids),
+            )
+        )
     return out
 
 
@@ -127,8 +152,23 @@ def _shortened_codes(raws: Sequence[RawDrop], counted: set[str]) -> list[Issue]:
     if not pairs or len({len(unit) for unit in digits}) > 2:
         return []
     short, whole = pairs[0]
-    file = next(f for raw in raws for f, u in zip(raw.units["file"], raw.units["unit_id"], strict=True) if u in (short, whole))  # fmt: skip
-    return [issue(Level.ERROR, "codes-of-two-lengths", f"{len(pairs)} codes are there with and without a last digit, such as {short} and {whole}: each is taken as a unit of its own", str(file), "write all codes with the check digit, or all without", rows=len(pairs))]  # fmt: skip
+    file = next(
+        f
+        for raw in raws
+        for f, u in zip(raw.units["file"], raw.units["unit_id"], strict=True)
+        if u in (short, whole)
+    )
+    return [
+        issue(
+            Level.ERROR,
+            "codes-of-two-lengths",
+            f"{len(pairs)} codes are there with and without a last digit, such as {short} and "
+            f"{whole}: each is taken as a unit of its own",
+            str(file),
+            "write all codes with the check digit, or all without",
+            rows=len(pairs),
+        )
+    ]
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Which shape is which unit's: the boundaries that a place declares, held against the data's codes.
 
-Belongs here: the property that holds codes, and what either side lacks. Does not belong here: reading
-GeoJSON (geojson.py) and drawing (evaluate/forecast_map.py).
+Belongs here: the property that holds codes, and what either side lacks. Does not belong here:
+reading GeoJSON (geojson.py) and drawing (evaluate/forecast_map.py).
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def gaps(found: UnitShapes, units: Sequence[str], file: str) -> list[Issue]:
         out.append(issue(Level.WARNING, "units-without-shape", what, file, fix, rows=len(bare)))
     if other:
         what = f"{len(other)} shapes are of no unit of the data and stay empty: {_some(other)}"
-        fix = f"nothing, if these places report no cases; else write both the same way: the data's codes are like {units[0]!r}"
+        fix = (
+            "nothing, if these places report no cases; else write both the same way: the data's "
+            f"codes are like {units[0]!r}"
+        )
         out.append(issue(Level.WARNING, "shapes-without-unit", what, file, fix, rows=len(other)))
     return out
 
@@ -106,12 +109,17 @@ def _fitting(
         raise ConfigError(
             "none of its shapes has the code of a unit of the data",
             where=str(declared.file),
-            fix=f"the data's codes are like {_some(sorted(units))}; the shapes have {_listed(names, features)}: write the codes into a property, or set place.codes so that both are read alike",
+            fix=(
+                f"the data's codes are like {_some(sorted(units))}; the shapes have "
+                f"{_listed(names, features)}: write the codes into a property, or set place.codes "
+                "so that both are read alike"
+            ),
         )
     best = [name for name, n in hits.items() if n == most]
     if any(tried[name] != tried[best[0]] for name in best):
         raise ConfigError(
-            f"the properties {' and '.join(map(repr, best))} fit the units' codes equally well and say different units",
+            f"the properties {' and '.join(map(repr, best))} fit the units' codes equally well "
+            "and say different units",
             where=str(declared.file),
             fix="say which one holds the codes: place.boundaries.code",
         )

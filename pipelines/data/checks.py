@@ -138,12 +138,17 @@ def check_scenes(
 def _counted(finding: Finding) -> Finding:
     """Say how many scenes a share is about."""
     n = finding.rows[finding.rule.expectation.column.replace("blank_share", "n_blank")]
-    detail = [f"{count} of {total} scenes: {finding.rule.message}" for count, total in zip(n, finding.rows["n_scenes"], strict=True)]  # fmt: skip
+    detail = [
+        f"{count} of {total} scenes: {finding.rule.message}"
+        for count, total in zip(n, finding.rows["n_scenes"], strict=True)
+    ]
     return replace(finding, rows=finding.rows.assign(detail=detail, n_rows=n))
 
 
 def _scene_frame(scenes: pd.DataFrame) -> pd.DataFrame:
-    """Scenes in the shape of rules; what is about place and date is None where a file has a problem."""
+    """Scenes in the shape of rules; what is about place and date is None where a file has a
+    problem.
+    """
     dated, ok = scenes["scene_date"].notna(), scenes["problem"] == ""
     day = pd.to_datetime(scenes["scene_date"])
     since = (pd.to_datetime(scenes["received_date"]) - day).dt.days.astype("float64")
@@ -157,7 +162,7 @@ def _scene_frame(scenes: pd.DataFrame) -> pd.DataFrame:
         unit_or_folder=scenes["unit_id"].fillna(scenes["folder"]).where(ok, np.nan),
         scene_name=name.where(ok, scenes["file"]),
         days_since=since.where(ok),
-    )  # fmt: skip
+    )
 
 
 def _scene_shares(accepted: pd.DataFrame) -> pd.DataFrame:
@@ -166,9 +171,17 @@ def _scene_shares(accepted: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     quality, usable = accepted["quality"], accepted["quality"] == SceneQuality.OK
     same = accepted.duplicated(["unit_id", "content_sha256"], keep="first") & usable
-    flags = accepted.assign(blank=quality == SceneQuality.BLANK, cloudy=quality == SceneQuality.SATURATED, same=same)  # fmt: skip
+    flags = accepted.assign(
+        blank=quality == SceneQuality.BLANK, cloudy=quality == SceneQuality.SATURATED, same=same
+    )
     drops = flags.groupby("file_group", as_index=False)
-    shares = drops.agg(n_scenes=("blank", "size"), n_blank=("blank", "sum"), blank_share=("blank", "mean"), n_saturated=("cloudy", "sum"), n_repeated=("same", "sum"))  # fmt: skip
+    shares = drops.agg(
+        n_scenes=("blank", "size"),
+        n_blank=("blank", "sum"),
+        blank_share=("blank", "mean"),
+        n_saturated=("cloudy", "sum"),
+        n_repeated=("same", "sum"),
+    )
     return shares.rename(columns={"file_group": "file"})
 
 
@@ -194,10 +207,20 @@ def _gap_findings(finding: Finding, name: str) -> list[Finding]:
     if finding.rule.code != "week-gap":
         return [finding]
     if name == "climate months":
-        rule = replace(finding.rule, code="climate-gap", message="climate months missing for every municipality", each=True)  # fmt: skip
+        rule = replace(
+            finding.rule,
+            code="climate-gap",
+            message="climate months missing for every municipality",
+            each=True,
+        )
         return [Finding(rule, drift.runs(finding.rows))]
     by_design = finding.rows["is_week_53"]
-    weeks_53 = replace(finding.rule, code="week-53-absent", message="the source has no week 53; it stays missing, not 0", fix="nothing to do")  # fmt: skip
+    weeks_53 = replace(
+        finding.rule,
+        code="week-53-absent",
+        message="the source has no week 53; it stays missing, not 0",
+        fix="nothing to do",
+    )
     gaps = replace(finding.rule, message="weeks missing for every municipality", each=True)
     found = [(weeks_53, finding.rows[by_design]), (gaps, finding.rows[~by_design])]
     return [Finding(rule, drift.runs(rows)) for rule, rows in found if len(rows)]

@@ -5,8 +5,8 @@ Belongs here: vintages, which drop wins, availability dates. Does not belong her
 Rules over several drops: `cases` keeps every vintage, a later drop adds a row only where its count
 is new or differs; climate, units and scenes take the newest drop that has a good value. A cell
 that was refused never hides an earlier good one, an empty one only where drops are declared to be
-full, and one that holds a word of `data.unknown_again` always: the value was withdrawn then, a vintage of
-its own among cases. A climate value counts as available
+full, and one that holds a word of `data.unknown_again` always: the value was withdrawn then, a
+vintage of its own among cases. A climate value counts as available
 by the latency of the drop that first had its month; a declared series' value likewise.
 """
 
@@ -39,8 +39,8 @@ def build_tables(
         rows: accepted rows: unit_id, name, parent, received_date.
         cells: all checked cells of raw.changed_cells, `number` NaN where refused.
         scenes: accepted scenes, columns as scenes.SCENE_COLUMNS.
-        withdraw: cells that are `withdrawn` are unknown from then on; else they say nothing. Those that
-            are `unknown_again` are unknown in any case.
+        withdraw: cells that are `withdrawn` are unknown from then on; else they say nothing. Those
+            that are `unknown_again` are unknown in any case.
     """
     if rows.empty or cells.empty:
         return Tables.empty()

@@ -1,8 +1,10 @@
-"""The numbers that models read: contracts.COVARIATES, then what the place declares, vectorised over rows.
+"""The numbers that models read: contracts.COVARIATES, then what the place declares, vectorised over
+rows.
 
 Belongs here: formulas over what pipelines.data.availability lets be used. Does not belong here: the
-rule itself, thresholds (the head subtracts them), standardisation, and declared ones (declared.py). Shape letters: U units,
-O origins, K covariates. Lag 0 is the newest week that is known at the origin.
+rule itself, thresholds (the head subtracts them), standardisation, and declared ones (declared.py).
+Shape letters: U units, O origins, K covariates. Lag 0 is the newest week that is known at the
+origin.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ def covariates(
     horizon_weeks: int,
     figures: Sequence[str] = (),
 ) -> dict[str, Floats]:
-    """Covariate -> (U, O), NaN where missing: contracts.COVARIATES in their order, then the place's.
+    """Covariate -> (U, O), NaN where missing: contracts.COVARIATES in their order, then the
+    place's.
 
     Args:
         figures: columns of `units` that the place declares; series come with the matrices.

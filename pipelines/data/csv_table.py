@@ -63,7 +63,9 @@ def read_table(drop: Drop) -> RawTable:
         # not str.splitlines, which also ends a line at form feeds and at U+2028 inside a name
         records = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as err:
-        broken = issue(Level.CRITICAL, "unreadable-table", f"the file is not valid CSV: {err}", file, _SAVE_AS)  # fmt: skip
+        broken = issue(
+            Level.CRITICAL, "unreadable-table", f"the file is not valid CSV: {err}", file, _SAVE_AS
+        )
         return _unread(file, [*issues, broken])
     return _from_records(file, records, issues)
 
@@ -77,29 +79,82 @@ def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
     if not drop.table.is_file():
         return None, [_no_table(drop)]
     if drop.table.stat().st_size > _MAX_BYTES:
-        return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is larger than {_MAX_BYTES:,} bytes", file, "deliver only the columns of the layout")]  # fmt: skip
+        return None, [
+            issue(
+                Level.CRITICAL,
+                "unreadable-table",
+                f"the file is larger than {_MAX_BYTES:,} bytes",
+                file,
+                "deliver only the columns of the layout",
+            )
+        ]
     raw = drop.table.read_bytes()
     if not raw.strip():
-        return None, [issue(Level.CRITICAL, "empty-drop", f"{TABLE} is empty", file, "export the table again; remove the rejected drop and make it again")]  # fmt: skip
+        return None, [
+            issue(
+                Level.CRITICAL,
+                "empty-drop",
+                f"{TABLE} is empty",
+                file,
+                "export the table again; remove the rejected drop and make it again",
+            )
+        ]
     found = []
     if raw.startswith(_BOM):
-        found.append(issue(Level.INFO, "byte-order-mark", "the file starts with a byte order mark (Excel), which was skipped", file, "nothing to do"))  # fmt: skip
+        found.append(
+            issue(
+                Level.INFO,
+                "byte-order-mark",
+                "the file starts with a byte order mark (Excel), which was skipped",
+                file,
+                "nothing to do",
+            )
+        )
     if kind := other_kind(raw):
-        return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not CSV in UTF-8: {kind}", file, _SAVE_AS)]  # fmt: skip
+        return None, [
+            issue(
+                Level.CRITICAL,
+                "unreadable-table",
+                f"the file is not CSV in UTF-8: {kind}",
+                file,
+                _SAVE_AS,
+            )
+        ]
     try:
         return raw.decode("utf-8-sig"), found
     except UnicodeDecodeError as err:
         row = raw[: err.start].count(b"\n") + 1
-        return None, [issue(Level.CRITICAL, "unreadable-table", f"the file is not UTF-8 (row {row})", f"{file} row {row}", _SAVE_AS)]  # fmt: skip
+        return None, [
+            issue(
+                Level.CRITICAL,
+                "unreadable-table",
+                f"the file is not UTF-8 (row {row})",
+                f"{file} row {row}",
+                _SAVE_AS,
+            )
+        ]
 
 
 def _no_table(drop: Drop) -> Issue:
     others = sorted(p.name for p in drop.path.iterdir() if p.is_file() and p.name != INFO)
     if others:  # the command was given without its profile: nothing is wrong with the drop
-        return issue(Level.CRITICAL, "missing-table", f"the drop has no {TABLE}, but {', '.join(others[:3])}: another profile reads it", drop.name, "name that profile, as in `denguard run --profile NAME`")  # fmt: skip
+        return issue(
+            Level.CRITICAL,
+            "missing-table",
+            f"the drop has no {TABLE}, but {', '.join(others[:3])}: another profile reads it",
+            drop.name,
+            "name that profile, as in `denguard run --profile NAME`",
+        )
     images = (drop.path / IMAGES).is_dir()
     what = f"the drop has no {TABLE}" if images else "the drop is empty"
-    return issue(Level.CRITICAL, "missing-table" if images else "empty-drop", what, drop.name, f"put {TABLE} into the drop: remove the folder and make it again with `denguard drop --table ...`")  # fmt: skip
+    return issue(
+        Level.CRITICAL,
+        "missing-table" if images else "empty-drop",
+        what,
+        drop.name,
+        f"put {TABLE} into the drop: remove the folder and make it again with `denguard drop "
+        "--table ...`",
+    )
 
 
 def other_kind(raw: bytes) -> str:
@@ -108,31 +163,70 @@ def other_kind(raw: bytes) -> str:
     if named or b"\0" not in raw:
         return named
     many = raw.count(b"\0") > len(raw) // 4
-    return "UTF-16 without its mark" if many else "it holds NUL bytes, as after a power cut or in a damaged copy"  # fmt: skip
+    return (
+        "UTF-16 without its mark"
+        if many
+        else "it holds NUL bytes, as after a power cut or in a damaged copy"
+    )
 
 
 def _separator_problem(text: str, file: str) -> Issue | None:
     first = text.split("\n", 1)[0]
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if first.count(separator) > first.count(","):
-            return issue(Level.CRITICAL, "wrong-separator", f"columns are separated by {name}, as Excel does in some languages; its decimal commas would be misread", f"{file} row 1", _SAVE_AS)  # fmt: skip
+            return issue(
+                Level.CRITICAL,
+                "wrong-separator",
+                f"columns are separated by {name}, as Excel does in some languages; its decimal "
+                "commas would be misread",
+                f"{file} row 1",
+                _SAVE_AS,
+            )
     return None
 
 
 def _from_records(file: str, records: Sequence[list[str]], issues: list[Issue]) -> RawTable:
     if not any(cell.strip() for cell in (records[0] if records else ())):
-        return _unread(file, [*issues, issue(Level.CRITICAL, "missing-column", "the first row is blank; it must name the columns", f"{file} row 1", f"remove what is above the row of column names; {_SAVE_AS}")])  # fmt: skip
+        return _unread(
+            file,
+            [
+                *issues,
+                issue(
+                    Level.CRITICAL,
+                    "missing-column",
+                    "the first row is blank; it must name the columns",
+                    f"{file} row 1",
+                    f"remove what is above the row of column names; {_SAVE_AS}",
+                ),
+            ],
+        )
     header = tuple(name.strip() for name in records[0])
     numbered = [(i, row) for i, row in enumerate(records[1:], start=2) if any(row)]
     ragged = [(i, len(row)) for i, row in numbered if len(row) != len(header)]
     whole = [(i, row) for i, row in numbered if len(row) == len(header)]
     issues = issues + [
-        issue(Level.ERROR, "ragged-row", f"row {i} has {n} cells, the header has {len(header)}", f"{file} row {i}", "quote text that holds commas, and deliver every cell of the row")
+        issue(
+            Level.ERROR,
+            "ragged-row",
+            f"row {i} has {n} cells, the header has {len(header)}",
+            f"{file} row {i}",
+            "quote text that holds commas, and deliver every cell of the row",
+        )
         for i, n in ragged
-    ]  # fmt: skip
+    ]
     if not numbered:
-        issues.append(issue(Level.CRITICAL, "empty-drop", f"{TABLE} has a header and no rows", file, "export the table again; remove the rejected drop and make it again"))  # fmt: skip
+        issues.append(
+            issue(
+                Level.CRITICAL,
+                "empty-drop",
+                f"{TABLE} has a header and no rows",
+                file,
+                "export the table again; remove the rejected drop and make it again",
+            )
+        )
     cells = np.empty((len(whole), len(header)), dtype=object)
     for at, (_, row) in enumerate(whole):
         cells[at] = [cell.strip() for cell in row]
-    return RawTable(file, header, cells, np.array([i for i, _ in whole], dtype=np.int64), tuple(issues))  # fmt: skip
+    return RawTable(
+        file, header, cells, np.array([i for i, _ in whole], dtype=np.int64), tuple(issues)
+    )

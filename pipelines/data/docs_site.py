@@ -1,7 +1,7 @@
 """How Data Docs are built: Great Expectations' own pages, their templates compiled once a process.
 
-Belongs here: the site's configuration, the views that it names, and what is left of its files. Does not belong here: the checks and
-what is shown of them (expectations.py).
+Belongs here: the site's configuration, the views that it names, and what is left of its files. Does
+not belong here: the checks and what is shown of them (expectations.py).
 
 GX makes a Jinja environment of its own for each section of each site, and each compiles the same
 templates again; that took two thirds of the time of building the pages.
@@ -60,14 +60,23 @@ def site_config(folder: Path) -> dict[str, Any]:
         "show_how_to_buttons": False,
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": index},
         "site_section_builders": {"expectations": page, "validations": page, "profiling": page},
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.resolve())},
-    }  # fmt: skip
+        "store_backend": {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(folder.resolve()),
+        },
+    }
 
 
 def leave_what_is_shown(site: Path) -> None:
-    """Remove what no page names: GX copies 4 MB of fonts and animations into every site, half of a week's growth."""
+    """Remove what no page names: GX copies 4 MB of fonts and animations into every site, half of a
+    week's growth.
+    """
     pages = _text(site.rglob("*.html"))
-    static = {path.relative_to(site).as_posix(): path for path in (site / "static").rglob("*") if path.is_file()}  # fmt: skip
+    static = {
+        path.relative_to(site).as_posix(): path
+        for path in (site / "static").rglob("*")
+        if path.is_file()
+    }
     styles = _text(path for name, path in static.items() if name in pages and path.suffix == ".css")
     for name, path in static.items():
         if name not in pages and path.name not in styles:

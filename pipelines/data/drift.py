@@ -31,7 +31,15 @@ def week_cover(tables: Tables, calendar: Calendar) -> pd.DataFrame:
     share = n / max(len(tables.units), 1)
     share[(weeks <= newest - _NEWEST_WEEKS) | (n == 0)] = 1.0
     labels = [calendar.week_label(w) for w in weeks]
-    return pd.DataFrame({"when": weeks, "period": labels, "n_reporting": n, "reporting_share": share, "is_week_53": [p.endswith("w53") for p in labels]})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "when": weeks,
+            "period": labels,
+            "n_reporting": n,
+            "reporting_share": share,
+            "is_week_53": [p.endswith("w53") for p in labels],
+        }
+    )
 
 
 def month_cover(tables: Tables) -> pd.DataFrame:
@@ -42,7 +50,14 @@ def month_cover(tables: Tables) -> pd.DataFrame:
     when = known["year"].to_numpy(dtype=np.int64) * 12 + known["month"].to_numpy(dtype=np.int64) - 1
     months = np.arange(when.min(), when.max() + 1)
     n = np.bincount(when - when.min(), minlength=len(months))
-    return pd.DataFrame({"when": months, "period": [month_label(m) for m in months], "n_reporting": n, "reporting_share": 1.0})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "when": months,
+            "period": [month_label(m) for m in months],
+            "n_reporting": n,
+            "reporting_share": 1.0,
+        }
+    )
 
 
 def runs(rows: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +65,9 @@ def runs(rows: pd.DataFrame) -> pd.DataFrame:
     when = rows["when"].to_numpy(dtype=np.int64)
     group = np.cumsum(np.diff(when, prepend=when[:1] - 2) != 1)
     joined = rows.groupby(group)["period"].agg(["first", "last", "size"])
-    period = [a if a == b else f"{a}..{b}" for a, b in zip(joined["first"], joined["last"], strict=True)]  # fmt: skip
+    period = [
+        a if a == b else f"{a}..{b}" for a, b in zip(joined["first"], joined["last"], strict=True)
+    ]
     return pd.DataFrame({"period": period, "n_rows": joined["size"].to_numpy()})
 
 
@@ -80,15 +97,27 @@ def revisions(tables: Tables) -> pd.DataFrame:
 
 
 def drift(tables: Tables, previous: Tables) -> pd.DataFrame:
-    """Measures against the accepted version before: problem, measure, limit, detail, fix, period."""
+    """Measures against the accepted version before: problem, measure, limit, detail, fix,
+    period."""
     now, then = _counts(tables), _counts(previous)
     both = now.index.intersection(then.index)
     changed = now.loc[both] != then.loc[both]
     share = float(changed.mean()) if len(both) else 0.0
     rows = [
-        ("past-counts-changed", share, MAX_CHANGED_SHARE, f"{int(changed.sum())} of {len(both)} counts differ from the accepted version ({share:.2%})", "ask the provider whether the past was revised on purpose", "", int(changed.sum())),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["problem", "measure", "limit", "detail", "fix", "period", "n_rows"])  # fmt: skip
+        (
+            "past-counts-changed",
+            share,
+            MAX_CHANGED_SHARE,
+            f"{int(changed.sum())} of {len(both)} counts differ from the accepted version "
+            f"({share:.2%})",
+            "ask the provider whether the past was revised on purpose",
+            "",
+            int(changed.sum()),
+        ),
+    ]
+    return pd.DataFrame(
+        rows, columns=["problem", "measure", "limit", "detail", "fix", "period", "n_rows"]
+    )
 
 
 def _counts(tables: Tables) -> pd.Series:

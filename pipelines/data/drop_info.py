@@ -1,7 +1,7 @@
 """drop.yaml: what nobody can tell from a drop's files themselves.
 
-Belongs here: its keys, their limits, reading it, and when by it a scene or a month could be had. Does
-not belong here: the folder around it (drops.py).
+Belongs here: its keys, their limits, reading it, and when by it a scene or a month could be had.
+Does not belong here: the folder around it (drops.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class DropInfo(BaseModel):
 
     received_date: Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
     edition: int = Field(1, ge=1, le=99, description="2 and more: received later on the same day")
-    scene_period: Literal["week", "month"] = Field("month", description="what one scene is composed of")  # fmt: skip
+    scene_period: Literal["week", "month"] = Field(
+        "month", description="what one scene is composed of"
+    )
     scene_latency_days: Days = 0
     climate_latency_days: Days = 0
     synthetic_scenes: bool = False
@@ -50,7 +52,11 @@ class DropInfo(BaseModel):
     def as_written(self) -> dict[str, Any]:
         """Keys of drop.yaml; those that few drops need are left out where they say nothing."""
         rare = {"edition", "until", "received_confirmed"}
-        return {k: v for k, v in self.model_dump().items() if k not in rare or v != type(self).model_fields[k].default}  # fmt: skip
+        return {
+            k: v
+            for k, v in self.model_dump().items()
+            if k not in rare or v != type(self).model_fields[k].default
+        }
 
     def scene_available(self, scene_date: date) -> date:
         """Day a scene could be had: end of its compositing period plus latency."""
@@ -71,17 +77,25 @@ def read_info(file: Path) -> DropInfo:
     try:
         return check_info(read_plain_yaml(file), where)
     except UnusableYaml as err:
-        raise DropError(f"{INFO} cannot be read: {err}", where=where, fix="write it as YAML in UTF-8") from err  # fmt: skip
+        raise DropError(
+            f"{INFO} cannot be read: {err}", where=where, fix="write it as YAML in UTF-8"
+        ) from err
 
 
 def require_received(received: date, today: date) -> None:
-    """Raise DropError for a receipt date in the future: it would outrank every correction until then.
+    """Raise DropError for a receipt date in the future: it would outrank every correction until
+    then.
 
     Args:
-        today: by the caller's clock; a day more is allowed, because it is tomorrow already elsewhere.
+        today: by the caller's clock; a day more is allowed, because it is tomorrow already
+            elsewhere.
     """
     if received > today + timedelta(days=1):
-        raise DropError(f"the receipt date {received} is in the future, and drops never change", where="received_date", fix=f"give the day on which the files arrived, {today} at the latest")  # fmt: skip
+        raise DropError(
+            f"the receipt date {received} is in the future, and drops never change",
+            where="received_date",
+            fix=f"give the day on which the files arrived, {today} at the latest",
+        )
 
 
 def check_info(keys: Any, where: str) -> DropInfo:
@@ -94,4 +108,8 @@ def check_info(keys: Any, where: str) -> DropInfo:
         ]
         named = "; ".join(f"{'.'.join(map(str, e['loc']))[:80]}: {e['msg']}" for e in found)
         # from None: pydantic's own text would show values of any size
-        raise DropError(f"{INFO} is not valid: {named}", where=where, fix=f"correct these keys; known ones are {', '.join(DropInfo.model_fields)}") from None  # fmt: skip
+        raise DropError(
+            f"{INFO} is not valid: {named}",
+            where=where,
+            fix=f"correct these keys; known ones are {', '.join(DropInfo.model_fields)}",
+        ) from None

@@ -52,7 +52,8 @@ class Drop:
         return shown(path.relative_to(self.path.parent).as_posix())
 
     def uri(self, path: Path) -> str:
-        """A file's path relative to the data folder that holds the drops: "drops/2018-12-04/..."."""
+        """A file's path relative to the data folder that holds the drops:
+        "drops/2018-12-04/..."."""
         return path.relative_to(self.path.parent.parent).as_posix()
 
 
@@ -72,7 +73,12 @@ def read_drop(path: Path) -> Drop:
         raise DropError(what, where=shown(path.name), fix=f"remove the folder and {_HOW_TO_MAKE}")
     info = read_info(file)
     if info.folder_name != path.name:
-        raise DropError(f"{INFO} says received_date {info.received_date}, edition {info.edition}, the folder is {shown(path.name)}", where=f"{shown(path.name)}/{INFO}", fix=f"name the folder {info.folder_name}")  # fmt: skip
+        raise DropError(
+            f"{INFO} says received_date {info.received_date}, edition {info.edition}, the folder "
+            f"is {shown(path.name)}",
+            where=f"{shown(path.name)}/{INFO}",
+            fix=f"name the folder {info.folder_name}",
+        )
     drop = Drop(path, info)
     drop_files(drop)
     return drop
@@ -98,7 +104,9 @@ def survey_drops(
 
 
 def list_drops(drops_dir: Path) -> list[Drop]:
-    """All drops by received_date. Raises DropError if there is none, or at the first that is not valid."""
+    """All drops by received_date. Raises DropError if there is none, or at the first that is not
+    valid.
+    """
     drops, errors = survey_drops(drops_dir)
     if errors:
         raise errors[0]
@@ -119,7 +127,11 @@ def drop_files(drop: Drop) -> list[Path]:
         for name in (*folders, *files):
             path = Path(folder) / name
             if what := _not_for_a_drop(path):
-                raise DropError(f"a drop may not hold {what}", where=drop.place(path), fix="put the file itself there, under a name in UTF-8")  # fmt: skip
+                raise DropError(
+                    f"a drop may not hold {what}",
+                    where=drop.place(path),
+                    fix="put the file itself there, under a name in UTF-8",
+                )
         found += [Path(folder) / name for name in files]
     return sorted(found)
 
@@ -139,7 +151,8 @@ def _not_for_a_drop(path: Path) -> str:
 
 
 def drop_manifest(drop: Drop, cache_path: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of every file of a drop, sorted; unchanged files are not read again."""
+    """Relative path -> SHA-256 of every file of a drop, sorted; unchanged files are not
+    read again."""
     cache = FileCache(cache_path)
     manifest = {}
     for path in drop_files(drop):
@@ -161,9 +174,15 @@ def check_unchanged(now: Mapping[str, str], accepted: Mapping[str, str]) -> list
     """Errors of accepted drops that are gone or have other content; both map name -> drop_hash."""
     fix = "restore the folder from its version; bring corrections as a new drop"
     return [
-        DropError(f"an accepted drop {'has changed' if name in now else 'is gone'}, and drops never change", where=name, fix=fix)
-        for name in sorted(accepted) if now.get(name) != accepted[name]
-    ]  # fmt: skip
+        DropError(
+            f"an accepted drop {'has changed' if name in now else 'is gone'}, and drops never "
+            "change",
+            where=name,
+            fix=fix,
+        )
+        for name in sorted(accepted)
+        if now.get(name) != accepted[name]
+    ]
 
 
 def scene_files(folder: Path) -> Iterator[tuple[Path, re.Match[str] | None]]:
@@ -205,16 +224,33 @@ def make_drop(
         document = yaml.safe_dump(said.as_written(), sort_keys=True, allow_unicode=True)
         (temp / INFO).write_text(document, encoding="utf-8")
         if final.is_dir() and manifest_of(final) != manifest_of(temp):
-            raise DropError("a drop of that date is there with other content, and drops never change", where=final.name, fix="give the new data its own received_date, or --edition 2 if they came later on that day")  # fmt: skip
+            raise DropError(
+                "a drop of that date is there with other content, and drops never change",
+                where=final.name,
+                fix=(
+                    "give the new data its own received_date, or --edition 2 if they came later "
+                    "on that day"
+                ),
+            )
     return final
 
 
 def _copy_scenes(images: Path, out: Path, info: DropInfo, until: str | None) -> None:
     if not images.is_dir():
-        raise DropError("there is no images folder", where=str(images), fix="name the folder that holds one folder a municipality code; unpack an archive first")  # fmt: skip
+        raise DropError(
+            "there is no images folder",
+            where=str(images),
+            fix=(
+                "name the folder that holds one folder a municipality code; unpack an archive first"
+            ),
+        )
     for path, named in scene_files(images):
         if what := _not_for_a_drop(path):
-            raise DropError(f"a drop may not hold {what}", where=shown(str(path)), fix="copy the file itself, under a name in UTF-8")  # fmt: skip
+            raise DropError(
+                f"a drop may not hold {what}",
+                where=shown(str(path)),
+                fix="copy the file itself, under a name in UTF-8",
+            )
         if until is not None and named and not _scene_known(named[1], info):
             continue
         target = out / path.relative_to(images)

@@ -39,8 +39,16 @@ MIN_RAIN_CELLS = 10  # of a file, to judge its usual rainfall by
 THOUSANDS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
 MAX_CHANGED_SHARE = 0.02  # of past counts; the newest weeks are revised, years are not
 MIN_REPORTING_SHARE = 0.5  # of municipalities, in each of the newest weeks
-_CORRECT = "correct the value at its origin and deliver it in the next drop; until then it is treated as missing"  # fmt: skip
-_SEVERITY = {Level.CRITICAL: "critical", Level.ERROR: "critical", Level.WARNING: "warning", Level.INFO: "info"}  # fmt: skip
+_CORRECT = (
+    "correct the value at its origin and deliver it in the next drop; until then it is treated as "
+    "missing"
+)
+_SEVERITY = {
+    Level.CRITICAL: "critical",
+    Level.ERROR: "critical",
+    Level.WARNING: "warning",
+    Level.INFO: "info",
+}
 
 
 @dataclass(frozen=True)
@@ -80,18 +88,39 @@ def _between(column: str, low: float | None, high: float | None) -> Any:
 
 def _is_number() -> Rule:
     expectation = gxe.ExpectColumnValuesToMatchRegex(column="value", regex=NUMBER)
-    return Rule(expectation, "text-in-number", Level.ERROR, "not a number", f"write a plain number, without thousands separators and with a decimal point; {_CORRECT}", quarantine=True)  # fmt: skip
+    return Rule(
+        expectation,
+        "text-in-number",
+        Level.ERROR,
+        "not a number",
+        f"write a plain number, without thousands separators and with a decimal point; {_CORRECT}",
+        quarantine=True,
+    )
 
 
 def _no_thousands() -> Rule:
     """1.234 is a thousand in one country and one in another; a count has no decimals to lose."""
     expectation = gxe.ExpectColumnValuesToNotMatchRegex(column="value", regex=THOUSANDS)
-    return Rule(expectation, "thousands-separator", Level.ERROR, "a point before three digits: a thousands separator, or a fraction", f"write counts without separators, such as 1234, or declare `decimal: ','` of the input if the point separates thousands in all of its numbers; {_CORRECT}", quarantine=True)  # fmt: skip
+    return Rule(
+        expectation,
+        "thousands-separator",
+        Level.ERROR,
+        "a point before three digits: a thousands separator, or a fraction",
+        "write counts without separators, such as 1234, or declare `decimal: ','` of the input "
+        f"if the point separates thousands in all of its numbers; {_CORRECT}",
+        quarantine=True,
+    )
 
 
 def _not_withdrawn() -> Rule:
     expectation = gxe.ExpectColumnValuesToBeInSet(column="withdrawn", value_set=[False])
-    return Rule(expectation, "value-withdrawn", Level.WARNING, "empty now, but an earlier drop had a value, which is kept", "deliver the value again, or a corrected one")  # fmt: skip
+    return Rule(
+        expectation,
+        "value-withdrawn",
+        Level.WARNING,
+        "empty now, but an earlier drop had a value, which is kept",
+        "deliver the value again, or a corrected one",
+    )
 
 
 def case_rules(config: DataConfig) -> tuple[Rule, ...]:
@@ -100,11 +129,32 @@ def case_rules(config: DataConfig) -> tuple[Rule, ...]:
     return (
         _is_number(),
         _no_thousands(),
-        Rule(_between("number", 0, None), "negative-cases", Level.ERROR, "a count below 0", _CORRECT, quarantine=True),
-        Rule(_between("number", None, most), "absurd-cases", Level.ERROR, f"more than {most:,} cases in a week", f"{_CORRECT}, or raise data.max_weekly_cases", quarantine=True),
-        Rule(_between("fraction", 0, 0), "fractional-cases", Level.ERROR, "a count that is not a whole number", f"deliver counts, not rates; {_CORRECT}", quarantine=True),
+        Rule(
+            _between("number", 0, None),
+            "negative-cases",
+            Level.ERROR,
+            "a count below 0",
+            _CORRECT,
+            quarantine=True,
+        ),
+        Rule(
+            _between("number", None, most),
+            "absurd-cases",
+            Level.ERROR,
+            f"more than {most:,} cases in a week",
+            f"{_CORRECT}, or raise data.max_weekly_cases",
+            quarantine=True,
+        ),
+        Rule(
+            _between("fraction", 0, 0),
+            "fractional-cases",
+            Level.ERROR,
+            "a count that is not a whole number",
+            f"deliver counts, not rates; {_CORRECT}",
+            quarantine=True,
+        ),
         _not_withdrawn(),
-    )  # fmt: skip
+    )
 
 
 def temperature_rules() -> tuple[Rule, ...]:
@@ -112,9 +162,16 @@ def temperature_rules() -> tuple[Rule, ...]:
     low, high = TEMP_C
     return (
         _is_number(),
-        Rule(_between("number", low, high), "absurd-temperature", Level.ERROR, f"outside {low:.0f}..{high:.0f} degree Celsius", f"deliver degree Celsius; {_CORRECT}", quarantine=True),
+        Rule(
+            _between("number", low, high),
+            "absurd-temperature",
+            Level.ERROR,
+            f"outside {low:.0f}..{high:.0f} degree Celsius",
+            f"deliver degree Celsius; {_CORRECT}",
+            quarantine=True,
+        ),
         _not_withdrawn(),
-    )  # fmt: skip
+    )
 
 
 def rainfall_rules(limits: Limits) -> tuple[Rule, ...]:
@@ -122,11 +179,31 @@ def rainfall_rules(limits: Limits) -> tuple[Rule, ...]:
     (low, high), usual = RAIN_MM, limits.min_usual_rainfall_mm
     return (
         _is_number(),
-        Rule(_between("usual", usual, None), "rainfall-unit", Level.ERROR, f"half of the file's new rainfall is under {usual:g} mm a month: metres or inches?", "deliver mm a month; the file's new rainfall is left out until then", quarantine=True),
-        Rule(_between("number", low, high), "absurd-rainfall", Level.ERROR, f"outside {low:.0f}..{high:.0f} mm a month", f"deliver mm a month; {_CORRECT}", quarantine=True),
-        Rule(_between("number", None, HIGH_RAIN_MM), "high-rainfall", Level.WARNING, f"more than {HIGH_RAIN_MM:.0f} mm in a month; kept", "compare with the climate product if a municipality stands out"),
+        Rule(
+            _between("usual", usual, None),
+            "rainfall-unit",
+            Level.ERROR,
+            f"half of the file's new rainfall is under {usual:g} mm a month: metres or inches?",
+            "deliver mm a month; the file's new rainfall is left out until then",
+            quarantine=True,
+        ),
+        Rule(
+            _between("number", low, high),
+            "absurd-rainfall",
+            Level.ERROR,
+            f"outside {low:.0f}..{high:.0f} mm a month",
+            f"deliver mm a month; {_CORRECT}",
+            quarantine=True,
+        ),
+        Rule(
+            _between("number", None, HIGH_RAIN_MM),
+            "high-rainfall",
+            Level.WARNING,
+            f"more than {HIGH_RAIN_MM:.0f} mm in a month; kept",
+            "compare with the climate product if a municipality stands out",
+        ),
         _not_withdrawn(),
-    )  # fmt: skip
+    )
 
 
 def population_rules(limits: Limits) -> tuple[Rule, ...]:
@@ -135,10 +212,31 @@ def population_rules(limits: Limits) -> tuple[Rule, ...]:
     return (
         _is_number(),
         _no_thousands(),
-        Rule(_between("positive", low, None), "tiny-population", Level.ERROR, f"fewer than {low:,} persons in a unit", f"deliver persons, not thousands and not cases; {_CORRECT}", quarantine=True),
-        Rule(_between("number", 0, high), "absurd-population", Level.ERROR, f"outside 0..{high:,} persons", _CORRECT, quarantine=True),
-        Rule(gxe.ExpectColumnValuesToNotBeInSet(column="number", value_set=[0.0]), "no-population", Level.WARNING, "a population of 0, treated as missing", "deliver the year's population", quarantine=True),
-    )  # fmt: skip
+        Rule(
+            _between("positive", low, None),
+            "tiny-population",
+            Level.ERROR,
+            f"fewer than {low:,} persons in a unit",
+            f"deliver persons, not thousands and not cases; {_CORRECT}",
+            quarantine=True,
+        ),
+        Rule(
+            _between("number", 0, high),
+            "absurd-population",
+            Level.ERROR,
+            f"outside 0..{high:,} persons",
+            _CORRECT,
+            quarantine=True,
+        ),
+        Rule(
+            gxe.ExpectColumnValuesToNotBeInSet(column="number", value_set=[0.0]),
+            "no-population",
+            Level.WARNING,
+            "a population of 0, treated as missing",
+            "deliver the year's population",
+            quarantine=True,
+        ),
+    )
 
 
 def demographic_rules(percent: bool) -> tuple[Rule, ...]:
@@ -146,8 +244,15 @@ def demographic_rules(percent: bool) -> tuple[Rule, ...]:
     low, high = PERCENT if percent else PER_KM2
     return (
         _is_number(),
-        Rule(_between("number", low, high), "absurd-demographic", Level.ERROR, f"outside {low:.0f}..{high:,.0f}", _CORRECT, quarantine=True),
-    )  # fmt: skip
+        Rule(
+            _between("number", low, high),
+            "absurd-demographic",
+            Level.ERROR,
+            f"outside {low:.0f}..{high:,.0f}",
+            _CORRECT,
+            quarantine=True,
+        ),
+    )
 
 
 def number_rules() -> tuple[Rule, ...]:
@@ -155,26 +260,73 @@ def number_rules() -> tuple[Rule, ...]:
     low, high = OWN_NUMBERS
     return (
         _is_number(),
-        Rule(_between("number", low, high), "absurd-number", Level.ERROR, f"outside {low:.0e}..{high:.0e}", _CORRECT, quarantine=True),
-    )  # fmt: skip
+        Rule(
+            _between("number", low, high),
+            "absurd-number",
+            Level.ERROR,
+            f"outside {low:.0e}..{high:.0e}",
+            _CORRECT,
+            quarantine=True,
+        ),
+    )
 
 
 def code_rules(known: list[str] | None, codes: UnitCodes) -> tuple[Rule, ...]:
     """Rows of a table: codes of units. `known`: accepted before, None at the first time."""
-    shape = Rule(gxe.ExpectColumnValuesToNotBeNull(column="unit_id"), "unknown-municipality", Level.ERROR, f"not a {codes.name} ({codes.shape})", "correct the code; the row is left out until then", quarantine=True)  # fmt: skip
+    shape = Rule(
+        gxe.ExpectColumnValuesToNotBeNull(column="unit_id"),
+        "unknown-municipality",
+        Level.ERROR,
+        f"not a {codes.name} ({codes.shape})",
+        "correct the code; the row is left out until then",
+        quarantine=True,
+    )
     if known is None:
         return (shape,)
     accepted = gxe.ExpectColumnValuesToBeInSet(column="unit_id", value_set=known)
-    return (shape, Rule(accepted, "new-unit", Level.WARNING, "a unit that no accepted drop has; it is taken, and forecast once its reference is full", "nothing to do if it is new; else correct the code in the next drop", each=True))  # fmt: skip
+    return (
+        shape,
+        Rule(
+            accepted,
+            "new-unit",
+            Level.WARNING,
+            "a unit that no accepted drop has; it is taken, and forecast once its reference is "
+            "full",
+            "nothing to do if it is new; else correct the code in the next drop",
+            each=True,
+        ),
+    )
 
 
 def repeat_rules(identical: bool) -> tuple[Rule, ...]:
-    """Rows of one municipality in one file: identical ones keep the first, conflicting ones none."""
+    """Rows of one municipality in one file: identical ones keep the first, conflicting
+    ones none."""
     if identical:
-        expectation = gxe.ExpectCompoundColumnsToBeUnique(column_list=["file", "unit_id", "fingerprint"])  # fmt: skip
-        return (Rule(expectation, "duplicate-row", Level.ERROR, "the row repeats an earlier one; the first is kept", "deliver each municipality once", quarantine=True, keep_first=True),)  # fmt: skip
+        expectation = gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=["file", "unit_id", "fingerprint"]
+        )
+        return (
+            Rule(
+                expectation,
+                "duplicate-row",
+                Level.ERROR,
+                "the row repeats an earlier one; the first is kept",
+                "deliver each municipality once",
+                quarantine=True,
+                keep_first=True,
+            ),
+        )
     expectation = gxe.ExpectCompoundColumnsToBeUnique(column_list=["file", "unit_id"])
-    return (Rule(expectation, "conflicting-rows", Level.ERROR, "several rows of one municipality differ; none is used", "deliver each municipality once, with the right values", quarantine=True),)  # fmt: skip
+    return (
+        Rule(
+            expectation,
+            "conflicting-rows",
+            Level.ERROR,
+            "several rows of one municipality differ; none is used",
+            "deliver each municipality once, with the right values",
+            quarantine=True,
+        ),
+    )
 
 
 def scene_rules(units: list[str]) -> tuple[Rule, ...]:
@@ -182,47 +334,136 @@ def scene_rules(units: list[str]) -> tuple[Rule, ...]:
     ours = gxe.ExpectColumnValuesToNotBeInSet(column="problem", value_set=["unknown-file"])
     usable = gxe.ExpectColumnValuesToBeInSet(column="problem", value_set=["", "unknown-file"])
     known = gxe.ExpectColumnValuesToBeInSet(column="unit_or_folder", value_set=units)
-    once = gxe.ExpectCompoundColumnsToBeUnique(column_list=["received_date", "unit_or_folder", "scene_name"])  # fmt: skip
+    once = gxe.ExpectCompoundColumnsToBeUnique(
+        column_list=["received_date", "unit_or_folder", "scene_name"]
+    )
     return (
-        Rule(ours, "unknown-file", Level.WARNING, "not a scene", "rename it, or leave it out", quarantine=True),
-        Rule(usable, "unreadable-scene", Level.ERROR, "the scene cannot be used", "deliver it again", quarantine=True),
-        Rule(known, "unknown-municipality", Level.ERROR, "scenes of a municipality that the table does not have", "name the folder by the municipality's code, or deliver its row", quarantine=True),
-        Rule(_between("days_since", 0, None), "scene-from-the-future", Level.ERROR, "the scene's date is after the day it was received", "correct the date in the file name", quarantine=True),
-        Rule(once, "duplicate-scene", Level.ERROR, "a second file of the same municipality and date; the first is used", "deliver one file a date", quarantine=True, keep_first=True),
-    )  # fmt: skip
+        Rule(
+            ours,
+            "unknown-file",
+            Level.WARNING,
+            "not a scene",
+            "rename it, or leave it out",
+            quarantine=True,
+        ),
+        Rule(
+            usable,
+            "unreadable-scene",
+            Level.ERROR,
+            "the scene cannot be used",
+            "deliver it again",
+            quarantine=True,
+        ),
+        Rule(
+            known,
+            "unknown-municipality",
+            Level.ERROR,
+            "scenes of a municipality that the table does not have",
+            "name the folder by the municipality's code, or deliver its row",
+            quarantine=True,
+        ),
+        Rule(
+            _between("days_since", 0, None),
+            "scene-from-the-future",
+            Level.ERROR,
+            "the scene's date is after the day it was received",
+            "correct the date in the file name",
+            quarantine=True,
+        ),
+        Rule(
+            once,
+            "duplicate-scene",
+            Level.ERROR,
+            "a second file of the same municipality and date; the first is used",
+            "deliver one file a date",
+            quarantine=True,
+            keep_first=True,
+        ),
+    )
 
 
 def scene_share_rules(config: DataConfig) -> tuple[Rule, ...]:
     """Shares over a drop's readable scenes."""
     most = config.max_blank_share
     return (
-        Rule(_between("blank_share", 0, most), "blank-share", Level.WARNING, f"blank, more than the {most:.0%} allowed", "ask the provider; blank scenes count as missing"),
-        Rule(_between("n_saturated", 0, 0), "saturated-scenes", Level.INFO, "mostly white (cloud); they count as missing", "nothing to do"),
-        Rule(_between("n_repeated", 0, 0), "repeated-content", Level.INFO, "pixels equal an earlier scene of the municipality; age counts from the first", "nothing to do"),
-    )  # fmt: skip
+        Rule(
+            _between("blank_share", 0, most),
+            "blank-share",
+            Level.WARNING,
+            f"blank, more than the {most:.0%} allowed",
+            "ask the provider; blank scenes count as missing",
+        ),
+        Rule(
+            _between("n_saturated", 0, 0),
+            "saturated-scenes",
+            Level.INFO,
+            "mostly white (cloud); they count as missing",
+            "nothing to do",
+        ),
+        Rule(
+            _between("n_repeated", 0, 0),
+            "repeated-content",
+            Level.INFO,
+            "pixels equal an earlier scene of the municipality; age counts from the first",
+            "nothing to do",
+        ),
+    )
 
 
 def calendar_rules() -> tuple[Rule, ...]:
     """Weeks and months that should be there, one row each."""
     return (
-        Rule(_between("n_reporting", 1, None), "week-gap", Level.WARNING, "missing for every municipality", "deliver what is missing in the next drop; until then it is missing, not 0"),
-        Rule(_between("reporting_share", MIN_REPORTING_SHARE, None), "thin-week", Level.WARNING, "most municipalities have no count yet", "deliver the week again when reports are in"),
-    )  # fmt: skip
+        Rule(
+            _between("n_reporting", 1, None),
+            "week-gap",
+            Level.WARNING,
+            "missing for every municipality",
+            "deliver what is missing in the next drop; until then it is missing, not 0",
+        ),
+        Rule(
+            _between("reporting_share", MIN_REPORTING_SHARE, None),
+            "thin-week",
+            Level.WARNING,
+            "most municipalities have no count yet",
+            "deliver the week again when reports are in",
+        ),
+    )
 
 
 def climate_cover_rules() -> tuple[Rule, ...]:
     """Municipalities without any climate."""
-    return (Rule(_between("n_months", 1, None), "no-climate", Level.WARNING, "the municipality has no climate at all; its covariates are missing", "deliver its climate if there is any", each=True),)  # fmt: skip
+    return (
+        Rule(
+            _between("n_months", 1, None),
+            "no-climate",
+            Level.WARNING,
+            "the municipality has no climate at all; its covariates are missing",
+            "deliver its climate if there is any",
+            each=True,
+        ),
+    )
 
 
 def drift_rules() -> tuple[Rule, ...]:
     """Measures against the last accepted version, one row each, with its own limit."""
-    expectation = gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="limit", column_B="measure", or_equal=True)  # fmt: skip
-    return (Rule(expectation, "drift", Level.WARNING, "drift", "compare the drop with its source before relying on it", each=True),)  # fmt: skip
+    expectation = gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="limit", column_B="measure", or_equal=True
+    )
+    return (
+        Rule(
+            expectation,
+            "drift",
+            Level.WARNING,
+            "drift",
+            "compare the drop with its source before relying on it",
+            each=True,
+        ),
+    )
 
 
 class Suite:
-    """Runs checks in one ephemeral GX context and keeps every result. Not for use by two threads."""
+    """Runs checks in one ephemeral GX context and keeps every result. Not for use by two
+    threads."""
 
     def __init__(self) -> None:
         self._context = gx.get_context(mode="ephemeral")
@@ -245,7 +486,13 @@ class Suite:
         result = judge.validate_expectation_suite(expected)
         self._complete(judge, result, rules)
         self._judged.append((expected, result))
-        self._results.append({"check": name, "success": bool(result.success), "results": [summary(r) for r in result.results]})  # fmt: skip
+        self._results.append(
+            {
+                "check": name,
+                "success": bool(result.success),
+                "results": [summary(r) for r in result.results],
+            }
+        )
         known = {(rule.expectation.expectation_type, rule.code): rule for rule in rules}
         by_code = [(r, known[which(r)]) for r in result.results]
         return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
@@ -266,7 +513,15 @@ class Suite:
             return None
         index = result.result.get("unexpected_index_list")
         if index is None:  # fail closed: a check that could not be made has not been passed
-            self.broken.append(issue(Level.CRITICAL, "check-failed", f"the check {rule.code} on {name} could not be made", name, "see gx_results.json; report this as a defect"))  # fmt: skip
+            self.broken.append(
+                issue(
+                    Level.CRITICAL,
+                    "check-failed",
+                    f"the check {rule.code} on {name} could not be made",
+                    name,
+                    "see gx_results.json; report this as a defect",
+                )
+            )
             return None
         rows = frame.loc[sorted(index)]
         if rule.keep_first:
@@ -289,5 +544,7 @@ class Suite:
         for suite, result in self._judged:
             self._context.suites.add(suite)
             result.meta |= {"run_id": run_id, "validation_time": run_id.run_time}
-            key = identifiers.ValidationResultIdentifier(identifiers.ExpectationSuiteIdentifier(suite.name), run_id, result.batch_id)  # fmt: skip
+            key = identifiers.ValidationResultIdentifier(
+                identifiers.ExpectationSuiteIdentifier(suite.name), run_id, result.batch_id
+            )
             self._context.validation_results_store.store_validation_results(result, key)

@@ -13,7 +13,8 @@ from pipelines.storage import write_json
 
 
 class FileCache:
-    """Facts about files by (path, size, mtime_ns), kept in one JSON file, so that no run re-reads a file.
+    """Facts about files by (path, size, mtime_ns), kept in one JSON file, so that no run re-reads a
+    file.
 
     Damaged or absent cache files count as empty: everything in them can be found again.
     """

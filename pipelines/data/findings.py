@@ -127,7 +127,8 @@ def once(rows: pd.DataFrame, drops: Sequence[str]) -> pd.DataFrame:
     two: as many are kept as the drop has that has most.
 
     Args:
-        rows: of findings or raw.REFUSED_COLUMNS. Frames that name no record stay as they are, and so do
+        rows: of findings or raw.REFUSED_COLUMNS. Frames that name no record stay as they are, and
+            so do
             scenes: of a file that cannot be read nobody knows whether it is the same again.
         drops: names of the drops, oldest first.
     """
@@ -154,10 +155,30 @@ def refused_issues(refused: pd.DataFrame) -> list[Issue]:
     for (file, code), rows in refused.groupby(["file", "code"], sort=False):
         records = rows.to_dict("records")
         for r in records if len(records) <= _ONE_BY_ONE else ():
-            out.append(Issue(Level.ERROR, str(code), f"{r['detail']}: {str(r['value'])[:60]!r}", _where(r), "", str(r["fix"]), 1))  # fmt: skip
+            out.append(
+                Issue(
+                    Level.ERROR,
+                    str(code),
+                    f"{r['detail']}: {str(r['value'])[:60]!r}",
+                    _where(r),
+                    "",
+                    str(r["fix"]),
+                    1,
+                )
+            )
         if len(records) > _ONE_BY_ONE:
             named = "; ".join(_where(r) for r in records[:_NAMED])
-            out.append(Issue(Level.ERROR, str(code), f"{records[0]['detail']}: {len(records)} times, such as {named}", str(file), "", str(records[0]["fix"]), len(records)))  # fmt: skip
+            out.append(
+                Issue(
+                    Level.ERROR,
+                    str(code),
+                    f"{records[0]['detail']}: {len(records)} times, such as {named}",
+                    str(file),
+                    "",
+                    str(records[0]["fix"]),
+                    len(records),
+                )
+            )
     return out
 
 
@@ -174,7 +195,9 @@ def _unreadable(rows: pd.DataFrame) -> pd.DataFrame:
 def _quarantined(finding: Finding) -> pd.DataFrame:
     rows, rule = finding.rows, finding.rule
     records = rows.to_dict("records")
-    reasons = [f"{_own(r, 'problem') or rule.code}: {_own(r, 'detail') or rule.message}" for r in records]  # fmt: skip
+    reasons = [
+        f"{_own(r, 'problem') or rule.code}: {_own(r, 'detail') or rule.message}" for r in records
+    ]
     frame = rows.reindex(columns=["file", "row", "column", "value"])
     frame["row"] = frame["row"].fillna(0).astype("int64")
     return frame.fillna({"column": "", "value": ""}).astype({"value": str}).assign(reason=reasons)

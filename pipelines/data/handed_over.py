@@ -60,7 +60,14 @@ def share_drop(places: Places, drop: Drop) -> None:
         return
     store.bring(_name(places, accepted_file(places)))
     if known.content_id != mine and accepted_drops(places).get(drop.name) == known.content_id:
-        raise DropError("it differs from the accepted drop of that date, and drops never change", where=drop.name, fix="remove the folder, the accepted one is fetched again; bring corrections as a new drop")  # fmt: skip
+        raise DropError(
+            "it differs from the accepted drop of that date, and drops never change",
+            where=drop.name,
+            fix=(
+                "remove the folder, the accepted one is fetched again; bring corrections as a new "
+                "drop"
+            ),
+        )
     if known.content_id != mine and store.last_seen(name) != mine:  # made here since, not fetched
         store.share(drop.path, hashes)
 

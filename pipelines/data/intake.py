@@ -108,7 +108,8 @@ def accept(
 ) -> None:
     """Point at a dataset version, last thing of a snapshot; drops accepted before stay fixed.
 
-    An older origin week than the one accepted fixes its drops and leaves the pointer, unless it is the newest
+    An older origin week than the one accepted fixes its drops and leaves the pointer, unless it is
+    the newest
     there is: every drop of the version accepted was read, but for those that were withdrawn.
 
     Args:
@@ -130,7 +131,9 @@ def accepted_file(places: Places) -> Path:
 
 
 def require_standing_name(places: Places, name: str) -> None:
-    """Raise DropError if a drop of that name was withdrawn: what is made under it would never be read."""
+    """Raise DropError if a drop of that name was withdrawn: what is made under it would never be
+    read.
+    """
     if record := withdrawal(places, "drop", name):
         raise DropError(
             f"a drop of that name was {record.words()}, and its folder stays as it is",
@@ -147,7 +150,9 @@ def bring_likely(
     until: str | None,
     context: Context,
 ) -> DropInfo | None:
-    """As Source.bring, refused by DropError if the receipt date is far from the drops that are here."""
+    """As Source.bring, refused by DropError if the receipt date is far from the drops that are
+    here.
+    """
     said = source_of(context.config).bring(list(files), to, info, until, context)
     gone = withdrawn(places, "drop")
     siblings = [d for d in survey_drops(places.drops, gone)[0] if d.name != info.folder_name]

@@ -1,4 +1,5 @@
-"""Values of weeks or months of which an origin may know some: the newest known one, and those before it.
+"""Values of weeks or months of which an origin may know some: the newest known one, and those
+before it.
 
 Belongs here: picking by the week from which a value is known. Does not belong here: when that is
 (availability.py), and what a covariate is called (declared.py). Shape letters: U units, T weeks or

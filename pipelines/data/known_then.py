@@ -1,8 +1,8 @@
 """What each origin knew of the counts, where it was another count than today's.
 
-Belongs here: from vintages, or from a line list's days of report, to the counts that differ, and how
-they are laid over those of today. Does not belong here: what is to be expected of a week that was
-still filling (nowcast.py), and the rule of what may be used when (availability.py).
+Belongs here: from vintages, or from a line list's days of report, to the counts that differ, and
+how they are laid over those of today. Does not belong here: what is to be expected of a week that
+was still filling (nowcast.py), and the rule of what may be used when (availability.py).
 
 An origin has vintages if its newest week once was the newest of a drop: it then knows what had been
 received before a newer week came. Of a line list every origin has: it knows the cases that had been
@@ -32,7 +32,8 @@ class KnownThen:
     """Counts as origins knew them, in order of origin.
 
     Attributes:
-        origin, unit, week, value: (R,) ordinal, row of the matrices, ordinal, count (NaN = unknown).
+        origin, unit, week, value: (R,) ordinal, row of the matrices, ordinal, count (NaN =
+            unknown).
         origins: (V,) ascending.
         known_from: (U, W) first of `origins` that knew today's count.
     """
@@ -70,15 +71,20 @@ class KnownThen:
         return bool(np.isin(origin, self.origins))
 
     def or_next(self, origins: Ints) -> Ints:
-        """The same origins; for one without vintages the next one that has some, if there is one."""
+        """The same origins; for one without vintages the next one that has some, if there
+        is one."""
         if not len(self.origins):
             return origins
         at = np.searchsorted(self.origins, origins)
-        return np.where(at < len(self.origins), self.origins[np.minimum(at, len(self.origins) - 1)], origins)  # fmt: skip
+        return np.where(
+            at < len(self.origins), self.origins[np.minimum(at, len(self.origins) - 1)], origins
+        )
 
     def but_for(self, origin: Ints, unit: Ints, week: Ints, value: Floats) -> KnownThen:
         """The same, but for the counts given, which replace its own."""
-        both = np.concatenate([self._key(origin, unit, week), self._key(self.origin, self.unit, self.week)])  # fmt: skip
+        both = np.concatenate(
+            [self._key(origin, unit, week), self._key(self.origin, self.unit, self.week)]
+        )
         kept = np.unique(both, return_index=True)[1]  # the first of each, in order of origin
         parts = ((origin, self.origin), (unit, self.unit), (week, self.week))
         merged = [np.concatenate(part)[kept] for part in parts]
@@ -156,7 +162,8 @@ def _of_vintages(
 
 
 def _origins(tables: Tables, code: Ints, days: int, delay_weeks: int) -> tuple[Ints, Ints]:
-    """(V,) origins whose newest week was the newest of a drop, and the last day that counts for each.
+    """(V,) origins whose newest week was the newest of a drop, and the last day that counts for
+    each.
 
     A week is there if at least half of the units have a count of it, as tables.newest_week_no says.
     """
@@ -167,7 +174,9 @@ def _origins(tables: Tables, code: Ints, days: int, delay_weeks: int) -> tuple[I
     counts = np.zeros((len(weeks), days))
     np.add.at(counts, (at, first["code"].to_numpy()), 1)
     there = counts.cumsum(axis=1) >= max(1.0, len(tables.units) / 2)
-    newest = np.where(there, weeks[:, None], np.iinfo(np.int64).min).max(axis=0, initial=np.iinfo(np.int64).min)  # fmt: skip
+    newest = np.where(there, weeks[:, None], np.iinfo(np.int64).min).max(
+        axis=0, initial=np.iinfo(np.int64).min
+    )
     some = np.flatnonzero(newest > np.iinfo(np.int64).min)
     origins, back = np.unique(newest[some], return_inverse=True)
     last_day = np.zeros(len(origins), dtype=np.int64)
@@ -176,7 +185,8 @@ def _origins(tables: Tables, code: Ints, days: int, delay_weeks: int) -> tuple[I
 
 
 def _with_unknown(rows: pd.DataFrame, origins: Ints, delay_weeks: int) -> pd.DataFrame:
-    """A first vintage that came late was unknown until then; one that was delivered later was not."""
+    """A first vintage that came late was unknown until then; one that was delivered later
+    was not."""
     first = rows[~rows.duplicated(["unit", "week"])]
     came = origins[first["from"]]
     late = came - (first["week"].to_numpy() + delay_weeks)

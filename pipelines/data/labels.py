@@ -2,16 +2,17 @@
 
 Belongs here: the table of thresholds, who is refused, the training pool and the label. Does not
 belong here: samples and splits, how a profile names a rule (label_config.py), a rule's formula
-(label_formulas.py) and finding the threshold of a row (thresholds.py). A week is an outbreak week if
-its cases exceed the unit's threshold.
+(label_formulas.py) and finding the threshold of a row (thresholds.py). A week is an outbreak week
+if its cases exceed the unit's threshold.
 
 What a threshold may know. A fixed rule rests on a range that is part of its id and never moves with
-a run, so that figures stay comparable; it is hindsight for origins before the range's end. Any other
-rule has thresholds of its own for each year of origins, R, and nothing later than the last week of
-year R-1, less the reporting delay, is handed to it: at the first origin of R (its week 1) later weeks
-are not known, and weeks that are nowcast are not known well enough. All origins of R share these
-thresholds. `maturity: drop` asks for nothing more: the dropped weeks lie behind the origin, which is the newest kept week. The population of the newest census
-up to R-1 counts, and for years before the first census that first one: persons are no cases.
+a run, so that figures stay comparable; it is hindsight for origins before the range's end. Any
+other rule has thresholds of its own for each year of origins, R, and nothing later than the last
+week of year R-1, less the reporting delay, is handed to it: at the first origin of R (its week 1)
+later weeks are not known, and weeks that are nowcast are not known well enough. All origins of R
+share these thresholds. `maturity: drop` asks for nothing more: the dropped weeks lie behind the
+origin, which is the newest kept week. The population of the newest census up to R-1 counts, and for
+years before the first census that first one: persons are no cases.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def compute_thresholds(
 ) -> pd.DataFrame:
     """THRESHOLD_COLUMNS, in order of unit, origin year and season week.
 
-    A fixed rule without seasons has one row a unit. Where a whole unit is refused for a year, one row
-    says so for all seasons. A threshold can be used if the reference holds at least
+    A fixed rule without seasons has one row a unit. Where a whole unit is refused for a year, one
+    row says so for all seasons. A threshold can be used if the reference holds at least
     `labels.min_reference_cases` and the years that the rule needs, and it is above 0, be it by the
     rule's floor.
 
@@ -96,7 +97,8 @@ def check_as_of(rule: LabelRule, calendar: Calendar, as_of_week_no: int) -> None
     if as_of_week_no < last:
         named = calendar.week_label(last)
         raise ConfigError(
-            f"as_of {calendar.week_label(as_of_week_no)} lies before the end of the reference range "
+            f"as_of {calendar.week_label(as_of_week_no)} lies before the end of the reference "
+            "range "
             f"{calendar.week_label(first)}..{named} of label rule {rule.rule_id}",
             fix=f"choose an as_of from {named} on; the range is fixed by the rule",
         )
@@ -196,13 +198,16 @@ def _facts(cases: pd.DataFrame, unit_ids: list[str], labels: LabelConfig) -> pd.
     rule, least = labels.rule, labels.min_reference_cases
     reason = pd.Series("", index=units, dtype=object)
     reason[table["reference_cases"] < least] = f"fewer than {least} cases {_WHEN[rule.fixed]}"
-    reason[years < rule.needed_years] = f"fewer than {rule.needed_years} years with counts of half their weeks {_WHEN[rule.fixed]}"  # fmt: skip
+    reason[years < rule.needed_years] = (
+        f"fewer than {rule.needed_years} years with counts of half their weeks {_WHEN[rule.fixed]}"
+    )
     reason[table["reference_weeks"] == 0] = f"no known cases {_WHEN[rule.fixed]}"
     return table.assign(refused_reason=reason)
 
 
 def _refusals(table: pd.DataFrame) -> pd.Series:
-    """The rule's own reason, else the unit's, else that the threshold is 0 or unknown; "" if none."""
+    """The rule's own reason, else the unit's, else that the threshold is 0 or unknown; ""
+    if none."""
     seasonal, limit = table["season_week"].notna(), table["threshold_cases"]
     reason = pd.Series("threshold of the reference range is 0", index=table.index, dtype=object)
     reason[seasonal] = "threshold of this season is 0"
@@ -225,7 +230,11 @@ def _persons(units: pd.DataFrame, unit_ids: pd.Index, year: int | None) -> pd.Se
 
 def _census_years(units: pd.DataFrame, after: int) -> list[int]:
     """Years of population_<year> columns later than `after`, oldest first."""
-    years = [str(c).removeprefix("population_") for c in units.columns if str(c).startswith("population_")]  # fmt: skip
+    years = [
+        str(c).removeprefix("population_")
+        for c in units.columns
+        if str(c).startswith("population_")
+    ]
     return sorted(int(y) for y in years if y.isdigit() and int(y) > after)
 
 

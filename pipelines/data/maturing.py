@@ -1,12 +1,12 @@
 """The newest weeks as `data.maturity` treats them: left as reported, unknown, or nowcast.
 
-Belongs here: which weeks these are at each origin, and what is done about them. Does not belong here:
-the statistics (nowcast.py), and what was known when (known_then.py).
+Belongs here: which weeks these are at each origin, and what is done about them. Does not belong
+here: the statistics (nowcast.py), and what was known when (known_then.py).
 
 With `fixed` and `learned` every origin takes the counts that it knew, and what is to be expected of
-its newest weeks in the place of what was reported of them: heads are trained and judged on rows that
-are as immature as this week's. An origin without vintages has mature rows, but for weeks that are
-still coming in today. Counts as reported stay in the clean tables.
+its newest weeks in the place of what was reported of them: heads are trained and judged on rows
+that are as immature as this week's. An origin without vintages has mature rows, but for weeks that
+are still coming in today. Counts as reported stay in the clean tables.
 Shape letters: U units, O origins, N weeks that are nowcast.
 """
 
@@ -93,7 +93,10 @@ def settled(tables: Tables, data: DataConfig, calendar: Calendar) -> tuple[Matur
         done, how = Maturity(), "stay as reported"
     else:
         done, how = Maturity(method="drop", weeks=asked.weeks), "are taken as unknown"
-    words = f"nothing is nowcast: {seen} past weeks have been seen filling, fewer than the {asked.min_past_weeks} that are needed; the newest {asked.weeks} weeks {how}"  # fmt: skip
+    words = (
+        f"nothing is nowcast: {seen} past weeks have been seen filling, fewer than the "
+        f"{asked.min_past_weeks} that are needed; the newest {asked.weeks} weeks {how}"
+    )
     log.warning("maturity learned: %s", words)
     return done, words
 
@@ -134,7 +137,8 @@ def nowcasts(
     origins: Ints,
     maturity: Maturity,
 ) -> pd.DataFrame:
-    """NOWCAST_SCHEMA of every origin, for whoever asks how good they were; arguments as `matured`."""
+    """NOWCAST_SCHEMA of every origin, for whoever asks how good they were; arguments as
+    `matured`."""
     matrices = build_matrices(tables, units, data.reporting_delay_weeks, calendar, as_known=True)
     newest = newest_week_no(tables)
     if newest is None or not maturity.nowcast_weeks:
@@ -158,7 +162,10 @@ def triangle_of(matrices: Matrices, ages: int, group: Ints) -> Triangle:
     then = matrices.then or nothing_else(*matrices.cases.shape)
     weeks = matrices.first_week_no + np.arange(matrices.cases.shape[1], dtype=np.int64)
     looked = [weeks + matrices.delay_weeks + age for age in range(ages)]
-    known = [np.where(np.isin(o, then.origins), matrices.known_cases(weeks, o, 1), np.nan) for o in looked]  # fmt: skip
+    known = [
+        np.where(np.isin(o, then.origins), matrices.known_cases(weeks, o, 1), np.nan)
+        for o in looked
+    ]
     final = then.or_next(weeks + matrices.delay_weeks + ages)
     level = _level(matrices, weeks - ages, then.or_next(weeks + matrices.delay_weeks))
     return Triangle(np.stack(known), matrices.known_cases(weeks, final, 1), level, final, group)
@@ -201,7 +208,9 @@ class _Young:
         origins: Ints,
     ) -> _Young:
         then = matrices.then or nothing_else(*matrices.cases.shape)
-        newest_then = np.where(np.isin(origins, then.origins), origins - matrices.delay_weeks, newest)  # fmt: skip
+        newest_then = np.where(
+            np.isin(origins, then.origins), origins - matrices.delay_weeks, newest
+        )
         weeks = newest_then - age
         met = (weeks <= origins - matrices.delay_weeks) & (weeks > origins - LOOK_BACK)
         origins, weeks, newest_then = origins[met], weeks[met], newest_then[met]
@@ -234,7 +243,11 @@ class _Young:
             "high": reported + high,
         }
         names = np.repeat(np.asarray(units, dtype=object), len(at))
-        fixed = {"unit_id": names, "week_no": np.tile(self.weeks[at], len(units)), "age_weeks": self.age}  # fmt: skip
+        fixed = {
+            "unit_id": names,
+            "week_no": np.tile(self.weeks[at], len(units)),
+            "age_weeks": self.age,
+        }
         return pd.DataFrame(fixed | {name: values.ravel() for name, values in columns.items()})
 
 

@@ -26,7 +26,10 @@ def newest_issues(raws: Sequence[RawDrop], tables: Tables, calendar: Calendar) -
     if known.empty or not raws:
         return []
     newest = int(known["week_no"].max())
-    return [*_empty_weeks(raws[-1], newest, calendar), *_old_climate(raws, tables, newest, calendar)]  # fmt: skip
+    return [
+        *_empty_weeks(raws[-1], newest, calendar),
+        *_old_climate(raws, tables, newest, calendar),
+    ]
 
 
 def _empty_weeks(raw: RawDrop, newest: int, calendar: Calendar) -> list[Issue]:
@@ -36,10 +39,23 @@ def _empty_weeks(raw: RawDrop, newest: int, calendar: Calendar) -> list[Issue]:
         return []
     weeks, label = empty["when"].astype(int), calendar.week_label
     span = f"{label(weeks.min())}..{label(weeks.max())}"
-    return [issue(Level.WARNING, "newest-weeks-empty", f"{weeks.nunique()} weeks are there without any count; the newest week is {label(newest)}", _place(empty), "nothing to do if they are still to be counted; write 0 where there was no case", span, len(empty))]  # fmt: skip
+    return [
+        issue(
+            Level.WARNING,
+            "newest-weeks-empty",
+            f"{weeks.nunique()} weeks are there without any count; the newest week is "
+            f"{label(newest)}",
+            _place(empty),
+            "nothing to do if they are still to be counted; write 0 where there was no case",
+            span,
+            len(empty),
+        )
+    ]
 
 
-def _old_climate(raws: Sequence[RawDrop], tables: Tables, newest: int, calendar: Calendar) -> list[Issue]:  # fmt: skip
+def _old_climate(
+    raws: Sequence[RawDrop], tables: Tables, newest: int, calendar: Calendar
+) -> list[Issue]:
     climate = tables.climate.dropna(subset=["temp_mean_c", "rainfall_mm"], how="all")
     if climate.empty:
         return []
@@ -47,8 +63,24 @@ def _old_climate(raws: Sequence[RawDrop], tables: Tables, newest: int, calendar:
     days = (calendar.week_end(newest) - month_end(last)).days
     if days <= OLD_CLIMATE_DAYS:
         return []
-    cells = pd.concat([raw.cells[raw.cells["kind"].isin(["temp", "rain"]) & (raw.cells["when"] == last)] for raw in raws])  # fmt: skip
-    return [issue(Level.WARNING, "climate-ended", f"the climate ended with {month_label(last)}, {days // 30} months before the newest week: newer weeks have none", _place(cells), "deliver newer months, or leave the climate out", month_label(last), len(cells))]  # fmt: skip
+    cells = pd.concat(
+        [
+            raw.cells[raw.cells["kind"].isin(["temp", "rain"]) & (raw.cells["when"] == last)]
+            for raw in raws
+        ]
+    )
+    return [
+        issue(
+            Level.WARNING,
+            "climate-ended",
+            f"the climate ended with {month_label(last)}, {days // 30} months before the newest "
+            "week: newer weeks have none",
+            _place(cells),
+            "deliver newer months, or leave the climate out",
+            month_label(last),
+            len(cells),
+        )
+    ]
 
 
 def _place(cells: pd.DataFrame) -> str:

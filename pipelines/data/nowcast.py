@@ -1,15 +1,16 @@
 """What is still to be expected of weeks whose reports are coming in, with an interval.
 
-Belongs here: the shares that are known, learned from a reporting triangle, and the count that follows
-from them. Does not belong here: what was known when (known_then.py), and which weeks (maturing.py).
+Belongs here: the shares that are known, learned from a reporting triangle, and the count that
+follows from them. Does not belong here: what was known when (known_then.py), and which weeks
+(maturing.py).
 
-A week's final count is what has been reported and what is still missing. Given the mean of the week,
-both are Poisson, split by the share that is known at that age (Lawless 1994, Canadian Journal of
-Statistics 22:15-31, doi 10.2307/3315820; Hoehle and an der Heiden 2014, Biometrics 70:993-1002, doi
-10.1111/biom.12194). The mean has a gamma distribution around the unit's level of the weeks before,
-times the growth that the units around it show, so that the missing part is negative binomial, and a
-compromise between `reported / share - reported` and `level * (1 - share)`: the chain-ladder and the
-Bornhuetter-Ferguson estimates of claims reserving.
+A week's final count is what has been reported and what is still missing. Given the mean of the
+week, both are Poisson, split by the share that is known at that age (Lawless 1994, Canadian Journal
+of Statistics 22:15-31, doi 10.2307/3315820; Hoehle and an der Heiden 2014, Biometrics 70:993-1002,
+doi 10.1111/biom.12194). The mean has a gamma distribution around the unit's level of the weeks
+before, times the growth that the units around it show, so that the missing part is negative
+binomial, and a compromise between `reported / share - reported` and `level * (1 - share)`: the
+chain-ladder and the Bornhuetter-Ferguson estimates of claims reserving.
 Shares are pooled over units; a unit's own count as far as units differ by more than chance (the
 credibility weight of Buehlmann and Straub 1970). How widely past shares spread beyond chance widens
 the interval. Nothing is expected to be taken back: a count that falls later was nowcast too high.
@@ -168,7 +169,9 @@ class Missing:
             for more in (-1, 0, 1):
                 a = np.maximum(low + less, 0.0)
                 b = np.maximum(high + more, a)
-                miss = np.abs(nbinom.cdf(b, size, share) - nbinom.cdf(a - 1, size, share) - coverage)  # fmt: skip
+                miss = np.abs(
+                    nbinom.cdf(b, size, share) - nbinom.cdf(a - 1, size, share) - coverage
+                )
                 nearer = miss < off - 1e-9
                 best = np.where(nearer, a, best[0]), np.where(nearer, b, best[1])
                 off = np.where(nearer, miss, off)

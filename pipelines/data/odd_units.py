@@ -1,7 +1,7 @@
 """Units that are perhaps no units: sums, and one place written in two ways.
 
-Belongs here: what the codes of all files and drops say beside each other. Does not belong here: how a
-code may be written (codes.py). Nothing is merged or left out: only the place knows which it is.
+Belongs here: what the codes of all files and drops say beside each other. Does not belong here: how
+a code may be written (codes.py). Nothing is merged or left out: only the place knows which it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pipelines.contracts import Issue, Level
 from pipelines.data.raw import RawDrop, issue
 
 _NO_PLACE = re.compile(
-    r"(?i)\b(?:(?:sub|grand )?total(?:s|es)?|totais|overall|unknown|not known|desconocid[oa]|ignorad[oa]|inconnu|sin datos?)\b"
+    r"(?i)\b(?:(?:sub|grand )?total(?:s|es)?|totais|overall|unknown|not "
+    r"known|desconocid[oa]|ignorad[oa]|inconnu|sin datos?)\b"
 )
 _MARKS = re.compile("[\u0300-\u036f]")  # accents of Latin letters; other scripts' vowels stay
 _NAMED = 3
@@ -33,30 +34,61 @@ def odd_units(raws: Sequence[RawDrop], known: Iterable[str] = ()) -> list[Issue]
     Args:
         known: units of the accepted version.
     """
-    frames = [raw.units.loc[raw.units["unit_id"].notna() & (raw.units["row"] > 0), ["file", "row", "column", "unit_id"]] for raw in raws]  # fmt: skip
+    frames = [
+        raw.units.loc[
+            raw.units["unit_id"].notna() & (raw.units["row"] > 0),
+            ["file", "row", "column", "unit_id"],
+        ]
+        for raw in raws
+    ]
     if not frames or not sum(map(len, frames)):
         return []
     units = pd.concat(frames, ignore_index=True).drop_duplicates("unit_id")
-    counted = {unit for raw in raws for unit in raw.cells.loc[raw.cells["kind"] == "week", "unit_id"].unique()}  # fmt: skip
+    counted = {
+        unit
+        for raw in raws
+        for unit in raw.cells.loc[raw.cells["kind"] == "week", "unit_id"].unique()
+    }
     others = sorted(set(known) - set(units["unit_id"]))
     before = pd.DataFrame({"file": "", "row": 0, "column": "", "unit_id": others})
     every = pd.concat([before, units], ignore_index=True) if others else units
     return [
         *_sums(units[units["unit_id"].isin(counted)]),
-        *_alike(every, _spelling, "units-alike", "places seem to be written in several ways", "write each place one way, or name its code as the unit"),
-        *_alike(every, _without_zeros, "zeros-lost", "codes are there with and without zeros in front", "format the column of codes as text where the file is made, or let `place.codes.pad_to` of the profile put the zeros back"),
-    ]  # fmt: skip
+        *_alike(
+            every,
+            _spelling,
+            "units-alike",
+            "places seem to be written in several ways",
+            "write each place one way, or name its code as the unit",
+        ),
+        *_alike(
+            every,
+            _without_zeros,
+            "zeros-lost",
+            "codes are there with and without zeros in front",
+            "format the column of codes as text where the file is made, or let "
+            "`place.codes.pad_to` of the profile put the zeros back",
+        ),
+    ]
 
 
 def _sums(units: pd.DataFrame) -> list[Issue]:
     odd = units[units["unit_id"].isin(no_places(map(str, units["unit_id"])))]
     return [
-        issue(Level.WARNING, "no-place", f"{r.unit_id!r} looks like a sum or an unknown place, and is taken as a unit", f"{r.file} row {r.row}", f"leave its rows out: `leave_out: {{{r.column}: [{r.unit_id}]}}` of the input")
+        issue(
+            Level.WARNING,
+            "no-place",
+            f"{r.unit_id!r} looks like a sum or an unknown place, and is taken as a unit",
+            f"{r.file} row {r.row}",
+            f"leave its rows out: `leave_out: {{{r.column}: [{r.unit_id}]}}` of the input",
+        )
         for r in odd.itertuples()
-    ][:_NAMED]  # fmt: skip
+    ][:_NAMED]
 
 
-def _alike(units: pd.DataFrame, key: Callable[[str], str], code: str, what: str, fix: str) -> list[Issue]:  # fmt: skip
+def _alike(
+    units: pd.DataFrame, key: Callable[[str], str], code: str, what: str, fix: str
+) -> list[Issue]:
     keys = units["unit_id"].astype(str).map(key)
     again = units[keys.ne("") & keys.duplicated(keep=False)]
     if again.empty:
@@ -64,7 +96,16 @@ def _alike(units: pd.DataFrame, key: Callable[[str], str], code: str, what: str,
     pairs = [list(ids) for _, ids in again.groupby(keys[again.index], sort=False)["unit_id"]]
     shown = "; ".join(" and ".join(map(repr, ids)) for ids in pairs[:_NAMED])
     later = again[keys[again.index].duplicated()].iloc[0]
-    return [issue(Level.WARNING, code, f"{len(pairs)} {what}, such as {shown}: each is taken as a unit of its own", f"{later['file']} row {later['row']}", fix, rows=len(pairs))]  # fmt: skip
+    return [
+        issue(
+            Level.WARNING,
+            code,
+            f"{len(pairs)} {what}, such as {shown}: each is taken as a unit of its own",
+            f"{later['file']} row {later['row']}",
+            fix,
+            rows=len(pairs),
+        )
+    ]
 
 
 def _spelling(code: str) -> str:

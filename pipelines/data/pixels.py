@@ -1,8 +1,8 @@
 """Image files as pixels, with every check that a file from outside needs.
 
 Belongs here: reading TIFF, PNG and JPEG; size, bands and completeness are checked on the header
-before anything is decoded. Does not belong here: what values mean (scene_values.py), judging the pixels
-(scenes.py).
+before anything is decoded. Does not belong here: what values mean (scene_values.py), judging the
+pixels (scenes.py).
 
 Shape letters: H height, W width in pixels.
 """
@@ -86,12 +86,13 @@ class UnknownFormat(SceneError):
 def read_scene(path: Path, policy: ScenePolicy) -> Rgb:
     """Pixels of a scene file, uint8 of shape (H, W, 3), red first.
 
-    12-band TIFFs give bands B4, B3, B2 of the full resolution; what the file declares as nodata, masks
-    or makes transparent is black, as outside the municipality is (scene_values.py). Size, bands and
-    completeness are checked on the header before anything is decoded.
+    12-band TIFFs give bands B4, B3, B2 of the full resolution; what the file declares as nodata,
+    masks or makes transparent is black, as outside the municipality is (scene_values.py). Size,
+    bands and completeness are checked on the header before anything is decoded.
 
     Raises:
-        SceneError: PixelBomb, WrongBands, WrongValues, DamagedScene or UnknownFormat, naming the file.
+        SceneError: PixelBomb, WrongBands, WrongValues, DamagedScene or UnknownFormat, naming the
+            file.
     """
     try:
         with path.open("rb") as handle:
@@ -109,22 +110,27 @@ def decode_scene(
     where: str = "",
     claim: Callable[[int], bool] | None = None,
 ) -> Rgb:
-    """As read_scene, from an open file; `name` gives the format by its extension, and the scene's day.
+    """As read_scene, from an open file; `name` gives the format by its extension, and the scene's
+    day.
 
     Args:
-        claim: asked before anything is decoded whether it takes the pixels (height x width) that the
-            header declares; if not, TooMuchAtOnce is raised.
+        claim: asked before anything is decoded whether it takes the pixels (height x width) that
+            the header declares; if not, TooMuchAtOnce is raised.
     """
     where, suffix = where or name, Path(name).suffix.lower()
     if suffix not in _TIFF | _PILLOW:
-        raise UnknownFormat(f"{name} is not .tiff, .png or .jpg", where=where, fix="deliver one of these formats")  # fmt: skip
+        raise UnknownFormat(
+            f"{name} is not .tiff, .png or .jpg", where=where, fix="deliver one of these formats"
+        )
     try:
         read = _read_tiff if suffix in _TIFF else _read_pillow
         rgb = read(handle, _Wanted(name, policy, where, claim))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as err:
         raise _bomb(str(err), policy, where) from err
     except Image.UnidentifiedImageError as err:
-        raise UnknownFormat("the file is neither PNG nor JPEG", where=where, fix="export the scene again") from err  # fmt: skip
+        raise UnknownFormat(
+            "the file is neither PNG nor JPEG", where=where, fix="export the scene again"
+        ) from err
     except SceneError:
         raise
     except Exception as err:  # at damaged bytes decoders let out whatever they meet
@@ -146,7 +152,11 @@ class _Wanted:
         if height * width > self.policy.max_pixels:
             raise _bomb(f"{height} x {width} pixels", self.policy, self.where)
         if self.claim is not None and not self.claim(height * width):
-            raise TooMuchAtOnce("too many pixels of other scenes are being read", where=self.where, fix="ask again in a moment, or send fewer scenes at once")  # fmt: skip
+            raise TooMuchAtOnce(
+                "too many pixels of other scenes are being read",
+                where=self.where,
+                fix="ask again in a moment, or send fewer scenes at once",
+            )
 
 
 def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> Rgb:
@@ -181,11 +191,16 @@ def _layout(shape: tuple[int, ...], alpha: bool, where: str) -> tuple[int, int, 
     if len(shape) == 3 and shape[0] in allowed:
         return shape[1], shape[2], False
     bands = 1 if len(shape) == 2 else min(shape)
-    raise WrongBands(f"the TIFF has {bands} bands (shape {shape}), not 12 or 3", where=where, fix="export all 12 Sentinel-2 bands, or red, green and blue")  # fmt: skip
+    raise WrongBands(
+        f"the TIFF has {bands} bands (shape {shape}), not 12 or 3",
+        where=where,
+        fix="export all 12 Sentinel-2 bands, or red, green and blue",
+    )
 
 
 def _check_complete(pages: Iterable[object], handle: BinaryIO, where: str) -> None:
-    """tifffile fills what a cut file lacks with zeros; such a scene would look dark, not damaged."""
+    """tifffile fills what a cut file lacks with zeros; such a scene would look dark, not
+    damaged."""
     size = handle.seek(0, io.SEEK_END)
     for page in pages:
         offsets = getattr(page, "dataoffsets", ())
@@ -203,7 +218,11 @@ def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> Rgb:
         if head.startswith(_PNG_SIGNATURE) and head[24] == 16:  # Pillow keeps the high byte alone
             return _read_png16(handle, head[25], wanted)
         if image.mode not in _PILLOW_MODES:
-            raise WrongBands(f"pixels are of kind {image.mode}, not RGB with 8 bits", where=where, fix="export as 8-bit RGB")  # fmt: skip
+            raise WrongBands(
+                f"pixels are of kind {image.mode}, not RGB with 8 bits",
+                where=where,
+                fix="export as 8-bit RGB",
+            )
         if image.mode == "RGB" and "transparency" not in image.info:
             return np.asarray(image, dtype=np.uint8)
         solid = image.convert("RGBA")  # transparent is outside the municipality: black
@@ -225,8 +244,16 @@ def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> Rgb:
 
 
 def _bomb(what: str, policy: ScenePolicy, where: str) -> PixelBomb:
-    return PixelBomb(f"the scene declares {what}, more than {policy.max_pixels} are refused unread", where=where, fix="deliver a smaller extract, or raise data.scenes.max_pixels")  # fmt: skip
+    return PixelBomb(
+        f"the scene declares {what}, more than {policy.max_pixels} are refused unread",
+        where=where,
+        fix="deliver a smaller extract, or raise data.scenes.max_pixels",
+    )
 
 
 def _damaged(what: str, where: str) -> DamagedScene:
-    return DamagedScene(f"the scene is truncated or damaged ({what[:200]})", where=where, fix="copy or download the file again")  # fmt: skip
+    return DamagedScene(
+        f"the scene is truncated or damaged ({what[:200]})",
+        where=where,
+        fix="copy or download the file again",
+    )

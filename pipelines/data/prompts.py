@@ -1,4 +1,5 @@
-"""Prompts: one short text of a municipality at an origin week, in a language that ships or by a template of one's own.
+"""Prompts: one short text of a municipality at an origin week, in a language that ships or by a
+template of one's own.
 
 Belongs here: templates, their fields, rendering one row (serving uses it too, so imports stay
 light), and the leakage guard. Does not belong here: which values are known (availability.py) and
@@ -76,7 +77,10 @@ def load_template(language: str, file: Path | None = None) -> Template:
     if used is None:
         raise ConfigError(
             f"no prompts in language {language!r}",
-            fix=f"use one of {', '.join(shipped_prompts())}, or give a template of your own as place.prompt",
+            fix=(
+                f"use one of {', '.join(shipped_prompts())}, or give a template of your own as "
+                "place.prompt"
+            ),
         )
     raw, where = _template_bytes(used), str(file) if file else used.name
     try:
@@ -84,7 +88,11 @@ def load_template(language: str, file: Path | None = None) -> Template:
         text, unknown = str(document["template"]).strip(), str(document["unknown"])
         months = tuple(str(month) for month in document["months"])
     except (UnusableYaml, KeyError, TypeError) as err:
-        raise ConfigError(f"not a prompt template: {err}", where=where, fix="give template, unknown and months, as in the shipped prompt_en.yaml") from err  # fmt: skip
+        raise ConfigError(
+            f"not a prompt template: {err}",
+            where=where,
+            fix="give template, unknown and months, as in the shipped prompt_en.yaml",
+        ) from err
     if len(months) != 12:
         raise ConfigError(f"{len(months)} month names", where=where, fix="give twelve")
     check_fields(text, where)
@@ -107,14 +115,26 @@ def check_fields(text: str, where: str = "") -> None:
     try:
         asked = [(name, spec, conv) for _, name, spec, conv in string.Formatter().parse(text)]
     except ValueError as err:
-        raise ConfigError(f"the template is not valid: {err}", where=where, fix="write fields as {municipality}") from err  # fmt: skip
-    refused = sorted({name for name, spec, conv in asked if name is not None and (name not in ALLOWED_FIELDS or spec or conv)})  # fmt: skip
+        raise ConfigError(
+            f"the template is not valid: {err}", where=where, fix="write fields as {municipality}"
+        ) from err
+    refused = sorted(
+        {
+            name
+            for name, spec, conv in asked
+            if name is not None and (name not in ALLOWED_FIELDS or spec or conv)
+        }
+    )
     if refused:
         raise LeakageError(
-            f"the prompt template asks for {', '.join(repr(name) for name in refused)}, which a prompt may not have",
+            f"the prompt template asks for {', '.join(repr(name) for name in refused)}, which a "
+            "prompt may not have",
             where=where,
-            fix=f"use only {', '.join(sorted(ALLOWED_FIELDS))}, without format marks: they are known at the origin; the label and the target's cases are not",
-        )  # fmt: skip
+            fix=(
+                f"use only {', '.join(sorted(ALLOWED_FIELDS))}, without format marks: they are "
+                "known at the origin; the label and the target's cases are not"
+            ),
+        )
 
 
 def render_prompt(row: PromptFields, language: str = "es", template: Template | None = None) -> str:
@@ -143,8 +163,11 @@ def guard_prompts(prompts: Mapping[str, str | None], blind: Mapping[str, str | N
         raise LeakageError(
             f"{len(changed)} of {len(prompts)} prompts checked change when the future is noise",
             where=", ".join(changed[:3]),
-            fix="compute prompts only from what pipelines.data.availability lets be known at the origin",
-        )  # fmt: skip
+            fix=(
+                "compute prompts only from what pipelines.data.availability lets be known at the "
+                "origin"
+            ),
+        )
 
 
 def _words(row: PromptFields, used: Template) -> dict[str, str]:
@@ -158,20 +181,24 @@ def _words(row: PromptFields, used: Template) -> dict[str, str]:
         "epi_week": str(row.epi_week),
         "week_end": row.week_end.isoformat(),
         "recent_cases": ", ".join(number(cases) for cases in row.recent_cases) or used.unknown,
-        "climate_month": used.unknown if month is None else f"{used.months[month[1] - 1]} {month[0]}",
+        "climate_month": used.unknown
+        if month is None
+        else f"{used.months[month[1] - 1]} {month[0]}",
         "temp_mean_c": number(row.temp_mean_c, 1),
         "rainfall_mm": number(row.rainfall_mm),
         "population": number(row.population),
         "age_0_14_pct": number(row.age_0_14_pct, 1),
         "households_without_water_pct": number(row.households_without_water_pct, 1),
-    }  # fmt: skip
+    }
 
 
 def _template_bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as err:
-        raise ConfigError("the prompt template cannot be read", where=str(file), fix="check the path") from err  # fmt: skip
+        raise ConfigError(
+            "the prompt template cannot be read", where=str(file), fix="check the path"
+        ) from err
 
 
 def _template_id(raw: bytes, language: str) -> str:

@@ -1,10 +1,11 @@
 """What a source makes of a drop: tidy cells that still know their file, row and column.
 
-Belongs here: the shape that every source hands over, and which of its cells are new. Does not belong
-here: reading files (sources, adapters) and whether values are good (expectations.py).
+Belongs here: the shape that every source hands over, and which of its cells are new. Does not
+belong here: reading files (sources, adapters) and whether values are good (expectations.py).
 
-A cell is one value about one unit and one time: weekly cases, a month's climate, a year's population.
-Values are checked later, by the same rules for every source; a person's record never gets here.
+A cell is one value about one unit and one time: weekly cases, a month's climate, a year's
+population. Values are checked later, by the same rules for every source; a person's record never
+gets here.
 """
 
 from __future__ import annotations
@@ -70,11 +71,13 @@ class RawDrop:
         issues: of the files as files.
         delays: of line lists with report dates: unit_id, week_no, delay_weeks, cases.
         latencies: declared series -> days from the end of a week or month until it can be had.
-        spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0 there.
+        spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0
+            there.
         unsure: KEY_COLUMNS of cells that stand in a refused record: neither told nor left out.
         yearly: YEARLY_COLUMNS; a check of the weekly counts, not a value of the tables.
-        absent, reach: of a full drop that is kept without what it repeats (readings.py): KEY_COLUMNS of
-            earlier cells that the whole drop leaves out, and how far its files reach; see left_unsaid.py.
+        absent, reach: of a full drop that is kept without what it repeats (readings.py):
+            KEY_COLUMNS of earlier cells that the whole drop leaves out, and how far its files
+            reach; see left_unsaid.py.
     """
 
     drop: Drop
@@ -107,7 +110,9 @@ def empty(columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(columns))
 
 
-def issue(level: Level, code: str, message: str, place: str, fix: str, period: str = "", rows: int = 1) -> Issue:  # fmt: skip
+def issue(
+    level: Level, code: str, message: str, place: str, fix: str, period: str = "", rows: int = 1
+) -> Issue:
     """An Issue from its words, fix before the optional parts."""
     return Issue(level, code, message, place, period, fix, rows)
 
@@ -129,7 +134,8 @@ def changed_cells(
 
     A drop repeats almost all of the one before it; what it repeats was checked there already.
     Beside CELL_COLUMNS there are `received_date`, `withdrawn`: empty now, and not empty before, and
-    `unknown_again`: a word says now that what an earlier drop told is not known. Such a cell is empty.
+    `unknown_again`: a word says now that what an earlier drop told is not known. Such a cell is
+        empty.
 
     Args:
         units: accepted rows of UNIT_COLUMNS.
@@ -141,7 +147,9 @@ def changed_cells(
     )
     frames = []
     for raw in raws:
-        at = pd.MultiIndex.from_arrays([raw.cells["file"].astype(str), raw.cells["unit_row"].astype("int64")])  # fmt: skip
+        at = pd.MultiIndex.from_arrays(
+            [raw.cells["file"].astype(str), raw.cells["unit_row"].astype("int64")]
+        )
         cells = raw.cells[at.isin(accepted)].reset_index(drop=True)
         said = _says(cells, words)
         new, withdrawn, seen = known.compare(cells, said)
@@ -151,7 +159,9 @@ def changed_cells(
             unknown_again=(said & seen)[new],
             received_date=raw.drop.info.received_date,
         )
-        frames.append(part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")}))  # fmt: skip
+        frames.append(
+            part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")})
+        )
     columns = [*CELL_COLUMNS, "withdrawn", "unknown_again", "received_date"]
     return pd.concat(frames or [empty(columns)], ignore_index=True)
 

@@ -1,10 +1,12 @@
-"""Drops as their source reads them; of all but the newest only what was new in them, kept by content.
+"""Drops as their source reads them; of all but the newest only what was new in them, kept by
+content.
 
-A drop repeats almost all of the one before it. What it repeats was checked there already, so a run that
-has forty drops needs the whole of the newest alone: neither its memory nor its time grows with the drops.
+A drop repeats almost all of the one before it. What it repeats was checked there already, so a run
+that has forty drops needs the whole of the newest alone: neither its memory nor its time grows with
+the drops.
 
-Belongs here: what of a drop is new, and keeping it (artifacts/cache/readings). Does not belong here:
-reading a drop (sources) and what is new among accepted records (raw.changed_cells).
+Belongs here: what of a drop is new, and keeping it (artifacts/cache/readings). Does not belong
+here: reading a drop (sources) and what is new among accepted records (raw.changed_cells).
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ class Keeping:
 
     Attributes:
         full: what it leaves out of earlier drops was withdrawn: left_unsaid.py.
-        whole: units of which every cell stays, as their codes changed: sums and clashes are found in
-            what one drop says of all parts.
+        whole: units of which every cell stays, as their codes changed: sums and clashes are found
+            in what one drop says of all parts.
     """
 
     full: bool = False
@@ -92,8 +94,8 @@ def read_drops(
 
 
 def can_be_kept(context: Context) -> bool:
-    """Whether an old drop can be kept as what was new in it: not where another distribution reads it,
-    whose code may change unseen."""
+    """Whether an old drop can be kept as what was new in it: not where another distribution reads
+    it, whose code may change unseen."""
     config, codes = context.config, context.codes
     system = codes.system if isinstance(codes, DeliveredCodes) else codes
     known = all(ADAPTERS.built_in(one.adapter) for one in config.inputs)
@@ -114,7 +116,10 @@ def meaning_of(context: Context) -> object:
     config = context.config.model_dump(mode="json", include={"source", "inputs", "updates"})
     codes, changes = context.codes, context.changes
     system = codes.system if isinstance(codes, DeliveredCodes) else codes
-    about = [type(system).__name__, sorted((name, str(value)) for name, value in vars(system).items())]  # fmt: skip
+    about = [
+        type(system).__name__,
+        sorted((name, str(value)) for name, value in vars(system).items()),
+    ]
     return [config, about, changes.declared if changes else [], repr(context.calendar), code_id()]
 
 

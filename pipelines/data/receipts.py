@@ -1,11 +1,13 @@
-"""Whether a drop's receipt date can be right: by the clock, by its siblings and by the weeks it brings.
+"""Whether a drop's receipt date can be right: by the clock, by its siblings and by the weeks it
+brings.
 
-Belongs here: these doubts, in the words of an issue and as a refusal, and what a late drop loses. Does not
-belong here: the keys of drop.yaml (drop_info.py).
+Belongs here: these doubts, in the words of an issue and as a refusal, and what a late drop loses.
+Does not belong here: the keys of drop.yaml (drop_info.py).
 
-The receipt date says which of two drops is the newer truth, so that a mistyped year outranks every correction.
-A drop that was accepted is asked for the clock alone. A person who is sure says so in drop.yaml
-(`received_confirmed: why`), which stays with the drop; a wrong date is taken back with `denguard withdraw-drop`.
+The receipt date says which of two drops is the newer truth, so that a mistyped year outranks every
+correction. A drop that was accepted is asked for the clock alone. A person who is sure says so in
+drop.yaml (`received_confirmed: why`), which stays with the drop; a wrong date is taken back with
+`denguard withdraw-drop`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ _CELL = ["unit_id", "when"]
 _YEAR_AHEAD = timedelta(weeks=60)  # a table may have empty columns for the rest of its year
 _NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.([0-9]{1,2}))?")
 _WEEK = re.compile(r"([0-9]{4})\D{1,3}([0-9]{1,2})$")
-_CONFIRM = "if the date is right, say why: `received_confirmed: ...` in drop.yaml, or denguard drop --received-confirmed TEXT"
+_CONFIRM = (
+    "if the date is right, say why: `received_confirmed: ...` in drop.yaml, or denguard drop "
+    "--received-confirmed TEXT"
+)
 Order = tuple[date, int]
 Weeks = tuple[int | None, int | None]
 
@@ -48,7 +53,8 @@ class Doubt:
 def receipt_issues(
     raws: Sequence[RawDrop], accepted: Collection[str], today: date | None, context: Context
 ) -> list[Issue]:
-    """What is wrong with the receipt dates of a run's drops, oldest first, and what a late one loses.
+    """What is wrong with the receipt dates of a run's drops, oldest first, and what a late one
+    loses.
 
     Args:
         accepted: names of the drops that an accepted version was made from.
@@ -75,7 +81,8 @@ def receipt_issues(
 def require_likely(
     drop: Drop, siblings: Sequence[Drop], accepted: Collection[str], context: Context
 ) -> None:
-    """Refuse a drop that is being made if its receipt date is far from its siblings' and nobody confirmed it.
+    """Refuse a drop that is being made if its receipt date is far from its siblings' and nobody
+    confirmed it.
 
     Args:
         drop: its files, where they are being put together.
@@ -103,10 +110,14 @@ def _future(drop: Drop, today: date | None) -> Doubt | None:
     name, info = drop.name, drop.info
     if today is None or info.received_date <= today + timedelta(days=1):
         return None
-    fix = f"withdraw it (denguard withdraw-drop {name} --by NAME --reason TEXT) and bring it again with the day on which it arrived; if today is not {today}, set this machine's clock"
+    fix = (
+        f"withdraw it (denguard withdraw-drop {name} --by NAME --reason TEXT) and bring it again "
+        f"with the day on which it arrived; if today is not {today}, set this machine's clock"
+    )
     return Doubt(
         "receipt-in-future",
-        f"the drop is said to be received on {info.received_date}, in the future: until then it would outrank every correction",
+        f"the drop is said to be received on {info.received_date}, in the future: until then it "
+        "would outrank every correction",
         fix,
     )
 
@@ -120,8 +131,11 @@ def _before_its_data(raw: RawDrop, context: Context) -> Doubt | None:
         return None
     return Doubt(
         "receipt-before-data",
-        f"the drop is said to be received on {received}, and its own weeks go on to {last}, {(last - received).days // 7} weeks later",
-        f"withdraw it (denguard withdraw-drop {raw.drop.name} --by NAME --reason TEXT) and bring it again with the day on which it arrived; if later weeks are no reports, cut them with --until",
+        f"the drop is said to be received on {received}, and its own weeks go on to {last}, "
+        f"{(last - received).days // 7} weeks later",
+        f"withdraw it (denguard withdraw-drop {raw.drop.name} --by NAME --reason TEXT) and bring "
+        "it again with the day on which it arrived; if later weeks are no reports, cut them with "
+        "--until",
     )
 
 
@@ -132,11 +146,13 @@ def _unusual(
     accepted: Collection[str],
     context: Context,
 ) -> list[Doubt | None]:
-    """Doubts by the siblings: older than what was accepted, or far after the newest while its data are not.
+    """Doubts by the siblings: older than what was accepted, or far after the newest while its data
+    are not.
 
     Args:
         before: the drop that was received before it.
-        weeks: the newest week of the drops before it, and its own; asked only where the gap is long.
+        weeks: the newest week of the drops before it, and its own; asked only where the gap is
+            long.
     """
     if drop.info.received_confirmed:
         return []
@@ -150,8 +166,10 @@ def _older(info: DropInfo, accepted: Collection[str]) -> Doubt | None:
     name = DropInfo(received_date=newest[0], edition=newest[1]).folder_name
     return Doubt(
         "receipt-older-than-accepted",
-        f"the drop is said to be received on {info.received_date}, before the accepted drop {name}: wherever the two differ it loses",
-        f"give the day on which the files arrived here, however old the weeks in them are; or withdraw {name}, if its date is the wrong one; {_CONFIRM}",
+        f"the drop is said to be received on {info.received_date}, before the accepted drop "
+        f"{name}: wherever the two differ it loses",
+        "give the day on which the files arrived here, however old the weeks in them are; or "
+        f"withdraw {name}, if its date is the wrong one; {_CONFIRM}",
     )
 
 
@@ -169,8 +187,10 @@ def _far(
         return None
     return Doubt(
         "receipt-far-ahead",
-        f"the drop is said to be received on {info.received_date}, {weeks} weeks after {before.name}, and its newest week is {moved} weeks newer",
-        f"give the day on which the files arrived: is the year right; {_CONFIRM}; the limit is data.limits.receipt_gap_weeks",
+        f"the drop is said to be received on {info.received_date}, {weeks} weeks after "
+        f"{before.name}, and its newest week is {moved} weeks newer",
+        f"give the day on which the files arrived: is the year right; {_CONFIRM}; the limit is "
+        "data.limits.receipt_gap_weeks",
     )
 
 
@@ -198,7 +218,9 @@ def _lost(
 def _loses(
     raw: RawDrop, mine: pd.DataFrame, newer: pd.DataFrame, calendar: Calendar
 ) -> list[Issue]:
-    """Counts of a drop that is read for the first time, which a drop with a later date says otherwise."""
+    """Counts of a drop that is read for the first time, which a drop with a later date says
+    otherwise.
+    """
     if mine.empty:
         return []
     both = mine.merge(newer, on=_CELL, suffixes=("", "_newer"))
@@ -206,14 +228,16 @@ def _loses(
     if lost.empty:
         return []
     first = ", ".join(
-        f"{r.unit_id} {calendar.week_label(int(str(r.when)))}: {r.number:g} here, {r.number_newer:g} in {r.by_newer}"
+        f"{r.unit_id} {calendar.week_label(int(str(r.when)))}: {r.number:g} here, "
+        f"{r.number_newer:g} in {r.by_newer}"
         for r in lost.head(_NAMED).itertuples()
     )
     return [
         issue(
             Level.WARNING,
             "loses-to-newer-drop",
-            f"{len(lost)} counts of it lose to drops of a later receipt date, which were read before it: {first}",
+            f"{len(lost)} counts of it lose to drops of a later receipt date, which were read "
+            f"before it: {first}",
             raw.drop.name,
             "if these are corrections, bring them again with the day on which they arrived here",
             rows=len(lost),

@@ -3,11 +3,12 @@
 Belongs here: what becomes of a drop's cells and scenes when units were renamed or merged. Does not
 belong here: which changes are declared (pipelines/code_changes.py).
 
-A renamed unit's cells go on under the new code. A merged unit's weekly counts and populations are the
-sum of its parts where all of them are known, in this drop or (of an increment) in one before; climate
-and covariates of parts are those of no unit of today and left out. A record of the new code is the
-whole. Old and new code in one drop with one time are a duplicate, as anywhere: refused, unless the
-values are equal, or one is 0: tables give zeros to codes out of use. In a line list both are persons, and are counted together.
+A renamed unit's cells go on under the new code. A merged unit's weekly counts and populations are
+the sum of its parts where all of them are known, in this drop or (of an increment) in one before;
+climate and covariates of parts are those of no unit of today and left out. A record of the new code
+is the whole. Old and new code in one drop with one time are a duplicate, as anywhere: refused,
+unless the values are equal, or one is 0: tables give zeros to codes out of use. In a line list both
+are persons, and are counted together.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ _SUMMED = ("week", "population")
 _PLAIN = r"[0-9]+(?:\.0)?"
 _CLASH = (
     "conflicting-counts",
-    "its old and its new code (or one part twice) are there for this time with other values; none is used",
-    "deliver each unit and time once; of a unit that took others in and kept its code, declare it with `since`",
+    "its old and its new code (or one part twice) are there for this time with other values; none "
+    "is used",
+    "deliver each unit and time once; of a unit that took others in and kept its code, declare it "
+    "with `since`",
 )
 _AGAIN = (
     "repeated-count",
@@ -212,7 +215,8 @@ class _Fold:
             issue(
                 Level.INFO,
                 "merged-in-part",
-                f"{len(cells)} values of {step.unit} are not known: {', '.join(step.parts)} became one, and not all of them are there",
+                f"{len(cells)} values of {step.unit} are not known: {', '.join(step.parts)} "
+                "became one, and not all of them are there",
                 str(cells["file"].iloc[0]),
                 "deliver the other parts' values; write 0 where a part had no case",
                 period,
@@ -245,7 +249,8 @@ def _in_use(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _people(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells of line lists, counted together: an absent unit-week is 0 there, so no part is lacking."""
+    """Cells of line lists, counted together: an absent unit-week is 0 there, so no part is
+    lacking."""
     total = cells.groupby(["file", *_KEY], sort=False)["number"].transform("sum")
     summed = cells.assign(number=total, value=[str(int(n)) for n in total])
     by_code = summed.sort_values("part", kind="stable")  # the unit's own row first

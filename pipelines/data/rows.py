@@ -1,4 +1,5 @@
-"""Rows of the sample table, one epidemiological year of origins at a time, so that memory stays flat.
+"""Rows of the sample table, one epidemiological year of origins at a time, so that memory stays
+flat.
 
 Belongs here: putting keys, scene, prompt, covariates and target cases of a row together. Does not
 belong here: how each is computed, and the dataset folder (samples.py). Shape letters: U units,
@@ -85,7 +86,18 @@ def row_source(
     horizons = tuple(sorted(profile.evaluate.horizons_weeks))
     if profile.embed is not None:
         guard_texts(matrices, tables.units, origins, horizons, profile.data.text_window, template)
-    return RowSource(tables.units, matrices, scenes, first, as_of, horizons, profile, template, known.outcomes_until, known.nowcast)  # fmt: skip
+    return RowSource(
+        tables.units,
+        matrices,
+        scenes,
+        first,
+        as_of,
+        horizons,
+        profile,
+        template,
+        known.outcomes_until,
+        known.nowcast,
+    )
 
 
 def yearly_rows(source: RowSource) -> Iterator[tuple[int, pa.Table]]:

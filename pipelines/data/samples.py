@@ -4,13 +4,15 @@ Belongs here: putting the rows together and writing them byte-deterministically.
 here: what is known when (availability.py), covariates, prompts, scene choice, labels and splits;
 the folder holds thresholds beside the rows, never a label.
 
-    <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates + cases
+    <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates
+    + cases
                       thresholds.parquet                   labels.THRESHOLD_COLUMNS
-                      nowcast.parquet                      maturing.NOWCAST_SCHEMA, where newest weeks are nowcast
-                      tables/*.parquet                     the clean tables
-                      states.parquet                       units that are held, unconfirmed or did not report, if any
-                      unconfirmed.parquet                  rows of the newest origin with unconfirmed counts, if any
-                      dataset.json                         what it was made from
+                      nowcast.parquet                      maturing.NOWCAST_SCHEMA, where newest
+                      weeks are nowcast tables/*.parquet                     the clean tables
+                      states.parquet                       units that are held, unconfirmed or did
+                      not report, if any unconfirmed.parquet                  rows of the newest
+                      origin with unconfirmed counts, if any dataset.json
+                      what it was made from
 """
 
 from __future__ import annotations
@@ -126,7 +128,11 @@ def _thresholds(tables: Tables, profile: Profile, origin: int) -> pd.DataFrame:
     if not found["in_pool"].any():
         often = found["refused_reason"].value_counts()
         why = f"most often: {often.index[0]}" if len(often) else "there are no counts"
-        raise ConfigError(f"no municipality is in the training pool ({why})", where=f"thresholds of label rule {profile.labels.rule_id}", fix="give more data, a lower labels.min_reference_cases, or a rule with floor_cases")  # fmt: skip
+        raise ConfigError(
+            f"no municipality is in the training pool ({why})",
+            where=f"thresholds of label rule {profile.labels.rule_id}",
+            fix="give more data, a lower labels.min_reference_cases, or a rule with floor_cases",
+        )
     return found
 
 
@@ -141,12 +147,18 @@ def resolve_as_of(tables: Tables, profile: Profile, as_of: str | None) -> int:
     """
     newest_cases = newest_week_no(tables)
     if newest_cases is None:
-        raise ConfigError("no week has cases for half of the municipalities", where="cases", fix="check the drops")  # fmt: skip
+        raise ConfigError(
+            "no week has cases for half of the municipalities", where="cases", fix="check the drops"
+        )
     week_label = profile.calendar.week_label
     newest = newest_cases + profile.data.reporting_delay_weeks
     origin = newest if as_of is None else profile.calendar.week_no(as_of)
     if origin > newest:
-        raise ConfigError(f"as_of {as_of} lies after the data: the newest possible origin week is {week_label(newest)}", fix=f"use {week_label(newest)} or earlier, or add a drop")  # fmt: skip
+        raise ConfigError(
+            f"as_of {as_of} lies after the data: the newest possible origin week is "
+            f"{week_label(newest)}",
+            fix=f"use {week_label(newest)} or earlier, or add a drop",
+        )
     first = first_origin_no(tables, profile)
     if origin < first:
         raise _too_early(tables, profile, origin, first, newest)
@@ -154,14 +166,24 @@ def resolve_as_of(tables: Tables, profile: Profile, as_of: str | None) -> int:
     return origin
 
 
-def _too_early(tables: Tables, profile: Profile, origin: int, first: int, newest: int) -> ConfigError:  # fmt: skip
+def _too_early(
+    tables: Tables, profile: Profile, origin: int, first: int, newest: int
+) -> ConfigError:
     """An origin before the first one: history that is too short, or a week that was asked for."""
     label = profile.calendar.week_label
     what = f"origin week {label(origin)} lies before the first one, {label(first)}"
     if newest >= first:
         return ConfigError(what, fix="choose a later week, or set data.first_week")
     begins = int(tables.cases.dropna(subset=["cases"])["week_no"].min())
-    return ConfigError(f"{newest - begins + 1} weeks of history are too few: {what}, which has a year of weeks before it", where=f"counts {label(begins)}..{label(newest)}", fix="deliver earlier years, or wait for more weeks; `denguard onboard FILE --dry-run` says what can be judged when")  # fmt: skip
+    return ConfigError(
+        f"{newest - begins + 1} weeks of history are too few: {what}, which has a year of weeks "
+        "before it",
+        where=f"counts {label(begins)}..{label(newest)}",
+        fix=(
+            "deliver earlier years, or wait for more weeks; `denguard onboard FILE --dry-run` "
+            "says what can be judged when"
+        ),
+    )
 
 
 def write_samples(source: RowSource, folder: Path) -> int:
@@ -174,7 +196,9 @@ def write_samples(source: RowSource, folder: Path) -> int:
 
 
 def _write_states(whole: Tables, source: RowSource, folder: Path, maturity: Maturity) -> None:
-    """Units that are not forecast as the others are, and rows in which unconfirmed counts are in force."""
+    """Units that are not forecast as the others are, and rows in which unconfirmed counts are in
+    force.
+    """
     states = unit_states(whole, source.matrices, source.as_of, source.horizons)
     if states.empty:
         return
@@ -194,7 +218,14 @@ def _maturity_facts(profile: Profile, done: Maturity, why: str) -> dict[str, Any
     """What was done about the newest weeks, where a profile asks for a nowcast."""
     if not profile.data.maturity.nowcast_weeks:
         return {}
-    return {"maturity": {"asked": profile.data.maturity.method, "done": done.method, "weeks": done.nowcast_weeks or done.weeks, "why": why}}  # fmt: skip
+    return {
+        "maturity": {
+            "asked": profile.data.maturity.method,
+            "done": done.method,
+            "weeks": done.nowcast_weeks or done.weeks,
+            "why": why,
+        }
+    }
 
 
 def _facts(
@@ -248,7 +279,13 @@ def _test_years(source: RowSource, tables: Tables, thresholds: pd.DataFrame) -> 
     first = _first_label(source, tables, thresholds)
     years = judged_years(source.profile.evaluate.test_years, first, newest, calendar)
     if not years:
-        raise ConfigError(f"no year can be judged: rows with lags and a threshold begin in {calendar.week_label(first)}, counts end in {calendar.week_label(newest)}, and a test year is a whole one with a year of training before it", where=f"label rule {source.profile.labels.rule_id}", fix="deliver earlier years, or choose a label rule that rests on fewer")  # fmt: skip
+        raise ConfigError(
+            "no year can be judged: rows with lags and a threshold begin in "
+            f"{calendar.week_label(first)}, counts end in {calendar.week_label(newest)}, and a "
+            "test year is a whole one with a year of training before it",
+            where=f"label rule {source.profile.labels.rule_id}",
+            fix="deliver earlier years, or choose a label rule that rests on fewer",
+        )
     return years
 
 
@@ -269,9 +306,17 @@ def _keep(folder: Path, out_root: Path) -> Path:
         folder.rename(final)
     except OSError as err:
         if not final.is_dir():
-            raise StoreError(f"the dataset could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
+            raise StoreError(
+                f"the dataset could not be put in place: {err}",
+                where=str(final),
+                fix="check disk and permissions",
+            ) from err
         if manifest_of(final) != manifest:
-            raise StoreError("the dataset folder of this version is damaged", where=str(final), fix="delete the folder and run the step again") from err  # fmt: skip
+            raise StoreError(
+                "the dataset folder of this version is damaged",
+                where=str(final),
+                fix="delete the folder and run the step again",
+            ) from err
     sync_folder(out_root)
     log.info("dataset %s: %s", final.name, final)
     return final

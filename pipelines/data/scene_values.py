@@ -1,8 +1,8 @@
 """What a scene file's numbers mean: which pixels are outside, and 16-bit values as shown colours.
 
-Belongs here: declared nodata, masks and transparency as "outside the municipality", the declared range
-and offset of 16-bit values, and the refusal of values whose meaning cannot be known. Does not belong
-here: opening files (pixels.py) and judging the pixels (scenes.py).
+Belongs here: declared nodata, masks and transparency as "outside the municipality", the declared
+range and offset of 16-bit values, and the refusal of values whose meaning cannot be known. Does not
+belong here: opening files (pixels.py) and judging the pixels (scenes.py).
 
 Shape letters: H height, W width in pixels.
 """
@@ -73,7 +73,11 @@ def declared(tags: Mapping[int, object], where: str) -> Declared:
         number = float(text) if text else np.nan
         offset = any(float(one) != 0 for one in offsets)
     except ValueError:
-        raise WrongValues(f"the file declares nodata or an offset that is no number ({text[:40]!r})", where=where, fix="export the scene again") from None  # fmt: skip
+        raise WrongValues(
+            f"the file declares nodata or an offset that is no number ({text[:40]!r})",
+            where=where,
+            fix="export the scene again",
+        ) from None
     whole = np.isfinite(number) and number == int(number) and 0 <= number <= 65535
     return Declared(int(number) if whole else None, offset)
 
@@ -96,7 +100,12 @@ def check_bits(n_bands: int, dtype: str, policy: ScenePolicy, where: str) -> Non
     known = n_bands == N_BANDS or policy.range_16bit is not None
     if dtype == "uint8" or (dtype == "uint16" and known):
         return
-    raise WrongBands(f"pixels are {dtype}, not 8-bit (or 16-bit in 12 bands)", where=where, fix="export with 8 bits a band" + (", or declare data.scenes.range_16bit" if dtype == "uint16" else ""))  # fmt: skip
+    raise WrongBands(
+        f"pixels are {dtype}, not 8-bit (or 16-bit in 12 bands)",
+        where=where,
+        fix="export with 8 bits a band"
+        + (", or declare data.scenes.range_16bit" if dtype == "uint16" else ""),
+    )
 
 
 def shown(
@@ -123,7 +132,14 @@ def shown(
 def _offset(says: Declared, policy: ScenePolicy, name: str, where: str) -> int:
     """What is subtracted from this file's values."""
     if says.offset and not policy.offset_16bit:
-        raise WrongValues("the file declares an offset of its bands, the profile none", where=where, fix="declare data.scenes.offset_16bit (1000 for Sentinel-2), or export values without an offset")  # fmt: skip
+        raise WrongValues(
+            "the file declares an offset of its bands, the profile none",
+            where=where,
+            fix=(
+                "declare data.scenes.offset_16bit (1000 for Sentinel-2), or export values without "
+                "an offset"
+            ),
+        )
     if not policy.offset_16bit or policy.offset_from is None:
         return policy.offset_16bit
     day = _DAY.search(name)
@@ -132,23 +148,47 @@ def _offset(says: Declared, policy: ScenePolicy, name: str, where: str) -> int:
     except ValueError:
         taken = None
     if taken is None:
-        raise WrongValues("the file's name has no day, so nobody knows whether its values have the offset", where=where, fix="name it image_YYYY-MM-DD: data.scenes.offset_from goes by this day")  # fmt: skip
+        raise WrongValues(
+            "the file's name has no day, so nobody knows whether its values have the offset",
+            where=where,
+            fix="name it image_YYYY-MM-DD: data.scenes.offset_from goes by this day",
+        )
     return policy.offset_16bit if taken >= policy.offset_from else 0
 
 
 def _check_values(
     bands: Values, rgb: Values, outside: Outside, offset: int, policy: ScenePolicy, where: str
 ) -> None:
-    """Refuse what 16-bit values themselves contradict, by the pixels that are neither outside nor 0."""
+    """Refuse what 16-bit values themselves contradict, by the pixels that are neither outside nor
+    0.
+    """
     lit = ~outside & rgb.any(axis=-1)
     if not lit.any():
         return
     middle = float(np.median(rgb[lit].astype(np.float64)))
     if offset and middle < offset:
-        raise WrongValues(f"half of the values are below {offset}, which is to be subtracted", where=where, fix="these values have no offset: set data.scenes.offset_from to the first day that has, or leave data.scenes.offset_16bit out")  # fmt: skip
+        raise WrongValues(
+            f"half of the values are below {offset}, which is to be subtracted",
+            where=where,
+            fix=(
+                "these values have no offset: set data.scenes.offset_from to the first day that "
+                "has, or leave data.scenes.offset_16bit out"
+            ),
+        )
     if policy.range_16bit is not None:
         return
     if max(int(bands[..., band][lit].max()) for band in range(bands.shape[-1])) <= _MOST_8_BIT:
-        raise WrongValues("the 16-bit bands hold 8-bit values (none above 255)", where=where, fix="export with 8 bits a band, or declare data.scenes.range_16bit: [0, 255]")  # fmt: skip
+        raise WrongValues(
+            "the 16-bit bands hold 8-bit values (none above 255)",
+            where=where,
+            fix="export with 8 bits a band, or declare data.scenes.range_16bit: [0, 255]",
+        )
     if middle > _BEYOND_REFLECTANCE:
-        raise WrongValues(f"half of the values are above {_BEYOND_REFLECTANCE}: no reflectance x 10,000", where=where, fix="declare nodata in the file if most of it is outside, or data.scenes.range_16bit if the values were stretched")  # fmt: skip
+        raise WrongValues(
+            f"half of the values are above {_BEYOND_REFLECTANCE}: no reflectance x 10,000",
+            where=where,
+            fix=(
+                "declare nodata in the file if most of it is outside, or data.scenes.range_16bit "
+                "if the values were stretched"
+            ),
+        )

@@ -147,7 +147,14 @@ def scan_scenes(
     cache = FileCache(cache_path)
     rows = []
     for path, named in files:
-        row = SceneRow(drop.place(path), path.parent.name, drop.info.received_date, codes.normalise(path.parent.name), uri=drop.uri(path), synthetic=drop.info.synthetic_scenes)  # fmt: skip
+        row = SceneRow(
+            drop.place(path),
+            path.parent.name,
+            drop.info.received_date,
+            codes.normalise(path.parent.name),
+            uri=drop.uri(path),
+            synthetic=drop.info.synthetic_scenes,
+        )
         rows.append(_scan_file(drop, path, named[1] if named else None, policy, cache, row))
         progress.advance()
     cache.save()
@@ -158,10 +165,20 @@ def _scan_file(
     drop: Drop, path: Path, day: str | None, policy: ScenePolicy, cache: FileCache, row: SceneRow
 ) -> SceneRow:
     if day is None:
-        return replace(row, problem="unknown-file", detail="the file is not <code>/image_<date>.tiff, .png or .jpg", fix="rename it, or leave it out of the drop")  # fmt: skip
+        return replace(
+            row,
+            problem="unknown-file",
+            detail="the file is not <code>/image_<date>.tiff, .png or .jpg",
+            fix="rename it, or leave it out of the drop",
+        )
     scene_date = _day(day)
     if scene_date is None:
-        return replace(row, problem="bad-scene-date", detail=f"{day} is not a date, or not one from 1980 on", fix="name the file image_YYYY-MM-DD with a day that exists")  # fmt: skip
+        return replace(
+            row,
+            problem="bad-scene-date",
+            detail=f"{day} is not a date, or not one from 1980 on",
+            fix="name the file image_YYYY-MM-DD with a day that exists",
+        )
     row = replace(row, scene_date=scene_date, available_date=drop.info.scene_available(scene_date))
     facts = _facts(path, policy, cache)
     if "problem" in facts:

@@ -1,4 +1,5 @@
-"""The clean tables that every later step reads: cases, climate, units, scenes, perhaps series and delays.
+"""The clean tables that every later step reads: cases, climate, units, scenes, perhaps series and
+delays.
 
 Belongs here: their columns, their types, how they are stored, and the newest vintage of a case
 count. Does not belong here: how raw data become clean (clean.py) or what may be used when
@@ -114,10 +115,12 @@ class Tables:
             saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
         series: unit_id, name (as the place declares it), step ("week" or "month"), period_no (week
             ordinal, or year * 12 + month - 1), value, available_date.
-        delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until the
-            report), cases, received_date; vintages as of cases.
-        doubts: one row a value that was doubted, with the drop, the rule, what a person said and whether
-            it is held: plausible/judge.DOUBT_COLUMNS. `when` is a week, month or year, or -1 of a unit
+        delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until
+            the report), cases, received_date; vintages as of cases.
+        doubts: one row a value that was doubted, with the drop, the rule, what a person said and
+            whether
+            it is held: plausible/judge.DOUBT_COLUMNS. `when` is a week, month or year, or -1 of a
+                unit
             that did not report.
     """
 
@@ -141,7 +144,8 @@ class Tables:
 
     @classmethod
     def load(cls, folder: Path) -> Tables:
-        """Read tables that `save` wrote. Raises StoreError naming a file that is absent or damaged."""
+        """Read tables that `save` wrote. Raises StoreError naming a file that is absent or
+        damaged."""
         paths = {one.name: folder / f"{one.name}.parquet" for one in fields(cls)}
         return cls(**{n: _read(p) for n, p in paths.items() if n not in _RARE or p.is_file()})
 
@@ -212,5 +216,7 @@ def _read(path: Path) -> pd.DataFrame:
             "a clean table is absent", where=str(path), fix="run validate again"
         ) from err
     except (pa.ArrowInvalid, OSError) as err:
-        raise StoreError("a clean table is damaged", where=str(path), fix="delete it and run validate again") from err  # fmt: skip
+        raise StoreError(
+            "a clean table is damaged", where=str(path), fix="delete it and run validate again"
+        ) from err
     return frame

@@ -20,7 +20,9 @@ from pipelines.errors import StoreError
 from pipelines.storage.parquet import write_parquet
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR, SEASON_WEEKS, Calendar
 
-SCHEMA = pa.schema(zip(THRESHOLD_KEYS, (pa.string(), pa.int32(), pa.int32(), pa.float64()), strict=True))  # fmt: skip
+SCHEMA = pa.schema(
+    zip(THRESHOLD_KEYS, (pa.string(), pa.int32(), pa.int32(), pa.float64()), strict=True)
+)
 _FIX = "train again, or fetch the bundle again from the registry"
 
 
@@ -35,9 +37,15 @@ def read_thresholds(path: Path, calendar: Calendar) -> Thresholds:
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as err:
-        raise StoreError(f"the thresholds cannot be read: {err}", where=str(path), fix=_FIX) from err  # fmt: skip
+        raise StoreError(
+            f"the thresholds cannot be read: {err}", where=str(path), fix=_FIX
+        ) from err
     if not table.schema.equals(SCHEMA):
-        raise StoreError(f"the thresholds must have the columns {', '.join(THRESHOLD_KEYS)} and their types", where=str(path), fix=_FIX)  # fmt: skip
+        raise StoreError(
+            f"the thresholds must have the columns {', '.join(THRESHOLD_KEYS)} and their types",
+            where=str(path),
+            fix=_FIX,
+        )
     rows = table.to_pandas()
     wrong = _wrong(rows)
     if wrong:
@@ -56,6 +64,9 @@ def _wrong(rows: pd.DataFrame) -> str:
         return "have two rows for one unit, year and season"
     if any(column.isna().any() and column.notna().any() for column in (year, season)):
         return "name year or season in some rows alone"
-    if not (year.dropna().between(FIRST_YEAR, LAST_YEAR).all() and season.dropna().between(1, SEASON_WEEKS).all()):  # fmt: skip
+    if not (
+        year.dropna().between(FIRST_YEAR, LAST_YEAR).all()
+        and season.dropna().between(1, SEASON_WEEKS).all()
+    ):
         return "name a year or season that there is none of"
     return ""

@@ -1,7 +1,7 @@
 """The threshold of a row: found by unit, year of the origin and season of the target.
 
-Belongs here: the one look-up that features, bundles, the endpoint and MLflow's model share. Does not
-belong here: how thresholds come about (labels.py), their file (threshold_file.py).
+Belongs here: the one look-up that features, bundles, the endpoint and MLflow's model share. Does
+not belong here: how thresholds come about (labels.py), their file (threshold_file.py).
 
 Shape letters: U units, Y origin years, S seasons.
 """
@@ -72,7 +72,8 @@ class Thresholds:
         return cls(tuple(cases), (), values, calendar)
 
     def table(self) -> pd.DataFrame:
-        """The inverse of of_table: THRESHOLD_KEYS, one row a threshold, by unit, year and season."""
+        """The inverse of of_table: THRESHOLD_KEYS, one row a threshold, by unit, year and
+        season."""
         unit, year, season = np.nonzero(~np.isnan(self.cases))
         years = np.array(self.origin_years or (np.nan,), dtype=np.float64)
         seasons = (
@@ -111,19 +112,35 @@ class Thresholds:
         """The threshold of one row.
 
         Raises:
-            ConfigError: the unit is not known, the origin week is needed and absent, or no threshold
-                can be used there.
+            ConfigError: the unit is not known, the origin week is needed and absent, or no
+                threshold can be used there.
         """
         if unit_id not in self:
-            raise ConfigError(f"municipality {unit_id} is not one of the {len(self)} that the model knows", where=unit_id, fix="ask about a municipality of the training pool")  # fmt: skip
+            raise ConfigError(
+                f"municipality {unit_id} is not one of the {len(self)} that the model knows",
+                where=unit_id,
+                fix="ask about a municipality of the training pool",
+            )
         if self.plain:
             return float(self.cases[self._place[unit_id], 0, 0])
         if origin_week_no is None:
-            raise ConfigError("the row has no origin week, and the thresholds of this model's label rule differ by the year of the origin or the season of the target", where=unit_id, fix="send origin_week, such as 2018-w48, with every row")  # fmt: skip
+            raise ConfigError(
+                "the row has no origin week, and the thresholds of this model's label rule differ "
+                "by the year of the origin or the season of the target",
+                where=unit_id,
+                fix="send origin_week, such as 2018-w48, with every row",
+            )
         weeks = np.array([origin_week_no], dtype=np.int64)
         found = float(self.of_rows([unit_id], weeks, weeks + horizon_weeks)[0])
         if np.isnan(found):
-            raise ConfigError(self._why_none(unit_id, origin_week_no, horizon_weeks), where=unit_id, fix="ask about another week, or train again; labels.rule.floor_cases gives weeks without usual cases a threshold")  # fmt: skip
+            raise ConfigError(
+                self._why_none(unit_id, origin_week_no, horizon_weeks),
+                where=unit_id,
+                fix=(
+                    "ask about another week, or train again; labels.rule.floor_cases gives weeks "
+                    "without usual cases a threshold"
+                ),
+            )
         return found
 
     @cached_property
@@ -148,8 +165,15 @@ class Thresholds:
     def _why_none(self, unit_id: str, origin_week_no: int, horizon_weeks: int) -> str:
         label = self.calendar.week_label
         if self.origin_years and self._years(np.array([origin_week_no]))[0] < 0:
-            return f"the model has thresholds for origins of {self.origin_years[0]}..{self.origin_years[-1]} and the year after, not for {label(origin_week_no)}"  # fmt: skip
-        return f"the label rule gives {unit_id} no threshold for {label(origin_week_no + horizon_weeks)}, asked in {label(origin_week_no)}"  # fmt: skip
+            return (
+                "the model has thresholds for origins of "
+                f"{self.origin_years[0]}..{self.origin_years[-1]} and the year after, not for "
+                f"{label(origin_week_no)}"
+            )
+        return (
+            f"the label rule gives {unit_id} no threshold for "
+            f"{label(origin_week_no + horizon_weeks)}, asked in {label(origin_week_no)}"
+        )
 
 
 def _of_weeks(weeks: Ints, what: Callable[[int], int]) -> Ints:

@@ -1,10 +1,10 @@
 """The pages of a TIFF: counted before a decoder follows them, and which of them is the scene.
 
-Belongs here: walking the chain of directories without reading any value; the full-resolution picture
-and its mask among pyramid levels. Does not belong here: pixels (pixels.py). A kilobyte of TIFF can chain hundreds of directories that overlap, of thousands of
-tags each, and keep a decoder busy for minutes; a scene has twelve pages at the most.
-Sources: TIFF 6.0 (1992), section 2; BigTIFF (2007);
-Adobe TIFF tag 254 (NewSubfileType): 1 a reduced picture, 4 a mask of transparency.
+Belongs here: walking the chain of directories without reading any value; the full-resolution
+picture and its mask among pyramid levels. Does not belong here: pixels (pixels.py). A kilobyte of
+TIFF can chain hundreds of directories that overlap, of thousands of tags each, and keep a decoder
+busy for minutes; a scene has twelve pages at the most. Sources: TIFF 6.0 (1992), section 2; BigTIFF
+(2007); Adobe TIFF tag 254 (NewSubfileType): 1 a reduced picture, 4 a mask of transparency.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import tifffile
 
 MOST_PAGES, MOST_TAGS = 64, 256
 REDUCED, MASK = 1, 4
-# classic and BigTIFF: (first directory's offset at, count of tags, bytes of a tag, offset of the next)
+# classic and BigTIFF: (first directory's offset at, count of tags, bytes of a tag, offset of the
+# next)
 _CLASSIC, _BIG = (4, "H", 12, "I"), (8, "Q", 20, "Q")
 
 
@@ -66,7 +67,9 @@ def mask_page(tiff: tifffile.TiffFile, size: tuple[int, int]) -> Any | None:
 
     Raises: ValueError for several masks, or one of another size than the scene's (height, width).
     """
-    masks = [page for page in tiff.pages if page.subfiletype & MASK and not page.subfiletype & REDUCED]  # fmt: skip
+    masks = [
+        page for page in tiff.pages if page.subfiletype & MASK and not page.subfiletype & REDUCED
+    ]
     if not masks:
         return None
     if len(masks) > 1 or tuple(masks[0].shape[:2]) != size:

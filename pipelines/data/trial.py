@@ -1,6 +1,7 @@
 """Files checked as a run would check them, before anything is stored.
 
-Belongs here: a drop for the length of one check, and what came of it. Does not belong here: the checks.
+Belongs here: a drop for the length of one check, and what came of it. Does not belong here: the
+checks.
 """
 
 from __future__ import annotations
@@ -58,13 +59,21 @@ class TrialReport:
     def as_text(self) -> str:
         """For people: the worst first, then what would be used."""
         lines = [
-            f"{one.level.value}: {one.message}\n    where: {one.place or '-'}{' ' + one.period if one.period else ''}\n    what to do: {one.fix}"
+            f"{one.level.value}: {one.message}\n    where: "
+            f"{one.place or '-'}{' ' + one.period if one.period else ''}\n    what to do: "
+            f"{one.fix}"
             for one in self.result.issues[:_SHOWN]
         ]
         more = len(self.result.issues) - _SHOWN
         lines += [f"... and {more} more; --json lists all"] if more > 0 else []
         seen = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.found.items())
-        return "\n".join([*lines, f"would be used: {seen or 'nothing'}", "a run would stop here" if self.stops else "a run would go on"])  # fmt: skip
+        return "\n".join(
+            [
+                *lines,
+                f"would be used: {seen or 'nothing'}",
+                "a run would stop here" if self.stops else "a run would go on",
+            ]
+        )
 
 
 def try_files(
@@ -112,8 +121,12 @@ def _named(result: ValidationResult, names: Mapping[str, str]) -> ValidationResu
             text = text.replace(held, name)
         return text
 
-    issues = tuple(replace(i, place=given(i.place), message=given(i.message)) for i in result.issues)  # fmt: skip
-    quarantine = result.quarantine.assign(file=result.quarantine["file"].map(lambda f: names.get(f, f)))  # fmt: skip
+    issues = tuple(
+        replace(i, place=given(i.place), message=given(i.message)) for i in result.issues
+    )
+    quarantine = result.quarantine.assign(
+        file=result.quarantine["file"].map(lambda f: names.get(f, f))
+    )
     return replace(result, issues=issues, quarantine=quarantine)
 
 

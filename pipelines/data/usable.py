@@ -1,7 +1,8 @@
 """Units whose newest counts cannot be taken as they are: held, unconfirmed, not reported.
 
-Belongs here: which units a forecast leaves out by name, and the tables in which unconfirmed counts are
-in force. Does not belong here: what is doubted (plausible), and what a forecast says of it (forecast.py).
+Belongs here: which units a forecast leaves out by name, and the tables in which unconfirmed counts
+are in force. Does not belong here: what is doubted (plausible), and what a forecast says of it
+(forecast.py).
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def units_in(states: pd.DataFrame, kinds: Iterable[str]) -> tuple[str, ...]:
 
 
 def _causes(doubts: pd.DataFrame) -> str:
-    """ "fell-to-zero (cause 1a2b3c4d)", several with commas between; what a person said of it, too."""
+    """ "fell-to-zero (cause 1a2b3c4d)", several with commas between; what a person said of
+    it, too."""
     found = doubts[["rule", "cause_id", "answer"]].drop_duplicates()
     return ", ".join(
         f"{rule} (cause {cause}{', ' if answer else ''}{answer})"

@@ -100,9 +100,15 @@ def validate_all(
         meaning_of(context),
         keeping_of(context),
     )
-    scanned = [scan_scenes(drop, context.config.scenes, cache_path, context.codes) for drop in drops]  # fmt: skip
+    scanned = [
+        scan_scenes(drop, context.config.scenes, cache_path, context.codes) for drop in drops
+    ]
     scanned = [s for s in scanned if len(s)]
-    scenes = pd.concat(scanned, ignore_index=True) if scanned else pd.DataFrame(columns=list(SCENE_COLUMNS))  # fmt: skip
+    scenes = (
+        pd.concat(scanned, ignore_index=True)
+        if scanned
+        else pd.DataFrame(columns=list(SCENE_COLUMNS))
+    )
     broken = [_drop_issue(err) for err in errors]
     broken += receipt_issues(raws, accepted, today, context)
     if not drops and not errors:
@@ -210,7 +216,13 @@ def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:
     return pd.concat([empty(REFUSED_COLUMNS), *frames], ignore_index=True)
 
 
-def _changes(raws: Sequence[RawDrop], rows: pd.DataFrame, cells: pd.DataFrame, previous: Tables | None, context: Context) -> list[Issue]:  # fmt: skip
+def _changes(
+    raws: Sequence[RawDrop],
+    rows: pd.DataFrame,
+    cells: pd.DataFrame,
+    previous: Tables | None,
+    context: Context,
+) -> list[Issue]:
     """What earlier drops had and the newest has not, or has otherwise."""
     changed = _changed_figures(cells, context.config.figures, raws) + unknown_again_issues(cells)
     if context.config.updates == "full":
@@ -226,14 +238,31 @@ def _too_many_bad(raws: Sequence[RawDrop], findings: Sequence[Finding]) -> list[
     out = []
     for raw in raws:
         for file, received in raw.n_received.items():
-            ragged = sum(i.code == "ragged-row" and i.place.startswith(f"{file} ") for i in raw.issues)  # fmt: skip
+            ragged = sum(
+                i.code == "ragged-row" and i.place.startswith(f"{file} ") for i in raw.issues
+            )
             n = int(bad.get(file, 0)) + ragged
             if n > MAX_BAD_ROW_SHARE * received:
-                out.append(issue(Level.CRITICAL, "too-many-bad-rows", f"{n} of {received} rows have something refused", file, "the table as a whole is in doubt: check the export; remove the rejected drop and make it again", rows=n))  # fmt: skip
+                out.append(
+                    issue(
+                        Level.CRITICAL,
+                        "too-many-bad-rows",
+                        f"{n} of {received} rows have something refused",
+                        file,
+                        "the table as a whole is in doubt: check the export; remove the rejected "
+                        "drop and make it again",
+                        rows=n,
+                    )
+                )
     return out
 
 
-def _gone_issues(raws: Sequence[RawDrop], rows: pd.DataFrame, previous: Tables | None, changes: CodeChanges | None) -> list[Issue]:  # fmt: skip
+def _gone_issues(
+    raws: Sequence[RawDrop],
+    rows: pd.DataFrame,
+    previous: Tables | None,
+    changes: CodeChanges | None,
+) -> list[Issue]:
     """Municipalities that earlier drops had and the newest has not, or not usably.
 
     A line list names only units with a case: of a drop checked alone nothing is gone.
@@ -248,34 +277,70 @@ def _gone_issues(raws: Sequence[RawDrop], rows: pd.DataFrame, previous: Tables |
     if not gone:
         return []
     shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
-    return [issue(Level.WARNING, "municipalities-gone", f"{len(gone)} municipalities of earlier drops have no usable row: {shown}", str(rows["file"].iloc[-1]), "deliver their rows again; until then their newest weeks are missing", rows=len(gone))]  # fmt: skip
+    return [
+        issue(
+            Level.WARNING,
+            "municipalities-gone",
+            f"{len(gone)} municipalities of earlier drops have no usable row: {shown}",
+            str(rows["file"].iloc[-1]),
+            "deliver their rows again; until then their newest weeks are missing",
+            rows=len(gone),
+        )
+    ]
 
 
 def _revised_issues(revised: pd.DataFrame, calendar: Calendar) -> list[Issue]:
     """One line for each drop that revised earlier counts; the list itself is revised.csv."""
     week_label, out = calendar.week_label, []
     for received, rows in revised.dropna(subset=["cases"]).groupby("received_date"):
-        first = ", ".join(f"{r.unit_id} {week_label(int(str(r.week_no)))}: {r.cases_before:g} -> {r.cases:g}" for r in rows.head(5).itertuples())  # fmt: skip
-        weeks = f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"  # fmt: skip
-        out.append(issue(Level.INFO, "revised-counts", f"{len(rows)} counts of earlier weeks were revised: {first}", str(received), "nothing to do; revised.csv lists all", weeks, len(rows)))  # fmt: skip
+        first = ", ".join(
+            f"{r.unit_id} {week_label(int(str(r.week_no)))}: {r.cases_before:g} -> {r.cases:g}"
+            for r in rows.head(5).itertuples()
+        )
+        weeks = (
+            f"{week_label(int(rows['week_no'].min()))}..{week_label(int(rows['week_no'].max()))}"
+        )
+        out.append(
+            issue(
+                Level.INFO,
+                "revised-counts",
+                f"{len(rows)} counts of earlier weeks were revised: {first}",
+                str(received),
+                "nothing to do; revised.csv lists all",
+                weeks,
+                len(rows),
+            )
+        )
     return out
 
 
 def _changed_figures(
     cells: pd.DataFrame, figures: Sequence[str], raws: Sequence[RawDrop]
 ) -> list[Issue]:
-    """Declared figures of units that drops tell differently: the newest value is read at all origins."""
+    """Declared figures of units that drops tell differently: the newest value is read at all
+    origins.
+    """
     own = cells[(cells["kind"] == "demographic") & cells["clean"].isin(figures)]
     values = own.dropna(subset=["number"]).groupby(["clean", "unit_id"])["number"].nunique()
     changed = values[values > 1].groupby(level="clean").size()
     return [
-        issue(Level.INFO, "figure-changed", f"{name} of {n} units differs between drops; the newest value is read at every origin, also at those before it came", raws[-1].drop.name, "nothing to do if it was corrected; deliver what changes with time as a series (docs/formats.md)", rows=int(n))
+        issue(
+            Level.INFO,
+            "figure-changed",
+            f"{name} of {n} units differs between drops; the newest value is read at every "
+            "origin, also at those before it came",
+            raws[-1].drop.name,
+            "nothing to do if it was corrected; deliver what changes with time as a series "
+            "(docs/formats.md)",
+            rows=int(n),
+        )
         for name, n in changed.items()
-    ]  # fmt: skip
+    ]
 
 
 def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar) -> None:
-    """issues.json, quarantine.parquet and .csv, revised.csv, gx_results.json, data_docs/index.html."""
+    """issues.json, quarantine.parquet and .csv, revised.csv, gx_results.json,
+    data_docs/index.html."""
     out.mkdir(parents=True, exist_ok=True)
     suite.write(out)
     sink = io.BytesIO()

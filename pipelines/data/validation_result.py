@@ -45,4 +45,8 @@ def raise_if_critical(result: ValidationResult) -> None:
     found = [i for i in result.issues if i.level is Level.CRITICAL]
     if found:
         listed = "; ".join(f"[{i.code}] {i.place}: {i.message} -> {i.fix}" for i in found)
-        raise ValidationStopped(f"{counted(len(found), 'critical data issue')}: {listed}", where=", ".join(dict.fromkeys(i.place for i in found)), fix="do what is said after each arrow; nothing downstream was changed")  # fmt: skip
+        raise ValidationStopped(
+            f"{counted(len(found), 'critical data issue')}: {listed}",
+            where=", ".join(dict.fromkeys(i.place for i in found)),
+            fix="do what is said after each arrow; nothing downstream was changed",
+        )

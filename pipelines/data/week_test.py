@@ -1,11 +1,11 @@
 """Which numbering a table's weeks follow, told from its weeks 53 or from the weekdays of its dates.
 
-Belongs here: the test alone, without any file. Does not belong here: what follows from it for a file
-(adapters/times.py) or for a profile (onboarding).
+Belongs here: the test alone, without any file. Does not belong here: what follows from it for a
+file (adapters/times.py) or for a profile (onboarding).
 
-CDC weeks have a week 53 in 2008, 2014, 2020 and 2025, ISO weeks in 2009, 2015, 2020 and 2026. A table
-that has one where its declared calendar has none would be read up to a week off, in silence. A week 53
-that no numbering has (TabNet's) tells nothing, and is left to be refused by itself.
+CDC weeks have a week 53 in 2008, 2014, 2020 and 2025, ISO weeks in 2009, 2015, 2020 and 2026. A
+table that has one where its declared calendar has none would be read up to a week off, in silence.
+A week 53 that no numbering has (TabNet's) tells nothing, and is left to be refused by itself.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class WeekTest:
 
 
 def of_weeks(year: Ints, week: Ints) -> WeekTest:
-    """The numberings that fit a table's (year, week) records; other weeks than 1..53 are ignored."""
+    """The numberings that fit a table's (year, week) records; other weeks than 1..53 are
+    ignored."""
     fit = fitting(year, week, NUMBERINGS)
     years = _years_of(year, week, 53)
     listed = ", ".join(map(str, years)) or "no year"
@@ -50,7 +51,11 @@ def of_weeks(year: Ints, week: Ints) -> WeekTest:
         return WeekTest("neither", f"week 53 is there in {listed}, as in no numbering", years)
     if len(fit) > 1:
         return WeekTest("both", f"week 53 is there in {listed}: CDC and ISO weeks both fit", years)
-    return WeekTest("cdc" if fit == ["cdc"] else "iso", f"week 53 is there in {listed}, as only {NUMBERINGS[fit[0]].name} have it", years)  # fmt: skip
+    return WeekTest(
+        "cdc" if fit == ["cdc"] else "iso",
+        f"week 53 is there in {listed}, as only {NUMBERINGS[fit[0]].name} have it",
+        years,
+    )
 
 
 def fitting(year: Ints, week: Ints, calendars: Mapping[str, Calendar]) -> list[str]:
@@ -82,7 +87,10 @@ def of_days(days: npt.NDArray[np.datetime64], last: bool = False) -> WeekTest:
     """The numbering whose weeks begin (or, with `last`, end) on the weekday of these days."""
     found = weekdays(days)
     if len(found) != 1:
-        return WeekTest("neither", f"the dates fall on {len(found)} different weekdays, so they are no days of weeks")  # fmt: skip
+        return WeekTest(
+            "neither",
+            f"the dates fall on {len(found)} different weekdays, so they are no days of weeks",
+        )
     at = (next(iter(found)) + int(last)) % 7
     verdict: Verdict = {6: "cdc", 0: "iso"}.get(at, "neither")  # type: ignore[assignment]
     return WeekTest(verdict, f"weeks begin on {WEEKDAYS[at].capitalize()}")

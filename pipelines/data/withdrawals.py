@@ -1,12 +1,14 @@
-"""What a drop takes back: by leaving it out, where the place declares `data.updates: full`, or by a word.
+"""What a drop takes back: by leaving it out, where the place declares `data.updates: full`, or by a
+word.
 
 Belongs here: which cells of earlier drops those are, and saying so. Does not belong here: vintages
 (clean.py), and line lists, whose absent unit-weeks are 0 (across_drops.py).
 
-A full drop is the whole truth, but only as far as it goes: a file speaks for its own table, from its
-first week (month, year) to its last. An empty cell says the same as an absent one; a refused one says
-nothing. What was withdrawn is unknown from that drop on; what was known before stays a vintage. Of any
-drop a cell that holds a word of `data.unknown_again` says so expressly (raw.changed_cells finds it).
+A full drop is the whole truth, but only as far as it goes: a file speaks for its own table, from
+its first week (month, year) to its last. An empty cell says the same as an absent one; a refused
+one says nothing. What was withdrawn is unknown from that drop on; what was known before stays a
+vintage. Of any drop a cell that holds a word of `data.unknown_again` says so expressly
+(raw.changed_cells finds it).
 """
 
 from __future__ import annotations
@@ -96,8 +98,8 @@ def reach_of(told: pd.DataFrame, raw: RawDrop | None = None) -> pd.DataFrame:
     """First and last time of what files tell: input, fact, min, max.
 
     Args:
-        raw: of a drop that is kept without what it repeats: as far as the whole reached, of units that
-            it still has.
+        raw: of a drop that is kept without what it repeats: as far as the whole reached, of units
+            that it still has.
     """
     spans = told[["input", "fact"]].assign(min=told["when"], max=told["when"])
     if raw is not None and raw.reach is not None:
@@ -151,14 +153,23 @@ def withdrawn_issues(cells: pd.DataFrame) -> list[Issue]:
     Args:
         cells: as raw.changed_cells gives them.
     """
-    why = "were withdrawn: an earlier drop had them, this full one leaves them out or empty; they are unknown from now on"
-    fix = "nothing to do if it was meant; else deliver them again in the next drop, or declare `data.updates: increment` if drops are not the whole"
+    why = (
+        "were withdrawn: an earlier drop had them, this full one leaves them out or empty; they "
+        "are unknown from now on"
+    )
+    fix = (
+        "nothing to do if it was meant; else deliver them again in the next drop, or declare "
+        "`data.updates: increment` if drops are not the whole"
+    )
     return _by_file(cells[cells["withdrawn"].astype(bool)], "withdrawn", why, fix)
 
 
 def unknown_again_issues(cells: pd.DataFrame) -> list[Issue]:
     """One warning a file that says by a word that earlier values are not known any more."""
-    why = "are unknown again: the file says by a word of `data.unknown_again` that what earlier drops told is not known; it stays for what was known then"
+    why = (
+        "are unknown again: the file says by a word of `data.unknown_again` that what earlier "
+        "drops told is not known; it stays for what was known then"
+    )
     fix = "nothing to do if it was meant; else deliver the values again in the next drop"
     return _by_file(cells[cells["unknown_again"].astype(bool)], "unknown-again", why, fix)
 

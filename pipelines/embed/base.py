@@ -125,7 +125,8 @@ def describe_encoder(config: EncoderConfig, places: Places) -> EncoderSpec:
     """Spec of the encoder that a profile names, found without loading it.
 
     Raises:
-        EncoderError: the weights are absent, are not the pinned ones, or a setting is not supported.
+        EncoderError: the weights are absent, are not the pinned ones, or a setting is not
+            supported.
     """
     return encoder_module(config.name).describe(
         config, locate_weights(config, weights_cache(places))
@@ -157,7 +158,8 @@ def untrained(config: EncoderConfig, places: Places, seed: int) -> Encoder:
 
 
 def untrained_spec(spec: EncoderSpec, seed: int) -> EncoderSpec:
-    """The spec of an encoder with random weights: it must not claim the hash of the trained ones."""
+    """The spec of an encoder with random weights: it must not claim the hash of the
+    trained ones."""
     return replace(spec, weights_sha256=f"untrained-seed-{seed}")
 
 
@@ -172,7 +174,8 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def library_versions(name: str) -> dict[str, str]:
-    """Versions of the libraries that an encoder's vectors pass through; "absent" if not installed."""
+    """Versions of the libraries that an encoder's vectors pass through; "absent" if not
+    installed."""
     versions = {}
     for library in encoder_module(name).LIBRARIES:
         try:

@@ -1,8 +1,9 @@
 """The encoder process: embeds what a work file names into the store, and exits.
 
-Run as `python -m pipelines.embed.child WORK_FILE HOME PARENT_PID`. Log lines go to stderr, one JSON line with
-the result or the error to stdout. Every few inputs are stored at once, so that a kill loses little.
-Does not belong here: waiting, retrying, judging what is missing beyond this one shard.
+Run as `python -m pipelines.embed.child WORK_FILE HOME PARENT_PID`. Log lines go to stderr, one JSON
+line with the result or the error to stdout. Every few inputs are stored at once, so that a kill
+loses little. Does not belong here: waiting, retrying, judging what is missing beyond this one
+shard.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ def _embed_with(
     encoder: Encoder, work: ShardWork, places: Places, parent_pid: int
 ) -> dict[str, float]:
     if encoder.spec.space_id != work.space_id:
-        raise EncoderError("the encoder is not the one the work was planned for", where=work.encoder.name, fix="run plan_embedding again")  # fmt: skip
+        raise EncoderError(
+            "the encoder is not the one the work was planned for",
+            where=work.encoder.name,
+            fix="run plan_embedding again",
+        )
     store, data = work.open_store(places), work.data_root(places)
     keep_or_check_golden(store.folder, encoder, work.inputs, data, work.scenes)
     lacking = set(store.missing(item.key for item in work.inputs))

@@ -39,14 +39,25 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
         StoreError: a configuration file is damaged.
     """
     if config.pooling not in ("cls", "patch_mean"):
-        raise EncoderError(f"{config.name} pools by cls or patch_mean, not {config.pooling}", fix="set embed.image.pooling to one of them")  # fmt: skip
+        raise EncoderError(
+            f"{config.name} pools by cls or patch_mean, not {config.pooling}",
+            fix="set embed.image.pooling to one of them",
+        )
     if weights.path.name != _WEIGHTS_FILE:
-        raise EncoderError(f"{config.name} opens {_WEIGHTS_FILE}, not {weights.path.name}", where=str(weights.path), fix=f"name {_WEIGHTS_FILE} in the profile")  # fmt: skip
+        raise EncoderError(
+            f"{config.name} opens {_WEIGHTS_FILE}, not {weights.path.name}",
+            where=str(weights.path),
+            fix=f"name {_WEIGHTS_FILE} in the profile",
+        )
     about = companion(config, weights, "config.json")
     model = read_json(about)
     width = model.get("hidden_size")
     if model.get("model_type") != "dinov2" or not isinstance(width, int):
-        raise EncoderError(f"not a DINOv2 checkpoint but {model.get('model_type')!r}", where=str(about), fix="use one of facebook/dinov2-small, -base, -large, -giant")  # fmt: skip
+        raise EncoderError(
+            f"not a DINOv2 checkpoint but {model.get('model_type')!r}",
+            where=str(about),
+            fix="use one of facebook/dinov2-small, -base, -large, -giant",
+        )
     made = {
         **read_pixels(companion(config, weights, "preprocessor_config.json")).record(),
         "model_config_sha256": sha256_file(about),
@@ -82,11 +93,16 @@ def read_pixels(path: Path) -> Pixels:
             std=tuple(map(float, raw["image_std"])),  # type: ignore[arg-type]
         )
     except (KeyError, TypeError, ValueError) as err:
-        raise EncoderError(f"the checkpoint asks for a preprocessing that this encoder does not do: {err}", where=str(path), fix="use a DINOv2 checkpoint as published, or write an encoder for it") from err  # fmt: skip
+        raise EncoderError(
+            f"the checkpoint asks for a preprocessing that this encoder does not do: {err}",
+            where=str(path),
+            fix="use a DINOv2 checkpoint as published, or write an encoder for it",
+        ) from err
 
 
 def load(config: EncoderConfig, weights: Weights) -> Dinov2Encoder:
-    """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
+    """The encoder, with torch's threads set as configured; nothing is fetched. Raises
+    EncoderError."""
     spec = describe(config, weights)
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
@@ -104,7 +120,11 @@ def load(config: EncoderConfig, weights: Weights) -> Dinov2Encoder:
         output_loading_info=True,
     )
     if absent := sorted(found["missing_keys"]):  # transformers would fill them with random numbers
-        raise EncoderError(f"the weights lack {len(absent)} tensors, such as {absent[0]}", where=str(weights.path), fix="use the checkpoint as published")  # fmt: skip
+        raise EncoderError(
+            f"the weights lack {len(absent)} tensors, such as {absent[0]}",
+            where=str(weights.path),
+            fix="use the checkpoint as published",
+        )
     pixels = read_pixels(companion(config, weights, "preprocessor_config.json"))
     return Dinov2Encoder(spec, pixels, model.eval())
 

@@ -1,4 +1,5 @@
-"""Embeddings as CSV, as the paper keeps them: one line per municipality and week, one column a number.
+"""Embeddings as CSV, as the paper keeps them: one line per municipality and week, one column a
+number.
 
 Belongs here: the CSV's layout. Source: Restrepo et al. 2024 write each modality's embeddings once
 as a CSV file and train on it. Does not belong here: any other export.
@@ -44,12 +45,20 @@ def vector_table(folder: Path, modality: Modality) -> pa.Table:
     if modality not in ("image", "text"):
         raise ConfigError(f"no modality {modality!r}", fix="use image or text")
     about = folder / "embeddings.json"
-    spec = EncoderSpec(**read_json(about if about.is_file() else folder / "features.json")[modality])  # type: ignore[arg-type]  # fmt: skip
+    spec = EncoderSpec(
+        **read_json(about if about.is_file() else folder / "features.json")[modality]
+    )  # type: ignore[arg-type]
     key = f"{modality}_key"
     rows = pq.read_table(folder / "rows.parquet", columns=[*_LABELS, key]).to_pandas()
     rows = rows.dropna(subset=[key]).drop_duplicates(list(_LABELS)).sort_values(list(_LABELS))
-    keys, vectors = read_vectors(sorted((folder / "shards" / spec.space_id).glob("*.parquet")), spec.width, set(rows[key]))  # fmt: skip
+    keys, vectors = read_vectors(
+        sorted((folder / "shards" / spec.space_id).glob("*.parquet")), spec.width, set(rows[key])
+    )
     at = np.array([keys[k] for k in rows[key]], dtype=np.int64)
-    columns = {"municipality_code": pa.array(rows["unit_id"], pa.string()), "epi_week": pa.array(rows["origin_week"], pa.string()), "key": pa.array(rows[key], pa.string())}  # fmt: skip
+    columns = {
+        "municipality_code": pa.array(rows["unit_id"], pa.string()),
+        "epi_week": pa.array(rows["origin_week"], pa.string()),
+        "key": pa.array(rows[key], pa.string()),
+    }
     columns |= {f"embedding_{j}": pa.array(vectors[at, j]) for j in range(spec.width)}
     return pa.table(columns)

@@ -3,8 +3,8 @@
 Layout of artifacts/features/<feature_version>/:
 
     rows.parquet                        keys, covariates, cases, label, image_key, text_key, ...
-    thresholds.parquet                  usable thresholds, where they differ by origin year or season
-    shards/<space_id>/<sha256>.parquet  hard links of the store's immutable shards
+    thresholds.parquet                  usable thresholds, where they differ by origin year or
+    season shards/<space_id>/<sha256>.parquet  hard links of the store's immutable shards
     features.json                       encoder specs, versions, what the dataset says of itself
 
 The version is a hash of rows and meaning; how vectors happen to lie in shards, and library
@@ -48,12 +48,23 @@ from pipelines.weeks import Calendar
 log = logging.getLogger(__name__)
 
 _SOURCE = (
-    *SAMPLE_KEYS, SAMPLE_TARGET,
-    "image_uri", "image_sha256", "image_quality", "image_age_weeks", "image_date", "text_sha256",
-)  # fmt: skip
+    *SAMPLE_KEYS,
+    SAMPLE_TARGET,
+    "image_uri",
+    "image_sha256",
+    "image_quality",
+    "image_age_weeks",
+    "image_date",
+    "text_sha256",
+)
 _MADE = (
-    *FEATURE_COLUMNS, "image_quality", "image_age_weeks", "image_date", "image_uri", "text_sha256",
-)  # fmt: skip
+    *FEATURE_COLUMNS,
+    "image_quality",
+    "image_age_weeks",
+    "image_date",
+    "image_uri",
+    "text_sha256",
+)
 ROW_COLUMNS = (
     *SAMPLE_KEYS,
     *COVARIATE_NAMES,
@@ -106,7 +117,11 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
     described = _describe(dataset_dir, rows, spaces, limits)
     table = _table(rows, names)
     rates = outbreak_rates(rows, profile.calendar)
-    log.info("label rule %s: outbreak weeks by year: %s", profile.labels.rule_id, ", ".join(f"{year} {rate:.0%}" for year, rate in rates.items()))  # fmt: skip
+    log.info(
+        "label rule %s: outbreak weeks by year: %s",
+        profile.labels.rule_id,
+        ", ".join(f"{year} {rate:.0%}" for year, rate in rates.items()),
+    )
     version = content_id([described, _table_id(table)])
     folder = places.artifacts / "features" / version
     if folder.is_dir() and not _intact(folder):
@@ -115,7 +130,13 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
         with new_folder(folder) as temp:
             if limits is not None:
                 pq.write_table(limits, temp / THRESHOLDS, compression="zstd")
-            _write(temp, table, {**described, "feature_version": version, "outbreak_rates": rates}, spaces, shards)  # fmt: skip
+            _write(
+                temp,
+                table,
+                {**described, "feature_version": version, "outbreak_rates": rates},
+                spaces,
+                shards,
+            )
         log.info("feature version %s: %d rows", version, len(rows))
     return folder
 
@@ -233,7 +254,8 @@ def _link(shards: Iterable[Path], folder: Path) -> None:
 
 
 def _intact(folder: Path) -> bool:
-    """Whether an existing version still holds what it held: its links may lead to a damaged shard."""
+    """Whether an existing version still holds what it held: its links may lead to a
+    damaged shard."""
     about = folder / "features.json"
     if not about.is_file() or not (folder / "rows.parquet").is_file():
         return False

@@ -1,4 +1,5 @@
-"""The header of a GGUF file: what must be known before llama.cpp is loaded, and whether the file is whole.
+"""The header of a GGUF file: what must be known before llama.cpp is loaded, and whether the file is
+whole.
 
 Belongs here: the header's layout. Does not belong here: what is in the tensors.
 Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3, little endian).
@@ -15,12 +16,27 @@ from typing import Any
 
 from pipelines.errors import EncoderError
 
-_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # fmt: skip
+_NUMBERS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 _STRING, _ARRAY = 8, 9
 _VERSIONS = (2, 3)
 _MAX_DIMENSIONS = 4
 _DEFAULT_ALIGNMENT = 32  # bytes
-_BROKEN = "get the file again from where it was published; if its sha256 is then another one, correct the pin in the profile"  # fmt: skip
+_BROKEN = (
+    "get the file again from where it was published; if its sha256 is then another one, correct "
+    "the pin in the profile"
+)
 
 # Tensor types (ggml.h, enum ggml_type) -> values a block, bytes a block. Of a type that is not
 # here only the tensor's begin is checked.
@@ -51,9 +67,14 @@ class GgufHeader:
 
 
 def read_header(path: Path) -> GgufHeader:
-    """The header of a whole file. Raises EncoderError if it is none, is cut, or is one part of many."""
+    """The header of a whole file. Raises EncoderError if it is none, is cut, or is one part of
+    many.
+    """
     try:
-        with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:  # fmt: skip
+        with (
+            path.open("rb") as handle,
+            mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             return _header(_Cursor(data))
     except (OSError, struct.error, UnicodeDecodeError, ValueError) as err:
         raise EncoderError(
@@ -118,7 +139,10 @@ def _header(cursor: _Cursor) -> GgufHeader:
         name = cursor.text()
         facts[name] = cursor.value()
     if _whole(facts, "split.count", 1) > 1:
-        raise ValueError("it is one part of several, which one sha256 cannot pin: join them with llama.cpp's llama-gguf-split --merge")  # fmt: skip
+        raise ValueError(
+            "it is one part of several, which one sha256 cannot pin: join them with llama.cpp's "
+            "llama-gguf-split --merge"
+        )
     _check_tensors(cursor, tensors, _whole(facts, "general.alignment", _DEFAULT_ALIGNMENT))
     architecture = facts.get("general.architecture")
     sentencepiece = facts.get("tokenizer.ggml.model") == "llama"  # llama.cpp's defaults for it
@@ -150,7 +174,10 @@ def _check_tensors(cursor: _Cursor, count: int, alignment: int) -> None:
     begin = -(-cursor.at // alignment) * alignment
     needed, name = max(ends)
     if begin + needed > len(cursor.data):
-        raise ValueError(f"it ends after {len(cursor.data)} bytes, and its tensor {name} at {begin + needed}: the file is cut")  # fmt: skip
+        raise ValueError(
+            f"it ends after {len(cursor.data)} bytes, and its tensor {name} at {begin + needed}: "
+            "the file is cut"
+        )
 
 
 def _tensor_end(cursor: _Cursor) -> tuple[int, str]:

@@ -63,10 +63,13 @@ def _keep(
     vectors = encoder.encode([read_input(item, data, policy) for item in inputs])
     for item in inputs:
         _copy_input(item, space, data)
-    write_json(space / "golden.json", {
-        "inputs": [_own(item).model_dump(mode="json") for item in inputs],
-        "vectors": [[float(x) for x in row] for row in vectors],
-    })  # fmt: skip
+    write_json(
+        space / "golden.json",
+        {
+            "inputs": [_own(item).model_dump(mode="json") for item in inputs],
+            "vectors": [[float(x) for x in row] for row in vectors],
+        },
+    )
     log.info("kept %d golden vectors of space %s", len(inputs), space.name)
 
 

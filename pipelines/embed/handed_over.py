@@ -54,7 +54,8 @@ def fetch_work(places: Places, work_file: Path) -> None:
 
 
 def share_space(places: Places, space_id: str) -> None:
-    """Publish what this home holds of a space and the store does not: bytes first, then the mark."""
+    """Publish what this home holds of a space and the store does not: bytes first, then
+    the mark."""
     store = shared(places)
     if store is None:
         return

@@ -35,7 +35,11 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
     about = companion(config, weights, "config.json")
     width = read_json(about).get("hidden_size")
     if not isinstance(width, int):
-        raise EncoderError("the model folder names no hidden_size", where=str(about), fix="use a transformers encoder folder")  # fmt: skip
+        raise EncoderError(
+            "the model folder names no hidden_size",
+            where=str(about),
+            fix="use a transformers encoder folder",
+        )
     return spec_of(config, weights, MODALITY, width, _preprocessing(config, weights), CODE_ID)
 
 
@@ -50,7 +54,8 @@ def _preprocessing(config: EncoderConfig, weights: Weights) -> dict[str, object]
 
 
 def load(config: EncoderConfig, weights: Weights) -> HfTextEncoder:
-    """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
+    """The encoder, with torch's threads set as configured; nothing is fetched. Raises
+    EncoderError."""
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
     from transformers import AutoModel
@@ -70,7 +75,8 @@ def load(config: EncoderConfig, weights: Weights) -> HfTextEncoder:
 
 
 def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> HfTextEncoder:
-    """The same network and tokenizer with transformers' random initialisation. Raises EncoderError."""
+    """The same network and tokenizer with transformers' random initialisation. Raises
+    EncoderError."""
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
     from transformers import AutoConfig, AutoModel

@@ -81,7 +81,8 @@ def fetch(file: HubFile, cache: Path) -> Path:
     """Download a file and its companions; an interrupted one goes on where it stopped.
 
     Raises:
-        EncoderError: no network, no such file, no leave to read it, another hash, or too small a disk.
+        EncoderError: no network, no such file, no leave to read it, another hash, or too small a
+            disk.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
@@ -94,16 +95,26 @@ def fetch(file: HubFile, cache: Path) -> Path:
     lock = cache / "hub" / file.hub / "fetch.lock"
     with acquire(lock, "another download of these weights", _LOCK_LIMIT_S):
         try:
-            info = HfApi().model_info(file.hub, revision=file.revision, files_metadata=True, timeout=_TIMEOUT_S)  # fmt: skip
+            info = HfApi().model_info(
+                file.hub, revision=file.revision, files_metadata=True, timeout=_TIMEOUT_S
+            )
             wanted = _wanted(file, info.siblings or [])
             _check_disk(file, wanted, cache)
             for item in wanted:
                 _download(file, item, _place(cache, file, item.rfilename))
         except GatedRepoError as err:
-            raise EncoderError("the hub gives these weights only to those who accepted their terms", where=str(file), fix=f"accept them at https://huggingface.co/{file.hub}, set HF_TOKEN, then {again}") from err  # fmt: skip
+            raise EncoderError(
+                "the hub gives these weights only to those who accepted their terms",
+                where=str(file),
+                fix=f"accept them at https://huggingface.co/{file.hub}, set HF_TOKEN, then {again}",
+            ) from err
         except (http_error, OSError) as err:  # the hub's own errors are among these
             said = (str(err).splitlines() or [type(err).__name__])[0]
-            raise EncoderError(f"the hub did not give the weights: {said}", where=str(file), fix=f"check the network and the address, then {again}") from err  # fmt: skip
+            raise EncoderError(
+                f"the hub did not give the weights: {said}",
+                where=str(file),
+                fix=f"check the network and the address, then {again}",
+            ) from err
     return _place(cache, file, file.file)
 
 
@@ -125,7 +136,14 @@ def _download(file: HubFile, item: Any, final: Path) -> None:
         if out.tell() > item.size:
             out.truncate(0)
         url = hf_hub_url(file.hub, item.rfilename, revision=file.revision)
-        http_get(url, out, resume_size=out.tell(), headers=build_hf_headers(), expected_size=item.size, displayed_filename=final.name)  # fmt: skip
+        http_get(
+            url,
+            out,
+            resume_size=out.tell(),
+            headers=build_hf_headers(),
+            expected_size=item.size,
+            displayed_filename=final.name,
+        )
         out.flush()
         os.fsync(out.fileno())
     wanted = file.sha256 if item.rfilename == file.file else None
@@ -133,7 +151,11 @@ def _download(file: HubFile, item: Any, final: Path) -> None:
     found = sha256_file(partial)
     if wanted not in (None, found):
         partial.unlink()
-        raise EncoderError(f"{final.name} arrived with sha256 {found}, not {wanted}", where=str(file), fix=f"it was thrown away; `{file.command}` starts anew")  # fmt: skip
+        raise EncoderError(
+            f"{final.name} arrived with sha256 {found}, not {wanted}",
+            where=str(file),
+            fix=f"it was thrown away; `{file.command}` starts anew",
+        )
     partial.rename(final)
     sync_folder(final.parent)
 
@@ -143,7 +165,11 @@ def _wanted(file: HubFile, siblings: Sequence[Any]) -> list[Any]:
     siblings = [s for s in siblings if s.size is not None]
     own = next((s for s in siblings if s.rfilename == file.file), None)
     if own is None:
-        raise EncoderError("the hub's commit holds no such file", where=str(file), fix="correct file or revision in the profile")  # fmt: skip
+        raise EncoderError(
+            "the hub's commit holds no such file",
+            where=str(file),
+            fix="correct file or revision in the profile",
+        )
     promised = own.lfs.sha256 if own.lfs else None
     if promised and file.sha256 and promised != file.sha256:
         raise _other_hash(file, promised)
@@ -153,16 +179,27 @@ def _wanted(file: HubFile, siblings: Sequence[Any]) -> list[Any]:
 
 
 def _other_hash(file: HubFile, found: str) -> EncoderError:
-    return EncoderError(f"the hub's file has sha256 {found}, the profile says {file.sha256}", where=str(file), fix="correct sha256 or revision in the profile, if this file is the one you mean")  # fmt: skip
+    return EncoderError(
+        f"the hub's file has sha256 {found}, the profile says {file.sha256}",
+        where=str(file),
+        fix="correct sha256 or revision in the profile, if this file is the one you mean",
+    )
 
 
 def _check_disk(file: HubFile, wanted: Sequence[Any], cache: Path) -> None:
     needed = 0
     for item in wanted:
         final = _place(cache, file, item.rfilename)
-        here = [p.stat().st_size for p in (final, final.with_name(final.name + ".part")) if p.is_file()]  # fmt: skip
+        here = [
+            p.stat().st_size for p in (final, final.with_name(final.name + ".part")) if p.is_file()
+        ]
         needed += max(item.size - sum(here), 0)
     free = shutil.disk_usage(cache).free
     if needed + _SPARE_BYTES > free:
-        raise EncoderError(f"the disk has {free / 1e9:.1f} GB free, the weights need {needed / 1e9:.1f} GB and some room", where=str(cache), fix="free some, or let DENGUARD_HOME name a larger disk")  # fmt: skip
+        raise EncoderError(
+            f"the disk has {free / 1e9:.1f} GB free, the weights need {needed / 1e9:.1f} GB and "
+            "some room",
+            where=str(cache),
+            fix="free some, or let DENGUARD_HOME name a larger disk",
+        )
     log.info("%s: %.1f MB to fetch", file, needed / 1e6)

@@ -44,7 +44,9 @@ _POOLING = {"mean": 1, "cls": 2, "last": 3}  # llama.cpp's enum llama_pooling_ty
 
 
 def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
-    """Spec of the encoder, read from the GGUF header, whose file must be whole. Raises EncoderError."""
+    """Spec of the encoder, read from the GGUF header, whose file must be whole. Raises
+    EncoderError.
+    """
     return _spec(config, weights, read_header(weights.path))
 
 
@@ -59,13 +61,16 @@ def _spec(config: EncoderConfig, weights: Weights, header: GgufHeader) -> Encode
 
 
 def _preprocessing(header: GgufHeader) -> dict[str, object]:
-    ends = " and ".join(n for n, added in (("BOS", header.adds_bos), ("EOS", header.adds_eos)) if added)  # fmt: skip
+    ends = " and ".join(
+        n for n, added in (("BOS", header.adds_bos), ("EOS", header.adds_eos)) if added
+    )
     tokens = f"the model's own, with {ends}" if ends else "the model's own"
     return {"tokens": tokens, "max_tokens": _limit(header), "call": "one text"}
 
 
 def _limit(header: GgufHeader) -> int:
-    """Tokens of the longest prompt that is read whole: never more than the model was trained with."""
+    """Tokens of the longest prompt that is read whole: never more than the model was
+    trained with."""
     return min(_MAX_TOKENS, header.context_tokens)
 
 
@@ -82,7 +87,9 @@ def load(config: EncoderConfig, weights: Weights) -> LlamaEncoder:
         )
     header = read_header(weights.path)
     spec, limit = _spec(config, weights, header), _limit(header)
-    lock = acquire(weights.cache / "llm.lock", "another language model on this machine", _LOCK_LIMIT_S)  # fmt: skip
+    lock = acquire(
+        weights.cache / "llm.lock", "another language model on this machine", _LOCK_LIMIT_S
+    )
     with ExitStack() as on_failure:
         on_failure.callback(lock.release)
         _preflight(weights.path, config, limit)
@@ -92,7 +99,8 @@ def load(config: EncoderConfig, weights: Weights) -> LlamaEncoder:
 
 
 def open_model(path: Path, pooling: str, threads: int, limit: int, talk: bool = False) -> Any:
-    """llama.cpp's model, for embedding only texts of up to `limit` tokens; its lines go to stderr."""
+    """llama.cpp's model, for embedding only texts of up to `limit` tokens; its lines go to
+    stderr."""
     from llama_cpp import Llama
 
     return Llama(
@@ -110,14 +118,26 @@ def open_model(path: Path, pooling: str, threads: int, limit: int, talk: bool = 
 
 def _preflight(path: Path, config: EncoderConfig, limit: int) -> None:
     """Embed one word in a child process, where a crash of native code hurts nobody."""
-    command = [sys.executable, "-m", "pipelines.embed.llama", str(path), config.pooling, str(config.threads), str(limit)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.embed.llama",
+        str(path),
+        config.pooling,
+        str(config.threads),
+        str(limit),
+    ]
     least, most = _PREFLIGHT_TIMEOUT_S
     timeout_s = min(most, least + path.stat().st_size / _SLOW_DISK_BYTES_S)
     log.info("trying %s in a process of its own", path.name)
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired as err:
-        raise EncoderError(f"llama.cpp did not embed one word within {timeout_s:.0f} s", where=str(path), fix="check the load, the memory and the disk of this machine") from err  # fmt: skip
+        raise EncoderError(
+            f"llama.cpp did not embed one word within {timeout_s:.0f} s",
+            where=str(path),
+            fix="check the load, the memory and the disk of this machine",
+        ) from err
     if done.returncode != 0:
         raise _preflight_error(done, config, path)
 
@@ -148,7 +168,8 @@ class LlamaEncoder(Encoder):
         self._model, self._lock, self._limit = model, lock, limit
 
     def encode_one(self, item: str) -> Vectors:
-        """(width,) vector of one text; of a longer one than the limit, of its first tokens; counted.
+        """(width,) vector of one text; of a longer one than the limit, of its first tokens;
+        counted.
 
         The limit counts BOS; a text that is cut ends without the EOS that some models add. A list
         of texts in one call gives other vectors than one text a call, so only the latter is ever
@@ -159,7 +180,11 @@ class LlamaEncoder(Encoder):
         """
         tokens = len(self._model.tokenize(item.encode("utf-8")))
         if tokens == 0:  # llama.cpp would write before its batch
-            raise EncoderError("this model makes no token of an empty text", where=self.spec.encoder, fix="leave the text of this row missing")  # fmt: skip
+            raise EncoderError(
+                "this model makes no token of an empty text",
+                where=self.spec.encoder,
+                fix="leave the text of this row missing",
+            )
         if tokens > self._limit:
             self.truncated += 1
         vector = self._model.embed(item, normalize=False, truncate=True)

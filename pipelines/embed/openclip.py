@@ -59,14 +59,29 @@ def read_folder(config: EncoderConfig, weights: Weights) -> ClipFolder:
         StoreError: the configuration is damaged.
     """
     if config.pooling != "projected":
-        raise EncoderError(f"{config.name} gives the tower's projected vector, not {config.pooling}", fix="set pooling: projected")  # fmt: skip
+        raise EncoderError(
+            f"{config.name} gives the tower's projected vector, not {config.pooling}",
+            fix="set pooling: projected",
+        )
     path = companion(config, weights, CONFIG_FILE)
     raw: dict[str, Any] = dict(read_json(path))
     model, preprocess = raw.get("model_cfg"), raw.get("preprocess_cfg")
     if not isinstance(model, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= set(model):
-        raise EncoderError("open_clip's configuration has no model_cfg", where=str(path), fix="use the open_clip_config.json that was published with the weights")  # fmt: skip
+        raise EncoderError(
+            "open_clip's configuration has no model_cfg",
+            where=str(path),
+            fix="use the open_clip_config.json that was published with the weights",
+        )
     if not isinstance(preprocess, dict) or not {"mean", "std"} <= set(preprocess):
-        raise EncoderError("open_clip's configuration does not say how scenes are prepared, and its defaults may be another model's", where=str(path), fix="use the open_clip_config.json that was published with the weights; it has preprocess_cfg with mean and std")  # fmt: skip
+        raise EncoderError(
+            "open_clip's configuration does not say how scenes are prepared, and its defaults may "
+            "be another model's",
+            where=str(path),
+            fix=(
+                "use the open_clip_config.json that was published with the weights; it has "
+                "preprocess_cfg with mean and std"
+            ),
+        )
     return ClipFolder(weights.path, model, preprocess, sha256_file(path))
 
 
@@ -98,7 +113,11 @@ def _hugging_text(folder: ClipFolder) -> Path:
     path = folder.path / _HUGGING_TEXT_FILE
     if not path.is_file():
         name = folder.model["text_cfg"]["hf_model_name"]
-        raise EncoderError(f"the text tower is a {name}, whose config.json is not beside the weights", where=str(folder.path), fix=f"put the config.json of {name} there; nothing is fetched during a run")  # fmt: skip
+        raise EncoderError(
+            f"the text tower is a {name}, whose config.json is not beside the weights",
+            where=str(folder.path),
+            fix=f"put the config.json of {name} there; nothing is fetched during a run",
+        )
     return path
 
 
@@ -116,7 +135,11 @@ def load_model(config: EncoderConfig, folder: ClipFolder) -> Any:
             # Not by create_model: of several weight files it takes the one that it prefers.
             open_clip.load_checkpoint(model, str(folder.weights), strict=True, weights_only=True)
     except RuntimeError as err:
-        raise EncoderError(f"the weights do not fit {CONFIG_FILE}: {str(err).splitlines()[0]}", where=str(folder.weights), fix="use the configuration that was published with these weights") from err  # fmt: skip
+        raise EncoderError(
+            f"the weights do not fit {CONFIG_FILE}: {str(err).splitlines()[0]}",
+            where=str(folder.weights),
+            fix="use the configuration that was published with these weights",
+        ) from err
     return model.eval()
 
 
@@ -129,7 +152,11 @@ def load_untrained_model(config: EncoderConfig, folder: ClipFolder, seed: int) -
 def _new_model(config: EncoderConfig, folder: ClipFolder) -> Any:
     """open_clip's model with random weights. Raises EncoderError if open_clip is absent."""
     if find_spec("open_clip") is None:
-        raise EncoderError("open_clip_torch is not installed", where=f"encoder {config.name}", fix=install_hint(config))  # fmt: skip
+        raise EncoderError(
+            "open_clip_torch is not installed",
+            where=f"encoder {config.name}",
+            fix=install_hint(config),
+        )
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before open_clip)
     import open_clip
     import torch
@@ -139,8 +166,14 @@ def _new_model(config: EncoderConfig, folder: ClipFolder) -> Any:
     text = dict(folder.model["text_cfg"])
     if "hf_model_name" in text:
         _hugging_text(folder)
-        local["text_cfg"] = {**text, "hf_model_name": str(folder.path), "hf_model_pretrained": False}  # fmt: skip
-    return open_clip.create_model(f"local-dir:{folder.path}", load_weights=False, pretrained_text=False, **local)  # fmt: skip
+        local["text_cfg"] = {
+            **text,
+            "hf_model_name": str(folder.path),
+            "hf_model_pretrained": False,
+        }
+    return open_clip.create_model(
+        f"local-dir:{folder.path}", load_weights=False, pretrained_text=False, **local
+    )
 
 
 @contextmanager

@@ -60,11 +60,16 @@ def read_pixels(folder: ClipFolder) -> Pixels:
             std=tuple(map(float, made["std"])),  # type: ignore[arg-type]
         )
     except (TypeError, ValueError) as err:
-        raise EncoderError(f"open_clip's configuration asks for a preprocessing that is not done here: {err}", where=str(folder.path / CONFIG_FILE), fix="use another checkpoint, or write an encoder for it") from err  # fmt: skip
+        raise EncoderError(
+            f"open_clip's configuration asks for a preprocessing that is not done here: {err}",
+            where=str(folder.path / CONFIG_FILE),
+            fix="use another checkpoint, or write an encoder for it",
+        ) from err
 
 
 def load(config: EncoderConfig, weights: Weights) -> OpenClipImageEncoder:
-    """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
+    """The encoder, with torch's threads set as configured; nothing is fetched. Raises
+    EncoderError."""
     spec, folder = describe(config, weights), read_folder(config, weights)
     return _encoder(spec, folder, load_model(config, folder))
 
@@ -78,7 +83,11 @@ def load_untrained(config: EncoderConfig, weights: Weights, seed: int) -> OpenCl
 def _encoder(spec: EncoderSpec, folder: ClipFolder, model: Any) -> OpenClipImageEncoder:
     tower, pixels = model.visual, read_pixels(folder)  # the text tower's memory is given back
     if tower.image_size not in (pixels.crop_px, (pixels.crop_px, pixels.crop_px)):
-        raise EncoderError(f"the image tower reads {tower.image_size} px, not {pixels.crop_px}", where=str(folder.path), fix="set vision_cfg.image_size as published")  # fmt: skip
+        raise EncoderError(
+            f"the image tower reads {tower.image_size} px, not {pixels.crop_px}",
+            where=str(folder.path),
+            fix="set vision_cfg.image_size as published",
+        )
     return OpenClipImageEncoder(spec, pixels, tower)
 
 

@@ -32,7 +32,12 @@ LIBRARIES = (*openclip.LIBRARIES, "transformers", "tokenizers", "ftfy", "regex")
 CODE_ID = "openclip-text-1"
 
 _MAX_TOKENS = 77  # open_clip's default
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")  # fmt: skip
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+)
 
 
 def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
@@ -40,8 +45,15 @@ def describe(config: EncoderConfig, weights: Weights) -> EncoderSpec:
     folder = read_folder(config, weights)
     text = folder.model["text_cfg"]
     if text.get("tokenizer_kwargs", {}).get("reduction_mask") or text.get("tokenizer_mode"):
-        raise EncoderError("the tokenizer cuts long prompts by a rule that is not counted here", where=str(folder.path / CONFIG_FILE), fix="use a checkpoint without reduction_mask and tokenizer_mode")  # fmt: skip
-    made: dict[str, object] = {"tokenizer": "open_clip.SimpleTokenizer", "max_tokens": _limit(folder)}  # fmt: skip
+        raise EncoderError(
+            "the tokenizer cuts long prompts by a rule that is not counted here",
+            where=str(folder.path / CONFIG_FILE),
+            fix="use a checkpoint without reduction_mask and tokenizer_mode",
+        )
+    made: dict[str, object] = {
+        "tokenizer": "open_clip.SimpleTokenizer",
+        "max_tokens": _limit(folder),
+    }
     if text.get("hf_tokenizer_name"):
         companion(config, weights, "tokenizer.json")
         present = [name for name in _TOKENIZER_FILES if (folder.path / name).is_file()]
@@ -54,7 +66,8 @@ def _limit(folder: ClipFolder) -> int:
 
 
 def load(config: EncoderConfig, weights: Weights) -> OpenClipTextEncoder:
-    """The encoder, with torch's threads set as configured; nothing is fetched. Raises EncoderError."""
+    """The encoder, with torch's threads set as configured; nothing is fetched. Raises
+    EncoderError."""
     spec, folder = describe(config, weights), read_folder(config, weights)
     return _encoder(spec, folder, load_model(config, folder))
 

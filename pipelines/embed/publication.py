@@ -1,8 +1,9 @@
-"""What an embedding version is for analysts: the vectors behind a feature version, and whose they are.
+"""What an embedding version is for analysts: the vectors behind a feature version, and whose they
+are.
 
     rows.parquet                        unit_id, origin_week, image_key, text_key
-    shards/<space_id>/<sha256>.parquet  the store's immutable shards, as the feature version links them
-    embeddings.json                     encoder specs, embedding version
+    shards/<space_id>/<sha256>.parquet  the store's immutable shards, as the feature version links
+    them embeddings.json                     encoder specs, embedding version
 
 Belongs here: choosing those files. Does not belong here: feature tables (features.py), CSV
 (export.py), and how a version is kept (versioning).
@@ -49,7 +50,9 @@ def _distinct(table: pa.Table) -> pa.Table:
     rows = table.to_pandas().dropna(subset=list(_KEYS), how="all").drop_duplicates()
     rows = rows.sort_values(list(_WHO), kind="stable", ignore_index=True)
     schema = pa.schema([(name, pa.string()) for name in (*_WHO, *_KEYS)])
-    return pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(None)  # fmt: skip
+    return pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(
+        None
+    )
 
 
 def _rows_id(table: pa.Table) -> str:

@@ -90,7 +90,9 @@ def _needs_encoder(work: ShardWork, places: Places) -> bool:
     if changed:
         log.info("library versions changed; the golden vectors of %s are checked", work.space_id)
     else:
-        log.info("all %d %s inputs are in the store; no encoder started", len(work.inputs), work.modality)  # fmt: skip
+        log.info(
+            "all %d %s inputs are in the store; no encoder started", len(work.inputs), work.modality
+        )
     return changed
 
 
@@ -111,7 +113,11 @@ def _run_child(work: ShardWork, work_file: Path, places: Places) -> dict[str, An
             _relay_log(cast(IO[str], child.stderr), work)
             code = child.wait(timeout=_END_TIMEOUT_S)
         except subprocess.TimeoutExpired as err:
-            raise EncoderError("the encoder process does not end", where=str(work_file), fix="run again; stored vectors are kept") from err  # fmt: skip
+            raise EncoderError(
+                "the encoder process does not end",
+                where=str(work_file),
+                fix="run again; stored vectors are kept",
+            ) from err
         finally:
             if child.poll() is None:
                 child.kill()
@@ -143,7 +149,8 @@ def _relay_log(stream: IO[str], work: ShardWork) -> None:
             line = lines.get(timeout=_SILENCE_LIMIT_S)
         except queue.Empty as err:
             raise EncoderError(
-                f"the encoder process of {work.encoder.name} said nothing for {_SILENCE_LIMIT_S:.0f} s",
+                f"the encoder process of {work.encoder.name} said nothing for "
+                f"{_SILENCE_LIMIT_S:.0f} s",
                 where=f"{work.modality} shard of {len(work.inputs)} inputs",
                 fix="check memory and load of this machine, then run again",
             ) from err

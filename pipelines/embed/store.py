@@ -38,8 +38,8 @@ def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
     """Key of an input in a vector space: equal inputs share it, other spaces do not.
 
     Args:
-        reading: how a scene's values are read beyond the defaults (ScenePolicy.reading); a file that
-            is read otherwise gives another vector.
+        reading: how a scene's values are read beyond the defaults (ScenePolicy.reading); a file
+            that is read otherwise gives another vector.
     """
     said = ":".join([space_id, input_sha256, *([reading] if reading else [])])
     return hashlib.sha256(said.encode()).hexdigest()
@@ -116,7 +116,11 @@ class EmbeddingStore:
         aside.parent.mkdir(exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # another process was quicker
             path.replace(aside)
-            log.warning("shard %s is corrupt; moved to %s, its inputs will be embedded again", path.name, aside)  # fmt: skip
+            log.warning(
+                "shard %s is corrupt; moved to %s, its inputs will be embedded again",
+                path.name,
+                aside,
+            )
 
     # --- Writing --------------------------------------------------------------------------------
     def append(self, keys: Sequence[str], vectors: Vectors) -> Path | None:
@@ -129,7 +133,11 @@ class EmbeddingStore:
             return None
         wrong = _reason_to_refuse(keys, vectors, self.spec.width)
         if wrong:
-            raise StoreError(f"vectors refused: {wrong}", where=str(self.folder), fix="this is a defect of the caller")  # fmt: skip
+            raise StoreError(
+                f"vectors refused: {wrong}",
+                where=str(self.folder),
+                fix="this is a defect of the caller",
+            )
         raw = _shard_bytes(keys, vectors)
         path = self.folder / f"{hashlib.sha256(raw).hexdigest()}.parquet"
         if not path.exists():
@@ -183,7 +191,11 @@ def _read_shard(path: Path, width: int) -> tuple[list[str], Vectors]:
         flat = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return table["key"].to_pylist(), flat.astype(np.float32).reshape(table.num_rows, width)
     except (OSError, ValueError, pa.ArrowException) as err:
-        raise StoreError(f"a shard cannot be read: {err}", where=str(path), fix="run plan_embedding and embed again") from err  # fmt: skip
+        raise StoreError(
+            f"a shard cannot be read: {err}",
+            where=str(path),
+            fix="run plan_embedding and embed again",
+        ) from err
 
 
 def _shard_bytes(keys: Sequence[str], vectors: Vectors) -> bytes:

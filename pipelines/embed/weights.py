@@ -1,4 +1,5 @@
-"""Weights on this machine: in installed packages, local folders or the hub's cache, checked by hash.
+"""Weights on this machine: in installed packages, local folders or the hub's cache, checked by
+hash.
 
 Belongs here: paths and hashes of weight files. Does not belong here: reading what is in them, and
 fetching (hub.py). No code of a weight package is ever imported or run, and no network is reached.
@@ -57,8 +58,14 @@ def weights_hint(config: WeightsConfig) -> str:
     if config.package:
         return install_hint(config)
     if config.folder:
-        return f"put {config.file} and the files beside it into {config.folder}, or correct embed.<modality>.folder in the profile"  # fmt: skip
-    return "run `denguard weights PROFILE` here with the profile that names their folder; it is then remembered by its hash"  # fmt: skip
+        return (
+            f"put {config.file} and the files beside it into {config.folder}, or correct "
+            "embed.<modality>.folder in the profile"
+        )
+    return (
+        "run `denguard weights PROFILE` here with the profile that names their folder; it is then "
+        "remembered by its hash"
+    )
 
 
 def locate_weights(config: WeightsConfig, cache: Path) -> Weights:
@@ -83,7 +90,11 @@ def companion(config: WeightsConfig, weights: Weights, name: str) -> Path:
     """A file that must lie beside the weights. Raises EncoderError if it does not."""
     path = weights.path.parent / name
     if not path.is_file():
-        raise EncoderError(f"{name} is not beside the weights of {config.name}", where=str(path), fix=weights_hint(config))  # fmt: skip
+        raise EncoderError(
+            f"{name} is not beside the weights of {config.name}",
+            where=str(path),
+            fix=weights_hint(config),
+        )
     return path
 
 
@@ -98,14 +109,21 @@ def _found(config: WeightsConfig, cache: Path) -> Path:
         path = _last_verified(config, cache)
     if path is None or not path.is_file():
         place = config.folder or hub_file(config) or "this machine"
-        raise EncoderError(f"the weights {config.file} of {config.name} are not here", where=str(place), fix=weights_hint(config))  # fmt: skip
+        raise EncoderError(
+            f"the weights {config.file} of {config.name} are not here",
+            where=str(place),
+            fix=weights_hint(config),
+        )
     return path
 
 
 def _wrong_hash(config: WeightsConfig, path: Path, found: str) -> EncoderError:
     fix = "put the pinned file there, or correct sha256 in the profile if you mean this one"
     if config.package:
-        fix = f"reinstall them: pip install --force-reinstall --no-deps {config.package}; or correct sha256 in the profile if you mean this one"
+        fix = (
+            f"reinstall them: pip install --force-reinstall --no-deps {config.package}; or "
+            "correct sha256 in the profile if you mean this one"
+        )
     elif config.hub:
         fix = f"delete {path.resolve()}, then: {weights_hint(config)}"
     return EncoderError(

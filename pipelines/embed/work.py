@@ -38,8 +38,12 @@ class ShardWork(Frozen):
     encoder: EncoderConfig
     scenes: ScenePolicy
     inputs: tuple[WorkInput, ...]
-    data: Path | None = Field(None, description="folder that URIs start from, if not the deployment's")  # fmt: skip
-    store: Path | None = Field(None, description="root of the vectors' store, if not the deployment's")  # fmt: skip
+    data: Path | None = Field(
+        None, description="folder that URIs start from, if not the deployment's"
+    )
+    store: Path | None = Field(
+        None, description="root of the vectors' store, if not the deployment's"
+    )
 
     def data_root(self, places: Places) -> Path:
         """Folder that the inputs' URIs start from."""
@@ -65,14 +69,20 @@ def read_work(path: Path) -> ShardWork:
     try:
         return ShardWork.model_validate(read_json(path))
     except ValidationError as err:
-        raise StoreError("a shard's work file is damaged", where=str(path), fix="run plan_embedding again") from err  # fmt: skip
+        raise StoreError(
+            "a shard's work file is damaged", where=str(path), fix="run plan_embedding again"
+        ) from err
 
 
 def input_path(item: WorkInput, data: Path) -> Path:
     """File of a scene input. Raises StoreError if its URI leads out of the data folder."""
     path = (data / str(item.uri)).resolve()
     if not path.is_relative_to(data.resolve()):
-        raise StoreError("a scene's URI leads out of the data folder", where=str(item.uri), fix="ingest the drop again")  # fmt: skip
+        raise StoreError(
+            "a scene's URI leads out of the data folder",
+            where=str(item.uri),
+            fix="ingest the drop again",
+        )
     return path
 
 
@@ -85,7 +95,11 @@ def read_input(item: WorkInput, data: Path, policy: ScenePolicy) -> Any:
     """
     if item.text is not None:
         if hashlib.sha256(item.text.encode("utf-8")).hexdigest() != item.sha256:
-            raise StoreError("a prompt does not have its recorded hash", where=f"key {item.key}", fix="build the dataset again")  # fmt: skip
+            raise StoreError(
+                "a prompt does not have its recorded hash",
+                where=f"key {item.key}",
+                fix="build the dataset again",
+            )
         return item.text
     path = input_path(item, data)
     if not path.is_file() or sha256_file(path) != item.sha256:

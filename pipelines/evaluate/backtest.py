@@ -59,7 +59,8 @@ def backtest_year(
     """Predictions of one test year for heads and baselines, columns as in PREDICTION_COLUMNS.
 
     Args:
-        examples_by_horizon: every row of the pool, labelled or not, for each horizon of the profile.
+        examples_by_horizon: every row of the pool, labelled or not, for each horizon of the
+            profile.
         heads: forecasters to train; `baselines` come beside them on the same rows, but for one that
             is a candidate itself: its rows are those of the forecaster that would serve.
 
@@ -80,7 +81,8 @@ def backtest_year(
 
 
 def write_predictions(predictions: pd.DataFrame, path: Path) -> Path:
-    """Write predictions as Parquet; equal predictions give equal bytes, whatever their row order."""
+    """Write predictions as Parquet; equal predictions give equal bytes, whatever their row
+    order."""
     tidy = predictions[list(PREDICTION_COLUMNS)].sort_values(["head", *_KEYS], kind="stable")
     buffer = io.BytesIO()
     tidy.to_parquet(buffer, index=False, compression="zstd")
@@ -91,7 +93,11 @@ def read_predictions(paths: Sequence[Path]) -> pd.DataFrame:
     """Predictions of several years in one table. Raises GateError if a file is absent."""
     missing = [str(p) for p in paths if not p.is_file()]
     if missing or not paths:
-        raise GateError("backtest predictions are absent", where=", ".join(missing), fix="run the backtest of that year again")  # fmt: skip
+        raise GateError(
+            "backtest predictions are absent",
+            where=", ".join(missing),
+            fix="run the backtest of that year again",
+        )
     return pd.concat([pd.read_parquet(p) for p in paths], ignore_index=True)
 
 
@@ -107,7 +113,10 @@ class _Fold:
 
 def _fold(examples: Mapping[int, Examples], profile: Profile, horizon: int, year: int) -> _Fold:
     if horizon not in examples:
-        raise GateError(f"there are no examples at horizon {horizon}", fix="make features for every horizon of the profile")  # fmt: skip
+        raise GateError(
+            f"there are no examples at horizon {horizon}",
+            fix="make features for every horizon of the profile",
+        )
     rows, targets = examples[horizon], test_year_targets(year, profile.calendar)
     cut = fold_cut(targets[0], horizon, profile.data.outcome_delay_weeks)
     known = np.isfinite(rows.label)
@@ -115,7 +124,11 @@ def _fold(examples: Mapping[int, Examples], profile: Profile, horizon: int, year
     train = rows.take(known & (week <= cut))
     test = rows.take(known & (week >= targets[0]) & (week <= targets[-1]))
     if len(train) == 0 or len(test) == 0:
-        raise GateError(f"test year {year} has {len(train)} rows to train on and {len(test)} to test on", where=f"horizon {horizon}", fix="choose test years inside the data")  # fmt: skip
+        raise GateError(
+            f"test year {year} has {len(train)} rows to train on and {len(test)} to test on",
+            where=f"horizon {horizon}",
+            fix="choose test years inside the data",
+        )
     return _Fold(horizon, cut, train, test)
 
 
@@ -136,7 +149,17 @@ def _head_frames(
         for horizon, fold in folds.items():
             model = recipe.models[horizon]
             probability = predict_proba(model, fold.test)
-            frames.append(_frame(head, fold, profile, year, probability, model.decision_threshold, recipe.lambda_shift))  # fmt: skip
+            frames.append(
+                _frame(
+                    head,
+                    fold,
+                    profile,
+                    year,
+                    probability,
+                    model.decision_threshold,
+                    recipe.lambda_shift,
+                )
+            )
     return frames
 
 

@@ -1,8 +1,8 @@
 """Reference forecasts that any model has to beat, fitted on the same rows under the same embargo.
 
 Belongs here: one function a baseline, from training and test Examples to probabilities of the test
-rows, and boosted trees as a yardstick. Does not belong here: which rows those are (backtest.py), and
-the baselines as forecasters that may serve (models/baselines.py).
+rows, and boosted trees as a yardstick. Does not belong here: which rows those are (backtest.py),
+and the baselines as forecasters that may serve (models/baselines.py).
 
 Rates are pooled over the training rows of one group of municipalities: the benchmark's for
 benchmark rows, the whole pool's for the others, because prevalence differs between the two.
@@ -31,7 +31,13 @@ __all__ = ["BASELINES", "POOLED", "Baseline", "class_at_origin"]
 Array = npt.NDArray[np.float64]
 Baseline = Callable[[Examples, Examples], Array]
 
-_TREES = {"max_iter": 80, "learning_rate": 0.06, "max_leaf_nodes": 8, "min_samples_leaf": 200, "l2_regularization": 10.0}  # fmt: skip
+_TREES = {
+    "max_iter": 80,
+    "learning_rate": 0.06,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 200,
+    "l2_regularization": 10.0,
+}
 _SEED = 7
 
 

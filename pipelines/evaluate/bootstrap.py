@@ -52,15 +52,17 @@ def paired_interval(
 
     The percentile interval is expanded for few blocks: quantiles Phi(-+ sqrt(B/(B-1)) t(B-1))
     (Hesterberg 2015, doi:10.1080/00031305.2015.1089789), because plain percentiles of 16 blocks are
-    too narrow. In 5,000 made epidemics each of 16 and 20 blocks, aligned with the quarters or half a
-    block off, a one-sided bound of nominally 2.5 % was crossed in 2.1 to 2.6 % of cases.
+    too narrow. In 5,000 made epidemics each of 16 and 20 blocks, aligned with the quarters or half
+    a block off, a one-sided bound of nominally 2.5 % was crossed in 2.1 to 2.6 % of cases.
 
     Raises:
         GateError: rows or labels differ, a probability is not finite, or fewer than 2 blocks.
     """
     rows, other = _paired(challenger, reference)
     label = rows["label"].to_numpy(np.float64)
-    loss, loss_ref = ((one["probability"].to_numpy(np.float64) - label) ** 2 for one in (rows, other))  # fmt: skip
+    loss, loss_ref = (
+        (one["probability"].to_numpy(np.float64) - label) ** 2 for one in (rows, other)
+    )
     difference = loss - loss_ref
     bounds = mean_interval(rows, difference, gate, calendar)
     if bounds is None:
@@ -87,16 +89,24 @@ def mean_interval(
     return float(lower), float(upper)
 
 
-def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Both, the same rows in the same order."""
     own, other = (one.sort_values(_KEY, ignore_index=True) for one in (challenger, reference))
     keys, theirs = ([one[name].to_numpy() for name in _KEY] for one in (own, other))
     if len(own) == 0 or not all(map(np.array_equal, keys, theirs)) or _repeats(keys):
-        raise GateError("two recipes were not predicted on the same rows, each once", fix="run the backtest of every year again")  # fmt: skip
+        raise GateError(
+            "two recipes were not predicted on the same rows, each once",
+            fix="run the backtest of every year again",
+        )
     if not np.array_equal(own["label"].to_numpy(), other["label"].to_numpy()):
-        raise GateError("two recipes were scored against different labels", fix="run the backtest of every year again")  # fmt: skip
+        raise GateError(
+            "two recipes were scored against different labels",
+            fix="run the backtest of every year again",
+        )
     if not all(np.isfinite(one["probability"].to_numpy(np.float64)).all() for one in (own, other)):
-        raise GateError("a probability is not a finite number", fix="look at the training log of that recipe")  # fmt: skip
+        raise GateError(
+            "a probability is not a finite number", fix="look at the training log of that recipe"
+        )
     return own, other
 
 

@@ -1,7 +1,7 @@
 """The bulletin: this week's forecast on one page for its readers, in the language of their place.
 
-Belongs here: that page, of a finished run's forecast and of one in its place. Does not belong here: the
-run report, which is for those who keep the deployment (report.py), and making the forecast.
+Belongs here: that page, of a finished run's forecast and of one in its place. Does not belong here:
+the run report, which is for those who keep the deployment (report.py), and making the forecast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from pipelines.words import Words
 
 BULLETIN = "bulletin.html"
 FALLBACK, RECORD = "report.html", "report.json"
-_NOT_SAID: Mapping[str, Any] = {"why": "", "red_run": "", "same_week_again": False, "champion_told_by": "registry", "model_version": "", "horizons_withheld": ()}  # fmt: skip
+_NOT_SAID: Mapping[str, Any] = {
+    "why": "",
+    "red_run": "",
+    "same_week_again": False,
+    "champion_told_by": "registry",
+    "model_version": "",
+    "horizons_withheld": (),
+}
 
 
 def bulletin(
@@ -37,7 +44,8 @@ def bulletin(
     """The page as HTML.
 
     Args:
-        about: data_state and data_until at least; horizons_withheld; of a fallback also why, red_run, ...
+        about: data_state and data_until at least; horizons_withheld; of a fallback also why,
+            red_run, ...
         table: FORECAST_COLUMNS, None where nothing is forecast.
         version: name of the published forecast, "" if there is none.
         shapes: of the units, for a map.
@@ -49,14 +57,23 @@ def bulletin(
     state = _state(str(said["data_state"]))
     until = words.week(str(said["data_until"]))
     title = words(f"bulletin-title-{state}" if state else "bulletin-title", week=until)
-    return templates().get_template("bulletin.html.j2").render(
-        w=words, about=said, state=state, until=until, title=title, version=version,
-        forecast=report_forecast.forecast(table, metrics, shapes, words),
-        synthetic=table is not None and bool(table["scene_synthetic"].any()),
-        not_forecast=not_forecast,
-        not_ahead=", ".join(words("in-weeks", n=h) for h in said["horizons_withheld"]),
-        nowcast=[_nowcast(*week, words) for week in report_filling.totals(filling or {})],
-    )  # fmt: skip
+    return (
+        templates()
+        .get_template("bulletin.html.j2")
+        .render(
+            w=words,
+            about=said,
+            state=state,
+            until=until,
+            title=title,
+            version=version,
+            forecast=report_forecast.forecast(table, metrics, shapes, words),
+            synthetic=table is not None and bool(table["scene_synthetic"].any()),
+            not_forecast=not_forecast,
+            not_ahead=", ".join(words("in-weeks", n=h) for h in said["horizons_withheld"]),
+            nowcast=[_nowcast(*week, words) for week in report_filling.totals(filling or {})],
+        )
+    )
 
 
 def _nowcast(week: str, reported: float, expected: float, words: Words) -> str:
@@ -80,7 +97,8 @@ def write_fallback(
     primary_horizon_weeks: int,
     out: Path,
 ) -> Path:
-    """Write the page and its record of a forecast that no finished run made; return the page's path.
+    """Write the page and its record of a forecast that no finished run made; return the page's
+    path.
 
     Args:
         about: forecast.json: data_state, why, red_run, data_until, ...

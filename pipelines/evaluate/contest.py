@@ -19,7 +19,7 @@ from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.errors import GateError, LabelRuleError
 from pipelines.evaluate.backtest import read_predictions
-from pipelines.evaluate.decision import (  # fmt: skip
+from pipelines.evaluate.decision import (
     CHAMPION_NAMES,
     MATURITY,
     Candidate,
@@ -67,7 +67,10 @@ def champion_profile(
     if champion["recipe_id"] in shared:
         return None
     if differing := untrainable(champion, profile):
-        log.warning("the champion's recipe cannot be trained on this run's rows: it differs in %s", ", ".join(differing))  # fmt: skip
+        log.warning(
+            "the champion's recipe cannot be trained on this run's rows: it differs in %s",
+            ", ".join(differing),
+        )
         return None
     theirs = canonical(recipe)
     raw = profile.model_dump(mode="json")
@@ -82,7 +85,9 @@ def champion_profile(
 
 
 def untrainable(champion: Record, profile: Profile) -> list[str]:
-    """Parts of the champion's recipe that ask for other rows, labels or vectors than this run can have."""
+    """Parts of the champion's recipe that ask for other rows, labels or vectors than this run can
+    have.
+    """
     head = champion["head"]
     try:
         own, theirs = canonical(profile.recipe(head)), canonical(champion["recipe"])
@@ -100,7 +105,9 @@ def has_own_rows(champion: Record, profile: Profile) -> bool:
 
 
 def _declaring(one: InputConfig, known: Collection[str]) -> Record:
-    """An input without covariates beyond those known: what was declared later is not the champion's."""
+    """An input without covariates beyond those known: what was declared later is not the
+    champion's.
+    """
     gone = set(one.covariates) - set(known)
     columns = {our: column for our, column in one.columns.items() if our not in gone}
     series = [name for name in one.series if name not in gone]
@@ -146,9 +153,15 @@ def hold(
         predictions = read_predictions([Path(p) for p in judged["predictions"]])
         _require_scores(Path(judged["metrics"]), candidates, profile)
         standing = [
-            Candidate(c["head"], c["bundle_id"], c["recipe_id"], c["as_of_week"], _data_of(c, now["champion"]))
+            Candidate(
+                c["head"],
+                c["bundle_id"],
+                c["recipe_id"],
+                c["as_of_week"],
+                _data_of(c, now["champion"]),
+            )
             for c in candidates.values()
-        ]  # fmt: skip
+        ]
     except UNJUDGEABLE as err:
         serving = now["champion"] or {}
         return undecided(said(err), profile, verdict, named, bool(serving.get("provisional")))
@@ -188,10 +201,21 @@ def _names(now: Record) -> dict[str, str] | None:
 def _require_known(before: Record, now: Record) -> None:
     for record in (now, before):
         if record.get("problem"):
-            raise GateError(record["problem"], fix="the champion stays; once that is mended, run the train step and what follows again")  # fmt: skip
-    was, is_now = (None if r["champion"] is None else r["champion"]["bundle_id"] for r in (before, now))  # fmt: skip
+            raise GateError(
+                record["problem"],
+                fix=(
+                    "the champion stays; once that is mended, run the train step and what follows "
+                    "again"
+                ),
+            )
+    was, is_now = (
+        None if r["champion"] is None else r["champion"]["bundle_id"] for r in (before, now)
+    )
     if was != is_now:
-        raise GateError(f"the champion changed from {was} to {is_now} while this run compared itself with it", fix="run the train step and what follows again")  # fmt: skip
+        raise GateError(
+            f"the champion changed from {was} to {is_now} while this run compared itself with it",
+            fix="run the train step and what follows again",
+        )
 
 
 def _require_one_rule(champion: Record | None, profile: Profile) -> None:
@@ -199,7 +223,15 @@ def _require_one_rule(champion: Record | None, profile: Profile) -> None:
     ours = profile.labels.rule_id
     theirs = (champion or {}).get("label_rule_id", ours)
     if theirs != ours:
-        raise LabelRuleError(f"The champion forecasts outbreaks by label rule {theirs}, the profile asks for {ours}: they answer different questions", fix=f"to change the rule for good, run `denguard adopt-rule --profile {profile.profile} --by NAME --reason TEXT`, and the cycle again; else set labels.rule back")  # fmt: skip
+        raise LabelRuleError(
+            f"The champion forecasts outbreaks by label rule {theirs}, the profile asks for "
+            f"{ours}: they answer different questions",
+            fix=(
+                "to change the rule for good, run `denguard adopt-rule --profile "
+                f"{profile.profile} --by NAME --reason TEXT`, and the cycle again; else set "
+                "labels.rule back"
+            ),
+        )
 
 
 def _require_scores(path: Path, candidates: Mapping[str, Record], profile: Profile) -> None:
@@ -210,7 +242,11 @@ def _require_scores(path: Path, candidates: Mapping[str, Record], profile: Profi
         for head in candidates:
             score = heads.get(head, {}).get("brier")
             if not isinstance(score, float) or not math.isfinite(score):
-                raise GateError(f"the evaluation holds no Brier score of the {head} head at {horizon} weeks", where=path.name, fix="run the evaluate step again")  # fmt: skip
+                raise GateError(
+                    f"the evaluation holds no Brier score of the {head} head at {horizon} weeks",
+                    where=path.name,
+                    fix="run the evaluate step again",
+                )
 
 
 def _champion(

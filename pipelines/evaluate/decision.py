@@ -47,8 +47,10 @@ class Champion:
     `predictions` are its recipe's backtest rows (columns of backtest.PREDICTION_COLUMNS, its head
     only). They are needed when no candidate has its recipe, else they may be None. No challenger
     may serve fewer horizons than `horizons_weeks`, unless its own recipe is not sane there either.
-    `untrainable` names parts of its recipe that ask for other rows, labels or vectors than this run has.
-    `own_rows`: its recipe treats the newest weeks otherwise; `predictions` are of its own rows then.
+    `untrainable` names parts of its recipe that ask for other rows, labels or vectors than this run
+    has.
+    `own_rows`: its recipe treats the newest weeks otherwise; `predictions` are of its own rows
+        then.
     `withdrawn_drops`: what it was trained on and was taken back since.
     """
 
@@ -124,8 +126,8 @@ class Decision:
         reference: the simplest candidate, which the others had to beat.
         provisional: what serves after this decision was not judged on enough blocks of weeks.
         new_weeks: `recent` and `refit`, what the newest weeks said; empty if they were not asked.
-        withheld: horizon -> why the judged bundle leaves it out: its recipe is not sane there. The others
-            go on.
+        withheld: horizon -> why the judged bundle leaves it out: its recipe is not sane there. The
+            others go on.
         waits_for_person: it is registered and does not serve: `denguard promote` with its bundle's
             name lets it through.
     """

@@ -1,7 +1,7 @@
 """Every decision of the gate that this deployment holds, newest first.
 
-Belongs here: reading artifacts/decisions and one line of it for people. Does not belong here: making
-a decision (gate.py), printing (cli/releases.py).
+Belongs here: reading artifacts/decisions and one line of it for people. Does not belong here:
+making a decision (gate.py), printing (cli/releases.py).
 """
 
 from __future__ import annotations
@@ -33,15 +33,21 @@ def decision_of(run_id: str, where: Places) -> Record:
     run_folder(where, run_id)  # refuses a name that leads elsewhere
     path = where.artifacts / "decisions" / f"{run_id}.json"
     if not path.is_file():
-        raise ConfigError(f"there is no decision of a run {run_id!r}", where=str(path.parent), fix="denguard decisions lists the runs that have one")  # fmt: skip
+        raise ConfigError(
+            f"there is no decision of a run {run_id!r}",
+            where=str(path.parent),
+            fix="denguard decisions lists the runs that have one",
+        )
     return read_json(path)
 
 
 @dataclass(frozen=True)
 class Since:
-    """How many weeks of decisions lie after the last promotion, and why the newest one kept the champion.
+    """How many weeks of decisions lie after the last promotion, and why the newest one kept the
+    champion.
 
-    `why` is empty where the newest decision promoted; `waits` if a person has to let a refit through.
+    `why` is empty where the newest decision promoted; `waits` if a person has to let a refit
+    through.
     """
 
     weeks: int
@@ -56,7 +62,9 @@ def since_promotion(where: Places) -> Since | None:
         if record.get("decision") == "promote":
             weeks = {str(one["as_of_week"]) for one in later} - {str(record["as_of_week"]), ""}
             newest = later[0] if later else {}
-            return Since(len(weeks), why(newest) if later else "", bool(newest.get("waits_for_person")))  # fmt: skip
+            return Since(
+                len(weeks), why(newest) if later else "", bool(newest.get("waits_for_person"))
+            )
         later.append(record)
     return None
 
@@ -81,10 +89,13 @@ def in_words(record: Record) -> list[str]:
     champion = record.get("champion") or {}
     then = f"version {champion['version']} ({champion['head']} head)" if champion else "none"
     lines = [
-        f"run {record.get('run_id')}, origin week {record.get('as_of_week')}: {record.get('decision')}",
+        f"run {record.get('run_id')}, origin week {record.get('as_of_week')}: "
+        f"{record.get('decision')}",
         str(record.get("first_line", "")),
         *(f"because: {reason}" for reason in record.get("reasons") or ()),
-        f"judged: {record.get('head') or 'nothing'} (bundle {record.get('bundle_id') or 'none'}), {record.get('primary_horizon_weeks')} weeks ahead, {record.get('origins')} test years, {record.get('blocks')} blocks of weeks",
+        f"judged: {record.get('head') or 'nothing'} (bundle {record.get('bundle_id') or 'none'}), "
+        f"{record.get('primary_horizon_weeks')} weeks ahead, {record.get('origins')} test years, "
+        f"{record.get('blocks')} blocks of weeks",
         f"champion then: {then}",
         *map(_compared, record.get("comparisons") or ()),
     ]
@@ -94,7 +105,11 @@ def in_words(record: Record) -> list[str]:
 def _compared(found: Record) -> str:
     """Brier difference, negative = the challenger is better."""
     at, word = found["interval"], "yes" if found["passed"] else "no"
-    return f"{found['challenger']} {found['question']} {found['reference']}: {word} (Brier difference {at['mean']:+.5f}, interval {at['lower']:+.5f} to {at['upper']:+.5f}, {at['rows']} rows)"
+    return (
+        f"{found['challenger']} {found['question']} {found['reference']}: {word} (Brier "
+        f"difference {at['mean']:+.5f}, interval {at['lower']:+.5f} to {at['upper']:+.5f}, "
+        f"{at['rows']} rows)"
+    )
 
 
 def _read(path: Path) -> Record:

@@ -1,7 +1,8 @@
-"""What weeks of reporting delay cost: the linear model's Brier score on the pool, by horizon and delay.
+"""What weeks of reporting delay cost: the linear model's Brier score on the pool, by horizon and
+delay.
 
-Belongs here: how the table is made, its name, and finding the last one. Does not belong here: when it
-is made (steps/filling.py), and how a report shows it (report_filling.py).
+Belongs here: how the table is made, its name, and finding the last one. Does not belong here: when
+it is made (steps/filling.py), and how a report shows it (report_filling.py).
 
 Where no vintages are kept nobody can say what was known at an origin. The table says what it costs
 if the newest 1, 2 or 4 weeks are not known at all: the headline scores have them. It takes minutes,
@@ -32,8 +33,12 @@ Record = dict[str, Any]
 
 
 def delay_table_id(profile: Profile, years: Sequence[int]) -> str:
-    """The name of a table: another recipe of the linear model, or another test year, is another one."""
-    return content_id({"recipe": profile.recipe_id(LINEAR), "test_years": sorted(years), "delays": DELAYS})  # fmt: skip
+    """The name of a table: another recipe of the linear model, or another test year, is another
+    one.
+    """
+    return content_id(
+        {"recipe": profile.recipe_id(LINEAR), "test_years": sorted(years), "delays": DELAYS}
+    )
 
 
 def make_delay_table(
@@ -50,7 +55,11 @@ def make_delay_table(
         GateError, TrainingError: a year cannot be judged at one of the delays.
     """
     if not years:
-        raise ConfigError("no year can be judged, so no delay either", where=f"profile {profile.profile}", fix="wait for more weeks, or send earlier ones")  # fmt: skip
+        raise ConfigError(
+            "no year can be judged, so no delay either",
+            where=f"profile {profile.profile}",
+            fix="wait for more weeks, or send earlier ones",
+        )
     progress = Progress("reporting delays scored", len(DELAYS))
     found: dict[int, pd.DataFrame] = {}
     for delay in DELAYS:
@@ -67,9 +76,11 @@ def make_delay_table(
         "horizons_weeks": sorted(profile.evaluate.horizons_weeks),
         "units": int(found[0]["unit_id"].nunique()),
         "rows": len(same),
-        "brier": {str(h): [scores[d][h] for d in DELAYS] for h in sorted(profile.evaluate.horizons_weeks)},
+        "brier": {
+            str(h): [scores[d][h] for d in DELAYS] for h in sorted(profile.evaluate.horizons_weeks)
+        },
         **facts,
-    }  # fmt: skip
+    }
     write_json(folder / f"{record['delay_table_id']}.json", record)
     return record
 

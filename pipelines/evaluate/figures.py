@@ -67,7 +67,16 @@ def brier_by_horizon(metrics: Mapping[str, Any]) -> str:
             score = [np.nan if h.get("brier") is None else h["brier"] for h in heads]
             colour, style = BASELINE_LOOKS.get(name) or (colour_of(name), "-")
             width = 1.4 if name in BASELINE_LOOKS else 2.0
-            axes.plot(horizons, score, linestyle=style, color=colour, lw=width, marker="o", ms=3.5, label=head_words(name))  # fmt: skip
+            axes.plot(
+                horizons,
+                score,
+                linestyle=style,
+                color=colour,
+                lw=width,
+                marker="o",
+                ms=3.5,
+                label=head_words(name),
+            )
         axes.set_xticks(horizons)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("weeks ahead")
@@ -112,7 +121,15 @@ def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
         for shade, origin in zip(
             np.linspace(0.75, 0.4, len(table.columns)), table.columns, strict=True
         ):
-            axes.plot(table.index, table[origin], color=str(shade), lw=1.2, marker=".", ms=4, label=f"season from {origin}")  # fmt: skip
+            axes.plot(
+                table.index,
+                table[origin],
+                color=str(shade),
+                lw=1.2,
+                marker=".",
+                ms=4,
+                label=f"season from {origin}",
+            )
         axes.plot(
             table.index, table.mean(axis=1), color=INK, lw=2.2, marker="o", ms=4, label="mean"
         )
@@ -128,16 +145,24 @@ def lambda_curve(curve: Sequence[Mapping[str, Any]], chosen: float) -> str:
 def forecast_heatmap(table: pd.DataFrame, words: Words) -> str:
     """Probability by municipality (rows, as ordered in the table) and weeks ahead (columns).
 
-    Municipalities without a forecast are left out; an alarm is bold and has a sign, an unconfirmed one
-    a question mark before its name.
+    Municipalities without a forecast are left out; an alarm is bold and has a sign, an unconfirmed
+    one a question mark before its name.
     """
     table = table.dropna(subset=["probability"])
-    table = table.assign(place=_doubt(table) + table["municipality"] + "  " + table["municipality_code"])  # fmt: skip
+    table = table.assign(
+        place=_doubt(table) + table["municipality"] + "  " + table["municipality_code"]
+    )
     grid = table.pivot_table(
         index="place", columns="horizon_weeks", values="probability", sort=False
     )
     grid = grid[sorted(grid.columns)]
-    expected = table.pivot_table(index="place", columns="horizon_weeks", values="outbreak_expected", aggfunc="max", sort=False)[list(grid.columns)].to_numpy(bool)  # fmt: skip
+    expected = table.pivot_table(
+        index="place",
+        columns="horizon_weeks",
+        values="outbreak_expected",
+        aggfunc="max",
+        sort=False,
+    )[list(grid.columns)].to_numpy(bool)
 
     cells = tuple(
         tuple((value, words.chance(value), bool(alarm)) for value, alarm in zip(*row, strict=True))
@@ -165,7 +190,16 @@ def _heatmap(
             for column, (value, chance, alarm) in enumerate(line):
                 weight, colour = ("bold" if alarm else "normal"), ("white" if value > 0.75 else INK)
                 said = f"{ALARM} {chance}" if alarm else chance
-                axes.text(column, row, said, ha="center", va="center", color=colour, fontsize=8, fontweight=weight)  # fmt: skip
+                axes.text(
+                    column,
+                    row,
+                    said,
+                    ha="center",
+                    va="center",
+                    color=colour,
+                    fontsize=8,
+                    fontweight=weight,
+                )
         axes.set_xticks(range(len(ahead)), ahead)
         axes.set_yticks(range(len(places)), places)
         axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)

@@ -1,6 +1,8 @@
-"""The report's first line: what was compared with the simplest candidate, and who serves or why none.
+"""The report's first line: what was compared with the simplest candidate, and who serves or why
+none.
 
-Belongs here: words. Does not belong here: how a decision is made (gate.py), its record (decision.py).
+Belongs here: words. Does not belong here: how a decision is made (gate.py), its record
+(decision.py).
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ _MOST_REASONS = 2
 
 
 def subject(name: str) -> str:
-    """How a recipe is called in a sentence: "the linear head", "boosting", "calibrated persistence"."""
+    """How a recipe is called in a sentence: "the linear head", "boosting", "calibrated
+    persistence".
+    """
     is_head = name == LINEAR or name in FUSED_HEADS
     return f"the {name} head" if is_head else words(name)
 
@@ -33,17 +37,27 @@ def compared(found: Sequence[Comparison], reference: str, confidence: float) -> 
 
 def _clause(one: Comparison, reference: str, confidence: float) -> str:
     fused = one.challenger in FUSED_HEADS
-    who = ("fusion" if not one.passed else f"fusion ({one.challenger})") if fused else words(one.challenger)  # fmt: skip
+    who = (
+        ("fusion" if not one.passed else f"fusion ({one.challenger})")
+        if fused
+        else words(one.challenger)
+    )
     verb = "beats" if one.passed else "does not beat"
     return f"{who} {verb} {subject(reference)} ({difference_in_words(one.interval, confidence)})"
 
 
-def serves(comparison: str, chosen: str, reference: str, beaten: bool, others: Sequence[str]) -> str:  # fmt: skip
+def serves(
+    comparison: str, chosen: str, reference: str, beaten: bool, others: Sequence[str]
+) -> str:
     """The line of a run that promotes; `others` are the candidates beside the simplest one."""
     if chosen != reference:
         return f"{comparison}: it serves."
     if not comparison:
-        why = f"{', '.join(map(words, others))} cannot be compared with it yet" if others else "no other candidate was trained in this run"  # fmt: skip
+        why = (
+            f"{', '.join(map(words, others))} cannot be compared with it yet"
+            if others
+            else "no other candidate was trained in this run"
+        )
         return f"{capital(subject(reference))} serves; {why}."
     if beaten:
         return f"{comparison}, but is not sane at every horizon: {subject(reference)} serves."
@@ -58,7 +72,10 @@ def stays(comparison: str, champion: str, version: str) -> str:
 
 def nothing_serves(comparison: str, because: Sequence[str]) -> str:
     """The line of a run that leaves the place empty, with the true reasons."""
-    shown = "; ".join(reason.rstrip(".") for reason in because[:_MOST_REASONS]) or "no candidate was trained"  # fmt: skip
+    shown = (
+        "; ".join(reason.rstrip(".") for reason in because[:_MOST_REASONS])
+        or "no candidate was trained"
+    )
     more = len(because) - _MOST_REASONS
     line = f"nothing serves, because {shown}{f' (and {more} more)' if more > 0 else ''}."
     return f"{comparison}: {line}" if comparison else capital(line)
@@ -66,7 +83,11 @@ def nothing_serves(comparison: str, because: Sequence[str]) -> str:
 
 def provisional(line: str, blocks: int | None, origins: int | None, needed: str) -> str:
     """The same line of a model that history is too short to judge."""
-    seen = "" if blocks is None else f" on {blocks} blocks of weeks over {origins} test years, {needed} are needed"  # fmt: skip
+    seen = (
+        ""
+        if blocks is None
+        else f" on {blocks} blocks of weeks over {origins} test years, {needed} are needed"
+    )
     return f"Provisional{seen}. {line}"
 
 

@@ -1,6 +1,7 @@
 """The first promotion: with no champion, or a provisional one, two baselines have to be beaten.
 
-Belongs here: that rule. Does not belong here: what a challenger of a champion has to show (challenge.py).
+Belongs here: that rule. Does not belong here: what a challenger of a champion has to show
+(challenge.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ def opens(hearing: Hearing, chosen: Candidate) -> bool:
         one = hearing.compare(chosen.head, own, name, hearing.judged(name))
         verb = "is better in the mean than" if hearing.short else "beats"
         against = "is not better in the mean than" if hearing.short else "does not beat"
-        sentence = f"{subject(one.challenger)} {verb if one.passed else against} {words(name)} ({hearing.in_words(one)})."  # fmt: skip
+        sentence = (
+            f"{subject(one.challenger)} {verb if one.passed else against} {words(name)} "
+            f"({hearing.in_words(one)})."
+        )
         hearing.reasons.append(f"First champion: {sentence}")
         if not one.passed:
             hearing.because.append(sentence)

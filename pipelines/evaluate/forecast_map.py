@@ -1,8 +1,8 @@
 """The map of a forecast: probability by unit at one horizon, alarms outlined, as a data URI.
 
-Belongs here: how shapes are drawn. Does not belong here: whose shape is whose (data/boundaries.py) and
-which horizon is shown (report_forecast.py). The colours are told apart by people who see no red or
-green, an alarm is a line and a doubt a sign, not a colour; nothing is loaded from elsewhere.
+Belongs here: how shapes are drawn. Does not belong here: whose shape is whose (data/boundaries.py)
+and which horizon is shown (report_forecast.py). The colours are told apart by people who see no red
+or green, an alarm is a line and a doubt a sign, not a colour; nothing is loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def forecast_map(shapes: UnitShapes, rows: pd.DataFrame, words: Words | None = N
     """Draw the units; a question mark stands in those whose rise is unconfirmed.
 
     Args:
-        rows: of one horizon: municipality_code, probability (NaN = no forecast), outbreak_expected, and
-            state if the forecast has it.
+        rows: of one horizon: municipality_code, probability (NaN = no forecast), outbreak_expected,
+            and state if the forecast has it.
         words: of the reader's language; none = English.
     """
     words = words or words_of("en")
@@ -172,4 +172,11 @@ def _legend(axes: Axes, there: Sequence[str], words: Words) -> None:
         "map-not-in-data": Patch(facecolor=_NO_UNIT, edgecolor=_BORDER),
     }
     if there:
-        axes.legend([looks[name] for name in there], [words(name) for name in there], loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(there), 2), fontsize=8)  # fmt: skip
+        axes.legend(
+            [looks[name] for name in there],
+            [words(name) for name in there],
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=min(len(there), 2),
+            fontsize=8,
+        )

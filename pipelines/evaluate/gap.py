@@ -4,8 +4,8 @@ Belongs here: measures on arrays, for tables and pictures. Does not belong here:
 normalising, stretching and shifting (pipelines/fusion/alignment.py), choosing lambda (training),
 drawing.
 
-Sources: the gap and its measures, Liang et al. 2022, arXiv 2203.02053; the variance after PCA and the
-scatter plots, Restrepo et al. 2024, arXiv 2406.02601, and its public code.
+Sources: the gap and its measures, Liang et al. 2022, arXiv 2203.02053; the variance after PCA and
+the scatter plots, Restrepo et al. 2024, arXiv 2406.02601, and its public code.
 
 Shape letters: N pairs, D_i/D_t widths of raw image and text vectors, W the wider, K components.
 """
@@ -194,8 +194,8 @@ def linear_separability(pairs: Pairs) -> dict[str, Any]:
 
     1 = a plane parts the modalities; 0.5 or less = no plane does. Below 0.5 comes from a shift that
     was fitted on these very pairs: the means of the folds then balance each other. A pair stays in
-    one fold. L2 with C = 0.1 on vectors times sqrt(W), so that a component is of the size of 1; at most
-    1,000 pairs, evenly spaced.
+    one fold. L2 with C = 0.1 on vectors times sqrt(W), so that a component is of the size of 1; at
+    most 1,000 pairs, evenly spaced.
     """
     n_used = min(len(pairs), _SEPARABILITY_PAIRS)
     rows = np.linspace(0, len(pairs) - 1, n_used).round().astype(np.int64)
@@ -239,7 +239,9 @@ def gap_record(
     fitted, seen = pairs.take(train), pairs.take(measured)
     for what, some in (("estimate the gap on", fitted), ("measure", seen)):
         if len(some) < 2:
-            raise TrainingError(f"{len(some)} pairs to {what}", fix="choose at least 2 rows with image and text")  # fmt: skip
+            raise TrainingError(
+                f"{len(some)} pairs to {what}", fix="choose at least 2 rows with image and text"
+            )
     gap = fitted.gap(kind)
     widths = {"image_width": image.shape[1], "text_width": text.shape[1]}
     narrow = min(widths, key=lambda name: widths[name]).removesuffix("_width")

@@ -3,21 +3,22 @@
 Belongs here: the decision, as a pure function of backtest predictions and ids. Does not belong
 here: training, the registry, or anything that moves an alias.
 
-First it compares recipes: each was trained on the same rolling origins and scored on the same rows of the
-judged units. A weekly refit of one recipe differs there by exactly nothing, so the newest weeks are asked
-two more questions (newest.py): would the recipe on today's history have forecast the last year as well as
-what was published, and does this very refit move further than an honest one does. Anything that cannot be
-judged keeps the champion (or leaves the place empty) and says why. Every candidate has to beat the simplest one (the
-linear one, else the first that the profile lists) beyond its interval, and a first champion has to
-beat prevalence and calibrated persistence so; a challenger only has to be not worse than the
-champion by a margin, because fresher data win ties.
+First it compares recipes: each was trained on the same rolling origins and scored on the same rows
+of the judged units. A weekly refit of one recipe differs there by exactly nothing, so the newest
+weeks are asked two more questions (newest.py): would the recipe on today's history have forecast
+the last year as well as what was published, and does this very refit move further than an honest
+one does. Anything that cannot be judged keeps the champion (or leaves the place empty) and says
+why. Every candidate has to beat the simplest one (the linear one, else the first that the profile
+lists) beyond its interval, and a first champion has to beat prevalence and calibrated persistence
+so; a challenger only has to be not worse than the champion by a margin, because fresher data win
+ties.
 
 Where history holds at least 2 blocks of weeks but fewer blocks or origins than asked for, no
-interval can be trusted. The simplest candidate alone may then serve, as a provisional champion: sane
-at every horizon, better in the mean than prevalence and calibrated persistence, and not worse in the
-mean than another provisional champion by the margin. It never replaces a champion that was judged.
-Once there are blocks enough the usual rules hold: what follows a provisional champion has to beat
-both baselines as a first one does.
+interval can be trusted. The simplest candidate alone may then serve, as a provisional champion:
+sane at every horizon, better in the mean than prevalence and calibrated persistence, and not worse
+in the mean than another provisional champion by the margin. It never replaces a champion that was
+judged. Once there are blocks enough the usual rules hold: what follows a provisional champion has
+to beat both baselines as a first one does.
 """
 
 from __future__ import annotations
@@ -58,7 +59,15 @@ __all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sa
 
 _FEWEST_BLOCKS = 2  # a mean over one block says what one quarter of a year was like
 # What a damaged record or table can raise while it is judged; all of it keeps the champion.
-UNJUDGEABLE = (DenguardError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, OSError)  # fmt: skip
+UNJUDGEABLE = (
+    DenguardError,
+    LookupError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    OSError,
+)
 
 
 def decide(
@@ -79,10 +88,10 @@ def decide(
         candidates: one bundle for each trained forecaster, at least one.
         champion: what serves now, or None.
         rolled_back: bundle ids that a person took out of service; they are not promoted again.
-        new_weeks: where the newest weeks lie; without it they are not asked (a comparison of recipes
-            alone, which no weekly run makes).
-        leaving_out: makes a candidate's bundle without some horizons; without it one horizon that is
-            not sane speaks against the whole.
+        new_weeks: where the newest weeks lie; without it they are not asked (a comparison of
+            recipes alone, which no weekly run makes).
+        leaving_out: makes a candidate's bundle without some horizons; without it one horizon that
+            is not sane speaks against the whole.
     """
     hearing = Hearing(predictions, candidates, champion, profile, new_weeks)
     chosen: Candidate | None = None
@@ -107,12 +116,15 @@ def _compare_candidates(hearing: Hearing) -> None:
         found = [hearing.compare(n, hearing.judged(n), hearing.reference, simplest) for n in names]
         hearing.rivals = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
     elif names:
-        hearing.reasons.append(f"{hearing.too_few('compare candidates')}; {subject(hearing.reference)} alone may serve, provisionally.")  # fmt: skip
+        hearing.reasons.append(
+            f"{hearing.too_few('compare candidates')}; {subject(hearing.reference)} alone may "
+            "serve, provisionally."
+        )
 
 
 def _serving_candidate(hearing: Hearing, leaving_out: LeavingOut | None) -> Candidate:
-    """The best candidate that beats the simplest one and is sane, else the simplest one; where that is not
-    sane at every horizon, the one that leaves out fewest."""
+    """The best candidate that beats the simplest one and is sane, else the simplest one; where that
+    is not sane at every horizon, the one that leaves out fewest."""
     for found in hearing.rivals:
         if found.passed and hearing.is_sane(found.challenger):
             return hearing.candidates[found.challenger]
@@ -149,9 +161,16 @@ def _never(hearing: Hearing, chosen: Candidate, rolled_back: Collection[str]) ->
     if chosen.bundle_id in rolled_back:
         return "This bundle was taken out of service by a person and is not promoted again."
     if hearing.short and champion and not champion.provisional:
-        return f"The comparison could not be made. {hearing.too_few(f'compare {chosen.head} with the champion')}; the champion was judged on more, and a provisional one does not replace it."  # fmt: skip
+        return (
+            "The comparison could not be made. "
+            f"{hearing.too_few(f'compare {chosen.head} with the champion')}; the champion was "
+            "judged on more, and a provisional one does not replace it."
+        )
     if hearing.short and (hearing.blocks or 0) < _FEWEST_BLOCKS:
-        return f"The comparison could not be made. {hearing.too_few('judge a model')}, and {_FEWEST_BLOCKS} at least even for a provisional one."  # fmt: skip
+        return (
+            f"The comparison could not be made. {hearing.too_few('judge a model')}, and "
+            f"{_FEWEST_BLOCKS} at least even for a provisional one."
+        )
     return ""
 
 
@@ -182,7 +201,9 @@ def _record(hearing: Hearing, verdict: Verdict, chosen: Candidate | None) -> Dec
     )
 
 
-def _first_line(hearing: Hearing, verdict: Verdict, chosen: Candidate | None, provisional: bool) -> str:  # fmt: skip
+def _first_line(
+    hearing: Hearing, verdict: Verdict, chosen: Candidate | None, provisional: bool
+) -> str:
     gate, champion = hearing.gate, hearing.champion
     comparison = first_line.compared(hearing.rivals, hearing.reference, gate.confidence)
     if verdict == "none":
@@ -196,4 +217,8 @@ def _first_line(hearing: Hearing, verdict: Verdict, chosen: Candidate | None, pr
     else:
         line = first_line.stays(comparison, champion.head, champion.version) if champion else ""
     needed = f"{gate.min_blocks} over {gate.min_origins}"
-    return first_line.provisional(line, hearing.blocks, hearing.origins, needed) if provisional else line  # fmt: skip
+    return (
+        first_line.provisional(line, hearing.blocks, hearing.origins, needed)
+        if provisional
+        else line
+    )

@@ -1,7 +1,7 @@
 """What one decision of the gate rests on: rows, comparisons, sanity findings and reasons, as found.
 
-Belongs here: choosing rows of the predictions, comparing two recipes on them, and noting what was found.
-Does not belong here: what follows from it (gate.py, challenge.py, first_promotion.py).
+Belongs here: choosing rows of the predictions, comparing two recipes on them, and noting what was
+found. Does not belong here: what follows from it (gate.py, challenge.py, first_promotion.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
 
 BLIND = ("prevalence", "persistence_calibrated")  # what a first champion has to beat
-_NEEDED = {"head", "test_year", "horizon_weeks", "sample_id", "target_week_no", "label", "probability", "in_benchmark"}  # fmt: skip
+_NEEDED = {
+    "head",
+    "test_year",
+    "horizon_weeks",
+    "sample_id",
+    "target_week_no",
+    "label",
+    "probability",
+    "in_benchmark",
+}
 
 
 class Hearing:
@@ -57,7 +66,9 @@ class Hearing:
         maturity = profile.data.maturity
         self.immature_weeks = max(maturity.weeks, maturity.nowcast_weeks)
         listed = profile.train.reference
-        self.reference = listed if listed in self.candidates else next(iter(self.candidates), listed)  # fmt: skip
+        self.reference = (
+            listed if listed in self.candidates else next(iter(self.candidates), listed)
+        )
         self.reasons: list[str] = []
         self.because: list[str] = []
         self.comparisons: list[Comparison] = []
@@ -105,7 +116,9 @@ class Hearing:
             self._found[head, horizon] = rows_of(self.predictions, head, horizon)
         return self._found[head, horizon]
 
-    def compare(self, name: str, own: pd.DataFrame, reference: str, other: pd.DataFrame, margin: float = 0.0) -> Comparison:  # fmt: skip
+    def compare(
+        self, name: str, own: pd.DataFrame, reference: str, other: pd.DataFrame, margin: float = 0.0
+    ) -> Comparison:
         """By the upper bound of the interval, or by the mean where history is short."""
         found = paired_interval(own, other, self.gate, self.calendar)
         passed = (found.mean if self.short else found.upper) < margin
@@ -139,7 +152,10 @@ class Hearing:
 
     def too_few(self, to_do: str) -> str:
         """Why an interval cannot be trusted, in words."""
-        return f"{self.blocks} blocks of weeks over {self.origins} origins are too few to {to_do}: {self.gate.min_blocks} over {self.gate.min_origins} are needed"  # fmt: skip
+        return (
+            f"{self.blocks} blocks of weeks over {self.origins} origins are too few to {to_do}: "
+            f"{self.gate.min_blocks} over {self.gate.min_origins} are needed"
+        )
 
     def in_words(self, comparison: Comparison) -> str:
         """A comparison's difference and interval."""
@@ -161,13 +177,16 @@ def _judged(own: pd.DataFrame) -> pd.DataFrame:
 
 
 def champion_rows(hearing: Hearing, champion: Champion) -> tuple[pd.DataFrame, str]:
-    """Backtest rows of the champion's recipe and their head: a candidate's if one has it, else those
-    handed in. Raises GateError if there are none."""
+    """Backtest rows of the champion's recipe and their head: a candidate's if one has it, else
+    those handed in. Raises GateError if there are none."""
     for candidate in hearing.candidates.values():
         if candidate.recipe_id == champion.recipe_id:
             return hearing.predictions, candidate.head
     if champion.predictions is None:
-        raise GateError("the champion's recipe was not evaluated on this run's rows", fix="backtest the champion's recipe too")  # fmt: skip
+        raise GateError(
+            "the champion's recipe was not evaluated on this run's rows",
+            fix="backtest the champion's recipe too",
+        )
     return champion.predictions, champion.head
 
 
@@ -175,5 +194,8 @@ def rows_of(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     """A recipe's rows at one horizon, in one order. Raises GateError if there are none."""
     own = predictions[(predictions["head"] == head) & (predictions["horizon_weeks"] == horizon)]
     if own.empty:
-        raise GateError(f"there are no predictions of {head} at {horizon} weeks", fix="run the backtest of every year again")  # fmt: skip
+        raise GateError(
+            f"there are no predictions of {head} at {horizon} weeks",
+            fix="run the backtest of every year again",
+        )
     return own.sort_values(["test_year", "sample_id"])

@@ -1,7 +1,7 @@
 """Examples of the tabular rows of clean tables, without a dataset or a feature version on disk.
 
-Belongs here: what a measurement on other counts, delays or vintages needs: the same rows as the road
-makes, without scenes and prompts. Does not belong here: anything that serves.
+Belongs here: what a measurement on other counts, delays or vintages needs: the same rows as the
+road makes, without scenes and prompts. Does not belong here: anything that serves.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def tabular_examples(
     """
     delay, calendar = profile.data.outcome_delay_weeks, profile.calendar
     first = first_origin_no(tables, profile)
-    table = compute_thresholds(tables, profile.labels, calendar, as_of_week_no, first_origin_no=first, delay_weeks=delay)  # fmt: skip
+    table = compute_thresholds(
+        tables, profile.labels, calendar, as_of_week_no, first_origin_no=first, delay_weeks=delay
+    )
     pool = tuple(table.loc[table["in_pool"], "unit_id"].unique())
     origins = np.arange(first, as_of_week_no + 1)
     done = profile.data.maturity if maturity is None else maturity
@@ -63,7 +65,10 @@ def _examples(
     kept = np.isfinite(limit)
     nothing = ModalityVectors(np.zeros((0, 1), np.float32), np.full(int(kept.sum()), -1, np.int32))
     label = {int(o): profile.calendar.week_label(int(o)) for o in origins}
-    ids = np.array([f"{u}-{label[o]}-h{horizon:02d}" for u, o in zip(units, origin.tolist(), strict=True)], dtype=object)  # fmt: skip
+    ids = np.array(
+        [f"{u}-{label[o]}-h{horizon:02d}" for u, o in zip(units, origin.tolist(), strict=True)],
+        dtype=object,
+    )
     values = np.stack([value.ravel() for value in own.values()], axis=1)
     return Examples(
         horizon_weeks=horizon,

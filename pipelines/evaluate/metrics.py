@@ -82,7 +82,9 @@ def alarm_scores(label: Array, alarm: npt.NDArray[np.bool_]) -> dict[str, Number
     }
 
 
-def calibration_table(label: Array, probability: Array, bins: int = CALIBRATION_BINS) -> list[dict[str, Number]]:  # fmt: skip
+def calibration_table(
+    label: Array, probability: Array, bins: int = CALIBRATION_BINS
+) -> list[dict[str, Number]]:
     """Equal-width bins of the probability with counts, mean probability and observed rate.
 
     Empty bins are left out; a probability that is not finite falls in no bin.

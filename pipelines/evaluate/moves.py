@@ -1,12 +1,13 @@
 """The newest weeks, second question: does this very refit move further than an honest one does?
 
-Belongs here: how far two sets of models lie apart on the same rows, and how far honest ones did. Does not
-belong here: what follows from it (challenge.py).
+Belongs here: how far two sets of models lie apart on the same rows, and how far honest ones did.
+Does not belong here: what follows from it (challenge.py).
 
-Both sets of models are asked about the same rows, so that counts that jumped move both alike. Limits come from past years
-before the newest weeks: what is wrong with these must not widen them. For a refit of the champion's recipe they are
-the moves between refits a block of weeks apart (wider than a week's, and right for a champion that stayed
-some weeks); for another recipe the differences between both recipes' backtests, week by week.
+Both sets of models are asked about the same rows, so that counts that jumped move both alike.
+Limits come from past years before the newest weeks: what is wrong with these must not widen them.
+For a refit of the champion's recipe they are the moves between refits a block of weeks apart (wider
+than a week's, and right for a champion that stayed some weeks); for another recipe the differences
+between both recipes' backtests, week by week.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Move:
     """How far the probabilities of one horizon moved; limits are of past years, `pairs` of them.
 
     Attributes:
-        pool: root mean square over all units; unit: of the one that moved furthest, `where` and from what to
-            what.
+        pool: root mean square over all units; unit: of the one that moved furthest, `where` and
+            from what to what.
     """
 
     pool: float
@@ -57,7 +58,9 @@ class Move:
 
 @dataclass(frozen=True)
 class Reach:
-    """Moves of honest refits at one horizon: (P,) over the pool and of the unit that moved furthest."""
+    """Moves of honest refits at one horizon: (P,) over the pool and of the unit that moved
+    furthest.
+    """
 
     pool: Doubles
     unit: Doubles
@@ -69,32 +72,63 @@ class Reach:
 
 
 def moved(
-    before: Models, after: Models, rows: Mapping[int, Examples], reach: Mapping[int, Reach], gate: GateConfig
-) -> dict[int, Move]:  # fmt: skip
+    before: Models,
+    after: Models,
+    rows: Mapping[int, Examples],
+    reach: Mapping[int, Reach],
+    gate: GateConfig,
+) -> dict[int, Move]:
     """How far `after` lies from `before` on the same rows, for each horizon that both forecast.
 
     Raises:
         GateError: there is no row of a horizon, or a probability is not a number.
         NoPastMoves: there is no past move of a horizon.
     """
-    return {h: _moved(before, after, rows[h], h, reach, gate) for h in sorted({*before} & {*after} & {*rows})}  # fmt: skip
+    return {
+        h: _moved(before, after, rows[h], h, reach, gate)
+        for h in sorted({*before} & {*after} & {*rows})
+    }
 
 
-def _moved(before: Models, after: Models, rows: Examples, h: int, reach: Mapping[int, Reach], gate: GateConfig) -> Move:  # fmt: skip
+def _moved(
+    before: Models,
+    after: Models,
+    rows: Examples,
+    h: int,
+    reach: Mapping[int, Reach],
+    gate: GateConfig,
+) -> Move:
     if not len(rows):
         raise GateError(f"this week has no row {h} weeks ahead", fix="run the features step again")
     if h not in reach:
-        raise NoPastMoves(f"nothing says how far an honest refit moves {h} weeks ahead", fix="send earlier years, or let it serve with denguard promote")  # fmt: skip
+        raise NoPastMoves(
+            f"nothing says how far an honest refit moves {h} weeks ahead",
+            fix="send earlier years, or let it serve with denguard promote",
+        )
     was, now = before[h].probability(rows), after[h].probability(rows)
     far = np.abs(now - was)
     if not np.isfinite(far).all():
-        raise GateError(f"a forecast {h} weeks ahead is not a number", fix="look at the training log of the challenger and at the champion's bundle")  # fmt: skip
+        raise GateError(
+            f"a forecast {h} weeks ahead is not a number",
+            fix="look at the training log of the challenger and at the champion's bundle",
+        )
     at, (pool_limit, unit_limit) = int(np.argmax(far)), reach[h].limits(gate)
-    return Move(root_mean_square(far), pool_limit, float(far[at]), unit_limit, len(reach[h].pool), len(rows), str(rows.unit_id[at]), float(was[at]), float(now[at]))  # fmt: skip
+    return Move(
+        root_mean_square(far),
+        pool_limit,
+        float(far[at]),
+        unit_limit,
+        len(reach[h].pool),
+        len(rows),
+        str(rows.unit_id[at]),
+        float(was[at]),
+        float(now[at]),
+    )
 
 
 def reach_of_refits(refits: Refits, newest: int, age_weeks: int) -> dict[int, Reach]:
-    """Horizon -> how far the recipe's refits of past years moved, as many weeks apart as the champion is old.
+    """Horizon -> how far the recipe's refits of past years moved, as many weeks apart as the
+    champion is old.
 
     Args:
         newest: the newest week; the weeks of the gate's window before it are left out.

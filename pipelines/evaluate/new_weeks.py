@@ -1,7 +1,8 @@
-"""What the newest weeks say of a challenger: the evidence of both questions, gathered when it is asked for.
+"""What the newest weeks say of a challenger: the evidence of both questions, gathered when it is
+asked for.
 
-Belongs here: which rows, refits, forecasts and models each question takes. Does not belong here: how they are
-compared (recent.py, moves.py), and what follows from it (challenge.py).
+Belongs here: which rows, refits, forecasts and models each question takes. Does not belong here:
+how they are compared (recent.py, moves.py), and what follows from it (challenge.py).
 """
 
 from __future__ import annotations
@@ -57,8 +58,12 @@ class NewWeeks:
         return Refits(self.rows, candidate.head, self.profile, self.kept)
 
     def recent(
-        self, refits: Refits, candidate: Candidate, champion: Champion, backtest: pd.DataFrame | None
-    ) -> pd.DataFrame:  # fmt: skip
+        self,
+        refits: Refits,
+        candidate: Candidate,
+        champion: Champion,
+        backtest: pd.DataFrame | None,
+    ) -> pd.DataFrame:
         """Rows of the newest weeks, both forecasts side by side; see recent.recent_rows."""
         newest = deploy_cut(self.as_of, self.profile.data.reporting_delay_weeks)
         longest = max(self.profile.evaluate.horizons_weeks)
@@ -69,8 +74,12 @@ class NewWeeks:
         return recent_rows(refits, published, backtest, newest)
 
     def moves(
-        self, refits: Refits, candidate: Candidate, champion: Champion, backtests: tuple[pd.DataFrame, pd.DataFrame]
-    ) -> dict[int, Move]:  # fmt: skip
+        self,
+        refits: Refits,
+        candidate: Candidate,
+        champion: Champion,
+        backtests: tuple[pd.DataFrame, pd.DataFrame],
+    ) -> dict[int, Move]:
         """How far this refit moves this week's rows, beside how far honest ones did.
 
         Args:

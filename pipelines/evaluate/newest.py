@@ -1,14 +1,16 @@
-"""What the newest weeks have to say before a challenger replaces a champion: two questions, two tests.
+"""What the newest weeks have to say before a challenger replaces a champion: two questions, two
+tests.
 
-Belongs here: what is asked, what follows, and how it is said. Does not belong here: gathering rows, refits
-and models (new_weeks.py), rolling origins (challenge.py).
+Belongs here: what is asked, what follows, and how it is said. Does not belong here: gathering rows,
+refits and models (new_weeks.py), rolling origins (challenge.py).
 
-*Recipe and revised history*: the challenger's recipe, refitted on today's history, must not be worse on the
-newest weeks than what was published then; recent.py says by which rule.
-*This very refit*: it may not move this week's forecast further than honest refits of past years moved theirs.
-Beyond that a person decides, and the champion's forecast is published meanwhile.
+*Recipe and revised history*: the challenger's recipe, refitted on today's history, must not be
+worse on the newest weeks than what was published then; recent.py says by which rule.
+*This very refit*: it may not move this week's forecast further than honest refits of past years
+moved theirs. Beyond that a person decides, and the champion's forecast is published meanwhile.
 
-Neither sees poisoned outcomes that refit and score both learn from: that is for the checks of the data.
+Neither sees poisoned outcomes that refit and score both learn from: that is for the checks of the
+data.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from pipelines.evaluate.refits import Refits
 _SHOWN = 2
 
 
-def lets_through(hearing: Hearing, new_weeks: NewWeeks, chosen: Candidate, champion: Champion) -> bool:  # fmt: skip
+def lets_through(
+    hearing: Hearing, new_weeks: NewWeeks, chosen: Candidate, champion: Champion
+) -> bool:
     """Whether neither question speaks against the challenger; what was found is noted."""
     refits = new_weeks.refits(chosen)
     try:
@@ -51,10 +55,17 @@ def _as_good_lately(
     ruling = judge(rows, same, new_weeks.profile)
     if ruling is None:
         hearing.newest["recent"] = {"asked": False}
-        hearing.reasons.append("The newest weeks could not be scored: nothing was published of them, and no test year holds them.")  # fmt: skip
+        hearing.reasons.append(
+            "The newest weeks could not be scored: nothing was published of them, and no test "
+            "year holds them."
+        )
         return True
     hearing.newest["recent"] = {"asked": True, **asdict(ruling), "horizons": scores(rows)}
-    reason = f"On the newest weeks {subject(chosen.head)}, refitted on today's history, {ruling.verdict} {_then(ruling)} ({_difference(ruling.interval, hearing)}; {ruling.rule})."  # fmt: skip
+    reason = (
+        f"On the newest weeks {subject(chosen.head)}, refitted on today's history, "
+        f"{ruling.verdict} {_then(ruling)} ({_difference(ruling.interval, hearing)}; "
+        f"{ruling.rule})."
+    )
     if not ruling.passed:
         return hearing.refuse(reason)
     hearing.reasons.append(reason)
@@ -71,7 +82,10 @@ def _moves_little(
         if not hearing.short:
             raise
         hearing.newest["refit"] = {"asked": False}
-        hearing.reasons.append(f"This refit could not be compared with honest ones, because history is short: {err.what}.")  # fmt: skip
+        hearing.reasons.append(
+            "This refit could not be compared with honest ones, because history is short: "
+            f"{err.what}."
+        )
         return True
     hearing.newest["refit"] = {"asked": True, **_record(moves)}
     far = {h: move for h, move in moves.items() if move.too_far}
@@ -80,7 +94,11 @@ def _moves_little(
         return hearing.refuse(_waits(far, chosen))
     main = moves.get(hearing.primary)
     if main is not None:
-        hearing.reasons.append(f"This refit moves the pool's probabilities of this week by {main.pool:.4f} {hearing.primary} weeks ahead (root mean square; honest ones of past years by up to {main.pool_limit:.4f}).")  # fmt: skip
+        hearing.reasons.append(
+            f"This refit moves the pool's probabilities of this week by {main.pool:.4f} "
+            f"{hearing.primary} weeks ahead (root mean square; honest ones of past years by up to "
+            f"{main.pool_limit:.4f})."
+        )
     return True
 
 
@@ -88,11 +106,21 @@ def _waits(far: dict[int, Move], chosen: Candidate) -> str:
     """Which horizons moved how far, most of all where, and the command that lets it through."""
     told = [_told(h, move) for h, move in list(far.items())[:_SHOWN]]
     more = f"; and {len(far) - _SHOWN} more horizons" if len(far) > _SHOWN else ""
-    return f"{capital(subject(chosen.head))} moves this week's forecast further than honest refits of past years did: {'; '.join(told)}{more}. A person decides, and the champion forecasts meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets it serve."  # fmt: skip
+    return (
+        f"{capital(subject(chosen.head))} moves this week's forecast further than honest refits "
+        f"of past years did: {'; '.join(told)}{more}. A person decides, and the champion "
+        f"forecasts meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets "
+        "it serve."
+    )
 
 
 def _told(horizon: int, move: Move) -> str:
-    return f"{horizon} weeks ahead the pool's probabilities by {move.pool:.3f} (root mean square, at most {move.pool_limit:.3f} in {move.pairs} pairs), unit {move.where} by {move.unit:.3f}, from {move.before:.2f} to {move.after:.2f} (at most {move.unit_limit:.3f})"  # fmt: skip
+    return (
+        f"{horizon} weeks ahead the pool's probabilities by {move.pool:.3f} (root mean square, at "
+        f"most {move.pool_limit:.3f} in {move.pairs} pairs), unit {move.where} by "
+        f"{move.unit:.3f}, from {move.before:.2f} to {move.after:.2f} (at most "
+        f"{move.unit_limit:.3f})"
+    )
 
 
 def _record(moves: dict[int, Move]) -> dict[str, Any]:
@@ -111,8 +139,13 @@ def _then(ruling: Ruling) -> str:
     if not stand_in:
         return f"what was published then ({told} weeks)"
     if not told:
-        return f"the backtest of the champion's recipe ({stand_in} weeks; nothing was published of them)"  # fmt: skip
-    return f"what was published then ({told} weeks, and the backtest's forecasts of {stand_in} others)"  # fmt: skip
+        return (
+            f"the backtest of the champion's recipe ({stand_in} weeks; nothing was published of "
+            "them)"
+        )
+    return (
+        f"what was published then ({told} weeks, and the backtest's forecasts of {stand_in} others)"
+    )
 
 
 def _difference(found: Interval, hearing: Hearing) -> str:

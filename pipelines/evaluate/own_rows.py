@@ -1,10 +1,11 @@
 """The champion's own rows, where its recipe treats the newest weeks otherwise than this run does.
 
-Belongs here: making them from the run's clean tables, and which of them this run has too. Does not belong here:
-which recipes need it (contest.py), and what is compared on them (challenge.py).
+Belongs here: making them from the run's clean tables, and which of them this run has too. Does not
+belong here: which recipes need it (contest.py), and what is compared on them (challenge.py).
 
-A change of `data.maturity` changes what every row knows. The champion's recipe is then trained and asked on rows
-as it declares them, and compared on the samples of both: equal unit, weeks and threshold.
+A change of `data.maturity` changes what every row knows. The champion's recipe is then trained and
+asked on rows as it declares them, and compared on the samples of both: equal unit, weeks and
+threshold.
 """
 
 from __future__ import annotations
@@ -45,13 +46,17 @@ def own_rows(tables: Tables, recipe: Profile, last_known_week_no: int) -> dict[i
 def of_both(
     predictions: pd.DataFrame, own: Mapping[int, Examples], runs: Mapping[int, Examples]
 ) -> pd.DataFrame:
-    """Predictions on own rows whose sample this run can judge too, against the same threshold and label.
+    """Predictions on own rows whose sample this run can judge too, against the same threshold and
+    label.
 
     Args:
         predictions: columns of backtest.PREDICTION_COLUMNS, made on `own`.
         runs: the rows that this run's candidates are judged on.
     """
-    samples = [_judgeable(own[h]).merge(_judgeable(runs[h]), on=_KEY)["sample_id"] for h in own.keys() & runs.keys()]  # fmt: skip
+    samples = [
+        _judgeable(own[h]).merge(_judgeable(runs[h]), on=_KEY)["sample_id"]
+        for h in own.keys() & runs.keys()
+    ]
     return predictions[predictions["sample_id"].isin(pd.concat(samples))].reset_index(drop=True)
 
 

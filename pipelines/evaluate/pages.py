@@ -14,4 +14,10 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 def templates(*packages: str) -> Environment:
     """Page templates of these packages, then this one's; all of them escape what they are given."""
     loaders = [PackageLoader(name) for name in (*packages, "pipelines.evaluate")]
-    return Environment(loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    return Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

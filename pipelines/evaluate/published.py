@@ -1,7 +1,7 @@
 """What was published: the rows of past forecasts as they went out, by unit, origin and horizon.
 
-Belongs here: reading the forecasts of a deployment as one table. Does not belong here: making or publishing a
-forecast (pipelines/forecast.py), scoring (recent.py).
+Belongs here: reading the forecasts of a deployment as one table. Does not belong here: making or
+publishing a forecast (pipelines/forecast.py), scoring (recent.py).
 """
 
 from __future__ import annotations
@@ -17,9 +17,27 @@ from pipelines.errors import DenguardError
 from pipelines.weeks import Calendar, require_label
 
 log = logging.getLogger(__name__)
-COLUMNS = ("unit_id", "horizon_weeks", "origin_week_no", "target_week_no", "probability", "alarm", "threshold_cases", "head")  # fmt: skip
+COLUMNS = (
+    "unit_id",
+    "horizon_weeks",
+    "origin_week_no",
+    "target_week_no",
+    "probability",
+    "alarm",
+    "threshold_cases",
+    "head",
+)
 _TABLE = "forecast.parquet"
-_READ = ["municipality_code", "horizon_weeks", "origin_week", "target_week", "probability", "outbreak_expected", "threshold_cases", "head"]  # fmt: skip
+_READ = [
+    "municipality_code",
+    "horizon_weeks",
+    "origin_week",
+    "target_week",
+    "probability",
+    "outbreak_expected",
+    "threshold_cases",
+    "head",
+]
 
 
 def published_rows(folders: Sequence[Path], calendar: Calendar, since: int) -> pd.DataFrame:
@@ -28,14 +46,16 @@ def published_rows(folders: Sequence[Path], calendar: Calendar, since: int) -> p
     Args:
         folders: published forecasts, oldest first: of two with one origin the later one counts.
 
-    Units that were held or did not report have no probability and no row. A forecast that cannot be read is passed over with a warning: one lost file must not keep every later
-    model out.
+    Units that were held or did not report have no probability and no row. A forecast that cannot be
+    read is passed over with a warning: one lost file must not keep every later model out.
     """
     frames = [own for folder in folders if (own := _read(folder, calendar, since)) is not None]
     if not frames:
         return pd.DataFrame(columns=list(COLUMNS))
     rows = pd.concat(frames, ignore_index=True)
-    return rows.drop_duplicates(["unit_id", "horizon_weeks", "origin_week_no"], keep="last")[list(COLUMNS)]  # fmt: skip
+    return rows.drop_duplicates(["unit_id", "horizon_weeks", "origin_week_no"], keep="last")[
+        list(COLUMNS)
+    ]
 
 
 def _read(folder: Path, calendar: Calendar, since: int) -> pd.DataFrame | None:

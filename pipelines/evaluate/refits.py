@@ -1,15 +1,16 @@
 """A recipe as it would have been refitted at past origins, each refit trained once per content.
 
-Belongs here: training a recipe up to an origin, keeping its models, and finding them again. Does not belong
-here: what refits are compared with (recent.py, moves.py), and how a recipe trains (training/).
+Belongs here: training a recipe up to an origin, keeping its models, and finding them again. Does
+not belong here: what refits are compared with (recent.py, moves.py), and how a recipe trains
+(training/).
 
     <root>/<recipe>/<content>/h04/...      the models of one refit, as their forecaster saves them
                               refit.json   what belongs to them
 
 The content of a refit is its recipe and every row that it may learn from, so that a week without
-revisions trains nothing again, and a revised count trains what lies after it. A refit is made at the last
-week of each block of the calendar: a year of weekly ones would cost thirteen times as much and scores
-the same within 0.001 Brier.
+revisions trains nothing again, and a revised count trains what lies after it. A refit is made at
+the last week of each block of the calendar: a year of weekly ones would cost thirteen times as much
+and scores the same within 0.001 Brier.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class Refits:
         self._fits: LinearFits | None = None
 
     def at(self, origin: int) -> Models | None:
-        """The recipe's models of an origin week, by horizon; None where labels of one class or none were
-        known then. Raises TrainingError if it cannot be trained all the same."""
+        """The recipe's models of an origin week, by horizon; None where labels of one class or none
+        were known then. Raises TrainingError if it cannot be trained all the same."""
         if origin not in self._made:
             self._made[origin] = self._find_or_train(origin)
         return self._made[origin]
@@ -78,10 +79,18 @@ class Refits:
 
     def _find_or_train(self, origin: int) -> Models | None:
         cut = deploy_cut(origin, self.profile.data.reporting_delay_weeks)
-        known = {h: np.isfinite(own.label) & (own.target_week_no <= cut) for h, own in self.rows.items()}  # fmt: skip
+        known = {
+            h: np.isfinite(own.label) & (own.target_week_no <= cut) for h, own in self.rows.items()
+        }
         if not _enough(known, self.rows):
             return None
-        name = content_id({"recipe_id": self.recipe_id, "origin": origin, "rows": {str(h): _digest(self._hashes[h][at]) for h, at in known.items()}})  # fmt: skip
+        name = content_id(
+            {
+                "recipe_id": self.recipe_id,
+                "origin": origin,
+                "rows": {str(h): _digest(self._hashes[h][at]) for h, at in known.items()},
+            }
+        )
         self._used.add(name)
         return _kept(self.folder / name) or self._train(self.folder / name, known, cut)
 
@@ -91,12 +100,18 @@ class Refits:
 
         own = {h: self.rows[h].take(at) for h, at in known.items()}
         self._fits = self._fits or LinearFits(self.profile.train.linear_c)
-        models = train_recipe(own, self.head, self.profile, dict.fromkeys(own, cut), self._fits).models  # fmt: skip
+        models = train_recipe(
+            own, self.head, self.profile, dict.fromkeys(own, cut), self._fits
+        ).models
         with new_folder(folder) as temp:
             for horizon, model in models.items():
                 (temp / horizon_folder(horizon)).mkdir()
                 model.forecaster.save(temp / horizon_folder(horizon))
-            about = {"head": self.head, "files": manifest_of(temp), "models": described_models(self.head, models)}  # fmt: skip
+            about = {
+                "head": self.head,
+                "files": manifest_of(temp),
+                "models": described_models(self.head, models),
+            }
             write_json(temp / _ABOUT, about)
         return models
 
@@ -113,7 +128,9 @@ def last_of_block(profile: Profile, origins: npt.NDArray[np.int32]) -> npt.NDArr
 
 
 def _ends_block(profile: Profile, week: int) -> bool:
-    own, after = calendar_blocks(pd.Series([week, week + 1]), profile.gate.block_weeks, profile.calendar)  # fmt: skip
+    own, after = calendar_blocks(
+        pd.Series([week, week + 1]), profile.gate.block_weeks, profile.calendar
+    )
     return bool(own != after)
 
 
@@ -150,7 +167,9 @@ def _row_hashes(rows: Examples, head: HeadKind) -> npt.NDArray[np.uint64]:
 
 
 def _vector_hashes(vectors: ModalityVectors) -> npt.NDArray[np.object_]:
-    own = np.array([hashlib.sha256(v.tobytes()).hexdigest() for v in vectors.table] + [""], dtype=object)  # fmt: skip
+    own = np.array(
+        [hashlib.sha256(v.tobytes()).hexdigest() for v in vectors.table] + [""], dtype=object
+    )
     return np.asarray(own[vectors.row], dtype=object)  # -1, a missing one, is the last
 
 

@@ -1,7 +1,9 @@
-"""The report of one run: one HTML page a phone can read, the same content as JSON, and the bulletin.
+"""The report of one run: one HTML page a phone can read, the same content as JSON, and the
+bulletin.
 
 Belongs here: what the report contains and in which order. Does not belong here: computing anything
-that is reported; the bulletin (bulletin_page.py), wording of tables (report_views.py), pictures (figures.py), layout (templates/).
+that is reported; the bulletin (bulletin_page.py), wording of tables (report_views.py), pictures
+(figures.py), layout (templates/).
 
 The page is self-contained (no script, font or picture from elsewhere) and every text in it is
 escaped, because names and messages come from incoming data.
@@ -38,8 +40,8 @@ class ReportContext:
         decision: Decision.to_json() of the gate.
         metrics: summary.summarise() of the backtest, or empty if it could not be made.
         issues: contracts.Issue records as dicts.
-        tuning: fused head -> {lambda_shift, lambda_reason, epochs, lambda_curve, ...}, as train left
-            them (training.candidates), of the recipe that was trained for deployment.
+        tuning: fused head -> {lambda_shift, lambda_reason, epochs, lambda_curve, ...}, as train
+            left them (training.candidates), of the recipe that was trained for deployment.
         names: municipality_code -> name.
         thresholds: the dataset's thresholds.parquet.
         label_rule_id: rule of the thresholds; fixed_rule: it has one reference for every origin.
@@ -47,14 +49,17 @@ class ReportContext:
         reporting_delay_weeks: of the profile.
         synthetic_scenes: whether any scene was rendered and not taken by a satellite.
         language: of the bulletin, as the place has it.
-        forecast: forecast_table(), or None; forecast_version: its name; forecast_note: why there is none, or its version.
+        forecast: forecast_table(), or None; forecast_version: its name; forecast_note: why there is
+            none, or its version.
         shapes: of the units, for a map of the forecast.
-        horizons_withheld: weeks ahead that nothing is forecast, because no sane model for them serves.
+        horizons_withheld: weeks ahead that nothing is forecast, because no sane model for them
+            serves.
         embedding: modality -> {counts} of the embedding work.
         lineage: pairs (what, id) from the drop to the registered version, in that order.
         versions: library -> version.
         links: label -> URI of what lies elsewhere (Data Docs, MLflow run).
-        filling: newest weeks that are still being reported, and the table of delays (steps/filling.py).
+        filling: newest weeks that are still being reported, and the table of delays
+            (steps/filling.py).
     """
 
     run_id: str
@@ -86,7 +91,9 @@ class ReportContext:
 
 
 def build_report(context: ReportContext, out: Path) -> Path:
-    """Write the report, the bulletin and the report as JSON into the folder `out`; the report's path."""
+    """Write the report, the bulletin and the report as JSON into the folder `out`; the report's
+    path.
+    """
     write_json(out / JSON, _record(context))
     write_atomic(out / BULLETIN, _bulletin(context))
     return write_atomic(out / HTML, _page(context))
@@ -115,35 +122,44 @@ def _bulletin(context: ReportContext) -> str:
 
 def _page(context: ReportContext) -> str:
     metrics = report_views.in_order(context.metrics)
-    return templates().get_template("report.html.j2").render(
-        context=context,
-        first_line=context.decision["first_line"],
-        decision=context.decision,
-        verdict=report_views.verdict(context.decision),
-        cards=report_views.cards(context.decision, metrics, context.forecast),
-        comparisons=report_views.comparisons(context.decision),
-        sanity=report_views.sanity(context.decision),
-        issues=report_views.issues(context.issues),
-        horizons=report_views.horizons(metrics, context.decision),
-        brier_picture=report_views.brier_picture(metrics),
-        years=report_views.years(metrics, context.decision),
-        score_labels=list(report_views.SCORES.values()),
-        onset=report_views.onset(metrics),
-        municipalities=report_views.municipalities(metrics, context.decision, context.names),
-        calibration_picture=report_views.calibration_picture(metrics, context.decision),
-        lambdas=report_views.lambdas(context.tuning, metrics),
-        reference=report_rule.reference(context.thresholds, metrics),
-        rule_years=report_rule.by_year(context.outbreak_rates, context.thresholds, metrics),
-        w=words_of("en"),
-        forecast=report_forecast.forecast(context.forecast, metrics, context.shapes),
-        embedding=report_views.key_values(context.embedding),
-        filling=report_filling.filling(context.filling, context.names),
-    )  # fmt: skip
+    return (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            context=context,
+            first_line=context.decision["first_line"],
+            decision=context.decision,
+            verdict=report_views.verdict(context.decision),
+            cards=report_views.cards(context.decision, metrics, context.forecast),
+            comparisons=report_views.comparisons(context.decision),
+            sanity=report_views.sanity(context.decision),
+            issues=report_views.issues(context.issues),
+            horizons=report_views.horizons(metrics, context.decision),
+            brier_picture=report_views.brier_picture(metrics),
+            years=report_views.years(metrics, context.decision),
+            score_labels=list(report_views.SCORES.values()),
+            onset=report_views.onset(metrics),
+            municipalities=report_views.municipalities(metrics, context.decision, context.names),
+            calibration_picture=report_views.calibration_picture(metrics, context.decision),
+            lambdas=report_views.lambdas(context.tuning, metrics),
+            reference=report_rule.reference(context.thresholds, metrics),
+            rule_years=report_rule.by_year(context.outbreak_rates, context.thresholds, metrics),
+            w=words_of("en"),
+            forecast=report_forecast.forecast(context.forecast, metrics, context.shapes),
+            embedding=report_views.key_values(context.embedding),
+            filling=report_filling.filling(context.filling, context.names),
+        )
+    )
 
 
 def _record(context: ReportContext) -> dict[str, Any]:
     frames = {"thresholds": report_rule.newest(context.thresholds), "forecast": context.forecast}
-    tables = {name: None if frame is None else json.loads(frame.to_json(orient="records", date_format="iso")) for name, frame in frames.items()}  # fmt: skip
+    tables = {
+        name: None
+        if frame is None
+        else json.loads(frame.to_json(orient="records", date_format="iso"))
+        for name, frame in frames.items()
+    }
     return {
         "first_line": context.decision["first_line"],
         "run_id": context.run_id,

@@ -1,7 +1,7 @@
 """The report's words about newest weeks that are still being reported, and what delays cost.
 
-Belongs here: tables of the nowcast and of the delays, as plain values for the template. Does not belong
-here: HTML, and how either comes about (data/maturing.py, delay_table.py).
+Belongs here: tables of the nowcast and of the delays, as plain values for the template. Does not
+belong here: HTML, and how either comes about (data/maturing.py, delay_table.py).
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ def filling(record: Record, names: Mapping[str, str]) -> dict[str, Any]:
     maturity = record.get("maturity") or {}
     return {
         "why": maturity.get("why", ""),
-        "weeks": [_week(week, rows) for week in sorted({row["week"] for row in rows}, reverse=True)],
+        "weeks": [
+            _week(week, rows) for week in sorted({row["week"] for row in rows}, reverse=True)
+        ],
         "places": _places(rows, names),
         "more": max(len(rows) - SHOWN_ROWS, 0),
         "delays": _delays(record.get("delay_table"), str(record.get("recipe_id", ""))),
         "delay_note": record.get("delay_note", ""),
-    }  # fmt: skip
+    }
 
 
 def totals(record: Record) -> list[tuple[str, float, float]]:
@@ -48,7 +50,13 @@ def _week(week: str, rows: Sequence[Record]) -> dict[str, str]:
     _, reported, expected = _total(week, rows)
     places = sum(row["week"] == week and row["nowcast"] is not None for row in rows)
     share = reported / expected if expected else None
-    return {"week": week, "reported": number(reported, 0), "nowcast": number(expected, 0), "share": percent(share), "places": str(places)}  # fmt: skip
+    return {
+        "week": week,
+        "reported": number(reported, 0),
+        "nowcast": number(expected, 0),
+        "share": percent(share),
+        "places": str(places),
+    }
 
 
 def _places(rows: Sequence[Record], names: Mapping[str, str]) -> list[dict[str, str]]:

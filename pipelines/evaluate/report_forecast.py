@@ -26,7 +26,8 @@ def forecast(
     shapes: UnitShapes | None = None,
     words: Words | None = None,
 ) -> dict[str, Any] | None:
-    """Places by falling probability at the primary horizon, their picture, and a map of all of them.
+    """Places by falling probability at the primary horizon, their picture, and a map of all of
+    them.
 
     The picture shows the municipalities that the models are judged on, because only there is it
     known how good the forecast is; without metrics, those with the highest probability.
@@ -59,7 +60,7 @@ def forecast(
         "explained": report_states.explained(first, words),
         "map": forecast_map(shapes, first, words) if shapes else None,
         "picture": figures.forecast_heatmap(ranked[ranked["municipality_code"].isin(shown)], words),
-    }  # fmt: skip
+    }
 
 
 def _in_order(first: pd.DataFrame) -> list[str]:

@@ -46,16 +46,22 @@ def reference(thresholds: pd.DataFrame | None, metrics: Record) -> dict[str, Any
 def by_year(
     rates: Mapping[str, float], thresholds: pd.DataFrame | None, metrics: Record
 ) -> list[dict[str, Any]]:
-    """Outbreak weeks by year of the target, with what the thresholds of that year's origins rest on.
+    """Outbreak weeks by year of the target, with what the thresholds of that year's origins rest
+    on.
 
     A rule whose years differ widely in it asks different questions in them.
     """
     spans = {} if thresholds is None else _spans(_with_years(thresholds))
     judged = {str(year) for year in metrics.get("test_years", ())}
     return [
-        {"year": year, "rate": percent(rate), "judged": year in judged, **spans.get(year, spans.get("", _NONE))}
+        {
+            "year": year,
+            "rate": percent(rate),
+            "judged": year in judged,
+            **spans.get(year, spans.get("", _NONE)),
+        }
         for year, rate in sorted(rates.items())
-    ]  # fmt: skip
+    ]
 
 
 def newest(thresholds: pd.DataFrame | None) -> pd.DataFrame | None:

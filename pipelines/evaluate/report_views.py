@@ -59,9 +59,19 @@ def verdict(decision: Record) -> dict[str, str]:
     if decision["decision"] == "promote":
         return {"tone": "go", "text": f"Promoted: the {words(decision['head'])} head goes live."}
     if decision["decision"] == "keep":
-        which = f"version {champion['version']}, {words(champion['head'])} head" if champion else "unchanged"  # fmt: skip
+        which = (
+            f"version {champion['version']}, {words(champion['head'])} head"
+            if champion
+            else "unchanged"
+        )
         return {"tone": "keep", "text": f"Kept: the champion stays ({which})."}
-    return {"tone": "stop", "text": "No model goes live: there is no champion, and none was registered. The endpoint answers “not ready”."}  # fmt: skip
+    return {
+        "tone": "stop",
+        "text": (
+            "No model goes live: there is no champion, and none was registered. The endpoint "
+            "answers “not ready”."
+        ),
+    }
 
 
 def judged_head(metrics: Record, decision: Record) -> str:
@@ -91,11 +101,18 @@ def cards(
 
 
 def _forecast_cards(rows: pd.DataFrame, ahead: int) -> list[tuple[str, str]]:
-    """Alarms among the units that have a forecast, and how many are not forecast as the others are."""
+    """Alarms among the units that have a forecast, and how many are not forecast as the
+    others are."""
     primary = rows[rows["horizon_weeks"] == ahead]
     answered = primary.dropna(subset=["probability"])
     alarms = int(answered["outbreak_expected"].sum())
-    found = [(f"municipalities with an outbreak week expected in {ahead} {'week' if ahead == 1 else 'weeks'}", f"{alarms} of {len(answered)}")]  # fmt: skip
+    found = [
+        (
+            f"municipalities with an outbreak week expected in {ahead} "
+            f"{'week' if ahead == 1 else 'weeks'}",
+            f"{alarms} of {len(answered)}",
+        )
+    ]
     if "state" not in primary.columns:
         return found
     states = primary["state"].value_counts()
@@ -110,7 +127,9 @@ def comparisons(decision: Record) -> Rows:
         {
             "what": f"{words(c['challenger'])} {c['question']} {words(c['reference'])}?",
             "mean": f"{c['interval']['mean']:+.4f}".replace("-", "−"),
-            "interval": f"{c['interval']['lower']:+.4f} to {c['interval']['upper']:+.4f}".replace("-", "−"),
+            "interval": f"{c['interval']['lower']:+.4f} to {c['interval']['upper']:+.4f}".replace(
+                "-", "−"
+            ),
             "limit": f"{c['margin']:.3f}",
             "blocks": c["interval"]["blocks"],
             "origins": c["interval"]["origins"],
@@ -118,7 +137,7 @@ def comparisons(decision: Record) -> Rows:
             "passed": c["passed"],
         }
         for c in decision.get("comparisons", ())
-    ]  # fmt: skip
+    ]
 
 
 def sanity(decision: Record) -> Rows:
@@ -145,7 +164,15 @@ def issues(found: Sequence[Record]) -> Rows:
     groups = []
     for level, group in groupby(ranked, key=lambda i: str(i["level"])):
         every = list(group)
-        groups.append({"level": level, "meaning": _MEANING[Level(level)], "count": len(every), "shown": every[:SHOWN_ISSUES], "more": max(0, len(every) - SHOWN_ISSUES)})  # fmt: skip
+        groups.append(
+            {
+                "level": level,
+                "meaning": _MEANING[Level(level)],
+                "count": len(every),
+                "shown": every[:SHOWN_ISSUES],
+                "more": max(0, len(every) - SHOWN_ISSUES),
+            }
+        )
     return groups
 
 
@@ -154,9 +181,15 @@ def in_order(metrics: Record) -> Record:
     order = {name: at for at, name in enumerate((LINEAR, *FUSED_HEADS, *figures.BASELINE_LOOKS))}
     found = metrics.get("horizons", {})
     ordered = {
-        h: {**found[h], "heads": {n: found[h]["heads"][n] for n in sorted(found[h]["heads"], key=lambda n: order.get(n, len(order)))}}
+        h: {
+            **found[h],
+            "heads": {
+                n: found[h]["heads"][n]
+                for n in sorted(found[h]["heads"], key=lambda n: order.get(n, len(order)))
+            },
+        }
         for h in sorted(found, key=int)
-    }  # fmt: skip
+    }
     return {**metrics, "horizons": ordered} if found else metrics
 
 
@@ -178,7 +211,12 @@ def horizons(metrics: Record, decision: Record) -> Rows:
 def _score_row(name: str, record: Record, serving: bool) -> dict[str, Any]:
     skills = {f"skill_{k}": v for k, v in record["skill_vs"].items()}
     values = {**record, **skills}
-    return {"name": words(name), "serving": serving, "baseline": name in figures.BASELINE_LOOKS, "cells": [number(values.get(k)) for k in SCORES]}  # fmt: skip
+    return {
+        "name": words(name),
+        "serving": serving,
+        "baseline": name in figures.BASELINE_LOOKS,
+        "cells": [number(values.get(k)) for k in SCORES],
+    }
 
 
 def years(metrics: Record, decision: Record) -> dict[str, Any]:
@@ -187,7 +225,10 @@ def years(metrics: Record, decision: Record) -> dict[str, Any]:
     labels = [str(y) for y in metrics.get("test_years", ())]
     some: Record = next(iter(heads.values()), {"years": {}})
     rate = [percent(some["years"].get(y, {}).get("prevalence")) for y in labels]
-    rows = [{"name": words(n), "cells": [number(r["years"].get(y, {}).get("brier")) for y in labels]} for n, r in heads.items()]  # fmt: skip
+    rows = [
+        {"name": words(n), "cells": [number(r["years"].get(y, {}).get("brier")) for y in labels]}
+        for n, r in heads.items()
+    ]
     own = heads.get(judged_head(metrics, decision), {"years": {}})["years"]
     scored = {y: own[y]["brier"] for y in labels if own.get(y, {}).get("brier") is not None}
     worst = max(scored, key=scored.__getitem__) if scored else None
@@ -202,12 +243,18 @@ def onset(metrics: Record) -> Rows:
             "onsets": found["onset_rows"],
             "rows": next(iter(found["heads"].values()))["onset"]["rows"],
             "heads": [
-                {"name": words(n), "cells": [number(r["onset"][k]) for k in ("brier", "auprc", "sensitivity", "specificity", "ppv")]}
+                {
+                    "name": words(n),
+                    "cells": [
+                        number(r["onset"][k])
+                        for k in ("brier", "auprc", "sensitivity", "specificity", "ppv")
+                    ],
+                }
                 for n, r in found["heads"].items()
             ],
         }
         for horizon, found in metrics.get("horizons", {}).items()
-    ]  # fmt: skip
+    ]
 
 
 def municipalities(metrics: Record, decision: Record, names: Mapping[str, str]) -> Rows:
@@ -216,7 +263,10 @@ def municipalities(metrics: Record, decision: Record, names: Mapping[str, str]) 
     record = heads.get(judged_head(metrics, decision))
     if record is None:
         return []
-    other = {m["unit_id"]: m["brier"] for m in heads.get("persistence_calibrated", record)["municipalities"]}  # fmt: skip
+    other = {
+        m["unit_id"]: m["brier"]
+        for m in heads.get("persistence_calibrated", record)["municipalities"]
+    }
     return [
         {
             "name": names.get(m["unit_id"], ""),
@@ -224,10 +274,14 @@ def municipalities(metrics: Record, decision: Record, names: Mapping[str, str]) 
             "worst": m["unit_id"] == record["worst_municipality"],
             "single_class": m["single_class"],
             "prevalence": percent(m["prevalence"]),
-            "cells": [number(m["brier"]), number(other.get(m["unit_id"])), *(number(m[k]) for k in ("sensitivity", "specificity", "ppv"))],
+            "cells": [
+                number(m["brier"]),
+                number(other.get(m["unit_id"])),
+                *(number(m[k]) for k in ("sensitivity", "specificity", "ppv")),
+            ],
         }
         for m in record["municipalities"]
-    ]  # fmt: skip
+    ]
 
 
 def brier_picture(metrics: Record) -> str | None:
@@ -251,10 +305,12 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
             "reason": found["lambda_reason"],
             "epochs": found.get("epochs"),
             "by_year": _lambda_by_year(head, metrics),
-            "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"]) if swept(found) else None,
+            "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"])
+            if swept(found)
+            else None,
         }
         for head, found in tuning.items()
-    ]  # fmt: skip
+    ]
 
 
 def swept(found: Record) -> bool:

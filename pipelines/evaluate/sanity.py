@@ -7,8 +7,9 @@ comparisons between recipes.
 Bias is judged against its own interval. Weeks of one epidemic go up and down together, so the mean
 probability of one city over a few years lies 0.1 beside its outbreak rate by chance alone; a fixed
 limit refuses most single cities and nearly no nation. A recipe is called biased only if the whole
-interval of mean(probability - label), from whole calendar blocks as in bootstrap.py, lies beyond the
-limit: one whose true bias is exactly the limit is refused in at most (1 - confidence) / 2 of cases.
+interval of mean(probability - label), from whole calendar blocks as in bootstrap.py, lies beyond
+the limit: one whose true bias is exactly the limit is refused in at most (1 - confidence) / 2 of
+cases.
 """
 
 from __future__ import annotations
@@ -35,14 +36,21 @@ def check_sanity(
     """
     bad = int((~_within_unit(own["probability"])).sum())
     judged, blind = own[own["in_benchmark"]], blind[blind["in_benchmark"]]
-    label, probability = judged["label"].to_numpy(np.float64), judged["probability"].to_numpy(np.float64)  # fmt: skip
+    label, probability = (
+        judged["label"].to_numpy(np.float64),
+        judged["probability"].to_numpy(np.float64),
+    )
     score = brier(label, probability)
     score_blind = brier(
         blind["label"].to_numpy(np.float64), blind["probability"].to_numpy(np.float64)
     )
     mean, rate = finite(float(np.mean(probability))), finite(float(np.mean(label)))
     problems = [f"{bad} probabilities are not numbers within 0 and 1"] if bad else []
-    bias = None if mean is None or rate is None else mean_interval(judged, probability - label, gate, calendar)  # fmt: skip
+    bias = (
+        None
+        if mean is None or rate is None
+        else mean_interval(judged, probability - label, gate, calendar)
+    )
     problems += _worse_than_blind(score, score_blind, gate) + _biased(mean, rate, bias, gate)
     lower, upper = bias or (None, None)
     return Sanity(score, score_blind, mean, rate, tuple(problems), lower, upper)
@@ -54,7 +62,10 @@ def one_class(own: pd.DataFrame) -> str:
         return ""
     years = ", ".join(map(str, sorted(own["test_year"].unique())))
     what = "an outbreak" if own["label"].iloc[0] == 1 else "no outbreak"
-    return f"The test years ({years}) hold one class only: each of their {len(own)} unit-weeks is {what}, so that no model can be told from another."  # fmt: skip
+    return (
+        f"The test years ({years}) hold one class only: each of their {len(own)} unit-weeks is "
+        f"{what}, so that no model can be told from another."
+    )
 
 
 def _within_unit(probability: pd.Series) -> pd.Series:
@@ -65,7 +76,10 @@ def _worse_than_blind(score: float | None, blind: float | None, gate: GateConfig
     if score is None or blind is None:
         return ["the Brier score could not be computed"]
     if score - blind > gate.max_worse_than_prevalence:
-        return [f"Brier {score:.3f} is worse than prevalence ({blind:.3f}) by more than {gate.max_worse_than_prevalence}"]  # fmt: skip
+        return [
+            f"Brier {score:.3f} is worse than prevalence ({blind:.3f}) by more than "
+            f"{gate.max_worse_than_prevalence}"
+        ]
     return []
 
 
@@ -77,4 +91,8 @@ def _biased(
     lower, upper = bias or (mean - rate, mean - rate)  # one block has no interval
     if lower < gate.max_mean_bias and upper > -gate.max_mean_bias:
         return []
-    return [f"the mean probability {mean:.3f} is away from the outbreak rate {rate:.3f}: all of the interval {lower:+.3f} to {upper:+.3f} of their difference is {gate.max_mean_bias} or more from 0"]  # fmt: skip
+    return [
+        f"the mean probability {mean:.3f} is away from the outbreak rate {rate:.3f}: all of the "
+        f"interval {lower:+.3f} to {upper:+.3f} of their difference is {gate.max_mean_bias} or "
+        "more from 0"
+    ]

@@ -55,10 +55,18 @@ def require_equal_rows(predictions: pd.DataFrame) -> None:
         ids = {str(head): np.sort(g["sample_id"].to_numpy(str)) for head, g in rows.groupby("head")}
         reference = next(iter(ids.values()))
         if len(np.unique(reference)) != len(reference):
-            raise GateError("a sample was predicted twice by one head", where=f"horizon {horizon}", fix="run the backtest again")  # fmt: skip
+            raise GateError(
+                "a sample was predicted twice by one head",
+                where=f"horizon {horizon}",
+                fix="run the backtest again",
+            )
         odd = [head for head, own in ids.items() if not np.array_equal(own, reference)]
         if odd:
-            raise GateError(f"{', '.join(odd)} and {next(iter(ids))} were not predicted on the same rows", where=f"horizon {horizon}", fix="run the backtest of every year again")  # fmt: skip
+            raise GateError(
+                f"{', '.join(odd)} and {next(iter(ids))} were not predicted on the same rows",
+                where=f"horizon {horizon}",
+                fix="run the backtest of every year again",
+            )
 
 
 def _horizon(rows: pd.DataFrame) -> dict[str, Any]:
@@ -98,7 +106,9 @@ def _head(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _arrays(rows: pd.DataFrame) -> tuple[Array, Array, Array]:
-    label, probability, threshold = (rows[c].to_numpy(np.float64) for c in ("label", "probability", "decision_threshold"))  # fmt: skip
+    label, probability, threshold = (
+        rows[c].to_numpy(np.float64) for c in ("label", "probability", "decision_threshold")
+    )
     return label, probability, threshold
 
 
@@ -139,7 +149,8 @@ def _each_municipality(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _pool(predictions: pd.DataFrame) -> dict[str, Any]:
-    """Brier score over the whole training pool; fused heads are the linear head off the benchmark."""
+    """Brier score over the whole training pool; fused heads are the linear head off the
+    benchmark."""
     return {
         str(horizon): {
             "municipalities": int(rows["unit_id"].nunique()),

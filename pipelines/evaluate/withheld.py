@@ -1,10 +1,11 @@
 """Horizons at which a recipe is not sane: its bundle leaves them out, and the others go on.
 
-Belongs here: which candidate serves then, and whether that gives up a horizon that serves soundly. Does not
-belong here: what sane means (sanity.py), and making such a bundle (training/left_out.py).
+Belongs here: which candidate serves then, and whether that gives up a horizon that serves soundly.
+Does not belong here: what sane means (sanity.py), and making such a bundle (training/left_out.py).
 
-The primary horizon decides alone: where it is not sane, nothing is left out and the whole is refused. There is no
-mixture of models either: a bundle has one recipe, which the next challenger is compared with.
+The primary horizon decides alone: where it is not sane, nothing is left out and the whole is
+refused. There is no mixture of models either: a bundle has one recipe, which the next challenger is
+compared with.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ LeavingOut = Callable[[Candidate, tuple[int, ...]], Candidate]
 
 
 def fewest_out(hearing: Hearing) -> Candidate:
-    """Of the candidates that beat the simplest one and of this itself, that which is sane at the primary
-    horizon and at most others; the better one of equals, the simplest one if none is."""
+    """Of the candidates that beat the simplest one and of this itself, that which is sane at the
+    primary horizon and at most others; the better one of equals, the simplest one if none is."""
     names = [found.challenger for found in hearing.rivals if found.passed] + [hearing.reference]
     insane = {name: hearing.insane(name) for name in names}
     fit = [name for name in names if hearing.primary not in insane[name]]
@@ -28,21 +29,23 @@ def fewest_out(hearing: Hearing) -> Candidate:
 
 
 def without_insane(hearing: Hearing, chosen: Candidate, leaving_out: LeavingOut) -> Candidate:
-    """The candidate without the horizons at which it is not sane, which is noted; itself if the primary
-    one is among them, or none."""
+    """The candidate without the horizons at which it is not sane, which is noted; itself if the
+    primary one is among them, or none."""
     insane = hearing.insane(chosen.head)
     if not insane or hearing.primary in insane:
         return chosen
     told = [f"{not_sane(chosen.head, horizon)}: {why}." for horizon, why in insane.items()]
     hearing.reasons += [reason for reason in told if reason not in hearing.reasons]
     left_out = tuple(sorted(insane))
-    hearing.reasons.append(f"Its bundle leaves out {weeks_ahead(left_out)}; its other horizons are judged.")  # fmt: skip
+    hearing.reasons.append(
+        f"Its bundle leaves out {weeks_ahead(left_out)}; its other horizons are judged."
+    )
     return leaving_out(chosen, left_out)
 
 
 def gives_up_nothing(hearing: Hearing, chosen: Candidate, champion: Champion | None) -> bool:
-    """Whether the champion serves none of the horizons left out, or is not sane there either; else a
-    person decides, as a horizon that serves soundly is nothing to lose unasked."""
+    """Whether the champion serves none of the horizons left out, or is not sane there either; else
+    a person decides, as a horizon that serves soundly is nothing to lose unasked."""
     lost = [] if champion is None else [h for h in chosen.without if h in champion.horizons_weeks]
     if champion is None or not lost:
         return True
@@ -51,7 +54,12 @@ def gives_up_nothing(hearing: Hearing, chosen: Candidate, champion: Champion | N
     if not sound:
         return True
     hearing.waits_for_person = True
-    return hearing.refuse(f"{capital(subject(chosen.head))} would serve but for {weeks_ahead(sound)}, where it is not sane and the champion's recipe is. A person decides, and the champion forecasts meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets it serve without.")  # fmt: skip
+    return hearing.refuse(
+        f"{capital(subject(chosen.head))} would serve but for {weeks_ahead(sound)}, where it is "
+        "not sane and the champion's recipe is. A person decides, and the champion forecasts "
+        f"meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets it serve "
+        "without."
+    )
 
 
 def reasons_of(hearing: Hearing, chosen: Candidate | None) -> dict[str, str]:

@@ -1,1 +1,3 @@
-"""What a model is: examples, alignment, heads, calibration, bundle. No training, no I/O but bundles."""
+"""What a model is: examples, alignment, heads, calibration, bundle. No training, no I/O but
+bundles.
+"""

@@ -10,8 +10,8 @@ Belongs here: FORMAT 2, its files and their checks. Does not belong here: time, 
     thresholds.parquet    where the label rule's thresholds vary in a unit (data/threshold_file.py)
     h04/                  the own files of the forecaster of 4 weeks ahead, as its `save` wrote them
 
-The format is fixed, see docs/bundle.md: a later kind of forecaster adds files in such a folder and no
-format. A reader imports what the named kind needs and nothing else.
+The format is fixed, see docs/bundle.md: a later kind of forecaster adds files in such a folder and
+no format. A reader imports what the named kind needs and nothing else.
 """
 
 from __future__ import annotations
@@ -164,7 +164,11 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
             another bundle.
     """
     if set(bundle.models) != set(bundle.meta.horizons_weeks):
-        raise StoreError("models and horizons_weeks disagree", where=str(folder), fix="build the BundleMeta from the same recipe")  # fmt: skip
+        raise StoreError(
+            "models and horizons_weeks disagree",
+            where=str(folder),
+            fix="build the BundleMeta from the same recipe",
+        )
     with new_folder(folder) as temp:
         for horizon, model in bundle.models.items():
             own = temp / horizon_folder(horizon)
@@ -176,11 +180,23 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
             write_thresholds(bundle.thresholds, temp / THRESHOLDS)
         golden = [row.to_json() for row in golden_rows(bundle.models, bundle.meta.covariate_names)]
         write_json(temp / GOLDEN, {"rows": golden})
-        write_json(temp / DESCRIPTION, {"format": FORMAT, "files": manifest_of(temp), "models": described_models(bundle.meta.head, bundle.models), "meta": json.loads(bundle.meta.model_dump_json())})  # fmt: skip
+        write_json(
+            temp / DESCRIPTION,
+            {
+                "format": FORMAT,
+                "files": manifest_of(temp),
+                "models": described_models(bundle.meta.head, bundle.models),
+                "meta": json.loads(bundle.meta.model_dump_json()),
+            },
+        )
         _read(temp, read_json(temp / DESCRIPTION))  # whatever cannot be read back is not written
         wanted = bundle_id(temp)
     if bundle_id(folder) != wanted:
-        raise StoreError("another bundle is already there", where=str(folder), fix="write to a new folder; bundles are never changed")  # fmt: skip
+        raise StoreError(
+            "another bundle is already there",
+            where=str(folder),
+            fix="write to a new folder; bundles are never changed",
+        )
     return folder
 
 
@@ -193,7 +209,9 @@ def load_bundle(folder: Path) -> Bundle:
     """
     raw = read_json(folder / DESCRIPTION)
     if raw.get("format") not in (FORMAT, format1.FORMAT):
-        raise StoreError(f"bundle format {raw.get('format')!r} is not {FORMAT}", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            f"bundle format {raw.get('format')!r} is not {FORMAT}", where=str(folder), fix=REBUILD
+        )
     require_files(folder, raw.get("files"))
     return _read(folder, raw)
 
@@ -207,20 +225,34 @@ def _read(folder: Path, raw: dict[str, Any]) -> Bundle:
     try:
         meta = BundleMeta.model_validate(raw.get("meta"))
     except ValidationError as err:
-        raise StoreError(f"bundle.json does not describe a model: {err}", where=str(folder), fix=REBUILD) from err  # fmt: skip
-    models = format1.read_models(folder, meta.head) if first else read_models(folder, raw["models"], meta.head)  # fmt: skip
+        raise StoreError(
+            f"bundle.json does not describe a model: {err}", where=str(folder), fix=REBUILD
+        ) from err
+    models = (
+        format1.read_models(folder, meta.head)
+        if first
+        else read_models(folder, raw["models"], meta.head)
+    )
     if set(models) != set(meta.horizons_weeks):
-        raise StoreError("weights and description name other horizons", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            "weights and description name other horizons", where=str(folder), fix=REBUILD
+        )
     if not first:
         require_places(folder, raw["files"], models)
         _require_said_once(folder, meta, models)
-    return Bundle(meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta), _varying(folder, meta))  # fmt: skip
+    return Bundle(
+        meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta), _varying(folder, meta)
+    )
 
 
 def _require_said_once(folder: Path, meta: BundleMeta, models: dict[int, HorizonModel]) -> None:
     """People are shown meta's decision thresholds, and answers follow from the models' own."""
     if meta.decision_thresholds != {h: model.decision_threshold for h, model in models.items()}:
-        raise StoreError("bundle.json gives two decision thresholds for one horizon", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            "bundle.json gives two decision thresholds for one horizon",
+            where=str(folder),
+            fix=REBUILD,
+        )
 
 
 def _varying(folder: Path, meta: BundleMeta) -> Callable[[], Thresholds] | None:
@@ -229,7 +261,11 @@ def _varying(folder: Path, meta: BundleMeta) -> Callable[[], Thresholds] | None:
     if not path.is_file():
         return None
     if meta.threshold_cases:
-        raise StoreError("thresholds lie in bundle.json and in thresholds.parquet", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            "thresholds lie in bundle.json and in thresholds.parquet",
+            where=str(folder),
+            fix=REBUILD,
+        )
     return partial(read_thresholds, path, meta.place.week.calendar)
 
 
@@ -240,7 +276,12 @@ def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
         return None
     found = load_template(meta.language, path).template_id
     if found != meta.prompt_template_id:
-        raise StoreError(f"prompt.yaml is template {found}, the model was trained with {meta.prompt_template_id}", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            f"prompt.yaml is template {found}, the model was trained with "
+            f"{meta.prompt_template_id}",
+            where=str(folder),
+            fix=REBUILD,
+        )
     return path
 
 
@@ -255,7 +296,11 @@ def load_sound(folder: Path) -> Bundle:
         check_golden(bundle)
         _ = bundle.thresholds
     except _UNSOUND as err:
-        raise StoreError(f"the bundle cannot be used here: {type(err).__name__}: {err}", where=str(folder), fix=REBUILD) from err  # fmt: skip
+        raise StoreError(
+            f"the bundle cannot be used here: {type(err).__name__}: {err}",
+            where=str(folder),
+            fix=REBUILD,
+        ) from err
     return bundle
 
 
@@ -263,7 +308,11 @@ def check_golden(bundle: Bundle) -> None:
     """Recompute the golden rows. Raises StoreError if this machine gives other probabilities."""
     difference = worst_difference(bundle.models, bundle.golden, bundle.meta.covariate_names)
     if not difference <= 1e-4:  # also true for NaN
-        raise StoreError(f"golden rows differ by {difference:.2g} from what was recorded", where=f"bundle of {bundle.meta.dataset_version}", fix="compare library versions with receipt.json, then train again")  # fmt: skip
+        raise StoreError(
+            f"golden rows differ by {difference:.2g} from what was recorded",
+            where=f"bundle of {bundle.meta.dataset_version}",
+            fix="compare library versions with receipt.json, then train again",
+        )
 
 
 def _read_golden(path: Path) -> tuple[GoldenRow, ...]:
@@ -273,4 +322,6 @@ def _read_golden(path: Path) -> tuple[GoldenRow, ...]:
     try:
         return tuple(GoldenRow.from_json(row) for row in rows)
     except (KeyError, TypeError, ValueError, AttributeError) as err:
-        raise StoreError(f"golden.json cannot be read: {err}", where=str(path), fix=REBUILD) from err  # fmt: skip
+        raise StoreError(
+            f"golden.json cannot be read: {err}", where=str(path), fix=REBUILD
+        ) from err

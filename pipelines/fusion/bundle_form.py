@@ -27,11 +27,15 @@ KEYS = ("files", "format", "meta", "models")  # of bundle.json
 def require_files(folder: Path, recorded: object) -> None:
     """Raise StoreError unless the folder holds just the files that bundle.json lists, undamaged."""
     if not isinstance(recorded, dict) or GOLDEN not in recorded:
-        raise StoreError("bundle.json does not list the bundle's files", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            "bundle.json does not list the bundle's files", where=str(folder), fix=REBUILD
+        )
     found = {name: sha for name, sha in manifest_of(folder).items() if name != DESCRIPTION}
     wrong = sorted(k for k in recorded.keys() | found.keys() if recorded.get(k) != found.get(k))
     if wrong:
-        raise StoreError(f"absent, damaged or unexpected: {', '.join(wrong)}", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            f"absent, damaged or unexpected: {', '.join(wrong)}", where=str(folder), fix=REBUILD
+        )
 
 
 def require_keys(found: object, wanted: Iterable[str], part: str, folder: Path) -> dict[str, Any]:
@@ -40,7 +44,11 @@ def require_keys(found: object, wanted: Iterable[str], part: str, folder: Path) 
         raise StoreError(f"bundle.json has no {part}", where=str(folder), fix=REBUILD)
     strange = sorted(set(found) ^ set(wanted))
     if strange:
-        raise StoreError(f"{part} of bundle.json has keys too many or too few: {', '.join(strange)}", where=str(folder), fix="use the denguard version that wrote it, or " + REBUILD)  # fmt: skip
+        raise StoreError(
+            f"{part} of bundle.json has keys too many or too few: {', '.join(strange)}",
+            where=str(folder),
+            fix="use the denguard version that wrote it, or " + REBUILD,
+        )
     return found
 
 
@@ -53,4 +61,8 @@ def require_places(folder: Path, files: Iterable[str], horizons: Iterable[int]) 
     known = (GOLDEN, PROMPT, THRESHOLDS)
     stray = sorted(name for name in files if name not in known and not name.startswith(own))
     if stray:
-        raise StoreError(f"FORMAT 2 has no place for {', '.join(stray)}", where=str(folder), fix="use the denguard version that wrote it, or " + REBUILD)  # fmt: skip
+        raise StoreError(
+            f"FORMAT 2 has no place for {', '.join(stray)}",
+            where=str(folder),
+            fix="use the denguard version that wrote it, or " + REBUILD,
+        )

@@ -1,7 +1,7 @@
 """The models inside a bundle: a folder a horizon, and what bundle.json says of each.
 
-Belongs here: HorizonModels <-> their folders and descriptions. Does not belong here: the bundle around
-them (bundle.py), and the first format (format1.py).
+Belongs here: HorizonModels <-> their folders and descriptions. Does not belong here: the bundle
+around them (bundle.py), and the first format (format1.py).
 """
 
 from __future__ import annotations
@@ -63,10 +63,18 @@ def read_models(folder: Path, recorded: object, head: str) -> dict[int, HorizonM
     try:
         entries = _ENTRIES.validate_python(recorded)
     except ValidationError as err:
-        raise StoreError(f"bundle.json does not describe the models: {sentence(err)}", where=str(folder), fix=REBUILD) from err  # fmt: skip
+        raise StoreError(
+            f"bundle.json does not describe the models: {sentence(err)}",
+            where=str(folder),
+            fix=REBUILD,
+        ) from err
     kinds = sorted({entry.kind for entry in entries.values()})
     if kinds != [head]:
-        raise StoreError(f"it says that its head is {head} and holds models of the kind {', '.join(kinds)}", where=str(folder), fix=REBUILD)  # fmt: skip
+        raise StoreError(
+            f"it says that its head is {head} and holds models of the kind {', '.join(kinds)}",
+            where=str(folder),
+            fix=REBUILD,
+        )
     kind = forecaster_class(head)
     return {
         horizon: HorizonModel(
@@ -80,8 +88,8 @@ def read_models(folder: Path, recorded: object, head: str) -> dict[int, HorizonM
 
 
 def weights_id(head: str, models: Mapping[int, HorizonModel]) -> str:
-    """Hash of what a bundle's answers follow from, the same in either format: two that share it give
-    the same answers, whatever else they say about themselves."""
+    """Hash of what a bundle's answers follow from, the same in either format: two that share it
+    give the same answers, whatever else they say about themselves."""
     with tempfile.TemporaryDirectory(prefix="denguard-weights-") as work:
         for horizon, model in models.items():
             own = Path(work) / horizon_folder(horizon)

@@ -1,8 +1,8 @@
 """The design of tabular forecasters: covariates relative to the label's threshold, as columns.
 
-Belongs here: which covariates a training period can use, the columns made of them, where the training
-rows lay, and what every forecaster over these columns says of itself. Does not belong here: a fit, and
-anything that reads an encoder's vectors.
+Belongs here: which covariates a training period can use, the columns made of them, where the
+training rows lay, and what every forecaster over these columns says of itself. Does not belong
+here: a fit, and anything that reads an encoder's vectors.
 
 Shape letters: N rows, K covariates, J design columns (design_names).
 """
@@ -31,7 +31,8 @@ STABILISED = (
     *(f"log1p_cases_lag{k:02d}" for k in range(4)),
     "log1p_cases_mean_lag04_07",
 )
-# Covariates that change with the year's course: a year of training cannot tell them from its epidemic.
+# Covariates that change with the year's course: a year of training cannot tell them from its
+# epidemic.
 YEARLY = frozenset(
     {c.name for c in COVARIATES if c.kind == "season"}
     | {"log1p_cases_last_year", "log1p_cases_mean_lag00_51"}
@@ -49,7 +50,8 @@ DESIGN_NAMES: tuple[str, ...] = design_names(COVARIATE_NAMES)
 
 
 class OverDesign(ABC):
-    """What a fitted forecaster over the design says of itself; it brings names, spread and log odds.
+    """What a fitted forecaster over the design says of itself; it brings names, spread and log
+    odds.
 
     Attributes:
         covariate_names: (K,) that it reads; those that most units lack were left out.
@@ -140,7 +142,9 @@ def usable_covariates(train: Examples) -> tuple[str, ...]:
     yearly = YEARLY if span < MIN_YEARLY_SPAN_WEEKS else frozenset()
     unit, units = pd.factorize(train.unit_id)
     known = np.isfinite(train.covariates)
-    with_value = [np.count_nonzero(np.bincount(unit[known[:, k]], minlength=1)) for k in range(known.shape[1])]  # fmt: skip
+    with_value = [
+        np.count_nonzero(np.bincount(unit[known[:, k]], minlength=1)) for k in range(known.shape[1])
+    ]
     return tuple(
         name
         for name, count in zip(train.covariate_names, with_value, strict=True)

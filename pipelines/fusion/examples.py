@@ -20,7 +20,15 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 Strings = npt.NDArray[np.object_]
-_BY_ROW = ("sample_id", "unit_id", "origin_week_no", "target_week_no", "covariates", "threshold_cases", "label")  # fmt: skip
+_BY_ROW = (
+    "sample_id",
+    "unit_id",
+    "origin_week_no",
+    "target_week_no",
+    "covariates",
+    "threshold_cases",
+    "label",
+)
 
 
 @dataclass(frozen=True)

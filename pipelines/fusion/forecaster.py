@@ -2,8 +2,8 @@
 
 Belongs here: the Protocol with its optional parts, the folds that `fit` is given, and how a name
 becomes a class. Does not belong here: forecasters (pipelines/models and other distributions), and
-what wraps any of them (horizon.py). Nothing here imports torch, scikit-learn or LightGBM: a reader of
-a bundle imports what the bundle's own kind needs.
+what wraps any of them (horizon.py). Nothing here imports torch, scikit-learn or LightGBM: a reader
+of a bundle imports what the bundle's own kind needs.
 
 Shape letters: N rows of one horizon.
 """
@@ -45,7 +45,13 @@ class InnerFold:
 
     def take(self, chosen: Bools) -> InnerFold:
         """The same fold over some of the rows."""
-        return InnerFold(self.season, self.train[chosen], self.validation[chosen], self.linear, self.linear_logit[chosen])  # fmt: skip
+        return InnerFold(
+            self.season,
+            self.train[chosen],
+            self.validation[chosen],
+            self.linear,
+            self.linear_logit[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ class ForecasterClass(Protocol):
     """
 
     def fit(self, train: Examples, folds: Folds, config: Any) -> Forecaster:
-        """Fit on training rows, all of whose labels are known; the same inputs give the same bits."""
+        """Fit on training rows, all of whose labels are known; the same inputs give the
+        same bits."""
 
     def load(self, folder: Path) -> Forecaster:
         """The inverse of `save`. Raises StoreError on files that it did not write."""

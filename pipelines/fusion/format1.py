@@ -25,19 +25,24 @@ _HEADS, _GAPS = ("early", "late_joint"), ("vector", "scalar")
 
 
 def read_models(folder: Path, head: str) -> dict[int, HorizonModel]:
-    """The models of a folder. Raises StoreError on a missing name, a wrong shape or another head."""
+    """The models of a folder. Raises StoreError on a missing name, a wrong shape or
+    another head."""
     path = folder / WEIGHTS
     tensors = read_tensors(path)
     try:
         horizons = sorted({int(name[1:3]) for name in tensors})
         return {h: _model(h, below(tensors, f"h{h:02d}/"), head, path) for h in horizons}
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as err:
-        raise StoreError(f"the weights are not those of a head: {err}", where=str(path), fix=FIX) from err  # fmt: skip
+        raise StoreError(
+            f"the weights are not those of a head: {err}", where=str(path), fix=FIX
+        ) from err
 
 
 def _model(horizon: int, tensors: Tensors, head: str, path: Path) -> HorizonModel:
     own = below(tensors, "linear/")
-    linear = LinearModel(own["mean"], own["scale"], own["weight"], float(own["bias"][0]), COVARIATE_NAMES)  # fmt: skip
+    linear = LinearModel(
+        own["mean"], own["scale"], own["weight"], float(own["bias"][0]), COVARIATE_NAMES
+    )
     linear.require_shape(path)
     fused = below(tensors, "fused/")
     forecaster = linear if head == LINEAR and not fused else _fused(fused, linear, head, path)
@@ -53,11 +58,18 @@ def _fused(tensors: Tensors, linear: LinearModel, head: str, path: Path) -> Fore
         return FusedForecaster(head, linear)
     kind = _HEADS[int(tensors["kind"][0])]
     if kind != head:
-        raise StoreError(f"it says that its head is {head} and holds weights of {kind}", where=str(path), fix=FIX)  # fmt: skip
-    shape = {name: tensors[name][0].item() for name in ("image_width", "text_width", "width", "lambda_shift")}  # fmt: skip
+        raise StoreError(
+            f"it says that its head is {head} and holds weights of {kind}", where=str(path), fix=FIX
+        )
+    shape = {
+        name: tensors[name][0].item()
+        for name in ("image_width", "text_width", "width", "lambda_shift")
+    }
     gap_kind = _GAPS[int(tensors["gap_kind"][0])]
     arrays = {"gap": tensors["gap"], **{k: v for k, v in tensors.items() if k.startswith("state/")}}
-    return FusedForecaster(head, linear, fused_model({**shape, "kind": kind, "gap_kind": gap_kind}, arrays))  # fmt: skip
+    return FusedForecaster(
+        head, linear, fused_model({**shape, "kind": kind, "gap_kind": gap_kind}, arrays)
+    )
 
 
 def _platt(tensor: Doubles) -> Platt:

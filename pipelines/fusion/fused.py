@@ -89,11 +89,17 @@ def load_fused(head: FusedKind, folder: Path) -> FusedForecaster:
         return FusedForecaster(head, linear)
     shape, found = read_json(folder / _SHAPE), read_tensors(folder / _WEIGHTS)
     if shape.get("kind") != head:
-        raise StoreError(f"the weights are of the head {shape.get('kind')!r}, not of {head!r}", where=str(folder), fix=FIX)  # fmt: skip
+        raise StoreError(
+            f"the weights are of the head {shape.get('kind')!r}, not of {head!r}",
+            where=str(folder),
+            fix=FIX,
+        )
     try:
         return FusedForecaster(head, linear, fused_model(shape, found))
     except (KeyError, TypeError, ValueError, RuntimeError) as err:
-        raise StoreError(f"the weights are not those of a head: {err}", where=str(folder), fix=FIX) from err  # fmt: skip
+        raise StoreError(
+            f"the weights are not those of a head: {err}", where=str(folder), fix=FIX
+        ) from err
 
 
 def fused_model(shape: Mapping[str, Any], tensors: Tensors) -> FusedModel:
@@ -111,6 +117,12 @@ def fused_model(shape: Mapping[str, Any], tensors: Tensors) -> FusedModel:
     if {name: value.shape for name, value in state.items()} != expected:
         raise ValueError(f"the {kind} head's parameters have other names or shapes")
     return FusedModel(
-        kind, int(shape["image_width"]), int(shape["text_width"]), width,
-        float(shape["lambda_shift"]), tensors["gap"], state, gap_kind,
-    )  # fmt: skip
+        kind,
+        int(shape["image_width"]),
+        int(shape["text_width"]),
+        width,
+        float(shape["lambda_shift"]),
+        tensors["gap"],
+        state,
+        gap_kind,
+    )

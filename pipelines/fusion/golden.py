@@ -24,7 +24,12 @@ from pipelines.fusion.horizon import HorizonModel
 _THRESHOLD_CASES = 10.0
 _COUNTS = frozenset(c.name for c in COVARIATES if c.kind == "log_cases")
 _PROBABILITY_DECIMALS = 6  # finer digits differ between CPUs
-_ROWS = (("both", True, True), ("image only", True, False), ("text only", False, True), ("none", False, False))  # fmt: skip
+_ROWS = (
+    ("both", True, True),
+    ("image only", True, False),
+    ("text only", False, True),
+    ("none", False, False),
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,16 @@ def golden_rows(models: Mapping[int, HorizonModel], names: Sequence[str]) -> lis
         rows.append(GoldenRow(name, _listed(covariates), _THRESHOLD_CASES, image, text, {}))
     answers = _answers(models, rows, names)
     return [
-        GoldenRow(r.name, r.covariates, r.threshold_cases, r.image, r.text, {h: p[i] for h, p in answers.items()})
+        GoldenRow(
+            r.name,
+            r.covariates,
+            r.threshold_cases,
+            r.image,
+            r.text,
+            {h: p[i] for h, p in answers.items()},
+        )
         for i, r in enumerate(rows)
-    ]  # fmt: skip
+    ]
 
 
 def worst_difference(
@@ -93,7 +105,9 @@ def worst_difference(
     return float(np.abs(found - recorded).max())
 
 
-def _near_the_mean(model: HorizonModel, names: Sequence[str], phase: float) -> npt.NDArray[np.float64]:  # fmt: skip
+def _near_the_mean(
+    model: HorizonModel, names: Sequence[str], phase: float
+) -> npt.NDArray[np.float64]:
     """(K,) raw covariates within one training standard deviation of the mean, where it is known."""
     known = model.forecaster.centre if isinstance(model.forecaster, HasCentre) else {}
     centre = np.array([known.get(name, (0.0, 1.0)) for name in names]).reshape(-1, 2)

@@ -80,7 +80,15 @@ class LinearModel(OverDesign):
 
     def save(self, folder: Path) -> None:
         """Write its numbers and the names of its covariates."""
-        write_tensors(folder / _WEIGHTS, {"mean": self.mean, "scale": self.scale, "weight": self.weight, "bias": np.array([self.bias])})  # fmt: skip
+        write_tensors(
+            folder / _WEIGHTS,
+            {
+                "mean": self.mean,
+                "scale": self.scale,
+                "weight": self.weight,
+                "bias": np.array([self.bias]),
+            },
+        )
         write_json(folder / _NAMES, {"covariate_names": self.covariate_names})
 
     @classmethod
@@ -90,9 +98,13 @@ class LinearModel(OverDesign):
         found = read_tensors(folder / _WEIGHTS)
         try:
             names = tuple(map(str, named["covariate_names"]))
-            model = cls(found["mean"], found["scale"], found["weight"], float(found["bias"][0]), names)  # fmt: skip
+            model = cls(
+                found["mean"], found["scale"], found["weight"], float(found["bias"][0]), names
+            )
         except (KeyError, IndexError, TypeError) as err:
-            raise StoreError(f"the weights are not those of a linear model: {err}", where=str(folder), fix=FIX) from err  # fmt: skip
+            raise StoreError(
+                f"the weights are not those of a linear model: {err}", where=str(folder), fix=FIX
+            ) from err
         model.require_shape(folder)
         return model
 
@@ -101,7 +113,12 @@ class LinearModel(OverDesign):
         columns = (len(design_names(self.covariate_names)),)
         wrong = [k for k in ("mean", "scale", "weight") if getattr(self, k).shape != columns]
         if wrong:
-            raise StoreError(f"the weights are not those of a linear model: {', '.join(wrong)} must have {columns[0]} columns", where=str(where), fix=FIX)  # fmt: skip
+            raise StoreError(
+                f"the weights are not those of a linear model: {', '.join(wrong)} must have "
+                f"{columns[0]} columns",
+                where=str(where),
+                fix=FIX,
+            )
 
 
 def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -> LinearModel:
@@ -139,13 +156,17 @@ def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -
 def _solve(columns: Doubles, label: npt.NDArray[np.int64], c: float) -> LogisticRegression:
     """Fit (N, J) standardised columns.
 
-    Many rows, few columns: Newton needs a handful of passes where L-BFGS needs forty, and half of these from
-    where every eighth row led: the same rows give the same bits, whatever was fitted before. One BLAS
+    Many rows, few columns: Newton needs a handful of passes where L-BFGS needs forty, and half of
+        these from
+    where every eighth row led: the same rows give the same bits, whatever was fitted before. One
+        BLAS
     thread, because other thread counts give other bits.
     """
     from sklearn.linear_model import LogisticRegression  # a second and more, and only fits need it
 
-    model = LogisticRegression(C=c, solver="newton-cholesky", max_iter=_MAX_ITERATIONS, tol=1e-8, warm_start=True)  # fmt: skip
+    model = LogisticRegression(
+        C=c, solver="newton-cholesky", max_iter=_MAX_ITERATIONS, tol=1e-8, warm_start=True
+    )
     some = slice(None, None, _EVERY)
     with threadpool_limits(limits=1):
         if len(label) >= _MANY_ROWS and len(np.unique(label[some])) > 1:

@@ -19,9 +19,15 @@ from pipelines.place_config import WeekConfig
 from pipelines.storage import read_json
 
 _COLUMNS = (
-    "sample_id", "unit_id", "origin_week_no", "target_week_no", "threshold_cases", "label",
-    "image_key", "text_key",
-)  # fmt: skip
+    "sample_id",
+    "unit_id",
+    "origin_week_no",
+    "target_week_no",
+    "threshold_cases",
+    "label",
+    "image_key",
+    "text_key",
+)
 
 
 def load_examples(features_dir: Path, horizon: int) -> Examples:
@@ -64,7 +70,11 @@ def _encoder_specs(features_dir: Path) -> dict[Modality, EncoderSpec | None]:
     try:
         return {m: described[m] and EncoderSpec(**described[m]) for m in ("image", "text")}
     except (KeyError, TypeError) as err:
-        raise StoreError("features.json does not describe both encoders", where=str(features_dir), fix="run the features step again") from err  # fmt: skip
+        raise StoreError(
+            "features.json does not describe both encoders",
+            where=str(features_dir),
+            fix="run the features step again",
+        ) from err
 
 
 def _covariate_names(features_dir: Path) -> tuple[str, ...]:
@@ -74,22 +84,34 @@ def _covariate_names(features_dir: Path) -> tuple[str, ...]:
         return tuple(name for name in COVARIATE_NAMES if name in present)
     absent = sorted(set(declared) - present)
     if absent:
-        raise StoreError(f"the rows lack the covariates {', '.join(absent)}", where=str(features_dir), fix="run the features step again")  # fmt: skip
+        raise StoreError(
+            f"the rows lack the covariates {', '.join(absent)}",
+            where=str(features_dir),
+            fix="run the features step again",
+        )
     return tuple(map(str, declared))
 
 
 def _rows_file(features_dir: Path) -> Path:
     path = features_dir / "rows.parquet"
     if not path.is_file():
-        raise StoreError("the features folder holds no rows", where=str(path), fix="run the features step again")  # fmt: skip
+        raise StoreError(
+            "the features folder holds no rows", where=str(path), fix="run the features step again"
+        )
     return path
 
 
 def _read_rows(features_dir: Path, horizon: int, names: tuple[str, ...]) -> pd.DataFrame:
     path = _rows_file(features_dir)
-    table = pq.read_table(path, columns=[*_COLUMNS, *names], filters=[("horizon_weeks", "=", horizon)])  # fmt: skip
+    table = pq.read_table(
+        path, columns=[*_COLUMNS, *names], filters=[("horizon_weeks", "=", horizon)]
+    )
     if table.num_rows == 0:
-        raise StoreError(f"no row has horizon {horizon} weeks", where=str(path), fix="use a horizon of features.json")  # fmt: skip
+        raise StoreError(
+            f"no row has horizon {horizon} weeks",
+            where=str(path),
+            fix="use a horizon of features.json",
+        )
     rows: pd.DataFrame = table.to_pandas()
     return rows.sort_values("sample_id", kind="stable", ignore_index=True)
 
@@ -108,7 +130,11 @@ def _vectors(features_dir: Path, spec: EncoderSpec | None, keys: pd.Series) -> M
         table[at[at >= 0]] = stored[at >= 0]
         found[at[at >= 0]] = True
     if not found.all():
-        raise StoreError(f"{int((~found).sum())} {spec.modality} vectors that rows name are absent", where=str(features_dir), fix="run the embed and features steps again")  # fmt: skip
+        raise StoreError(
+            f"{int((~found).sum())} {spec.modality} vectors that rows name are absent",
+            where=str(features_dir),
+            fix="run the embed and features steps again",
+        )
     row = np.where(keys.isna(), -1, wanted.get_indexer(pd.Index(keys))).astype(np.int32)
     return ModalityVectors(table, row)
 
@@ -119,4 +145,8 @@ def _read_shard(shard: Path, width: int) -> tuple[list[str], Floats]:
     try:
         return stored["key"].to_pylist(), flat.astype(np.float32).reshape(stored.num_rows, width)
     except ValueError as err:
-        raise StoreError(f"a shard does not hold vectors of width {width}", where=str(shard), fix="run the embed step again") from err  # fmt: skip
+        raise StoreError(
+            f"a shard does not hold vectors of width {width}",
+            where=str(shard),
+            fix="run the embed step again",
+        ) from err

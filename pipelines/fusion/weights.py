@@ -26,7 +26,11 @@ def write_tensors(path: Path, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write named arrays; equal arrays give equal bytes. Raises StoreError if one is not finite."""
     unfit = _not_finite(tensors)
     if unfit:
-        raise StoreError(f"not finite: {unfit}", where=path.name, fix="lower the learning rate, or look at the training data")  # fmt: skip
+        raise StoreError(
+            f"not finite: {unfit}",
+            where=path.name,
+            fix="lower the learning rate, or look at the training data",
+        )
     write_atomic(path, bytes(save({k: np.ascontiguousarray(tensors[k]) for k in sorted(tensors)})))
 
 

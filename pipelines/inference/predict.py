@@ -52,12 +52,15 @@ def predict_examples(model: HorizonModel, examples: Examples) -> list[Prediction
     reads = model.vector_widths is not None
     return [
         Prediction(
-            float(probability[i]), bool(outbreak[i]), model.decision_threshold,
-            float(examples.threshold_cases[i]), model.lambda_shift,
+            float(probability[i]),
+            bool(outbreak[i]),
+            model.decision_threshold,
+            float(examples.threshold_cases[i]),
+            model.lambda_shift,
             {"image": _use(reads, image), "text": _use(reads, text)},
         )
         for i, (image, text) in enumerate(zip(examples.image.mask, examples.text.mask, strict=True))
-    ]  # fmt: skip
+    ]
 
 
 def predict_rows(bundle: Bundle, rows: Sequence[RowInput]) -> list[Prediction]:
@@ -80,7 +83,10 @@ def predict_vectors(bundle: Bundle, rows: Sequence[tuple[int, VectorInput]]) -> 
     for horizon in sorted({h for h, _ in rows}):
         model = bundle.models.get(horizon)
         if model is None:
-            raise ConfigError(f"the model does not predict {horizon} weeks ahead", fix=f"ask for one of {sorted(bundle.models)}")  # fmt: skip
+            raise ConfigError(
+                f"the model does not predict {horizon} weeks ahead",
+                fix=f"ask for one of {sorted(bundle.models)}",
+            )
         at = [i for i, (h, _) in enumerate(rows) if h == horizon]
         examples = vector_examples(bundle, horizon, [rows[i][1] for i in at])
         out |= dict(zip(at, predict_examples(model, examples), strict=True))

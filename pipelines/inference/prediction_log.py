@@ -123,7 +123,8 @@ class PredictionLog:
         return self._fd
 
     def _write(self, fd: int, line: bytes) -> None:
-        """All of a line. After a torn one a line break comes first, so that only that one is lost."""
+        """All of a line. After a torn one a line break comes first, so that only that one
+        is lost."""
         left = memoryview(b"\n" + line if self._torn else line)
         while left:
             left = left[os.write(fd, left) :]  # a single write may be short
@@ -136,7 +137,8 @@ class PredictionLog:
 
 
 def _ends_torn(fd: int) -> bool:
-    """Whether a file ends within a line; a failed write closes the file, so it is asked at opening."""
+    """Whether a file ends within a line; a failed write closes the file, so it is asked at
+    opening."""
     size = os.fstat(fd).st_size
     return size > 0 and os.pread(fd, 1, size - 1) != b"\n"
 
@@ -190,10 +192,12 @@ def read_day(
 def prune(where: Places, keep_days: int, today: date) -> list[date]:
     """Remove the folders of days more than `keep_days` before today; return those days.
 
-    The clock alone does not decide: a day goes when more than `keep_days` days of the log lie between
-    it and today. So a clock that is wrong by years removes nothing, and days on which the endpoint was
-    off (`mark_day`) keep the older ones for as much longer. Only whole day folders go, and nothing that
-    does not look like one. Several processes may do it at once. Raises OSError if a folder cannot be removed.
+    The clock alone does not decide: a day goes when more than `keep_days` days of the log lie
+        between
+    it and today. So a clock that is wrong by years removes nothing, and days on which the endpoint
+    was off (`mark_day`) keep the older ones for as much longer. Only whole day folders go, and
+    nothing that does not look like one. Several processes may do it at once. Raises OSError if a
+    folder cannot be removed.
     """
     oldest, folders = today - timedelta(days=keep_days), _day_folders(where)
     known = [(day, folder) for day, folder in folders if day <= today]
@@ -247,7 +251,11 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _unreadable(path: Path, err: OSError) -> StoreError:
-    return StoreError(f"the prediction log cannot be read: {err.strerror or err}", where=str(path), fix="run this as the user that the endpoint runs as; nobody else may read the log")  # fmt: skip
+    return StoreError(
+        f"the prediction log cannot be read: {err.strerror or err}",
+        where=str(path),
+        fix="run this as the user that the endpoint runs as; nobody else may read the log",
+    )
 
 
 def _day_of(name: str) -> date | None:

@@ -1,7 +1,8 @@
 """A row in plain fields, as a person or a program outside has it, made into what a model reads.
 
 Belongs here: fields -> covariates and prompt, by the very code that made the training rows. Does
-not belong here: encoding a prompt or a scene (the caller hands vectors in), prediction (predict.py).
+not belong here: encoding a prompt or a scene (the caller hands vectors in), prediction
+(predict.py).
 """
 
 from __future__ import annotations
@@ -78,7 +79,11 @@ def prompt_of(bundle: Bundle, row: RowInput) -> str | None:
     """
     template = load_template(bundle.meta.language, bundle.prompt_file)
     if template.template_id != bundle.meta.prompt_template_id:
-        raise ConfigError("the bundle was trained with another prompt template", where=f"template {bundle.meta.prompt_template_id}", fix="install the denguard version that trained it, or train again")  # fmt: skip
+        raise ConfigError(
+            "the bundle was trained with another prompt template",
+            where=f"template {bundle.meta.prompt_template_id}",
+            fix="install the denguard version that trained it, or train again",
+        )
     if row.municipality is None:
         return None
     origin = np.array([bundle.calendar.week_no(row.origin_week)])
@@ -100,7 +105,8 @@ def _data_recipe(bundle: Bundle) -> Mapping[str, Any]:
 
 
 def _matrices(bundle: Bundle, row: RowInput) -> Matrices:
-    """The row as matrices of one municipality, columns ending in the newest known week and month."""
+    """The row as matrices of one municipality, columns ending in the newest known week and
+    month."""
     delay = int(_data_recipe(bundle).get("reporting_delay_weeks", 0))
     origin = bundle.calendar.week_no(row.origin_week)
     newest = origin - known_lag_weeks(row.horizon_weeks, delay)
@@ -128,7 +134,12 @@ def _newest_month(row: RowInput, calendar: Calendar) -> int:
         return newest_ended
     month = month_no(*row.climate_month)
     if month > newest_ended:
-        raise ConfigError(f"climate of {row.climate_month[0]}-{row.climate_month[1]:02d} is not known in {row.origin_week}", where=row.municipality_code, fix="send months that have ended by the origin week")  # fmt: skip
+        raise ConfigError(
+            f"climate of {row.climate_month[0]}-{row.climate_month[1]:02d} is not known in "
+            f"{row.origin_week}",
+            where=row.municipality_code,
+            fix="send months that have ended by the origin week",
+        )
     return month
 
 

@@ -76,7 +76,10 @@ def _modality(
     for vector in given:
         width = width or len(vector)
         if vector.shape != (width,):
-            raise ConfigError(f"an {modality} vector has {vector.size} numbers, not {width}", fix=f"send vectors of the encoder that GET /model names as {modality}_encoder")  # fmt: skip
+            raise ConfigError(
+                f"an {modality} vector has {vector.size} numbers, not {width}",
+                fix=f"send vectors of the encoder that GET /model names as {modality}_encoder",
+            )
     has = np.array([v is not None for v in vectors], dtype=bool)
     table = np.stack(given) if given else np.zeros((0, width or 1), dtype=np.float32)
     return ModalityVectors(table, np.where(has, np.cumsum(has) - 1, -1).astype(np.int32))

@@ -33,12 +33,23 @@ def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
         return None
     folder = log_folder(places).relative_to(places.home) / answer.at.date().isoformat()
     rows = [row.model_dump(mode="json") for row in answer.predictions]
-    key = graph.add("prediction", trace_id, folder.as_posix(), at=answer.at.isoformat(), input_sha256=answer.input_sha256, bundle_id=answer.bundle_id, model_version=answer.model_version, predictions=rows)  # fmt: skip
+    key = graph.add(
+        "prediction",
+        trace_id,
+        folder.as_posix(),
+        at=answer.at.isoformat(),
+        input_sha256=answer.input_sha256,
+        bundle_id=answer.bundle_id,
+        model_version=answer.model_version,
+        predictions=rows,
+    )
     bundle = graph.add("bundle", answer.bundle_id)
     graph.link(bundle, key, "answered")
     if answer.forecast_version:
         graph.nodes[key].facts["forecast_version"] = answer.forecast_version
-        forecast = graph.add("forecast", answer.forecast_version, f"artifacts/forecasts/{answer.forecast_version}")  # fmt: skip
+        forecast = graph.add(
+            "forecast", answer.forecast_version, f"artifacts/forecasts/{answer.forecast_version}"
+        )
         graph.link(forecast, key, "answered")
     for version in _versions(graph, answer.model_version, answer.bundle_id):
         graph.link(version, key, "answered")
@@ -55,10 +66,14 @@ def count_predictions(graph: Graph, places: Places) -> None:
     try:
         for day, answer in islice(answers, _MOST_ANSWERS):
             counted += 1
-            facts = found.setdefault(answer.bundle_id, {"answers": 0, "last_day": day.isoformat(), "newest": []})  # fmt: skip
+            facts = found.setdefault(
+                answer.bundle_id, {"answers": 0, "last_day": day.isoformat(), "newest": []}
+            )
             facts["answers"] += 1
             facts["first_day"] = day.isoformat()
-            facts["newest"] = nlargest(_NEWEST_SHOWN, [*facts["newest"], (answer.at, answer.trace_id)])  # fmt: skip
+            facts["newest"] = nlargest(
+                _NEWEST_SHOWN, [*facts["newest"], (answer.at, answer.trace_id)]
+            )
     except StoreError as err:
         graph.fault(None, err.what, err.where, err.fix)
     folder = log_folder(places).relative_to(places.home).as_posix()

@@ -24,7 +24,14 @@ RESTORE = (
 _ROOMS: dict[Kind, str] = {"dataset": "datasets", "features": "features", "forecast": "forecasts"}
 _DATASET_FACTS = ("as_of_week", "rows", "units", "label_rule_id", "synthetic_scenes")
 _FEATURE_FACTS = ("as_of_week", "rows", "embedding_version", "label_rule_id", "synthetic_scenes")
-_BUNDLE_FACTS = ("as_of_week", "head", "lambda_shift", "recipe_id", "horizons_weeks", "label_rule_id")  # fmt: skip
+_BUNDLE_FACTS = (
+    "as_of_week",
+    "head",
+    "lambda_shift",
+    "recipe_id",
+    "horizons_weeks",
+    "label_rule_id",
+)
 
 
 def read_artifacts(graph: Graph, shelf: Shelf) -> None:
@@ -64,9 +71,16 @@ def _describe(graph: Graph, shelf: Shelf, node: Node, read: Describe) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return  # checks.py names what is absent
     except DenguardError as err:
-        graph.fault(node.key, f"the description of {node.title} cannot be read: {err.what}", where, RESTORE)  # fmt: skip
+        graph.fault(
+            node.key, f"the description of {node.title} cannot be read: {err.what}", where, RESTORE
+        )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError) as err:
-        graph.fault(node.key, f"the description of {node.title} cannot be read: {type(err).__name__}: {err}", where, RESTORE)  # fmt: skip
+        graph.fault(
+            node.key,
+            f"the description of {node.title} cannot be read: {type(err).__name__}: {err}",
+            where,
+            RESTORE,
+        )
 
 
 def _find_bundles(graph: Graph, shelf: Shelf) -> None:
@@ -87,7 +101,13 @@ def _find_drops(graph: Graph, shelf: Shelf) -> None:
     read = {node.facts.get("received_date") for node in graph.of_kind("drop")}
     for folder in shelf.folders("data/drops"):
         if folder.name not in read:
-            graph.add("drop", drop_id(folder.name, None), f"data/drops/{folder.name}", received_date=folder.name, note="no run has read it yet")  # fmt: skip
+            graph.add(
+                "drop",
+                drop_id(folder.name, None),
+                f"data/drops/{folder.name}",
+                received_date=folder.name,
+                note="no run has read it yet",
+            )
 
 
 def _describe_dataset(graph: Graph, node: Node, shelf: Shelf) -> None:
@@ -121,7 +141,10 @@ def _describe_forecast(graph: Graph, node: Node, shelf: Shelf) -> None:
     names = ["model_version", "bundle_id", "dataset_version", "embedding_version", "head"]
     table = io.BytesIO(shelf.read(str(node.path), "forecast.parquet"))
     made_by = pq.read_table(table, columns=names).slice(0, 1).to_pylist()[0]
-    facts = {name: about.get(name) for name in ("origin_week", "rows", "horizons_weeks", "outbreaks_expected")}  # fmt: skip
+    facts = {
+        name: about.get(name)
+        for name in ("origin_week", "rows", "horizons_weeks", "outbreaks_expected")
+    }
     graph.add("forecast", node.id, **facts, **made_by)
     # a forecast that no finished run made names what it was made from itself
     model = str(node.facts.get("model_name", about.get("model_name", DEFAULT_MODEL)))

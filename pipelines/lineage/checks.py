@@ -48,7 +48,12 @@ def check_all(
         if node.kind == "drop":
             _check_accepted(graph, node, accepted)
         _check_version(graph, node, shelf, index, pruned)
-        if registry_answers and node.kind in ("model_version", "prediction", "predictions", "forecast"):  # fmt: skip
+        if registry_answers and node.kind in (
+            "model_version",
+            "prediction",
+            "predictions",
+            "forecast",
+        ):
             _check_registered(graph, node, pruned)
         if by_content and there:
             _check_content(graph, node, shelf)
@@ -71,7 +76,10 @@ def _is_there(graph: Graph, node: Node, shelf: Shelf, pruned: dict[str, str]) ->
     where = " and ".join(copies) or f"no copy of {node.id} is known"
     fix = _DROP_BACK if node.kind == "drop" else RESTORE
     if node.kind == "bundle" and _registered_versions(graph, node):
-        fix = "the registry holds it: the next forecast that needs it fetches it, or `denguard pull` does"  # fmt: skip
+        fix = (
+            "the registry holds it: the next forecast that needs it fetches it, or `denguard "
+            "pull` does"
+        )
     elif node.kind in _FILES:
         fix = "run that step of the run again, or restore the file from a backup"
     graph.fault(node.key, f"{node.title} is gone", where, fix)
@@ -91,7 +99,12 @@ def _check_accepted(graph: Graph, node: Node, accepted: dict[str, str]) -> None:
     """A drop with another content than the accepted one was changed between two runs."""
     recorded, now = node.facts.get("sha256"), accepted.get(str(node.facts.get("received_date")))
     if recorded and now and recorded != now:
-        graph.fault(node.key, f"{node.title} had content {recorded} in this run, the accepted one has {now}", str(node.path), _DROP_BACK)  # fmt: skip
+        graph.fault(
+            node.key,
+            f"{node.title} had content {recorded} in this run, the accepted one has {now}",
+            str(node.path),
+            _DROP_BACK,
+        )
 
 
 def _index(graph: Graph, places: Places) -> list[dict[str, Any]]:
@@ -101,7 +114,12 @@ def _index(graph: Graph, places: Places) -> list[dict[str, Any]]:
     try:
         return list(read_index(places).values())
     except (DenguardError, OSError, ValueError, KeyError, AttributeError) as err:
-        graph.fault(None, f"the index of versions cannot be read: {err}", _INDEX, f"copy it back from {_REMOTE}index.json")  # fmt: skip
+        graph.fault(
+            None,
+            f"the index of versions cannot be read: {err}",
+            _INDEX,
+            f"copy it back from {_REMOTE}index.json",
+        )
         return []
 
 
@@ -112,16 +130,28 @@ def _check_version(
     entries = [entry for entry in index if _is_version_of(entry, node)]
     gone = f"{'samples' if node.kind == 'dataset' else node.kind}-{node.id}" in pruned
     if not entries and not gone and "dvc_md5" in node.facts and not shelf.elsewhere(str(node.path)):
-        graph.fault(node.key, f"{node.title} is not in the index of versions", _INDEX, f"copy the index back from {_REMOTE}index.json, or run the step that made the version again")  # fmt: skip
+        graph.fault(
+            node.key,
+            f"{node.title} is not in the index of versions",
+            _INDEX,
+            f"copy the index back from {_REMOTE}index.json, or run the step that made the version "
+            "again",
+        )
     for entry in entries:
         node.facts["dvc_id"] = entry["id"]
         sidecar = f"{_VERSIONS}/{entry['id']}.dvc"
         if not shelf.local(sidecar).is_file():
-            graph.fault(node.key, f"DVC's sidecar of {node.title} is absent", sidecar, f"copy it back from {_REMOTE}")  # fmt: skip
+            graph.fault(
+                node.key,
+                f"DVC's sidecar of {node.title} is absent",
+                sidecar,
+                f"copy it back from {_REMOTE}",
+            )
 
 
 def _is_version_of(entry: dict[str, Any], node: Node) -> bool:
-    """Datasets and features by what the run recorded, the others by the name they are published as."""
+    """Datasets and features by what the run recorded, the others by the name they are
+    published as."""
     if node.kind in ("dataset", "features"):
         return "dvc_md5" in node.facts and entry.get("md5") == node.facts["dvc_md5"]
     if node.kind == "report":
@@ -141,13 +171,24 @@ def _check_registered(graph: Graph, node: Node, pruned: dict[str, str]) -> None:
         if node.key in pruned and not node.facts.get("registered"):
             node.facts["pruned"] = pruned[node.key]
         elif not node.facts.get("registered"):
-            graph.fault(node.key, f"{node.title} is not in the registry", "MLflow", "restore MLflow's database from a backup, or register the bundle again")  # fmt: skip
+            graph.fault(
+                node.key,
+                f"{node.title} is not in the registry",
+                "MLflow",
+                "restore MLflow's database from a backup, or register the bundle again",
+            )
         return
     for key in graph.next(node.key, "up"):
         parent = graph.nodes[key]
         went = any(child in pruned for child in graph.next(key, "down"))
         if parent.kind == "bundle" and not went and not _registered_versions(graph, parent):
-            graph.fault(node.key, f"{node.title} was made by {parent.title}, which is not in the registry", "MLflow", "restore MLflow's database from a backup; the bundle itself may lie under artifacts/")  # fmt: skip
+            graph.fault(
+                node.key,
+                f"{node.title} was made by {parent.title}, which is not in the registry",
+                "MLflow",
+                "restore MLflow's database from a backup; the bundle itself may lie under "
+                "artifacts/",
+            )
 
 
 def _check_content(graph: Graph, node: Node, shelf: Shelf) -> None:
@@ -162,7 +203,12 @@ def _check_content(graph: Graph, node: Node, shelf: Shelf) -> None:
             found = f"not readable ({err})"
         if found != wanted:
             fix = _DROP_BACK if node.kind == "drop" else RESTORE
-            graph.fault(node.key, f"{node.title} is damaged: its content is {found}, recorded was {wanted}", name, fix)  # fmt: skip
+            graph.fault(
+                node.key,
+                f"{node.title} is damaged: its content is {found}, recorded was {wanted}",
+                name,
+                fix,
+            )
 
 
 def _promised(node: Node) -> str | None:

@@ -20,7 +20,11 @@ from pipelines.lineage.graph import FLOW, LABELS, Graph, Kind, Node, key_of
 from pipelines.lineage.shelf import Shelf
 from pipelines.place_config import CodesConfig
 
-CAN_BE_TRACED = "a prediction's trace id, a forecast version, <forecast version or week>/<municipality>/<weeks ahead>, a bundle id, champion or `version 3`, a drop's date, a dataset or feature version, a run id"  # fmt: skip
+CAN_BE_TRACED = (
+    "a prediction's trace id, a forecast version, <forecast version or "
+    "week>/<municipality>/<weeks ahead>, a bundle id, champion or `version 3`, a drop's date, a "
+    "dataset or feature version, a run id"
+)
 _ALIASES = ("champion", "challenger", "previous")
 _ROW = re.compile(r"^(?P<of>[^/]+)/(?P<place>[^/]+)/(?P<weeks>\d{1,2})$")
 _WEEK = re.compile(r"^\d{4}-w\d{2}$")
@@ -78,8 +82,12 @@ def _by_version(graph: Graph, asked: str) -> Found | None:
     else:
         return None
     if not same:
-        known = ", ".join(f"{n.title} {' '.join(n.facts.get('aliases', ()))}".strip() for n in there)  # fmt: skip
-        raise ConfigError(f"the registry names no {asked}", fix=f"model versions known here: {known or 'none'}")  # fmt: skip
+        known = ", ".join(
+            f"{n.title} {' '.join(n.facts.get('aliases', ()))}".strip() for n in there
+        )
+        raise ConfigError(
+            f"the registry names no {asked}", fix=f"model versions known here: {known or 'none'}"
+        )
     return _one_thing(asked, same)
 
 
@@ -97,7 +105,9 @@ def _by_forecast(graph: Graph, shelf: Shelf, asked: str) -> Found | None:
     version, note = _forecast(graph, shelf, parts["of"])
     row, renamed = _read_row(graph, shelf, version, parts["place"], int(parts["weeks"]))
     note, place = "; ".join(filter(None, (note, renamed))), row["municipality_code"]
-    key = graph.add("forecast_row", f"{version.id}/{place}/{int(parts['weeks'])}", version.path, **row)  # fmt: skip
+    key = graph.add(
+        "forecast_row", f"{version.id}/{place}/{int(parts['weeks'])}", version.path, **row
+    )
     graph.link(version.key, key, "holds")
     for shown in graph.next(version.key, "down"):
         if graph.nodes[shown].kind == "report":
@@ -106,7 +116,8 @@ def _by_forecast(graph: Graph, shelf: Shelf, asked: str) -> Found | None:
 
 
 def _forecast(graph: Graph, shelf: Shelf, name: str) -> tuple[Node, str]:
-    """A forecast by its version or a unique beginning of it, or the newest one of an origin week."""
+    """A forecast by its version or a unique beginning of it, or the newest one of an
+    origin week."""
     made = graph.of_kind("forecast")
     exact = [node for node in made if node.id == name]
     if exact:
@@ -120,8 +131,14 @@ def _forecast(graph: Graph, shelf: Shelf, name: str) -> tuple[Node, str]:
         return newest, "" if not _WEEK.match(name) else f"{name} is forecast version {newest.id}"
     others = ", ".join(sorted(node.id for node in same if node is not newest))
     if not _WEEK.match(name):
-        raise ConfigError(f"{name} is the beginning of several forecasts", fix=f"write one of {newest.id}, {others}")  # fmt: skip
-    return newest, f"{name} has {len(same)} forecasts; this is the newest, {newest.id}; others: {others}"  # fmt: skip
+        raise ConfigError(
+            f"{name} is the beginning of several forecasts",
+            fix=f"write one of {newest.id}, {others}",
+        )
+    return (
+        newest,
+        f"{name} has {len(same)} forecasts; this is the newest, {newest.id}; others: {others}",
+    )
 
 
 def _made_at(shelf: Shelf, node: Node) -> int:
@@ -134,16 +151,24 @@ def _read_row(
 ) -> tuple[dict[str, Any], str]:
     """The row of a unit and horizon; and what to say if the unit was asked for by an old code."""
     rows = _rows(shelf, version)
-    place = asked if any(_same_code(row, asked) for row in rows) else _today(graph, shelf, rows, asked)  # fmt: skip
+    place = (
+        asked if any(_same_code(row, asked) for row in rows) else _today(graph, shelf, rows, asked)
+    )
     note = "" if place == asked else f"{asked} is {place} today"
     found = [row for row in rows if row["horizon_weeks"] == weeks and _same_code(row, place)]
     exact = [row for row in found if row["municipality_code"] == place] or found
     if len(exact) == 1:
-        return {name: None if value != value else value for name, value in exact[0].items()}, note  # NaN  # fmt: skip
+        return {
+            name: None if value != value else value for name, value in exact[0].items()
+        }, note  # NaN
     codes = sorted({str(row["municipality_code"]) for row in rows})
     ahead = sorted({int(row["horizon_weeks"]) for row in rows})
     near = ", ".join(sorted(difflib.get_close_matches(place, codes, 5, 0.6)) or codes[:5])
-    raise ConfigError(f"forecast {version.id} has no row {place}/{weeks}{f' ({note})' if note else ''}", where=str(version.path), fix=f"weeks ahead are {', '.join(map(str, ahead))}; municipalities such as {near}")  # fmt: skip
+    raise ConfigError(
+        f"forecast {version.id} has no row {place}/{weeks}{f' ({note})' if note else ''}",
+        where=str(version.path),
+        fix=f"weeks ahead are {', '.join(map(str, ahead))}; municipalities such as {near}",
+    )
 
 
 def _today(graph: Graph, shelf: Shelf, rows: list[dict[str, Any]], place: str) -> str:
@@ -167,7 +192,11 @@ def _rows(shelf: Shelf, version: Node) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = pq.read_table(table).to_pylist()
     except (OSError, ValueError) as err:
         state = "gone" if isinstance(err, FileNotFoundError) else f"damaged ({err})"
-        raise ConfigError(f"forecast {version.id} is {state}, so none of its rows can be read", where=str(version.path), fix="restore the folder from its version, or trace the forecast version itself") from err  # fmt: skip
+        raise ConfigError(
+            f"forecast {version.id} is {state}, so none of its rows can be read",
+            where=str(version.path),
+            fix="restore the folder from its version, or trace the forecast version itself",
+        ) from err
     return rows
 
 
@@ -179,10 +208,17 @@ def _same_code(row: dict[str, Any], place: str) -> bool:
 def _named(graph: Graph, name: str, kind: Kind | None) -> list[Node]:
     """Nodes of that name, exactly; else by content hash or embedding version; else by beginning."""
     nodes = [n for n in graph.nodes.values() if kind in (None, n.kind) and n.kind != "predictions"]
-    exact = [n for n in nodes if name in (n.id, n.facts.get("received_date"), n.facts.get("dvc_id"))]  # fmt: skip
+    exact = [
+        n for n in nodes if name in (n.id, n.facts.get("received_date"), n.facts.get("dvc_id"))
+    ]
     if exact:
         return exact
-    meant = [n for n in nodes if name in (n.facts.get("embedding_version"), n.facts.get("sha256")) and n.kind in ("features", "drop")]  # fmt: skip
+    meant = [
+        n
+        for n in nodes
+        if name in (n.facts.get("embedding_version"), n.facts.get("sha256"))
+        and n.kind in ("features", "drop")
+    ]
     if meant or len(name) < _SHORTEST_PREFIX:
         return meant
     without_kind = name.partition("-")[2]  # a version's id in DVC, such as features-4dba...
@@ -207,7 +243,10 @@ def _one_thing(asked: str, same: list[Node]) -> Found:
 
 
 def _unknown(graph: Graph, asked: str) -> ConfigError:
-    ids = sorted({n.id for n in graph.nodes.values()} | {str(n.facts.get("received_date", n.id)) for n in graph.of_kind("drop")})  # fmt: skip
+    ids = sorted(
+        {n.id for n in graph.nodes.values()}
+        | {str(n.facts.get("received_date", n.id)) for n in graph.of_kind("drop")}
+    )
     near = difflib.get_close_matches(asked, ids, 5, 0.5)
     nearest = f"; nearest: {', '.join(near)}" if near else ""
     return ConfigError(f"nothing here is called {asked!r}{nearest}", fix=f"name {CAN_BE_TRACED}")

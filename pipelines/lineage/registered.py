@@ -1,4 +1,5 @@
-"""What the registry says: model versions, their bundles and aliases, and the MLflow runs behind them.
+"""What the registry says: model versions, their bundles and aliases, and the MLflow runs behind
+them.
 
 Belongs here: reading MLflow into the graph. A registry that does not answer is a broken link, and
 the walk goes on without it. Does not belong here: moving anything in it.
@@ -39,7 +40,8 @@ def read_registry(graph: Graph, places: Places) -> MlflowClient | None:
 
 
 def check_mlflow_runs(graph: Graph, client: MlflowClient, walked: Iterable[str]) -> None:
-    """Ask for every MLflow run that was walked: it must be there, and name what its bundle names."""
+    """Ask for every MLflow run that was walked: it must be there, and name what its bundle
+    names."""
     from pipelines.registry.alias import registry_errors
 
     for key in walked:
@@ -50,7 +52,12 @@ def check_mlflow_runs(graph: Graph, client: MlflowClient, walked: Iterable[str])
             with registry_errors(f"MLflow run {node.id} could not be read"):
                 found = client.get_run(node.id)
         except RegistryError as err:
-            graph.fault(key, err.what, f"MLflow run {node.id}", "restore MLflow's database from a backup; the files of the runs say the rest")  # fmt: skip
+            graph.fault(
+                key,
+                err.what,
+                f"MLflow run {node.id}",
+                "restore MLflow's database from a backup; the files of the runs say the rest",
+            )
             continue
         tags = found.data.tags
         graph.add("mlflow_run", node.id, run=found.info.run_name, decision=tags.get("decision"))
@@ -68,9 +75,13 @@ def _expected(graph: Graph, places: Places) -> bool:
 def _read_model(graph: Graph, client: MlflowClient, model: str, aliases: dict[str, Any]) -> None:
     token = None
     while True:
-        page = client.search_model_versions(f"name = '{model}'", max_results=_PAGE, page_token=token)  # fmt: skip
+        page = client.search_model_versions(
+            f"name = '{model}'", max_results=_PAGE, page_token=token
+        )
         for found in page:
-            held = sorted(alias for alias, version in aliases.items() if str(version) == str(found.version))  # fmt: skip
+            held = sorted(
+                alias for alias, version in aliases.items() if str(version) == str(found.version)
+            )
             _read_version(graph, client, model, found, held)
         token = page.token
         if not token:
@@ -87,7 +98,12 @@ def _read_version(graph: Graph, client: Any, model: str, found: Any, held: list[
         graph.nodes[key].facts["rolled_back"] = found.tags["rolled_back"]
     _compare_bundles(graph, key, identity)
     if not identity:
-        graph.fault(key, f"{graph.nodes[key].title} does not say which bundle it is", model, "register the run's bundle again")  # fmt: skip
+        graph.fault(
+            key,
+            f"{graph.nodes[key].title} does not say which bundle it is",
+            model,
+            "register the run's bundle again",
+        )
         return
     bundle = graph.add("bundle", identity)
     graph.link(bundle, key, "registered as")
@@ -112,11 +128,24 @@ def _compare_bundles(graph: Graph, version: str, identity: str | None) -> None:
     for parent in graph.next(version, "up"):
         node = graph.nodes[parent]
         if node.kind == "bundle" and identity and node.id != identity:
-            graph.fault(version, f"{graph.nodes[version].title} is bundle {identity} in the registry, and bundle {node.id} in what was made with it", "MLflow", "find out who registered that version by hand; trust the forecast's own row")  # fmt: skip
+            graph.fault(
+                version,
+                f"{graph.nodes[version].title} is bundle {identity} in the registry, and bundle "
+                f"{node.id} in what was made with it",
+                "MLflow",
+                "find out who registered that version by hand; trust the forecast's own row",
+            )
 
 
 def _compare(graph: Graph, run: str, tags: dict[str, str]) -> None:
     named = tags.get("feature_version")
     known = [graph.nodes[k].id for k in graph.next(run, "up") if graph.nodes[k].kind == "features"]
     if named and known and named not in known:
-        graph.fault(run, f"MLflow run {graph.nodes[run].id} names feature version {named}, its bundle names {', '.join(known)}", "MLflow", "trust the bundle, whose content its id vouches for; find out who changed the run's tags")  # fmt: skip
+        graph.fault(
+            run,
+            f"MLflow run {graph.nodes[run].id} names feature version {named}, its bundle names "
+            f"{', '.join(known)}",
+            "MLflow",
+            "trust the bundle, whose content its id vouches for; find out who changed the run's "
+            "tags",
+        )

@@ -17,7 +17,19 @@ from pipelines.lineage.graph import Graph
 from pipelines.lineage.shelf import Shelf
 
 DEFAULT_MODEL = "denguard"
-_STEPS = ("run", "ingest", "validate", "snapshot", "features", "train", "gate", "register", "forecast", "report", "failure")  # fmt: skip
+_STEPS = (
+    "run",
+    "ingest",
+    "validate",
+    "snapshot",
+    "features",
+    "train",
+    "gate",
+    "register",
+    "forecast",
+    "report",
+    "failure",
+)
 Output = Mapping[str, Any]
 
 
@@ -30,7 +42,12 @@ def read_runs(graph: Graph, shelf: Shelf) -> None:
         try:
             _read_run(graph, run_id, out)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
-            graph.fault(run, f"the records of run {run_id} make no sense: {type(err).__name__}: {err}", f"artifacts/runs/{run_id}", "restore its JSON files from a backup")  # fmt: skip
+            graph.fault(
+                run,
+                f"the records of run {run_id} make no sense: {type(err).__name__}: {err}",
+                f"artifacts/runs/{run_id}",
+                "restore its JSON files from a backup",
+            )
 
 
 def _usable(graph: Graph, run: str, step: str, record: Any) -> Output:
@@ -78,7 +95,14 @@ def _run_facts(out: Mapping[str, Output]) -> dict[str, Any]:
 def _drop(graph: Graph, drop: Output) -> str:
     date = str(drop["received_date"])
     sha256 = str(drop["sha256"])
-    return graph.add("drop", drop_id(date, sha256), f"data/drops/{date}", received_date=date, sha256=sha256, synthetic_scenes=drop.get("synthetic_scenes"))  # fmt: skip
+    return graph.add(
+        "drop",
+        drop_id(date, sha256),
+        f"data/drops/{date}",
+        received_date=date,
+        sha256=sha256,
+        synthetic_scenes=drop.get("synthetic_scenes"),
+    )
 
 
 def read_drops_named(graph: Graph, child: str, drops: list[Output]) -> None:
@@ -90,7 +114,14 @@ def read_drops_named(graph: Graph, child: str, drops: list[Output]) -> None:
 def _validation(graph: Graph, run: str, run_id: str, checked: Output) -> str | None:
     if not checked:
         return None
-    key = graph.add("validation", run_id, checked.get("issues_path"), issues=checked.get("issues"), quarantined=checked.get("quarantined"), data_docs=checked.get("data_docs"))  # fmt: skip
+    key = graph.add(
+        "validation",
+        run_id,
+        checked.get("issues_path"),
+        issues=checked.get("issues"),
+        quarantined=checked.get("quarantined"),
+        data_docs=checked.get("data_docs"),
+    )
     graph.link(run, key, "checked in")
     return key
 
@@ -107,7 +138,13 @@ def _dataset(graph: Graph, validation: str | None, snap: Output) -> str | None:
 def _features(graph: Graph, dataset: str | None, built: Output) -> str | None:
     if not built:
         return None
-    key = graph.add("features", built["feature_version"], built["features"], embedding_version=built.get("embedding_version"), dvc_md5=built.get("dvc"))  # fmt: skip
+    key = graph.add(
+        "features",
+        built["feature_version"],
+        built["features"],
+        embedding_version=built.get("embedding_version"),
+        dvc_md5=built.get("dvc"),
+    )
     if dataset:
         graph.link(dataset, key, "embedded in")
     return key
@@ -163,7 +200,9 @@ def _forecast(
     made = out["forecast"]
     if not made.get("forecast_version"):
         return None
-    key = graph.add("forecast", made["forecast_version"], made["forecast"], model_name=model_of(out["run"]))  # fmt: skip
+    key = graph.add(
+        "forecast", made["forecast_version"], made["forecast"], model_name=model_of(out["run"])
+    )
     for parent in (run, features):
         if parent:
             graph.link(parent, key, "forecast in")

@@ -78,7 +78,11 @@ class Shelf:
         if raw is None or content is None:
             raise FileNotFoundError(path)
         if hashlib.sha256(raw).hexdigest() != content.sha256:
-            raise StoreError(f"{file} is damaged in the store", where=folder, fix="run the step that made it again")  # fmt: skip
+            raise StoreError(
+                f"{file} is damaged in the store",
+                where=folder,
+                fix="run the step that made it again",
+            )
         return raw
 
     def describe(self, folder: str, file: str) -> Any:
@@ -86,7 +90,11 @@ class Shelf:
         try:
             return json.loads(self.read(folder, file))
         except ValueError as err:
-            raise StoreError("a JSON file is damaged", where=f"{folder}/{file}", fix="restore the folder from its version") from err  # fmt: skip
+            raise StoreError(
+                "a JSON file is damaged",
+                where=f"{folder}/{file}",
+                fix="restore the folder from its version",
+            ) from err
 
     def elsewhere(self, name: str) -> bool:
         """Whether the shared store holds what this home lacks."""
@@ -104,4 +112,8 @@ class Shelf:
         around, _, last = name.rpartition("/")
         manifest = self._shared.published(around)
         files = manifest.files if manifest else {}
-        return {n.removeprefix(f"{last}/"): c for n, c in files.items() if f"{n}/".startswith(f"{last}/")}  # fmt: skip
+        return {
+            n.removeprefix(f"{last}/"): c
+            for n, c in files.items()
+            if f"{n}/".startswith(f"{last}/")
+        }

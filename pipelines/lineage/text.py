@@ -68,11 +68,15 @@ def _grow(branch: Tree, graph: Graph, key: str, side: Side, shown: set[str], wid
         _grow(grown, graph, child, side, shown, width - _INDENT)
     for kind, count in counted.items():
         if count > _MOST_OF_A_KIND:
-            branch.add(f"... and {count - _MOST_OF_A_KIND} more of the kind {LABELS[kind]}; --json lists all")  # fmt: skip
+            branch.add(
+                f"... and {count - _MOST_OF_A_KIND} more of the kind {LABELS[kind]}; --json lists "
+                "all"
+            )
 
 
 def _children(graph: Graph, key: str, side: Side) -> list[str]:
-    """Direct neighbours that no other neighbour leads to; nearest of the road first, newest first."""
+    """Direct neighbours that no other neighbour leads to; nearest of the road first,
+    newest first."""
     near = graph.next(key, side)
     beyond: set[str] = set()
     for child in near:
@@ -118,13 +122,21 @@ def _drop(facts: dict[str, Any]) -> list[str]:
 
 
 def _run(facts: dict[str, Any]) -> list[str]:
-    failed = f"stopped at {facts['failed_step']}: {facts.get('failure')}" if "failed_step" in facts else ""  # fmt: skip
+    failed = (
+        f"stopped at {facts['failed_step']}: {facts.get('failure')}"
+        if "failed_step" in facts
+        else ""
+    )
     return [_if("profile", facts.get("profile")), _if("up to", facts.get("as_of_week")), failed]
 
 
 def _validation(facts: dict[str, Any]) -> list[str]:
     counts = facts.get("issues", {})
-    issues = [f"{level} {counts[level]}" for level in ("critical", "error", "warning", "info") if level in counts]  # fmt: skip
+    issues = [
+        f"{level} {counts[level]}"
+        for level in ("critical", "error", "warning", "info")
+        if level in counts
+    ]
     return [*issues, f"{facts.get('quarantined', 0)} rows in quarantine"]
 
 
@@ -144,7 +156,11 @@ def _mlflow_run(facts: dict[str, Any]) -> list[str]:
 def _bundle(facts: dict[str, Any]) -> list[str]:
     if "head" not in facts:
         return []
-    return [f"{facts['head']} head", f"lambda {facts.get('lambda_shift', 0.0):g}", _if("up to", facts.get("as_of_week"))]  # fmt: skip
+    return [
+        f"{facts['head']} head",
+        f"lambda {facts.get('lambda_shift', 0.0):g}",
+        _if("up to", facts.get("as_of_week")),
+    ]
 
 
 def _decision(facts: dict[str, Any]) -> list[str]:
@@ -181,13 +197,20 @@ def _chance(probability: float | None) -> str:
 
 def _prediction(facts: dict[str, Any]) -> list[str]:
     rows, version = len(facts["predictions"]), facts.get("forecast_version")
-    return [f"answered {facts['at'][:19]} UTC", f"{rows} rows" if rows else "", _if("from forecast version", version)]  # fmt: skip
+    return [
+        f"answered {facts['at'][:19]} UTC",
+        f"{rows} rows" if rows else "",
+        _if("from forecast version", version),
+    ]
 
 
 def _predictions(facts: dict[str, Any]) -> list[str]:
     least = "at least " if facts.get("at_least") else ""
     days = f"{facts['first_day']} to {facts['last_day']}"
-    return [f"{least}{facts['answers']} requests answered, {days}", _if("newest", facts["newest"][0])]  # fmt: skip
+    return [
+        f"{least}{facts['answers']} requests answered, {days}",
+        _if("newest", facts["newest"][0]),
+    ]
 
 
 def _if(word: str, value: object) -> str:
@@ -210,7 +233,8 @@ def _details(node: Node) -> list[str]:
         return []
     answered = node.facts["predictions"]
     rows = [
-        f"{row['municipality_code']}, {row['horizon_weeks']} weeks ahead: {_chance(row['probability'])}"
+        f"{row['municipality_code']}, {row['horizon_weeks']} weeks ahead: "
+        f"{_chance(row['probability'])}"
         for row in answered[:_MOST_ROWS]
     ]
     more = [f"... and {len(answered) - len(rows)} rows more"] if len(answered) > len(rows) else []
@@ -219,10 +243,17 @@ def _details(node: Node) -> list[str]:
 
 def _verdict(found: Trace, width: int) -> Iterator[str]:
     count = len(found.up | found.down)
-    looked = "contents compared" if found.by_content else "existence and recorded ids; --verify compares contents"  # fmt: skip
+    looked = (
+        "contents compared"
+        if found.by_content
+        else "existence and recorded ids; --verify compares contents"
+    )
     pruned = sum("pruned" in node.facts for node in found.nodes())
     if pruned:
-        yield f"{pruned} of these {count} were pruned by this deployment's retention: their names are known, their files are gone."  # fmt: skip
+        yield (
+            f"{pruned} of these {count} were pruned by this deployment's retention: their names "
+            "are known, their files are gone."
+        )
     if not found.broken:
         yield f"Every link of these {count} holds ({looked})."
         return
@@ -238,11 +269,19 @@ def _verdict(found: Trace, width: int) -> Iterator[str]:
 def _wrapped(sentence: str, width: int) -> list[str]:
     """Broken between words; an id or a path is never broken, so that it can be copied."""
     indent = sentence[: len(sentence) - len(sentence.lstrip())]
-    return textwrap.wrap(sentence, max(width, _NARROWEST), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)  # fmt: skip
+    return textwrap.wrap(
+        sentence,
+        max(width, _NARROWEST),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _plain(drawn: Any) -> list[str]:
     """Drawn without colour, so that a pipe and a terminal show the same; nothing is cut off."""
     out = StringIO()
-    Console(file=out, width=1000, color_system=None, emoji=False, markup=False, highlight=False).print(drawn, crop=False)  # fmt: skip
+    Console(
+        file=out, width=1000, color_system=None, emoji=False, markup=False, highlight=False
+    ).print(drawn, crop=False)
     return [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]

@@ -103,5 +103,9 @@ def trace(
     if registry is not None:
         check_mlflow_runs(graph, registry, walked)
     check_all(graph, walked, shelf, registry is not None, by_content)
-    broken = tuple(b for b in graph.faults if b.node is None or b.node in sides["up"] | sides["down"])  # fmt: skip
-    return Trace(what, found.note, found.starts, graph, sides["up"], sides["down"], broken, by_content)  # fmt: skip
+    broken = tuple(
+        b for b in graph.faults if b.node is None or b.node in sides["up"] | sides["down"]
+    )
+    return Trace(
+        what, found.note, found.starts, graph, sides["up"], sides["down"], broken, by_content
+    )

@@ -54,7 +54,12 @@ class AirflowApi:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:  # fmt: skip
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._client.close()
 
     def dag(self, dag_id: str) -> dict[str, Any] | None:
@@ -96,7 +101,13 @@ class AirflowApi:
 
     def clear_failed(self, dag_id: str, run_id: str) -> None:
         """Let a failed run go on with the tasks that failed and those after them."""
-        body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True, "reset_dag_runs": True, "include_downstream": True}  # fmt: skip
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "only_failed": True,
+            "reset_dag_runs": True,
+            "include_downstream": True,
+        }
         self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
 
     def _call(
@@ -113,16 +124,26 @@ class AirflowApi:
                     return answer
                 trouble = f"HTTP {answer.status_code}: {answer.text[:500]}"
                 if answer.status_code < 500:
-                    raise ServiceError(f"Airflow refused a request, {trouble}", where=f"{method} {path}", fix="read the message; parameters are described in the DAG's trigger form")  # fmt: skip
+                    raise ServiceError(
+                        f"Airflow refused a request, {trouble}",
+                        where=f"{method} {path}",
+                        fix="read the message; parameters are described in the DAG's trigger form",
+                    )
             self._between_tries()
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, 10.0)
-        raise ServiceError(f"Airflow did not answer for {GIVE_UP_AFTER_S:.0f} s, last: {trouble}", where=self._url, fix="read artifacts/local/logs/api-server.log; then make down and make up")  # fmt: skip
+        raise ServiceError(
+            f"Airflow did not answer for {GIVE_UP_AFTER_S:.0f} s, last: {trouble}",
+            where=self._url,
+            fix="read artifacts/local/logs/api-server.log; then make down and make up",
+        )
 
     def _send(self, method: str, path: str, json: object) -> httpx.Response:
         for attempt in (1, 2):  # a token ends after a day, or when the server is set up anew
             if not self._token:
-                login = self._client.post("/auth/token", json={"username": ADMIN, "password": self._password})  # fmt: skip
+                login = self._client.post(
+                    "/auth/token", json={"username": ADMIN, "password": self._password}
+                )
                 if not login.is_success:
                     return login
                 self._token = login.json()["access_token"]

@@ -70,14 +70,45 @@ def components(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> li
     health = f"{at['airflow']}/api/v2/monitor/health"
     port = {name: str(number) for name, number in ports.items()}
     return [
-        Component("mlflow", _mlflow_argv(layout, port["mlflow"]), _mlflow_env(layout), f"{at['mlflow']}/health"),
-        Component("api-server", ("airflow", "api-server", "--host", HOST, "--port", port["airflow"], "--workers", "1"), airflow, health),
+        Component(
+            "mlflow",
+            _mlflow_argv(layout, port["mlflow"]),
+            _mlflow_env(layout),
+            f"{at['mlflow']}/health",
+        ),
+        Component(
+            "api-server",
+            ("airflow", "api-server", "--host", HOST, "--port", port["airflow"], "--workers", "1"),
+            airflow,
+            health,
+        ),
         # Logs are read from this machine's files; the log servers would listen on every interface.
         Component("scheduler", ("airflow", "scheduler", "--skip-serve-logs"), airflow),
         Component("dag-processor", ("airflow", "dag-processor"), airflow),
         Component("triggerer", ("airflow", "triggerer", "--skip-serve-logs"), airflow),
-        Component("endpoint", ("uvicorn", "serving.app:create_app", "--factory", "--http", "serving.door:Door", "--ws", "none", "--host", HOST, "--port", port["endpoint"], "--workers", "1", "--timeout-graceful-shutdown", "10"), _endpoint_env(layout, secrets, ports), f"{at['endpoint']}/health/live"),
-    ]  # fmt: skip
+        Component(
+            "endpoint",
+            (
+                "uvicorn",
+                "serving.app:create_app",
+                "--factory",
+                "--http",
+                "serving.door:Door",
+                "--ws",
+                "none",
+                "--host",
+                HOST,
+                "--port",
+                port["endpoint"],
+                "--workers",
+                "1",
+                "--timeout-graceful-shutdown",
+                "10",
+            ),
+            _endpoint_env(layout, secrets, ports),
+            f"{at['endpoint']}/health/live",
+        ),
+    ]
 
 
 def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> dict[str, str]:
@@ -102,7 +133,8 @@ def airflow_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) -> d
         "LOGGING__BASE_LOG_FOLDER": home / "logs",
         "LOGGING__WORKER_LOG_SERVER_PORT": ports["worker_log"],
         "LOGGING__TRIGGER_LOG_SERVER_PORT": ports["trigger_log"],
-        # A queued task's token lasts this long (10 minutes by default): one that waits behind a long
+        # A queued task's token lasts this long (10 minutes by default): one that waits behind a
+        # long
         # embedding would start with "Invalid auth token". Running ones are to be renewed, but see
         # apache/airflow issue 67939. Both outlast the longest task.
         "SCHEDULER__TASK_QUEUED_TIMEOUT": LONGEST_TASK_S,
@@ -145,7 +177,20 @@ def base_env(layout: Layout) -> dict[str, str]:
 def _mlflow_argv(layout: Layout, port: str) -> tuple[str, ...]:
     folder = layout.places.artifacts / "mlflow"
     store, files = f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts")
-    return ("mlflow", "server", "--backend-store-uri", store, "--artifacts-destination", files, "--host", HOST, "--port", port, "--workers", "1")  # fmt: skip
+    return (
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        store,
+        "--artifacts-destination",
+        files,
+        "--host",
+        HOST,
+        "--port",
+        port,
+        "--workers",
+        "1",
+    )
 
 
 def _mlflow_env(layout: Layout) -> dict[str, str]:
@@ -164,7 +209,8 @@ def _endpoint_env(layout: Layout, secrets: Secrets, ports: Mapping[str, int]) ->
 
 
 def _limits() -> dict[str, str]:
-    """What a drop of the profile refuses, so that the endpoint refuses it, too; none if unreadable."""
+    """What a drop of the profile refuses, so that the endpoint refuses it, too; none if
+    unreadable."""
     try:
         data = load_profile(os.environ.get("DENGUARD_PROFILE") or "sample").data
     except ConfigError:  # each step says what is wrong with it; the services start all the same

@@ -89,9 +89,17 @@ def _wait_parsed(api: AirflowApi) -> None:
     deadline = time.monotonic() + PARSED_WITHIN_S
     while api.dag(DAG_ID) is None:
         if errors := api.import_errors():
-            raise ServiceError(f"Airflow cannot read a DAG file: {errors[0]}", where="dags/", fix="correct the file; Airflow reads it again by itself")  # fmt: skip
+            raise ServiceError(
+                f"Airflow cannot read a DAG file: {errors[0]}",
+                where="dags/",
+                fix="correct the file; Airflow reads it again by itself",
+            )
         if time.monotonic() > deadline:
-            raise ServiceError("Airflow has not read the DAG", where="artifacts/local/logs/dag-processor.log", fix="read that log; then make down and make demo")  # fmt: skip
+            raise ServiceError(
+                "Airflow has not read the DAG",
+                where="artifacts/local/logs/dag-processor.log",
+                fix="read that log; then make down and make demo",
+            )
         time.sleep(1)
 
 
@@ -105,7 +113,11 @@ def _newest_scheduled(api: AirflowApi) -> dict[str, Any]:
         if found and found[0]["state"] in {"queued", "running"}:
             return found[0]  # the next tick waits for it: max_active_runs is 1
         time.sleep(1)
-    raise ServiceError("the schedule did not start a run", where="artifacts/local/logs/scheduler.log", fix="read that log; then make down and make demo")  # fmt: skip
+    raise ServiceError(
+        "the schedule did not start a run",
+        where="artifacts/local/logs/scheduler.log",
+        fix="read that log; then make down and make demo",
+    )
 
 
 def _tick_due(api: AirflowApi) -> bool:

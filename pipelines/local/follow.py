@@ -21,7 +21,11 @@ _POLL_S = 1.0
 _SAY_AGAIN_S = 15.0
 _TAIL_BYTES = 20_000
 _ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
-_WORDS = {"success": "[green]done[/]   ", "up_for_retry": "[yellow]retries[/]", "failed": "[red]failed[/] "}  # fmt: skip
+_WORDS = {
+    "success": "[green]done[/]   ",
+    "up_for_retry": "[yellow]retries[/]",
+    "failed": "[red]failed[/] ",
+}
 
 
 class Follower:
@@ -32,7 +36,14 @@ class Follower:
         logs: Airflow's log folder.
     """
 
-    def __init__(self, api: AirflowApi, dag_id: str, logs: Path, console: Console, keep_alive: Callable[[], object]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        api: AirflowApi,
+        dag_id: str,
+        logs: Path,
+        console: Console,
+        keep_alive: Callable[[], object],
+    ) -> None:
         self._api, self._dag_id, self._logs = api, dag_id, logs
         self._console, self._keep_alive = console, keep_alive
 
@@ -57,7 +68,11 @@ class Follower:
                     self._console.print(line)
                     last_words = elapsed
                 time.sleep(_POLL_S)
-        raise ServiceError(f"the run has not ended after {within_s / 60:.0f} minutes", where=f"run {run_id}", fix="it goes on in the background: look at it in Airflow, or stop with make down")  # fmt: skip
+        raise ServiceError(
+            f"the run has not ended after {within_s / 60:.0f} minutes",
+            where=f"run {run_id}",
+            fix="it goes on in the background: look at it in Airflow, or stop with make down",
+        )
 
     def _say_changes(self, tasks: list[TaskState], said: set[tuple[str, str]]) -> None:
         for task in tasks:

@@ -29,14 +29,30 @@ def wait_healthy(services: Services, console: Console, within_s: float = HEALTHY
     with httpx.Client(timeout=5, trust_env=False) as client, console.status("waiting for health"):
         while sick := _sick(services, client):
             if gone := services.dead():
-                raise ServiceError(f"{gone[0].name} stopped while starting: {_last_words(services.layout, gone[0])}", where=str(services.layout.logs / f"{gone[0].name}.log"), fix="read that log, correct the cause, then make down and make up")  # fmt: skip
+                raise ServiceError(
+                    f"{gone[0].name} stopped while starting: "
+                    f"{_last_words(services.layout, gone[0])}",
+                    where=str(services.layout.logs / f"{gone[0].name}.log"),
+                    fix="read that log, correct the cause, then make down and make up",
+                )
             if time.monotonic() > deadline:
-                raise ServiceError(f"not healthy after {within_s:.0f} s: {', '.join(sick)}", where=str(services.layout.logs), fix="read the logs there; on a slow machine run make up again, it goes on waiting")  # fmt: skip
+                raise ServiceError(
+                    f"not healthy after {within_s:.0f} s: {', '.join(sick)}",
+                    where=str(services.layout.logs),
+                    fix=(
+                        "read the logs there; on a slow machine run make up again, it goes on "
+                        "waiting"
+                    ),
+                )
             time.sleep(1)
 
 
 def _sick(services: Services, client: httpx.Client) -> list[str]:
-    sick = [part.name for part in services.parts if part.health_url and not _answers(client, part.health_url)]  # fmt: skip
+    sick = [
+        part.name
+        for part in services.parts
+        if part.health_url and not _answers(client, part.health_url)
+    ]
     return sick or _sick_in_airflow(services, client)
 
 

@@ -59,7 +59,13 @@ def parse(text: str) -> dict[str, Pin]:
     """
     lines = text.replace("\\\n", " ").splitlines()
     found = [_LINE.fullmatch(" ".join(line.split())) for line in lines]
-    return {m["name"]: Pin(m["version"].split("+")[0], frozenset(re.findall(r"sha256:\w+", m["hashes"]))) for m in found if m}  # fmt: skip
+    return {
+        m["name"]: Pin(
+            m["version"].split("+")[0], frozenset(re.findall(r"sha256:\w+", m["hashes"]))
+        )
+        for m in found
+        if m
+    }
 
 
 def with_other_builds(pins: Pins, others: Iterable[Pins]) -> dict[str, Pin]:
@@ -79,7 +85,9 @@ def lock_text(before: str, pins: Pins, extras: Mapping[str, Iterable[str]]) -> s
         extras: extra -> names that it needs.
     """
     comment = [line for line in before.splitlines() if line.startswith("#")]
-    lines = [_line(name, pins[name], _sets_of(name, extras)) for name in sorted(pins, key=str.lower)]  # fmt: skip
+    lines = [
+        _line(name, pins[name], _sets_of(name, extras)) for name in sorted(pins, key=str.lower)
+    ]
     return "\n".join([*comment, *lines]) + "\n"
 
 
@@ -108,7 +116,10 @@ def resolve(before: str, keep: bool) -> tuple[dict[str, Pin], dict[str, list[str
     resolved = _uv("pyproject.toml", *everything, "--generate-hashes", "-c", "-", given=kept)
     pins = with_other_builds(parse(resolved), [parse(before), _cpu_builds(parse(resolved))])
     fixed = _versions(pins)
-    needs = {extra: sorted(parse(_uv("pyproject.toml", "--extra", extra, "-c", "-", given=fixed))) for extra in EXTRAS}  # fmt: skip
+    needs = {
+        extra: sorted(parse(_uv("pyproject.toml", "--extra", extra, "-c", "-", given=fixed)))
+        for extra in EXTRAS
+    }
     return pins, needs
 
 
@@ -126,10 +137,28 @@ def _cpu_builds(pins: Pins) -> dict[str, Pin]:
 
 
 def _uv(*options: str, given: str = "") -> str:
-    argv = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python-version", "3.11", *options]  # fmt: skip
-    done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=_RESOLVE_TIMEOUT_S, check=False)  # fmt: skip
+    argv = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-header",
+        "--no-annotate",
+        "--python-version",
+        "3.11",
+        *options,
+    ]
+    done = subprocess.run(
+        argv, input=given, capture_output=True, text=True, timeout=_RESOLVE_TIMEOUT_S, check=False
+    )
     if done.returncode:
-        raise ServiceError(f"uv resolved nothing: {done.stderr.strip()[-500:]}", where=" ".join(options), fix="read uv's words; a bound in pyproject.toml may have to move")  # fmt: skip
+        raise ServiceError(
+            f"uv resolved nothing: {done.stderr.strip()[-500:]}",
+            where=" ".join(options),
+            fix="read uv's words; a bound in pyproject.toml may have to move",
+        )
     return done.stdout
 
 

@@ -43,11 +43,19 @@ def failure(services: Services, run_id: str) -> ServiceError:
     folder = run_folder(services.layout.places, run_id)
     logs = services.layout.airflow_home / "logs" / "dag_id=retraining" / f"run_id={run_id}"
     if not (folder / "failure.json").is_file():
-        return ServiceError(f"run {run_id} failed before any step could say why", where=str(logs), fix="read the newest log there")  # fmt: skip
+        return ServiceError(
+            f"run {run_id} failed before any step could say why",
+            where=str(logs),
+            fix="read the newest log there",
+        )
     said = read_json(folder / "failure.json")
     cause = f"{said['cause']} ({said['where']})" if said.get("where") else said["cause"]
     where = f"{folder / 'failure.json'}; logs below {logs}"
-    return ServiceError(f"run {run_id}: step {said['step']} failed. {cause}", where=where, fix=f"{said['fix']}; then make demo again")  # fmt: skip
+    return ServiceError(
+        f"run {run_id}: step {said['step']} failed. {cause}",
+        where=where,
+        fix=f"{said['fix']}; then make demo again",
+    )
 
 
 def forecast_folder(places: Places, run_id: str) -> Path | None:
@@ -86,14 +94,21 @@ def _tell_forecast(console: Console, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         by_place.setdefault(str(row["municipality_code"]), {})[row["horizon_weeks"]] = row
     drawn = "; scenes are synthetic" if any(row["scene_synthetic"] for row in rows) else ""
-    table = Table(title=f"Forecast of {rows[0]['origin_week']}: probability of an outbreak week, {_PLACES_SHOWN} likeliest of {len(by_place)} municipalities{drawn}")  # fmt: skip
+    table = Table(
+        title=(
+            f"Forecast of {rows[0]['origin_week']}: probability of an outbreak week, "
+            f"{_PLACES_SHOWN} likeliest of {len(by_place)} municipalities{drawn}"
+        )
+    )
     ahead = [f"{weeks[h][5:]} +{h}" for h in sorted(weeks)]
     for heading in ("municipality", "cases >", *ahead):
         table.add_column(heading, no_wrap=True)
     for found in list(by_place.values())[:_PLACES_SHOWN]:
         first = next(iter(found.values()))
         cells = [_share(found[h]["probability"]) if h in found else "" for h in sorted(weeks)]
-        table.add_row(escape(str(first["municipality"]))[:24], f"{first['threshold_cases']:g}", *cells)  # fmt: skip
+        table.add_row(
+            escape(str(first["municipality"]))[:24], f"{first['threshold_cases']:g}", *cells
+        )
     console.print(table)
 
 
@@ -115,9 +130,20 @@ def _tell_prediction(console: Console, services: Services, rows: list[dict[str, 
         key = {"Authorization": f"Bearer {services.secrets.api_key}"}
         answer = client.post("/predictions", json={"rows": [question]}, headers=key)
     if not answer.is_success:
-        raise ServiceError(f"the endpoint did not predict, HTTP {answer.status_code}: {answer.text[:500]}", where=f"{url}/predictions", fix="read artifacts/local/logs/endpoint.log")  # fmt: skip
+        raise ServiceError(
+            f"the endpoint did not predict, HTTP {answer.status_code}: {answer.text[:500]}",
+            where=f"{url}/predictions",
+            fix="read artifacts/local/logs/endpoint.log",
+        )
     said = answer.json()["predictions"][0]
-    console.print(f"\n[bold]One prediction[/] from POST {url}/predictions (weekly cases and climate, no scene)")  # fmt: skip
+    console.print(
+        f"\n[bold]One prediction[/] from POST {url}/predictions (weekly cases and climate, no "
+        "scene)"
+    )
     outbreak = "an outbreak week" if said["outbreak"] else "no outbreak week"
-    console.print(f"  {escape(str(row['municipality']))}, {said['target_week']}: probability {_share(said['probability'])}, {outbreak}; the forecast says {_share(row['probability'])}")  # fmt: skip
+    console.print(
+        f"  {escape(str(row['municipality']))}, {said['target_week']}: probability "
+        f"{_share(said['probability'])}, {outbreak}; the forecast says "
+        f"{_share(row['probability'])}"
+    )
     console.print(f"  model version {said['model_version']}, trace id {said['trace_id']}")

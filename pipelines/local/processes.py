@@ -4,7 +4,8 @@ Belongs here: process ids, groups and signals. Does not belong here: what the pr
 
 A recorded process is its id and creation time together, so that a recycled id is never taken for
 ours. Airflow's tasks make process groups of their own, so every child also carries the deployment's
-folder and its component's name in its environment; that is how orphans of a crashed parent are found.
+folder and its component's name in its environment; that is how orphans of a crashed parent are
+found.
 """
 
 from __future__ import annotations

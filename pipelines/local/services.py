@@ -57,7 +57,11 @@ def load_state(layout: Layout) -> State:
     raw = read_json(layout.state_file)
     processes, ports = raw.get("processes"), raw.get("ports")
     if not isinstance(processes, dict) or not isinstance(ports, dict):
-        raise ServiceError("the supervisor's state file is damaged", where=str(layout.state_file), fix="delete it, then make down and make up")  # fmt: skip
+        raise ServiceError(
+            "the supervisor's state file is damaged",
+            where=str(layout.state_file),
+            fix="delete it, then make down and make up",
+        )
     return State(ports, {name: Recorded(**entry) for name, entry in processes.items()})
 
 

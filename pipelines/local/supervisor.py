@@ -1,8 +1,8 @@
 """Start, watch and stop the services of one machine: Airflow's four, MLflow and the endpoint.
 
 Belongs here: the life of the services. Does not belong here: what they are (components.py), the
-signals (processes.py), health (health.py), what a run does. Development only: SQLite, one writer, Airflow's simple
-users. Several machines: docker-compose.yml.
+signals (processes.py), health (health.py), what a run does. Development only: SQLite, one writer,
+Airflow's simple users. Several machines: docker-compose.yml.
 """
 
 from __future__ import annotations
@@ -106,7 +106,11 @@ def revive(services: Services) -> list[str]:
     with _lock(services.layout):
         now = load_state(services.layout).processes
         if not now:
-            raise ServiceError("the services were stopped meanwhile", where=str(services.layout.local), fix="start again with make demo; finished steps are not repeated")  # fmt: skip
+            raise ServiceError(
+                "the services were stopped meanwhile",
+                where=str(services.layout.local),
+                fix="start again with make demo; finished steps are not repeated",
+            )
         services.state.processes.update(now)
         dead = services.dead()
         _start(services, dead, known=True)
@@ -129,7 +133,11 @@ def _lock(layout: Layout) -> Iterator[None]:
         with lock:
             yield
     except Timeout as err:
-        raise ServiceError("another make up or make down is at work here", where=lock.lock_file, fix="wait for it to end, then try again") from err  # fmt: skip
+        raise ServiceError(
+            "another make up or make down is at work here",
+            where=lock.lock_file,
+            fix="wait for it to end, then try again",
+        ) from err
 
 
 def _planned(layout: Layout, before: State) -> Services:
@@ -160,9 +168,21 @@ def _prepare(services: Services) -> None:
     env = airflow_env(layout, services.secrets, services.state.ports)
     log = layout.logs / "db-migrate.log"
     with log.open("ab") as out:
-        done = subprocess.run([_which("airflow", env), "db", "migrate"], env=env, cwd=layout.airflow_home, stdout=out, stderr=subprocess.STDOUT, timeout=MIGRATE_TIMEOUT_S, check=False)  # fmt: skip
+        done = subprocess.run(
+            [_which("airflow", env), "db", "migrate"],
+            env=env,
+            cwd=layout.airflow_home,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            timeout=MIGRATE_TIMEOUT_S,
+            check=False,
+        )
     if done.returncode:
-        raise ServiceError("Airflow's database could not be set up", where=str(log), fix="read that log; if the database is damaged, make clean starts anew")  # fmt: skip
+        raise ServiceError(
+            "Airflow's database could not be set up",
+            where=str(log),
+            fix="read that log; if the database is damaged, make clean starts anew",
+        )
     write_atomic(stamp, version("apache-airflow"))
 
 
@@ -182,5 +202,8 @@ def _start(services: Services, parts: list[Component], known: bool) -> None:
 def _which(command: str, env: Mapping[str, str]) -> str:
     found = shutil.which(command, path=env["PATH"])
     if found is None:
-        raise ServiceError(f"the command {command} is not installed", fix="run make install; services need the extra 'demo'")  # fmt: skip
+        raise ServiceError(
+            f"the command {command} is not installed",
+            fix="run make install; services need the extra 'demo'",
+        )
     return found

@@ -120,7 +120,9 @@ class PersistenceCalibrated(_Stored):
     columns: ClassVar[tuple[str, ...]] = (*_RECENT, "threshold_cases")
 
     @classmethod
-    def fit(cls, train: Examples, folds: Folds | None = None, config: Any = None) -> PersistenceCalibrated:  # fmt: skip
+    def fit(
+        cls, train: Examples, folds: Folds | None = None, config: Any = None
+    ) -> PersistenceCalibrated:
         """The rates of the training rows."""
         del folds, config
         was, rate = class_at_origin(train), Prevalence.fit(train).rate
@@ -173,7 +175,9 @@ class Climatology(_Stored):
         """(N,)"""
         units, own = np.unique(rows.unit_id.astype(str), return_inverse=True)
         flat = (self.unknown,) * _YEAR_WEEKS
-        table = np.array([self.rates.get(str(unit), flat) for unit in units]).reshape(-1, _YEAR_WEEKS)  # fmt: skip
+        table = np.array([self.rates.get(str(unit), flat) for unit in units]).reshape(
+            -1, _YEAR_WEEKS
+        )
         return np.asarray(table[own, week_place(rows)], dtype=np.float64)
 
     @classmethod
@@ -182,7 +186,9 @@ class Climatology(_Stored):
         found = cls.numbers(folder)
         rates = {str(unit): tuple(map(float, year)) for unit, year in found["rates"].items()}
         if any(len(year) != _YEAR_WEEKS for year in rates.values()):
-            raise StoreError(f"a unit's climatology has not {_YEAR_WEEKS} weeks", where=str(folder), fix=FIX)  # fmt: skip
+            raise StoreError(
+                f"a unit's climatology has not {_YEAR_WEEKS} weeks", where=str(folder), fix=FIX
+            )
         return cls(float(found["unknown"]), rates)
 
 

@@ -1,7 +1,8 @@
 """The forecaster `boosting`: gradient-boosted trees on the same design as the linear model.
 
 Belongs here: how LightGBM is told to give the same bytes for the same rows, and its text file. Does
-not belong here: the yardstick `gradient_boosting` of evaluate/baselines.py, which is never deployed.
+not belong here: the yardstick `gradient_boosting` of evaluate/baselines.py, which is never
+deployed.
 
 The model is stored as LightGBM's own text. One thread, fixed seeds and rows in the order of their
 sample_id: neither the machine's cores nor the order of a table change a tree. Leaves follow the
@@ -68,12 +69,22 @@ class FittedTrees(OverDesign):
         """(N,) log odds, before calibration."""
         if self._booster is None or not len(rows):
             return np.full(len(rows), self.bias)
-        raw = self._booster.predict(design(rows, self.covariate_names), raw_score=True, num_threads=1)  # fmt: skip
+        raw = self._booster.predict(
+            design(rows, self.covariate_names), raw_score=True, num_threads=1
+        )
         return np.asarray(raw, dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write LightGBM's text, and what stands around it."""
-        write_json(folder / _SHAPE, {"covariate_names": self.covariate_names, "bias": self.bias, "spread": self.spread, "trees": self.text is not None})  # fmt: skip
+        write_json(
+            folder / _SHAPE,
+            {
+                "covariate_names": self.covariate_names,
+                "bias": self.bias,
+                "spread": self.spread,
+                "trees": self.text is not None,
+            },
+        )
         if self.text is not None:
             write_atomic(folder / _TREES, self.text.encode())
 
@@ -105,15 +116,23 @@ class Boosting:
             made = FittedTrees(names, text, float(shape["bias"]), spread)
             booster = made._booster
         except (KeyError, TypeError, ValueError, OSError, lightgbm.basic.LightGBMError) as err:
-            raise StoreError(f"the trees cannot be read: {err}", where=str(folder), fix=FIX) from err  # fmt: skip
+            raise StoreError(
+                f"the trees cannot be read: {err}", where=str(folder), fix=FIX
+            ) from err
         columns = len(design_names(names))
         if len(spread) != columns or (booster is not None and booster.num_feature() != columns):
-            raise StoreError(f"the trees do not read the {columns} design columns of their covariates", where=str(folder), fix=FIX)  # fmt: skip
+            raise StoreError(
+                f"the trees do not read the {columns} design columns of their covariates",
+                where=str(folder),
+                fix=FIX,
+            )
         return made
 
 
 def _trees(raw: Doubles, label: Doubles, config: BoostingSettings) -> str:
-    leaf = int(np.clip(len(label) // config.rows_per_leaf, config.min_leaf_rows, config.max_leaf_rows))  # fmt: skip
+    leaf = int(
+        np.clip(len(label) // config.rows_per_leaf, config.min_leaf_rows, config.max_leaf_rows)
+    )
     parameters = {
         "objective": "binary",
         "learning_rate": config.learning_rate,
@@ -134,4 +153,7 @@ def _trees(raw: Doubles, label: Doubles, config: BoostingSettings) -> str:
 def _spread(raw: Doubles) -> tuple[tuple[float, float], ...]:
     """Mean and standard deviation of each column, NaN left out."""
     mean, variance = moments(raw)
-    return tuple((round(float(m), 6), round(float(s), 6)) for m, s in zip(mean, np.sqrt(variance), strict=True))  # fmt: skip
+    return tuple(
+        (round(float(m), 6), round(float(s), 6))
+        for m, s in zip(mean, np.sqrt(variance), strict=True)
+    )

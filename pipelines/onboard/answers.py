@@ -87,6 +87,10 @@ def pairs(values: Sequence[str], flag: str) -> dict[str, list[str]]:
             continue
         name, equals, rest = value.partition("=")
         if not equals or not name:
-            raise ConfigError(f"{value!r} is no NAME=VALUE", where=flag, fix=f"write it as in `{flag} CLASSI_FIN=5`")  # fmt: skip
+            raise ConfigError(
+                f"{value!r} is no NAME=VALUE",
+                where=flag,
+                fix=f"write it as in `{flag} CLASSI_FIN=5`",
+            )
         found.setdefault(name, []).append(rest)
     return found

@@ -1,8 +1,9 @@
-"""Questions: what cannot be known from the files, each with its flag, its choices and, where there is one, a proposal.
+"""Questions: what cannot be known from the files, each with its flag, its choices and, where there
+is one, a proposal.
 
-Belongs here: the three ways of getting an answer: a person at a terminal, the proposal (`--yes`), or
-a refusal that names the flag. Does not belong here: what is asked, and how a terminal is talked to
-(cli/onboard.py).
+Belongs here: the three ways of getting an answer: a person at a terminal, the proposal (`--yes`),
+or a refusal that names the flag. Does not belong here: what is asked, and how a terminal is talked
+to (cli/onboard.py).
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ Ask = Callable[[Question], str]
 def answered(question: Question, answer: str) -> str:
     """The answer, if it is one of the choices. Raises ConfigError for another one."""
     if question.choices and answer not in question.choices:
-        raise ConfigError(f"{answer!r} is no answer to: {question.what}", where=question.flag, fix=f"say {question.how}")  # fmt: skip
+        raise ConfigError(
+            f"{answer!r} is no answer to: {question.what}",
+            where=question.flag,
+            fix=f"say {question.how}",
+        )
     return answer
 
 

@@ -57,7 +57,11 @@ def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) ->
     wanted = _wanted(sight, adapter)
     found = {our: columns for our, columns in guesses(sight.header, wanted).items() if columns}
     found |= said
-    if adapter == "line_list" and "onset" not in found and (days := said.get("date") or guesses(sight.header)["date"]):  # fmt: skip
+    if (
+        adapter == "line_list"
+        and "onset" not in found
+        and (days := said.get("date") or guesses(sight.header)["date"])
+    ):
         found["onset"] = days
     if adapter == "line_list":
         unused = {"date", "year", "week"} if "onset" in found else {"date"}
@@ -88,13 +92,19 @@ def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) ->
         shown = ", ".join(map(repr, others[:8])) + (", ..." if len(others) > 8 else "")
         sight.seen.append(f"not read: {shown}")
     if unread and adapter != "line_list":
-        sight.seen.append(f"{', '.join(map(repr, unread))} may be climate and is not read; to read it, say which and in what unit: --column rainfall_mm=..., --column temp_mean_c=..., and --transform if it is not in mm or degree Celsius")  # fmt: skip
+        sight.seen.append(
+            f"{', '.join(map(repr, unread))} may be climate and is not read; to read it, say "
+            "which and in what unit: --column rainfall_mm=..., --column temp_mean_c=..., and "
+            "--transform if it is not in mm or degree Celsius"
+        )
 
 
 def _bare_weeks(sight: Sight, found: dict[str, list[str]]) -> bool:
     """Whether the column of weeks holds numbers of weeks without their year."""
     texts = [t for t, _ in sight.values(found["week"][0], 200)] if "week" in found else []
-    return bool(texts) and all(t.removesuffix(".0").isdigit() and len(t.removesuffix(".0")) < 3 for t in texts)  # fmt: skip
+    return bool(texts) and all(
+        t.removesuffix(".0").isdigit() and len(t.removesuffix(".0")) < 3 for t in texts
+    )
 
 
 def _wanted(sight: Sight, adapter: str) -> tuple[str, ...]:
@@ -117,14 +127,31 @@ def _needed(adapter: str, table: str, found: dict[str, list[str]], station: bool
     return [*needed, *times, "cases"]
 
 
-def _ask_for(sight: Sight, our: str, several: list[str], said: dict[str, list[str]], ask: Ask) -> list[str]:  # fmt: skip
+def _ask_for(
+    sight: Sight, our: str, several: list[str], said: dict[str, list[str]], ask: Ask
+) -> list[str]:
     taken = {c for columns in said.values() for c in columns}
     choices = tuple(several or [c for c in sight.header if c and c not in taken])
     flag = f"--{our}" if our in ("unit", "year", "week", "date", "cases") else f"--column {our}="
     flag = "--date" if our == "onset" else flag
-    what = f"Which column is the {our}?" + (" Name several to join them with a slash." if our == "unit" else "")  # fmt: skip
-    why = f"{len(several)} may be meant: {_described(sight, several)}" if several else "none is called so"  # fmt: skip
-    said_now = ask(Question(flag, what, () if our == "unit" else choices, None, f"{why}; there are {_described(sight, choices)}" if not several else why, sight.name))  # fmt: skip
+    what = f"Which column is the {our}?" + (
+        " Name several to join them with a slash." if our == "unit" else ""
+    )
+    why = (
+        f"{len(several)} may be meant: {_described(sight, several)}"
+        if several
+        else "none is called so"
+    )
+    said_now = ask(
+        Question(
+            flag,
+            what,
+            () if our == "unit" else choices,
+            None,
+            f"{why}; there are {_described(sight, choices)}" if not several else why,
+            sight.name,
+        )
+    )
     columns = [part.strip() for part in said_now.split("+")] if our == "unit" else [said_now]
     for column in columns:
         _require(sight, column, flag)
@@ -164,20 +191,30 @@ def _require(sight: Sight, column: str, flag: str) -> None:
     close = difflib.get_close_matches(column, sight.header, n=1)
     meant = f"; {close[0]!r} is close to it" if close else ""
     what = f"column {column!r} is there {n} times" if n else f"there is no column {column!r}{meant}"
-    raise ConfigError(what, where=f"{sight.name}, {flag}", fix=f"name one of {', '.join(map(repr, sight.header[:20]))}")  # fmt: skip
+    raise ConfigError(
+        what,
+        where=f"{sight.name}, {flag}",
+        fix=f"name one of {', '.join(map(repr, sight.header[:20]))}",
+    )
 
 
 def _missing_words(sight: Sight, found: dict[str, list[str]]) -> None:
     """Texts such as "None" in the unit's columns say that the place is not known."""
     known = set(sight.config.missing)
-    words = {v for c in found.get("unit", ()) for v, _ in sight.values(c, 5000) if v in _NULLS} - known  # fmt: skip
+    words = {
+        v for c in found.get("unit", ()) for v, _ in sight.values(c, 5000) if v in _NULLS
+    } - known
     if words:
         sight.settings["missing"] = [*sight.config.missing, *sorted(words)]
-        sight.seen.append(f"the text {', '.join(map(repr, sorted(words)))} in place of a unit is taken as not known")  # fmt: skip
+        sight.seen.append(
+            f"the text {', '.join(map(repr, sorted(words)))} in place of a unit is taken as not "
+            "known"
+        )
 
 
 def _rules(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
-    """Which records count: as said, else asked for columns that tell discarded or imported cases."""
+    """Which records count: as said, else asked for columns that tell discarded or imported
+    cases."""
     for flag, key in (("--keep", "keep"), ("--leave-out", "leave_out")):
         given = pairs(meant_for(getattr(answers, key), sight.name, names), flag)
         here = {c: v for c, v in given.items() if c in sight.header}
@@ -201,7 +238,15 @@ def _ask_about(sight: Sight, column: str, ask: Ask) -> None:
     for value in [v for v in told[1] if v in counts]:
         proposal = f"{column}={value}"
         listed = ", ".join(f"{v} {n}" for v, n in list(counts.items())[:6])
-        question = Question("--leave-out", f"{counts[value]} records have {column} = {value} ({told[2]} cases). Are they left out?", (proposal, NONE), proposal, f"all values: {listed}", sight.name)  # fmt: skip
+        question = Question(
+            "--leave-out",
+            f"{counts[value]} records have {column} = {value} ({told[2]} cases). Are they left "
+            "out?",
+            (proposal, NONE),
+            proposal,
+            f"all values: {listed}",
+            sight.name,
+        )
         if answered(question, ask(question)) == proposal:
             sight.settings.setdefault("leave_out", {}).setdefault(column, []).append(value)
 
@@ -211,12 +256,21 @@ def _one(columns: Sequence[str]) -> str | list[str]:
 
 
 def thousands(sight: Sight) -> None:
-    """`1.234` in a column of cases is a thousand: cases are whole. Then the decimal sign is a comma."""
+    """`1.234` in a column of cases is a thousand: cases are whole. Then the decimal sign is a
+    comma.
+    """
     if sight.table is None or "decimal" in sight.settings or sight.table.separator == ",":
         return
     columns = sight.config.columns.get("cases") or next(iter(guesses(sight.header)["cases"]), None)
-    texts = [t for t, _ in sight.values(columns, 5000)] if isinstance(columns, str) and columns in sight.header else []  # fmt: skip
+    texts = (
+        [t for t, _ in sight.values(columns, 5000)]
+        if isinstance(columns, str) and columns in sight.header
+        else []
+    )
     pointed = pd.Series([t for t in texts if "." in t], dtype=object)
     if len(pointed) and pointed.str.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{3})+").all():
         sight.settings["decimal"] = ","
-        sight.seen.append(f"cases such as {pointed.iloc[0]} are thousands, because cases are whole: the decimal sign is a comma")  # fmt: skip
+        sight.seen.append(
+            f"cases such as {pointed.iloc[0]} are thousands, because cases are whole: the decimal "
+            "sign is a comma"
+        )

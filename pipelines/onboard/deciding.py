@@ -30,14 +30,25 @@ def maturity_part(filling: Filling, answers: Answers, ask: Ask) -> Part | None:
     """Newest weeks that are taken as unknown: as said, else asked where they are thin."""
     weeks = answers.maturity
     if weeks is None and filling.weeks:
-        question = Question("--maturity", f"The newest {filling.weeks} weeks seem to be still filling. How many are taken as unknown?", (), str(filling.weeks), filling.why)  # fmt: skip
+        question = Question(
+            "--maturity",
+            f"The newest {filling.weeks} weeks seem to be still filling. How many are taken as "
+            "unknown?",
+            (),
+            str(filling.weeks),
+            filling.why,
+        )
         said = ask(question)
         if not said.isdigit() or int(said) > _MOST_MATURITY:
-            raise ConfigError(f"{said!r} is no number of weeks", where="--maturity", fix="say --maturity 0..26")  # fmt: skip
+            raise ConfigError(
+                f"{said!r} is no number of weeks", where="--maturity", fix="say --maturity 0..26"
+            )
         weeks = int(said)
     if not weeks:
         return None
-    return Part("data.maturity", {"method": "drop", "weeks": weeks}, (f"newest weeks: {filling.why}",))  # fmt: skip
+    return Part(
+        "data.maturity", {"method": "drop", "weeks": weeks}, (f"newest weeks: {filling.why}",)
+    )
 
 
 def labels_of(rater: Rater, answers: Answers, ask: Ask, findings: Findings) -> Rated:
@@ -48,7 +59,13 @@ def labels_of(rater: Rater, answers: Answers, ask: Ask, findings: Findings) -> R
     kind = said.kind
     if kind is None and not _parameters(said):
         why = "the table above says what each would call an outbreak week"
-        question = Question("--rule", "Which label rule says what an outbreak week is?", tuple(r.labels.rule.kind for r in findings.rules), base["kind"], why)  # fmt: skip
+        question = Question(
+            "--rule",
+            "Which label rule says what an outbreak week is?",
+            tuple(r.labels.rule.kind for r in findings.rules),
+            base["kind"],
+            why,
+        )
         kind = answered(question, ask(question))
     kind = _known(kind or base["kind"])
     keys = {"kind": kind} if said.reference else of_kind(kind, base, rater)
@@ -56,9 +73,18 @@ def labels_of(rater: Rater, answers: Answers, ask: Ask, findings: Findings) -> R
     told = described(chosen, units)
     findings.add("label rule", told)
     if chosen.zero_share > 0.5 and chosen.labels.rule.floor_cases is None:
-        findings.add("label rule", f"WARNING: {chosen.zero_share:.0%} of thresholds are 0 and cannot be used; --floor 3 gives these units one")  # fmt: skip
+        findings.add(
+            "label rule",
+            f"WARNING: {chosen.zero_share:.0%} of thresholds are 0 and cannot be used; --floor 3 "
+            "gives these units one",
+        )
     if chosen.pool and not chosen.now:
-        findings.add("label rule", f"WARNING: no unit has a threshold for the newest weeks, so nothing would be forecast now: {chosen.why_not}; another rule, --floor or a lower --min-reference-cases may give one")  # fmt: skip
+        findings.add(
+            "label rule",
+            "WARNING: no unit has a threshold for the newest weeks, so nothing would be forecast "
+            f"now: {chosen.why_not}; another rule, --floor or a lower --min-reference-cases may "
+            "give one",
+        )
     return chosen
 
 
@@ -70,17 +96,31 @@ def labels_part(chosen: Rated, units: int) -> Part:
 def described(chosen: Rated, units: int) -> str:
     """A rule, its units and its rates in one sentence."""
     rates = ", ".join(f"{year} {share:.0%}" for year, share in list(chosen.rates.items())[-8:])
-    return f"{chosen.labels.rule_id}: {chosen.pool} of {units} units have a threshold; outbreak weeks {rates or 'none'}"  # fmt: skip
+    return (
+        f"{chosen.labels.rule_id}: {chosen.pool} of {units} units have a threshold; outbreak "
+        f"weeks {rates or 'none'}"
+    )
 
 
 def _known(kind: str) -> str:
     if kind not in LABEL_RULES:
-        raise ConfigError(f"there is no label rule {kind!r}", where="--rule", fix=f"use one of {', '.join(sorted(LABEL_RULES))}")  # fmt: skip
+        raise ConfigError(
+            f"there is no label rule {kind!r}",
+            where="--rule",
+            fix=f"use one of {', '.join(sorted(LABEL_RULES))}",
+        )
     return kind
 
 
 def _parameters(said: RuleAnswers) -> dict[str, Any]:
-    keys = {"q": said.q, "years": said.years, "floor_cases": said.floor_cases, "centre": said.centre, "k": said.k, "per_100k": said.per_100k}  # fmt: skip
+    keys = {
+        "q": said.q,
+        "years": said.years,
+        "floor_cases": said.floor_cases,
+        "centre": said.centre,
+        "k": said.k,
+        "per_100k": said.per_100k,
+    }
     found: dict[str, Any] = {key: value for key, value in keys.items() if value is not None}
     if said.reference:
         found["reference"] = said.reference
@@ -92,7 +132,11 @@ def _with(rule: dict[str, Any], said: RuleAnswers) -> dict[str, Any]:
     if reference := given.get("reference"):
         first, dots, last = str(reference).partition("..")
         if not dots:
-            raise ConfigError(f"{reference!r} is no range", where="--reference", fix="write it as 2019-w01..2020-w53, for the endemic channel as 2017..2020")  # fmt: skip
+            raise ConfigError(
+                f"{reference!r} is no range",
+                where="--reference",
+                fix="write it as 2019-w01..2020-w53, for the endemic channel as 2017..2020",
+            )
         whole = first.isdigit() and last.isdigit()
         given["reference"] = [int(first), int(last)] if whole else [first.lower(), last.lower()]
     return {**rule, **given}
@@ -105,7 +149,14 @@ def _validated(rule: dict[str, Any], said: RuleAnswers) -> LabelConfig:
     try:
         return LabelConfig.model_validate(keys)
     except ValidationError as err:
-        raise ConfigError(f"the label rule is not valid: {sentence(err)}", where="--rule", fix="correct --quantile, --reference, --years, --floor, --centre, --k or --per-100k; each belongs to some rules only") from err  # fmt: skip
+        raise ConfigError(
+            f"the label rule is not valid: {sentence(err)}",
+            where="--rule",
+            fix=(
+                "correct --quantile, --reference, --years, --floor, --centre, --k or --per-100k; "
+                "each belongs to some rules only"
+            ),
+        ) from err
 
 
 def _changed(labels: LabelConfig) -> dict[str, Any] | None:
@@ -122,22 +173,37 @@ def _changed(labels: LabelConfig) -> dict[str, Any] | None:
 
 
 def evaluate_parts(answers: Answers, units: set[str], found: Judgement) -> list[Part]:
-    """Test years and judged units, where they were said or are fewer than the counts alone allow."""
+    """Test years and judged units, where they were said or are fewer than the counts alone
+    allow."""
     out = []
     if found.years and found.too_early:
-        why = f"{found.too_early[-1]} has nothing to learn from before it; say 5 when there are more years"
+        why = (
+            f"{found.too_early[-1]} has nothing to learn from before it; say 5 when there are "
+            "more years"
+        )
         out.append(Part("evaluate.test_years", {"last": len(found.years)}, (why,)))
     elif answers.test_years is not None:
         out.append(Part("evaluate.test_years", {"last": answers.test_years}, ("as said",)))
     if answers.units_judged:
         absent = [u for u in answers.units_judged if u not in units]
         if absent:
-            raise ConfigError(f"no unit is called {absent[0]!r}", where="--units-judged", fix=f"name units of the files, such as {', '.join(sorted(units)[:3])}")  # fmt: skip
+            raise ConfigError(
+                f"no unit is called {absent[0]!r}",
+                where="--units-judged",
+                fix=f"name units of the files, such as {', '.join(sorted(units)[:3])}",
+            )
         out.append(Part("evaluate.municipalities", list(answers.units_judged), ("as said",)))
     return out
 
 
-def judgement(chosen: Rated, weeks: int, history: History, answers: Answers, calendar: Calendar, findings: Findings) -> Judgement:  # fmt: skip
+def judgement(
+    chosen: Rated,
+    weeks: int,
+    history: History,
+    answers: Answers,
+    calendar: Calendar,
+    findings: Findings,
+) -> Judgement:
     """What can be judged with these choices, as a finding.
 
     Args:

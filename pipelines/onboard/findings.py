@@ -47,11 +47,18 @@ class Findings:
         """The table of label rules, the proposed one first."""
         self.rules = tuple(rules)
         years = sorted({year for rule in rules for year in rule.rates})[-_SHOWN_YEARS:]
-        self.tell.line("label rules: units with a threshold at any time and now, and share of outbreak weeks a year")  # fmt: skip
+        self.tell.line(
+            "label rules: units with a threshold at any time and now, and share of outbreak weeks "
+            "a year"
+        )
         self.tell.table(["rule", "units", "now", *map(str, years)], [_row(r, years) for r in rules])
         for rule in rules:
             if rule.pool == 0:
-                self.add("label rules", f"{rule.labels.rule_id} gives no unit a threshold: {rule.why_not or 'too few years'}")  # fmt: skip
+                self.add(
+                    "label rules",
+                    f"{rule.labels.rule_id} gives no unit a threshold: "
+                    f"{rule.why_not or 'too few years'}",
+                )
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -59,11 +66,24 @@ class Findings:
         return {
             "said": self.said,
             "rules": [
-                {"rule": r.labels.model_dump(mode="json")["rule"], "rule_id": r.labels.rule_id, "units": r.pool, "units_now": r.now, "outbreak_rates": dict(r.rates)}
+                {
+                    "rule": r.labels.model_dump(mode="json")["rule"],
+                    "rule_id": r.labels.rule_id,
+                    "units": r.pool,
+                    "units_now": r.now,
+                    "outbreak_rates": dict(r.rates),
+                }
                 for r in self.rules
             ],
-            "judged": None if judged is None else {"test_years": list(judged.years), "blocks": judged.blocks, "serves": judged.serves, "why": judged.why},
-        }  # fmt: skip
+            "judged": None
+            if judged is None
+            else {
+                "test_years": list(judged.years),
+                "blocks": judged.blocks,
+                "serves": judged.serves,
+                "why": judged.why,
+            },
+        }
 
 
 def _row(rule: Rated, years: Sequence[int]) -> list[str]:

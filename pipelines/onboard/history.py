@@ -50,8 +50,14 @@ class History:
         """One sentence."""
         weeks, years = self.newest - self.first + 1, len(self.whole_years)
         span = f"{self.whole_years[0]}..{self.whole_years[-1]}" if years else "none"
-        known = "" if self.known_share > 0.995 else f", {self.known_share:.0%} of the unit-weeks known"  # fmt: skip
-        return f"{self.units} units, {self.cases:,.0f} cases, {weeks} weeks {calendar.week_label(self.first)}..{calendar.week_label(self.newest)}{known}; {years} complete years ({span})"  # fmt: skip
+        known = (
+            "" if self.known_share > 0.995 else f", {self.known_share:.0%} of the unit-weeks known"
+        )
+        return (
+            f"{self.units} units, {self.cases:,.0f} cases, {weeks} weeks "
+            f"{calendar.week_label(self.first)}..{calendar.week_label(self.newest)}{known}; "
+            f"{years} complete years ({span})"
+        )
 
 
 def history_of(tables: Tables, calendar: Calendar) -> History | None:
@@ -61,7 +67,11 @@ def history_of(tables: Tables, calendar: Calendar) -> History | None:
     if known.empty or newest is None:
         return None
     first, units = int(known["week_no"].min()), int(known["unit_id"].nunique())
-    whole = [y for y in range(calendar.epi_year(first), calendar.epi_year(newest) + 1) if calendar.number(y, 1) >= first and calendar.number(y + 1, 1) - 1 <= newest]  # fmt: skip
+    whole = [
+        y
+        for y in range(calendar.epi_year(first), calendar.epi_year(newest) + 1)
+        if calendar.number(y, 1) >= first and calendar.number(y + 1, 1) - 1 <= newest
+    ]
     inside = int((known["week_no"] <= newest).sum())
     share = inside / (units * (newest - first + 1))
     return History(units, float(known["cases"].sum()), first, newest, tuple(whole), share)
@@ -105,7 +115,9 @@ def _by_delay(delays: pd.DataFrame) -> Filling:
     return Filling(weeks, f"of the cases of a week, counted from its own: {told} are reported")
 
 
-def _against_last_year(total: pd.Series, units: pd.Series, newest: int, calendar: Calendar) -> Filling:  # fmt: skip
+def _against_last_year(
+    total: pd.Series, units: pd.Series, newest: int, calendar: Calendar
+) -> Filling:
     def of(series: pd.Series, weeks: Sequence[int]) -> float:
         return float(series.reindex(list(weeks)).fillna(0).sum())
 
@@ -124,9 +136,17 @@ def _against_last_year(total: pd.Series, units: pd.Series, newest: int, calendar
         if not (few or silent):
             break
         thin = age + 1
-        told.append(f"{calendar.week_label(week)} has {of(total, [week]):.0f} cases of {of(units, [week]):.0f} units, {expected:.0f} were to be expected")  # fmt: skip
+        told.append(
+            f"{calendar.week_label(week)} has {of(total, [week]):.0f} cases of "
+            f"{of(units, [week]):.0f} units, {expected:.0f} were to be expected"
+        )
     if thin > _MOST_LATE:
-        return Filling(0, f"all of the newest {thin} weeks have fewer cases or units than the year before lets expect, which is longer than reports are late as a rule: cases fell, or reports are very late; if they are late, say --maturity with how many weeks ({told[0]})")  # fmt: skip
+        return Filling(
+            0,
+            f"all of the newest {thin} weeks have fewer cases or units than the year before lets "
+            "expect, which is longer than reports are late as a rule: cases fell, or reports are "
+            f"very late; if they are late, say --maturity with how many weeks ({told[0]})",
+        )
     why = "; ".join(told) or f"the newest weeks are as full as a year before (times {growth:.2f})"
     return Filling(thin, why)
 
@@ -139,33 +159,64 @@ def climate_facts(tables: Tables, newest: int, calendar: Calendar) -> list[str]:
     month = (climate["year"].astype(int) * 12 + climate["month"].astype(int) - 1).to_numpy()
     last = int(month.max())
     label = f"{last // 12}-{last % 12 + 1:02d}"
-    out = [f"climate of {climate['unit_id'].nunique()} units, {month.min() // 12}-{month.min() % 12 + 1:02d}..{label}"]  # fmt: skip
+    out = [
+        f"climate of {climate['unit_id'].nunique()} units, "
+        f"{month.min() // 12}-{month.min() % 12 + 1:02d}..{label}"
+    ]
     ended = np.datetime64(f"{(last + 1) // 12}-{(last + 1) % 12 + 1:02d}-01")
     days = int((np.datetime64(calendar.week_end(newest)) - ended).astype(int))
     if days > OLD_CLIMATE_DAYS:
-        out.append(f"WARNING: the climate ended with {label}, {days // 30} months before the newest week: newer weeks have none; deliver newer months, or leave the file out")  # fmt: skip
+        out.append(
+            f"WARNING: the climate ended with {label}, {days // 30} months before the newest "
+            "week: newer weeks have none; deliver newer months, or leave the file out"
+        )
     return out
 
 
 def unit_facts(names: Sequence[str], readings: Sequence[Reading]) -> list[str]:
     """Units that stand in one file only, and codes of two lengths."""
-    files = {n: {str(u) for u in r.units["unit_id"].dropna()} for n, r in zip(names, readings, strict=True)}  # fmt: skip
+    files = {
+        n: {str(u) for u in r.units["unit_id"].dropna()}
+        for n, r in zip(names, readings, strict=True)
+    }
     out = []
     for name, units in files.items():
         others = set().union(*(u for n, u in files.items() if n != name))
         if len(files) > 1 and (alone := sorted(units - others)):
-            out.append(f"WARNING: {len(alone)} units stand in {name} only: {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}")  # fmt: skip
+            out.append(
+                f"WARNING: {len(alone)} units stand in {name} only: "
+                f"{', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}"
+            )
     every: set[str] = set().union(*files.values())
     if odd := no_places(every):
-        column = next((str(c) for r in readings for u, c in zip(r.units["unit_id"], r.units["column"], strict=True) if u == odd[0]), "COLUMN")  # fmt: skip
-        out.append(f"WARNING: {', '.join(map(repr, odd[:5]))} looks like a sum or an unknown place, and would be a unit; leave it out with {shlex.join(['--leave-out', f'{column}={odd[0]}'])}")  # fmt: skip
+        column = next(
+            (
+                str(c)
+                for r in readings
+                for u, c in zip(r.units["unit_id"], r.units["column"], strict=True)
+                if u == odd[0]
+            ),
+            "COLUMN",
+        )
+        out.append(
+            f"WARNING: {', '.join(map(repr, odd[:5]))} looks like a sum or an unknown place, and "
+            "would be a unit; leave it out with "
+            f"{shlex.join(['--leave-out', f'{column}={odd[0]}'])}"
+        )
     digits = {u for u in every if u.isdigit()}
     if lengths := sorted({len(u) for u in digits}):
         both = sorted(u for u in digits if len(u) >= 5 and u[:-1] in digits)
         if both:
-            out.append(f"WARNING: codes with and without a last digit seem to be the same units ({both[0][:-1]} and {both[0]}, and {len(both) - 1} more): write all one way before the first run")  # fmt: skip
+            out.append(
+                "WARNING: codes with and without a last digit seem to be the same units "
+                f"({both[0][:-1]} and {both[0]}, and {len(both) - 1} more): write all one way "
+                "before the first run"
+            )
         elif len(lengths) > 1 and lengths[0] > 3:
-            out.append(f"WARNING: codes have {' and '.join(map(str, lengths))} digits: zeros in front may be lost; place.codes.pad_to of the profile puts them back")  # fmt: skip
+            out.append(
+                f"WARNING: codes have {' and '.join(map(str, lengths))} digits: zeros in front "
+                "may be lost; place.codes.pad_to of the profile puts them back"
+            )
     return out
 
 
@@ -179,4 +230,9 @@ def code_pattern(readings: Sequence[Reading]) -> str | None:
         return None
     parts = [(m[0], len(m)) for m in re.findall(r"A+|0+|[^A0]", shape)]
     written = {"A": "[A-Z]", "0": "[0-9]"}
-    return "".join(f"{written[c]}{{{n}}}" if c in written and n > 1 else written.get(c, re.escape(c) if c == '.' else c) for c, n in parts)  # fmt: skip
+    return "".join(
+        f"{written[c]}{{{n}}}"
+        if c in written and n > 1
+        else written.get(c, re.escape(c) if c == "." else c)
+        for c, n in parts
+    )

@@ -1,7 +1,7 @@
 """The shapes of the units: held against the files' codes, and laid beside the profile.
 
-Belongs here: `--boundaries`. Does not belong here: reading shapes (data/geojson.py) and which is whose
-(data/boundaries.py).
+Belongs here: `--boundaries`. Does not belong here: reading shapes (data/geojson.py) and which is
+whose (data/boundaries.py).
 """
 
 from __future__ import annotations

@@ -103,7 +103,10 @@ def onboard(paths: Sequence[Path], answers: Answers, ask: Ask, tell: Tell) -> On
     report = _tried(paths, draft, info.received_date, findings)
     place += map_parts(name, answers, report.result.tables, draft.codes, findings)
     parts = [*place, inputs, *_decided(report, draft, readings, names, answers, ask, findings)]
-    head = f"Written by `denguard onboard` on {info.received_date} from {', '.join(names)}; `denguard profile {name}` prints every default."  # fmt: skip
+    head = (
+        f"Written by `denguard onboard` on {info.received_date} from {', '.join(names)}; "
+        f"`denguard profile {name}` prints every default."
+    )
     text = profile_text(head, [Part("profile", name), *_schedule(answers), *parts])
     return Onboarded(
         name, text, checked(name, text), info, tuple(paths), findings, answers.boundaries
@@ -120,11 +123,23 @@ def _today(time_zone: str | None) -> date:
         ) from err
 
 
-def _decided(report: TrialReport, draft: Profile, readings: Sequence[Reading], names: Sequence[str], answers: Answers, ask: Ask, findings: Findings) -> list[Part]:  # fmt: skip
+def _decided(
+    report: TrialReport,
+    draft: Profile,
+    readings: Sequence[Reading],
+    names: Sequence[str],
+    answers: Answers,
+    ask: Ask,
+    findings: Findings,
+) -> list[Part]:
     tables, calendar = report.result.tables, draft.calendar
     known = history.history_of(tables, calendar)
     if known is None:
-        raise DropError("the files hold no weekly counts", where=", ".join(names), fix="deliver counts of cases; climate and population alone forecast nothing")  # fmt: skip
+        raise DropError(
+            "the files hold no weekly counts",
+            where=", ".join(names),
+            fix="deliver counts of cases; climate and population alone forecast nothing",
+        )
     findings.add("history", known.as_text(calendar))
     findings.add("climate", *history.climate_facts(tables, known.newest, calendar))
     findings.add("units", *history.unit_facts(names, readings))
@@ -144,18 +159,36 @@ def _name(answers: Answers, paths: Sequence[Path]) -> str:
     plain = re.sub(r"[^a-z0-9_-]+", "-", paths[0].stem.lower()).strip("-_")[:40]
     name = answers.name or plain or "place"
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"{name!r} is no usable name of a profile", where="--name", fix="use letters, digits, - and _")  # fmt: skip
+        raise ConfigError(
+            f"{name!r} is no usable name of a profile",
+            where="--name",
+            fix="use letters, digits, - and _",
+        )
     if name in set(profile_names()) - set(own_profiles()):
-        raise ConfigError(f"denguard brings a profile {name!r} of its own", where="--name", fix="choose another --name")  # fmt: skip
+        raise ConfigError(
+            f"denguard brings a profile {name!r} of its own",
+            where="--name",
+            fix="choose another --name",
+        )
     return name
 
 
-def _place_parts(numbering: Numbering, answers: Answers, readings: Sequence[Reading], findings: Findings) -> list[Part]:  # fmt: skip
-    week = {"numbering": numbering.numbering} | ({"starts": numbering.starts} if numbering.starts else {})  # fmt: skip
+def _place_parts(
+    numbering: Numbering, answers: Answers, readings: Sequence[Reading], findings: Findings
+) -> list[Part]:
+    week = {"numbering": numbering.numbering} | (
+        {"starts": numbering.starts} if numbering.starts else {}
+    )
     out = [Part("place.week", week, (f"weeks: {numbering.by}",))]
     if pattern := history.code_pattern(readings):
         findings.add("codes", f"all codes look like {pattern}")
-        out.append(Part("place.codes", None, (f"all codes look so; to refuse others: codes: {{pattern: '{pattern}'}}",)))  # fmt: skip
+        out.append(
+            Part(
+                "place.codes",
+                None,
+                (f"all codes look so; to refuse others: codes: {{pattern: '{pattern}'}}",),
+            )
+        )
     if answers.language:
         out.append(Part("place.language", answers.language, ("as said",)))
     if answers.time_zone:
@@ -175,37 +208,59 @@ def _inputs(sights: Sequence[Sight]) -> Part:
 
 
 def _schedule(answers: Answers) -> list[Part]:
-    return [Part("schedule", answers.schedule, ("as said: a line of its own",))] if answers.schedule else []  # fmt: skip
+    return (
+        [Part("schedule", answers.schedule, ("as said: a line of its own",))]
+        if answers.schedule
+        else []
+    )
 
 
 def _people(sights: Sequence[Sight], findings: Findings) -> None:
     for sight in sights:
         if sight.config.adapter == "line_list":
-            findings.add("persons", f"{sight.name} is counted while it is read: no table, model or forecast holds a person's row, age or sex (the drop keeps your file as it is)")  # fmt: skip
+            findings.add(
+                "persons",
+                f"{sight.name} is counted while it is read: no table, model or forecast holds a "
+                "person's row, age or sex (the drop keeps your file as it is)",
+            )
             for key, verb in (("keep", "only counted if"), ("leave_out", "not counted if")):
                 for column, values in sight.settings.get(key, {}).items():
                     findings.add("persons", f"records are {verb} {column} is {' or '.join(values)}")
 
 
-def _tried(paths: Sequence[Path], draft: Profile, received: date, findings: Findings) -> TrialReport:  # fmt: skip
+def _tried(
+    paths: Sequence[Path], draft: Profile, received: date, findings: Findings
+) -> TrialReport:
     """The files as a run would check them. Raises DropError if it would stop.
 
     What is only doubted is told: a person answers for it with `denguard confirm`, once a run asks.
     """
     with tempfile.TemporaryDirectory(prefix="denguard-onboard-") as empty:
         report = try_files(list(paths), draft, Places(home=Path(empty)), received)
-    issues = [i for i in report.result.issues if i.level is not Level.INFO and i.code not in _TOLD_ELSEWHERE]  # fmt: skip
+    issues = [
+        i
+        for i in report.result.issues
+        if i.level is not Level.INFO and i.code not in _TOLD_ELSEWHERE
+    ]
     doubted = {cause.suspicion.rule for cause in report.result.judged.causes} | {TOO_MUCH_HELD}
     if any(i.level is Level.CRITICAL and i.code not in doubted for i in issues):
         first, more = issues[0], [i for i in issues[1:] if i.level is not Level.WARNING][:1]
-        why = "".join(f"; first of them: {i.message} ({i.place}), where one should {i.fix}" for i in more)  # fmt: skip
-        raise DropError(f"[{first.code}] {first.message}{why}", where=first.place, fix=first.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
+        why = "".join(
+            f"; first of them: {i.message} ({i.place}), where one should {i.fix}" for i in more
+        )
+        raise DropError(
+            f"[{first.code}] {first.message}{why}",
+            where=first.place,
+            fix=first.fix.removesuffix(f"; {AGAIN}"),
+        )
     kinds: dict[str, list[Issue]] = {}
     for one in issues:
         kinds.setdefault(f"{one.level.value}: {one.message}", []).append(one)
     for what, found in list(kinds.items())[:_TOLD]:
         where = ", ".join(filter(None, (f"{i.place} {i.period}".strip() for i in found[:3])))
-        findings.add("checks", f"{what} ({where}{', ...' if len(found) > 3 else ''}); {found[0].fix}")  # fmt: skip
+        findings.add(
+            "checks", f"{what} ({where}{', ...' if len(found) > 3 else ''}); {found[0].fix}"
+        )
     if len(kinds) > _TOLD:
         findings.add("checks", f"and {len(kinds) - _TOLD} more; `denguard validate` lists all")
     # What is proposed follows from what was delivered: weeks that still fill look unreported.

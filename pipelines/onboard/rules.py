@@ -1,4 +1,5 @@
-"""Label rules that a history allows, each with the outbreak weeks it would give a year; and what can be judged.
+"""Label rules that a history allows, each with the outbreak weeks it would give a year; and what
+can be judged.
 
 Belongs here: the table a ministry chooses from. Does not belong here: the label itself
 (data/labels.py), which is asked, and judging (evaluate/).
@@ -34,7 +35,8 @@ class Rated:
     """A label rule on these tables.
 
     Attributes:
-        rows: unit_id, target_week_no, label of every unit-week with a threshold, at the primary horizon.
+        rows: unit_id, target_week_no, label of every unit-week with a threshold, at the primary
+            horizon.
         pool: units with a threshold at any time; now: at the newest origin.
         begins: first week of the years of origins that have a threshold; None = every origin has.
         zero_share: share of units with enough cases whose thresholds are all 0.
@@ -59,7 +61,9 @@ class Rater:
         self._known: dict[str, Rated] = {}
 
     def rate(self, labels: LabelConfig) -> Rated:
-        """What a rule would call outbreak weeks. Raises ConfigError for a week that the calendar lacks."""
+        """What a rule would call outbreak weeks. Raises ConfigError for a week that the calendar
+        lacks.
+        """
         key = labels.model_dump_json()
         if key not in self._known:
             self._known[key] = _rated(self.tables, labels, self.history, self.calendar)
@@ -77,7 +81,13 @@ def _rated(tables: Tables, labels: LabelConfig, history: History, calendar: Cale
     known = latest_cases(tables).dropna(subset=["cases"])
     week = known["week_no"].to_numpy(np.int64)
     limit = limits.of_rows(known["unit_id"].tolist(), week - horizon, week)
-    rows = pd.DataFrame({"unit_id": known["unit_id"], "target_week_no": week, "label": label_of(known["cases"].to_numpy(np.float64), limit)})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "unit_id": known["unit_id"],
+            "target_week_no": week,
+            "label": label_of(known["cases"].to_numpy(np.float64), limit),
+        }
+    )
     rows = rows.dropna(subset=["label"]).reset_index(drop=True)
     refused = table.loc[~table["in_pool"].astype(bool), "refused_reason"].dropna()
     zero = table["refused_reason"].fillna("").str.contains("is 0")
@@ -94,7 +104,10 @@ def _rated(tables: Tables, labels: LabelConfig, history: History, calendar: Cale
 def _now(limits: Thresholds, history: History) -> int:
     """Units that have a threshold for the newest origin, so that a forecast can name them."""
     origin = np.full(len(limits), history.newest, dtype=np.int64)
-    found = [np.isfinite(limits.of_rows(limits.unit_ids, origin, origin + h)) for h in EvaluateConfig().horizons_weeks]  # fmt: skip
+    found = [
+        np.isfinite(limits.of_rows(limits.unit_ids, origin, origin + h))
+        for h in EvaluateConfig().horizons_weeks
+    ]
     return int(np.any(found, axis=0).sum()) if len(limits) else 0
 
 
@@ -108,7 +121,14 @@ def proposed(rater: Rater) -> dict[str, Any]:
     if earlier and len(rater.history.whole_years) < _ROLLING_FROM:
         rules.reverse()
     first = _floored(rules[0], rater)
-    found = next((rule for rule in (first, *(_floored(r, rater) for r in rules[1:])) if rater.rule(rule).now), None)  # fmt: skip
+    found = next(
+        (
+            rule
+            for rule in (first, *(_floored(r, rater) for r in rules[1:]))
+            if rater.rule(rule).now
+        ),
+        None,
+    )
     return first if found is None else found
 
 
@@ -130,7 +150,11 @@ def of_kind(kind: str, base: Mapping[str, Any], rater: Rater) -> dict[str, Any]:
     if kind == "quantile":
         earlier = _earlier(rater.history)
         if not earlier:
-            raise ConfigError("there is no complete year that a quantile of fixed years could rest on", where="--rule quantile", fix="say --reference, or deliver more weeks")  # fmt: skip
+            raise ConfigError(
+                "there is no complete year that a quantile of fixed years could rest on",
+                where="--rule quantile",
+                fix="say --reference, or deliver more weeks",
+            )
         rule |= {"q": 0.75, "reference": _span(earlier, rater.calendar)}
     if kind == "incidence":
         rule["per_100k"] = 10.0
@@ -173,38 +197,90 @@ class Judgement:
         if self.serves == "nothing":
             return f"nothing can be judged, because {self.why}"
         years = ", ".join(map(str, self.years))
-        early = f" ({', '.join(map(str, self.too_early))} left out: the rule leaves no weeks of both classes before it to learn from)" if self.too_early else ""  # fmt: skip
-        return f"test years {years}{early}: {self.blocks} blocks of weeks; what wins will be {self.serves} ({self.why})"  # fmt: skip
+        early = (
+            f" ({', '.join(map(str, self.too_early))} left out: the rule leaves no weeks of both "
+            "classes before it to learn from)"
+            if self.too_early
+            else ""
+        )
+        return (
+            f"test years {years}{early}: {self.blocks} blocks of weeks; what wins will be "
+            f"{self.serves} ({self.why})"
+        )
 
 
-def judge(rated: Rated, history: History, wanted: TestYears, gate: GateConfig, calendar: Calendar) -> Judgement:  # fmt: skip
-    """Which years can be judged, and whether they are enough for more than a provisional champion."""
+def judge(
+    rated: Rated, history: History, wanted: TestYears, gate: GateConfig, calendar: Calendar
+) -> Judgement:
+    """Which years can be judged, and whether they are enough for more than a provisional
+    champion."""
     if rated.rows.empty:
         weeks = history.newest - history.first + 1
-        return Judgement((), 0, "nothing", f"no unit has a threshold by the rule {rated.labels.rule_id} in {weeks} weeks of history: {rated.why_not or 'no year before has counts'}; lags, a threshold and a test year ask for four complete years, or three with a rule of fixed years")  # fmt: skip
+        return Judgement(
+            (),
+            0,
+            "nothing",
+            f"no unit has a threshold by the rule {rated.labels.rule_id} in {weeks} weeks of "
+            f"history: {rated.why_not or 'no year before has counts'}; lags, a threshold and a "
+            "test year ask for four complete years, or three with a rule of fixed years",
+        )
     first = max(history.first + SEASON_WEEKS, rated.begins or 0)
     asked = judged_years(wanted, first, history.newest, calendar)
     if not asked:
         need = first + SEASON_WEEKS
-        year = next(y for y in range(calendar.epi_year(need), LAST_YEAR) if calendar.number(y, 1) >= need)  # fmt: skip
-        return Judgement((), 0, "nothing", f"rows with a year of lags and a threshold begin in {calendar.week_label(first)}, and a test year is a whole one with a year of training before it: {year} would be the first, and the counts end with {calendar.week_label(history.newest)}")  # fmt: skip
+        year = next(
+            y for y in range(calendar.epi_year(need), LAST_YEAR) if calendar.number(y, 1) >= need
+        )
+        return Judgement(
+            (),
+            0,
+            "nothing",
+            f"rows with a year of lags and a threshold begin in {calendar.week_label(first)}, and "
+            f"a test year is a whole one with a year of training before it: {year} would be the "
+            f"first, and the counts end with {calendar.week_label(history.newest)}",
+        )
     if rated.rows["label"].nunique() < 2:
         what = "an outbreak week" if rated.rows["label"].iloc[0] else "no outbreak week"
-        return Judgement((), 0, "nothing", f"there is one class only: every week of every unit is {what} by the rule {rated.labels.rule_id}")  # fmt: skip
+        return Judgement(
+            (),
+            0,
+            "nothing",
+            f"there is one class only: every week of every unit is {what} by the rule "
+            f"{rated.labels.rule_id}",
+        )
     years = tuple(y for y in asked if _can_judge(rated.rows, y, history, calendar))
     if not years:
-        return Judgement((), 0, "nothing", f"before {asked[-1]} there are no weeks of both classes to learn from, by the rule {rated.labels.rule_id}; a rule of fixed years (--rule quantile) leaves more")  # fmt: skip
+        return Judgement(
+            (),
+            0,
+            "nothing",
+            f"before {asked[-1]} there are no weeks of both classes to learn from, by the rule "
+            f"{rated.labels.rule_id}; a rule of fixed years (--rule quantile) leaves more",
+        )
     at = rated.rows["target_week_no"].map(lambda w: calendar.epi_year(w)).isin(years)
     blocks = count_blocks(rated.rows[at], gate.block_weeks, calendar)
-    few = [f"{blocks} blocks, {gate.min_blocks} are asked for" if blocks < gate.min_blocks else "", f"{len(years)} test years, {gate.min_origins} are asked for" if len(years) < gate.min_origins else ""]  # fmt: skip
+    few = [
+        f"{blocks} blocks, {gate.min_blocks} are asked for" if blocks < gate.min_blocks else "",
+        f"{len(years)} test years, {gate.min_origins} are asked for"
+        if len(years) < gate.min_origins
+        else "",
+    ]
     told = "; ".join(filter(None, few))
     early = tuple(y for y in asked if y not in years)
-    return Judgement(years, blocks, "provisional" if told else "a champion", told or f"at least {gate.min_blocks} blocks and {gate.min_origins} years", early)  # fmt: skip
+    return Judgement(
+        years,
+        blocks,
+        "provisional" if told else "a champion",
+        told or f"at least {gate.min_blocks} blocks and {gate.min_origins} years",
+        early,
+    )
 
 
 def _can_judge(rows: pd.DataFrame, year: int, history: History, calendar: Calendar) -> bool:
     horizon, start = EvaluateConfig().primary_horizon_weeks, calendar.number(year, 1)
     week = rows["target_week_no"]
-    learned = (week >= history.first + SEASON_WEEKS + horizon) & (week <= fold_cut(start, horizon, 0))  # fmt: skip
+    learned = (week >= history.first + SEASON_WEEKS + horizon) & (
+        week <= fold_cut(start, horizon, 0)
+    )
     judged = (week >= start) & (week < calendar.number(year + 1, 1))
     return bool(judged.any() and rows.loc[learned, "label"].nunique() == 2)

@@ -1,7 +1,7 @@
 """Reading each file as a run will, and settling what only the reading shows.
 
-Belongs here: from the reasons for which an adapter refuses a file to the key that settles them, found
-or asked; and the numbering of the weeks. Does not belong here: reading.
+Belongs here: from the reasons for which an adapter refuses a file to the key that settles them,
+found or asked; and the numbering of the weeks. Does not belong here: reading.
 """
 
 from __future__ import annotations
@@ -47,9 +47,18 @@ class Numbering:
     @property
     def calendar(self) -> Calendar:
         try:
-            return WeekConfig.model_validate({"numbering": self.numbering, "starts": self.starts}).calendar  # fmt: skip
+            return WeekConfig.model_validate(
+                {"numbering": self.numbering, "starts": self.starts}
+            ).calendar
         except ValidationError as err:
-            raise ConfigError(f"there are no such weeks: {sentence(err)}", where="--numbering, --starts", fix="say --numbering cdc or iso, and if need be --starts with a day such as wednesday") from err  # fmt: skip
+            raise ConfigError(
+                f"there are no such weeks: {sentence(err)}",
+                where="--numbering, --starts",
+                fix=(
+                    "say --numbering cdc or iso, and if need be --starts with a day such as "
+                    "wednesday"
+                ),
+            ) from err
 
 
 def settle(sight: Sight, calendar: Calendar, ask: Ask) -> Reading:
@@ -76,9 +85,19 @@ def _order_of_days(sight: Sight, found: Issue, ask: Ask) -> bool:
     shown = re.search(r"shows that it is (dmy|mdy)", found.message)
     if shown:
         sight.settings["dates"] = shown[1]
-        sight.seen.append(f"{found.message.partition('; ')[2]}: dates are {'day' if shown[1] == 'dmy' else 'month'} first")  # fmt: skip
+        sight.seen.append(
+            f"{found.message.partition('; ')[2]}: dates are "
+            f"{'day' if shown[1] == 'dmy' else 'month'} first"
+        )
         return True
-    question = Question("--dates", "Are the dates day first or month first?", ("dmy", "mdy"), None, found.message, found.place)  # fmt: skip
+    question = Question(
+        "--dates",
+        "Are the dates day first or month first?",
+        ("dmy", "mdy"),
+        None,
+        found.message,
+        found.place,
+    )
     sight.settings["dates"] = answered(question, ask(question))
     return True
 
@@ -111,7 +130,9 @@ def _elements(sight: Sight, found: Issue, ask: Ask) -> bool:
         return False
     listed = found.message.partition(": ")[2]
     choices = tuple(part.split(" ")[0] for part in listed.split(", "))
-    question = Question("--cases", "Which data element counts cases?", choices, None, listed, sight.name)  # fmt: skip
+    question = Question(
+        "--cases", "Which data element counts cases?", choices, None, listed, sight.name
+    )
     sight.settings["columns"] = {"cases": answered(question, ask(question))}
     return True
 
@@ -122,7 +143,9 @@ def _counted_twice(sight: Sight, found: Issue, ask: Ask) -> bool:
         return False
     values = found.message.partition(f"records of {column[1]} ")[2].partition(": ")[0].split(", ")
     choices = tuple(f"{column[1]}={value}" for value in values)
-    question = Question("--keep", "Which of these records are counted?", choices, None, found.message, sight.name)  # fmt: skip
+    question = Question(
+        "--keep", "Which of these records are counted?", choices, None, found.message, sight.name
+    )
     said = answered(question, ask(question)).partition("=")[2]
     sight.settings.setdefault("keep", {})[column[1]] = [said]
     return True
@@ -132,8 +155,14 @@ def _option(sight: Sight, found: Issue, ask: Ask) -> bool:
     key = _OPTION.search(found.fix)
     if key is None or key[1] in sight.settings.get("options", {}):
         return False
-    said = ask(Question(f"--option {key[1]}=", f"What is the {key[1]}?", (), None, found.message, sight.name))  # fmt: skip
-    sight.settings.setdefault("options", {})[key[1]] = int(said) if said.isdigit() and key[1] == "year" else said  # fmt: skip
+    said = ask(
+        Question(
+            f"--option {key[1]}=", f"What is the {key[1]}?", (), None, found.message, sight.name
+        )
+    )
+    sight.settings.setdefault("options", {})[key[1]] = (
+        int(said) if said.isdigit() and key[1] == "year" else said
+    )
     return True
 
 
@@ -148,7 +177,9 @@ _REMEDIES: dict[str, Callable[[Sight, Issue, Ask], bool]] = {
 }
 
 
-def numbering_of(sights: Sequence[Sight], answers: Answers, ask: Ask) -> tuple[Numbering, list[Reading]]:  # fmt: skip
+def numbering_of(
+    sights: Sequence[Sight], answers: Answers, ask: Ask
+) -> tuple[Numbering, list[Reading]]:
     """How the place numbers its weeks, and every file read by it.
 
     Raises:
@@ -160,7 +191,9 @@ def numbering_of(sights: Sequence[Sight], answers: Answers, ask: Ask) -> tuple[N
         if isinstance(readings, Unreadable):
             raise as_drop_error(readings)
         return said, readings
-    tried = {name: _read_all(sights, calendar, ask) for name, calendar in (("cdc", CDC), ("iso", ISO))}  # fmt: skip
+    tried = {
+        name: _read_all(sights, calendar, ask) for name, calendar in (("cdc", CDC), ("iso", ISO))
+    }
     fit = {name: found for name, found in tried.items() if isinstance(found, list)}
     if len(fit) == 1:
         (name,) = fit
@@ -192,11 +225,24 @@ def _reason(other: list[Reading] | Unreadable) -> str:
     return _DECLARED.split(other.issue.message)[0] if isinstance(other, Unreadable) else ""
 
 
-def _both(sights: Sequence[Sight], fit: dict[str, list[Reading]], ask: Ask) -> tuple[Numbering, list[Reading]]:  # fmt: skip
+def _both(
+    sights: Sequence[Sight], fit: dict[str, list[Reading]], ask: Ask
+) -> tuple[Numbering, list[Reading]]:
     """Both numberings fit: only the place can say, unless its records have days of their own."""
     persons = all("onset" in s.config.columns for s in sights if s.config.table == "cases")
-    why = "days are counted in either calendar; it decides how weeks are named" if persons else _why_both(sights, fit["cdc"])  # fmt: skip
-    question = Question("--numbering", "Are weeks numbered as the CDC does (Sunday to Saturday) or by ISO 8601 (Monday to Sunday)?", ("cdc", "iso"), "cdc" if persons else None, why)  # fmt: skip
+    why = (
+        "days are counted in either calendar; it decides how weeks are named"
+        if persons
+        else _why_both(sights, fit["cdc"])
+    )
+    question = Question(
+        "--numbering",
+        "Are weeks numbered as the CDC does (Sunday to Saturday) or by ISO 8601 (Monday to "
+        "Sunday)?",
+        ("cdc", "iso"),
+        "cdc" if persons else None,
+        why,
+    )
     said = answered(question, ask(question))
     return Numbering(said, None, f"as chosen; {why}"), fit[said]
 

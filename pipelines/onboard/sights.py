@@ -64,7 +64,11 @@ class Sight:
         try:
             return InputConfig(**{"file": self.name, **self.settings})
         except ValidationError as err:
-            raise ConfigError(f"the file cannot be read so: {sentence(err)}", where=self.name, fix="correct the flags of these keys") from err  # fmt: skip
+            raise ConfigError(
+                f"the file cannot be read so: {sentence(err)}",
+                where=self.name,
+                fix="correct the flags of these keys",
+            ) from err
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -75,7 +79,9 @@ class Sight:
         return InputFile(self.path, self.name, self.config, calendar, TextCodes(), self.received)
 
     def texts(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Columns of the table as text; each is read once. Raises DropError for a table without rows."""
+        """Columns of the table as text; each is read once. Raises DropError for a table without
+        rows.
+        """
         new = [c for c in columns if c not in self._texts]
         if self.table is not None and new:
             self._texts |= usable(partial(self.table.records, new)).columns
@@ -98,7 +104,11 @@ def look_at(paths: Sequence[Path], answers: Answers, received: date, ask: Ask) -
     """
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
-        raise DropError("two files have the same name, and a drop holds each name once", where=", ".join(map(str, paths)), fix="rename one of them")  # fmt: skip
+        raise DropError(
+            "two files have the same name, and a drop holds each name once",
+            where=", ".join(map(str, paths)),
+            fix="rename one of them",
+        )
     sights = [Sight(path, received) for path in paths]
     for sight in sights:
         _apply(sight, answers, names)
@@ -118,7 +128,9 @@ def _apply(sight: Sight, answers: Answers, names: Sequence[str]) -> None:
     for key in ("transform", "option"):
         given = pairs(meant_for(getattr(answers, key), sight.name, names), f"--{key}")
         if given:
-            sight.settings["options" if key == "option" else key] = {k: v[-1] for k, v in given.items()}  # fmt: skip
+            sight.settings["options" if key == "option" else key] = {
+                k: v[-1] for k, v in given.items()
+            }
     if said := meant_for(answers.missing, sight.name, names):
         default = InputConfig.model_fields["missing"].default
         sight.settings["missing"] = [*default, *said]
@@ -134,7 +146,11 @@ def usable(read: Callable[[], Any]) -> Any:
 
 def as_drop_error(err: Unreadable) -> DropError:
     """An unusable file for a person who has not made a drop yet."""
-    return DropError(f"[{err.issue.code}] {err.issue.message}", where=err.issue.place, fix=err.issue.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
+    return DropError(
+        f"[{err.issue.code}] {err.issue.message}",
+        where=err.issue.place,
+        fix=err.issue.fix.removesuffix(f"; {AGAIN}"),
+    )
 
 
 def _open(sight: Sight, ask: Ask) -> None:
@@ -156,7 +172,10 @@ def _open(sight: Sight, ask: Ask) -> None:
     usable(lambda: refuse_forecast(sight.table))  # type: ignore[arg-type]
     how = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(sight.table.separator)
     kinds = {"workbook": "an Excel workbook", "parquet": "Parquet"}
-    said = [kinds.get(kind) or f"CSV separated by {how}", *(i.message for i in sight.table.issues if i.code != "is-a-workbook")]  # fmt: skip
+    said = [
+        kinds.get(kind) or f"CSV separated by {how}",
+        *(i.message for i in sight.table.issues if i.code != "is-a-workbook"),
+    ]
     sight.seen.append("; ".join(said))
 
 
@@ -182,7 +201,9 @@ def _look_below_titles(sight: Sight) -> None:
 
 def _ask_for_sheet(sight: Sight, message: str, ask: Ask) -> None:
     names = tuple(part.strip(" '") for part in re.split(": |; it has ", message)[1].split("', '"))
-    question = Question("--sheet", "Which sheet of the workbook holds the table?", names, None, message, sight.name)  # fmt: skip
+    question = Question(
+        "--sheet", "Which sheet of the workbook holds the table?", names, None, message, sight.name
+    )
     said = sight.settings.get("sheet")
     sight.settings["sheet"] = answered(question, ask(question) if said is None else said)
 
@@ -190,7 +211,11 @@ def _ask_for_sheet(sight: Sight, message: str, ask: Ask) -> None:
 def _choose_adapter(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
     said = meant_for(answers.adapter, sight.name, names)
     if said and said[-1] not in ADAPTERS:
-        raise ConfigError(f"there is no adapter {said[-1]!r}", where="--adapter", fix=f"use one of {', '.join(sorted(ADAPTERS))}")  # fmt: skip
+        raise ConfigError(
+            f"there is no adapter {said[-1]!r}",
+            where="--adapter",
+            fix=f"use one of {', '.join(sorted(ADAPTERS))}",
+        )
     if said:
         sight.settings["adapter"] = said[-1]
     elif sight.table is not None:
@@ -219,7 +244,11 @@ def _known_layout(sight: Sight) -> dict[str, Any]:
 def _by_columns(sight: Sight, answers: Answers, names: Sequence[str]) -> dict[str, Any]:
     """Wide, long or line list, climate or units, by what the columns are called."""
     known = {our for our, found in guesses(sight.header).items() if found}
-    known |= {our for our, said in answers.columns.items() if set(meant_for(said, sight.name, names)) & set(sight.header)}  # fmt: skip
+    known |= {
+        our
+        for our, said in answers.columns.items()
+        if set(meant_for(said, sight.name, names)) & set(sight.header)
+    }
     in_time = bool(known & {"year", "week", "date", "start", "end", "onset", "month"})
     if "cases" in known and in_time:
         return {"adapter": "line_list" if "onset" in known else "long"}
@@ -244,5 +273,13 @@ def _has_repeats(sight: Sight, known: set[str]) -> bool:
 
 def _asked(sight: Sight, ask: Ask) -> str:
     shown = ", ".join(map(repr, sight.header[:12]))
-    question = Question("--adapter", "How is this file to be read?", tuple(sorted(ADAPTERS)), None, f"its columns are {shown}; docs/formats.md describes each adapter; if they stand in a lower line, say --header-row", sight.name)  # fmt: skip
+    question = Question(
+        "--adapter",
+        "How is this file to be read?",
+        tuple(sorted(ADAPTERS)),
+        None,
+        f"its columns are {shown}; docs/formats.md describes each adapter; if they stand in a "
+        "lower line, say --header-row",
+        sight.name,
+    )
     return answered(question, ask(question))

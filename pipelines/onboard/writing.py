@@ -52,7 +52,9 @@ def _written(key: str, value: Any) -> list[str]:
 
 
 def _flow(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=_WIDE)  # fmt: skip
+    text = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=_WIDE
+    )
     return str(text).strip().removesuffix("\n...")
 
 
@@ -64,7 +66,9 @@ def checked(name: str, text: str) -> Profile:
         try:
             return load_profile(str(path))
         except ConfigError as err:
-            raise ConfigError(err.what, where=f"the new profile {name}", fix="correct the flags of these keys") from err  # fmt: skip
+            raise ConfigError(
+                err.what, where=f"the new profile {name}", fix="correct the flags of these keys"
+            ) from err
 
 
 def require_place(name: str, text: str, where: Places, own_drop: str) -> Path:
@@ -80,7 +84,15 @@ def require_place(name: str, text: str, where: Places, own_drop: str) -> Path:
     drops, broken = survey_drops(where.drops, withdrawn(where, "drop"))
     others = [d.name for d in drops if d.name != own_drop] + [str(e.where) for e in broken]
     if others:
-        raise ConfigError(f"this deployment holds drops of other files already ({', '.join(others[:3])}), and one line reads all of its drops by one profile", where=str(where.drops), fix=f"make it a line of its own: `denguard --line {name} onboard ...`; or set DENGUARD_HOME to a new folder")  # fmt: skip
+        raise ConfigError(
+            f"this deployment holds drops of other files already ({', '.join(others[:3])}), and "
+            "one line reads all of its drops by one profile",
+            where=str(where.drops),
+            fix=(
+                f"make it a line of its own: `denguard --line {name} onboard ...`; or set "
+                "DENGUARD_HOME to a new folder"
+            ),
+        )
     return path
 
 
@@ -90,4 +102,11 @@ def _require_equal(path: Path, text: str) -> None:
     except UnusableYaml:
         equal = False
     if not equal:
-        raise ConfigError(f"a profile {path.stem!r} is there already and says something else; it is never overwritten", where=str(path), fix="choose another --name, or edit that file; `--dry-run` prints what would be written")  # fmt: skip
+        raise ConfigError(
+            f"a profile {path.stem!r} is there already and says something else; it is never "
+            "overwritten",
+            where=str(path),
+            fix=(
+                "choose another --name, or edit that file; `--dry-run` prints what would be written"
+            ),
+        )

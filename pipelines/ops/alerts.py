@@ -1,10 +1,12 @@
 """Alerts: each transition is told once a channel, and a channel that is down hears of it later.
 
-Belongs here: what was told already (artifacts/alerts/state.json), what waits, and the log of what went
-out (sent.jsonl). Does not belong here: which transitions there are (transitions.py), wording, the wire.
+Belongs here: what was told already (artifacts/alerts/state.json), what waits, and the log of what
+went out (sent.jsonl). Does not belong here: which transitions there are (transitions.py), wording,
+the wire.
 
-A transition is written down before it is sent and struck off after: a kill in between sends it again
-with the same id (at least once; a receiver drops doubles by the id). Nothing here fails a cycle.
+A transition is written down before it is sent and struck off after: a kill in between sends it
+again with the same id (at least once; a receiver drops doubles by the id). Nothing here fails a
+cycle.
 """
 
 from __future__ import annotations
@@ -52,12 +54,17 @@ def tell(where: Places, verdict: Verdict | None = None, now: datetime | None = N
     return []
 
 
-def _tell(where: Places, settings: AlertSettings, verdict: Verdict | None, now: datetime) -> list[Alert]:  # fmt: skip
+def _tell(
+    where: Places, settings: AlertSettings, verdict: Verdict | None, now: datetime
+) -> list[Alert]:
     _folder(where).mkdir(parents=True, exist_ok=True)
     with FileLock(_folder(where) / "alerts.lock", timeout=_LOCK_TIMEOUT_S):
         state = load(where)
         language = settings.alert_language or language_of(where)
-        found = [_alert(kind, facts, now, language) for kind, facts in transitions(where, state, verdict, now)]  # fmt: skip
+        found = [
+            _alert(kind, facts, now, language)
+            for kind, facts in transitions(where, state, verdict, now)
+        ]
         for alert in found:
             log.warning("alert: %s", texts.title(alert["kind"], alert["facts"]))
             if settings.channels:
@@ -77,7 +84,12 @@ def _deliver(where: Places, state: State, settings: AlertSettings) -> None:
             error = attempt(where, channel, waiting["alert"], settings)
             if error is not None:
                 down.add(channel)
-                log.warning("alert %s did not go out by %s: %s; it is kept for the next call", waiting["alert"]["id"], channel, error)  # fmt: skip
+                log.warning(
+                    "alert %s did not go out by %s: %s; it is kept for the next call",
+                    waiting["alert"]["id"],
+                    channel,
+                    error,
+                )
                 continue
             waiting["channels"].remove(channel)
             if not waiting["channels"]:
@@ -86,13 +98,21 @@ def _deliver(where: Places, state: State, settings: AlertSettings) -> None:
 
 
 def attempt(where: Places, channel: str, alert: Alert, settings: AlertSettings) -> str | None:
-    """Send one alert through one channel and log the outcome; return what went wrong, if anything."""
+    """Send one alert through one channel and log the outcome; return what went wrong, if
+    anything."""
     error = None
     try:
         send(channel, alert, settings)
     except ChannelError as err:
         error = err.what
-    line = {"id": alert["id"], "kind": alert["kind"], "channel": channel, "at": datetime.now(UTC).isoformat(timespec="seconds"), "sent": error is None, "error": error}  # fmt: skip
+    line = {
+        "id": alert["id"],
+        "kind": alert["kind"],
+        "channel": channel,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sent": error is None,
+        "error": error,
+    }
     _folder(where).mkdir(parents=True, exist_ok=True)
     with _log(where).open("ab") as out:
         out.write(json.dumps(line, sort_keys=True).encode() + b"\n")
@@ -135,7 +155,9 @@ def load(where: Places) -> State:
     except (StoreError, TypeError):
         aside = path.with_name(f"state-damaged-{uuid4().hex[:8]}.json")
         path.replace(aside)
-        log.warning("the alerts' state was damaged; it is kept in %s, and what is open is told anew", aside)  # fmt: skip
+        log.warning(
+            "the alerts' state was damaged; it is kept in %s, and what is open is told anew", aside
+        )
         return State()
 
 
@@ -153,7 +175,13 @@ def newest_sent(where: Places, lines: int = 5) -> list[dict[str, Any]]:
 
 
 def _alert(kind: str, facts: dict[str, Any], now: datetime, language: str) -> Alert:
-    return {"id": uuid4().hex[:16], "kind": kind, "at": now.isoformat(timespec="seconds"), "facts": facts, "language": language}  # fmt: skip
+    return {
+        "id": uuid4().hex[:16],
+        "kind": kind,
+        "at": now.isoformat(timespec="seconds"),
+        "facts": facts,
+        "language": language,
+    }
 
 
 def _save(where: Places, state: State) -> None:

@@ -24,7 +24,8 @@ SETTLED = timedelta(minutes=2)  # a folder that was touched since may still be c
 def waiting_drop(where: Places, now: datetime) -> str | None:
     """Name of the newest drop that no run has read, or None; None too while a run is at work.
 
-    A drop whose run was stopped by its data was read: a corrected one is a new drop. Where every drop
+    A drop whose run was stopped by its data was read: a corrected one is a new drop. Where every
+        drop
     was read and somebody answered since, it is "answers-" and what was answered.
 
     Args:
@@ -33,7 +34,11 @@ def waiting_drop(where: Places, now: datetime) -> str | None:
     if holder(where) is not None or not where.drops.is_dir():
         return None
     settled = (now - SETTLED).timestamp()
-    names = [p.name for p in where.drops.iterdir() if (p / "drop.yaml").is_file() and p.stat().st_mtime < settled]  # fmt: skip
+    names = [
+        p.name
+        for p in where.drops.iterdir()
+        if (p / "drop.yaml").is_file() and p.stat().st_mtime < settled
+    ]
     unread = set(names) - _read_by_a_run(where) - withdrawn(where, "drop").keys()
     return max(unread, default=None) or _answered(where)
 

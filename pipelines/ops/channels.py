@@ -1,7 +1,7 @@
 """Sending one alert through one channel: a webhook (JSON by POST) or e-mail.
 
-Belongs here: the wire, its time limit, and errors that show no secret. Does not belong here: what is
-sent and whether it was sent before (alerts.py).
+Belongs here: the wire, its time limit, and errors that show no secret. Does not belong here: what
+is sent and whether it was sent before (alerts.py).
 """
 
 from __future__ import annotations
@@ -46,7 +46,16 @@ def payload(alert: Alert) -> dict[str, Any]:
     """
     said = (alert["kind"], alert["facts"], alert.get("language", READ_BY_MOST))
     title, body = texts.title(*said), texts.body(*said)
-    return {"id": alert["id"], "kind": alert["kind"], "at": alert["at"], "run_id": alert["facts"].get("run_id"), "language": said[2], "title": title, "body": body, "text": f"denguard: {title}\n{body}"}  # fmt: skip
+    return {
+        "id": alert["id"],
+        "kind": alert["kind"],
+        "at": alert["at"],
+        "run_id": alert["facts"].get("run_id"),
+        "language": said[2],
+        "title": title,
+        "body": body,
+        "text": f"denguard: {title}\n{body}",
+    }
 
 
 def _webhook(alert: Alert, settings: AlertSettings) -> None:
@@ -82,7 +91,9 @@ def _email(alert: Alert, settings: AlertSettings) -> None:
             server.login(user, password)
         refused = server.send_message(_mail(alert, settings))
     if refused:  # the others have it; sending again would not help and would double theirs
-        log.warning("the mail server refused %d of %d addresses", len(refused), len(settings.alert_email_to))  # fmt: skip
+        log.warning(
+            "the mail server refused %d of %d addresses", len(refused), len(settings.alert_email_to)
+        )
 
 
 def _mail(alert: Alert, settings: AlertSettings) -> EmailMessage:
@@ -97,7 +108,8 @@ def _mail(alert: Alert, settings: AlertSettings) -> EmailMessage:
 
 
 def _in_time(channel: str, work: Callable[[], None]) -> None:
-    """Run it in a thread of its own: a receiver that drips bytes outlives any socket's time limit."""
+    """Run it in a thread of its own: a receiver that drips bytes outlives any socket's
+    time limit."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -116,7 +128,9 @@ def _in_time(channel: str, work: Callable[[], None]) -> None:
 
 
 def _without_secrets(err: BaseException) -> ChannelError:
-    """Libraries put addresses, and servers put user names, into their messages: only kinds are told."""
+    """Libraries put addresses, and servers put user names, into their messages: only kinds are
+    told.
+    """
     if isinstance(err, ChannelError):
         return err
     if isinstance(err, smtplib.SMTPResponseException):

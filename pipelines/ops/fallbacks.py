@@ -1,7 +1,7 @@
 """Forecasts that no finished run made, as the event file tells of them.
 
-Belongs here: which one stands, and which was made in a run's place. Does not belong here: making one
-(steps/fallback.py), and judging lateness (watch.py).
+Belongs here: which one stands, and which was made in a run's place. Does not belong here: making
+one (steps/fallback.py), and judging lateness (watch.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a reader must know before a forecast is used: it was withdrawn, or lacks this week's data.
 
-Belongs here: those marks of a run's forecast and of a page, for lists and pages. Does not belong here:
-withdrawing (withdrawing.py), making a fallback (steps/fallback.py), layout (dags/pages).
+Belongs here: those marks of a run's forecast and of a page, for lists and pages. Does not belong
+here: withdrawing (withdrawing.py), making a fallback (steps/fallback.py), layout (dags/pages).
 """
 
 from __future__ import annotations
@@ -68,7 +68,11 @@ def marked_page(where: Places, path: Path) -> str | None:
     found = _LANGUAGE.search(text)
     words = words_of(found[1] if found else "en")
     said = words("withdrawn", day=words.day(record.at), by=record.by, reason=record.reason)
-    notice = f'<p role="alert" style="margin:0;padding:1rem;border:.4rem solid #a8321f;background:#fff;color:#a8321f;font:bold 1.3rem/1.4 sans-serif">{html.escape(said)}</p>'
+    notice = (
+        '<p role="alert" style="margin:0;padding:1rem;border:.4rem solid '
+        "#a8321f;background:#fff;color:#a8321f;font:bold 1.3rem/1.4 "
+        f'sans-serif">{html.escape(said)}</p>'
+    )
     return text.replace(_BODY, _BODY + notice, 1) if _BODY in text else notice + text
 
 

@@ -45,7 +45,11 @@ class Growth:
         parts = ", ".join(f"{room} {_spell(self.rooms[room])}" for room in largest)
         if self.per_week is None:
             return f"{_spell(self.bytes)} ({parts}); growth is known after a second run"
-        return f"{_spell(self.bytes)} ({parts}); {_spell(self.per_week)} more a week, {_spell(52 * self.per_week)} a year without `denguard prune` (last {counted(round(self.weeks), 'week')})"  # fmt: skip
+        return (
+            f"{_spell(self.bytes)} ({parts}); {_spell(self.per_week)} more a week, "
+            f"{_spell(52 * self.per_week)} a year without `denguard prune` (last "
+            f"{counted(round(self.weeks), 'week')})"
+        )
 
 
 def growth(where: Places) -> Growth:
@@ -80,7 +84,11 @@ def _window(ends: list[float]) -> float | None:
 
 
 def _files(where: Places) -> Iterator[tuple[str, Path]]:
-    rooms = sorted(p for p in where.artifacts.iterdir() if p.is_dir()) if where.artifacts.is_dir() else []  # fmt: skip
+    rooms = (
+        sorted(p for p in where.artifacts.iterdir() if p.is_dir())
+        if where.artifacts.is_dir()
+        else []
+    )
     for name, folder in (("data", where.data), *((room.name, room) for room in rooms)):
         for at, _, files in os.walk(folder):
             yield from ((name, Path(at, file)) for file in files)

@@ -37,7 +37,10 @@ def in_one_alert(causes: Sequence[CauseRecord]) -> dict[str, Any]:
     """Facts for an alert's words."""
     told = "; ".join(f"{one.message} (cause {one.cause_id})" for one in causes[:_NAMED])
     more = f"; and {len(causes) - _NAMED} more" if len(causes) > _NAMED else ""
-    named = [{"rule": one.rule, "units": one.named, "span": one.span, "cause_id": one.cause_id} for one in causes[:_NAMED]]  # fmt: skip
+    named = [
+        {"rule": one.rule, "units": one.named, "span": one.span, "cause_id": one.cause_id}
+        for one in causes[:_NAMED]
+    ]
     return {"n": len(causes), "causes": told + more, "named": named, "drop": causes[0].drop}
 
 

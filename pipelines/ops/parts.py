@@ -1,7 +1,7 @@
 """The parts of a box as a run's files show them: a step, or one shard or year of it, is one part.
 
-Belongs here: which parts a box has, how each stands, and the words for it, the same on a terminal and
-in Airflow. Does not belong here: boxes and runs (runs.py), layout.
+Belongs here: which parts a box has, how each stands, and the words for it, the same on a terminal
+and in Airflow. Does not belong here: boxes and runs (runs.py), layout.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from pipelines.steps import failure, outcome
 from pipelines.storage import read_json
 
 State = Literal["done", "earlier", "running", "failed", "not yet"]
-STATE_WORDS: dict[State, str] = {"done": "done", "earlier": "done", "running": "running", "failed": "failed", "not yet": "not yet"}  # fmt: skip
+STATE_WORDS: dict[State, str] = {
+    "done": "done",
+    "earlier": "done",
+    "running": "running",
+    "failed": "failed",
+    "not yet": "not yet",
+}
 NEVER = datetime.min.replace(tzinfo=UTC)
 # Boxes that are cut, and the step that does one part of them.
 CUT = {"embed": "embed_shard", "backtest": "backtest"}
@@ -54,7 +60,9 @@ class Part:
         return STATE_WORDS[self.state]
 
 
-def parts_of(where: Places, folder: Path, box: str, lease: Lease | None, before: datetime) -> tuple[Part, ...]:  # fmt: skip
+def parts_of(
+    where: Places, folder: Path, box: str, lease: Lease | None, before: datetime
+) -> tuple[Part, ...]:
     """Parts of a box in order; of one that is cut nobody knows how yet, the step itself.
 
     Args:
@@ -62,7 +70,9 @@ def parts_of(where: Places, folder: Path, box: str, lease: Lease | None, before:
         before: when the newest of the boxes in front ended.
     """
     step = CUT.get(box, box)
-    return tuple(_part(where, folder, step, name, lease, before) for name in _names(folder, box, step))  # fmt: skip
+    return tuple(
+        _part(where, folder, step, name, lease, before) for name in _names(folder, box, step)
+    )
 
 
 def counted(progress: dict[str, Any], now: datetime) -> str:
@@ -111,7 +121,9 @@ def _numbers(folder: Path, box: str) -> list[int]:
     return list(wanted)
 
 
-def _part(where: Places, folder: Path, step: str, name: str, lease: Lease | None, before: datetime) -> Part:  # fmt: skip
+def _part(
+    where: Places, folder: Path, step: str, name: str, lease: Lease | None, before: datetime
+) -> Part:
     path = folder / f"{name.replace(step, _OUTPUT.get(step, step), 1)}.json"
     output, ended = maybe(path), mtime(path)
     progress, failed = maybe(folder / "progress" / f"{name}.json"), failure.standing(folder, name)

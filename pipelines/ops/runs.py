@@ -1,8 +1,8 @@
 """How a run stands, read from its files alone: the road as boxes and parts, failure, decision.
 
-Belongs here: reading artifacts/runs/<run>/ and the run lease, for `denguard status`, the watchdog and
-the pages in Airflow alike. Does not belong here: layout (show.py, dags/pages), one part (parts.py) and
-judging lateness (watch.py).
+Belongs here: reading artifacts/runs/<run>/ and the run lease, for `denguard status`, the watchdog
+and the pages in Airflow alike. Does not belong here: layout (show.py, dags/pages), one part
+(parts.py) and judging lateness (watch.py).
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class Box:
     @property
     def said(self) -> str:
         """What came of a box that is done and not cut."""
-        return self.parts[0].said if self.state in {"done", "earlier"} and self.step not in CUT else ""  # fmt: skip
+        return (
+            self.parts[0].said if self.state in {"done", "earlier"} and self.step not in CUT else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class RunView:
     """One run, as its files show it. Times are UTC.
 
     Attributes:
-        state: `silent` = its process died without a word; `stopped` = unfinished, and nobody walks it.
+        state: `silent` = its process died without a word; `stopped` = unfinished, and nobody walks
+            it.
         params: what it was asked to do.
         last_sign: when one of its files was written last.
     """
@@ -110,7 +113,9 @@ class RunView:
     @property
     def documents(self) -> dict[str, str]:
         """Title -> path relative to home of what it left for people, the report first."""
-        return {title: path for part in reversed(self.parts) for title, path in part.documents.items()}  # fmt: skip
+        return {
+            title: path for part in reversed(self.parts) for title, path in part.documents.items()
+        }
 
     @property
     def line(self) -> str:
@@ -129,13 +134,16 @@ def newest_run(where: Places) -> str | None:
 
 def newest_runs(where: Places) -> list[str]:
     """Every run that was started, the one started last first."""
-    folders = [p for p in (where.artifacts / "runs").glob("*") if p.is_dir() and not p.name.startswith(".")]  # fmt: skip
+    folders = [
+        p for p in (where.artifacts / "runs").glob("*") if p.is_dir() and not p.name.startswith(".")
+    ]
     started = sorted(((_started(p), p.name) for p in folders), reverse=True)
     return [name for at, name in started if at != NEVER]
 
 
 def view(where: Places, run_id: str, now: datetime) -> RunView:
-    """Read one run. Raises StoreError if there is no such run, or a file of it is damaged or odd."""
+    """Read one run. Raises StoreError if there is no such run, or a file of it is damaged
+    or odd."""
     try:
         seen = _view(where, run_id, now)
         _ = seen.line, seen.documents, seen.profile  # what a list shows, read while it can be named
@@ -149,33 +157,64 @@ def view(where: Places, run_id: str, now: datetime) -> RunView:
         StopIteration,
         OSError,
     ) as err:
-        raise StoreError(f"the files of run {run_id} make no sense: {type(err).__name__}: {err}", where=f"artifacts/runs/{run_id}", fix="restore its JSON files from a backup, or move the folder away; other runs are not touched by it") from err  # fmt: skip
+        raise StoreError(
+            f"the files of run {run_id} make no sense: {type(err).__name__}: {err}",
+            where=f"artifacts/runs/{run_id}",
+            fix=(
+                "restore its JSON files from a backup, or move the folder away; other runs are "
+                "not touched by it"
+            ),
+        ) from err
 
 
 def _view(where: Places, run_id: str, now: datetime) -> RunView:
     folder = run_folder(where, run_id)
     if not folder.is_dir():
         known = sorted(p.name for p in folder.parent.glob("*") if p.is_dir())[-5:]
-        raise StoreError(f"there is no run {run_id}", where=str(folder), fix=f"name one of artifacts/runs: {', '.join(known) or 'it is empty'}")  # fmt: skip
+        raise StoreError(
+            f"there is no run {run_id}",
+            where=str(folder),
+            fix=f"name one of artifacts/runs: {', '.join(known) or 'it is empty'}",
+        )
     held, left = holder(where, now), left_behind(where)
     lease = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
     failure, boxes = maybe(folder / FAILURE), _boxes(where, folder, lease)
     sign = _last_sign(folder, lease or left)
     state = _state(boxes, lease, left, failure)
-    params, gate, snap, page = (maybe(folder / f"{n}.json") for n in ("run", "gate", "snapshot", "report"))  # fmt: skip
+    params, gate, snap, page = (
+        maybe(folder / f"{n}.json") for n in ("run", "gate", "snapshot", "report")
+    )
     params = params or {}
     if state == "silent" and left is not None:
         since = clock_time(sign, time_zone_of(_profile(params)))
-        failure = {"run_id": run_id, "step": left.step, **cause_of(None), "where": f"nothing was heard since {since}"}  # fmt: skip
-    return RunView(run_id, state, params, lease or left, sign, boxes, failure, gate, (snap or {}).get("as_of_week"), (page or {}).get("report"))  # fmt: skip
+        failure = {
+            "run_id": run_id,
+            "step": left.step,
+            **cause_of(None),
+            "where": f"nothing was heard since {since}",
+        }
+    return RunView(
+        run_id,
+        state,
+        params,
+        lease or left,
+        sign,
+        boxes,
+        failure,
+        gate,
+        (snap or {}).get("as_of_week"),
+        (page or {}).get("report"),
+    )
 
 
 def _profile(params: dict[str, Any]) -> str:
     return str(params.get("profile", RunParams().profile))
 
 
-def _state(boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: dict[str, Any] | None) -> RunState:  # fmt: skip
+def _state(
+    boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: dict[str, Any] | None
+) -> RunState:
     if lease is not None:
         return "running"
     if failure is not None:

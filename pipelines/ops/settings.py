@@ -1,7 +1,7 @@
 """Who is told of alerts, from the environment alone: DENGUARD_ALERT_*, DENGUARD_SMTP_URL.
 
-Belongs here: names, checks and what may be said of them. No message here or elsewhere shows a value:
-the address of a webhook is a secret too.
+Belongs here: names, checks and what may be said of them. No message here or elsewhere shows a
+value: the address of a webhook is a secret too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 class AlertSettings(BaseSettings):
     """Channels that are configured; none is fine."""
 
-    model_config = SettingsConfigDict(env_prefix="DENGUARD_", frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)  # fmt: skip
+    model_config = SettingsConfigDict(
+        env_prefix="DENGUARD_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
 
     alert_webhook_url: SecretStr | None = None
     alert_webhook_bearer: SecretStr | None = None
@@ -51,7 +57,11 @@ class AlertSettings(BaseSettings):
     @field_validator("alert_email_to", mode="before")
     @classmethod
     def _addresses(cls, value: object) -> object:
-        return tuple(a.strip() for a in value.split(",") if a.strip()) if isinstance(value, str) else value  # fmt: skip
+        return (
+            tuple(a.strip() for a in value.split(",") if a.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("smtp_url")
     @classmethod
@@ -59,23 +69,38 @@ class AlertSettings(BaseSettings):
         if url is not None:
             parts = _split(url)
             if parts.scheme not in _PORTS or not parts.hostname:
-                raise ValueError("write smtps://user:password@host:465, smtp+starttls://user:password@host:587 or smtp://host:25")  # fmt: skip
+                raise ValueError(
+                    "write smtps://user:password@host:465, smtp+starttls://user:password@host:587 "
+                    "or smtp://host:25"
+                )
             if parts.scheme == "smtp" and parts.password and parts.hostname not in _LOOPBACK:
-                raise ValueError("a password may not travel unencrypted: use smtps:// or smtp+starttls://")  # fmt: skip
+                raise ValueError(
+                    "a password may not travel unencrypted: use smtps:// or smtp+starttls://"
+                )
         return url
 
     @model_validator(mode="after")
     def _mail_is_whole(self) -> AlertSettings:
         if len({bool(self.alert_email_to), bool(self.alert_email_from), bool(self.smtp_url)}) > 1:
-            raise ValueError("e-mail needs all of DENGUARD_ALERT_EMAIL_TO, DENGUARD_ALERT_EMAIL_FROM and DENGUARD_SMTP_URL")  # fmt: skip
-        if any("\n" in a or "\r" in a or "@" not in a for a in (*self.alert_email_to, self.alert_email_from or "@")):  # fmt: skip
-            raise ValueError("an address of DENGUARD_ALERT_EMAIL_TO or _FROM is not an e-mail address")  # fmt: skip
+            raise ValueError(
+                "e-mail needs all of DENGUARD_ALERT_EMAIL_TO, DENGUARD_ALERT_EMAIL_FROM and "
+                "DENGUARD_SMTP_URL"
+            )
+        if any(
+            "\n" in a or "\r" in a or "@" not in a
+            for a in (*self.alert_email_to, self.alert_email_from or "@")
+        ):
+            raise ValueError(
+                "an address of DENGUARD_ALERT_EMAIL_TO or _FROM is not an e-mail address"
+            )
         return self
 
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the channels that are configured."""
-        return tuple(n for n, on in (("webhook", self.alert_webhook_url), ("email", self.smtp_url)) if on)  # fmt: skip
+        return tuple(
+            n for n, on in (("webhook", self.alert_webhook_url), ("email", self.smtp_url)) if on
+        )
 
     def smtp(self) -> tuple[str, str, int, str | None, str | None]:
         """Scheme, host, port, user, password of the mail server."""
@@ -89,8 +114,15 @@ def alert_settings() -> AlertSettings:
     try:
         return AlertSettings()
     except ValidationError as err:
-        said = "; ".join(f"{_variable(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in err.errors(include_input=False, include_url=False))  # fmt: skip
-    raise ConfigError(f"alerts are not configured well: {said}", where="environment", fix="correct it as docs/watch.md says")  # fmt: skip
+        said = "; ".join(
+            f"{_variable(e['loc'])}{e['msg'].removeprefix('Value error, ')}"
+            for e in err.errors(include_input=False, include_url=False)
+        )
+    raise ConfigError(
+        f"alerts are not configured well: {said}",
+        where="environment",
+        fix="correct it as docs/watch.md says",
+    )
 
 
 def _variable(loc: tuple[int | str, ...]) -> str:

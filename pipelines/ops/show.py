@@ -24,8 +24,20 @@ from pipelines.steps.failure import told
 
 _WIDTH = 100
 _MOVED = {"promote": "promoted", "rollback": "put back", "undo": "put back"}
-_BOX_STYLES: dict[State, str] = {"done": "green", "earlier": "dim", "running": "yellow", "failed": "red", "not yet": "dim"}  # fmt: skip
-_RUN_STYLES: dict[RunState, str] = {"finished": "green", "running": "yellow", "failed": "red", "silent": "red", "stopped": "yellow"}  # fmt: skip
+_BOX_STYLES: dict[State, str] = {
+    "done": "green",
+    "earlier": "dim",
+    "running": "yellow",
+    "failed": "red",
+    "not yet": "dim",
+}
+_RUN_STYLES: dict[RunState, str] = {
+    "finished": "green",
+    "running": "yellow",
+    "failed": "red",
+    "silent": "red",
+    "stopped": "yellow",
+}
 
 
 def show(status: Status, where: Places, console: Console | None = None) -> None:
@@ -54,7 +66,10 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
     if run.lease is not None and run.state == "running":
         out.print(f"  {escape(run.lease.words(status.zone))}")
     if status.quiet:
-        out.print(f"  [red]nothing was heard of it for {spell((status.now - run.last_sign).total_seconds())}[/]; look at its log")  # fmt: skip
+        out.print(
+            "  [red]nothing was heard of it for "
+            f"{spell((status.now - run.last_sign).total_seconds())}[/]; look at its log"
+        )
     if status.holder is not None and status.holder.run_id != run.run_id:
         out.print(
             f"  [yellow]another run is at work:[/] {escape(status.holder.words(status.zone))}"
@@ -79,7 +94,11 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
 
 
 def _what(box: Box, now: datetime) -> str:
-    parts = f"{box.counted[0]} of {box.counted[1]} {'shards' if box.step == 'embed' else 'years'}" if box.counted else ""  # fmt: skip
+    parts = (
+        f"{box.counted[0]} of {box.counted[1]} {'shards' if box.step == 'embed' else 'years'}"
+        if box.counted
+        else ""
+    )
     if box.progress is not None:
         said = counted(box.progress, now)
         return f"{parts}; {said}" if parts else said
@@ -90,7 +109,9 @@ def _what(box: Box, now: datetime) -> str:
 def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> None:
     rows: list[tuple[str, str]] = []
     if run.decision is not None:
-        rows.append(("decision", f"{run.decision['decision']}: {escape(line_and_why(run.decision))}"))  # fmt: skip
+        rows.append(
+            ("decision", f"{run.decision['decision']}: {escape(line_and_why(run.decision))}")
+        )
     rows.append(("champion", _champion(status)))
     if status.promotion is not None:
         rows.append(("promotion", escape(_promotion(status.promotion))))
@@ -100,27 +121,44 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
         rows.append(
             (
                 "forecast",
-                f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} ago by run {escape(made.run_id)}{again(made)}",
+                f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} "
+                f"ago by run {escape(made.run_id)}{again(made)}",
             )
         )
     if (instead := status.verdict.fallback) is not None:
         rows.append(
             (
                 "instead",
-                f"[red]forecast {escape(instead['data_state'])}[/], version {instead['forecast_version']}: the data end with {instead['data_until']}; {escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}",
+                f"[red]forecast {escape(instead['data_state'])}[/], version "
+                f"{instead['forecast_version']}: the data end with {instead['data_until']}; "
+                f"{escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}",
             )
         )
     late = status.verdict.late
     first = late and made is None and run.state == "running"
     because = escape("; ".join(status.verdict.why))
-    rows.append(("on time", "the first forecast is being made" if first else f"[red]NO[/]: {because}" if late else "yes"))  # fmt: skip
+    rows.append(
+        (
+            "on time",
+            "the first forecast is being made"
+            if first
+            else f"[red]NO[/]: {because}"
+            if late
+            else "yes",
+        )
+    )
     if status.held:
         rows.append(("held", f"[yellow]{escape(status.held)}[/]"))
     if run.report:
         rows.append(("report", escape(str(where.home / run.report))))
     alerts = "; ".join(status.open_alerts) or "none open"
     waiting = f"; {status.waiting} wait for a channel that was down" if status.waiting else ""
-    rows.append(("alerts", f"{'[red]' if status.open_alerts else ''}{escape(alerts)}{'[/]' if status.open_alerts else ''}{waiting}"))  # fmt: skip
+    rows.append(
+        (
+            "alerts",
+            f"{'[red]' if status.open_alerts else ''}{escape(alerts)}{'[/]' if status.open_alerts else ''}{waiting}",
+        )
+    )
     rows.append(("disk", growth(where).line()))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -133,7 +171,11 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
 def _promotion(since: Since) -> str:
     if not since.why:
         return "in the newest decision"
-    ago = f"{since.weeks} {'week' if since.weeks == 1 else 'weeks'} ago" if since.weeks else "this week"  # fmt: skip
+    ago = (
+        f"{since.weeks} {'week' if since.weeks == 1 else 'weeks'} ago"
+        if since.weeks
+        else "this week"
+    )
     return (
         f"{ago}; {'WAITS FOR A PERSON' if since.waits else 'the champion stays'} since: {since.why}"
     )
@@ -146,4 +188,7 @@ def _champion(status: Status) -> str:
     week = f" of origin week {found['origin_week']}" if found["origin_week"] else ""
     at = datetime.fromisoformat(found["since"])
     since = clock_time(at, status.zone) if at < status.now else found["since"]
-    return f"version {found['version']}{week} (bundle {found['bundle_id']}), {_MOVED.get(found['action'], found['action'])} by {escape(str(found['by']))}, {since}"  # fmt: skip
+    return (
+        f"version {found['version']}{week} (bundle {found['bundle_id']}), "
+        f"{_MOVED.get(found['action'], found['action'])} by {escape(str(found['by']))}, {since}"
+    )

@@ -32,7 +32,8 @@ class Status:
     Attributes:
         run: None if nothing ever ran here.
         champion: {version, bundle_id, origin_week, since, action, by, reason}, None if none serves.
-        promotion: weeks since the gate last promoted, and why it kept the champion since; None if never.
+        promotion: weeks since the gate last promoted, and why it kept the champion since; None if
+            never.
         open_alerts: names of the conditions that people were told of and that still stand.
         held: causes of held values that wait for an answer, in words; "" if none does.
         waiting: alerts that a channel has not got yet.
@@ -58,7 +59,11 @@ class Status:
     @property
     def quiet(self) -> bool:
         """A run is held to be at work, but nothing was heard of it for long."""
-        return self.run is not None and self.run.state == "running" and self.now - self.run.last_sign > QUIET_AFTER  # fmt: skip
+        return (
+            self.run is not None
+            and self.run.state == "running"
+            and self.now - self.run.last_sign > QUIET_AFTER
+        )
 
     @property
     def needs_a_person(self) -> bool:
@@ -73,8 +78,22 @@ class Status:
         """JSON-able, ISO times."""
         run = None
         if self.run is not None:
-            boxes = [{"step": box.step, "state": box.state, "parts": box.counted, "progress": box.progress, "said": box.said} for box in self.run.boxes]  # fmt: skip
-            run = {**asdict(self.run), "boxes": boxes, "last_sign": self.run.last_sign.isoformat(timespec="seconds"), "quiet": self.quiet}  # fmt: skip
+            boxes = [
+                {
+                    "step": box.step,
+                    "state": box.state,
+                    "parts": box.counted,
+                    "progress": box.progress,
+                    "said": box.said,
+                }
+                for box in self.run.boxes
+            ]
+            run = {
+                **asdict(self.run),
+                "boxes": boxes,
+                "last_sign": self.run.last_sign.isoformat(timespec="seconds"),
+                "quiet": self.quiet,
+            }
         return {
             "at": self.now.isoformat(timespec="seconds"),
             "needs_a_person": self.needs_a_person,
@@ -119,12 +138,20 @@ def open_alerts(told: alerts.State | None, late_now: bool) -> tuple[str, ...]:
         return ()
     over = "" if late_now else " (it is not late any more; the next denguard watch tells them so)"
     late = [f"forecast late: {told.late['why']}{over}"] if told.late else []
-    failed = [f"run {told.failed['run_id']} failed at {told.failed['step']}: {told.failed['cause']}"] if told.failed else []  # fmt: skip
+    failed = (
+        [f"run {told.failed['run_id']} failed at {told.failed['step']}: {told.failed['cause']}"]
+        if told.failed
+        else []
+    )
     fallback = []
     if told.fallback:
         what, why = told.fallback["data_state"], str(told.fallback["why"])
         known = told.failed and str(told.failed["cause"]) in why  # it stands before it already
-        fallback = [f"forecast {what}, up to {told.fallback['data_until']}" if known else f"forecast {what}: {why}"]  # fmt: skip
+        fallback = [
+            f"forecast {what}, up to {told.fallback['data_until']}"
+            if known
+            else f"forecast {what}: {why}"
+        ]
     return (*late, *failed, *fallback)
 
 
@@ -149,8 +176,12 @@ def _origin_week(where: Places, entry: dict[str, Any]) -> str | None:
     """Newest week of the data that the champion was made from."""
     try:
         if entry.get("run_id") and entry["action"] == "promote":
-            return str(read_json(run_folder(where, entry["run_id"]) / "snapshot.json")["as_of_week"])  # fmt: skip
-        meta: Any = read_json(where.artifacts / "bundles" / str(entry["bundle_id"]) / "bundle.json")["meta"]  # fmt: skip
+            return str(
+                read_json(run_folder(where, entry["run_id"]) / "snapshot.json")["as_of_week"]
+            )
+        meta: Any = read_json(
+            where.artifacts / "bundles" / str(entry["bundle_id"]) / "bundle.json"
+        )["meta"]
         return str(meta["as_of_week"])
     except (StoreError, DenguardError, KeyError, TypeError):
         return None

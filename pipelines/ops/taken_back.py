@@ -1,6 +1,7 @@
 """Whether the newest forecast still stands, or something of it was taken back since.
 
-Belongs here: that look, in words for the watchdog. Does not belong here: taking back (withdrawing.py).
+Belongs here: that look, in words for the watchdog. Does not belong here: taking back
+(withdrawing.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What changed since people were told last: late, failed, recovered, no data, another champion.
 
-Belongs here: comparing the remembered state with the files. Does not belong here: wording and sending.
+Belongs here: comparing the remembered state with the files. Does not belong here: wording and
+sending.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class State:
         return asdict(self)
 
 
-def transitions(where: Places, state: State, verdict: Verdict | None, now: datetime) -> list[Transition]:  # fmt: skip
+def transitions(
+    where: Places, state: State, verdict: Verdict | None, now: datetime
+) -> list[Transition]:
     """Compare, note the new state in `state`, and return what people must be told."""
     return [
         *_lateness(state, verdict),

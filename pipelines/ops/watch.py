@@ -1,9 +1,9 @@
 """Is this week's forecast late? The one question of a watchdog, answered from files and the clock.
 
 Ways to be late: nothing was produced (the newest finished forecast is older than a cycle and its
-grace), it was made without this week's data, something arrived and no forecast knows it (a drop), nobody
-is champion, or the newest week is old against the clock. Belongs here: that judgement. Does not belong
-here: telling people (alerts.py).
+grace), it was made without this week's data, something arrived and no forecast knows it (a drop),
+nobody is champion, or the newest week is old against the clock. Belongs here: that judgement. Does
+not belong here: telling people (alerts.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Verdict:
         fix: what to do about the first of them.
         success: the newest finished forecast, or None.
         failed: the newest run, if it failed.
-        fallback: the forecast that was made in place of a finished run's, if none has finished since.
+        fallback: the forecast that was made in place of a finished run's, if none has finished
+            since.
     """
 
     why: tuple[str, ...]
@@ -77,10 +78,18 @@ class Verdict:
             return f"LATE: {'; '.join(self.why)}. What to do: {self.fix}."
         made = self.success
         assert made is not None  # nothing to show is a reason to be late
-        return f"on time: forecast {made.forecast_version} of origin week {made.origin_week} was finished {_ago(self.age)} by run {made.run_id}{again(made)}"
+        return (
+            f"on time: forecast {made.forecast_version} of origin week {made.origin_week} was "
+            f"finished {_ago(self.age)} by run {made.run_id}{again(made)}"
+        )
 
 
-def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_origin_age_weeks: int | None = None) -> Verdict:  # fmt: skip
+def judge(
+    where: Places,
+    now: datetime,
+    max_age_days: float = MAX_AGE_DAYS,
+    max_origin_age_weeks: int | None = None,
+) -> Verdict:
     """Judge the newest forecast at a moment.
 
     Args:
@@ -105,22 +114,32 @@ def judge(where: Places, now: datetime, max_age_days: float = MAX_AGE_DAYS, max_
     limit, age = timedelta(days=max_age_days), now - made.when
     if age > limit:
         why.append(
-            f"the newest {'finished ' if fallback else ''}forecast, of origin week {made.origin_week}, was finished {_ago(age)}, and {max_age_days:g} days are allowed"
+            f"the newest {'finished ' if fallback else ''}forecast, of origin week "
+            f"{made.origin_week}, was finished {_ago(age)}, and {max_age_days:g} days are allowed"
         )
     if -age > CLOCK_TOLERANCE:
-        why.append(f"the newest forecast claims to be finished at {made.finished_at}, in the future: this clock or that of the machine that made it is wrong")  # fmt: skip
+        why.append(
+            f"the newest forecast claims to be finished at {made.finished_at}, in the future: "
+            "this clock or that of the machine that made it is wrong"
+        )
     if (drop := _unread_drop(where, made, now, limit)) is not None:
-        why.append(f"drop {drop} lies there for more than {max_age_days:g} days and no forecast knows it")  # fmt: skip
+        why.append(
+            f"drop {drop} lies there for more than {max_age_days:g} days and no forecast knows it"
+        )
     why += taken_back(where, made.forecast_version, _known_drops(where, made.run_id))
     weeks = (now.date() - made.known_until).days // 7
     allowed = oldest_weeks(where, made) if max_origin_age_weeks is None else max_origin_age_weeks
     if allowed is not None and weeks > allowed:
-        why.append(f"the newest week that a forecast knows, {made.origin_week}, ended {counted(weeks, 'week')} ago: no newer data arrived")  # fmt: skip
+        why.append(
+            f"the newest week that a forecast knows, {made.origin_week}, ended "
+            f"{counted(weeks, 'week')} ago: no newer data arrived"
+        )
     return Verdict(tuple(why), _fix(failed, why) if why else "", made, failed, age, fallback)
 
 
 def oldest_weeks(where: Places, made: LastSuccess) -> int | None:
-    """How old the newest known week may be, by the profile that made a forecast; None = of any age."""
+    """How old the newest known week may be, by the profile that made a forecast; None = of
+    any age."""
     try:
         asked: Any = read_json(run_folder(where, made.run_id) / "run.json")
         profile = load_profile(str(asked["profile"]))
@@ -185,7 +204,9 @@ def _failed(where: Places, now: datetime) -> RunView | None:
         seen = view(where, run_id, now) if run_id else None
     except DenguardError:  # a damaged run must not silence the watchdog
         return None
-    return seen if seen is not None and seen.failure and seen.state in {"failed", "silent"} else None  # fmt: skip
+    return (
+        seen if seen is not None and seen.failure and seen.state in {"failed", "silent"} else None
+    )
 
 
 def _fix(failed: RunView | None, why: Sequence[str]) -> str:
@@ -201,7 +222,9 @@ def _fix(failed: RunView | None, why: Sequence[str]) -> str:
 
 def _ago(age: timedelta | None) -> str:
     seconds = age.total_seconds() if age else 0.0
-    return f"{seconds / 86400:.1f} days ago" if seconds > 172800 else f"{spell(max(seconds, 0))} ago"  # fmt: skip
+    return (
+        f"{seconds / 86400:.1f} days ago" if seconds > 172800 else f"{spell(max(seconds, 0))} ago"
+    )
 
 
 def _day(name: str) -> bool:

@@ -1,9 +1,10 @@
 """Taking back: a drop that must not count, a forecast that must not stand; and what rests on them.
 
-Belongs here: the order of these steps, and the answer for a person. Does not belong here: the records
-(run/withdrawn.py), the remote's marks (versioning/withdrawals.py), the walk (lineage).
+Belongs here: the order of these steps, and the answer for a person. Does not belong here: the
+records (run/withdrawn.py), the remote's marks (versioning/withdrawals.py), the walk (lineage).
 
-The record comes first and withdraws; everything after it can be made good by the same command again.
+The record comes first and withdraws; everything after it can be made good by the same command
+again.
 """
 
 from __future__ import annotations
@@ -82,14 +83,16 @@ def withdraw_drop(where: Places, name: str, by: str, reason: str, profile: str) 
 
 
 def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> TakenBack:
-    """Withdraw a published forecast: `latest` and the endpoint pass over it; its files stay as they are.
+    """Withdraw a published forecast: `latest` and the endpoint pass over it; its files stay as they
+    are.
 
     Args:
         wanted: a version, the unique start of one, an origin week with one forecast, or a run id.
 
     Raises:
         ConfigError: nobody's name, no reason, or `latest`, which means another one afterwards.
-        VersioningError: no or several forecasts fit; or it is withdrawn here and the remote was not told.
+        VersioningError: no or several forecasts fit; or it is withdrawn here and the remote was not
+            told.
     """
     if wanted == "latest":
         raise ConfigError(
@@ -115,13 +118,16 @@ def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> Taken
         else "no forecast stands any more"
     )
     to_do = [
-        f"{stands}; the weekly cycle makes a new one, and equal data and model make this one again, withdrawn as it is"
+        f"{stands}; the weekly cycle makes a new one, and equal data and model make this one "
+        "again, withdrawn as it is"
     ]
     return TakenBack(record, earlier, {"report": reports} if reports else {}, tuple(to_do))
 
 
 def _require_any(where: Places) -> None:
-    """Raise ConfigError in a home that published nothing; a remote that others share is asked itself."""
+    """Raise ConfigError in a home that published nothing; a remote that others share is asked
+    itself.
+    """
     own = where.artifacts / "remote"
     if remote_uri(where) == address(str(own)) and not own.is_dir():
         raise ConfigError(
@@ -163,26 +169,30 @@ def _to_do(where: Places, found: Trace, profile: str) -> list[str]:
     said = []
     if (lease := holder(where)) and any(n.kind == "run" and n.id == lease.run_id for n in nodes):
         said.append(
-            f"{lease.words()} is at work and has read it: stop it, or withdraw its forecast afterwards"
+            f"{lease.words()} is at work and has read it: stop it, or withdraw its forecast "
+            "afterwards"
         )
     champions = [
         n for n in nodes if n.kind == "model_version" and "champion" in n.facts.get("aliases", ())
     ]
     for champion in champions:
         said.append(
-            f"the champion, {champion.title}, was trained on it: {cycle}; to have the model before it meanwhile: denguard rollback --by NAME --reason TEXT"
+            f"the champion, {champion.title}, was trained on it: {cycle}; to have the model "
+            "before it meanwhile: denguard rollback --by NAME --reason TEXT"
         )
     newest = _newest_forecast(where)
     if any(n.kind == "forecast" and n.id == newest for n in nodes):
         said.append(
-            f"the newest forecast, {newest}, was made from it: denguard withdraw-forecast {newest} --by NAME --reason TEXT, if nobody should use it"
+            f"the newest forecast, {newest}, was made from it: denguard withdraw-forecast "
+            f"{newest} --by NAME --reason TEXT, if nobody should use it"
         )
     if not champions and any(FLOW.index(n.kind) >= FLOW.index("dataset") for n in nodes):
         said.append(cycle)
     day = found.starts[0].partition(":")[2][:10]
     edition = _next_edition(where, day)
     said.append(
-        f"deliver the right data of that day with denguard drop --received {day} --edition {edition}"
+        f"deliver the right data of that day with denguard drop --received {day} --edition "
+        f"{edition}"
     )
     return said
 

@@ -2,8 +2,8 @@
 
 "paper" repeats what was printed, flattering choices included and marked; "safe" judges the same
 models forward in time, by lesion or by patient, and chooses on validation. A study lives beside the
-weekly road: it reads a folder of data, uses the deployment's embedding store, and writes to a folder
-of its own.
+weekly road: it reads a folder of data, uses the deployment's embedding store, and writes to a
+folder of its own.
 
 Does not belong here: anything that the weekly cycle or the endpoint needs, and the formulas of the
 alignment and the heads (pipelines/fusion), which are the same ones.

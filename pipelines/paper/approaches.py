@@ -77,7 +77,10 @@ def _check_pins(approach: Approach) -> None:
             "no commit and sha256 of its weights are pinned in the study file",
             where=", ".join(loose),
             fix=" and ".join(f"`denguard weights {address} --fetch`" for address in loose)
-            + ", write commit and printed sha256 into a copy of the study file and pass it with --study",
+            + (
+                ", write commit and printed sha256 into a copy of the study file and pass it with "
+                "--study"
+            ),
         )
 
 
@@ -86,7 +89,9 @@ def _check_libraries(approach: FrozenApproach) -> None:
         config = encoder_of(approach, modality)
         gone = [name for name, found in library_versions(config.name).items() if found == "absent"]
         if gone:
-            raise EncoderError(f"{', '.join(gone)} is not installed", fix=f"`{install_hint(config)}`")  # fmt: skip
+            raise EncoderError(
+                f"{', '.join(gone)} is not installed", fix=f"`{install_hint(config)}`"
+            )
 
 
 def _towers(approach: RawApproach, places: Places) -> tuple[Weights, Weights]:

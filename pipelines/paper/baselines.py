@@ -39,10 +39,18 @@ def baselines(study: Study, split: npt.NDArray[np.str_]) -> dict[str, Classes]:
         TrainingError: the split is not of this study, or has no training row.
     """
     if len(split) != len(study):
-        raise TrainingError(f"a split of {len(split)} rows for {len(study)}", where=study.name, fix="split this study")  # fmt: skip
+        raise TrainingError(
+            f"a split of {len(split)} rows for {len(study)}",
+            where=study.name,
+            fix="split this study",
+        )
     train = (split == "train") & study.usable
     if not train.any():
-        raise TrainingError("no row to train a baseline on", where=study.name, fix="bring images of the training part, or look at the study's issues")  # fmt: skip
+        raise TrainingError(
+            "no row to train a baseline on",
+            where=study.name,
+            fix="bring images of the training part, or look at the study's issues",
+        )
     label = study.rows["label"].to_numpy(np.int64)
     commonest = int(np.bincount(label[train]).argmax())
     predicted = {"most_frequent": np.full(len(study), commonest, np.int64)}

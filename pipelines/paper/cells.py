@@ -92,7 +92,11 @@ def task_of(prepared: Prepared) -> Task:
     """What the heads of a study put out; class weights belong to the paper's protocol alone."""
     label = prepared.usable["label"].to_numpy(np.int64)[parts_of(prepared) == "train"]
     if not len(label):
-        raise TrainingError("no training row is usable", where=str(prepared.folder), fix="bring the data set's images; study.json lists what is missing")  # fmt: skip
+        raise TrainingError(
+            "no training row is usable",
+            where=str(prepared.folder),
+            fix="bring the data set's images; study.json lists what is missing",
+        )
     weights = class_weight(label, prepared.outputs) if prepared.protocol == "paper" else None
     return Task(prepared.outputs, residual=False, class_weight=weights)
 
@@ -121,13 +125,19 @@ def _train(cell: Cell, rows: FusedRows, prepared: Prepared, study: StudyConfig) 
     selection, test = watched_parts(prepared)
     watched = rows.take(_index(np.concatenate([selection, test])))
     config = study.loop.model_copy(
-        update={"seed": cell.seed, "noise_sigma": cell.noise_sigma, "alignment_weight": cell.alignment_weight}
-    )  # fmt: skip
+        update={
+            "seed": cell.seed,
+            "noise_sigma": cell.noise_sigma,
+            "alignment_weight": cell.alignment_weight,
+        }
+    )
     shift = UNSHIFTED
     if cell.stretched:
         shift = Shift(cell.lambda_shift, train_gap(train, cell.gap_kind), cell.gap_kind)
     with Meter() as meter:
-        trained = train_fixed(cell.fusion, train, shift, config, study.epochs, watched, task_of(prepared))  # fmt: skip
+        trained = train_fixed(
+            cell.fusion, train, shift, config, study.epochs, watched, task_of(prepared)
+        )
     outcome = judge(trained.watched_logit[1:], selection, test, prepared)
     values = rows.image.shape[1] + rows.text.shape[1]
     head = build_head(cell.fusion, rows.image.shape[1], rows.text.shape[1], prepared.outputs)
@@ -135,7 +145,11 @@ def _train(cell: Cell, rows: FusedRows, prepared: Prepared, study: StudyConfig) 
     return {
         **cell.model_dump(),
         **outcome,
-        "loss_terms": {"classification": last.classification, "alignment": last.alignment, "total": last.total},
+        "loss_terms": {
+            "classification": last.classification,
+            "alignment": last.alignment,
+            "total": last.total,
+        },
         **costs(
             [e.train_seconds for e in trained.history],
             [e.inference_seconds * len(test) / max(len(watched), 1) for e in trained.history],
@@ -144,7 +158,7 @@ def _train(cell: Cell, rows: FusedRows, prepared: Prepared, study: StudyConfig) 
         "model_bytes": model_bytes(head),
         "train_bytes": batch_bytes(len(train), values, prepared.outputs),
         "test_bytes": batch_bytes(len(test), values, prepared.outputs),
-    }  # fmt: skip
+    }
 
 
 def masked(rows: FusedRows, only: Modality | None) -> FusedRows:
@@ -158,7 +172,8 @@ def masked(rows: FusedRows, only: Modality | None) -> FusedRows:
 
 
 def watched_parts(prepared: Prepared) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions of the rows that choose the epoch (none if test rows choose it) and of the test rows.
+    """Positions of the rows that choose the epoch (none if test rows choose it) and of the test
+    rows.
 
     Raises:
         TrainingError: one of them has no usable row.
@@ -167,7 +182,11 @@ def watched_parts(prepared: Prepared) -> tuple[npt.NDArray[np.int64], npt.NDArra
     on = SELECTED_ON[prepared.protocol]
     selection, test = np.flatnonzero(parts == on), np.flatnonzero(parts == "test")
     if not len(selection) or not len(test):
-        raise TrainingError(f"no usable row in {on if not len(selection) else 'test'}", where=str(prepared.folder), fix="bring more of the data set's images; study.json lists what is missing")  # fmt: skip
+        raise TrainingError(
+            f"no usable row in {on if not len(selection) else 'test'}",
+            where=str(prepared.folder),
+            fix="bring more of the data set's images; study.json lists what is missing",
+        )
     return (np.zeros(0, dtype=np.int64) if on == "test" else selection), test
 
 

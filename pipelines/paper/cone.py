@@ -1,12 +1,13 @@
-"""The cone effect as an experiment: variance over random initialisations against variance over data.
+"""The cone effect as an experiment: variance over random initialisations against variance over
+data.
 
-An untrained network sends all inputs into a narrow cone, each initialisation into another one. By the
-law of total variance Var(h) = Var_theta(E_x[h]) + E_theta(Var_x[h]), theta an initialisation and x an
-input; the argument is that the first part is by far the larger, and that the second, the variance
-over data, is smaller for medical data than for general ones. Here both are measured.
+An untrained network sends all inputs into a narrow cone, each initialisation into another one. By
+the law of total variance Var(h) = Var_theta(E_x[h]) + E_theta(Var_x[h]), theta an initialisation
+and x an input; the argument is that the first part is by far the larger, and that the second, the
+variance over data, is smaller for medical data than for general ones. Here both are measured.
 
-For vectors of length 1 the variance over data and the cone are one thing: the sum of the variances of
-all components (ddof 1) equals 1 - the mean cosine between two inputs.
+For vectors of length 1 the variance over data and the cone are one thing: the sum of the variances
+of all components (ddof 1) equals 1 - the mean cosine between two inputs.
 
 Belongs here: the parts, their ratio with an interval, and encoders by seed. Does not belong here:
 reading a data set's inputs (datasets/), drawing (figures.py), the gap itself (evaluate/gap.py).
@@ -70,7 +71,10 @@ def variance_parts(vectors: Vectors) -> VarianceParts:
     below 2."""
     k, n, _ = vectors.shape
     if k < 2 or n < 2:
-        raise TrainingError(f"{k} initialisations of {n} inputs cannot part their variance", fix="give at least 2 of each")  # fmt: skip
+        raise TrainingError(
+            f"{k} initialisations of {n} inputs cannot part their variance",
+            fix="give at least 2 of each",
+        )
     between = _variance_over(vectors.mean(axis=1, dtype=np.float64))
     inputs = _variance_over(vectors.mean(axis=0, dtype=np.float64))  # common to all initialisations
     within = float(np.mean([_variance_over(one) for one in vectors]))
@@ -86,7 +90,8 @@ def _variance_over(vectors: Vectors | Doubles) -> float:
 
 
 def mean_cosine(unit: Vectors) -> float:
-    """Mean cosine between two different ones of (N, D) vectors of length 1: 1 = the cone is a ray."""
+    """Mean cosine between two different ones of (N, D) vectors of length 1: 1 = the cone
+    is a ray."""
     n, whole = len(unit), unit.sum(axis=0, dtype=np.float64)
     return float((whole @ whole - np.square(unit, dtype=np.float64).sum()) / (n * (n - 1)))
 
@@ -106,11 +111,17 @@ def data_variance_ratio(first: Vectors, second: Vectors) -> dict[str, Any]:
     tail = (1 - CONFIDENCE) / 2
     lower, upper = np.quantile(ratio[1:], [tail, 1 - tail])
     verdict = "lower" if upper < 1 else "higher" if lower > 1 else "not told apart"
-    return {"ratio": float(ratio[0]), "lower": float(lower), "upper": float(upper), "verdict": verdict}  # fmt: skip
+    return {
+        "ratio": float(ratio[0]),
+        "lower": float(lower),
+        "upper": float(upper),
+        "verdict": verdict,
+    }
 
 
 def _resampled(vectors: Vectors, rng: np.random.Generator) -> Doubles:
-    """(1 + R,) variance over data, averaged over K: of the N inputs, then of R resamples of them."""
+    """(1 + R,) variance over data, averaged over K: of the N inputs, then of R resamples
+    of them."""
     n = vectors.shape[1]
     drawn = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     weight = np.vstack([np.ones((1, n)), drawn]) / n  # (1 + R, N)
@@ -144,7 +155,14 @@ def cone_record(
         TrainingError: fewer than two seeds, or a group of fewer than two inputs.
     """
     if len(set(seeds)) < 2 or min(map(len, groups.values()), default=0) < 2:
-        raise TrainingError("the cone effect needs at least 2 seeds and 2 inputs in every group", where=f"seeds {list(seeds)}, inputs {({name: len(inputs) for name, inputs in groups.items()})}", fix="give more of them")  # fmt: skip
+        raise TrainingError(
+            "the cone effect needs at least 2 seeds and 2 inputs in every group",
+            where=(
+                f"seeds {list(seeds)}, inputs "
+                f"{ ({name: len(inputs) for name, inputs in groups.items()}) }"
+            ),
+            fix="give more of them",
+        )
     drawn = [_encode(encode_by_seed(seed), groups) for seed in seeds]
     untrained_vectors = {name: np.stack([one[name] for one in drawn]) for name in groups}
     trained_vectors = {n: v[None] for n, v in _encode(trained, groups).items()} if trained else {}
@@ -179,12 +197,17 @@ def _encode(encode: Encode, groups: Mapping[str, Sequence[Any]]) -> dict[str, Ve
 def _untrained_record(vectors: Vectors) -> dict[str, Any]:
     parts = variance_parts(vectors)
     cosines = [mean_cosine(one) for one in vectors]
-    return {**asdict(parts), "data_share": parts.data_share, "mean_cosine": float(np.mean(cosines)), "mean_cosine_by_seed": cosines}  # fmt: skip
+    return {
+        **asdict(parts),
+        "data_share": parts.data_share,
+        "mean_cosine": float(np.mean(cosines)),
+        "mean_cosine_by_seed": cosines,
+    }
 
 
 def _trained_record(unit: Vectors) -> dict[str, float]:
     n = len(unit)
-    return {"data_variance": _variance_over(unit) * n / (n - 1), "mean_cosine": mean_cosine(unit)}  # fmt: skip
+    return {"data_variance": _variance_over(unit) * n / (n - 1), "mean_cosine": mean_cosine(unit)}
 
 
 def _ratios(encoder: str, vectors: Mapping[str, Vectors]) -> Iterator[dict[str, Any]]:
@@ -195,5 +218,6 @@ def _ratios(encoder: str, vectors: Mapping[str, Vectors]) -> Iterator[dict[str, 
 
 
 def untrained_encoders(config: EncoderConfig, places: Places) -> Callable[[int], Encode]:
-    """Encoders of a profile by seed. Raises EncoderError where there is no random initialisation."""
+    """Encoders of a profile by seed. Raises EncoderError where there is no random
+    initialisation."""
     return lambda seed: untrained(config, places, seed).encode

@@ -1,7 +1,7 @@
 """A study: which approaches are compared, how heads are trained, which shifts are swept.
 
-Belongs here: the shape of conf/study.yaml and of a user's own study file. Does not belong here: data
-sets (datasets/), and pins that nobody checked: an approach without them is listed as not run.
+Belongs here: the shape of conf/study.yaml and of a user's own study file. Does not belong here:
+data sets (datasets/), and pins that nobody checked: an approach without them is listed as not run.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class RawApproach(Frozen):
     text: Wanted
     epochs: int = Field(30, ge=1, le=1000)
     learning_rate: float = Field(1e-3, gt=0, le=1, description="AdamW's default, as printed")
-    micro_rows: int = Field(4, ge=1, description="rows in memory at once; the gradient is the batch's")  # fmt: skip
+    micro_rows: int = Field(
+        4, ge=1, description="rows in memory at once; the gradient is the batch's"
+    )
 
 
 Approach = Annotated[FrozenApproach | RawApproach, Field(discriminator="kind")]
@@ -132,16 +134,26 @@ def load_study(path: Path | None = None) -> StudyConfig:
     try:
         return StudyConfig.model_validate(read_plain_yaml(file))
     except OSError as err:
-        raise ConfigError(f"the study file cannot be read: {err.strerror}", where=str(file), fix="check the path") from err  # fmt: skip
+        raise ConfigError(
+            f"the study file cannot be read: {err.strerror}", where=str(file), fix="check the path"
+        ) from err
     except (UnusableYaml, ValidationError) as err:
-        raise ConfigError(f"the study file is not valid: {_readable(err)}", where=str(file), fix="correct the keys named") from err  # fmt: skip
+        raise ConfigError(
+            f"the study file is not valid: {_readable(err)}",
+            where=str(file),
+            fix="correct the keys named",
+        ) from err
 
 
 def _validated(shape: type[Shape], wanted: Wanted) -> Shape:
     try:
         return shape.model_validate(wanted.model_dump(exclude_none=True))
     except ValidationError as err:
-        raise ConfigError(f"weights of {wanted.name}: {_readable(err)}", where=wanted.hub or wanted.package or str(wanted.folder), fix="correct the study file") from err  # fmt: skip
+        raise ConfigError(
+            f"weights of {wanted.name}: {_readable(err)}",
+            where=wanted.hub or wanted.package or str(wanted.folder),
+            fix="correct the study file",
+        ) from err
 
 
 def _readable(err: UnusableYaml | ValidationError) -> str:

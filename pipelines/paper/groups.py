@@ -1,7 +1,8 @@
-"""All trainings of one approach and one fusion: the printed model, the sweep of lambda, the ablation.
+"""All trainings of one approach and one fusion: the printed model, the sweep of lambda, the
+ablation.
 
-Belongs here: which cells there are and what is chosen among them. Does not belong here: one training
-(cells.py), tables (tables.py).
+Belongs here: which cells there are and what is chosen among them. Does not belong here: one
+training (cells.py), tables (tables.py).
 """
 
 from __future__ import annotations
@@ -39,13 +40,20 @@ def train_group(
 
     Returns:
         {approach, fusion, printed: records by seed, sweep: {lambda: records by seed}, lambda: the
-        choice, ablation: {variant: records by seed}, alone: {modality: records by seed}}; `alone` is
-        empty but for the first fusion: with one modality masked every head is the same kind of model.
+        choice, ablation: {variant: records by seed}, alone: {modality: records by seed}}; `alone`
+            is
+        empty but for the first fusion: with one modality masked every head is the same kind of
+            model.
     """
     plain = study_rows(prepared, *vectors, stretched=False)
     wide = study_rows(prepared, *vectors, stretched=True)
     alone = MODALITIES if fusion == study.fusions[0] else ()
-    per_seed = 1 + len(alone) + len(study.lambda_grid) + len(ablation_cells(Cell(spaces=spaces, fusion=fusion, seed=0), 0.0, study))  # fmt: skip
+    per_seed = (
+        1
+        + len(alone)
+        + len(study.lambda_grid)
+        + len(ablation_cells(Cell(spaces=spaces, fusion=fusion, seed=0), 0.0, study))
+    )
     progress = Progress(f"{approach.id} {fusion}: trainings", per_seed * len(study.seeds))
 
     def train(cell: Cell) -> Record:
@@ -55,9 +63,12 @@ def train_group(
 
     base = [Cell(spaces=spaces, fusion=fusion, seed=seed) for seed in study.seeds]
     sweep = {
-        value: [train(cell.model_copy(update={"stretched": True, "lambda_shift": value})) for cell in base]
+        value: [
+            train(cell.model_copy(update={"stretched": True, "lambda_shift": value}))
+            for cell in base
+        ]
         for value in study.lambda_grid
-    }  # fmt: skip
+    }
     chosen = choose_lambda(sweep, prepared.protocol)
     ablation: dict[str, list[Record]] = {}
     for cell in base:
@@ -78,8 +89,8 @@ def ablation_cells(cell: Cell, lambda_shift: float, study: StudyConfig) -> dict[
     """Each part of the alignment alone, then all; every variant at the stretched width.
 
     Args:
-        lambda_shift: of the variants that shift, as the sweep chose it; where the sweep chose 0, the
-            whole gap is closed instead, or there would be nothing to see.
+        lambda_shift: of the variants that shift, as the sweep chose it; where the sweep chose 0,
+            the whole gap is closed instead, or there would be nothing to see.
     """
     shift = lambda_shift or 1.0
     parts: dict[str, dict[str, object]] = {
@@ -106,7 +117,9 @@ def choose_lambda(sweep: Mapping[float, Iterable[Record]], protocol: str) -> Rec
     Paper: the best mean TEST score over seeds. Safe: on validation, the one nearest 0 within one
     standard error of the best.
     """
-    scores = {value: np.array([r["selection_f1"] for r in records]) for value, records in sweep.items()}  # fmt: skip
+    scores = {
+        value: np.array([r["selection_f1"] for r in records]) for value, records in sweep.items()
+    }
     on = SELECTED_ON[protocol]
     if protocol == "paper":
         best = max(scores, key=lambda v: (scores[v].mean(), -abs(v)))

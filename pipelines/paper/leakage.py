@@ -35,7 +35,12 @@ def guard_text(study: Study) -> None:
     without: Mapping[str, str | None] = module.texts_without_labels(study.data, study.protocol)
     changed = [i for i, text in zip(ids, texts, strict=True) if without.get(i) != text]
     if changed:
-        raise LeakageError(f"{len(changed)} of {len(ids)} texts change when the labels are others: they are computed from the label", where=_named(study, changed), fix=_FIX)  # fmt: skip
+        raise LeakageError(
+            f"{len(changed)} of {len(ids)} texts change when the labels are others: they are "
+            "computed from the label",
+            where=_named(study, changed),
+            fix=_FIX,
+        )
 
 
 def _refuse_named(
@@ -48,15 +53,25 @@ def _refuse_named(
     """
     words = {name: _words(name) for name in study.classes}
     told = [
-        i for i, text, name in zip(ids, texts, own, strict=True)
+        i
+        for i, text, name in zip(ids, texts, own, strict=True)
         if text is not None and words[name].strip() and words[name] in _words(text)
-    ]  # fmt: skip
+    ]
     with_text = sum(text is not None for text in texts)
     numbers = all(re.fullmatch(r"[0-9. ]*", name) for name in study.classes)
     if (numbers or study.protocol == "paper") and len(told) < with_text:
-        log.info("%s: %d of %d texts hold their row's class, as free text may", study.name, len(told), with_text)  # fmt: skip
+        log.info(
+            "%s: %d of %d texts hold their row's class, as free text may",
+            study.name,
+            len(told),
+            with_text,
+        )
     elif told:
-        raise LeakageError(f"{len(told)} of {with_text} texts name their row's class", where=_named(study, told), fix=f"{_FIX}; if the word means something else there, name the class otherwise")  # fmt: skip
+        raise LeakageError(
+            f"{len(told)} of {with_text} texts name their row's class",
+            where=_named(study, told),
+            fix=f"{_FIX}; if the word means something else there, name the class otherwise",
+        )
 
 
 def _words(text: str) -> str:

@@ -1,8 +1,10 @@
-"""Who is at work in a protocol's folder: one reproduction alone, or the tasks of one DAG run together.
+"""Who is at work in a protocol's folder: one reproduction alone, or the tasks of one DAG run
+together.
 
 Cells are found again whoever made them, but the plan is one file: a second reproduction with other
 approaches would change it under the first. The kernel frees the lock, whatever ends the process.
-Does not belong here: the lease of the weekly road (pipelines/run/lock.py), which a study never needs.
+Does not belong here: the lease of the weekly road (pipelines/run/lock.py), which a study never
+needs.
 """
 
 from __future__ import annotations
@@ -32,5 +34,12 @@ def at_work(folder: Path, together: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if together else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as err:
-            raise BusyError("another reproduction is at work in this folder", where=str(folder), fix="wait for it, or end its process, which frees the folder; what it finished is found again") from err  # fmt: skip
+            raise BusyError(
+                "another reproduction is at work in this folder",
+                where=str(folder),
+                fix=(
+                    "wait for it, or end its process, which frees the folder; what it finished is "
+                    "found again"
+                ),
+            ) from err
         yield

@@ -106,13 +106,18 @@ def measure_cone(
 
     An encoder without a random initialisation gives {encoder, modality, why}.
     """
-    groups: dict[str, Sequence[Any]] = {prepared.about["name"]: some_inputs(prepared, modality, study.cone_rows)}  # fmt: skip
+    groups: dict[str, Sequence[Any]] = {
+        prepared.about["name"]: some_inputs(prepared, modality, study.cone_rows)
+    }
     if general:
         groups["general"] = general
     named: Record = {"encoder": encoder.name, "modality": modality}
     try:
         untrained = untrained_encoders(encoder, places)
-        return {**named, **cone_record(untrained, groups, study.cone_seeds, _trained(encoder, places))}  # fmt: skip
+        return {
+            **named,
+            **cone_record(untrained, groups, study.cone_seeds, _trained(encoder, places)),
+        }
     except (EncoderError, TrainingError) as err:
         return {**named, "why": err.what}
 

@@ -2,12 +2,13 @@
 
 Layout of one study's output folder:
 
-    <out>/<dataset>/images/              central crops, named by the hash of the image they are cut from
-    <out>/<dataset>/embeddings/          the study's own vector store: no row of it enters the deployment's
-    <out>/<dataset>/<protocol>/          rows.parquet, study.json, plan.json, cells/, groups/, results.json, tables
-    <out>/<dataset>/report.html          both protocols side by side
+    <out>/<dataset>/images/              central crops, named by the hash of the image they are cut
+    from <out>/<dataset>/embeddings/          the study's own vector store: no row of it enters the
+    deployment's <out>/<dataset>/<protocol>/          rows.parquet, study.json, plan.json, cells/,
+    groups/, results.json, tables <out>/<dataset>/report.html          both protocols side by side
 
-Belongs here: writing and reading rows and inputs. Does not belong here: reading a data set, vectors.
+Belongs here: writing and reading rows and inputs. Does not belong here: reading a data set,
+vectors.
 """
 
 from __future__ import annotations
@@ -112,9 +113,19 @@ def prepare(study: Study, parts: npt.NDArray[np.object_], folder: Path) -> Prepa
         "crop_px": study.crop_px,
         "has_persistence": study.persistence is not None,
         "notes": list(study.notes),
-        "issues": [{"level": str(i.level), "code": i.code, "message": i.message, "place": i.place, "fix": i.fix, "rows": i.rows} for i in study.issues],
+        "issues": [
+            {
+                "level": str(i.level),
+                "code": i.code,
+                "message": i.message,
+                "place": i.place,
+                "fix": i.fix,
+                "rows": i.rows,
+            }
+            for i in study.issues
+        ],
         "data": str(study.data),
-    }  # fmt: skip
+    }
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False)
     write_atomic(folder / ROWS, buffer.getvalue())
@@ -180,7 +191,11 @@ def _crop(path: Path, side_px: int, crops: Path) -> Path:
     rgb = read_scene(path, SCENES)
     height, width = rgb.shape[:2]
     if min(height, width) < side_px:
-        raise DropError(f"the image is {width} x {height} px, the crop {side_px}", where=str(path), fix="deliver the image in its original size")  # fmt: skip
+        raise DropError(
+            f"the image is {width} x {height} px, the crop {side_px}",
+            where=str(path),
+            fix="deliver the image in its original size",
+        )
     top, left = (height - side_px) // 2, (width - side_px) // 2
     buffer = io.BytesIO()
     Image.fromarray(rgb[top : top + side_px, left : left + side_px]).save(buffer, format="PNG")

@@ -1,14 +1,15 @@
 """Who is trained on and who is judged: the split of each protocol, made on the full metadata.
 
-Belongs here: splits; the leakage guard is offered here too. Does not belong here: reading (datasets/), the images that a disk lacks (rows
-without one are left out after the split, so that the same rows are judged everywhere).
+Belongs here: splits; the leakage guard is offered here too. Does not belong here: reading
+(datasets/), the images that a disk lacks (rows without one are left out after the split, so that
+the same rows are judged everywhere).
 
-"paper": random by image, stratified by class, with the reference code's seed. Two parts for HAM10000
-(8,012 / 2,003) and BRSET (13,012 / 3,254), three for SatelliteBench (936 / 312 / 312 of 1,560); best
-epoch and lambda are then picked on the test part, which is why figures by it are marked.
-"safe": forward in time where rows have weeks, else by group (lesion, patient), 60 / 20 / 20 with
-classes balanced as far as whole groups allow. A week before each judged period is left out, because
-neighbouring weeks often see the very same scene.
+"paper": random by image, stratified by class, with the reference code's seed. Two parts for
+HAM10000 (8,012 / 2,003) and BRSET (13,012 / 3,254), three for SatelliteBench (936 / 312 / 312 of
+1,560); best epoch and lambda are then picked on the test part, which is why figures by it are
+marked. "safe": forward in time where rows have weeks, else by group (lesion, patient), 60 / 20 / 20
+with classes balanced as far as whole groups allow. A week before each judged period is left out,
+because neighbouring weeks often see the very same scene.
 """
 
 from __future__ import annotations
@@ -53,10 +54,16 @@ def split(study: Study) -> Parts:
         parts = _forward(study)
     else:
         parts = _by_group(study)
-    needed: Sequence[Part] = ("train", "test") if study.protocol == "paper" else ("train", "validation", "test")  # fmt: skip
+    needed: Sequence[Part] = (
+        ("train", "test") if study.protocol == "paper" else ("train", "validation", "test")
+    )
     for part in needed:
         if not (parts == part).any():
-            raise DropError(f"no row is left for {part}", where=f"{study.name}, protocol {study.protocol}", fix="give more rows, groups or weeks")  # fmt: skip
+            raise DropError(
+                f"no row is left for {part}",
+                where=f"{study.name}, protocol {study.protocol}",
+                fix="give more rows, groups or weeks",
+            )
     return parts
 
 
@@ -71,7 +78,11 @@ def _as_given(study: Study) -> Parts:
     parts = np.array(study.given_split, dtype=object)
     torn = torn_groups(study, parts) if study.protocol == "safe" else []
     if torn:
-        raise LeakageError(f"the given split has {len(torn)} groups on two sides", where=f"{study.name}: {', '.join(torn[:3])}", fix="correct the split column, or leave it out to have one made")  # fmt: skip
+        raise LeakageError(
+            f"the given split has {len(torn)} groups on two sides",
+            where=f"{study.name}: {', '.join(torn[:3])}",
+            fix="correct the split column, or leave it out to have one made",
+        )
     return parts
 
 
@@ -97,9 +108,13 @@ def _cut(
     # One row of a class, or more classes than rows to judge, cannot be stratified: then at random.
     balanced = per_class.min() > 1 and len(per_class) <= np.floor(min(share, 1 - share) * len(rows))
     try:
-        rest, taken = train_test_split(rows, test_size=share, random_state=SEED, stratify=label if balanced else None)  # fmt: skip
+        rest, taken = train_test_split(
+            rows, test_size=share, random_state=SEED, stratify=label if balanced else None
+        )
     except ValueError as err:
-        raise DropError(f"{len(rows)} rows cannot be split", where=study.name, fix="give more rows") from err  # fmt: skip
+        raise DropError(
+            f"{len(rows)} rows cannot be split", where=study.name, fix="give more rows"
+        ) from err
     return rest, taken
 
 
@@ -108,7 +123,11 @@ def _by_group(study: Study) -> Parts:
 
     label, group = study.rows["label"].to_numpy(), study.rows["group_id"].to_numpy()
     if len(np.unique(group)) < _FOLDS:
-        raise DropError(f"{len(np.unique(group))} groups cannot be split without tearing one", where=study.name, fix=f"give rows of at least {_FOLDS} groups")  # fmt: skip
+        raise DropError(
+            f"{len(np.unique(group))} groups cannot be split without tearing one",
+            where=study.name,
+            fix=f"give rows of at least {_FOLDS} groups",
+        )
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=SEED)
     parts = np.full(len(study), "train", dtype=object)
     with warnings.catch_warnings():  # a class rarer than the folds is said by n per class already
@@ -116,7 +135,11 @@ def _by_group(study: Study) -> Parts:
         try:
             sides = [taken for _, taken in folds.split(label, label, group)]
         except ValueError as err:  # every class is rarer than the folds
-            raise DropError(f"{len(label)} rows are too few to split", where=study.name, fix=f"give at least {_FOLDS} rows of some class") from err  # fmt: skip
+            raise DropError(
+                f"{len(label)} rows are too few to split",
+                where=study.name,
+                fix=f"give at least {_FOLDS} rows of some class",
+            ) from err
     parts[sides[0]], parts[sides[1]] = "test", "validation"
     return parts
 
@@ -140,5 +163,9 @@ def _last_fifths(study: Study, weeks: npt.NDArray[np.int64]) -> tuple[int, int]:
     distinct = np.unique(weeks)
     fifth = len(distinct) // _FOLDS
     if fifth < 1:
-        raise DropError(f"{len(distinct)} weeks cannot be split in time", where=study.name, fix=f"give at least {_FOLDS} weeks")  # fmt: skip
+        raise DropError(
+            f"{len(distinct)} weeks cannot be split in time",
+            where=study.name,
+            fix=f"give at least {_FOLDS} weeks",
+        )
     return int(distinct[-2 * fifth]), int(distinct[-fifth])

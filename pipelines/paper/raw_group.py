@@ -1,4 +1,5 @@
-"""The raw-data baseline under one fusion: fine-tuned once, with the first seed, and recorded as a cell.
+"""The raw-data baseline under one fusion: fine-tuned once, with the first seed, and recorded as a
+cell.
 
 Belongs here: its rows, its record, the end of its checkpoints. Does not belong here: the training
 (training/raw).
@@ -31,7 +32,9 @@ def train_raw_group(
     prepared: Prepared,
     study: StudyConfig,
 ) -> dict[str, Any]:
-    """Fine-tune, go on with, or find the baseline of one fusion: {approach, fusion, printed: [record]}."""
+    """Fine-tune, go on with, or find the baseline of one fusion: {approach, fusion, printed:
+    [record]}.
+    """
     config = _config(approach, fusion, towers, prepared, study)
     about = {
         "fusion": fusion,
@@ -44,7 +47,9 @@ def train_raw_group(
     }
     identity = [prepared.rows_id, about]
     checkpoints = prepared.folder / "raw" / content_id(identity)
-    record = find_or_make(prepared.folder, identity, lambda: _train(about, config, prepared, checkpoints))  # fmt: skip
+    record = find_or_make(
+        prepared.folder, identity, lambda: _train(about, config, prepared, checkpoints)
+    )
     shutil.rmtree(checkpoints, ignore_errors=True)  # the record is on disk: nothing to go on with
     with contextlib.suppress(OSError):  # not there, or another fusion is at work in it
         checkpoints.parent.rmdir()

@@ -71,10 +71,14 @@ def reported_table(number: TableNumber) -> Mapping[Cell, Mapping[str, float]]:
     3: avg_train_time_per_epoch_s, avg_inference_time_per_epoch_s.
     """
     keys = Cell._fields
-    return MappingProxyType({
-        Cell(*(row[k] for k in keys)): MappingProxyType({k: float(v) for k, v in row.items() if k not in keys})
-        for row in _rows(f"table{number}")
-    })  # fmt: skip
+    return MappingProxyType(
+        {
+            Cell(*(row[k] for k in keys)): MappingProxyType(
+                {k: float(v) for k, v in row.items() if k not in keys}
+            )
+            for row in _rows(f"table{number}")
+        }
+    )
 
 
 @lru_cache
@@ -97,12 +101,16 @@ def reported_lambda() -> tuple[ReportedLambda, ...]:
 @lru_cache
 def reported_variance() -> Mapping[str, ReportedVariance]:
     """Data set -> variances as printed."""
-    return MappingProxyType({
-        row["dataset"]: ReportedVariance(
-            row["domain"], float(row["text_embedding_variance"]), float(row["image_embedding_variance"])
-        )
-        for row in _rows("variance")
-    })  # fmt: skip
+    return MappingProxyType(
+        {
+            row["dataset"]: ReportedVariance(
+                row["domain"],
+                float(row["text_embedding_variance"]),
+                float(row["image_embedding_variance"]),
+            )
+            for row in _rows("variance")
+        }
+    )
 
 
 def known_slips(table: TableNumber | Literal["lambda", "variance"]) -> list[str]:
@@ -121,27 +129,36 @@ _SLIPS: Mapping[TableNumber | Literal["lambda", "variance"], tuple[str, ...]] = 
         "Accuracy and F1 are those of the epoch that is best on the TEST set; Epoch says which.",
         _EPOCHS,
         "The text speaks of four data sets; three are in the tables.",
-        "SatelliteBench's 936 training and 312 test rows are 75/25 of 8 x 156 weeks, or 60/20 of the 10 x 156 that the archive holds; the text says 80/20.",
+        "SatelliteBench's 936 training and 312 test rows are 75/25 of 8 x 156 weeks, or 60/20 of "
+        "the 10 x 156 that the archive holds; the text says 80/20.",
         "SatelliteBench's images are said to start in 2015; the archive starts on 2016-01-03.",
     ),
     2: (
         _EPOCHS,
-        "The test sizes are about a quarter (BRSET, HAM 10000) or a third (SatelliteBench) of what the stated test rows take. All 18 come out when the true size is multiplied by test batches / training batches of 64 rows, as if an average over test batches had been taken with the wrong count.",
-        "Training sizes are 4 bytes for each value and the label, nothing else: the raw-data rows count pixels (224 x 224 x 3) and leave the text's tokens out.",
-        "SatelliteBench's raw-data training size is printed as 537.48 MB; with the 4-byte label of the other binary rows it is 537.47, with an 8-byte one 537.48.",
+        "The test sizes are about a quarter (BRSET, HAM 10000) or a third (SatelliteBench) of "
+        "what the stated test rows take. All 18 come out when the true size is multiplied by test "
+        "batches / training batches of 64 rows, as if an average over test batches had been taken "
+        "with the wrong count.",
+        "Training sizes are 4 bytes for each value and the label, nothing else: the raw-data rows "
+        "count pixels (224 x 224 x 3) and leave the text's tokens out.",
+        "SatelliteBench's raw-data training size is printed as 537.48 MB; with the 4-byte label "
+        "of the other binary rows it is 537.47, with an 8-byte one 537.48.",
     ),
     3: (
         _EPOCHS,
         "Seconds are of the authors' machine; making the embeddings is not in them.",
     ),
     "lambda": (
-        "SatelliteBench's gain names neither the approach nor lambda; table 1's best late-joint F1 there is 0.758, the text starts from 0.75.",
+        "SatelliteBench's gain names neither the approach nor lambda; table 1's best late-joint "
+        "F1 there is 0.758, the text starts from 0.75.",
         "HAM 10000's gain does not name lambda.",
         "BRSET's gain is of F1; no substantial change of accuracy is reported.",
         "Lambda is chosen on the TEST set.",
     ),
     "variance": (
         "Fakeddit and Recipes 5K are printed with the same two variances.",
-        "Medical data are said to vary less than general data; as printed, HAM 10000's text varies more than that of every general set, and SatelliteBench's images more than COCO-QA's.",
+        "Medical data are said to vary less than general data; as printed, HAM 10000's text "
+        "varies more than that of every general set, and SatelliteBench's images more than "
+        "COCO-QA's.",
     ),
-}  # fmt: skip
+}

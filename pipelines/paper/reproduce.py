@@ -83,13 +83,17 @@ def ask(said: Mapping[str, Any], base: Path) -> Request:
         request = Request.model_validate(said)
     except ValidationError as err:
         named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-        raise ConfigError(f"what to reproduce is not valid: {named}", fix=f"known parameters are {', '.join(Request.model_fields)}") from err  # fmt: skip
+        raise ConfigError(
+            f"what to reproduce is not valid: {named}",
+            fix=f"known parameters are {', '.join(Request.model_fields)}",
+        ) from err
     found = {k: base.resolve() / v if isinstance(v, Path) else v for k, v in request}
     return Request.model_validate(found)
 
 
 def walk(request: Request, places: Places) -> tuple[Output, Output]:
-    """All five steps in this process, alone in the folder; returns the plan and the report's output.
+    """All five steps in this process, alone in the folder; returns the plan and the report's
+    output.
 
     Raises:
         BusyError: another reproduction is at work in the folder.
@@ -132,7 +136,15 @@ def start(request: Request, places: Places, shards: int = 1) -> Output:
     }
     write_json(request.folder / PLAN, plan)
     usable = prepared.usable["part"].value_counts().to_dict()
-    log.info("%s, %s protocol: %d rows, usable %s; %d approaches run, %d cannot", request.dataset, request.protocol, len(dataset), usable, len(approaches), len(ready.not_run))  # fmt: skip
+    log.info(
+        "%s, %s protocol: %d rows, usable %s; %d approaches run, %d cannot",
+        request.dataset,
+        request.protocol,
+        len(dataset),
+        usable,
+        len(approaches),
+        len(ready.not_run),
+    )
     return plan
 
 
@@ -161,7 +173,11 @@ def embed(folder: Path, index: int, places: Places) -> Output:
     file = Path(item["file"])
     counts = run_work(file, places)
     if counts["embedded"]:
-        timing = {"embedded": counts["embedded"], "seconds": counts["seconds"], "truncated": counts["truncated"]}  # fmt: skip
+        timing = {
+            "embedded": counts["embedded"],
+            "seconds": counts["seconds"],
+            "truncated": counts["truncated"],
+        }
         write_json(
             folder.parent / "timing" / item["space_id"] / f"{folder.name}-{file.stem}.json", timing
         )
@@ -169,7 +185,9 @@ def embed(folder: Path, index: int, places: Places) -> Output:
 
 
 def train(folder: Path, index: int, places: Places) -> Output:
-    """Train, or find, every cell of one approach and fusion, and write groups/<approach>-<fusion>.json."""
+    """Train, or find, every cell of one approach and fusion, and write
+    groups/<approach>-<fusion>.json.
+    """
     plan = read_plan(folder)
     name, fusion = plan["groups"][index]
     study, prepared, ready = _opened(plan, folder, places)
@@ -210,7 +228,11 @@ def report(folder: Path) -> Output:
     write_json(folder / RESULTS, results)
     tables = write_tables(results, folder)
     page = write_report(folder.parent)
-    return {"first_line": results["first_line"], "tables": [str(t) for t in tables], "report": str(page)}  # fmt: skip
+    return {
+        "first_line": results["first_line"],
+        "tables": [str(t) for t in tables],
+        "report": str(page),
+    }
 
 
 def _cone(
@@ -221,8 +243,12 @@ def _cone(
     study: StudyConfig,
     places: Places,
 ) -> list[Output]:
-    """Records by encoder, each vector space once though approaches may share it; found if made before."""
-    encoders = {ready.spaces[a.id][m].space_id: (encoder_of(a, m), m) for a in frozen for m in MODALITIES}  # fmt: skip
+    """Records by encoder, each vector space once though approaches may share it; found if made
+    before.
+    """
+    encoders = {
+        ready.spaces[a.id][m].space_id: (encoder_of(a, m), m) for a in frozen for m in MODALITIES
+    }
     told = [study.cone_seeds, study.cone_rows, general.rows_id if general else None]
     records = []
     for space, (encoder, modality) in encoders.items():
@@ -258,5 +284,8 @@ def _opened(plan: Output, folder: Path, places: Places) -> tuple[StudyConfig, Pr
 
 def _found(ready: Any, name: str) -> Any:
     if name not in ready:
-        raise StoreError(f"approach {name} could run when the plan was made and cannot now", fix="start the reproduction again: it lists what is missing")  # fmt: skip
+        raise StoreError(
+            f"approach {name} could run when the plan was made and cannot now",
+            fix="start the reproduction again: it lists what is missing",
+        )
     return ready[name]

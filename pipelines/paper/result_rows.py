@@ -41,8 +41,19 @@ class Judge:
 
     def difference(self, a: Records, b: Records) -> Record | None:
         """Mean macro F1 over the seeds of a minus that of b, with its paired interval."""
-        found = paired_interval(self.label, _predicted(a), _predicted(b), self.groups, "macro_f1", self._study.resamples)  # fmt: skip
-        return None if found is None else {"value": found.value, "lower": found.lower, "upper": found.upper, "groups": found.groups}  # fmt: skip
+        found = paired_interval(
+            self.label, _predicted(a), _predicted(b), self.groups, "macro_f1", self._study.resamples
+        )
+        return (
+            None
+            if found is None
+            else {
+                "value": found.value,
+                "lower": found.lower,
+                "upper": found.upper,
+                "groups": found.groups,
+            }
+        )
 
 
 def _predicted(records: Records) -> Ints:
@@ -61,7 +72,13 @@ def selection_mean(records: Records) -> float:
 
 
 def _named(group: Mapping[str, Any], approach: Approach) -> Record:
-    return {"approach": approach.id, "title": approach.title, "beside": approach.beside, "as_printed": approach.as_printed, "fusion": group["fusion"]}  # fmt: skip
+    return {
+        "approach": approach.id,
+        "title": approach.title,
+        "beside": approach.beside,
+        "as_printed": approach.as_printed,
+        "fusion": group["fusion"],
+    }
 
 
 def table1_row(
@@ -76,7 +93,12 @@ def table1_row(
     if alone:
         better = max(alone, key=lambda modality: selection_mean(alone[modality]))
         gain = {"only": better, "difference": judge.difference(records, alone[better])}
-    return {**_named(group, approach), **_scored(records, judge), "gain": gain, "per_class": _per_class(records)}  # fmt: skip
+    return {
+        **_named(group, approach),
+        **_scored(records, judge),
+        "gain": gain,
+        "per_class": _per_class(records),
+    }
 
 
 def alone_rows(group: Mapping[str, Any], approach: Approach, judge: Judge) -> list[Record]:
@@ -116,7 +138,13 @@ def _per_class(records: Records) -> Record:
 def table2_row(group: Mapping[str, Any], approach: Approach) -> Record:
     """Memory, by the formula and measured, of the first seed."""
     first = group["printed"][0]
-    sizes = {"model_mb": "model_bytes", "train_mb_per_epoch": "train_bytes", "test_mb_per_epoch": "test_bytes", "peak_rss_mb": "peak_rss_bytes", "peak_above_start_mb": "peak_above_start_bytes"}  # fmt: skip
+    sizes = {
+        "model_mb": "model_bytes",
+        "train_mb_per_epoch": "train_bytes",
+        "test_mb_per_epoch": "test_bytes",
+        "peak_rss_mb": "peak_rss_bytes",
+        "peak_above_start_mb": "peak_above_start_bytes",
+    }
     return {
         **_named(group, approach),
         **{name: first[key] / MEGABYTE for name, key in sizes.items()},
@@ -141,8 +169,13 @@ def ablation_rows(group: Mapping[str, Any], approach: Approach, judge: Judge) ->
     rows = []
     for variant in (v for v in VARIANTS if v in group["ablation"]):
         records = group["ablation"][variant]
-        told = {k: records[0][k] for k in ("noise_sigma", "lambda_shift", "gap_kind", "alignment_weight")}  # fmt: skip
-        rows.append({**_named(group, approach), "variant": variant, **told, **_scored(records, judge)})  # fmt: skip
+        told = {
+            k: records[0][k]
+            for k in ("noise_sigma", "lambda_shift", "gap_kind", "alignment_weight")
+        }
+        rows.append(
+            {**_named(group, approach), "variant": variant, **told, **_scored(records, judge)}
+        )
     return rows
 
 
@@ -163,6 +196,13 @@ def lambda_row(group: Mapping[str, Any], approach: Approach, judge: Judge) -> Re
 def _point(value: float, records: Sequence[Mapping[str, Any]]) -> Record:
     """Mean and band over seeds, on the rows that choose and on the test rows."""
     out: Record = {"lambda": value}
-    for name, scores in (("selection", [r["selection_f1"] for r in records]), ("test", [r["test"]["macro_f1"] for r in records])):  # fmt: skip
-        out |= {f"{name}_mean": float(np.mean(scores)), f"{name}_min": min(scores), f"{name}_max": max(scores)}  # fmt: skip
+    for name, scores in (
+        ("selection", [r["selection_f1"] for r in records]),
+        ("test", [r["test"]["macro_f1"] for r in records]),
+    ):
+        out |= {
+            f"{name}_mean": float(np.mean(scores)),
+            f"{name}_min": min(scores),
+            f"{name}_max": max(scores),
+        }
     return out

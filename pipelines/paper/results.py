@@ -1,7 +1,7 @@
 """One protocol's results as plain records: what the tables and the report are written from.
 
-Belongs here: gathering cells, groups and measures, intervals, the sentence that comes first. Does not
-belong here: CSV and HTML (tables.py, report.py), and any number that was not measured here.
+Belongs here: gathering cells, groups and measures, intervals, the sentence that comes first. Does
+not belong here: CSV and HTML (tables.py, report.py), and any number that was not measured here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,16 @@ from pipelines.paper.result_rows import (
 from pipelines.storage import read_json
 
 RESULTS = "results.json"
-_VERSIONS_OF = ("denguard", "torch", "transformers", "timm", "open_clip_torch", "llama-cpp-python", "scikit-learn", "numpy")  # fmt: skip
+_VERSIONS_OF = (
+    "denguard",
+    "torch",
+    "transformers",
+    "timm",
+    "open_clip_torch",
+    "llama-cpp-python",
+    "scikit-learn",
+    "numpy",
+)
 
 
 def build_results(
@@ -50,7 +59,10 @@ def build_results(
     approaches = {a.id: a for a in study.approaches}
     embedding = _embedding(folder, plan)
     alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
-    table1 = [table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], judge) for g in groups]  # fmt: skip
+    table1 = [
+        table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], judge)
+        for g in groups
+    ]
     baselines: Any = measures["baselines"]
     return {
         "dataset": prepared.about["name"],
@@ -66,9 +78,16 @@ def build_results(
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],
         "embedding": embedding,
-        "ablation": [row for g in groups if "ablation" in g for row in ablation_rows(g, approaches[g["approach"]], judge)],
+        "ablation": [
+            row
+            for g in groups
+            if "ablation" in g
+            for row in ablation_rows(g, approaches[g["approach"]], judge)
+        ],
         "lambda": [lambda_row(g, approaches[g["approach"]], judge) for g in groups if "sweep" in g],
-        "baselines": {name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()},
+        "baselines": {
+            name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()
+        },
         "gap": measures["gap"],
         "cone": measures["cone"],
         "not_run": plan["not_run"],
@@ -78,7 +97,7 @@ def build_results(
         "seeds": list(study.seeds),
         "epochs": study.epochs,
         "versions": versions(),
-    }  # fmt: skip
+    }
 
 
 def rows_by_part(prepared: Prepared) -> Record:
@@ -106,21 +125,35 @@ def first_line(
     baselines: Mapping[str, Any],
     judge: Judge,
 ) -> str:
-    """What a reader must know first. Safe: whether fusion beats the best of the baselines and of the
-    single modalities, both chosen on validation. Paper: that the figures are picked on the rows they
+    """What a reader must know first. Safe: whether fusion beats the best of the baselines and of
+    the
+    single modalities, both chosen on validation. Paper: that the figures are picked on the rows
+        they
     are reported on."""
     if not groups:
         return "No approach of the paper could run here: see what is missing below."
     if prepared.protocol == "paper":
-        return "Test-selected: epoch and lambda are picked on the very rows that these figures report, as the paper did. Do not compare them with honest figures."
+        return (
+            "Test-selected: epoch and lambda are picked on the very rows that these figures "
+            "report, as the paper did. Do not compare them with honest figures."
+        )
     best = max(groups, key=lambda g: selection_mean(g["printed"]))
     rival, records = _rival(groups, approaches, baselines)
     found = judge.difference(best["printed"], records)
     title = f"{approaches[best['approach']].title}, {best['fusion'].replace('_', '-')}"
-    said = f"{title}: macro F1 {mean_of(best['printed'], 'macro_f1'):.3f}; best without fusion ({rival}): {mean_of(records, 'macro_f1'):.3f}"
+    said = (
+        f"{title}: macro F1 {mean_of(best['printed'], 'macro_f1'):.3f}; best without fusion "
+        f"({rival}): {mean_of(records, 'macro_f1'):.3f}"
+    )
     if found is None:
-        return f"Fusion is not shown to beat what needs none: one group of test rows carries no interval. {said}."
-    span = f"difference {found['value']:+.3f}, 95 % interval {found['lower']:+.3f} to {found['upper']:+.3f}"
+        return (
+            "Fusion is not shown to beat what needs none: one group of test rows carries no "
+            f"interval. {said}."
+        )
+    span = (
+        f"difference {found['value']:+.3f}, 95 % interval {found['lower']:+.3f} to "
+        f"{found['upper']:+.3f}"
+    )
     if found["lower"] > 0:
         return f"Fusion beats the best without it: {said}; {span}."
     verdict = "is worse than" if found["upper"] < 0 else "is not shown to beat"
@@ -131,7 +164,9 @@ def _rival(
     groups: Sequence[Record], approaches: Mapping[str, Approach], baselines: Mapping[str, Any]
 ) -> tuple[str, Records]:
     """The best on validation of what needs no fusion: baselines, and each modality alone."""
-    rivals = [(b["validation_f1"] or 0.0, name.replace("_", " "), [b]) for name, b in baselines.items()]  # fmt: skip
+    rivals = [
+        (b["validation_f1"] or 0.0, name.replace("_", " "), [b]) for name, b in baselines.items()
+    ]
     for group in groups:
         title = approaches[group["approach"]].title
         for modality, records in group.get("alone", {}).items():
@@ -153,7 +188,13 @@ def versions() -> dict[str, str]:
 
 def _described(approach: Approach, study: StudyConfig) -> Record:
     epochs = approach.epochs if isinstance(approach, RawApproach) else study.epochs
-    return {"id": approach.id, "title": approach.title, "beside": approach.beside, "as_printed": approach.as_printed, "epochs": epochs}  # fmt: skip
+    return {
+        "id": approach.id,
+        "title": approach.title,
+        "beside": approach.beside,
+        "as_printed": approach.as_printed,
+        "epochs": epochs,
+    }
 
 
 # --- Reading --------------------------------------------------------------------------------------
@@ -161,7 +202,11 @@ def _group(folder: Path, name: str, fusion: str) -> Record:
     try:
         return dict(read_json(folder / "groups" / f"{name}-{fusion}.json"))
     except StoreError as err:
-        raise StoreError(f"approach {name}, {fusion}, is not trained yet", where=str(folder), fix="run the training step of this reproduction again") from err  # fmt: skip
+        raise StoreError(
+            f"approach {name}, {fusion}, is not trained yet",
+            where=str(folder),
+            fix="run the training step of this reproduction again",
+        ) from err
 
 
 def _embedding(folder: Path, plan: Mapping[str, Any]) -> list[Record]:
@@ -169,13 +214,19 @@ def _embedding(folder: Path, plan: Mapping[str, Any]) -> list[Record]:
     rows = []
     for space in dict.fromkeys(item["space_id"] for item in plan["work"]):
         encoder = next(i["title"] for i in plan["work"] if i["space_id"] == space).split(",")[0]
-        timings: list[Any] = [read_json(p) for p in sorted((folder.parent / "timing" / space).glob("*.json"))]  # fmt: skip
+        timings: list[Any] = [
+            read_json(p) for p in sorted((folder.parent / "timing" / space).glob("*.json"))
+        ]
         embedded = sum(t["embedded"] for t in timings)
-        rows.append({
-            "encoder": encoder,
-            "space_id": space,
-            "inputs": embedded,
-            "seconds_per_input": sum(t["seconds"] for t in timings) / embedded if embedded else None,
-            "truncated": sum(t["truncated"] for t in timings),
-        })  # fmt: skip
+        rows.append(
+            {
+                "encoder": encoder,
+                "space_id": space,
+                "inputs": embedded,
+                "seconds_per_input": sum(t["seconds"] for t in timings) / embedded
+                if embedded
+                else None,
+                "truncated": sum(t["truncated"] for t in timings),
+            }
+        )
     return rows

@@ -47,10 +47,13 @@ def predict(logit: npt.ArrayLike) -> Classes:
     """
     values = np.asarray(logit)
     if values.ndim != 2:
-        raise TrainingError(f"logits of shape {values.shape}", fix="give one row of C values a sample")  # fmt: skip
+        raise TrainingError(
+            f"logits of shape {values.shape}", fix="give one row of C values a sample"
+        )
     if not np.isfinite(values).all():
         raise TrainingError(
-            f"{int((~np.isfinite(values)).any(axis=1).sum())} rows have a logit that is not a number",
+            f"{int((~np.isfinite(values)).any(axis=1).sum())} rows have a logit that is not a "
+            "number",
             fix="look for missing values in the vectors, or lower the learning rate",
         )
     called = values[:, 0] > 0 if values.shape[1] == 1 else values.argmax(axis=1)
@@ -147,7 +150,10 @@ def _interval(
     pairs = [_checked(label, run) for side in sides for run in side]
     names, of_group = np.unique(np.asarray(group), return_inverse=True)
     if len(of_group) != len(pairs[0][0]):
-        raise TrainingError(f"{len(of_group)} groups for {len(pairs[0][0])} labels", fix="give one group for each row")  # fmt: skip
+        raise TrainingError(
+            f"{len(of_group)} groups for {len(pairs[0][0])} labels",
+            fix="give one group for each row",
+        )
     if len(names) < 2:
         return None
     width = 1 + max(int(side.max()) for pair in pairs for side in pair)
@@ -163,14 +169,16 @@ def _interval(
 
 
 def _difference(values: Doubles, seeds: list[int]) -> Doubles:
-    """(...) mean over the seeds of the one side of scores (..., S), less that of the other if any."""
+    """(...) mean over the seeds of the one side of scores (..., S), less that of the other
+    if any."""
     first, *other = np.split(values, np.cumsum(seeds)[:-1], axis=-1)
     mean = np.asarray(first.mean(axis=-1))
     return np.asarray(mean - other[0].mean(axis=-1)) if other else mean
 
 
 def _resampled(counts: Doubles, resamples: int, seed: int) -> Doubles:
-    """(R, K) sums of G rows of counts (G, K) drawn with replacement, R times. Exact: whole numbers."""
+    """(R, K) sums of G rows of counts (G, K) drawn with replacement, R times. Exact: whole
+    numbers."""
     rng, groups = np.random.default_rng(seed), len(counts)
     out = np.empty((resamples, counts.shape[1]))
     step = max(1, _CELLS_AT_ONCE // groups)
@@ -212,11 +220,17 @@ def _checked(
     """Both as (N,) class indices; refuses what would be counted in a wrong cell."""
     actual, called = np.asarray(label), np.asarray(predicted)
     if actual.ndim != 1 or actual.shape != called.shape:
-        raise TrainingError(f"labels of shape {actual.shape} and predictions of {called.shape}", fix="give both for the same rows")  # fmt: skip
+        raise TrainingError(
+            f"labels of shape {actual.shape} and predictions of {called.shape}",
+            fix="give both for the same rows",
+        )
     for side in (actual, called):
         most = classes if classes is not None else np.inf
         if len(side) and (
             not np.issubdtype(side.dtype, np.integer) or side.min() < 0 or side.max() >= most
         ):
-            raise TrainingError("a label or prediction is not the index of a class", fix="give whole numbers from 0 to classes - 1")  # fmt: skip
+            raise TrainingError(
+                "a label or prediction is not the index of a class",
+                fix="give whole numbers from 0 to classes - 1",
+            )
     return actual.astype(np.int64), called.astype(np.int64)

@@ -1,7 +1,7 @@
 """The shape of a data set of the paper: one table of rows before any split.
 
-Belongs here: names, types and the checks that every data set must pass. Does not belong here: reading
-a data set (datasets/), splitting it (protocols.py), vectors (vectors.py).
+Belongs here: names, types and the checks that every data set must pass. Does not belong here:
+reading a data set (datasets/), splitting it (protocols.py), vectors (vectors.py).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Study:
         data: folder that `rows.image` is relative to.
         rows: STUDY_COLUMNS, in the metadata's order.
         classes: names; two classes are trained as one binary output, class 1 being the positive.
-        needs_image: True: a row without its image is left out, because the data set promises one and
-            this disk lacks it; False: such a row stays, its image modality missing.
+        needs_image: True: a row without its image is left out, because the data set promises one
+            and this disk lacks it; False: such a row stays, its image modality missing.
         crop_px: side of the central square that is cut from every image first; None = whole image.
         persistence: (N,) class known before the row's week, NaN where not known; None without time.
         covariates: (N, K) numbers that the linear baseline reads, NaN where missing; None if none.
@@ -68,12 +68,22 @@ class Study:
     def __post_init__(self) -> None:
         """Refuse a table that later code would misread. Raises DropError."""
         if tuple(self.rows.columns) != STUDY_COLUMNS:
-            raise DropError(f"a study's columns are {list(self.rows.columns)}", where=self.name, fix=f"give {list(STUDY_COLUMNS)}")  # fmt: skip
+            raise DropError(
+                f"a study's columns are {list(self.rows.columns)}",
+                where=self.name,
+                fix=f"give {list(STUDY_COLUMNS)}",
+            )
         if self.rows["sample_id"].duplicated().any():
             twice = self.rows.loc[self.rows["sample_id"].duplicated(), "sample_id"].iloc[0]
-            raise DropError(f"sample {twice} comes twice", where=self.name, fix="keep one row of it in the metadata")  # fmt: skip
+            raise DropError(
+                f"sample {twice} comes twice",
+                where=self.name,
+                fix="keep one row of it in the metadata",
+            )
         if not self.rows["label"].between(0, len(self.classes) - 1).all():
-            raise DropError("a label is none of the classes", where=self.name, fix=f"use {self.classes}")  # fmt: skip
+            raise DropError(
+                "a label is none of the classes", where=self.name, fix=f"use {self.classes}"
+            )
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -28,24 +28,72 @@ _COLUMNS: dict[int, tuple[str, ...]] = {
     2: ("model_mb", "train_mb_per_epoch", "test_mb_per_epoch", "peak_rss_mb", "peak_above_start_mb", "peak_method", "energy_j", "energy_note"),
     3: ("train_s_per_epoch", "inference_s_per_epoch"),
 }  # fmt: skip
-_ABLATION = ("variant", "noise_sigma", "lambda_shift", "gap_kind", "alignment_weight", "accuracy", "f1", "epoch", "selected_on", "f1_lower", "f1_upper", "f1_seed_min", "f1_seed_max")  # fmt: skip
-_CURVE = ("lambda", "selection_mean", "selection_min", "selection_max", "test_mean", "test_min", "test_max")  # fmt: skip
+_ABLATION = (
+    "variant",
+    "noise_sigma",
+    "lambda_shift",
+    "gap_kind",
+    "alignment_weight",
+    "accuracy",
+    "f1",
+    "epoch",
+    "selected_on",
+    "f1_lower",
+    "f1_upper",
+    "f1_seed_min",
+    "f1_seed_max",
+)
+_CURVE = (
+    "lambda",
+    "selection_mean",
+    "selection_min",
+    "selection_max",
+    "test_mean",
+    "test_min",
+    "test_max",
+)
 
 
 def write_tables(results: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write table1.csv to table3.csv, alone.csv, ablation.csv, lambda.csv, baselines.csv, variance.csv, not_run.csv."""
+    """Write table1.csv to table3.csv, alone.csv, ablation.csv, lambda.csv, baselines.csv,
+    variance.csv, not_run.csv.
+    """
     files = [_write(folder / f"table{n}.csv", *numbered(results, n)) for n in _COLUMNS]
     common = {name: results[name] for name in ("dataset", "protocol")}
     alone = [{**common, **_flat(r)} for r in results["alone"]]
     files.append(_write(folder / "alone.csv", [*_NAMED[:-1], "only", *_COLUMNS[1]], alone))
     named = [*_NAMED, *_ABLATION]
-    files.append(_write(folder / "ablation.csv", named, [{**common, **_flat(r)} for r in results["ablation"]]))  # fmt: skip
+    files.append(
+        _write(
+            folder / "ablation.csv", named, [{**common, **_flat(r)} for r in results["ablation"]]
+        )
+    )
     curves = [{**common, **_flat(r), **point} for r in results["lambda"] for point in r["curve"]]
     files.append(_write(folder / "lambda.csv", [*_NAMED, "selected_on", *_CURVE], curves))
     columns = [*common, "baseline", "accuracy", "f1", "f1_lower", "f1_upper", "rows"]
-    files.append(_write(folder / "baselines.csv", columns, [{**common, **_baseline(n, b)} for n, b in results["baselines"].items()]))  # fmt: skip
+    files.append(
+        _write(
+            folder / "baselines.csv",
+            columns,
+            [{**common, **_baseline(n, b)} for n, b in results["baselines"].items()],
+        )
+    )
     spaces = [{**common, "approach": name, **gap} for name, gap in results["gap"].items() if gap]
-    files.append(_write(folder / "variance.csv", [*common, "approach", "n_pairs", "text_variance", "image_variance", "fitted_gap_norm", "stretched"], spaces))  # fmt: skip
+    files.append(
+        _write(
+            folder / "variance.csv",
+            [
+                *common,
+                "approach",
+                "n_pairs",
+                "text_variance",
+                "image_variance",
+                "fitted_gap_norm",
+                "stretched",
+            ],
+            spaces,
+        )
+    )
     files.append(_write(folder / "not_run.csv", ["what", "why", "command"], results["not_run"]))
     return files
 
@@ -56,8 +104,12 @@ def numbered(results: Mapping[str, Any], number: int) -> tuple[list[str], list[d
     rows = []
     for row in results[f"table{number}"]:
         printed = printed_beside(results["dataset"], row, number)
-        named = {f"{name}_printed": printed.get(theirs) for name, theirs in _PRINTED[number].items()}  # fmt: skip
-        rows.append({"dataset": results["dataset"], "protocol": results["protocol"], **_flat(row), **named})  # fmt: skip
+        named = {
+            f"{name}_printed": printed.get(theirs) for name, theirs in _PRINTED[number].items()
+        }
+        rows.append(
+            {"dataset": results["dataset"], "protocol": results["protocol"], **_flat(row), **named}
+        )
     return columns, rows
 
 
@@ -76,7 +128,14 @@ def _flat(row: Row) -> dict[str, Any]:
 def _baseline(name: str, record: Row) -> dict[str, Any]:
     bounds = record["f1_interval"] or (None, None)
     test = record["test"]
-    return {"baseline": name, "accuracy": test["accuracy"], "f1": test["macro_f1"], "f1_lower": bounds[0], "f1_upper": bounds[1], "rows": test["rows"]}  # fmt: skip
+    return {
+        "baseline": name,
+        "accuracy": test["accuracy"],
+        "f1": test["macro_f1"],
+        "f1_lower": bounds[0],
+        "f1_upper": bounds[1],
+        "rows": test["rows"],
+    }
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> Path:

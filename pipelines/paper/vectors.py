@@ -43,7 +43,9 @@ def encoder_of(approach: FrozenApproach, modality: Modality) -> EncoderConfig:
 
 
 def specs_of(approach: FrozenApproach, places: Places) -> dict[Modality, EncoderSpec]:
-    """Vector spaces of an approach. Raises EncoderError if weights are absent or not the pinned ones."""
+    """Vector spaces of an approach. Raises EncoderError if weights are absent or not the pinned
+    ones.
+    """
     return {m: describe_encoder(encoder_of(approach, m), places) for m in MODALITIES}
 
 

@@ -4,11 +4,12 @@ Belongs here: taking the champion of another rule out of the comparison, with an
 not belong here: the rule itself (label_config.py), judging the first champion of the new line
 (evaluate/gate.py).
 
-Champion and previous lose their aliases, so that the next candidate is judged as a first champion and
-a rollback never crosses the line. Versions, bundles and their thresholds stay. The old champion becomes
-`superseded`: until the new line has a champion an endpoint, started before or after, goes on answering
-with it, and says everywhere by which rule it answers and which one was adopted. A true answer to the old
-question serves people better than none, and nobody knows how long the new line takes.
+Champion and previous lose their aliases, so that the next candidate is judged as a first champion
+and a rollback never crosses the line. Versions, bundles and their thresholds stay. The old champion
+becomes `superseded`: until the new line has a champion an endpoint, started before or after, goes
+on answering with it, and says everywhere by which rule it answers and which one was adopted. A true
+answer to the old question serves people better than none, and nobody knows how long the new line
+takes.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def adopt_rule(
         if version and theirs != rule_id:
             _supersede(version, rule_id, where, model_name)
             told = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
-            moves.move("adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, told, where, model_name)  # fmt: skip
+            moves.move(
+                "adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, told, where, model_name
+            )
     changed = version is not None and theirs != rule_id
     return {"changed": changed, "from_version": version, "rule_before": theirs, "rule_now": rule_id}
 

@@ -59,7 +59,11 @@ def connect(where: Places | None = None) -> MlflowClient:
     uri = (where or places()).tracking_uri
     database = sqlite_file(uri)
     if database is not None and not database.is_file():
-        raise RegistryError("there is no registry yet", where=str(database), fix="run the weekly cycle once, or `make demo`")  # fmt: skip
+        raise RegistryError(
+            "there is no registry yet",
+            where=str(database),
+            fix="run the weekly cycle once, or `make demo`",
+        )
     with registry_errors("the registry could not be opened"):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
@@ -75,19 +79,39 @@ def registry_errors(what: str) -> Iterator[None]:
     try:
         yield
     except ImportError as err:  # mlflow-skinny finds out late what a kind of store needs
-        raise RegistryError(f"{what}: {err}", where="MLflow", fix="install denguard[serving] (and denguard[s3] if MLflow's files lie on S3) with requirements.lock, or use an http MLFLOW_TRACKING_URI") from err  # fmt: skip
+        raise RegistryError(
+            f"{what}: {err}",
+            where="MLflow",
+            fix=(
+                "install denguard[serving] (and denguard[s3] if MLflow's files lie on S3) with "
+                "requirements.lock, or use an http MLFLOW_TRACKING_URI"
+            ),
+        ) from err
     except (MlflowException, SQLAlchemyError, OSError) as err:
-        raise RegistryError(f"{what}: {_reason(err)}", where="MLflow", fix="check MLFLOW_TRACKING_URI and that MLflow answers, then run the step again") from err  # fmt: skip
+        raise RegistryError(
+            f"{what}: {_reason(err)}",
+            where="MLflow",
+            fix="check MLFLOW_TRACKING_URI and that MLflow answers, then run the step again",
+        ) from err
     except Exception as err:  # boto3's errors have no common base that could be named without it
         if not type(err).__module__.startswith(("boto3.", "botocore.")):
             raise
-        raise RegistryError(f"{what}: {str(err).strip().splitlines()[0]}", where="MLflow's files on S3", fix="check AWS_ENDPOINT_URL, the credentials and that the bucket takes writes, then run the step again; it goes on where it stopped") from err  # fmt: skip
+        raise RegistryError(
+            f"{what}: {str(err).strip().splitlines()[0]}",
+            where="MLflow's files on S3",
+            fix=(
+                "check AWS_ENDPOINT_URL, the credentials and that the bucket takes writes, then "
+                "run the step again; it goes on where it stopped"
+            ),
+        ) from err
 
 
 def _reason(err: Exception) -> str:
     """The first line for people; of a server that does not answer, not the client's whole story."""
     said = (str(err).strip() or type(err).__name__).splitlines()[0]
-    if found := re.search(r"Max retries exceeded.*(Connection refused|timed out|Name or service not known)", said):  # fmt: skip
+    if found := re.search(
+        r"Max retries exceeded.*(Connection refused|timed out|Name or service not known)", said
+    ):
         return f"it does not answer ({found[1]})"
     return said
 
@@ -141,7 +165,9 @@ def registered(found: ModelVersion) -> Registered:
     """Our record of MLflow's model version."""
     identity = found.tags.get(BUNDLE_ID_TAG, "")
     provisional = found.tags.get(PROVISIONAL_TAG) == "true"
-    return Registered(str(found.version), identity, found.run_id or "", found.source or "", provisional)  # fmt: skip
+    return Registered(
+        str(found.version), identity, found.run_id or "", found.source or "", provisional
+    )
 
 
 def who_answers(where: Places | None = None, model_name: str = MODEL_NAME) -> Registered | None:
@@ -186,7 +212,11 @@ def fetch_bundle(
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as scratch:
         got = _download(wanted, Path(scratch), where)
         if not _is_bundle(got, wanted.bundle_id):
-            raise StoreError("the registered bundle is damaged or not the one that was registered", where=f"version {wanted.version}, bundle {wanted.bundle_id}", fix="register the run's bundle again, or move the alias back")  # fmt: skip
+            raise StoreError(
+                "the registered bundle is damaged or not the one that was registered",
+                where=f"version {wanted.version}, bundle {wanted.bundle_id}",
+                fix="register the run's bundle again, or move the alias back",
+            )
         _put(got, final, wanted.bundle_id)
     return final
 
@@ -205,7 +235,8 @@ def _is_bundle(folder: Path, identity: str) -> bool:
 
 
 def _put(got: Path, final: Path, identity: str) -> None:
-    """Move a verified folder into place; another process may have been first, with equal content."""
+    """Move a verified folder into place; another process may have been first, with equal
+    content."""
     if final.exists() and not _is_bundle(final, identity):
         shutil.rmtree(final)
     try:
@@ -214,4 +245,8 @@ def _put(got: Path, final: Path, identity: str) -> None:
         sync_folder(final.parent)
     except OSError as err:
         if not _is_bundle(final, identity):
-            raise StoreError(f"the bundle could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
+            raise StoreError(
+                f"the bundle could not be put in place: {err}",
+                where=str(final),
+                fix="check disk and permissions",
+            ) from err

@@ -26,7 +26,20 @@ from pipelines.storage import write_atomic
 log = logging.getLogger(__name__)
 Action = Literal["promote", "rollback", "undo", "adopt-rule"]
 Entry = dict[str, Any]
-FIELDS = ("seq", "at", "action", "model_name", "from_version", "to_version", "bundle_id", "run_id", "by", "reason", "prev_sha256", "sha256")  # fmt: skip
+FIELDS = (
+    "seq",
+    "at",
+    "action",
+    "model_name",
+    "from_version",
+    "to_version",
+    "bundle_id",
+    "run_id",
+    "by",
+    "reason",
+    "prev_sha256",
+    "sha256",
+)
 GENESIS = "0" * 64  # what the first line names as the line before it
 
 
@@ -106,7 +119,10 @@ def _first_break(lines: list[bytes]) -> str:
         if not _own_hash(entry):
             return f"line {number} was changed after it was written"
         if (entry["seq"], entry["prev_sha256"]) != (number, before):
-            return f"line {number} does not follow the line before it: one was taken out, put in or moved"  # fmt: skip
+            return (
+                f"line {number} does not follow the line before it: one was taken out, put in or "
+                "moved"
+            )
         before = entry["sha256"]
     return ""
 
@@ -130,7 +146,11 @@ def _whole_lines(path: Path) -> list[bytes]:
         aside = path.with_name(f"torn-before-line-{len(lines) + 1}.txt")
         write_atomic(aside, tail)
         os.truncate(path, len(raw) - len(tail))
-        log.warning("the last line of %s was torn, by a power cut perhaps; it is kept in %s", path.name, aside)  # fmt: skip
+        log.warning(
+            "the last line of %s was torn, by a power cut perhaps; it is kept in %s",
+            path.name,
+            aside,
+        )
     return lines
 
 

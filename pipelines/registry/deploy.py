@@ -66,17 +66,29 @@ def deploy(
     where, why = where or places(), why or Why()
     wanted = get_version(version, where, model_name)
     if wanted.version in taken_out(where, model_name):
-        raise DeployError(f"version {wanted.version} was taken out of service by a person", where=model_name, fix=f"denguard promote {wanted.version} --by NAME --reason TEXT lets it serve again")  # fmt: skip
+        raise DeployError(
+            f"version {wanted.version} was taken out of service by a person",
+            where=model_name,
+            fix=f"denguard promote {wanted.version} --by NAME --reason TEXT lets it serve again",
+        )
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
-    before = set_champion(wanted.version, where=where, model_name=model_name, why=why, judged_against=judged_against)  # fmt: skip
+    before = set_champion(
+        wanted.version, where=where, model_name=model_name, why=why, judged_against=judged_against
+    )
     outcome = NOT_CONFIGURED
     if url:
         outcome = _hand_over(url, wanted, known, before, timeout_s, why, where, model_name)
     log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
-    return {"version": wanted.version, "bundle_id": wanted.bundle_id, "previous": previous, "changed": changed, "endpoint": outcome}  # fmt: skip
+    return {
+        "version": wanted.version,
+        "bundle_id": wanted.bundle_id,
+        "previous": previous,
+        "changed": changed,
+        "endpoint": outcome,
+    }
 
 
 def ask(url: str) -> Answer | None:
@@ -110,7 +122,15 @@ def _hand_over(
     target = _way_back(before, wanted.version)
     undone = replace(why, reason=f"the endpoint did not take version {wanted.version}: {problem}")
     restore_champion(target, where=where, model_name=model_name, why=undone)
-    raise DeployError(f"the endpoint did not take version {wanted.version} (bundle {wanted.bundle_id}): {problem}", where=url, fix=f"version {target[CHAMPION] or 'none'} is champion again; correct the cause and deploy once more")  # fmt: skip
+    raise DeployError(
+        f"the endpoint did not take version {wanted.version} (bundle {wanted.bundle_id}): "
+        f"{problem}",
+        where=url,
+        fix=(
+            f"version {target[CHAMPION] or 'none'} is champion again; correct the cause and "
+            "deploy once more"
+        ),
+    )
 
 
 def _way_back(before: Aliases, refused: str) -> Aliases:

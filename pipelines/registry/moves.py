@@ -4,7 +4,8 @@ Belongs here: the aliases' targets for a promotion, an undo and a rollback, unde
 Does not belong here: registering a version (promote.py), telling the endpoint (deploy.py).
 
 MLflow moves one alias at a time and has no compare-and-swap. So the whole move is written down
-first (artifacts/audit/intent.json); whoever moves next after a kill finishes it before anything else.
+first (artifacts/audit/intent.json); whoever moves next after a kill finishes it before anything
+else.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
 from pipelines.registry import audit
-from pipelines.registry.alias import (  # fmt: skip
+from pipelines.registry.alias import (
     ALIASES,
     MODEL_NAME,
     connect,
@@ -49,7 +50,9 @@ class Why:
 
     def facts(self) -> dict[str, str | None]:
         """As the audit holds it; what no file can hold (half a character) is replaced."""
-        by, reason = (t.encode("utf-8", "replace").decode()[:_LONGEST_CHARS] for t in (self.by, self.reason))  # fmt: skip
+        by, reason = (
+            t.encode("utf-8", "replace").decode()[:_LONGEST_CHARS] for t in (self.by, self.reason)
+        )
         return {"by": by, "reason": reason, "run_id": self.run_id}
 
 
@@ -89,8 +92,20 @@ def set_champion(
         if now == wanted.version:
             return before
         if judged_against is not None and now not in judged_against:
-            raise DeployError(f"version {now or 'none'} is champion now, and version {wanted.version} was not judged against it", where=model_name, fix="start a new run, or run the train step and what follows again")  # fmt: skip
-        move("promote", before, {CHAMPION: wanted.version, PREVIOUS: now}, why or Why(), where, model_name)  # fmt: skip
+            raise DeployError(
+                f"version {now or 'none'} is champion now, and version {wanted.version} was not "
+                "judged against it",
+                where=model_name,
+                fix="start a new run, or run the train step and what follows again",
+            )
+        move(
+            "promote",
+            before,
+            {CHAMPION: wanted.version, PREVIOUS: now},
+            why or Why(),
+            where,
+            model_name,
+        )
     return before
 
 
@@ -170,11 +185,22 @@ def settle(where: Places, model_name: str, *, but_remember: bool = False) -> dic
     if intent["facts"]["model_name"] != model_name:
         return None
     if len(audit.read_trail(where).entries) == intent["seq"]:
-        log.warning("an interrupted %s to version %s is finished now", intent["facts"]["action"], intent["facts"]["to_version"])  # fmt: skip
+        log.warning(
+            "an interrupted %s to version %s is finished now",
+            intent["facts"]["action"],
+            intent["facts"]["to_version"],
+        )
         try:
             _make(intent, where)
         except RegistryError as err:
-            raise RegistryError(f"an interrupted move could not be finished: {err.what}", where=str(path), fix="see that MLflow answers and run the same again; if its version is gone from the registry, delete this file") from err  # fmt: skip
+            raise RegistryError(
+                f"an interrupted move could not be finished: {err.what}",
+                where=str(path),
+                fix=(
+                    "see that MLflow answers and run the same again; if its version is gone from "
+                    "the registry, delete this file"
+                ),
+            ) from err
     if not but_remember:
         forget(where)
     return intent
@@ -206,7 +232,11 @@ def _put_back(before: Aliases, where: Places, model_name: str) -> None:
     try:
         _write_aliases(aliases(where, model_name), before, where, model_name)
     except RegistryError as err:
-        log.warning("the move could not be taken back (%s); the next command that moves an alias finishes it", err.what)  # fmt: skip
+        log.warning(
+            "the move could not be taken back (%s); the next command that moves an alias finishes "
+            "it",
+            err.what,
+        )
     else:
         forget(where)
 
@@ -225,7 +255,11 @@ def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str
                 client.set_registered_model_alias(model_name, alias, version)
     shown = aliases(where, model_name)
     if shown != target:
-        raise RegistryError(f"the registry shows {shown} after {target} was written", where=model_name, fix="somebody else moved an alias by hand; look at MLflow and run the step again")  # fmt: skip
+        raise RegistryError(
+            f"the registry shows {shown} after {target} was written",
+            where=model_name,
+            fix="somebody else moved an alias by hand; look at MLflow and run the step again",
+        )
 
 
 def _intent_file(where: Places) -> Path:
@@ -239,4 +273,8 @@ def locked(where: Places) -> Iterator[None]:
         with registry_lock(where):
             yield
     except Timeout as err:
-        raise RegistryError("another process holds the registry's lock", where=str(err.lock_file), fix="wait for it, or end it, and run the step again") from err  # fmt: skip
+        raise RegistryError(
+            "another process holds the registry's lock",
+            where=str(err.lock_file),
+            fix="wait for it, or end it, and run the step again",
+        ) from err

@@ -35,7 +35,7 @@ from pipelines.registry.alias import (
     registered,
     registry_errors,
 )
-from pipelines.registry.moves import (  # fmt: skip
+from pipelines.registry.moves import (
     Aliases,
     aliases,
     locked,
@@ -47,7 +47,16 @@ from pipelines.registry.tracking import experiment_id, prepare, record, start_ru
 from pipelines.storage import read_json
 
 # Callers find the whole registry here.
-__all__ = ["Aliases", "aliases", "fetch_bundle", "get_version", "lookup", "restore_champion", "set_alias", "set_champion"]  # fmt: skip
+__all__ = [
+    "Aliases",
+    "aliases",
+    "fetch_bundle",
+    "get_version",
+    "lookup",
+    "restore_champion",
+    "set_alias",
+    "set_champion",
+]
 
 _MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")  # MLflow copies and runs it
 
@@ -129,7 +138,8 @@ def _open_run(client: MlflowClient, where: Places, run_name: str, identity: str)
 
 
 def _log_model(client: MlflowClient, run_id: str, bundle_dir: Path) -> None:
-    """Write the models-from-code folder locally and log it whole: no fluent, global MLflow state."""
+    """Write the models-from-code folder locally and log it whole: no fluent, global MLflow
+    state."""
     with tempfile.TemporaryDirectory() as scratch:
         bundle = shutil.copytree(bundle_dir, Path(scratch) / "bundle")
         model = Path(scratch) / MODEL_FOLDER

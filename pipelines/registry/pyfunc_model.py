@@ -31,7 +31,8 @@ class DenguardModel(PythonModel):
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
         """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.
 
-        Columns: any of the bundle's covariate_names, `image` and `text` with raw vectors or null, and
+        Columns: any of the bundle's covariate_names, `image` and `text` with raw vectors or null,
+            and
         `origin_week` such as "2018-w48", which is needed where thresholds differ by year or season.
         Returns `probability` and `outbreak` on the input's index.
 
@@ -40,14 +41,20 @@ class DenguardModel(PythonModel):
                 that reads more than a row holds.
         """
         if not self.bundle.lone_row:
-            raise ConfigError(f"the model ({self.bundle.meta.head}) reads more than a row holds", fix="read the published forecast, or ask the endpoint's GET /forecast")  # fmt: skip
+            raise ConfigError(
+                f"the model ({self.bundle.meta.head}) reads more than a row holds",
+                fix="read the published forecast, or ask the endpoint's GET /forecast",
+            )
         out = pd.DataFrame(
             index=model_input.index, columns=["probability", "outbreak"], dtype=object
         )
         for horizon, rows in model_input.groupby("horizon_weeks"):
             model = self.bundle.models.get(int(str(horizon)))
             if model is None:
-                raise ConfigError(f"no model for {horizon} weeks ahead", fix=f"use one of {sorted(self.bundle.models)}")  # fmt: skip
+                raise ConfigError(
+                    f"no model for {horizon} weeks ahead",
+                    fix=f"use one of {sorted(self.bundle.models)}",
+                )
             inputs = [_input(self.bundle, row) for row in rows.to_dict("records")]
             probability = predict_proba(
                 model, vector_examples(self.bundle, int(str(horizon)), inputs)

@@ -33,7 +33,10 @@ from pipelines.registry.promote import version_named
 from pipelines.registry.taken_out import taken_out, untag
 
 TAKE_OVER_S = 20.0  # with imports and checks, a rollback is over within 30 s
-_BY_HAND = "denguard audit shows who served; denguard promote VERSION --by NAME --reason TEXT lets another version serve"  # fmt: skip
+_BY_HAND = (
+    "denguard audit shows who served; denguard promote VERSION --by NAME --reason TEXT lets "
+    "another version serve"
+)
 
 
 def roll_back(
@@ -47,7 +50,8 @@ def roll_back(
     """Let the previous version serve again, and wait until the endpoint serves it.
 
     One that was killed half-way, while it waited included, is finished by the next call, which then
-    goes no further back. The address is `endpoint_url`, else the environment's DENGUARD_ENDPOINT_URL.
+    goes no further back. The address is `endpoint_url`, else the environment's
+    DENGUARD_ENDPOINT_URL.
 
     Returns:
         {from_version, version, bundle_id, previous, resumed, endpoint}, JSON-able.
@@ -71,7 +75,15 @@ def roll_back(
     if url:
         problem = wait_until_served(url, get_version(to, where, model_name), known, timeout_s)
         if problem not in {None, NOT_REACHABLE}:
-            raise DeployError(f"version {to} is champion in the registry, but the endpoint did not take it: {problem}", where=url, fix="look at the endpoint's log and restart it; run denguard rollback again to see it through")  # fmt: skip
+            raise DeployError(
+                f"version {to} is champion in the registry, but the endpoint did not take it: "
+                f"{problem}",
+                where=url,
+                fix=(
+                    "look at the endpoint's log and restart it; run denguard rollback again to "
+                    "see it through"
+                ),
+            )
         outcome = problem or SERVING
     moves.forget(where)
     return {
@@ -95,7 +107,8 @@ def promote_by_hand(
 ) -> dict[str, Any]:
     """Let a registered version serve because a person says so; the gate is not asked.
 
-    `version` is its number or its bundle's id, as the gate names one that waits for a person. A version that was rolled back may serve again: its mark is taken off. Returns what deploy does.
+    `version` is its number or its bundle's id, as the gate names one that waits for a person. A
+    version that was rolled back may serve again: its mark is taken off. Returns what deploy does.
 
     Raises:
         RegistryError: no such version, or the registry did not do it.
@@ -106,7 +119,9 @@ def promote_by_hand(
     wanted = version_named(version, where, model_name)
     require_sound(wanted.version, where, model_name)
     untag(wanted.version, where, model_name)
-    return deploy(wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why)  # fmt: skip
+    return deploy(
+        wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why
+    )
 
 
 def require_sound(version: str, where: Places, model_name: str) -> None:
@@ -118,13 +133,25 @@ def _begin(why: Why, where: Places, model_name: str) -> dict[str, Any]:
     before = moves.aliases(where, model_name)
     champion, back_to = before[CHAMPION], before[PREVIOUS]
     if champion is None:
-        raise RegistryError("there is no champion to take out of service", where=model_name, fix="nothing serves from this registry; run the weekly cycle")  # fmt: skip
+        raise RegistryError(
+            "there is no champion to take out of service",
+            where=model_name,
+            fix="nothing serves from this registry; run the weekly cycle",
+        )
     if back_to in {None, champion}:
-        raise RegistryError(f"there is no previous version to return to; version {champion} goes on serving", where=model_name, fix=_BY_HAND)  # fmt: skip
+        raise RegistryError(
+            f"there is no previous version to return to; version {champion} goes on serving",
+            where=model_name,
+            fix=_BY_HAND,
+        )
     try:
         require_sound(str(back_to), where, model_name)
     except DenguardError as err:
-        raise type(err)(f"the previous version {back_to} cannot serve, and nothing was moved: {err.what}", where=err.where, fix=_BY_HAND) from err  # fmt: skip
+        raise type(err)(
+            f"the previous version {back_to} cannot serve, and nothing was moved: {err.what}",
+            where=err.where,
+            fix=_BY_HAND,
+        ) from err
     out = {*taken_out(where, model_name), champion}
     target = {CHAMPION: back_to, PREVIOUS: _served_before(str(back_to), out, where, model_name)}
     return moves.move("rollback", before, target, why, where, model_name)

@@ -21,7 +21,10 @@ from pipelines.registry.patience import patiently
 from pipelines.registry.taken_out import taken_out
 from pipelines.registry.tracking import prepare
 
-_LOST = "put the registry's database back from its newest backup, or let a version serve with denguard promote; to begin anew, move artifacts/audit aside"
+_LOST = (
+    "put the registry's database back from its newest backup, or let a version serve with "
+    "denguard promote; to begin anew, move artifacts/audit aside"
+)
 
 
 def known_standing(where: Places, model_name: str) -> dict[str, Any]:
@@ -70,7 +73,9 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
     known = find_version(serves, where, model_name)
     if known is None or known.bundle_id != last.get("bundle_id"):
         raise ChampionLostError(
-            f"by the audit version {serves} (bundle {last.get('bundle_id')}) serves, and the registry, whose champion is version {found.version}, does not know it: it is older than the audit",
+            f"by the audit version {serves} (bundle {last.get('bundle_id')}) serves, and the "
+            f"registry, whose champion is version {found.version}, does not know it: it is older "
+            "than the audit",
             where=model_name,
             fix=_LOST,
         )
@@ -81,7 +86,8 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
     """Who serves, and what may not serve again; never raises for what the registry holds or says.
 
     Returns:
-        champion: its version, ids, recipe, label rule and encoders; None if there is none or it cannot be read.
+        champion: its version, ids, recipe, label rule and encoders; None if there is none or it
+            cannot be read.
         named: {version, bundle_id} that the alias names, readable or not; None if it names none.
         problem: why nobody can say who serves or what it is; None if that is known.
         rolled_back: ids of the bundles that a person took out of service.
@@ -98,7 +104,11 @@ def standing(where: Places, model_name: str) -> dict[str, Any]:
     try:
         return {**record, "champion": _described(found, where, model_name)}
     except DenguardError as err:
-        problem = f"The champion, version {found.version}, could not be read, so nothing may replace it unseen. {err} A person decides: `denguard rollback` returns to the version before it, `denguard promote VERSION --by NAME --reason TEXT` lets another one serve."  # fmt: skip
+        problem = (
+            f"The champion, version {found.version}, could not be read, so nothing may replace it "
+            f"unseen. {err} A person decides: `denguard rollback` returns to the version before "
+            "it, `denguard promote VERSION --by NAME --reason TEXT` lets another one serve."
+        )
         return {**record, "problem": problem}
 
 

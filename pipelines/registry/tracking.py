@@ -52,7 +52,11 @@ def prepare(where: Places | None = None) -> MlflowClient:
             client = connect(where)
             experiment_id(client, where)
     except Timeout as err:
-        raise RegistryError("another process holds the registry's lock", where=str(err.lock_file), fix="wait for it, or end it, and run the step again") from err  # fmt: skip
+        raise RegistryError(
+            "another process holds the registry's lock",
+            where=str(err.lock_file),
+            fix="wait for it, or end it, and run the step again",
+        ) from err
     return client
 
 
@@ -130,17 +134,25 @@ def record(
     wanted = {k: str(v)[:_MAX_PARAM_CHARS] for k, v in (params or {}).items()}
     written = client.get_run(run_id).data.params if wanted else {}
     kept = sorted(k for k, v in wanted.items() if written.get(k, v) != v)
-    notes = {**(tags or {}), **({"metrics_not_finite": ", ".join(odd)} if odd else {}), **({"params_kept": ", ".join(kept)} if kept else {})}  # fmt: skip
+    notes = {
+        **(tags or {}),
+        **({"metrics_not_finite": ", ".join(odd)} if odd else {}),
+        **({"params_kept": ", ".join(kept)} if kept else {}),
+    }
     now_ms = time.time_ns() // 1_000_000  # MLflow wants a time per metric; nothing reads it
-    _log(client, run_id, params=[Param(k, v) for k, v in wanted.items() if k not in written])  # fmt: skip
-    _log(client, run_id, metrics=[Metric(k, float(v), now_ms, 0) for k, v in values.items() if k not in odd])  # fmt: skip
+    _log(client, run_id, params=[Param(k, v) for k, v in wanted.items() if k not in written])
+    _log(
+        client,
+        run_id,
+        metrics=[Metric(k, float(v), now_ms, 0) for k, v in values.items() if k not in odd],
+    )
     _log(client, run_id, tags=[RunTag(k, str(v)) for k, v in notes.items()])
     for name, path in (artifacts or {}).items():
         _log_files(client, run_id, name, path)
 
 
 def _log(client: MlflowClient, run_id: str, **entries: Sequence[object]) -> None:
-    (kind, items), = entries.items()  # fmt: skip
+    ((kind, items),) = entries.items()
     for start in range(0, len(items), _BATCH):
         client.log_batch(run_id, **{kind: items[start : start + _BATCH]})
 

@@ -1,7 +1,7 @@
 """The lease on a deployment as a file, artifacts/locks/cycle.json: who walks the road.
 
-Belongs here: what the lease says, reading and writing it under its guard. Does not belong here: who may
-take it (lock.py).
+Belongs here: what the lease says, reading and writing it under its guard. Does not belong here: who
+may take it (lock.py).
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Lease:
         """Who, since when (by this clock) and where it is, for people."""
         by = "by Airflow" if self.caller == "airflow" else f"by hand, process {self.pid}"
         at = f", at step {self.step}" if self.step else ""
-        return f"run {self.run_id} ({by}, since {clock_time(datetime.fromisoformat(self.since), zone)}{at})"
+        return (
+            f"run {self.run_id} ({by}, since "
+            f"{clock_time(datetime.fromisoformat(self.since), zone)}{at})"
+        )
 
     def silent_since(self, now: datetime) -> timedelta:
         """Time since its newest step began."""
@@ -51,7 +54,8 @@ class Lease:
 
 @contextmanager
 def guarded(where: Places) -> Iterator[Path]:
-    """Nobody else reads or writes the lease meanwhile. Raises StoreError if somebody hangs in it."""
+    """Nobody else reads or writes the lease meanwhile. Raises StoreError if somebody hangs
+    in it."""
     folder = locks_folder(where)
     folder.mkdir(parents=True, exist_ok=True)
     guard = FileLock(folder / "guard.lock", timeout=_GUARD_TIMEOUT_S)
@@ -59,7 +63,11 @@ def guarded(where: Places) -> Iterator[Path]:
         with guard:
             yield folder
     except Timeout as err:
-        raise StoreError("another process holds the guard of the run lease", where=str(folder / "guard.lock"), fix="find the process that hangs and end it, then run the step again") from err  # fmt: skip
+        raise StoreError(
+            "another process holds the guard of the run lease",
+            where=str(folder / "guard.lock"),
+            fix="find the process that hangs and end it, then run the step again",
+        ) from err
 
 
 def locks_folder(where: Places) -> Path:

@@ -1,14 +1,14 @@
 """One run at a time: the lease on a deployment, artifacts/locks/cycle.json.
 
-Belongs here: taking, renewing and freeing the lease. Does not belong here: what a refused caller does
-(the command refuses or waits, Airflow comes again later).
+Belongs here: taking, renewing and freeing the lease. Does not belong here: what a refused caller
+does (the command refuses or waits, Airflow comes again later).
 
 A run by hand is one process: it holds an operating system's lock beside the lease, which the kernel
-frees whatever ends the process, kill -9 and power cuts included, and whose process ids need no trust.
-A run by Airflow is many processes, perhaps on many machines: its lease is renewed by every step, freed
-when the DAG run ends, and counts as abandoned after SILENT_AFTER. Airflow itself runs one DAG run at a
-time, so that one of its runs may follow another whose end went unheard. The clock here judges silence;
-no result depends on it.
+frees whatever ends the process, kill -9 and power cuts included, and whose process ids need no
+trust. A run by Airflow is many processes, perhaps on many machines: its lease is renewed by every
+step, freed when the DAG run ends, and counts as abandoned after SILENT_AFTER. Airflow itself runs
+one DAG run at a time, so that one of its runs may follow another whose end went unheard. The clock
+here judges silence; no result depends on it.
 """
 
 from __future__ import annotations
@@ -128,7 +128,11 @@ def release(where: Places, run_id: str) -> bool:
         if lease is None or lease.run_id != run_id:
             return False
         if lease.caller == "hand" and _hand_lives(folder):
-            raise BusyError(f"{lease.words()} is alive", where=str(lease_file(folder)), fix=f"end process {lease.pid}, which frees the lease")  # fmt: skip
+            raise BusyError(
+                f"{lease.words()} is alive",
+                where=str(lease_file(folder)),
+                fix=f"end process {lease.pid}, which frees the lease",
+            )
         lease_file(folder).unlink(missing_ok=True)
     return True
 
@@ -166,7 +170,10 @@ def _take_for_airflow(folder: Path, run_id: str, step: str) -> None:
         raise _busy(folder, standing)
     goes_on = standing is not None and standing.run_id == run_id
     if standing is not None and not goes_on:
-        log.warning("%s never gave the lease back; Airflow runs one at a time, so it is over", standing.words())  # fmt: skip
+        log.warning(
+            "%s never gave the lease back; Airflow runs one at a time, so it is over",
+            standing.words(),
+        )
     since = standing.since if standing is not None and goes_on else stamp()
     write_lease(folder, Lease(run_id, "airflow", os.getpid(), since, stamp(), step))
 
@@ -194,5 +201,13 @@ def _hand_lives(folder: Path) -> bool:
 
 
 def _busy(folder: Path, lease: Lease) -> BusyError:
-    free = "if that process hangs, end it: that frees the lease" if lease.caller == "hand" else f"if it is surely over, denguard release-run {lease.run_id}"  # fmt: skip
-    return BusyError(f"{lease.words()} is at work in this deployment, and two runs would mix", where=str(lease_file(folder)), fix=f"wait for it (denguard run --wait does) and look at it with denguard status; {free}")  # fmt: skip
+    free = (
+        "if that process hangs, end it: that frees the lease"
+        if lease.caller == "hand"
+        else f"if it is surely over, denguard release-run {lease.run_id}"
+    )
+    return BusyError(
+        f"{lease.words()} is at work in this deployment, and two runs would mix",
+        where=str(lease_file(folder)),
+        fix=f"wait for it (denguard run --wait does) and look at it with denguard status; {free}",
+    )

@@ -33,12 +33,16 @@ def parse_params(conf: dict[str, Any]) -> RunParams:
     except ValidationError as err:
         named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
         known = ", ".join(RunParams.model_fields)
-        raise ConfigError(f"the run's parameters are not valid: {named}", fix=f"known parameters are {known}") from err  # fmt: skip
+        raise ConfigError(
+            f"the run's parameters are not valid: {named}", fix=f"known parameters are {known}"
+        ) from err
 
 
 def require_typed_right(conf: dict[str, Any]) -> None:
-    """Raise ConfigError for what whoever types a run can alone have wrong: a parameter, or a profile that
-    is not there. No run has failed then; a profile that cannot be read is another matter."""
+    """Raise ConfigError for what whoever types a run can alone have wrong: a parameter, or a
+    profile that is not there. No run has failed then; a profile that cannot be read is another
+    matter.
+    """
     profile_file(parse_params(conf).profile)
 
 

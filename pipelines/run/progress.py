@@ -101,7 +101,10 @@ class Progress:
         """One line: done, total, share, items left, ETA."""
         share = self._done / self._total if self._total else 1.0
         left = self._total - self._done
-        return f"{self._label}: {self._done}/{self._total} ({share:.0%}), {left} left, ETA {spell(self._eta_s(elapsed_s))}"
+        return (
+            f"{self._label}: {self._done}/{self._total} ({share:.0%}), {left} left, ETA "
+            f"{spell(self._eta_s(elapsed_s))}"
+        )
 
     def _eta_s(self, elapsed_s: float) -> float:
         return elapsed_s / self._done * (self._total - self._done) if self._done else 0.0
@@ -111,4 +114,14 @@ class Progress:
         if place is None:
             return
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(place.path, {"step": place.step, "label": self._label, "done": self._done, "total": self._total, "eta_s": round(self._eta_s(elapsed_s), 1), "at": at})  # fmt: skip
+        write_json(
+            place.path,
+            {
+                "step": place.step,
+                "label": self._label,
+                "done": self._done,
+                "total": self._total,
+                "eta_s": round(self._eta_s(elapsed_s), 1),
+                "at": at,
+            },
+        )

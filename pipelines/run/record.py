@@ -93,6 +93,10 @@ def _read_record(where: Places, path: Path) -> dict[str, Any]:
     if store := shared(where):
         value = store.read_record(path.relative_to(where.home).as_posix())
         if value is None:
-            raise StoreError("what an earlier step writes is not in the store", where=store.address(path), fix="run the earlier step again")  # fmt: skip
+            raise StoreError(
+                "what an earlier step writes is not in the store",
+                where=store.address(path),
+                fix="run the earlier step again",
+            )
         write_json(path, value)  # for people and commands that look into this home
     return read_json(path)

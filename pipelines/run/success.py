@@ -1,6 +1,7 @@
 """The newest forecast that a run finished, artifacts/last_success.json: what a watchdog asks for.
 
-Belongs here: writing and reading that one file. Does not belong here: whether it is late (ops/watch.py).
+Belongs here: writing and reading that one file. Does not belong here: whether it is late
+(ops/watch.py).
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ def record_success(
 ) -> bool:
     """Note that a run ended with a forecast, last thing it does; return whether it counts.
 
-    A forecast of an older week than the one noted (a look back with --as-of, a run of last week walked
-    again) is no weekly forecast.
+    A forecast of an older week than the one noted (a look back with --as-of, a run of last week
+    walked again) is no weekly forecast.
 
     Args:
         at: when it finished; None = the clock's time, which stamps this file and nothing else.
-        knows_no_less: its week is the newest there is, though older than the one noted: what was newer was
-            taken back, or is declared unknown now.
+        knows_no_less: its week is the newest there is, though older than the one noted: what was
+            newer was taken back, or is declared unknown now.
     """
     try:
         before = last_success(where)
@@ -87,7 +88,11 @@ def last_success(where: Places) -> LastSuccess | None:
         if found.when.tzinfo is None:
             raise ValueError("finished_at has no offset")
     except (TypeError, ValueError) as err:
-        raise StoreError("the note of the last forecast is damaged", where=str(path), fix="delete it; the next run writes it anew") from err  # fmt: skip
+        raise StoreError(
+            "the note of the last forecast is damaged",
+            where=str(path),
+            fix="delete it; the next run writes it anew",
+        ) from err
     return found
 
 

@@ -4,8 +4,8 @@ Belongs here: the records, by name, and making one. Does not belong here: what f
 (data/intake.py), for readers (serving, versioning) and for people (ops/taking_back.py).
 
 A drop's record lies beside the drops, data/withdrawn/<name>.json, so that it travels with them; a
-forecast's is artifacts/withdrawn/forecasts/<version>.json. What was withdrawn stays where it is and as it
-is. The record's name alone withdraws: one whose content is damaged gives nothing back.
+forecast's is artifacts/withdrawn/forecasts/<version>.json. What was withdrawn stays where it is and
+as it is. The record's name alone withdraws: one whose content is damaged gives nothing back.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def withdraw(
 
     Raises:
         ConfigError: nobody's name, or no reason.
-        StoreError: the store that machines share does not answer, and nothing was done; or it does not
-            take the record, and the thing is withdrawn here alone until the next exchange.
+        StoreError: the store that machines share does not answer, and nothing was done; or it does
+            not take the record, and the thing is withdrawn here alone until the next exchange.
     """
     if not by.strip() or not reason.strip():
         raise ConfigError(

@@ -1,5 +1,5 @@
-"""What every box of the road gets for free: a first and a last line in the log, progress that others
-can read, and a failure in writing; its end, well or not, as a line of the event file.
+"""What every box of the road gets for free: a first and a last line in the log, progress that
+others can read, and a failure in writing; its end, well or not, as a line of the event file.
 
 Belongs here: what surrounds a step, whoever calls it. Does not belong here: what a step does, how a
 failure is worded (failure.py) and an outcome is told (outcome.py).
@@ -39,7 +39,8 @@ def attempt(map_index: int, try_number: int) -> Iterator[None]:
 
 
 def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: Output) -> None:
-    """A line of the event file. One that cannot be written never stands in place of a step's end."""
+    """A line of the event file. One that cannot be written never stands in place of a
+    step's end."""
     try:
         append_event(
             places(), kind, {name: facts[name] for name in facts if name != "run_id"}, run_id
@@ -49,7 +50,8 @@ def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: Output) 
 
 
 def box(step: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str, P], Output]:
-    """Surround a step; its first argument is the run id, further ones name its part (shard, year)."""
+    """Surround a step; its first argument is the run id, further ones name its part
+    (shard, year)."""
     promise = (step.__doc__ or "").strip().splitlines()[0]
 
     @functools.wraps(step)

@@ -37,7 +37,17 @@ if TYPE_CHECKING:
     from pipelines.evaluate.report import ReportContext
 
 log = logging.getLogger(__name__)
-_LIBRARIES = ("denguard", "torch", "transformers", "timm", "scikit-learn", "lightgbm", "mlflow", "dvc", "great-expectations")  # fmt: skip
+_LIBRARIES = (
+    "denguard",
+    "torch",
+    "transformers",
+    "timm",
+    "scikit-learn",
+    "lightgbm",
+    "mlflow",
+    "dvc",
+    "great-expectations",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,10 @@ def make_forecast(
         "forecast": run.name(folder),
         "forecast_version": folder.name,
         "rows": len(table),
-        "note": f"forecast version {folder.name}, by model version {version}{', which is provisional' if provisional else ''}{_not_ahead(folder)}{_taken_back(run, folder.name)}",
+        "note": (
+            f"forecast version {folder.name}, by model version "
+            f"{version}{', which is provisional' if provisional else ''}{_not_ahead(folder)}{_taken_back(run, folder.name)}"
+        ),
     }
 
 
@@ -140,7 +153,9 @@ def forecast_of(
 def withheld_horizons(bundle: Bundle, profile: Profile) -> list[int]:
     """Horizons of the profile that the bundle was trained for and leaves out: not sane there."""
     trained = set(map(int, bundle.meta.recipe.get("horizons_weeks", ())))
-    return sorted((trained & set(profile.evaluate.horizons_weeks)) - set(bundle.meta.horizons_weeks))  # fmt: skip
+    return sorted(
+        (trained & set(profile.evaluate.horizons_weeks)) - set(bundle.meta.horizons_weeks)
+    )
 
 
 def names(dataset: Path) -> dict[str, str]:
@@ -157,7 +172,9 @@ def parents(dataset: Path) -> dict[str, str]:
 
 
 def shapes(profile: Profile, units: Iterable[str]) -> UnitShapes | None:
-    """Shapes of the units, where the place declares some; what is wrong with them validate has told."""
+    """Shapes of the units, where the place declares some; what is wrong with them validate has
+    told.
+    """
     declared = profile.place.boundaries
     if declared is None:
         return None
@@ -178,7 +195,9 @@ def states_of(dataset: Path) -> UnitStates | None:
 
 
 def not_forecast(dataset: Path, table: pd.DataFrame | None) -> list[str]:
-    """Units that the label rule refuses, altogether or at this origin; without a forecast the former."""
+    """Units that the label rule refuses, altogether or at this origin; without a forecast the
+    former.
+    """
     thresholds = _thresholds(dataset)
     units = set(thresholds["unit_id"])
     told = set(thresholds.loc[thresholds["in_pool"].astype(bool), "unit_id"])
@@ -221,8 +240,10 @@ def gather(run: Run) -> ReportContext:
         embedding=_embedding(run),
         lineage=_lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        links={"Data Docs (their style needs internet)": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"},
-    )  # fmt: skip
+        links={
+            "Data Docs (their style needs internet)": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"
+        },
+    )
 
 
 def check_rule(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
@@ -231,8 +252,20 @@ def check_rule(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
     plain = "thresholds_id" not in about
     if theirs == ours and bundle.thresholds.plain == plain:
         return
-    differ = f"by {theirs}, this run's by {ours}" if theirs != ours else "in another form than this run's"  # fmt: skip
-    raise LabelRuleError(f"the champion's thresholds are made {differ}: its weights say nothing about other thresholds", where=f"profile {profile.profile}", fix=f"to change the rule for good, run `denguard adopt-rule --profile {profile.profile} --by NAME --reason TEXT` and the weekly cycle again; else set labels.rule back")  # fmt: skip
+    differ = (
+        f"by {theirs}, this run's by {ours}"
+        if theirs != ours
+        else "in another form than this run's"
+    )
+    raise LabelRuleError(
+        f"the champion's thresholds are made {differ}: its weights say nothing about other "
+        "thresholds",
+        where=f"profile {profile.profile}",
+        fix=(
+            f"to change the rule for good, run `denguard adopt-rule --profile {profile.profile} "
+            "--by NAME --reason TEXT` and the weekly cycle again; else set labels.rule back"
+        ),
+    )
 
 
 def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> None:
@@ -243,7 +276,15 @@ def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> 
         ("text", bundle.meta.text_encoder),
     ):
         if mine != about[modality]:
-            raise StoreError(f"the champion reads {modality} vectors of {mine.get('encoder')}, this run made those of another encoder or build", where=f"profile {profile.profile}", fix="run the profile that the champion was made with, or roll back to a linear champion")  # fmt: skip
+            raise StoreError(
+                f"the champion reads {modality} vectors of {mine.get('encoder')}, this run made "
+                "those of another encoder or build",
+                where=f"profile {profile.profile}",
+                fix=(
+                    "run the profile that the champion was made with, or roll back to a linear "
+                    "champion"
+                ),
+            )
 
 
 def _features(run: Run) -> dict[str, Any]:
@@ -281,10 +322,12 @@ def _embedding(run: Run) -> dict[str, dict[str, Any]]:
         modality: {
             "distinct inputs": counts["distinct"],
             "newly embedded": sum(s["embedded"] for s in shards if s["modality"] == modality),
-            "encoder process started": any(s["encoder_started"] for s in shards if s["modality"] == modality),
+            "encoder process started": any(
+                s["encoder_started"] for s in shards if s["modality"] == modality
+            ),
         }
         for modality, counts in plan["counts"].items()
-    }  # fmt: skip
+    }
 
 
 def _lineage(run: Run) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The backtest of the champion's recipe in a run whose candidates have other recipes.
 
-Belongs here: on which rows it is made. Does not belong here: whether it can be made (evaluate/contest.py), and what
-follows from it (the gate).
+Belongs here: on which rows it is made. Does not belong here: whether it can be made
+(evaluate/contest.py), and what follows from it (the gate).
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def champions_backtest(
 ) -> pd.DataFrame | None:
     """Predictions of one test year by the champion's recipe, with the covariates that it declares.
 
-    They are made on this run's rows; where the recipe treats the newest weeks otherwise, on its own, of which
-    those stay that this run has too. None if it cannot be trained on those: the gate says so.
+    They are made on this run's rows; where the recipe treats the newest weeks otherwise, on its
+    own, of which those stay that this run has too. None if it cannot be trained on those: the gate
+    says so.
 
     Args:
         recipe: as contest.champion_profile gives it.

@@ -1,4 +1,5 @@
-"""The weekly cycle by the clock and by its drops: when it began, which run is its newest, why it is red.
+"""The weekly cycle by the clock and by its drops: when it began, which run is its newest, why it is
+red.
 
 Belongs here: these questions, which a fallback forecast asks first. Does not belong here: cron
 (pipelines/schedule.py), and what follows from the answers (fallback.py).
@@ -46,7 +47,8 @@ def a_newer_week(where: Places, run: Run | None, last: LastSuccess, profile: Pro
 def knows_no_less(run: Run) -> bool:
     """Whether a weekly run read every drop that stands of those that the last forecast knows.
 
-    Its origin week may be older all the same: a drop was withdrawn, or the newest weeks are taken as unknown
+    Its origin week may be older all the same: a drop was withdrawn, or the newest weeks are taken
+        as unknown
     now (`data.maturity`). A look back, or a run of last week that is walked again, is no such run.
     """
     try:

@@ -23,7 +23,8 @@ Output = dict[str, Any]
 def standing_promotion(
     run: Run, candidates: Mapping[str, Any], named: Mapping[str, Any] | None
 ) -> Output | None:
-    """The run's own decision that promoted one of these candidates, if that one serves now; or None.
+    """The run's own decision that promoted one of these candidates, if that one serves now; or
+    None.
 
     Args:
         candidates: head -> record of training/candidates.py.
@@ -43,7 +44,8 @@ def require_same(run: Run, decision: Output) -> None:
     made = _promoted(run)
     if made is not None and made != decision:
         raise GateError(
-            f"run {run.run_id} promoted bundle {made['bundle_id']} before, and would now decide otherwise: that record is not written over",
+            f"run {run.run_id} promoted bundle {made['bundle_id']} before, and would now decide "
+            "otherwise: that record is not written over",
             where=f"artifacts/decisions/{run.run_id}.json",
             fix="start a run of another name; what serves is not touched",
         )

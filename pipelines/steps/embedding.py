@@ -43,7 +43,17 @@ def embed_shard(run_id: str, shard: int) -> Output:
 
     run = open_run(run_id)
     if not run.profile.encoders:
-        return run.finish(f"embed_{shard:03d}", {"modality": "none", "inputs": 0, "encoder_started": False, "embedded": 0, "truncated": 0, "seconds": 0.0})  # fmt: skip
+        return run.finish(
+            f"embed_{shard:03d}",
+            {
+                "modality": "none",
+                "inputs": 0,
+                "encoder_started": False,
+                "embedded": 0,
+                "truncated": 0,
+                "seconds": 0.0,
+            },
+        )
     work_file = run.path(run.output("plan_embedding")["work_files"][shard])
     fetch_work(run.places, work_file)
     counts = embed(work_file, run.profile, run.places)

@@ -1,8 +1,9 @@
 """A failed step in writing: which step, the cause, where, and what to do, for people.
 
 `failures/<part>.json` of the run's folder holds the last failure of each part (a step, or one shard
-or year of it) that still stands; `failure.json` is the newest of them, for whoever asks why a run is
-red. Belongs here: these two, and their wording. Does not belong here: who failed and when to try again.
+or year of it) that still stands; `failure.json` is the newest of them, for whoever asks why a run
+is red. Belongs here: these two, and their wording. Does not belong here: who failed and when to try
+again.
 """
 
 from __future__ import annotations
@@ -17,22 +18,38 @@ from pipelines.storage import read_json, write_json
 FAILURE, FAILURES = "failure.json", "failures"
 _READ_LOG = "read the log; correct the cause and run the step again, it goes on where it stopped"
 _DIED = "the step's process ended without a word: out of memory, killed, or the machine went down"
-_AGAIN = "look at the machine's memory; then run the step again (in Airflow: clear the task), it goes on where it stopped"
+_AGAIN = (
+    "look at the machine's memory; then run the step again (in Airflow: clear the task), it goes "
+    "on where it stopped"
+)
 
 
 def part_name(step: str, *items: object) -> str:
-    """How one part of a step is called: `embed_shard_003`, `backtest_2016`, or the step's own name."""
+    """How one part of a step is called: `embed_shard_003`, `backtest_2016`, or the step's
+    own name."""
     return "_".join([step, *(f"{item:03d}" for item in items if isinstance(item, int))])
 
 
-def record(folder: Path, part: str, error: BaseException | str | None, map_index: int = -1, try_number: int = 1) -> dict[str, Any]:  # fmt: skip
+def record(
+    folder: Path,
+    part: str,
+    error: BaseException | str | None,
+    map_index: int = -1,
+    try_number: int = 1,
+) -> dict[str, Any]:
     """Write a part's failure into the run's folder and return it.
 
     Args:
         error: the exception; or what is known of a process that died, None if nothing is.
         map_index: number of the mapped task, -1 if the step is not mapped.
     """
-    said = {"run_id": folder.name, "step": part, "map_index": map_index, "try_number": try_number, **cause_of(error)}  # fmt: skip
+    said = {
+        "run_id": folder.name,
+        "step": part,
+        "map_index": map_index,
+        "try_number": try_number,
+        **cause_of(error),
+    }
     write_json(folder / FAILURES / f"{part}.json", said)
     write_json(folder / FAILURE, said)
     return said
@@ -45,7 +62,8 @@ def standing(folder: Path, part: str) -> dict[str, Any] | None:
 
 
 def forget(folder: Path, part: str) -> None:
-    """This part is done: its failure is over; the newest of the others, if any, is now the run's."""
+    """This part is done: its failure is over; the newest of the others, if any, is now the
+    run's."""
     mine = folder / FAILURES / f"{part}.json"
     if not mine.is_file():
         return
@@ -60,7 +78,12 @@ def forget(folder: Path, part: str) -> None:
 def cause_of(error: BaseException | str | None) -> dict[str, str]:
     """Error, cause, where and fix of what happened; no traceback."""
     if isinstance(error, DenguardError):
-        return {"error": type(error).__name__, "cause": error.what, "where": error.where, "fix": error.fix or _READ_LOG}  # fmt: skip
+        return {
+            "error": type(error).__name__,
+            "cause": error.what,
+            "where": error.where,
+            "fix": error.fix or _READ_LOG,
+        }
     if isinstance(error, BaseException):
         said = (str(error).strip() or type(error).__name__).splitlines()[0][:500]
         return {"error": type(error).__name__, "cause": said, "where": "", "fix": _READ_LOG}
@@ -86,4 +109,6 @@ def lines(said: dict[str, Any]) -> list[str]:
 
 def _under(name: str, text: str) -> list[str]:
     """Airflow's log view scrolls sideways: long texts are broken."""
-    return textwrap.wrap(text, 100, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_on_hyphens=False)  # fmt: skip
+    return textwrap.wrap(
+        text, 100, initial_indent=f"{name:<12}", subsequent_indent=" " * 12, break_on_hyphens=False
+    )

@@ -1,11 +1,12 @@
 """The forecast that there is whatever happened: the champion's, from the last accepted data.
 
-Belongs here: whether one is due, making it, and saying in it, beside it and in the event file what it
-is. Does not belong here: what it is made from (last_accepted.py), who calls and when (dags/, cli).
+Belongs here: whether one is due, making it, and saying in it, beside it and in the event file what
+it is. Does not belong here: what it is made from (last_accepted.py), who calls and when (dags/,
+cli).
 
-It takes no lease: it reads versions that never change and publishes one more, so it may be made while
-a run is at work. Killed at any instant it is made again: the same words give the same version, and
-only the event, which comes last, says that it is there.
+It takes no lease: it reads versions that never change and publishes one more, so it may be made
+while a run is at work. Killed at any instant it is made again: the same words give the same
+version, and only the event, which comes last, says that it is there.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ def fallback(
     }
     if (made := _made_already(where, max(since, last.when) if last else since, facts)) is not None:
         return _nothing(
-            f"forecast {made['forecast_version']} was made from these data at {made['at']}: it stands"
+            f"forecast {made['forecast_version']} was made from these data at {made['at']}: it "
+            "stands"
         )
     return _publish(where, settings, serving, accepted, state, facts)
 
@@ -97,7 +99,10 @@ def _not_due(
     if last is None:
         return ""
     if last.when >= since and not a_newer_week(where, run, last, profile):
-        return f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which began {since.isoformat(timespec='minutes')}"
+        return (
+            f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which "
+            f"began {since.isoformat(timespec='minutes')}"
+        )
     if run is not None and run.params.as_of and run.params.as_of < last.origin_week:
         return f"run {run.run_id} looked back at {run.params.as_of}; that is no bulletin"
     return ""
@@ -192,11 +197,15 @@ def _made_from(serving: Serving, accepted: Accepted) -> Output:
 
 def _said(facts: Mapping[str, Any], folder: Path) -> str:
     again = "the same week forecast again, " if facts["same_week_again"] else ""
-    return f"forecast version {folder.name}, {facts['data_state']}: {again}the data end with {facts['data_until']}. Why: {facts['why']}"
+    return (
+        f"forecast version {folder.name}, {facts['data_state']}: {again}the data end with "
+        f"{facts['data_until']}. Why: {facts['why']}"
+    )
 
 
 def _state(run: Run | None, last: LastSuccess | None, accepted: Accepted) -> DataState:
-    """This week's data are in it if the red run itself came as far as features, and they are new."""
+    """This week's data are in it if the red run itself came as far as features, and they
+    are new."""
     before = feature_version(run_or_none(last.run_id)) if last else None
     own = feature_version(run)
     return UNFINISHED if own == accepted.features.name and own != before else WITHOUT

@@ -81,7 +81,8 @@ def champion(where: Places, model_name: str) -> Serving | None:
 
 
 def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Accepted | None:
-    """The newest feature version of accepted data that the champion can read; None if there is none.
+    """The newest feature version of accepted data that the champion can read; None if there is
+    none.
 
     Args:
         run_ids: runs whose features are looked at besides those that lie in this home.
@@ -134,12 +135,16 @@ def _kept_bundle(where: Places, identity: str, run_id: Any) -> Path:
     raise StoreError(
         f"the registry does not give the champion, and its bundle {identity} is not in this home",
         where=str(fetched),
-        fix=f"see that MLflow answers; or bring it with `denguard pull bundle {identity}` and lay it there",
+        fix=(
+            f"see that MLflow answers; or bring it with `denguard pull bundle {identity}` and lay "
+            "it there"
+        ),
     )
 
 
 def _trained(run: Run) -> Iterator[Path]:
-    """Bundles of a run's candidates, and the one of its decision where that leaves out a horizon."""
+    """Bundles of a run's candidates, and the one of its decision where that leaves out a
+    horizon."""
     from pipelines.steps.judged import folder_of_decision
 
     for candidate in run.output("train")["candidates"].values():
@@ -208,6 +213,8 @@ def _readable(one: Accepted, bundle: Bundle) -> bool:
 
 
 def _is_accepted(one: Accepted, drops: dict[str, str]) -> bool:
-    """Whether every drop in it is one that counts today (not withdrawn), with the content that counts."""
+    """Whether every drop in it is one that counts today (not withdrawn), with the content that
+    counts.
+    """
     made_of: Any = read_json(one.dataset / "dataset.json")["drops"]
     return all(drops.get(d["received_date"]) == d["sha256"] for d in made_of)

@@ -42,7 +42,8 @@ def train(run_id: str) -> Output:
 
 
 def backtest_years(run_id: str) -> list[int]:
-    """Test years of this run, one mapped task each: those of a profile's list, else the snapshot's."""
+    """Test years of this run, one mapped task each: those of a profile's list, else the
+    snapshot's."""
     run = open_run(run_id)
     wanted = run.profile.evaluate.test_years
     return list(run.output("snapshot")["test_years"] if isinstance(wanted, TestYears) else wanted)
@@ -65,7 +66,14 @@ def backtest(run_id: str, year: int) -> Output:
         contest["champion"] = rival
     output: Output = {"year": year}
     for who, (recipe, which) in contest.items():
-        name = content_id({"features": folder.name, "year": year, "recipes": [recipe.recipe_id(h) for h in which], "municipalities": profile.evaluate.municipalities})  # fmt: skip
+        name = content_id(
+            {
+                "features": folder.name,
+                "year": year,
+                "recipes": [recipe.recipe_id(h) for h in which],
+                "municipalities": profile.evaluate.municipalities,
+            }
+        )
         path = run.places.artifacts / "backtests" / f"{name}.parquet"
         if run.params.force or not path.is_file():
             examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
@@ -91,7 +99,15 @@ def evaluate(run_id: str) -> Output:
     run = open_run(run_id)
     years = [run.output(f"backtest_{year}") for year in backtest_years(run_id)]
     if not years:
-        raise GateError("no year can be judged: history holds none that is complete and has two years before it", where=run_id, fix="wait for more weeks, or send earlier ones; until then nothing serves that no one has judged")  # fmt: skip
+        raise GateError(
+            "no year can be judged: history holds none that is complete and has two years before "
+            "it",
+            where=run_id,
+            fix=(
+                "wait for more weeks, or send earlier ones; until then nothing serves that no one "
+                "has judged"
+            ),
+        )
     predictions = read_predictions([run.path(y["candidates"]) for y in years])
     metrics = summarise(predictions, run.profile)
     return run.finish(
@@ -137,7 +153,11 @@ def gate(run_id: str) -> Output:
         partial(leaving_out, run),
     )
     require_same(run, decision.to_json())
-    kept = {"run_id": run_id, "as_of_week": run.output("snapshot")["as_of_week"], **decision.to_json()}  # fmt: skip
+    kept = {
+        "run_id": run_id,
+        "as_of_week": run.output("snapshot")["as_of_week"],
+        **decision.to_json(),
+    }
     run.name(write_json(run.places.artifacts / "decisions" / f"{run_id}.json", kept))
     log.info("%s: %s", decision.decision, decision.first_line)
     return run.finish("gate", decision.to_json())

@@ -1,6 +1,7 @@
 """Where a run's gate finds the newest weeks: rows, models, what was published, kept refits.
 
-Belongs here: naming these files of a run. Does not belong here: what the gate makes of them (evaluate/newest.py).
+Belongs here: naming these files of a run. Does not belong here: what the gate makes of them
+(evaluate/newest.py).
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def newest_weeks(run: Run, now: Mapping[str, Any]) -> NewWeeks:
 
 
 def with_withdrawn_drops(run: Run, now: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Who serves, with the drops that it was trained on and that were taken back since, where any was.
+    """Who serves, with the drops that it was trained on and that were taken back since, where any
+    was.
 
     Not for a look back or a run of last week: what these know is older for other reasons as well.
     """
@@ -66,7 +68,10 @@ def with_withdrawn_drops(run: Run, now: Mapping[str, Any]) -> Mapping[str, Any]:
     except (StoreError, KeyError) as err:
         log.warning("nobody can say which drops the champion was trained on: %s", err)
         return now
-    theirs, own = ({str(d["received_date"]) for d in drops} for drops in (made_of, run.output("ingest")["drops"]))  # fmt: skip
+    theirs, own = (
+        {str(d["received_date"]) for d in drops}
+        for drops in (made_of, run.output("ingest")["drops"])
+    )
     if not (back := theirs & gone.keys()) or not theirs - back <= own:
         return now
     return {**now, "champion": {**champion, "withdrawn_drops": sorted(back)}}

@@ -30,7 +30,10 @@ def documents(step: str, run_id: str, output: Output) -> dict[str, str]:
 
 def _start(output: Output) -> str:
     horizons = output["horizons"] or "those of the profile"
-    return f"profile {output['profile']}, origin week {output['as_of'] or 'the newest complete one'}, horizons {horizons}"
+    return (
+        f"profile {output['profile']}, origin week "
+        f"{output['as_of'] or 'the newest complete one'}, horizons {horizons}"
+    )
 
 
 def _validate(output: Output) -> str:
@@ -40,7 +43,9 @@ def _validate(output: Output) -> str:
 
 
 def _plan(output: Output) -> str:
-    new = ", ".join(f"{c['missing']} of {c['distinct']} {m} inputs" for m, c in output["counts"].items())  # fmt: skip
+    new = ", ".join(
+        f"{c['missing']} of {c['distinct']} {m} inputs" for m, c in output["counts"].items()
+    )
     return f"to embed: {new}; shards: {len(output['shards'])}"
 
 
@@ -56,7 +61,9 @@ def _shard(output: Output) -> str:
 
 def _train(output: Output) -> str:
     heads = output["candidates"].items()
-    return "; ".join(f"{head}: lambda {c['lambda_shift']:g}, bundle {c['bundle_id']}" for head, c in heads)  # fmt: skip
+    return "; ".join(
+        f"{head}: lambda {c['lambda_shift']:g}, bundle {c['bundle_id']}" for head, c in heads
+    )
 
 
 def _backtest(output: Output) -> str:
@@ -66,7 +73,11 @@ def _backtest(output: Output) -> str:
 def _register(output: Output) -> str:
     if waiting := output.get("waiting_version"):
         return f"registered as version {waiting}, which waits for a person; the champion stays"
-    return f"registered as version {output['version']}" if output["version"] else "nothing registered: the gate kept the champion"  # fmt: skip
+    return (
+        f"registered as version {output['version']}"
+        if output["version"]
+        else "nothing registered: the gate kept the champion"
+    )
 
 
 def _deploy(output: Output) -> str:
@@ -97,6 +108,11 @@ _DOCUMENTS: dict[str, Callable[[str, Output], dict[str, str]]] = {
     "validate": lambda _, o: {"data issues": o["issues_path"]},
     "evaluate": lambda _, o: {"metrics": o["metrics"]},
     "gate": lambda run_id, _: {"decision record": f"artifacts/decisions/{run_id}.json"},
-    "forecast": lambda _, o: {"forecast (CSV)": f"{o['forecast']}/forecast.csv"} if o["forecast"] else {},
-    "report": lambda _, o: {"bulletin": f"{o['report'].rpartition('/')[0]}/bulletin.html", "report": o["report"]},
-}  # fmt: skip
+    "forecast": lambda _, o: (
+        {"forecast (CSV)": f"{o['forecast']}/forecast.csv"} if o["forecast"] else {}
+    ),
+    "report": lambda _, o: {
+        "bulletin": f"{o['report'].rpartition('/')[0]}/bulletin.html",
+        "report": o["report"],
+    },
+}

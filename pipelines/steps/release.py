@@ -23,7 +23,8 @@ Output = dict[str, Any]
 
 @box
 def register(run_id: str) -> Output:
-    """Record the run in MLflow with its settings and hashes, and the promoted bundle as a version."""
+    """Record the run in MLflow with its settings and hashes, and the promoted bundle as a
+    version."""
     from pipelines.registry.promote import register_bundle, set_alias
     from pipelines.registry.tracking import log_run
     from pipelines.steps.judged import folder_of_decision
@@ -36,14 +37,28 @@ def register(run_id: str) -> Output:
     files = {"gate": run.folder / "gate.json", "metrics": run.folder / "metrics.json"}
     waits = bool(decision.get("waits_for_person"))
     if decision["decision"] != "promote" and not waits:
-        mlflow_run = log_run(run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places)  # fmt: skip
+        mlflow_run = log_run(
+            run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places
+        )
         return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
     folder = folder_of_decision(run, decision)
     files["receipt"] = folder / "receipt.json"
-    version = register_bundle(folder / "bundle", run_id, params, metrics, tags, files, where=run.places, model_name=run.profile.model_name, provisional=bool(decision.get("provisional")))  # fmt: skip
+    version = register_bundle(
+        folder / "bundle",
+        run_id,
+        params,
+        metrics,
+        tags,
+        files,
+        where=run.places,
+        model_name=run.profile.model_name,
+        provisional=bool(decision.get("provisional")),
+    )
     add_versions(run.places, [bundle_draft(run, folder, decision["bundle_id"])])
     if waits:  # a person can let it serve; until then the champion does
-        return run.finish("register", {"version": None, "waiting_version": version, "mlflow_run": None})  # fmt: skip
+        return run.finish(
+            "register", {"version": None, "waiting_version": version, "mlflow_run": None}
+        )
     set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
     return run.finish("register", {"version": version, "mlflow_run": None})
 
@@ -90,7 +105,9 @@ def forecast(run_id: str) -> Output:
     champion = patiently(lambda: prepared_champion(run.places, run.profile.model_name))
     if champion is None:
         why = run.output("gate")["first_line"]
-        return run.finish("forecast", {"forecast": None, "note": f"There is no champion, so no forecast. {why}"})  # fmt: skip
+        return run.finish(
+            "forecast", {"forecast": None, "note": f"There is no champion, so no forecast. {why}"}
+        )
     bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
     made = make_forecast(run, bundle, champion.version, champion.provisional)
     add_versions(run.places, [forecast_draft(run, run.path(made["forecast"]), bundle.name)])
@@ -109,13 +126,29 @@ def report(run_id: str) -> Output:
     page = build_report(gather(run), run.places.artifacts / "reports" / run_id)
     run.name(page.parent)
     add_versions(run.places, [report_draft(run, page.parent)])
-    output = run.finish("report", {"report": run.name(page), "first_line": run.output("gate")["first_line"]})  # fmt: skip
+    output = run.finish(
+        "report", {"report": run.name(page), "first_line": run.output("gate")["first_line"]}
+    )
     made = run.output("forecast")
     if made["forecast"] is not None:  # a watchdog asks for the forecast, whoever made it
-        record_success(run.places, run_id, run.output("snapshot")["as_of_week"], made["forecast_version"], calendar=run.profile.calendar, knows_no_less=knows_no_less(run))  # fmt: skip
+        record_success(
+            run.places,
+            run_id,
+            run.output("snapshot")["as_of_week"],
+            made["forecast_version"],
+            calendar=run.profile.calendar,
+            knows_no_less=knows_no_less(run),
+        )
     error = run.output("deploy")["error"]
     if error:
-        raise DeployError(f"the new champion was not deployed: {error}", where=run_id, fix="correct the cause and run the cycle again; the report and the forecast of the old champion are there")  # fmt: skip
+        raise DeployError(
+            f"the new champion was not deployed: {error}",
+            where=run_id,
+            fix=(
+                "correct the cause and run the cycle again; the report and the forecast of the "
+                "old champion are there"
+            ),
+        )
     return output
 
 

@@ -76,5 +76,6 @@ def _is_identity(name: str) -> bool:
 
 
 def _text(value: object) -> str:
-    """Text as it is; numbers, lists and the like as JSON, so that 0.5 is the same text everywhere."""
+    """Text as it is; numbers, lists and the like as JSON, so that 0.5 is the same text
+    everywhere."""
     return value if isinstance(value, str) else json.dumps(value)

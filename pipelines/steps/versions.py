@@ -44,7 +44,16 @@ def feature_drafts(run: Run, folder: Path, about: dict[str, Any]) -> list[Draft]
     names = {"embedding_version": str(about["embedding_version"])}
     version, files = embedding_files(folder)
     vectors = Draft("embeddings", version, files, week, run.run_id, (samples,), True, names)
-    features = Draft("features", folder.name, _files(folder), week, run.run_id, (samples, vectors.id), True, names)  # fmt: skip
+    features = Draft(
+        "features",
+        folder.name,
+        _files(folder),
+        week,
+        run.run_id,
+        (samples, vectors.id),
+        True,
+        names,
+    )
     return [vectors, features]
 
 
@@ -53,14 +62,29 @@ def bundle_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
     files = {f"bundle/{name}": path for name, path in _files(folder / "bundle").items()}
     files |= {"receipt.json": folder / "receipt.json", "decision.json": run.folder / "gate.json"}
     features = run.output("features")
-    return Draft("bundle", bundle_id, files, str(features["as_of_week"]), run.run_id, (f"features-{features['feature_version']}",))  # fmt: skip
+    return Draft(
+        "bundle",
+        bundle_id,
+        files,
+        str(features["as_of_week"]),
+        run.run_id,
+        (f"features-{features['feature_version']}",),
+    )
 
 
 def forecast_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
     """The bulletin's numbers, under the forecast's own name."""
     features = run.output("features")
     parents = (f"features-{features['feature_version']}", f"bundle-{bundle_id}")
-    return Draft("forecasts", folder.name, _files(folder), str(features["as_of_week"]), run.run_id, parents, facts={"bundle_id": bundle_id})  # fmt: skip
+    return Draft(
+        "forecasts",
+        folder.name,
+        _files(folder),
+        str(features["as_of_week"]),
+        run.run_id,
+        parents,
+        facts={"bundle_id": bundle_id},
+    )
 
 
 def fallback_draft(folder: Path, bundle_id: str, about: dict[str, Any]) -> Draft:
@@ -84,10 +108,25 @@ def report_draft(run: Run, folder: Path) -> Draft:
     parents = [f"features-{features['feature_version']}"]
     if made["forecast"] is not None:
         parents.append(f"forecasts-{made['forecast_version']}")
-    return Draft("report", folder_id(manifest_of(folder)), _files(folder), str(features["as_of_week"]), run.run_id, tuple(parents))  # fmt: skip
+    return Draft(
+        "report",
+        folder_id(manifest_of(folder)),
+        _files(folder),
+        str(features["as_of_week"]),
+        run.run_id,
+        tuple(parents),
+    )
 
 
 def _files(folder: Path) -> dict[str, Path | bytes]:
     """Name -> file of a folder, without names that DVC or another system would take amiss."""
-    found = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink()}  # fmt: skip
-    return {n: p for n, p in found.items() if is_safe_name(n) and not _PASSED_OVER_BY_DVC & set(n.split("/"))}  # fmt: skip
+    found = {
+        p.relative_to(folder).as_posix(): p
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and not p.is_symlink()
+    }
+    return {
+        n: p
+        for n, p in found.items()
+        if is_safe_name(n) and not _PASSED_OVER_BY_DVC & set(n.split("/"))
+    }

@@ -22,7 +22,9 @@ Step = Callable[[str], dict[str, Any]]
 
 def embed(run_id: str) -> dict[str, Any]:
     """Every shard of the plan, one after the other."""
-    done = [embed_shard(run_id, shard) for shard in open_run(run_id).output("plan_embedding")["shards"]]  # fmt: skip
+    done = [
+        embed_shard(run_id, shard) for shard in open_run(run_id).output("plan_embedding")["shards"]
+    ]
     return {"shards": len(done), "embedded": sum(d["embedded"] for d in done)}
 
 
@@ -77,7 +79,9 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
 
     run = open_run(run_id)
     if not 0 < step_size <= 1:
-        raise ConfigError(f"a sweep cannot step by {step_size}", fix="use a step between 0 and 1, such as 0.1")  # fmt: skip
+        raise ConfigError(
+            f"a sweep cannot step by {step_size}", fix="use a step between 0 and 1, such as 0.1"
+        )
     steps = round(1 / step_size)
     grid = sorted({round(k * step_size, 6) for k in range(-steps, steps + 1)} | {0.0})
     raw = run.profile.model_dump()

@@ -1,7 +1,7 @@
 """Files and folders of this machine, written whole or not at all, and named by their content.
 
-Belongs here: atomic writes that outlast a power cut, JSON, hashes and folder manifests. Does not belong here: anything that
-leaves this machine (remote.py, hand_over.py).
+Belongs here: atomic writes that outlast a power cut, JSON, hashes and folder manifests. Does not
+belong here: anything that leaves this machine (remote.py, hand_over.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def sha256_file(path: Path) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to the disk: until then a rename in it may be lost with the power."""
+    """Bring a folder's entries to the disk: until then a rename in it may be lost with the
+    power."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except PermissionError:
@@ -81,7 +82,9 @@ def _make(folder: Path) -> list[Path]:
 
 
 def write_atomic(path: Path, data: bytes | str) -> Path:
-    """Write a whole file or nothing: temp file in the same folder, fsync, rename, fsync of the folder."""
+    """Write a whole file or nothing: temp file in the same folder, fsync, rename, fsync of the
+    folder.
+    """
     changed = _make(path.parent)
     raw = data.encode("utf-8") if isinstance(data, str) else data
     handle, temp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -110,11 +113,21 @@ def read_json(path: Path) -> dict[str, object]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as err:
-        raise StoreError("a file that an earlier step writes is absent", where=str(path), fix="run the earlier step again") from err  # fmt: skip
+        raise StoreError(
+            "a file that an earlier step writes is absent",
+            where=str(path),
+            fix="run the earlier step again",
+        ) from err
     except (ValueError, RecursionError) as err:
-        raise StoreError("a JSON file is damaged", where=str(path), fix="delete it and run the step again") from err  # fmt: skip
+        raise StoreError(
+            "a JSON file is damaged", where=str(path), fix="delete it and run the step again"
+        ) from err
     if not isinstance(value, dict):
-        raise StoreError("a JSON file does not hold an object", where=str(path), fix="delete it and run the step again")  # fmt: skip
+        raise StoreError(
+            "a JSON file does not hold an object",
+            where=str(path),
+            fix="delete it and run the step again",
+        )
     return value
 
 
@@ -135,7 +148,11 @@ def new_folder(final: Path) -> Iterator[Path]:
             temp.rename(final)
         except OSError as err:
             if not final.is_dir():
-                raise StoreError(f"a folder could not be put in place: {err}", where=str(final), fix="check disk and permissions") from err  # fmt: skip
+                raise StoreError(
+                    f"a folder could not be put in place: {err}",
+                    where=str(final),
+                    fix="check disk and permissions",
+                ) from err
         for folder in changed:
             sync_folder(folder)
     finally:

@@ -76,7 +76,9 @@ def describe(path: Path, hashes: Mapping[str, str] | None = None) -> Manifest:
         raise StoreError("there is nothing to publish", where=str(path), fix=_AGAIN)
     known = manifest_of(path) if hashes is None else hashes
     sizes = {name: (path / name).stat().st_size for name in known}
-    return Manifest(kind="folder", files={n: Content(sha256=s, size=sizes[n]) for n, s in known.items()})  # fmt: skip
+    return Manifest(
+        kind="folder", files={n: Content(sha256=s, size=sizes[n]) for n, s in known.items()}
+    )
 
 
 def publish(path: Path, uri: str, name: str | None = None, manifest: Manifest | None = None) -> str:
@@ -124,7 +126,11 @@ def materialise(uri: str, to: Path) -> Path:
     at, _, name = uri.partition(f"/{MANIFESTS}/")
     manifest = read_manifest(remote(at), name.removesuffix(".json")) if name else None
     if manifest is None:
-        raise StoreError("nothing complete is published there", where=uri, fix="check the address, or publish again")  # fmt: skip
+        raise StoreError(
+            "nothing complete is published there",
+            where=uri,
+            fix="check the address, or publish again",
+        )
     bring(remote(at), manifest, to, to.with_name(f".{to.name}.lock"))
     return to
 
@@ -146,7 +152,11 @@ def read_manifest(store: Remote, name: str) -> Manifest | None:
         return Manifest.model_validate_json(raw)
     except ValidationError as err:
         reason = err.errors()[0]["msg"]
-        raise StoreError(f"a manifest cannot be used: {reason}", where=f"{store.uri}/{manifest_key(name)}", fix=f"delete that object and {_AGAIN}") from err  # fmt: skip
+        raise StoreError(
+            f"a manifest cannot be used: {reason}",
+            where=f"{store.uri}/{manifest_key(name)}",
+            fix=f"delete that object and {_AGAIN}",
+        ) from err
 
 
 def bring(store: Remote, manifest: Manifest, to: Path, lock: Path) -> None:
@@ -163,7 +173,11 @@ def bring(store: Remote, manifest: Manifest, to: Path, lock: Path) -> None:
             else:
                 _bring_folder(store, manifest, to)
     except Timeout as err:
-        raise StoreError("another process on this machine is fetching it for over an hour", where=str(to), fix="look for that process and end it, then run the step again") from err  # fmt: skip
+        raise StoreError(
+            "another process on this machine is fetching it for over an hour",
+            where=str(to),
+            fix="look for that process and end it, then run the step again",
+        ) from err
 
 
 def send_object(store: Remote, path: Path, sha256: str, size: int) -> None:
@@ -181,7 +195,11 @@ def fetch_object(store: Remote, sha256: str, out: Path) -> None:
     try:
         store.fetch(object_key(sha256), temp)
         if sha256_file(temp) != sha256:
-            raise StoreError(f"{out.name} is damaged in the store", where=f"{store.uri}/{object_key(sha256)}", fix=f"delete that object and {_AGAIN}")  # fmt: skip
+            raise StoreError(
+                f"{out.name} is damaged in the store",
+                where=f"{store.uri}/{object_key(sha256)}",
+                fix=f"delete that object and {_AGAIN}",
+            )
         with temp.open("rb+") as done:
             os.fsync(done.fileno())
         temp.chmod(0o644)

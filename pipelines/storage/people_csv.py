@@ -1,12 +1,12 @@
 """CSV that people open in a spreadsheet: text in it never becomes a formula.
 
-Belongs here: the one guard of every CSV that is written for people. Does not belong here: which tables
-are written, and CSV that is read again by a drop's adapters.
+Belongs here: the one guard of every CSV that is written for people. Does not belong here: which
+tables are written, and CSV that is read again by a drop's adapters.
 
-Names come from files of others. A spreadsheet runs a cell that begins with one of = + - @ or a tab, so
-such text gets an apostrophe in front; text that is a plain number stays as it is, numbers always do.
-Text that already had apostrophes before such a sign gets one more: removing one from every cell that
-matches ADDED gives back what was there. Parquet beside the CSV has it unchanged.
+Names come from files of others. A spreadsheet runs a cell that begins with one of = + - @ or a tab,
+so such text gets an apostrophe in front; text that is a plain number stays as it is, numbers always
+do. Text that already had apostrophes before such a sign gets one more: removing one from every cell
+that matches ADDED gives back what was there. Parquet beside the CSV has it unchanged.
 Source: OWASP, "CSV Injection", with the full-width signs that some spreadsheets take for the same.
 """
 
@@ -39,7 +39,8 @@ def frame_csv(frame: pd.DataFrame) -> str:
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind)):
             safe.isetitem(at, frame.iloc[:, at].astype(object).map(harmless).to_numpy(dtype=object))
             lines |= any(isinstance(cell, str) and "\r" in cell for cell in safe.iloc[:, at])
-    # Python's csv leaves a carriage return unquoted, and what follows it would be a line of its own.
+    # Python's csv leaves a carriage return unquoted, and what follows it would be a line of its
+    # own.
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if lines else csv.QUOTE_MINIMAL
     return str(safe.to_csv(index=False, lineterminator="\n", quoting=quoting))
 
@@ -58,7 +59,11 @@ def _harmless_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return column
     text = column.cast(kind)
-    live = pc.and_not(pc.match_substring_regex(text, _LIVE), pc.match_substring_regex(text, _NUMBER))  # fmt: skip
+    live = pc.and_not(
+        pc.match_substring_regex(text, _LIVE), pc.match_substring_regex(text, _NUMBER)
+    )
     if not pc.any(live).as_py():
         return column
-    return pc.if_else(live, pc.binary_join_element_wise(pa.scalar("'", kind), text, pa.scalar("", kind)), text)  # fmt: skip
+    return pc.if_else(
+        live, pc.binary_join_element_wise(pa.scalar("'", kind), text, pa.scalar("", kind)), text
+    )

@@ -19,7 +19,10 @@ from pipelines.errors import StoreError
 from pipelines.storage.files import sha256_file, sync_folder, write_atomic
 
 MOST_READ_BYTES = 256 << 20  # of a list or a record; files come in pieces
-_FIX = "check that the folder is mounted, writable and not full, then try again; it goes on where it stopped"  # fmt: skip
+_FIX = (
+    "check that the folder is mounted, writable and not full, then try again; it goes on where it "
+    "stopped"
+)
 
 
 class Remote(Protocol):
@@ -64,17 +67,27 @@ def remote(uri: str) -> Remote:
         try:
             from pipelines.storage.s3 import S3  # boto3 is an extra
         except ImportError as err:
-            raise StoreError(f"s3:// needs a library that is not installed: {err.name}", where=uri, fix="install denguard[s3] with requirements.lock") from err  # fmt: skip
+            raise StoreError(
+                f"s3:// needs a library that is not installed: {err.name}",
+                where=uri,
+                fix="install denguard[s3] with requirements.lock",
+            ) from err
         return S3(uri.rstrip("/"))
     if "://" in uri:
-        raise StoreError("this kind of store is not known", where=uri, fix="use a folder or s3://bucket/prefix")  # fmt: skip
+        raise StoreError(
+            "this kind of store is not known", where=uri, fix="use a folder or s3://bucket/prefix"
+        )
     return Folder(uri)
 
 
 def require_readable(size: int, where: str) -> None:
     """Raise StoreError for an object that is not to be read into memory whole."""
     if size > MOST_READ_BYTES:
-        raise StoreError(f"an object of {size >> 20} MB is where a list or a record belongs", where=where, fix="do not use this store until its owner has looked at it")  # fmt: skip
+        raise StoreError(
+            f"an object of {size >> 20} MB is where a list or a record belongs",
+            where=where,
+            fix="do not use this store until its owner has looked at it",
+        )
 
 
 class Folder:
@@ -100,7 +113,9 @@ class Folder:
                     out.flush()
                     os.fsync(out.fileno())
                 if sha256_file(Path(temp)) != sha256:
-                    raise StoreError("a file changed while it was published", where=str(path), fix="try again")  # fmt: skip
+                    raise StoreError(
+                        "a file changed while it was published", where=str(path), fix="try again"
+                    )
                 Path(temp).chmod(0o644)
                 Path(temp).replace(final)
                 sync_folder(final.parent)
@@ -152,4 +167,8 @@ class Folder:
         try:
             yield
         except OSError as err:
-            raise StoreError(f"the store does not do what is asked: {err.strerror or err}", where=str(err.filename or self.uri), fix=_FIX) from err  # fmt: skip
+            raise StoreError(
+                f"the store does not do what is asked: {err.strerror or err}",
+                where=str(err.filename or self.uri),
+                fix=_FIX,
+            ) from err

@@ -99,8 +99,12 @@ class S3:
         start = f"{self._prefix}{prefix.rstrip('/')}/"
 
         def ask() -> set[str]:
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, Delimiter="/")  # fmt: skip
-            return {item["Key"][len(start) :] for page in pages for item in page.get("Contents", [])}  # fmt: skip
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=start, Delimiter="/"
+            )
+            return {
+                item["Key"][len(start) :] for page in pages for item in page.get("Contents", [])
+            }
 
         return self._call(ask, prefix) or set()
 
@@ -108,8 +112,14 @@ class S3:
         start = f"{self._prefix}{prefix.rstrip('/')}/"
 
         def ask() -> set[str]:
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)  # fmt: skip
-            return {item["Key"][len(self._prefix) :] for page in pages for item in page.get("Contents", [])}  # fmt: skip
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=start
+            )
+            return {
+                item["Key"][len(self._prefix) :]
+                for page in pages
+                for item in page.get("Contents", [])
+            }
 
         return self._call(ask, prefix) or set()
 
@@ -125,7 +135,9 @@ class S3:
 
     def _put(self, path: Path, key: str, sha256: str) -> None:
         if path.stat().st_size > _ONE_PUT_BYTES:  # each part carries a checksum of its own
-            self._client.upload_file(str(path), **self._at(key), Config=TransferConfig(max_concurrency=4))  # fmt: skip
+            self._client.upload_file(
+                str(path), **self._at(key), Config=TransferConfig(max_concurrency=4)
+            )
             return
         raw = path.read_bytes()
         digest = hashlib.sha256(raw)
@@ -160,7 +172,8 @@ class S3:
 
 @lru_cache(maxsize=4)
 def _client(endpoint: str | None, key_id: str | None) -> Any:  # noqa: ARG001 (part of the cache's key)
-    """One client for each address and identity of the environment; safe to share between threads."""
+    """One client for each address and identity of the environment; safe to share between
+    threads."""
     logging.getLogger("botocore.credentials").setLevel(logging.WARNING)  # one line a step
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT_S,
@@ -175,19 +188,35 @@ def _client(endpoint: str | None, key_id: str | None) -> Any:  # noqa: ARG001 (p
 
 
 def _code(err: BaseException) -> str:
-    return str(err.response.get("Error", {}).get("Code", "")) if isinstance(err, ClientError) else ""  # fmt: skip
+    return (
+        str(err.response.get("Error", {}).get("Code", "")) if isinstance(err, ClientError) else ""
+    )
 
 
 def _explained(err: BaseException, where: str) -> StoreError:
     if isinstance(err, NoCredentialsError | PartialCredentialsError):
-        return StoreError("there are no credentials for the store", where=where, fix="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role")  # fmt: skip
+        return StoreError(
+            "there are no credentials for the store",
+            where=where,
+            fix="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role",
+        )
     if isinstance(err, ConnectionError | HTTPClientError):
-        return StoreError("the store does not answer", where=where, fix=f"check AWS_ENDPOINT_URL, the network and the server, then {_AGAIN}")  # fmt: skip
+        return StoreError(
+            "the store does not answer",
+            where=where,
+            fix=f"check AWS_ENDPOINT_URL, the network and the server, then {_AGAIN}",
+        )
     code = _code(err)
     if code in _REASONS:
         what, fix = _REASONS[code]
         return StoreError(f"{what} ({code})", where=where, fix=fix)
     if code in _ABSENT:
-        return StoreError("an object is not in the store", where=where, fix="run the step that made it again")  # fmt: skip
+        return StoreError(
+            "an object is not in the store", where=where, fix="run the step that made it again"
+        )
     reason = str(err).splitlines()[0][:300]
-    return StoreError(f"the store refused: {reason}", where=where, fix=f"wait until the server takes requests again, then {_AGAIN}")  # fmt: skip
+    return StoreError(
+        f"the store refused: {reason}",
+        where=where,
+        fix=f"wait until the server takes requests again, then {_AGAIN}",
+    )

@@ -75,7 +75,11 @@ class Shared:
         A name that nobody published is given back as it is here, if it is here at all.
         """
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise StoreError("a name leads out of this deployment's folder", where=name, fix="run the step that wrote it again")  # fmt: skip
+            raise StoreError(
+                "a name leads out of this deployment's folder",
+                where=name,
+                fix="run the step that wrote it again",
+            )
         path = self._places.home / name
         manifest = read_manifest(self.store, name)
         if manifest is None:
@@ -112,9 +116,17 @@ class Shared:
         try:
             value = None if raw is None else json.loads(raw)
         except ValueError as err:
-            raise StoreError("a record in the store is damaged", where=f"{self._uri}/{RECORDS}/{name}", fix="run the step that wrote it again") from err  # fmt: skip
+            raise StoreError(
+                "a record in the store is damaged",
+                where=f"{self._uri}/{RECORDS}/{name}",
+                fix="run the step that wrote it again",
+            ) from err
         if value is not None and not isinstance(value, dict):
-            raise StoreError("a record in the store is no object", where=f"{self._uri}/{RECORDS}/{name}", fix="run the step that wrote it again")  # fmt: skip
+            raise StoreError(
+                "a record in the store is no object",
+                where=f"{self._uri}/{RECORDS}/{name}",
+                fix="run the step that wrote it again",
+            )
         return value
 
     def _name(self, path: Path) -> str:

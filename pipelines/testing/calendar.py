@@ -79,7 +79,8 @@ def _check_labels(calendar: Calendar) -> None:
         assert calendar.number(year, week) == number, f"`number` of {label} is not {number}"
         assert calendar.has(year, week), f"`has` denies {label}"
         assert calendar.season_week(number) == min(week, SEASON_WEEKS), (
-            f"the season week of {label} is not its week of the year (week 53 shares the place of 52)"
+            f"the season week of {label} is not its week of the year (week 53 shares the place of "
+            "52)"
         )
         assert year in {calendar.week_start(number).year, calendar.week_end(number).year}, (
             f"{label} has no day in {year}"

@@ -70,6 +70,7 @@ def _checked(system: UnitCodes, code: str) -> str | None:
     )
     assert made.isprintable(), f"{shown} is written with control characters: {made!a}"
     assert system.normalise(made) == made, (
-        f"{shown} is written {made!r}, and that is written {system.normalise(made)!r}: not the same twice"
+        f"{shown} is written {made!r}, and that is written {system.normalise(made)!r}: not the "
+        "same twice"
     )
     return made

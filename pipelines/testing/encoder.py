@@ -1,7 +1,7 @@
 """What every encoder must keep: vectors that follow from one input and the spec alone.
 
-Belongs here: the promises of embed/base.py. Does not belong here: whether vectors are good ones, and
-what the golden vectors hold (embed/golden.py).
+Belongs here: the promises of embed/base.py. Does not belong here: whether vectors are good ones,
+and what the golden vectors hold (embed/golden.py).
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def _check_spec(
             continue
     same = [what for what, other in others.items() if other.space_id == spec.space_id]
     assert not same, (
-        f"the vector space keeps its name with other {', '.join(sorted(same))}: stored vectors would be mixed"
+        f"the vector space keeps its name with other {', '.join(sorted(same))}: stored vectors "
+        "would be mixed"
     )
 
 

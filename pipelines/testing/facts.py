@@ -1,7 +1,8 @@
 """What every reading must keep, an adapter's of a file or a source's of a drop.
 
-Belongs here: the promises of the frames of data/raw.py, and the facts that a caller states. Does not
-belong here: how a file is read or brought (adapter.py, source.py), and hostile files (hostile.py).
+Belongs here: the promises of the frames of data/raw.py, and the facts that a caller states. Does
+not belong here: how a file is read or brought (adapter.py, source.py), and hostile files
+(hostile.py).
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def check_frames(read: Frames, codes: UnitCodes, last_week: int, what: str) -> N
         ("refused", read.refused, REFUSED_COLUMNS),
     ):
         assert tuple(frame.columns) == columns, (
-            f"{what}: {name} has the columns {', '.join(map(str, frame.columns))} instead of {', '.join(columns)}"
+            f"{what}: {name} has the columns {', '.join(map(str, frame.columns))} instead of "
+            f"{', '.join(columns)}"
         )
     assert len(read.cells) or len(read.refused) or read.issues, (
         f"{what}: nothing is read, and nothing says why"
@@ -166,7 +168,8 @@ def _when(fact: Fact, calendar: Calendar) -> int:
 
 
 def check_sample(read: Callable[[], Frames], facts: Sequence[Fact], calendar: Calendar) -> Frames:
-    """The sample as it is read. Raise AssertionError unless it is usable, true, and the same twice."""
+    """The sample as it is read. Raise AssertionError unless it is usable, true, and the
+    same twice."""
     whole, what = read(), "the sample"
     assert whole.usable, f"{what} is not usable: {'; '.join(i.message for i in whole.issues)}"
     check_facts(whole, facts, calendar, what)

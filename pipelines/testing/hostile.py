@@ -35,7 +35,8 @@ def harmless(content: bytes) -> dict[str, bytes]:
 
 
 def harmful(content: bytes) -> dict[str, bytes]:
-    """Forms that lack or repeat something: whatever is read of them is sound, and the rest is said."""
+    """Forms that lack or repeat something: whatever is read of them is sound, and the rest
+    is said."""
     forms = {
         "cut in the middle": content[: len(content) // 2],
         _SECOND_HALF: content[len(content) // 2 :],

@@ -49,8 +49,8 @@ def train_candidate(
         force: train again even if the candidate exists.
 
     Returns:
-        {head, bundle_id, weights_id, recipe_id, folder, as_of_week, dataset_version, lambda_shift, lambda_reason,
-        epochs, validation}; `folder` holds bundle/, tuning.json and receipt.json.
+        {head, bundle_id, weights_id, recipe_id, folder, as_of_week, dataset_version, lambda_shift,
+        lambda_reason, epochs, validation}; `folder` holds bundle/, tuning.json and receipt.json.
 
     Raises:
         TrainingError, StoreError: as training and reading features do.
@@ -141,7 +141,11 @@ def _template(profile: Profile, template_id: str) -> Path:
         and load_template(profile.place.language, file).template_id == template_id
     ):
         return file
-    raise ConfigError(f"the prompt template {template_id} that the rows were made from is not here any more", where=f"place.prompt, language {profile.place.language}", fix="put it back, or walk the run again from the snapshot step")  # fmt: skip
+    raise ConfigError(
+        f"the prompt template {template_id} that the rows were made from is not here any more",
+        where=f"place.prompt, language {profile.place.language}",
+        fix="put it back, or walk the run again from the snapshot step",
+    )
 
 
 def _tuning(fitted: FittedRecipe, features: Mapping[str, Any]) -> dict[str, Any]:

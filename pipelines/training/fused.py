@@ -94,6 +94,9 @@ def _stage(train: Examples, folds: Folds) -> LinearStage:
 def _reason(head: FusedKind, tuned: Tuned) -> str:
     if tuned.epochs or not tuned.sweep:
         return tuned.lambda_reason
-    own = f"no epoch of the {head} head is better than its linear start on validation, so the linear logit serves"
+    own = (
+        f"no epoch of the {head} head is better than its linear start on validation, so the "
+        "linear logit serves"
+    )
     # A refusal to tune says more than that lambda would not have mattered.
     return f"{tuned.lambda_reason}; {own}" if tuned.refused else f"lambda is 0: {own}"

@@ -33,7 +33,8 @@ class LinearStage:
         train: (N,) rows with known labels and targets up to the cut.
         linear: fitted on them.
         linear_logit: (N,) of every row by that model.
-        folds: inner seasons, oldest first; those without training rows of both classes are left out.
+        folds: inner seasons, oldest first; those without training rows of both classes are left
+            out.
     """
 
     examples: Examples
@@ -45,7 +46,9 @@ class LinearStage:
     def for_fit(self) -> tuple[Examples, Folds]:
         """The training rows alone, and the folds over them: what a forecaster's fit is given."""
         seasons = tuple(fold.take(self.train) for fold in self.folds)
-        return self.examples.take(self.train), Folds(self.linear, self.linear_logit[self.train], seasons)  # fmt: skip
+        return self.examples.take(self.train), Folds(
+            self.linear, self.linear_logit[self.train], seasons
+        )
 
 
 @dataclass(frozen=True)
@@ -55,22 +58,28 @@ class _Rows:
 
 
 class LinearFits:
-    """Linear heads over one table of rows a horizon, each fitted once: what trains before an inner season is what
-    an origin a year earlier trained on. The same numbers as without it."""
+    """Linear heads over one table of rows a horizon, each fitted once: what trains before an inner
+    season is what an origin a year earlier trained on. The same numbers as without it."""
 
     def __init__(self, c: float) -> None:
         self._c = c
         self._made: dict[tuple[int, int], LinearModel] = {}
 
     def up_to(self, week_no: int, rows: _Rows, train: Bools) -> LinearModel:
-        """The one fitted on the rows of `train`: all of the table with known labels and targets up to a week."""
+        """The one fitted on the rows of `train`: all of the table with known labels and targets up
+        to a week.
+        """
         key = rows.examples.horizon_weeks, week_no
         if key not in self._made:
-            self._made[key] = fit_linear(rows.examples.take(train), self._c, rows.designed.take(train))  # fmt: skip
+            self._made[key] = fit_linear(
+                rows.examples.take(train), self._c, rows.designed.take(train)
+            )
         return self._made[key]
 
 
-def linear_stage(examples: Examples, profile: Profile, cut_week_no: int, fits: LinearFits | None = None) -> LinearStage:  # fmt: skip
+def linear_stage(
+    examples: Examples, profile: Profile, cut_week_no: int, fits: LinearFits | None = None
+) -> LinearStage:
     """Fit the linear head up to the cut and before each inner season.
 
     Args:
@@ -82,7 +91,11 @@ def linear_stage(examples: Examples, profile: Profile, cut_week_no: int, fits: L
     known = np.isfinite(examples.label)
     train = known & (examples.target_week_no <= cut_week_no)
     if not train.any():
-        raise TrainingError("no labelled row has its target up to the cut", where=f"horizon {examples.horizon_weeks} weeks", fix="choose a later test year, or start data.first_week earlier")  # fmt: skip
+        raise TrainingError(
+            "no labelled row has its target up to the cut",
+            where=f"horizon {examples.horizon_weeks} weeks",
+            fix="choose a later test year, or start data.first_week earlier",
+        )
     fits = fits or LinearFits(profile.train.linear_c)
     rows = _Rows(examples, Designed.of(examples))
     linear = fits.up_to(cut_week_no, rows, train)

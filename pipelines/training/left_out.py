@@ -1,11 +1,11 @@
 """A candidate without some of its horizons: the same models, and a bundle of its own.
 
-Belongs here: making that bundle, once per content. Does not belong here: which horizons are left out and why
-(evaluate/gate.py).
+Belongs here: making that bundle, once per content. Does not belong here: which horizons are left
+out and why (evaluate/gate.py).
 
-A bundle has one recipe and one kind of model, and says itself which horizons it forecasts. So that endpoint,
-forecast, `trace` and `promote` need not know of horizons that may not serve, these are not in the bundle that is
-registered.
+A bundle has one recipe and one kind of model, and says itself which horizons it forecasts. So that
+endpoint, forecast, `trace` and `promote` need not know of horizons that may not serve, these are
+not in the bundle that is registered.
 """
 
 from __future__ import annotations

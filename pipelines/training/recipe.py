@@ -59,8 +59,12 @@ class FittedRecipe:
 
 
 def train_recipe(
-    examples: Mapping[int, Examples], head: HeadKind, profile: Profile, cuts: Mapping[int, int], fits: LinearFits | None = None
-) -> FittedRecipe:  # fmt: skip
+    examples: Mapping[int, Examples],
+    head: HeadKind,
+    profile: Profile,
+    cuts: Mapping[int, int],
+    fits: LinearFits | None = None,
+) -> FittedRecipe:
     """Train one forecaster at every horizon on targets up to the cuts.
 
     Args:
@@ -149,7 +153,15 @@ def _train(head: HeadKind, starts: Mapping[int, _Validation], profile: Profile) 
         own = models[horizon].calibration.probability(logit, start.seen)
         validation[horizon] = _scores(own, start)
         progress.advance()
-    return FittedRecipe(head, models, tuning.lambda_shift, tuning.lambda_reason, tuning.epochs, tuning.lambda_curve, validation)  # fmt: skip
+    return FittedRecipe(
+        head,
+        models,
+        tuning.lambda_shift,
+        tuning.lambda_reason,
+        tuning.epochs,
+        tuning.lambda_curve,
+        validation,
+    )
 
 
 def _tuned(
@@ -157,12 +169,20 @@ def _tuned(
 ) -> Tuning:
     """What is chosen at the primary horizon for all of them."""
     settings = forecaster_kind(head).settings
-    config = profile.train if settings is None else settings.model_validate(profile.train.candidate(head).settings)  # fmt: skip
+    config = (
+        profile.train
+        if settings is None
+        else settings.model_validate(profile.train.candidate(head).settings)
+    )
     if not isinstance(kind, Tunes):
         return Tuning(config, lambda_reason=f"the {head} head reads no vectors")
     primary = profile.evaluate.primary_horizon_weeks
     if primary not in starts:
-        raise TrainingError(f"the primary horizon, {primary} weeks, has no rows", where=f"head {head}", fix="build samples for it; lambda and epochs are chosen there")  # fmt: skip
+        raise TrainingError(
+            f"the primary horizon, {primary} weeks, has no rows",
+            where=f"head {head}",
+            fix="build samples for it; lambda and epochs are chosen there",
+        )
     return kind.tune(starts[primary].train, starts[primary].folds, config)
 
 

@@ -61,8 +61,11 @@ class FusedRows:
         """The rows chosen by an index or a mask tensor."""
         return FusedRows(
             self.at[chosen.numpy()],
-            *(getattr(self, n)[chosen] for n in ("image", "text", "has_image", "has_text", "linear_logit", "label")),
-        )  # fmt: skip
+            *(
+                getattr(self, n)[chosen]
+                for n in ("image", "text", "has_image", "has_text", "linear_logit", "label")
+            ),
+        )
 
     def with_logit(self, linear_logit: Doubles) -> FusedRows:
         """The same rows over another linear head's (N,) logits of all Examples."""
@@ -148,7 +151,8 @@ class Trained:
 
     @property
     def curve(self) -> tuple[float, ...]:
-        """Brier of a binary head on the watched rows after 0, 1, 2, ... epochs; NaN without rows."""
+        """Brier of a binary head on the watched rows after 0, 1, 2, ... epochs; NaN
+        without rows."""
         return tuple(brier(logit[:, 0], self.watched_label) for logit in self.watched_logit)
 
 
@@ -239,7 +243,11 @@ def _noisy(batch: FusedRows, sigma: float, generator: torch.Generator) -> FusedR
 def _epoch(terms: Tensor, train_seconds: float, inference_seconds: float) -> Epoch:
     classification, alignment, total = (float(t) for t in terms)
     if not np.isfinite(total):
-        raise TrainingError("the training loss is not finite", where="fused head", fix="lower learning_rate, noise_sigma or alignment_weight")  # fmt: skip
+        raise TrainingError(
+            "the training loss is not finite",
+            where="fused head",
+            fix="lower learning_rate, noise_sigma or alignment_weight",
+        )
     return Epoch(classification, alignment, total, train_seconds, inference_seconds)
 
 

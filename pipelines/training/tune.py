@@ -88,7 +88,13 @@ def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
     rows = fused_rows(stage.examples)
     folds = [f for f in stage.folds if _usable(rows, f)]
     if not folds:
-        return Tuned(0.0, "lambda stays 0: no inner season has rows with an image or a text before and inside it", 0, (), {})  # fmt: skip
+        return Tuned(
+            0.0,
+            "lambda stays 0: no inner season has rows with an image or a text before and inside it",
+            0,
+            (),
+            {},
+        )
     refusal = pairs_refusal(stage, rows, folds, config)
     grid = (0.0,) if refusal else config.lambda_grid
     progress = Progress(f"{kind} sweep, trainings", len(grid) * len(folds))
@@ -107,7 +113,8 @@ def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
 
 
 def best_epochs(curves: Doubles) -> int:
-    """Epochs of the lowest mean over seasons of (seasons, 1 + epochs) curves; the fewest of equals."""
+    """Epochs of the lowest mean over seasons of (seasons, 1 + epochs) curves; the fewest
+    of equals."""
     return int(np.argmin(curves.mean(axis=0)))
 
 
@@ -152,13 +159,22 @@ def pairs_refusal(
     ]
     seasons = sum(bool(p.any()) for p in paired)
     if seasons < config.inner_origins:
-        return f"lambda stays 0: {seasons} inner seasons have rows with both modalities, {config.inner_origins} are needed"  # fmt: skip
+        return (
+            f"lambda stays 0: {seasons} inner seasons have rows with both modalities, "
+            f"{config.inner_origins} are needed"
+        )
     every = np.logical_or.reduce(paired)
     units = len(np.unique(stage.examples.unit_id[rows.at[every]]))
     if every.sum() < config.min_paired_rows:
-        return f"lambda stays 0: {int(every.sum())} validation rows have both modalities, {config.min_paired_rows} are needed"  # fmt: skip
+        return (
+            f"lambda stays 0: {int(every.sum())} validation rows have both modalities, "
+            f"{config.min_paired_rows} are needed"
+        )
     if units < config.min_paired_units:
-        return f"lambda stays 0: rows with both modalities come from {units} municipalities, {config.min_paired_units} are needed"  # fmt: skip
+        return (
+            f"lambda stays 0: rows with both modalities come from {units} municipalities, "
+            f"{config.min_paired_units} are needed"
+        )
     if len(np.unique(rows.label.numpy()[every])) < 2:
         return "lambda stays 0: validation rows with both modalities are of one class only"
     return None

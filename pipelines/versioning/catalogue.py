@@ -1,4 +1,5 @@
-"""The index of a remote: what is published there. It can always be made anew from what lies beside it.
+"""The index of a remote: what is published there. It can always be made anew from what lies beside
+it.
 
 versions/<id>.json is written once for each version and never changes; index.json repeats its first
 part for all of them, so that listing costs one read. Writers on several machines may publish at
@@ -48,16 +49,24 @@ def read_catalogue(source: Source) -> dict[str, Version]:
     if listed is None:
         listed = scan(source, source.names())
         if listed:  # else the address is wrong, which is another story
-            log.warning("the index of %s is lost or damaged; its versions were read one by one", source.uri)  # fmt: skip
+            log.warning(
+                "the index of %s is lost or damaged; its versions were read one by one", source.uri
+            )
     if not listed:
-        raise VersioningError("no versions are published there", where=source.uri, fix="check the address: it is the DENGUARD_DVC_REMOTE of the deployment that publishes")  # fmt: skip
+        raise VersioningError(
+            "no versions are published there",
+            where=source.uri,
+            fix="check the address: it is the DENGUARD_DVC_REMOTE of the deployment that publishes",
+        )
     return listed
 
 
 def scan(source: Source, names: Iterable[str]) -> dict[str, Version]:
     """Versions from their own files: `<id>.json`, else what `<id>.dvc` alone tells."""
     found = {}
-    for name in sorted({name.rpartition(".")[0] for name in names if name.endswith((".json", ".dvc"))}):  # fmt: skip
+    for name in sorted(
+        {name.rpartition(".")[0] for name in names if name.endswith((".json", ".dvc"))}
+    ):
         if parse_id(name) is None:
             continue
         try:
@@ -65,7 +74,9 @@ def scan(source: Source, names: Iterable[str]) -> dict[str, Version]:
         except VersioningError as err:
             log.warning("%s", err)
             sidecar = None
-        version = sidecar.version if sidecar else _from_dvc(name, source.read(f"{FOLDER}/{name}.dvc"))  # fmt: skip
+        version = (
+            sidecar.version if sidecar else _from_dvc(name, source.read(f"{FOLDER}/{name}.dvc"))
+        )
         if version is not None:
             found[name] = version
     return found
@@ -82,11 +93,18 @@ def read_sidecar(source: Source, version_id: str) -> Sidecar | None:
         return None
     try:
         sidecar = Sidecar.model_validate_json(raw)
-        if sidecar.version.id == version_id and manifest_hash(sidecar.manifest) == sidecar.version.manifest_sha256:  # fmt: skip
+        if (
+            sidecar.version.id == version_id
+            and manifest_hash(sidecar.manifest) == sidecar.version.manifest_sha256
+        ):
             return sidecar
     except _NOT_AN_ENTRY as err:
         log.debug("%s: %s", version_id, err)
-    raise VersioningError(f"the record of {version_id} is damaged", where=f"{source.uri}/{FOLDER}/{version_id}.json", fix=_OWNER)  # fmt: skip
+    raise VersioningError(
+        f"the record of {version_id} is damaged",
+        where=f"{source.uri}/{FOLDER}/{version_id}.json",
+        fix=_OWNER,
+    )
 
 
 def parse_index(raw: bytes | None) -> dict[str, Version] | None:
@@ -94,7 +112,10 @@ def parse_index(raw: bytes | None) -> dict[str, Version] | None:
     if raw is None:
         return None
     try:
-        listed = {name: Version.model_validate(entry) for name, entry in json.loads(raw)["versions"].items()}  # fmt: skip
+        listed = {
+            name: Version.model_validate(entry)
+            for name, entry in json.loads(raw)["versions"].items()
+        }
     except _NOT_AN_ENTRY as err:
         log.debug("index.json: %s", err)
         return None
@@ -104,10 +125,14 @@ def parse_index(raw: bytes | None) -> dict[str, Version] | None:
 def index_bytes(versions: Mapping[str, Version]) -> bytes:
     """An index.json: sorted, so that equal catalogues are equal bytes."""
     plain = {name: versions[name].model_dump(mode="json") for name in sorted(versions)}
-    return (json.dumps({"versions": plain}, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()  # fmt: skip
+    return (
+        json.dumps({"versions": plain}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    ).encode()
 
 
-def publish_records(store: Remote, source: Source, records: Mapping[str, tuple[Sidecar, str]]) -> None:  # fmt: skip
+def publish_records(
+    store: Remote, source: Source, records: Mapping[str, tuple[Sidecar, str]]
+) -> None:
     """Write `<id>.dvc`, `<id>.json` and then the index, after the objects they speak of.
 
     Args:
@@ -140,7 +165,16 @@ def _from_dvc(name: str, raw: bytes | None) -> Version | None:
     try:
         out: dict[str, Any] = yaml.safe_load(raw or b"")["outs"][0]
         kind, version = parse_id(name) or ("", "")
-        return Version.model_validate({"id": name, "kind": kind, "version": version, "files": out["nfiles"], "bytes": out["size"], "md5": out["md5"]})  # fmt: skip
+        return Version.model_validate(
+            {
+                "id": name,
+                "kind": kind,
+                "version": version,
+                "files": out["nfiles"],
+                "bytes": out["size"],
+                "md5": out["md5"],
+            }
+        )
     except _NOT_AN_ENTRY:
         log.warning("%s.dvc is damaged, and so is its record; the version is left out", name)
         return None

@@ -105,7 +105,10 @@ class Draft:
         """The version's id; refused if it could not be a file's name everywhere."""
         name = f"{self.kind}-{self.version}"
         if not _ID.match(name):
-            raise VersioningError(f"{name!r} is no name for a version", fix="this is a defect of the step that publishes it")  # fmt: skip
+            raise VersioningError(
+                f"{name!r} is no name for a version",
+                fix="this is a defect of the step that publishes it",
+            )
         return name
 
 
@@ -137,5 +140,10 @@ def checked_name(name: object, where: str) -> str:
         VersioningError: it is absolute, has `..`, a drive, a backslash or a control character.
     """
     if not isinstance(name, str) or not is_safe_name(name):
-        raise VersioningError(f"the remote names a file {name!r}, which could lead out of the folder; nothing was written", where=where, fix="do not use this remote until its owner has looked at it")  # fmt: skip
+        raise VersioningError(
+            f"the remote names a file {name!r}, which could lead out of the folder; nothing was "
+            "written",
+            where=where,
+            fix="do not use this remote until its owner has looked at it",
+        )
     return name

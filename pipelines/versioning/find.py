@@ -40,7 +40,9 @@ def find_version(
     """
     mine = [v for v in catalogue.values() if v.kind == kind]
     if not mine:
-        raise VersioningError(f"there are no {kind} versions", fix="see what there is with `denguard list`")  # fmt: skip
+        raise VersioningError(
+            f"there are no {kind} versions", fix="see what there is with `denguard list`"
+        )
     standing = {name: v for name, v in catalogue.items() if name not in withdrawn}
     if wanted.strip() == "latest" and not any(v.kind == kind for v in standing.values()):
         raise VersioningError(
@@ -54,8 +56,14 @@ def find_version(
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
-            raise VersioningError(f"{wanted!r} could be any of {len(fitting)} {kind} versions: {_listed(fitting)}", fix="name one of them by its id")  # fmt: skip
-    raise VersioningError(f"no {kind} version is {wanted!r}; there are {_listed(mine)}", fix="name one of them by its id, by its week or run, or say latest")  # fmt: skip
+            raise VersioningError(
+                f"{wanted!r} could be any of {len(fitting)} {kind} versions: {_listed(fitting)}",
+                fix="name one of them by its id",
+            )
+    raise VersioningError(
+        f"no {kind} version is {wanted!r}; there are {_listed(mine)}",
+        fix="name one of them by its id, by its week or run, or say latest",
+    )
 
 
 def nearest(catalogue: Mapping[str, Version], root: str, kind: Kind) -> list[Version]:
@@ -81,7 +89,9 @@ def _soft(standing: Mapping[str, Version], kind: Kind, wanted: str) -> list[list
     return list(_readings(standing, mine, wanted)) if by_time and mine else []
 
 
-def _readings(catalogue: Mapping[str, Version], mine: list[Version], wanted: str) -> Iterable[list[Version]]:  # fmt: skip
+def _readings(
+    catalogue: Mapping[str, Version], mine: list[Version], wanted: str
+) -> Iterable[list[Version]]:
     """What could be meant, the most literal reading first."""
     yield [v for v in mine if wanted in {v.id, v.version}]
     yield newest_first(mine)[:1] if wanted == "latest" else []
@@ -97,7 +107,9 @@ def _readings(catalogue: Mapping[str, Version], mine: list[Version], wanted: str
     yield [v for v in mine if len(wanted) >= _NAME_LENGTH and wanted in v.facts.values()]
 
 
-def _of_bulletins(catalogue: Mapping[str, Version], kind: Kind, those: list[Version]) -> list[Version]:  # fmt: skip
+def _of_bulletins(
+    catalogue: Mapping[str, Version], kind: Kind, those: list[Version]
+) -> list[Version]:
     """What the reports among `those` were made from, else what the forecasts were."""
     for bulletin in _BULLETIN:
         roots = [v.id for v in those if v.kind == bulletin]
@@ -108,6 +120,9 @@ def _of_bulletins(catalogue: Mapping[str, Version], kind: Kind, those: list[Vers
 
 
 def _listed(versions: list[Version]) -> str:
-    shown = [f"{v.id} ({v.as_of_week or 'week unknown'}, run {v.run_id or 'unknown'})" for v in newest_first(versions)[:_SHOWN]]  # fmt: skip
+    shown = [
+        f"{v.id} ({v.as_of_week or 'week unknown'}, run {v.run_id or 'unknown'})"
+        for v in newest_first(versions)[:_SHOWN]
+    ]
     more = len(versions) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

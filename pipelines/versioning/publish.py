@@ -58,7 +58,11 @@ def add_versions(places: Places, drafts: Sequence[Draft]) -> list[Version]:
         with FileLock(repo / ".denguard.lock", timeout=_LOCK_TIMEOUT_S):
             return _add(places, repo, drafts)
     except Timeout as err:
-        raise VersioningError("another run kept the version store locked", where=str(repo), fix="wait for it to end, then run this step again") from err  # fmt: skip
+        raise VersioningError(
+            "another run kept the version store locked",
+            where=str(repo),
+            fix="wait for it to end, then run this step again",
+        ) from err
     except StoreError as err:
         raise VersioningError(err.what, where=err.where, fix=err.fix) from err
 
@@ -109,7 +113,11 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
-        raise VersioningError(f"the remote's folder cannot be made: {err}", where=str(folder), fix=f"set {VARIABLE} to a folder you may write, or to s3://bucket/prefix") from err  # fmt: skip
+        raise VersioningError(
+            f"the remote's folder cannot be made: {err}",
+            where=str(folder),
+            fix=f"set {VARIABLE} to a folder you may write, or to s3://bucket/prefix",
+        ) from err
 
 
 def _manifest(folder: Path) -> dict[str, FileFacts]:
@@ -123,7 +131,11 @@ def _record(repo: Path, draft: Draft, manifest: dict[str, FileFacts]) -> tuple[S
     text = (repo / f"{draft.id}.dvc").read_text(encoding="utf-8")
     out = yaml.safe_load(text)["outs"][0]
     if out["nfiles"] != len(manifest):
-        raise VersioningError(f"DVC took {out['nfiles']} of {len(manifest)} files of {draft.id}", where=str(repo / draft.id), fix="look for files that DVC passes over, such as .dvcignore, and remove them")  # fmt: skip
+        raise VersioningError(
+            f"DVC took {out['nfiles']} of {len(manifest)} files of {draft.id}",
+            where=str(repo / draft.id),
+            fix="look for files that DVC passes over, such as .dvcignore, and remove them",
+        )
     version = Version(
         id=draft.id,
         kind=draft.kind,

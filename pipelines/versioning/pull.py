@@ -3,7 +3,8 @@
 Under the folder that is asked for, `.<id>.part/` holds what has arrived: finished files below
 files/, begun ones below parts/ under their MD5. A pull that was interrupted goes on there. When
 every file has the MD5 that DVC recorded and the SHA-256 that the run recorded, files/ becomes
-`<id>/` by one rename. A version that is there already is verified, and only what differs is fetched.
+`<id>/` by one rename. A version that is there already is verified, and only what differs is
+fetched.
 
 Belongs here: fetching and verifying. Does not belong here: choosing a version, CSV.
 """
@@ -47,17 +48,25 @@ class Wanted:
 
     def fits(self, path: Path) -> bool:
         """Whether a local file is this one."""
-        if not path.is_file() or path.is_symlink() or (self.facts and path.stat().st_size != self.facts.bytes):  # fmt: skip
+        if (
+            not path.is_file()
+            or path.is_symlink()
+            or (self.facts and path.stat().st_size != self.facts.bytes)
+        ):
             return False
         md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
         with path.open("rb") as handle:
             while piece := handle.read(_PIECE_BYTES):
                 md5.update(piece)
                 sha256.update(piece)
-        return md5.hexdigest() == self.md5 and (not self.facts or sha256.hexdigest() == self.facts.sha256)  # fmt: skip
+        return md5.hexdigest() == self.md5 and (
+            not self.facts or sha256.hexdigest() == self.facts.sha256
+        )
 
 
-def pull_version(source: Source, version: Version, to: Path, progress: Progress | None = None) -> Path:  # fmt: skip
+def pull_version(
+    source: Source, version: Version, to: Path, progress: Progress | None = None
+) -> Path:
     """Bring a version to `<to>/<id>/` and return that folder.
 
     Raises:
@@ -74,7 +83,11 @@ def pull_version(source: Source, version: Version, to: Path, progress: Progress 
             finally:
                 lock.unlink(missing_ok=True)
     except Timeout as err:
-        raise VersioningError("another pull of this version is under way", where=str(to), fix="wait for it to end, or pull to another folder") from err  # fmt: skip
+        raise VersioningError(
+            "another pull of this version is under way",
+            where=str(to),
+            fix="wait for it to end, or pull to another folder",
+        ) from err
     except OSError as err:
         raise _local_error(err, to) from err
 
@@ -92,10 +105,18 @@ def wanted_files(source: Source, version: Version) -> list[Wanted]:
     if hashlib.md5(raw, usedforsecurity=False).hexdigest() != version.md5.removesuffix(".dir"):
         raise _damaged(version.id, "its list of files", where)
     sidecar = read_sidecar(source, version.id)
-    if sidecar is not None and version.manifest_sha256 not in (None, sidecar.version.manifest_sha256):  # fmt: skip
+    if sidecar is not None and version.manifest_sha256 not in (
+        None,
+        sidecar.version.manifest_sha256,
+    ):
         raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
     facts: Mapping[str, FileFacts] = sidecar.manifest if sidecar else {}
-    listed = [Wanted(checked_name(f.get("relpath"), where), _md5(f, where), facts.get(str(f.get("relpath")))) for f in _entries(raw, where)]  # fmt: skip
+    listed = [
+        Wanted(
+            checked_name(f.get("relpath"), where), _md5(f, where), facts.get(str(f.get("relpath")))
+        )
+        for f in _entries(raw, where)
+    ]
     _check_tree([w.name for w in listed], where)
     if sidecar is not None and sorted(facts) != sorted(w.name for w in listed):
         raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
@@ -107,24 +128,39 @@ def _entries(raw: bytes, where: str) -> list[Mapping[str, object]]:
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError) as err:
-        raise VersioningError("the remote's list of files is no JSON", where=where, fix=_NOT_OURS) from err  # fmt: skip
+        raise VersioningError(
+            "the remote's list of files is no JSON", where=where, fix=_NOT_OURS
+        ) from err
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-        raise VersioningError("the remote's list of files is no list of files", where=where, fix=_NOT_OURS)  # fmt: skip
+        raise VersioningError(
+            "the remote's list of files is no list of files", where=where, fix=_NOT_OURS
+        )
     return found
 
 
 def _check_tree(names: Sequence[str], where: str) -> None:
     """Raise VersioningError for names that cannot all lie in one folder."""
     folders = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents}
-    odd = sorted({name for name in names if name in folders} or {n for n, times in Counter(names).items() if times > 1})  # fmt: skip
+    odd = sorted(
+        {name for name in names if name in folders}
+        or {n for n, times in Counter(names).items() if times > 1}
+    )
     if odd:
-        raise VersioningError(f"the remote names {odd[0]!r} twice, or as a file and as a folder", where=where, fix=_NOT_OURS)  # fmt: skip
+        raise VersioningError(
+            f"the remote names {odd[0]!r} twice, or as a file and as a folder",
+            where=where,
+            fix=_NOT_OURS,
+        )
 
 
 def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Path:
     final, staging = to / version.id, to / f".{version.id}.part"
     if final.is_symlink() or staging.is_symlink() or (final.exists() and not final.is_dir()):
-        raise VersioningError("a link or a file is where the version belongs", where=str(final), fix="remove it, or pull to another folder")  # fmt: skip
+        raise VersioningError(
+            "a link or a file is where the version belongs",
+            where=str(final),
+            fix="remove it, or pull to another folder",
+        )
     listed = wanted_files(source, version)
     home = final if final.is_dir() else staging / "files"
     here = {w.name for w in listed if w.fits(home / w.name)}
@@ -132,7 +168,13 @@ def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Pat
     done = _size([w for w in listed if w.name in here])
     progress(done, version.bytes)
     for file in (w for w in listed if w.name not in here):
-        part = _fetch(source, version, file, staging / "parts" / file.md5, lambda n, done=done: progress(done + n, version.bytes))  # type: ignore[misc]  # fmt: skip
+        part = _fetch(
+            source,
+            version,
+            file,
+            staging / "parts" / file.md5,
+            lambda n, done=done: progress(done + n, version.bytes),  # type: ignore[misc]
+        )
         target = home / file.name
         _refuse_links(home, target)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +189,9 @@ def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Pat
     return final
 
 
-def _fetch(source: Source, version: Version, file: Wanted, part: Path, progress: Callable[[int], None]) -> Path:  # fmt: skip
+def _fetch(
+    source: Source, version: Version, file: Wanted, part: Path, progress: Callable[[int], None]
+) -> Path:
     """The verified bytes of a file, under parts/. Goes on with what an earlier pull left there."""
     key = object_key(file.md5)
     size = file.facts.bytes if file.facts else source.size(key)
@@ -170,7 +214,14 @@ def _fetch(source: Source, version: Version, file: Wanted, part: Path, progress:
     raise _damaged(version.id, file.name, f"{source.uri}/{key}")
 
 
-def _append(source: Source, version: Version, file: Wanted, part: Path, size: int, progress: Callable[[int], None]) -> None:  # fmt: skip
+def _append(
+    source: Source,
+    version: Version,
+    file: Wanted,
+    part: Path,
+    size: int,
+    progress: Callable[[int], None],
+) -> None:
     key = object_key(file.md5)
     with part.open("ab") as out:
         while (at := out.tell()) < size:
@@ -187,7 +238,7 @@ def _append(source: Source, version: Version, file: Wanted, part: Path, size: in
 def _md5(listed: Mapping[str, object], where: str) -> str:
     md5 = listed.get("md5")
     if not isinstance(md5, str) or not FILE_MD5.match(md5):
-        raise VersioningError(f"the remote names an object {md5!r}", where=where, fix=_NOT_OURS)  # fmt: skip
+        raise VersioningError(f"the remote names an object {md5!r}", where=where, fix=_NOT_OURS)
     return md5
 
 
@@ -196,7 +247,11 @@ def _refuse_links(home: Path, target: Path) -> None:
         if folder == home:
             return
         if folder.is_symlink():
-            raise VersioningError("a link is where a file of the version belongs", where=str(folder), fix="remove it, or pull to another folder")  # fmt: skip
+            raise VersioningError(
+                "a link is where a file of the version belongs",
+                where=str(folder),
+                fix="remove it, or pull to another folder",
+            )
 
 
 def _size(files: list[Wanted]) -> int:
@@ -206,19 +261,44 @@ def _size(files: list[Wanted]) -> int:
 def _check_room(to: Path, missing: list[Wanted], version: Version) -> None:
     free = shutil.disk_usage(to).free
     if missing and free < _size(missing) + _ROOM_BYTES:
-        raise VersioningError(f"{version.id} needs {_size(missing) >> 20} MB more and the disk has {free >> 20} MB free", where=str(to), fix=f"make room or pull to another disk; {_AGAIN}")  # fmt: skip
+        raise VersioningError(
+            f"{version.id} needs {_size(missing) >> 20} MB more and the disk has {free >> 20} MB "
+            "free",
+            where=str(to),
+            fix=f"make room or pull to another disk; {_AGAIN}",
+        )
 
 
 def _lost(version_id: str, name: str, where: str) -> VersioningError:
-    return VersioningError(f"{name} of {version_id} is not in the remote", where=where, fix="ask the remote's owner to push it again: `dvc push` in artifacts/versions of the deployment that made it")  # fmt: skip
+    return VersioningError(
+        f"{name} of {version_id} is not in the remote",
+        where=where,
+        fix=(
+            "ask the remote's owner to push it again: `dvc push` in artifacts/versions of the "
+            "deployment that made it"
+        ),
+    )
 
 
 def _damaged(version_id: str, name: str, where: str) -> VersioningError:
-    return VersioningError(f"{name} of {version_id} is damaged in the remote; what was verified is kept", where=where, fix=f"ask the remote's owner to remove that object and push it again (`dvc push` in artifacts/versions of the deployment that made it), then {_AGAIN}")  # fmt: skip
+    return VersioningError(
+        f"{name} of {version_id} is damaged in the remote; what was verified is kept",
+        where=where,
+        fix=(
+            "ask the remote's owner to remove that object and push it again (`dvc push` in "
+            f"artifacts/versions of the deployment that made it), then {_AGAIN}"
+        ),
+    )
 
 
 def _local_error(err: OSError, to: Path) -> VersioningError:
     where = str(err.filename or to)
     if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return VersioningError("the disk is full", where=where, fix=f"make room or pull to another disk; {_AGAIN}")  # fmt: skip
-    return VersioningError(f"this folder does not take the files: {err.strerror or err}", where=where, fix="check its path and permissions, or pull to another folder")  # fmt: skip
+        return VersioningError(
+            "the disk is full", where=where, fix=f"make room or pull to another disk; {_AGAIN}"
+        )
+    return VersioningError(
+        f"this folder does not take the files: {err.strerror or err}",
+        where=where,
+        fix="check its path and permissions, or pull to another folder",
+    )

@@ -22,7 +22,10 @@ from pipelines.versioning.entry import Draft
 
 _COMMAND_TIMEOUT_S = 3600  # a first push over a slow line; it ends all the same
 # Several commands in one process: dvc's imports cost more than its work.
-_CHAIN = "import json, sys\nfrom dvc.cli import main\nfor command in json.loads(sys.argv[1]):\n    if code := main(command):\n        sys.exit(code)\n"  # fmt: skip
+_CHAIN = (
+    "import json, sys\nfrom dvc.cli import main\nfor command in json.loads(sys.argv[1]):\n    if "
+    "code := main(command):\n        sys.exit(code)\n"
+)
 _SETTINGS = {
     "core.analytics": "false",
     "core.check_update": "false",
@@ -54,7 +57,9 @@ def add_and_push(repo: Path, remote: str, ids: Sequence[str]) -> None:
 
 @contextmanager
 def _nothing_else(repo: Path, ids: Sequence[str]) -> Iterator[None]:
-    """Hide every other version from DVC, which reads all it sees before it adds one: a year of them costs seconds."""
+    """Hide every other version from DVC, which reads all it sees before it adds one: a year of them
+    costs seconds.
+    """
     seen = "".join(f"!/{name}\n!/{name}.dvc\n" for name in ids)
     write_atomic(repo / _IGNORED, f"/*\n{seen}")
     try:
@@ -79,7 +84,8 @@ def lay_out(draft: Draft, repo: Path) -> Path:
 
 
 def _linked(source: Path, target: Path) -> bool:
-    """A hard link costs no second copy; not every file system has them, none has them to another."""
+    """A hard link costs no second copy; not every file system has them, none has them to
+    another."""
     try:
         target.hardlink_to(source)
     except OSError:
@@ -96,7 +102,9 @@ def _settings(repo: Path, remote: str) -> list[list[str]]:
     commands += [["config", key, value] for key, value in _SETTINGS.items()]
     commands.append(["remote", "add", "-f", "-d", "versions", remote])
     if remote.startswith("s3://"):
-        commands += [["remote", "modify", "versions", key, value] for key, value in _S3_SETTINGS.items()]  # fmt: skip
+        commands += [
+            ["remote", "modify", "versions", key, value] for key, value in _S3_SETTINGS.items()
+        ]
     return commands
 
 
@@ -126,14 +134,32 @@ def _dvc(repo: Path, commands: list[list[str]]) -> None:
     }
     command = [sys.executable, "-c", _CHAIN, json.dumps(commands)]
     try:
-        done = subprocess.run(command, cwd=repo, env=environment, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_S, check=False)  # fmt: skip
+        done = subprocess.run(
+            command,
+            cwd=repo,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired as err:
-        raise VersioningError(f"dvc took more than {_COMMAND_TIMEOUT_S} s", where=str(repo), fix="check disk and remote, then run this step again; it goes on where it stopped") from err  # fmt: skip
+        raise VersioningError(
+            f"dvc took more than {_COMMAND_TIMEOUT_S} s",
+            where=str(repo),
+            fix="check disk and remote, then run this step again; it goes on where it stopped",
+        ) from err
     if done.returncode != 0:
-        raise VersioningError(f"dvc failed: {_last_words(done.stderr)}", where=str(repo), fix="correct the cause and run this step again; it goes on where it stopped")  # fmt: skip
+        raise VersioningError(
+            f"dvc failed: {_last_words(done.stderr)}",
+            where=str(repo),
+            fix="correct the cause and run this step again; it goes on where it stopped",
+        )
 
 
 def _last_words(stderr: str) -> str:
     """What dvc says went wrong, without its advertisement of where to ask."""
-    lines = [line for line in stderr.splitlines() if line.startswith("ERROR")] or stderr.splitlines()  # fmt: skip
+    lines = [
+        line for line in stderr.splitlines() if line.startswith("ERROR")
+    ] or stderr.splitlines()
     return "; ".join(line.removeprefix("ERROR: ").strip() for line in lines)[-600:]

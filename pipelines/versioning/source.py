@@ -34,7 +34,10 @@ def address(given: str | None) -> str:
     """
     text = (given or os.environ.get(VARIABLE, "")).strip()
     if not text:
-        raise ConfigError("it is not said where the versions are", fix=f"use --remote FOLDER or --remote s3://bucket/prefix, or set {VARIABLE}")  # fmt: skip
+        raise ConfigError(
+            "it is not said where the versions are",
+            fix=f"use --remote FOLDER or --remote s3://bucket/prefix, or set {VARIABLE}",
+        )
     if text.startswith("file://"):
         text = unquote(text.removeprefix("file://"))
     return text.rstrip("/") if "://" in text else str(Path(text).expanduser().absolute())
@@ -90,7 +93,9 @@ class Source:
                 return ask()
             except StoreError as err:
                 if pause_s is None or _for_good(err.__cause__):
-                    raise VersioningError(err.what, where=err.where or f"{self.uri}/{key}", fix=err.fix) from err  # fmt: skip
+                    raise VersioningError(
+                        err.what, where=err.where or f"{self.uri}/{key}", fix=err.fix
+                    ) from err
                 log.info("%s; trying again in %.1f s", err.what, pause_s)
                 time.sleep(pause_s)
         raise AssertionError("unreachable")

@@ -39,7 +39,10 @@ _TABLES: Mapping[Kind, Mapping[str, Read]] = {
     "samples": {
         "samples": _samples,
         "thresholds": _file("thresholds.parquet"),
-        **{name: _file(f"tables/{name}.parquet") for name in ("cases", "climate", "scenes", "units", _SERIES)},
+        **{
+            name: _file(f"tables/{name}.parquet")
+            for name in ("cases", "climate", "scenes", "units", _SERIES)
+        },
     },
     "features": {
         "rows": _file("rows.parquet"),
@@ -51,7 +54,7 @@ _TABLES: Mapping[Kind, Mapping[str, Read]] = {
         "text": lambda folder: vector_table(folder, "text"),
     },
     "forecasts": {"forecast": _file("forecast.parquet")},
-}  # fmt: skip
+}
 
 
 def table_names(kind: Kind) -> list[str]:
@@ -67,14 +70,21 @@ def read_table(folder: Path, kind: Kind, name: str | None = None) -> pa.Table:
     """
     tables = _TABLES.get(kind, {})
     if not tables:
-        raise VersioningError(f"a {kind} version holds files and no table", fix="pull it and open the files")  # fmt: skip
+        raise VersioningError(
+            f"a {kind} version holds files and no table", fix="pull it and open the files"
+        )
     if name is None and kind == "embeddings":
         raise VersioningError("embeddings have two tables", fix="name one: image or text")
     chosen = name or next(iter(tables))
     if chosen not in tables:
-        raise VersioningError(f"a {kind} version has no table {chosen!r}", fix=f"use one of {', '.join(tables)}")  # fmt: skip
+        raise VersioningError(
+            f"a {kind} version has no table {chosen!r}", fix=f"use one of {', '.join(tables)}"
+        )
     if chosen == _SERIES and not _has_series(folder):
-        raise VersioningError("the place declares no series of its own: the version has no such table", fix=f"use another of {', '.join(tables)}")  # fmt: skip
+        raise VersioningError(
+            "the place declares no series of its own: the version has no such table",
+            fix=f"use another of {', '.join(tables)}",
+        )
     return tables[chosen](folder)
 
 

@@ -1,10 +1,12 @@
-"""What a remote says was taken back: withdrawn/<name>.json beside its versions, one small file each.
+"""What a remote says was taken back: withdrawn/<name>.json beside its versions, one small file
+each.
 
 Belongs here: these marks, for those who have nothing but the remote. Does not belong here: the
 deployment's own records (run/withdrawn.py), and choosing a version (find.py).
 
-A version never changes, so a mark lies apart from it: it names the versions that it is about. A forecast
-that was withdrawn is passed over by `latest`; what was made from a withdrawn drop is only told.
+A version never changes, so a mark lies apart from it: it names the versions that it is about. A
+forecast that was withdrawn is passed over by `latest`; what was made from a withdrawn drop is only
+told.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ def write_mark(places: Places, record: Withdrawn, versions: Sequence[str]) -> Ma
             store.write(key, raw)
     except StoreError as err:
         raise VersioningError(
-            f"{record.what} {record.name} is withdrawn here, but the remote could not be told: {err.what}",
+            f"{record.what} {record.name} is withdrawn here, but the remote could not be told: "
+            f"{err.what}",
             where=err.where,
             fix="run the same command again",
         ) from err

@@ -1,8 +1,8 @@
 """What people read in the language of their place: one catalogue, one file a language.
 
-Belongs here: sentences of bulletins and alerts, numbers and weeks as a language writes them. Does not
-belong here: prompts (data/templates), logs and errors, which are in English, and the run report, which
-is for those who keep the deployment.
+Belongs here: sentences of bulletins and alerts, numbers and weeks as a language writes them. Does
+not belong here: prompts (data/templates), logs and errors, which are in English, and the run
+report, which is for those who keep the deployment.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Words:
         return f"{value:.{digits}f}".replace("-", "−").replace(".", self("decimal-mark"))
 
     def chance(self, probability: float | None) -> str:
-        """A probability in whole percent that never claims certainty; a dash where there is none."""
+        """A probability in whole percent that never claims certainty; a dash where there
+        is none."""
         if probability is None or probability != probability:
             return "–"
         percent = 100 * probability

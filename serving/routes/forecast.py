@@ -37,19 +37,27 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 )
 async def forecast(
     request: Request,
-    municipality_code: Annotated[str | None, Query(min_length=1, max_length=64, description="none = every unit")] = None,
-    horizon_weeks: Annotated[int | None, Query(ge=0, le=12, description="weeks ahead; none = all")] = None,
-    origin_week: Annotated[str | None, Query(max_length=8, description="such as 2018-w48; none = the newest")] = None,
-    forecast_version: Annotated[str | None, Query(pattern=_VERSION, description="this one, withdrawn or not")] = None,
-) -> JSONResponse:  # fmt: skip
+    municipality_code: Annotated[
+        str | None, Query(min_length=1, max_length=64, description="none = every unit")
+    ] = None,
+    horizon_weeks: Annotated[
+        int | None, Query(ge=0, le=12, description="weeks ahead; none = all")
+    ] = None,
+    origin_week: Annotated[
+        str | None, Query(max_length=8, description="such as 2018-w48; none = the newest")
+    ] = None,
+    forecast_version: Annotated[
+        str | None, Query(pattern=_VERSION, description="this one, withdrawn or not")
+    ] = None,
+) -> JSONResponse:
     """Rows of the newest forecast that the champion's bundle made, or of that of one origin week.
 
     `data_state` is `current`, or says that no run has finished for this week and the champion
     forecast from the last accepted data; `why` then says why.
 
     It answers whatever serves. A champion that reads more than a row of fields holds is asked here
-    alone; GET /model says so as `lone_row`. A withdrawn forecast is passed over, and `note` says so;
-    asked for by its version it is given, with `withdrawn`.
+    alone; GET /model says so as `lone_row`. A withdrawn forecast is passed over, and `note` says
+    so; asked for by its version it is given, with `withdrawn`.
     """
     champion, note = serving_champion(request.app.state.holder), None
     if municipality_code is not None:
@@ -58,7 +66,12 @@ async def forecast(
     if origin_week is not None:
         known_week(champion.bundle, origin_week, "origin_week")
     if horizon_weeks is not None and horizon_weeks not in champion.bundle.models:
-        raise Problem(422, "unknown-horizon", no_model(champion.bundle, horizon_weeks), f"use one of {sorted(champion.bundle.models)}")  # fmt: skip
+        raise Problem(
+            422,
+            "unknown-horizon",
+            no_model(champion.bundle, horizon_weeks),
+            f"use one of {sorted(champion.bundle.models)}",
+        )
     places = request.app.state.settings.places
     answer = await asyncio.to_thread(_look, places, champion, origin_week, forecast_version)
     found = answer.forecast
@@ -67,7 +80,12 @@ async def forecast(
         raise _absent(champion, origin_week, forecast_version, answer.note)
     rows = found.rows(municipality_code, horizon_weeks)
     if not rows:
-        raise Problem(404, "not-forecast", f"the forecast {found.version} has no such row", "ask for a unit and a horizon of its own; without either it answers with all of them")  # fmt: skip
+        raise Problem(
+            404,
+            "not-forecast",
+            f"the forecast {found.version} has no such row",
+            "ask for a unit and a horizon of its own; without either it answers with all of them",
+        )
     trace_id: str = request.state.trace_id
     notes = "; ".join(filter(None, (note, answer.note)))
     body = {
@@ -80,7 +98,9 @@ async def forecast(
         body["withdrawn"] = {"at": answer.withdrawal.at, "reason": answer.withdrawal.reason}
     response = JSONResponse(body)
     logged = [] if municipality_code is None else [_logged(row) for row in rows]
-    request.app.state.journal.record(trace_id, champion, request.scope["query_string"], logged, found.version)  # fmt: skip
+    request.app.state.journal.record(
+        trace_id, champion, request.scope["query_string"], logged, found.version
+    )
     return response
 
 
@@ -98,18 +118,32 @@ def _absent(
             404,
             "no-forecast",
             f"no forecast {version} by the champion's label rule is here",
-            "leave forecast_version out for the newest one, or fetch it with `denguard pull forecasts`",
+            "leave forecast_version out for the newest one, or fetch it with `denguard pull "
+            "forecasts`",
         )
     if withdrawn is not None:
         return Problem(
             404 if origin_week else 503,
             "forecast-withdrawn",
             f"{withdrawn}; no other forecast stands in its place",
-            "run the weekly cycle, or roll back; by forecast_version the withdrawn one is given all the same",
+            "run the weekly cycle, or roll back; by forecast_version the withdrawn one is given "
+            "all the same",
         )
     if origin_week is not None:
-        return Problem(404, "no-forecast", f"{bundle} made no forecast at {origin_week} that is here", "leave origin_week out for the newest one, or ask GET /model which bundle serves")  # fmt: skip
-    return Problem(503, "no-forecast", f"no forecast of {bundle} is here yet", "run the forecast step, and let the endpoint see its folder artifacts/forecasts (DENGUARD_HOME)", headers={"Retry-After": "30"})  # fmt: skip
+        return Problem(
+            404,
+            "no-forecast",
+            f"{bundle} made no forecast at {origin_week} that is here",
+            "leave origin_week out for the newest one, or ask GET /model which bundle serves",
+        )
+    return Problem(
+        503,
+        "no-forecast",
+        f"no forecast of {bundle} is here yet",
+        "run the forecast step, and let the endpoint see its folder artifacts/forecasts "
+        "(DENGUARD_HOME)",
+        headers={"Retry-After": "30"},
+    )
 
 
 def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -122,7 +156,8 @@ def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[s
 
 
 def _state(places: Places, found: Published | None) -> dict[str, str]:
-    """What a forecast says of its data; one of an earlier version of denguard is a finished run's."""
+    """What a forecast says of its data; one of an earlier version of denguard is a
+    finished run's."""
     columns = {} if found is None else found.table.iloc[0].to_dict()
     state = str(columns.get("data_state", CURRENT))
     if found is None or state == CURRENT:

@@ -31,9 +31,13 @@ _FORM_SCHEMA = {
     "required": ["row", "scene"],
     "properties": {
         "row": {"type": "string", "description": "one row of fields, as JSON"},
-        "scene": {"type": "string", "format": "binary", "description": "TIFF (12 bands or RGB), PNG or JPEG"},
+        "scene": {
+            "type": "string",
+            "format": "binary",
+            "description": "TIFF (12 bands or RGB), PNG or JPEG",
+        },
     },
-}  # fmt: skip
+}
 # The body is read by hand, after the key and the size are checked; so OpenAPI is told by hand, too.
 _BODY = {
     "required": True,
@@ -48,10 +52,12 @@ _BODY = {
         },
         MULTIPART: {
             "schema": _FORM_SCHEMA,
-            "examples": {"row and scene": {"value": {"row": json.dumps(ROW_EXAMPLE), "scene": "<file>"}}},
+            "examples": {
+                "row and scene": {"value": {"row": json.dumps(ROW_EXAMPLE), "scene": "<file>"}}
+            },
         },
     },
-}  # fmt: skip
+}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemBody, "content": {"application/problem+json": {}}}
     for status in (401, 408, 413, 415, 422, 503, 504)
@@ -86,7 +92,9 @@ async def _answered(request: Request, champion: Champion, body: bytes) -> JSONRe
     answers = await _in_time(champion, asked, settings, request.app.state.pixels)
     for entry in answers:
         entry["trace_id"] = trace_id
-        request.app.state.metrics.predictions.labels(str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()).inc()  # fmt: skip
+        request.app.state.metrics.predictions.labels(
+            str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()
+        ).inc()
     said = {"notes": notes} if notes else {}
     response = JSONResponse({"trace_id": trace_id, "predictions": answers, **said}, headers=headers)
     request.app.state.journal.record(trace_id, champion, body, answers)
@@ -104,7 +112,8 @@ def serving_champion(holder: ChampionHolder) -> Champion:
 async def _in_time(
     champion: Champion, asked: Asked, settings: Settings, pixels: Budget
 ) -> list[dict[str, Any]]:
-    """Predict here if it is milliseconds, else in a thread: scenes, prompts, many rows of fields."""
+    """Predict here if it is milliseconds, else in a thread: scenes, prompts, many rows of
+    fields."""
     few = len(asked.rows) <= _FEW_ROWS and asked.scene is None and champion.encoders is None
     if asked.vectors or few:
         return answer(champion, asked, settings.max_scene_pixels, pixels)
@@ -114,4 +123,9 @@ async def _in_time(
                 answer, champion, asked, settings.max_scene_pixels, pixels
             )
     except TimeoutError:
-        raise Problem(504, "too-slow", f"no answer within {settings.request_timeout_s:g} s", "send fewer rows a call") from None  # fmt: skip
+        raise Problem(
+            504,
+            "too-slow",
+            f"no answer within {settings.request_timeout_s:g} s",
+            "send fewer rows a call",
+        ) from None

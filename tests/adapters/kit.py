@@ -1,4 +1,5 @@
-"""A file on disk, read by an adapter as a profile declares it; and what a test asks of the reading."""
+"""A file on disk, read by an adapter as a profile declares it; and what a test asks of the
+reading."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def read_file(
     """A file as its adapter reads it, in the shape that every adapter must give."""
     settings = InputConfig(**({"file": "cases.csv"} | config))
     last = None if until is None else calendar.week_no(until)
-    file = InputFile(path, f"{received}/{path.name}", settings, calendar, codes or TextCodes(), received, last)  # fmt: skip
+    file = InputFile(
+        path, f"{received}/{path.name}", settings, calendar, codes or TextCodes(), received, last
+    )
     reading = adapter_of(settings).read(file)
     assert tuple(reading.units.columns) == UNIT_COLUMNS
     assert tuple(reading.cells.columns) == CELL_COLUMNS

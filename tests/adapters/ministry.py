@@ -22,7 +22,14 @@ from pipelines.weeks import CDC, Calendar
 class Ministry:
     """Makes drops of files and validates them."""
 
-    def __init__(self, home: Path, *inputs: dict[str, Any], calendar: Calendar = CDC, codes: UnitCodes | None = None, **data: Any) -> None:  # fmt: skip
+    def __init__(
+        self,
+        home: Path,
+        *inputs: dict[str, Any],
+        calendar: Calendar = CDC,
+        codes: UnitCodes | None = None,
+        **data: Any,
+    ) -> None:
         self.home, self.drops = home, home / "data" / "drops"
         # Tables of four rows and round numbers are not meant to be believable.
         data.setdefault("plausibility", {"without": ["*"]})
@@ -35,7 +42,9 @@ class Ministry:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         return paths
 
-    def drop(self, files: list[Path], day: str = "2018-12-04", until: str | None = None, edition: int = 1) -> Path:  # fmt: skip
+    def drop(
+        self, files: list[Path], day: str = "2018-12-04", until: str | None = None, edition: int = 1
+    ) -> Path:
         info = DropInfo(received_date=date.fromisoformat(day), scene_period="week", edition=edition)
         bring = partial(source_of(self.context.config).bring, files, context=self.context)
         return make_drop(bring, None, self.drops, info, until)
@@ -44,8 +53,12 @@ class Ministry:
         """A drop of these files."""
         return self.drop(self.given(**files), day, edition=edition)
 
-    def validate(self, previous: Tables | None = None, only: set[str] | None = None, out: Path | None = None) -> ValidationResult:  # fmt: skip
-        return validate_all(self.drops, self.context, previous, out, self.home / "cache.json", only=only)  # fmt: skip
+    def validate(
+        self, previous: Tables | None = None, only: set[str] | None = None, out: Path | None = None
+    ) -> ValidationResult:
+        return validate_all(
+            self.drops, self.context, previous, out, self.home / "cache.json", only=only
+        )
 
     def raw(self) -> Any:
         return source_of(self.context.config).read_raw(list_drops(self.drops)[-1], self.context)

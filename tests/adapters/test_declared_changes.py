@@ -1,4 +1,5 @@
-"""How changed codes are declared, in the profile or in a CSV beside it; what is refused, and why."""
+"""How changed codes are declared, in the profile or in a CSV beside it; what is refused,
+and why."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def profile(folder: Path, csv: str | None, **codes: Any) -> Path:
     path = folder / "place.yaml"
     said = "".join(f", {k}: {v}" for k, v in codes.items())
     path.write_text(
-        f"profile: place\nplace: {{codes: {{changes: changes.csv{said}}}}}\ndata: {{inputs: [{{file: cases.csv}}]}}\n"
+        f"profile: place\nplace: {{codes: {{changes: changes.csv{said}}}}}\ndata: {{inputs: "
+        "[{file: cases.csv}]}\n"
     )
     return path
 

@@ -34,7 +34,11 @@ def counts(path: Path, pattern: str = r"\d{4}/w\d{2}", code: str = "Municipality
     """(unit, label) -> count, with pandas alone."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index(code)
     weeks = table.filter(regex=f"^{pattern}$")
-    return {(u, f"{c[:4]}-w{c[-2:]}"): (None if v in ("", "NA") else float(v)) for u, row in weeks.iterrows() for c, v in row.items()}  # fmt: skip
+    return {
+        (u, f"{c[:4]}-w{c[-2:]}"): (None if v in ("", "NA") else float(v))
+        for u, row in weeks.iterrows()
+        for c, v in row.items()
+    }
 
 
 def satellitebench(path: Path, tmp_path: Path) -> Drop:
@@ -71,7 +75,9 @@ def in_pool(tables) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize("history", [True, False])
-def test_06_a_new_municipality_is_taken_and_forecast_once_its_reference_is_full(cases, tmp_path, history):  # fmt: skip
+def test_06_a_new_municipality_is_taken_and_forecast_once_its_reference_is_full(
+    cases, tmp_path, history
+):
     case, wide = cases / "06-new-municipality", {"adapter": "wide", "file": "metadata.csv"}
     ministry = Ministry(tmp_path, wide, codes=CONTEXT.codes)
     ministry.bring("2018-12-04", metadata_csv=(case / "drop1.csv").read_bytes())
@@ -106,7 +112,9 @@ def test_06_todays_layout_takes_it_as_well_and_a_second_edition_of_the_day(cases
 def test_11_iso_weeks_are_named_and_read_where_they_are_declared(cases, tmp_path):
     path = cases / "11-iso-weeks" / "drop.csv"
     found = stopped(read_file(path, adapter="wide"), "other-numbering")
-    assert "this table counts ISO weeks" in found.message and "place.week.numbering: iso" in found.fix  # fmt: skip
+    assert (
+        "this table counts ISO weeks" in found.message and "place.week.numbering: iso" in found.fix
+    )
     assert weekly(read_file(path, adapter="wide", calendar=ISO), ISO) == counts(path)
 
 
@@ -133,13 +141,18 @@ def test_16_codes_of_other_countries_are_declared(cases):
     reading = read_file(path, adapter="wide", codes=TextCodes("IBGE code", "[0-9]{7}"))
     assert weekly(reading) == counts(path) and refusals(reading) == []
     assert {len(u) for u in reading.units["unit_id"]} == {7}
-    assert the(read_file(path, adapter="wide", codes=TextCodes("IBGE code", "[0-9]{6}")), "nothing-read")  # fmt: skip
+    assert the(
+        read_file(path, adapter="wide", codes=TextCodes("IBGE code", "[0-9]{6}")), "nothing-read"
+    )
 
 
 def test_17_a_history_from_2018_to_2026_is_read_whole(cases):
     path = cases / "17-no-counts-of-2016-2017" / "drop.csv"
     got = weekly(read_file(path, adapter="wide", received=date(2026, 11, 23)))
-    assert got == counts(path) and (min(w for _, w in got), max(w for _, w in got)) == ("2018-w01", "2026-w46")  # fmt: skip
+    assert got == counts(path) and (min(w for _, w in got), max(w for _, w in got)) == (
+        "2018-w01",
+        "2026-w46",
+    )
     assert CDC.has(2020, 53) and ("5001", "2020-w53") in got
 
 

@@ -20,7 +20,9 @@ from pipelines.weeks import CDC, ISO
 CASES: dict[str, Any] = {"file": "cases.csv"}
 RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "latency_days": 5}
 PEOPLE = {"table": "units", "file": "people.csv"}
-TABLE = "unit,year,week,cases\n" + "".join(f"{u},2018,{w},{w % 5}\n" for u in "AB" for w in range(1, 41))  # fmt: skip
+TABLE = "unit,year,week,cases\n" + "".join(
+    f"{u},2018,{w},{w % 5}\n" for u in "AB" for w in range(1, 41)
+)
 PEOPLE_TABLE = "unit,year,population\nA,2018,1000\nB,2018,2000\n"
 
 
@@ -149,7 +151,9 @@ def test_one_table_with_codes_of_both_kinds_is_told(tmp_path):
 def test_a_second_edition_of_one_day_goes_before_the_first(tmp_path):
     ministry = Ministry(tmp_path, CASES)
     ministry.bring("2018-12-04", cases_csv=TABLE)
-    folder = ministry.bring("2018-12-04", edition=2, cases_csv="unit,year,week,cases\nA,2018,7,9\nC,2018,40,1\n")  # fmt: skip
+    folder = ministry.bring(
+        "2018-12-04", edition=2, cases_csv="unit,year,week,cases\nA,2018,7,9\nC,2018,40,1\n"
+    )
     assert folder.name == "2018-12-04.2"
     tables = ministry.validate().tables
     cases = latest_cases(tables).set_index(["unit_id", "week_no"])["cases"]
@@ -171,11 +175,15 @@ def test_a_line_list_of_the_newest_weeks_gives_zeros_to_units_it_does_not_name(t
 
 
 def test_the_slowest_climate_input_says_when_a_month_can_be_had(tmp_path):
-    rain = "unit,year,month,rainfall_mm\n" + "".join(f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 11))  # fmt: skip
+    rain = "unit,year,month,rainfall_mm\n" + "".join(
+        f"{u},2018,{m},100\n" for u in "AB" for m in range(1, 11)
+    )
     ministry = Ministry(tmp_path, CASES, RAIN)
     ministry.drop(ministry.given(cases_csv=TABLE, rain_csv=rain))
     climate = ministry.validate().tables.climate
-    assert climate.loc[climate["month"] == 10, "available_date"].unique().tolist() == [date(2018, 11, 5)]  # fmt: skip
+    assert climate.loc[climate["month"] == 10, "available_date"].unique().tolist() == [
+        date(2018, 11, 5)
+    ]
 
 
 def test_names_of_units_come_from_whichever_file_has_them(tmp_path):
@@ -189,7 +197,9 @@ def test_refused_rows_are_quarantined_with_their_file_and_row(tmp_path):
     ministry = Ministry(tmp_path, CASES)
     ministry.drop(ministry.given(cases_csv=TABLE + "A,2018,54,1\nB,2018,1,9\n"))
     quarantine = ministry.validate().quarantine
-    assert quarantine[["file", "row"]].values.tolist() == [["2018-12-04/cases.csv", r] for r in (42, 82, 83)]  # fmt: skip
+    assert quarantine[["file", "row"]].values.tolist() == [
+        ["2018-12-04/cases.csv", r] for r in (42, 82, 83)
+    ]
     assert "no week 54" in quarantine["reason"][1]
 
 
@@ -197,7 +207,10 @@ def test_a_thousands_point_in_an_english_table_is_quarantined(tmp_path):
     ministry = Ministry(tmp_path, CASES)
     ministry.drop(ministry.given(cases_csv=TABLE.replace("A,2018,7,2", "A,2018,7,1.234")))
     result = ministry.validate()
-    assert the(result.issues, "thousands-separator").place == "2018-12-04/cases.csv row 8, column 'cases' (A)"  # fmt: skip
+    assert (
+        the(result.issues, "thousands-separator").place
+        == "2018-12-04/cases.csv row 8, column 'cases' (A)"
+    )
     assert result.quarantine["value"].tolist() == ["1.234"]
 
 
@@ -244,7 +257,16 @@ def test_a_file_of_which_too_much_is_refused_never_becomes_a_drop(tmp_path):
     assert err.value.where.endswith("cases.csv row 82") and "week" in err.value.fix
 
 
-PARENTS = {**CASES, "columns": {"unit": "unit", "parent": "province", "year": "year", "week": "week", "cases": "cases"}}  # fmt: skip
+PARENTS = {
+    **CASES,
+    "columns": {
+        "unit": "unit",
+        "parent": "province",
+        "year": "year",
+        "week": "week",
+        "cases": "cases",
+    },
+}
 
 
 def with_provinces(**province: str) -> str:

@@ -31,11 +31,15 @@ def said(reading: Reading, calendar: Calendar) -> dict[str, str]:
     for cell in reading.cells.itertuples():
         when = {"week": calendar.week_label, "rain": lambda w: f"rain {w // 12}-{w % 12 + 1:02d}"}
         label = cell.clean or when[cell.kind](cell.when)
-        out[f"{cell.unit_id} {label}"] = "missing" if pd.isna(cell.number) else f"{cell.number:.10g}"  # fmt: skip
+        out[f"{cell.unit_id} {label}"] = (
+            "missing" if pd.isna(cell.number) else f"{cell.number:.10g}"
+        )
     return out
 
 
-@pytest.mark.parametrize(("name", "iso", "profile", "content", "reads"), EXAMPLES, ids=[e[0] for e in EXAMPLES])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "iso", "profile", "content", "reads"), EXAMPLES, ids=[e[0] for e in EXAMPLES]
+)
 def test_an_example_reads_what_the_page_says(tmp_path, name, iso, profile, content, reads):
     (entry,) = yaml.safe_load(profile)["data"]["inputs"]
     calendar = ISO if iso else CDC
@@ -52,7 +56,9 @@ def test_every_adapter_has_an_example_and_a_line():
 
 
 def test_every_test_that_the_page_names_is_there():
-    tests = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests" / "adapters").glob("test_*.py"))  # fmt: skip
+    tests = "".join(
+        p.read_text(encoding="utf-8") for p in (ROOT / "tests" / "adapters").glob("test_*.py")
+    )
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     assert len(named) > 25
     assert [name for name in named if f"def {name}(" not in tests] == []

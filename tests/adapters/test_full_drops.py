@@ -1,4 +1,6 @@
-"""`data.updates: full`: what a drop leaves out of its own span was withdrawn; `increment`: not sent."""
+"""`data.updates: full`: what a drop leaves out of its own span was withdrawn; `increment`: not
+sent.
+"""
 
 from __future__ import annotations
 

@@ -71,8 +71,13 @@ def test_a_workbook_with_two_sheets_needs_to_be_told_which(tmp_path):
 
 
 def test_days_in_a_workbook_are_days(tmp_path):
-    table = pd.DataFrame({"unit": "A", "date": pd.to_datetime(["2018-01-07", "2018-01-14"]), "cases": [1, 2]})  # fmt: skip
-    assert weekly(read(tmp_path, book({"s": table}))) == {("A", "2018-w02"): 1.0, ("A", "2018-w03"): 2.0}  # fmt: skip
+    table = pd.DataFrame(
+        {"unit": "A", "date": pd.to_datetime(["2018-01-07", "2018-01-14"]), "cases": [1, 2]}
+    )
+    assert weekly(read(tmp_path, book({"s": table}))) == {
+        ("A", "2018-w02"): 1.0,
+        ("A", "2018-w03"): 2.0,
+    }
 
 
 def zipped(name: str) -> bytes:
@@ -149,7 +154,9 @@ def test_lines_above_the_header_are_named_or_declared(tmp_path):
 
 
 def test_decimal_commas_with_semicolons_are_found(tmp_path):
-    content = "unit;year;week;cases;population;temp_mean_c\n" + "".join(f"A;2018;{w};1.234;2.100.000;25,5\n" for w in range(1, 10))  # fmt: skip
+    content = "unit;year;week;cases;population;temp_mean_c\n" + "".join(
+        f"A;2018;{w};1.234;2.100.000;25,5\n" for w in range(1, 10)
+    )
     reading = read(tmp_path, content)
     assert set(weekly(reading).values()) == {1234.0}
     climate = reading.cells[reading.cells["kind"] == "temp"]
@@ -170,7 +177,10 @@ def test_a_decimal_point_in_a_file_of_decimal_commas_is_refused(tmp_path):
 
 @pytest.mark.parametrize("missing", ["", "NA", "\\N", "null"])
 def test_missing_is_missing_and_never_zero(tmp_path, missing):
-    assert weekly(read(tmp_path, GOOD.replace("2018,1,3", f"2018,1,{missing}")))[("A", "2018-w01")] is None  # fmt: skip
+    assert (
+        weekly(read(tmp_path, GOOD.replace("2018,1,3", f"2018,1,{missing}")))[("A", "2018-w01")]
+        is None
+    )
 
 
 def test_a_unit_week_twice_with_one_count_keeps_the_first(tmp_path):

@@ -15,7 +15,11 @@ def long(*rows: str, header: str = "unit,year,week,cases") -> str:
 
 
 def years(calendar: Calendar, first: int, last: int) -> list[str]:
-    return [f"A,{y},{w},1" for y in range(first, last + 1) for w in range(1, calendar.weeks_in_year(y) + 1)]  # fmt: skip
+    return [
+        f"A,{y},{w},1"
+        for y in range(first, last + 1)
+        for w in range(1, calendar.weeks_in_year(y) + 1)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -29,11 +33,14 @@ def test_a_week_53_of_the_other_numbering_stops_the_file(tmp_path, table, declar
     content = long(*years(table, 2013, 2016))
     found = stopped(read(tmp_path, content, calendar=declared), "other-numbering")
     assert says in found.message and fix in found.fix
-    assert len(weekly(read(tmp_path, content, calendar=table), table)) == len(years(table, 2013, 2016))  # fmt: skip
+    assert len(weekly(read(tmp_path, content, calendar=table), table)) == len(
+        years(table, 2013, 2016)
+    )
 
 
 def test_a_week_53_that_is_skipped_stops_the_file(tmp_path):
-    """ISO weeks 2018-2026: 2020 has a week 53 in both, 2025 only with the CDC, and it is not there."""
+    """ISO weeks 2018-2026: 2020 has a week 53 in both, 2025 only with the CDC, and it is
+    not there."""
     content = long(*years(ISO, 2018, 2025), *(f"A,2026,{w},1" for w in range(1, 30)))
     found = stopped(read(tmp_path, content), "other-numbering")
     assert "a week 53 in 2020 and none in 2025" in found.message
@@ -48,9 +55,13 @@ def test_a_week_54_is_refused_and_a_week_53_of_no_numbering_too(tmp_path):
     assert weekly(reading) == {("A", "2018-w52"): 1.0}
 
 
-@pytest.mark.parametrize("text", ["2018-W05", "2018W5", "201805", "2018-w05", "2018/w05", "2018-SE05", "2018SE5"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text", ["2018-W05", "2018W5", "201805", "2018-w05", "2018/w05", "2018-SE05", "2018SE5"]
+)
 def test_texts_of_weeks(tmp_path, text):
-    assert weekly(read(tmp_path, long(f"A,{text},7", header="unit,week,cases"))) == {("A", "2018-w05"): 7.0}  # fmt: skip
+    assert weekly(read(tmp_path, long(f"A,{text},7", header="unit,week,cases"))) == {
+        ("A", "2018-w05"): 7.0
+    }
 
 
 @pytest.mark.parametrize("text", ["2018-05", "W05", "5", "2018-01-05", "18W05"])
@@ -67,7 +78,9 @@ def test_months_under_the_name_of_weeks_stop_the_file(tmp_path):
 
 @pytest.mark.parametrize(("day", "week"), [("2018-01-07", "2018-w02"), ("2018-01-13", "2018-w02")])
 def test_a_date_may_be_a_weeks_first_or_last_day(tmp_path, day, week):
-    assert weekly(read(tmp_path, long(f"A,{day},7", header="unit,date,cases"))) == {("A", week): 7.0}  # fmt: skip
+    assert weekly(read(tmp_path, long(f"A,{day},7", header="unit,date,cases"))) == {
+        ("A", week): 7.0
+    }
 
 
 def test_first_days_of_another_calendar_stop_the_file(tmp_path):
@@ -92,26 +105,40 @@ def test_one_date_on_another_weekday_is_refused_alone(tmp_path):
 
 def test_daily_counts_name_the_adapter_that_adds_them_up(tmp_path):
     rows = [f"A,2018-01-{d:02d},1" for d in range(1, 29)]
-    assert "line_list" in stopped(read(tmp_path, long(*rows, header="unit,date,cases")), "daily-dates").fix  # fmt: skip
+    assert (
+        "line_list"
+        in stopped(read(tmp_path, long(*rows, header="unit,date,cases")), "daily-dates").fix
+    )
 
 
 def test_a_period_that_is_no_week_is_refused(tmp_path):
     rows = ("A,2018-01-07,2018-01-13,1", "A,2018-01-14,2018-02-10,4")
     reading = read(tmp_path, long(*rows, header="unit,start,end,cases"))
-    assert refusals(reading) == [(3, "not-one-week")] and weekly(reading) == {("A", "2018-w02"): 1.0}  # fmt: skip
+    assert refusals(reading) == [(3, "not-one-week")] and weekly(reading) == {
+        ("A", "2018-w02"): 1.0
+    }
 
 
 def test_an_ambiguous_order_must_be_declared(tmp_path):
     content = long("A,03/06/2018,1", "A,10/06/2018,2", header="unit,start,cases")
     found = stopped(read(tmp_path, content), "date-order")
-    assert "'03/06/2018'" in found.message and found.place.endswith("row 2") and "dates: dmy" in found.fix  # fmt: skip
-    assert weekly(read(tmp_path, content, dates="dmy")) == {("A", "2018-w23"): 1.0, ("A", "2018-w24"): 2.0}  # fmt: skip
+    assert (
+        "'03/06/2018'" in found.message
+        and found.place.endswith("row 2")
+        and "dates: dmy" in found.fix
+    )
+    assert weekly(read(tmp_path, content, dates="dmy")) == {
+        ("A", "2018-w23"): 1.0,
+        ("A", "2018-w24"): 2.0,
+    }
 
 
 def test_an_order_that_shows_itself_is_still_declared_by_a_person(tmp_path):
     content = long("A,03/06/2018,1", "A,17/06/2018,2", header="unit,start,cases")
     found = stopped(read(tmp_path, content), "date-order")
-    assert "'17/06/2018' shows that it is dmy" in found.message and found.fix.startswith("declare `dates: dmy`")  # fmt: skip
+    assert "'17/06/2018' shows that it is dmy" in found.message and found.fix.startswith(
+        "declare `dates: dmy`"
+    )
 
 
 def test_day_and_month_swapped_stop_the_file_where_they_are_many(tmp_path):
@@ -149,7 +176,9 @@ def test_what_is_no_day_is_refused(tmp_path, day):
 
 def test_a_spreadsheets_number_of_a_day_is_named_and_never_read(tmp_path):
     """43107 is 2018-01-07 in one of Excel's two calendars and four years later in the other."""
-    reading = read(tmp_path, long("A,2018-01-07,1", "B,43107,2", "B,43114.0,2", header="unit,start,cases"))  # fmt: skip
+    reading = read(
+        tmp_path, long("A,2018-01-07,1", "B,43107,2", "B,43114.0,2", header="unit,start,cases")
+    )
     assert refusals(reading) == [(3, "serial-date"), (4, "serial-date")]
     assert "format the column as dates" in reading.refused["fix"][0]
 
@@ -162,7 +191,9 @@ def test_a_season_is_no_year(tmp_path, text):
 
 
 def test_what_stops_a_whole_file_shows_a_value_with_its_own_row_and_fix(tmp_path):
-    found = stopped(read(tmp_path, long("A,2018,60,1", "A,2017-18,1,2", "A,2017-18,2,2")), "nothing-read")  # fmt: skip
+    found = stopped(
+        read(tmp_path, long("A,2018,60,1", "A,2017-18,1,2", "A,2017-18,2,2")), "nothing-read"
+    )
     assert "'2017-18'" in found.message and found.place.endswith("row 3")
     assert found.fix.startswith("name the calendar year")
 
@@ -203,12 +234,20 @@ def test_weeks_that_had_not_ended_are_left_out_and_said(tmp_path):
     reading = read(tmp_path, content, received=date(2018, 1, 12))
     assert weekly(reading) == {("A", "2018-w01"): 1.0}
     found = the(reading, "week-not-ended")
-    assert found.place.endswith("row 3") and found.period == "2018-w02..2018-w02" and "--until" in found.fix  # fmt: skip
+    assert (
+        found.place.endswith("row 3")
+        and found.period == "2018-w02..2018-w02"
+        and "--until" in found.fix
+    )
     assert len(weekly(read(tmp_path, content, received=date(2018, 1, 13)))) == 2
 
 
 def test_until_leaves_later_weeks_and_populations_out(tmp_path):
     rows = [f"A,{y},{w},1,{y}00" for y in (2018, 2019) for w in range(1, 53)]
-    reading = read(tmp_path, long(*rows, header="unit,year,week,cases,population"), until="2018-w40")  # fmt: skip
+    reading = read(
+        tmp_path, long(*rows, header="unit,year,week,cases,population"), until="2018-w40"
+    )
     assert max(weekly(reading)) == ("A", "2018-w40")
-    assert set(reading.cells.loc[reading.cells["kind"] == "population", "clean"]) == {"population_2018"}  # fmt: skip
+    assert set(reading.cells.loc[reading.cells["kind"] == "population", "clean"]) == {
+        "population_2018"
+    }

@@ -22,10 +22,19 @@ def test_units_and_weeks_are_set_before_rules_leave_records_out(tmp_path):
     """The discarded record shows that C reports, and that the file goes to the end of w05."""
     got = weekly(read(tmp_path, LIST, **HOW, leave_out={"class": ("5",)}))
     assert got == {
-        ("A", "2018-w02"): 2.0, ("A", "2018-w03"): 0.0, ("A", "2018-w04"): 0.0, ("A", "2018-w05"): 0.0,
-        ("B", "2018-w02"): 0.0, ("B", "2018-w03"): 1.0, ("B", "2018-w04"): 0.0, ("B", "2018-w05"): 0.0,
-        ("C", "2018-w02"): 0.0, ("C", "2018-w03"): 0.0, ("C", "2018-w04"): 0.0, ("C", "2018-w05"): 0.0,
-    }  # fmt: skip
+        ("A", "2018-w02"): 2.0,
+        ("A", "2018-w03"): 0.0,
+        ("A", "2018-w04"): 0.0,
+        ("A", "2018-w05"): 0.0,
+        ("B", "2018-w02"): 0.0,
+        ("B", "2018-w03"): 1.0,
+        ("B", "2018-w04"): 0.0,
+        ("B", "2018-w05"): 0.0,
+        ("C", "2018-w02"): 0.0,
+        ("C", "2018-w03"): 0.0,
+        ("C", "2018-w04"): 0.0,
+        ("C", "2018-w05"): 0.0,
+    }
 
 
 def test_keep_counts_only_what_it_names(tmp_path):
@@ -63,11 +72,18 @@ def test_a_date_far_before_all_others_does_not_open_a_century_of_zeros(tmp_path)
 
 def test_delays_are_counts_by_unit_week_and_weeks_until_the_report(tmp_path):
     delays = read(tmp_path, LIST, **HOW, leave_out={"class": ("5",)}).delays
-    assert delays is not None and list(delays.columns) == ["unit_id", "week_no", "delay_weeks", "cases"]  # fmt: skip
+    assert delays is not None and list(delays.columns) == [
+        "unit_id",
+        "week_no",
+        "delay_weeks",
+        "cases",
+    ]
     first = delays["week_no"].min()
     assert delays.drop(columns="week_no").assign(w=delays["week_no"] - first).values.tolist() == [
-        ["A", 0, 1.0, 0], ["A", 2, 1.0, 0], ["B", 0, 1.0, 1],
-    ]  # fmt: skip
+        ["A", 0, 1.0, 0],
+        ["A", 2, 1.0, 0],
+        ["B", 0, 1.0, 1],
+    ]
 
 
 def test_a_report_before_the_onset_has_no_delay_and_is_still_a_case(tmp_path):
@@ -89,7 +105,9 @@ def test_until_cuts_the_weeks(tmp_path):
 def test_year_and_week_end_with_the_last_week_that_had_ended_on_receipt(tmp_path):
     content = "place,year,week\nA,2018,1\nA,2018,3\nB,2018,4\nB,2019,30\n"
     columns = {"unit": "place", "year": "year", "week": "week"}
-    reading = read(tmp_path, content, received=date(2018, 1, 25), adapter="line_list", columns=columns)  # fmt: skip
+    reading = read(
+        tmp_path, content, received=date(2018, 1, 25), adapter="line_list", columns=columns
+    )
     assert max(week for _, week in weekly(reading)) == "2018-w03"
     assert refusals(reading) == [(5, "future-date")]
 
@@ -98,7 +116,9 @@ def test_a_column_of_counts_is_added_up(tmp_path):
     content = "place,day,n\nA,2018-01-07,2\nA,2018-01-08,3\nA,2018-01-13,0\nA,2018-01-12,x\n"
     columns = {"unit": "place", "onset": "day", "cases": "n"}
     reading = read(tmp_path, content, adapter="line_list", columns=columns)
-    assert weekly(reading) == {("A", "2018-w02"): 5.0} and refusals(reading) == [(5, "text-in-number")]  # fmt: skip
+    assert weekly(reading) == {("A", "2018-w02"): 5.0} and refusals(reading) == [
+        (5, "text-in-number")
+    ]
 
 
 def test_weeks_of_the_other_numbering_stop_a_line_list_too(tmp_path):

@@ -1,4 +1,6 @@
-"""Tried wrong, the units: one place written in two ways, sums, codes that a spreadsheet spoilt, the newest weeks."""
+"""Tried wrong, the units: one place written in two ways, sums, codes that a spreadsheet spoilt, the
+newest weeks.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from pipelines.data.validate import validate_drops
 RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "optional": True}
 
 
-def found(home: Path, code: str, *drops: dict[str, str], inputs: tuple[dict[str, Any], ...] = (CASES,)) -> list[Issue]:  # fmt: skip
+def found(
+    home: Path, code: str, *drops: dict[str, str], inputs: tuple[dict[str, Any], ...] = (CASES,)
+) -> list[Issue]:
     """Issues of this code after these drops, a week apart."""
     ministry = Ministry(home, *inputs)
     for at, files in enumerate(drops):
@@ -34,8 +38,13 @@ def named(a: str, b: str) -> str:
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [("Bogotá", "Bogota"), ("MEDELLIN", "Medellín"), ("San Juan", "san-juan"), ("St. Ana", "St Ana")],
-)  # fmt: skip
+    [
+        ("Bogotá", "Bogota"),
+        ("MEDELLIN", "Medellín"),
+        ("San Juan", "san-juan"),
+        ("St. Ana", "St Ana"),
+    ],
+)
 def test_a_place_written_in_two_ways_is_told(tmp_path, a, b):
     (alike,) = found(tmp_path, "units-alike", {"cases_csv": named(a, b)})
     assert alike.level is Level.WARNING and alike.place == "2018-12-04/cases.csv row 42"
@@ -60,7 +69,10 @@ def test_a_unit_of_the_accepted_version_is_compared_with_a_lone_drop(tmp_path):
     ministry = Ministry(tmp_path, CASES)
     ministry.drop(ministry.given(cases_csv=named("Bogota", "5002")))
     told = odd_units([ministry.raw()], ["Bogotá", "05002"])
-    assert [(i.code, i.place) for i in told] == [("units-alike", "2018-12-04/cases.csv row 2"), ("zeros-lost", "2018-12-04/cases.csv row 42")]  # fmt: skip
+    assert [(i.code, i.place) for i in told] == [
+        ("units-alike", "2018-12-04/cases.csv row 2"),
+        ("zeros-lost", "2018-12-04/cases.csv row 42"),
+    ]
 
 
 def test_two_ways_to_write_an_accent_are_one_code(tmp_path):
@@ -70,12 +82,16 @@ def test_two_ways_to_write_an_accent_are_one_code(tmp_path):
 
 def test_zeros_lost_in_a_later_drop_are_told(tmp_path):
     later = "unit,year,week,cases\n1001,2018,41,2\n5002,2018,41,2\n"
-    (lost,) = found(tmp_path, "zeros-lost", {"cases_csv": named("01001", "05002")}, {"cases_csv": later})  # fmt: skip
+    (lost,) = found(
+        tmp_path, "zeros-lost", {"cases_csv": named("01001", "05002")}, {"cases_csv": later}
+    )
     assert "2 codes" in lost.message and "'01001' and '1001'" in lost.message
     assert lost.place == "2018-12-11/cases.csv row 2" and "pad_to" in lost.fix
 
 
-@pytest.mark.parametrize("name", ["Total", "GRAND TOTAL", "Loreto/Subtotal", "Desconocido", "sin dato"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["Total", "GRAND TOTAL", "Loreto/Subtotal", "Desconocido", "sin dato"]
+)
 def test_a_sum_or_an_unknown_place_that_would_be_a_unit_is_told(tmp_path, name):
     (odd,) = found(tmp_path, "no-place", {"cases_csv": named("A", name)})
     assert repr(name) in odd.message and odd.place == "2018-12-04/cases.csv row 42"

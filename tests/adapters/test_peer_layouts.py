@@ -51,9 +51,14 @@ def clean(path: Path, **how):
 
 def test_chap_cores_table_with_its_weeks_by_days_kelvin_and_metres(peers):
     transform = {"rainfall_mm": "m_to_mm", "temp_mean_c": "kelvin_to_celsius"}
-    reading = clean(peers / "chapcore_weekly.csv", calendar=ISO, adapter="chapcore", transform=transform)  # fmt: skip
+    reading = clean(
+        peers / "chapcore_weekly.csv", calendar=ISO, adapter="chapcore", transform=transform
+    )
     table = of(peers / "chapcore_weekly.csv")
-    expected = {(r.location, iso(day(r.time_period[:10]))): float(r.disease_cases) for r in table.itertuples()}  # fmt: skip
+    expected = {
+        (r.location, iso(day(r.time_period[:10]))): float(r.disease_cases)
+        for r in table.itertuples()
+    }
     got = weekly(reading, ISO)
     assert got == expected and len(got) == 96 and sum(filter(None, got.values())) == 720
     assert got["north", "2018-w01"] == 5 and got["north", "2018-w06"] == 10
@@ -62,17 +67,24 @@ def test_chap_cores_table_with_its_weeks_by_days_kelvin_and_metres(peers):
     january = 2018 * 12
     # 1.2 + 1.3 + 1.4 + 1.5 mm in four weeks, and three sevenths of the fifth week's 1.6
     assert kinds["north", "rain", january] == pytest.approx(5.4 + 1.6 * 3 / 7)
-    assert kinds["north", "temp", january] == pytest.approx((296 * 7 + 296.1 * 7 + 296.2 * 7 + 296.3 * 7 + 296.4 * 3) / 31 - 273.15)  # fmt: skip
+    assert kinds["north", "temp", january] == pytest.approx(
+        (296 * 7 + 296.1 * 7 + 296.2 * 7 + 296.3 * 7 + 296.4 * 3) / 31 - 273.15
+    )
     assert kinds["north", "population", 2018] == 100000
 
 
 def test_chap_cores_kelvin_is_named_where_it_is_not_declared(peers):
-    found = stopped(read_file(peers / "chapcore_weekly.csv", calendar=ISO, adapter="chapcore"), "kelvin")  # fmt: skip
+    found = stopped(
+        read_file(peers / "chapcore_weekly.csv", calendar=ISO, adapter="chapcore"), "kelvin"
+    )
     assert "kelvin_to_celsius" in found.fix
 
 
 def test_chap_cores_iso_weeks_are_never_read_as_cdc_weeks(peers):
-    found = stopped(read_file(peers / "chapcore_weekly.csv", calendar=CDC, adapter="chapcore"), "other-week-days")  # fmt: skip
+    found = stopped(
+        read_file(peers / "chapcore_weekly.csv", calendar=CDC, adapter="chapcore"),
+        "other-week-days",
+    )
     assert "Monday" in found.message and "{numbering: iso}" in found.fix
 
 
@@ -87,7 +99,10 @@ def test_dhis2_as_json_and_as_pulled(peers, name):
     expected = {(ou, f"2018-w{int(pe[5:]):02d}"): float(v) if v else None for ou, pe, v in rows}
     assert weekly(reading, ISO) == expected and len(expected) in (96, 48)
     assert expected["OrgUnit0001", "2018-w04"] == 7
-    assert "{numbering: iso}" in stopped(read_file(path, calendar=CDC, adapter="dhis2"), "other-weeks").fix  # fmt: skip
+    assert (
+        "{numbering: iso}"
+        in stopped(read_file(path, calendar=CDC, adapter="dhis2"), "other-weeks").fix
+    )
 
 
 def test_a_week_without_a_value_in_the_pulled_table_is_missing(peers):
@@ -98,7 +113,12 @@ def test_a_week_without_a_value_in_the_pulled_table_is_missing(peers):
 def test_ewars_with_population_and_weekly_climate(peers):
     reading = clean(peers / "ewars_prospective.csv", adapter="ewars")
     table = of(peers / "ewars_prospective.csv")
-    expected = {(r.district, f"{r.year}-w{int(r.week):02d}"): None if r.weekly_hospitalised_cases == "NA" else float(r.weekly_hospitalised_cases) for r in table.itertuples()}  # fmt: skip
+    expected = {
+        (r.district, f"{r.year}-w{int(r.week):02d}"): None
+        if r.weekly_hospitalised_cases == "NA"
+        else float(r.weekly_hospitalised_cases)
+        for r in table.itertuples()
+    }
     assert weekly(reading) == expected and len(expected) == 104
     assert expected["3", "2018-w04"] == 8 and list(expected.values()).count(None) == 8
     got = reading.cells.set_index(["unit_id", "kind", "when"])["number"]
@@ -109,7 +129,9 @@ def test_ewars_with_population_and_weekly_climate(peers):
 def test_infodengue_newest_first_with_its_municipality_declared(peers):
     path = peers / "infodengue_alertcity.csv"
     reading = clean(path, adapter="infodengue", options={"unit": "3304557"})
-    expected = {("3304557", f"{r.SE[:4]}-w{r.SE[4:]}"): float(r.casos) for r in of(path).itertuples()}  # fmt: skip
+    expected = {
+        ("3304557", f"{r.SE[:4]}-w{r.SE[4:]}"): float(r.casos) for r in of(path).itertuples()
+    }
     assert weekly(reading) == expected and expected["3304557", "2018-w48"] == 20
     assert reading.cells.loc[reading.cells["kind"] == "population", "value"].tolist() == ["1234567"]
     found = stopped(read_file(path, adapter="infodengue"), "missing-column")
@@ -119,7 +141,10 @@ def test_infodengue_newest_first_with_its_municipality_declared(peers):
 def test_opendengue_with_weeks_by_days(peers):
     path = peers / "opendengue_spatial.csv"
     reading = clean(path, adapter="opendengue")
-    expected = {(r.full_name, cdc(day(r.calendar_start_date))): float(r.dengue_total) for r in of(path).itertuples()}  # fmt: skip
+    expected = {
+        (r.full_name, cdc(day(r.calendar_start_date))): float(r.dengue_total)
+        for r in of(path).itertuples()
+    }
     assert weekly(reading) == expected and len(expected) == 48
     assert expected["COLOMBIA, ANTIOQUIA, MEDELLIN", "2018-w01"] == 30
     assert reading.units[["name", "parent"]].values.tolist() == [["MEDELLIN", "ANTIOQUIA"]]
@@ -133,7 +158,9 @@ def test_a_hubs_target_data_by_last_days(peers):
     assert stopped(read_file(path, calendar=ISO, adapter="hubverse_target"), "other-week-days")
 
 
-@pytest.mark.parametrize("adapter", ["long", "hubverse_target", "line_list", "series", "opendengue"])  # fmt: skip
+@pytest.mark.parametrize(
+    "adapter", ["long", "hubverse_target", "line_list", "series", "opendengue"]
+)
 def test_a_hubs_submission_is_refused_with_what_reads_target_data(peers, adapter):
     found = stopped(read_file(peers / "hubverse_submission.csv", adapter=adapter), "not-counts")
     assert "forecasts" in found.message and "adapter: hubverse_target" in found.fix
@@ -147,7 +174,8 @@ def test_sinans_line_list_without_discarded_cases(peers):
     expected = Counter(cdc(day(d)) for d in valid["DT_SIN_PRI"])
     got = {week: n for (_, week), n in weekly(reading).items()}
     assert {w: n for w, n in got.items() if n} == {w: n for w, n in expected.items() if w in got}
-    # the newest day of the file is a notification on Friday 2018-11-30, so w47 is the last whole week
+    # the newest day of the file is a notification on Friday 2018-11-30, so w47 is the last whole
+    # week
     assert (min(got), max(got)) == (cdc(day(table["DT_SIN_PRI"].min())), "2018-w47")
     assert the(reading, "left-out-by-rule").rows == 20
     assert reading.delays is not None and reading.delays["cases"].sum() == sum(got.values())
@@ -161,12 +189,17 @@ def test_sinans_discarded_cases_are_not_counted_without_a_word(peers):
 @pytest.mark.parametrize(
     ("name", "adapter"),
     [
-        ("chapcore_weekly.csv", "chapcore"), ("dhis2_pulled.csv", "dhis2"), ("dhis2_analytics.json", "dhis2"),
-        ("ewars_prospective.csv", "ewars"), ("infodengue_alertcity.csv", "infodengue"),
-        ("opendengue_spatial.csv", "opendengue"), ("hubverse_target.csv", "hubverse_target"),
-        ("sinan_linelist.csv", "line_list"), ("hubverse_submission.csv", "hubverse_target"),
+        ("chapcore_weekly.csv", "chapcore"),
+        ("dhis2_pulled.csv", "dhis2"),
+        ("dhis2_analytics.json", "dhis2"),
+        ("ewars_prospective.csv", "ewars"),
+        ("infodengue_alertcity.csv", "infodengue"),
+        ("opendengue_spatial.csv", "opendengue"),
+        ("hubverse_target.csv", "hubverse_target"),
+        ("sinan_linelist.csv", "line_list"),
+        ("hubverse_submission.csv", "hubverse_target"),
     ],
-)  # fmt: skip
+)
 def test_a_file_given_to_the_plain_adapter_names_its_own(peers, name, adapter):
     reading = read_file(peers / name)
     assert reading.cells.empty and f"adapter: {adapter}" in reading.issues[-1].fix

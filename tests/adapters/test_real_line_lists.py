@@ -42,7 +42,9 @@ def taiwan():
 
 
 def test_peru_is_counted_as_pandas_counts_it(peru):
-    table = pd.read_csv(package_table("dengue_peru.csv"), dtype=str, keep_default_na=False, encoding="utf-8-sig")  # fmt: skip
+    table = pd.read_csv(
+        package_table("dengue_peru.csv"), dtype=str, keep_default_na=False, encoding="utf-8-sig"
+    )
     known = table[table["distrito"] != "\\N"]
     unit = known["departamento"] + "/" + known["provincia"] + "/" + known["distrito"]
     week = known["ano"] + "-w" + known["semana"].str.zfill(2)
@@ -55,8 +57,12 @@ def test_peru_is_counted_as_pandas_counts_it(peru):
 
 def test_perus_records_without_a_place_are_refused_by_row(peru):
     assert {code for _, code in refusals(peru)} == {"no-unit"} and len(peru.refused) == 57
-    table = pd.read_csv(package_table("dengue_peru.csv"), dtype=str, keep_default_na=False, encoding="utf-8-sig")  # fmt: skip
-    assert peru.refused["row"].tolist() == [i + 2 for i in np.flatnonzero(table["distrito"] == "\\N")]  # fmt: skip
+    table = pd.read_csv(
+        package_table("dengue_peru.csv"), dtype=str, keep_default_na=False, encoding="utf-8-sig"
+    )
+    assert peru.refused["row"].tolist() == [
+        i + 2 for i in np.flatnonzero(table["distrito"] == "\\N")
+    ]
     assert peru.n_received == 171_282
 
 
@@ -64,7 +70,12 @@ def test_no_persons_age_or_sex_leaves(peru, taiwan):
     """Peru has an age of 35,109, which is never read; what leaves are counts, places and weeks."""
     for reading in (peru, taiwan):
         for frame in (reading.cells, reading.units, reading.refused):
-            assert not frame.astype(str).isin(["35109", "40-44", "sexo", "edad", "Age_Group"]).any().any()  # fmt: skip
+            assert (
+                not frame.astype(str)
+                .isin(["35109", "40-44", "sexo", "edad", "Age_Group"])
+                .any()
+                .any()
+            )
     assert set(peru.cells["column"]) == {"semana"}
 
 
@@ -78,7 +89,10 @@ def test_taiwan_is_counted_as_pandas_counts_it(taiwan):
     got = pd.Series(weekly(taiwan))
     assert got[got > 0].sort_index().to_dict() == whole.sort_index().to_dict()
     assert got.sum() == 101_802 and len(taiwan.units) == 22
-    assert (got.index.get_level_values(1).min(), got.index.get_level_values(1).max()) == ("1997-w53", "2024-w36")  # fmt: skip
+    assert (got.index.get_level_values(1).min(), got.index.get_level_values(1).max()) == (
+        "1997-w53",
+        "2024-w36",
+    )
 
 
 def test_taiwans_newest_day_was_a_tuesday_so_its_week_is_not_counted(taiwan):

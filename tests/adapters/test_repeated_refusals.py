@@ -1,4 +1,5 @@
-"""A bad record that every cumulative drop brings again counts once, and the newest drop is named."""
+"""A bad record that every cumulative drop brings again counts once, and the newest drop is
+named."""
 
 from __future__ import annotations
 

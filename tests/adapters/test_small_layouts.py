@@ -29,9 +29,11 @@ TABNET = (
 def test_tabnet_with_titles_notes_dashes_and_a_false_week_53(tmp_path, encoding):
     reading = read(tmp_path, TABNET.encode(encoding), adapter="tabnet")
     assert weekly(reading) == {
-        ("330010", "2018-w01"): 3.0, ("330010", "2018-w02"): 0.0,
-        ("330455", "2018-w01"): 1200.0, ("330455", "2018-w02"): 7.0,
-    }  # fmt: skip
+        ("330010", "2018-w01"): 3.0,
+        ("330010", "2018-w02"): 0.0,
+        ("330455", "2018-w01"): 1200.0,
+        ("330455", "2018-w02"): 7.0,
+    }
     assert reading.units["name"].tolist() == ["ANGRA DOS REIS", "RIO DE JANEIRO"]
     false_week = the(reading, "no-such-week")
     assert false_week.level is Level.ERROR and "counts of 1 units" in false_week.message
@@ -40,15 +42,31 @@ def test_tabnet_with_titles_notes_dashes_and_a_false_week_53(tmp_path, encoding)
 
 def test_tabnet_without_its_year_asks_for_it(tmp_path):
     content = TABNET.replace("Período: 2018\n", "")
-    assert "options: {year: 2018}" in stopped(read(tmp_path, content, adapter="tabnet"), "missing-year").fix  # fmt: skip
-    assert ("330010", "2019-w01") in weekly(read(tmp_path, content, adapter="tabnet", options={"year": 2019}))  # fmt: skip
+    assert (
+        "options: {year: 2018}"
+        in stopped(read(tmp_path, content, adapter="tabnet"), "missing-year").fix
+    )
+    assert ("330010", "2019-w01") in weekly(
+        read(tmp_path, content, adapter="tabnet", options={"year": 2019})
+    )
 
 
-@pytest.mark.parametrize(("mark", "starts"), [("", "monday"), ("Wed", "wednesday"), ("Thu", "thursday"), ("Sat", "saturday"), ("Sun", "sunday")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mark", "starts"),
+    [
+        ("", "monday"),
+        ("Wed", "wednesday"),
+        ("Thu", "thursday"),
+        ("Sat", "saturday"),
+        ("Sun", "sunday"),
+    ],
+)
 def test_dhis2s_week_types_are_their_own_calendars(tmp_path, mark, starts):
     calendar = Calendar(starts)
     content = f"time_period,location,disease_cases\n2024{mark}W5,u,3\n"
-    assert weekly(read(tmp_path, content, adapter="dhis2", calendar=calendar), calendar) == {("u", "2024-w05"): 3.0}  # fmt: skip
+    assert weekly(read(tmp_path, content, adapter="dhis2", calendar=calendar), calendar) == {
+        ("u", "2024-w05"): 3.0
+    }
     other = CDC if starts != "sunday" else ISO
     found = stopped(read(tmp_path, content, adapter="dhis2", calendar=other), "other-weeks")
     assert f"2024{mark}W5" in found.message and "place.week" in found.fix
@@ -61,13 +79,25 @@ def analytics(*rows: list[str], **more: object) -> str:
 
 def test_dhis2_with_several_data_elements_must_be_told_which_counts_cases(tmp_path):
     items = {"items": {"cases0001": {"name": "Dengue cases"}, "OU1": {"name": "North"}}}
-    content = analytics(["cases0001", "OU1", "2024W5", "3.0"], ["people001", "OU1", "2024", "1000.0"], metaData=items)  # fmt: skip
+    content = analytics(
+        ["cases0001", "OU1", "2024W5", "3.0"],
+        ["people001", "OU1", "2024", "1000.0"],
+        metaData=items,
+    )
     found = stopped(read(tmp_path, content, adapter="dhis2", calendar=ISO), "unclear-columns")
     assert "cases0001 (Dengue cases)" in found.message
-    reading = read(tmp_path, content, adapter="dhis2", calendar=ISO, columns={"cases": "cases0001", "population": "people001"})  # fmt: skip
+    reading = read(
+        tmp_path,
+        content,
+        adapter="dhis2",
+        calendar=ISO,
+        columns={"cases": "cases0001", "population": "people001"},
+    )
     assert weekly(reading, ISO) == {("OU1", "2024-w05"): 3.0} and refusals(reading) == []
     assert reading.units["name"].tolist() == ["North"]
-    assert reading.cells.loc[reading.cells["kind"] == "population", ["clean", "value"]].values.tolist() == [["population_2024", "1000"]]  # fmt: skip
+    assert reading.cells.loc[
+        reading.cells["kind"] == "population", ["clean", "value"]
+    ].values.tolist() == [["population_2024", "1000"]]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +116,9 @@ def test_dhis2s_errors_are_told(tmp_path, content, says):
 def test_dhis2s_other_periods_are_refused(tmp_path):
     content = analytics(["c", "u", "2024W5", "3"], ["c", "u", "202401", "9"])
     reading = read(tmp_path, content, adapter="dhis2", calendar=ISO)
-    assert refusals(reading) == [(3, "not-a-week")] and weekly(reading, ISO) == {("u", "2024-w05"): 3.0}  # fmt: skip
+    assert refusals(reading) == [(3, "not-a-week")] and weekly(reading, ISO) == {
+        ("u", "2024-w05"): 3.0
+    }
 
 
 OPENDENGUE = (
@@ -106,7 +138,7 @@ def test_opendengue_counts_no_case_twice(tmp_path):
 
 
 def test_infodengue_with_geocodes_in_a_column(tmp_path):
-    content = "data_iniSE,SE,casos,municipio_geocodigo,municipio_nome\n2018-01-14,201803,5,3304557,Rio\n2018-01-07,201802,4,3304557,Rio\n"  # fmt: skip
+    content = "data_iniSE,SE,casos,municipio_geocodigo,municipio_nome\n2018-01-14,201803,5,3304557,Rio\n2018-01-07,201802,4,3304557,Rio\n"
     reading = read(tmp_path, content, adapter="infodengue")
     assert weekly(reading) == {("3304557", "2018-w03"): 5.0, ("3304557", "2018-w02"): 4.0}
     assert reading.units["name"].tolist() == ["Rio"]
@@ -114,7 +146,9 @@ def test_infodengue_with_geocodes_in_a_column(tmp_path):
 
 @pytest.mark.parametrize("name", ["2018/w05", "2018-SE05", "2018w05", "201805", "2018-W05"])
 def test_wide_tables_of_any_country(tmp_path, name):
-    content = f"code,name,{name},2018/w06,Population2018,TEMPERATURE_jan_18\nX-1,North,3,,5000,25.5\n"  # fmt: skip
+    content = (
+        f"code,name,{name},2018/w06,Population2018,TEMPERATURE_jan_18\nX-1,North,3,,5000,25.5\n"
+    )
     reading = read(tmp_path, content, adapter="wide")
     assert weekly(reading) == {("X-1", "2018-w05"): 3.0, ("X-1", "2018-w06"): None}
     assert reading.units[["unit_id", "name"]].values.tolist() == [["X-1", "North"]]
@@ -127,11 +161,18 @@ def test_totals_of_a_wide_table_are_no_unit_and_no_week(tmp_path):
     assert {unit for unit, _ in weekly(reading)} == set(reading.units["unit_id"]) == {"A", "B"}
     assert the(reading, "unknown-column").message.endswith("are not read: 'Total'")
     assert "1 records do not count" in the(reading, "left-out-by-rule").message
-    assert "'x'" in stopped(read(tmp_path, content, adapter="wide", keep={"x": ("1",)}), "missing-column").message  # fmt: skip
+    assert (
+        "'x'"
+        in stopped(
+            read(tmp_path, content, adapter="wide", keep={"x": ("1",)}), "missing-column"
+        ).message
+    )
 
 
 def test_a_wide_table_with_a_column_twice_stops(tmp_path):
-    assert stopped(read(tmp_path, "code,2018/w05,2018/w05\nA,1,2\n", adapter="wide"), "duplicate-column")  # fmt: skip
+    assert stopped(
+        read(tmp_path, "code,2018/w05,2018/w05\nA,1,2\n", adapter="wide"), "duplicate-column"
+    )
 
 
 def daily(first: str, last: str, value: float = 1.0, column: str = "rainfall_mm") -> str:
@@ -140,7 +181,12 @@ def daily(first: str, last: str, value: float = 1.0, column: str = "rainfall_mm"
 
 
 def months(reading) -> dict[tuple[str, str], float]:
-    return {(k, f"{w // 12}-{w % 12 + 1:02d}"): n for k, w, n in zip(reading.cells["kind"], reading.cells["when"], reading.cells["number"], strict=True)}  # fmt: skip
+    return {
+        (k, f"{w // 12}-{w % 12 + 1:02d}"): n
+        for k, w, n in zip(
+            reading.cells["kind"], reading.cells["when"], reading.cells["number"], strict=True
+        )
+    }
 
 
 def test_daily_rain_is_summed_over_whole_months_only(tmp_path):
@@ -165,7 +211,10 @@ def test_a_declared_share_scales_a_sum_to_the_whole_month(tmp_path):
 def test_weekly_rain_is_shared_between_two_months_by_days(tmp_path):
     rows = [f"A,{d.date()},7" for d in pd.date_range("2017-12-31", periods=10, freq="7D")]
     content = "\n".join(["unit,start,rainfall_mm", *rows]) + "\n"
-    assert months(read(tmp_path, content, adapter="series")) == {("rain", "2018-01"): pytest.approx(31.0), ("rain", "2018-02"): pytest.approx(28.0)}  # fmt: skip
+    assert months(read(tmp_path, content, adapter="series")) == {
+        ("rain", "2018-01"): pytest.approx(31.0),
+        ("rain", "2018-02"): pytest.approx(28.0),
+    }
 
 
 def test_monthly_values_stand_as_they_are(tmp_path):
@@ -193,7 +242,12 @@ def test_named_transforms(tmp_path, transform, column, value, expected):
 
 
 def test_an_unknown_transform_stops_with_the_known_ones(tmp_path):
-    reading = read(tmp_path, daily("2018-01-01", "2018-01-31"), adapter="series", transform={"rainfall_mm": "feet"})  # fmt: skip
+    reading = read(
+        tmp_path,
+        daily("2018-01-01", "2018-01-31"),
+        adapter="series",
+        transform={"rainfall_mm": "feet"},
+    )
     assert "inches_to_mm" in stopped(reading, "unknown-transform").fix
 
 
@@ -203,14 +257,18 @@ def test_a_mean_of_rain_is_no_rainfall_of_a_month(tmp_path):
 
 
 def test_a_code_of_a_broken_sensor_is_refused_or_declared(tmp_path):
-    content = daily("2018-01-01", "2018-01-31", 20.0, "temp_mean_c").replace("2018-01-05,20.0", "2018-01-05,-")  # fmt: skip
+    content = daily("2018-01-01", "2018-01-31", 20.0, "temp_mean_c").replace(
+        "2018-01-05,20.0", "2018-01-05,-"
+    )
     assert refusals(read(tmp_path, content, adapter="series")) == [(6, "text-in-number")]
     assert refusals(read(tmp_path, content, adapter="series", missing=("", "-"))) == []
 
 
 def test_a_month_that_could_not_be_had_yet_is_left_out(tmp_path):
     content = daily("2026-09-01", "2026-10-31")
-    assert set(months(read(tmp_path, content, adapter="series", latency_days=20))) == {("rain", "2026-09")}  # fmt: skip
+    assert set(months(read(tmp_path, content, adapter="series", latency_days=20))) == {
+        ("rain", "2026-09")
+    }
     assert len(months(read(tmp_path, content, adapter="series", latency_days=5))) == 2
 
 
@@ -224,15 +282,28 @@ def test_one_station_needs_no_column_of_units(tmp_path):
 
 def test_two_values_of_a_day_are_not_used_where_they_differ(tmp_path):
     content = daily("2018-01-01", "2018-01-31", 20.0, "temp_mean_c") + "A,2018-01-05,30\n"
-    assert refusals(read(tmp_path, content, adapter="series")) == [(6, "conflicting-values"), (33, "conflicting-values")]  # fmt: skip
+    assert refusals(read(tmp_path, content, adapter="series")) == [
+        (6, "conflicting-values"),
+        (33, "conflicting-values"),
+    ]
 
 
 def test_a_table_of_units_with_population_by_year_and_covariates(tmp_path):
     content = "code,name,year,pop,piped\nA,North,2018,1000.0,12.5\nA,North,2019,1100,12.5\n"
-    columns = {"unit": "code", "name": "name", "year": "year", "population": "pop", "households_without_water_pct": "piped"}  # fmt: skip
+    columns = {
+        "unit": "code",
+        "name": "name",
+        "year": "year",
+        "population": "pop",
+        "households_without_water_pct": "piped",
+    }
     reading = read(tmp_path, content, table="units", columns=columns)
     cells = reading.cells[["kind", "clean", "value"]].values.tolist()
-    assert cells == [["population", "population_2018", "1000"], ["population", "population_2019", "1100"], ["demographic", "households_without_water_pct", "12.5"]]  # fmt: skip
+    assert cells == [
+        ["population", "population_2018", "1000"],
+        ["population", "population_2019", "1100"],
+        ["demographic", "households_without_water_pct", "12.5"],
+    ]
     assert refusals(reading) == [] and np.all(reading.cells["unit_row"] == 2)
 
 
@@ -244,19 +315,30 @@ def test_tabnets_week_53_of_2015_is_no_sign_of_iso_weeks(tmp_path):
 
 @pytest.mark.parametrize("adapter", ["tabnet", "dhis2"])
 def test_rules_about_records_are_refused_where_there_are_none(tmp_path, adapter):
-    reading = read(tmp_path, TABNET if adapter == "tabnet" else "code,2018/w05\nA,1\n", adapter=adapter, keep={"x": ("1",)})  # fmt: skip
+    reading = read(
+        tmp_path,
+        TABNET if adapter == "tabnet" else "code,2018/w05\nA,1\n",
+        adapter=adapter,
+        keep={"x": ("1",)},
+    )
     assert adapter in stopped(reading, "rule-not-used").message
 
 
-@pytest.mark.parametrize("options", [{"date_si": "end"}, {"date_is": "last"}, {"year": "20x8"}, {"min_share": 2}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options", [{"date_si": "end"}, {"date_is": "last"}, {"year": "20x8"}, {"min_share": 2}]
+)
 @pytest.mark.parametrize("adapter", ["long", "tabnet", "series"])
 def test_an_option_that_is_not_known_is_named(tmp_path, adapter, options):
-    found = stopped(read(tmp_path, "unit,date\nA,1\n", adapter=adapter, options=options), "unknown-option")  # fmt: skip
+    found = stopped(
+        read(tmp_path, "unit,date\nA,1\n", adapter=adapter, options=options), "unknown-option"
+    )
     assert next(iter(options)) in found.message and "date_is" in found.fix
 
 
 def test_a_hubs_vintages_in_one_file_must_be_chosen(tmp_path):
-    content = "date,location,observation,as_of\n2018-01-06,1,3,2018-01-09\n2018-01-06,1,4,2018-01-16\n"  # fmt: skip
+    content = (
+        "date,location,observation,as_of\n2018-01-06,1,3,2018-01-09\n2018-01-06,1,4,2018-01-16\n"
+    )
     found = stopped(read(tmp_path, content, adapter="hubverse_target"), "counted-twice")
     assert "keep: {as_of: [2018-01-16]}" in found.fix
     reading = read(tmp_path, content, adapter="hubverse_target", keep={"as_of": ("2018-01-16",)})

@@ -24,7 +24,13 @@ def saved(*rows: list, merged: str = "") -> bytes:
 
 
 def test_merged_titles_above_the_header_are_passed_over_where_it_is_declared(tmp_path):
-    content = saved(["Dengue", "", "", ""], ["Place", "Time", "", "Count"], HEADER, ["A", 2018, 1, 3], merged="A1:D1")  # fmt: skip
+    content = saved(
+        ["Dengue", "", "", ""],
+        ["Place", "Time", "", "Count"],
+        HEADER,
+        ["A", 2018, 1, 3],
+        merged="A1:D1",
+    )
     assert stopped(read(tmp_path, content), "missing-column").place.endswith("row 1")
     assert weekly(read(tmp_path, content, header_row=3)) == {("A", "2018-w01"): 3.0}
 
@@ -43,7 +49,9 @@ def test_days_without_their_date_format_are_named(tmp_path):
 
 def test_dates_of_which_a_spreadsheet_read_some_the_other_way_round_stop(tmp_path):
     """03/06/2018 became the 6th of March, 17/06/2018 stayed a text."""
-    content = saved(["unit", "start", "cases"], ["A", datetime(2018, 3, 6), 1], ["A", "17/06/2018", 2])  # fmt: skip
+    content = saved(
+        ["unit", "start", "cases"], ["A", datetime(2018, 3, 6), 1], ["A", "17/06/2018", 2]
+    )
     assert "rows 2 and 3" in stopped(read(tmp_path, content), "two-date-formats").message
 
 

@@ -11,7 +11,12 @@ from pipelines.weeks import CDC, ISO, Calendar
 
 def table(calendar: Calendar, first: int, last: int, without: tuple[int, ...] = ()):
     """All (year, week) of some years, week 53 of `without` left out."""
-    pairs = [(y, w) for y in range(first, last + 1) for w in range(1, calendar.weeks_in_year(y) + 1) if not (w == 53 and y in without)]  # fmt: skip
+    pairs = [
+        (y, w)
+        for y in range(first, last + 1)
+        for w in range(1, calendar.weeks_in_year(y) + 1)
+        if not (w == 53 and y in without)
+    ]
     return tuple(np.array(pairs, dtype=np.int64).T)
 
 
@@ -61,8 +66,14 @@ def test_any_calendar_can_be_asked_for():
 
 @pytest.mark.parametrize(
     ("first", "last", "verdict"),
-    [("2018-01-07", False, "cdc"), ("2018-01-06", True, "cdc"), ("2018-01-08", False, "iso"), ("2018-01-07", True, "iso"), ("2018-01-03", False, "neither")],
-)  # fmt: skip
+    [
+        ("2018-01-07", False, "cdc"),
+        ("2018-01-06", True, "cdc"),
+        ("2018-01-08", False, "iso"),
+        ("2018-01-07", True, "iso"),
+        ("2018-01-03", False, "neither"),
+    ],
+)
 def test_the_weekday_of_dates_tells(first, last, verdict):
     days = np.datetime64(first, "D") + 7 * np.arange(10)
     assert of_days(days, last).verdict == verdict

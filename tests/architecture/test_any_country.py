@@ -44,7 +44,9 @@ BOUNDS = {
     "dags/deadline.py": "Airflow's start_date",
     "dags/reproduce.py": "Airflow's start_date",
 }
-_NAMES = re.compile(r"colombia|\bDANE\b|\bdane\b|five[- ]digit|divipola|\{1,5\}|zfill\(5\)", re.IGNORECASE)  # fmt: skip
+_NAMES = re.compile(
+    r"colombia|\bDANE\b|\bdane\b|five[- ]digit|divipola|\{1,5\}|zfill\(5\)", re.IGNORECASE
+)
 _WEEK = re.compile(r"""^[rbf]?['"](19|20)\d\d-w\d\d['"]$""")
 FILES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -80,11 +82,15 @@ def test_every_exception_is_still_one() -> None:
 
 
 def _years(path: Path) -> Iterator[str]:
-    """Numbers and whole-string weeks of the code that are a year of our time; comments do not count."""
+    """Numbers and whole-string weeks of the code that are a year of our time; comments do not
+    count.
+    """
     with path.open("rb") as handle:
         tokens = list(tokenize.tokenize(io.BytesIO(handle.read()).readline))
     for token in tokens:
-        if token.type == tokenize.NUMBER and re.fullmatch(r"19[5-9]\d|20[0-4]\d|2[12]99", token.string):  # fmt: skip
+        if token.type == tokenize.NUMBER and re.fullmatch(
+            r"19[5-9]\d|20[0-4]\d|2[12]99", token.string
+        ):
             yield token.string
         if token.type == tokenize.STRING and _WEEK.match(token.string):
             yield token.string

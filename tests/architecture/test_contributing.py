@@ -42,7 +42,9 @@ def test_an_example_is_under_forty_lines_of_code(example: str) -> None:
     assert len([line for line in EXAMPLES[example].splitlines() if line.strip()]) < 40
 
 
-def test_a_contributed_source_gives_the_same_tables_as_the_layout_it_renames(plug_in, home: Path) -> None:  # fmt: skip
+def test_a_contributed_source_gives_the_same_tables_as_the_layout_it_renames(
+    plug_in, home: Path
+) -> None:
     from data_ingest.conftest import INFO, table_rows, write_csv
     from support.drops import table_drop
 
@@ -57,7 +59,9 @@ def test_a_contributed_source_gives_the_same_tables_as_the_layout_it_renames(plu
     for source, grid in (("satellitebench", rows), ("ministry", theirs)):
         table_drop(write_csv(home / f"{source}.csv", grid), None, home / source, INFO)
         context = context_of(load_profile("ci", **{"data.source": source}))
-        result = validate_all(home / source, context, None, home / f"out-{source}", home / f"{source}.json")  # fmt: skip
+        result = validate_all(
+            home / source, context, None, home / f"out-{source}", home / f"{source}.json"
+        )
         assert not [i for i in result.issues if i.level in {"critical", "error"}]
         found[source] = result.tables.cases
     assert len(found["ministry"]) > 400
@@ -70,7 +74,9 @@ def _in_spanish(name: str) -> str:
     return re.sub(r"^Population", "Poblacion", name)
 
 
-def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(plug_in, tmp_path: Path) -> None:  # fmt: skip
+def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(
+    plug_in, tmp_path: Path
+) -> None:
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
     from embed.test_embed_weights import _install
@@ -80,13 +86,26 @@ def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(plug_in, tmp
 
     plug_in("encoder", contracts.ENCODERS, "vit")
     torch.manual_seed(0)
-    tiny = ViTConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8)  # fmt: skip
+    tiny = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=32,
+        patch_size=8,
+    )
     model = ViTModel(tiny, add_pooling_layer=False).eval()
     model.save_pretrained(tmp_path / "saved")
     files = {f"tiny_vit/{p.name}": p.read_bytes() for p in (tmp_path / "saved").iterdir()}
     _install(tmp_path / "site", "tiny-vit", files)
     sha256 = hashlib.sha256(files["tiny_vit/model.safetensors"]).hexdigest()
-    config = EncoderConfig(name="vit", package="tiny-vit", file="tiny_vit/model.safetensors", sha256=sha256, pooling="cls")  # fmt: skip
+    config = EncoderConfig(
+        name="vit",
+        package="tiny-vit",
+        file="tiny_vit/model.safetensors",
+        sha256=sha256,
+        pooling="cls",
+    )
     scene = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
     vector = load_encoder(config, Places(home=tmp_path)).encode([scene])
@@ -109,8 +128,15 @@ def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path
 
     plug_in("head", contracts.FUSED_HEADS, "gated")
     rows = make_examples(4, units=6, planted=3.0)
-    changes = {"train.lambda_grid": (0.0,), "train.max_epochs": 3, "train.heads": ("linear", "gated"), "evaluate.horizons_weeks": (4,)}  # fmt: skip
-    fitted = train_recipe({4: rows}, "gated", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
+    changes = {
+        "train.lambda_grid": (0.0,),
+        "train.max_epochs": 3,
+        "train.heads": ("linear", "gated"),
+        "evaluate.horizons_weeks": (4,),
+    }
+    fitted = train_recipe(
+        {4: rows}, "gated", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")}
+    )
     model = fitted.models[4]
     assert model.vector_widths is not None, fitted.lambda_reason
     alone = ~(rows.image.mask | rows.text.mask)
@@ -142,7 +168,10 @@ def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_an
     rows = make_examples(4, units=6)
     check_forecaster("recent", rows, {"weeks": 3})
 
-    changes = {"train.candidates": ("linear", {"kind": "recent", "weeks": 2}), "evaluate.horizons_weeks": (4,)}  # fmt: skip
+    changes = {
+        "train.candidates": ("linear", {"kind": "recent", "weeks": 2}),
+        "evaluate.horizons_weeks": (4,),
+    }
     profile = load_profile("sample", **changes)
     model = train_recipe({4: rows}, "recent", profile, {4: CDC.week_no("2018-w01")}).models[4]
     assert model.forecaster.columns == ("log1p_cases_lag00", "log1p_cases_lag01", "threshold_cases")
@@ -173,8 +202,12 @@ def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
         sys.modules.pop(module, None)
 
 
-def test_the_example_of_a_pack_declares_what_the_examples_are(pack: dict[str, dict[str, str]]) -> None:  # fmt: skip
-    declared = {target.partition(":")[0] for entries in pack.values() for target in entries.values()}  # fmt: skip
+def test_the_example_of_a_pack_declares_what_the_examples_are(
+    pack: dict[str, dict[str, str]],
+) -> None:
+    declared = {
+        target.partition(":")[0] for entries in pack.values() for target in entries.values()
+    }
     assert declared == {"adapter", "unit_codes", "label_rule", "forecaster_kind"}
 
 

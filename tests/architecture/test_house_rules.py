@@ -73,8 +73,24 @@ def test_the_top_level_is_the_one_agreed() -> None:
     )
     top = {line.split("/")[0] for line in tracked.stdout.splitlines() if not line.startswith(".")}
     agreed = {
-        "dags", "pipelines", "serving", "data.dvc", "dvc.yaml", "dvc.lock", "tests", "docker-compose.yml",
-        "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
-        "SECURITY.md", "docs", "benchmarks", "findings", "requirements.lock",
-    }  # fmt: skip
+        "dags",
+        "pipelines",
+        "serving",
+        "data.dvc",
+        "dvc.yaml",
+        "dvc.lock",
+        "tests",
+        "docker-compose.yml",
+        "pyproject.toml",
+        "README.md",
+        "Makefile",
+        "LICENSE",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs",
+        "benchmarks",
+        "findings",
+        "requirements.lock",
+    }
     assert top <= agreed, f"not agreed: {sorted(top - agreed)}"

@@ -1,4 +1,5 @@
-"""Other distributions import `denguard.testing`: packaging maps the name, and the kit is all there."""
+"""Other distributions import `denguard.testing`: packaging maps the name, and the kit is
+all there."""
 
 from __future__ import annotations
 

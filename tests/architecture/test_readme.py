@@ -34,7 +34,12 @@ def test_its_example_prediction_is_a_valid_request() -> None:
 
 
 def test_every_command_it_shows_is_one_of_the_program() -> None:
-    said = subprocess.run([sys.executable, "-m", "pipelines.cli", "--help"], capture_output=True, text=True, timeout=60).stdout  # fmt: skip
+    said = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
     named = set(re.findall(r"denguard ([a-z-]+) -", README))
     assert {"drop", "run"} <= named
     assert all(re.search(rf"\b{command}\b", said) for command in named)

@@ -18,8 +18,22 @@ FILES = ("tests/run/test_progress.py", "tests/data_samples/test_labels.py")
 @pytest.mark.slow
 def test_the_tests_of_one_file_run_in_one_process() -> None:
     alone = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-v", "-p", "no:cacheprovider", *FILES]  # fmt: skip
-    said = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=240).stdout  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "-v",
+        "-p",
+        "no:cacheprovider",
+        *FILES,
+    ]
+    said = subprocess.run(
+        command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=240
+    ).stdout
     processes = defaultdict(set)
     for process, file in re.findall(r"\[(gw\d)\].* PASSED (\S+?)::", said):
         processes[file].add(process)

@@ -1,4 +1,5 @@
-"""The documentation site: built from docs/, every link checked, nothing fetched when a page opens."""
+"""The documentation site: built from docs/, every link checked, nothing fetched when a
+page opens."""
 
 from __future__ import annotations
 
@@ -16,9 +17,20 @@ FETCHED = re.compile(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["']?(http
 
 
 def build(repository: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mkdocs", "build", "--config-file", str(repository / ".ci" / "mkdocs.yml"), "--site-dir", str(site)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--config-file",
+        str(repository / ".ci" / "mkdocs.yml"),
+        "--site-dir",
+        str(site),
+    ]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +42,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_of_docs_is_in_the_site(site: Path) -> None:
-    pages = {p.relative_to(ROOT / "docs").with_suffix(".html") for p in (ROOT / "docs").rglob("*.md")}  # fmt: skip
+    pages = {
+        p.relative_to(ROOT / "docs").with_suffix(".html") for p in (ROOT / "docs").rglob("*.md")
+    }
     pages -= {Path("progress.html")}
     assert {p for p in pages if not (site / p).is_file()} == set()
 
 
 def test_the_client_page_shows_its_methods(site: Path) -> None:
     page = (site / "api" / "client.html").read_text(encoding="utf-8")
-    assert {"pull", "find", "table"} <= set(re.findall(r'id="pipelines\.client\.Client\.(\w+)"', page))  # fmt: skip
+    assert {"pull", "find", "table"} <= set(
+        re.findall(r'id="pipelines\.client\.Client\.(\w+)"', page)
+    )
 
 
 def test_a_page_fetches_nothing_from_elsewhere(site: Path) -> None:
-    fetched = {url for page in site.rglob("*.html") for url in FETCHED.findall(page.read_text(encoding="utf-8"))}  # fmt: skip
+    fetched = {
+        url
+        for page in site.rglob("*.html")
+        for url in FETCHED.findall(page.read_text(encoding="utf-8"))
+    }
     assert fetched == set()
 
 

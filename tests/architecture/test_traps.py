@@ -23,7 +23,18 @@ from pipelines.local.lock import GPU_ONLY, Pin, parse
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("s3", "serving", "encoders", "llama", "pipeline", "demo", "production", "dev", "docs", "build")  # fmt: skip
+EXTRAS = (
+    "s3",
+    "serving",
+    "encoders",
+    "llama",
+    "pipeline",
+    "demo",
+    "production",
+    "dev",
+    "docs",
+    "build",
+)
 
 
 @cache
@@ -53,7 +64,9 @@ def lines_of(extra: str) -> set[str]:
 
 def requirements(extra: str | None) -> Iterator[Requirement]:
     """What an extra (None: every installation) asks for, its own extras of denguard followed."""
-    texts = project()["dependencies"] if extra is None else project()["optional-dependencies"][extra]  # fmt: skip
+    texts = (
+        project()["dependencies"] if extra is None else project()["optional-dependencies"][extra]
+    )
     for asked in map(Requirement, texts):
         if asked.name != "denguard":
             yield asked
@@ -67,7 +80,12 @@ def names(extra: str | None) -> set[str]:
 
 def asked_for(name: str) -> list[Requirement]:
     """Each requirement of that name, wherever it stands."""
-    return [r for extra in (None, *EXTRAS) for r in requirements(extra) if canonicalize_name(r.name) == name]  # fmt: skip
+    return [
+        r
+        for extra in (None, *EXTRAS)
+        for r in requirements(extra)
+        if canonicalize_name(r.name) == name
+    ]
 
 
 def test_every_extra_is_known_here() -> None:
@@ -79,7 +97,7 @@ def test_the_lock_satisfies_what_is_asked_for(extra: str | None) -> None:
     asked = list(requirements(extra))
     unlocked = [str(r) for r in asked if canonicalize_name(r.name) not in locked()]
     assert unlocked == [], "make lock"
-    wrong = [str(r) for r in asked if not r.specifier.contains(locked()[canonicalize_name(r.name)])]  # fmt: skip
+    wrong = [str(r) for r in asked if not r.specifier.contains(locked()[canonicalize_name(r.name)])]
     assert wrong == [], "make lock"
 
 
@@ -92,7 +110,11 @@ def test_celery_stays_below_5_7_which_breaks_the_airflow_provider() -> None:
 
 def test_every_line_of_the_lock_has_a_hash_and_says_who_needs_it() -> None:
     lines = [n for n in LOCK.read_text(encoding="utf-8").splitlines() if n[0] != "#"]
-    assert [n[:60] for n in lines if not re.fullmatch(r"\S+==\S+( --hash=sha256:[0-9a-f]{64})+ #( [a-z0-9]+)+", n)] == []  # fmt: skip
+    assert [
+        n[:60]
+        for n in lines
+        if not re.fullmatch(r"\S+==\S+( --hash=sha256:[0-9a-f]{64})+ #( [a-z0-9]+)+", n)
+    ] == []
     assert "://" not in "".join(lines), "an index is the installation's choice"
 
 
@@ -102,14 +124,23 @@ def test_the_lines_of_an_extra_are_all_that_it_needs(extra: str) -> None:
     known = {canonicalize_name(d.metadata["Name"]): d for d in distributions()}
     chosen = lines_of(extra)
     assert names(extra) - {"denguard"} <= chosen
-    missing = {(name, need) for name in chosen & set(known) for need in needs_of(known[name]) if need not in chosen}  # fmt: skip
+    missing = {
+        (name, need)
+        for name in chosen & set(known)
+        for need in needs_of(known[name])
+        if need not in chosen
+    }
     assert {(n, need) for n, need in missing if not GPU_ONLY.match(need)} == set()
 
 
 def needs_of(found: Distribution) -> set[str]:
     """What an installed distribution needs here, without extras of its own."""
     asked = [Requirement(text) for text in found.requires or []]
-    return {canonicalize_name(r.name) for r in asked if r.marker is None or r.marker.evaluate({"extra": ""})}  # fmt: skip
+    return {
+        canonicalize_name(r.name)
+        for r in asked
+        if r.marker is None or r.marker.evaluate({"extra": ""})
+    }
 
 
 def test_torch_is_one_version_for_every_build() -> None:
@@ -118,9 +149,15 @@ def test_torch_is_one_version_for_every_build() -> None:
     assert {str(r.specifier) for r in asked_for("torch")} == {"==2.13.0"}
     assert [n for n, version in locked().items() if "+" in version] == []
     cpu_builds_of_cp311 = {
-        "torch": {"sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b", "sha256:84453b69508ec79902f899c5ed9495acb9e2bbe9fda5f1d5d6f19e3c3842e1a7"},
-        "torchvision": {"sha256:1dad604dfc0177ecebe0891bd9701fe2c62ec3f7819a247be541b3fb6effee99", "sha256:22958193d72444ed7cbcc665ba4821a31e5279f9c4d1ad08520918b30896b78a"},
-    }  # fmt: skip
+        "torch": {
+            "sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",
+            "sha256:84453b69508ec79902f899c5ed9495acb9e2bbe9fda5f1d5d6f19e3c3842e1a7",
+        },
+        "torchvision": {
+            "sha256:1dad604dfc0177ecebe0891bd9701fe2c62ec3f7819a247be541b3fb6effee99",
+            "sha256:22958193d72444ed7cbcc665ba4821a31e5279f9c4d1ad08520918b30896b78a",
+        },
+    }
     for name, hashes in cpu_builds_of_cp311.items():
         assert hashes < pins()[name].hashes, "x86_64 and aarch64, beside those of the default index"
 
@@ -148,7 +185,9 @@ def test_airflow_in_production_has_both_of_its_database_drivers() -> None:
 
 
 def test_serving_asks_for_nothing_of_the_weekly_cycle() -> None:
-    heavy = re.compile(r"^(apache-airflow|dvc|great-expectations$|celery$|mlflow$|matplotlib$|timm$|transformers$)")  # fmt: skip
+    heavy = re.compile(
+        r"^(apache-airflow|dvc|great-expectations$|celery$|mlflow$|matplotlib$|timm$|transformers$)"
+    )
     assert [n for n in names(None) | names("serving") if heavy.match(n)] == []
 
 

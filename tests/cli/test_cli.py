@@ -57,7 +57,13 @@ def test_a_process_of_its_own_ends_like_that(home: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-SLIPS = ("run --profil sample --run-id x", "run --profile nope --run-id x", "run --profile gone.yaml --run-id x", "run --run-id x --as-of 2018-w60", "step start --profile nope --run-id x")  # fmt: skip
+SLIPS = (
+    "run --profil sample --run-id x",
+    "run --profile nope --run-id x",
+    "run --profile gone.yaml --run-id x",
+    "run --run-id x --as-of 2018-w60",
+    "step start --profile nope --run-id x",
+)
 
 
 @pytest.mark.parametrize("arguments", SLIPS)
@@ -67,7 +73,9 @@ def test_nobody_is_told_of_a_slip_at_the_terminal(arguments: str, home: Path) ->
     assert not (home / "artifacts").exists()
 
 
-def test_a_profile_that_is_there_and_cannot_be_read_is_a_failure_that_people_are_told_of(home: Path) -> None:  # fmt: skip
+def test_a_profile_that_is_there_and_cannot_be_read_is_a_failure_that_people_are_told_of(
+    home: Path,
+) -> None:
     (home / "profiles").mkdir(parents=True)
     (home / "profiles" / "ours.yaml").write_text("profile: [")
     assert CliRunner().invoke(app, ["run", "--profile", "ours", "--run-id", "x"]).exit_code != 0

@@ -27,11 +27,28 @@ def _say(*arguments: str) -> Result:
 
 @pytest.fixture
 def decided(home: Path) -> Path:
-    """Three decisions: an older week's was written last, and two of one week one after the other."""
+    """Three decisions: an older week's was written last, and two of one week one after the
+    other."""
     folder = home / "artifacts" / "decisions"
     champion = {"version": "2", "head": "linear"}
-    for age, (run, week, verdict, then) in enumerate([("b", "2018-w50", "promote", None), ("c", "2018-w50", "keep", champion), ("a", "2018-w49", "none", None)]):  # fmt: skip
-        path = write_json(folder / f"{run}.json", {"run_id": run, "as_of_week": week, "decision": verdict, "head": "linear", "champion": then, "reasons": ["First.", f"Because of\n{run}."]})  # fmt: skip
+    for age, (run, week, verdict, then) in enumerate(
+        [
+            ("b", "2018-w50", "promote", None),
+            ("c", "2018-w50", "keep", champion),
+            ("a", "2018-w49", "none", None),
+        ]
+    ):
+        path = write_json(
+            folder / f"{run}.json",
+            {
+                "run_id": run,
+                "as_of_week": week,
+                "decision": verdict,
+                "head": "linear",
+                "champion": then,
+                "reasons": ["First.", f"Because of\n{run}."],
+            },
+        )
         os.utime(path, (1_000_000 + age, 1_000_000 + age))
     return folder
 
@@ -61,7 +78,9 @@ def test_a_damaged_decision_does_not_hide_the_others(decided: Path) -> None:
 def test_the_list_has_a_limit_and_says_so(decided: Path) -> None:
     said = _say("decisions", "--limit", "1").output
     assert "2 older ones are not shown" in said
-    assert [d["run_id"] for d in json.loads(_say("decisions", "--json", "--limit", "2").output)] == ["c", "b"]  # fmt: skip
+    assert [
+        d["run_id"] for d in json.loads(_say("decisions", "--json", "--limit", "2").output)
+    ] == ["c", "b"]
 
 
 def test_one_decision_is_told_in_words_and_in_full_as_json(decided: Path) -> None:
@@ -84,7 +103,17 @@ def test_nothing_decided_yet_is_said(home: Path) -> None:
 def test_an_audit_that_was_changed_ends_red_and_names_the_line(home: Path) -> None:
     where = Places(home=home)
     for version in ("1", "2"):
-        append(where, action="promote", model_name="denguard", from_version=None, to_version=version, bundle_id="b", run_id=None, by="Ana", reason="r")  # fmt: skip
+        append(
+            where,
+            action="promote",
+            model_name="denguard",
+            from_version=None,
+            to_version=version,
+            bundle_id="b",
+            run_id=None,
+            by="Ana",
+            reason="r",
+        )
     path = audit_file(where)
     path.write_bytes(path.read_bytes().replace(b"Ana", b"Eva", 1))
 
@@ -95,7 +124,9 @@ def test_an_audit_that_was_changed_ends_red_and_names_the_line(home: Path) -> No
     assert len(json.loads(_say("audit", "--json").stdout)["entries"]) == 2
 
 
-@pytest.mark.parametrize("command", [["rollback"], ["promote", "1", "--by", "Ana", "--reason", "r"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "command", [["rollback"], ["promote", "1", "--by", "Ana", "--reason", "r"]]
+)
 def test_without_a_registry_a_person_is_told_so(home: Path, command: list[str]) -> None:
     found = _say(*command).exception
     assert isinstance(found, RegistryError)
@@ -103,7 +134,9 @@ def test_without_a_registry_a_person_is_told_so(home: Path, command: list[str]) 
     assert found.fix
 
 
-def test_the_services_that_up_started_are_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_the_services_that_up_started_are_found(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # so that it is put back afterwards
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     layout = Layout(Places(home=home))

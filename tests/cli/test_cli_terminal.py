@@ -14,7 +14,10 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 
-ROWS = 'table(("version", "run", "sha256"), [("forecasts-2018-w52-a322f219785ede1a", "scheduled__2026-11-22T06:00:00+00:00", "5" * 64)], below=1)'  # fmt: skip
+ROWS = (
+    'table(("version", "run", "sha256"), [("forecasts-2018-w52-a322f219785ede1a", '
+    '"scheduled__2026-11-22T06:00:00+00:00", "5" * 64)], below=1)'
+)
 
 
 def at_a_terminal(*command: str, columns: int = 60) -> str:
@@ -56,7 +59,18 @@ def test_an_error_says_what_where_and_what_to_do_on_lines_of_their_own(home: Pat
 def test_the_help_names_every_command_in_a_panel_the_road_first() -> None:
     said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}).output
     assert "Commands" not in said, "a command without a panel"
-    order = ["The road", "run ", "How it stands", "watch ", "Who serves", "rollback ", "Look things up", "trace ", "Services", "down "]  # fmt: skip
+    order = [
+        "The road",
+        "run ",
+        "How it stands",
+        "watch ",
+        "Who serves",
+        "rollback ",
+        "Look things up",
+        "trace ",
+        "Services",
+        "down ",
+    ]
     places = [said.index(word, said.index("The road")) for word in order]
     assert places == sorted(places)
     assert all(name in said for name in get_command(app).commands)  # type: ignore[attr-defined]

@@ -1,4 +1,5 @@
-"""The Python client and the command as an analyst uses them, and every example of docs/analysts.md."""
+"""The Python client and the command as an analyst uses them, and every example of
+docs/analysts.md."""
 
 from __future__ import annotations
 
@@ -31,12 +32,26 @@ def analyst(folder: Path, **variables: str) -> dict[str, str]:
     """An environment that knows no deployment."""
     left = {k: v for k, v in os.environ.items() if not k.startswith("DENGUARD_")}
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**left, "PATH": tools, "HOME": str(folder), "DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(folder / ".site"), **variables}  # fmt: skip
+    return {
+        **left,
+        "PATH": tools,
+        "HOME": str(folder),
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_SITE_CACHE_DIR": str(folder / ".site"),
+        **variables,
+    }
 
 
 def denguard(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipelines.cli", *arguments]
-    return subprocess.run(command, cwd=folder, env=analyst(folder, **variables), capture_output=True, text=True, timeout=120)  # fmt: skip
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=analyst(folder, **variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def example(language: str, holding: str) -> str:
@@ -53,7 +68,18 @@ def test_list_show_and_pull_work_in_an_empty_folder_with_only_the_address(
     shown = denguard(tmp_path, "show", "bundle", "--version", "third", "--remote", planted.remote)
     assert "made from features-" in shown.stdout
     assert "origin week 2018-w47" in shown.stdout, "week 48 kept the bundle of week 47"
-    pulled = denguard(tmp_path, "pull", "samples", "--version", "first", "--to", "out", "--format", "csv", DENGUARD_DVC_REMOTE=planted.remote)  # fmt: skip
+    pulled = denguard(
+        tmp_path,
+        "pull",
+        "samples",
+        "--version",
+        "first",
+        "--to",
+        "out",
+        "--format",
+        "csv",
+        DENGUARD_DVC_REMOTE=planted.remote,
+    )
     assert pulled.returncode == 0, pulled.stderr
     folder = next((tmp_path / "out").iterdir())
     files = manifest_of(folder)
@@ -81,7 +107,11 @@ def test_a_mistake_is_answered_with_what_to_do(
     arguments: list[str],
     says: str,
 ) -> None:
-    known = {} if arguments == ["list"] or "--remote" in arguments else {"DENGUARD_DVC_REMOTE": planted.remote}  # fmt: skip
+    known = (
+        {}
+        if arguments == ["list"] or "--remote" in arguments
+        else {"DENGUARD_DVC_REMOTE": planted.remote}
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["denguard", *arguments])
     alone = mock.patch.dict(os.environ, analyst(tmp_path, **known, COLUMNS="200"), clear=True)
@@ -93,13 +123,23 @@ def test_a_mistake_is_answered_with_what_to_do(
     assert "Traceback" not in said
 
 
-def test_an_analyst_needs_neither_orchestrator_nor_registry_nor_dvc(planted: Planted, tmp_path: Path) -> None:  # fmt: skip
+def test_an_analyst_needs_neither_orchestrator_nor_registry_nor_dvc(
+    planted: Planted, tmp_path: Path
+) -> None:
     code = (
         "import sys\nfrom pipelines.client import Client\n"
         f"Client({planted.remote!r}).pull('embeddings', 'first', 'out', 'csv')\n"
-        "print([m for m in ('airflow', 'mlflow', 'dvc', 'torch', 'boto3', 'great_expectations') if m in sys.modules])"
+        "print([m for m in ('airflow', 'mlflow', 'dvc', 'torch', 'boto3', 'great_expectations') "
+        "if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=analyst(tmp_path), capture_output=True, text=True, timeout=60)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=analyst(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 
@@ -115,7 +155,9 @@ def test_tables_come_as_data_frames_and_are_pulled_once(planted: Planted, tmp_pa
     assert kept.stat().st_mtime_ns == before
 
 
-def test_what_the_client_cannot_give_is_said(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_what_the_client_cannot_give_is_said(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = Client(planted.remote, cache=tmp_path)
     with pytest.raises(VersioningError, match="image or text"):
         client.table("embeddings", "latest")
@@ -132,23 +174,46 @@ def test_what_the_client_cannot_give_is_said(planted: Planted, tmp_path: Path, m
 
 def test_the_python_example_of_the_docs_runs(planted: Planted, tmp_path: Path) -> None:
     environment = analyst(tmp_path, DENGUARD_DVC_REMOTE=planted.remote)
-    done = subprocess.run([sys.executable, "-c", example("python", "Client()")], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", example("python", "Client()")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert "forecasts-2018-w48-" in done.stdout
     assert re.search(r"05001\s.*0\.25\s+2\.0", done.stdout), done.stdout
 
 
 def test_the_shell_example_of_the_docs_runs(planted: Planted, tmp_path: Path) -> None:
-    done = subprocess.run(["bash", "-e", "-c", example("sh", "denguard pull")], cwd=tmp_path, env=analyst(tmp_path, DENGUARD_DVC_REMOTE=planted.remote), capture_output=True, text=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-e", "-c", example("sh", "denguard pull")],
+        cwd=tmp_path,
+        env=analyst(tmp_path, DENGUARD_DVC_REMOTE=planted.remote),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     pulled = {p.name.split("-")[0]: manifest_of(p) for p in (tmp_path / "work").iterdir()}
-    assert pulled == {kind: planted.originals["third"][kind] for kind in ("embeddings", "forecasts")}  # fmt: skip
+    assert pulled == {
+        kind: planted.originals["third"][kind] for kind in ("embeddings", "forecasts")
+    }
 
 
 def test_the_plain_dvc_example_of_the_docs_runs(planted: Planted, tmp_path: Path) -> None:
     version = Client(planted.remote).find("bundle", "first").id
     shutil.copy(Path(planted.remote) / "versions" / f"{version}.dvc", tmp_path)
     environment = analyst(tmp_path, DENGUARD_DVC_REMOTE=planted.remote, VERSION_ID=version)
-    done = subprocess.run(["bash", "-e", "-c", example("sh", "dvc pull")], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-e", "-c", example("sh", "dvc pull")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert manifest_of(tmp_path / version) == planted.originals["first"]["bundle"]

@@ -21,9 +21,16 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE, EXAMPLE = ROOT / "docker-compose.yml", ROOT / ".env.example"
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(:?[-?][^}]*)?\}")
 SECRETS = {
-    "POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD", "AIRFLOW_FERNET_KEY",
-    "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_ADMIN_PASSWORD", "DENGUARD_API_KEY_SHA256",
-}  # fmt: skip
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "MINIO_ROOT_USER",
+    "MINIO_ROOT_PASSWORD",
+    "AIRFLOW_FERNET_KEY",
+    "AIRFLOW_SECRET_KEY",
+    "AIRFLOW_JWT_SECRET",
+    "AIRFLOW_ADMIN_PASSWORD",
+    "DENGUARD_API_KEY_SHA256",
+}
 FILLED = "f" * 43
 DCLINT = "3.1.0"  # .ci/run installs the same
 
@@ -75,7 +82,10 @@ def test_no_secret_is_written_into_the_file(compose: dict[str, Any]) -> None:
     named = [(key, value) for key, value in strings(compose) if secret_name.search(key)]
     assert named
     assert [pair for pair in named if not pair[1].startswith("${")] == []
-    credentials = [re.findall(r"//[^/@\s]*:([^@/\s]+)@", VARIABLE.sub("SECRET", v)) for _, v in strings(compose)]  # fmt: skip
+    credentials = [
+        re.findall(r"//[^/@\s]*:([^@/\s]+)@", VARIABLE.sub("SECRET", v))
+        for _, v in strings(compose)
+    ]
     assert {word for found in credentials for word in found} == {"SECRET"}
 
 
@@ -88,7 +98,7 @@ def test_workers_cover_both_queues(compose: dict[str, Any]) -> None:
 def test_a_task_is_not_handed_out_twice_while_it_runs(compose: dict[str, Any]) -> None:
     environment = compose["x-airflow-environment"]
     timeout = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
-    minutes = [int(m) for m in re.findall(r"minutes=(\d+)", (ROOT / "dags/_weekly.py").read_text())]  # fmt: skip
+    minutes = [int(m) for m in re.findall(r"minutes=(\d+)", (ROOT / "dags/_weekly.py").read_text())]
     assert int(environment[timeout]) > 60 * max(minutes)
 
 
@@ -134,7 +144,9 @@ def environment_of(compose: dict[str, Any], service: str) -> dict[str, str]:
 
 def test_every_denguard_setting_is_one_that_the_code_reads(compose: dict[str, Any]) -> None:
     endpoint = {f"DENGUARD_{field.upper()}" for field in Settings.model_fields}
-    code = "".join(p.read_text() for room in ("pipelines", "dags") for p in (ROOT / room).rglob("*.py"))  # fmt: skip
+    code = "".join(
+        p.read_text() for room in ("pipelines", "dags") for p in (ROOT / room).rglob("*.py")
+    )
     alerts = {f"DENGUARD_{field.upper()}" for field in AlertSettings.model_fields}
     steps = set(re.findall(r"\"(DENGUARD_[A-Z0-9_]+)\"", code)) | alerts
     for service, known in (("serving", endpoint), ("worker-cpu-heavy", steps)):
@@ -143,7 +155,9 @@ def test_every_denguard_setting_is_one_that_the_code_reads(compose: dict[str, An
         assert given <= known, service
 
 
-def test_steps_and_endpoint_compute_with_the_same_number_of_threads(compose: dict[str, Any]) -> None:  # fmt: skip
+def test_steps_and_endpoint_compute_with_the_same_number_of_threads(
+    compose: dict[str, Any],
+) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         for service in ("worker-default", "worker-cpu-heavy", "serving"):
             assert environment_of(compose, service)[name] == "1", (service, name)
@@ -185,7 +199,9 @@ def compose_command() -> list[str]:
     if shutil.which("docker-compose"):
         return ["docker-compose"]
     if shutil.which("docker"):
-        asked = subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=30, check=False)  # fmt: skip
+        asked = subprocess.run(
+            ["docker", "compose", "version"], capture_output=True, timeout=30, check=False
+        )
         if asked.returncode == 0:
             return ["docker", "compose"]
     pytest.skip("docker-compose is not installed (Debian: apt install docker-compose)")
@@ -209,13 +225,17 @@ def test_a_filled_environment_interpolates(example: dict[str, str], tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
-def test_an_unfilled_secret_is_refused_by_name(name: str, example: dict[str, str], tmp_path: Path) -> None:  # fmt: skip
+def test_an_unfilled_secret_is_refused_by_name(
+    name: str, example: dict[str, str], tmp_path: Path
+) -> None:
     done = compose_config(example | dict.fromkeys(SECRETS - {name}, FILLED), tmp_path)
     assert done.returncode != 0
     assert f"set {name} in .env" in done.stderr
 
 
-def test_an_environment_that_nobody_filled_is_refused(example: dict[str, str], tmp_path: Path) -> None:  # fmt: skip
+def test_an_environment_that_nobody_filled_is_refused(
+    example: dict[str, str], tmp_path: Path
+) -> None:
     for environment in ({}, example):
         done = compose_config(environment, tmp_path)
         assert done.returncode != 0
@@ -224,7 +244,14 @@ def test_an_environment_that_nobody_filled_is_refused(example: dict[str, str], t
 
 def preflight(compose: dict[str, Any], values: dict[str, str]) -> subprocess.CompletedProcess[str]:
     script = compose["services"]["preflight"]["command"][0].replace("$$", "$")
-    return subprocess.run(["bash", "-euc", script], env=values, capture_output=True, text=True, timeout=10, check=False)  # fmt: skip
+    return subprocess.run(
+        ["bash", "-euc", script],
+        env=values,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("bad", ["change-me", "a/password@with:uri-characters", "short"])
@@ -248,5 +275,7 @@ def test_the_schema_linter_finds_no_error(tmp_path: Path) -> None:
         pytest.skip(f"dclint is not installed (npm install --prefix .venv/node dclint@{DCLINT})")
     # One image serves many services, so it needs a build and a name to be found by.
     argv = [linter, str(COMPOSE), "--quiet", "--disable-rule", "no-build-and-image"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)  # fmt: skip
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """Adapters that break one promise each, for the tests of the conformance kit.
 
-The honest one reads lines of unit, year, week, cases with pandas alone; each other one changes a step.
+The honest one reads lines of unit, year, week, cases with pandas alone; each other one changes a
+step.
 """
 
 from __future__ import annotations
@@ -28,25 +29,52 @@ class Honest:
         lines = text.split("\n")
         header = [name.strip() for name in lines[0].split(",")]
         records = [(n, line.split(",")) for n, line in enumerate(lines[1:], 2) if line.strip()]
-        whole = [(n, dict(zip(header, map(str.strip, r), strict=True))) for n, r in records if len(r) == len(header)]  # fmt: skip
-        cells = pd.DataFrame(self.cells(file, [r for r in whole if set(_COLUMNS) <= set(header)]), columns=list(CELL_COLUMNS))  # fmt: skip
+        whole = [
+            (n, dict(zip(header, map(str.strip, r), strict=True)))
+            for n, r in records
+            if len(r) == len(header)
+        ]
+        cells = pd.DataFrame(
+            self.cells(file, [r for r in whole if set(_COLUMNS) <= set(header)]),
+            columns=list(CELL_COLUMNS),
+        )
         cells = self.once(cells[cells["when"] <= self.last(file)])
         units = cells.drop_duplicates("unit_id").assign(column="unit", name="", parent="")
-        units = units.assign(row=units["row"], value=units["unit_id"], fingerprint=units["unit_id"])  # fmt: skip
-        return Reading(units[list(UNIT_COLUMNS)], cells, issues=self.said(file, cells, len(records)), n_received=len(records))  # fmt: skip
+        units = units.assign(row=units["row"], value=units["unit_id"], fingerprint=units["unit_id"])
+        return Reading(
+            units[list(UNIT_COLUMNS)],
+            cells,
+            issues=self.said(file, cells, len(records)),
+            n_received=len(records),
+        )
 
     def cells(self, file, records):
         rows = {}
         for n, record in records:
             unit = self.unit(file, record["unit"])
             number = self.number(record["cases"])
-            if unit is None or not (record["year"].isdigit() and record["week"].isdigit()) or len(record["year"]) != 4:  # fmt: skip
+            if (
+                unit is None
+                or not (record["year"].isdigit() and record["week"].isdigit())
+                or len(record["year"]) != 4
+            ):
                 continue
             if not file.calendar.has(int(record["year"]), int(record["week"])):
                 continue
             week = file.calendar.number(int(record["year"]), int(record["week"]))
             rows.setdefault(unit, n)
-            yield (file.named, n, "cases", unit, "week", "", week, record["cases"] or None, number, rows[unit])  # fmt: skip
+            yield (
+                file.named,
+                n,
+                "cases",
+                unit,
+                "week",
+                "",
+                week,
+                record["cases"] or None,
+                number,
+                rows[unit],
+            )
 
     def unit(self, file, text):
         return file.codes.normalise(text)
@@ -63,7 +91,19 @@ class Honest:
 
     def said(self, file, cells, n):
         level = Level.WARNING if len(cells) else Level.CRITICAL
-        return () if 0 < len(cells) == n else (issue(level, "not-all-read", f"{n - len(cells)} lines were not read", file.named, "look at them"),)  # fmt: skip
+        return (
+            ()
+            if 0 < len(cells) == n
+            else (
+                issue(
+                    level,
+                    "not-all-read",
+                    f"{n - len(cells)} lines were not read",
+                    file.named,
+                    "look at them",
+                ),
+            )
+        )
 
 
 class Raising(Honest):
@@ -111,7 +151,15 @@ class Leaking(Honest):
 
     def said(self, file, cells, n):
         shown = file.path.read_bytes().decode(errors="replace") if file.path.is_file() else ""
-        return (issue(Level.CRITICAL if cells.empty else Level.INFO, "seen", f"the file: {shown}", file.named, "look at it"),)  # fmt: skip
+        return (
+            issue(
+                Level.CRITICAL if cells.empty else Level.INFO,
+                "seen",
+                f"the file: {shown}",
+                file.named,
+                "look at it",
+            ),
+        )
 
 
 class Zeroing(Honest):

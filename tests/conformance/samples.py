@@ -32,13 +32,19 @@ def table(*rows: str) -> str:
 
 
 def _analytics() -> str:
-    rows = [["cases1", unit, f"2018W{week}", f"{week}.0"] for unit in ("OrgA", "OrgB") for week in (1, 2, 3)]  # fmt: skip
+    rows = [
+        ["cases1", unit, f"2018W{week}", f"{week}.0"]
+        for unit in ("OrgA", "OrgB")
+        for week in (1, 2, 3)
+    ]
     return json.dumps({"headers": [{"name": n} for n in ("dx", "ou", "pe", "value")], "rows": rows})
 
 
 def _rain() -> str:
     days = [date(2018, 1, 1) + timedelta(days=i) for i in range(59)]
-    return table("unit,date,rainfall_mm", *(f"A,{day},{2 if day.month == 1 else 3}" for day in days))  # fmt: skip
+    return table(
+        "unit,date,rainfall_mm", *(f"A,{day},{2 if day.month == 1 else 3}" for day in days)
+    )
 
 
 OURS: dict[str, Sample] = {
@@ -62,7 +68,8 @@ OURS: dict[str, Sample] = {
         ISO,
     ),
     "tabnet": Sample(
-        "Casos\nPeríodo: 2018\nMunicípio;Semana 01;Semana 02;Semana 03;Total\n330455 RIO;1;2;3;6\n330490 NITEROI;-;4;5;9\n",
+        "Casos\nPeríodo: 2018\nMunicípio;Semana 01;Semana 02;Semana 03;Total\n330455 "
+        "RIO;1;2;3;6\n330490 NITEROI;-;4;5;9\n",
         [Fact(4, "330455", "2018-w02", 2), Fact(5, "330490", "2018-w01", 0)],
         private=(),
     ),

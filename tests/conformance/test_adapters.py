@@ -30,7 +30,15 @@ BREACHES = {
 
 
 def _check(name: str, sample: Sample) -> None:
-    check_adapter(name, sample.content.encode(), sample.facts, received=RECEIVED, private=sample.private, calendar=sample.calendar, **sample.settings)  # fmt: skip
+    check_adapter(
+        name,
+        sample.content.encode(),
+        sample.facts,
+        received=RECEIVED,
+        private=sample.private,
+        calendar=sample.calendar,
+        **sample.settings,
+    )
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
@@ -63,4 +71,9 @@ def test_a_sample_that_would_check_nothing_is_refused() -> None:
     with pytest.raises(AssertionError, match="state some facts"):
         check_adapter("long", SIMPLE.encode(), [], received=RECEIVED)
     with pytest.raises(AssertionError, match="two weeks or more"):
-        check_adapter("long", table("unit,year,week,cases", "A,2018,1,3").encode(), FACTS[:1], received=RECEIVED)  # fmt: skip
+        check_adapter(
+            "long",
+            table("unit,year,week,cases", "A,2018,1,3").encode(),
+            FACTS[:1],
+            received=RECEIVED,
+        )

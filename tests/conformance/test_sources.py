@@ -51,19 +51,29 @@ OURS: dict[str, Sample] = {
     "satellitebench": OF_TABLE,
     "sample": OF_TABLE,
     "files": Sample(
-        {"cases.csv": COUNTS.encode(), "people.csv": b"unit,year,population\nA,2018,900\nB,2018,80\n"},
+        {
+            "cases.csv": COUNTS.encode(),
+            "people.csv": b"unit,year,population\nA,2018,900\nB,2018,80\n",
+        },
         [*FACTS, Fact(3, "B", 2018, 80, "population", f"{RECEIVED}/people.csv")],
         (PRIVATE,),
         {"data": {"inputs": [{"file": "cases.csv"}, {"table": "units", "file": "people.csv"}]}},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_a_built_in_source_keeps_the_contract(name: str) -> None:
     assert name in OURS, "give it small sound files above"
     sample = OURS[name]
-    check_source(name, sample.files, sample.facts, received=RECEIVED, private=sample.private, profile=sample.profile)  # fmt: skip
+    check_source(
+        name,
+        sample.files,
+        sample.facts,
+        received=RECEIVED,
+        private=sample.private,
+        profile=sample.profile,
+    )
 
 
 @pytest.mark.parametrize("name", BREACHES)

@@ -1,4 +1,6 @@
-"""What the country's own tests hold: run where it is installed, by the names that denguard promises."""
+"""What the country's own tests hold: run where it is installed, by the names that denguard
+promises.
+"""
 
 from __future__ import annotations
 

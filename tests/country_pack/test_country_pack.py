@@ -1,4 +1,6 @@
-"""A country as a distribution of its own goes the whole way to a served prediction; nothing here is edited."""
+"""A country as a distribution of its own goes the whole way to a served prediction; nothing here is
+edited.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ PROFILE: dict[str, Any] = {
     "evaluate": {"test_years": {"last": 2}, "horizons_weeks": [4]},
 }
 KEY = "a-key-for-tests"
-ROW = {"municipality_code": "e-7", "origin_week": "2025-w52", "horizon_weeks": 4, "recent_cases": [12.0] * 53}  # fmt: skip
+ROW = {
+    "municipality_code": "e-7",
+    "origin_week": "2025-w52",
+    "horizon_weeks": 4,
+    "recent_cases": [12.0] * 53,
+}
 SEEN_BY = """
 import json, sys
 from pipelines.config import load_profile
@@ -68,21 +75,35 @@ class Country:
         self.home = home
         self.trial = ""  # what `denguard validate --json` said of its bulletin
         self.answer = ""  # of the endpoint
-        self.environment = {**os.environ, "DENGUARD_HOME": str(home), "PYTHONPATH": f"{ROOT}{os.pathsep}{site}", "OMP_NUM_THREADS": "1"}  # fmt: skip
+        self.environment = {
+            **os.environ,
+            "DENGUARD_HOME": str(home),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{site}",
+            "OMP_NUM_THREADS": "1",
+        }
 
     def run(self, *arguments: str, **more: str) -> str:
-        done = subprocess.run([sys.executable, *arguments], env={**self.environment, **more}, cwd=self.home, capture_output=True, text=True, timeout=280)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env={**self.environment, **more},
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout
 
     def walk(self, *commands: list[str], **more: str) -> list[str]:
-        """What each of the commands prints, and then the endpoint; all in one process, because loading
-        takes longer than they do."""
+        """What each of the commands prints, and then the endpoint; all in one process, because
+        loading takes longer than they do."""
         said = self.run("-c", COMMANDS + SERVE, COMMANDS=json.dumps(commands), **more)
         return said.split("---\n")
 
     def record(self, run_id: str, step: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.home / f"artifacts/runs/{run_id}/{step}.json").read_text())  # fmt: skip
+        found: dict[str, Any] = json.loads(
+            (self.home / f"artifacts/runs/{run_id}/{step}.json").read_text()
+        )
         return found
 
 
@@ -104,7 +125,19 @@ def bulletin(path: Path, years: range, provinces: int) -> Path:
 def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     """The pack installed by pip without the network, a profile of the deployment, and one run."""
     site, home = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("elbonia")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(site), str(_copied(tmp_path_factory))]  # fmt: skip
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        str(site),
+        str(_copied(tmp_path_factory)),
+    ]
     subprocess.run(pip, check=True, timeout=120)
     (home / "profiles").mkdir()
     (home / "profiles" / "elbonia.yaml").write_text(yaml.safe_dump(PROFILE), encoding="utf-8")
@@ -113,8 +146,14 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
     received = date.fromisocalendar(2025, 52, 7) + timedelta(days=2)
     of = ["--profile", "elbonia"]
     at = [str(table), *of, "--received", received.isoformat()]
-    asked = {"KEY": KEY, "ROW": json.dumps(ROW), "DENGUARD_API_KEY_SHA256": hashlib.sha256(KEY.encode()).hexdigest()}  # fmt: skip
-    *_, made.trial, answered = made.walk(["drop", *at], ["run", *of, "--run-id", "first"], ["validate", *at, "--json"], **asked)  # fmt: skip
+    asked = {
+        "KEY": KEY,
+        "ROW": json.dumps(ROW),
+        "DENGUARD_API_KEY_SHA256": hashlib.sha256(KEY.encode()).hexdigest(),
+    }
+    *_, made.trial, answered = made.walk(
+        ["drop", *at], ["run", *of, "--run-id", "first"], ["validate", *at, "--json"], **asked
+    )
     made.answer = answered.splitlines()[-1]
     return made
 
@@ -133,7 +172,9 @@ def test_the_pack_is_four_files_and_names_no_file_of_ours() -> None:
     assert len([path for path in PACK.iterdir() if path.is_file()]) <= 4
 
 
-def test_a_profile_that_names_its_plug_ins_is_read_without_heavy_libraries(country: Country) -> None:  # fmt: skip
+def test_a_profile_that_names_its_plug_ins_is_read_without_heavy_libraries(
+    country: Country,
+) -> None:
     seen = json.loads(country.run("-c", SEEN_BY))
     assert seen["codes"] == "E-07" and seen["rule"] == "mean_times_1.2"
     assert seen["candidates"] == ["linear", "elbonian_trees"]
@@ -153,11 +194,16 @@ def test_its_forecaster_is_trained_and_judged_beside_ours(country: Country) -> N
 
 
 def test_a_bundle_of_its_forecaster_serves_and_answers(country: Country) -> None:
-    """Promoted by hand: whether it deserves to serve is the gate's, that it can is what this says."""
+    """Promoted by hand: whether it deserves to serve is the gate's, that it can is what
+    this says."""
     status, body = json.loads(country.answer)
     assert status == 200, body
     answer = body["predictions"][0]
-    assert (answer["municipality_code"], answer["head"], answer["target_week"]) == ("E-07", "elbonian_trees", "2026-w04")  # fmt: skip
+    assert (answer["municipality_code"], answer["head"], answer["target_week"]) == (
+        "E-07",
+        "elbonian_trees",
+        "2026-w04",
+    )
     assert 0 < answer["probability"] < 1
 
 
@@ -166,10 +212,25 @@ def test_its_own_tests_pass_by_the_public_name(country: Country, tmp_path: Path)
     shutil.copyfile(Path(__file__).parent / "own_tests.py", tmp_path / "test_elbonia.py")
     # an installed denguard brings the name itself (tests/architecture/test_public_name.py)
     path = os.pathsep.join([str(ROOT / "pipelines" / "public"), country.environment["PYTHONPATH"]])
-    said = country.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path), PYTHONPATH=path)  # fmt: skip
+    said = country.run(
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+        PYTHONPATH=path,
+    )
     assert "4 passed" in said
 
 
 def test_an_airflow_task_sees_it_as_a_parameter_and_runs_its_step(country: Country) -> None:
-    said = country.run("-c", "from dags.retraining import dag; print('elbonia' in dag.params.get_param('profile').schema['enum'])", AIRFLOW_HOME=str(country.home / "airflow"))  # fmt: skip
+    said = country.run(
+        "-c",
+        "from dags.retraining import dag; print('elbonia' in "
+        "dag.params.get_param('profile').schema['enum'])",
+        AIRFLOW_HOME=str(country.home / "airflow"),
+    )
     assert said.splitlines()[-1] == "True"

@@ -1,8 +1,9 @@
 """An invented place whose humidity foretells its cases, from its files to the rows of a model.
 
-Twelve units, five years. `humidity_pct` is a column of the table of cases, `altitude_m` one that does not
-change, `ocean_index` a monthly file without units, `sparse_index` is told by three units of twelve, and
-`empty_index` by none. Cases follow the humidity of four weeks before and nothing else.
+Twelve units, five years. `humidity_pct` is a column of the table of cases, `altitude_m` one that
+does not change, `ocean_index` a monthly file without units, `sparse_index` is told by three units
+of twelve, and `empty_index` by none. Cases follow the humidity of four weeks before and nothing
+else.
 """
 
 from __future__ import annotations
@@ -31,11 +32,17 @@ RECEIVED = date(2018, 12, 4)
 CASES = {
     "file": "cases.csv",
     "columns": {
-        "unit": "unit", "year": "year", "week": "week", "cases": "cases", "altitude_m": "altitude",
-        "humidity_pct": "rh", "sparse_index": "sparse", "empty_index": "empty",
+        "unit": "unit",
+        "year": "year",
+        "week": "week",
+        "cases": "cases",
+        "altitude_m": "altitude",
+        "humidity_pct": "rh",
+        "sparse_index": "sparse",
+        "empty_index": "empty",
     },
     "series": ["humidity_pct", "sparse_index", "empty_index"],
-}  # fmt: skip
+}
 OCEAN = {
     "file": "ocean.csv",
     "table": "climate",
@@ -69,7 +76,9 @@ def cases_csv() -> str:
             year, number = CDC.epi_year(week), CDC.week_of_year(week)
             count = round(20 * np.exp(0.7 * humid[at] + noise[at]))
             sparse = f"{humid[at + 4]:.4f}" if n < 3 else ""
-            lines.append(f"{unit},{year},{number},{count},{1000 - 90 * n},{60 + 10 * humid[at + 4]:.4f},{sparse},")  # fmt: skip
+            lines.append(
+                f"{unit},{year},{number},{count},{1000 - 90 * n},{60 + 10 * humid[at + 4]:.4f},{sparse},"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -48,14 +48,18 @@ def _with(rows: Examples, name: str, value: float) -> Examples:
     return replace(rows, covariates=changed)
 
 
-def test_declared_covariates_follow_the_built_in_ones_in_rows_and_in_the_description(features: Path, rows: Examples) -> None:  # fmt: skip
+def test_declared_covariates_follow_the_built_in_ones_in_rows_and_in_the_description(
+    features: Path, rows: Examples
+) -> None:
     assert rows.covariate_names == (*COVARIATE_NAMES, *DECLARED)
     assert read_json(features / "features.json")["covariates"] == [*COVARIATE_NAMES, *DECLARED]
     assert set(DECLARED) <= set(pd.read_parquet(features / "rows.parquet").columns)
 
 
 @pytest.mark.parametrize("fit", [_linear, _boosting])
-def test_a_model_reads_a_declared_covariate_that_tells_something(rows: Examples, fit: Callable[[Examples], LinearModel | FittedTrees]) -> None:  # fmt: skip
+def test_a_model_reads_a_declared_covariate_that_tells_something(
+    rows: Examples, fit: Callable[[Examples], LinearModel | FittedTrees]
+) -> None:
     model = fit(rows)
     dry, humid = (
         model.predict_proba(_with(rows, "humidity_pct_lag00", rh)).mean() for rh in (45.0, 75.0)
@@ -90,7 +94,9 @@ def test_an_index_of_the_whole_place_is_every_units(rows: Examples) -> None:
     assert set(newest.columns(["ocean_index_lag1"]).ravel()) == {4 * 12 + 10}
 
 
-def test_a_place_that_declares_none_has_the_built_in_ones_and_says_nothing_more(tmp_path: Path) -> None:  # fmt: skip
+def test_a_place_that_declares_none_has_the_built_in_ones_and_says_nothing_more(
+    tmp_path: Path,
+) -> None:
     columns = {n: c for n, c in CASES["columns"].items() if n in ("unit", "year", "week", "cases")}
     place = Place(tmp_path, profile_of({"file": "cases.csv", "columns": columns}))
     place.drop(cases_csv=cases_csv())

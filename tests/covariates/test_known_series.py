@@ -30,7 +30,9 @@ def tables_of(weekly_latency: int = 0, monthly_latency: int = 0) -> Tables:
     rows += [("ocean_index", "month", m, float(m), day) for m, day in months.items()]
     columns = ["name", "step", "period_no", "value", "available_date"]
     series = pd.DataFrame(rows, columns=columns).assign(unit_id="A")
-    cases = pd.DataFrame({"unit_id": "A", "week_no": [*WEEKS], "cases": 1.0, "received_date": date(2018, 7, 1)})  # fmt: skip
+    cases = pd.DataFrame(
+        {"unit_id": "A", "week_no": [*WEEKS], "cases": 1.0, "received_date": date(2018, 7, 1)}
+    )
     units = pd.DataFrame({"unit_id": ["A"], "name": ["A"], "altitude_m": [812.0]})
     return replace(Tables.empty(), cases=cases, units=units, series=series)
 
@@ -55,7 +57,9 @@ def test_a_weekly_series_gives_its_newest_known_week_and_the_mean_of_four() -> N
 
 def test_a_monthly_series_gives_its_newest_known_month_and_the_two_before() -> None:
     found = told(tables_of())
-    assert [found[f"ocean_index_lag{k}"] for k in (1, 2, 3)] == [month_no(2018, m) for m in (4, 3, 2)]  # fmt: skip
+    assert [found[f"ocean_index_lag{k}"] for k in (1, 2, 3)] == [
+        month_no(2018, m) for m in (4, 3, 2)
+    ]
 
 
 def test_a_latency_moves_what_is_known_back() -> None:

@@ -26,7 +26,9 @@ def instance(task_id: str = "data.validate", map_index: int = -1, try_number: in
 
 def told_by_airflow(error: BaseException | str | None, of: Any = None) -> None:
     """Airflow calls back: in the task's process, or elsewhere if that one is gone."""
-    _callbacks.on_failure({"ti": of or instance(), "dag_run": SimpleNamespace(run_id=RUN), "exception": error})  # fmt: skip
+    _callbacks.on_failure(
+        {"ti": of or instance(), "dag_run": SimpleNamespace(run_id=RUN), "exception": error}
+    )
 
 
 def folder(home: Path) -> Path:
@@ -65,8 +67,15 @@ def test_box_and_callback_write_one_and_the_same_format(in_a_task: Path) -> None
     assert set(by_the_step) == set(by_the_callback)
     assert by_the_callback["try_number"] == 3, "another try than the one the step spoke of"
     assert by_the_step | {"error": "", "cause": "", "where": "", "fix": ""} == {
-        "run_id": RUN, "step": "start", "map_index": -1, "try_number": 2, "error": "", "cause": "", "where": "", "fix": "",
-    }  # fmt: skip
+        "run_id": RUN,
+        "step": "start",
+        "map_index": -1,
+        "try_number": 2,
+        "error": "",
+        "cause": "",
+        "where": "",
+        "fix": "",
+    }
 
 
 def test_the_callback_leaves_what_the_step_said_itself(in_a_task: Path) -> None:

@@ -1,4 +1,6 @@
-"""The forecast in place of a red run, as Airflow makes it: the run stays red; and the deadline's look."""
+"""The forecast in place of a red run, as Airflow makes it: the run stays red; and the deadline's
+look.
+"""
 
 from __future__ import annotations
 

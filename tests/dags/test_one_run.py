@@ -1,4 +1,6 @@
-"""A step of Airflow that finds a run by hand at work comes again later; the end of a run frees its lease."""
+"""A step of Airflow that finds a run by hand at work comes again later; the end of a run frees its
+lease.
+"""
 
 from __future__ import annotations
 

@@ -34,10 +34,29 @@ def left(home: Path) -> Path:
     """What a run left: a few steps done, one under way, a report, and things not for reading."""
     run = home / "artifacts" / "runs" / RUN
     write_json(run / "run.json", {"profile": "ci", "as_of": None, "horizons": None, "force": False})
-    write_json(run / "plan_embedding.json", {"shards": [0, 1], "counts": {"image": {"missing": 7, "distinct": 9}}})  # fmt: skip
-    write_json(run / "embed_000.json", {"modality": "image", "inputs": 4, "embedded": 3, "encoder_started": True})  # fmt: skip
-    write_json(run / "progress" / "embed_shard_001.json", {"step": "embed_shard_001", "label": "scenes embedded", "done": 120, "total": 400, "eta_s": 41.0, "at": "2026-11-16T06:01:00+00:00"})  # fmt: skip
-    write_json(run / "report.json", {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "The champion stays."})  # fmt: skip
+    write_json(
+        run / "plan_embedding.json",
+        {"shards": [0, 1], "counts": {"image": {"missing": 7, "distinct": 9}}},
+    )
+    write_json(
+        run / "embed_000.json",
+        {"modality": "image", "inputs": 4, "embedded": 3, "encoder_started": True},
+    )
+    write_json(
+        run / "progress" / "embed_shard_001.json",
+        {
+            "step": "embed_shard_001",
+            "label": "scenes embedded",
+            "done": 120,
+            "total": 400,
+            "eta_s": 41.0,
+            "at": "2026-11-16T06:01:00+00:00",
+        },
+    )
+    write_json(
+        run / "report.json",
+        {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "The champion stays."},
+    )
     write_atomic(home / "artifacts" / "reports" / RUN / "report.html", "<p>the report</p>")
     write_atomic(home / "artifacts" / "local" / "api_key", "secret")
     return home
@@ -69,7 +88,11 @@ def test_a_run_is_shown_as_its_road_with_what_is_done_and_left(browser: TestClie
 
 
 def test_a_failed_run_shows_cause_and_fix(browser: TestClient, left: Path) -> None:
-    error = DropError("column <b>Municipality code</b> is missing", where="metadata.csv row 1", fix="add it and hand the drop in again")  # fmt: skip
+    error = DropError(
+        "column <b>Municipality code</b> is missing",
+        where="metadata.csv row 1",
+        fix="add it and hand the drop in again",
+    )
     failure.record(left / "artifacts" / "runs" / RUN, "validate", error)
     for path in (f"/runs/{RUN}", f"/runs/{RUN}/validate"):
         page = browser.get(path).text
@@ -125,7 +148,11 @@ def test_a_run_whose_records_make_no_sense_hides_no_other(
 
 
 def test_airflows_name_of_a_task_leads_to_its_page(browser: TestClient) -> None:
-    for task, index, part in [("embed.embed_shard", "1", "embed_shard_001"), ("train.backtest", "0", "backtest_2015"), ("report", "{MAP_INDEX}", "report")]:  # fmt: skip
+    for task, index, part in [
+        ("embed.embed_shard", "1", "embed_shard_001"),
+        ("train.backtest", "0", "backtest_2015"),
+        ("report", "{MAP_INDEX}", "report"),
+    ]:
         answer = browser.get(f"/runs/{RUN}/tasks/{task}", params={"map_index": index})
         assert answer.headers["location"].endswith(f"/{part}")
 
@@ -172,17 +199,27 @@ def test_a_run_that_is_not_there_is_404(browser: TestClient, run_id: str) -> Non
 def city(left: Path) -> Path:
     """What a run of the further line `city` left; its name is that of a run of the main line."""
     home = left / "lines" / "city"
-    write_json(home / "artifacts" / "runs" / RUN / "run.json", {"profile": "ci", "as_of": "2018-w01"})  # fmt: skip
-    write_json(home / "artifacts" / "runs" / RUN / "report.json", {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "Nothing serves."})  # fmt: skip
+    write_json(
+        home / "artifacts" / "runs" / RUN / "run.json", {"profile": "ci", "as_of": "2018-w01"}
+    )
+    write_json(
+        home / "artifacts" / "runs" / RUN / "report.json",
+        {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "Nothing serves."},
+    )
     write_atomic(home / "artifacts" / "reports" / RUN / "report.html", "<p>the city's report</p>")
     return home
 
 
-def test_each_line_has_pages_of_its_own_which_lead_to_the_others(browser: TestClient, city: Path) -> None:  # fmt: skip
+def test_each_line_has_pages_of_its_own_which_lead_to_the_others(
+    browser: TestClient, city: Path
+) -> None:
     main, other = browser.get("/").text, browser.get("/dags/retraining_city/").text
     assert '<strong>main</strong> · <a href="/denguard/dags/retraining_city/">city</a>' in main
     assert '<a href="/denguard/">main</a> · <strong>city</strong>' in other
-    assert f'href="/denguard/dags/retraining_city/files/artifacts/reports/{RUN}/report.html"' in other.replace("%3A", ":").replace("%2B", "+")  # fmt: skip
+    assert (
+        f'href="/denguard/dags/retraining_city/files/artifacts/reports/{RUN}/report.html"'
+        in other.replace("%3A", ":").replace("%2B", "+")
+    )
 
 
 def test_a_lines_runs_and_reports_are_its_own(browser: TestClient, city: Path) -> None:
@@ -211,7 +248,9 @@ def test_a_dag_that_is_no_line_is_404(browser: TestClient, city: Path, dag: str)
     assert browser.get(f"/dags/{dag}{REPORT}").status_code == 404
 
 
-def test_the_main_lines_files_are_not_reached_through_another(browser: TestClient, city: Path) -> None:  # fmt: skip
+def test_the_main_lines_files_are_not_reached_through_another(
+    browser: TestClient, city: Path
+) -> None:
     (city / "artifacts" / "reports" / RUN / "report.html").unlink()
     assert browser.get(f"/dags/retraining_city{REPORT}").status_code == 404
     assert browser.get(f"/files/lines/city/artifacts/runs/{RUN}/metrics.json").status_code == 404
@@ -225,11 +264,16 @@ def test_a_tasks_link_leads_to_the_pages_of_its_line(city: Path) -> None:
     assert link.get_link(None, ti_key=task).endswith("/denguard/runs/r/report")
 
 
-def test_a_withdrawn_forecast_is_marked_in_the_list_on_its_run_and_on_its_pages(browser: TestClient, left: Path) -> None:  # fmt: skip
+def test_a_withdrawn_forecast_is_marked_in_the_list_on_its_run_and_on_its_pages(
+    browser: TestClient, left: Path
+) -> None:
     folder, version = left / "artifacts" / "reports" / RUN, "2018-w48-0123456789abcdef"
     page = '<!doctype html>\n<html lang="es">\n<body>\n<h1>Dengue</h1></body></html>'
     write_atomic(folder / "bulletin.html", page)
-    write_json(left / "artifacts" / "runs" / RUN / "forecast.json", {"forecast": None, "forecast_version": version, "note": ""})  # fmt: skip
+    write_json(
+        left / "artifacts" / "runs" / RUN / "forecast.json",
+        {"forecast": None, "forecast_version": version, "note": ""},
+    )
     address = f"/files/artifacts/reports/{RUN}/bulletin.html"
     assert "etirado" not in browser.get(address).text and "withdrawn" not in browser.get("/").text
     withdraw(Places(home=left), "forecast", version, "Ana <b>", "wrong week")
@@ -244,8 +288,16 @@ def test_a_withdrawn_forecast_is_marked_in_the_list_on_its_run_and_on_its_pages(
     ) == page  # what was published stays
 
 
-def test_a_run_in_whose_place_the_champion_forecast_is_marked_in_the_list(browser: TestClient, left: Path) -> None:  # fmt: skip
-    event = {"data_state": "without this week's data", "data_until": "2018-w48", "why": "red", "forecast_version": "2018-w48-0123456789abcdef", "page": "artifacts/reports/x/report.html"}  # fmt: skip
+def test_a_run_in_whose_place_the_champion_forecast_is_marked_in_the_list(
+    browser: TestClient, left: Path
+) -> None:
+    event = {
+        "data_state": "without this week's data",
+        "data_until": "2018-w48",
+        "why": "red",
+        "forecast_version": "2018-w48-0123456789abcdef",
+        "page": "artifacts/reports/x/report.html",
+    }
     append_event(Places(home=left), "fallback-forecast", event, RUN)
     row = browser.get("/").text.partition("<tbody>")[2]
     assert "Forecast without this week&#39;s data, up to 2018-w48" in row

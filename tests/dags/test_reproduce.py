@@ -20,7 +20,7 @@ from dags.reproduce import embed, measure, plan_training, report, start, train
 from pipelines.paper.lock import at_work
 from pipelines.storage import read_json
 
-TASKS = {t.task_id: t for t in (start, embed, plan_training, train, measure, report)}  # fmt: skip
+TASKS = {t.task_id: t for t in (start, embed, plan_training, train, measure, report)}
 DAG = start.dag
 
 
@@ -30,7 +30,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("study")
     tiny_study.data(root / "data")
     loose = {"name": "dinov2", "hub": "nobody/nothing", "file": "f", "pooling": "cls"}
-    unpinned = {"id": "unpinned", "kind": "frozen", "title": "No pin", "beside": "clip", "image": loose, "text": loose}  # fmt: skip
+    unpinned = {
+        "id": "unpinned",
+        "kind": "frozen",
+        "title": "No pin",
+        "beside": "clip",
+        "image": loose,
+        "text": loose,
+    }
     approaches = [tiny_study.raw_approach(root / "weights"), unpinned]
     about = {"approaches": approaches, "fusions": ["early"], "resamples": 100}
     tiny_study.write(root, about)
@@ -40,7 +47,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def asked(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A run's conf, which a test may change; tasks believe that they run in Airflow."""
-    conf = {"dataset": "folder", "protocol": "safe", "data": str(inputs / "data"), "out": "artifacts/paper", "study": str(inputs / "study.yaml")}  # fmt: skip
+    conf = {
+        "dataset": "folder",
+        "protocol": "safe",
+        "data": str(inputs / "data"),
+        "out": "artifacts/paper",
+        "study": str(inputs / "study.yaml"),
+    }
     run = SimpleNamespace(run_id="by-hand", conf=conf)
     instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
     context = {"params": dict(DAG.params), "dag_run": run, "ti": instance}
@@ -85,12 +98,17 @@ def test_the_report_is_last_and_waits_for_everything() -> None:
 
 def test_parameters_have_a_schema() -> None:
     schemas = {name: DAG.params.get_param(name).schema for name in DAG.params}
-    assert "brset" in schemas["dataset"]["enum"] and schemas["protocol"]["enum"] == ["paper", "safe"]  # fmt: skip
+    assert "brset" in schemas["dataset"]["enum"] and schemas["protocol"]["enum"] == [
+        "paper",
+        "safe",
+    ]
     assert schemas["study"]["type"] == schemas["general"]["type"] == ["null", "string"]
     assert DAG.params["protocol"] == "safe"
 
 
-def test_the_tasks_walk_the_reproduction_and_reach_no_run_of_the_weekly_road(asked: dict[str, Any], home: Path) -> None:  # fmt: skip
+def test_the_tasks_walk_the_reproduction_and_reach_no_run_of_the_weekly_road(
+    asked: dict[str, Any], home: Path
+) -> None:
     vectors = do("start")
     assert vectors == [{"item": None, "title": "nothing can run here: see the not-run list"}]
     assert do("embed", **vectors[0]) is None
@@ -104,10 +122,14 @@ def test_the_tasks_walk_the_reproduction_and_reach_no_run_of_the_weekly_road(ask
     assert [row["approach"] for row in results["table1"]] == ["tiny_raw"]
     assert [item["what"] for item in results["not_run"]] == ["No pin"]
     assert (folder(home) / "table1.csv").is_file()
-    assert not (home / "artifacts" / "runs").exists() and not (home / "artifacts" / "locks").exists()  # fmt: skip
+    assert (
+        not (home / "artifacts" / "runs").exists() and not (home / "artifacts" / "locks").exists()
+    )
 
 
-def test_where_nothing_can_run_the_run_still_ends_with_its_report(asked: dict[str, Any], home: Path, inputs: Path) -> None:  # fmt: skip
+def test_where_nothing_can_run_the_run_still_ends_with_its_report(
+    asked: dict[str, Any], home: Path, inputs: Path
+) -> None:
     about = json.loads((inputs / "study.yaml").read_text())
     about["approaches"] = about["approaches"][1:]
     asked["study"] = str(tiny_study.write(home, about))
@@ -120,7 +142,10 @@ def test_where_nothing_can_run_the_run_still_ends_with_its_report(asked: dict[st
     assert "No approach" in read_json(folder(home) / "results.json")["first_line"]
 
 
-@pytest.mark.parametrize(("key", "value"), [("datset", "brset"), ("protocol", "both"), ("dataset", "x"), ("data", "nowhere")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("datset", "brset"), ("protocol", "both"), ("dataset", "x"), ("data", "nowhere")],
+)
 def test_a_wrong_parameter_ends_the_log_with_what_to_do_and_is_not_tried_again(
     asked: dict[str, Any], caplog: pytest.LogCaptureFixture, key: str, value: str
 ) -> None:
@@ -128,13 +153,17 @@ def test_a_wrong_parameter_ends_the_log_with_what_to_do_and_is_not_tried_again(
     with caplog.at_level(logging.ERROR), pytest.raises(_retries.StepFailed) as failed:
         do("start")
     said = [line.message for line in caplog.records if line.name == "dags._callbacks"]
-    assert said[0].startswith("STEP        start") and any(line.startswith("WHAT TO DO") for line in said)  # fmt: skip
+    assert said[0].startswith("STEP        start") and any(
+        line.startswith("WHAT TO DO") for line in said
+    )
     assert value in "".join(said) or key in "".join(said)
     decided = _retries.RetryWhatMayPass().evaluate(failed.value, 1, 2)
     assert decided.action == RetryAction.FAIL
 
 
-def test_a_task_waits_while_the_command_is_at_work_in_the_same_folder(asked: dict[str, Any], home: Path) -> None:  # fmt: skip
+def test_a_task_waits_while_the_command_is_at_work_in_the_same_folder(
+    asked: dict[str, Any], home: Path
+) -> None:
     with at_work(folder(home)), pytest.raises(AirflowRescheduleException) as later:
         do("start")
     wait = later.value.reschedule_date - datetime.now(UTC)
@@ -143,7 +172,9 @@ def test_a_task_waits_while_the_command_is_at_work_in_the_same_folder(asked: dic
         do("start")
 
 
-def test_a_folder_that_was_planned_anew_is_told_before_another_group_is_trained(asked: dict[str, Any], home: Path) -> None:  # fmt: skip
+def test_a_folder_that_was_planned_anew_is_told_before_another_group_is_trained(
+    asked: dict[str, Any], home: Path
+) -> None:
     do("start")
     with pytest.raises(_retries.StepFailed) as failed:
         do("train", item=0, title="lite0_minilm, early")
@@ -152,7 +183,10 @@ def test_a_folder_that_was_planned_anew_is_told_before_another_group_is_trained(
 
 
 def test_a_task_that_takes_too_long_says_that_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    context = {"ti": SimpleNamespace(task_id="train", try_number=1), "dag_run": SimpleNamespace(run_id="r")}  # fmt: skip
+    context = {
+        "ti": SimpleNamespace(task_id="train", try_number=1),
+        "dag_run": SimpleNamespace(run_id="r"),
+    }
     with caplog.at_level(logging.ERROR):
         _study_steps.on_failure(context | {"exception": AirflowTaskTimeout("limit")})
         before = len(caplog.records)

@@ -60,7 +60,15 @@ def parse(home: Path, **environment: str) -> dict[str, Any]:
         **environment,
     }
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "DENGUARD"))}
-    done = subprocess.run([sys.executable, "-c", PARSE], cwd=ROOT, env=clean | settings, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE],
+        cwd=ROOT,
+        env=clean | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert "FOUND" in done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.split("FOUND", 1)[1])
     return found
@@ -160,7 +168,12 @@ def test_an_unknown_default_profile_is_an_import_error_that_names_it(tmp_path: P
 
 
 def test_a_line_has_a_dag_of_its_own_by_the_clock_of_its_own_place(tmp_path: Path) -> None:
-    profile = {"profile": "hanoi", "schedule": "0 7 * * 1", "place": {"time_zone": "Asia/Ho_Chi_Minh"}, "data": {"inputs": [{"file": "cases.csv"}]}}  # fmt: skip
+    profile = {
+        "profile": "hanoi",
+        "schedule": "0 7 * * 1",
+        "place": {"time_zone": "Asia/Ho_Chi_Minh"},
+        "data": {"inputs": [{"file": "cases.csv"}]},
+    }
     write_json(tmp_path / "profiles" / "hanoi.yaml", profile)
     found = parse(tmp_path, DENGUARD_HOME=str(tmp_path))
     assert found["errors"] == {}

@@ -37,7 +37,8 @@ class Site:
         sizes: path -> size of files whose bytes are invented.
         faults: path -> what goes wrong, one a request: ("status", 503, {headers}), ("cut", bytes),
             ("hang", seconds), ("drip", seconds a kB),
-            ("stall", bytes): it sends so many and falls silent, ("ignore range",), ("ignore if-range",), ("other",) for other bytes.
+            ("stall", bytes): it sends so many and falls silent, ("ignore range",), ("ignore
+            if-range",), ("other",) for other bytes.
         version: stands in every ETag.
     """
 
@@ -67,7 +68,9 @@ class Site:
 
     def sums(self, *paths: str) -> bytes:
         """SHA256SUMS.txt of these files, by their path below the site's root."""
-        return "".join(f"{hashlib.sha256(self.body('/' + p) or b'').hexdigest()} {p}\n" for p in paths).encode()  # fmt: skip
+        return "".join(
+            f"{hashlib.sha256(self.body('/' + p) or b'').hexdigest()} {p}\n" for p in paths
+        ).encode()
 
 
 def page(name: str, entries: dict[str, int | None], end: str = "\r\n", more: str = "") -> bytes:
@@ -75,8 +78,13 @@ def page(name: str, entries: dict[str, int | None], end: str = "\r\n", more: str
     lines = [f'<h1>Index of /static/{name}</h1><hr><pre><a href="../">../</a>']
     for entry, size in entries.items():
         link = entry if size is not None else f"{entry}/"
-        lines.append(f'<a href="{link}">{link}</a>{" " * 20}05-May-2022 01:39{"-" if size is None else size:>20}')  # fmt: skip
-    return end.join(["<html>", "<body>", *lines, *([more] if more else []), "</pre><hr></body>", "</html>", ""]).encode()  # fmt: skip
+        lines.append(
+            f'<a href="{link}">{link}</a>{" " * 20}05-May-2022 '
+            f"01:39{'-' if size is None else size:>20}"
+        )
+    return end.join(
+        ["<html>", "<body>", *lines, *([more] if more else []), "</pre><hr></body>", "</html>", ""]
+    ).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -116,7 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
         ranged = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
         self._send(206 if start else 200, body[start:], {"ETag": etag, **ranged}, fault)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str], fault: tuple = ("",)) -> None:  # fmt: skip
+    def _send(
+        self, status: int, body: bytes, headers: dict[str, str], fault: tuple = ("",)
+    ) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)

@@ -44,10 +44,34 @@ def described(site: Site, **more: Any) -> None:
     images = site.bodies["/api/access/datafile/1"]
     site.bodies["/api/access/datafile/2?format=original"] = TABLE
     files = [
-        {"label": "HAM10000_images_part_1.zip", "dataFile": {"id": 1, "filesize": len(images), "checksum": {"type": "MD5", "value": _md5(images)}}},
-        {"label": "HAM10000_metadata.tab", "dataFile": {"id": 2, "filesize": 999, "md5": _md5(TABLE), "originalFileFormat": "text/csv", "originalFileSize": len(TABLE), "originalFileName": "HAM10000_metadata.csv"}},
-    ]  # fmt: skip
-    version = {"termsOfUse": "Non-commercial; cite Tschandl et al. 2018.", "license": {"name": "CC BY-NC 4.0", "uri": "https://creativecommons.org/licenses/by-nc/4.0/"}, "files": files}  # fmt: skip
+        {
+            "label": "HAM10000_images_part_1.zip",
+            "dataFile": {
+                "id": 1,
+                "filesize": len(images),
+                "checksum": {"type": "MD5", "value": _md5(images)},
+            },
+        },
+        {
+            "label": "HAM10000_metadata.tab",
+            "dataFile": {
+                "id": 2,
+                "filesize": 999,
+                "md5": _md5(TABLE),
+                "originalFileFormat": "text/csv",
+                "originalFileSize": len(TABLE),
+                "originalFileName": "HAM10000_metadata.csv",
+            },
+        },
+    ]
+    version = {
+        "termsOfUse": "Non-commercial; cite Tschandl et al. 2018.",
+        "license": {
+            "name": "CC BY-NC 4.0",
+            "uri": "https://creativecommons.org/licenses/by-nc/4.0/",
+        },
+        "files": files,
+    }
     site.bodies[API] = json.dumps({"status": "OK", "data": {**version, **more}}).encode()
 
 
@@ -63,7 +87,9 @@ def _bring(site: Site, to: Path) -> Fetched:
     return fetch("ham10000", to, base_url=site.url, accept=True, patience=HURRIED)
 
 
-def test_the_table_comes_as_deposited_and_pictures_are_unpacked(dataverse: Site, tmp_path: Path) -> None:  # fmt: skip
+def test_the_table_comes_as_deposited_and_pictures_are_unpacked(
+    dataverse: Site, tmp_path: Path
+) -> None:
     done = _bring(dataverse, tmp_path)
     assert (done.files, done.size_only, done.unpacked) == (2, 0, ["HAM10000_images_part_1.zip"])
     assert (tmp_path / "HAM10000_metadata.csv").read_bytes() == TABLE
@@ -88,22 +114,41 @@ def test_a_wrong_md5_keeps_the_file_out(dataverse: Site, tmp_path: Path) -> None
     assert (tmp_path / "HAM10000_metadata.csv").is_file()
 
 
-def test_the_token_is_sent_if_it_is_set(dataverse: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_the_token_is_sent_if_it_is_set(
+    dataverse: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATAVERSE_API_TOKEN", "token")
     _bring(dataverse, tmp_path)
     assert {a.headers["X-Dataverse-key"] for a in dataverse.asked} == {"token"}
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": {"files": [{"label": "a"}]}}', b'{"data": {"files": [{"label": "a", "dataFile": {"id": "../x", "filesize": 1, "md5": ""}}]}}', b'{"data": {"files": [{"label": "a", "dataFile": {"id": 1, "filesize": "1", "md5": ""}}]}}', b"[" * 100_000])  # fmt: skip
-def test_an_answer_that_is_not_dataverses_is_named(dataverse: Site, tmp_path: Path, body: bytes) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b'{"data": {"files": [{"label": "a"}]}}',
+        b'{"data": {"files": [{"label": "a", "dataFile": {"id": "../x", "filesize": 1, "md5": '
+        b'""}}]}}',
+        b'{"data": {"files": [{"label": "a", "dataFile": {"id": 1, "filesize": "1", "md5": ""}}]}}',
+        b"[" * 100_000,
+    ],
+)
+def test_an_answer_that_is_not_dataverses_is_named(
+    dataverse: Site, tmp_path: Path, body: bytes
+) -> None:
     dataverse.bodies[API] = body
     with pytest.raises(FetchError, match="not what Dataverse says"):
         _bring(dataverse, tmp_path)
 
 
-@pytest.mark.parametrize("label", ["../evil", "/etc/passwd", "a/../../b", "..", "a\\b", "C:evil", "a\nb"])  # fmt: skip
+@pytest.mark.parametrize(
+    "label", ["../evil", "/etc/passwd", "a/../../b", "..", "a\\b", "C:evil", "a\nb"]
+)
 def test_a_name_that_leads_out_is_refused(dataverse: Site, tmp_path: Path, label: str) -> None:
-    described(dataverse, files=[{"label": label, "dataFile": {"id": 1, "filesize": 1, "md5": "0" * 32}}])  # fmt: skip
+    described(
+        dataverse, files=[{"label": label, "dataFile": {"id": 1, "filesize": 1, "md5": "0" * 32}}]
+    )
     with pytest.raises(FetchError, match="would not stay in its folder"):
         _bring(dataverse, tmp_path)
 
@@ -126,7 +171,7 @@ def _link(name: str) -> zipfile.ZipInfo:
         (IMAGES.replace(archive(("ISIC_0024306.jpg", b"one"))[46:51], b"\0\1\2\3\4", 1), "damaged"),
     ],
     ids=["slip", "absolute", "link", "bomb", "clash", "truncated", "spoilt"],
-)  # fmt: skip
+)
 def test_a_bad_archive_leaves_nothing_behind(tmp_path: Path, data: bytes, told: str) -> None:
     packed = tmp_path / "in" / "images.zip"
     packed.parent.mkdir()

@@ -1,4 +1,5 @@
-"""Whatever a server or a line does: each file comes whole and verified, or is named and not there."""
+"""Whatever a server or a line does: each file comes whole and verified, or is named and
+not there."""
 
 from __future__ import annotations
 
@@ -47,14 +48,18 @@ def test_a_file_that_was_spoilt_here_is_brought_again(site: Site, bring: Fetcher
     assert bring.here(FIRST) == site.body(FIRST)
 
 
-def test_a_cut_transfer_goes_on_by_range_and_every_byte_is_right(site: Site, bring: Fetcher) -> None:  # fmt: skip
+def test_a_cut_transfer_goes_on_by_range_and_every_byte_is_right(
+    site: Site, bring: Fetcher
+) -> None:
     site.faults[FIRST] = [("cut", 4000), ("cut", 3000)]
     bring()
     assert site.ranges(FIRST) == [None, "bytes=4000-", "bytes=7000-"]
     assert bring.here(FIRST) == site.body(FIRST)
 
 
-def test_a_line_that_stays_cut_is_named_and_the_next_call_goes_on(site: Site, bring: Fetcher) -> None:  # fmt: skip
+def test_a_line_that_stays_cut_is_named_and_the_next_call_goes_on(
+    site: Site, bring: Fetcher
+) -> None:
     site.faults[FIRST] = [("cut", 2000)] + [("cut", 0)] * 3
     with pytest.raises(FetchError, match=r"1 of 5 files did not come whole.*4 times in a row"):
         bring()
@@ -75,7 +80,9 @@ def test_a_narrower_call_keeps_what_a_wider_one_began(site: Site, bring: Fetcher
 
 
 @pytest.mark.parametrize("server", [(), ("ignore if-range",), ("ignore range",)])
-def test_a_file_that_changed_on_the_server_meanwhile_starts_anew(site: Site, bring: Fetcher, server: tuple[Any, ...]) -> None:  # fmt: skip
+def test_a_file_that_changed_on_the_server_meanwhile_starts_anew(
+    site: Site, bring: Fetcher, server: tuple[Any, ...]
+) -> None:
     publish(site, sums=False)  # no hash would tell a mixture of both
     site.faults[FIRST] = [("cut", 4000)] + [("cut", 0)] * 3
     with pytest.raises(FetchError):
@@ -114,7 +121,9 @@ def test_another_size_than_listed_is_named(site: Site, bring: Fetcher, sent: int
     assert bring.here(LAST) is not None
 
 
-def test_a_listed_file_that_the_server_has_not_is_named_and_the_others_come(site: Site, bring: Fetcher) -> None:  # fmt: skip
+def test_a_listed_file_that_the_server_has_not_is_named_and_the_others_come(
+    site: Site, bring: Fetcher
+) -> None:
     del site.sizes[FIRST]
     with pytest.raises(FetchError, match=r"image_2016-01-03.*no such file \(404\).*--only"):
         bring()
@@ -131,11 +140,13 @@ def test_retry_after_is_waited_for_unless_it_is_too_long(site: Site, bring: Fetc
     waits: list[float] = []
     with pytest.MonkeyPatch.context() as patch:
         # this module's clock alone: the servers of these tests sleep in threads of their own
-        patch.setattr(web, "time", SimpleNamespace(sleep=waits.append, monotonic=time.monotonic))  # fmt: skip
+        patch.setattr(web, "time", SimpleNamespace(sleep=waits.append, monotonic=time.monotonic))
         site.faults[FIRST] = [("status", 503, {"Retry-After": "7"})]
         bring()
     assert waits == [7]
-    site.faults[ROOT + "LICENSE.txt"] = [("status", 429, {"Retry-After": "Fri, 31 Dec 2999 23:59:59 GMT"})]  # fmt: skip
+    site.faults[ROOT + "LICENSE.txt"] = [
+        ("status", 429, {"Retry-After": "Fri, 31 Dec 2999 23:59:59 GMT"})
+    ]
     with pytest.raises(FetchError, match="asks to come back in"):
         bring()
 
@@ -146,7 +157,9 @@ def test_a_server_that_falls_silent_is_given_up_and_asked_again(site: Site, brin
     assert site.times(FIRST) > 1
 
 
-def test_a_server_that_drips_for_ever_is_taken_for_one_that_hangs(site: Site, bring: Fetcher) -> None:  # fmt: skip
+def test_a_server_that_drips_for_ever_is_taken_for_one_that_hangs(
+    site: Site, bring: Fetcher
+) -> None:
     site.faults[FIRST] = [("drip", 0.1)] * 9
     bring(patience=replace(HURRIED, grace_s=0.15, slowest_bytes_s=1e9, pauses_s=(0.01,) * 30))
     ranges = site.ranges(FIRST)
@@ -171,7 +184,9 @@ class _Usage(NamedTuple):
     free: int
 
 
-def test_a_disk_without_room_is_said_before_a_file_is_asked_for(site: Site, bring: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_disk_without_room_is_said_before_a_file_is_asked_for(
+    site: Site, bring: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: _Usage(10, 0, 1 << 20))
     with pytest.raises(FetchError, match="free disk are needed and there are 1 MB"):
         bring()
@@ -193,7 +208,9 @@ def test_two_fetches_into_one_folder_do_not_mix(bring: Fetcher) -> None:
         bring()
 
 
-def test_a_link_in_the_folder_is_not_written_through(site: Site, bring: Fetcher, tmp_path: Path) -> None:  # fmt: skip
+def test_a_link_in_the_folder_is_not_written_through(
+    site: Site, bring: Fetcher, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     bring.to.mkdir()

@@ -18,7 +18,14 @@ from pipelines.errors import FetchError
 
 
 def test_terms_are_shown_once_and_the_end_is_told(site: Site, tmp_path: Path) -> None:
-    asked = ["fetch", "satellitebench", "--to", str(tmp_path / "d"), "--base-url", site.url + ROOT[1:]]  # fmt: skip
+    asked = [
+        "fetch",
+        "satellitebench",
+        "--to",
+        str(tmp_path / "d"),
+        "--base-url",
+        site.url + ROOT[1:],
+    ]
     first = CliRunner().invoke(app, asked)
     assert LICENSE.decode().strip() in first.output
     assert isinstance(first.exception, FetchError)
@@ -32,8 +39,21 @@ def test_terms_are_shown_once_and_the_end_is_told(site: Site, tmp_path: Path) ->
 
 def test_a_killed_fetch_goes_on_where_it_stopped(site: Site, bring: Fetcher) -> None:
     site.faults[FIRST] = [("stall", 3000)]
-    command = [sys.executable, "-m", "pipelines.cli", "fetch", "satellitebench", "--to", str(bring.to), "--base-url", site.url + ROOT[1:], "--accept-terms"]  # fmt: skip
-    with subprocess.Popen(command, env=os.environ, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as running:  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "fetch",
+        "satellitebench",
+        "--to",
+        str(bring.to),
+        "--base-url",
+        site.url + ROOT[1:],
+        "--accept-terms",
+    ]
+    with subprocess.Popen(
+        command, env=os.environ, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE
+    ) as running:
         try:
             end = time.monotonic() + 60
             parts = bring.to / ".fetch" / "parts"

@@ -22,7 +22,22 @@ def test_a_page_is_read_with_either_line_end(end: str) -> None:
     assert refused == []
 
 
-@pytest.mark.parametrize("href", ["../../other/1.0.0/a", "/etc/passwd", "//elsewhere.org/a", "https://elsewhere.org/files/x/1.0.0/a", "%2e%2e%2fa", "..%2f..%2fa", "a/../../b", "file:///etc/passwd", "?C=N;O=D", "javascript:alert(1)", "http://physionet.org/files/x/1.0.0/a"])  # fmt: skip
+@pytest.mark.parametrize(
+    "href",
+    [
+        "../../other/1.0.0/a",
+        "/etc/passwd",
+        "//elsewhere.org/a",
+        "https://elsewhere.org/files/x/1.0.0/a",
+        "%2e%2e%2fa",
+        "..%2f..%2fa",
+        "a/../../b",
+        "file:///etc/passwd",
+        "?C=N;O=D",
+        "javascript:alert(1)",
+        "http://physionet.org/files/x/1.0.0/a",
+    ],
+)
 def test_a_link_that_leaves_its_folder_is_refused_and_named(href: str) -> None:
     bad = f'<a href="{href}">a</a>   05-May-2022 01:39   12'
     entries, refused = read_page(page("x", {"a.tiff": 5}, more=bad), URL)
@@ -33,7 +48,9 @@ def test_a_link_that_leaves_its_folder_is_refused_and_named(href: str) -> None:
 
 def test_a_fetch_names_the_refused_link_and_brings_the_rest(site: Site, bring: Fetcher) -> None:
     site.bodies["/secret.txt"] = b"x" * 12
-    site.bodies[SCENES] = page("8001/", dict(SIZES), more='<a href="../../../../../secret.txt">s</a> 05-May-2022 01:39 12')  # fmt: skip
+    site.bodies[SCENES] = page(
+        "8001/", dict(SIZES), more='<a href="../../../../../secret.txt">s</a> 05-May-2022 01:39 12'
+    )
     done = bring()
     assert len(done.refused) == 1
     assert "secret.txt" in done.refused[0]
@@ -102,7 +119,9 @@ def test_without_hashes_sizes_are_checked_and_that_is_said(site: Site, bring: Fe
 
 
 @pytest.mark.real_data
-def test_the_real_listing_is_read_whole_and_blank_scenes_come(real_data: Path, tmp_path: Path) -> None:  # fmt: skip
+def test_the_real_listing_is_read_whole_and_blank_scenes_come(
+    real_data: Path, tmp_path: Path
+) -> None:
     tree = real_data / "satellitebench" / "physionet-listing"
     if not tree.is_dir():
         pytest.skip("satellitebench/physionet-listing is not in DENGUARD_REAL_DATA")
@@ -118,8 +137,12 @@ def test_the_real_listing_is_read_whole_and_blank_scenes_come(real_data: Path, t
     site.faults[blank[0]] = [("cut", 5000)]
     with serving(site):
         patterns = [p.removeprefix(ROOT) for p in blank[:3]]
-        done = fetch("satellitebench", tmp_path, patterns, site.url + ROOT[1:], True, patience=HURRIED)  # fmt: skip
+        done = fetch(
+            "satellitebench", tmp_path, patterns, site.url + ROOT[1:], True, patience=HURRIED
+        )
         with pytest.raises(FetchError, match=r"81_municipalities_v1\.0/"):
             fetch("satellitebench", tmp_path, (), site.url + ROOT[1:], patience=HURRIED)
     assert (done.files, done.bytes) == (3, sum(site.sizes[p] for p in blank[:3]))
-    assert [(tmp_path / p).read_bytes() for p in patterns] == [site.body(ROOT + p) for p in patterns]  # fmt: skip
+    assert [(tmp_path / p).read_bytes() for p in patterns] == [
+        site.body(ROOT + p) for p in patterns
+    ]

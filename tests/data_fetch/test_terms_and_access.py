@@ -23,7 +23,9 @@ def test_nothing_comes_before_the_terms_are_accepted(site: Site, bring: Fetcher)
     assert [a.path for a in site.asked] == [f"{ROOT}LICENSE.txt"]
 
 
-def test_what_was_accepted_is_on_record_and_holds_for_the_next_call(site: Site, bring: Fetcher) -> None:  # fmt: skip
+def test_what_was_accepted_is_on_record_and_holds_for_the_next_call(
+    site: Site, bring: Fetcher
+) -> None:
     bring()
     record = read_json(bring.to / "TERMS-ACCEPTED.json")
     assert record["url"] == f"{site.url}{ROOT[1:]}LICENSE.txt"
@@ -52,7 +54,9 @@ def test_brset_without_credentials_says_how_to_get_them(site: Site, bring: Fetch
     assert site.asked == []
 
 
-def test_credentials_are_sent_with_every_request(site: Site, bring: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_credentials_are_sent_with_every_request(
+    site: Site, bring: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PHYSIONET_USERNAME", "ana")
     monkeypatch.setenv("PHYSIONET_PASSWORD", "p:w")
     bring(name="brset")
@@ -60,10 +64,14 @@ def test_credentials_are_sent_with_every_request(site: Site, bring: Fetcher, mon
     assert {a.headers["Authorization"] for a in site.asked} == {expected}
 
 
-def test_credentials_do_not_go_where_a_server_redirects(site: Site, bring: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_credentials_do_not_go_where_a_server_redirects(
+    site: Site, bring: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PHYSIONET_USERNAME", "ana")
     monkeypatch.setenv("PHYSIONET_PASSWORD", "pw")
-    with serving(Site(sizes={FIRST: site.sizes[FIRST]}, bodies={FIRST: site.body(FIRST) or b""})) as other:  # fmt: skip
+    with serving(
+        Site(sizes={FIRST: site.sizes[FIRST]}, bodies={FIRST: site.body(FIRST) or b""})
+    ) as other:
         goal = f"http://a:b@{other.url.removeprefix('http://')}{FIRST[1:]}"
         site.faults[FIRST] = [("status", 302, {"Location": goal})]
         bring(name="brset")
@@ -79,7 +87,9 @@ def test_a_mirror_gets_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         assert dataset.secret(dataset.base) != {}
 
 
-@pytest.mark.parametrize("goal", ["http://example.org/a", "ftp://example.org/a", "file:///etc/passwd", "http://[bad"])  # fmt: skip
+@pytest.mark.parametrize(
+    "goal", ["http://example.org/a", "ftp://example.org/a", "file:///etc/passwd", "http://[bad"]
+)
 def test_a_redirect_off_https_is_not_followed(site: Site, bring: Fetcher, goal: str) -> None:
     site.faults[FIRST] = [("status", 301, {"Location": goal})]
     with pytest.raises(FetchError, match=r"1 of 5 files.*(not https|no address)"):
@@ -98,15 +108,34 @@ def test_a_public_server_may_not_redirect_to_this_machine(site: Site) -> None:
         web.read(site.url, 100)
 
 
-@pytest.mark.parametrize(("status", "told"), [(401, "refuses.*PHYSIONET_USERNAME"), (403, "refuses.*PHYSIONET_USERNAME"), (404, "no such file"), (302, "asks to log in")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (401, "refuses.*PHYSIONET_USERNAME"),
+        (403, "refuses.*PHYSIONET_USERNAME"),
+        (404, "no such file"),
+        (302, "asks to log in"),
+    ],
+)
 def test_a_refusal_says_what_to_do(site: Site, bring: Fetcher, status: int, told: str) -> None:
     site.faults[f"{ROOT}LICENSE.txt"] = [("status", status, {"Location": "/login/?next=x"})]
     with pytest.raises(FetchError, match=told):
         bring()
 
 
-@pytest.mark.parametrize("address", ["http://physionet.org/files/", "physionet.org", "ftp://x/", "https://ana:pw@physionet.org/", "http://[bad"])  # fmt: skip
-def test_an_address_that_others_could_read_is_refused_and_no_password_repeated(address: str, tmp_path: Path) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://physionet.org/files/",
+        "physionet.org",
+        "ftp://x/",
+        "https://ana:pw@physionet.org/",
+        "http://[bad",
+    ],
+)
+def test_an_address_that_others_could_read_is_refused_and_no_password_repeated(
+    address: str, tmp_path: Path
+) -> None:
     with pytest.raises(FetchError, match="no https address") as told:
         fetch("satellitebench", tmp_path, base_url=address)
     assert "pw" not in str(told.value)

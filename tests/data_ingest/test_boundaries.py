@@ -20,7 +20,9 @@ UNITS = ("VN-01", "VN-02", "VN-03")
 CODES = TextCodes()
 
 
-def found(file: Path, units: tuple[str, ...] = UNITS, codes: TextCodes = CODES, code: str | None = None) -> UnitShapes:  # fmt: skip
+def found(
+    file: Path, units: tuple[str, ...] = UNITS, codes: TextCodes = CODES, code: str | None = None
+) -> UnitShapes:
     return unit_shapes(BoundariesConfig(file=file, code=code), units, codes)
 
 
@@ -32,7 +34,9 @@ def refused(file: Path, **how: Any) -> ConfigError:
 
 
 def test_the_property_that_holds_the_units_codes_is_found(tmp_path: Path) -> None:
-    shapes = [feature(at, [square(at, 0)], name="Town", pcode=unit) for at, unit in enumerate(UNITS)]  # fmt: skip
+    shapes = [
+        feature(at, [square(at, 0)], name="Town", pcode=unit) for at, unit in enumerate(UNITS)
+    ]
     of = found(written(tmp_path / "f.geojson", shapes))
     assert (of.code, sorted(of.of_units), of.other_codes) == ("pcode", list(UNITS), ())
 
@@ -40,7 +44,11 @@ def test_the_property_that_holds_the_units_codes_is_found(tmp_path: Path) -> Non
 def test_codes_are_read_as_the_place_writes_them(tmp_path: Path) -> None:
     file = written(tmp_path / "f.geojson", grid([5001, 5002.0, "05003"]))
     padded = TextCodes(pad_to=5)
-    assert sorted(found(file, ("05001", "05002", "05003"), padded).of_units) == ["05001", "05002", "05003"]  # fmt: skip
+    assert sorted(found(file, ("05001", "05002", "05003"), padded).of_units) == [
+        "05001",
+        "05002",
+        "05003",
+    ]
 
 
 def test_a_code_may_stand_as_the_features_id(tmp_path: Path) -> None:
@@ -56,7 +64,12 @@ def test_a_unit_of_several_features_has_the_polygons_of_all(tmp_path: Path) -> N
 def test_what_either_side_lacks_is_warned_of(tmp_path: Path) -> None:
     file = written(tmp_path / "f.geojson", grid(["VN-01", "VN-02", "VN-99"]))
     bare, other = boundary_issues(BoundariesConfig(file=file), UNITS, CODES)
-    assert (bare.code, bare.level, bare.place, bare.rows) == ("units-without-shape", Level.WARNING, "f.geojson", 1)  # fmt: skip
+    assert (bare.code, bare.level, bare.place, bare.rows) == (
+        "units-without-shape",
+        Level.WARNING,
+        "f.geojson",
+        1,
+    )
     assert "1 of 3 units have no shape and are on no map: VN-03" in bare.message
     assert (other.code, other.level) == ("shapes-without-unit", Level.WARNING)
     assert "VN-99" in other.message and "'VN-01'" in other.fix
@@ -82,7 +95,9 @@ def test_two_properties_that_fit_equally_well_must_be_told_apart(tmp_path: Path)
     assert found(file, code="other").code == "other"
 
 
-def test_a_declared_property_that_no_shape_has_is_refused_with_those_there_are(tmp_path: Path) -> None:  # fmt: skip
+def test_a_declared_property_that_no_shape_has_is_refused_with_those_there_are(
+    tmp_path: Path,
+) -> None:
     file = written(tmp_path / "f.geojson", grid(UNITS))
     assert "code (such as 'VN-01')" in refused(file, code="pcode").fix
 
@@ -113,7 +128,9 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("limit", "words"), [("MAX_VERTICES", "points"), ("MAX_BYTES", "MB")])
-def test_a_file_larger_than_a_map_needs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, words: str) -> None:  # fmt: skip
+def test_a_file_larger_than_a_map_needs_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, words: str
+) -> None:
     monkeypatch.setattr(geojson, limit, 14)
     said = refused(written(tmp_path / "f.geojson", grid(UNITS)))
     assert words in said.what and "mapshaper" in said.fix
@@ -121,7 +138,9 @@ def test_a_file_larger_than_a_map_needs_is_refused(tmp_path: Path, monkeypatch: 
 
 def test_a_third_coordinate_and_an_open_ring_are_taken(tmp_path: Path) -> None:
     ring = [(*point, 7.0) for point in square(0, 0)[:4]]
-    (polygon,) = found(written(tmp_path / "f.geojson", [feature("VN-01", [ring])])).of_units["VN-01"]  # fmt: skip
+    (polygon,) = found(written(tmp_path / "f.geojson", [feature("VN-01", [ring])])).of_units[
+        "VN-01"
+    ]
     assert polygon[0].tolist() == [list(point) for point in square(0, 0)]
 
 

@@ -93,11 +93,14 @@ def test_drops_are_listed_by_received_date(desk):
         ("received_date: 2018-12-05\nscene_period: month\n", "name the folder 2018-12-05"),
         ("received_date: 2018-12-04\nscene_period: daily\n", "scene_period"),
         ("received_date: 2018-12-04\nscene_period: week\nlatency: 3\n", "latency"),
-        ("received_date: 2018-12-04\nscene_period: week\nscene_latency_days: -1\n", "scene_latency_days"),
+        (
+            "received_date: 2018-12-04\nscene_period: week\nscene_latency_days: -1\n",
+            "scene_latency_days",
+        ),
         ("- no mapping\n", "not valid"),
         ("a: [", "cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_an_invalid_drop_yaml_is_named(desk, yaml_text, said):
     path = desk.drop()
     (path / "drop.yaml").write_text(yaml_text)

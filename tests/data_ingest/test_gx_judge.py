@@ -22,7 +22,15 @@ def test_columns_that_no_rule_asks_about_are_not_handed_over(
         load(engine, batch_id, batch_data)
 
     monkeypatch.setattr(PandasExecutionEngine, "load_batch_data", seen)
-    frame = pd.DataFrame({"file": ["f", "f"], "value": ["20", "99"], "number": [20.0, TEMP_C[1] + 1], "withdrawn": False, "name": "x"})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "file": ["f", "f"],
+            "value": ["20", "99"],
+            "number": [20.0, TEMP_C[1] + 1],
+            "withdrawn": False,
+            "name": "x",
+        }
+    )
 
     (finding,) = Suite().run("temperature", frame, expectations.temperature_rules())
 

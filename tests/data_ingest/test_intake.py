@@ -24,7 +24,10 @@ def test_a_look_back_does_not_move_the_pointer_to_older_data(tmp_path: Path) -> 
     assert sorted(accepted_drops(places)) == ["2018-12-04", "2019-01-02"]
 
 
-@pytest.mark.parametrize(("look_back", "read", "pointer"), [(False, ("2018-12-04",), "without"), (False, (), "lying"), (True, ("2018-12-04",), "lying")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("look_back", "read", "pointer"),
+    [(False, ("2018-12-04",), "without"), (False, (), "lying"), (True, ("2018-12-04",), "lying")],
+)
 def test_without_a_withdrawn_drop_older_data_are_the_newest(
     tmp_path: Path, look_back: bool, read: tuple[str, ...], pointer: str
 ) -> None:

@@ -33,7 +33,9 @@ WEEKS = 12
 
 @pytest.fixture
 def ministry(tmp_path: Path) -> Ministry:
-    return Ministry(tmp_path, {"table": "cases", "adapter": "long", "file": "cases.csv", "columns": COLUMNS})  # fmt: skip
+    return Ministry(
+        tmp_path, {"table": "cases", "adapter": "long", "file": "cases.csv", "columns": COLUMNS}
+    )
 
 
 def lines(noise: np.random.Generator, week: int, known: dict[tuple[str, int], str]) -> str:
@@ -63,8 +65,12 @@ def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
 
 def read(ministry: Ministry, kept: Path | None, meaning: str = "m") -> list[RawDrop]:
     drops, source = list_drops(ministry.drops), source_of(ministry.context.config)
-    hashes = {drop.name: content_id(drop.table.parent.joinpath("cases.csv").read_text()) for drop in drops}  # fmt: skip
-    return read_drops(drops, lambda drop: source.read_raw(drop, ministry.context), hashes, kept, meaning)  # fmt: skip
+    hashes = {
+        drop.name: content_id(drop.table.parent.joinpath("cases.csv").read_text()) for drop in drops
+    }
+    return read_drops(
+        drops, lambda drop: source.read_raw(drop, ministry.context), hashes, kept, meaning
+    )
 
 
 def same(one: Tables, other: Tables) -> None:
@@ -89,7 +95,11 @@ def test_of_old_drops_only_what_was_new_in_them_is_held(ministry, tmp_path):
     for week in range(1, WEEKS):
         counts |= {(unit, week): str(10 + week) for unit in ("a", "b")}
         day = (pd.Timestamp("2018-01-09") + pd.Timedelta(weeks=week)).date().isoformat()
-        ministry.bring(day, cases_csv="code,year,week,cases\n" + "".join(f"{u},2018,{w},{v}\n" for (u, w), v in counts.items()))  # fmt: skip
+        ministry.bring(
+            day,
+            cases_csv="code,year,week,cases\n"
+            + "".join(f"{u},2018,{w},{v}\n" for (u, w), v in counts.items()),
+        )
     sizes = [len(raw.cells) for raw in read(ministry, tmp_path / "kept")]
     assert sizes[:-1] == [2] * (WEEKS - 2) and sizes[-1] == 2 * (WEEKS - 1)
 

@@ -1,4 +1,6 @@
-"""Old drops of places where each is the whole, or whose codes changed: what is kept gives the same tables."""
+"""Old drops of places where each is the whole, or whose codes changed: what is kept gives the same
+tables.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,29 @@ from pipelines.data.sources import source_of
 from pipelines.data.validate import validate_drops
 from pipelines.data.validation_result import ValidationResult
 
-CASES = {"table": "cases", "adapter": "long", "file": "cases.csv", "columns": {"unit": "code", "year": "year", "week": "week", "cases": "cases"}}  # fmt: skip
-PEOPLE = {"table": "units", "adapter": "long", "file": "people.csv", "columns": {"unit": "code", "year": "year", "population": "n"}}  # fmt: skip
+CASES = {
+    "table": "cases",
+    "adapter": "long",
+    "file": "cases.csv",
+    "columns": {"unit": "code", "year": "year", "week": "week", "cases": "cases"},
+}
+PEOPLE = {
+    "table": "units",
+    "adapter": "long",
+    "file": "people.csv",
+    "columns": {"unit": "code", "year": "year", "population": "n"},
+}
 # b and c became bc, d was renamed to e; f takes g in and keeps its code
-CHANGES = CodeChanges(TextCodes(), [CodeChange(old="b", new="bc"), CodeChange(old="c", new="bc"), CodeChange(old="d", new="e"), CodeChange(old="g", new="f"), CodeChange(old="f", new="f", since="2018-w06")])  # fmt: skip
+CHANGES = CodeChanges(
+    TextCodes(),
+    [
+        CodeChange(old="b", new="bc"),
+        CodeChange(old="c", new="bc"),
+        CodeChange(old="d", new="e"),
+        CodeChange(old="g", new="f"),
+        CodeChange(old="f", new="f", since="2018-w06"),
+    ],
+)
 WEEKS = 10
 Make = Callable[..., Ministry]
 
@@ -43,8 +64,8 @@ def make(tmp_path: Path) -> Make:
 
 
 def history(ministry: Ministry, seed: int) -> None:
-    """Weekly drops: values change, vanish, come back or twice; a unit comes late, one only as people;
-    some drops begin late or end early, as the whole of a shorter time."""
+    """Weekly drops: values change, vanish, come back or twice; a unit comes late, one only as
+    people; some drops begin late or end early, as the whole of a shorter time."""
     noise, known = np.random.default_rng(seed), {}
     people: dict[tuple[str, int], str] = {}
     for week in range(1, WEEKS):
@@ -57,19 +78,36 @@ def history(ministry: Ministry, seed: int) -> None:
             if noise.random() < 0.08:
                 known[cell] = str(noise.choice(["", "x", "withdrawn", "0", str(noise.poisson(20))]))
         first = int(noise.integers(1, week + 1)) if noise.random() < 0.3 else 1
-        rows = [f"{u},2018,{w},{v}" for (u, w), v in known.items() if w >= first and noise.random() > 0.1]  # fmt: skip
+        rows = [
+            f"{u},2018,{w},{v}"
+            for (u, w), v in known.items()
+            if w >= first and noise.random() > 0.1
+        ]
         if len(rows) > 25 and noise.random() < 0.5:
             rows.append(rows[int(noise.integers(len(rows)))].rsplit(",", 1)[0] + ",3")
         told = [f"{u},{y},{n}" for (u, y), n in people.items() if noise.random() > 0.2]
         day = (pd.Timestamp("2018-01-09") + pd.Timedelta(weeks=week)).date().isoformat()
-        ministry.bring(day, cases_csv="\n".join(["code,year,week,cases", *rows, ""]), people_csv="\n".join(["code,year,n", *told, ""]))  # fmt: skip
+        ministry.bring(
+            day,
+            cases_csv="\n".join(["code,year,week,cases", *rows, ""]),
+            people_csv="\n".join(["code,year,n", *told, ""]),
+        )
 
 
 def read(ministry: Ministry, kept: Path | None) -> list[RawDrop]:
     drops, source = list_drops(ministry.drops), source_of(ministry.context.config)
-    hashes = {d.name: content_id([f.read_text() for f in sorted(d.path.glob("*.csv"))]) for d in drops}  # fmt: skip
+    hashes = {
+        d.name: content_id([f.read_text() for f in sorted(d.path.glob("*.csv"))]) for d in drops
+    }
     context = ministry.context
-    return read_drops(drops, lambda drop: source.read_raw(drop, context), hashes, kept, meaning_of(context), keeping_of(context))  # fmt: skip
+    return read_drops(
+        drops,
+        lambda drop: source.read_raw(drop, context),
+        hashes,
+        kept,
+        meaning_of(context),
+        keeping_of(context),
+    )
 
 
 def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
@@ -80,12 +118,20 @@ def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
 def require_same(one: ValidationResult, other: ValidationResult) -> None:
     for name in ("cases", "climate", "units", "series", "delays", "doubts"):
         pd.testing.assert_frame_equal(getattr(one.tables, name), getattr(other.tables, name))
-    assert [(i.level, i.code, i.rows) for i in one.issues] == [(i.level, i.code, i.rows) for i in other.issues]  # fmt: skip
+    assert [(i.level, i.code, i.rows) for i in one.issues] == [
+        (i.level, i.code, i.rows) for i in other.issues
+    ]
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 8))])  # fmt: skip
-@pytest.mark.parametrize(("updates", "changes"), [("full", None), ("increment", CHANGES), ("full", CHANGES)])  # fmt: skip
-def test_what_is_kept_gives_the_tables_and_findings_of_whole_drops(make: Make, tmp_path: Path, updates: str, changes: CodeChanges | None, seed: int) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 8))]
+)
+@pytest.mark.parametrize(
+    ("updates", "changes"), [("full", None), ("increment", CHANGES), ("full", CHANGES)]
+)
+def test_what_is_kept_gives_the_tables_and_findings_of_whole_drops(
+    make: Make, tmp_path: Path, updates: str, changes: CodeChanges | None, seed: int
+) -> None:
     ministry = make(updates, changes)
     history(ministry, seed)
     every = read(ministry, None)
@@ -102,21 +148,34 @@ def weekly(ministry: Ministry, rows: Callable[[int], list[str]]) -> list[int]:
     """Cells held of each drop of ten weeks."""
     for week in range(1, 11):
         day = (pd.Timestamp("2018-01-09") + pd.Timedelta(weeks=week)).date().isoformat()
-        ministry.bring(day, cases_csv="\n".join(["code,year,week,cases", *rows(week), ""]), people_csv="code,year,n\na,2017,9\n")  # fmt: skip
+        ministry.bring(
+            day,
+            cases_csv="\n".join(["code,year,week,cases", *rows(week), ""]),
+            people_csv="code,year,n\na,2017,9\n",
+        )
     return [len(raw.cells) for raw in read(ministry, ministry.home / "kept")]
 
 
 def test_of_full_drops_only_what_was_new_is_held(make: Make) -> None:
-    sizes = weekly(make("full"), lambda week: [f"{u},2018,{w},7" for w in range(1, week + 1) for u in "ah"])  # fmt: skip
+    sizes = weekly(
+        make("full"), lambda week: [f"{u},2018,{w},7" for w in range(1, week + 1) for u in "ah"]
+    )
     assert sizes == [3, *[2] * 8, 21]
 
 
-def test_of_units_whose_codes_changed_everything_is_held_and_of_others_what_was_new(make: Make) -> None:  # fmt: skip
-    sizes = weekly(make("increment", CHANGES), lambda week: [f"{u},2018,{w},7" for w in range(1, week + 1) for u in "ad"])  # fmt: skip
+def test_of_units_whose_codes_changed_everything_is_held_and_of_others_what_was_new(
+    make: Make,
+) -> None:
+    sizes = weekly(
+        make("increment", CHANGES),
+        lambda week: [f"{u},2018,{w},7" for w in range(1, week + 1) for u in "ad"],
+    )
     assert sizes == [3, *range(3, 11), 21]
 
 
-def test_a_value_that_a_full_drop_leaves_out_is_withdrawn_by_what_is_kept_of_it(make: Make, tmp_path: Path) -> None:  # fmt: skip
+def test_a_value_that_a_full_drop_leaves_out_is_withdrawn_by_what_is_kept_of_it(
+    make: Make, tmp_path: Path
+) -> None:
     ministry = make("full")
     every = [f"{u},2018,{w},7" for w in (1, 2, 3) for u in "ah"]
     for day, rows in (
@@ -124,19 +183,27 @@ def test_a_value_that_a_full_drop_leaves_out_is_withdrawn_by_what_is_kept_of_it(
         ("02-16", every[:2] + every[3:]),
         ("02-23", every[:2] + every[3:]),
     ):
-        ministry.bring(f"2018-{day}", cases_csv="\n".join(["code,year,week,cases", *rows, ""]), people_csv="code,year,n\na,2017,9\n")  # fmt: skip
+        ministry.bring(
+            f"2018-{day}",
+            cases_csv="\n".join(["code,year,week,cases", *rows, ""]),
+            people_csv="code,year,n\na,2017,9\n",
+        )
     cases = checked(ministry, read(ministry, tmp_path / "kept")).tables.cases
     found = cases[(cases["unit_id"] == "a") & cases["cases"].isna()]
     assert [str(day) for day in found["received_date"]] == ["2018-02-16"]
 
 
-def test_a_unit_without_cases_stretches_nothing_that_a_kept_full_drop_speaks_for(make: Make, tmp_path: Path) -> None:  # fmt: skip
+def test_a_unit_without_cases_stretches_nothing_that_a_kept_full_drop_speaks_for(
+    make: Make, tmp_path: Path
+) -> None:
     ministry = make("full")
     later = (
         "code,year,n\nlone,2010,1\na,2017,9\n"  # says nothing of 2012: units without cases are none
     )
     for day, people in (("09", "code,year,n\na,2012,8\na,2017,9\n"), ("16", later), ("23", later)):
-        ministry.bring(f"2018-02-{day}", cases_csv="code,year,week,cases\na,2018,1,7\n", people_csv=people)  # fmt: skip
+        ministry.bring(
+            f"2018-02-{day}", cases_csv="code,year,week,cases\na,2018,1,7\n", people_csv=people
+        )
     units = checked(ministry, read(ministry, tmp_path / "kept")).tables.units
     assert units.set_index("unit_id").loc["a", "population_2012"] == 8.0
 
@@ -153,6 +220,8 @@ def test_drops_of_line_lists_that_are_the_whole_are_read_whole(tmp_path: Path) -
 
 def test_other_changes_of_codes_read_every_drop_anew(make: Make) -> None:
     fewer = CodeChanges(TextCodes(), [CodeChange(old="b", new="bc"), CodeChange(old="c", new="bc")])
-    meanings = {str(meaning_of(make("full", changes).context)) for changes in (None, fewer, CHANGES)}  # fmt: skip
+    meanings = {
+        str(meaning_of(make("full", changes).context)) for changes in (None, fewer, CHANGES)
+    }
     assert len(meanings) == 3 and "object at" not in str(meanings)
     assert all(can_be_kept(make("full", changes).context) for changes in (None, CHANGES))

@@ -53,7 +53,9 @@ def png(path, pixels: np.ndarray, transparent: bytes = b"") -> None:
     chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
     if transparent:
         chunks.insert(1, (b"tRNS", transparent))
-    parts = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]  # fmt: skip
+    parts = [
+        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks
+    ]
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
 
 
@@ -149,8 +151,12 @@ def test_nodata_that_is_no_number_is_refused(tmp_path):
 def test_a_transparent_band_behind_twelve_or_three_is_outside(tmp_path, kind):
     alpha = np.where(INSIDE, 65535, 0).astype(np.uint16)[..., None]
     extra = ["unspecified"] * 11 + [kind]
-    tifffile.imwrite(tmp_path / "a.tif", np.concatenate([LAST, alpha], -1), extrasamples=extra, **CONTIG)  # fmt: skip
-    tifffile.imwrite(tmp_path / "b.tif", np.dstack([SHOWN, INSIDE]), photometric="rgb", extrasamples=[kind])  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.concatenate([LAST, alpha], -1), extrasamples=extra, **CONTIG
+    )
+    tifffile.imwrite(
+        tmp_path / "b.tif", np.dstack([SHOWN, INSIDE]), photometric="rgb", extrasamples=[kind]
+    )
     for name in ("a.tif", "b.tif"):
         rgb = read_scene(tmp_path / name, POLICY)
         assert not rgb[:20].any() and np.array_equal(rgb[20:], SHOWN[20:]), name

@@ -58,7 +58,15 @@ def two_drops(desk):
     desk.drop()
     (desk.images / "5001" / "image_2018-11-01.tiff").unlink()
     desk.scene("5001", "2018-12-01", np.full((12, 8, 8), 9, np.uint8))
-    desk.drop(longer(put(2, "2018/w10", "15"), put(3, "2018/w10", "x"), put(4, "2018/w10", ""), put(3, "Municipality", "Renamed")), LATER_INFO)  # fmt: skip
+    desk.drop(
+        longer(
+            put(2, "2018/w10", "15"),
+            put(3, "2018/w10", "x"),
+            put(4, "2018/w10", ""),
+            put(3, "Municipality", "Renamed"),
+        ),
+        LATER_INFO,
+    )
     return desk.validate()
 
 
@@ -97,8 +105,14 @@ def test_a_refused_or_withdrawn_count_never_hides_an_earlier_good_one(two_drops)
 
 def test_revised_counts_are_listed(two_drops):
     assert two_drops.revised.to_dict("records") == [
-        {"unit_id": "05001", "week_no": CDC.week_no("2018-w10"), "cases_before": 2.0, "cases": 15.0, "received_date": LATER}
-    ]  # fmt: skip
+        {
+            "unit_id": "05001",
+            "week_no": CDC.week_no("2018-w10"),
+            "cases_before": 2.0,
+            "cases": 15.0,
+            "received_date": LATER,
+        }
+    ]
     issue = next(i for i in two_drops.issues if i.code == "revised-counts")
     assert (
         issue.level is Level.INFO and "05001 2018-w10: 2 -> 15" in issue.message and issue.rows == 1

@@ -71,7 +71,13 @@ def test_text_in_a_number_is_quarantined_and_counts_as_missing(desk):
     assert issues[0].place == f"{TABLE} row 4, column '2018/w10' (08001)"
     assert issues[0].period == "2018-w10" and "plain number" in issues[0].fix
     assert result.quarantine["value"].tolist() == texts
-    assert result.quarantine.iloc[0].tolist() == [TABLE, 4, "2018/w10", "many", "text-in-number: not a number"]  # fmt: skip
+    assert result.quarantine.iloc[0].tolist() == [
+        TABLE,
+        4,
+        "2018/w10",
+        "many",
+        "text-in-number: not a number",
+    ]
     assert all(np.isnan(count(result, "08001", W10 + k)) for k in range(len(texts)))
     assert count(result, "08001", W10 + len(texts)) == 6
 

@@ -1,4 +1,6 @@
-"""Tried wrong, at the drop: files, headers and calendars. Each says level, file and row, and what to do."""
+"""Tried wrong, at the drop: files, headers and calendars. Each says level, file and row, and what
+to do.
+"""
 
 from __future__ import annotations
 

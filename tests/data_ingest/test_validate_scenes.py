@@ -115,7 +115,14 @@ def test_a_file_that_is_no_scene_is_a_warning(desk):
 
 def test_a_bigtiff_whose_header_lies_is_quarantined(desk):
     file = desk.scene("5001", "2018-10-01")
-    tifffile.imwrite(file, np.ones((12, 16, 16), np.uint8), bigtiff=True, metadata=None, photometric="minisblack", planarconfig="separate")  # fmt: skip
+    tifffile.imwrite(
+        file,
+        np.ones((12, 16, 16), np.uint8),
+        bigtiff=True,
+        metadata=None,
+        photometric="minisblack",
+        planarconfig="separate",
+    )
     file.write_bytes(file.read_bytes()[:-700])
     desk.drop()
     assert desk.validate().tables.scenes.empty

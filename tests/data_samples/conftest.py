@@ -38,7 +38,16 @@ def _scenes() -> pd.DataFrame:
         for i, when in enumerate(range(2013 * 12, 2018 * 12 + 12)):
             content = f"{unit}-{i - 1 if i % 7 == 6 else i}"
             day = month_end(when)
-            rows.append(scene_row(unit, date(when // 12, when % 12 + 1, 1), "blank" if i % 5 == 4 else "ok", day, first_seen.setdefault(content, day), content))  # fmt: skip
+            rows.append(
+                scene_row(
+                    unit,
+                    date(when // 12, when % 12 + 1, 1),
+                    "blank" if i % 5 == 4 else "ok",
+                    day,
+                    first_seen.setdefault(content, day),
+                    content,
+                )
+            )
     return pd.DataFrame(rows)
 
 
@@ -81,7 +90,9 @@ def ten_tables(real_tables: Tables) -> Tables:
 
 def of_units(tables: Tables, units: tuple[str, ...]) -> Tables:
     parts = {name: getattr(tables, name) for name in ("cases", "climate", "units", "scenes")}
-    return Tables(**{n: t[t["unit_id"].isin(units)].reset_index(drop=True) for n, t in parts.items()})  # fmt: skip
+    return Tables(
+        **{n: t[t["unit_id"].isin(units)].reset_index(drop=True) for n, t in parts.items()}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +112,9 @@ def with_unknown_as_noise() -> Noise:
         noise = np.random.default_rng(origin * 100 + horizon)
         end = CDC.week_end(origin)
         newest_known_end = end - timedelta(weeks=max(delay, 1 if horizon == 0 else 0))
-        ends = tables.cases["week_no"].map({w: CDC.week_end(w) for w in tables.cases["week_no"].unique()})  # fmt: skip
+        ends = tables.cases["week_no"].map(
+            {w: CDC.week_end(w) for w in tables.cases["week_no"].unique()}
+        )
         cases, climate, scenes = tables.cases.copy(), tables.climate.copy(), tables.scenes.copy()
         hidden = (ends > newest_known_end).to_numpy()
         cases.loc[hidden, "cases"] = noise.integers(0, 5000, hidden.sum()).astype(float)

@@ -41,7 +41,9 @@ def test_there_is_one_value_for_every_contracted_covariate_and_all_are_known(
     assert np.isfinite(list(covariates_of(ten_tables, ORIGIN, 4).values())).all()
 
 
-@pytest.mark.parametrize(("horizon", "delay", "newest"), [(4, 0, 0), (4, 2, 2), (0, 0, 1), (0, 3, 3)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("horizon", "delay", "newest"), [(4, 0, 0), (4, 2, 2), (0, 0, 1), (0, 3, 3)]
+)
 def test_lag_0_is_the_newest_known_week(
     ten_tables: Tables, horizon: int, delay: int, newest: int
 ) -> None:
@@ -55,7 +57,9 @@ def test_longer_memories_are_means_of_their_weeks(ten_tables: Tables) -> None:
     got = covariates_of(ten_tables, ORIGIN, 4)
     for name, first, last in (("04_07", 4, 7), ("08_11", 8, 11), ("00_51", 0, 51)):
         weeks = [ORIGIN - k for k in range(first, last + 1)]
-        assert got[f"log1p_cases_mean_lag{name}"] == pytest.approx(np.log1p(cases_at(ten_tables, *weeks)))  # fmt: skip
+        assert got[f"log1p_cases_mean_lag{name}"] == pytest.approx(
+            np.log1p(cases_at(ten_tables, *weeks))
+        )
 
 
 def test_last_year_is_the_target_week_52_weeks_before(ten_tables: Tables) -> None:
@@ -68,7 +72,9 @@ def test_season_goes_round_once_in_a_year_of_53_weeks_too() -> None:
     for year, length in ((2013, 52), (2014, 53)):
         weeks = np.arange(CDC.week_no(f"{year}-w01"), CDC.week_no(f"{year}-w{length}") + 1)
         angle = 2 * np.pi * np.arange(1, length + 1) / length
-        np.testing.assert_allclose(season_covariates(weeks, CDC)["season_sin2"], np.sin(2 * angle), atol=1e-12)  # fmt: skip
+        np.testing.assert_allclose(
+            season_covariates(weeks, CDC)["season_sin2"], np.sin(2 * angle), atol=1e-12
+        )
 
 
 def test_climate_lag_1_is_the_newest_month_that_has_ended(ten_tables: Tables) -> None:
@@ -76,7 +82,9 @@ def test_climate_lag_1_is_the_newest_month_that_has_ended(ten_tables: Tables) ->
     own = ten_tables.climate.query("unit_id == '05001' and year == 2016").set_index("month")
     for lag, month in ((1, 4), (2, 3), (3, 2)):
         assert got[f"temp_mean_c_lag{lag}"] == pytest.approx(own.loc[month, "temp_mean_c"])
-        assert got[f"log1p_rainfall_mm_lag{lag}"] == pytest.approx(np.log1p(own.loc[month, "rainfall_mm"]))  # fmt: skip
+        assert got[f"log1p_rainfall_mm_lag{lag}"] == pytest.approx(
+            np.log1p(own.loc[month, "rainfall_mm"])
+        )
 
 
 def test_climate_with_a_latency_is_known_a_month_later(ten_tables: Tables) -> None:
@@ -149,7 +157,9 @@ def test_a_month_published_after_its_successor_is_missing_until_then(ten_tables:
     assert np.isfinite([before["temp_mean_c_lag1"], after["temp_mean_c_lag2"]]).all()
 
 
-@pytest.mark.parametrize(("horizon", "known"), [(0, [True, False, False]), (4, [True, True, False])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("horizon", "known"), [(0, [True, False, False]), (4, [True, True, False])]
+)
 def test_asked_for_any_week_only_known_ones_are_given(
     ten_tables: Tables, horizon: int, known: list[bool]
 ) -> None:

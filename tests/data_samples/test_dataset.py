@@ -28,13 +28,17 @@ AS_OF = "2018-w48"
 
 
 @pytest.fixture(scope="module")
-def dataset(real_tables: Tables, profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> Path:  # fmt: skip
+def dataset(
+    real_tables: Tables, profile: Profile, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     return build_dataset(real_tables, profile, AS_OF, DROPS, tmp_path_factory.mktemp("datasets"))
 
 
 @pytest.fixture(scope="module")
 def rows(dataset: Path) -> pd.DataFrame:
-    return pd.concat(map(pd.read_parquet, sorted((dataset / "samples").glob("epi_year=*/part.parquet"))))  # fmt: skip
+    return pd.concat(
+        map(pd.read_parquet, sorted((dataset / "samples").glob("epi_year=*/part.parquet")))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,10 @@ def test_cases_are_those_of_the_target_and_unknown_after_as_of(
     own = real_tables.cases.set_index(["unit_id", "week_no"])["cases"]
     known = rows[rows["target_week_no"] <= CDC.week_no(AS_OF)]
     some = known.sample(300, random_state=1)
-    want = [own.get((u, w), np.nan) for u, w in zip(some["unit_id"], some["target_week_no"], strict=True)]  # fmt: skip
+    want = [
+        own.get((u, w), np.nan)
+        for u, w in zip(some["unit_id"], some["target_week_no"], strict=True)
+    ]
     np.testing.assert_array_equal(some["cases"], want)
     assert rows.loc[rows["target_week_no"] > CDC.week_no(AS_OF), "cases"].isna().all()
     assert known.loc[known["target_week"] == "2014-w53", "cases"].isna().all()
@@ -83,7 +90,9 @@ def test_cases_are_those_of_the_target_and_unknown_after_as_of(
 def test_prompts_are_made_inside_the_window_only_and_do_not_depend_on_the_horizon(
     rows: pd.DataFrame,
 ) -> None:
-    inside = rows["unit_id"].isin(TEN_MUNICIPALITIES) & (rows["origin_week_no"] >= CDC.week_no("2013-w01"))  # fmt: skip
+    inside = rows["unit_id"].isin(TEN_MUNICIPALITIES) & (
+        rows["origin_week_no"] >= CDC.week_no("2013-w01")
+    )
     assert (rows["text"].notna() == inside).all()
     texts = rows[inside].groupby(["unit_id", "origin_week_no"])["text"].nunique()
     assert (texts == 1).all()
@@ -116,9 +125,14 @@ def test_the_folder_is_named_by_its_content_and_says_what_it_is(
     assert Tables.load(dataset / "tables").units.shape[0] == 1121
 
 
-def test_equal_inputs_give_equal_bytes_in_any_row_order(ten_tables: Tables, tmp_path: Path) -> None:  # fmt: skip
+def test_equal_inputs_give_equal_bytes_in_any_row_order(ten_tables: Tables, tmp_path: Path) -> None:
     profile = short_profile()
-    shuffled = Tables(**{n: getattr(ten_tables, n).sample(frac=1, random_state=3) for n in ("cases", "climate", "units", "scenes")})  # fmt: skip
+    shuffled = Tables(
+        **{
+            n: getattr(ten_tables, n).sample(frac=1, random_state=3)
+            for n in ("cases", "climate", "units", "scenes")
+        }
+    )
     one = build_dataset(ten_tables, profile, AS_OF, DROPS, tmp_path / "a")
     two = build_dataset(shuffled, profile, AS_OF, DROPS, tmp_path / "b")
     assert manifest_of(one) == manifest_of(two)
@@ -149,14 +163,19 @@ def test_another_as_of_or_a_revised_count_is_another_version(
     versions = {
         build_dataset(ten_tables, short_profile(), "2018-w48", DROPS, tmp_path).name,
         build_dataset(ten_tables, short_profile(), "2018-w47", DROPS, tmp_path).name,
-        build_dataset(replace(ten_tables, cases=revised), short_profile(), "2018-w48", DROPS, tmp_path).name,
-    }  # fmt: skip
+        build_dataset(
+            replace(ten_tables, cases=revised), short_profile(), "2018-w48", DROPS, tmp_path
+        ).name,
+    }
     assert len(versions) == 3
 
 
 def test_rows_of_an_origin_do_not_depend_on_as_of(ten_tables: Tables, tmp_path: Path) -> None:
     inputs = [*SAMPLE_KEYS, *SAMPLE_INPUTS, *COVARIATE_NAMES]
-    folders = [build_dataset(ten_tables, short_profile(), week, DROPS, tmp_path) for week in ("2018-w30", "2018-w48")]  # fmt: skip
+    folders = [
+        build_dataset(ten_tables, short_profile(), week, DROPS, tmp_path)
+        for week in ("2018-w30", "2018-w48")
+    ]
     parts = [pd.read_parquet(f / "samples" / "epi_year=2018" / "part.parquet") for f in folders]
     early, late = (p.loc[p["origin_week_no"] <= CDC.week_no("2018-w30"), inputs] for p in parts)
     pd.testing.assert_frame_equal(early.reset_index(drop=True), late.reset_index(drop=True))
@@ -167,7 +186,9 @@ def test_as_of_is_the_newest_week_that_half_of_the_municipalities_have(ten_table
     most_missing = newest & (ten_tables.cases["unit_id"] > "08001")
     cases = ten_tables.cases.assign(cases=ten_tables.cases["cases"].mask(most_missing))
     assert resolve_as_of(ten_tables, short_profile(), None) == CDC.week_no("2018-w52")
-    assert resolve_as_of(replace(ten_tables, cases=cases), short_profile(), None) == CDC.week_no("2018-w51")  # fmt: skip
+    assert resolve_as_of(replace(ten_tables, cases=cases), short_profile(), None) == CDC.week_no(
+        "2018-w51"
+    )
 
 
 def test_with_a_reporting_delay_the_newest_origin_is_as_much_later(ten_tables: Tables) -> None:
@@ -188,7 +209,9 @@ def test_an_as_of_that_cannot_be_labelled_is_refused(ten_tables: Tables, as_of: 
 
 def test_tables_without_cases_are_refused(ten_tables: Tables, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no week has cases"):
-        build_dataset(replace(ten_tables, cases=Tables.empty().cases), short_profile(), None, DROPS, tmp_path)  # fmt: skip
+        build_dataset(
+            replace(ten_tables, cases=Tables.empty().cases), short_profile(), None, DROPS, tmp_path
+        )
 
 
 def test_an_empty_pool_is_refused(ten_tables: Tables, tmp_path: Path) -> None:
@@ -201,7 +224,15 @@ def test_a_label_computed_into_a_prompt_stops_the_build_and_writes_nothing(
     ten_tables: Tables, tmp_path: Path
 ) -> None:
     template = tmp_path / "own.yaml"
-    template.write_text(yaml.safe_dump({"template": "{municipality} outbreak: {label}", "unknown": "?", "months": list("abcdefghijkl")}))  # fmt: skip
+    template.write_text(
+        yaml.safe_dump(
+            {
+                "template": "{municipality} outbreak: {label}",
+                "unknown": "?",
+                "months": list("abcdefghijkl"),
+            }
+        )
+    )
     with pytest.raises(LeakageError, match="'label'"):
         profile = short_profile(**{"place.prompt": str(template)})
         build_dataset(ten_tables, profile, AS_OF, DROPS, tmp_path / "out")
@@ -219,7 +250,11 @@ def test_a_prompt_that_knows_the_future_stops_the_build_and_writes_nothing(
 
 def test_the_places_own_template_makes_the_prompts(ten_tables: Tables, tmp_path: Path) -> None:
     template = tmp_path / "own.yaml"
-    template.write_text(yaml.safe_dump({"template": "Zona {municipality}", "unknown": "?", "months": list("abcdefghijkl")}))  # fmt: skip
+    template.write_text(
+        yaml.safe_dump(
+            {"template": "Zona {municipality}", "unknown": "?", "months": list("abcdefghijkl")}
+        )
+    )
     profile = short_profile(**{"place.prompt": str(template)})
     folder = build_dataset(ten_tables, profile, AS_OF, DROPS, tmp_path / "out")
     texts = pd.read_parquet(folder / "samples" / "epi_year=2018")["text"].dropna()

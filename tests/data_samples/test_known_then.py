@@ -110,12 +110,21 @@ def _seen(tables: Tables, method: str, origins: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def filling() -> Tables:
-    """Weekly drops; a unit's report of one week comes three weeks late, another is corrected a year later."""
+    """Weekly drops; a unit's report of one week comes three weeks late, another is corrected a year
+    later.
+    """
     tables = thinned(made(), (0.55, 0.85))
     cases, first = tables.cases, int(tables.cases["week_no"].min())
     late = (cases["unit_id"] == "U03") & (cases["week_no"] == first + 120)
     days = cases["received_date"].where(~late, cases["received_date"] + timedelta(days=21))
-    old = pd.DataFrame({"unit_id": ["U05"], "week_no": [first + 80], "cases": [500.0], "received_date": [CDC.week_end(first + 130) + timedelta(days=4)]})  # fmt: skip
+    old = pd.DataFrame(
+        {
+            "unit_id": ["U05"],
+            "week_no": [first + 80],
+            "cases": [500.0],
+            "received_date": [CDC.week_end(first + 130) + timedelta(days=4)],
+        }
+    )
     both = pd.concat([cases.assign(received_date=days), old], ignore_index=True)
     return replace(tables, cases=both.astype({"week_no": "int32"}))
 

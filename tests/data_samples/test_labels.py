@@ -32,7 +32,11 @@ def rule(min_reference_cases: int) -> LabelConfig:
 def table_of(*series: tuple[str, list[float]]) -> Tables:
     """Municipalities with these cases from 2016-w01 on."""
     first = CDC.week_no("2016-w01")
-    rows = [(unit, first + i, cases, date(2018, 1, 2)) for unit, values in series for i, cases in enumerate(values)]  # fmt: skip
+    rows = [
+        (unit, first + i, cases, date(2018, 1, 2))
+        for unit, values in series
+        for i, cases in enumerate(values)
+    ]
     cases = pd.DataFrame(rows, columns=["unit_id", "week_no", "cases", "received_date"])
     units = pd.DataFrame({"unit_id": [u for u, _ in series], "name": [u for u, _ in series]})
     return replace(Tables.empty(), cases=cases, units=units)
@@ -70,7 +74,11 @@ def test_the_threshold_is_the_median_of_the_range_and_of_nothing_else() -> None:
 
 def test_a_missing_week_is_left_out_of_the_median_and_counted() -> None:
     row = compute_thresholds(table_of(("05001", [np.nan] * 26 + [7.0] * 78)), rule(1), CDC).iloc[0]
-    assert (row["threshold_cases"], row["reference_weeks"], row["reference_years"]) == (7.0, 78, 1.5)  # fmt: skip
+    assert (row["threshold_cases"], row["reference_weeks"], row["reference_years"]) == (
+        7.0,
+        78,
+        1.5,
+    )
 
 
 def test_the_newest_vintage_of_a_count_decides() -> None:

@@ -97,7 +97,9 @@ def test_cases_of_the_origin_week_at_horizon_0_are_caught(
     ten_tables: Tables, with_unknown_as_noise: Noise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(availability, "known_lag_weeks", lambda _h, d: d)
-    profile = profile_of(0).model_copy(update={"data": load_profile("sample", **{"data.text_window.municipalities": ()}).data})  # fmt: skip
+    profile = profile_of(0).model_copy(
+        update={"data": load_profile("sample", **{"data.text_window.municipalities": ()}).data}
+    )
     changed = changed_rows(ten_tables, with_unknown_as_noise, profile, CDC.week_no("2016-w20"))
     assert changed
     assert all(sample.endswith("h00") for sample in changed)

@@ -68,16 +68,22 @@ def test_a_unit_that_reports_late_has_a_share_of_its_own_and_a_small_one_borrows
     slow = thinned(final, (0.2, 0.85), seed=4).cases.query("unit_id == 'U00'")
     rest = thinned(final, SHARES).cases.query("unit_id != 'U00'")
     tables = replace(final, cases=pd.concat([slow, rest], ignore_index=True))
-    shares = nowcast_of(tables, LEARNED).nowcast.query("age_weeks == 0").set_index("unit_id")["share"]  # fmt: skip
+    shares = (
+        nowcast_of(tables, LEARNED).nowcast.query("age_weeks == 0").set_index("unit_id")["share"]
+    )
     assert shares["U00"] == pytest.approx(0.2, abs=0.06)
     assert shares.drop("U00").mean() == pytest.approx(0.55, abs=0.03)
 
 
 def test_the_missing_part_lies_between_what_reports_and_what_the_level_say() -> None:
     one = np.ones((1, 1))
-    found = still_missing(10 * one, 0.5 * one, 4 * one, np.array([2.0]), np.zeros(1), np.zeros(1, int))  # fmt: skip
+    found = still_missing(
+        10 * one, 0.5 * one, 4 * one, np.array([2.0]), np.zeros(1), np.zeros(1, int)
+    )
     assert 0.5 * 4 < found.mean[0, 0] < 10 / 0.5 - 10
-    without = still_missing(10 * one, 0.5 * one, np.nan * one, np.array([2.0]), np.zeros(1), np.zeros(1, int))  # fmt: skip
+    without = still_missing(
+        10 * one, 0.5 * one, np.nan * one, np.array([2.0]), np.zeros(1), np.zeros(1, int)
+    )
     assert without.mean[0, 0] == pytest.approx(10, rel=0.01)
 
 
@@ -106,13 +112,21 @@ def test_the_interval_holds_the_final_count_four_times_of_five(final: Tables) ->
     assert 0.75 <= np.concatenate(inside).mean() <= 0.85
 
 
-def test_a_nowcast_is_nearer_to_the_final_count_than_the_report(final: Tables, filling: Tables) -> None:  # fmt: skip
-    matrices, truth = nowcast_of(filling, LEARNED).matrices, final.cases.set_index(["unit_id", "week_no"])["cases"]  # fmt: skip
+def test_a_nowcast_is_nearer_to_the_final_count_than_the_report(
+    final: Tables, filling: Tables
+) -> None:
+    matrices, truth = (
+        nowcast_of(filling, LEARNED).matrices,
+        final.cases.set_index(["unit_id", "week_no"])["cases"],
+    )
     origins = np.arange(int(final.cases["week_no"].max()) - 60, int(final.cases["week_no"].max()))
     raw = build_matrices(filling, matrices.unit_ids, 0, CDC, as_known=True)
     final_lags = build_matrices(final, matrices.unit_ids, 0, CDC).lagged_cases(origins, 1, 4)
     assert truth.notna().all()
-    off = [np.abs(np.log1p(m.lagged_cases(origins, 1, 4)) - np.log1p(final_lags)).mean() for m in (matrices, raw)]  # fmt: skip
+    off = [
+        np.abs(np.log1p(m.lagged_cases(origins, 1, 4)) - np.log1p(final_lags)).mean()
+        for m in (matrices, raw)
+    ]
     assert off[0] < 0.6 * off[1]
 
 
@@ -178,7 +192,9 @@ def test_an_origin_of_the_past_with_too_few_weeks_does_the_same(filling: Tables)
     origins = np.arange(first + 10, int(filling.cases["week_no"].max()) + 1)
     units = tuple(sorted(filling.units["unit_id"]))
     data = profile_with(LEARNED).data
-    lag = matured(filling, units, data, CDC, origins, data.maturity).matrices.lagged_cases(origins, 3, 4)  # fmt: skip
+    lag = matured(filling, units, data, CDC, origins, data.maturity).matrices.lagged_cases(
+        origins, 3, 4
+    )
     assert np.isnan(lag[:, 5, :2]).all() and np.isfinite(lag[:, 5, 2]).all()
     assert np.isfinite(lag[:, 60]).all()
 
@@ -201,7 +217,10 @@ def test_days_of_report_are_learned_from_as_vintages_are(final: Tables) -> None:
 
 
 def test_the_recipe_changes_with_the_maturity() -> None:
-    ids = {profile_with(m).recipe_id("linear") for m in ({"method": "none"}, FIXED, LEARNED, {**LEARNED, "weeks": 3})}  # fmt: skip
+    ids = {
+        profile_with(m).recipe_id("linear")
+        for m in ({"method": "none"}, FIXED, LEARNED, {**LEARNED, "weeks": 3})
+    }
     assert len(ids) == 4
 
 

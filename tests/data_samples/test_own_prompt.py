@@ -1,4 +1,5 @@
-"""A prompt template of the place's own: where it lies, and that it is part of what makes a model."""
+"""A prompt template of the place's own: where it lies, and that it is part of what makes a
+model."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ def template_file(tmp_path: Path, text: str) -> Path:
 def test_the_english_prompt_reads_like_this() -> None:
     assert render_prompt(ROW, "en") == (
         "Dengue in Medellín, epidemiological week 48 of 2018, up to 2018-12-01. "
-        "Cases in recent weeks: 28, 41, 15, 20. Climate of November 2018: 20.9 °C, rainfall 277 mm. "
+        "Cases in recent weeks: 28, 41, 15, 20. Climate of November 2018: 20.9 °C, rainfall 277 "
+        "mm. "
         "Population 2427129; aged under 15 17.1 %, households without water 1.4 %."
     )
 
@@ -60,7 +61,10 @@ def test_the_french_prompt_reads_like_this() -> None:
     )
 
 
-@pytest.mark.parametrize(("language", "word"), [("en", "unknown"), ("es", "desconocido"), ("fr", "non disponible"), ("pt", "desconhecido")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("language", "word"),
+    [("en", "unknown"), ("es", "desconocido"), ("fr", "non disponible"), ("pt", "desconhecido")],
+)
 def test_missing_values_are_said_to_be_unknown(language: str, word: str) -> None:
     bare = PromptFields("Cali", 2018, 48, date(2018, 12, 1), (None, 3.0, float("nan"), None))
     text = render_prompt(bare, language)
@@ -86,7 +90,17 @@ def test_every_language_names_twelve_months(language: str) -> None:
 
 @pytest.mark.parametrize("language", shipped_prompts())
 def test_every_language_says_the_same_values(language: str) -> None:
-    values = ("Medellín", "48", "2018-12-01", "28, 41, 15, 20", "20.9", "277", "2427129", "17.1 %", "1.4 %")  # fmt: skip
+    values = (
+        "Medellín",
+        "48",
+        "2018-12-01",
+        "28, 41, 15, 20",
+        "20.9",
+        "277",
+        "2427129",
+        "17.1 %",
+        "1.4 %",
+    )
     text = render_prompt(ROW, language)
     assert [value for value in values if value not in text] == []
 
@@ -107,7 +121,19 @@ def test_a_place_whose_language_no_prompt_speaks_is_prompted_in_english() -> Non
     assert template_of(PlaceConfig(language="vi")) == load_template("en")
 
 
-@pytest.mark.parametrize("field", ["label", "cases", "target_cases", "outbreak", "recent_cases[0]", "municipality.__class__", "0", ""])  # fmt: skip
+@pytest.mark.parametrize(
+    "field",
+    [
+        "label",
+        "cases",
+        "target_cases",
+        "outbreak",
+        "recent_cases[0]",
+        "municipality.__class__",
+        "0",
+        "",
+    ],
+)
 def test_a_template_that_asks_for_anything_else_is_refused(tmp_path: Path, field: str) -> None:
     with pytest.raises(LeakageError, match="template asks for") as caught:
         load_template("es", template_file(tmp_path, f"In {{municipality}}: {{{field}}}"))
@@ -120,7 +146,15 @@ def test_a_template_may_not_reach_in_through_a_format_mark(tmp_path: Path) -> No
         load_template("es", template_file(tmp_path, "{municipality:{label}}"))
 
 
-@pytest.mark.parametrize("content", ["just text", "template: a\nunknown: b\nmonths: [x]", "{", "template: '{municipality'\nunknown: u\nmonths: [1,2,3,4,5,6,7,8,9,10,11,12]"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        "just text",
+        "template: a\nunknown: b\nmonths: [x]",
+        "{",
+        "template: '{municipality'\nunknown: u\nmonths: [1,2,3,4,5,6,7,8,9,10,11,12]",
+    ],
+)
 def test_a_file_that_is_no_template_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
     file = tmp_path / "broken.yaml"
     file.write_text(content, encoding="utf-8")

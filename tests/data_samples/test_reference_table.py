@@ -70,18 +70,25 @@ def calibrated_persistence(table: Table, horizon: int) -> Scores:
 def four_lag_logistic(table: Table, horizon: int) -> Scores:
     def features(targets: range) -> Floats:
         at = np.array(targets)
-        lags = [np.log1p(table.cases[:, at - horizon - k]) - np.log1p(table.median) for k in range(4)]  # fmt: skip
+        lags = [
+            np.log1p(table.cases[:, at - horizon - k]) - np.log1p(table.median) for k in range(4)
+        ]
         angle = 2 * np.pi * (at % WEEKS + 1) / WEEKS
         season = [np.broadcast_to(wave, lags[0].shape) for wave in (np.sin(angle), np.cos(angle))]
         return np.stack([*lags, *season], axis=-1).reshape(-1, 6)
 
     model = LogisticRegression(C=1.0, max_iter=1000)
     model.fit(features(TRAIN), table.outbreak[:, TRAIN.start : TRAIN.stop].ravel())
-    return score(model.predict_proba(features(TEST))[:, 1], table.outbreak[:, TEST.start : TEST.stop])  # fmt: skip
+    return score(
+        model.predict_proba(features(TEST))[:, 1], table.outbreak[:, TEST.start : TEST.stop]
+    )
 
 
 # 8 weeks: 98 of 520 rows = 0.18846; the design prints 0.189, the same number rounded twice.
-@pytest.mark.parametrize(("horizon", "brier", "f1"), [(1, 0.106, 0.892), (4, 0.154, 0.841), (8, 0.188, 0.804), (12, 0.215, 0.772)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("horizon", "brier", "f1"),
+    [(1, 0.106, 0.892), (4, 0.154, 0.841), (8, 0.188, 0.804), (12, 0.215, 0.772)],
+)
 def test_persistence(table: Table, horizon: int, brier: float, f1: float) -> None:
     got = persistence(table, horizon)
     assert (round(got.brier, 3), round(got.macro_f1, 3)) == (brier, f1)
@@ -94,7 +101,10 @@ def test_persistence_as_a_calibrated_transition_rate(
     assert round(calibrated_persistence(table, horizon).brier, 3) == brier
 
 
-@pytest.mark.parametrize(("horizon", "brier", "f1"), [(1, 0.067, 0.903), (4, 0.100, 0.844), (8, 0.130, 0.778), (12, 0.149, 0.746)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("horizon", "brier", "f1"),
+    [(1, 0.067, 0.903), (4, 0.100, 0.844), (8, 0.130, 0.778), (12, 0.149, 0.746)],
+)
 def test_four_lag_logistic_with_season(table: Table, horizon: int, brier: float, f1: float) -> None:
     got = four_lag_logistic(table, horizon)
     assert (round(got.brier, 3), round(got.macro_f1, 3)) == (brier, f1)
@@ -102,5 +112,7 @@ def test_four_lag_logistic_with_season(table: Table, horizon: int, brier: float,
 
 def test_three_municipalities_have_no_outbreak_week_in_2018(table: Table) -> None:
     positive = table.outbreak[:, TEST.start : TEST.stop].any(axis=1)
-    none = {unit for unit, any_week in zip(TEN_MUNICIPALITIES, positive, strict=True) if not any_week}  # fmt: skip
+    none = {
+        unit for unit, any_week in zip(TEN_MUNICIPALITIES, positive, strict=True) if not any_week
+    }
     assert none == {"05001", "05360", "76001"}

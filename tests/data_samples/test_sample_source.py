@@ -80,7 +80,10 @@ def test_a_scene_does_not_show_its_own_month(
 
 
 def test_more_rain_is_greener() -> None:
-    dry, wet = (render_scene("05001", 2016 * 12, {k: Climate(220, mm) for k in (1, 2, 3)}).astype(int) for mm in (0, 240))  # fmt: skip
+    dry, wet = (
+        render_scene("05001", 2016 * 12, {k: Climate(220, mm) for k in (1, 2, 3)}).astype(int)
+        for mm in (0, 240)
+    )
     clear = (dry.max(axis=0) < 200) & (wet.max(axis=0) < 200)  # outside clouds
     green_over_red = [(s[2] - s[3])[clear].mean() for s in (dry, wet)]
     assert green_over_red[1] > green_over_red[0] + 10
@@ -106,15 +109,24 @@ def test_it_holds_a_scene_for_every_place_and_month_with_few_blank_or_repeated(d
 def test_a_scene_is_an_uncompressed_12_band_tiff_without_a_trace_of_its_maker(drop: Path) -> None:
     with tifffile.TiffFile(drop / "images" / "05001" / "image_2016-02-01.tiff") as tiff:
         page = tiff.pages[0]
-        assert (len(tiff.pages), page.shape, page.dtype, int(page.compression)) == (1, (12, 64, 64), np.uint8, 1)  # fmt: skip
-        assert not {"Software", "DateTime", "ImageDescription", "Artist"} & {t.name for t in page.tags}  # fmt: skip
+        assert (len(tiff.pages), page.shape, page.dtype, int(page.compression)) == (
+            1,
+            (12, 64, 64),
+            np.uint8,
+            1,
+        )
+        assert not {"Software", "DateTime", "ImageDescription", "Artist"} & {
+            t.name for t in page.tags
+        }
 
 
 def test_the_table_ends_with_what_was_known_on_the_day(drop: Path) -> None:
     with (drop / "metadata.csv").open(encoding="utf-8") as handle:
         header = next(csv.reader(handle))
     assert "2018/w48" in header
-    assert not {"2018/w49", "2019/w01", "TEMPERATURE_dec_18", "Cases2018", "Population2019"} & set(header)  # fmt: skip
+    assert not {"2018/w49", "2019/w01", "TEMPERATURE_dec_18", "Cases2018", "Population2019"} & set(
+        header
+    )
     assert "TEMPERATURE_nov_18" in header
 
 

@@ -39,7 +39,9 @@ def test_no_training_target_is_newer_than_what_the_first_judged_origin_knows(
 
 @given(weeks, horizons, delays)
 def test_the_embargo_throws_no_known_week_away(first_target: int, horizon: int, delay: int) -> None:
-    assert fold_cut(first_target, horizon, delay) == newest_known(first_target - horizon, horizon, delay)  # fmt: skip
+    assert fold_cut(first_target, horizon, delay) == newest_known(
+        first_target - horizon, horizon, delay
+    )
 
 
 @given(st.integers(2009, 2018))
@@ -83,9 +85,17 @@ def test_asking_for_no_season_is_refused() -> None:
 # --- Test years of a place ------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("calendar", "newest_week", "newest_year"),
-    [(CDC, "2026-w46", 2025), (CDC, "2025-w53", 2025), (CDC, "2025-w52", 2024), (ISO, "2025-w52", 2025), (ISO, "2025-w51", 2024)],
-)  # fmt: skip
-def test_the_running_year_is_never_judged_and_the_newest_complete_ones_are(calendar: Calendar, newest_week: str, newest_year: int) -> None:  # fmt: skip
+    [
+        (CDC, "2026-w46", 2025),
+        (CDC, "2025-w53", 2025),
+        (CDC, "2025-w52", 2024),
+        (ISO, "2025-w52", 2025),
+        (ISO, "2025-w51", 2024),
+    ],
+)
+def test_the_running_year_is_never_judged_and_the_newest_complete_ones_are(
+    calendar: Calendar, newest_week: str, newest_year: int
+) -> None:
     first, newest = calendar.week_no("2019-w01"), calendar.week_no(newest_week)
     years = judged_years(TestYears(last=3), first, newest, calendar)
     assert years == (newest_year - 2, newest_year - 1, newest_year)
@@ -99,4 +109,7 @@ def test_years_shrink_to_what_leaves_a_year_of_training() -> None:
 
 def test_years_that_are_held_back_are_the_newest() -> None:
     wanted = TestYears(last=2, hold_back=1)
-    assert judged_years(wanted, CDC.week_no("2010-w01"), CDC.week_no("2019-w52"), CDC) == (2017, 2018)  # fmt: skip
+    assert judged_years(wanted, CDC.week_no("2010-w01"), CDC.week_no("2019-w52"), CDC) == (
+        2017,
+        2018,
+    )

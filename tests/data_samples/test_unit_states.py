@@ -32,7 +32,21 @@ def doubt(tables: Tables, direction: str, number: float, answer: str = "") -> Ta
     """The tables in which the unit's newest count is set aside."""
     cases = tables.cases
     at = (cases["unit_id"] == UNIT) & (cases["week_no"] == AS_OF)
-    row = (UNIT, "week", "", AS_OF, number, date(2019, 1, 2), "2019-01-02", "a-rule", "hold", direction, "1a2b3c4d", answer, True)  # fmt: skip
+    row = (
+        UNIT,
+        "week",
+        "",
+        AS_OF,
+        number,
+        date(2019, 1, 2),
+        "2019-01-02",
+        "a-rule",
+        "hold",
+        direction,
+        "1a2b3c4d",
+        answer,
+        True,
+    )
     doubts = pd.DataFrame([row], columns=list(DOUBT_COLUMNS))
     known = cases[cases["week_no"] <= AS_OF]
     return replace(
@@ -51,7 +65,10 @@ def test_a_unit_whose_newest_count_is_held_is_named_with_its_cause(ten_tables, s
     folder = build_dataset(doubt(ten_tables, "missing", 0.0), short, "2018-w48", DROPS, tmp_path)
     assert states(folder) == {(UNIT, h): "held" for h in short.evaluate.horizons_weeks}
     assert set(pd.read_parquet(folder / STATES_FILE)["why"]) == {"a-rule (cause 1a2b3c4d)"}
-    assert read_json(folder / "dataset.json")["held"] == {"values": 1, "causes": {"1a2b3c4d": "open"}}  # fmt: skip
+    assert read_json(folder / "dataset.json")["held"] == {
+        "values": 1,
+        "causes": {"1a2b3c4d": "open"},
+    }
     assert not (folder / UNCONFIRMED_FILE).exists()
 
 

@@ -39,7 +39,14 @@ class Home:
         environment = {**os.environ, "DENGUARD_HOME": str(self.path), **extra}
         environment.pop("MLFLOW_TRACKING_URI", None)
         command = [sys.executable, "-W", "ignore", "-m", "pipelines.cli", *arguments]
-        return subprocess.Popen(command, env=environment, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        return subprocess.Popen(
+            command,
+            env=environment,
+            text=True,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     def denguard(self, *arguments: str) -> tuple[int, str]:
         process = self.start(*arguments)

@@ -66,19 +66,27 @@ def tabular_drop(drops: Path, work: Path) -> Path:
 def walk_tabular(home: Home, run_id: str, *arguments: str) -> None:
     """Walk one run of the profile, by the command, in this process."""
     profile = str(home.path / "tabular.yaml")
-    home.denguard_here("run", "--profile", profile, "--horizon", "4", "--run-id", run_id, *arguments)  # fmt: skip
+    home.denguard_here(
+        "run", "--profile", profile, "--horizon", "4", "--run-id", run_id, *arguments
+    )
 
 
 def _moved(home: Path, before: Path) -> None:
     """MLflow keeps absolute addresses: make those of a copied home its own."""
     database = sqlite3.connect(home / "artifacts" / "mlflow" / "mlflow.db")
     for table, column in _ADDRESSES:
-        database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(before), str(home)))  # noqa: S608  # fmt: skip
+        moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
+        database.execute(moved, (str(before), str(home)))
     database.commit()
     database.close()
 
 
-_ADDRESSES = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"), ("model_versions", "storage_location"))  # fmt: skip
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 
 @pytest.fixture(scope="session")

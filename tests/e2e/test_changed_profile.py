@@ -1,4 +1,6 @@
-"""A changed `data.maturity` and a horizon that is left out, walked through whole runs to page and API."""
+"""A changed `data.maturity` and a horizon that is left out, walked through whole runs to page and
+API.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,8 @@ def endpoint(home: Home) -> Iterator[TestClient]:
 
 
 def standing(home: Home, run_id: str, week: str) -> None:
-    """The run's forecast is the week's, on time, by `status` and `watch`; every link of it holds."""
+    """The run's forecast is the week's, on time, by `status` and `watch`; every link of it
+    holds."""
     made = last_success(Places(home=home.path))
     assert made is not None and (made.run_id, made.origin_week) == (run_id, week)
     assert not judge(Places(home=home.path), made.when).late
@@ -68,7 +71,9 @@ def standing(home: Home, run_id: str, week: str) -> None:
     assert not trace(made.forecast_version, Places(home=home.path)).broken
 
 
-def test_from_known_shares_to_learned_ones_a_run_goes_back_two_weeks_and_is_the_bulletin(home: Home) -> None:  # fmt: skip
+def test_from_known_shares_to_learned_ones_a_run_goes_back_two_weeks_and_is_the_bulletin(
+    home: Home,
+) -> None:
     tabular_profile(home.path / "tabular.yaml", data={"maturity": FIXED})
     walk_tabular(home, "fixed")
     assert "nowcast with the shares that the profile declares" in page(home, "fixed", "report.html")
@@ -82,7 +87,9 @@ def test_from_known_shares_to_learned_ones_a_run_goes_back_two_weeks_and_is_the_
     assert "treats the newest weeks otherwise (data.maturity)" in decision["reasons"][0]
     assert set(forecast(home, "learned")["origin_week"]) == {"2018-w47"}
     standing(home, "learned", "2018-w47")
-    assert "0 past weeks have been seen filling, fewer than the 26" in page(home, "learned", "report.html")  # fmt: skip
+    assert "0 past weeks have been seen filling, fewer than the 26" in page(
+        home, "learned", "report.html"
+    )
     assert "datos hasta la semana 47 de 2018" in page(home, "learned", "bulletin.html")
     with endpoint(home) as client:
         answer = client.get("/forecast", params={"municipality_code": "5001"}).json()

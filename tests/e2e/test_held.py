@@ -73,7 +73,9 @@ def home(copied_tabular: Callable[[], Home]) -> Home:
     return copied_tabular()
 
 
-def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person_confirms(home: Home) -> None:  # fmt: skip
+def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person_confirms(
+    home: Home,
+) -> None:
     next_week(home, {BIG: "0"})
     walk_tabular(home, "zero")
     held = row(home, "zero")
@@ -90,7 +92,9 @@ def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person
     assert cause["rule"] == "fell-to-zero" and cause["units"] == 1
     code, said = home.denguard("confirm", str(cause["cause_id"]))
     assert code == 2 and "--by NAME" in said
-    code, said = home.denguard("confirm", str(cause["cause_id"]), "--by", "A", "--reason", "asked the hospital")  # fmt: skip
+    code, said = home.denguard(
+        "confirm", str(cause["cause_id"]), "--by", "A", "--reason", "asked the hospital"
+    )
     assert code == 0, said
     states = snapshot_of(home, "answered")
     assert not (states / "states.parquet").exists() and causes(home) == []
@@ -102,7 +106,11 @@ def test_a_week_in_which_most_units_say_zero_stops_before_anything_changed(home:
     accepted = (home.path / "artifacts" / "accepted.json").read_bytes()
     next_week(home, dict.fromkeys(ALWAYS, "0"))
     shutil.copy(home.path / "tabular.yaml", home.path / "strict.yaml")
-    profile = (home.path / "strict.yaml").read_text().replace("data:\n", "data:\n  plausibility: {max_held_share: 0.05}\n", 1)  # fmt: skip
+    profile = (
+        (home.path / "strict.yaml")
+        .read_text()
+        .replace("data:\n", "data:\n  plausibility: {max_held_share: 0.05}\n", 1)
+    )
     (home.path / "strict.yaml").write_text(profile)
     arguments = ("run", "--profile", str(home.path / "strict.yaml"), "--horizon", "4")
     code, said = home.denguard(*arguments, "--run-id", "stopped")

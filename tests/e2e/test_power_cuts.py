@@ -62,7 +62,10 @@ def test_runs_killed_in_embed_train_and_deploy_end_in_the_undisturbed_bundle(
 ) -> None:
     home = new_home("disturbed")
     store = home.path / "artifacts" / "embeddings" / "store"
-    home.kill_when(home.start(*ROAD, "--run-id", "cut-1"), lambda: any(store.rglob("shard*/*.parquet")) or any(store.rglob("*.parquet")))  # fmt: skip
+    home.kill_when(
+        home.start(*ROAD, "--run-id", "cut-1"),
+        lambda: any(store.rglob("shard*/*.parquet")) or any(store.rglob("*.parquet")),
+    )
     assert not (home.path / "artifacts" / "features").exists(), "the cut came after embedding"
 
     candidates = home.path / "artifacts" / "candidates"

@@ -77,7 +77,9 @@ def test_a_drop_with_four_more_weeks_embeds_only_what_is_new_or_was_revised(
 
     analyst = Client(str(home.path / "artifacts" / "remote"))
     bulletin = analyst.pull("forecasts", "2018-w48", tmp_path / "pulled")
-    assert manifest_of(bulletin) == manifest_of(walked.path / str(walked.output("first", "forecast")["forecast"]))  # fmt: skip
+    assert manifest_of(bulletin) == manifest_of(
+        walked.path / str(walked.output("first", "forecast")["forecast"])
+    )
     vectors = manifest_of(analyst.pull("embeddings", "2018-w48", tmp_path / "pulled"))
     made = manifest_of(walked.path / str(walked.output("first", "features")["features"]))
     assert {n for n in made if n.startswith("shards/")} < vectors.keys()
@@ -167,6 +169,9 @@ def written(home: Path) -> dict[Path, tuple[int, int]]:
     made = ("embeddings/store", "features", "candidates", "backtests")
     files = [p for name in made for p in (home / "artifacts" / name).rglob("*") if p.is_file()]
     assert {p.relative_to(home / "artifacts").parts[0] for p in files} == {
-        "embeddings", "features", "candidates", "backtests",
-    }  # fmt: skip
+        "embeddings",
+        "features",
+        "candidates",
+        "backtests",
+    }
     return {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in files}

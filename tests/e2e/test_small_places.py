@@ -1,7 +1,9 @@
-"""From a small place's file to an honest end: one city alone, and a place without any outbreak week.
+"""From a small place's file to an honest end: one city alone, and a place without any outbreak
+week.
 
-Their steps are held by faster tests: tests/onboard (what is said beforehand), tests/evaluate/test_gate.py
-(one class only), tests/evaluate/test_sanity.py (one city), tests/data_samples (40 weeks).
+Their steps are held by faster tests: tests/onboard (what is said beforehand),
+tests/evaluate/test_gate.py (one class only), tests/evaluate/test_sanity.py (one city),
+tests/data_samples (40 weeks).
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def test_one_city_alone_is_judged_on_its_own_years(tmp_path):
     assert all(not found["problems"] for found in decision["sanity"]["linear"].values())
     forecast = home.output("first", "forecast")["forecast"]
     assert (decision["decision"] == "promote") == (forecast is not None)
-    assert decision["first_line"].startswith(("The linear head serves", "Nothing serves, because the linear head does not beat"))  # fmt: skip
+    assert decision["first_line"].startswith(
+        ("The linear head serves", "Nothing serves, because the linear head does not beat")
+    )
 
 
 def test_a_place_without_any_outbreak_week_ends_with_that_as_the_reason(tmp_path):

@@ -1,4 +1,5 @@
-"""Every wrong input, at the drop and at the endpoint: it is named with its fix and changes nothing."""
+"""Every wrong input, at the drop and at the endpoint: it is named with its fix and changes
+nothing."""
 
 from __future__ import annotations
 
@@ -54,7 +55,12 @@ CODE_COLUMN = "column 'Municipality code'"
 INFO = DropInfo(received_date=RECEIVED, scene_period="week", source_note="test")
 
 
-NEWS = ("Population2018", "TEMPERATURE_dec_18", "PRECIPITATION_dec_18", *(f"2018/w{week}" for week in (49, 50, 51, 52)))  # fmt: skip
+NEWS = (
+    "Population2018",
+    "TEMPERATURE_dec_18",
+    "PRECIPITATION_dec_18",
+    *(f"2018/w{week}" for week in (49, 50, 51, 52)),
+)
 
 
 # --- What is wrong --------------------------------------------------------------------------------
@@ -101,8 +107,15 @@ def eight_band_tiff() -> bytes:
 
 def pixel_bomb() -> bytes:
     """A PNG of some hundred bytes that declares 60,000 x 60,000 pixels."""
-    parts = (b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")  # fmt: skip
-    chunks = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)  # fmt: skip
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(bytes(100))),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -177,7 +190,8 @@ def write_csv(folder: Path, rows: Grid) -> Path:
 
 @pytest.fixture(scope="module")
 def small(walked_short: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """The walked deployment whose accepted data are ten municipalities, which validate in a second."""
+    """The walked deployment whose accepted data are ten municipalities, which validate in
+    a second."""
     home, work = Home(tmp_path_factory.mktemp("small")), tmp_path_factory.mktemp("cut")
     shutil.copytree(walked_short.path / "artifacts", home.path / "artifacts")
     (sample,) = (walked_short.path / "data" / "drops").glob("2018-12-04")
@@ -291,7 +305,9 @@ def test_a_bad_row_or_cell_is_left_out_and_changes_nothing(
         desk.validate()
     silent = "gone-silent"  # by name, because its row was refused
     errors = [i for i in desk.issues() if i.level == Level.ERROR and i.code != silent]
-    assert [(i.code, i.place) for i in errors] == [(code, f"{TABLE} row {row}, {column}") for row in rows]  # fmt: skip
+    assert [(i.code, i.place) for i in errors] == [
+        (code, f"{TABLE} row {row}, {column}") for row in rows
+    ]
     assert all(fix in i.fix for i in errors)
     assert desk.left_out() == [(TABLE, row) for row in rows]
 
@@ -315,7 +331,9 @@ def test_a_bad_scene_is_left_out_and_changes_nothing(
     assert (found.level, found.place) == (Level.ERROR, f"{file} (05001)")
     assert fix in found.fix
     assert desk.left_out() == [(file, 0)]
-    tables = read_json(desk.home.path / "artifacts" / "runs" / desk.run_id / "validate.json")["tables"]  # fmt: skip
+    tables = read_json(desk.home.path / "artifacts" / "runs" / desk.run_id / "validate.json")[
+        "tables"
+    ]
     scenes = Tables.load(desk.home.path / str(tables)).scenes
     assert len(scenes)
     assert not any(RECEIVED.isoformat() in uri for uri in scenes["uri"])
@@ -345,9 +363,14 @@ def test_a_prompt_template_that_asks_for_the_label_makes_no_dataset(
     desk: Desk, tmp_path: Path
 ) -> None:
     file = tmp_path / "prompt.yaml"
-    file.write_text("template: '{municipality}: {label}'\nunknown: '?'\nmonths: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]\n")  # fmt: skip
+    file.write_text(
+        "template: '{municipality}: {label}'\nunknown: '?'\nmonths: [1, 2, 3, 4, 5, 6, 7, 8, 9, "
+        "10, 11, 12]\n"
+    )
     artifacts = desk.home.path / "artifacts"
-    tables = Tables.load(desk.home.path / desk.home.output("first", "snapshot")["dataset"] / "tables")  # fmt: skip
+    tables = Tables.load(
+        desk.home.path / desk.home.output("first", "snapshot")["dataset"] / "tables"
+    )
     with desk.nothing_changes(), pytest.raises(LeakageError, match="asks for 'label'") as caught:
         profile = load_profile("ci", **{"place.prompt": str(file)})
         build_dataset(tables, profile, None, [], artifacts / "datasets")
@@ -385,7 +408,9 @@ def row(**changed: Any) -> dict[str, Any]:
 def refused(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
     """The problem of an answer: all of them say what to send instead."""
     problem: dict[str, Any] = answer.json()
-    assert (answer.status_code, problem["type"]) == (status, f"urn:denguard:problem:{slug}"), problem  # fmt: skip
+    assert (answer.status_code, problem["type"]) == (status, f"urn:denguard:problem:{slug}"), (
+        problem
+    )
     assert answer.headers["content-type"] == "application/problem+json"
     return problem
 
@@ -429,7 +454,9 @@ def test_an_empty_body_is_refused_and_changes_nothing(
     desk: Desk, endpoint: TestClient, body: bytes
 ) -> None:
     with desk.nothing_changes():
-        answer = endpoint.post("/predictions", content=body, headers={"Content-Type": "application/json"})  # fmt: skip
+        answer = endpoint.post(
+            "/predictions", content=body, headers={"Content-Type": "application/json"}
+        )
     problem = refused(answer, 422, "invalid-fields")
     assert problem["errors"]
     assert "whole example" in problem["fix"]
@@ -437,7 +464,9 @@ def test_an_empty_body_is_refused_and_changes_nothing(
 
 def test_a_wrong_key_is_refused_and_changes_nothing(desk: Desk, endpoint: TestClient) -> None:
     with desk.nothing_changes():
-        answer = endpoint.post("/predictions", json={"rows": [ROW]}, headers={"Authorization": "Bearer wrong"})  # fmt: skip
+        answer = endpoint.post(
+            "/predictions", json={"rows": [ROW]}, headers={"Authorization": "Bearer wrong"}
+        )
     assert "key made at set-up" in refused(answer, 401, "wrong-key")["fix"]
 
 
@@ -447,7 +476,9 @@ def test_a_body_of_100_mb_is_refused_and_changes_nothing(
 ) -> None:
     body = b" " * 100_000_000 if declared else (b" " * 1_000_000 for _ in range(100))
     with desk.nothing_changes():
-        answer = endpoint.post("/predictions", content=body, headers={"Content-Type": "application/json"})  # fmt: skip
+        answer = endpoint.post(
+            "/predictions", content=body, headers={"Content-Type": "application/json"}
+        )
     assert "DENGUARD_MAX_BODY_BYTES" in refused(answer, 413, "body-too-large")["fix"]
 
 

@@ -41,7 +41,9 @@ def _their_pixels(scene: np.ndarray, folder: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_pixels_are_those_of_transformers_own_processor(folder: Path, size: tuple[int, int]) -> None:  # fmt: skip
+def test_the_pixels_are_those_of_transformers_own_processor(
+    folder: Path, size: tuple[int, int]
+) -> None:
     ours = read_pixels(folder / "preprocessor_config.json").prepare(_scene(*size))
     theirs = _their_pixels(_scene(*size), folder)
     assert ours.shape == theirs.shape == (1, 3, 28, 28)
@@ -49,11 +51,15 @@ def test_the_pixels_are_those_of_transformers_own_processor(folder: Path, size: 
 
 
 @pytest.mark.parametrize("pooling", ["cls", "patch_mean"])
-def test_the_vectors_are_those_of_a_plain_forward_pass(folder: Path, tmp_path: Path, pooling: str) -> None:  # fmt: skip
+def test_the_vectors_are_those_of_a_plain_forward_pass(
+    folder: Path, tmp_path: Path, pooling: str
+) -> None:
     import torch
     from transformers import Dinov2Model
 
-    encoder = load_encoder(tiny_checkpoints.config("dinov2", folder, pooling), Places(home=tmp_path))  # fmt: skip
+    encoder = load_encoder(
+        tiny_checkpoints.config("dinov2", folder, pooling), Places(home=tmp_path)
+    )
     scenes = [_scene(*size) for size in SIZES[:3]]
     vectors = encoder.encode(scenes)
     model = Dinov2Model.from_pretrained(folder, local_files_only=True).eval()
@@ -66,7 +72,9 @@ def test_the_vectors_are_those_of_a_plain_forward_pass(folder: Path, tmp_path: P
     assert np.array_equal(vectors[2:], encoder.encode(scenes[2:]))  # no companion matters
 
 
-def test_another_pooling_or_preprocessing_is_another_vector_space(copied: Path, tmp_path: Path) -> None:  # fmt: skip
+def test_another_pooling_or_preprocessing_is_another_vector_space(
+    copied: Path, tmp_path: Path
+) -> None:
     places = Places(home=tmp_path)
     cls = describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), places)
     mean = describe_encoder(tiny_checkpoints.config("dinov2", copied, "patch_mean"), places)
@@ -79,16 +87,27 @@ def test_another_pooling_or_preprocessing_is_another_vector_space(copied: Path, 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"image_processor_type": "ViTImageProcessor"}, {"do_center_crop": False}, {"resample": 0}, {"rescale_factor": 1.0}, {"image_std": [0.2, 0.0, 0.2]}, {"crop_size": {"height": 64, "width": 64}}],
-)  # fmt: skip
-def test_a_preprocessing_that_is_not_done_here_is_refused(copied: Path, tmp_path: Path, changed: dict[str, object]) -> None:  # fmt: skip
+    [
+        {"image_processor_type": "ViTImageProcessor"},
+        {"do_center_crop": False},
+        {"resample": 0},
+        {"rescale_factor": 1.0},
+        {"image_std": [0.2, 0.0, 0.2]},
+        {"crop_size": {"height": 64, "width": 64}},
+    ],
+)
+def test_a_preprocessing_that_is_not_done_here_is_refused(
+    copied: Path, tmp_path: Path, changed: dict[str, object]
+) -> None:
     path = copied / "preprocessor_config.json"
     path.write_text(json.dumps({**tiny_checkpoints.PREPROCESSOR, **changed}))
     with pytest.raises(EncoderError, match="preprocessing that this encoder does not do"):
         describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), Places(home=tmp_path))
 
 
-def test_weights_that_lack_tensors_are_refused_not_filled_with_random_ones(copied: Path, tmp_path: Path) -> None:  # fmt: skip
+def test_weights_that_lack_tensors_are_refused_not_filled_with_random_ones(
+    copied: Path, tmp_path: Path
+) -> None:
     from safetensors.torch import load_file, save_file
 
     state = load_file(copied / "model.safetensors")

@@ -78,7 +78,11 @@ def test_a_prompt_vector_does_not_depend_on_its_companions(minilm: Encoder) -> N
 
 
 def test_prompts_with_one_meaning_lie_closer(minilm: Encoder) -> None:
-    texts = ["heavy rain flooded the town", "the city was inundated by a storm", "a quarterly bond yield"]  # fmt: skip
+    texts = [
+        "heavy rain flooded the town",
+        "the city was inundated by a storm",
+        "a quarterly bond yield",
+    ]
     rain, storm, bond = minilm.encode(texts)
     assert cosines(rain[None], storm[None])[0] > cosines(rain[None], bond[None])[0] + 0.2
 

@@ -1,4 +1,6 @@
-"""Feature versions: rows with keys and labels, links to the vectors they name, one id for one content."""
+"""Feature versions: rows with keys and labels, links to the vectors they name, one id for one
+content.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +116,10 @@ def test_another_dataset_is_another_version(
         _fill(dataset, profile, places)
     small, large = (build_features(d, profile, places) for d in datasets)
     assert small != large
-    assert read_json(small / "features.json")["embedding_version"] != read_json(large / "features.json")["embedding_version"]  # fmt: skip
+    assert (
+        read_json(small / "features.json")["embedding_version"]
+        != read_json(large / "features.json")["embedding_version"]
+    )
 
 
 def test_a_finished_version_is_left_alone(
@@ -165,6 +170,9 @@ def test_embeddings_leave_as_csv_without_loss(
     assert export_csv(features, "text", tmp_path / "text.csv") == 6
     with (tmp_path / "text.csv").open(newline="") as handle:
         lines = list(csv.DictReader(handle))
-    assert [(x["municipality_code"], x["epi_week"]) for x in lines[:2]] == [("05001", "2018-w01"), ("05001", "2018-w02")]  # fmt: skip
+    assert [(x["municipality_code"], x["epi_week"]) for x in lines[:2]] == [
+        ("05001", "2018-w01"),
+        ("05001", "2018-w02"),
+    ]
     numbers = np.array([float(lines[0][f"embedding_{j}"]) for j in range(384)], np.float32)
     assert np.array_equal(numbers, _vector(lines[0]["key"], 384))

@@ -33,7 +33,9 @@ def test_width_and_context_are_read_from_the_header(tmp_path: Path) -> None:
 
 
 @given(cut=st.integers(min_value=0, max_value=len(WHOLE) - 1))
-def test_a_file_cut_anywhere_is_a_named_error(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:  # fmt: skip
+def test_a_file_cut_anywhere_is_a_named_error(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
     folder = tmp_path_factory.mktemp("gguf")
     with pytest.raises(EncoderError, match="not a readable GGUF") as caught:
         _read(folder, WHOLE[:cut])
@@ -73,26 +75,38 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path, content: bytes, 
     ("more", "tokens"),
     [
         ({"tokenizer.ggml.model": "llama"}, "the model's own, with BOS"),
-        ({"tokenizer.ggml.add_bos_token": True, "tokenizer.ggml.add_eos_token": True}, "the model's own, with BOS and EOS"),
-        ({"tokenizer.ggml.model": "llama", "tokenizer.ggml.add_bos_token": False}, "the model's own"),
+        (
+            {"tokenizer.ggml.add_bos_token": True, "tokenizer.ggml.add_eos_token": True},
+            "the model's own, with BOS and EOS",
+        ),
+        (
+            {"tokenizer.ggml.model": "llama", "tokenizer.ggml.add_bos_token": False},
+            "the model's own",
+        ),
         ({}, "the model's own"),
     ],
-)  # fmt: skip
-def test_the_record_says_what_is_put_around_a_text(tmp_path: Path, more: dict[str, str | bool], tokens: str) -> None:  # fmt: skip
+)
+def test_the_record_says_what_is_put_around_a_text(
+    tmp_path: Path, more: dict[str, str | bool], tokens: str
+) -> None:
     (tmp_path / "tiny.gguf").write_bytes(gguf(more={**more}))
     spec = llama.describe(CONFIG, Weights(tmp_path / "tiny.gguf", CONFIG.sha256, tmp_path))
     assert json.loads(spec.preprocessing)["tokens"] == tokens
 
 
 @pytest.mark.parametrize(("context", "limit"), [(64, 64), (512, 512), (4096, 512)])
-def test_no_more_is_read_than_the_model_was_trained_with(tmp_path: Path, context: int, limit: int) -> None:  # fmt: skip
+def test_no_more_is_read_than_the_model_was_trained_with(
+    tmp_path: Path, context: int, limit: int
+) -> None:
     (tmp_path / "tiny.gguf").write_bytes(gguf(context=context))
     spec = llama.describe(CONFIG, Weights(tmp_path / "tiny.gguf", CONFIG.sha256, tmp_path))
     assert json.loads(spec.preprocessing)["max_tokens"] == limit
 
 
 @pytest.mark.llama
-@pytest.mark.skipif(find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed: make llama")  # fmt: skip
+@pytest.mark.skipif(
+    find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed: make llama"
+)
 def test_the_sizes_of_tensor_blocks_are_the_librarys() -> None:
     spec = find_spec("llama_cpp")
     assert spec and spec.origin

@@ -25,17 +25,32 @@ WEIGHTS = os.urandom(1 << 20) * 24  # the hub's client keeps what came in pieces
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CONFIG = b'{"model_type": "dinov2", "hidden_size": 8}'
-PREPROCESSOR = json.dumps({
-    "image_processor_type": "BitImageProcessor", "do_resize": True, "do_center_crop": True, "do_rescale": True,
-    "do_normalize": True, "size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224},
-    "resample": 3, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
-}).encode()  # fmt: skip
-FILES = {"model.safetensors": WEIGHTS, "config.json": CONFIG, "preprocessor_config.json": PREPROCESSOR, "README.md": b"# not wanted"}  # fmt: skip
+PREPROCESSOR = json.dumps(
+    {
+        "image_processor_type": "BitImageProcessor",
+        "do_resize": True,
+        "do_center_crop": True,
+        "do_rescale": True,
+        "do_normalize": True,
+        "size": {"shortest_edge": 256},
+        "crop_size": {"height": 224, "width": 224},
+        "resample": 3,
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+    }
+).encode()
+FILES = {
+    "model.safetensors": WEIGHTS,
+    "config.json": CONFIG,
+    "preprocessor_config.json": PREPROCESSOR,
+    "README.md": b"# not wanted",
+}
 ADDRESS = f"somebody/tiny@{REVISION}/model.safetensors"
 
 
 class _Hub(BaseHTTPRequestHandler):
-    """The hub's protocol: what a commit holds, and ranged files; `fails` cuts one and then refuses."""
+    """The hub's protocol: what a commit holds, and ranged files; `fails` cuts one and then
+    refuses."""
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -48,7 +63,10 @@ class _Hub(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, found and int(found[1])))  # type: ignore[attr-defined]
         if self.path.startswith(f"/api/models/somebody/tiny/revision/{REVISION}"):
             siblings = [self._sibling(name, content) for name, content in FILES.items()]
-            return self._answer(200, json.dumps({"id": "somebody/tiny", "sha": REVISION, "siblings": siblings}).encode())  # fmt: skip
+            return self._answer(
+                200,
+                json.dumps({"id": "somebody/tiny", "sha": REVISION, "siblings": siblings}).encode(),
+            )
         return self._file(int(found[1]) if found else 0)
 
     def _sibling(self, name: str, content: bytes) -> dict[str, object]:
@@ -72,7 +90,9 @@ class _Hub(BaseHTTPRequestHandler):
             return self._answer(503, b"")
         self._answer(206 if start else 200, content[start:], headers, cut=cut)
 
-    def _answer(self, code: int, body: bytes, headers: dict[str, str] | None = None, cut: bool = False) -> None:  # fmt: skip
+    def _answer(
+        self, code: int, body: bytes, headers: dict[str, str] | None = None, cut: bool = False
+    ) -> None:
         self.send_response(code)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
@@ -99,9 +119,23 @@ def weights(hub: ThreadingHTTPServer, tmp_path: Path):
     """`denguard weights ...` in a process of its own, with a cache and a hub of this test."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "DENGUARD_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}  # fmt: skip
-        command = [sys.executable, "-c", "from pipelines.cli import main; main()", "weights", *arguments]  # fmt: skip
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+        env = {
+            **os.environ,
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}",
+            "DENGUARD_HOME": str(tmp_path / "home"),
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        }
+        command = [
+            sys.executable,
+            "-c",
+            "from pipelines.cli import main; main()",
+            "weights",
+            *arguments,
+        ]
+        return subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=120, check=False
+        )
 
     return run
 
@@ -109,13 +143,22 @@ def weights(hub: ThreadingHTTPServer, tmp_path: Path):
 @pytest.fixture
 def hub_profile(tmp_path: Path) -> Path:
     raw = load_profile("ci").model_dump(mode="json", exclude_defaults=True)
-    raw["embed"]["image"] = {"name": "dinov2", "hub": "somebody/tiny", "revision": REVISION, "file": "model.safetensors", "sha256": SHA256, "pooling": "cls"}  # fmt: skip
+    raw["embed"]["image"] = {
+        "name": "dinov2",
+        "hub": "somebody/tiny",
+        "revision": REVISION,
+        "file": "model.safetensors",
+        "sha256": SHA256,
+        "pooling": "cls",
+    }
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(raw))
     return path
 
 
-def test_only_the_command_fetches_and_goes_on_where_a_transfer_broke(weights, hub, hub_profile: Path, tmp_path: Path) -> None:  # fmt: skip
+def test_only_the_command_fetches_and_goes_on_where_a_transfer_broke(
+    weights, hub, hub_profile: Path, tmp_path: Path
+) -> None:
     before = weights(str(hub_profile))
     assert before.returncode == 2 and not hub.asked
     assert f"denguard weights {ADDRESS} --fetch" in before.stdout
@@ -130,12 +173,18 @@ def test_only_the_command_fetches_and_goes_on_where_a_transfer_broke(weights, hu
     starts = [start for path, start in hub.asked if path.endswith("/model.safetensors")]
     assert starts == [10 << 20]
     model = Path(done.stdout.split("verified\t")[1].split("\n")[0])
-    assert sorted(p.name for p in model.parent.iterdir()) == ["config.json", "model.safetensors", "preprocessor_config.json"]  # fmt: skip
+    assert sorted(p.name for p in model.parent.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+    ]
     hub.asked.clear()
     assert weights(str(hub_profile)).returncode == 0 and not hub.asked
 
 
-def test_whole_weights_that_no_encoder_can_read_are_not_called_verified(weights, hub_profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_whole_weights_that_no_encoder_can_read_are_not_called_verified(
+    weights, hub_profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(FILES, "config.json", b'{"model_type": "vit"}')
     done = weights(str(hub_profile), "--fetch")
     assert done.returncode == 2 and "not a DINOv2 checkpoint but 'vit'" in done.stdout
@@ -148,14 +197,18 @@ def test_the_command_of_the_error_message_works_and_tells_the_hash(weights) -> N
     assert f"sha256 {SHA256}" in done.stdout
 
 
-def test_another_hash_is_refused_before_anything_is_downloaded(weights, hub, hub_profile: Path) -> None:  # fmt: skip
+def test_another_hash_is_refused_before_anything_is_downloaded(
+    weights, hub, hub_profile: Path
+) -> None:
     hub_profile.write_text(hub_profile.read_text().replace(SHA256, "a" * 64))
     done = weights(str(hub_profile), "--fetch")
     assert done.returncode == 2 and f"the hub's file has sha256 {SHA256}" in done.stdout
     assert not [path for path, _ in hub.asked if "/resolve/" in path]
 
 
-def test_a_file_that_arrives_with_another_hash_is_thrown_away(weights, hub, hub_profile: Path, tmp_path: Path) -> None:  # fmt: skip
+def test_a_file_that_arrives_with_another_hash_is_thrown_away(
+    weights, hub, hub_profile: Path, tmp_path: Path
+) -> None:
     hub.said_sha256 = "a" * 64
     hub_profile.write_text(hub_profile.read_text().replace(SHA256, hub.said_sha256))
     done = weights(str(hub_profile), "--fetch")
@@ -184,7 +237,8 @@ def test_a_hub_out_of_reach_is_a_named_error(weights, hub) -> None:
     assert "Traceback" not in done.stderr
 
 
-# --- Folders, hashes and recipes -------------------------------------------------------------------
+# --- Folders, hashes and recipes
+# -------------------------------------------------------------------
 def _in_folder(at: Path, /, **changed: object) -> EncoderConfig:
     made = {"name": "dinov2", "folder": at, "file": "w.bin", "sha256": SHA256, "pooling": "cls"}
     return EncoderConfig.model_validate({**made, **changed})
@@ -218,8 +272,16 @@ def test_a_recipe_knows_weights_by_their_hash_and_finds_them_again(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "changed",
-    [{"package": "a-package"}, {"hub": "a/b"}, {"revision": REVISION}, {"folder": Path("here")}, {"file": "../w.bin"}, {"file": "/w.bin"}, {"hub": "a/b", "revision": "main", "folder": None}],
-)  # fmt: skip
+    [
+        {"package": "a-package"},
+        {"hub": "a/b"},
+        {"revision": REVISION},
+        {"folder": Path("here")},
+        {"file": "../w.bin"},
+        {"file": "/w.bin"},
+        {"hub": "a/b", "revision": "main", "folder": None},
+    ],
+)
 def test_weights_come_from_one_pinned_place(tmp_path: Path, changed: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         _in_folder(tmp_path, **changed)

@@ -1,4 +1,5 @@
-"""The language model in GGUF: a real one, against its own token vectors read without any pooling."""
+"""The language model in GGUF: a real one, against its own token vectors read without any
+pooling."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ pytestmark = [
     ),
 ]
 CONFIG = load_profile("satellitebench_gemma").embed.text
-PROMPT = "Dengue en Medellín, semana 31 de 2018. Casos recientes por semana: 12, 15, 9, 4. Lluvia 31 mm."  # fmt: skip
+PROMPT = (
+    "Dengue en Medellín, semana 31 de 2018. Casos recientes por semana: 12, 15, 9, 4. Lluvia 31 mm."
+)
 BOS, EOS = 2, 1  # Gemma's
 
 
@@ -49,7 +52,14 @@ def token_vectors(weights: Weights) -> npt.NDArray[np.float32]:
     """(tokens, width): what llama.cpp itself gives for each token of the prompt."""
     from llama_cpp import LLAMA_POOLING_TYPE_NONE, Llama
 
-    model = Llama(str(weights.path), embedding=True, pooling_type=LLAMA_POOLING_TYPE_NONE, n_batch=64, n_ubatch=64, verbose=False)  # fmt: skip
+    model = Llama(
+        str(weights.path),
+        embedding=True,
+        pooling_type=LLAMA_POOLING_TYPE_NONE,
+        n_batch=64,
+        n_ubatch=64,
+        verbose=False,
+    )
     found = np.array(model.embed(PROMPT), dtype=np.float32)
     model.close()
     return found
@@ -62,13 +72,18 @@ def narrow(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Weight
     path = Path(shutil.copyfile(weights.path, folder / "narrow.gguf"))
     with path.open("r+b") as handle:
         head = handle.read(1 << 24)
-        for name, layout, value in (("gemma3.context_length", "<II", (4, 16)), ("tokenizer.ggml.add_eos_token", "<I?", (7, True))):  # fmt: skip
+        for name, layout, value in (
+            ("gemma3.context_length", "<II", (4, 16)),
+            ("tokenizer.ggml.add_eos_token", "<I?", (7, True)),
+        ):
             handle.seek(head.index(text(name)) + len(text(name)))
             handle.write(struct.pack(layout, *value))
     return Weights(path, CONFIG.sha256, folder)
 
 
-def test_the_shipped_profile_gives_the_mean_of_the_token_vectors(gemma: Encoder, token_vectors: npt.NDArray[np.float32]) -> None:  # fmt: skip
+def test_the_shipped_profile_gives_the_mean_of_the_token_vectors(
+    gemma: Encoder, token_vectors: npt.NDArray[np.float32]
+) -> None:
     assert np.abs(token_vectors.mean(axis=0)).max() > 10
     assert np.allclose(gemma.encode([PROMPT])[0], token_vectors.mean(axis=0), atol=1e-4)
 
@@ -93,7 +108,11 @@ def test_the_space_of_the_shipped_profile_is_the_one_that_it_always_was(gemma: E
 
 
 def test_a_text_vector_does_not_depend_on_its_companions(gemma: Encoder) -> None:
-    texts = ["Doce casos de dengue en Medellín.", "Lluvia.", "Cuatro semanas con 15 y 9 casos en Cali."]  # fmt: skip
+    texts = [
+        "Doce casos de dengue en Medellín.",
+        "Lluvia.",
+        "Cuatro semanas con 15 y 9 casos en Cali.",
+    ]
     alone = np.concatenate([gemma.encode([text]) for text in texts])
     together = gemma.encode(texts[::-1])[::-1]
     assert alone.shape == (3, 640)
@@ -114,7 +133,9 @@ def test_a_text_has_the_same_bits_after_one_that_begins_like_it(gemma: Encoder) 
     assert np.array_equal(gemma.encode([other, PROMPT])[1:], alone)
 
 
-def test_a_model_with_a_short_context_reads_its_first_tokens_and_counts_the_cut(narrow: Weights, token_vectors: npt.NDArray[np.float32]) -> None:  # fmt: skip
+def test_a_model_with_a_short_context_reads_its_first_tokens_and_counts_the_cut(
+    narrow: Weights, token_vectors: npt.NDArray[np.float32]
+) -> None:
     encoder = llama.load(CONFIG, narrow)
     fits, longer, cut = encoder.encode([" dengue" * 14, " dengue" * 15, " dengue" * 99])
     assert encoder.truncated == 2  # the first has 16 tokens with its BOS and EOS
@@ -126,7 +147,10 @@ def test_a_model_with_a_short_context_reads_its_first_tokens_and_counts_the_cut(
 def test_llama_puts_around_a_text_what_the_record_says(weights: Weights, narrow: Weights) -> None:
     from llama_cpp import Llama
 
-    for made, record, tokens in ((weights, "with BOS", [BOS]), (narrow, "with BOS and EOS", [BOS, EOS])):  # fmt: skip
+    for made, record, tokens in (
+        (weights, "with BOS", [BOS]),
+        (narrow, "with BOS and EOS", [BOS, EOS]),
+    ):
         model = Llama(str(made.path), vocab_only=True, verbose=False)
         assert model.tokenize(b"") == tokens
         model.close()
@@ -134,7 +158,9 @@ def test_llama_puts_around_a_text_what_the_record_says(weights: Weights, narrow:
         assert said == f"the model's own, {record}"
 
 
-def test_half_of_a_real_model_is_found_before_llama_is_loaded(weights: Weights, tmp_path: Path) -> None:  # fmt: skip
+def test_half_of_a_real_model_is_found_before_llama_is_loaded(
+    weights: Weights, tmp_path: Path
+) -> None:
     size = weights.path.stat().st_size
     path = Path(shutil.copyfile(weights.path, tmp_path / "half.gguf"))
     for kept in (size - 1, size // 2, 1000):

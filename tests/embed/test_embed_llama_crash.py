@@ -1,7 +1,8 @@
-"""What a language model's process may do to itself: the caller lives, says what to do, and loses nothing.
+"""What a language model's process may do to itself: the caller lives, says what to do, and loses
+nothing.
 
-A small `llama_cpp` stands in here for one that was built for another CPU: after a given number of texts
-it ends its process by the signal that the kernel would send.
+A small `llama_cpp` stands in here for one that was built for another CPU: after a given number of
+texts it ends its process by the signal that the kernel would send.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ def _config(folder: Path, content: bytes) -> EncoderConfig:
     folder.mkdir(exist_ok=True)
     (folder / "tiny.gguf").write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
-    return EncoderConfig(name="llama", folder=folder, file="tiny.gguf", sha256=sha256, pooling="mean")  # fmt: skip
+    return EncoderConfig(
+        name="llama", folder=folder, file="tiny.gguf", sha256=sha256, pooling="mean"
+    )
 
 
 @pytest.mark.parametrize("by", ["SIGILL", "SIGSEGV"])
@@ -93,10 +96,16 @@ def test_a_crash_in_the_preflight_gives_build_advice_and_lets_the_next_model_loa
 
 
 def test_a_crash_amid_a_shard_keeps_what_was_stored_and_the_next_run_goes_on(
-    tmp_path: Path, make_dataset: MakeDataset, profile: Profile, places: Places, mortal: Callable[..., Path]
-) -> None:  # fmt: skip
+    tmp_path: Path,
+    make_dataset: MakeDataset,
+    profile: Profile,
+    places: Places,
+    mortal: Callable[..., Path],
+) -> None:
     config = _config(tmp_path / "model", gguf())
-    profile = profile.model_copy(update={"embed": profile.embed.model_copy(update={"text": config})})  # fmt: skip
+    profile = profile.model_copy(
+        update={"embed": profile.embed.model_copy(update={"text": config})}
+    )
     plan = plan_embedding(make_dataset(weeks=70, scenes=0), profile, places)
     work_file = next(f for f in plan.work_files if read_work(f).modality == "text")
     work = read_work(work_file)

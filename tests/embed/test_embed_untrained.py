@@ -1,4 +1,5 @@
-"""Encoders with random weights: same architecture and inputs, never mistaken for the trained ones."""
+"""Encoders with random weights: same architecture and inputs, never mistaken for the
+trained ones."""
 
 from __future__ import annotations
 
@@ -16,7 +17,12 @@ from pipelines.errors import EncoderError
 needs_open_clip = pytest.mark.skipif(find_spec("open_clip") is None, reason="needs open_clip_torch")
 SCENES = [np.random.default_rng(i).integers(0, 256, (40, 52, 3), np.uint8) for i in range(2)]
 TEXTS = ["12 casos de dengue en Cali", "Histopathology, 80 years, lesion on the back"]
-NAMES = ["timm_image", "hf_text", "dinov2", *(pytest.param(name, marks=needs_open_clip) for name in ("openclip_image", "openclip_text"))]  # fmt: skip
+NAMES = [
+    "timm_image",
+    "hf_text",
+    "dinov2",
+    *(pytest.param(name, marks=needs_open_clip) for name in ("openclip_image", "openclip_text")),
+]
 
 
 def _config(name: str, profile: Profile, at: Path) -> EncoderConfig:
@@ -29,7 +35,9 @@ def _config(name: str, profile: Profile, at: Path) -> EncoderConfig:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_random_weights_follow_from_the_seed_alone_and_have_a_space_of_their_own(profile: Profile, tmp_path: Path, name: str) -> None:  # fmt: skip
+def test_random_weights_follow_from_the_seed_alone_and_have_a_space_of_their_own(
+    profile: Profile, tmp_path: Path, name: str
+) -> None:
     import torch
 
     config, places = _config(name, profile, tmp_path), Places(home=tmp_path)
@@ -39,7 +47,11 @@ def test_random_weights_follow_from_the_seed_alone_and_have_a_space_of_their_own
     torch.manual_seed(5)
     one = untrained(config, places, 1)
     assert torch.equal(torch.rand(3), expected)  # the caller's random numbers are its own
-    other, again, trained = untrained(config, places, 2), untrained(config, places, 1), load_encoder(config, places)  # fmt: skip
+    other, again, trained = (
+        untrained(config, places, 2),
+        untrained(config, places, 1),
+        load_encoder(config, places),
+    )
     vectors = [encoder.encode(inputs) for encoder in (one, again, other, trained)]
     assert np.array_equal(vectors[0], vectors[1])
     assert vectors[0].shape == vectors[3].shape and np.linalg.norm(vectors[0], axis=1).min() > 1e-3

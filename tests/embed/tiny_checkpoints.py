@@ -30,7 +30,10 @@ CLIP_MODEL = {
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2},
 }
-CLIP_PREPROCESS = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}  # fmt: skip
+CLIP_PREPROCESS = {
+    "mean": [0.48145466, 0.4578275, 0.40821073],
+    "std": [0.26862954, 0.26130258, 0.27577711],
+}
 
 
 def dinov2(folder: Path) -> Path:
@@ -41,7 +44,9 @@ def dinov2(folder: Path) -> Path:
 
     torch.manual_seed(0)
     # The position table is larger than the input, as in the published models (518 against 224 px).
-    tiny = Dinov2Config(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14)  # fmt: skip
+    tiny = Dinov2Config(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=56, patch_size=14
+    )
     model = Dinov2Model(tiny)
     for tensor in model.parameters():
         torch.nn.init.normal_(tensor, std=0.2)
@@ -67,7 +72,9 @@ def openclip(folder: Path, text: dict[str, Any] | None = None) -> Path:
         if text
         else {}
     )
-    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False, **local)  # fmt: skip
+    model = open_clip.create_model(
+        f"local-dir:{folder}", load_weights=False, pretrained_text=False, **local
+    )
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(state, folder / "open_clip_model.safetensors")
     return folder

@@ -28,7 +28,9 @@ def gguf(
     more: dict[str, str | int | bool] | None = None,
     tensors: tuple[tuple[str, int, int], ...] = TENSORS,
 ) -> bytes:
-    """A file with every kind of header entry and two tensors, 32 bytes aligned, not a byte too long."""
+    """A file with every kind of header entry and two tensors, 32 bytes aligned, not a byte too
+    long.
+    """
     facts = {"tiny.context_length": context, "tiny.embedding_length": width, **(more or {})}
     entries = (
         entry("general.architecture", "tiny"),

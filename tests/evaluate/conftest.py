@@ -1,4 +1,5 @@
-"""Two made worlds: predictions with a planted Brier difference, and examples with a known process."""
+"""Two made worlds: predictions with a planted Brier difference, and examples with a known
+process."""
 
 from __future__ import annotations
 
@@ -53,7 +54,10 @@ def planted() -> Predictions:
                 rows = {
                     "test_year": year,
                     "horizon_weeks": horizon,
-                    "sample_id": [f"{u}-{CDC.week_label(int(w))}-h{horizon:02d}" for u, w in zip(unit, week, strict=True)],
+                    "sample_id": [
+                        f"{u}-{CDC.week_label(int(w))}-h{horizon:02d}"
+                        for u, w in zip(unit, week, strict=True)
+                    ],
                     "unit_id": unit,
                     "origin_week_no": week - horizon,
                     "target_week_no": week,
@@ -63,7 +67,7 @@ def planted() -> Predictions:
                     "has_modality": True,
                     "origin_outbreak": (rng.random(len(truth)) < 0.5).astype(float),
                     "in_benchmark": np.isin(unit, TEN_MUNICIPALITIES),
-                }  # fmt: skip
+                }
                 for head, more in excess:
                     sign = rng.choice([-1.0, 1.0], size=len(truth))
                     own = pd.DataFrame(

@@ -23,7 +23,8 @@ _TOWNS = len(TEN_MUNICIPALITIES)
 
 
 def keys(years: Sequence[int] = YEARS, horizon: int = 4) -> pd.DataFrame:
-    """Everything of the rows that no seed decides: (years x 52 weeks x 10 towns), weeks in order."""
+    """Everything of the rows that no seed decides: (years x 52 weeks x 10 towns), weeks in
+    order."""
     week = np.concatenate([np.arange(52) + CDC.week_no(f"{year}-w01") for year in years])
     at, unit = (g.ravel() for g in np.meshgrid(week, TEN_MUNICIPALITIES, indexing="ij"))
     return pd.DataFrame(
@@ -38,7 +39,9 @@ def keys(years: Sequence[int] = YEARS, horizon: int = 4) -> pd.DataFrame:
     )
 
 
-def predictions(rows: pd.DataFrame, excess: Mapping[str, float], rng: np.random.Generator) -> pd.DataFrame:  # fmt: skip
+def predictions(
+    rows: pd.DataFrame, excess: Mapping[str, float], rng: np.random.Generator
+) -> pd.DataFrame:
     """Rows of every recipe: it says the true probability plus an error of mean square `excess`.
 
     The label is drawn from the true probability, which no recipe's error knows, so a recipe's
@@ -49,12 +52,15 @@ def predictions(rows: pd.DataFrame, excess: Mapping[str, float], rng: np.random.
     frames = []
     for head, more in excess.items():
         error = _waves(rng, len(rows), shared=0.3)
-        frames.append(rows.assign(head=head, label=label, probability=truth + np.sqrt(more) * error))  # fmt: skip
+        frames.append(
+            rows.assign(head=head, label=label, probability=truth + np.sqrt(more) * error)
+        )
     return pd.concat(frames, ignore_index=True)
 
 
 def _waves(rng: np.random.Generator, count: int, shared: float) -> Array:
-    """(N,) signs of mean square exactly 1: a share of the rows has its block's sign, some its week's.
+    """(N,) signs of mean square exactly 1: a share of the rows has its block's sign, some its
+    week's.
 
     Signs, and not normal draws, keep the mean square of every table at its expectation.
     """
@@ -63,5 +69,7 @@ def _waves(rng: np.random.Generator, count: int, shared: float) -> Array:
     week = rng.choice([-1.0, 1.0], size=weeks)
     own = rng.choice([-1.0, 1.0], size=(weeks, _TOWNS))
     draw = rng.random((weeks, _TOWNS))
-    mixed = np.where(draw < shared, block[:, None], np.where(draw < shared + 0.2, week[:, None], own))  # fmt: skip
+    mixed = np.where(
+        draw < shared, block[:, None], np.where(draw < shared + 0.2, week[:, None], own)
+    )
     return np.asarray(mixed.ravel(), dtype=np.float64)

@@ -1,10 +1,11 @@
 """A made pool whose weekly differences between recipes vary as those of the real table's pool do.
 
-Measured on the real municipal table (139 units, four weeks ahead, targets 2016-w05 to 2018-w48): the pool's
-mean Brier difference of a week between the linear recipe and another one (boosting, or the linear one on
-labels of which a tenth is turned round) has a standard deviation of 0.0076 to 0.0083 and goes with its value
-one and four weeks before by 0.67 to 0.73 and 0.38 to 0.57. Between a weekly refit and one of the quarter's
-end it is 0.0011. tests/evaluate/test_gate_on_the_real_table.py measures them again.
+Measured on the real municipal table (139 units, four weeks ahead, targets 2016-w05 to 2018-w48):
+the pool's mean Brier difference of a week between the linear recipe and another one (boosting, or
+the linear one on labels of which a tenth is turned round) has a standard deviation of 0.0076 to
+0.0083 and goes with its value one and four weeks before by 0.67 to 0.73 and 0.38 to 0.57. Between a
+weekly refit and one of the quarter's end it is 0.0011.
+tests/evaluate/test_gate_on_the_real_table.py measures them again.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ BACKTESTED = CDC.week_no("2018-w01") - FIRST  # weeks
 SD_OF_A_WEEK, SD_OF_AN_HONEST_WEEK = 0.008, 0.0011
 # Root mean square moves of the pool between quarterly refits of the linear recipe, 2015 to 2017.
 HONEST_MOVES = (0.027, 0.034, 0.006, 0.006, 0.022, 0.037, 0.010, 0.004, 0.010, 0.006, 0.005, 0.004)
-# The smallest move of 200 refits on spoiled rows, worse by 0.0113 Brier in the mean on the next year's pool.
+# The smallest move of 200 refits on spoiled rows, worse by 0.0113 Brier in the mean on the next
+# year's pool.
 SPOILED_MOVE = 0.05
 BASELINES = {"prevalence": 0.09, "persistence_calibrated": 0.06}
 
@@ -77,10 +79,18 @@ class Pool:
         return _rows(probability[:BACKTESTED], self.label[:BACKTESTED], FIRST).assign(head=head)
 
     def recent(self, refits: Array, then: Array, week: int) -> pd.DataFrame:
-        """The newest weeks at the end of week `week` of the extra ones, as recent.recent_rows gives them."""
+        """The newest weeks at the end of week `week` of the extra ones, as recent.recent_rows gives
+        them.
+        """
         at = slice(BACKTESTED + week - WINDOW, BACKTESTED + week)
         rows = _rows(refits[at], self.label[at], FIRST + at.start)
-        return rows.assign(probability_then=then[at].ravel(), alarm=rows["probability"] > 0.5, alarm_then=then[at].ravel() > 0.5, published=True, unit_id=rows["unit_id"].astype(str))  # fmt: skip
+        return rows.assign(
+            probability_then=then[at].ravel(),
+            alarm=rows["probability"] > 0.5,
+            alarm_then=then[at].ravel() > 0.5,
+            published=True,
+            unit_id=rows["unit_id"].astype(str),
+        )
 
 
 def near(probability: Array, rng: np.random.Generator) -> Array:
@@ -92,9 +102,23 @@ def near(probability: Array, rng: np.random.Generator) -> Array:
 
 def _rows(probability: Array, label: Array, first: int) -> pd.DataFrame:
     weeks = len(probability)
-    week, unit = (g.ravel() for g in np.meshgrid(first + np.arange(weeks), np.arange(UNITS), indexing="ij"))  # fmt: skip
+    week, unit = (
+        g.ravel() for g in np.meshgrid(first + np.arange(weeks), np.arange(UNITS), indexing="ij")
+    )
     year = pd.Series(first + np.arange(weeks)).map(CDC.epi_year).to_numpy().repeat(UNITS)
-    return pd.DataFrame({"test_year": year, "horizon_weeks": PRIMARY, "sample_id": week * 1000 + unit, "unit_id": unit, "origin_week_no": week - PRIMARY, "target_week_no": week, "label": label.ravel(), "probability": probability.ravel(), "in_benchmark": True})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "test_year": year,
+            "horizon_weeks": PRIMARY,
+            "sample_id": week * 1000 + unit,
+            "unit_id": unit,
+            "origin_week_no": week - PRIMARY,
+            "target_week_no": week,
+            "label": label.ravel(),
+            "probability": probability.ravel(),
+            "in_benchmark": True,
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -140,13 +164,34 @@ def _week(units: int) -> Examples:
     nothing = ModalityVectors(np.zeros((0, 1), np.float32), np.full(units, -1, np.int32))
     names = np.array([f"{u:05d}" for u in range(units)], dtype=object)
     number, value = np.zeros(units, np.int32), np.zeros(units, np.float32)
-    return Examples(PRIMARY, names, names, number, number, np.zeros((units, 1), np.float32), value, value, nothing, nothing)  # fmt: skip
+    return Examples(
+        PRIMARY,
+        names,
+        names,
+        number,
+        number,
+        np.zeros((units, 1), np.float32),
+        value,
+        value,
+        nothing,
+        nothing,
+    )
 
 
 def decided(
-    profile: Profile, candidate: Candidate, champion: Champion, tables: list[pd.DataFrame], recent: pd.DataFrame, week: tuple[Array, Array], reach: Reach
-) -> Decision:  # fmt: skip
+    profile: Profile,
+    candidate: Candidate,
+    champion: Champion,
+    tables: list[pd.DataFrame],
+    recent: pd.DataFrame,
+    week: tuple[Array, Array],
+    reach: Reach,
+) -> Decision:
     """The gate's decision in such a world."""
     nothing: Any = None
-    new_weeks = MadeWeeks(profile, "2018-w52", nothing, nothing, nothing, (), Path(), recent, *week, {PRIMARY: reach})  # fmt: skip
-    return decide(pd.concat(tables, ignore_index=True), [candidate], champion, profile, new_weeks=new_weeks)  # fmt: skip
+    new_weeks = MadeWeeks(
+        profile, "2018-w52", nothing, nothing, nothing, (), Path(), recent, *week, {PRIMARY: reach}
+    )
+    return decide(
+        pd.concat(tables, ignore_index=True), [candidate], champion, profile, new_weeks=new_weeks
+    )

@@ -30,7 +30,9 @@ def predictions(examples: dict[int, Examples], short_profile: Profile) -> pd.Dat
     return pd.concat([backtest_year(examples, short_profile, heads, y) for y in years])
 
 
-def test_every_head_and_baseline_predicts_the_same_rows_of_the_test_year(predictions: pd.DataFrame) -> None:  # fmt: skip
+def test_every_head_and_baseline_predicts_the_same_rows_of_the_test_year(
+    predictions: pd.DataFrame,
+) -> None:
     assert list(predictions.columns) == list(PREDICTION_COLUMNS)
     assert set(predictions["head"]) == {"linear", "late_joint", *BASELINES}
     rows = predictions.groupby(["head", "horizon_weeks", "test_year"]).size()
@@ -40,15 +42,21 @@ def test_every_head_and_baseline_predicts_the_same_rows_of_the_test_year(predict
     assert (targets.min(), targets.max()) == (CDC.week_no("2015-w01"), CDC.week_no("2015-w52"))
 
 
-def test_every_prediction_is_a_finite_probability_of_a_known_label(predictions: pd.DataFrame) -> None:  # fmt: skip
+def test_every_prediction_is_a_finite_probability_of_a_known_label(
+    predictions: pd.DataFrame,
+) -> None:
     assert predictions["probability"].between(0, 1).all()
     assert predictions["label"].isin([0.0, 1.0]).all()
 
 
-def test_the_benchmark_is_flagged_and_fusion_is_the_linear_head_where_nothing_can_be_fused(predictions: pd.DataFrame) -> None:  # fmt: skip
+def test_the_benchmark_is_flagged_and_fusion_is_the_linear_head_where_nothing_can_be_fused(
+    predictions: pd.DataFrame,
+) -> None:
     assert set(predictions.loc[predictions["in_benchmark"], "unit_id"]) == set(TEN_MUNICIPALITIES)
     keys = ["horizon_weeks", "sample_id"]
-    fused, linear = (predictions[predictions["head"] == h].set_index(keys) for h in ("late_joint", "linear"))  # fmt: skip
+    fused, linear = (
+        predictions[predictions["head"] == h].set_index(keys) for h in ("late_joint", "linear")
+    )
     bare = fused.index[~fused["has_modality"]]
     pd.testing.assert_series_equal(fused.loc[bare, "probability"], linear.loc[bare, "probability"])
 
@@ -60,7 +68,9 @@ def test_an_onset_is_an_outbreak_with_none_at_origin(predictions: pd.DataFrame) 
     assert 0 < len(found) < (predictions["label"] == 1).sum()
 
 
-def test_no_prediction_knows_a_label_inside_the_embargo_or_later(examples: dict[int, Examples], short_profile: Profile) -> None:  # fmt: skip
+def test_no_prediction_knows_a_label_inside_the_embargo_or_later(
+    examples: dict[int, Examples], short_profile: Profile
+) -> None:
     first = CDC.week_no("2015-w01")
 
     def turned(rows: Examples, from_week: int) -> Examples:
@@ -77,7 +87,9 @@ def test_no_prediction_knows_a_label_inside_the_embargo_or_later(examples: dict[
     assert not run(offset=-26)["probability"].equals(plain["probability"])  # the test can fail
 
 
-def test_equal_predictions_are_written_as_equal_bytes(predictions: pd.DataFrame, tmp_path: Path) -> None:  # fmt: skip
+def test_equal_predictions_are_written_as_equal_bytes(
+    predictions: pd.DataFrame, tmp_path: Path
+) -> None:
     one = write_predictions(predictions, tmp_path / "one.parquet")
     other = write_predictions(
         predictions.sample(frac=1.0, random_state=1), tmp_path / "two.parquet"
@@ -91,18 +103,26 @@ def test_an_absent_year_is_named(tmp_path: Path) -> None:
         read_predictions([tmp_path / "2016.parquet"])
 
 
-def test_a_year_without_labelled_rows_is_refused(examples: dict[int, Examples], short_profile: Profile) -> None:  # fmt: skip
+def test_a_year_without_labelled_rows_is_refused(
+    examples: dict[int, Examples], short_profile: Profile
+) -> None:
     with pytest.raises(GateError, match="2018"):
         backtest_year(examples, short_profile, ["linear"], 2018)
 
 
-def test_the_summary_is_json_and_counts_what_lies_in_the_predictions(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+def test_the_summary_is_json_and_counts_what_lies_in_the_predictions(
+    predictions: pd.DataFrame, short_profile: Profile
+) -> None:
     found = summarise(predictions, short_profile)
     json.dumps(found, allow_nan=False)
     primary = found["horizons"]["4"]
     assert primary["rows"] == 10 * (52 + 53)
     assert primary["heads"]["linear"]["skill_vs"]["linear"] == 0.0
-    judged = predictions[predictions["in_benchmark"] & (predictions["horizon_weeks"] == 4) & (predictions["head"] == "linear")]  # fmt: skip
+    judged = predictions[
+        predictions["in_benchmark"]
+        & (predictions["horizon_weeks"] == 4)
+        & (predictions["head"] == "linear")
+    ]
     assert primary["onset_rows"] == int(judged["is_onset"].sum())
     assert primary["heads"]["linear"]["onset"]["rows"] == int(
         (judged["origin_outbreak"] == 0).sum()
@@ -110,13 +130,17 @@ def test_the_summary_is_json_and_counts_what_lies_in_the_predictions(predictions
     assert found["pool"]["4"]["municipalities"] == 12
 
 
-def test_the_worst_municipality_is_the_one_with_the_highest_brier_score(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+def test_the_worst_municipality_is_the_one_with_the_highest_brier_score(
+    predictions: pd.DataFrame, short_profile: Profile
+) -> None:
     record = summarise(predictions, short_profile)["horizons"]["4"]["heads"]["linear"]
     worst = max(record["municipalities"], key=lambda m: m["brier"])
     assert record["worst_municipality"] == worst["unit_id"]
 
 
-def test_a_town_with_one_class_has_its_brier_score_only(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+def test_a_town_with_one_class_has_its_brier_score_only(
+    predictions: pd.DataFrame, short_profile: Profile
+) -> None:
     quiet = predictions.assign(
         label=predictions["label"].mask(predictions["unit_id"] == "05001", 0.0)
     )
@@ -127,7 +151,9 @@ def test_a_town_with_one_class_has_its_brier_score_only(predictions: pd.DataFram
     assert medellin["auprc"] is medellin["specificity"] is medellin["macro_f1"] is None
 
 
-def test_heads_on_different_rows_are_not_summarised(predictions: pd.DataFrame, short_profile: Profile) -> None:  # fmt: skip
+def test_heads_on_different_rows_are_not_summarised(
+    predictions: pd.DataFrame, short_profile: Profile
+) -> None:
     short = predictions.drop(index=predictions.index[predictions["head"] == "linear"][:1])
     with pytest.raises(GateError, match="same rows"):
         summarise(short, short_profile)

@@ -47,26 +47,34 @@ def _with_lags(rows: Examples, lags: list[float], threshold: float) -> Examples:
         ([np.nan] * 4, 4.0, np.nan),
     ],
 )
-def test_the_class_at_origin_is_that_of_the_last_known_week(rows: tuple[Examples, Examples], lags: list[float], threshold: float, expected: float) -> None:  # fmt: skip
+def test_the_class_at_origin_is_that_of_the_last_known_week(
+    rows: tuple[Examples, Examples], lags: list[float], threshold: float, expected: float
+) -> None:
     found = class_at_origin(_with_lags(rows[0], lags, threshold))
     np.testing.assert_array_equal(found, [expected])
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
-def test_a_baseline_never_reads_the_labels_it_is_judged_on(rows: tuple[Examples, Examples], name: str) -> None:  # fmt: skip
+def test_a_baseline_never_reads_the_labels_it_is_judged_on(
+    rows: tuple[Examples, Examples], name: str
+) -> None:
     train, test = rows
     turned = replace(test, label=1 - test.label)
     np.testing.assert_array_equal(BASELINES[name](train, test), BASELINES[name](train, turned))
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
-def test_a_baseline_gives_a_probability_for_every_row(rows: tuple[Examples, Examples], name: str) -> None:  # fmt: skip
+def test_a_baseline_gives_a_probability_for_every_row(
+    rows: tuple[Examples, Examples], name: str
+) -> None:
     found = BASELINES[name](*rows)
     assert found.shape == (len(rows[1]),)
     assert ((found >= 0) & (found <= 1)).all()
 
 
-def test_calibrated_persistence_is_the_transition_rate_seen_in_training(rows: tuple[Examples, Examples]) -> None:  # fmt: skip
+def test_calibrated_persistence_is_the_transition_rate_seen_in_training(
+    rows: tuple[Examples, Examples],
+) -> None:
     train, test = rows
     was = class_at_origin(train) == 1
     now = class_at_origin(test) == 1
@@ -75,7 +83,9 @@ def test_calibrated_persistence_is_the_transition_rate_seen_in_training(rows: tu
     assert found[~now][0] == pytest.approx(train.label[~was].mean())
 
 
-def test_calibrated_persistence_beats_hard_persistence_and_both_beat_prevalence_on_a_slow_process(rows: tuple[Examples, Examples]) -> None:  # fmt: skip
+def test_calibrated_persistence_beats_hard_persistence_and_both_beat_prevalence_on_a_slow_process(
+    rows: tuple[Examples, Examples],
+) -> None:
     label = rows[1].label
 
     def score(p: np.ndarray) -> float:
@@ -85,7 +95,9 @@ def test_calibrated_persistence_beats_hard_persistence_and_both_beat_prevalence_
     assert score(persistence_calibrated(*rows)) < score(prevalence(*rows))
 
 
-def test_climatology_is_the_towns_own_rate_in_the_weeks_around_shrunk_to_the_prevalence(rows: tuple[Examples, Examples]) -> None:  # fmt: skip
+def test_climatology_is_the_towns_own_rate_in_the_weeks_around_shrunk_to_the_prevalence(
+    rows: tuple[Examples, Examples],
+) -> None:
     train, test = rows
     at = int(np.flatnonzero(test.target_week_no == CDC.week_no("2015-w20"))[0])
     near = [CDC.week_no(f"{year}-w{w}") for year in range(2010, 2015) for w in (19, 20, 21)]
@@ -107,8 +119,18 @@ def test_gradient_boosting_gives_the_same_bits_twice(rows: tuple[Examples, Examp
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
-def test_an_all_empty_column_is_no_reason_to_fail(rows: tuple[Examples, Examples], name: str) -> None:  # fmt: skip
+def test_an_all_empty_column_is_no_reason_to_fail(
+    rows: tuple[Examples, Examples], name: str
+) -> None:
     """A ministry without census or climate has such columns."""
-    empty = [replace(one, covariates=np.where(np.arange(one.covariates.shape[1]) >= 12, np.nan, one.covariates).astype(np.float32)) for one in rows]  # fmt: skip
+    empty = [
+        replace(
+            one,
+            covariates=np.where(
+                np.arange(one.covariates.shape[1]) >= 12, np.nan, one.covariates
+            ).astype(np.float32),
+        )
+        for one in rows
+    ]
     found = BASELINES[name](*empty)
     assert np.isfinite(found).all()

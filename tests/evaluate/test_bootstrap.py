@@ -17,7 +17,9 @@ def _pair(planted: Any, **how: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     return frame[frame["head"] == "a"], frame[frame["head"] == "b"]
 
 
-def test_the_interval_holds_the_mean_difference_and_counts_what_it_rests_on(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_the_interval_holds_the_mean_difference_and_counts_what_it_rests_on(
+    planted: Any, profile: Profile
+) -> None:
     a, b = _pair(planted)
     found = paired_interval(a, b, profile.gate, CDC)
     loss = [((t["probability"] - t["label"]) ** 2).mean() for t in (a, b)]
@@ -55,7 +57,9 @@ def test_week_53_does_not_open_a_block_of_its_own(planted: Any, profile: Profile
     assert paired_interval(a, b, profile.gate, CDC).blocks == 4
 
 
-def test_the_planted_difference_lies_within_nearly_every_interval(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_the_planted_difference_lies_within_nearly_every_interval(
+    planted: Any, profile: Profile
+) -> None:
     inside = 0
     for seed in range(40):
         found = paired_interval(*_pair(planted, seed=100 + seed), profile.gate, CDC)

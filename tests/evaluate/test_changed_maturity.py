@@ -1,4 +1,6 @@
-"""A place that declares another `data.maturity`: its champion stays comparable, or a person decides."""
+"""A place that declares another `data.maturity`: its champion stays comparable, or a person
+decides.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,20 @@ Rows = dict[int, Examples]
 
 
 def profile_with(maturity: dict[str, Any]) -> Profile:
-    return load_profile("sample", **{"data.maturity": maturity, "evaluate.horizons_weeks": (4,), "evaluate.municipalities": None, "evaluate.test_years": YEARS, "labels.min_reference_cases": 1, "data.text_window.municipalities": (), "train.candidates": ("linear",), "gate.min_blocks": 8, "gate.min_origins": 4})  # fmt: skip
+    return load_profile(
+        "sample",
+        **{
+            "data.maturity": maturity,
+            "evaluate.horizons_weeks": (4,),
+            "evaluate.municipalities": None,
+            "evaluate.test_years": YEARS,
+            "labels.min_reference_cases": 1,
+            "data.text_window.municipalities": (),
+            "train.candidates": ("linear",),
+            "gate.min_blocks": 8,
+            "gate.min_origins": 4,
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +67,17 @@ def tables() -> Tables:
     noise = np.random.default_rng(1)
     weeks = np.arange(CDC.week_no("2011-w01"), CDC.week_no("2018-w40") + 1)
     mean = np.exp(2.5 + 1.2 * np.sin(weeks / 8.3) + 0.3 * np.sin(weeks / 31.0))
-    rows = [pd.DataFrame({"unit_id": unit, "week_no": weeks.astype("int32"), "cases": noise.poisson(mean).astype("float64"), "received_date": date(2018, 10, 10)}) for unit in UNITS]  # fmt: skip
+    rows = [
+        pd.DataFrame(
+            {
+                "unit_id": unit,
+                "week_no": weeks.astype("int32"),
+                "cases": noise.poisson(mean).astype("float64"),
+                "received_date": date(2018, 10, 10),
+            }
+        )
+        for unit in UNITS
+    ]
     empty = Tables.empty()
     units = pd.DataFrame({"unit_id": UNITS, "name": UNITS}).reindex(columns=empty.units.columns)
     return replace(empty, cases=ordered("cases", pd.concat(rows)), units=units)
@@ -66,7 +91,15 @@ def rows_of(tables: Tables, profile: Profile) -> Rows:
 def champion(profile: Profile) -> dict[str, Any]:
     """The linear head, promoted under this profile."""
     recipe = json.loads(json.dumps(profile.recipe("linear")))
-    return {"version": "3", "bundle_id": "old", "head": "linear", "recipe_id": recipe_id(recipe), "recipe": recipe, "as_of_week": "2018-w39", "dataset_version": "d1"}  # fmt: skip
+    return {
+        "version": "3",
+        "bundle_id": "old",
+        "head": "linear",
+        "recipe_id": recipe_id(recipe),
+        "recipe": recipe,
+        "as_of_week": "2018-w39",
+        "dataset_version": "d1",
+    }
 
 
 def test_the_champions_recipe_keeps_its_own_maturity(none: Profile, dropping: Profile) -> None:
@@ -76,7 +109,9 @@ def test_the_champions_recipe_keeps_its_own_maturity(none: Profile, dropping: Pr
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_its_own_rows_are_those_that_a_run_of_its_profile_makes(tables: Tables, none: Profile, dropping: Profile, turned: bool) -> None:  # fmt: skip
+def test_its_own_rows_are_those_that_a_run_of_its_profile_makes(
+    tables: Tables, none: Profile, dropping: Profile, turned: bool
+) -> None:
     theirs, ours = (dropping, none) if turned else (none, dropping)
     found = champion_profile(champion(theirs), ours)
     assert found is not None
@@ -94,7 +129,9 @@ def judged(tables: Tables, theirs: Profile, ours: Profile) -> tuple[pd.DataFrame
     """Backtests of this run's candidate with baselines, and of the champion's recipe."""
     run, own = rows_of(tables, ours), own_rows(tables, theirs, CDC.week_no("2018-w40"))
     candidates = pd.concat([backtest_year(run, ours, ["linear"], year) for year in YEARS])
-    champions = pd.concat([of_both(backtest_year(own, theirs, ["linear"], year, ()), own, run) for year in YEARS])  # fmt: skip
+    champions = pd.concat(
+        [of_both(backtest_year(own, theirs, ["linear"], year, ()), own, run) for year in YEARS]
+    )
     return candidates, champions
 
 
@@ -104,7 +141,9 @@ def change(tables: Tables, none: Profile, dropping: Profile) -> tuple[pd.DataFra
     return judged(tables, none, dropping)
 
 
-def test_both_recipes_are_judged_on_the_weeks_that_both_have(change: Any, tables: Tables, none: Profile, dropping: Profile) -> None:  # fmt: skip
+def test_both_recipes_are_judged_on_the_weeks_that_both_have(
+    change: Any, tables: Tables, none: Profile, dropping: Profile
+) -> None:
     candidates, champions = change
     newest = CDC.week_no("2018-w36")  # what the new maturity takes as unknown is no outcome of it
     assert champions["target_week_no"].max() == newest
@@ -139,13 +178,17 @@ def held(
     return hold({"linear": new}, now, now, files, ours)
 
 
-def test_after_a_change_the_new_recipe_is_compared_and_may_serve(change: Any, none: Profile, dropping: Profile, tmp_path: Any) -> None:  # fmt: skip
+def test_after_a_change_the_new_recipe_is_compared_and_may_serve(
+    change: Any, none: Profile, dropping: Profile, tmp_path: Any
+) -> None:
     found = held(change, none, dropping, tmp_path)
     assert (found.decision, found.waits_for_person) == ("promote", False)
     assert any("treats the newest weeks otherwise (data.maturity)" in r for r in found.reasons)
 
 
-def test_where_the_old_recipe_has_no_row_a_person_decides(change: Any, none: Profile, dropping: Profile, tmp_path: Any) -> None:  # fmt: skip
+def test_where_the_old_recipe_has_no_row_a_person_decides(
+    change: Any, none: Profile, dropping: Profile, tmp_path: Any
+) -> None:
     found = held(change, none, dropping, tmp_path, tried=False)
     assert (found.decision, found.waits_for_person) == ("keep", True)
     assert "it differs in data.maturity" in found.reasons[-1]
@@ -154,11 +197,16 @@ def test_where_the_old_recipe_has_no_row_a_person_decides(change: Any, none: Pro
 
 BASELINES = {"prevalence": 0.05, "persistence_calibrated": 0.03}
 NEW = Candidate("linear", "new", "recipe-new", "2018-w44")
-OLD = Champion("linear", "old", "recipe-old", "2018-w48", "3", untrainable=("data.maturity", "embed"))  # fmt: skip
+OLD = Champion(
+    "linear", "old", "recipe-old", "2018-w48", "3", untrainable=("data.maturity", "embed")
+)
 
 
 def test_weeks_that_are_declared_unknown_make_nothing_older(planted: Any) -> None:
-    rows, ours = planted({"linear": 0.0, **BASELINES}), load_profile("sample", **{"data.maturity": DROP})  # fmt: skip
+    rows, ours = (
+        planted({"linear": 0.0, **BASELINES}),
+        load_profile("sample", **{"data.maturity": DROP}),
+    )
     assert decide(rows, [NEW], OLD, ours).waits_for_person
     older = replace(NEW, as_of_week="2018-w43")
     assert "older data never replace" in decide(rows, [older], OLD, ours).reasons[-1]

@@ -64,7 +64,9 @@ def test_a_champion_with_a_candidates_recipe_is_not_trained_twice(profile: Profi
         {"language": "en"},
     ],
 )
-def test_a_champion_that_needs_other_vectors_labels_or_prompts_is_not_imitated(profile: Profile, changed: dict[str, Any]) -> None:  # fmt: skip
+def test_a_champion_that_needs_other_vectors_labels_or_prompts_is_not_imitated(
+    profile: Profile, changed: dict[str, Any]
+) -> None:
     assert champion_profile(_champion(profile, "late_joint", **changed), profile) is None
 
 
@@ -97,14 +99,18 @@ def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: dict[str,
     assert _held(profile, judged, _standing(wider)).decision == "keep"
 
 
-def test_what_a_person_took_out_of_service_reaches_the_gate(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+def test_what_a_person_took_out_of_service_reaches_the_gate(
+    profile: Profile, judged: dict[str, Any]
+) -> None:
     now = _standing(_champion(profile, "linear"), rolled_back=["bundle-new"])
     found = _held(profile, judged, now)
     assert found.decision == "keep"
     assert "taken out of service" in found.reasons[-1]
 
 
-def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(
+    profile: Profile, judged: dict[str, Any]
+) -> None:
     was = _champion(profile, "linear")
     found = _held(profile, judged, _standing(was), _standing({**was, "bundle_id": "b"}))
     assert found.decision == "keep"
@@ -112,7 +118,9 @@ def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(profi
     assert "changed from bundle-old to b" in found.reasons[0]
 
 
-def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(
+    profile: Profile, judged: dict[str, Any]
+) -> None:
     other = {**_champion(profile, "linear"), "label_rule_id": "another_rule"}
     found = _held(profile, judged, _standing(other))
     assert found.decision == "keep"
@@ -120,15 +128,22 @@ def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(pr
 
 
 @pytest.mark.parametrize("when", ["before", "now"])
-def test_not_to_know_who_serves_is_no_leave_to_take_the_place(when: str, profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
-    blind, known = _standing(problem="MLflow does not answer."), _standing(_champion(profile, "linear"))  # fmt: skip
+def test_not_to_know_who_serves_is_no_leave_to_take_the_place(
+    when: str, profile: Profile, judged: dict[str, Any]
+) -> None:
+    blind, known = (
+        _standing(problem="MLflow does not answer."),
+        _standing(_champion(profile, "linear")),
+    )
     found = _held(profile, judged, *((blind, known) if when == "before" else (known, blind)))
     assert found.decision == "keep"
     assert "MLflow does not answer" in found.reasons[0]
     assert _held(profile, judged, blind).decision == "keep"
 
 
-def test_a_champion_that_cannot_be_read_is_named_and_kept(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+def test_a_champion_that_cannot_be_read_is_named_and_kept(
+    profile: Profile, judged: dict[str, Any]
+) -> None:
     named = {"version": "3", "bundle_id": "bundle-old"}
     found = _held(profile, judged, _standing(named=named, problem="It is damaged."))
     assert found.decision == "keep"
@@ -164,8 +179,21 @@ def _no_entry(files: dict[str, Any]) -> None:
     del files["champion_predictions"]
 
 
-@pytest.mark.parametrize("damage", [_no_backtest, _damaged_backtest, _no_metrics, _metric_absent, _metric_null, _metric_nan, _no_entry])  # fmt: skip
-def test_what_cannot_be_read_keeps_the_champion_and_says_so(damage: Any, profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _no_backtest,
+        _damaged_backtest,
+        _no_metrics,
+        _metric_absent,
+        _metric_null,
+        _metric_nan,
+        _no_entry,
+    ],
+)
+def test_what_cannot_be_read_keeps_the_champion_and_says_so(
+    damage: Any, profile: Profile, judged: dict[str, Any]
+) -> None:
     damage(judged)
     found = _held(profile, judged, _standing(_champion(profile, "linear")))
     assert found.decision == "keep"
@@ -175,10 +203,14 @@ def test_what_cannot_be_read_keeps_the_champion_and_says_so(damage: Any, profile
         assert _held(profile, judged, _standing()).decision == "none"
 
 
-def test_the_record_names_the_rules_even_if_nothing_was_compared(profile: Profile, judged: dict[str, Any]) -> None:  # fmt: skip
+def test_the_record_names_the_rules_even_if_nothing_was_compared(
+    profile: Profile, judged: dict[str, Any]
+) -> None:
     whole = _held(profile, judged, _standing())
     assert (whole.blocks, whole.origins) == (16, 4)
     _no_backtest(judged)
     for found in (whole, _held(profile, judged, _standing())):
         assert found.rules == profile.gate.model_dump(mode="json")
-    assert {"margin_brier", "min_blocks", "block_weeks", "min_origins", "resamples", "seed"} <= set(found.rules)  # fmt: skip
+    assert {"margin_brier", "min_blocks", "block_weeks", "min_origins", "resamples", "seed"} <= set(
+        found.rules
+    )

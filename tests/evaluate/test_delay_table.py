@@ -1,4 +1,6 @@
-"""The table of what reporting delays cost: scored on the same weeks, made once for a recipe and its years."""
+"""The table of what reporting delays cost: scored on the same weeks, made once for a recipe and its
+years.
+"""
 
 from __future__ import annotations
 

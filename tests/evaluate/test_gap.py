@@ -55,7 +55,9 @@ def plain_pairs(image: Array, text: Array) -> tuple[Array, Array]:
     return unit(widened(unit(image), width)), unit(widened(unit(text), width))
 
 
-def plain_shift(image: Array, text: Array, gap: Array, at: float, kind: GapKind) -> tuple[Array, Array]:  # fmt: skip
+def plain_shift(
+    image: Array, text: Array, gap: Array, at: float, kind: GapKind
+) -> tuple[Array, Array]:
     if kind == "scalar":
         length = np.sqrt((gap**2).sum())
         return unit(image - at / 2 * length), unit(text - at / 2 * length)
@@ -73,12 +75,17 @@ def test_the_variance_after_pca_is_that_of_the_paper_by_an_svd_of_its_own(text_w
     image, text = two_modalities(text_width=text_width)
     one, two = plain_pairs(image, text)
     mean, axes, _ = plain_axes(one, two, 2)
-    expected = {name: np.mean([np.mean((p - p.mean()) ** 2) for p in ((v - mean) @ axes).T]) for name, v in (("text_variance", two), ("image_variance", one))}  # fmt: skip
+    expected = {
+        name: np.mean([np.mean((p - p.mean()) ** 2) for p in ((v - mean) @ axes).T])
+        for name, v in (("text_variance", two), ("image_variance", one))
+    }
     assert variance_after_pca(image, text) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(("components", "n"), [(2, 60), (3, 60), (3, 2)])
-def test_points_before_and_after_the_shift_lie_on_the_axes_of_the_unshifted_vectors(components: int, n: int) -> None:  # fmt: skip
+def test_points_before_and_after_the_shift_lie_on_the_axes_of_the_unshifted_vectors(
+    components: int, n: int
+) -> None:
     image, text = two_modalities(n, text_width=15)
     one, two = plain_pairs(image, text)
     gap = one.mean(axis=0) - two.mean(axis=0)
@@ -86,7 +93,11 @@ def test_points_before_and_after_the_shift_lie_on_the_axes_of_the_unshifted_vect
     shift = Shift(0.7, torch.from_numpy(gap.astype(np.float32)))
     found = pca_points(image, text, shift, components)
     after = plain_shift(one, two, gap, 0.7, "vector")
-    for points, vectors in zip((found.image, found.text, found.image_shifted, found.text_shifted), (one, two, *after), strict=True):  # fmt: skip
+    for points, vectors in zip(
+        (found.image, found.text, found.image_shifted, found.text_shifted),
+        (one, two, *after),
+        strict=True,
+    ):
         expected = (vectors - mean) @ axes
         turned = np.sign((expected * points).sum(axis=0))  # an axis may point either way
         np.testing.assert_allclose(points * turned, expected, atol=2e-5)
@@ -112,7 +123,9 @@ def test_the_record_holds_at_every_lambda_what_plain_loops_find(kind: GapKind) -
         others = [i[a] @ t[b] for a in range(15) for b in range(15) if a != b]
         assert found["pair_cosine"]["mean"] == pytest.approx(np.mean(cosine), abs=1e-5)
         assert found["pair_cosine"]["unpaired_mean"] == pytest.approx(np.mean(others), abs=1e-5)
-        assert found["pair_cosine"]["quantiles"]["0.25"] == pytest.approx(np.quantile(cosine, 0.25), abs=1e-5)  # fmt: skip
+        assert found["pair_cosine"]["quantiles"]["0.25"] == pytest.approx(
+            np.quantile(cosine, 0.25), abs=1e-5
+        )
     json.dumps(record, allow_nan=False)
 
 
@@ -132,7 +145,9 @@ def test_turning_both_modalities_together_changes_no_measure(seed: int, at: floa
         assert apart[0] == pytest.approx(apart[1], abs=0.05)  # one of 60 on the plane may tip over
 
 
-def test_lambda_0_leaves_the_pairs_and_lambda_1_closes_the_mean_gap_before_renormalisation() -> None:  # fmt: skip
+def test_lambda_0_leaves_the_pairs_and_lambda_1_closes_the_mean_gap_before_renormalisation() -> (
+    None
+):
     pairs = unit_pairs(*two_modalities())
     gap = pairs.gap()
     same = pairs.at(Shift(0.0, gap))
@@ -156,7 +171,8 @@ def test_the_gap_is_that_of_the_train_pairs_whatever_the_others_are() -> None:
 def test_modalities_far_apart_are_told_apart_by_a_plane_and_copies_are_not() -> None:
     image, text = two_modalities(apart=8.0)
     assert linear_separability(unit_pairs(image, text))["accuracy"] == 1.0
-    # Copies: in every fold one of the two is right. With a pair torn, the plane learns the other one.
+    # Copies: in every fold one of the two is right. With a pair torn, the plane learns the other
+    # one.
     found = linear_separability(unit_pairs(image, image.copy()))
     assert (found["accuracy"], found["worst_fold"], found["n_pairs"]) == (0.5, 0.5, 60)
 

@@ -30,20 +30,26 @@ def _at(frame: pd.DataFrame, head: str, horizon: int = PRIMARY) -> pd.Series:
     return (frame["head"] == head) & (frame["horizon_weeks"] == horizon)
 
 
-def test_a_first_champion_that_beats_both_baselines_is_promoted(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_first_champion_that_beats_both_baselines_is_promoted(
+    planted: Any, profile: Profile
+) -> None:
     found = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], None, profile)
     assert (found.decision, found.head, found.bundle_id) == ("promote", "linear", "bundle-new")
 
 
 @pytest.mark.parametrize("stronger", ["prevalence", "persistence_calibrated"])
-def test_a_first_champion_that_a_baseline_beats_is_not_registered(planted: Any, profile: Profile, stronger: str) -> None:  # fmt: skip
+def test_a_first_champion_that_a_baseline_beats_is_not_registered(
+    planted: Any, profile: Profile, stronger: str
+) -> None:
     frame = planted({"linear": 0.003, **BASELINES, stronger: 0.0})
     found = decide(frame, [LINEAR], None, profile)
     assert found.decision == "none"
     assert any("does not beat" in reason for reason in found.reasons)
 
 
-def test_fusion_serves_if_it_beats_the_linear_head_beyond_its_interval(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_fusion_serves_if_it_beats_the_linear_head_beyond_its_interval(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"linear": 0.02, "late_joint": 0.0, "early": 0.02, **BASELINES})
     found = decide(frame, [LINEAR, EARLY, LATE], None, profile)
     assert (found.decision, found.head) == ("promote", "late_joint")
@@ -54,7 +60,9 @@ def test_fusion_serves_if_it_beats_the_linear_head_beyond_its_interval(planted: 
 
 
 @pytest.mark.parametrize(("label", "what"), [(0.0, "no outbreak"), (1.0, "an outbreak")])
-def test_test_years_of_one_class_only_open_nothing_and_say_so(planted: Any, profile: Profile, label: float, what: str) -> None:  # fmt: skip
+def test_test_years_of_one_class_only_open_nothing_and_say_so(
+    planted: Any, profile: Profile, label: float, what: str
+) -> None:
     rows = planted({"linear": 0.0, **BASELINES}).assign(label=label)
     found = decide(rows, [LINEAR], None, profile)
     assert (found.decision, found.comparisons) == ("none", ())
@@ -62,7 +70,9 @@ def test_test_years_of_one_class_only_open_nothing_and_say_so(planted: Any, prof
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_fusion_that_is_only_as_good_as_the_linear_head_does_not_serve(planted: Any, profile: Profile, seed: int) -> None:  # fmt: skip
+def test_fusion_that_is_only_as_good_as_the_linear_head_does_not_serve(
+    planted: Any, profile: Profile, seed: int
+) -> None:
     frame = planted({"linear": 0.01, "late_joint": 0.011, **BASELINES}, seed=seed)
     found = decide(frame, [LINEAR, LATE], None, profile)
     assert found.head == "linear"
@@ -75,7 +85,9 @@ def test_the_better_of_two_fused_heads_that_qualify_serves(planted: Any, profile
     assert decide(frame, [LINEAR, EARLY, LATE], None, profile).head == "late_joint"
 
 
-def test_fusion_that_is_not_sane_at_another_horizon_leaves_the_place_to_the_linear_head(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_fusion_that_is_not_sane_at_another_horizon_leaves_the_place_to_the_linear_head(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"linear": 0.02, "late_joint": 0.0, **BASELINES})
     frame.loc[_at(frame, "late_joint", 12), "probability"] += 0.15
     found = decide(frame, [LINEAR, LATE], None, profile)
@@ -84,7 +96,9 @@ def test_fusion_that_is_not_sane_at_another_horizon_leaves_the_place_to_the_line
     assert found.first_line.endswith("but is not sane at every horizon: the linear head serves.")
 
 
-def test_the_same_recipe_on_fresher_data_replaces_the_champion(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_the_same_recipe_on_fresher_data_replaces_the_champion(
+    planted: Any, profile: Profile
+) -> None:
     found = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], CHAMPION, profile)
     assert found.decision == "promote"
     assert "fresher data win a tie" in found.reasons[-1]
@@ -129,14 +143,18 @@ def test_a_bundle_that_a_person_rolled_back_stays_out(planted: Any, profile: Pro
     assert found.decision == "keep"
 
 
-def test_a_challenger_that_serves_fewer_horizons_does_not_go_live(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_challenger_that_serves_fewer_horizons_does_not_go_live(
+    planted: Any, profile: Profile
+) -> None:
     wider = replace(CHAMPION, horizons_weeks=(1, 2, 4, 8, 12))
     found = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], wider, profile)
     assert found.decision == "keep"
     assert "2 weeks ahead" in found.reasons[-1]
 
 
-def test_a_recipe_worse_by_a_planted_amount_is_never_promoted(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_recipe_worse_by_a_planted_amount_is_never_promoted(
+    planted: Any, profile: Profile
+) -> None:
     for seed in range(5):  # 200 more at one horizon: test_gate_properties.py
         frame = planted(
             {"linear": 0.01, "old": 0.0, **BASELINES}, seed=seed, horizons=(1, 4, 8, 12)
@@ -146,7 +164,9 @@ def test_a_recipe_worse_by_a_planted_amount_is_never_promoted(planted: Any, prof
         assert found.decision == "keep", f"seed {seed}: {found.reasons}"
 
 
-def test_a_better_recipe_replaces_the_champion_and_the_record_says_by_how_much(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_better_recipe_replaces_the_champion_and_the_record_says_by_how_much(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"linear": 0.0, "old": 0.02, **BASELINES})
     champion = replace(OTHER, predictions=_of(frame, "old"))
     found = decide(frame[frame["head"] != "old"], [LINEAR], champion, profile)
@@ -155,7 +175,9 @@ def test_a_better_recipe_replaces_the_champion_and_the_record_says_by_how_much(p
     assert found.comparisons[-1].interval.blocks == 16
 
 
-def test_a_champion_with_a_candidates_recipe_needs_no_predictions_of_its_own(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_champion_with_a_candidates_recipe_needs_no_predictions_of_its_own(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"linear": 0.0, "late_joint": 0.0, **BASELINES})
     fused = Champion("late_joint", "bundle-old", "recipe-late", "2018-w40", "3")
     found = decide(frame, [LINEAR, LATE], fused, profile)
@@ -210,12 +232,25 @@ def _text_for_number(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(probability="high")
 
 
-DAMAGE = [_without_horizon, _without_prevalence, _nan_probability, _nan_at_another_horizon, _unknown_label, _one_row_less, _doubled, _no_column, _empty, _text_for_number]  # fmt: skip
+DAMAGE = [
+    _without_horizon,
+    _without_prevalence,
+    _nan_probability,
+    _nan_at_another_horizon,
+    _unknown_label,
+    _one_row_less,
+    _doubled,
+    _no_column,
+    _empty,
+    _text_for_number,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("champion", [CHAMPION, None])
-def test_what_cannot_be_judged_changes_nothing(planted: Any, profile: Profile, damage: Any, champion: Champion | None) -> None:  # fmt: skip
+def test_what_cannot_be_judged_changes_nothing(
+    planted: Any, profile: Profile, damage: Any, champion: Champion | None
+) -> None:
     whole = planted({"linear": 0.0, **BASELINES})
     assert decide(whole, [LINEAR], champion, profile).decision == "promote"
     found = decide(damage(whole), [LINEAR], champion, profile)
@@ -275,13 +310,18 @@ def test_the_bias_guard_is_what_stops_a_biased_recipe(planted: Any, profile: Pro
     )
 
 
-def test_the_prevalence_guard_is_what_stops_a_recipe_that_is_bad_at_one_horizon(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_the_prevalence_guard_is_what_stops_a_recipe_that_is_bad_at_one_horizon(
+    planted: Any, profile: Profile
+) -> None:
     rows = planted({"linear": 0.0, **BASELINES})
     bad = _at(rows, "linear", 8)
     rng = np.random.default_rng(0)
     rows.loc[bad, "probability"] += rng.choice([-0.28, 0.28], size=int(bad.sum()))
     assert decide(rows, [LINEAR], CHAMPION, profile).decision == "keep"
-    assert decide(rows, [LINEAR], CHAMPION, _loosen(profile, max_worse_than_prevalence=0.5)).decision == "promote"  # fmt: skip
+    assert (
+        decide(rows, [LINEAR], CHAMPION, _loosen(profile, max_worse_than_prevalence=0.5)).decision
+        == "promote"
+    )
 
 
 def test_the_order_of_rows_does_not_change_the_record(planted: Any, profile: Profile) -> None:
@@ -300,7 +340,9 @@ def _short(planted: Any, excess: dict[str, float]) -> pd.DataFrame:
     return planted(excess, years=(2017, 2018))
 
 
-def test_boosting_serves_if_it_beats_the_linear_head_and_the_line_says_that_it_is_no_fusion(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_boosting_serves_if_it_beats_the_linear_head_and_the_line_says_that_it_is_no_fusion(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"linear": 0.02, "boosting": 0.0, "late_joint": 0.02, **BASELINES})
     found = decide(frame, [LINEAR, LATE, BOOSTING], None, profile)
     assert (found.decision, found.head) == ("promote", "boosting")
@@ -310,7 +352,9 @@ def test_boosting_serves_if_it_beats_the_linear_head_and_the_line_says_that_it_i
     assert found.first_line.endswith(": it serves.")
 
 
-def test_without_a_linear_candidate_the_first_one_is_what_the_others_have_to_beat(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_without_a_linear_candidate_the_first_one_is_what_the_others_have_to_beat(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"climatology": 0.001, "boosting": 0.001, **BASELINES})
     climatology = replace(BOOSTING, head="climatology", bundle_id="b", recipe_id="r")
     found = decide(frame, [climatology, BOOSTING], None, profile)
@@ -322,35 +366,56 @@ def test_without_a_linear_candidate_the_first_one_is_what_the_others_have_to_bea
     assert found.first_line.endswith("over 16 blocks): climatology serves.")
 
 
-def test_a_baseline_may_be_champion_and_does_not_have_to_beat_itself(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_baseline_may_be_champion_and_does_not_have_to_beat_itself(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"prevalence": 0.05, "persistence_calibrated": 0.0})
     own = replace(LINEAR, head="persistence_calibrated")
     found = decide(frame, [own], None, profile)
     assert (found.decision, found.head) == ("promote", "persistence_calibrated")
 
 
-def test_where_nothing_serves_the_first_line_names_the_true_reason(planted: Any, profile: Profile) -> None:  # fmt: skip
-    weak = decide(planted({"linear": 0.03, **BASELINES, "persistence_calibrated": 0.0}), [LINEAR], None, profile)  # fmt: skip
-    assert weak.first_line.startswith("Nothing serves, because the linear head does not beat calibrated persistence (")  # fmt: skip
+def test_where_nothing_serves_the_first_line_names_the_true_reason(
+    planted: Any, profile: Profile
+) -> None:
+    weak = decide(
+        planted({"linear": 0.03, **BASELINES, "persistence_calibrated": 0.0}),
+        [LINEAR],
+        None,
+        profile,
+    )
+    assert weak.first_line.startswith(
+        "Nothing serves, because the linear head does not beat calibrated persistence ("
+    )
     biased = planted({"linear": 0.0, **BASELINES})
     biased.loc[_at(biased, "linear", 12), "probability"] += 0.2
     line = decide(biased, [LINEAR], None, profile).first_line
     assert line.startswith("Nothing serves, because the linear head is not sane at 12 weeks")
-    taken_out = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], None, profile, rolled_back=["bundle-new"])  # fmt: skip
+    taken_out = decide(
+        planted({"linear": 0.0, **BASELINES}), [LINEAR], None, profile, rolled_back=["bundle-new"]
+    )
     assert "taken out of service by a person" in taken_out.first_line
 
 
-def test_a_short_history_lets_the_simplest_candidate_serve_provisionally(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_short_history_lets_the_simplest_candidate_serve_provisionally(
+    planted: Any, profile: Profile
+) -> None:
     frame = _short(planted, {"linear": 0.0, "late_joint": 0.0, **BASELINES})
     found = decide(frame, [LINEAR, LATE], None, profile)
     assert (found.decision, found.head, found.provisional) == ("promote", "linear", True)
-    assert found.first_line.startswith("Provisional on 8 blocks of weeks over 2 test years, 16 over 4 are needed. ")  # fmt: skip
-    assert found.first_line.endswith("The linear head serves; late joint cannot be compared with it yet.")  # fmt: skip
+    assert found.first_line.startswith(
+        "Provisional on 8 blocks of weeks over 2 test years, 16 over 4 are needed. "
+    )
+    assert found.first_line.endswith(
+        "The linear head serves; late joint cannot be compared with it yet."
+    )
     assert {c.question for c in found.comparisons} == {"is better in the mean than"}
 
 
 @pytest.mark.parametrize("stronger", ["prevalence", "persistence_calibrated"])
-def test_a_provisional_champion_is_better_in_the_mean_than_both_baselines(planted: Any, profile: Profile, stronger: str) -> None:  # fmt: skip
+def test_a_provisional_champion_is_better_in_the_mean_than_both_baselines(
+    planted: Any, profile: Profile, stronger: str
+) -> None:
     frame = _short(planted, {"linear": 0.03, **BASELINES, stronger: 0.0})
     found = decide(frame, [LINEAR], None, _loosen(profile, max_worse_than_prevalence=0.1))
     assert (found.decision, found.provisional) == ("none", False)
@@ -363,25 +428,33 @@ def test_a_provisional_champion_has_to_be_sane(planted: Any, profile: Profile) -
     assert decide(frame, [LINEAR], None, profile).decision == "none"
 
 
-def test_one_block_of_weeks_is_too_few_even_for_a_provisional_champion(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_one_block_of_weeks_is_too_few_even_for_a_provisional_champion(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"linear": 0.0, **BASELINES}, years=(2018,), weeks=13)
     found = decide(frame, [LINEAR], None, profile)
     assert found.decision == "none"
     assert "2 at least even for a provisional one" in found.first_line
 
 
-def test_a_provisional_candidate_never_replaces_a_champion_that_was_judged(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_provisional_candidate_never_replaces_a_champion_that_was_judged(
+    planted: Any, profile: Profile
+) -> None:
     found = decide(_short(planted, {"linear": 0.0, **BASELINES}), [LINEAR], CHAMPION, profile)
     assert (found.decision, found.provisional) == ("keep", False)
     assert "a provisional one does not replace it" in found.reasons[-1]
 
 
-def test_fresher_data_replace_a_provisional_champion_provisionally(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_fresher_data_replace_a_provisional_champion_provisionally(
+    planted: Any, profile: Profile
+) -> None:
     found = decide(_short(planted, {"linear": 0.0, **BASELINES}), [LINEAR], PROVISIONAL, profile)
     assert (found.decision, found.provisional) == ("promote", True)
 
 
-def test_what_follows_a_provisional_champion_on_enough_blocks_beats_the_baselines_and_is_not_provisional(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_what_follows_a_provisional_champion_on_enough_blocks_beats_the_baselines_and_is_not_provisional(
+    planted: Any, profile: Profile
+) -> None:
     good = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], PROVISIONAL, profile)
     assert (good.decision, good.provisional) == ("promote", False)
     weak = decide(planted({"linear": 0.03, **BASELINES}), [LINEAR], PROVISIONAL, profile)

@@ -1,8 +1,10 @@
-"""What the gate promises of a challenger of a champion, counted over 200 made pools a promise (slow), or a few.
+"""What the gate promises of a challenger of a champion, counted over 200 made pools a promise
+(slow), or a few.
 
-Rolling origins and both questions to the newest weeks together, in pools whose weeks vary as much as the real
-table's (pool_world.py). Worse and better are planted: 0.01 Brier on the pool. What each test does alone is
-counted too, because the whole is only as good as what would remain if one of them were blind.
+Rolling origins and both questions to the newest weeks together, in pools whose weeks vary as much
+as the real table's (pool_world.py). Worse and better are planted: 0.01 Brier on the pool. What each
+test does alone is counted too, because the whole is only as good as what would remain if one of
+them were blind.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.moves import Reach
 
 WEEKS = 8
-COUNTED = pytest.mark.parametrize("trials", [6, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])  # fmt: skip
+COUNTED = pytest.mark.parametrize(
+    "trials", [6, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+)
 NEW = Candidate("linear", "bundle-new", "recipe-new", "2018-w52")
 OLD = Champion("linear", "bundle-old", "recipe-old", "2018-w51", "3")
 REFIT = Candidate("linear", "bundle-new", "recipe-old", "2018-w52")
@@ -37,7 +41,9 @@ HONEST = Reach(np.array(HONEST_MOVES), 1.6 * np.array(HONEST_MOVES))
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
-    return load_profile("sample", **{"evaluate.horizons_weeks": (4,), "evaluate.municipalities": None})  # fmt: skip
+    return load_profile(
+        "sample", **{"evaluate.horizons_weeks": (4,), "evaluate.municipalities": None}
+    )
 
 
 def _another_recipe(profile: Profile, pool: Pool, new: Array, old: Array, week: int) -> Decision:
@@ -48,10 +54,20 @@ def _another_recipe(profile: Profile, pool: Pool, new: Array, old: Array, week: 
     reach = Reach(np.sqrt((far**2).mean(axis=1)), far.max(axis=1))
     tables = [own, _prevalence(pool)]
     at = len(pool.truth) - WEEKS + week - 1
-    return decided(profile, NEW, champion, tables, pool.recent(new, old, week=at + 1 - BACKTESTED), (old[at], new[at]), reach)  # fmt: skip
+    return decided(
+        profile,
+        NEW,
+        champion,
+        tables,
+        pool.recent(new, old, week=at + 1 - BACKTESTED),
+        (old[at], new[at]),
+        reach,
+    )
 
 
-def _same_recipe(profile: Profile, pool: Pool, new: Array, then: Array, week: tuple[Array, Array]) -> Decision:  # fmt: skip
+def _same_recipe(
+    profile: Profile, pool: Pool, new: Array, then: Array, week: tuple[Array, Array]
+) -> Decision:
     """A refit of the champion's recipe: rolling origins say nothing by construction."""
     tables = [pool.table(then, "linear"), _prevalence(pool)]
     return decided(profile, REFIT, OLD, tables, pool.recent(new, then, week=52), week, HONEST)
@@ -77,7 +93,9 @@ def test_the_made_weeks_vary_at_least_as_much_as_the_real_pools() -> None:
 
 
 @COUNTED
-def test_a_worse_recipe_is_never_promoted_and_a_better_one_within_eight_weeks(profile: Profile, trials: int) -> None:  # fmt: skip
+def test_a_worse_recipe_is_never_promoted_and_a_better_one_within_eight_weeks(
+    profile: Profile, trials: int
+) -> None:
     worse = better = first = blind_rolling = 0
     for seed in range(trials):
         pool = Pool(np.random.default_rng(seed))
@@ -99,7 +117,9 @@ def test_a_worse_recipe_is_never_promoted_and_a_better_one_within_eight_weeks(pr
 
 @COUNTED
 def test_a_refit_on_spoiled_rows_is_never_promoted(profile: Profile, trials: int) -> None:
-    """Spoiled in the newest rows only: the recipe's refits of the newest weeks are as honest as ever."""
+    """Spoiled in the newest rows only: the recipe's refits of the newest weeks are as honest as
+    ever.
+    """
     promoted = waits = 0
     for seed in range(trials):
         rng = np.random.default_rng(seed)
@@ -117,7 +137,9 @@ def test_a_refit_on_spoiled_rows_is_never_promoted(profile: Profile, trials: int
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("trials", [200])
-def test_a_revised_history_that_makes_the_recipe_worse_is_mostly_seen_though_the_refit_moves_little(profile: Profile, trials: int) -> None:  # fmt: skip
+def test_a_revised_history_that_makes_the_recipe_worse_is_mostly_seen_though_the_refit_moves_little(
+    profile: Profile, trials: int
+) -> None:
     """The power of the newest weeks alone: what crept in under the limit of one refit's move."""
     promoted = 0
     for seed in range(trials):
@@ -125,7 +147,9 @@ def test_a_revised_history_that_makes_the_recipe_worse_is_mostly_seen_though_the
         pool = Pool(rng)
         then = pool.recipe(0.0)
         week = (then[-1], then[-1] + 0.005)
-        promoted += _same_recipe(profile, pool, pool.recipe(PLANTED), then, week).decision == "promote"  # fmt: skip
+        promoted += (
+            _same_recipe(profile, pool, pool.recipe(PLANTED), then, week).decision == "promote"
+        )
     _told("a recipe whose history was spoiled by 0.01, moves unseen, promoted", promoted, trials)
     assert promoted <= 0.1 * trials
 
@@ -138,6 +162,8 @@ def test_an_honest_refit_is_promoted_nearly_always(profile: Profile, trials: int
         pool = Pool(rng)
         then = pool.recipe(0.0)
         own = near(then, rng)
-        promoted += _same_recipe(profile, pool, own, then, (then[-1], own[-1])).decision == "promote"  # fmt: skip
+        promoted += (
+            _same_recipe(profile, pool, own, then, (then[-1], own[-1])).decision == "promote"
+        )
     _told("an honest refit promoted", promoted, trials)
     assert promoted >= 50 / 52 * trials

@@ -1,7 +1,8 @@
 """The newest weeks on the real municipal table: honest weekly refits, and refits on spoiled rows.
 
-Real refits of the linear head on the pool of the `sample` profile, every week known up to its origin only. Weeks
-of 2019 are not scored here. Minutes each, so slow-marked; test_gate_newest_properties.py has the fast form.
+Real refits of the linear head on the pool of the `sample` profile, every week known up to its
+origin only. Weeks of 2019 are not scored here. Minutes each, so slow-marked;
+test_gate_newest_properties.py has the fast form.
 """
 
 from __future__ import annotations
@@ -38,7 +39,14 @@ Spoil = Callable[[Examples, npt.NDArray[np.bool_], np.random.Generator], Example
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
-    return load_profile("sample", **{"evaluate.horizons_weeks": (4, 12), "evaluate.municipalities": None, "data.text_window": {"municipalities": ()}})  # fmt: skip
+    return load_profile(
+        "sample",
+        **{
+            "evaluate.horizons_weeks": (4, 12),
+            "evaluate.municipalities": None,
+            "data.text_window": {"municipalities": ()},
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -80,24 +88,56 @@ def _publish(folder: Path, models: Models, rows: Rows, week: int) -> Path:
     for horizon, model in models.items():
         own = rows[horizon].take(rows[horizon].origin_week_no == week)
         said = model.probability(own)
-        frames.append(pd.DataFrame({"municipality_code": own.unit_id, "horizon_weeks": horizon, "origin_week": CDC.week_label(week), "target_week": CDC.week_label(week + horizon), "probability": said, "outbreak_expected": said >= model.decision_threshold, "threshold_cases": own.threshold_cases.astype(float), "head": "linear"}))  # fmt: skip
+        frames.append(
+            pd.DataFrame(
+                {
+                    "municipality_code": own.unit_id,
+                    "horizon_weeks": horizon,
+                    "origin_week": CDC.week_label(week),
+                    "target_week": CDC.week_label(week + horizon),
+                    "probability": said,
+                    "outbreak_expected": said >= model.decision_threshold,
+                    "threshold_cases": own.threshold_cases.astype(float),
+                    "head": "linear",
+                }
+            )
+        )
     out = folder / f"{CDC.week_label(week)}-{week:016x}"
     out.mkdir(parents=True)
     pd.concat(frames).to_parquet(out / "forecast.parquet")
     return out
 
 
-def _decide(profile: Profile, backtests: pd.DataFrame, week: int, before: int, models: tuple[Models, Models], rows: Rows, forecasts: list[Path], kept: Path) -> Decision:  # fmt: skip
+def _decide(
+    profile: Profile,
+    backtests: pd.DataFrame,
+    week: int,
+    before: int,
+    models: tuple[Models, Models],
+    rows: Rows,
+    forecasts: list[Path],
+    kept: Path,
+) -> Decision:
     champion, challenger = models
     recipe = profile.recipe_id("linear")
     new = Candidate("linear", f"bundle-{week}", recipe, CDC.week_label(week))
     old = Champion("linear", f"bundle-{before}", recipe, CDC.week_label(before), "1")
-    new_weeks = NewWeeks(profile, CDC.week_label(week), lambda: rows, lambda _: challenger, lambda: champion, forecasts, kept)  # fmt: skip
+    new_weeks = NewWeeks(
+        profile,
+        CDC.week_label(week),
+        lambda: rows,
+        lambda _: challenger,
+        lambda: champion,
+        forecasts,
+        kept,
+    )
     asked = backtests[backtests["horizon_weeks"].isin(list(rows))]
     return decide(asked, [new], old, profile, new_weeks=new_weeks)
 
 
-def test_fifty_of_fifty_two_honest_weekly_refits_are_promoted(whole: Rows, backtests: pd.DataFrame, profile: Profile, tmp_path: Path) -> None:  # fmt: skip
+def test_fifty_of_fifty_two_honest_weekly_refits_are_promoted(
+    whole: Rows, backtests: pd.DataFrame, profile: Profile, tmp_path: Path
+) -> None:
     before = FIRST - 1
     champion = _refit(_known(whole, before), profile, before)
     forecasts: list[Path] = []
@@ -105,7 +145,16 @@ def test_fifty_of_fifty_two_honest_weekly_refits_are_promoted(whole: Rows, backt
     for week in range(FIRST, LAST + 1):
         rows = _known(whole, week)
         challenger = _refit(rows, profile, week)
-        found = _decide(profile, backtests, week, before, (champion, challenger), rows, forecasts, tmp_path / "kept")  # fmt: skip
+        found = _decide(
+            profile,
+            backtests,
+            week,
+            before,
+            (champion, challenger),
+            rows,
+            forecasts,
+            tmp_path / "kept",
+        )
         if found.decision == "promote":
             champion, before = challenger, week
         else:
@@ -151,12 +200,23 @@ def _newest(weeks: int, label: float) -> Spoil:
     return spoil
 
 
-SPOILS = {"labels turned round": _turned_round(0.11), "outbreaks lost": _zero(0.21), "rows mixed up": _mixed_up(0.125), "half a year of outbreaks": _newest(30, 1.0)}  # fmt: skip
+SPOILS = {
+    "labels turned round": _turned_round(0.11),
+    "outbreaks lost": _zero(0.21),
+    "rows mixed up": _mixed_up(0.125),
+    "half a year of outbreaks": _newest(30, 1.0),
+}
 
 
-def test_no_refit_on_spoiled_rows_is_promoted(whole: Rows, backtests: pd.DataFrame, profile: Profile, tmp_path: Path) -> None:  # fmt: skip
-    """Each is worse on the next year's pool, by 0.01 Brier in the mean; judged at the primary horizon."""
-    one = profile.model_copy(update={"evaluate": profile.evaluate.model_copy(update={"horizons_weeks": (4,)})})  # fmt: skip
+def test_no_refit_on_spoiled_rows_is_promoted(
+    whole: Rows, backtests: pd.DataFrame, profile: Profile, tmp_path: Path
+) -> None:
+    """Each is worse on the next year's pool, by 0.01 Brier in the mean; judged at the primary
+    horizon.
+    """
+    one = profile.model_copy(
+        update={"evaluate": profile.evaluate.model_copy(update={"horizons_weeks": (4,)})}
+    )
     promoted, harm, moves, at = 0, [], [], -1
     for trial in range(TRIALS):
         week = CDC.week_no("2017-w29") + 20 * trial // TRIALS
@@ -171,9 +231,16 @@ def test_no_refit_on_spoiled_rows_is_promoted(whole: Rows, backtests: pd.DataFra
         challenger = _refit({4: spoiled}, one, week)
         loss = [np.mean((m[4].probability(later) - later.label) ** 2) for m in (challenger, honest)]
         harm.append(float(loss[0] - loss[1]))
-        found = _decide(one, backtests, week, week - 1, (champion, challenger), rows, [], tmp_path / "kept")  # fmt: skip
+        found = _decide(
+            one, backtests, week, week - 1, (champion, challenger), rows, [], tmp_path / "kept"
+        )
         promoted += found.decision == "promote"
         moves.append(found.new_weeks["refit"]["horizons"]["4"])
-    print(f"refits on spoiled rows promoted: {promoted} of {TRIALS}; worse by {np.mean(harm):.4f} Brier in the mean ({min(harm):.4f} to {max(harm):.4f}); moved the pool by {min(m['pool'] for m in moves):.3f} to {max(m['pool'] for m in moves):.3f}, limits {min(m['pool_limit'] for m in moves):.3f} to {max(m['pool_limit'] for m in moves):.3f}")  # noqa: T201  # fmt: skip
+    print(  # noqa: T201
+        f"refits on spoiled rows promoted: {promoted} of {TRIALS}; worse by {np.mean(harm):.4f} "
+        f"Brier in the mean ({min(harm):.4f} to {max(harm):.4f}); moved the pool by "
+        f"{min(m['pool'] for m in moves):.3f} to {max(m['pool'] for m in moves):.3f}, limits "
+        f"{min(m['pool_limit'] for m in moves):.3f} to {max(m['pool_limit'] for m in moves):.3f}"
+    )
     assert promoted == 0
     assert np.mean(harm) >= 0.01

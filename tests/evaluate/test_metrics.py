@@ -27,7 +27,9 @@ def test_scores_agree_with_scikit_learn() -> None:
     assert found["brier"] == pytest.approx(brier_score_loss(LABEL, PROBABILITY))
     assert found["auprc"] == pytest.approx(average_precision_score(LABEL, PROBABILITY))
     assert found["macro_f1"] == pytest.approx(f1_score(LABEL, PROBABILITY >= 0.3, average="macro"))
-    assert found["macro_f1_at_half"] == pytest.approx(f1_score(LABEL, PROBABILITY >= 0.5, average="macro"))  # fmt: skip
+    assert found["macro_f1_at_half"] == pytest.approx(
+        f1_score(LABEL, PROBABILITY >= 0.5, average="macro")
+    )
 
 
 def test_average_precision_has_the_bits_of_scikit_learns_ties_included() -> None:

@@ -1,7 +1,8 @@
 """What the nowcast gives back of the Brier score that half-reported weeks cost, on the real tables.
 
-The newest week of every origin is thinned by units to 55 %, the one before to 85 %, and then final; the
-vintages are kept. Nothing of 2019 is read. The slow tests say the figures: `-m slow -o log_cli=true`.
+The newest week of every origin is thinned by units to 55 %, the one before to 85 %, and then final;
+the vintages are kept. Nothing of 2019 is read. The slow tests say the figures: `-m slow -o
+log_cli=true`.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def pool_of(table: Path) -> Tables:
     found = compute_thresholds(tables, load_profile("sample").labels, CDC)
     pool = found.loc[found["in_pool"], "unit_id"].unique()
     parts = {n: getattr(tables, n) for n in ("cases", "climate", "units")}
-    return replace(tables, **{n: t[t["unit_id"].isin(pool)].reset_index(drop=True) for n, t in parts.items()})  # fmt: skip
+    return replace(
+        tables, **{n: t[t["unit_id"].isin(pool)].reset_index(drop=True) for n, t in parts.items()}
+    )
 
 
 def rows_of(tables: Tables, profile: Profile) -> Rows:
@@ -108,7 +111,10 @@ def recovered(
 
 
 def told(found: Mapping[str, Mapping[int, float]]) -> str:
-    return "\n".join(f"  {name:24s}" + "  ".join(f"{h} wk {v:.4f}" for h, v in by.items()) for name, by in found.items())  # fmt: skip
+    return "\n".join(
+        f"  {name:24s}" + "  ".join(f"{h} wk {v:.4f}" for h, v in by.items())
+        for name, by in found.items()
+    )
 
 
 def coverage(tables: Tables, final: Tables, origins: Sequence[int]) -> pd.DataFrame:
@@ -182,8 +188,14 @@ def test_weeks_that_are_wholly_absent_are_a_loss_that_nothing_gives_back(real: T
 def test_the_real_tables_intervals_cover(real: Tables) -> None:
     table = coverage(thinned(real, SHARES), real, range(CDC.week_no("2011-w01"), LAST - 2, 3))
     large = table[table["nowcast"] >= 5]
-    say(f"{len(table)} nowcasts, inside the 80 % interval {table['inside'].mean():.3f}; of 5 cases or more {large['inside'].mean():.3f}")  # fmt: skip
-    say(f"by age {table.groupby('age_weeks')['inside'].mean().round(3).to_dict()}, of 5 cases or more {large.groupby('age_weeks')['inside'].mean().round(3).to_dict()}")  # fmt: skip
+    say(
+        f"{len(table)} nowcasts, inside the 80 % interval {table['inside'].mean():.3f}; of 5 "
+        f"cases or more {large['inside'].mean():.3f}"
+    )
+    say(
+        f"by age {table.groupby('age_weeks')['inside'].mean().round(3).to_dict()}, of 5 cases or "
+        f"more {large.groupby('age_weeks')['inside'].mean().round(3).to_dict()}"
+    )
     for age, own in table.groupby("age_weeks"):
         assert 0.75 <= own["inside"].mean() <= 0.855, age
     assert 0.75 <= large["inside"].mean() <= 0.85
@@ -191,11 +203,26 @@ def test_the_real_tables_intervals_cover(real: Tables) -> None:
 
 @pytest.mark.slow
 def test_taiwans_days_of_notification_are_nowcast() -> None:
-    """Counties and weeks mostly have no case, where an interval of whole numbers holds nearly always."""
-    list_ = read_file(package_table("dengue_taiwan.csv"), adapter="line_list", columns={"unit": "County_living", "onset": "Date_Onset", "reported": "Date_Notification"}, leave_out={"Imported": ("Y",)}, missing=("", "None"))  # fmt: skip
+    """Counties and weeks mostly have no case, where an interval of whole numbers holds nearly
+    always.
+    """
+    list_ = read_file(
+        package_table("dengue_taiwan.csv"),
+        adapter="line_list",
+        columns={"unit": "County_living", "onset": "Date_Onset", "reported": "Date_Notification"},
+        leave_out={"Imported": ("Y",)},
+        missing=("", "None"),
+    )
     weekly = list_.cells[list_.cells["kind"] == "week"]
     day, units = date(2026, 11, 16), sorted(weekly["unit_id"].unique())
-    cases = pd.DataFrame({"unit_id": weekly["unit_id"], "week_no": weekly["when"].astype("int64"), "cases": weekly["number"].astype(float), "received_date": day})  # fmt: skip
+    cases = pd.DataFrame(
+        {
+            "unit_id": weekly["unit_id"],
+            "week_no": weekly["when"].astype("int64"),
+            "cases": weekly["number"].astype(float),
+            "received_date": day,
+        }
+    )
     assert list_.delays is not None
     tables = replace(
         Tables.empty(),
@@ -207,15 +234,28 @@ def test_taiwans_days_of_notification_are_nowcast() -> None:
     table = coverage(tables, tables, range(CDC.week_no("2001-w01"), newest, 5))
     large = table[table["nowcast"] >= 5]
     shares = table[table["week_no"] > newest - 110].groupby("age_weeks")["share"].mean()
-    say(f"Taiwan: {len(table)} nowcasts, shares {shares.round(3).to_dict()}; inside {table['inside'].mean():.3f}; of 5 cases or more ({len(large)}) {large.groupby('age_weeks')['inside'].mean().round(3).to_dict()}")  # fmt: skip
+    say(
+        f"Taiwan: {len(table)} nowcasts, shares {shares.round(3).to_dict()}; inside "
+        f"{table['inside'].mean():.3f}; of 5 cases or more ({len(large)}) "
+        f"{large.groupby('age_weeks')['inside'].mean().round(3).to_dict()}"
+    )
     assert shares[0] < 0.75 and shares[1] > 0.97
     assert 0.70 <= large["inside"].mean() <= 0.90
     matrices = build_matrices(tables, tuple(units), 0, CDC, as_known=True)
     weeks = np.arange(CDC.week_no("2014-w01"), CDC.week_no("2016-w01"))
     early, all_ = matrices.known_cases(weeks, weeks, 1), matrices.cases_at(weeks)
-    after = matured(tables, tuple(units), DataConfig(), CDC, weeks, Maturity.model_validate(LEARNED)).matrices.known_cases(weeks, weeks, 1)  # fmt: skip
+    after = matured(
+        tables, tuple(units), DataConfig(), CDC, weeks, Maturity.model_validate(LEARNED)
+    ).matrices.known_cases(weeks, weeks, 1)
     total = all_.sum(axis=0)
     some = total >= 20
-    off = [float(np.abs(np.log1p(x.sum(axis=0)[some]) - np.log1p(total[some])).mean()) for x in (early, after)]  # fmt: skip
-    say(f"Taiwan 2014-2015: reported by the week's end {early.sum() / all_.sum():.2f} of the cases; mean error of the country's weekly total, in logs: as reported {off[0]:.3f}, nowcast {off[1]:.3f}")  # fmt: skip
+    off = [
+        float(np.abs(np.log1p(x.sum(axis=0)[some]) - np.log1p(total[some])).mean())
+        for x in (early, after)
+    ]
+    say(
+        f"Taiwan 2014-2015: reported by the week's end {early.sum() / all_.sum():.2f} of the "
+        f"cases; mean error of the country's weekly total, in logs: as reported {off[0]:.3f}, "
+        f"nowcast {off[1]:.3f}"
+    )
     assert off[1] < 0.7 * off[0]

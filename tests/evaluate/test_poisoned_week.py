@@ -1,6 +1,8 @@
-"""A poisoned week on the way through checks, refit and gate: what holds do, and what the gate alone sees.
+"""A poisoned week on the way through checks, refit and gate: what holds do, and what the gate alone
+sees.
 
-The drop of the week says that two towns had no case in more than a year. Real checks, rows, refits and gate.
+The drop of the week says that two towns had no case in more than a year. Real checks, rows, refits
+and gate.
 """
 
 from __future__ import annotations
@@ -66,7 +68,17 @@ class World:
 @pytest.fixture(scope="module")
 def profile() -> Profile:
     rule = {"kind": "quantile", "q": 0.5, "reference": ["2015-w01", "2016-w52"]}
-    return load_profile("sample", **{"data.first_week": "2013-w01", "labels.rule": rule, "evaluate.horizons_weeks": (4,), "evaluate.municipalities": None, "gate.refit_years": 1, "gate.recent_weeks": 13})  # fmt: skip
+    return load_profile(
+        "sample",
+        **{
+            "data.first_week": "2013-w01",
+            "labels.rule": rule,
+            "evaluate.horizons_weeks": (4,),
+            "evaluate.municipalities": None,
+            "gate.refit_years": 1,
+            "gate.recent_weeks": 13,
+        },
+    )
 
 
 def zeros(counts: Counts) -> Counts:
@@ -82,7 +94,9 @@ def same(counts: Counts) -> Counts:
 def world(profile: Profile, tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("place")
     rows = _rows(root / "honest", profile, same)
-    backtests = pd.concat([backtest_year(rows, profile, ["linear"], year, ("prevalence",)) for year in YEARS])  # fmt: skip
+    backtests = pd.concat(
+        [backtest_year(rows, profile, ["linear"], year, ("prevalence",)) for year in YEARS]
+    )
     return World(root, profile, backtests, _refit(rows, profile, AS_OF - 1), rows)
 
 
@@ -91,7 +105,9 @@ def honest(world: World) -> Week:
     return _week(world, world.honest)
 
 
-def _rows(root: Path, profile: Profile, lie: Callable[[Counts], Counts], config: DataConfig | None = None) -> Rows:  # fmt: skip
+def _rows(
+    root: Path, profile: Profile, lie: Callable[[Counts], Counts], config: DataConfig | None = None
+) -> Rows:
     place = Place(root, config=config or DataConfig())
     place.weekly(history(weeks=WEEKS), lie)
     tables = place.validate().tables
@@ -110,14 +126,27 @@ def _week(world: World, rows: Rows) -> Week:
     challenger, recipe = _refit(rows, profile, AS_OF), profile.recipe_id("linear")
     new = Candidate("linear", "b2ndb2ndb2ndb2nd", recipe, week)
     old = Champion("linear", "b1stb1stb1stb1st", recipe, CDC.week_label(AS_OF - 1), "1")
-    asked = NewWeeks(profile, week, lambda: rows, lambda _: challenger, lambda: world.champion, (), world.root / "kept")  # fmt: skip
+    asked = NewWeeks(
+        profile,
+        week,
+        lambda: rows,
+        lambda _: challenger,
+        lambda: world.champion,
+        (),
+        world.root / "kept",
+    )
     found = decide(world.backtests, [new], old, profile, new_weeks=asked)
     newest = rows[4].take(rows[4].origin_week_no == AS_OF)
-    said = (pd.Series(m[4].probability(newest), newest.unit_id.astype(str)) for m in (challenger, world.champion))  # fmt: skip
+    said = (
+        pd.Series(m[4].probability(newest), newest.unit_id.astype(str))
+        for m in (challenger, world.champion)
+    )
     return Week(found, *said)
 
 
-def test_a_held_week_leaves_decision_and_every_other_units_forecast_as_on_the_honest_week(world: World, honest: Week) -> None:  # fmt: skip
+def test_a_held_week_leaves_decision_and_every_other_units_forecast_as_on_the_honest_week(
+    world: World, honest: Week
+) -> None:
     held = _week(world, _rows(world.root / "held", world.profile, zeros))
     assert honest.decision.decision == held.decision.decision == "promote", held.decision.reasons
     assert held.decision.bundle_id == honest.decision.bundle_id
@@ -125,7 +154,9 @@ def test_a_held_week_leaves_decision_and_every_other_units_forecast_as_on_the_ho
 
 
 @pytest.mark.slow
-def test_the_gate_alone_promotes_a_refit_that_learnt_from_a_poisoned_year(world: World, honest: Week) -> None:  # fmt: skip
+def test_the_gate_alone_promotes_a_refit_that_learnt_from_a_poisoned_year(
+    world: World, honest: Week
+) -> None:
     blind = DataConfig(plausibility=PlausibilityConfig(without=("*",)))
     poisoned = _week(world, _rows(world.root / "blind", world.profile, zeros, blind))
     assert poisoned.decision.decision == "promote", poisoned.decision.reasons

@@ -49,7 +49,9 @@ def test_an_unbiased_recipe_of_one_city_is_never_refused(gate_profile: Profile) 
 
 
 @pytest.mark.parametrize("bias", [0.1, -0.1])
-def test_a_bias_of_exactly_the_limit_is_refused_no_more_often_than_stated(gate_profile: Profile, bias: float) -> None:  # fmt: skip
+def test_a_bias_of_exactly_the_limit_is_refused_no_more_often_than_stated(
+    gate_profile: Profile, bias: float
+) -> None:
     assert _refused(gate_profile, bias) <= _at_most((1 - gate_profile.gate.confidence) / 2)
 
 
@@ -57,7 +59,9 @@ def test_a_bias_of_twice_the_limit_is_refused_nearly_always(gate_profile: Profil
     assert _refused(gate_profile, 0.2) >= 0.95 * TRIALS
 
 
-def test_one_block_of_weeks_has_no_interval_and_is_judged_by_its_mean(gate_profile: Profile) -> None:  # fmt: skip
+def test_one_block_of_weeks_has_no_interval_and_is_judged_by_its_mean(
+    gate_profile: Profile,
+) -> None:
     rows = keys((2018,)).groupby("sample_id", sort=False).first().reset_index().iloc[:130]
     frame = predictions(rows, {"own": 0.0, "prevalence": 0.09}, np.random.default_rng(1))
     own, blind = (frame[frame["head"] == name] for name in ("own", "prevalence"))

@@ -1,4 +1,6 @@
-"""A horizon at which a recipe is not sane is left out; it does not speak against the other horizons."""
+"""A horizon at which a recipe is not sane is left out; it does not speak against the other
+horizons.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from pipelines.evaluate.gate import decide
 BASELINES = {"prevalence": 0.05, "persistence_calibrated": 0.03}
 LINEAR = Candidate("linear", "bundle-new", "recipe-linear", "2018-w48")
 LATE = Candidate("late_joint", "bundle-late", "recipe-late", "2018-w48")
-SAME = Champion("linear", "bundle-old", "recipe-linear", "2018-w40", "3", horizons_weeks=(1, 4, 8, 12))  # fmt: skip
+SAME = Champion(
+    "linear", "bundle-old", "recipe-linear", "2018-w40", "3", horizons_weeks=(1, 4, 8, 12)
+)
 COMMAND = "`denguard promote bundle-new-without-12 --by NAME --reason TEXT`"
 
 
@@ -31,7 +35,12 @@ def _leaving_out(candidate: Candidate, gone: tuple[int, ...]) -> Candidate:
     return replace(candidate, bundle_id=name, without=gone)
 
 
-def _decide(rows: pd.DataFrame, profile: Profile, champion: Champion | None = None, candidates: tuple[Candidate, ...] = (LINEAR,)) -> Decision:  # fmt: skip
+def _decide(
+    rows: pd.DataFrame,
+    profile: Profile,
+    champion: Champion | None = None,
+    candidates: tuple[Candidate, ...] = (LINEAR,),
+) -> Decision:
     return decide(rows, candidates, champion, profile, leaving_out=_leaving_out)
 
 
@@ -41,7 +50,9 @@ def rows(planted: Any) -> pd.DataFrame:
     return _spoiled(planted({"linear": 0.0, "old": 0.001, **BASELINES}), "linear", 12)
 
 
-def test_a_first_champion_serves_without_the_horizon_at_which_it_is_not_sane(rows: pd.DataFrame, profile: Profile) -> None:  # fmt: skip
+def test_a_first_champion_serves_without_the_horizon_at_which_it_is_not_sane(
+    rows: pd.DataFrame, profile: Profile
+) -> None:
     found = _decide(rows, profile)
     assert (found.decision, found.bundle_id) == ("promote", "bundle-new-without-12")
     assert list(found.withheld) == ["12"]
@@ -49,19 +60,25 @@ def test_a_first_champion_serves_without_the_horizon_at_which_it_is_not_sane(row
     assert found.first_line.endswith("It does not forecast 12 weeks ahead, where it is not sane.")
 
 
-def test_at_the_primary_horizon_one_that_is_not_sane_is_refused_whole(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_at_the_primary_horizon_one_that_is_not_sane_is_refused_whole(
+    planted: Any, profile: Profile
+) -> None:
     frame = _spoiled(planted({"linear": 0.0, **BASELINES}), "linear", 4, 12)
     found = _decide(frame, profile, SAME)
     assert (found.decision, found.bundle_id, found.withheld) == ("keep", "bundle-new", {})
     assert any("is not sane at 4 weeks" in reason for reason in found.reasons)
 
 
-def test_a_refit_of_the_champions_recipe_goes_on_at_the_other_horizons(rows: pd.DataFrame, profile: Profile) -> None:  # fmt: skip
+def test_a_refit_of_the_champions_recipe_goes_on_at_the_other_horizons(
+    rows: pd.DataFrame, profile: Profile
+) -> None:
     found = _decide(rows, profile, SAME)
     assert (found.decision, found.bundle_id) == ("promote", "bundle-new-without-12")
 
 
-def test_the_same_bundle_with_the_same_horizon_left_out_is_nothing_new(rows: pd.DataFrame, profile: Profile) -> None:  # fmt: skip
+def test_the_same_bundle_with_the_same_horizon_left_out_is_nothing_new(
+    rows: pd.DataFrame, profile: Profile
+) -> None:
     serving = replace(SAME, bundle_id="bundle-new-without-12", horizons_weeks=(1, 4, 8))
     found = _decide(rows, profile, serving)
     assert found.decision == "keep"
@@ -73,19 +90,25 @@ def _of_another_recipe(rows: pd.DataFrame, *insane: int) -> Champion:
     return replace(SAME, recipe_id="recipe-other", predictions=theirs)
 
 
-def test_a_horizon_that_the_champion_serves_soundly_is_given_up_by_a_person_alone(rows: pd.DataFrame, profile: Profile) -> None:  # fmt: skip
+def test_a_horizon_that_the_champion_serves_soundly_is_given_up_by_a_person_alone(
+    rows: pd.DataFrame, profile: Profile
+) -> None:
     found = _decide(rows[rows["head"] != "old"], profile, _of_another_recipe(rows))
     assert (found.decision, found.waits_for_person) == ("keep", True)
     assert "but for 12 weeks ahead, where it is not sane" in found.reasons[-1]
     assert COMMAND in found.reasons[-1]
 
 
-def test_a_horizon_at_which_the_champions_recipe_is_not_sane_either_is_nothing_to_lose(rows: pd.DataFrame, profile: Profile) -> None:  # fmt: skip
+def test_a_horizon_at_which_the_champions_recipe_is_not_sane_either_is_nothing_to_lose(
+    rows: pd.DataFrame, profile: Profile
+) -> None:
     found = _decide(rows[rows["head"] != "old"], profile, _of_another_recipe(rows, 12))
     assert (found.decision, found.bundle_id) == ("promote", "bundle-new-without-12")
 
 
-def test_of_two_that_are_not_sane_everywhere_the_better_one_serves_if_it_leaves_out_no_more(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_of_two_that_are_not_sane_everywhere_the_better_one_serves_if_it_leaves_out_no_more(
+    planted: Any, profile: Profile
+) -> None:
     frame = _spoiled(planted({"linear": 0.02, "late_joint": 0.0, **BASELINES}), "linear", 12)
     both = _spoiled(frame, "late_joint", 12)
     found = _decide(both, profile, candidates=(LINEAR, LATE))
@@ -94,7 +117,9 @@ def test_of_two_that_are_not_sane_everywhere_the_better_one_serves_if_it_leaves_
     assert more.bundle_id == "bundle-new-without-12"
 
 
-def test_a_simpler_candidate_that_is_sane_everywhere_serves_whole(planted: Any, profile: Profile) -> None:  # fmt: skip
+def test_a_simpler_candidate_that_is_sane_everywhere_serves_whole(
+    planted: Any, profile: Profile
+) -> None:
     frame = planted({"linear": 0.02, "late_joint": 0.0, **BASELINES})
     found = _decide(_spoiled(frame, "late_joint", 12), profile, candidates=(LINEAR, LATE))
     assert (found.decision, found.bundle_id, found.withheld) == ("promote", "bundle-new", {})

@@ -39,7 +39,13 @@ def towns(horizon: int, seed: int, until: str = "2016-w40") -> Examples:
     row = np.where(has, np.cumsum(has) - 1, -1).astype(np.int32)
     return Examples(
         horizon_weeks=horizon,
-        sample_id=np.array([f"{c}-{CDC.week_label(int(o))}-h{horizon:02d}" for c, o in zip(codes, origin, strict=True)], dtype=object),
+        sample_id=np.array(
+            [
+                f"{c}-{CDC.week_label(int(o))}-h{horizon:02d}"
+                for c, o in zip(codes, origin, strict=True)
+            ],
+            dtype=object,
+        ),
         unit_id=codes,
         origin_week_no=origin.astype(np.int32),
         target_week_no=(origin + horizon).astype(np.int32),
@@ -48,7 +54,7 @@ def towns(horizon: int, seed: int, until: str = "2016-w40") -> Examples:
         label=label,
         image=ModalityVectors(rng.normal(size=(int(has.sum()), 8)).astype(np.float32), row),
         text=ModalityVectors(rng.normal(size=(int(has.sum()), 6)).astype(np.float32), row),
-    )  # fmt: skip
+    )
 
 
 def _cases(rng: np.random.Generator, weeks: np.ndarray) -> np.ndarray:
@@ -64,8 +70,20 @@ def write_features(folder: Path, rows: dict[int, Examples]) -> Path:
     frames = []
     for horizon, own in rows.items():
         frame = pd.DataFrame(own.covariates, columns=list(own.covariate_names))
-        keys = {n: getattr(own, n) for n in ("sample_id", "unit_id", "origin_week_no", "target_week_no", "threshold_cases", "label")}  # fmt: skip
-        frames.append(frame.assign(**keys, horizon_weeks=np.int32(horizon), image_key=None, text_key=None))  # fmt: skip
+        keys = {
+            n: getattr(own, n)
+            for n in (
+                "sample_id",
+                "unit_id",
+                "origin_week_no",
+                "target_week_no",
+                "threshold_cases",
+                "label",
+            )
+        }
+        frames.append(
+            frame.assign(**keys, horizon_weeks=np.int32(horizon), image_key=None, text_key=None)
+        )
     folder.mkdir(parents=True)
     pd.concat(frames, ignore_index=True).to_parquet(folder / "rows.parquet", index=False)
     write_json(folder / "features.json", {"image": None, "text": None})

@@ -28,7 +28,13 @@ def _examples(horizon: int) -> Examples:
     none = ModalityVectors(np.zeros((0, 4), dtype=np.float32), np.full(size, -1, dtype=np.int32))
     return Examples(
         horizon_weeks=horizon,
-        sample_id=np.array([f"{u}-{CDC.week_label(int(o))}-h{horizon:02d}" for u, o in zip(unit, origin, strict=True)], dtype=object),
+        sample_id=np.array(
+            [
+                f"{u}-{CDC.week_label(int(o))}-h{horizon:02d}"
+                for u, o in zip(unit, origin, strict=True)
+            ],
+            dtype=object,
+        ),
         unit_id=unit.astype(object),
         origin_week_no=origin.astype(np.int32),
         target_week_no=(origin + horizon).astype(np.int32),
@@ -37,7 +43,7 @@ def _examples(horizon: int) -> Examples:
         label=label,
         image=none,
         text=none,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")

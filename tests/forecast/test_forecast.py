@@ -54,7 +54,9 @@ def test_there_is_one_row_for_each_municipality_and_horizon(table: pd.DataFrame)
     assert list(table["target_week_end"][:1]) == ["2016-10-15"]
 
 
-def test_what_a_unit_lies_in_stands_after_its_name_where_it_is_told(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame, table: pd.DataFrame) -> None:  # fmt: skip
+def test_what_a_unit_lies_in_stands_after_its_name_where_it_is_told(
+    bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame, table: pd.DataFrame
+) -> None:
     told = forecast_table(bundle, rows, AS_OF, NAMES, scenes, VERSIONS, {"05001": "Antioquia"})
     assert list(told.columns[:4]) == ["municipality_code", "municipality", "parent", "origin_week"]
     assert dict(zip(told["municipality_code"], told["parent"], strict=True))["05001"] == "Antioquia"
@@ -62,7 +64,9 @@ def test_what_a_unit_lies_in_stands_after_its_name_where_it_is_told(bundle: Bund
     pd.testing.assert_frame_equal(told.drop(columns="parent"), table)
 
 
-def test_the_probability_is_the_bundles_own_and_the_alarm_follows_its_threshold(table: pd.DataFrame, bundle: Bundle, rows: dict[int, Examples]) -> None:  # fmt: skip
+def test_the_probability_is_the_bundles_own_and_the_alarm_follows_its_threshold(
+    table: pd.DataFrame, bundle: Bundle, rows: dict[int, Examples]
+) -> None:
     newest = rows[4].take(rows[4].origin_week_no == CDC.week_no(AS_OF))
     expected = dict(zip(newest.unit_id, predict_proba(bundle.models[4], newest), strict=True))
     found = table[table["horizon_weeks"] == 4].set_index("municipality_code")
@@ -72,7 +76,9 @@ def test_the_probability_is_the_bundles_own_and_the_alarm_follows_its_threshold(
     pd.testing.assert_series_equal(table["outbreak_expected"], alarm, check_names=False)
 
 
-def test_a_scene_that_is_not_used_is_named_with_its_quality_and_marked_synthetic(table: pd.DataFrame) -> None:  # fmt: skip
+def test_a_scene_that_is_not_used_is_named_with_its_quality_and_marked_synthetic(
+    table: pd.DataFrame,
+) -> None:
     medellin, other = table.iloc[0], table.iloc[-1]
     assert (medellin["scene_date"], medellin["scene_quality"]) == ("2016-09-01", "blank")
     assert medellin["scene_synthetic"]
@@ -82,12 +88,16 @@ def test_a_scene_that_is_not_used_is_named_with_its_quality_and_marked_synthetic
     assert (other["scene_quality"], other["scene_synthetic"]) == ("none", False)
 
 
-def test_an_origin_without_rows_is_refused(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
+def test_an_origin_without_rows_is_refused(
+    bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame
+) -> None:
     with pytest.raises(StoreError, match="2016-w41"):
         forecast_table(bundle, rows, "2016-w41", NAMES, scenes, VERSIONS)
 
 
-def test_a_broken_model_makes_no_forecast(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
+def test_a_broken_model_makes_no_forecast(
+    bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame
+) -> None:
     model = bundle.models[4]
     unfit = replace(model, forecaster=replace(model.forecaster, bias=float("nan")))  # type: ignore[type-var]
     broken = replace(bundle, models={**bundle.models, 4: unfit})
@@ -103,7 +113,11 @@ def test_parquet_and_csv_hold_the_same_forecast(table: pd.DataFrame, tmp_path: P
         float_precision="round_trip",  # the usual parser may miss the last bit
     )
     parquet = pd.read_parquet(folder / "forecast.parquet")
-    assert list(csv["municipality_code"]) == list(parquet["municipality_code"]) == list(table["municipality_code"])  # fmt: skip
+    assert (
+        list(csv["municipality_code"])
+        == list(parquet["municipality_code"])
+        == list(table["municipality_code"])
+    )
     np.testing.assert_array_equal(csv["probability"], parquet["probability"])
     assert folder.name.startswith(f"{AS_OF}-")
     assert read_json(folder / "forecast.json")["not_forecast_count"] == 1
@@ -116,14 +130,18 @@ def test_the_csv_holds_every_digit_of_a_number(table: pd.DataFrame, tmp_path: Pa
     assert list(as_text["probability"]) == [repr(number) for number in odd]
 
 
-def test_publishing_the_same_forecast_again_changes_nothing(table: pd.DataFrame, tmp_path: Path) -> None:  # fmt: skip
+def test_publishing_the_same_forecast_again_changes_nothing(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
     folder = publish_forecast(table, tmp_path)
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     assert publish_forecast(table, tmp_path) == folder
     assert {p: p.stat().st_mtime_ns for p in folder.iterdir()} == before
 
 
-def test_another_forecast_for_the_same_week_stands_beside_the_first(table: pd.DataFrame, tmp_path: Path) -> None:  # fmt: skip
+def test_another_forecast_for_the_same_week_stands_beside_the_first(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
     first = publish_forecast(table, tmp_path)
     before = manifest_of(first)
     second = publish_forecast(table.assign(model_version="8"), tmp_path)
@@ -131,7 +149,9 @@ def test_another_forecast_for_the_same_week_stands_beside_the_first(table: pd.Da
     assert manifest_of(first) == before
 
 
-def test_a_published_forecast_that_was_changed_is_noticed(table: pd.DataFrame, tmp_path: Path) -> None:  # fmt: skip
+def test_a_published_forecast_that_was_changed_is_noticed(
+    table: pd.DataFrame, tmp_path: Path
+) -> None:
     folder = publish_forecast(table, tmp_path)
     (folder / "forecast.csv").write_text("municipality_code\n", encoding="utf-8")
     with pytest.raises(StoreError, match="changed"):
@@ -144,7 +164,9 @@ def test_two_origins_are_not_one_forecast(table: pd.DataFrame, tmp_path: Path) -
         publish_forecast(table, tmp_path)
 
 
-def test_rows_of_a_provisional_champion_say_so(bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame) -> None:  # fmt: skip
+def test_rows_of_a_provisional_champion_say_so(
+    bundle: Bundle, rows: dict[int, Examples], scenes: pd.DataFrame
+) -> None:
     plain = forecast_table(bundle, rows, AS_OF, NAMES, scenes, VERSIONS)
     marked = forecast_table(bundle, rows, AS_OF, NAMES, scenes, replace(VERSIONS, provisional=True))
     assert not plain["provisional"].any() and marked["provisional"].all()

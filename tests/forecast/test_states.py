@@ -38,7 +38,9 @@ def known(state: str, rise: float | None = None, units: tuple[str, ...] = ("0800
 
 
 @pytest.mark.parametrize("state", ["held", "not reported"])
-def test_a_unit_without_a_usable_newest_week_has_no_probability_and_no_alarm(table, bundle, rows, state):  # fmt: skip
+def test_a_unit_without_a_usable_newest_week_has_no_probability_and_no_alarm(
+    table, bundle, rows, state
+):
     out = with_states(table, bundle, rows, known(state))
     own = out[out["municipality_code"] == "08001"]
     assert own["probability"].isna().all() and own["outbreak_expected"].isna().all()
@@ -61,7 +63,9 @@ def test_an_unconfirmed_unit_has_two_probabilities_and_stands_first(table, bundl
     assert (own["probability"] > own["probability_without"]).all()
 
 
-def test_the_alarm_of_an_unconfirmed_unit_follows_the_count_that_looks_too_high(table, bundle, rows):  # fmt: skip
+def test_the_alarm_of_an_unconfirmed_unit_follows_the_count_that_looks_too_high(
+    table, bundle, rows
+):
     out = with_states(table, bundle, rows, known("unconfirmed", rise=6.0))
     own = out[out["state"] == "unconfirmed"]
     expected = own["probability"] >= own["decision_threshold"]

@@ -1,7 +1,8 @@
-"""Makes format2/: a small linear bundle that uses all that FORMAT 2 has. It was run once and is kept.
+"""Makes format2/: a small linear bundle that uses all that FORMAT 2 has. It was run once and is
+kept.
 
-A later version must load what lies there and never make it anew: `python -m fusion.make_format2 FOLDER`
-is how it came about, for whoever has to record another one.
+A later version must load what lies there and never make it anew: `python -m fusion.make_format2
+FOLDER` is how it came about, for whoever has to record another one.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ WEEKS = ("2017-w01", "2018-w30", "2019-w10")
 
 
 def thresholds() -> Thresholds:
-    """By year of the origin and season of the target; one unit has none in the first weeks of 2018."""
+    """By year of the origin and season of the target; one unit has none in the first weeks
+    of 2018."""
     unit, year, season = np.meshgrid(np.arange(2), np.arange(2), np.arange(52), indexing="ij")
     cases = 4.0 + 3 * unit + year + 0.25 * season
     cases[1, 1, :3] = np.nan
@@ -88,7 +90,9 @@ def main(to: Path) -> None:
     made = bundle(to / "prompt.yaml")
     write_bundle(made, to / "bundle")
     (to / "prompt.yaml").unlink()
-    found = [[p.probability, p.threshold_cases, p.outbreak] for p in predict_vectors(made, asked(made))]  # fmt: skip
+    found = [
+        [p.probability, p.threshold_cases, p.outbreak] for p in predict_vectors(made, asked(made))
+    ]
     write_json(to / "expected.json", {"answers": found})
 
 

@@ -1,4 +1,5 @@
-"""A small bundle with a fused head at one horizon and none at another; weights follow from a seed."""
+"""A small bundle with a fused head at one horizon and none at another; weights follow from
+a seed."""
 
 from __future__ import annotations
 
@@ -48,15 +49,31 @@ def make_models(examples: Examples, kind: str = "early") -> dict[int, HorizonMod
 def make_bundle(examples: Examples, kind: str = "early", **meta: object) -> Bundle:
     encoder = {"encoder": "none", "width": 12}
     described = {
-        "head": kind, "recipe": {"data": {"reporting_delay_weeks": 0}}, "recipe_id": "r", "lambda_shift": 0.5,
-        "lambda_reason": "set by hand", "epochs": 1, "horizons_weeks": (1, 4),
+        "head": kind,
+        "recipe": {"data": {"reporting_delay_weeks": 0}},
+        "recipe_id": "r",
+        "lambda_shift": 0.5,
+        "lambda_reason": "set by hand",
+        "epochs": 1,
+        "horizons_weeks": (1, 4),
         "decision_thresholds": {1: 0.4, 4: 0.3},
-        "threshold_cases": {str(u): float(t) for u, t in zip(examples.unit_id, examples.threshold_cases, strict=True)},
-        "image_encoder": encoder, "text_encoder": encoder, "prompt_template_id": "t",
-        "language": "es", "label_rule_id": "median_2016_2017", "dataset_version": "d",
-        "embedding_version": "e", "feature_version": "f", "as_of_week": "2018-w48",
-        "synthetic_scenes": True, "covariate_names": COVARIATE_NAMES, "metrics": {"brier": {"4": 0.1}},
-    }  # fmt: skip
+        "threshold_cases": {
+            str(u): float(t)
+            for u, t in zip(examples.unit_id, examples.threshold_cases, strict=True)
+        },
+        "image_encoder": encoder,
+        "text_encoder": encoder,
+        "prompt_template_id": "t",
+        "language": "es",
+        "label_rule_id": "median_2016_2017",
+        "dataset_version": "d",
+        "embedding_version": "e",
+        "feature_version": "f",
+        "as_of_week": "2018-w48",
+        "synthetic_scenes": True,
+        "covariate_names": COVARIATE_NAMES,
+        "metrics": {"brier": {"4": 0.1}},
+    }
     return Bundle(BundleMeta.model_validate({**described, **meta}), make_models(examples, kind))
 
 
@@ -64,7 +81,9 @@ def train_and_write(folder: Path) -> str:
     """Train a late-joint recipe on synthetic rows, write its bundle and return the bundle's id."""
     rows = {4: make_examples(4, units=6, planted=3.0)}
     changes = {"train.lambda_grid": (0.0, 0.5), "train.max_epochs": 2}
-    fitted = train_recipe(rows, "late_joint", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")})  # fmt: skip
+    fitted = train_recipe(
+        rows, "late_joint", load_profile("sample", **changes), {4: CDC.week_no("2018-w01")}
+    )
     assert fitted.epochs, "the planted signal must make it train"
     thresholds = {h: m.decision_threshold for h, m in fitted.models.items()}
     meta = make_bundle(

@@ -42,13 +42,17 @@ def spoil(folder, name, tensor, change):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_bundle_comes_back_with_the_same_predictions_and_meta(kind, tmp_path, make_examples, make_bundle):  # fmt: skip
+def test_a_bundle_comes_back_with_the_same_predictions_and_meta(
+    kind, tmp_path, make_examples, make_bundle
+):
     rows = make_examples(units=2)
     bundle = make_bundle(rows, kind)
     loaded = load_bundle(write_bundle(bundle, tmp_path / "b"))
     assert loaded.meta == bundle.meta
     for horizon, model in bundle.models.items():
-        np.testing.assert_array_equal(loaded.models[horizon].probability(rows), model.probability(rows))  # fmt: skip
+        np.testing.assert_array_equal(
+            loaded.models[horizon].probability(rows), model.probability(rows)
+        )
         assert loaded.models[horizon].decision_threshold == model.decision_threshold
     check_golden(loaded)
 
@@ -68,9 +72,15 @@ def test_other_content_has_another_id(tmp_path, make_examples, make_bundle):
 
 def test_each_horizon_has_a_folder_with_the_own_files_of_its_kind(folder):
     assert sorted(files_of(folder)) == [
-        "bundle.json", "golden.json", "h01/linear.json", "h01/linear.safetensors",
-        "h04/fused.json", "h04/fused.safetensors", "h04/linear.json", "h04/linear.safetensors",
-    ]  # fmt: skip
+        "bundle.json",
+        "golden.json",
+        "h01/linear.json",
+        "h01/linear.safetensors",
+        "h04/fused.json",
+        "h04/fused.safetensors",
+        "h04/linear.json",
+        "h04/linear.safetensors",
+    ]
 
 
 def test_it_holds_neither_time_nor_host_nor_path(folder):
@@ -80,7 +90,10 @@ def test_it_holds_neither_time_nor_host_nor_path(folder):
 
 def test_it_names_the_kind_of_each_horizon(folder):
     models = json.loads((folder / "bundle.json").read_text())["models"]
-    assert {horizon: model["kind"] for horizon, model in models.items()} == {"1": "early", "4": "early"}  # fmt: skip
+    assert {horizon: model["kind"] for horizon, model in models.items()} == {
+        "1": "early",
+        "4": "early",
+    }
 
 
 def test_writing_the_same_bundle_again_changes_nothing(folder, make_examples, make_bundle):
@@ -144,11 +157,15 @@ def test_a_bundle_that_holds_another_kind_than_its_head_is_refused(folder):
     raw = json.loads((folder / "bundle.json").read_text())
     raw["meta"]["head"] = "late_joint"
     write_json(folder / "bundle.json", raw)
-    with pytest.raises(StoreError, match="its head is late_joint and holds models of the kind early"):  # fmt: skip
+    with pytest.raises(
+        StoreError, match="its head is late_joint and holds models of the kind early"
+    ):
         load_bundle(folder)
 
 
-def test_weights_of_another_head_are_not_written_under_its_name(tmp_path, make_examples, make_bundle):  # fmt: skip
+def test_weights_of_another_head_are_not_written_under_its_name(
+    tmp_path, make_examples, make_bundle
+):
     bundle = make_bundle(make_examples(units=2), "early", head="late_joint")
     with pytest.raises(StoreError, match="'early', not of 'late_joint'"):
         write_bundle(bundle, tmp_path / "b")
@@ -201,16 +218,22 @@ months: [a, b, c, d, e, f, g, h, i, j, k, l]
 """
 
 
-def test_a_bundle_carries_the_prompt_template_that_its_rows_were_made_from(tmp_path, make_examples, make_bundle):  # fmt: skip
+def test_a_bundle_carries_the_prompt_template_that_its_rows_were_made_from(
+    tmp_path, make_examples, make_bundle
+):
     (tmp_path / "own.yaml").write_text(TEMPLATE)
     own = load_template("es", tmp_path / "own.yaml")
     bundle = make_bundle(make_examples(units=2), prompt_template_id=own.template_id)
-    loaded = load_bundle(write_bundle(replace(bundle, prompt_file=tmp_path / "own.yaml"), tmp_path / "b"))  # fmt: skip
+    loaded = load_bundle(
+        write_bundle(replace(bundle, prompt_file=tmp_path / "own.yaml"), tmp_path / "b")
+    )
     row = RowInput("90000", "2018-w40", 4, [1.0, 2.0, 3.0, 4.0], municipality="Medellín")
     assert prompt_of(loaded, row) == "In Medellín 1, 2, 3, 4 cases."
 
 
-def test_a_template_that_the_rows_were_not_made_from_is_not_written(tmp_path, make_examples, make_bundle):  # fmt: skip
+def test_a_template_that_the_rows_were_not_made_from_is_not_written(
+    tmp_path, make_examples, make_bundle
+):
     (tmp_path / "own.yaml").write_text(TEMPLATE)
     bundle = replace(make_bundle(make_examples(units=2)), prompt_file=tmp_path / "own.yaml")
     with pytest.raises(StoreError, match="the model was trained with t"):

@@ -1,4 +1,6 @@
-"""A bundle that the first version wrote (format1/, kept as it was written) loads and answers the same."""
+"""A bundle that the first version wrote (format1/, kept as it was written) loads and answers the
+same.
+"""
 
 import json
 from pathlib import Path

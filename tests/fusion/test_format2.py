@@ -1,4 +1,5 @@
-"""FORMAT 2 is fixed: the page that describes it, a bundle that was recorded, and what is refused."""
+"""FORMAT 2 is fixed: the page that describes it, a bundle that was recorded, and what is
+refused."""
 
 import json
 import os
@@ -44,14 +45,20 @@ def copied(tmp_path):
 
 def sign(folder, **changes):
     """Write the description anew, with changes and with the hashes of what lies there."""
-    files = {p.relative_to(folder).as_posix(): sha256_file(p) for p in folder.rglob("*") if p.is_file() and p.name != "bundle.json"}  # fmt: skip
+    files = {
+        p.relative_to(folder).as_posix(): sha256_file(p)
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != "bundle.json"
+    }
     write_json(folder / "bundle.json", {**described(folder), "files": files, **changes})
 
 
 def test_the_recorded_bundle_answers_what_it_answered_when_it_was_recorded():
     bundle = load_sound(KEPT / "bundle")
     found = predict_vectors(bundle, make_format2.asked(bundle))
-    np.testing.assert_allclose([p.probability for p in found], [e[0] for e in EXPECTED], rtol=0, atol=1e-9)  # fmt: skip
+    np.testing.assert_allclose(
+        [p.probability for p in found], [e[0] for e in EXPECTED], rtol=0, atol=1e-9
+    )
     assert [[p.threshold_cases, p.outbreak] for p in found] == [e[1:] for e in EXPECTED]
     assert {p.outbreak for p in found} == {True, False}
 
@@ -77,7 +84,14 @@ def test_the_recorded_bundle_is_read_without_torch_and_lightgbm():
         "assert 0 < predict_vectors(bundle, [(4, row)])[0].probability < 1\n"
         "print(sorted({'torch', 'lightgbm', 'mlflow'} & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(KEPT / "bundle")], capture_output=True, text=True, timeout=120, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(KEPT / "bundle")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
@@ -85,12 +99,29 @@ def test_the_page_names_the_files_and_keys_that_are_written(tmp_path, make_examp
     fused = load_sound(write_bundle(make_bundle(make_examples(units=2)), tmp_path / "fused"))
     full = tmp_path / "full"
     (tmp_path / "prompt.yaml").write_text(make_format2.TEMPLATE)
-    meta = fused.meta.model_copy(update={"threshold_cases": {}, "prompt_template_id": load_template("es", tmp_path / "prompt.yaml").template_id})  # fmt: skip
-    write_bundle(Bundle(meta, fused.models, prompt_file=tmp_path / "prompt.yaml", varying=make_format2.thresholds), full)  # fmt: skip
+    meta = fused.meta.model_copy(
+        update={
+            "threshold_cases": {},
+            "prompt_template_id": load_template("es", tmp_path / "prompt.yaml").template_id,
+        }
+    )
+    write_bundle(
+        Bundle(
+            meta,
+            fused.models,
+            prompt_file=tmp_path / "prompt.yaml",
+            varying=make_format2.thresholds,
+        ),
+        full,
+    )
 
     files, top, keys = tables_of_the_page()
 
-    written = {re.sub(r"^h\d\d/.*", "hNN/", p.relative_to(full).as_posix()) for p in full.rglob("*") if p.is_file()}  # fmt: skip
+    written = {
+        re.sub(r"^h\d\d/.*", "hNN/", p.relative_to(full).as_posix())
+        for p in full.rglob("*")
+        if p.is_file()
+    }
     about = described(full)
     (of_model,) = {tuple(entry) for entry in about["models"].values()}
     assert files == written
@@ -122,7 +153,12 @@ def test_a_file_beside_them_is_refused_even_if_it_is_listed(name, copied):
 def test_a_key_too_many_or_too_few_is_refused(part, absent, copied):
     about = described(copied)
     models = about["models"]
-    at = {"top": about, "models": models["4"], "calibration": models["4"]["calibration"], "meta": about["meta"]}[part]  # fmt: skip
+    at = {
+        "top": about,
+        "models": models["4"],
+        "calibration": models["4"]["calibration"],
+        "meta": about["meta"],
+    }[part]
     key = {"top": "models", "models": "kind", "calibration": "every", "meta": "place"}[part]
     if absent:
         del at[key]

@@ -20,8 +20,13 @@ def batch(rows=12, image_width=6, text_width=4, seed=0):
 
 @pytest.mark.parametrize(
     "kind, image_width, text_width, megabytes",
-    [("early", 768, 4096, 2.38), ("late_joint", 768, 4096, 1.19), ("early", 512, 512, 0.50), ("late_joint", 512, 512, 0.25)],
-)  # fmt: skip
+    [
+        ("early", 768, 4096, 2.38),
+        ("late_joint", 768, 4096, 1.19),
+        ("early", 512, 512, 0.50),
+        ("late_joint", 512, 512, 0.25),
+    ],
+)
 def test_model_sizes_are_those_of_the_papers_table_2(kind, image_width, text_width, megabytes):
     head = build_head(kind, image_width, text_width, zero_output=False)
     size = sum(p.numel() * p.element_size() for p in head.parameters()) / 2**20
@@ -72,7 +77,12 @@ def test_a_row_in_evaluation_does_not_depend_on_its_batch():
     head.eval()
     image, text, has_image, has_text = batch()
     together = head(image, text, has_image, has_text).logit
-    alone = torch.cat([head(image[i : i + 1], text[i : i + 1], has_image[i : i + 1], has_text[i : i + 1]).logit for i in range(12)])  # fmt: skip
+    alone = torch.cat(
+        [
+            head(image[i : i + 1], text[i : i + 1], has_image[i : i + 1], has_text[i : i + 1]).logit
+            for i in range(12)
+        ]
+    )
     torch.testing.assert_close(together, alone, atol=1e-6, rtol=0)
 
 

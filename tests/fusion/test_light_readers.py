@@ -51,13 +51,18 @@ def write(make_examples, make_bundle, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def asked(write):
-    """Kind -> the probability that the process got of its bundle, and what it had imported by then."""
+    """Kind -> the probability that the process got of its bundle, and what it had imported
+    by then."""
     here = str(Path(__file__).parents[2])
     folders = [str(write(name)[0]) for name in _IMPORTED]
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, *folders], capture_output=True, text=True, timeout=120,
-        cwd=here, env={**os.environ, "PYTHONPATH": here},
-    )  # fmt: skip
+        [sys.executable, "-c", _CHILD, *folders],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": here},
+    )
     assert done.returncode == 0, done.stderr
     return dict(zip(_IMPORTED, map(json.loads, done.stdout.splitlines()), strict=True))
 
@@ -76,4 +81,6 @@ def test_a_forecaster_of_any_kind_comes_back_from_a_bundle(name, write):
     (folder.parent / "again").mkdir()
     loaded.forecaster.save(folder.parent / "again")
     again = forecaster_class(name).load(folder.parent / "again")
-    np.testing.assert_array_equal(loaded.probability(rows), HorizonModel(4, again).probability(rows))  # fmt: skip
+    np.testing.assert_array_equal(
+        loaded.probability(rows), HorizonModel(4, again).probability(rows)
+    )

@@ -27,7 +27,9 @@ def test_stabilised_columns_are_anscombe_differences(make_examples):
     for name in STABILISED:
         cases = np.expm1(rows.covariates[:, COVARIATE_NAMES.index(name)].astype(float))
         expected = 2 * np.sqrt(cases + 3 / 8) - 2 * np.sqrt(rows.threshold_cases + 3 / 8)
-        np.testing.assert_allclose(raw[:, DESIGN_NAMES.index(f"anscombe_{name[6:]}")], expected, rtol=1e-4, atol=1e-4)  # fmt: skip
+        np.testing.assert_allclose(
+            raw[:, DESIGN_NAMES.index(f"anscombe_{name[6:]}")], expected, rtol=1e-4, atol=1e-4
+        )
 
 
 def test_a_town_at_its_threshold_looks_the_same_at_every_size(make_examples):
@@ -42,18 +44,26 @@ def test_the_fit_is_scikit_learns_on_standardised_columns(make_examples):
     rows = make_examples(units=3)
     raw = design(rows)
     standard = np.nan_to_num((raw - np.nanmean(raw, axis=0)) / np.nanstd(raw, axis=0))
-    expected = LogisticRegression(C=0.05, max_iter=5000, tol=1e-10).fit(standard, rows.label).decision_function(standard)  # fmt: skip
+    expected = (
+        LogisticRegression(C=0.05, max_iter=5000, tol=1e-10)
+        .fit(standard, rows.label)
+        .decision_function(standard)
+    )
     np.testing.assert_allclose(fit_linear(rows, 0.05).logit(rows), expected, atol=1e-4)
 
 
-def test_many_rows_are_fitted_from_where_an_eighth_of_them_led_to_the_same_numbers(make_examples, monkeypatch):  # fmt: skip
+def test_many_rows_are_fitted_from_where_an_eighth_of_them_led_to_the_same_numbers(
+    make_examples, monkeypatch
+):
     rows = make_examples(units=8)
     cold = fit_linear(rows, 0.05)
     monkeypatch.setattr(linear, "_MANY_ROWS", 1)
     np.testing.assert_allclose(fit_linear(rows, 0.05).logit(rows), cold.logit(rows), atol=1e-6)
 
 
-def test_many_rows_of_which_an_eighth_is_of_one_class_are_fitted_all_the_same(make_examples, monkeypatch):  # fmt: skip
+def test_many_rows_of_which_an_eighth_is_of_one_class_are_fitted_all_the_same(
+    make_examples, monkeypatch
+):
     rows = make_examples(units=8)
     eighth = np.arange(len(rows)) % 8 == 0
     odd = replace(rows, label=np.where(eighth, 0, rows.label).astype(np.float32))
@@ -62,8 +72,12 @@ def test_many_rows_of_which_an_eighth_is_of_one_class_are_fitted_all_the_same(ma
     np.testing.assert_array_equal(fit_linear(odd, 0.05).weight, cold.weight)
 
 
-@pytest.mark.parametrize("names", [COVARIATE_NAMES, ("season_cos1", "log1p_cases_lag01", "log1p_cases_lag00")])  # fmt: skip
-def test_a_design_that_is_made_once_has_the_columns_of_one_made_for_some_covariates(make_examples, names):  # fmt: skip
+@pytest.mark.parametrize(
+    "names", [COVARIATE_NAMES, ("season_cos1", "log1p_cases_lag01", "log1p_cases_lag00")]
+)
+def test_a_design_that_is_made_once_has_the_columns_of_one_made_for_some_covariates(
+    make_examples, names
+):
     rows = make_examples(units=3)
     np.testing.assert_array_equal(Designed.of(rows).columns(names), design(rows, names))
 
@@ -94,7 +108,9 @@ def test_rows_without_a_label_are_left_out(make_examples):
     rows = make_examples(units=3)
     known = np.arange(len(rows)) % 2 == 0
     half = replace(rows, label=np.where(known, rows.label, np.nan).astype(np.float32))
-    np.testing.assert_array_equal(fit_linear(half, 0.05).weight, fit_linear(rows.take(known), 0.05).weight)  # fmt: skip
+    np.testing.assert_array_equal(
+        fit_linear(half, 0.05).weight, fit_linear(rows.take(known), 0.05).weight
+    )
 
 
 def test_one_class_gives_a_finite_constant(make_examples):

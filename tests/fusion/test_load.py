@@ -100,7 +100,11 @@ def test_covariates_are_those_that_the_rows_have(features):
 def test_covariates_that_are_declared_may_have_other_names(features):
     rows = pd.read_parquet(features / "rows.parquet").assign(humidity_pct=70.0)
     rows.to_parquet(features / "rows.parquet", index=False)
-    described = {"image": asdict(IMAGE), "text": asdict(TEXT), "covariates": ["season_sin1", "humidity_pct"]}  # fmt: skip
+    described = {
+        "image": asdict(IMAGE),
+        "text": asdict(TEXT),
+        "covariates": ["season_sin1", "humidity_pct"],
+    }
     write_json(features / "features.json", described)
     found = load_examples(features, 4)
     assert found.covariate_names == ("season_sin1", "humidity_pct")

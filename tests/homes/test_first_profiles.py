@@ -26,7 +26,11 @@ TEN = ("05001", "05360", "08001", "23001", "41001", "50001", "54001", "68001", "
 
 
 def _recipes() -> list[tuple[str, str]]:
-    return [(name, head) for name in SHIPPED for head in read_json(HERE / "first_recipes" / f"{name}.json")]  # fmt: skip
+    return [
+        (name, head)
+        for name in SHIPPED
+        for head in read_json(HERE / "first_recipes" / f"{name}.json")
+    ]
 
 
 @pytest.fixture
@@ -56,7 +60,10 @@ def test_a_recorded_recipe_is_that_of_todays_profile(name: str, head: Any) -> No
 
 
 def test_recorded_recipes_of_other_models_stay_apart() -> None:
-    found = {(name, head): recipe_id(read_json(HERE / "first_recipes" / f"{name}.json")[head]) for name, head in _recipes()}  # fmt: skip
+    found = {
+        (name, head): recipe_id(read_json(HERE / "first_recipes" / f"{name}.json")[head])
+        for name, head in _recipes()
+    }
     fused = {key: identity for key, identity in found.items() if key[1] != "linear"}
     assert len(set(fused.values())) == len(fused)
     assert found["sample", "linear"] == found["satellitebench", "linear"]
@@ -64,40 +71,59 @@ def test_recorded_recipes_of_other_models_stay_apart() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_copy_of_a_shipped_profile_is_read_as_the_one_that_ships_today_and_judges_the_units_it_judged(name: str) -> None:  # fmt: skip
+def test_a_copy_of_a_shipped_profile_is_read_as_the_one_that_ships_today_and_judges_the_units_it_judged(
+    name: str,
+) -> None:
     copied = load_profile(str(HERE / "first_profiles" / f"{name}.yaml"))
     today = load_profile(name, **{"evaluate.municipalities": TEN})
-    # the first version asked nothing of new weeks; how much is asked of them is no key of its profiles
+    # the first version asked nothing of new weeks; how much is asked of them is no key of its
+    # profiles
     assert copied == today.model_copy(update={"gate": copied.gate})
     assert load_profile(name).evaluate.municipalities is None  # today: the whole pool
 
 
-def test_what_a_profile_of_ones_own_says_is_kept_and_what_was_built_in_is_filled_in(own: Any, first: dict[str, Any]) -> None:  # fmt: skip
+def test_what_a_profile_of_ones_own_says_is_kept_and_what_was_built_in_is_filled_in(
+    own: Any, first: dict[str, Any]
+) -> None:
     first["data"]["language"] = "pt"
     profile = own(first)
     assert (profile.place.language, profile.codes.normalise("5001")) == ("pt", "05001")
     assert profile.labels.rule_id == "median_2016_2017"
     assert profile.data.text_window.municipalities == ()
-    assert (profile.data.text_window.first_week, profile.data.text_window.last_week) == ("2013-w01", "2018-w52")  # fmt: skip
-    assert (profile.data.first_week, profile.evaluate.test_years) == ("2013-w01", (2015, 2016, 2017, 2018))  # fmt: skip
+    assert (profile.data.text_window.first_week, profile.data.text_window.last_week) == (
+        "2013-w01",
+        "2018-w52",
+    )
+    assert (profile.data.first_week, profile.evaluate.test_years) == (
+        "2013-w01",
+        (2015, 2016, 2017, 2018),
+    )
     assert profile.evaluate.municipalities == TEN
 
 
-def test_the_shortest_profile_of_the_first_version_has_all_that_was_built_in(own: Any, first: dict[str, Any]) -> None:  # fmt: skip
-    profile = own({"profile": "short", "data": {"source": "sample"}, "embed": first["embed"], "train": {}})  # fmt: skip
+def test_the_shortest_profile_of_the_first_version_has_all_that_was_built_in(
+    own: Any, first: dict[str, Any]
+) -> None:
+    profile = own(
+        {"profile": "short", "data": {"source": "sample"}, "embed": first["embed"], "train": {}}
+    )
     assert (profile.data.first_week, profile.data.text_window.municipalities) == ("2009-w01", TEN)
     assert profile.evaluate.test_years == (2014, 2015, 2016, 2017, 2018)
     assert (profile.place.language, profile.place.time_zone) == ("es", "America/Bogota")
     assert profile.labels.min_reference_cases == 100
 
 
-def test_overrides_of_a_run_reach_a_profile_of_the_first_version(own: Any, first: dict[str, Any]) -> None:  # fmt: skip
+def test_overrides_of_a_run_reach_a_profile_of_the_first_version(
+    own: Any, first: dict[str, Any]
+) -> None:
     profile = own(first, **{"evaluate.horizons_weeks": (4,), "place.language": "pt"})
     assert (profile.evaluate.horizons_weeks, profile.place.language) == ((4,), "pt")
     assert profile.codes.normalise("5001") == "05001"
 
 
-def test_the_log_names_the_new_keys_once(own: Any, first: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_the_log_names_the_new_keys_once(
+    own: Any, first: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     profile_v1._tell.cache_clear()
     with caplog.at_level(logging.WARNING):
         own(first)
@@ -107,7 +133,9 @@ def test_the_log_names_the_new_keys_once(own: Any, first: dict[str, Any], caplog
     assert "denguard profile" in said
 
 
-def test_what_denguard_prints_of_it_is_the_same_profile_under_todays_keys(own: Any, first: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_what_denguard_prints_of_it_is_the_same_profile_under_todays_keys(
+    own: Any, first: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     before = own(first)
     printed = CliRunner().invoke(app, ["profile", str(tmp_path / "own.yaml")]).stdout
     caplog.clear()
@@ -115,7 +143,9 @@ def test_what_denguard_prints_of_it_is_the_same_profile_under_todays_keys(own: A
     assert not caplog.records
 
 
-def test_a_profile_under_todays_keys_is_left_alone(own: Any, first: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_a_profile_under_todays_keys_is_left_alone(
+    own: Any, first: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     rule = {"kind": "quantile", "q": 0.5, "reference": ["2016-w01", "2017-w52"]}
     del first["data"]["language"]
     profile = own({**first, "labels": {"rule": rule}})
@@ -127,11 +157,17 @@ def test_a_profile_under_todays_keys_is_left_alone(own: Any, first: dict[str, An
 @pytest.mark.parametrize(
     ("key", "value", "hint"),
     [
-        ("data", {"source": "satellitebench", "language": "es"}, "data.language is place.language now"),
+        (
+            "data",
+            {"source": "satellitebench", "language": "es"},
+            "data.language is place.language now",
+        ),
         ("labels", {"rule_id": "median_2016_2018"}, "labels.rule_id is labels.rule now"),
     ],
-)  # fmt: skip
-def test_a_mixture_of_old_and_new_keys_is_refused_and_the_new_name_is_said(own: Any, first: dict[str, Any], key: str, value: Any, hint: str) -> None:  # fmt: skip
+)
+def test_a_mixture_of_old_and_new_keys_is_refused_and_the_new_name_is_said(
+    own: Any, first: dict[str, Any], key: str, value: Any, hint: str
+) -> None:
     del first["data"]["language"]
     with pytest.raises(ConfigError) as raised:
         own({**first, "place": {"codes": {"kind": "dane"}}, key: value})
@@ -140,7 +176,9 @@ def test_a_mixture_of_old_and_new_keys_is_refused_and_the_new_name_is_said(own: 
 
 @pytest.mark.parametrize("key", ["labels", "evaluate", "data"])
 @pytest.mark.parametrize("nonsense", [5, [1], "text", {"unknown_key": 1}])
-def test_what_the_first_version_refused_is_refused_still(own: Any, first: dict[str, Any], key: str, nonsense: Any) -> None:  # fmt: skip
+def test_what_the_first_version_refused_is_refused_still(
+    own: Any, first: dict[str, Any], key: str, nonsense: Any
+) -> None:
     if key == "data" and isinstance(nonsense, dict):
         nonsense = {**first["data"], **nonsense}
     with pytest.raises(ConfigError) as raised:
@@ -152,11 +190,24 @@ def _champion(name: str, head: str, **train: object) -> dict[str, Any]:
     """A champion as the registry describes one whose bundle the first version wrote."""
     recipe = read_json(HERE / "first_recipes" / f"{name}.json")[head]
     recipe["train"] |= train
-    return {"version": "1", "bundle_id": "old", "head": head, "recipe": recipe, "recipe_id": recipe_id(recipe), "as_of_week": "2018-w48", "dataset_version": "d1", "weights_id": "w1"}  # fmt: skip
+    return {
+        "version": "1",
+        "bundle_id": "old",
+        "head": head,
+        "recipe": recipe,
+        "recipe_id": recipe_id(recipe),
+        "as_of_week": "2018-w48",
+        "dataset_version": "d1",
+        "weights_id": "w1",
+    }
 
 
-@pytest.mark.parametrize(("head", "key", "value"), [("linear", "linear_c", 0.7), ("early", "max_epochs", 3)])  # fmt: skip
-def test_a_first_champion_of_other_training_is_trained_beside_todays_candidates(head: str, key: str, value: float) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    ("head", "key", "value"), [("linear", "linear_c", 0.7), ("early", "max_epochs", 3)]
+)
+def test_a_first_champion_of_other_training_is_trained_beside_todays_candidates(
+    head: str, key: str, value: float
+) -> None:
     champion = _champion("ci", head, **{key: value})
     found = champion_profile(champion, load_profile("ci"))
     assert found is not None
@@ -174,9 +225,15 @@ def test_a_first_champion_at_the_defaults_is_trained_at_them_whatever_the_profil
 
 @pytest.mark.parametrize(
     "changed",
-    [{"place.language": "pt"}, {"place.week": {"numbering": "iso"}}, {"labels.rule": {"kind": "quantile", "q": 0.5, "reference": ["2015-w01", "2017-w52"]}}],
-)  # fmt: skip
-def test_a_first_champion_of_other_prompts_weeks_or_labels_is_not_imitated(changed: dict[str, Any]) -> None:  # fmt: skip
+    [
+        {"place.language": "pt"},
+        {"place.week": {"numbering": "iso"}},
+        {"labels.rule": {"kind": "quantile", "q": 0.5, "reference": ["2015-w01", "2017-w52"]}},
+    ],
+)
+def test_a_first_champion_of_other_prompts_weeks_or_labels_is_not_imitated(
+    changed: dict[str, Any],
+) -> None:
     champion = _champion("ci", "early", max_epochs=3)
     assert champion_profile(champion, load_profile("ci", **changed)) is None
 

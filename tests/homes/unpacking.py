@@ -19,7 +19,13 @@ from pipelines.cli import app
 HERE = Path(__file__).parent
 ARCHIVE = HERE / "first.tar.xz"
 MADE_IN = "/srv/denguard"
-ELSEWHERE = ("MLFLOW_TRACKING_URI", "DENGUARD_ENDPOINT_URL", "DENGUARD_ARTIFACTS_URI", "DENGUARD_DVC_REMOTE", "DENGUARD_PROFILE")  # fmt: skip
+ELSEWHERE = (
+    "MLFLOW_TRACKING_URI",
+    "DENGUARD_ENDPOINT_URL",
+    "DENGUARD_ARTIFACTS_URI",
+    "DENGUARD_DVC_REMOTE",
+    "DENGUARD_PROFILE",
+)
 
 
 def unpack_first_home(folder: Path) -> Path:
@@ -29,8 +35,14 @@ def unpack_first_home(folder: Path) -> Path:
         packed.extractall(folder, filter="data")
     with closing(sqlite3.connect(folder / "artifacts" / "mlflow" / "mlflow.db")) as database:
         new = {"made_in": MADE_IN, "here": str(folder)}
-        database.execute("UPDATE experiments SET artifact_location = replace(artifact_location, :made_in, :here)", new)  # fmt: skip
-        database.execute("UPDATE runs SET artifact_uri = replace(artifact_uri, :made_in, :here)", new)  # fmt: skip
+        database.execute(
+            "UPDATE experiments SET artifact_location = replace(artifact_location, :made_in, "
+            ":here)",
+            new,
+        )
+        database.execute(
+            "UPDATE runs SET artifact_uri = replace(artifact_uri, :made_in, :here)", new
+        )
         database.commit()
     return folder
 

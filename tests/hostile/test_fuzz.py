@@ -1,8 +1,8 @@
 """Every parser of outside bytes, fuzzed: a value or a named error comes of it, nothing else.
 
-Seeds are valid inputs; hypothesis cuts, flips, repeats and splices them, and makes bytes of its own.
-The usual two hundred inputs of a parser are the same everywhere; DENGUARD_FUZZ_SECONDS gives it others
-for so long.
+Seeds are valid inputs; hypothesis cuts, flips, repeats and splices them, and makes bytes of its
+own. The usual two hundred inputs of a parser are the same everywhere; DENGUARD_FUZZ_SECONDS gives
+it others for so long.
 """
 
 from __future__ import annotations
@@ -73,7 +73,11 @@ def damaged(draw: st.DrawFn, seed: bytes) -> bytes:
             case "insert":
                 raw[at:at] = draw(st.binary(max_size=16))
             case "digits":
-                raw[at:at] = draw(st.sampled_from((b"9" * 400, b"-1", b"1e999", b"NaN", b"\xff" * 8, b"{" * 300, b"\0")))  # fmt: skip
+                raw[at:at] = draw(
+                    st.sampled_from(
+                        (b"9" * 400, b"-1", b"1e999", b"NaN", b"\xff" * 8, b"{" * 300, b"\0")
+                    )
+                )
     return bytes(raw)
 
 
@@ -84,7 +88,14 @@ def fuzz(parse: Parser, *seeds: bytes) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     tried = 0
 
-    @settings(max_examples=1_000_000 if SECONDS else USUAL, derandomize=not SECONDS, database=None, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink])  # fmt: skip
+    @settings(
+        max_examples=1_000_000 if SECONDS else USUAL,
+        derandomize=not SECONDS,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
     @given(inputs)
     def attempt(raw: bytes) -> None:
         nonlocal tried
@@ -135,7 +146,10 @@ def test_a_profile(tmp_path: Path) -> None:
 
 
 def test_a_prompt_template(tmp_path: Path) -> None:
-    good = b"template: '{municipality}: {recent_cases}'\nunknown: '?'\nmonths: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]\n"  # fmt: skip
+    good = (
+        b"template: '{municipality}: {recent_cases}'\nunknown: '?'\nmonths: [1, 2, 3, 4, 5, 6, 7, "
+        b"8, 9, 10, 11, 12]\n"
+    )
 
     def parse(path: Path) -> object:
         load_template.cache_clear()
@@ -175,7 +189,10 @@ def ask(endpoint: TestClient, kind: str) -> Parser:
 
 
 def test_json_requests(endpoint: TestClient) -> None:
-    seeds = [json.dumps({"rows": [ROW]}).encode(), json.dumps({"vectors": [{**VECTOR, "image": [0.5, -0.25]}]}).encode()]  # fmt: skip
+    seeds = [
+        json.dumps({"rows": [ROW]}).encode(),
+        json.dumps({"vectors": [{**VECTOR, "image": [0.5, -0.25]}]}).encode(),
+    ]
     fuzz(ask(endpoint, "application/json"), *seeds)
 
 
@@ -233,7 +250,10 @@ def test_a_bundle_whose_hashes_were_made_to_fit(tmp_path: Path, part: str) -> No
 
 def test_weights_alone(tmp_path: Path) -> None:
     folder = write_bundle(champion().bundle, tmp_path / "bundle")
-    fuzz(of_file(folder / WEIGHTS, lambda p: LinearModel.load(p.parent)), (folder / WEIGHTS).read_bytes())  # fmt: skip
+    fuzz(
+        of_file(folder / WEIGHTS, lambda p: LinearModel.load(p.parent)),
+        (folder / WEIGHTS).read_bytes(),
+    )
 
 
 def test_json_records(tmp_path: Path) -> None:
@@ -247,7 +267,23 @@ def test_the_file_cache(tmp_path: Path) -> None:
 
 def test_lines_of_the_prediction_log(tmp_path: Path) -> None:
     where = Places(home=tmp_path)
-    line: dict[str, Any] = {"trace_id": "a" * 32, "at": "2018-12-04T10:00:00Z", "input_sha256": "0" * 64, "bundle_id": "b", "model_version": "1", "predictions": [{"municipality_code": "05001", "horizon_weeks": 4, "origin_week": "2018-w48", "target_week": "2018-w52", "probability": 0.5, "outbreak": True}]}  # fmt: skip
+    line: dict[str, Any] = {
+        "trace_id": "a" * 32,
+        "at": "2018-12-04T10:00:00Z",
+        "input_sha256": "0" * 64,
+        "bundle_id": "b",
+        "model_version": "1",
+        "predictions": [
+            {
+                "municipality_code": "05001",
+                "horizon_weeks": 4,
+                "origin_week": "2018-w48",
+                "target_week": "2018-w52",
+                "probability": 0.5,
+                "outbreak": True,
+            }
+        ],
+    }
     file = log_folder(where) / TODAY.isoformat() / "1-a.jsonl"
     fuzz(of_file(file, lambda _: list(read_day(where, TODAY))), json.dumps(line).encode() + b"\n")
 
@@ -262,7 +298,14 @@ def test_json_of_a_hundred_thousand_brackets_is_damaged_and_not_a_crash(tmp_path
 
 def test_a_bundle_that_names_a_width_of_a_million_takes_no_memory_for_it() -> None:
     """Its first layer would be four terabytes; its shapes are compared before it is built."""
-    shape = {"kind": "late_joint", "image_width": 1, "text_width": 1, "width": 1_000_000, "lambda_shift": 0.0, "gap_kind": "vector"}  # fmt: skip
+    shape = {
+        "kind": "late_joint",
+        "image_width": 1,
+        "text_width": 1,
+        "width": 1_000_000,
+        "lambda_shift": 0.0,
+        "gap_kind": "vector",
+    }
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ValueError, match="other names or shapes"):
         fused_model(shape, {"gap": np.zeros(1_000_000)})

@@ -99,7 +99,9 @@ def test_every_week_of_seventy_years_is_the_one_that_epiweeks_says() -> None:
 def test_a_day_lies_in_its_week_and_in_no_other(day: date) -> None:
     number = CDC.week_no_of_date(day)
     assert timedelta(0) <= CDC.week_end(number) - day <= timedelta(days=6)
-    assert CDC.week_label(number) == "{}-w{:02d}".format(*epiweeks.Week.fromdate(day, system="cdc").weektuple())  # fmt: skip
+    assert CDC.week_label(number) == "{}-w{:02d}".format(
+        *epiweeks.Week.fromdate(day, system="cdc").weektuple()
+    )
     assert CDC.week_no(CDC.week_label(number)) == number
 
 
@@ -133,7 +135,10 @@ def test_longer_horizons_and_delays_never_let_more_be_learned(
     far = inner_seasons(cut, seasons, horizon + more_horizon, delay + more_delay)
     for a, b in zip(near, far, strict=True):
         assert b.train_until_week_no <= a.train_until_week_no
-        assert (a.first_target_week_no, a.last_target_week_no) == (b.first_target_week_no, b.last_target_week_no)  # fmt: skip
+        assert (a.first_target_week_no, a.last_target_week_no) == (
+            b.first_target_week_no,
+            b.last_target_week_no,
+        )
 
 
 @given(st.integers(1990, 2060))
@@ -161,7 +166,14 @@ def matrices(delay: int, latency_days: int) -> Matrices:
             "available_date": [(e + pd.Timedelta(days=latency_days)).date() for e in month_ends],
         }
     )
-    cases = pd.DataFrame({"unit_id": "05001", "week_no": weeks, "cases": weeks.astype(float), "received_date": date(2019, 1, 1)})  # fmt: skip
+    cases = pd.DataFrame(
+        {
+            "unit_id": "05001",
+            "week_no": weeks,
+            "cases": weeks.astype(float),
+            "received_date": date(2019, 1, 1),
+        }
+    )
     return build_matrices(
         replace(Tables.empty(), cases=cases, climate=climate), ["05001"], delay, CDC
     )
@@ -173,7 +185,9 @@ def test_no_value_that_came_after_the_origins_end_is_ever_used(
     origin: int, horizon: int, delay: int, latency: int
 ) -> None:
     made, origins = matrices(delay, latency), np.array([origin])
-    used = made.lagged_cases(origins, 20, horizon)[~np.isnan(made.lagged_cases(origins, 20, horizon))]  # fmt: skip
+    used = made.lagged_cases(origins, 20, horizon)[
+        ~np.isnan(made.lagged_cases(origins, 20, horizon))
+    ]
     assert (used <= origin - delay).all()
     if horizon == 0:
         assert (used < origin).all()

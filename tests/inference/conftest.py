@@ -1,4 +1,6 @@
-"""Fixtures of this room: makers described in pipelines/testing/rows.py and tests/fusion/synthetic_bundle.py."""
+"""Fixtures of this room: makers described in pipelines/testing/rows.py and
+tests/fusion/synthetic_bundle.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The prediction log: whole lines from any number of writers, found again, kept so long and no longer."""
+"""The prediction log: whole lines from any number of writers, found again, kept so long and no
+longer.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +42,21 @@ TODAY = NOON.date()
 
 def answer(trace_id: str = "t1", rows: int = 1, at: datetime = NOON) -> LoggedAnswer:
     row = LoggedPrediction(
-        municipality_code="05001", horizon_weeks=4, origin_week="2018-w48",
-        target_week="2018-w52", probability=0.25, outbreak=False,
-    )  # fmt: skip
-    return LoggedAnswer(trace_id=trace_id, at=at, input_sha256="a" * 64, bundle_id="b1", model_version="3", predictions=[row] * rows)  # fmt: skip
+        municipality_code="05001",
+        horizon_weeks=4,
+        origin_week="2018-w48",
+        target_week="2018-w52",
+        probability=0.25,
+        outbreak=False,
+    )
+    return LoggedAnswer(
+        trace_id=trace_id,
+        at=at,
+        input_sha256="a" * 64,
+        bundle_id="b1",
+        model_version="3",
+        predictions=[row] * rows,
+    )
 
 
 @pytest.fixture
@@ -101,7 +114,11 @@ def test_nobody_else_may_read_it(where: Places) -> None:
         os.umask(before)
 
     path = only_file(where)
-    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, path.parent, path.parents[1])] == [0o600, 0o700, 0o700]  # fmt: skip
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, path.parent, path.parents[1])] == [
+        0o600,
+        0o700,
+        0o700,
+    ]
 
 
 WRITER = """
@@ -131,16 +148,23 @@ def test_processes_that_append_at_once_leave_all_their_lines_whole(where: Places
 
     damaged: list[DamagedLine] = []
     found = list(read_day(where, TODAY, damaged))
-    assert sorted(a.trace_id for a in found) == sorted(f"{n}-{i}" for n in range(4) for i in range(250))  # fmt: skip
+    assert sorted(a.trace_id for a in found) == sorted(
+        f"{n}-{i}" for n in range(4) for i in range(250)
+    )
     assert sum(len(a.predictions) for a in found if a.trace_id.endswith("-50")) == 4000
     assert damaged == []
     assert len(list(log_folder(where).glob("*/*"))) == 4
 
 
 Steps = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(1, 4), st.sampled_from([None, 0, 1, 300, 700])),
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(0, 1),
+        st.integers(1, 4),
+        st.sampled_from([None, 0, 1, 300, 700]),
+    ),
     max_size=30,
-)  # fmt: skip
+)
 
 
 @given(steps=Steps)
@@ -233,7 +257,9 @@ def test_days_beyond_retention_go_whole_and_nothing_else_does(where: Places) -> 
     assert prune(where, keep_days=2, today=TODAY) == [date(2024, 3, 28), date(2023, 2, 25)]
 
     assert logged_days(where) == [TODAY, date(2024, 3, 30), date(2024, 3, 29)]
-    left = {path.name for path in log_folder(where).iterdir()} - {str(d) for d in logged_days(where)}  # fmt: skip
+    left = {path.name for path in log_folder(where).iterdir()} - {
+        str(d) for d in logged_days(where)
+    }
     assert left == {"2001-01-01", "2001-02-31", "notes", "2001-01-02.bak"}
     assert (elsewhere / "kept").exists()
 

@@ -50,24 +50,48 @@ def climate_table() -> pd.DataFrame:
     months = [(y, m) for y in (2016, 2017, 2018) for m in range(1, 13)]
     return pd.DataFrame(
         [
-            (unit, y, m, rng.normal(24, 2), rng.gamma(2, 60), date(y, m, calendar.monthrange(y, m)[1]))
+            (
+                unit,
+                y,
+                m,
+                rng.normal(24, 2),
+                rng.gamma(2, 60),
+                date(y, m, calendar.monthrange(y, m)[1]),
+            )
             for unit in UNITS
             for y, m in months
         ],
         columns=["unit_id", "year", "month", "temp_mean_c", "rainfall_mm", "available_date"],
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
 def tables() -> Tables:
     units = pd.DataFrame(
         {
-            "unit_id": UNITS, "name": ("Medellín", "Elsewhere"), "population_2016": (2.4e6, 9e3),
-            "population_2018": (2.5e6, 1e4), "households_without_water_pct": (2.0, 30.0),
-            "houses_per_km2": (1800.0, 12.0), "age_0_4_pct": (6.0, 9.0), "age_5_14_pct": (13.0, 19.0),
+            "unit_id": UNITS,
+            "name": ("Medellín", "Elsewhere"),
+            "population_2016": (2.4e6, 9e3),
+            "population_2018": (2.5e6, 1e4),
+            "households_without_water_pct": (2.0, 30.0),
+            "houses_per_km2": (1800.0, 12.0),
+            "age_0_4_pct": (6.0, 9.0),
+            "age_5_14_pct": (13.0, 19.0),
         }
-    )  # fmt: skip
-    scenes = pd.DataFrame(columns=["unit_id", "scene_date", "uri", "sha256", "content_sha256", "quality", "available_date", "first_seen_available_date", "synthetic"])  # fmt: skip
+    )
+    scenes = pd.DataFrame(
+        columns=[
+            "unit_id",
+            "scene_date",
+            "uri",
+            "sha256",
+            "content_sha256",
+            "quality",
+            "available_date",
+            "first_seen_available_date",
+            "synthetic",
+        ]
+    )
     return Tables(cases_table(), climate_table(), units, scenes)
 
 
@@ -78,7 +102,9 @@ def fields_of(tables: Tables, row: pd.Series, delay: int = 0) -> RowInput:
     cases = tables.cases[tables.cases["unit_id"] == row["unit_id"]].set_index("week_no")["cases"]
     recent = cases.reindex(range(newest - MOST_CASE_WEEKS + 1, newest + 1))
     end = CDC.week_end(int(row["origin_week_no"]))
-    known = tables.climate[(tables.climate["unit_id"] == row["unit_id"]) & (tables.climate["available_date"] <= end)]  # fmt: skip
+    known = tables.climate[
+        (tables.climate["unit_id"] == row["unit_id"]) & (tables.climate["available_date"] <= end)
+    ]
     known = known.sort_values(["year", "month"]).tail(3)
     unit = tables.units.set_index("unit_id").loc[row["unit_id"]]
     return RowInput(
@@ -125,7 +151,9 @@ def test_covariates_of_plain_fields_are_those_of_the_sample_table(tables, sample
 
 
 def test_a_delay_moves_the_newest_week_and_nothing_else(tables, make_examples, make_bundle):
-    profile = load_profile("sample", **{"evaluate.horizons_weeks": HORIZONS, "data.reporting_delay_weeks": 2})  # fmt: skip
+    profile = load_profile(
+        "sample", **{"evaluate.horizons_weeks": HORIZONS, "data.reporting_delay_weeks": 2}
+    )
     rows = sample_rows(tables, profile, UNITS, LAST, first_origin=LAST - 3)
     late = make_bundle(make_examples(units=2), recipe={"data": {"reporting_delay_weeks": 2}})
     for _, row in rows.iterrows():
@@ -137,7 +165,9 @@ def test_a_delay_moves_the_newest_week_and_nothing_else(tables, make_examples, m
         )
 
 
-def test_a_stored_row_sent_as_fields_gets_the_batch_prediction(tables, samples, bundle, make_examples):  # fmt: skip
+def test_a_stored_row_sent_as_fields_gets_the_batch_prediction(
+    tables, samples, bundle, make_examples
+):
     chosen = samples[samples["horizon_weeks"] == 4].reset_index(drop=True)
     blank = make_examples(units=2, modalities=False).take(np.arange(len(chosen)))
     threshold = chosen["unit_id"].map(bundle.meta.threshold_cases).to_numpy(np.float32)
@@ -173,9 +203,11 @@ def test_another_prompt_template_is_refused(tables, samples, make_examples, make
 
 def plain(**changes) -> RowInput:
     base = {
-        "municipality_code": "05001", "origin_week": "2018-w30", "horizon_weeks": 4,
+        "municipality_code": "05001",
+        "origin_week": "2018-w30",
+        "horizon_weeks": 4,
         "recent_cases": [10.0] * 8,
-    }  # fmt: skip
+    }
     return RowInput(**{**base, **changes})
 
 
@@ -197,7 +229,11 @@ def test_the_class_follows_from_probability_and_threshold(bundle):
 def test_answers_keep_the_order_of_mixed_horizons(bundle):
     rows = [plain(horizon_weeks=h, recent_cases=[float(c)] * 8) for c in (3, 60) for h in (4, 1)]
     together = predict_rows(bundle, rows)
-    np.testing.assert_allclose([p.probability for p in together], [predict_row(bundle, r).probability for r in rows], atol=1e-9)  # fmt: skip
+    np.testing.assert_allclose(
+        [p.probability for p in together],
+        [predict_row(bundle, r).probability for r in rows],
+        atol=1e-9,
+    )
 
 
 def test_no_row_gives_no_answer(bundle):

@@ -1,4 +1,5 @@
-"""The real table read with plain pandas, a walked small road, and the registry of tests/registry."""
+"""The real table read with plain pandas, a walked small road, and the registry of
+tests/registry."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ from pipelines.weeks import CDC
 
 @pytest.fixture(scope="session")
 def wide() -> pd.DataFrame:
-    """The package's table as it is: one row a municipality, columns as 2018/w48 and Population2018."""
+    """The package's table as it is: one row a municipality, columns as 2018/w48 and
+    Population2018."""
     raw = pd.read_csv(package_table(), low_memory=False)
     codes = raw["Municipality code"].astype(str).str.replace(".0", "", regex=False).str.zfill(5)
     return raw.set_index(codes.rename("unit_id"))
@@ -33,7 +35,11 @@ def wide() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def real(wide: pd.DataFrame) -> Tables:
     """The same as clean tables."""
-    weeks = {name: CDC.week_no(name.replace("/", "-")) for name in wide if re.fullmatch(r"\d{4}/w\d{2}", name)}  # fmt: skip
+    weeks = {
+        name: CDC.week_no(name.replace("/", "-"))
+        for name in wide
+        if re.fullmatch(r"\d{4}/w\d{2}", name)
+    }
     cases = wide[list(weeks)].rename(columns=weeks).rename_axis(columns="week_no").stack()
     people = {c: f"population_{c[-4:]}" for c in wide if re.fullmatch(r"Population\d{4}", c)}
     units = wide[list(people)].rename(columns=people).astype(float).reset_index()

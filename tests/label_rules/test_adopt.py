@@ -50,7 +50,12 @@ def test_the_next_candidate_is_a_first_champion(three: Places) -> None:
     assert (found["champion"], found["named"], found["problem"]) == (None, None, None)
     last = audit.newest(three, MODEL_NAME)
     assert last is not None
-    assert (last["action"], last["from_version"], last["to_version"], last["by"]) == ("adopt-rule", "2", None, "Ana")  # fmt: skip
+    assert (last["action"], last["from_version"], last["to_version"], last["by"]) == (
+        "adopt-rule",
+        "2",
+        None,
+        "Ana",
+    )
     assert last["reason"] == f"label rule {OLD} -> {NEW}: {ANA.reason}"
 
 
@@ -65,7 +70,9 @@ def test_the_old_champion_answers_until_the_new_line_has_one(three: Places) -> N
     assert who_answers(three) == lookup(CHAMPION, three)
 
 
-def test_killed_before_the_champion_goes_the_champion_answers(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_killed_before_the_champion_goes_the_champion_answers(
+    three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _serve("1")
 
     def killed(*_: Any, **__: Any) -> None:
@@ -83,7 +90,12 @@ def test_it_may_be_repeated(three: Places) -> None:
     _serve("1")
     adopt_rule(NEW, ANA)
     before = _moves(three)
-    assert adopt_rule(NEW, ANA) == {"changed": False, "from_version": None, "rule_before": None, "rule_now": NEW}  # fmt: skip
+    assert adopt_rule(NEW, ANA) == {
+        "changed": False,
+        "from_version": None,
+        "rule_before": None,
+        "rule_now": NEW,
+    }
     assert _moves(three) == before
 
 
@@ -132,7 +144,9 @@ def test_a_champion_that_cannot_be_read_can_be_left_behind(three: Places) -> Non
     assert standing(three, MODEL_NAME)["problem"] is None
 
 
-def test_killed_half_way_it_is_finished_by_the_next_call(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_killed_half_way_it_is_finished_by_the_next_call(
+    three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _serve("1", "2")
 
     def killed(*_: Any, **__: Any) -> None:
@@ -170,7 +184,9 @@ def test_an_alert_has_words_for_it() -> None:
 
 
 def _say(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["adopt-rule", *arguments, "--by", "Ana", "--reason", "new channel"])  # fmt: skip
+    return CliRunner().invoke(
+        app, ["adopt-rule", *arguments, "--by", "Ana", "--reason", "new channel"]
+    )
 
 
 def test_the_command_says_what_it_did(three: Places, tmp_path: Path) -> None:

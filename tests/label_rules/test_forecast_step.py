@@ -22,7 +22,9 @@ from pipelines.training.candidates import train_candidate
 def run(walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("DENGUARD_HOME", str(walked.where.home))
     profile = tmp_path / "small.yaml"
-    profile.write_text(yaml.safe_dump(walked.profile.model_dump(mode="json", exclude_defaults=True)))  # fmt: skip
+    profile.write_text(
+        yaml.safe_dump(walked.profile.model_dump(mode="json", exclude_defaults=True))
+    )
     steps.start(tmp_path.name, {"profile": str(profile)})
     run = open_run(tmp_path.name)
     run.finish("snapshot", {"dataset": run.name(walked.dataset)})
@@ -32,7 +34,9 @@ def run(walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def folder(walked: Walked) -> Path:
-    made = train_candidate(walked.features, "linear", walked.profile, walked.where.artifacts / "candidates")  # fmt: skip
+    made = train_candidate(
+        walked.features, "linear", walked.profile, walked.where.artifacts / "candidates"
+    )
     return Path(made["folder"]) / "bundle"
 
 

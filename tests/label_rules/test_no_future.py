@@ -21,14 +21,21 @@ RULES: dict[str, dict[str, Any]] = {
     "rolling_floor": {"kind": "rolling_quantile", "floor_cases": 4},
     "median": {"kind": "endemic_channel", "years": 2, "half_window_weeks": 0},
     "geometric_mean": {"kind": "endemic_channel", "centre": "geometric_mean", "leave_out": [2014]},
-    "mean_sd": {"kind": "endemic_channel", "centre": "mean_sd", "min_years": 1, "half_window_weeks": 3},
+    "mean_sd": {
+        "kind": "endemic_channel",
+        "centre": "mean_sd",
+        "min_years": 1,
+        "half_window_weeks": 3,
+    },
     "incidence": {"kind": "incidence", "per_100k": 30},
     "plug_in": {"kind": "twice_usual"},
-}  # fmt: skip
+}
 
 
 def _world(calendar: Calendar) -> Tables:
-    persons = {f"population_{year}": [20_000.0 + year, np.nan, 50_000.0] for year in (2012, 2015, 2017)}  # fmt: skip
+    persons = {
+        f"population_{year}": [20_000.0 + year, np.nan, 50_000.0] for year in (2012, 2015, 2017)
+    }
     series = {f"u{i}": seasonal(size, i) for i, size in enumerate((1.0, 4.0, 12.0))}
     return tables_of(series, "2012-w01", "2018-w48", calendar, **persons)
 

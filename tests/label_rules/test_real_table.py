@@ -1,4 +1,5 @@
-"""Thresholds of the real Colombian table, computed a second time with plain pandas from the file."""
+"""Thresholds of the real Colombian table, computed a second time with plain pandas from
+the file."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def _compute(tables: Tables, **rule: Any) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def three(real: Tables) -> Tables:
-    """The municipalities that are computed by hand: the threshold of one knows nothing of others."""
+    """The municipalities that are computed by hand: the threshold of one knows nothing of
+    others."""
     cases, units = (t[t["unit_id"].isin([MEDELLIN, CALI, SMALL])] for t in (real.cases, real.units))
     return replace(real, cases=cases.reset_index(drop=True), units=units.reset_index(drop=True))
 
@@ -48,7 +50,9 @@ def _weeks(wide: pd.DataFrame, *years: int) -> pd.DataFrame:
     return wide[[c for c in wide if c[:4].isdigit() and c[4:6] == "/w" and int(c[:4]) in years]]
 
 
-def _at(table: pd.DataFrame, unit: str, year: int | None = None, season: int | None = None) -> float:  # fmt: skip
+def _at(
+    table: pd.DataFrame, unit: str, year: int | None = None, season: int | None = None
+) -> float:
     own = table[table["unit_id"] == unit]
     for name, value in (("origin_year", year), ("season_week", season)):
         own = own[own[name].isna() if value is None else own[name] == value]
@@ -97,7 +101,9 @@ def _channel(wide: pd.DataFrame, unit: str, years: list[int], season: int, half:
 
 
 @pytest.mark.parametrize(("unit", "season"), [(MEDELLIN, 1), (CALI, 30), (SMALL, 52)])
-def test_the_endemic_channel_is_the_centre_of_the_weeks_around(three: Tables, wide: pd.DataFrame, unit: str, season: int) -> None:  # fmt: skip
+def test_the_endemic_channel_is_the_centre_of_the_weeks_around(
+    three: Tables, wide: pd.DataFrame, unit: str, season: int
+) -> None:
     free = {"kind": "endemic_channel", "min_years": 1}
     years = [2012, 2013, 2014, 2015, 2017]
     values = _channel(wide, unit, years, season, 2)
@@ -109,10 +115,20 @@ def test_the_endemic_channel_is_the_centre_of_the_weeks_around(three: Tables, wi
         return
     assert _at(median, unit, 2018, season) == values.median()
     spread = _compute(three, **free, leave_out=[2016], centre="mean_sd", k=2)
-    assert _at(spread, unit, 2018, season) == pytest.approx(values.mean() + 2 * values.std(), rel=1e-12)  # fmt: skip
-    mean = _compute(three, kind="endemic_channel", reference=[2010, 2013], centre="geometric_mean", half_window_weeks=0)  # fmt: skip
+    assert _at(spread, unit, 2018, season) == pytest.approx(
+        values.mean() + 2 * values.std(), rel=1e-12
+    )
+    mean = _compute(
+        three,
+        kind="endemic_channel",
+        reference=[2010, 2013],
+        centre="geometric_mean",
+        half_window_weeks=0,
+    )
     own_week = _channel(wide, unit, [2010, 2011, 2012, 2013], season, 0)
-    assert _at(mean, unit, None, season) == pytest.approx(float(np.exp(np.log(own_week + 1).mean()) - 1), rel=1e-12)  # fmt: skip
+    assert _at(mean, unit, None, season) == pytest.approx(
+        float(np.exp(np.log(own_week + 1).mean()) - 1), rel=1e-12
+    )
 
 
 def test_pools_of_the_channels_are_known(real: Tables) -> None:

@@ -1,4 +1,5 @@
-"""The report prints outbreak weeks by year and what thresholds rest on, of fixed and moving rules."""
+"""The report prints outbreak weeks by year and what thresholds rest on, of fixed and
+moving rules."""
 
 from __future__ import annotations
 
@@ -14,7 +15,17 @@ from pipelines.evaluate import report_rule
 from pipelines.evaluate.report import ReportContext, build_report
 from pipelines.storage import read_json
 
-DECISION: dict[str, Any] = {"decision": "none", "head": None, "first_line": "Nothing serves.", "reasons": [], "primary_horizon_weeks": 4, "confidence": 0.95, "comparisons": [], "sanity": {}, "champion": None}  # fmt: skip
+DECISION: dict[str, Any] = {
+    "decision": "none",
+    "head": None,
+    "first_line": "Nothing serves.",
+    "reasons": [],
+    "primary_horizon_weeks": 4,
+    "confidence": 0.95,
+    "comparisons": [],
+    "sanity": {},
+    "champion": None,
+}
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +39,9 @@ def _report(out: Path, thresholds: pd.DataFrame, **more: Any) -> tuple[str, dict
     return page.read_text(encoding="utf-8"), read_json(out / "report.json")
 
 
-def test_each_year_has_its_rate_and_the_years_behind(walked: Walked, thresholds: pd.DataFrame) -> None:  # fmt: skip
+def test_each_year_has_its_rate_and_the_years_behind(
+    walked: Walked, thresholds: pd.DataFrame
+) -> None:
     rates = read_json(walked.features / "features.json")["outbreak_rates"]
     rows = report_rule.by_year(rates, thresholds, {"test_years": [2018]})
     assert [row["year"] for row in rows] == sorted(rates)
@@ -37,9 +50,17 @@ def test_each_year_has_its_rate_and_the_years_behind(walked: Walked, thresholds:
     assert [row["year"] for row in rows if row["judged"]] == ["2018"]
 
 
-def test_a_moving_rule_is_not_called_hindsight(tmp_path: Path, walked: Walked, thresholds: pd.DataFrame) -> None:  # fmt: skip
+def test_a_moving_rule_is_not_called_hindsight(
+    tmp_path: Path, walked: Walked, thresholds: pd.DataFrame
+) -> None:
     rates = read_json(walked.features / "features.json")["outbreak_rates"]
-    page, record = _report(tmp_path, thresholds, label_rule_id="channel_median3_hw1", fixed_rule=False, outbreak_rates=rates)  # fmt: skip
+    page, record = _report(
+        tmp_path,
+        thresholds,
+        label_rule_id="channel_median3_hw1",
+        fixed_rule=False,
+        outbreak_rates=rates,
+    )
     assert "Outbreak weeks by year" in page
     assert "The thresholds move with the years" in page
     assert "thresholds are hindsight" not in page
@@ -48,17 +69,27 @@ def test_a_moving_rule_is_not_called_hindsight(tmp_path: Path, walked: Walked, t
 
 
 def test_a_fixed_rule_is_still_called_hindsight(tmp_path: Path) -> None:
-    table = pd.DataFrame({
-        "unit_id": ["a", "b"], "origin_year": [float("nan")] * 2, "season_week": [float("nan")] * 2, "threshold_cases": [4.0, 0.0],
-        "reference_weeks": [104, 104], "reference_years": [2.0, 2.0], "reference_cases": [400.0, 3.0],
-        "in_pool": [True, False], "refused_reason": [None, "fewer than 100 cases in the reference range"],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "unit_id": ["a", "b"],
+            "origin_year": [float("nan")] * 2,
+            "season_week": [float("nan")] * 2,
+            "threshold_cases": [4.0, 0.0],
+            "reference_weeks": [104, 104],
+            "reference_years": [2.0, 2.0],
+            "reference_cases": [400.0, 3.0],
+            "in_pool": [True, False],
+            "refused_reason": [None, "fewer than 100 cases in the reference range"],
+        }
+    )
     page, record = _report(tmp_path, table, outbreak_rates={"2017": 0.25})
     assert "thresholds are hindsight" in page
     assert "1 from 2 reference years (104 weeks)." in " ".join(page.split())
     assert "1 municipalities are refused: fewer than 100 cases" in page
     assert [row["unit_id"] for row in record["thresholds"]] == ["a"]
-    assert report_rule.by_year({"2017": 0.25}, table, {}) == [{"year": "2017", "rate": "25 %", "judged": False, "places": "1", "years": "2"}]  # fmt: skip
+    assert report_rule.by_year({"2017": 0.25}, table, {}) == [
+        {"year": "2017", "rate": "25 %", "judged": False, "places": "1", "years": "2"}
+    ]
 
 
 def test_a_page_without_thresholds_has_no_table(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ from pipelines.weeks import CDC
 
 @pytest.fixture(scope="session")
 def bundle(walked: Walked) -> Bundle:
-    made = train_candidate(walked.features, "linear", walked.profile, walked.where.artifacts / "candidates")  # fmt: skip
+    made = train_candidate(
+        walked.features, "linear", walked.profile, walked.where.artifacts / "candidates"
+    )
     return load_sound(Path(made["folder"]) / "bundle")
 
 
@@ -44,16 +46,27 @@ def _limits(walked: Walked) -> pd.Series:
     return usable.set_index(["unit_id", "origin_year", "season_week"])["threshold_cases"]
 
 
-def test_every_row_of_the_features_has_the_threshold_of_its_year_and_season(walked: Walked, rows: pd.DataFrame) -> None:  # fmt: skip
-    keys = zip(rows["unit_id"], rows["origin_week_no"].map(CDC.epi_year), rows["target_week_no"].map(season_of), strict=True)  # fmt: skip
+def test_every_row_of_the_features_has_the_threshold_of_its_year_and_season(
+    walked: Walked, rows: pd.DataFrame
+) -> None:
+    keys = zip(
+        rows["unit_id"],
+        rows["origin_week_no"].map(CDC.epi_year),
+        rows["target_week_no"].map(season_of),
+        strict=True,
+    )
     wanted = _limits(walked).reindex(pd.MultiIndex.from_tuples(list(keys)))
     np.testing.assert_array_equal(rows["threshold_cases"], wanted)
     known = rows["cases"].notna()
-    np.testing.assert_array_equal(rows.loc[known, "label"] == 1, rows.loc[known, "cases"] > rows.loc[known, "threshold_cases"])  # fmt: skip
+    np.testing.assert_array_equal(
+        rows.loc[known, "label"] == 1, rows.loc[known, "cases"] > rows.loc[known, "threshold_cases"]
+    )
     assert rows.loc[~known, "label"].isna().all()
 
 
-def test_rows_without_a_threshold_are_left_out_of_the_features(walked: Walked, rows: pd.DataFrame) -> None:  # fmt: skip
+def test_rows_without_a_threshold_are_left_out_of_the_features(
+    walked: Walked, rows: pd.DataFrame
+) -> None:
     samples = pd.read_parquet(walked.dataset / "samples")
     assert 0 < len(rows) < len(samples)
     assert rows["threshold_cases"].notna().all()
@@ -82,12 +95,18 @@ def test_no_head_and_no_baseline_meets_an_unknown_threshold(walked: Walked) -> N
     assert found["label"].isin([0.0, 1.0]).all()
 
 
-def test_a_bundle_asks_the_same_thresholds_as_the_features(bundle: Bundle, rows: pd.DataFrame) -> None:  # fmt: skip
+def test_a_bundle_asks_the_same_thresholds_as_the_features(
+    bundle: Bundle, rows: pd.DataFrame
+) -> None:
     assert bundle.meta.threshold_cases == {}
     assert bundle.meta.label_rule_id == "channel_median3_hw1"
     assert set(bundle.thresholds.unit_ids) == set(rows["unit_id"])
-    origins, targets = (rows[name].to_numpy(np.int64) for name in ("origin_week_no", "target_week_no"))  # fmt: skip
-    np.testing.assert_array_equal(bundle.thresholds.of_rows(list(rows["unit_id"]), origins, targets), rows["threshold_cases"])  # fmt: skip
+    origins, targets = (
+        rows[name].to_numpy(np.int64) for name in ("origin_week_no", "target_week_no")
+    )
+    np.testing.assert_array_equal(
+        bundle.thresholds.of_rows(list(rows["unit_id"]), origins, targets), rows["threshold_cases"]
+    )
 
 
 def test_vectors_get_their_threshold_or_are_refused(bundle: Bundle) -> None:
@@ -103,7 +122,9 @@ def test_mlflow_s_model_reads_the_origin_week(bundle: Bundle) -> None:
 
     model = DenguardModel()
     model.bundle = bundle
-    asked = pd.DataFrame({"municipality_code": ["unit-5"], "horizon_weeks": [4], "origin_week": ["2018-w48"]})  # fmt: skip
+    asked = pd.DataFrame(
+        {"municipality_code": ["unit-5"], "horizon_weeks": [4], "origin_week": ["2018-w48"]}
+    )
     assert model.predict(None, asked)["probability"].between(0, 1).all()
     with pytest.raises(ConfigError, match="no origin week"):
         model.predict(None, asked.drop(columns="origin_week"))
@@ -117,17 +138,25 @@ def test_a_forecast_has_the_newest_origin_s_thresholds(walked: Walked, bundle: B
     versions = ForecastVersions("1", "b", "d", "e", synthetic_scenes=False)
     table = forecast_table(bundle, examples, "2018-w48", {}, scenes, versions)
     for row in table.to_dict("records"):
-        limit = bundle.thresholds.of(row["municipality_code"], CDC.week_no("2018-w48"), row["horizon_weeks"])  # fmt: skip
+        limit = bundle.thresholds.of(
+            row["municipality_code"], CDC.week_no("2018-w48"), row["horizon_weeks"]
+        )
         assert row["threshold_cases"] == pytest.approx(limit, rel=1e-6)
 
 
-def test_a_bundle_of_another_rule_is_refused_with_the_command(walked: Walked, bundle: Bundle) -> None:  # fmt: skip
+def test_a_bundle_of_another_rule_is_refused_with_the_command(
+    walked: Walked, bundle: Bundle
+) -> None:
     about = read_json(walked.features / "features.json")
     check_rule(bundle, about, walked.profile)
-    with pytest.raises(LabelRuleError, match=r"made by channel_median3_hw1, this run's by q0\.75_rolling5") as caught:  # fmt: skip
+    with pytest.raises(
+        LabelRuleError, match=r"made by channel_median3_hw1, this run's by q0\.75_rolling5"
+    ) as caught:
         check_rule(bundle, {**about, "label_rule_id": "q0.75_rolling5"}, walked.profile)
     assert "denguard adopt-rule --profile small" in caught.value.fix
-    plain = Bundle(bundle.meta.model_copy(update={"threshold_cases": {"unit-5": 3.0}}), bundle.models)  # fmt: skip
+    plain = Bundle(
+        bundle.meta.model_copy(update={"threshold_cases": {"unit-5": 3.0}}), bundle.models
+    )
     with pytest.raises(LabelRuleError, match="in another form"):
         check_rule(plain, about, walked.profile)
 
@@ -138,7 +167,9 @@ def test_a_bundle_holds_thresholds_in_one_form(bundle: Bundle, tmp_path: Path) -
         write_bundle(both, tmp_path / "both")
 
 
-def test_varying_thresholds_are_a_file_that_is_read_when_they_are_asked_for(bundle: Bundle, tmp_path: Path) -> None:  # fmt: skip
+def test_varying_thresholds_are_a_file_that_is_read_when_they_are_asked_for(
+    bundle: Bundle, tmp_path: Path
+) -> None:
     folder = write_bundle(bundle, tmp_path / "bundle")
     assert "thresholds.parquet" in read_json(folder / "bundle.json")["files"]
     lazy = load_bundle(folder)
@@ -153,7 +184,10 @@ def test_a_bundle_whose_thresholds_are_none_may_not_serve(bundle: Bundle, tmp_pa
     folder = write_bundle(bundle, tmp_path / "bundle")
     (folder / "thresholds.parquet").write_bytes(b"no table")
     about = read_json(folder / "bundle.json")
-    write_json(folder / "bundle.json", {**about, "files": {name: sha256_file(folder / name) for name in about["files"]}})  # fmt: skip
+    write_json(
+        folder / "bundle.json",
+        {**about, "files": {name: sha256_file(folder / name) for name in about["files"]}},
+    )
     load_bundle(folder)
     with pytest.raises(StoreError, match="the thresholds cannot be read"):
         load_sound(folder)
@@ -183,10 +217,16 @@ def test_a_bundle_does_not_say_where_the_template_lay(walked: Walked, tmp_path: 
     assert str(tmp_path) not in said
 
 
-def test_a_model_that_reads_text_is_not_trained_without_its_template(walked: Walked, tmp_path: Path) -> None:  # fmt: skip
+def test_a_model_that_reads_text_is_not_trained_without_its_template(
+    walked: Walked, tmp_path: Path
+) -> None:
     features = Path(shutil.copytree(walked.features, tmp_path / "features"))
     spec = EncoderSpec("hf_text", "text", 8, "w", "p", "mean", "float32", 1, "c")
-    about = {**read_json(features / "features.json"), "text": asdict(spec), "prompt_template_id": "gone"}  # fmt: skip
+    about = {
+        **read_json(features / "features.json"),
+        "text": asdict(spec),
+        "prompt_template_id": "gone",
+    }
     write_json(features / "features.json", about)
     with pytest.raises(ConfigError, match="prompt template gone that the rows were made from"):
         train_candidate(features, "early", walked.profile, tmp_path / "candidates")
@@ -199,7 +239,10 @@ def test_a_pool_that_is_empty_says_the_most_frequent_reason(walked: Walked, tmp_
 
     labels = LabelConfig(rule=walked.profile.labels.rule, min_reference_cases=10**6)
     profile = walked.profile.model_copy(update={"labels": labels})
-    with pytest.raises(ConfigError, match=r"training pool \(most often: fewer than 1000000 cases in the years before\)"):  # fmt: skip
+    with pytest.raises(
+        ConfigError,
+        match=r"training pool \(most often: fewer than 1000000 cases in the years before\)",
+    ):
         build_dataset(walked.tables, profile, None, [], tmp_path)
 
 

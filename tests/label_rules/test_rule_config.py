@@ -65,7 +65,10 @@ def test_the_sample_keeps_its_rule() -> None:
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ({"kind": "tercile"}, r"no label rule 'tercile'; use one of endemic_channel, incidence, quantile, rolling_quantile"),
+        ({"kind": "tercile"}, (
+            r"no label rule 'tercile'; use one of endemic_channel, incidence, quantile, "
+            r"rolling_quantile"
+        )),
         ({"q": 0.5}, r"say which rule by `kind`, one of endemic_channel"),
         ("quantile", r"say which rule by `kind`"),
         ({"kind": "quantile", "q": 2}, r"q: Input should be less than 1; reference: Field required"),
@@ -85,7 +88,10 @@ def test_what_cannot_be_a_rule_is_refused_by_key(rule: Any, said: str) -> None:
 
 
 def test_rules_of_another_kind_are_other_recipes_even_with_equal_keys() -> None:
-    rules: list[dict[str, Any]] = [{"kind": "rolling_quantile", "years": 4}, {"kind": "endemic_channel", "years": 4}]  # fmt: skip
+    rules: list[dict[str, Any]] = [
+        {"kind": "rolling_quantile", "years": 4},
+        {"kind": "endemic_channel", "years": 4},
+    ]
     ids = {_profile(rule).recipe_id("linear") for rule in rules}
     assert len(ids) == 2
 
@@ -104,8 +110,14 @@ def test_a_recipe_of_the_first_version_is_the_sample_s() -> None:
 
 
 def test_reading_a_profile_loads_neither_pandas_nor_numpy() -> None:
-    code = "import sys; from pipelines.config import load_profile; load_profile('ci', **{'labels.rule': {'kind': 'endemic_channel'}}); print([m for m in ('pandas', 'numpy') if m in sys.modules])"  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)  # fmt: skip
+    code = (
+        "import sys; from pipelines.config import load_profile; load_profile('ci', "
+        "**{'labels.rule': {'kind': 'endemic_channel'}}); print([m for m in ('pandas', 'numpy') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 

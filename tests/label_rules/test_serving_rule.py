@@ -31,21 +31,39 @@ def champion() -> Champion:
     width = len(DESIGN_NAMES)
     linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), -1.0)
     meta = BundleMeta(
-        head="linear", recipe={}, recipe_id="r", lambda_shift=0.0, lambda_reason="none", horizons_weeks=(4,),
-        decision_thresholds={4: 0.5}, image_encoder={}, text_encoder={}, prompt_template_id="p",
-        language="es", label_rule_id="channel_median5_hw2", dataset_version="d", embedding_version="e",
-        feature_version="f", as_of_week="2018-w48", synthetic_scenes=False, covariate_names=COVARIATE_NAMES,
-    )  # fmt: skip
+        head="linear",
+        recipe={},
+        recipe_id="r",
+        lambda_shift=0.0,
+        lambda_reason="none",
+        horizons_weeks=(4,),
+        decision_thresholds={4: 0.5},
+        image_encoder={},
+        text_encoder={},
+        prompt_template_id="p",
+        language="es",
+        label_rule_id="channel_median5_hw2",
+        dataset_version="d",
+        embedding_version="e",
+        feature_version="f",
+        as_of_week="2018-w48",
+        synthetic_scenes=False,
+        covariate_names=COVARIATE_NAMES,
+    )
     bundle = Bundle(meta, {4: HorizonModel(4, linear)}, varying=lambda: BY_SEASON)
     return Champion(Registered("1", "b", "r", "s"), bundle, None)
 
 
 def _vector(**more: Any) -> Asked:
-    return Asked(vectors=[VectorRow(municipality_code="05001", horizon_weeks=4, covariates={}, **more)])  # fmt: skip
+    return Asked(
+        vectors=[VectorRow(municipality_code="05001", horizon_weeks=4, covariates={}, **more)]
+    )
 
 
 def test_a_row_of_fields_gets_the_threshold_of_its_week(champion: Champion) -> None:
-    row = PredictionRow(municipality_code="05001", origin_week="2018-w48", horizon_weeks=4, recent_cases=[1.0] * 12)  # fmt: skip
+    row = PredictionRow(
+        municipality_code="05001", origin_week="2018-w48", horizon_weeks=4, recent_cases=[1.0] * 12
+    )
     check_known(champion.bundle, Asked(rows=[row]))
     (body,) = answer(champion, Asked(rows=[row]), 10**6, Budget(10**6))
     assert (body["target_week"], body["threshold_cases"]) == ("2018-w52", 52.0)
@@ -53,7 +71,11 @@ def test_a_row_of_fields_gets_the_threshold_of_its_week(champion: Champion) -> N
 
 def test_a_row_of_vectors_needs_its_week(champion: Champion) -> None:
     (body,) = answer(champion, _vector(origin_week="2018-w10"), 10**6, Budget(10**6))
-    assert (body["origin_week"], body["target_week"], body["threshold_cases"]) == ("2018-w10", "2018-w14", 14.0)  # fmt: skip
+    assert (body["origin_week"], body["target_week"], body["threshold_cases"]) == (
+        "2018-w10",
+        "2018-w14",
+        14.0,
+    )
     with pytest.raises(Problem) as caught:
         answer(champion, _vector(), 10**6, Budget(10**6))
     assert caught.value.status == 422

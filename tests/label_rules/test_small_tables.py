@@ -27,11 +27,21 @@ def _of(table: pd.DataFrame, unit: str, year: int) -> pd.DataFrame:
 
 def test_a_year_counts_if_half_of_its_weeks_are_known() -> None:
     first = CDC.week_no("2015-w01")
-    tables = tables_of({"a": lambda w: np.nan if w < first + 25 else 4.0, "b": lambda w: np.nan if w < first + 30 else 4.0}, "2015-w01", "2018-w10")  # fmt: skip
+    tables = tables_of(
+        {
+            "a": lambda w: np.nan if w < first + 25 else 4.0,
+            "b": lambda w: np.nan if w < first + 30 else 4.0,
+        },
+        "2015-w01",
+        "2018-w10",
+    )
     table = _table(tables, {"kind": "rolling_quantile", "years": 3})
     assert _of(table, "a", 2017)["reference_weeks"].tolist() == [27 + 52]
     assert _of(table, "b", 2017)["reference_weeks"].tolist() == [52]
-    assert _of(table, "b", 2017)["refused_reason"].item() == "fewer than 2 years with counts of half their weeks in the years before"  # fmt: skip
+    assert (
+        _of(table, "b", 2017)["refused_reason"].item()
+        == "fewer than 2 years with counts of half their weeks in the years before"
+    )
     assert _of(table, "b", 2018)["refused_reason"].item() is None
     assert table["in_pool"].all(), "a unit is in the pool by any of its years"
 
@@ -42,8 +52,13 @@ def test_a_floor_makes_a_rare_unit_judgeable() -> None:
     without = _of(_table(tables_of(rare), rule), "rare", 2018)
     assert without["refused_reason"].item() == "threshold of the reference range is 0"
     with_floor = _of(_table(tables_of(rare), {**rule, "floor_cases": 3}), "rare", 2018)
-    assert (with_floor["threshold_cases"].item(), with_floor["refused_reason"].item()) == (3.0, None)  # fmt: skip
-    higher = _of(_table(tables_of({"rare": lambda _: 8.0}), {**rule, "floor_cases": 3}), "rare", 2018)  # fmt: skip
+    assert (with_floor["threshold_cases"].item(), with_floor["refused_reason"].item()) == (
+        3.0,
+        None,
+    )
+    higher = _of(
+        _table(tables_of({"rare": lambda _: 8.0}), {**rule, "floor_cases": 3}), "rare", 2018
+    )
     assert higher["threshold_cases"].item() == 8.0
 
 
@@ -67,8 +82,18 @@ def test_a_unit_without_population_is_refused_with_that_reason() -> None:
 def test_week_53_shares_the_place_of_week_52_and_the_year_is_a_ring() -> None:
     by_season = {52: 100.0, 1: 40.0, 51: 20.0, 2: 8.0}
     week_53 = CDC.week_no("2014-w53")
-    tables = tables_of({"a": lambda w: 300.0 if w == week_53 else by_season.get(season_of(w), 1.0)}, "2013-w01", "2018-w10")  # fmt: skip
-    rule = {"kind": "endemic_channel", "reference": [2013, 2014], "half_window_weeks": 1, "centre": "mean_sd", "k": 0}  # fmt: skip
+    tables = tables_of(
+        {"a": lambda w: 300.0 if w == week_53 else by_season.get(season_of(w), 1.0)},
+        "2013-w01",
+        "2018-w10",
+    )
+    rule = {
+        "kind": "endemic_channel",
+        "reference": [2013, 2014],
+        "half_window_weeks": 1,
+        "centre": "mean_sd",
+        "k": 0,
+    }
     table = _table(tables, rule).set_index("season_week")["threshold_cases"]
     assert len(table) == 52
     assert table[52] == pytest.approx(np.mean([20, 100, 40, 20, 100, 300, 40]))
@@ -83,7 +108,9 @@ def test_a_fixed_channel_holds_for_every_origin_and_waits_for_its_end() -> None:
     table = _table(tables, rule, as_of_week_no=CDC.week_no("2016-w52"))
     assert table["origin_year"].isna().all()
     assert table["threshold_cases"].tolist() == [float(week) for week in range(1, 53)]
-    with pytest.raises(ConfigError, match=r"2016-w40 .* 2014-w01\.\.2016-w52 of label rule channel"):  # fmt: skip
+    with pytest.raises(
+        ConfigError, match=r"2016-w40 .* 2014-w01\.\.2016-w52 of label rule channel"
+    ):
         _table(tables, rule, as_of_week_no=CDC.week_no("2016-w40"))
 
 
@@ -100,7 +127,9 @@ def test_units_without_any_count_are_listed_with_their_reason() -> None:
     units = pd.concat([tables.units, tables.units.assign(unit_id="b")], ignore_index=True)
     for kind in ("rolling_quantile", "endemic_channel"):
         table = _table(replace(tables, units=units), {"kind": kind})
-        assert _of(table, "b", 2018)["refused_reason"].tolist() == ["no known cases in the years before"]  # fmt: skip
+        assert _of(table, "b", 2018)["refused_reason"].tolist() == [
+            "no known cases in the years before"
+        ]
 
 
 def test_a_table_without_counts_gives_no_threshold() -> None:

@@ -1,4 +1,5 @@
-"""Thresholds as a bundle's file: the same bytes for the same thresholds, and nothing else is read."""
+"""Thresholds as a bundle's file: the same bytes for the same thresholds, and nothing else
+is read."""
 
 from __future__ import annotations
 
@@ -18,8 +19,15 @@ from pipelines.weeks import CDC
 
 BY_YEAR = Thresholds(("a", "b"), (2017, 2018), np.array([[[2.0], [3.0]], [[np.nan], [0.5]]]), CDC)
 BY_SEASON = Thresholds(("a",), (), np.arange(1.0, 53.0).reshape(1, 1, 52), CDC)
-BY_BOTH = Thresholds(("a",), (2018,), np.where(np.arange(52) == 9, np.nan, 4.25).reshape(1, 1, 52), CDC)  # fmt: skip
-GOOD = {"unit_id": ["a", "a"], "origin_year": [2017, 2018], "season_week": [None, None], "threshold_cases": [2.0, 3.0]}  # fmt: skip
+BY_BOTH = Thresholds(
+    ("a",), (2018,), np.where(np.arange(52) == 9, np.nan, 4.25).reshape(1, 1, 52), CDC
+)
+GOOD = {
+    "unit_id": ["a", "a"],
+    "origin_year": [2017, 2018],
+    "season_week": [None, None],
+    "threshold_cases": [2.0, 3.0],
+}
 
 
 @pytest.mark.parametrize("given", [BY_YEAR, BY_SEASON, BY_BOTH])
@@ -36,7 +44,12 @@ def test_the_same_thresholds_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def _write(path: Path, rows: dict[str, Any], schema: pa.Schema = SCHEMA) -> Path:
-    pq.write_table(pa.Table.from_pandas(pd.DataFrame(rows), schema, preserve_index=False).replace_schema_metadata(None), path)  # fmt: skip
+    pq.write_table(
+        pa.Table.from_pandas(
+            pd.DataFrame(rows), schema, preserve_index=False
+        ).replace_schema_metadata(None),
+        path,
+    )
     return path
 
 
@@ -54,7 +67,9 @@ def _write(path: Path, rows: dict[str, Any], schema: pa.Schema = SCHEMA) -> Path
         ("season_week", [1, None], "in some rows alone"),
     ],
 )
-def test_what_no_rule_gives_is_refused(column: str, cells: list[Any], said: str, tmp_path: Path) -> None:  # fmt: skip
+def test_what_no_rule_gives_is_refused(
+    column: str, cells: list[Any], said: str, tmp_path: Path
+) -> None:
     read_thresholds(_write(tmp_path / "good", GOOD), CDC)
     with pytest.raises(StoreError, match=said):
         read_thresholds(_write(tmp_path / "bad", {**GOOD, column: cells}), CDC)

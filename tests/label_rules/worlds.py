@@ -27,7 +27,11 @@ def tables_of(
 ) -> Tables:
     """Units whose cases follow from the week's ordinal; `columns` are further ones of the units."""
     weeks = range(calendar.week_no(first), calendar.week_no(last) + 1)
-    rows = [(unit, week, float(cases(week)), RECEIVED) for unit, cases in series.items() for week in weeks]  # fmt: skip
+    rows = [
+        (unit, week, float(cases(week)), RECEIVED)
+        for unit, cases in series.items()
+        for week in weeks
+    ]
     units = pd.DataFrame({"unit_id": list(series), "name": list(series), **columns})
     return replace(
         Tables.empty(),

@@ -47,6 +47,8 @@ def every_unit(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A deployment of all municipalities after one run. Change nothing in it."""
     home = Home(tmp_path_factory.mktemp("every"))
     tabular_profile(home.path / "tabular.yaml")
-    table_drop(Path(str(package_table())), None, home.path / "data" / "drops", INFO, until="2018-w48")  # fmt: skip
+    table_drop(
+        Path(str(package_table())), None, home.path / "data" / "drops", INFO, until="2018-w48"
+    )
     walk_tabular(home, "first")
     return home

@@ -1,6 +1,7 @@
 """Drops that lie: each takes the true sheet of a week and says what it is wrong about.
 
-A sheet is the wide table as the sample's source reads it, one row a municipality; its newest week is w49 of
+A sheet is the wide table as the sample's source reads it, one row a municipality; its newest week
+is w49 of
 2018. A lie returns the false sheet and which cells of it are false, by the name of their column.
 """
 

@@ -1,7 +1,7 @@
 """More drops that lie: slips of exports, of one area or of several weeks, that kinds.py has not.
 
-Belongs here: what a spreadsheet, a join or a site's habit does to a sheet. Does not belong here: what is
-expected of each (test_lying_drops.py).
+Belongs here: what a spreadsheet, a join or a site's habit does to a sheet. Does not belong here:
+what is expected of each (test_lying_drops.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def areas(sheet: Sheet) -> npt.NDArray[np.object_]:
 
 
 def _largest_area(sheet: Sheet, nth: int = 0) -> npt.NDArray[np.intp]:
-    """Rows of the area with most cases in the last year of those with three units or more, or the nth."""
+    """Rows of the area with most cases in the last year of those with three units or more, or the
+    nth.
+    """
     area, year = areas(sheet), counts(sheet, week_columns(sheet)[-53:-1]).sum(axis=1)
     names, n = np.unique(area, return_counts=True)
     names = names[n >= min(3, n.max())]
@@ -33,14 +35,21 @@ def _largest_area(sheet: Sheet, nth: int = 0) -> npt.NDArray[np.intp]:
     return np.flatnonzero(area == names[np.argsort(cases)[::-1][min(nth, len(names) - 1)]])
 
 
-def _newest(sheet: Sheet, change: Callable[[Values, Values], Values], units: object = slice(None)) -> Told:  # fmt: skip
+def _newest(
+    sheet: Sheet, change: Callable[[Values, Values], Values], units: object = slice(None)
+) -> Told:
     """The newest week of units from (their newest counts, all their counts)."""
     values, every = counts(sheet, [NEWEST]), counts(sheet, week_columns(sheet))
     values[units, 0] = change(values[units, 0], every[units])
     return _told(sheet, [NEWEST], values)
 
 
-def _weeks(sheet: Sheet, change: Callable[[Values], Values], columns: list[str], units: object = slice(None)) -> Told:  # fmt: skip
+def _weeks(
+    sheet: Sheet,
+    change: Callable[[Values], Values],
+    columns: list[str],
+    units: object = slice(None),
+) -> Told:
     """Weeks of units from their own counts in them."""
     values = counts(sheet, columns)
     values[units] = change(values[units])
@@ -77,7 +86,9 @@ def newest_week_holds_two_weeks(sheet: Sheet, _: np.random.Generator) -> Told:
 
 
 def eight_weeks_hold_two_weeks_each(sheet: Sheet, _: np.random.Generator) -> Told:
-    return _weeks(sheet, lambda x: np.column_stack([x[:, 0], x[:, 1:] + x[:, :-1]]), week_columns(sheet)[-9:])  # fmt: skip
+    return _weeks(
+        sheet, lambda x: np.column_stack([x[:, 0], x[:, 1:] + x[:, :-1]]), week_columns(sheet)[-9:]
+    )
 
 
 def newest_week_is_the_mean_of_four(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -91,7 +102,9 @@ def small_units_have_the_tables_mean(sheet: Sheet, _: np.random.Generator) -> To
 
 
 def two_fifths_in_four_weeks(sheet: Sheet, noise: np.random.Generator) -> Told:
-    return _weeks(sheet, lambda x: noise.binomial(x.astype(int), 0.4).astype(float), week_columns(sheet)[-4:])  # fmt: skip
+    return _weeks(
+        sheet, lambda x: noise.binomial(x.astype(int), 0.4).astype(float), week_columns(sheet)[-4:]
+    )
 
 
 def an_area_zero(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -99,7 +112,9 @@ def an_area_zero(sheet: Sheet, _: np.random.Generator) -> Told:
 
 
 def an_area_halved(sheet: Sheet, noise: np.random.Generator) -> Told:
-    return _newest(sheet, lambda x, _: noise.binomial(x.astype(int), 0.5).astype(float), _largest_area(sheet))  # fmt: skip
+    return _newest(
+        sheet, lambda x, _: noise.binomial(x.astype(int), 0.5).astype(float), _largest_area(sheet)
+    )
 
 
 def an_area_has_another_areas_counts(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -126,7 +141,7 @@ def an_areas_newest_week_is_the_neighbours(sheet: Sheet, _: np.random.Generator)
 
 
 def an_areas_histories_are_the_neighbours(sheet: Sheet, _: np.random.Generator) -> Told:
-    return _weeks(sheet, lambda x: np.roll(x, 1, axis=0), week_columns(sheet), _largest_area(sheet))  # fmt: skip
+    return _weeks(sheet, lambda x: np.roll(x, 1, axis=0), week_columns(sheet), _largest_area(sheet))
 
 
 def an_area_copies_the_week_before(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -179,7 +194,9 @@ def climate_of_the_neighbours(sheet: Sheet, _: np.random.Generator) -> Told:
 
 
 def climate_of_the_year_before(sheet: Sheet, _: np.random.Generator) -> Told:
-    return _climate(sheet, ("TEMPERATURE_", "PRECIPITATION_"), lambda x: np.hstack([x[:, :12], x[:, :12]]), 24)  # fmt: skip
+    return _climate(
+        sheet, ("TEMPERATURE_", "PRECIPITATION_"), lambda x: np.hstack([x[:, :12], x[:, :12]]), 24
+    )
 
 
 def no_rain_at_all(sheet: Sheet, _: np.random.Generator) -> Told:
@@ -194,12 +211,16 @@ def population_of_ten_years_ago(sheet: Sheet, _: np.random.Generator) -> Told:
     return _told(sheet, ["Population2018"], counts(sheet, ["Population2008"]))
 
 
-def _climate(sheet: Sheet, prefixes: tuple[str, ...], change: Callable[[Values], Values], months: int = 12) -> Told:  # fmt: skip
+def _climate(
+    sheet: Sheet, prefixes: tuple[str, ...], change: Callable[[Values], Values], months: int = 12
+) -> Told:
     """The newest months of each kind of those that the drop of w49 may know."""
     parts, names = [], []
     for prefix in prefixes:
         columns = [c for c in sheet.columns if c.startswith(prefix) and not c.endswith("_dec_18")]
-        values = pd.DataFrame({c: pd.to_numeric(sheet[c], errors="coerce") for c in columns[-months:]})  # fmt: skip
+        values = pd.DataFrame(
+            {c: pd.to_numeric(sheet[c], errors="coerce") for c in columns[-months:]}
+        )
         parts.append(change(values.to_numpy(dtype=float)))
         names += columns[-months:]
     return _told(sheet, names, np.hstack(parts))

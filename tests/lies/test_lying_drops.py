@@ -1,11 +1,13 @@
 """Every lie on two tables, walked to the bulletin: held, stopped, or as on the honest week.
 
-`pytest -m slow tests/lies -o log_cli=true` logs for each lie the share of false cells that are neither held nor
-stopped, how many of these are in units that ran, and how far the forecast of units that are not held moves.
+`pytest -m slow tests/lies -o log_cli=true` logs for each lie the share of false cells that are
+neither held nor stopped, how many of these are in units that ran, and how far the forecast of units
+that are not held moves.
 
-What no rule sees may stay small: a zero after less than one case a week is an honest week every second time. So
-false cells of units that ran must be seen. The forecast of a false unit that no rule saw is logged: it is as false as
-its count. Every other unit's may move no further than by an honest refit.
+What no rule sees may stay small: a zero after less than one case a week is an honest week every
+second time. So false cells of units that ran must be seen. The forecast of a false unit that no
+rule saw is logged: it is as false as its count. Every other unit's may move no further than by an
+honest refit.
 """
 
 from __future__ import annotations
@@ -103,7 +105,9 @@ def running(sheet: Sheet) -> set[str]:
 
 
 def moved(outcome: Outcome, honest: Outcome, false: Cells, of_false: bool) -> dict[int, float]:
-    """By horizon the largest change of a probability among units in no doubt: those that lie, or the others."""
+    """By horizon the largest change of a probability among units in no doubt: those that lie, or
+    the others.
+    """
     if outcome.forecast is None or honest.forecast is None:
         return {}
     keys = ["municipality_code", "horizon_weeks"]
@@ -122,7 +126,9 @@ def test_an_honest_week_is_neither_held_nor_stopped(honest: Outcome) -> None:
 
 
 @pytest.mark.parametrize("name", WALKED)
-def test_a_lie_reaches_neither_champion_nor_bulletin_unseen(name: str, base: Home, honest: Outcome, every_sheet: Sheet, tmp_path: Path) -> None:  # fmt: skip
+def test_a_lie_reaches_neither_champion_nor_bulletin_unseen(
+    name: str, base: Home, honest: Outcome, every_sheet: Sheet, tmp_path: Path
+) -> None:
     true = rows_of(base, every_sheet)
     told = WALKED[name](true, np.random.default_rng(SEED))
     outcome = week(base, tmp_path, told.sheet, name)
@@ -130,7 +136,10 @@ def test_a_lie_reaches_neither_champion_nor_bulletin_unseen(name: str, base: Hom
     change = moved(outcome, honest, told.false, of_false=False)
     itself = moved(outcome, honest, told.false, of_false=True)
     state = "stopped: " + ", ".join(outcome.stopped) if outcome.stopped else "went on"
-    log.warning(f"{name}: {state}; false cells unseen {share:.1%}, of units that ran {of_running:.1%}; unseen false units moved {itself}, others {change}, honest refits {honest.reach}")  # fmt: skip
+    log.warning(
+        f"{name}: {state}; false cells unseen {share:.1%}, of units that ran {of_running:.1%}; "
+        f"unseen false units moved {itself}, others {change}, honest refits {honest.reach}"
+    )
     assert outcome.stopped or not outcome.doubts.empty
     assert of_running <= MOST_UNSEEN, share
     assert all(change[horizon] <= honest.reach[horizon] for horizon in change)

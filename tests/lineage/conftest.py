@@ -37,7 +37,9 @@ def store(planted: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> St
     shutil.copytree(planted.places.home, home)
     monkeypatch.setenv("DENGUARD_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return Store(Places(home=home), planted.datasets, planted.features, planted.bundles, planted.forecasts)  # fmt: skip
+    return Store(
+        Places(home=home), planted.datasets, planted.features, planted.bundles, planted.forecasts
+    )
 
 
 @pytest.fixture

@@ -54,14 +54,26 @@ class Planter:
         folder = self.places.drops / received
         write_atomic(folder / "drop.yaml", f"received_date: {received}\nscene_period: week\n")
         write_atomic(folder / "metadata.csv", f"Municipality code\n{received}\n")
-        return {"received_date": received, "sha256": folder_id(manifest_of(folder)), "synthetic_scenes": True}  # fmt: skip
+        return {
+            "received_date": received,
+            "sha256": folder_id(manifest_of(folder)),
+            "synthetic_scenes": True,
+        }
 
     def run(self, run_id: str, week: str, drops: list[dict[str, Any]], decision: str) -> None:
         run = start_run(run_id, {"profile": "ci"})
         run.finish("ingest", {"drops": drops})
         checked = run.folder / "validation"
         write_atomic(checked / "issues.json", "[]\n")
-        run.finish("validate", {"issues": {"warning": 2}, "issues_path": run.name(checked / "issues.json"), "data_docs": "docs", "quarantined": 1})  # fmt: skip
+        run.finish(
+            "validate",
+            {
+                "issues": {"warning": 2},
+                "issues_path": run.name(checked / "issues.json"),
+                "data_docs": "docs",
+                "quarantined": 1,
+            },
+        )
         dataset = self.dataset(run, week, drops)
         features = self.features(run, week, dataset)
         bundle = self.bundle(run, week, dataset, features)
@@ -71,25 +83,46 @@ class Planter:
 
     def dataset(self, run: Run, week: str, drops: list[dict[str, Any]]) -> str:
         draft = self.places.artifacts / "draft"
-        write_json(draft / "dataset.json", {"as_of_week": week, "rows": 2, "units": 2, "drops": drops})  # fmt: skip
+        write_json(
+            draft / "dataset.json", {"as_of_week": week, "rows": 2, "units": 2, "drops": drops}
+        )
         version = folder_id(manifest_of(draft))
         folder = _keep(draft, self.places.artifacts / "datasets" / version)
-        run.finish("snapshot", {"dataset": run.name(folder), "dataset_version": version, "as_of_week": week, "synthetic_scenes": True, "dvc": self.version("samples", folder)})  # fmt: skip
+        run.finish(
+            "snapshot",
+            {
+                "dataset": run.name(folder),
+                "dataset_version": version,
+                "as_of_week": week,
+                "synthetic_scenes": True,
+                "dvc": self.version("samples", folder),
+            },
+        )
         accept(self.places, version, week, drops)
         self.store.datasets[run.run_id] = version
         return version
 
     def features(self, run: Run, week: str, dataset: str) -> str:
-        named = {"as_of_week": week, "dataset_version": dataset, "embedding_version": f"e{dataset[1:]}"}  # fmt: skip
+        named = {
+            "as_of_week": week,
+            "dataset_version": dataset,
+            "embedding_version": f"e{dataset[1:]}",
+        }
         draft = self.places.artifacts / "draft"
         shard = write_atomic(draft / "shards" / "space" / "draft", dataset)
         shard.rename(shard.with_name(f"{sha256_file(shard)}.parquet"))
         pd.DataFrame({"unit_id": ["05001"], "cases": [3.0]}).to_parquet(draft / "rows.parquet")
-        write_json(draft / "features.json", {**named, "image": {"encoder": "timm_image"}, "text": {"encoder": "hf_text"}})  # fmt: skip
+        write_json(
+            draft / "features.json",
+            {**named, "image": {"encoder": "timm_image"}, "text": {"encoder": "hf_text"}},
+        )
         version = version_of(draft)
         folder = _keep(draft, self.places.artifacts / "features" / version)
         named["feature_version"] = version
-        run.finish("features", {**named, "features": run.name(folder), "dvc": self.version("features", folder)})  # fmt: skip
+        run.finish(
+            "features",
+            {**named, "features": run.name(folder), "dvc": self.version("features", folder)},
+        )
         self.store.features[run.run_id] = version
         return version
 
@@ -98,22 +131,44 @@ class Planter:
         from pipelines.versioning import read_index, repository
 
         name = f"{kind}-{folder.name}"
-        entry = {"id": name, "kind": kind, "md5": f"{folder.name}.dir", "content_id": folder_id(manifest_of(folder))}  # fmt: skip
+        entry = {
+            "id": name,
+            "kind": kind,
+            "md5": f"{folder.name}.dir",
+            "content_id": folder_id(manifest_of(folder)),
+        }
         write_atomic(repository(self.places) / f"{name}.dvc", "outs: []\n")
-        write_json(repository(self.places) / "index.json", {"versions": {**read_index(self.places), name: entry}})  # fmt: skip
+        write_json(
+            repository(self.places) / "index.json",
+            {"versions": {**read_index(self.places), name: entry}},
+        )
         return str(entry["md5"])
 
     def bundle(self, run: Run, week: str, dataset: str, features: str) -> Path:
         width = len(DESIGN_NAMES)
         linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.1), float(week[-2:]))
         meta = BundleMeta(
-            head="linear", recipe={}, recipe_id="r1", lambda_shift=0.0, lambda_reason="linear",
-            horizons_weeks=(4,), decision_thresholds={4: 0.5}, threshold_cases={"05001": 40.0},
-            image_encoder={}, text_encoder={}, prompt_template_id="p1", language="es",
-            label_rule_id="median_2016_2017", dataset_version=dataset, feature_version=features,
-            embedding_version=f"e{dataset[1:]}", as_of_week=week, synthetic_scenes=True,
-            covariate_names=COVARIATE_NAMES, place=PLACE,
-        )  # fmt: skip
+            head="linear",
+            recipe={},
+            recipe_id="r1",
+            lambda_shift=0.0,
+            lambda_reason="linear",
+            horizons_weeks=(4,),
+            decision_thresholds={4: 0.5},
+            threshold_cases={"05001": 40.0},
+            image_encoder={},
+            text_encoder={},
+            prompt_template_id="p1",
+            language="es",
+            label_rule_id="median_2016_2017",
+            dataset_version=dataset,
+            feature_version=features,
+            embedding_version=f"e{dataset[1:]}",
+            as_of_week=week,
+            synthetic_scenes=True,
+            covariate_names=COVARIATE_NAMES,
+            place=PLACE,
+        )
         candidate = self.places.artifacts / "candidates" / f"c{week[-2:]}"
         folder = write_bundle(Bundle(meta, {4: HorizonModel(4, linear)}), candidate / "bundle")
         named = {"folder": run.name(candidate), "bundle_id": bundle_id(folder), "head": "linear"}
@@ -122,7 +177,14 @@ class Planter:
         return folder
 
     def judge(self, run: Run, bundle: Path, decision: str) -> None:
-        record = {"decision": decision, "head": "linear", "bundle_id": bundle_id(bundle), "champion": None, "first_line": "linear serves", "reasons": ["so it is"]}  # fmt: skip
+        record = {
+            "decision": decision,
+            "head": "linear",
+            "bundle_id": bundle_id(bundle),
+            "champion": None,
+            "first_line": "linear serves",
+            "reasons": ["so it is"],
+        }
         write_json(self.places.artifacts / "decisions" / f"{run.run_id}.json", record)
         run.finish("gate", record)
 
@@ -130,19 +192,29 @@ class Planter:
         tags = {"feature_version": self.store.features[run.run_id], "decision": decision}
         version = register_bundle(bundle, run.run_id, tags=tags, where=self.places)
         set_champion(version, where=self.places)
-        run.finish("register", {"version": version if decision == "promote" else None, "mlflow_run": None})  # fmt: skip
+        run.finish(
+            "register", {"version": version if decision == "promote" else None, "mlflow_run": None}
+        )
         return version
 
     def bulletin(self, run: Run, week: str, dataset: str, version: str) -> None:
         rows = pd.DataFrame(
             {
-                "municipality_code": ["05001", "76001"], "municipality": ["Medellín", "Cali"],
-                "origin_week": week, "target_week": "2019-w04", "horizon_weeks": 4,
-                "probability": [0.25, 0.75], "outbreak_expected": [False, True], "image_used": False,
-                "model_version": version, "bundle_id": self.store.bundles[run.run_id],
-                "dataset_version": dataset, "embedding_version": f"e{dataset[1:]}", "head": "linear",
+                "municipality_code": ["05001", "76001"],
+                "municipality": ["Medellín", "Cali"],
+                "origin_week": week,
+                "target_week": "2019-w04",
+                "horizon_weeks": 4,
+                "probability": [0.25, 0.75],
+                "outbreak_expected": [False, True],
+                "image_used": False,
+                "model_version": version,
+                "bundle_id": self.store.bundles[run.run_id],
+                "dataset_version": dataset,
+                "embedding_version": f"e{dataset[1:]}",
+                "head": "linear",
             }
-        )  # fmt: skip
+        )
         folder = publish_forecast(rows, self.places.artifacts / "forecasts")
         run.finish("forecast", {"forecast": run.name(folder), "forecast_version": folder.name})
         self.store.forecasts[run.run_id] = folder.name
@@ -152,8 +224,25 @@ class Planter:
 
     def answer(self, run_id: str, trace_id: str, version: str, forecast: str | None = None) -> None:
         log = PredictionLog(self.places)
-        row = LoggedPrediction(municipality_code="05001", horizon_weeks=4, origin_week="2018-w48", target_week="2018-w52", probability=0.25, outbreak=False)  # fmt: skip
-        log.append(LoggedAnswer(trace_id=trace_id, at=datetime(2019, 1, 3, tzinfo=UTC), input_sha256="0" * 64, bundle_id=self.store.bundles[run_id], model_version=version, predictions=[row], forecast_version=forecast))  # fmt: skip
+        row = LoggedPrediction(
+            municipality_code="05001",
+            horizon_weeks=4,
+            origin_week="2018-w48",
+            target_week="2018-w52",
+            probability=0.25,
+            outbreak=False,
+        )
+        log.append(
+            LoggedAnswer(
+                trace_id=trace_id,
+                at=datetime(2019, 1, 3, tzinfo=UTC),
+                input_sha256="0" * 64,
+                bundle_id=self.store.bundles[run_id],
+                model_version=version,
+                predictions=[row],
+                forecast_version=forecast,
+            )
+        )
         log.close()
 
 

@@ -49,10 +49,16 @@ def test_a_dataset_that_is_gone_is_named_and_the_walk_reaches_its_drop(
         ("artifacts/runs/first/validation/issues.json", "validation report of run first is gone"),
         ("artifacts/candidates/c48", "bundle {bundle} is gone"),
         ("data/drops/2018-12-04", "drop 2018-12-04 is gone"),
-        ("artifacts/versions/samples-{dataset}.dvc", "DVC's sidecar of dataset version {dataset} is absent"),
-        ("artifacts/versions/index.json", "dataset version {dataset} is not in the index of versions"),
+        (
+            "artifacts/versions/samples-{dataset}.dvc",
+            "DVC's sidecar of dataset version {dataset} is absent",
+        ),
+        (
+            "artifacts/versions/index.json",
+            "dataset version {dataset} is not in the index of versions",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_gone_is_named(store: Store, damage: Damage, name: str, what: str) -> None:
     ids = {
         "dataset": store.datasets["first"],
@@ -131,7 +137,10 @@ def test_a_prediction_of_a_bundle_that_the_registry_no_longer_has_is_named(store
     client.delete_registered_model_alias("denguard", "previous")
     client.delete_model_version("denguard", "1")
     found = trace(FIRST_TRACE, store.places)
-    assert f"prediction {FIRST_TRACE} was made by bundle {store.bundles['first']}, which is not in the registry" in _said(found)  # fmt: skip
+    assert (
+        f"prediction {FIRST_TRACE} was made by bundle {store.bundles['first']}, which is not in "
+        "the registry" in _said(found)
+    )
     assert any(key.startswith("drop:2018-12-04") for key in found.up)
     assert "model version 1 is not in the registry" in _said(trace("2018-12-04", store.places))
 
@@ -141,7 +150,9 @@ def test_a_registry_that_is_gone_is_named_once_and_files_say_the_rest(
 ) -> None:
     damage("artifacts/mlflow/mlflow.db")
     found = trace(FIRST_TRACE, store.places)
-    assert [link.what for link in found.broken if "registry" in link.what] == ["the registry does not answer: there is no registry yet"]  # fmt: skip
+    assert [link.what for link in found.broken if "registry" in link.what] == [
+        "the registry does not answer: there is no registry yet"
+    ]
     assert len(found.broken) == 1
     assert any(key.startswith("drop:2018-12-04") for key in found.up)
 
@@ -163,7 +174,9 @@ def _mlflow_run(store: Store) -> tuple[MlflowClient, str]:
 def test_an_mlflow_run_that_names_other_features_than_its_bundle_is_named(store: Store) -> None:
     client, run_id = _mlflow_run(store)
     client.set_tag(run_id, "feature_version", "ffff")
-    assert f"MLflow run {run_id} names feature version ffff" in _said(trace("version 1", store.places))  # fmt: skip
+    assert f"MLflow run {run_id} names feature version ffff" in _said(
+        trace("version 1", store.places)
+    )
 
 
 def test_without_any_copy_of_the_bundle_its_mlflow_run_leads_to_the_features(
@@ -178,7 +191,9 @@ def test_without_any_copy_of_the_bundle_its_mlflow_run_leads_to_the_features(
 
 
 def test_a_version_number_that_means_another_bundle_in_the_registry_is_named(store: Store) -> None:
-    connect(store.places).set_model_version_tag("denguard", "1", "bundle_id", store.bundles["third"])  # fmt: skip
+    connect(store.places).set_model_version_tag(
+        "denguard", "1", "bundle_id", store.bundles["third"]
+    )
     found = trace(store.forecasts["first"], store.places)
     assert f"model version 1 is bundle {store.bundles['third']} in the registry" in _said(found)
 
@@ -208,7 +223,9 @@ def test_what_another_machine_holds_is_not_gone(
     found = trace(store.forecasts["first"], store.places)
     assert _said(found) == ""
     assert (found.up, found.down) == (before.up, before.down)
-    assert found.graph.nodes[f"dataset:{store.datasets['first']}"].facts["held_by"] == str(tmp_path / "shared")  # fmt: skip
+    assert found.graph.nodes[f"dataset:{store.datasets['first']}"].facts["held_by"] == str(
+        tmp_path / "shared"
+    )
 
 
 def _share_records(store: Store, run_id: str) -> Run:

@@ -66,8 +66,14 @@ def test_many_runs_of_one_dataset_are_counted_not_listed(store: Store) -> None:
 def test_a_look_up_loads_no_torch_with_which_arrow_may_abort_at_the_end(store: Store) -> None:
     """A process that holds both and ends right after a read aborted in two of three calls."""
     asked = f"{store.forecasts['first']}/05001/12"
-    command = f"import sys; from typer.testing import CliRunner; from pipelines.cli import app; CliRunner().invoke(app, ['trace', '{asked}']); CliRunner().invoke(app, ['audit']); print(sorted({{'torch', 'sklearn', 'mlflow'}} & set(sys.modules)))"  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
+    command = (
+        "import sys; from typer.testing import CliRunner; from pipelines.cli import app; "
+        f"CliRunner().invoke(app, ['trace', '{asked}']); CliRunner().invoke(app, ['audit']); "
+        "print(sorted({'torch', 'sklearn', 'mlflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.strip() == "['mlflow']", done.stderr
 
 
@@ -80,5 +86,7 @@ def test_a_municipality_whose_zero_a_spreadsheet_took_is_found(store: Store) -> 
 def test_a_narrow_terminal_breaks_between_words_and_cuts_no_name(store: Store) -> None:
     found = lineage.trace("2018-12-04", store.places, "down")
     wide, narrow = " ".join(text.lines(found)), " ".join(text.lines(found, 60))
-    assert [w for w in narrow.split() if w not in "│├──└"] == [w for w in wide.split() if w not in "│├──└"]  # fmt: skip
+    assert [w for w in narrow.split() if w not in "│├──└"] == [
+        w for w in wide.split() if w not in "│├──└"
+    ]
     assert max(len(line) for line in text.lines(found, 60)) < max(map(len, text.lines(found)))

@@ -86,7 +86,9 @@ def test_a_forecast_row_says_its_answer_and_rests_on_what_its_version_rests_on(
     assert _of(set(row.down), "report") == {"first", "second"}
 
 
-def test_an_old_code_leads_to_the_row_of_its_unit_and_says_which_code_it_is_today(store: Store) -> None:  # fmt: skip
+def test_an_old_code_leads_to_the_row_of_its_unit_and_says_which_code_it_is_today(
+    store: Store,
+) -> None:
     found = trace("2018-w52/76999/4", store.places)
     assert found.starts == (f"forecast_row:{store.forecasts['third']}/76001/4",)
     assert "76999 is 76001 today" in found.note
@@ -129,14 +131,17 @@ def test_a_version_is_found_by_its_beginning_its_embedding_version_and_its_name_
         ("2018-w48-nope/05001/4", "there is no forecast 2018-w48-nope"),
         ("2018-w48/05002/4", "has no row 05002/4"),
         ("2018-w48/05001/9", "weeks ahead are 4"),
-        ("version 9", "model versions known here: model version 1 previous, model version 2 champion"),
+        (
+            "version 9",
+            "model versions known here: model version 1 previous, model version 2 champion",
+        ),
         ("challenger", "names no challenger"),
         ("2018-12-05", "nearest: 2018-12-04"),
         ("secnd", "nearest: second"),
         ("f" * 32, "a prediction's trace id"),
         ("../../etc/passwd", "nothing here is called"),
     ],
-)  # fmt: skip
+)
 def test_a_name_that_is_unknown_is_answered_with_the_nearest_and_what_can_be_traced(
     store: Store, what: str, told: str
 ) -> None:

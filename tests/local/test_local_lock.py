@@ -22,8 +22,13 @@ nvidia-cublas==13.1 --hash=sha256:00 # cuda
 
 
 def test_the_opening_comment_stays_and_each_line_says_which_extras_need_it() -> None:
-    pins = {"torch": Pin("2.13.0", frozenset({"sha256:c", "sha256:b"})), "Airflow": Pin("3.3.2", frozenset({"sha256:a"}))}  # fmt: skip
-    written = lock_text("# why\n# how\nold==1 # dev\n", pins, {"demo": ["Airflow", "torch"], "dev": ["torch"]})  # fmt: skip
+    pins = {
+        "torch": Pin("2.13.0", frozenset({"sha256:c", "sha256:b"})),
+        "Airflow": Pin("3.3.2", frozenset({"sha256:a"})),
+    }
+    written = lock_text(
+        "# why\n# how\nold==1 # dev\n", pins, {"demo": ["Airflow", "torch"], "dev": ["torch"]}
+    )
     assert written == (
         "# why\n# how\n"
         "Airflow==3.3.2 --hash=sha256:a # demo\n"
@@ -43,7 +48,9 @@ def test_what_is_written_is_read_again_also_with_continuation_lines() -> None:
 
 
 def test_either_build_of_torch_fits_as_long_as_the_version_is_the_same() -> None:
-    default = {name: Pin("2.13.0", frozenset({"sha256:default"})) for name in ("torch", "torchvision")}  # fmt: skip
+    default = {
+        name: Pin("2.13.0", frozenset({"sha256:default"})) for name in ("torch", "torchvision")
+    }
     same, older = Pin("2.13.0", frozenset({"sha256:cpu"})), Pin("2.12.0", frozenset({"sha256:old"}))
     merged = with_other_builds(default, [{"torch": same, "torchvision": older}])
     assert merged["torch"].hashes == {"sha256:default", "sha256:cpu"}
@@ -52,7 +59,8 @@ def test_either_build_of_torch_fits_as_long_as_the_version_is_the_same() -> None
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A checkout with that lock, an installer that writes down what it is asked for, and a torch."""
+    """A checkout with that lock, an installer that writes down what it is asked for, and a
+    torch."""
     (tmp_path / "requirements.lock").write_text(LOCK)
     pip = tmp_path / "pip"
     pip.write_text('#!/bin/sh\necho "$@" >> asked\nfor file; do :; done\ncat "$file" >> wanted\n')
@@ -66,7 +74,15 @@ def install(checkout: Path, *words: str, torch: str = "2.13.0+cpu", **settings: 
     python.chmod(0o755)
     script = str(ROOT / "pipelines" / "local" / "install_locked.sh")
     environment = {"PATH": os.environ["PATH"], "PIP": "./pip", "PYTHON": "./python", **settings}
-    done = subprocess.run(["sh", script, *words], cwd=checkout, env=environment, capture_output=True, text=True, timeout=30, check=True)  # fmt: skip
+    done = subprocess.run(
+        ["sh", script, *words],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
     return done.stdout
 
 

@@ -30,7 +30,9 @@ TARGETS = (
 def make(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     argv = ["make", "-f", str(ROOT / "Makefile"), *words]
-    return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    return subprocess.run(
+        argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_make_alone_explains_every_target() -> None:

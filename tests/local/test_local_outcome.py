@@ -27,7 +27,12 @@ def services(tmp_path: Path) -> Services:
 
 def test_a_failed_run_is_told_with_step_cause_fix_and_log(services: Services) -> None:
     folder = services.layout.places.artifacts / "runs" / RUN
-    said = {"step": "data.validate", "cause": "a column is missing", "where": "metadata.csv", "fix": "add it"}  # fmt: skip
+    said = {
+        "step": "data.validate",
+        "cause": "a column is missing",
+        "where": "metadata.csv",
+        "fix": "add it",
+    }
     write_json(folder / "failure.json", said)
     told = str(outcome.failure(services, RUN))
     assert "data.validate failed. a column is missing (metadata.csv)" in told
@@ -47,7 +52,11 @@ def test_without_a_champion_there_is_no_forecast_to_show(services: Services) -> 
 
 def test_the_decision_is_told_with_every_reason(services: Services) -> None:
     places, text = services.layout.places, StringIO()
-    record = {"decision": "keep", "first_line": "Fusion does not beat it.", "reasons": ["nothing new [1]", "b"]}  # fmt: skip
+    record = {
+        "decision": "keep",
+        "first_line": "Fusion does not beat it.",
+        "reasons": ["nothing new [1]", "b"],
+    }
     write_json(places.artifacts / "runs" / RUN / "gate.json", record)
     outcome._tell_decision(Console(file=text, width=200), places, "scheduled", RUN)
     for words in ("keep", "Fusion does not beat it.", "nothing new [1]", "b"):

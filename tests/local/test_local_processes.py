@@ -23,7 +23,10 @@ subprocess.Popen([sys.executable, "-c", {SLEEPS!r}], start_new_session=True)
 print("ready", flush=True)
 time.sleep(60)
 """
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"  # fmt: skip
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', "
+    "flush=True); time.sleep(60)"
+)
 
 
 class Field:

@@ -24,11 +24,40 @@ def places(tmp_path: Path) -> Places:
     """One municipality: 60 weeks to the origin and 4 after it, one revised, one missing."""
     last = CDC.week_no(ORIGIN)
     weeks = np.arange(last - 59, last + 5, dtype="int32")
-    cases = pd.DataFrame({"unit_id": "05001", "week_no": weeks, "cases": weeks % 7 * 1.0, "received_date": date(2018, 12, 4)})  # fmt: skip
+    cases = pd.DataFrame(
+        {
+            "unit_id": "05001",
+            "week_no": weeks,
+            "cases": weeks % 7 * 1.0,
+            "received_date": date(2018, 12, 4),
+        }
+    )
     cases.loc[cases["week_no"] == last - 1, "cases"] = np.nan
-    revised = pd.DataFrame({"unit_id": ["05001"], "week_no": np.array([last - 2], "int32"), "cases": [99.0], "received_date": [date(2018, 12, 11)]})  # fmt: skip
-    months = pd.DataFrame({"unit_id": "05001", "year": 2018, "month": range(7, 13), "temp_mean_c": 21.0, "rainfall_mm": 100.0})  # fmt: skip
-    months["available_date"] = [date(2018, 7, 31), date(2018, 8, 31), date(2018, 9, 30), date(2018, 10, 31), date(2018, 11, 30), date(2018, 12, 31)]  # fmt: skip
+    revised = pd.DataFrame(
+        {
+            "unit_id": ["05001"],
+            "week_no": np.array([last - 2], "int32"),
+            "cases": [99.0],
+            "received_date": [date(2018, 12, 11)],
+        }
+    )
+    months = pd.DataFrame(
+        {
+            "unit_id": "05001",
+            "year": 2018,
+            "month": range(7, 13),
+            "temp_mean_c": 21.0,
+            "rainfall_mm": 100.0,
+        }
+    )
+    months["available_date"] = [
+        date(2018, 7, 31),
+        date(2018, 8, 31),
+        date(2018, 9, 30),
+        date(2018, 10, 31),
+        date(2018, 11, 30),
+        date(2018, 12, 31),
+    ]
     tables = Tables(
         cases=pd.concat([cases, revised]),
         climate=months,
@@ -65,7 +94,13 @@ def places(tmp_path: Path) -> Places:
 
 
 def test_the_question_holds_what_was_known_and_nothing_later(places: Places) -> None:
-    row = {"municipality_code": "05001", "municipality": "Medellín", "origin_week": ORIGIN, "horizon_weeks": 4, "dataset_version": "d1"}  # fmt: skip
+    row = {
+        "municipality_code": "05001",
+        "municipality": "Medellín",
+        "origin_week": ORIGIN,
+        "horizon_weeks": 4,
+        "dataset_version": "d1",
+    }
     asked = question_for(places, row)
     newest = CDC.week_no(ORIGIN)
     assert len(asked["recent_cases"]) == 53

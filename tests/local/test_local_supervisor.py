@@ -39,7 +39,12 @@ def test_services_start_once_are_repaired_and_leave_nothing(
     assert services.urls["airflow"] in said
     assert str(services.layout.api_key_file) in said
     assert services.secrets.api_key not in said
-    listening = {c.laddr.ip for p in marked(str(services.layout.local)) for c in p.net_connections() if c.status == psutil.CONN_LISTEN}  # fmt: skip
+    listening = {
+        c.laddr.ip
+        for p in marked(str(services.layout.local))
+        for c in p.net_connections()
+        if c.status == psutil.CONN_LISTEN
+    }
     assert listening == {"127.0.0.1"}
 
     supervisor.up(places)

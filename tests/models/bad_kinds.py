@@ -1,4 +1,6 @@
-"""What a profile must know of the forecasters in bad_forecasters.py; nothing heavy is imported here."""
+"""What a profile must know of the forecasters in bad_forecasters.py; nothing heavy is imported
+here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Boosted trees: the same bytes for the same rows, leaves that follow the rows, a text that is a model's alone."""
+"""Boosted trees: the same bytes for the same rows, leaves that follow the rows, a text that is a
+model's alone.
+"""
 
 import os
 import subprocess
@@ -32,7 +34,10 @@ def fit(rows, settings=QUICK):
 def test_it_learns_what_no_line_can(rows):
     wave = np.sin(3 * rows.covariates[:, 9].astype(float))
     planted = replace(rows, label=(np.nan_to_num(wave) > 0).astype(np.float32))
-    own, linear = fit(planted).predict_proba(planted), fit_linear(planted, 0.05).predict_proba(planted)  # fmt: skip
+    own, linear = (
+        fit(planted).predict_proba(planted),
+        fit_linear(planted, 0.05).predict_proba(planted),
+    )
     assert np.mean((own - planted.label) ** 2) < np.mean((linear - planted.label) ** 2) - 0.05
 
 
@@ -64,7 +69,9 @@ print(fit(make_examples(units=4)).text)
 def test_a_process_with_other_threads_trains_the_same_bytes(rows):
     code = _CHILD.format(tests=str(Path(__file__).parents[1]))
     more = {**os.environ, "OMP_NUM_THREADS": "4"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=more)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=more
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == fit(rows).text + "\n"
 
@@ -78,13 +85,23 @@ def test_its_text_names_no_setting_of_a_machine(rows):
 @pytest.mark.parametrize(("units", "at_least"), [(1, 20), (8, 20)])
 def test_a_leaf_holds_no_fewer_rows_than_its_share(units, at_least, make_examples):
     text = fit(make_examples(units=units)).text
-    counts = [int(n) for line in text.splitlines() if line.startswith("leaf_count=") for n in line[11:].split()]  # fmt: skip
+    counts = [
+        int(n)
+        for line in text.splitlines()
+        if line.startswith("leaf_count=")
+        for n in line[11:].split()
+    ]
     assert min(counts) >= at_least
 
 
 def test_leaves_grow_with_the_rows(rows):
     coarse = fit(rows, BoostingSettings(rounds=5, rows_per_leaf=10))
-    counts = [int(n) for line in coarse.text.splitlines() if line.startswith("leaf_count=") for n in line[11:].split()]  # fmt: skip
+    counts = [
+        int(n)
+        for line in coarse.text.splitlines()
+        if line.startswith("leaf_count=")
+        for n in line[11:].split()
+    ]
     assert min(counts) >= len(rows) // 10
 
 
@@ -99,7 +116,10 @@ def test_a_column_that_most_units_lack_is_not_read(rows):
 def test_trees_of_other_columns_are_refused(rows, tmp_path):
     fit(rows).save(tmp_path)
     shape = read_json(tmp_path / "boosting.json")
-    write_json(tmp_path / "boosting.json", {**shape, "covariate_names": shape["covariate_names"][:-1], "spread": shape["spread"][:-1]})  # fmt: skip
+    write_json(
+        tmp_path / "boosting.json",
+        {**shape, "covariate_names": shape["covariate_names"][:-1], "spread": shape["spread"][:-1]},
+    )
     with pytest.raises(StoreError, match="do not read the 25 design columns"):
         Boosting.load(tmp_path)
 

@@ -1,11 +1,21 @@
-"""Every forecaster of denguard passes the kit that plug-ins are asked to pass; a bad one does not."""
+"""Every forecaster of denguard passes the kit that plug-ins are asked to pass; a bad one
+does not."""
 
 import pytest
 
 from denguard.testing import check_forecaster
 from pipelines.contracts import FORECASTERS, FUSED_HEADS
 
-BUILT_IN = ("linear", "early", "late_joint", "boosting", "prevalence", "persistence", "persistence_calibrated", "climatology")  # fmt: skip
+BUILT_IN = (
+    "linear",
+    "early",
+    "late_joint",
+    "boosting",
+    "prevalence",
+    "persistence",
+    "persistence_calibrated",
+    "climatology",
+)
 BREACHES = {
     "peeks": "reads the label",
     "ranks": "order of the rows",

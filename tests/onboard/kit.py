@@ -32,7 +32,13 @@ class Heard:
             self.line("\t".join(row))
 
 
-def counts(first: str, last: str, units: Sequence[str] = ("A", "B", "C"), calendar: Calendar = CDC, level: float = 20.0) -> list[Row]:  # fmt: skip
+def counts(
+    first: str,
+    last: str,
+    units: Sequence[str] = ("A", "B", "C"),
+    calendar: Calendar = CDC,
+    level: float = 20.0,
+) -> list[Row]:
     """Seasonal counts with an epidemic now and then, the same every time."""
     rng, out = Random(7), []  # noqa: S311  (invented data)
     weeks = range(calendar.week_no(first), calendar.week_no(last) + 1)
@@ -46,7 +52,9 @@ def counts(first: str, last: str, units: Sequence[str] = ("A", "B", "C"), calend
     return out
 
 
-def csv(path: Path, rows: Iterable[Sequence[Any]], head: str = "district,year,week,cases", end: str = "") -> Path:  # fmt: skip
+def csv(
+    path: Path, rows: Iterable[Sequence[Any]], head: str = "district,year,week,cases", end: str = ""
+) -> Path:
     """A CSV in the separator of its header."""
     separator = ";" if ";" in head else ","
     lines = [head, *(separator.join(map(str, row)) for row in rows)]
@@ -54,7 +62,9 @@ def csv(path: Path, rows: Iterable[Sequence[Any]], head: str = "district,year,we
     return path
 
 
-def onboarded(*paths: Path, ask: Ask = take_proposal, heard: Heard | None = None, **said: Any) -> Onboarded:  # fmt: skip
+def onboarded(
+    *paths: Path, ask: Ask = take_proposal, heard: Heard | None = None, **said: Any
+) -> Onboarded:
     """Files onboarded with these flags; whatever else is asked gets its proposal."""
     return onboard(paths, Answers(**{"received": RECEIVED, **said}), ask, heard or Heard())
 

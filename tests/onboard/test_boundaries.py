@@ -1,4 +1,5 @@
-"""`--boundaries`: shapes held against the files, laid beside the profile, and checked from then on."""
+"""`--boundaries`: shapes held against the files, laid beside the profile, and checked from
+then on."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def test_shapes_are_laid_beside_the_profile_which_names_them(file, home, tmp_pat
 def test_validate_warns_of_units_without_a_shape(file, home, tmp_path):
     shapes = written(tmp_path / "anything.json", grid("AB"))
     CliRunner().invoke(app, ["onboard", str(file), *FLAGS, "--boundaries", str(shapes)])
-    checked = CliRunner().invoke(app, ["validate", str(file), "--profile", "cases", "--received", "2026-11-17", "--json"])  # fmt: skip
+    checked = CliRunner().invoke(
+        app, ["validate", str(file), "--profile", "cases", "--received", "2026-11-17", "--json"]
+    )
     found = json.loads(checked.output)
     assert {i["code"]: i["level"] for i in found["issues"]}["units-without-shape"] == "warning"
     assert not found["stops"]
@@ -75,5 +78,7 @@ def test_other_shapes_of_that_name_are_never_overwritten(file, home, tmp_path):
 def test_boundaries_change_no_model(file, home, tmp_path):
     shapes = written(tmp_path / "f.geojson", grid("ABC"))
     with_map = onboarded(file, numbering="cdc", boundaries=shapes).profile
-    assert with_map.recipe_id("linear") == onboarded(file, numbering="cdc").profile.recipe_id("linear")  # fmt: skip
+    assert with_map.recipe_id("linear") == onboarded(file, numbering="cdc").profile.recipe_id(
+        "linear"
+    )
     assert with_map.place.portable().boundaries is None

@@ -1,4 +1,6 @@
-"""The command: in a pipe, at a terminal, twice, beside others; what it writes and what it never overwrites."""
+"""The command: in a pipe, at a terminal, twice, beside others; what it writes and what it never
+overwrites.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,11 @@ def test_a_dry_run_and_json_write_nothing(file, home):
     found = json.loads(done.output)
     assert found["command"] == "denguard run --profile cases --run-id first"
     assert found["findings"]["judged"]["serves"] == "provisional" and found["written"] is None
-    assert {r["rule"]["kind"] for r in found["findings"]["rules"]} == {"rolling_quantile", "quantile", "endemic_channel"}  # fmt: skip
+    assert {r["rule"]["kind"] for r in found["findings"]["rules"]} == {
+        "rolling_quantile",
+        "quantile",
+        "endemic_channel",
+    }
     assert not (home / "profiles").exists() and not (home / "data").exists()
 
 
@@ -53,7 +59,9 @@ def test_again_is_a_no_op_and_another_is_never_overwritten(file, home):
     other = entered(file, *FLAGS, "--rule", "quantile")
     assert isinstance(other.exception, ConfigError) and "never overwritten" in str(other.exception)
     assert (home / "profiles" / "cases.yaml").read_text() == before
-    beside = entered(csv(home / "more.csv", counts(*SHORT, units=("X", "Y"))), *FLAGS[:3], "2026-11-17", "--yes")  # fmt: skip
+    beside = entered(
+        csv(home / "more.csv", counts(*SHORT, units=("X", "Y"))), *FLAGS[:3], "2026-11-17", "--yes"
+    )
     assert "--line more" in str(beside.exception)
 
 
@@ -69,8 +77,26 @@ def test_names_that_denguard_brings_are_refused(file):
 
 def test_at_a_terminal_it_asks(file, home):
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "pipelines.cli", "onboard", str(file), "--received", "2026-11-16", "--dry-run", "--numbering", "cdc"]  # fmt: skip
-    done = subprocess.Popen(command, cwd=Path(__file__).parents[2], env={**os.environ, "COLUMNS": "200"}, stdin=theirs, stdout=theirs, stderr=theirs)  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "onboard",
+        str(file),
+        "--received",
+        "2026-11-16",
+        "--dry-run",
+        "--numbering",
+        "cdc",
+    ]
+    done = subprocess.Popen(
+        command,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "COLUMNS": "200"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
     os.close(theirs)
     os.write(ours, b"median\nendemic_channel\n")
     told = b""
@@ -112,7 +138,9 @@ def test_weeks_without_a_year_and_climate_without_a_unit(home, tmp_path):
     made = onboarded(file, numbering="cdc", columns={"year": ["jahr"]})
     assert "'rain' may be climate" in said(made, "c.csv")
     assert "not read:" not in said(made, "c.csv")
-    wider = csv(tmp_path / "w.csv", [(*row, "x") for row in rows], "district,week,cases,T. media,year,obs")  # fmt: skip
+    wider = csv(
+        tmp_path / "w.csv", [(*row, "x") for row in rows], "district,week,cases,T. media,year,obs"
+    )
     assert "not read: 'T. media', 'obs'" in said(onboarded(wider, numbering="cdc"), "w.csv")
     both = onboarded(file, numbering="cdc", columns={"year": ["jahr"], "rainfall_mm": ["rain"]})
     assert "climate of 3 units" in said(both, "climate")

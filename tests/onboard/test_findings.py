@@ -43,7 +43,11 @@ def test_counts_by_day_are_added_up(tmp_path):
     days = [("A", f"2024-{m:02d}-{d:02d}", d % 5) for m in range(1, 13) for d in range(1, 29)]
     made = onboarded(csv(tmp_path / "c.csv", days, "district,date,cases"))
     entry = made.profile.data.inputs[0]
-    assert (entry.adapter, entry.columns["onset"], entry.columns["cases"]) == ("line_list", "date", "cases")  # fmt: skip
+    assert (entry.adapter, entry.columns["onset"], entry.columns["cases"]) == (
+        "line_list",
+        "date",
+        "cases",
+    )
 
 
 def test_thousands_with_a_point_are_thousands(tmp_path):
@@ -56,7 +60,12 @@ def test_thousands_with_a_point_are_thousands(tmp_path):
 
 def test_semicolons_decimal_commas_and_footers(tmp_path):
     rows = [(u, y, w, n, f"{20 + w / 10:.1f}".replace(".", ",")) for u, y, w, n in counts(*SHORT)]
-    file = csv(tmp_path / "c.csv", rows, "district;year;week;cases;temp_mean_c", "Total;;;99;\nFuente: Ministerio\n")  # fmt: skip
+    file = csv(
+        tmp_path / "c.csv",
+        rows,
+        "district;year;week;cases;temp_mean_c",
+        "Total;;;99;\nFuente: Ministerio\n",
+    )
     made = onboarded(file, numbering="cdc")
     assert "notes" in said(made, "checks")
     assert "climate of 3 units" in said(made, "climate")
@@ -64,7 +73,11 @@ def test_semicolons_decimal_commas_and_footers(tmp_path):
 
 def test_climate_that_ended_a_year_ago_and_units_of_one_file_are_named(tmp_path):
     cases = csv(tmp_path / "cases.csv", counts(*SHORT))
-    climate = csv(tmp_path / "climate.csv", [(u, y, m, 25) for u in "ABX" for y in (2022, 2023, 2024) for m in range(1, 13)], "district,year,month,temp_mean_c")  # fmt: skip
+    climate = csv(
+        tmp_path / "climate.csv",
+        [(u, y, m, 25) for u in "ABX" for y in (2022, 2023, 2024) for m in range(1, 13)],
+        "district,year,month,temp_mean_c",
+    )
     made = onboarded(cases, climate, numbering="cdc")
     assert "WARNING: the climate ended with 2024-12, 22 months before" in said(made, "climate")
     assert "1 units stand in cases.csv only: C" in said(made, "units")
@@ -79,7 +92,9 @@ def test_codes_with_and_without_check_digit_are_named(tmp_path):
 
 
 def test_a_code_pattern_is_proposed_when_all_codes_share_it(tmp_path):
-    made = onboarded(csv(tmp_path / "c.csv", counts(*SHORT, units=("VN-HN-01", "VN-HC-12"))), numbering="cdc")  # fmt: skip
+    made = onboarded(
+        csv(tmp_path / "c.csv", counts(*SHORT, units=("VN-HN-01", "VN-HC-12"))), numbering="cdc"
+    )
     assert "[A-Z]{2}-[A-Z]{2}-[0-9]{2}" in made.text
     assert made.profile.place.codes.pattern is None  # proposed, never set
 
@@ -125,8 +140,13 @@ def test_newest_weeks_that_are_still_filling_are_proposed_as_unknown(tmp_path):
 
 
 @pytest.mark.parametrize(("since", "weeks"), [(38, 8), (41, 5)])
-def test_weeks_that_are_thin_for_long_are_a_change_of_level_and_not_proposed_as_unknown(tmp_path, since, weeks):  # fmt: skip
-    cut = [(u, y, w, n // 20 if (y, w) >= (2026, since) else n) for u, y, w, n in counts(*SHORT, level=100)]  # fmt: skip
+def test_weeks_that_are_thin_for_long_are_a_change_of_level_and_not_proposed_as_unknown(
+    tmp_path, since, weeks
+):
+    cut = [
+        (u, y, w, n // 20 if (y, w) >= (2026, since) else n)
+        for u, y, w, n in counts(*SHORT, level=100)
+    ]
     made = onboarded(csv(tmp_path / "c.csv", cut), numbering="cdc")
     assert made.profile.data.maturity.method == "none"
     assert f"all of the newest {weeks} weeks" in said(made, "newest weeks")
@@ -138,7 +158,11 @@ def test_a_total_of_a_wide_table_can_be_left_out_by_the_flag_that_is_named(tmp_p
     weeks = [(y, w) for u, y, w, _ in rows if u == "A"]
     table = [(u, *(n for v, _, _, n in rows if v == u)) for u in "ABC"]
     totals = ("Total", *(sum(column) for column in zip(*(row[1:] for row in table), strict=True)))
-    file = csv(tmp_path / "c.csv", [*table, totals], ",".join(["district", *(f"{y}-SE{w:02d}" for y, w in weeks)]))  # fmt: skip
+    file = csv(
+        tmp_path / "c.csv",
+        [*table, totals],
+        ",".join(["district", *(f"{y}-SE{w:02d}" for y, w in weeks)]),
+    )
     told = said(onboarded(file, numbering="cdc"), "units")
     assert "'Total' looks like a sum" in told and told.endswith("--leave-out district=Total")
     made = onboarded(file, numbering="cdc", leave_out=["district=Total"])
@@ -173,5 +197,7 @@ def test_dates_that_cannot_be_relied_on_stop_with_row_and_fix(tmp_path, days, wo
 def test_a_week_54_and_a_future_week_are_named_and_the_rest_is_read(tmp_path):
     rows = [*counts(*SHORT), ("A", 2025, 54, 3), ("A", 2027, 3, 3)]
     made = onboarded(csv(tmp_path / "c.csv", rows), numbering="cdc")
-    assert "no week 54" in said(made, "checks") and "after the file was received" in said(made, "checks")  # fmt: skip
+    assert "no week 54" in said(made, "checks") and "after the file was received" in said(
+        made, "checks"
+    )
     assert "2026-w45" in said(made, "history")

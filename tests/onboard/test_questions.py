@@ -1,4 +1,6 @@
-"""Each question has a flag: in a pipe it is refused by the flag's name, with the flag it is answered."""
+"""Each question has a flag: in a pipe it is refused by the flag's name, with the flag it is
+answered.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ def test_both_numberings_fit(tmp_path):
 
 def test_weeks_of_another_first_day(tmp_path):
     wednesday = Calendar("wednesday")
-    rows = [(u, wednesday.week_start(wednesday.number(y, w)), n) for u, y, w, n in counts("2025-w01", "2026-w40")]  # fmt: skip
+    rows = [
+        (u, wednesday.week_start(wednesday.number(y, w)), n)
+        for u, y, w, n in counts("2025-w01", "2026-w40")
+    ]
     made = onboarded(csv(tmp_path / "c.csv", rows, "district,start,cases"))
     assert made.profile.calendar == wednesday
     assert "starts: wednesday" in made.text
@@ -96,7 +101,10 @@ def test_a_workbook_with_two_sheets(tmp_path):
 
 def persons(path):
     """A line list with discarded and imported cases, an odd age, and dates of the future."""
-    rows = [(u, CDC.week_start(CDC.number(y, w)), 35109 if w == 3 else 30, "5" if w % 7 == 0 else "1") for u, y, w, _ in counts("2024-w01", "2026-w40")]  # fmt: skip
+    rows = [
+        (u, CDC.week_start(CDC.number(y, w)), 35109 if w == 3 else 30, "5" if w % 7 == 0 else "1")
+        for u, y, w, _ in counts("2024-w01", "2026-w40")
+    ]
     rows.append(("A", "2031-01-01", 3, "1"))
     return csv(path, rows, "district,onset,age,CLASSI_FIN")
 
@@ -117,7 +125,10 @@ def test_persons_who_may_not_count(tmp_path):
 
 def test_the_label_rule_is_a_question_with_a_proposal(tmp_path):
     file = csv(tmp_path / "c.csv", counts(*SHORT))
-    assert "--rule rolling_quantile|quantile|endemic_channel (proposed: --rule rolling_quantile" in refused(file, numbering="cdc")  # fmt: skip
+    assert (
+        "--rule rolling_quantile|quantile|endemic_channel (proposed: --rule rolling_quantile"
+        in refused(file, numbering="cdc")
+    )
     rule = RuleAnswers("endemic_channel", centre="mean_sd", k=2, reference="2022..2024")
     made = onboarded(file, numbering="cdc", ask=IN_A_PIPE, rule=rule)
     assert made.profile.labels.rule_id == "channel_mean2sd_2022_2024_hw2"
@@ -141,7 +152,16 @@ def test_a_rule_that_is_none(tmp_path, rule, words):
 
 def test_what_is_said_of_the_place_and_of_judging(tmp_path):
     file = csv(tmp_path / "c.csv", counts(*SHORT))
-    made = onboarded(file, numbering="cdc", language="es", time_zone="America/Lima", test_years=2, units_judged=["A"], schedule="0 6 * * 1", name="lima")  # fmt: skip
+    made = onboarded(
+        file,
+        numbering="cdc",
+        language="es",
+        time_zone="America/Lima",
+        test_years=2,
+        units_judged=["A"],
+        schedule="0 6 * * 1",
+        name="lima",
+    )
     profile = made.profile
     assert (profile.place.language, profile.place.time_zone) == ("es", "America/Lima")
     assert profile.evaluate.test_years.last == 2 and profile.evaluate.municipalities == ("A",)
@@ -153,16 +173,29 @@ def test_what_is_said_of_the_place_and_of_judging(tmp_path):
 
 def test_a_flag_for_one_file_of_several(tmp_path):
     cases = csv(tmp_path / "cases.csv", counts(*SHORT))
-    people = csv(tmp_path / "people.csv", [(u, 2020, 1000) for u in "ABC"], "code_of;jahr;population")  # fmt: skip
-    made = onboarded(cases, people, numbering="cdc", columns={"unit": ["people.csv=code_of"], "year": ["people.csv=jahr"]})  # fmt: skip
+    people = csv(
+        tmp_path / "people.csv", [(u, 2020, 1000) for u in "ABC"], "code_of;jahr;population"
+    )
+    made = onboarded(
+        cases,
+        people,
+        numbering="cdc",
+        columns={"unit": ["people.csv=code_of"], "year": ["people.csv=jahr"]},
+    )
     assert [i.table for i in made.profile.data.inputs] == ["cases", "units"]
     assert any(r.labels.rule.kind == "incidence" for r in made.findings.rules)
 
 
 @pytest.mark.parametrize(
     "flags",
-    [{"separator": ["x"]}, {"decimal": ["point"]}, {"adapter": ["excel"]}, {"leave_out": ["CLASSI_FIN"]}, {"dates": ["sometimes"]}],
-)  # fmt: skip
+    [
+        {"separator": ["x"]},
+        {"decimal": ["point"]},
+        {"adapter": ["excel"]},
+        {"leave_out": ["CLASSI_FIN"]},
+        {"dates": ["sometimes"]},
+    ],
+)
 def test_answers_that_are_none_are_named(tmp_path, flags):
     with pytest.raises(ConfigError) as caught:
         onboarded(csv(tmp_path / "c.csv", counts(*SHORT)), numbering="cdc", **flags)

@@ -37,13 +37,32 @@ def test_peru(home):
     assert profile.labels.rule_id == "q0.75_2019_2020"
     assert profile.evaluate.test_years.last == 2
     (entry,) = profile.data.inputs
-    assert entry.columns == {"year": "ano", "week": "semana", "unit": ("departamento", "provincia", "distrito")}  # fmt: skip
+    assert entry.columns == {
+        "year": "ano",
+        "week": "semana",
+        "unit": ("departamento", "provincia", "distrito"),
+    }
     assert "73 of 541 units" in said(made, "label rule")
-    assert (made.findings.judgement.years, made.findings.judgement.serves) == ((2021, 2022), "provisional")  # fmt: skip
-    assert "35109" not in str(made.findings.said) and "byte order mark" in said(made, "dengue_peru.csv")  # fmt: skip
+    assert (made.findings.judgement.years, made.findings.judgement.serves) == (
+        (2021, 2022),
+        "provisional",
+    )
+    assert "35109" not in str(made.findings.said) and "byte order mark" in said(
+        made, "dengue_peru.csv"
+    )
     from typer.testing import CliRunner
 
-    checked = CliRunner().invoke(app, ["validate", str(package_table("dengue_peru.csv")), "--profile", "peru", "--received", "2023-01-02"])  # fmt: skip
+    checked = CliRunner().invoke(
+        app,
+        [
+            "validate",
+            str(package_table("dengue_peru.csv")),
+            "--profile",
+            "peru",
+            "--received",
+            "2023-01-02",
+        ],
+    )
     assert checked.exit_code == 0 and "a run would go on" in checked.output
 
 
@@ -56,7 +75,11 @@ def test_taiwan(home):
     file = package_table("dengue_taiwan.csv")
     made = onboarded(file, columns={"unit": ["County_living"]}, name="taiwan")
     (entry,) = made.profile.data.inputs
-    assert entry.columns == {"onset": "Date_Onset", "reported": "Date_Notification", "unit": "County_living"}  # fmt: skip
+    assert entry.columns == {
+        "onset": "Date_Onset",
+        "reported": "Date_Notification",
+        "unit": "County_living",
+    }
     assert entry.leave_out == {"Imported": ("Y",)} and "None" in entry.missing
     assert made.profile.labels.rule.floor_cases == 3
     assert made.profile.data.maturity.weeks == 1  # 63 % of a week's cases are reported within it

@@ -1,4 +1,6 @@
-"""`denguard validate` after onboarding: exit codes, words and report of good, bad and useless files."""
+"""`denguard validate` after onboarding: exit codes, words and report of good, bad and useless
+files.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +44,16 @@ def test_good_bad_and_useless_files_are_told_apart_by_exit_code_and_report(next_
 
     csv(next_week, [*NEXT, ("A", 2026, 54, 1), ("B", 2026, 40, "many")])
     bad = json.loads(checked(next_week, "--json").output)
-    assert not bad["stops"] and {i["code"] for i in bad["issues"]} == {"no-such-week", "conflicting-counts"}  # fmt: skip
+    assert not bad["stops"] and {i["code"] for i in bad["issues"]} == {
+        "no-such-week",
+        "conflicting-counts",
+    }
     assert all(i["place"].startswith(f"{next_week} row ") and i["fix"] for i in bad["issues"])
-    assert {(r["file"], r["row"]) for r in bad["refused"]} == {(str(next_week), 26), (str(next_week), 27), (str(next_week), 12)}  # fmt: skip
+    assert {(r["file"], r["row"]) for r in bad["refused"]} == {
+        (str(next_week), 26),
+        (str(next_week), 27),
+        (str(next_week), 12),
+    }
     assert checked(next_week).exit_code == 0
 
     csv(next_week, [("A", 2026)], head="district;year")

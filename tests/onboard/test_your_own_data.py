@@ -1,4 +1,6 @@
-"""docs/your-own-data.md: its commands are executed, in an empty folder, with the table that it shows how to make."""
+"""docs/your-own-data.md: its commands are executed, in an empty folder, with the table that it
+shows how to make.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from pipelines.cli import app
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
-COMMANDS = [c for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for c in re.findall(r"^\$ (.+)$", block, re.M)]  # fmt: skip
+COMMANDS = [
+    c
+    for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+    for c in re.findall(r"^\$ (.+)$", block, re.M)
+]
 WALKS = [c for c in COMMANDS if " run --profile " in c or " status first" in c]
 
 
@@ -37,16 +43,28 @@ def entered(command: str, folder: Path) -> str:
     """A command of the page, as a person in that folder enters it; it must succeed."""
     program, *rest = shlex.split(command)
     assert program == "denguard"
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("DENGUARD_", "MLFLOW_TRACKING"))}  # fmt: skip
+    env = {
+        k: v for k, v in os.environ.items() if not k.startswith(("DENGUARD_", "MLFLOW_TRACKING"))
+    }
     env["PYTHONPATH"] = str(ROOT)
-    done = subprocess.run([sys.executable, "-m", "pipelines.cli", *rest], cwd=folder, env=env, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *rest],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
 def entered_here(command: str, folder: Path) -> str:
     """The same in this process, which has loaded what each command would load anew."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DENGUARD_", "MLFLOW_TRACKING"))}  # fmt: skip
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith(("DENGUARD_", "MLFLOW_TRACKING"))
+    }
     with mock.patch.dict(os.environ, clean, clear=True), contextlib.chdir(folder):
         done = CliRunner().invoke(app, shlex.split(command)[1:])
     assert done.exit_code == 0, f"{command}\n{done.output}\n{done.exception}"
@@ -60,7 +78,10 @@ def test_the_page_without_its_runs(folder):
     assert first.splitlines()[-1].removeprefix("now run: ") in COMMANDS
     profile = yaml.safe_load((folder / "profiles" / "districts.yaml").read_text(encoding="utf-8"))
     assert profile["place"] == {"week": {"numbering": "iso"}}
-    assert sorted(p.name for p in (folder / "data" / "drops").iterdir()) == ["2024-11-04", "2024-11-11"]  # fmt: skip
+    assert sorted(p.name for p in (folder / "data" / "drops").iterdir()) == [
+        "2024-11-04",
+        "2024-11-11",
+    ]
     assert (folder / "lines" / "city" / "data" / "drops" / "2024-11-04" / "cases.csv").is_file()
     city = yaml.safe_load((folder / "profiles" / "city.yaml").read_text(encoding="utf-8"))
     assert city["schedule"] == "0 7 * * 1"
@@ -71,14 +92,28 @@ def test_the_page_without_its_runs(folder):
 def test_the_whole_page(folder):
     said = {c: entered(c, folder) for c in COMMANDS}
     assert "finished" in said["denguard status first"]
-    newest = [pd.read_csv(f) for f in sorted((folder / "artifacts" / "forecasts").glob("*/forecast.csv"))]  # fmt: skip
+    newest = [
+        pd.read_csv(f) for f in sorted((folder / "artifacts" / "forecasts").glob("*/forecast.csv"))
+    ]
     assert len(newest) == 2
     assert (folder / "artifacts" / "reports" / "second" / "report.html").is_file()
 
 
 def test_the_page_says_what_the_command_can_do():
-    helped = subprocess.run([sys.executable, "-m", "pipelines.cli", "onboard", "--help"], cwd=ROOT, env={**os.environ, "COLUMNS": "200"}, capture_output=True, text=True, timeout=60).stdout  # fmt: skip
-    flags = set(re.findall(r"--[a-z-]+", " ".join(c for c in re.findall(r"`(denguard onboard [^`]+|--[^`]+)`", PAGE))))  # fmt: skip
+    helped = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "onboard", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    flags = set(
+        re.findall(
+            r"--[a-z-]+",
+            " ".join(c for c in re.findall(r"`(denguard onboard [^`]+|--[^`]+)`", PAGE)),
+        )
+    )
     assert len(flags) > 5
     assert [f for f in flags - {"--line"} if f not in helped] == []
 

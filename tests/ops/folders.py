@@ -14,7 +14,11 @@ from pipelines.steps import failure
 from pipelines.storage import write_json
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
-DECISION = {"decision": "promote", "first_line": "The linear head serves.", "reasons": ["fresher data"]}  # fmt: skip
+DECISION = {
+    "decision": "promote",
+    "first_line": "The linear head serves.",
+    "reasons": ["fresher data"],
+}
 OUTPUTS: dict[str, dict[str, Any]] = {
     "ingest": {"drops": [{"received_date": "2026-11-20", "sha256": "x"}]},
     "validate": {"issues": {"info": 1}, "quarantined": 0},
@@ -37,7 +41,9 @@ OUTPUTS: dict[str, dict[str, Any]] = {
 def walk(home: Path, run_id: str, until: str = "report", at: datetime = NOW) -> Path:
     """A run that got as far as `until`; a finished one is the newest success."""
     folder = home / "artifacts" / "runs" / run_id
-    for number, (step, output) in enumerate({"run": {"profile": "ci", "as_of": None, "horizons": [4]}, **OUTPUTS}.items()):  # fmt: skip
+    for number, (step, output) in enumerate(
+        {"run": {"profile": "ci", "as_of": None, "horizons": [4]}, **OUTPUTS}.items()
+    ):
         stamp = (at + timedelta(seconds=number)).timestamp()
         os.utime(write_json(folder / f"{step}.json", output), (stamp, stamp))
         if step == until:
@@ -52,4 +58,14 @@ def fail(folder: Path, step: str, error: Exception) -> None:
 
 
 def move(home: Path, action: Any, before: str | None, after: str | None) -> None:
-    audit.append(Places(home=home), action=action, model_name="denguard", from_version=before, to_version=after, bundle_id="b", run_id=None, by="weekly cycle", reason="fresher data")  # fmt: skip
+    audit.append(
+        Places(home=home),
+        action=action,
+        model_name="denguard",
+        from_version=before,
+        to_version=after,
+        bundle_id="b",
+        run_id=None,
+        by="weekly cycle",
+        reason="fresher data",
+    )

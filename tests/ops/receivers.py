@@ -102,7 +102,14 @@ def mail_server(password: str) -> Iterator[tuple[str, list[Any]]]:
     def login(server: Any, session: Any, envelope: Any, mechanism: str, auth: Any) -> AuthResult:
         return AuthResult(success=auth.password == password.encode(), handled=False)
 
-    controller = Controller(_Inbox(mails), hostname="127.0.0.1", port=free_port(), authenticator=login, auth_required=True, auth_require_tls=False)  # fmt: skip
+    controller = Controller(
+        _Inbox(mails),
+        hostname="127.0.0.1",
+        port=free_port(),
+        authenticator=login,
+        auth_required=True,
+        auth_require_tls=False,
+    )
     controller.start()
     try:
         yield f"127.0.0.1:{controller.port}", mails

@@ -1,4 +1,5 @@
-"""Alerts against real receivers: once a transition, kept while a channel is down, never a secret."""
+"""Alerts against real receivers: once a transition, kept while a channel is down, never a
+secret."""
 
 from __future__ import annotations
 
@@ -67,7 +68,9 @@ def watch(where: Places, later: timedelta = timedelta(0)) -> None:
     tell(where, judge(where, NOW + later), NOW + later)
 
 
-def test_a_late_forecast_is_told_once_and_once_more_when_it_is_on_time_again(where: Places, hook: Hook) -> None:  # fmt: skip
+def test_a_late_forecast_is_told_once_and_once_more_when_it_is_on_time_again(
+    where: Places, hook: Hook
+) -> None:
     for _ in range(3):
         watch(where)
     assert hook.kinds == ["late"]
@@ -78,7 +81,9 @@ def test_a_late_forecast_is_told_once_and_once_more_when_it_is_on_time_again(whe
     assert hook.kinds == ["late", "on-time"]
 
 
-def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(where: Places, hook: Hook) -> None:  # fmt: skip
+def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(
+    where: Places, hook: Hook
+) -> None:
     folder = walk(where.home, "weekly", "ingest")
     fail(folder, "validate", StoreError("a shard is damaged", where="shard 3", fix="run it again"))
     for _ in range(2):
@@ -119,20 +124,31 @@ def test_champions_are_told_by_their_net_change(where: Places, hook: Hook) -> No
     move(where.home, "rollback", "1", "0")
     tell(where)
     assert hook.kinds == ["champion-promote", "champion-rollback"]
-    assert [a["title"] for a in hook.alerts] == ["version 1 is champion now", "rolled back: version 0 is champion again"]  # fmt: skip
+    assert [a["title"] for a in hook.alerts] == [
+        "version 1 is champion now",
+        "rolled back: version 0 is champion again",
+    ]
 
 
 def test_a_refused_deployment_has_its_own_words(where: Places, hook: Hook) -> None:
-    fail(walk(where.home, "weekly"), "report", DeployError("the new champion was not deployed: bad", fix="correct it"))  # fmt: skip
+    fail(
+        walk(where.home, "weekly"),
+        "report",
+        DeployError("the new champion was not deployed: bad", fix="correct it"),
+    )
     tell(where)
     assert hook.kinds == ["deploy-refused"]
     assert "The old champion serves" in hook.alerts[0]["body"]
 
 
 @pytest.mark.parametrize("trouble", ["down", "500", "redirect"])
-def test_a_receiver_in_trouble_hears_of_it_at_the_next_call_once(where: Places, hook: Hook, trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_receiver_in_trouble_hears_of_it_at_the_next_call_once(
+    where: Places, hook: Hook, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if trouble == "down":
-        monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", f"http://127.0.0.1:{closed_port()}/hook/sesame")  # fmt: skip
+        monkeypatch.setenv(
+            "DENGUARD_ALERT_WEBHOOK_URL", f"http://127.0.0.1:{closed_port()}/hook/sesame"
+        )
     hook.status = {"500": 500, "redirect": 302}.get(trouble, 200)
     watch(where)
     watch(where)
@@ -148,7 +164,9 @@ def test_a_receiver_in_trouble_hears_of_it_at_the_next_call_once(where: Places, 
     assert [line["sent"] for line in alerts.newest_sent(where)] == [False, False, True]
 
 
-def test_a_receiver_that_drips_its_answer_holds_nobody_up(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_receiver_that_drips_its_answer_holds_nobody_up(
+    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(channels, "SEND_TIMEOUT_S", 0.5)
     hook.drips = True
     watch(where)
@@ -161,7 +179,12 @@ def test_three_callers_at_once_tell_it_once(where: Places, hook: Hook) -> None:
     walk(where.home, "weekly")
     command = [sys.executable, "-m", "pipelines.cli", "watch", "--now", LATER.isoformat()]
     environment = {**os.environ, "DENGUARD_HOME": str(where.home)}
-    callers = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(3)]  # fmt: skip
+    callers = [
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(3)
+    ]
     assert [c.wait(60) for c in callers] == [1, 1, 1]
     assert hook.kinds == ["late"]
 
@@ -205,17 +228,25 @@ def test_the_receiver_can_check_who_sent_it(where: Places, hook: Hook) -> None:
     watch(where)
     headers, raw = hook.calls[0]
     assert headers["Authorization"] == "Bearer bearer-1"
-    assert headers["X-Denguard-Signature"] == f"sha256={hmac.new(b'hmac-1', raw, hashlib.sha256).hexdigest()}"  # fmt: skip
+    assert (
+        headers["X-Denguard-Signature"]
+        == f"sha256={hmac.new(b'hmac-1', raw, hashlib.sha256).hexdigest()}"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")  # loopback
-def test_mail_arrives_with_a_login_and_the_webhook_is_not_told_twice_while_mail_is_down(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_mail_arrives_with_a_login_and_the_webhook_is_not_told_twice_while_mail_is_down(
+    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org, boss@example.org")
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
     with mail_server("pass-1") as (address, mails):
         monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:wrong@{address}")
         watch(where)
-        assert [line["error"] for line in alerts.newest_sent(where)] == [None, "the mail server answered 535 (SMTPAuthenticationError)"]  # fmt: skip
+        assert [line["error"] for line in alerts.newest_sent(where)] == [
+            None,
+            "the mail server answered 535 (SMTPAuthenticationError)",
+        ]
         monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@{address}")
         watch(where)
         watch(where)
@@ -227,7 +258,9 @@ def test_mail_arrives_with_a_login_and_the_webhook_is_not_told_twice_while_mail_
     assert f"Message-ID: <{hook.alerts[0]['id']}@denguard>" in text
 
 
-def test_no_secret_is_in_any_log_or_file(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_no_secret_is_in_any_log_or_file(
+    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org")
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
     monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@127.0.0.1:{closed_port()}")
@@ -254,7 +287,9 @@ def test_no_secret_is_in_any_log_or_file(where: Places, hook: Hook, monkeypatch:
         ("DENGUARD_ALERT_EMAIL_TO", "ops@example.org", "DENGUARD_ALERT_EMAIL_FROM"),
     ],
 )
-def test_a_wrong_setting_is_refused_by_name_and_never_shown(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_wrong_setting_is_refused_by_name_and_never_shown(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as refused:
         alert_settings()
@@ -265,7 +300,9 @@ def test_a_wrong_setting_is_refused_by_name_and_never_shown(name: str, value: st
     assert refused.value.__context__ is None
 
 
-def test_wrong_settings_do_not_turn_a_cycle_red_and_lose_no_alert(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_wrong_settings_do_not_turn_a_cycle_red_and_lose_no_alert(
+    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("DENGUARD_ALERT_WEBHOOK_URL", "nonsense")
         watch(where)
@@ -273,7 +310,9 @@ def test_wrong_settings_do_not_turn_a_cycle_red_and_lose_no_alert(where: Places,
     assert hook.kinds == ["late"]
 
 
-def test_a_test_alert_goes_through_every_channel_and_says_which_does_not_work(where: Places, hook: Hook) -> None:  # fmt: skip
+def test_a_test_alert_goes_through_every_channel_and_says_which_does_not_work(
+    where: Places, hook: Hook
+) -> None:
     done = CliRunner().invoke(app, ["alerts", "test"])
     assert (done.exit_code, done.stdout) == (0, "webhook: sent\n")
     hook.status = 403
@@ -282,7 +321,9 @@ def test_a_test_alert_goes_through_every_channel_and_says_which_does_not_work(wh
     assert hook.kinds == ["test", "test"]
 
 
-def test_a_damaged_state_is_set_aside_and_what_is_open_is_told_anew(where: Places, hook: Hook) -> None:  # fmt: skip
+def test_a_damaged_state_is_set_aside_and_what_is_open_is_told_anew(
+    where: Places, hook: Hook
+) -> None:
     watch(where)
     (where.artifacts / "alerts" / "state.json").write_text('{"late": 1, "surprise": 2}')
     watch(where)
@@ -292,8 +333,17 @@ def test_a_damaged_state_is_set_aside_and_what_is_open_is_told_anew(where: Place
 
 def test_a_process_that_died_without_a_word_is_a_failed_run(where: Places, hook: Hook) -> None:
     walk(where.home, "weekly", "features")
-    code = "import os, signal; from pipelines.config import places; from pipelines.run.lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "DENGUARD_HOME": str(where.home)}, timeout=60, check=False)  # fmt: skip
+    code = (
+        "import os, signal; from pipelines.config import places; from pipelines.run.lock import "
+        "hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DENGUARD_HOME": str(where.home)},
+        timeout=60,
+        check=False,
+    )
     for _ in range(2):
         tell(where)
     assert hook.kinds == ["run-failed"]
@@ -350,7 +400,9 @@ def test_a_week_that_is_forecast_again_is_told_once_where_new_weeks_are_waited_f
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")  # loopback
-def test_alerts_speak_the_language_of_the_place_by_both_channels(where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_alerts_speak_the_language_of_the_place_by_both_channels(
+    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DENGUARD_ALERT_LANGUAGE")  # then that of the profile ci, es
     folder = walk(where.home, "weekly", "validate")
     fail(folder, "validate", StoreError("a shard is damaged", fix="run it again"))
@@ -382,11 +434,15 @@ def test_held_values_are_told_by_plain_phrases_and_in_the_right_number() -> None
     assert texts.title("held", facts, "fr").endswith("1 cause dans la livraison 2018-12-11")
     assert "2 causas na entrega" in texts.title("held", {**facts, "n": 2}, "pt")
     told = texts.body("unconfirmed", {**facts, "n": 2}, "es")
-    assert told.startswith("de pronto 0 casos donde había casos cada semana: 05001, 2018-w49 (causa 1a2b)\ny 1 más")  # fmt: skip
+    assert told.startswith(
+        "de pronto 0 casos donde había casos cada semana: 05001, 2018-w49 (causa 1a2b)\ny 1 más"
+    )
     assert "English" not in told
 
 
 def test_a_language_without_words_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DENGUARD_ALERT_LANGUAGE", "vi")
-    with pytest.raises(ConfigError, match="DENGUARD_ALERT_LANGUAGE: alerts are worded in en, es, fr, pt"):  # fmt: skip
+    with pytest.raises(
+        ConfigError, match="DENGUARD_ALERT_LANGUAGE: alerts are worded in en, es, fr, pt"
+    ):
         alert_settings()

@@ -29,7 +29,9 @@ def keep(home: Path, name: str, size: int, weeks_ago: float) -> Path:
 def test_a_year_of_growth_is_that_of_the_last_weeks(home: Path) -> None:
     for weeks in range(20):
         keep(home, f"artifacts/runs/{weeks}/report.json", 0, weeks)
-        keep(home, f"artifacts/features/{weeks}/rows", 1_000_000 if weeks < 10 else 5_000_000, weeks)  # fmt: skip
+        keep(
+            home, f"artifacts/features/{weeks}/rows", 1_000_000 if weeks < 10 else 5_000_000, weeks
+        )
     found = growth(Places(home=home))
     assert found.rooms == {"runs": 0, "features": 60_000_000}
     assert (found.per_week, found.weeks) == (1_000_000, 8)

@@ -62,7 +62,10 @@ def test_a_count_that_looks_unreported_is_told_as_held(where: Places) -> None:
 def test_status_and_watch_say_that_values_wait_until_somebody_answers(where: Places) -> None:
     walk(where.home, "weekly")
     validated(where, 0.0)
-    assert gather(where, None, NOW, {}).held == "1 cause of held values waits for an answer (denguard confirm)"  # fmt: skip
+    assert (
+        gather(where, None, NOW, {}).held
+        == "1 cause of held values waits for an answer (denguard confirm)"
+    )
     said = CliRunner().invoke(app, ["watch", "--now", NOW.isoformat()]).output
     assert "1 cause of held values waits for an answer (denguard confirm)" in said
     [cause] = known_causes(where)
@@ -71,7 +74,9 @@ def test_status_and_watch_say_that_values_wait_until_somebody_answers(where: Pla
     assert gather(where, None, NOW, {}).held == ""
 
 
-def test_an_answer_starts_a_run_as_a_late_drop_does_and_only_until_it_was_heard(where: Places) -> None:  # fmt: skip
+def test_an_answer_starts_a_run_as_a_late_drop_does_and_only_until_it_was_heard(
+    where: Places,
+) -> None:
     validated(where, 0.0)
     where.drops.mkdir(parents=True, exist_ok=True)
     later = NOW + timedelta(days=1)
@@ -100,8 +105,12 @@ def test_the_list_of_causes_fits_a_terminal_of_80_columns(where: Places) -> None
 
 
 def test_a_cause_counts_the_units_that_it_still_doubts(where: Places) -> None:
-    """Of values that two rules doubt the first rule's cause answers; the second one names the others."""
+    """Of values that two rules doubt the first rule's cause answers; the second one names the
+    others.
+    """
     validated(where, 5000.0)
     doubting = [one for one in known_causes(where) if one.cells]
-    assert [(one.rule, one.units) for one in doubting if one.direction == "high"] == [("far-above-maximum", 1)]  # fmt: skip
+    assert [(one.rule, one.units) for one in doubting if one.direction == "high"] == [
+        ("far-above-maximum", 1)
+    ]
     assert all(one.units <= one.cells for one in doubting)

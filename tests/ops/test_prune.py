@@ -34,7 +34,8 @@ from pipelines.storage.remote import Folder
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 SHORT = RetentionConfig(tables_weeks=2, runs_weeks=10, versions_weeks=40, at_least_runs=2)
-# run -> weeks before NOW; promoted all but "refused", so that the last two are previous and champion
+# run -> weeks before NOW; promoted all but "refused", so that the last two are previous and
+# champion
 AGES = {"oldest": 60, "refused": 50, "older": 30, "before": 1, "newest": 0}
 
 
@@ -53,7 +54,9 @@ def plant(home: Path) -> Store:
     for number, (run, weeks) in enumerate(AGES.items()):
         drops.append(planter.drop(f"2018-10-{10 + number}"))
         before = set(names(home))
-        planter.run(run, f"2018-w{40 + number}", list(drops), "keep" if run == "refused" else "promote")  # fmt: skip
+        planter.run(
+            run, f"2018-w{40 + number}", list(drops), "keep" if run == "refused" else "promote"
+        )
         write_atomic(home / f"artifacts/runs/{run}/validation/tables/cases.parquet", run)
         name = planter.store.bundles[run]
         write_json(home / f"artifacts/bundles/{name}/bundle.json", {"meta": {}})
@@ -74,17 +77,24 @@ def move_mlflow(home: Path, ages: dict[str, int]) -> None:
         for run, uri in database.execute("select run_uuid, artifact_uri from runs").fetchall():
             there = home / "artifacts" / "mlflow" / "artifacts" / run / "artifacts"
             assert there.is_dir(), uri
-            database.execute("update runs set artifact_uri = ?, start_time = ? where run_uuid = ?", (there.as_uri(), int(NOW.timestamp() * 1000), run))  # fmt: skip
+            database.execute(
+                "update runs set artifact_uri = ?, start_time = ? where run_uuid = ?",
+                (there.as_uri(), int(NOW.timestamp() * 1000), run),
+            )
         for name, weeks in ages.items():
             began = (NOW - timedelta(weeks=weeks)).timestamp()
-            database.execute("update runs set start_time = ? where name = ?", (int(began * 1000), name))  # fmt: skip
+            database.execute(
+                "update runs set start_time = ? where name = ?", (int(began * 1000), name)
+            )
 
 
 def names(home: Path) -> Iterator[str]:
     """Things that runs made, as prune would name them."""
     for room in ("datasets", "features", "candidates", "forecasts", "reports", "runs"):
         folder = home / "artifacts" / room
-        yield from (f"artifacts/{room}/{p.name}" for p in (folder.iterdir() if folder.is_dir() else ()))  # fmt: skip
+        yield from (
+            f"artifacts/{room}/{p.name}" for p in (folder.iterdir() if folder.is_dir() else ())
+        )
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +113,9 @@ def store(planted: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> St
     monkeypatch.setenv("DENGUARD_HOME", str(home))
     for variable in ("MLFLOW_TRACKING_URI", "DENGUARD_DVC_REMOTE", "DENGUARD_ARTIFACTS_URI"):
         monkeypatch.delenv(variable, raising=False)
-    return Store(Places(home=home), planted.datasets, planted.features, planted.bundles, planted.forecasts)  # fmt: skip
+    return Store(
+        Places(home=home), planted.datasets, planted.features, planted.bundles, planted.forecasts
+    )
 
 
 def going(found: Plan, room: str) -> set[str]:
@@ -156,7 +168,9 @@ def test_a_forecast_and_its_report_outlive_what_they_rested_on_and_trace_says_so
 def test_what_was_lost_otherwise_is_still_a_broken_link(store: Store) -> None:
     prune(store.places, SHORT, NOW)
     shutil.rmtree(store.places.artifacts / "features" / store.features["newest"])
-    assert ["is gone" in link.what for link in trace("champion", store.places, "up").broken] == [True]  # fmt: skip
+    assert ["is gone" in link.what for link in trace("champion", store.places, "up").broken] == [
+        True
+    ]
 
 
 def test_runs_lose_their_tables_first_then_all_but_the_records_behind_a_forecast(
@@ -293,12 +307,18 @@ def test_ages_are_counted_up_to_the_newest_run_so_that_a_clock_that_is_ahead_del
     store: Store,
 ) -> None:
     late = plan(store.places, SHORT, NOW + timedelta(weeks=1000))
-    assert [one for one in late.items if one.room != "leftovers"] == list(plan(store.places, SHORT, NOW).items)  # fmt: skip
+    assert [one for one in late.items if one.room != "leftovers"] == list(
+        plan(store.places, SHORT, NOW).items
+    )
 
 
 def test_the_newest_runs_stay_whole_whatever_their_stamps_say(store: Store) -> None:
     for run in ("before", "older", "refused"):
-        for made in (f"datasets/{store.datasets[run]}", f"features/{store.features[run]}", f"runs/{run}"):  # fmt: skip
+        for made in (
+            f"datasets/{store.datasets[run]}",
+            f"features/{store.features[run]}",
+            f"runs/{run}",
+        ):
             age(store.places.home, f"artifacts/{made}", 500)
     retention = SHORT.model_copy(update={"at_least_runs": 4})
     kept = plan(store.places, retention, NOW)
@@ -349,7 +369,8 @@ def test_what_goes_is_announced_before_it_is_touched(
 
 
 def prune_until_killed(store: Store, folders: int) -> int:
-    """Prune in a process of its own that kill -9 ends inside the deletion of that many-th folder."""
+    """Prune in a process of its own that kill -9 ends inside the deletion of that many-th
+    folder."""
     from pipelines.ops.prune import doing
 
     if child := os.fork():
@@ -378,12 +399,22 @@ def test_kill_9_leaves_nothing_half_under_its_name_and_the_next_call_finishes(
     whole = Path(shutil.copytree(home, tmp_path / "whole"))
     undisturbed = manifest_of(whole)
     assert prune_until_killed(store, folders) == -signal.SIGKILL
-    halves = [p for room in ("datasets", "features", "candidates", "runs") for p in (home / "artifacts" / room).glob(".*.pruned")]  # fmt: skip
+    halves = [
+        p
+        for room in ("datasets", "features", "candidates", "runs")
+        for p in (home / "artifacts" / room).glob(".*.pruned")
+    ]
     assert len(halves) == 1
     for room in ("datasets", "features", "candidates"):
         for folder in (home / "artifacts" / room).glob("[!.]*"):
-            found = {f"artifacts/{room}/{folder.name}/{n}": s for n, s in manifest_of(folder).items()}  # fmt: skip
-            assert found == {n: undisturbed[n] for n in undisturbed if n.startswith(f"artifacts/{room}/{folder.name}/")}  # fmt: skip
+            found = {
+                f"artifacts/{room}/{folder.name}/{n}": s for n, s in manifest_of(folder).items()
+            }
+            assert found == {
+                n: undisturbed[n]
+                for n in undisturbed
+                if n.startswith(f"artifacts/{room}/{folder.name}/")
+            }
     prune(store.places, SHORT, NOW)
     assert not list((home / "artifacts").rglob(".*.pruned"))
     assert trace("champion", store.places, "up", by_content=True).broken == ()
@@ -395,8 +426,17 @@ def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
     store: Store,
 ) -> None:
     home, old = store.places.home, (NOW - timedelta(days=2)).timestamp()
-    over = ["artifacts/datasets/.abc.k3_x9a2b/part", "artifacts/runs/newest/.gate.json.k3_x9a2b", "data/drops/.2018-12-04.abcdefgh/drop.yaml", "artifacts/bundles/.fetch-k3_x9a2b/b"]  # fmt: skip
-    stay = ["artifacts/datasets/.young.k3_x9a2b/part", "data/drops/2018-10-10/.notes.abcdefgh", "artifacts/versions/data-x/2018-10-10/.notes.abcdefgh"]  # fmt: skip
+    over = [
+        "artifacts/datasets/.abc.k3_x9a2b/part",
+        "artifacts/runs/newest/.gate.json.k3_x9a2b",
+        "data/drops/.2018-12-04.abcdefgh/drop.yaml",
+        "artifacts/bundles/.fetch-k3_x9a2b/b",
+    ]
+    stay = [
+        "artifacts/datasets/.young.k3_x9a2b/part",
+        "data/drops/2018-10-10/.notes.abcdefgh",
+        "artifacts/versions/data-x/2018-10-10/.notes.abcdefgh",
+    ]
     for name in (*over, *stay):
         path = write_atomic(home / name, "begun")
         stamp = NOW.timestamp() if "young" in name else old
@@ -415,7 +455,9 @@ def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
     for name in names(store.places.home):
         path = store.places.home / name
         for record in path.glob("*.json") if "/runs/" in name else ():
-            sharing.write_record(record.relative_to(store.places.home).as_posix(), read_json(record))  # fmt: skip
+            sharing.write_record(
+                record.relative_to(store.places.home).as_posix(), read_json(record)
+            )
         sharing.share(path / "validation" if "/runs/" in name else path)
 
 
@@ -435,7 +477,10 @@ def test_what_a_run_of_another_machine_made_stays_before_it_forecasts(
 
 def held_afar(uri: Path) -> set[str]:
     """SHA-256 of all that is published, by the manifests."""
-    files = [Manifest.model_validate_json(p.read_bytes()).files for p in (uri / "manifests").rglob("*.json")]  # fmt: skip
+    files = [
+        Manifest.model_validate_json(p.read_bytes()).files
+        for p in (uri / "manifests").rglob("*.json")
+    ]
     return {content.sha256 for held in files for content in held.values()}
 
 
@@ -476,7 +521,9 @@ KEPT = {
 
 
 @pytest.mark.parametrize("room", KEPT)
-def test_of_what_is_kept_by_content_the_newest_runs_and_what_was_used_lately_stay(store: Store, room: str) -> None:  # fmt: skip
+def test_of_what_is_kept_by_content_the_newest_runs_and_what_was_used_lately_stay(
+    store: Store, room: str
+) -> None:
     folder, form = KEPT[room]
     root = store.places.artifacts / folder
     for name, weeks in (("used", 30), ("lately", 3), ("unused", 30)):
@@ -501,14 +548,21 @@ def test_backtests_go_when_no_kept_run_was_judged_by_them(store: Store) -> None:
     for name in ("kept", "old"):
         write_atomic(store.places.artifacts / "backtests" / f"{name}.parquet", name)
         age(store.places.home, f"artifacts/backtests/{name}.parquet", 30)
-    write_json(store.places.artifacts / "runs" / "before" / "backtest_2017.json", {"candidates": "artifacts/backtests/kept.parquet"})  # fmt: skip
+    write_json(
+        store.places.artifacts / "runs" / "before" / "backtest_2017.json",
+        {"candidates": "artifacts/backtests/kept.parquet"},
+    )
     age(store.places.home, "artifacts/runs/before", 1)
     prune(store.places, SHORT, NOW)
     assert there(store, "backtests") == {"kept.parquet"}
 
 
 def test_the_command_lists_then_does_it(store: Store) -> None:
-    profile = write_atomic(store.places.home / "profiles" / "short.yaml", "profile: short\ndata: {source: sample}\nretention: {tables_weeks: 2, runs_weeks: 10, versions_weeks: 40, at_least_runs: 2}\n")  # fmt: skip
+    profile = write_atomic(
+        store.places.home / "profiles" / "short.yaml",
+        "profile: short\ndata: {source: sample}\nretention: {tables_weeks: 2, runs_weeks: 10, "
+        "versions_weeks: 40, at_least_runs: 2}\n",
+    )
     runner = CliRunner()
     listed = runner.invoke(app, ["prune", "--profile", str(profile)])
     assert listed.exit_code == 0, listed.output
@@ -522,7 +576,15 @@ def test_the_command_lists_then_does_it(store: Store) -> None:
 
 def test_the_command_pins_says_so_and_takes_one_order_at_a_time(store: Store) -> None:
     runner = CliRunner()
-    asked = ["prune", "--pin", store.forecasts["oldest"], "--by", "Ana", "--reason", "asked by the court"]  # fmt: skip
+    asked = [
+        "prune",
+        "--pin",
+        store.forecasts["oldest"],
+        "--by",
+        "Ana",
+        "--reason",
+        "asked by the court",
+    ]
     assert "stay" in runner.invoke(app, asked).output
     listed = runner.invoke(app, ["prune"]).output
     assert f"pinned: {store.forecasts['oldest']}, by Ana on " in listed
@@ -547,8 +609,8 @@ def test_a_name_that_is_made_again_is_no_longer_pruned(store: Store) -> None:
 
 @pytest.fixture(scope="module")
 def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Nobody serves. A person let the first run's bundle serve; the second one's was refused, so that it
-    forecast by the first one's."""
+    """Nobody serves. A person let the first run's bundle serve; the second one's was refused, so
+    that it forecast by the first one's."""
     home = Path(shutil.copytree(planted.places.home, tmp_path_factory.mktemp("unserved") / "home"))
     store = replace(planted, places=Places(home=home), forecasts=dict(planted.forecasts))
     nobody_serves(store)
@@ -588,13 +650,19 @@ def kept_of(store: Store, found: Plan) -> dict[str, set[str]]:
     kept = {}
     for number, run in enumerate(("oldest", "refused", "older")):
         made = {
-            "datasets": store.datasets[run], "features": store.features[run], "candidates": f"c{40 + number}",
-            "forecasts": store.forecasts[run], "reports": run, "runs": run,
-        }  # fmt: skip
+            "datasets": store.datasets[run],
+            "features": store.features[run],
+            "candidates": f"c{40 + number}",
+            "forecasts": store.forecasts[run],
+            "reports": run,
+            "runs": run,
+        }
         paths = {room: f"artifacts/{room}/{name}" for room, name in made.items()}
         assert all((store.places.home / path).is_dir() for path in paths.values())
         parts = {**paths, "mlflow": f"mlflow_run:{ids[run]}"}
-        kept[run] = {room for room, path in parts.items() if gone.isdisjoint((path, f"{path}/validation"))}  # fmt: skip
+        kept[run] = {
+            room for room, path in parts.items() if gone.isdisjoint((path, f"{path}/validation"))
+        }
     return kept
 
 
@@ -602,7 +670,9 @@ DATA = {"datasets", "runs"}
 FORECAST = {*DATA, "features", "forecasts"}
 TRAINED = {*DATA, "features", "candidates", "mlflow"}
 WHOLE = {*TRAINED, "forecasts", "reports"}
-FORGETFUL = RetentionConfig(tables_weeks=2, runs_weeks=10, versions_weeks=10, forecasts=10, at_least_runs=2)  # fmt: skip
+FORGETFUL = RetentionConfig(
+    tables_weeks=2, runs_weeks=10, versions_weeks=10, forecasts=10, at_least_runs=2
+)
 NEEDED: dict[str, dict[str, set[str]]] = {  # what is pinned -> what stays of each run
     "model_version:denguard/1": {"oldest": TRAINED},
     "bundle:{bundles[oldest]}": {"oldest": TRAINED},
@@ -625,7 +695,9 @@ def test_what_is_needed_stays_with_all_that_it_rests_on_and_nothing_else_does(
 
 
 def test_all_that_the_newest_runs_made_stays_whatever_its_age(unserved: Store) -> None:
-    kept = kept_of(unserved, plan(unserved.places, FORGETFUL.model_copy(update={"at_least_runs": 4}), NOW))  # fmt: skip
+    kept = kept_of(
+        unserved, plan(unserved.places, FORGETFUL.model_copy(update={"at_least_runs": 4}), NOW)
+    )
     assert kept == {"oldest": TRAINED, "refused": WHOLE, "older": WHOLE}
 
 

@@ -69,17 +69,28 @@ def test_a_finished_run_says_decision_champion_forecast_and_report(where: Places
 def test_weeks_since_the_last_promotion_are_told_with_why(where: Places) -> None:
     walk(where.home, "weekly", at=datetime.now(UTC))
     folder = where.artifacts / "decisions"
-    write_json(folder / "a.json", {"as_of_week": "2026-w43", "decision": "promote", "reasons": ["fresher data win a tie."]})  # fmt: skip
+    write_json(
+        folder / "a.json",
+        {"as_of_week": "2026-w43", "decision": "promote", "reasons": ["fresher data win a tie."]},
+    )
     assert "promotion  in the newest decision" in status()[1]
     for name, week in (("b", "2026-w44"), ("c", "2026-w45"), ("d", "2026-w45")):
         reason = f"The linear head moves further ({week})."
-        write_json(folder / f"{name}.json", {"as_of_week": week, "decision": "keep", "reasons": [reason], "waits_for_person": True})  # fmt: skip
+        write_json(
+            folder / f"{name}.json",
+            {"as_of_week": week, "decision": "keep", "reasons": [reason], "waits_for_person": True},
+        )
     said = " ".join(status()[1].split())
-    assert "promotion 2 weeks ago; WAITS FOR A PERSON since: The linear head moves further (2026-w45)." in said  # fmt: skip
+    assert (
+        "promotion 2 weeks ago; WAITS FOR A PERSON since: The linear head moves further (2026-w45)."
+        in said
+    )
     assert json.loads(status("--json")[1])["promotion"]["weeks"] == 2
 
 
-def test_times_are_told_by_the_clock_of_the_place(where: Places, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+def test_times_are_told_by_the_clock_of_the_place(
+    where: Places, capsys: pytest.CaptureFixture[str]
+) -> None:
     walk(where.home, "weekly", at=datetime.now(UTC))
     move(where.home, "promote", None, "1")
     at = datetime.fromisoformat(read_trail(where).entries[-1]["at"])
@@ -90,14 +101,20 @@ def test_times_are_told_by_the_clock_of_the_place(where: Places, capsys: pytest.
 
 
 def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(where: Places) -> None:
-    error = ValidationStopped("column 'cases' is missing", where="metadata.csv row 1", fix="deliver it")  # fmt: skip
+    error = ValidationStopped(
+        "column 'cases' is missing", where="metadata.csv row 1", fix="deliver it"
+    )
     fail(walk(where.home, "weekly", "ingest", datetime.now(UTC)), "validate", error)
     code, said = status()
     assert code == 1
     assert "run weekly: FAILED" in said
     for words in ("column 'cases' is missing", "metadata.csv row 1", "deliver it"):
         assert words in said
-    assert (states(where)["ingest"], states(where)["validate"], states(where)["snapshot"]) == ("done", "failed", "not yet")  # fmt: skip
+    assert (states(where)["ingest"], states(where)["validate"], states(where)["snapshot"]) == (
+        "done",
+        "failed",
+        "not yet",
+    )
 
 
 def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places) -> None:
@@ -115,8 +132,8 @@ def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places
     assert code == 1
     words = " ".join(said.split())
     assert (
-        "instead forecast without this week's data, version 2026-w46-f: the data end with 2026-w46; no run had begun"
-        in words
+        "instead forecast without this week's data, version 2026-w46-f: the data end with "
+        "2026-w46; no run had begun" in words
     )
     assert json.loads(status("--json")[1])["forecast"]["fallback"]["data_state"] == WITHOUT
 
@@ -124,7 +141,11 @@ def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places
 def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:
     folder = walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
     part = "embed_shard_001"
-    with by_airflow(), during(where, "weekly", part), bound(folder / "progress" / f"{part}.json", part):  # fmt: skip
+    with (
+        by_airflow(),
+        during(where, "weekly", part),
+        bound(folder / "progress" / f"{part}.json", part),
+    ):
         Progress("scenes embedded", 400).advance(120)
     code, said = status()
     assert code == 0
@@ -150,7 +171,10 @@ def test_of_several_shards_at_once_those_that_are_heard_are_running(where: Place
             with during(where, "weekly", part), bound(folder / "progress" / f"{part}.json", part):
                 Progress("scenes embedded", 400).advance(1)
     assert shards(where) == ["running", "running"]
-    write_json(folder / "embed_000.json", {"modality": "image", "inputs": 400, "embedded": 400, "encoder_started": True})  # fmt: skip
+    write_json(
+        folder / "embed_000.json",
+        {"modality": "image", "inputs": 400, "embedded": 400, "encoder_started": True},
+    )
     assert shards(where) == ["done", "running"]
 
 
@@ -163,8 +187,17 @@ def test_boxes_behind_one_that_is_walked_again_are_from_before(where: Places) ->
 
 def test_a_run_without_a_sign_of_life_is_called_so(where: Places) -> None:
     walk(where.home, "weekly", "features", datetime.now(UTC))
-    code = "import os, signal; from pipelines.config import places; from pipelines.run.lock import hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): os.kill(os.getpid(), signal.SIGKILL)"  # fmt: skip
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "DENGUARD_HOME": str(where.home)}, timeout=60, check=False)  # fmt: skip
+    code = (
+        "import os, signal; from pipelines.config import places; from pipelines.run.lock import "
+        "hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DENGUARD_HOME": str(where.home)},
+        timeout=60,
+        check=False,
+    )
     ended, said = status()
     assert ended == 1
     assert "NO SIGN OF LIFE" in said
@@ -213,14 +246,21 @@ def test_a_service_that_is_gone_wants_a_person(where: Places) -> None:
     assert gather(where, None, datetime.now(UTC), {"mlflow": False}).needs_a_person
 
 
-def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(where: Places) -> None:  # fmt: skip
+def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(
+    where: Places,
+) -> None:
     walk(where.home, "weekly", at=datetime.now(UTC))
     judged = judge(where, datetime.now(UTC) + timedelta(days=40))
     tell(where, judged)
     _, said = status()
     assert "on time yes" in " ".join(said.split())
-    assert "it is not late any more; the next denguard watch tells them so" in " ".join(said.split())  # fmt: skip
-    assert "(it is" not in gather(where, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]  # fmt: skip
+    assert "it is not late any more; the next denguard watch tells them so" in " ".join(
+        said.split()
+    )
+    assert (
+        "(it is"
+        not in gather(where, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]
+    )
 
 
 def test_a_reason_that_the_first_line_gives_already_is_not_said_twice():

@@ -38,19 +38,32 @@ def watch(home: Path, *arguments: str) -> tuple[int, str]:
 
 
 def test_the_command_exits_0_on_time_and_1_when_late(home: Path) -> None:
-    assert watch(home, "--now", NOW.isoformat()) == (1, "LATE: no forecast was ever made here. What to do: denguard status shows where the cycle stands; start one in Airflow or with denguard run.\n")  # fmt: skip
+    assert watch(home, "--now", NOW.isoformat()) == (
+        1,
+        "LATE: no forecast was ever made here. What to do: denguard status shows where the cycle "
+        "stands; start one in Airflow or with denguard run.\n",
+    )
     walk(home, "weekly")
     code, said = watch(home, "--now", (NOW + 7 * DAY).isoformat())
     assert code == 0
-    assert said.startswith("on time: forecast 2026-w46-v of origin week 2026-w46 was finished 7.0 days ago by run weekly")  # fmt: skip
+    assert said.startswith(
+        "on time: forecast 2026-w46-v of origin week 2026-w46 was finished 7.0 days ago by run "
+        "weekly"
+    )
     assert watch(home, "--now", (NOW + 7 * DAY).isoformat(), "--quiet") == (0, "")
     assert watch(home, "--now", (NOW + 9 * DAY).isoformat())[0] == 1
     assert watch(home, "--now", (NOW + 9 * DAY).isoformat(), "--max-age-days", "10")[0] == 0
 
 
 def test_the_watchdog_starts_without_the_heavy_parts() -> None:
-    code = "import sys, pipelines.cli, pipelines.ops.alerts, pipelines.ops.status, pipelines.ops.show; print([m for m in ('torch', 'mlflow', 'pandas', 'httpx', 'pyarrow') if m in sys.modules])"  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)  # fmt: skip
+    code = (
+        "import sys, pipelines.cli, pipelines.ops.alerts, pipelines.ops.status, "
+        "pipelines.ops.show; print([m for m in ('torch', 'mlflow', 'pandas', 'httpx', 'pyarrow') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
@@ -68,11 +81,20 @@ def test_a_look_back_at_an_older_week_is_no_weekly_forecast(where: Places) -> No
 
 def test_a_late_forecast_names_the_failure_behind_it_and_what_to_do(where: Places) -> None:
     walk(where.home, "weekly")
-    fail(walk(where.home, "next", "ingest", NOW + 7 * DAY), "validate", ValidationStopped("a column is missing", fix="deliver it"))  # fmt: skip
-    assert "run next failed at step validate: a column is missing; deliver it" in judge(where, NOW + 9 * DAY).line()  # fmt: skip
+    fail(
+        walk(where.home, "next", "ingest", NOW + 7 * DAY),
+        "validate",
+        ValidationStopped("a column is missing", fix="deliver it"),
+    )
+    assert (
+        "run next failed at step validate: a column is missing; deliver it"
+        in judge(where, NOW + 9 * DAY).line()
+    )
     code, said = watch(where.home, "--now", (NOW + 7 * DAY).isoformat())
     assert code == 0
-    assert "but run next failed at step validate: a column is missing. What to do: deliver it." in said  # fmt: skip
+    assert (
+        "but run next failed at step validate: a column is missing. What to do: deliver it." in said
+    )
 
 
 def test_a_drop_that_no_forecast_knows_makes_it_late_after_the_grace(where: Places) -> None:
@@ -110,7 +132,17 @@ def test_a_clock_that_goes_wrong_is_said_and_not_taken_for_fresh(where: Places) 
     assert not judge(where, NOW).late
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"run_id": 1}', '{"run_id": "a", "finished_at": "2026-11-23", "origin_week": "2026-w46", "forecast_version": "v"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"run_id": 1}',
+        '{"run_id": "a", "finished_at": "2026-11-23", "origin_week": "2026-w46", '
+        '"forecast_version": "v"}',
+    ],
+)
 def test_a_damaged_note_is_late_with_a_way_out(where: Places, text: str) -> None:
     where.artifacts.mkdir()
     (where.artifacts / "last_success.json").write_text(text)
@@ -162,9 +194,9 @@ def test_a_forecast_without_this_weeks_data_is_late_until_a_run_finishes(where: 
     walk(where.home, "weekly")
     made_instead(where, NOW + 7 * DAY)
     (why,) = judge(where, NOW + 7 * DAY).why
-    assert (
-        why
-        == "the newest forecast is without this week's data: run next failed at step validate: a column is missing"
+    assert why == (
+        "the newest forecast is without this week's data: run next failed at step validate: a "
+        "column is missing"
     )
     assert watch(where.home, "--now", (NOW + 7 * DAY).isoformat())[0] == 1
     walk(where.home, "mended", at=NOW + 8 * DAY)
@@ -199,7 +231,8 @@ def test_a_profile_says_how_old_the_newest_week_may_be(
     assert found.late is late, found.why
     if late:
         assert found.why == (
-            "the newest week that a forecast knows, 2026-w46, ended 10 weeks ago: no newer data arrived",
+            "the newest week that a forecast knows, 2026-w46, ended 10 weeks ago: no newer data "
+            "arrived",
         )
 
 
@@ -225,8 +258,17 @@ def test_a_cause_is_told_once_though_a_fallback_and_a_failed_run_have_it(where: 
     walk(where.home, "weekly")
     folder = walk(where.home, "next", "validate", at=NOW + DAY)
     fail(folder, "validate", ValidationStopped("the table holds no row", fix="export it again"))
-    facts = {"forecast_version": "2026-w46-f", "data_state": WITHOUT, "why": "run next failed at step validate: the table holds no row", "data_until": "2026-w46", "model_version": "1", "page": "p"}  # fmt: skip
+    facts = {
+        "forecast_version": "2026-w46-f",
+        "data_state": WITHOUT,
+        "why": "run next failed at step validate: the table holds no row",
+        "data_until": "2026-w46",
+        "model_version": "1",
+        "page": "p",
+    }
     append_event(where, "fallback-forecast", facts, "next", NOW + 2 * DAY)
     said = judge(where, NOW + 3 * DAY).line()
-    assert said.count("the table holds no row") == 1 and said.endswith("What to do: export it again.")  # fmt: skip
+    assert said.count("the table holds no row") == 1 and said.endswith(
+        "What to do: export it again."
+    )
     assert WITHOUT in said

@@ -25,7 +25,9 @@ Row = dict[str, str]
 def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n", delimiter="\t" if path.suffix == ".tab" else ",")  # fmt: skip
+    writer = csv.DictWriter(
+        text, list(columns), lineterminator="\n", delimiter="\t" if path.suffix == ".tab" else ","
+    )
     writer.writeheader()
     writer.writerows(rows)
     path.write_text(text.getvalue(), encoding="utf-8")
@@ -59,7 +61,9 @@ def ham_rows(n: int, lesions: int | None = None, seed: int = 0) -> list[Row]:
     ]
 
 
-def make_ham(data: Path, rows: Sequence[Row], with_images: int = 0, name: str = "HAM10000_metadata.csv") -> Path:  # fmt: skip
+def make_ham(
+    data: Path, rows: Sequence[Row], with_images: int = 0, name: str = "HAM10000_metadata.csv"
+) -> Path:
     """HAM10000's table, and images of its first rows, in two folders as published."""
     write_csv(data / name, COLUMNS, rows)
     for i, row in enumerate(rows[:with_images]):
@@ -81,7 +85,12 @@ def brset_rows(n: int, patients: int, seed: int = 0) -> list[Row]:
                 "image_id": f"img{i:05d}",
                 "patient_id": str(patient[i]),
                 "patient_age": ("", "57", "6O", "61,5")[i % 4],
-                "comorbidities": ("", "diabetes1", "hypertension, diabetic retinopathy", "Retinopatia diabética")[i % 4],
+                "comorbidities": (
+                    "",
+                    "diabetes1",
+                    "hypertension, diabetic retinopathy",
+                    "Retinopatia diabética",
+                )[i % 4],
                 "diabetes_time_y": ("", "Não", "12", "7")[i % 4],
                 "insuline": ("no", "yes", "")[i % 3],
                 "patient_sex": str(1 + i % 2),
@@ -97,11 +106,13 @@ def brset_rows(n: int, patients: int, seed: int = 0) -> list[Row]:
                 "focus": "1",
                 "quality": "Adequate",
             }
-        )  # fmt: skip
+        )
     return rows
 
 
-def make_brset(data: Path, rows: Sequence[Row], with_images: int = 0, columns: Sequence[str] = BRSET_COLUMNS) -> Path:  # fmt: skip
+def make_brset(
+    data: Path, rows: Sequence[Row], with_images: int = 0, columns: Sequence[str] = BRSET_COLUMNS
+) -> Path:
     write_csv(data / "labels_brset.csv", columns, rows)
     for i, row in enumerate(rows[:with_images]):
         picture(data / "fundus_photos" / f"{row['image_id']}.jpg", seed=i)

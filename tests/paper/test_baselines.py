@@ -18,14 +18,16 @@ TEN = [5001, 5360, 8001, 23001, 41001, 50001, 54001, 68001, 73001, 76001]
 
 
 def study_of(label: np.ndarray, image: object = "a.jpg", **more: object) -> Study:
-    rows = pd.DataFrame({
-        "sample_id": np.arange(len(label)).astype(str),
-        "group_id": "g",
-        "week_no": -1,
-        "label": label.astype(np.int64),
-        "image": image,
-        "text": "a prompt",
-    })[list(STUDY_COLUMNS)]  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "sample_id": np.arange(len(label)).astype(str),
+            "group_id": "g",
+            "week_no": -1,
+            "label": label.astype(np.int64),
+            "image": image,
+            "text": "a prompt",
+        }
+    )[list(STUDY_COLUMNS)]
     classes = tuple(f"class {n}" for n in range(3))
     return Study("made", "safe", Path(), rows, classes, needs_image=True, **more)  # type: ignore[arg-type]
 

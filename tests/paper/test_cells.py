@@ -1,4 +1,6 @@
-"""Trainings of a study: what chooses, what is weighed, and that a missing modality counts as nothing."""
+"""Trainings of a study: what chooses, what is weighed, and that a missing modality counts as
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,14 @@ def relabelled(of: Prepared, part: str, folder: Path) -> Prepared:
 
 def study(**changed: Any) -> StudyConfig:
     weights = {"name": "w", "folder": "/none", "file": "f", "sha256": "0" * 64, "pooling": "mean"}
-    frozen = {"id": "made", "kind": "frozen", "title": "Made", "beside": "clip", "image": weights, "text": weights}  # fmt: skip
+    frozen = {
+        "id": "made",
+        "kind": "frozen",
+        "title": "Made",
+        "beside": "clip",
+        "image": weights,
+        "text": weights,
+    }
     quick = {"epochs": 4, "seeds": [7, 8], "lambda_grid": [-0.5, 0, 0.5], "resamples": 100}
     return StudyConfig.model_validate({"approaches": [frozen], **quick, **changed})
 
@@ -81,7 +90,10 @@ def group(of: Prepared, seen: Prepared | None = None) -> dict[str, Any]:
 
 def choices(record: dict[str, Any]) -> Any:
     """What was picked: epochs, their scores where they are picked, lambda, and predictions."""
-    records = [*record["printed"], *(r for many in (record["sweep"] | record["ablation"]).values() for r in many)]  # fmt: skip
+    records = [
+        *record["printed"],
+        *(r for many in (record["sweep"] | record["ablation"]).values() for r in many),
+    ]
     return record["lambda"], [(r["epoch"], r["selection_curve"], r["predicted"]) for r in records]
 
 
@@ -120,7 +132,9 @@ def test_class_weights_are_inverse_to_the_counts_and_average_one() -> None:
     assert class_weight(np.array([1, 1]), 1) == (1.0,)
 
 
-def test_class_weights_are_of_the_training_rows_and_of_the_papers_protocol_alone(tmp_path: Path) -> None:  # fmt: skip
+def test_class_weights_are_of_the_training_rows_and_of_the_papers_protocol_alone(
+    tmp_path: Path,
+) -> None:
     of = prepared(tmp_path, "paper")
     label = of.rows.loc[of.rows["part"] == "train", "label"].to_numpy()
     assert task_of(of).class_weight == class_weight(label, 3)
@@ -128,12 +142,17 @@ def test_class_weights_are_of_the_training_rows_and_of_the_papers_protocol_alone
 
 
 @pytest.mark.parametrize("fusion", ["early", "late_joint"])
-def test_a_missing_vectors_bytes_reach_no_weight_and_no_logit_in_any_variant(tmp_path: Path, fusion: str) -> None:  # fmt: skip
+def test_a_missing_vectors_bytes_reach_no_weight_and_no_logit_in_any_variant(
+    tmp_path: Path, fusion: str
+) -> None:
     of, config = prepared(tmp_path / "clean"), study()
     clean = study_rows(of, *vectors(of), stretched=True)
     image = torch.where(clean.has_image[:, None], clean.image, torch.tensor(float("nan")))
     text = torch.where(clean.has_text[:, None], clean.text, torch.tensor(float("inf")))
-    dirty, elsewhere = replace(clean, image=image, text=text), replace(of, folder=tmp_path / "dirty")  # fmt: skip
+    dirty, elsewhere = (
+        replace(clean, image=image, text=text),
+        replace(of, folder=tmp_path / "dirty"),
+    )
     variants = ablation_cells(Cell(spaces=SPACES, fusion=fusion, seed=7), 0.5, config)
     assert len(variants) == (7 if fusion == "late_joint" else 6)
     for cell in variants.values():
@@ -173,10 +192,15 @@ def test_reg_is_part_of_the_loss_and_both_terms_are_logged(tmp_path: Path) -> No
 
 def test_a_training_is_found_again_only_for_equal_rows_settings_and_seed(tmp_path: Path) -> None:
     of, config = prepared(tmp_path), study()
-    rows, cell = study_rows(of, *vectors(of), stretched=False), Cell(spaces=SPACES, fusion="early", seed=7)  # fmt: skip
+    rows, cell = (
+        study_rows(of, *vectors(of), stretched=False),
+        Cell(spaces=SPACES, fusion="early", seed=7),
+    )
     first = train_cell(cell, rows, of, config)
     count = lambda: len(list((tmp_path / "cells").iterdir()))  # noqa: E731
-    assert train_cell(cell, rows, of, config) == json.loads(json.dumps(first)) and count() == 1  # seconds included: not trained  # fmt: skip
+    assert (
+        train_cell(cell, rows, of, config) == json.loads(json.dumps(first)) and count() == 1
+    )  # seconds included: not trained
     train_cell(cell.model_copy(update={"seed": 8}), rows, of, config)
     train_cell(cell, rows, of, study(epochs=5))
     train_cell(cell, rows, relabelled(of, "train", tmp_path), config)
@@ -184,7 +208,9 @@ def test_a_training_is_found_again_only_for_equal_rows_settings_and_seed(tmp_pat
     assert count() == 5
 
 
-def test_vectors_are_unit_at_their_own_width_or_the_wider_one_and_zero_where_missing(tmp_path: Path) -> None:  # fmt: skip
+def test_vectors_are_unit_at_their_own_width_or_the_wider_one_and_zero_where_missing(
+    tmp_path: Path,
+) -> None:
     of = prepared(tmp_path, classes=2)
     plain, wide = (study_rows(of, *vectors(of), stretched=s) for s in (False, True))
     assert (plain.image.shape[1], plain.text.shape[1]) == (IMAGE, TEXT)
@@ -197,13 +223,20 @@ def test_vectors_are_unit_at_their_own_width_or_the_wider_one_and_zero_where_mis
 def test_a_modality_alone_reads_nothing_of_the_other_one(tmp_path: Path) -> None:
     of, alone = prepared(tmp_path / "a"), Cell(spaces=SPACES, fusion="early", seed=7, only="image")
     image, text = vectors(of)
-    noise = replace(text, table=np.random.default_rng(0).normal(size=text.table.shape).astype(np.float32))  # fmt: skip
+    noise = replace(
+        text, table=np.random.default_rng(0).normal(size=text.table.shape).astype(np.float32)
+    )
     records = [
         train_cell(alone, study_rows(p, image, t, stretched=False), p, study())
         for p, t in ((of, text), (prepared(tmp_path / "b"), noise))
     ]
     assert records[0]["predicted"] == records[1]["predicted"]
-    both = train_cell(alone.model_copy(update={"only": None}), study_rows(of, image, text, stretched=False), of, study())  # fmt: skip
+    both = train_cell(
+        alone.model_copy(update={"only": None}),
+        study_rows(of, image, text, stretched=False),
+        of,
+        study(),
+    )
     assert both["predicted"] != records[0]["predicted"]
 
 

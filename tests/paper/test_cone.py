@@ -30,7 +30,9 @@ TEXTS = {
 }  # fmt: skip
 
 
-def drawn(k: int, n: int, width: int, seed: int, theta: float, inputs: float, noise: float) -> Vectors:  # fmt: skip
+def drawn(
+    k: int, n: int, width: int, seed: int, theta: float, inputs: float, noise: float
+) -> Vectors:
     """h = a_theta + c_x + e: independent normal parts of the given standard deviations."""
     rng = np.random.default_rng(seed)
     a, c, e = (rng.normal(size=size) for size in ((k, 1, width), (1, n, width), (k, n, width)))
@@ -45,7 +47,9 @@ def unit(vectors: Vectors) -> Vectors:
 @given(
     k=st.integers(2, 5), n=st.integers(2, 9), width=st.integers(1, 7), seed=st.integers(0, 2**16)
 )
-def test_total_variance_is_the_part_between_plus_the_part_within(k: int, n: int, width: int, seed: int) -> None:  # fmt: skip
+def test_total_variance_is_the_part_between_plus_the_part_within(
+    k: int, n: int, width: int, seed: int
+) -> None:
     vectors = drawn(k, n, width, seed, 2.0, 1.0, 0.5)
     parts = variance_parts(vectors)
     assert parts.between + parts.within == pytest.approx(parts.total, rel=1e-5)
@@ -65,7 +69,10 @@ def test_planted_parts_are_found_again_from_few_seeds_and_few_inputs(k: int, n: 
 
 def test_the_variance_over_data_and_the_cone_are_one_thing() -> None:
     vectors = unit(drawn(2, 12, 8, 2, 1.0, 0.4, 0.2))
-    by_loop = [np.mean([a @ b for i, a in enumerate(one) for j, b in enumerate(one) if i != j]) for one in vectors]  # fmt: skip
+    by_loop = [
+        np.mean([a @ b for i, a in enumerate(one) for j, b in enumerate(one) if i != j])
+        for one in vectors
+    ]
     assert [mean_cosine(one) for one in vectors] == pytest.approx(by_loop, abs=1e-6)
     assert variance_parts(vectors).data_variance == pytest.approx(1 - np.mean(by_loop), abs=1e-6)
 
@@ -85,7 +92,17 @@ def test_the_interval_is_as_wide_as_that_of_resampling_row_by_row() -> None:
     a, b = drawn(1, 6, 3, 4, 0.0, 1.0, 0.0), drawn(1, 60, 3, 5, 0.0, 1.5, 0.0)
     found = data_variance_ratio(a, b)
     rng = np.random.default_rng(9)
-    sizes = np.array([[v[0, rng.integers(0, v.shape[1], v.shape[1])].var(axis=0, ddof=1).sum() * v.shape[1] / (v.shape[1] - 1) for v in (a, b)] for _ in range(4000)])  # fmt: skip
+    sizes = np.array(
+        [
+            [
+                v[0, rng.integers(0, v.shape[1], v.shape[1])].var(axis=0, ddof=1).sum()
+                * v.shape[1]
+                / (v.shape[1] - 1)
+                for v in (a, b)
+            ]
+            for _ in range(4000)
+        ]
+    )
     plain = np.quantile(sizes[:, 0] / sizes[:, 1], [0.025, 0.975])
     assert [found["lower"], found["upper"]] == pytest.approx(list(plain), rel=0.12)
 
@@ -107,8 +124,17 @@ def test_a_record_names_the_groups_the_first_against_each_other_one() -> None:
     groups = {"a": [0.1, 0.2, 0.3], "b": [1.0, 2.0], "c": [-1.0, 1.0, 3.0]}
     record = cone_record(encode_by_seed, groups, (0, 1, 2), trained=encode_by_seed(1))
     pairs = [(r["encoder"], r["of"], r["to"]) for r in record["ratios"]]
-    assert pairs == [("untrained", "a", "b"), ("untrained", "a", "c"), ("trained", "a", "b"), ("trained", "a", "c")]  # fmt: skip
-    assert {name: group["n_inputs"] for name, group in record["groups"].items()} == {"a": 3, "b": 2, "c": 3}  # fmt: skip
+    assert pairs == [
+        ("untrained", "a", "b"),
+        ("untrained", "a", "c"),
+        ("trained", "a", "b"),
+        ("trained", "a", "c"),
+    ]
+    assert {name: group["n_inputs"] for name, group in record["groups"].items()} == {
+        "a": 3,
+        "b": 2,
+        "c": 3,
+    }
     one = unit(np.array([turned[1, 0] + x for x in groups["c"]], np.float32))
     expected = one.var(axis=0, ddof=1).sum()
     assert record["groups"]["c"]["trained"]["data_variance"] == pytest.approx(expected, rel=1e-4)
@@ -121,7 +147,9 @@ def test_a_record_names_the_groups_the_first_against_each_other_one() -> None:
 @pytest.mark.parametrize(
     ("seeds", "groups"), [((1,), TEXTS), ((1, 1), TEXTS), ((1, 2), {"a": ["one"]}), ((1, 2), {})]
 )
-def test_one_seed_or_one_input_has_no_variance(seeds: Sequence[int], groups: dict[str, list[str]]) -> None:  # fmt: skip
+def test_one_seed_or_one_input_has_no_variance(
+    seeds: Sequence[int], groups: dict[str, list[str]]
+) -> None:
     def never(seed: int) -> Encode:
         raise AssertionError("nothing should be loaded")
 
@@ -129,7 +157,9 @@ def test_one_seed_or_one_input_has_no_variance(seeds: Sequence[int], groups: dic
         cone_record(never, groups, seeds)
 
 
-def test_untrained_sentence_encoders_differ_more_among_themselves_than_over_texts(tmp_path: Path) -> None:  # fmt: skip
+def test_untrained_sentence_encoders_differ_more_among_themselves_than_over_texts(
+    tmp_path: Path,
+) -> None:
     encoders = untrained_encoders(load_profile("ci").embed.text, Places(home=tmp_path))
     record = cone_record(encoders, TEXTS, (0, 1))
     for group in record["groups"].values():

@@ -12,18 +12,27 @@ from pipelines.paper.datasets import read_study
 from pipelines.paper.datasets.brset import FINDINGS, LEAKING
 
 ROWS = brset_rows(80, patients=40)
-OTHER_NAMES = {"insuline": "insulin_use", "diabetes_time_y": "diabetes_time", "drusens": "drusen", "Illuminaton": "illumination"}  # fmt: skip
+OTHER_NAMES = {
+    "insuline": "insulin_use",
+    "diabetes_time_y": "diabetes_time",
+    "drusens": "drusen",
+    "Illuminaton": "illumination",
+}
 
 
 def test_the_label_is_a_grade_above_zero_and_the_group_is_the_patient(tmp_path: Path) -> None:
     study = read_study("brset", make_brset(tmp_path, ROWS, with_images=6), "safe")
     assert study.rows["label"].tolist() == [int(int(row["DR_ICDR"]) > 0) for row in ROWS]
     assert study.rows["group_id"].tolist() == [row["patient_id"] for row in ROWS]
-    assert study.rows["image"].dropna().tolist() == [f"fundus_photos/img{i:05d}.jpg" for i in range(6)]  # fmt: skip
+    assert study.rows["image"].dropna().tolist() == [
+        f"fundus_photos/img{i:05d}.jpg" for i in range(6)
+    ]
     assert study.usable.sum() == 6
 
 
-def test_the_papers_prompt_has_the_findings_and_the_safe_one_only_the_patient(tmp_path: Path) -> None:  # fmt: skip
+def test_the_papers_prompt_has_the_findings_and_the_safe_one_only_the_patient(
+    tmp_path: Path,
+) -> None:
     make_brset(tmp_path, ROWS)
     paper, safe = (read_study("brset", tmp_path, p).rows["text"] for p in ("paper", "safe"))
     sick = next(i for i, row in enumerate(ROWS) if row["DR_ICDR"] != "0")
@@ -64,7 +73,9 @@ def test_missing_columns_are_said_and_not_reported_in_prompts(tmp_path: Path) ->
     columns = [name for name in BRSET_COLUMNS if name != "patient_age"]
     rows = [{name: row[name] for name in columns} for row in ROWS]
     study = read_study("brset", make_brset(tmp_path, rows, columns=columns), "safe")
-    assert ["patient_age" in i.message for i in study.issues if i.code == "missing-column"] == [True]  # fmt: skip
+    assert ["patient_age" in i.message for i in study.issues if i.code == "missing-column"] == [
+        True
+    ]
     assert all("Age: not reported." in text for text in study.rows["text"])
 
 
@@ -76,7 +87,9 @@ def test_missing_columns_are_said_and_not_reported_in_prompts(tmp_path: Path) ->
         ({"patient_id": ""}, "1 rows have no patient_id: img00003"),
     ],
 )
-def test_a_row_that_cannot_be_judged_or_grouped_is_refused(tmp_path: Path, change: dict[str, str], says: str) -> None:  # fmt: skip
+def test_a_row_that_cannot_be_judged_or_grouped_is_refused(
+    tmp_path: Path, change: dict[str, str], says: str
+) -> None:
     make_brset(tmp_path, [*ROWS[:3], ROWS[3] | change, *ROWS[4:]])
     with pytest.raises(DropError, match=says):
         read_study("brset", tmp_path, "safe")

@@ -21,10 +21,19 @@ def make(data: Path, rows: list[Row]) -> Path:
 
 
 def rows(n: int = 12) -> list[Row]:
-    return [{"image": f"pictures/{i // 2}.jpg", "text": f"question {i}", "label": ("red", "blue", "two")[i % 3]} for i in range(n)]  # fmt: skip
+    return [
+        {
+            "image": f"pictures/{i // 2}.jpg",
+            "text": f"question {i}",
+            "label": ("red", "blue", "two")[i % 3],
+        }
+        for i in range(n)
+    ]
 
 
-def test_images_texts_and_labels_are_read_and_rows_of_one_image_are_one_group(tmp_path: Path) -> None:  # fmt: skip
+def test_images_texts_and_labels_are_read_and_rows_of_one_image_are_one_group(
+    tmp_path: Path,
+) -> None:
     study = read_study("folder", make(tmp_path, rows()), "safe")
     assert study.classes == ("blue", "red", "two")
     assert [study.classes[i] for i in study.rows["label"]] == [row["label"] for row in rows()]
@@ -34,7 +43,15 @@ def test_images_texts_and_labels_are_read_and_rows_of_one_image_are_one_group(tm
 
 
 def test_group_split_and_time_are_taken_from_their_columns(tmp_path: Path) -> None:
-    given = [row | {"group": f"g{i // 4}", "split": ("Train", "val", "TEST")[i // 4], "time": ("2018-12-02", "2018-w49")[i % 2]} for i, row in enumerate(rows())]  # fmt: skip
+    given = [
+        row
+        | {
+            "group": f"g{i // 4}",
+            "split": ("Train", "val", "TEST")[i // 4],
+            "time": ("2018-12-02", "2018-w49")[i % 2],
+        }
+        for i, row in enumerate(rows())
+    ]
     study = read_study("folder", make(tmp_path, given), "safe")
     assert study.rows["group_id"].tolist() == [row["group"] for row in given]
     assert study.given_split == ("train",) * 4 + ("validation",) * 4 + ("test",) * 4
@@ -43,10 +60,14 @@ def test_group_split_and_time_are_taken_from_their_columns(tmp_path: Path) -> No
 
 def test_labels_that_are_numbers_come_in_their_order(tmp_path: Path) -> None:
     numbered = [row | {"label": str(i % 11)} for i, row in enumerate(rows(22))]
-    assert read_study("folder", make(tmp_path, numbered), "safe").classes == tuple(map(str, range(11)))  # fmt: skip
+    assert read_study("folder", make(tmp_path, numbered), "safe").classes == tuple(
+        map(str, range(11))
+    )
 
 
-def test_a_row_without_image_is_a_missing_modality_and_without_both_it_is_left_out(tmp_path: Path) -> None:  # fmt: skip
+def test_a_row_without_image_is_a_missing_modality_and_without_both_it_is_left_out(
+    tmp_path: Path,
+) -> None:
     some = rows()
     some[0]["image"], some[1]["text"] = "", ""
     some[2] |= {"image": "", "text": ""}

@@ -26,7 +26,9 @@ def images(study: Study) -> list[str]:
     return study.rows["image"].dropna().tolist()
 
 
-def test_every_metadata_row_is_there_with_the_images_of_this_disk_joined_by_id(tmp_path: Path) -> None:  # fmt: skip
+def test_every_metadata_row_is_there_with_the_images_of_this_disk_joined_by_id(
+    tmp_path: Path,
+) -> None:
     study = read_study("ham10000", make_ham(tmp_path, ROWS, with_images=4), "safe")
     assert study.rows["sample_id"].tolist() == [row["image_id"] for row in ROWS]
     assert study.rows["group_id"].tolist() == [row["lesion_id"] for row in ROWS]
@@ -38,7 +40,9 @@ def test_every_metadata_row_is_there_with_the_images_of_this_disk_joined_by_id(t
     assert codes(study) == {"images-not-here": 56}
 
 
-def test_the_papers_prompt_says_how_it_was_confirmed_and_the_safe_one_does_not(tmp_path: Path) -> None:  # fmt: skip
+def test_the_papers_prompt_says_how_it_was_confirmed_and_the_safe_one_does_not(
+    tmp_path: Path,
+) -> None:
     make_ham(tmp_path, ROWS)
     paper, safe = (read_study("ham10000", tmp_path, p) for p in ("paper", "safe"))
     first = ROWS[0]
@@ -46,11 +50,15 @@ def test_the_papers_prompt_says_how_it_was_confirmed_and_the_safe_one_does_not(t
         assert f"{float(first['age']):g} years" in text
         assert first["sex"] in text and first["localization"] in text
     assert first["dx_type"] in paper.rows["text"][0]
-    assert not any(row["dx_type"] in text for row, text in zip(ROWS, safe.rows["text"], strict=True))  # fmt: skip
+    assert not any(
+        row["dx_type"] in text for row, text in zip(ROWS, safe.rows["text"], strict=True)
+    )
     assert not [c for c in safe.covariates if "dx" in c or "histo" in c]
 
 
-def test_an_empty_age_is_not_reported_in_the_prompt_and_missing_among_covariates(tmp_path: Path) -> None:  # fmt: skip
+def test_an_empty_age_is_not_reported_in_the_prompt_and_missing_among_covariates(
+    tmp_path: Path,
+) -> None:
     study = read_study("ham10000", make_ham(tmp_path, ROWS), "safe")
     empty = np.array([row["age"] == "" for row in ROWS])
     assert empty.any() and study.covariates is not None
@@ -72,9 +80,14 @@ def test_extensions_in_any_case_are_images(tmp_path: Path) -> None:
     assert len(images(read_study("ham10000", tmp_path, "safe"))) == 3
 
 
-def test_a_half_downloaded_folder_is_said_with_names_and_its_rows_are_without_image(tmp_path: Path) -> None:  # fmt: skip
+def test_a_half_downloaded_folder_is_said_with_names_and_its_rows_are_without_image(
+    tmp_path: Path,
+) -> None:
     make_ham(tmp_path, ROWS, with_images=5)
-    one, two, three = (tmp_path / f"HAM10000_images_part_{1 + i % 2}" / f"{ROWS[i]['image_id']}.jpg" for i in range(3))  # fmt: skip
+    one, two, three = (
+        tmp_path / f"HAM10000_images_part_{1 + i % 2}" / f"{ROWS[i]['image_id']}.jpg"
+        for i in range(3)
+    )
     one.write_bytes(one.read_bytes()[:200])
     two.write_bytes(b"")
     three.write_text("<html>503 Service Unavailable</html>")
@@ -82,8 +95,14 @@ def test_a_half_downloaded_folder_is_said_with_names_and_its_rows_are_without_im
     study = read_study("ham10000", tmp_path, "safe")
     assert len(images(study)) == 2
     told = [i for i in study.issues if i.code in ("damaged-image", "wrong-type-image")]
-    assert sorted((i.code, i.rows) for i in told) == [("damaged-image", 2), ("wrong-type-image", 1), ("wrong-type-image", 1)]  # fmt: skip
-    assert {name for name in (one.name, two.name, three.name) if any(name in i.message for i in told)} == {one.name, two.name, three.name}  # fmt: skip
+    assert sorted((i.code, i.rows) for i in told) == [
+        ("damaged-image", 2),
+        ("wrong-type-image", 1),
+        ("wrong-type-image", 1),
+    ]
+    assert {
+        name for name in (one.name, two.name, three.name) if any(name in i.message for i in told)
+    } == {one.name, two.name, three.name}
     assert all("denguard fetch ham10000" in i.fix for i in told)
 
 
@@ -163,7 +182,9 @@ def test_images_are_not_decoded_again_while_they_stay_the_same(tmp_path: Path) -
 
 
 @pytest.mark.real_data
-def test_the_real_metadata_is_read_whole_and_its_texts_do_not_tell_the_label(real_data: Path) -> None:  # fmt: skip
+def test_the_real_metadata_is_read_whole_and_its_texts_do_not_tell_the_label(
+    real_data: Path,
+) -> None:
     study = ham10000.read(real_data / "ham10000-mini", "safe")
     guard_text(study)
     assert len(study) == 10_015 and study.usable.sum() == 210

@@ -1,4 +1,6 @@
-"""SatelliteBench from the real municipal table, which a package carries, and scenes that tests make."""
+"""SatelliteBench from the real municipal table, which a package carries, and scenes that tests
+make.
+"""
 
 from __future__ import annotations
 
@@ -57,18 +59,27 @@ def test_there_are_ten_municipalities_by_156_weeks_each_with_a_prompt(data: Path
     assert study.rows["group_id"].unique().tolist() == sorted(TEN_MUNICIPALITIES)
     medellin = of(study, MEDELLIN)
     assert medellin["sample_id"].iloc[[0, -1]].tolist() == ["05001-2016-w01", "05001-2018-w52"]
-    assert [f"Date: {day}." in text for day, text in zip(SUNDAYS, medellin["text"], strict=True)] == [True] * 156  # fmt: skip
-    assert medellin["text"][0].startswith("City: Medellín.") and "aged 0-4 5.16 %" in medellin["text"][0]  # fmt: skip
+    assert [
+        f"Date: {day}." in text for day, text in zip(SUNDAYS, medellin["text"], strict=True)
+    ] == [True] * 156
+    assert (
+        medellin["text"][0].startswith("City: Medellín.")
+        and "aged 0-4 5.16 %" in medellin["text"][0]
+    )
 
 
-def test_the_papers_label_is_above_the_median_of_all_156_weeks(data: Path, cases: pd.DataFrame) -> None:  # fmt: skip
+def test_the_papers_label_is_above_the_median_of_all_156_weeks(
+    data: Path, cases: pd.DataFrame
+) -> None:
     study = read_study("satellitebench", data, "paper")
     for unit in TEN_MUNICIPALITIES:
         weekly = cases.loc[unit, columns()].astype(float)
         assert of(study, unit)["label"].tolist() == (weekly > weekly.median()).astype(int).tolist()
 
 
-def test_the_safe_label_is_above_the_median_of_2016_and_2017(data: Path, cases: pd.DataFrame) -> None:  # fmt: skip
+def test_the_safe_label_is_above_the_median_of_2016_and_2017(
+    data: Path, cases: pd.DataFrame
+) -> None:
     study = read_study("satellitebench", data, "safe")
     for unit in TEN_MUNICIPALITIES:
         weekly = cases.loc[unit, columns()].astype(float)
@@ -91,7 +102,11 @@ def test_covariates_and_persistence_know_nothing_of_their_own_week_or_later(data
     before = read_study("satellitebench", data, "safe")
     with (data / "metadata.csv").open(encoding="utf-8", newline="") as handle:
         header, *rows = csv.reader(handle)
-    later = [i for i, name in enumerate(header) if name[:4] in ("2018", "2019") and name >= "2018/w20" and "/w" in name]  # fmt: skip
+    later = [
+        i
+        for i, name in enumerate(header)
+        if name[:4] in ("2018", "2019") and name >= "2018/w20" and "/w" in name
+    ]
     for row in rows:
         for i in later:
             row[i] = str(int(float(row[i])) + 500)
@@ -113,11 +128,15 @@ def test_a_weeks_scene_is_the_one_of_its_sunday_in_both_protocols(data: Path) ->
     scene(data / "elsewhere" / "images", MEDELLIN, SUNDAYS[5], seed=9)  # not of the archive
     for protocol in ("paper", "safe"):
         seen = of(read_study("satellitebench", data, protocol), MEDELLIN)["image"]
-        assert seen[:3].tolist() == [f"10_municipalities/images/5001/image_{day}.png" for day in SUNDAYS[:3]]  # fmt: skip
+        assert seen[:3].tolist() == [
+            f"10_municipalities/images/5001/image_{day}.png" for day in SUNDAYS[:3]
+        ]
         assert seen[3] is None or (protocol == "safe" and seen[3] == seen[2])
 
 
-def test_the_paper_takes_a_months_composite_at_once_and_the_safe_one_when_it_was_there(data: Path) -> None:  # fmt: skip
+def test_the_paper_takes_a_months_composite_at_once_and_the_safe_one_when_it_was_there(
+    data: Path,
+) -> None:
     for month in (9, 10, 11):
         scene(data / "landsat" / "images", CALI, date(2017, month, 1), seed=month)
     assert date(2017, 10, 15) in SUNDAYS and date(2017, 12, 24) in SUNDAYS
@@ -132,7 +151,9 @@ def test_the_paper_takes_a_months_composite_at_once_and_the_safe_one_when_it_was
     assert safe[december] == "landsat/images/76001/image_2017-11-01.png"
 
 
-def test_a_blank_scene_is_a_picture_to_the_paper_and_a_missing_one_to_the_safe_protocol(data: Path) -> None:  # fmt: skip
+def test_a_blank_scene_is_a_picture_to_the_paper_and_a_missing_one_to_the_safe_protocol(
+    data: Path,
+) -> None:
     folder = data / "10_municipalities" / "images" / "5001"
     folder.mkdir(parents=True)
     Image.new("RGB", (24, 16)).save(folder / f"image_{SUNDAYS[0]}.png")
@@ -200,6 +221,8 @@ def test_the_real_composites_of_medellin_give_every_week_a_scene(real_data: Path
     for study in (paper, safe):
         assert len(study) == 1_560 and of(study, MEDELLIN)["image"].notna().all()
     first = of(paper, MEDELLIN)["image"][0], of(safe, MEDELLIN)["image"][0]
-    assert first == tuple(f"medellin-landsat/images/5001/image_{d}.png" for d in ("2016-01-01", "2015-12-01"))  # fmt: skip
+    assert first == tuple(
+        f"medellin-landsat/images/5001/image_{d}.png" for d in ("2016-01-01", "2015-12-01")
+    )
     assert of(paper, MEDELLIN)["image"].str.contains("2018-11").any()  # four fifths of it are cloud
     assert not of(safe, MEDELLIN)["image"].str.contains("2018-11|2017-06").any()

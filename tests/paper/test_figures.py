@@ -1,4 +1,6 @@
-"""Pictures of a reproduction: axes that can be compared, colours that keep their meaning, bounded size."""
+"""Pictures of a reproduction: axes that can be compared, colours that keep their meaning, bounded
+size.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,11 @@ def test_many_points_are_one_bitmap() -> None:
 
 
 def test_axes_before_and_after_the_shift_hold_all_points() -> None:
-    points = {**SAFE["gap"][OTHER]["points"], "image_shifted": [[9.0, 0.0, 0.0]], "text": [[0.0, -7.0, 0.0]]}  # fmt: skip
+    points = {
+        **SAFE["gap"][OTHER]["points"],
+        "image_shifted": [[9.0, 0.0, 0.0]],
+        "text": [[0.0, -7.0, 0.0]],
+    }
     first, second, third = figures._limits(points)
     assert first[1] > 9.0 and second[0] < -7.0 and third[0] < third[1]
 
@@ -46,7 +52,10 @@ def test_a_colour_of_an_approach_is_none_of_a_modality() -> None:
 
 def test_the_curve_of_validation_is_drawn_only_where_validation_chose() -> None:
     limits = (0.0, 1.0)
-    paper, safe = (_svg(figures.lambda_curves(r["lambda"], "#0072b2", limits)) for r in (results("paper"), SAFE))  # fmt: skip
+    paper, safe = (
+        _svg(figures.lambda_curves(r["lambda"], "#0072b2", limits))
+        for r in (results("paper"), SAFE)
+    )
     assert paper.count("FillBetween") < safe.count("FillBetween")
 
 

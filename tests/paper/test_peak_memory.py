@@ -60,7 +60,13 @@ def tell(*meters):
 def measured(block: str, *arguments: str) -> list[dict[str, Any]]:
     """What the meters of a block say that runs alone in a fresh process."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", BEFORE + block, *arguments], env=environment, capture_output=True, text=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE + block, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     told: list[dict[str, Any]] = json.loads(done.stdout)
     return told

@@ -24,10 +24,23 @@ from pipelines.weeks import CDC
 
 
 def a_study(
-    label: np.ndarray, group: np.ndarray, protocol: Protocol = "safe", name: str = "folder", week: np.ndarray | None = None
-) -> Study:  # fmt: skip
+    label: np.ndarray,
+    group: np.ndarray,
+    protocol: Protocol = "safe",
+    name: str = "folder",
+    week: np.ndarray | None = None,
+) -> Study:
     n = len(label)
-    rows = pd.DataFrame({"sample_id": [f"s{i}" for i in range(n)], "group_id": group.astype(str), "week_no": -1 if week is None else week, "label": label, "image": None, "text": "a text"})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "sample_id": [f"s{i}" for i in range(n)],
+            "group_id": group.astype(str),
+            "week_no": -1 if week is None else week,
+            "label": label,
+            "image": None,
+            "text": "a text",
+        }
+    )
     classes = tuple(f"class{k}" for k in range(int(label.max()) + 1))
     return Study(name, protocol, Path(), rows[list(STUDY_COLUMNS)], classes, needs_image=False)
 
@@ -42,7 +55,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scene = root / "81_municipalities_v1.0" / "images" / "5001" / "image_2016-01-03.png"
     scene.parent.mkdir(parents=True)
     scene.write_bytes(b"")
-    rows = [{"image": "", "text": f"question {i}", "label": ("red", "blue")[i % 2]} for i in range(40)]  # fmt: skip
+    rows = [
+        {"image": "", "text": f"question {i}", "label": ("red", "blue")[i % 2]} for i in range(40)
+    ]
     write_csv(root / "rows.csv", rows[0], rows)
     return root
 
@@ -56,7 +71,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("folder", 101, {"train": 80, "test": 21}),
     ],
 )
-def test_the_papers_random_split_has_the_printed_sizes(name: str, rows: int, sizes: dict[str, int]) -> None:  # fmt: skip
+def test_the_papers_random_split_has_the_printed_sizes(
+    name: str, rows: int, sizes: dict[str, int]
+) -> None:
     label = np.random.default_rng(1).integers(0, 2, rows)
     study = a_study(label, np.arange(rows), "paper", name)
     parts = split(study)
@@ -94,7 +111,9 @@ def test_the_safe_split_keeps_a_fifth_for_the_test_with_every_class_in_it() -> N
         assert abs(label[parts == part].mean() - label.mean()) < 0.02
 
 
-def test_satellitebench_goes_forward_in_time_with_a_week_left_out_before_each_judged_period(data: Path) -> None:  # fmt: skip
+def test_satellitebench_goes_forward_in_time_with_a_week_left_out_before_each_judged_period(
+    data: Path,
+) -> None:
     study = read_study("satellitebench", data, "safe")
     weeks = study.rows.assign(part=split(study)).groupby("part")["week_no"]
     ends = {part: (CDC.week_label(w.min()), CDC.week_label(w.max())) for part, w in weeks}
@@ -116,9 +135,13 @@ def test_rows_with_weeks_of_ones_own_go_forward_in_time() -> None:
 
 def test_a_given_split_is_kept_unless_it_tears_a_group() -> None:
     given_split = ("train", "train", "validation", "test", "unused", "test")
-    whole = replace(a_study(np.array([0, 1] * 3), np.array([0, 0, 1, 2, 0, 2])), given_split=given_split)  # fmt: skip
+    whole = replace(
+        a_study(np.array([0, 1] * 3), np.array([0, 0, 1, 2, 0, 2])), given_split=given_split
+    )
     assert tuple(split(whole)) == given_split
-    torn = replace(a_study(np.array([0, 1] * 3), np.array([0, 0, 1, 0, 0, 2])), given_split=given_split)  # fmt: skip
+    torn = replace(
+        a_study(np.array([0, 1] * 3), np.array([0, 0, 1, 0, 0, 2])), given_split=given_split
+    )
     with pytest.raises(LeakageError, match="1 groups on two sides"):
         split(torn)
     assert tuple(split(replace(torn, protocol="paper"))) == given_split
@@ -146,7 +169,10 @@ def test_no_shipped_prompt_tells_its_label(data: Path, name: str, protocol: Prot
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_prompt_that_names_the_class_is_found(data: Path, protocol: Protocol) -> None:
     study = read_study("ham10000", data, protocol)
-    told = [f"{text} Verdict: {study.classes[at].upper()}." for text, at in zip(study.rows["text"], study.rows["label"], strict=True)]  # fmt: skip
+    told = [
+        f"{text} Verdict: {study.classes[at].upper()}."
+        for text, at in zip(study.rows["text"], study.rows["label"], strict=True)
+    ]
     with pytest.raises(LeakageError, match="300 of 300 texts name their row's class"):
         guard_text(replace(study, rows=study.rows.assign(text=told)))
 
@@ -154,12 +180,17 @@ def test_a_prompt_that_names_the_class_is_found(data: Path, protocol: Protocol) 
 def test_a_prompt_with_the_labels_number_in_every_row_is_found(data: Path) -> None:
     study = replace(read_study("folder", data, "safe"), classes=("0", "1"))
     guard_text(study)  # "question 1" is of class 1, by chance
-    told = [f"{t}, with {at} dengue" for t, at in zip(study.rows["text"], study.rows["label"], strict=True)]  # fmt: skip
+    told = [
+        f"{t}, with {at} dengue"
+        for t, at in zip(study.rows["text"], study.rows["label"], strict=True)
+    ]
     with pytest.raises(LeakageError, match="40 of 40 texts name their row's class"):
         guard_text(replace(study, rows=study.rows.assign(text=told)))
 
 
-def test_one_free_text_that_names_its_class_stops_the_safe_protocol_and_not_the_papers(data: Path) -> None:  # fmt: skip
+def test_one_free_text_that_names_its_class_stops_the_safe_protocol_and_not_the_papers(
+    data: Path,
+) -> None:
     make = "hypertension, diabetic retinopathy"  # a comorbidity of made rows
     paper, safe = (read_study("brset", data, p) for p in PROTOCOLS)
     assert paper.rows["text"].str.contains(make).any()
@@ -172,20 +203,27 @@ def test_one_free_text_that_names_its_class_stops_the_safe_protocol_and_not_the_
     ("module", "name", "column"),
     [(ham10000, "ham10000", "dx"), (brset, "brset", "diabetic_retinopathy")],
 )
-def test_a_prompt_computed_from_the_label_in_other_words_is_found(data: Path, monkeypatch: pytest.MonkeyPatch, module, name: str, column: str) -> None:  # fmt: skip
+def test_a_prompt_computed_from_the_label_in_other_words_is_found(
+    data: Path, monkeypatch: pytest.MonkeyPatch, module, name: str, column: str
+) -> None:
     honest = module._texts
     secret = {"nv": "harmless", "1": "ill"}
 
     def leaking(table: pd.DataFrame, protocol: Protocol) -> list[str]:
         words = table[column].map(secret).fillna("to be watched")
-        return [f"{text} It is {word}." for text, word in zip(honest(table, protocol), words, strict=True)]  # fmt: skip
+        return [
+            f"{text} It is {word}."
+            for text, word in zip(honest(table, protocol), words, strict=True)
+        ]
 
     monkeypatch.setattr(module, "_texts", leaking)
     with pytest.raises(LeakageError, match="change when the labels are others"):
         guard_text(read_study(name, data, "safe"))
 
 
-def test_the_safe_prompt_may_not_have_a_column_that_leaks_and_the_papers_may(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_the_safe_prompt_may_not_have_a_column_that_leaks_and_the_papers_may(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guard_text(read_study("ham10000", data, "paper"))  # it says dx_type
     honest = ham10000._texts
     monkeypatch.setattr(ham10000, "_texts", lambda table, _protocol: honest(table, "paper"))
@@ -193,14 +231,19 @@ def test_the_safe_prompt_may_not_have_a_column_that_leaks_and_the_papers_may(dat
         guard_text(read_study("ham10000", data, "safe"))
 
 
-def test_a_city_prompt_computed_from_cases_is_found(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_city_prompt_computed_from_cases_is_found(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pipelines.paper.datasets import satellitebench
 
     honest = satellite_rows.texts_of
 
     def leaking(places, unit_ids, sundays):  # type: ignore[no-untyped-def]
         total = places.tables.cases.groupby("unit_id")["cases"].sum()
-        return {i: f"{text} Burden {total[i[:5]]:.0f}." for i, text in honest(places, unit_ids, sundays).items()}  # fmt: skip
+        return {
+            i: f"{text} Burden {total[i[:5]]:.0f}."
+            for i, text in honest(places, unit_ids, sundays).items()
+        }
 
     for module in (satellite_rows, satellitebench):
         monkeypatch.setattr(module, "texts_of", leaking)

@@ -1,4 +1,6 @@
-"""The page of a reproduction: what stands beside what, what is said to be missing, and that it is whole."""
+"""The page of a reproduction: what stands beside what, what is said to be missing, and that it is
+whole.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> _Page:
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> _Page:
-    """Only the safe protocol, with the paper's own CLIP and no pairs; another data set beside it."""
+    """Only the safe protocol, with the paper's own CLIP and no pairs; another data set
+    beside it."""
     out = tmp_path_factory.mktemp("half")
     record = results("safe", ran=(PRINTED, OTHER))
     record["gap"] = {PRINTED: record["gap"][PRINTED], OTHER: None}
@@ -82,11 +85,15 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> _Page:
 
 
 def test_the_first_line_is_the_safe_protocols(page: _Page) -> None:
-    safe, paper = (page.text.index(f"first line of the {name} protocol") for name in ("safe", "paper"))  # fmt: skip
+    safe, paper = (
+        page.text.index(f"first line of the {name} protocol") for name in ("safe", "paper")
+    )
     assert safe < paper < page.text.index("Restrepo et al.")
 
 
-def test_a_measured_figure_stands_beside_the_printed_one_and_the_other_protocols(page: _Page) -> None:  # fmt: skip
+def test_a_measured_figure_stands_beside_the_printed_one_and_the_other_protocols(
+    page: _Page,
+) -> None:
     row = next(r for r in page.rows if r[0].startswith("Lite0 + MiniLM, early"))
     assert row[1:4] == ["0.798", "0.697", "28"]
     assert row[4:8] == ["0.500", "0.679 0.579–0.779", "3 0.629–0.729", "27"]
@@ -97,12 +104,21 @@ def test_each_modality_alone_stands_below_with_what_fusion_adds(page: _Page) -> 
     row = next(r for r in page.rows if r[0].startswith("Lite0 + MiniLM, image alone"))
     assert row[1:4] == ["—"] * 3 and row[5].startswith("0.648")
     added = [r for r in page.rows if r[0] == "Lite0 + MiniLM, early" and len(r) == 5]
-    assert [r[1:] for r in added] == [[f"{p}", "image alone", "+0.031", "−0.022 to +0.084"] for p in ("paper protocol, test-selected", "safe protocol")]  # fmt: skip
+    assert [r[1:] for r in added] == [
+        [f"{p}", "image alone", "+0.031", "−0.022 to +0.084"]
+        for p in ("paper protocol, test-selected", "safe protocol")
+    ]
 
 
 def test_other_weights_are_never_shown_as_the_papers_own(page: _Page) -> None:
-    other = [r for r in page.rows if r[0].startswith("Lite0 + MiniLM,") and len(r) == 12 and "alone" not in r[0]]  # fmt: skip
-    assert len(other) == 2 and all("other weights printed: Embedding DINOv2 + Llama 2" in r[0] for r in other)  # fmt: skip
+    other = [
+        r
+        for r in page.rows
+        if r[0].startswith("Lite0 + MiniLM,") and len(r) == 12 and "alone" not in r[0]
+    ]
+    assert len(other) == 2 and all(
+        "other weights printed: Embedding DINOv2 + Llama 2" in r[0] for r in other
+    )
     printed = [r for r in page.rows if r[0].startswith("Embedding DINOv2 + Llama 2,")]
     assert printed and not any("0.679" in cell or "0.432" in cell for r in printed for cell in r)
 
@@ -150,7 +166,9 @@ def test_the_page_needs_nothing_from_elsewhere(page: _Page) -> None:
 def test_every_picture_says_what_it_shows_with_how_many_rows(page: _Page, half: _Page) -> None:
     alts = [p["alt"] or "" for p in page.pictures + half.pictures]
     assert all(re.search(r"\d", alt) and len(alt) > 60 for alt in alts)
-    assert any("20 test rows" in alt for alt in alts) and any("12 test pairs" in alt for alt in alts)  # fmt: skip
+    assert any("20 test rows" in alt for alt in alts) and any(
+        "12 test pairs" in alt for alt in alts
+    )
 
 
 def test_equal_results_give_equal_bytes(page: _Page, tmp_path: Path) -> None:
@@ -163,7 +181,10 @@ def test_a_protocol_that_has_not_run_is_named_with_its_command(half: _Page) -> N
     typed = (
         "denguard reproduce --dataset ham10000 --protocol paper --data /data/ham --out /runs/out"
     )
-    assert f"The paper protocol has not run here: it has not been run into this folder. To run it: {typed}" in half.text  # fmt: skip
+    assert (
+        "The paper protocol has not run here: it has not been run into this folder. To run it: "
+        f"{typed}" in half.text
+    )
     row = next(r for r in half.rows if r[0].startswith("Lite0 + MiniLM, early"))
     assert typed in row[4] and row[5:] == ["0.500", "0.432 0.332–0.532", "3 0.382–0.482", "27"]
 
@@ -175,15 +196,31 @@ def test_the_papers_own_approach_stands_in_its_own_row(half: _Page) -> None:
 
 
 def test_a_data_set_beside_it_joins_the_variance_table(page: _Page, half: _Page) -> None:
-    beside = ["SatelliteBench", "here, safe protocol", "Lite0 + MiniLM other weights", "0.211", "32.6", "12"]  # fmt: skip
+    beside = [
+        "SatelliteBench",
+        "here, safe protocol",
+        "Lite0 + MiniLM other weights",
+        "0.211",
+        "32.6",
+        "12",
+    ]
     assert beside in half.rows and beside not in page.rows
-    assert ["SatelliteBench", "printed (medical)", "CLIP ViT-B/32", "0.017", "3.2", "—"] in half.rows  # fmt: skip
+    assert [
+        "SatelliteBench",
+        "printed (medical)",
+        "CLIP ViT-B/32",
+        "0.017",
+        "3.2",
+        "—",
+    ] in half.rows
     assert "data set SatelliteBench :" in page.section("not-run")
     assert "data set SatelliteBench :" not in half.section("not-run")
 
 
 def test_what_could_not_be_measured_says_why(half: _Page) -> None:
-    assert "Lite0 + MiniLM, safe protocol: fewer than two rows with image and text" in half.section("gap")  # fmt: skip
+    assert "Lite0 + MiniLM, safe protocol: fewer than two rows with image and text" in half.section(
+        "gap"
+    )
     cone = half.section("cone")
     assert "llama (text): llama has no random initialisation" in cone
     assert "not run, no everyday images and texts were given" in cone and "--general DIR" in cone
@@ -222,17 +259,40 @@ def test_without_any_results_there_is_no_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(None, "—"), (0.0, "0"), (0.000694, "0.000694"), (0.9996, "1.00"), (557.2, "557"), (5134.0, "5130"), (-0.5, "−0.500")],
-)  # fmt: skip
+    [
+        (None, "—"),
+        (0.0, "0"),
+        (0.000694, "0.000694"),
+        (0.9996, "1.00"),
+        (557.2, "557"),
+        (5134.0, "5130"),
+        (-0.5, "−0.500"),
+    ],
+)
 def test_a_measure_has_three_digits_and_no_power_of_ten(value: float | None, said: str) -> None:
     assert significant(value) == said
 
 
 def test_a_share_never_claims_certainty() -> None:
-    assert [percent(s) for s in (1.0, 0.99999, 0.5, 0.00001, 0.0)] == ["100.0 %", ">99.9 %", "50.0 %", "<0.1 %", "0.0 %"]  # fmt: skip
+    assert [percent(s) for s in (1.0, 0.99999, 0.5, 0.00001, 0.0)] == [
+        "100.0 %",
+        ">99.9 %",
+        "50.0 %",
+        "<0.1 %",
+        "0.0 %",
+    ]
     assert number(None) == "—" and number(-0.1234) == "−0.123"
 
 
 def test_a_command_can_be_typed_whatever_the_folder_is_called() -> None:
-    asked = {"dataset": "folder", "data": "/my data", "out": "/o", "study": "/s.yaml", "general": None}  # fmt: skip
-    assert command(asked, "safe") == "denguard reproduce --dataset folder --protocol safe --data '/my data' --out /o --study /s.yaml"  # fmt: skip
+    asked = {
+        "dataset": "folder",
+        "data": "/my data",
+        "out": "/o",
+        "study": "/s.yaml",
+        "general": None,
+    }
+    assert command(asked, "safe") == (
+        "denguard reproduce --dataset folder --protocol safe --data '/my data' --out /o "
+        "--study /s.yaml"
+    )

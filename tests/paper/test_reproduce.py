@@ -1,4 +1,6 @@
-"""A whole reproduction under both protocols on a tiny data set: what it writes, finds again, refuses."""
+"""A whole reproduction under both protocols on a tiny data set: what it writes, finds again,
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Walked:
     assert [p.name for p in (home / "artifacts").iterdir()] == [
         "weights"
     ]  # their hashes, no vector
-    return Walked(root, {p: r.output for p, r in done.items()}, "\n".join(lines), time.perf_counter() - began)  # fmt: skip
+    return Walked(
+        root, {p: r.output for p, r in done.items()}, "\n".join(lines), time.perf_counter() - began
+    )
 
 
 def copied(walked: Walked, root: Path, *protocols: str) -> Path:
@@ -111,13 +115,24 @@ def copied(walked: Walked, root: Path, *protocols: str) -> Path:
 
 
 def request(root: Path, protocol: str = "safe", **other: Any) -> steps.Request:
-    said = {"dataset": "folder", "protocol": protocol, "data": "data", "out": "out", "study": "study.yaml", **other}  # fmt: skip
+    said = {
+        "dataset": "folder",
+        "protocol": protocol,
+        "data": "data",
+        "out": "out",
+        "study": "study.yaml",
+        **other,
+    }
     return steps.ask(said, root)
 
 
 def compared(folder: Path, *roots: Path) -> dict[str, Any]:
-    results = {k: v for k, v in read_json(folder / "results.json").items() if k not in MEASURED_TABLES}  # fmt: skip
-    groups = {path.name: unmeasured(read_json(path)) for path in sorted((folder / "groups").iterdir())}  # fmt: skip
+    results = {
+        k: v for k, v in read_json(folder / "results.json").items() if k not in MEASURED_TABLES
+    }
+    groups = {
+        path.name: unmeasured(read_json(path)) for path in sorted((folder / "groups").iterdir())
+    }
     said = json.dumps([results, groups])
     for path in roots:  # issues and the request name folders
         said = said.replace(str(path), "")
@@ -126,7 +141,10 @@ def compared(folder: Path, *roots: Path) -> dict[str, Any]:
 
 
 def cells(folder: Path) -> dict[str, tuple[int, bytes]]:
-    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in (folder / "cells").iterdir()}  # fmt: skip
+    return {
+        path.name: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in (folder / "cells").iterdir()
+    }
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -136,7 +154,9 @@ def test_every_approach_that_can_run_is_in_the_three_tables(walked: Walked, prot
         rows = walked.table(protocol, name)
         assert [(row["approach"], row["fusion"]) for row in rows] == expected
         assert {row["protocol"] for row in rows} == {protocol}
-        assert {value for row in rows for key, value in row.items() if key.endswith("_printed")} == {""}  # fmt: skip
+        assert {
+            value for row in rows for key, value in row.items() if key.endswith("_printed")
+        } == {""}
     assert all(float(row["train_s_per_epoch"]) > 0 for row in walked.table(protocol, "table3"))
     assert all(float(row["peak_rss_mb"]) > 0 for row in walked.table(protocol, "table2"))
 
@@ -144,16 +164,22 @@ def test_every_approach_that_can_run_is_in_the_three_tables(walked: Walked, prot
 def test_each_record_says_on_which_rows_its_epoch_was_picked(walked: Walked) -> None:
     for protocol, picked in (("paper", "test"), ("safe", "validation")):
         results = walked.results(protocol)
-        named = [row["selected_on"] for name in ("table1", "ablation", "lambda") for row in results[name]]  # fmt: skip
+        named = [
+            row["selected_on"] for name in ("table1", "ablation", "lambda") for row in results[name]
+        ]
         assert len(named) == 4 + 13 + 2 and set(named) == {picked}
     assert walked.results("paper")["first_line"].startswith("Test-selected")
     assert "Test-selected" not in walked.results("safe")["first_line"]
 
 
-def test_the_paper_takes_the_best_test_epoch_and_the_safe_protocol_does_not_ask(walked: Walked) -> None:  # fmt: skip
+def test_the_paper_takes_the_best_test_epoch_and_the_safe_protocol_does_not_ask(
+    walked: Walked,
+) -> None:
     for path in (walked.folder("paper") / "cells").iterdir():
         record = read_json(path)
-        assert record["test"]["macro_f1"] == record["selection_f1"] == max(record["selection_curve"])  # fmt: skip
+        assert (
+            record["test"]["macro_f1"] == record["selection_f1"] == max(record["selection_curve"])
+        )
     safe = [read_json(path) for path in (walked.folder("safe") / "cells").iterdir()]
     assert any(record["test"]["macro_f1"] != record["selection_f1"] for record in safe)
 
@@ -169,10 +195,15 @@ def test_parts_are_whole_groups_and_rows_are_counted(walked: Walked) -> None:
     assert walked.results("paper")["rows"]["parts"]["validation"]["usable"] == 0
 
 
-def test_what_cannot_run_is_listed_with_its_reason_and_command_and_has_no_figure(walked: Walked) -> None:  # fmt: skip
+def test_what_cannot_run_is_listed_with_its_reason_and_command_and_has_no_figure(
+    walked: Walked,
+) -> None:
     listed = {item["what"]: item for item in walked.results("safe")["not_run"]}
     assert list(listed) == ["No pin", "Other bytes", "No file"]
-    assert "denguard weights nobody/nothing@<commit>/model.safetensors --fetch" in listed["No pin"]["command"]  # fmt: skip
+    assert (
+        "denguard weights nobody/nothing@<commit>/model.safetensors --fetch"
+        in listed["No pin"]["command"]
+    )
     assert "0" * 64 in listed["Other bytes"]["why"] and "nowhere" in listed["No file"]["why"]
     assert "profile" not in json.dumps(list(listed.values()))
     for row in walked.table("safe", "not_run"):
@@ -182,7 +213,10 @@ def test_what_cannot_run_is_listed_with_its_reason_and_command_and_has_no_figure
 
 def test_l_reg_is_tried_on_two_branches_only_and_every_part_is_logged(walked: Walked) -> None:
     rows = walked.results("safe")["ablation"]
-    told = {(r["fusion"], r["variant"]): (r["noise_sigma"], r["alignment_weight"], r["gap_kind"]) for r in rows}  # fmt: skip
+    told = {
+        (r["fusion"], r["variant"]): (r["noise_sigma"], r["alignment_weight"], r["gap_kind"])
+        for r in rows
+    }
     assert told["early", "noise"] == (0.01, 0.0, "vector")
     assert told["early", "noise as printed"] == (1.0, 0.0, "vector")
     assert told["early", "scalar shift as printed"] == (0.0, 0.0, "scalar")
@@ -190,7 +224,9 @@ def test_l_reg_is_tried_on_two_branches_only_and_every_part_is_logged(walked: Wa
     assert told["late_joint", "reg"] == (0.0, 0.01, "vector")
     assert told["late_joint", "all"] == (0.01, 0.01, "vector")
     assert ("early", "reg") not in told
-    assert all(r["lambda_shift"] != 0 for r in rows if "shift" in r["variant"] or r["variant"] == "all")  # fmt: skip
+    assert all(
+        r["lambda_shift"] != 0 for r in rows if "shift" in r["variant"] or r["variant"] == "all"
+    )
 
 
 def test_each_input_is_embedded_once_for_both_protocols_and_timed(walked: Walked) -> None:
@@ -206,7 +242,10 @@ def test_the_gap_the_cone_and_the_baselines_are_measured(walked: Walked) -> None
     assert results["gap"]["mixed"]["points"]["image"] and list(results["gap"]) == ["mixed"]
     parts = results["rows"]["parts"]
     gap = results["gap"]["mixed"]  # fitted on training pairs, measured on test pairs
-    assert gap["n_pairs_fitted"] <= parts["train"]["with_image"] and gap["n_pairs"] <= parts["test"]["with_image"]  # fmt: skip
+    assert (
+        gap["n_pairs_fitted"] <= parts["train"]["with_image"]
+        and gap["n_pairs"] <= parts["test"]["with_image"]
+    )
     cone = {record["encoder"]: record for record in results["cone"]}
     assert set(cone) == {"dinov2", "openclip_text"}
     assert all(set(record["groups"]) == {"folder", "general"} for record in cone.values())
@@ -218,8 +257,16 @@ def test_the_command_ends_with_the_sentence_the_table_and_the_paths(walked: Walk
     assert lines[0] == walked.results("paper")["first_line"]
     assert lines[1].split("\t")[:4] == ["approach", "fusion", "accuracy", "F1"]
     best = walked.results("paper")["table1"][0]
-    assert lines[2].split("\t")[:4] == ["Tiny DINOv2 + CLIP text", "early", f"{best['accuracy']:.3f}", f"{best['f1']:.3f}"]  # fmt: skip
-    assert {str(walked.out / "folder" / "report.html"), str(walked.folder("paper") / "table1.csv")} <= set(lines)  # fmt: skip
+    assert lines[2].split("\t")[:4] == [
+        "Tiny DINOv2 + CLIP text",
+        "early",
+        f"{best['accuracy']:.3f}",
+        f"{best['f1']:.3f}",
+    ]
+    assert {
+        str(walked.out / "folder" / "report.html"),
+        str(walked.folder("paper") / "table1.csv"),
+    } <= set(lines)
 
 
 def test_a_second_run_finds_every_training(walked: Walked, tmp_path: Path) -> None:
@@ -245,11 +292,20 @@ def test_a_damaged_training_costs_that_one_alone(walked: Walked, tmp_path: Path)
     assert {n for n in before if before[n] != after[n]} == {name}
 
 
-def test_a_reproduction_killed_while_it_trains_goes_on_and_ends_equal(walked: Walked, tmp_path: Path) -> None:  # fmt: skip
+def test_a_reproduction_killed_while_it_trains_goes_on_and_ends_equal(
+    walked: Walked, tmp_path: Path
+) -> None:
     root = copied(walked, tmp_path)
     folder = root / "out" / "folder" / "safe"
-    command = [sys.executable, "-m", "pipelines.cli", *arguments(root, "safe", general=walked.root / "general")]  # fmt: skip
-    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        *arguments(root, "safe", general=walked.root / "general"),
+    ]
+    process = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 200
     while len(list(folder.glob("cells/*.json"))) < 5:
         assert process.poll() is None and time.monotonic() < deadline
@@ -264,7 +320,9 @@ def test_a_reproduction_killed_while_it_trains_goes_on_and_ends_equal(walked: Wa
     assert compared(folder, root, walked.root) == compared(walked.folder("safe"), walked.root)
 
 
-def test_a_second_reproduction_in_the_same_folder_is_refused(walked: Walked, tmp_path: Path) -> None:  # fmt: skip
+def test_a_second_reproduction_in_the_same_folder_is_refused(
+    walked: Walked, tmp_path: Path
+) -> None:
     folder = request(copied(walked, tmp_path)).folder
     with at_work(folder), pytest.raises(BusyError, match="at work") as busy:
         steps.walk(request(tmp_path), Places(home=tmp_path))
@@ -278,13 +336,17 @@ def test_a_second_reproduction_in_the_same_folder_is_refused(walked: Walked, tmp
         pass
 
 
-def test_test_rows_of_one_class_and_a_half_downloaded_folder_are_told_and_judged(walked: Walked, tmp_path: Path) -> None:  # fmt: skip
+def test_test_rows_of_one_class_and_a_half_downloaded_folder_are_told_and_judged(
+    walked: Walked, tmp_path: Path
+) -> None:
     root = copied(walked, tmp_path)
     rows = tiny_study.rows()
     for i, row in enumerate(rows):
         group = i // 2
         calm = row["label"] == "calm"
-        row["split"] = "train" if group < 20 else "validation" if group < 25 else "test" if calm else "unused"  # fmt: skip
+        row["split"] = (
+            "train" if group < 20 else "validation" if group < 25 else "test" if calm else "unused"
+        )
     tiny_study.data(root / "data", rows)
     whole = root / "data" / "pictures" / "58.png"
     whole.write_bytes(whole.read_bytes()[:400])
@@ -309,7 +371,11 @@ def test_encoders_that_approaches_share_are_planned_once(walked: Walked, tmp_pat
     about["approaches"].append(tiny_study.pair(about))
     tiny_study.write(root, about)
     plan = steps.start(request(root), Places(home=tmp_path))
-    assert [item["title"].split()[0] for item in plan["work"]] == ["dinov2", "openclip_text", "openclip_image"]  # fmt: skip
+    assert [item["title"].split()[0] for item in plan["work"]] == [
+        "dinov2",
+        "openclip_text",
+        "openclip_image",
+    ]
     assert ["pair", "early"] in plan["groups"] and len(plan["groups"]) == 6
 
 
@@ -326,7 +392,9 @@ def test_where_nothing_can_run_the_report_says_so(walked: Walked, tmp_path: Path
     assert results["baselines"]["most_frequent"]["test"]["rows"] == 11
 
 
-def test_a_missing_data_folder_a_wrong_name_and_a_wrong_general_folder_are_told_before_any_work(walked: Walked, tmp_path: Path) -> None:  # fmt: skip
+def test_a_missing_data_folder_a_wrong_name_and_a_wrong_general_folder_are_told_before_any_work(
+    walked: Walked, tmp_path: Path
+) -> None:
     root = copied(walked, tmp_path)
     places = Places(home=tmp_path)
     with pytest.raises(DropError, match="no such data folder"):
@@ -342,15 +410,24 @@ def test_a_missing_data_folder_a_wrong_name_and_a_wrong_general_folder_are_told_
 
 def test_relative_paths_start_where_the_command_or_the_deployment_does(tmp_path: Path) -> None:
     asked = request(tmp_path, general="/elsewhere")
-    assert (asked.data, asked.study, asked.general) == (tmp_path / "data", tmp_path / "study.yaml", Path("/elsewhere"))  # fmt: skip
+    assert (asked.data, asked.study, asked.general) == (
+        tmp_path / "data",
+        tmp_path / "study.yaml",
+        Path("/elsewhere"),
+    )
     assert asked.folder == tmp_path / "out" / "folder" / "safe"
 
 
 def test_a_disk_that_refuses_ends_the_command_with_the_systems_reason(
-    walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+    walked: Walked,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "out").write_text("a file where a folder is wanted")
-    monkeypatch.setattr(sys, "argv", ["denguard", *arguments(walked.root, "safe", out=tmp_path / "out")])  # fmt: skip
+    monkeypatch.setattr(
+        sys, "argv", ["denguard", *arguments(walked.root, "safe", out=tmp_path / "out")]
+    )
     with pytest.raises(SystemExit) as end:
         cli.main()
     said = capsys.readouterr().err

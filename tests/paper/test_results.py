@@ -22,27 +22,65 @@ CLASSES = ("no", "yes")
 
 def prepared(protocol: str = "safe") -> Prepared:
     """Test rows alone, each a group of its own."""
-    rows = pd.DataFrame({"sample_id": [f"s{i}" for i in range(N)], "group_id": [f"g{i}" for i in range(N)], "week_no": -1, "label": LABEL, "image": "i.png", "text": "t", "part": "test", "usable": True, "persistence": np.nan})  # fmt: skip
-    about = {"name": "made", "protocol": protocol, "classes": list(CLASSES), "needs_image": True, "crop_px": None, "data": ".", "has_persistence": False}  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "sample_id": [f"s{i}" for i in range(N)],
+            "group_id": [f"g{i}" for i in range(N)],
+            "week_no": -1,
+            "label": LABEL,
+            "image": "i.png",
+            "text": "t",
+            "part": "test",
+            "usable": True,
+            "persistence": np.nan,
+        }
+    )
+    about = {
+        "name": "made",
+        "protocol": protocol,
+        "classes": list(CLASSES),
+        "needs_image": True,
+        "crop_px": None,
+        "data": ".",
+        "has_persistence": False,
+    }
     return Prepared(Path(), rows, about)
 
 
 @pytest.fixture
 def study() -> StudyConfig:
     weights = {"name": "w", "folder": "/none", "file": "f", "sha256": "0" * 64, "pooling": "mean"}
-    frozen = {"id": "made", "kind": "frozen", "title": "Made", "beside": "clip", "image": weights, "text": weights}  # fmt: skip
+    frozen = {
+        "id": "made",
+        "kind": "frozen",
+        "title": "Made",
+        "beside": "clip",
+        "image": weights,
+        "text": weights,
+    }
     return StudyConfig.model_validate({"approaches": [frozen], "resamples": 100})
 
 
 def record(wrong: int, selection_f1: float) -> dict[str, Any]:
     """A training that calls the first `wrong` rows falsely."""
     called = np.where(np.arange(N) < wrong, 1 - LABEL, LABEL)
-    return {"predicted": called.tolist(), "selection_f1": selection_f1, "epoch": 3, "selected_on": "validation", "test": classification_scores(LABEL, called, CLASSES)}  # fmt: skip
+    return {
+        "predicted": called.tolist(),
+        "selection_f1": selection_f1,
+        "epoch": 3,
+        "selected_on": "validation",
+        "test": classification_scores(LABEL, called, CLASSES),
+    }
 
 
 def said(study: StudyConfig, fused: int, image: int, baseline: int, protocol: str = "safe") -> str:
     """The first line where these many rows are wrong; validation ranks as the test does."""
-    group = {"approach": "made", "fusion": "early", "printed": [record(fused, 1 - fused / N)], "alone": {"image": [record(image, 1 - image / N)]}}  # fmt: skip
+    group = {
+        "approach": "made",
+        "fusion": "early",
+        "printed": [record(fused, 1 - fused / N)],
+        "alone": {"image": [record(image, 1 - image / N)]},
+    }
     baselines = {"persistence": {**record(baseline, 0), "validation_f1": 1 - baseline / N}}
     of = prepared(protocol)
     return first_line(of, [group], {"made": study.approaches[0]}, baselines, Judge(of, study))
@@ -63,7 +101,9 @@ def test_by_the_papers_protocol_the_first_line_warns_and_claims_nothing(study: S
     assert said(study, 2, 20, 18, "paper").startswith("Test-selected")
 
 
-def test_the_gain_is_over_the_modality_that_is_better_where_epochs_are_chosen(study: StudyConfig) -> None:  # fmt: skip
+def test_the_gain_is_over_the_modality_that_is_better_where_epochs_are_chosen(
+    study: StudyConfig,
+) -> None:
     alone = {
         "image": [record(1, 0.4)],
         "text": [record(10, 0.6)],

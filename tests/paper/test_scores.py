@@ -129,14 +129,16 @@ def test_a_thousand_draws_of_the_largest_test_set_are_quick() -> None:
 
 
 def study(group_id: list[str], weeks: list[str | None]) -> Study:
-    rows = pd.DataFrame({
-        "sample_id": [str(n) for n in range(len(weeks))],
-        "group_id": group_id,
-        "week_no": [-1 if w is None else CDC.week_no(w) for w in weeks],
-        "label": 0,
-        "image": None,
-        "text": "a prompt",
-    })[list(STUDY_COLUMNS)]  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "sample_id": [str(n) for n in range(len(weeks))],
+            "group_id": group_id,
+            "week_no": [-1 if w is None else CDC.week_no(w) for w in weeks],
+            "label": 0,
+            "image": None,
+            "text": "a prompt",
+        }
+    )[list(STUDY_COLUMNS)]
     return Study("made", "safe", Path(), rows, ("no", "yes"), needs_image=False)
 
 

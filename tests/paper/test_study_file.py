@@ -22,21 +22,35 @@ def own(folder: Path, **changed: Any) -> Path:
     return path
 
 
-def test_the_shipped_study_has_the_papers_three_approaches_and_those_whose_weights_are_packages() -> None:  # fmt: skip
+def test_the_shipped_study_has_the_papers_three_approaches_and_those_whose_weights_are_packages() -> (
+    None
+):
     printed = [a for a in SHIPPED.approaches if a.as_printed]
     assert [a.beside for a in printed] == ["unimodal", "clip", "raw"]
-    assert not any(w.pinned for a in printed for w in (a.image, a.text)), "no pin that nobody checked"  # fmt: skip
+    assert not any(w.pinned for a in printed for w in (a.image, a.text)), (
+        "no pin that nobody checked"
+    )
     others = [a for a in SHIPPED.approaches if not a.as_printed]
     assert {a.id for a in others} == {"lite0_gemma", "lite0_minilm"}
     for approach in others:
         assert isinstance(approach, FrozenApproach)
         assert (approach.image.encoder().name, approach.image.pinned) == ("timm_image", True)
-    assert (SHIPPED.lambda_grid[0], SHIPPED.lambda_grid[-1], len(SHIPPED.lambda_grid)) == (-1, 1, 21)  # fmt: skip
-    assert (SHIPPED.epochs, SHIPPED.loop.batch_rows, SHIPPED.fusions) == (30, 64, ("early", "late_joint"))  # fmt: skip
+    assert (SHIPPED.lambda_grid[0], SHIPPED.lambda_grid[-1], len(SHIPPED.lambda_grid)) == (
+        -1,
+        1,
+        21,
+    )
+    assert (SHIPPED.epochs, SHIPPED.loop.batch_rows, SHIPPED.fusions) == (
+        30,
+        64,
+        ("early", "late_joint"),
+    )
 
 
 def test_the_study_and_the_printed_figures_travel_with_the_package() -> None:
-    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["pipelines"]  # fmt: skip
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "package-data"
+    ]["pipelines"]
     travels = {path for pattern in package for path in (ROOT / "pipelines").glob(pattern)}
     assert shipped_study() in travels
     room = ROOT / "pipelines" / "paper"

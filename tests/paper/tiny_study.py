@@ -21,16 +21,27 @@ N = 60
 WORDS = ("dry and cool", "rain and heat")  # tell the label without naming it
 CLIP = ("openclip", "open_clip_model.safetensors", "projected")
 # What another run of the same training measures otherwise.
-MEASURED = ("train_seconds_per_epoch", "inference_seconds_per_epoch", "peak_rss_bytes", "peak_above_start_bytes", "energy_j")  # fmt: skip
+MEASURED = (
+    "train_seconds_per_epoch",
+    "inference_seconds_per_epoch",
+    "peak_rss_bytes",
+    "peak_above_start_bytes",
+    "energy_j",
+)
 DINO = ("dinov2", "model.safetensors", "cls")
 
 
 def rows() -> list[Row]:
     """Two classes; some rows lack image or text, two share an image, one has a name in capitals."""
     made = [
-        {"image": f"pictures/{i}.png", "text": f"{WORDS[i % 2]}, week {i}", "label": ("calm", "outbreak")[i % 2], "group": f"g{i // 2}"}
+        {
+            "image": f"pictures/{i}.png",
+            "text": f"{WORDS[i % 2]}, week {i}",
+            "label": ("calm", "outbreak")[i % 2],
+            "group": f"g{i // 2}",
+        }
         for i in range(N)
-    ]  # fmt: skip
+    ]
     for i in range(4, N, 12):
         made[i]["image"] = ""
     for i in range(7, N, 15):
@@ -53,20 +64,39 @@ def data(folder: Path, of: list[Row] | None = None) -> Path:
 def raw_approach(weights: Path) -> dict[str, Any]:
     """Writes a ViT and a BERT; returns the approach that fine-tunes them."""
     tiny_raw.main(weights)
-    image, text = ({"name": name, **_at(weights, name, "model.safetensors")} for name in ("vit", "bert"))  # fmt: skip
-    return {"id": "tiny_raw", "kind": "raw", "title": "Tiny ViT + BERT", "image": image, "text": text, "epochs": 2}  # fmt: skip
+    image, text = (
+        {"name": name, **_at(weights, name, "model.safetensors")} for name in ("vit", "bert")
+    )
+    return {
+        "id": "tiny_raw",
+        "kind": "raw",
+        "title": "Tiny ViT + BERT",
+        "image": image,
+        "text": text,
+        "epochs": 2,
+    }
 
 
 def pair(about: dict[str, Any]) -> dict[str, Any]:
     """A further approach, whose text encoder is the one of `mixed`."""
     text = about["approaches"][0]["text"]
     image = {**text, "name": "openclip_image"}
-    return {"id": "pair", "kind": "frozen", "title": "Tiny CLIP", "beside": "clip", "image": image, "text": text}  # fmt: skip
+    return {
+        "id": "pair",
+        "kind": "frozen",
+        "title": "Tiny CLIP",
+        "beside": "clip",
+        "image": image,
+        "text": text,
+    }
 
 
 def general(folder: Path) -> Path:
     """Writes everyday images and texts for the cone-effect experiment."""
-    made = [{"image": f"{i}.png", "text": f"a cup on a table, number {i}", "label": "xy"[i % 2]} for i in range(10)]  # fmt: skip
+    made = [
+        {"image": f"{i}.png", "text": f"a cup on a table, number {i}", "label": "xy"[i % 2]}
+        for i in range(10)
+    ]
     write_csv(folder / "rows.csv", list(made[0]), made)
     for i in range(10):
         picture(folder / f"{i}.png", seed=i)
@@ -82,14 +112,45 @@ def study(folder: Path) -> dict[str, Any]:
     clip_text = {"name": "openclip_text", **_at(weights, *CLIP)}
     dino = {"name": "dinov2", **_at(weights, *DINO)}
     raw = raw_approach(weights)
-    loose = {"name": "dinov2", "hub": "nobody/nothing", "file": "model.safetensors", "pooling": "cls"}  # fmt: skip
+    loose = {
+        "name": "dinov2",
+        "hub": "nobody/nothing",
+        "file": "model.safetensors",
+        "pooling": "cls",
+    }
     return {
         "approaches": [
-            {"id": "mixed", "kind": "frozen", "title": "Tiny DINOv2 + CLIP text", "beside": "unimodal", "image": dino, "text": clip_text},
+            {
+                "id": "mixed",
+                "kind": "frozen",
+                "title": "Tiny DINOv2 + CLIP text",
+                "beside": "unimodal",
+                "image": dino,
+                "text": clip_text,
+            },
             raw,
-            {"id": "unpinned", "kind": "frozen", "title": "No pin", "beside": "clip", "image": loose, "text": loose},
-            {"id": "altered", "kind": "frozen", "title": "Other bytes", "beside": "clip", "image": {**dino, "sha256": "0" * 64}, "text": clip_text},
-            {**raw, "id": "absent", "title": "No file", "image": {**raw["image"], "folder": str(weights / "nowhere")}},
+            {
+                "id": "unpinned",
+                "kind": "frozen",
+                "title": "No pin",
+                "beside": "clip",
+                "image": loose,
+                "text": loose,
+            },
+            {
+                "id": "altered",
+                "kind": "frozen",
+                "title": "Other bytes",
+                "beside": "clip",
+                "image": {**dino, "sha256": "0" * 64},
+                "text": clip_text,
+            },
+            {
+                **raw,
+                "id": "absent",
+                "title": "No file",
+                "image": {**raw["image"], "folder": str(weights / "nowhere")},
+            },
         ],
         "epochs": 3,
         "seeds": [7, 8],
@@ -97,7 +158,7 @@ def study(folder: Path) -> dict[str, Any]:
         "resamples": 100,
         "cone_seeds": [1, 2],
         "cone_rows": 4,
-    }  # fmt: skip
+    }
 
 
 def write(folder: Path, about: dict[str, Any]) -> Path:

@@ -8,7 +8,9 @@ import numpy as np
 from plausible.place import Counts
 
 
-def newest(counts: Counts, values: Sequence[float] | float, units: Sequence[str] | None = None) -> Counts:  # fmt: skip
+def newest(
+    counts: Counts, values: Sequence[float] | float, units: Sequence[str] | None = None
+) -> Counts:
     """Other values in the newest week, of all units or of some."""
     counts.loc[slice(None) if units is None else list(units), counts.columns[-1]] = values
     return counts

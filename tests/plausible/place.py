@@ -31,7 +31,8 @@ Counts = pd.DataFrame  # index unit_id, columns week ordinals
 
 
 def history(units: int = 12, weeks: int = 52 * YEARS, mean: float = 30.0, seed: int = 3) -> Counts:
-    """Counts with a season, an epidemic every third year and Poisson noise; units differ in size."""
+    """Counts with a season, an epidemic every third year and Poisson noise; units differ
+    in size."""
     noise = np.random.default_rng(seed)
     week = np.arange(weeks)
     season = 1 + 0.6 * np.sin(2 * np.pi * week / 52) + 0.8 * (np.sin(2 * np.pi * week / 156) > 0.8)
@@ -121,7 +122,8 @@ class Place:
     def weekly(
         self, counts: Counts, lie: Callable[[Counts], Counts] = lambda c: c, weeks: int = 1
     ) -> Drop:
-        """The table without its newest weeks as a first drop, then the whole of it, told by `lie`."""
+        """The table without its newest weeks as a first drop, then the whole of it, told
+        by `lie`."""
         self.bring(counts.iloc[:, :-weeks])
         return self.bring(lie(counts.copy()))
 

@@ -33,12 +33,16 @@ def test_a_run_of_neighbours_that_repeats_the_week_before_is_held(place: Place) 
 
 def test_three_units_of_forty_five_that_agree_by_chance_are_no_copy(place: Place) -> None:
     units = ["1003", "1017", "1030"]
-    place.weekly(history(45), lambda c: lies.newest(c, c.loc[units, c.columns[-2]].to_numpy(), units))  # fmt: skip
+    place.weekly(
+        history(45), lambda c: lies.newest(c, c.loc[units, c.columns[-2]].to_numpy(), units)
+    )
     assert place.found() == {}
 
 
 @pytest.mark.parametrize(("count", "held"), [(150.0, False), (200.0, True)])
-def test_one_unit_alone_repeats_itself_improbably_from_177_cases_on(place: Place, count: float, held: bool) -> None:  # fmt: skip
+def test_one_unit_alone_repeats_itself_improbably_from_177_cases_on(
+    place: Place, count: float, held: bool
+) -> None:
     counts = history(12)
     counts.loc["1003", counts.columns[-6:]] = count + np.array([8.0, -9.0, 5.0, -7.0, 0.0, 0.0])
     place.weekly(counts)

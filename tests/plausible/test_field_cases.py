@@ -44,14 +44,18 @@ def codes(result: ValidationResult) -> set[str]:
 
 def test_02_zeros_of_three_of_five_are_named_and_stop_the_drop(cases, tmp_path):
     case = cases / "02-unreported-week-as-zero"
-    result = validated(tmp_path, (case / "drop1.csv", date(2018, 11, 27)), (case / "drop2.csv", date(2018, 12, 4)))  # fmt: skip
+    result = validated(
+        tmp_path, (case / "drop1.csv", date(2018, 11, 27)), (case / "drop2.csv", date(2018, 12, 4))
+    )
     assert {"fell-to-zero", "too-much-held"} <= codes(result)
     assert (result.tables.doubts["rule"] == "fell-to-zero").sum() == 3
 
 
 def test_03_a_count_of_4000_is_held_as_too_high(cases, tmp_path):
     case = cases / "03-outlier-and-no-way-back"
-    result = validated(tmp_path, (case / "drop1.csv", date(2018, 11, 27)), (case / "drop2.csv", date(2018, 12, 4)))  # fmt: skip
+    result = validated(
+        tmp_path, (case / "drop1.csv", date(2018, 11, 27)), (case / "drop2.csv", date(2018, 12, 4))
+    )
     doubts = result.tables.doubts
     assert doubts.loc[doubts["rule"] == "far-above-maximum", "number"].tolist() == [4000.0]
     assert "too-much-held" not in codes(result)

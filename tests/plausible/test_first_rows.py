@@ -1,4 +1,5 @@
-"""A first drop whose counts stand beside other units' populations is stopped; an honest one is not."""
+"""A first drop whose counts stand beside other units' populations is stopped; an honest
+one is not."""
 
 from __future__ import annotations
 

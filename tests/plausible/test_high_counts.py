@@ -1,4 +1,6 @@
-"""What looks too high is held as unconfirmed, so that it is published both ways; a rise is never hidden."""
+"""What looks too high is held as unconfirmed, so that it is published both ways; a rise is never
+hidden.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def quiet(most: float = 6.0) -> Counts:
 
 
 @pytest.mark.parametrize(("count", "held"), [(30.0, False), (31.0, True)])
-def test_a_count_over_five_times_the_own_maximum_is_unconfirmed(place: Place, count: float, held: bool) -> None:  # fmt: skip
+def test_a_count_over_five_times_the_own_maximum_is_unconfirmed(
+    place: Place, count: float, held: bool
+) -> None:
     place.weekly(quiet(6.0), lambda c: lies.newest(c, count, ["1003"]))
     assert ("far-above-maximum" in place.found()) is held
 
@@ -62,7 +66,9 @@ def test_an_old_count_of_a_first_drop_is_told_and_not_held(place: Place) -> None
 
 
 @pytest.mark.parametrize(("count", "held"), [(69.0, False), (70.0, True)])
-def test_seven_times_the_recent_level_is_unconfirmed_although_an_epidemic_was_higher(place: Place, count: float, held: bool) -> None:  # fmt: skip
+def test_seven_times_the_recent_level_is_unconfirmed_although_an_epidemic_was_higher(
+    place: Place, count: float, held: bool
+) -> None:
     counts = quiet(400.0)
     counts.loc["1003", counts.columns[-5:-1]] = 10.0
     place.weekly(counts, lambda c: lies.newest(c, count, ["1003"]))
@@ -87,7 +93,9 @@ def test_an_epidemic_that_grows_by_a_third_a_week_everywhere_is_not_doubted(plac
     counts.iloc[:, -5:] = noise.poisson(grown).astype(float)
     for end in range(-5, 1):
         place.bring(counts.iloc[:, : counts.shape[1] + end])
-    assert [c.suspicion.rule for c in place.judged().causes if c.suspicion.outcome is Outcome.STOP] == []  # fmt: skip
+    assert [
+        c.suspicion.rule for c in place.judged().causes if c.suspicion.outcome is Outcome.STOP
+    ] == []
 
 
 def test_an_area_that_is_multiplied_is_unconfirmed(place: Place) -> None:
@@ -99,7 +107,9 @@ def test_an_area_that_is_multiplied_is_unconfirmed(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("count", "rule"), [(5000.0, "jumped"), (0.0, "fell-to-zero")])
-def test_one_doubted_unit_puts_its_honest_neighbours_in_no_doubt(place: Place, count: float, rule: str) -> None:  # fmt: skip
+def test_one_doubted_unit_puts_its_honest_neighbours_in_no_doubt(
+    place: Place, count: float, rule: str
+) -> None:
     counts = history(12)
     counts.loc["1003", counts.columns[-10:-1]] = 300.0  # most of the table's cases
     place.weekly(counts, lambda c: lies.newest(c, count, ["1003"]))

@@ -57,7 +57,9 @@ def test_ordinary_revisions_of_the_newest_weeks_are_not_doubted(place: Place) ->
     for end in range(-6, 1):
         told = counts.iloc[:, : counts.shape[1] + end].copy()
         for age, share in ((1, 0.58), (2, 0.9)):
-            told.iloc[:, -age] = noise.binomial(told.iloc[:, -age].to_numpy(int), share).astype(float)  # fmt: skip
+            told.iloc[:, -age] = noise.binomial(told.iloc[:, -age].to_numpy(int), share).astype(
+                float
+            )
         place.bring(told)
     judged = place.judged()
     first = place.drops[0][0].name

@@ -80,7 +80,9 @@ def test_a_fall_to_a_tenth_of_a_high_level_is_held(place: Place, count: float, h
     assert ("fell-far" in place.found()) is held
 
 
-def test_a_table_of_which_two_fifths_came_in_is_stopped_and_an_honest_low_week_is_not(place: Place) -> None:  # fmt: skip
+def test_a_table_of_which_two_fifths_came_in_is_stopped_and_an_honest_low_week_is_not(
+    place: Place,
+) -> None:
     place.weekly(history(45), lambda c: lies.share(c, 0.4))
     assert outcome(place, "incomplete-week") == (Outcome.STOP, Direction.MISSING)
     honest = Place(place.root)

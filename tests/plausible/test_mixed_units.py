@@ -72,7 +72,9 @@ def test_a_past_that_is_the_neighbours_is_named_with_whose_it_is(place: Place) -
 
 
 @pytest.mark.parametrize("units", [5, 45])
-def test_two_units_that_exchanged_two_years_are_held_with_their_newest_week(place: Place, units: int) -> None:  # fmt: skip
+def test_two_units_that_exchanged_two_years_are_held_with_their_newest_week(
+    place: Place, units: int
+) -> None:
     counts = history(units)
     place.bring(counts.iloc[:, :-1])
     place.bring(lies.exchanged(counts.copy(), "1002", "1005", YEARS))

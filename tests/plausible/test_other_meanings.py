@@ -1,4 +1,6 @@
-"""Sums since January, multiples, rounded and filled-in values are not counted before a person has looked."""
+"""Sums since January, multiples, rounded and filled-in values are not counted before a person has
+looked.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def test_a_newest_week_that_holds_the_year_before_it_stops_the_drop(place: Place
 
 
 @pytest.mark.parametrize("units", [5, 45])
-def test_a_first_drop_whose_year_is_summed_up_is_held_in_that_year_alone(place: Place, units: int) -> None:  # fmt: skip
+def test_a_first_drop_whose_year_is_summed_up_is_held_in_that_year_alone(
+    place: Place, units: int
+) -> None:
     counts = history(units, weeks=300)
     so_far = weeks_of_year(300)
     place.bring(lies.sums(counts, so_far))
@@ -43,7 +47,9 @@ def test_a_series_that_rises_for_eleven_weeks_is_not_taken_for_sums(place: Place
     assert "cumulative-year" not in place.found()
 
 
-def test_one_unit_that_never_falls_may_be_in_an_epidemic_and_is_published_both_ways(place: Place) -> None:  # fmt: skip
+def test_one_unit_that_never_falls_may_be_in_an_epidemic_and_is_published_both_ways(
+    place: Place,
+) -> None:
     counts = history(12, weeks=300)
     so_far = weeks_of_year(300)
     counts.loc["1003", counts.columns[-so_far:]] = np.arange(so_far) * 3.0
@@ -86,7 +92,9 @@ def test_units_of_one_size_may_have_one_count(place: Place) -> None:
 
 def small_towns() -> Counts:
     """Half of the units have a case now and then."""
-    return pd.concat([history(24), history(40, mean=0.3, seed=4).set_axis([f"{u}" for u in range(2001, 2041)])])  # fmt: skip
+    return pd.concat(
+        [history(24), history(40, mean=0.3, seed=4).set_axis([f"{u}" for u in range(2001, 2041)])]
+    )
 
 
 @pytest.mark.parametrize("added", [1, 4])

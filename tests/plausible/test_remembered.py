@@ -1,4 +1,5 @@
-"""Rules look at a drop once: what they found is kept by content, and judged as if they were asked."""
+"""Rules look at a drop once: what they found is kept by content, and judged as if they
+were asked."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def judged(place: Place, kept: Path | None, answers: dict[str, Answer] | None = 
 
 def same(one: Judgement, other: Judgement) -> None:
     pd.testing.assert_frame_equal(one.doubts, other.doubts, check_dtype=False)
-    assert [(c.cause_id, c.suspicion.message) for c in one.causes] == [(c.cause_id, c.suspicion.message) for c in other.causes]  # fmt: skip
+    assert [(c.cause_id, c.suspicion.message) for c in one.causes] == [
+        (c.cause_id, c.suspicion.message) for c in other.causes
+    ]
 
 
 def test_what_is_kept_judges_as_the_rules_do_and_asks_them_no_more(place, tmp_path, asked):
@@ -89,7 +92,13 @@ def test_an_answer_asks_the_rules_again_about_later_drops(place, tmp_path, asked
 def test_other_limits_ask_the_rules_again(place, tmp_path, asked):
     lying(place)
     judged(place, tmp_path / "judged")
-    place.config = place.config.model_copy(update={"plausibility": place.config.plausibility.model_copy(update={"running_mean_cases": 99.0})})  # fmt: skip
+    place.config = place.config.model_copy(
+        update={
+            "plausibility": place.config.plausibility.model_copy(
+                update={"running_mean_cases": 99.0}
+            )
+        }
+    )
     asked.clear()
     judged(place, tmp_path / "judged")
     assert len(asked) == 3

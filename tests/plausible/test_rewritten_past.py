@@ -25,7 +25,9 @@ def changed(counts: Counts, share: float, by: float = 1.0) -> Counts:
 
 
 @pytest.mark.parametrize(("share", "held"), [(0.01, False), (0.04, True)])
-def test_more_changed_counts_than_one_in_fifty_are_held(place: Place, share: float, held: bool) -> None:  # fmt: skip
+def test_more_changed_counts_than_one_in_fifty_are_held(
+    place: Place, share: float, held: bool
+) -> None:
     counts = history(45)
     again(place, counts, changed(counts, share))
     assert ("history-rewritten" in place.found()) is held
@@ -72,7 +74,9 @@ def test_one_unit_that_slipped_by_a_week_is_held(place: Place) -> None:
 
 
 @pytest.mark.parametrize(("weeks", "stopped"), [(8, True), (3, False)])
-def test_recent_weeks_that_hold_two_weeks_each_stop_the_drop(place: Place, weeks: int, stopped: bool) -> None:  # fmt: skip
+def test_recent_weeks_that_hold_two_weeks_each_stop_the_drop(
+    place: Place, weeks: int, stopped: bool
+) -> None:
     """The three newest of those that were accepted may grow at will."""
     counts = history(45)
     told = counts.copy()

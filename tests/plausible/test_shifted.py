@@ -1,4 +1,5 @@
-"""The total of the new weeks is told where the table's own past seldom moved so; nothing is held."""
+"""The total of the new weeks is told where the table's own past seldom moved so; nothing
+is held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What an empty cell says to the rules: nothing, unless drops are the whole truth or a word says so."""
+"""What an empty cell says to the rules: nothing, unless drops are the whole truth or a word says
+so.
+"""
 
 from __future__ import annotations
 

@@ -105,13 +105,19 @@ def three(home: Path, three_versions: Path) -> Places:
     shutil.copytree(three_versions, mlflow)
     database = sqlite3.connect(mlflow / "mlflow.db")
     for table, column in _LOCATIONS:  # MLflow keeps absolute addresses
-        database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(three_versions), str(mlflow)))  # noqa: S608  # fmt: skip
+        moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
+        database.execute(moved, (str(three_versions), str(mlflow)))
     database.commit()
     database.close()
     return Places(home=home)
 
 
-_LOCATIONS = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"), ("model_versions", "storage_location"))  # fmt: skip
+_LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""The gate as a step of a run: a finished step and a written record, whatever is broken around it."""
+"""The gate as a step of a run: a finished step and a written record, whatever is broken
+around it."""
 
 from __future__ import annotations
 
@@ -40,7 +41,13 @@ def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     table = frame.reindex(columns=list(PREDICTION_COLUMNS)).fillna({"unit_id": "05001"})
     rows = write_predictions(table, run.folder / "p.parquet")
     metrics = {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
-    candidate = {"head": "linear", "bundle_id": promote.get_version("3").bundle_id, "recipe_id": recipe_id(RECIPE), "as_of_week": "2018-w50", "dataset_version": "d2"}  # fmt: skip
+    candidate = {
+        "head": "linear",
+        "bundle_id": promote.get_version("3").bundle_id,
+        "recipe_id": recipe_id(RECIPE),
+        "as_of_week": "2018-w50",
+        "dataset_version": "d2",
+    }
     made = write_linear(run.folder / "made", -1.04)  # version 3 again, in a folder of its own
     candidate["folder"] = run.name(made.parent)
     features = write_features(run.folder / "features", {4: towns(4, 3, until="2018-w50")})
@@ -49,7 +56,10 @@ def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     run.finish("train", {"candidates": {"linear": candidate}})
     run.finish("champion", standing(three, MODEL_NAME))
     evaluated = {"predictions": [run.name(rows)], "champion_predictions": []}
-    run.finish("evaluate", {**evaluated, "metrics": run.name(write_json(run.folder / "metrics.json", metrics))})  # fmt: skip
+    run.finish(
+        "evaluate",
+        {**evaluated, "metrics": run.name(write_json(run.folder / "metrics.json", metrics))},
+    )
     run.finish("register", {"version": "3"})
     return run
 
@@ -58,7 +68,9 @@ def _record(where: Places) -> dict[str, Any]:
     return read_json(where.artifacts / "decisions" / f"{RUN}.json")
 
 
-def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(run: Run, three: Places) -> None:  # fmt: skip
+def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(
+    run: Run, three: Places
+) -> None:
     assert steps.gate(RUN)["decision"] == "promote"
     record = _record(three)
     assert (record["run_id"], record["as_of_week"]) == (RUN, "2018-w50")
@@ -79,7 +91,9 @@ def _backtest_absent(run: Run, _: pytest.MonkeyPatch) -> None:
 
 
 def _champion_was_unknown(run: Run, _: pytest.MonkeyPatch) -> None:
-    run.finish("champion", {**run.output("champion"), "champion": None, "problem": "MLflow was down."})  # fmt: skip
+    run.finish(
+        "champion", {**run.output("champion"), "champion": None, "problem": "MLflow was down."}
+    )
 
 
 BROKEN: dict[Callable[[Run, pytest.MonkeyPatch], None], str] = {
@@ -91,7 +105,9 @@ BROKEN: dict[Callable[[Run, pytest.MonkeyPatch], None], str] = {
 
 
 @pytest.mark.parametrize("breakage", BROKEN)
-def test_an_error_keeps_the_champion_in_writing_and_the_step_finishes(breakage: Any, run: Run, three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_an_error_keeps_the_champion_in_writing_and_the_step_finishes(
+    breakage: Any, run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = promote.registry_state()
     with monkeypatch.context() as patch:
         breakage(run, patch)
@@ -180,7 +196,9 @@ def _killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(run: Run, three: Places) -> None:  # fmt: skip
+def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(
+    run: Run, three: Places
+) -> None:
     promote.set_champion("3")
     roll_back(Why("Ana", "false alarms"))
 
@@ -229,7 +247,9 @@ def test_a_decision_that_promoted_nothing_yet_may_be_made_anew(run: Run, three: 
     assert steps.gate(RUN)["decision"] == "keep"
 
 
-def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(run: Run, three: Places) -> None:  # fmt: skip
+def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(
+    run: Run, three: Places
+) -> None:
     steps.gate(RUN)
     promote_by_hand("2", Why("Ana", "the ministry asked for it"))
 

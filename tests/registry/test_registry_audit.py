@@ -1,4 +1,5 @@
-"""The audit: what one can do to it unnoticed (nothing but cut its end, which the registry tells)."""
+"""The audit: what one can do to it unnoticed (nothing but cut its end, which the registry
+tells)."""
 
 from __future__ import annotations
 
@@ -17,8 +18,20 @@ Lines = list[bytes]
 
 def _write(where: Places, count: int) -> Path:
     for version in range(1, count + 1):
-        facts = {"action": "promote", "model_name": "denguard", "bundle_id": f"b{version}", "run_id": None}  # fmt: skip
-        audit.append(where, **facts, from_version=str(version - 1), to_version=str(version), by="Ana", reason="größer\nbesser")  # fmt: skip
+        facts = {
+            "action": "promote",
+            "model_name": "denguard",
+            "bundle_id": f"b{version}",
+            "run_id": None,
+        }
+        audit.append(
+            where,
+            **facts,
+            from_version=str(version - 1),
+            to_version=str(version),
+            by="Ana",
+            reason="größer\nbesser",
+        )
     return audit.audit_file(where)
 
 
@@ -83,7 +96,9 @@ def test_the_first_line_that_does_not_hold_is_named(nowhere: Places, tamper: Any
     assert audit.read_trail(nowhere).broken.startswith(TAMPERED[tamper])
 
 
-def test_a_torn_last_line_is_set_aside_with_a_word(nowhere: Places, caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_a_torn_last_line_is_set_aside_with_a_word(
+    nowhere: Places, caplog: pytest.LogCaptureFixture
+) -> None:
     path = _write(nowhere, 2)
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"action":"promo')

@@ -211,7 +211,9 @@ def test_mlflow_itself_can_load_and_predict(where: Places, make_bundle: MakeBund
     assert with_vectors["probability"].tolist() == [answer["probability"][0]] * 2
 
 
-def test_a_provisional_version_says_so_until_its_bundle_is_judged(where: Places, make_bundle: MakeBundle) -> None:  # fmt: skip
+def test_a_provisional_version_says_so_until_its_bundle_is_judged(
+    where: Places, make_bundle: MakeBundle
+) -> None:
     version = promote.register_bundle(make_bundle(), "weekly", provisional=True)
     assert promote.get_version(version).provisional
     assert promote.register_bundle(make_bundle(), "weekly again") == version

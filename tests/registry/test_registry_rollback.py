@@ -35,7 +35,7 @@ def test_a_rollback_waits_at_most_30_s_for_the_endpoint() -> None:
     assert inspect.signature(roll_back).parameters["timeout_s"].default <= 30
 
 
-def test_a_rollback_reaches_the_endpoint_and_is_audited(three: Places, endpoint: str) -> None:  # fmt: skip
+def test_a_rollback_reaches_the_endpoint_and_is_audited(three: Places, endpoint: str) -> None:
     for version in ("1", "2"):
         deploy(version, endpoint)
 
@@ -99,7 +99,9 @@ STAGES = ["intent written", "previous moved", "champion moved", "marked", "audit
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_rollback_that_was_killed_is_finished_by_the_next_and_goes_no_further(three: Places, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_rollback_that_was_killed_is_finished_by_the_next_and_goes_no_further(
+    three: Places, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _serve("1", "2", "3")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         _kill_after(patch, stage)
@@ -125,7 +127,13 @@ def _kill_after(patch: pytest.MonkeyPatch, stage: str) -> None:
         patch.setattr(moves, "_write_aliases", die)
     elif stage == "previous moved":
         put = client.set_registered_model_alias
-        patch.setattr(client, "set_registered_model_alias", lambda self, model, alias, version: die() if alias == CHAMPION else put(self, model, alias, version))  # fmt: skip
+        patch.setattr(
+            client,
+            "set_registered_model_alias",
+            lambda self, model, alias, version: (
+                die() if alias == CHAMPION else put(self, model, alias, version)
+            ),
+        )
     elif stage == "champion moved":
         patch.setattr(moves, "tag_taken_out", die)
     elif stage == "marked":
@@ -134,7 +142,9 @@ def _kill_after(patch: pytest.MonkeyPatch, stage: str) -> None:
         patch.setattr(moves, "forget", die)
 
 
-def test_a_promotion_that_was_killed_is_finished_before_the_next_move(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_promotion_that_was_killed_is_finished_before_the_next_move(
+    three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _serve("1")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         _kill_after(patch, "previous moved")
@@ -146,7 +156,9 @@ def test_a_promotion_that_was_killed_is_finished_before_the_next_move(three: Pla
     assert _moves(three)[1:] == [("promote", "1", "2"), ("promote", "2", "3")]
 
 
-def test_a_move_that_the_registry_refuses_half_way_is_put_back(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_move_that_the_registry_refuses_half_way_is_put_back(
+    three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _serve("1", "2", "3")
     state = promote.registry_state()
     client = type(connect())
@@ -175,7 +187,7 @@ def test_what_a_person_took_out_is_not_deployed_again(three: Places) -> None:
     assert promote.aliases()[CHAMPION] == "1"
 
 
-def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(three: Places) -> None:  # fmt: skip
+def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(three: Places) -> None:
     _serve("1", "2")
 
     with pytest.raises(DeployError, match="version 2 is champion now"):
@@ -204,7 +216,9 @@ def test_a_damaged_version_is_not_promoted_by_hand(three: Places) -> None:
     assert promote.aliases()[CHAMPION] == "1"
 
 
-def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(three: Places, endpoint: str) -> None:  # fmt: skip
+def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(
+    three: Places, endpoint: str
+) -> None:
     deploy("1", endpoint)
     damage(three, "2")
 

@@ -55,7 +55,9 @@ def test_a_registry_without_a_champion_has_none_and_no_problem(three: Places) ->
     assert (found["champion"], found["problem"]) == (None, None)
 
 
-def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(
+    three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     promote.set_champion("1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
     found = standing(three, NAME)
@@ -63,7 +65,9 @@ def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(three: Places, monke
     assert "Who serves could not be read" in found["problem"]
 
 
-def test_mlflow_silent_is_a_problem_and_has_an_end(three: Places, silent: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_mlflow_silent_is_a_problem_and_has_an_end(
+    three: Places, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", silent)
     assert "Who serves could not be read" in standing(three, NAME)["problem"]
 
@@ -77,7 +81,9 @@ def test_a_damaged_champion_is_named_with_what_a_person_can_do(three: Places) ->
         assert word in found["problem"]
 
 
-def test_a_champion_whose_golden_rows_fail_is_a_problem(three: Places, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_champion_whose_golden_rows_fail_is_a_problem(
+    three: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pipelines.fusion.linear import LinearModel
 
     promote.set_champion("1")

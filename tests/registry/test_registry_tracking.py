@@ -85,7 +85,13 @@ print("loaded after")
 
 def test_pickled_models_are_refused(tmp_path: Path) -> None:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    done = subprocess.run([sys.executable, "-c", _PICKLED, str(tmp_path / "model")], env=clean | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=200)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", _PICKLED, str(tmp_path / "model")],
+        env=clean | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.stdout.split("\n")[0] == "loaded before", done.stderr
     assert "loaded after" not in done.stdout
     assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" in done.stderr

@@ -48,14 +48,30 @@ def run(three: Places) -> Run:
     made = write_linear(run.folder / "made", -1.06).parent
     for name in ("receipt.json", "tuning.json"):
         write_json(made / name, {})
-    features = write_features(run.folder / "features", {h: towns(h, 3, until="2018-w50") for h in (1, 4)})  # fmt: skip
-    candidate = {"head": "linear", "bundle_id": bundle_id(made / "bundle"), "recipe_id": recipe_id(RECIPE), "as_of_week": "2018-w50", "dataset_version": "d2", "folder": run.name(made)}  # fmt: skip
+    features = write_features(
+        run.folder / "features", {h: towns(h, 3, until="2018-w50") for h in (1, 4)}
+    )
+    candidate = {
+        "head": "linear",
+        "bundle_id": bundle_id(made / "bundle"),
+        "recipe_id": recipe_id(RECIPE),
+        "as_of_week": "2018-w50",
+        "dataset_version": "d2",
+        "folder": run.name(made),
+    }
     metrics = {str(h): {"heads": {"linear": {"brier": 0.2}}} for h in (1, 4)}
     run.finish("features", {"features": run.name(features)})
     run.finish("snapshot", {"as_of_week": "2018-w50"})
     run.finish("train", {"candidates": {"linear": candidate}})
     run.finish("champion", standing(three, MODEL_NAME))
-    run.finish("evaluate", {"predictions": [run.name(rows)], "champion_predictions": [], "metrics": run.name(write_json(run.folder / "metrics.json", {"horizons": metrics}))})  # fmt: skip
+    run.finish(
+        "evaluate",
+        {
+            "predictions": [run.name(rows)],
+            "champion_predictions": [],
+            "metrics": run.name(write_json(run.folder / "metrics.json", {"horizons": metrics})),
+        },
+    )
     return run
 
 

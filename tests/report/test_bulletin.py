@@ -1,4 +1,6 @@
-"""The bulletin in the reader's language: doubts first and in plain words, a fallback that cannot be missed."""
+"""The bulletin in the reader's language: doubts first and in plain words, a fallback that cannot be
+missed.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def table() -> pd.DataFrame:
         for code, (state, why, chance, without) in STATES.items()
         for horizon in (1, 4)
     ]
-    return pd.DataFrame(rows).astype({"probability": float, "outbreak_expected": "boolean", "probability_without": float})  # fmt: skip
+    return pd.DataFrame(rows).astype(
+        {"probability": float, "outbreak_expected": "boolean", "probability_without": float}
+    )
 
 
 def page(table: pd.DataFrame | None, language: str, **about: object) -> str:
@@ -54,7 +58,9 @@ def page(table: pd.DataFrame | None, language: str, **about: object) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_doubted_units_stand_first_in_plain_words_the_unconfirmed_before_all(table: pd.DataFrame, language: str) -> None:  # fmt: skip
+def test_doubted_units_stand_first_in_plain_words_the_unconfirmed_before_all(
+    table: pd.DataFrame, language: str
+) -> None:
     words, html = words_of(language), page(table, language)
     doubts = html.partition('<table class="doubted" role="table">')[2].partition("</table>")[0]
     order = [words(f"state-{s}") for s in ("unconfirmed", "held", "not-reported")]
@@ -64,11 +70,15 @@ def test_doubted_units_stand_first_in_plain_words_the_unconfirmed_before_all(tab
     assert words("rule-fell-to-zero") in doubts and words("no-count") in doubts
     assert words("answer-mixed") in doubts and words("cause", cause="1a2b3c4d") in doubts
     assert html.index("doubted") < html.index("<figure>")
-    assert not re.search(r"fell-to-zero|not reported|arrived|\bjumped\b", doubts) or language == "en"  # fmt: skip
+    assert (
+        not re.search(r"fell-to-zero|not reported|arrived|\bjumped\b", doubts) or language == "en"
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_page_is_said_to_be_in_its_language_and_to_be_read_without_colours(table: pd.DataFrame, language: str) -> None:  # fmt: skip
+def test_a_page_is_said_to_be_in_its_language_and_to_be_read_without_colours(
+    table: pd.DataFrame, language: str
+) -> None:
     html = page(table, language)
     assert f'<html lang="{language}">' in html and "Town &lt;05003&gt;" in html
     assert all("alt=" in image for image in re.findall(r"<img [^>]*>", html))
@@ -80,9 +90,17 @@ def test_a_page_is_said_to_be_in_its_language_and_to_be_read_without_colours(tab
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("state", [WITHOUT, UNFINISHED])
-def test_a_fallback_says_what_it_is_in_title_heading_and_frame(table: pd.DataFrame, tmp_path: Path, state: str, language: str) -> None:  # fmt: skip
+def test_a_fallback_says_what_it_is_in_title_heading_and_frame(
+    table: pd.DataFrame, tmp_path: Path, state: str, language: str
+) -> None:
     words = words_of(language)
-    about = {**ABOUT, "data_state": state, "why": "run <x> failed", "red_run": "x", "same_week_again": True}  # fmt: skip
+    about = {
+        **ABOUT,
+        "data_state": state,
+        "why": "run <x> failed",
+        "red_run": "x",
+        "same_week_again": True,
+    }
     html = write_fallback(about, table, "v", None, words, 4, tmp_path).read_text(encoding="utf-8")
     key = "without" if state == WITHOUT else "unfinished"
     title = words(f"bulletin-title-{key}", week=words.week("2018-w49")).replace("'", "&#39;")
@@ -99,8 +117,13 @@ def test_a_week_without_a_forecast_has_a_page_that_says_so(language: str) -> Non
     assert words_of(language)("no-forecast") in page(None, language)
 
 
-def test_weeks_that_are_still_being_reported_are_told_with_what_is_expected(table: pd.DataFrame) -> None:  # fmt: skip
-    rows = [{"week": "2018-w49", "unit_id": u, "reported": r, "nowcast": n} for u, r, n in (("05001", 30, 50.0), ("05002", 28, 50.0), ("05003", 9, None))]  # fmt: skip
+def test_weeks_that_are_still_being_reported_are_told_with_what_is_expected(
+    table: pd.DataFrame,
+) -> None:
+    rows = [
+        {"week": "2018-w49", "unit_id": u, "reported": r, "nowcast": n}
+        for u, r, n in (("05001", 30, 50.0), ("05002", 28, 50.0), ("05003", 9, None))
+    ]
     said = bulletin(ABOUT, table, "v", None, words_of("es"), {}, 0, {"nowcast": rows})
     assert "La semana 49 de 2018: 58 casos hasta ahora; se esperan unos 100" in said
     assert "(se conoce el 58 %)" in said
@@ -113,7 +136,8 @@ def test_a_forecast_of_before_states_were_told_has_a_page(table: pd.DataFrame) -
 
 
 def test_words_can_be_told_from_what_is_behind_them() -> None:
-    """Contrast of at least 4.5 to 1, as the accessibility guidelines (WCAG 2.2, 1.4.3) ask of text."""
+    """Contrast of at least 4.5 to 1, as the accessibility guidelines (WCAG 2.2, 1.4.3) ask
+    of text."""
     style = (resources.files("pipelines.evaluate") / "templates" / "style.css").read_text("utf-8")
     colours = dict(re.findall(r"--([a-z]+):(#[0-9a-f]{3,6})", style))
     for text in ("ink", "quiet", "go", "keep", "stop", "warn"):

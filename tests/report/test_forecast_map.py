@@ -25,7 +25,9 @@ def shapes_of(file: Path, units: list[str] = UNITS) -> UnitShapes:
 
 def rows_of(units: list[str], alarm: float = 0.6) -> pd.DataFrame:
     chance = np.linspace(0, 1, len(units))
-    return pd.DataFrame({"municipality_code": units, "probability": chance, "outbreak_expected": chance >= alarm})  # fmt: skip
+    return pd.DataFrame(
+        {"municipality_code": units, "probability": chance, "outbreak_expected": chance >= alarm}
+    )
 
 
 def picture(shapes: UnitShapes, rows: pd.DataFrame) -> str:
@@ -43,7 +45,9 @@ def districts(tmp_path: Path) -> UnitShapes:
 def test_every_unit_is_drawn_and_the_picture_is_the_same_every_time(districts: UnitShapes) -> None:
     one = picture(districts, rows_of(UNITS))
     assert one == picture(districts, rows_of(UNITS))
-    assert one.count("stroke: #22313a; stroke-width: 1.6") == (rows_of(UNITS)["outbreak_expected"].sum() + 1)  # fmt: skip
+    assert one.count("stroke: #22313a; stroke-width: 1.6") == (
+        rows_of(UNITS)["outbreak_expected"].sum() + 1
+    )
 
 
 def test_units_without_a_forecast_are_hatched(districts: UnitShapes) -> None:
@@ -61,13 +65,19 @@ def test_a_hole_stays_empty_however_its_ring_runs(tmp_path: Path) -> None:
 
 
 def test_a_unit_smaller_than_a_point_of_the_map_is_still_there(tmp_path: Path) -> None:
-    file = written(tmp_path / "f.geojson", [feature("VN-00", [square(0, 0, 50)]), feature("VN-01", [square(60, 0, 0.001)])])  # fmt: skip
+    file = written(
+        tmp_path / "f.geojson",
+        [feature("VN-00", [square(0, 0, 50)]), feature("VN-01", [square(60, 0, 0.001)])],
+    )
     found = shapes_of(file).of_units
     assert len(_Frame([*found.values(), ()]).path(found["VN-01"])) >= 4
 
 
 def test_islands_on_both_sides_of_the_date_line_lie_side_by_side(tmp_path: Path) -> None:
-    file = written(tmp_path / "f.geojson", [feature("VN-00", [square(178, -18)]), feature("VN-01", [square(-179, -18)])])  # fmt: skip
+    file = written(
+        tmp_path / "f.geojson",
+        [feature("VN-00", [square(178, -18)]), feature("VN-01", [square(-179, -18)])],
+    )
     frame = _Frame([*shapes_of(file).of_units.values(), ()])
     assert frame.x[1] - frame.x[0] < 5
 
@@ -80,7 +90,9 @@ def test_coordinates_of_a_projected_plane_keep_their_shape(tmp_path: Path) -> No
 def test_many_points_of_one_spot_are_drawn_once(tmp_path: Path) -> None:
     angle = np.linspace(0, 2 * np.pi, 50_000)
     ring = [(float(x), float(y)) for x, y in zip(np.cos(angle), np.sin(angle), strict=True)]
-    polygons = shapes_of(written(tmp_path / "f.geojson", [feature("VN-00", [[*ring[:-1], ring[0]]])])).of_units["VN-00"]  # fmt: skip
+    polygons = shapes_of(
+        written(tmp_path / "f.geojson", [feature("VN-00", [[*ring[:-1], ring[0]]])])
+    ).of_units["VN-00"]
     assert len(_Frame([polygons, ()]).path(polygons)) < 6000
 
 
@@ -96,7 +108,9 @@ def test_doubts_are_signs_on_the_map_and_named_in_its_legend(districts: UnitShap
     risen = picture(districts, rows)
     assert "<!-- ? -->" in risen and "<!-- ? -->" not in plain
     rows.loc[7, ["state", "probability"]] = ["held", None]
-    legend = base64.b64decode(forecast_map(districts, rows, words_of("pt")).partition(",")[2]).decode()  # fmt: skip
+    legend = base64.b64decode(
+        forecast_map(districts, rows, words_of("pt")).partition(",")[2]
+    ).decode()
     for key in ("map-unconfirmed", "map-held"):
         assert f"<!-- {words_of('pt')(key)} -->" in legend
     assert f"<!-- {words_of('pt')('map-no-forecast')} -->" not in legend

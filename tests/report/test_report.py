@@ -76,7 +76,11 @@ def _predictions() -> pd.DataFrame:
             }
             for head, more in HEADS.items():
                 sign = rng.choice([-1.0, 1.0], size=len(unit))
-                frames.append(pd.DataFrame({"head": head, **rows, "probability": truth + sign * more**0.5 * 0.8}))  # fmt: skip
+                frames.append(
+                    pd.DataFrame(
+                        {"head": head, **rows, "probability": truth + sign * more**0.5 * 0.8}
+                    )
+                )
     return pd.concat(frames, ignore_index=True)
 
 
@@ -107,9 +111,16 @@ def _forecast() -> pd.DataFrame:
 def context() -> ReportContext:
     profile: Profile = load_profile("sample")
     predictions = _predictions()
-    candidates = [Candidate("linear", "b1", "r1", "2018-w48"), Candidate("late_joint", "b2", "r2", "2018-w48")]  # fmt: skip
+    candidates = [
+        Candidate("linear", "b1", "r1", "2018-w48"),
+        Candidate("late_joint", "b2", "r2", "2018-w48"),
+    ]
     seasons = ("2015-w49", "2016-w49", "2017-w49")
-    curve = [{"lambda": v, "origin": o, "trained_brier": 0.1 + v * v / 100, "linear_brier": 0.1} for v in (-0.5, 0.0, 0.5) for o in seasons]  # fmt: skip
+    curve = [
+        {"lambda": v, "origin": o, "trained_brier": 0.1 + v * v / 100, "linear_brier": 0.1}
+        for v in (-0.5, 0.0, 0.5)
+        for o in seasons
+    ]
     return ReportContext(
         run_id="scheduled__2018-12-05",
         profile="sample",
@@ -117,12 +128,38 @@ def context() -> ReportContext:
         decision=decide(predictions, candidates, None, profile).to_json(),
         metrics=summarise(predictions, profile),
         issues=[
-            {"level": "info", "code": "scene-repeated", "message": "repeated", "place": "", "period": "", "fix": "", "rows": 2},
-            {"level": "error", "code": "negative-cases", "message": HOSTILE, "place": "05001 row 17", "period": "2018-w12", "fix": "ask for the count", "rows": 1},
+            {
+                "level": "info",
+                "code": "scene-repeated",
+                "message": "repeated",
+                "place": "",
+                "period": "",
+                "fix": "",
+                "rows": 2,
+            },
+            {
+                "level": "error",
+                "code": "negative-cases",
+                "message": HOSTILE,
+                "place": "05001 row 17",
+                "period": "2018-w12",
+                "fix": "ask for the count",
+                "rows": 1,
+            },
         ],
         tuning={
-            "late_joint": {"lambda_shift": 0.5, "lambda_reason": "best by more than one standard error", "epochs": 4, "lambda_curve": curve},
-            "early": {"lambda_shift": 0.0, "lambda_reason": "lambda stays 0: 120 paired rows, 200 are needed", "epochs": 2, "lambda_curve": []},
+            "late_joint": {
+                "lambda_shift": 0.5,
+                "lambda_reason": "best by more than one standard error",
+                "epochs": 4,
+                "lambda_curve": curve,
+            },
+            "early": {
+                "lambda_shift": 0.0,
+                "lambda_reason": "lambda stays 0: 120 paired rows, 200 are needed",
+                "epochs": 2,
+                "lambda_curve": [],
+            },
         },
         names={"05001": HOSTILE},
         thresholds=pd.DataFrame(
@@ -144,7 +181,7 @@ def context() -> ReportContext:
         lineage=[("drop", "2018-12-04"), ("dataset", "1704f1cf3b305f04")],
         versions={"python": "3.11"},
         links={"MLflow run": "http://127.0.0.1:5000/", "odd": "javascript:alert(1)"},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +251,9 @@ def test_issues_come_worst_first_with_what_to_do(page: _Page) -> None:
     assert "What to do: ask for the count" in words
 
 
-def test_the_worst_municipality_and_the_one_with_one_class_are_marked(page: _Page, context: ReportContext) -> None:  # fmt: skip
+def test_the_worst_municipality_and_the_one_with_one_class_are_marked(
+    page: _Page, context: ReportContext
+) -> None:
     head = context.metrics["horizons"]["4"]["heads"]["linear"]
     towns = page.text[page.text.index("By municipality") : page.text.index("Calibration")]
     assert towns[towns.index("worst") - 1] == head["worst_municipality"]
@@ -239,11 +278,23 @@ def test_equal_contexts_give_equal_bytes(context: ReportContext, tmp_path: Path)
     assert _html(context, tmp_path / "a") == _html(context, tmp_path / "b")
 
 
-EMPTY: dict[str, Any] = {"metrics": {}, "issues": (), "tuning": {}, "thresholds": None, "forecast": None, "embedding": {}, "lineage": (), "links": {}, "versions": {}}  # fmt: skip
+EMPTY: dict[str, Any] = {
+    "metrics": {},
+    "issues": (),
+    "tuning": {},
+    "thresholds": None,
+    "forecast": None,
+    "embedding": {},
+    "lineage": (),
+    "links": {},
+    "versions": {},
+}
 
 
 @pytest.mark.parametrize("verdict", ["promote", "keep", "none"])
-def test_a_run_that_got_nowhere_still_reports_why(context: ReportContext, tmp_path: Path, verdict: str) -> None:  # fmt: skip
+def test_a_run_that_got_nowhere_still_reports_why(
+    context: ReportContext, tmp_path: Path, verdict: str
+) -> None:
     profile = load_profile("sample")
     failed = decide(pd.DataFrame(), [Candidate("linear", "b", "r", "2018-w48")], None, profile)
     decision = {**failed.to_json(), "decision": verdict, "head": "linear"}
@@ -254,28 +305,50 @@ def test_a_run_that_got_nowhere_still_reports_why(context: ReportContext, tmp_pa
 
 
 @pytest.mark.parametrize("part", list(EMPTY))
-def test_a_part_that_is_absent_leaves_the_others(context: ReportContext, tmp_path: Path, part: str) -> None:  # fmt: skip
+def test_a_part_that_is_absent_leaves_the_others(
+    context: ReportContext, tmp_path: Path, part: str
+) -> None:
     html = _html(replace(context, **{part: EMPTY[part]}), tmp_path)
     assert context.run_id in html
 
 
 def _places(n: int) -> pd.DataFrame:
     """The forecast of n places in two provinces, and of one that lies nowhere."""
-    some = _forecast().query("municipality_code == '05001'").drop(columns=["municipality_code", "municipality"])  # fmt: skip
-    about = [{"municipality_code": f"{i:05d}", "municipality": f"Town {i}", "parent": ("North", HOSTILE)[i % 2] if i else "", "rank": i / n} for i in range(n)]  # fmt: skip
+    some = (
+        _forecast()
+        .query("municipality_code == '05001'")
+        .drop(columns=["municipality_code", "municipality"])
+    )
+    about = [
+        {
+            "municipality_code": f"{i:05d}",
+            "municipality": f"Town {i}",
+            "parent": ("North", HOSTILE)[i % 2] if i else "",
+            "rank": i / n,
+        }
+        for i in range(n)
+    ]
     table = pd.DataFrame(about).merge(some, how="cross")
     return table.assign(probability=table["rank"], outbreak_expected=table["rank"] > 0.9)
 
 
-def test_many_places_are_looked_up_by_what_they_lie_in(context: ReportContext, tmp_path: Path) -> None:  # fmt: skip
+def test_many_places_are_looked_up_by_what_they_lie_in(
+    context: ReportContext, tmp_path: Path
+) -> None:
     page = _Page(_html(replace(context, forecast=_places(60), metrics={}), tmp_path))
     words = _words(page)
     assert f"{HOSTILE}: outbreak week expected in 3 of 30" in words
-    assert words.index(f"{HOSTILE}: outbreak") < words.index("North: outbreak") < words.index("Others: outbreak")  # fmt: skip
+    assert (
+        words.index(f"{HOSTILE}: outbreak")
+        < words.index("North: outbreak")
+        < words.index("Others: outbreak")
+    )
     assert "00058 · North" in words
 
 
-def test_a_few_places_stand_in_one_table_with_what_they_lie_in(context: ReportContext, tmp_path: Path) -> None:  # fmt: skip
+def test_a_few_places_stand_in_one_table_with_what_they_lie_in(
+    context: ReportContext, tmp_path: Path
+) -> None:
     words = _words(_Page(_html(replace(context, forecast=_places(50), metrics={}), tmp_path)))
     assert "All 50 municipalities" in words
     assert "00048 · North" in words

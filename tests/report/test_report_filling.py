@@ -7,8 +7,24 @@ from typing import Any
 from pipelines.evaluate.report import templates
 from pipelines.evaluate.report_filling import filling
 
-ROW = {"unit_id": "05001", "week": "2018-w48", "age_weeks": 0, "reported": 11.0, "share": 0.55, "nowcast": 19.6, "low": 15.0, "high": 24.0}  # fmt: skip
-TABLE = {"made_on": "2018-01-08", "test_years": [2016, 2017], "units": 139, "delays_weeks": [0, 1, 2, 4], "brier": {"4": [0.1, 0.11, 0.12, 0.15]}, "recipe_id": "now"}  # fmt: skip
+ROW = {
+    "unit_id": "05001",
+    "week": "2018-w48",
+    "age_weeks": 0,
+    "reported": 11.0,
+    "share": 0.55,
+    "nowcast": 19.6,
+    "low": 15.0,
+    "high": 24.0,
+}
+TABLE = {
+    "made_on": "2018-01-08",
+    "test_years": [2016, 2017],
+    "units": 139,
+    "delays_weeks": [0, 1, 2, 4],
+    "brier": {"4": [0.1, 0.11, 0.12, 0.15]},
+    "recipe_id": "now",
+}
 
 
 def page(record: dict[str, Any]) -> str:
@@ -18,7 +34,12 @@ def page(record: dict[str, Any]) -> str:
 
 def test_reported_and_expected_cases_stand_beside_each_other_with_the_interval() -> None:
     older = {**ROW, "week": "2018-w47", "age_weeks": 1, "share": 0.85}
-    said = page({"maturity": {"why": "nowcast with shares learned from 104 past weeks"}, "nowcast": [ROW, older]})  # fmt: skip
+    said = page(
+        {
+            "maturity": {"why": "nowcast with shares learned from 104 past weeks"},
+            "nowcast": [ROW, older],
+        }
+    )
     assert "<td>11</td><td>55 %</td><td>19.6</td><td>15 to 24</td>" in said
     assert said.index("2018-w48") < said.index("2018-w47") and "104 past weeks" in said
     assert "&lt;b&gt;Medellín" in said and "<b>Medellín" not in said
@@ -32,11 +53,20 @@ def test_the_last_delay_table_is_shown_with_its_date() -> None:
 
 
 def test_why_nothing_is_nowcast_is_said() -> None:
-    assert "nothing is nowcast: 3 past weeks" in page({"maturity": {"why": "nothing is nowcast: 3 past weeks"}})  # fmt: skip
+    assert "nothing is nowcast: 3 past weeks" in page(
+        {"maturity": {"why": "nothing is nowcast: 3 past weeks"}}
+    )
 
 
 def test_a_unit_without_a_report_is_no_row_of_zero() -> None:
-    unknown = {**ROW, "unit_id": "05002", "reported": None, "nowcast": None, "low": None, "high": None}  # fmt: skip
+    unknown = {
+        **ROW,
+        "unit_id": "05002",
+        "reported": None,
+        "nowcast": None,
+        "low": None,
+        "high": None,
+    }
     shown = filling({"nowcast": [ROW, unknown]}, {})
     assert [place["code"] for place in shown["places"]] == ["05001"]
     assert shown["weeks"][0]["places"] == "1"

@@ -74,7 +74,9 @@ def test_of_eight_processes_at_once_never_two_are_inside(where: Places) -> None:
         assert (entered, left) == (f"in {entered[3:]}", f"out {entered[3:]}")
 
 
-def test_a_second_run_is_told_who_is_at_work_since_when_and_what_to_do(where: Places, other: subprocess.Popen[bytes]) -> None:  # fmt: skip
+def test_a_second_run_is_told_who_is_at_work_since_when_and_what_to_do(
+    where: Places, other: subprocess.Popen[bytes]
+) -> None:
     with pytest.raises(BusyError) as refused, hold(where, "mine"):
         pass
     assert "run other (by hand, process" in refused.value.what
@@ -83,12 +85,16 @@ def test_a_second_run_is_told_who_is_at_work_since_when_and_what_to_do(where: Pl
     assert "--wait" in refused.value.fix
 
 
-def test_the_same_run_in_two_processes_is_refused_too(where: Places, other: subprocess.Popen[bytes]) -> None:  # fmt: skip
+def test_the_same_run_in_two_processes_is_refused_too(
+    where: Places, other: subprocess.Popen[bytes]
+) -> None:
     with pytest.raises(BusyError), hold(where, "other"):
         pass
 
 
-def test_kill_minus_nine_frees_the_lease_at_once(where: Places, other: subprocess.Popen[bytes]) -> None:  # fmt: skip
+def test_kill_minus_nine_frees_the_lease_at_once(
+    where: Places, other: subprocess.Popen[bytes]
+) -> None:
     assert holder(where) is not None
     os.kill(other.pid, signal.SIGKILL)
     other.wait(10)
@@ -101,7 +107,9 @@ def test_kill_minus_nine_frees_the_lease_at_once(where: Places, other: subproces
     assert left_behind(where) is None
 
 
-def test_a_lease_file_that_was_damaged_does_not_let_a_second_run_in(where: Places, other: subprocess.Popen[bytes]) -> None:  # fmt: skip
+def test_a_lease_file_that_was_damaged_does_not_let_a_second_run_in(
+    where: Places, other: subprocess.Popen[bytes]
+) -> None:
     (where.artifacts / "locks" / "cycle.json").write_text("{")
     with pytest.raises(BusyError), hold(where, "mine"):
         pass
@@ -109,13 +117,17 @@ def test_a_lease_file_that_was_damaged_does_not_let_a_second_run_in(where: Place
         pass
 
 
-def test_a_step_that_is_refused_leaves_no_run_behind(where: Places, other: subprocess.Popen[bytes]) -> None:  # fmt: skip
+def test_a_step_that_is_refused_leaves_no_run_behind(
+    where: Places, other: subprocess.Popen[bytes]
+) -> None:
     with pytest.raises(BusyError):
         steps.start("mine", {"profile": "ci"})
     assert not (where.artifacts / "runs").exists()
 
 
-def test_who_waits_goes_on_when_the_other_ends(where: Places, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_who_waits_goes_on_when_the_other_ends(
+    where: Places, other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lock, "_POLL_S", 0.05)
     threading.Timer(0.5, other.kill).start()
     with hold(where, "mine", wait=True):
@@ -139,7 +151,9 @@ def test_steps_of_a_held_run_renew_its_lease(where: Places) -> None:
         assert holder(where) is not None
 
 
-def test_an_airflow_run_keeps_its_lease_between_steps_and_a_hand_run_is_refused(where: Places) -> None:  # fmt: skip
+def test_an_airflow_run_keeps_its_lease_between_steps_and_a_hand_run_is_refused(
+    where: Places,
+) -> None:
     with by_airflow(), during(where, "weekly", "ingest"):
         pass
     since = (holder(where) or pytest.fail("it holds nothing")).since
@@ -156,7 +170,9 @@ def test_an_airflow_run_keeps_its_lease_between_steps_and_a_hand_run_is_refused(
         pass
 
 
-def test_airflow_follows_its_own_run_whose_end_went_unheard_but_never_a_hand(where: Places, other: subprocess.Popen[bytes]) -> None:  # fmt: skip
+def test_airflow_follows_its_own_run_whose_end_went_unheard_but_never_a_hand(
+    where: Places, other: subprocess.Popen[bytes]
+) -> None:
     with by_airflow(), pytest.raises(BusyError), during(where, "weekly-2", "start"):
         pass
     other.kill()
@@ -166,7 +182,9 @@ def test_airflow_follows_its_own_run_whose_end_went_unheard_but_never_a_hand(whe
             assert (holder(where) or pytest.fail("nobody")).run_id == run_id
 
 
-def test_an_airflow_lease_that_is_silent_for_longer_than_a_task_may_take_is_free(where: Places) -> None:  # fmt: skip
+def test_an_airflow_lease_that_is_silent_for_longer_than_a_task_may_take_is_free(
+    where: Places,
+) -> None:
     with by_airflow(), during(where, "weekly", "embed_shard_000"):
         pass
     path = where.artifacts / "locks" / "cycle.json"
@@ -178,7 +196,9 @@ def test_an_airflow_lease_that_is_silent_for_longer_than_a_task_may_take_is_free
         pass
 
 
-def test_a_living_process_is_not_robbed_of_its_lease(where: Places, other: subprocess.Popen[bytes]) -> None:  # fmt: skip
+def test_a_living_process_is_not_robbed_of_its_lease(
+    where: Places, other: subprocess.Popen[bytes]
+) -> None:
     with pytest.raises(BusyError, match=f"end process {other.pid}"):
         release(where, "other")
     assert holder(where) is not None

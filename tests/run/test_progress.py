@@ -57,5 +57,11 @@ def test_an_encoders_own_process_writes_the_waiting_steps_progress(tmp_path: Pat
 
 
 def test_a_process_that_nobody_waits_for_writes_none(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", COUNT_TEN], cwd=tmp_path, env={**os.environ, **handed_on()}, check=True, timeout=60)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-c", COUNT_TEN],
+        cwd=tmp_path,
+        env={**os.environ, **handed_on()},
+        check=True,
+        timeout=60,
+    )
     assert list(tmp_path.iterdir()) == []

@@ -36,15 +36,26 @@ def linear_bundle(bias: float = -1.0, **meta: Any) -> Bundle:
     width = len(DESIGN_NAMES)
     linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), bias)
     described = {
-        "head": "linear", "recipe": {}, "recipe_id": "r1", "lambda_shift": 0.0,
-        "lambda_reason": "the linear head reads no vectors", "horizons_weeks": HORIZONS,
+        "head": "linear",
+        "recipe": {},
+        "recipe_id": "r1",
+        "lambda_shift": 0.0,
+        "lambda_reason": "the linear head reads no vectors",
+        "horizons_weeks": HORIZONS,
         "decision_thresholds": {h: 0.5 for h in HORIZONS},
-        "threshold_cases": {"05001": 40.0, "05360": 8.0}, "image_encoder": {}, "text_encoder": {},
-        "prompt_template_id": load_template("es").template_id, "language": "es",
-        "label_rule_id": "median_2016_2017", "dataset_version": "d1", "embedding_version": "e1",
-        "feature_version": "f1", "as_of_week": "2018-w48", "synthetic_scenes": True,
+        "threshold_cases": {"05001": 40.0, "05360": 8.0},
+        "image_encoder": {},
+        "text_encoder": {},
+        "prompt_template_id": load_template("es").template_id,
+        "language": "es",
+        "label_rule_id": "median_2016_2017",
+        "dataset_version": "d1",
+        "embedding_version": "e1",
+        "feature_version": "f1",
+        "as_of_week": "2018-w48",
+        "synthetic_scenes": True,
         "covariate_names": COVARIATE_NAMES,
-    }  # fmt: skip
+    }
     models = {h: HorizonModel(h, linear) for h in HORIZONS}
     return Bundle(BundleMeta(**{**described, **meta}), models)
 

@@ -32,8 +32,13 @@ def humid(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 
 
 def test_rows_are_refused_by_the_covariates_names_and_the_published_forecast_answers(
-    client: TestClient, deployment: Any, eventually: Callable[..., None], bundle_of: Callable[..., Bundle], humid: Examples, row: dict[str, Any]
-) -> None:  # fmt: skip
+    client: TestClient,
+    deployment: Any,
+    eventually: Callable[..., None],
+    bundle_of: Callable[..., Bundle],
+    humid: Examples,
+    row: dict[str, Any],
+) -> None:
     plain, linear = bundle_of(covariate_names=humid.covariate_names), fit_linear(humid, 1.0)
     models = {h: replace(model, forecaster=linear) for h, model in plain.models.items()}
     deployment.promote(replace(plain, models=models))

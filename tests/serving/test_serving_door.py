@@ -36,7 +36,14 @@ def served(app: Any, **limits: Any) -> Iterator[tuple[Address, uvicorn.Server]]:
     door = type("SmallDoor", (Door,), {"limits": DoorLimits(**limits)})
     with socket.socket() as taken:
         taken.bind((HOST, 0))
-        config = uvicorn.Config(app, http=door, ws="none", lifespan="off", log_level="error", timeout_graceful_shutdown=1)  # fmt: skip
+        config = uvicorn.Config(
+            app,
+            http=door,
+            ws="none",
+            lifespan="off",
+            log_level="error",
+            timeout_graceful_shutdown=1,
+        )
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]}, daemon=True)
         thread.start()
@@ -50,7 +57,13 @@ def served(app: Any, **limits: Any) -> Iterator[tuple[Address, uvicorn.Server]]:
 @pytest.fixture
 def patient(settings: Settings) -> Iterator[tuple[Address, uvicorn.Server]]:
     """Four connections, a kilobyte and a half of head, all the time in the world."""
-    yield from served(create_app(settings), max_connections=4, max_head_bytes=1500, head_timeout_s=LATE, answer_timeout_s=LATE)  # fmt: skip
+    yield from served(
+        create_app(settings),
+        max_connections=4,
+        max_head_bytes=1500,
+        head_timeout_s=LATE,
+        answer_timeout_s=LATE,
+    )
 
 
 @pytest.fixture
@@ -60,7 +73,9 @@ def hasty(settings: Settings) -> Iterator[tuple[Address, uvicorn.Server]]:
 
 
 def heard(wire: socket.socket) -> bytes:
-    """All that comes until the other side closes; a test that waits too long fails in socket.timeout."""
+    """All that comes until the other side closes; a test that waits too long fails in
+    socket.timeout.
+    """
     parts = []
     try:
         while part := wire.recv(65536):
@@ -195,7 +210,9 @@ def test_heads_are_counted_one_by_one(patient: tuple[Address, uvicorn.Server]) -
 
 def picture(side: int) -> bytes:
     out = io.BytesIO()
-    tifffile.imwrite(out, np.zeros((side, side, 3), np.uint8), photometric="rgb", compression="deflate")  # fmt: skip
+    tifffile.imwrite(
+        out, np.zeros((side, side, 3), np.uint8), photometric="rgb", compression="deflate"
+    )
     return out.getvalue()
 
 
@@ -207,7 +224,9 @@ def upload(client: TestClient, row: dict[str, Any], side: int) -> Any:
 def test_pixels_under_way_are_bounded_over_all_requests(
     serving_client: TestClient, row: dict[str, Any]
 ) -> None:
-    """While 7,990,000 of 8,000,000 pixels are held, a scene of 40,000 waits and one of 400 does not."""
+    """While 7,990,000 of 8,000,000 pixels are held, a scene of 40,000 waits and one of 400 does
+    not.
+    """
     pixels: Budget = serving_client.app.state.pixels  # type: ignore[attr-defined]
     with pixels.share() as share:
         assert share.may_take(7_990_000)

@@ -1,4 +1,5 @@
-"""What the endpoint answers when it is slow, when a body is cut, and when something breaks in it."""
+"""What the endpoint answers when it is slow, when a body is cut, and when something breaks
+in it."""
 
 from __future__ import annotations
 
@@ -29,7 +30,16 @@ HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 
 def head(length: int) -> bytes:
-    lines = ["POST /predictions HTTP/1.1", "Host: x", "Content-Type: application/json", f"Authorization: Bearer {KEY}", f"Content-Length: {length}", "Connection: close", "", ""]  # fmt: skip
+    lines = [
+        "POST /predictions HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        f"Authorization: Bearer {KEY}",
+        f"Content-Length: {length}",
+        "Connection: close",
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode()
 
 
@@ -57,7 +67,10 @@ def problem(answer: bytes, status: int, slug: str) -> dict[str, Any]:
     headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:])}
     found: dict[str, Any] = json.loads(body)
     assert lines[0].startswith(f"HTTP/1.1 {status}"), answer
-    assert (headers["content-type"], found["type"]) == ("application/problem+json", f"urn:denguard:problem:{slug}")  # fmt: skip
+    assert (headers["content-type"], found["type"]) == (
+        "application/problem+json",
+        f"urn:denguard:problem:{slug}",
+    )
     assert found["trace_id"] and found["trace_id"] == headers["x-trace-id"]
     return found
 
@@ -89,13 +102,21 @@ def test_a_body_that_is_cut_is_counted_as_a_400_and_others_are_answered(tmp_path
         while counted not in httpx.get(f"{url}/metrics", timeout=60).text:
             assert time.monotonic() < deadline, "it waits for the rest"
             time.sleep(0.02)
-        again = httpx.post(f"{url}/predictions", content=FIVE_ROWS, headers={**HEADERS, "Content-Type": "application/json"}, timeout=60)  # fmt: skip
+        again = httpx.post(
+            f"{url}/predictions",
+            content=FIVE_ROWS,
+            headers={**HEADERS, "Content-Type": "application/json"},
+            timeout=60,
+        )
     assert again.status_code == 200
 
 
 def test_a_cut_body_is_a_problem_that_says_to_send_it_again(tmp_path: Path) -> None:
     """As the server hands it on: over a socket the answer reaches nobody, its reader has left."""
-    arriving = [{"type": "http.request", "body": FIVE_ROWS[:100], "more_body": True}, {"type": "http.disconnect"}]  # fmt: skip
+    arriving = [
+        {"type": "http.request", "body": FIVE_ROWS[:100], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -105,14 +126,29 @@ def test_a_cut_body_is_a_problem_that_says_to_send_it_again(tmp_path: Path) -> N
         sent.append(message)
 
     asked = [(b"authorization", f"Bearer {KEY}".encode()), (b"content-type", b"application/json")]
-    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/predictions", "raw_path": b"/predictions", "root_path": "", "query_string": b"", "headers": asked, "client": ("127.0.0.1", 1), "server": ("x", 80)}  # fmt: skip
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/predictions",
+        "raw_path": b"/predictions",
+        "root_path": "",
+        "query_string": b"",
+        "headers": asked,
+        "client": ("127.0.0.1", 1),
+        "server": ("x", 80),
+    }
     asyncio.run(make_app(tmp_path)(scope, receive, send))  # type: ignore[arg-type]
 
     start, body = sent
     found = json.loads(body["body"])
     assert (start["status"], found["type"]) == (400, "urn:denguard:problem:cut-body")
     assert found["fix"] == "send it again"
-    assert (b"connection", b"Close".lower()) in [(k.lower(), v.lower()) for k, v in start["headers"]]  # fmt: skip
+    assert (b"connection", b"Close".lower()) in [
+        (k.lower(), v.lower()) for k, v in start["headers"]
+    ]
 
 
 def _unexpected(*_: object) -> None:

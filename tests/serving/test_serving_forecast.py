@@ -1,4 +1,6 @@
-"""GET /forecast: what was published, by unit and week; the way to a champion that reads more than a row."""
+"""GET /forecast: what was published, by unit and week; the way to a champion that reads more than a
+row.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,16 @@ def publish(deployment: Any) -> Callable[..., Path]:
     return one
 
 
-def test_it_answers_one_unit_and_horizon_from_the_newest_forecast(serving_client: TestClient, publish: Any) -> None:  # fmt: skip
+def test_it_answers_one_unit_and_horizon_from_the_newest_forecast(
+    serving_client: TestClient, publish: Any
+) -> None:
     publish("2018-w47", 0.1)
     newest = publish("2018-w48", 0.3)
     publish("2018-w49", 0.9, bundle_id="another")
 
-    body = serving_client.get("/forecast", params={"municipality_code": "5001", "horizon_weeks": 4}).json()  # fmt: skip
+    body = serving_client.get(
+        "/forecast", params={"municipality_code": "5001", "horizon_weeks": 4}
+    ).json()
 
     assert (body["forecast_version"], body["origin_week"]) == (newest.name, "2018-w48")
     (row,) = body["rows"]
@@ -99,8 +105,13 @@ def test_it_answers_an_earlier_week_by_its_name(serving_client: TestClient, publ
     assert len(body["rows"]) == 4
 
 
-@pytest.mark.parametrize("asked_for", [{"municipality_code": "5001", "horizon_weeks": 4}, {"municipality_code": "05001"}, {}])  # fmt: skip
-def test_an_answer_is_logged_before_it_is_sent_and_traced_to_forecast_and_bundle(asked_for: dict[str, Any], serving_client: TestClient, publish: Any, deployment: Any) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "asked_for",
+    [{"municipality_code": "5001", "horizon_weeks": 4}, {"municipality_code": "05001"}, {}],
+)
+def test_an_answer_is_logged_before_it_is_sent_and_traced_to_forecast_and_bundle(
+    asked_for: dict[str, Any], serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
     made = publish("2018-w48", 0.3)
 
     response = serving_client.get("/forecast", params=asked_for)
@@ -111,19 +122,29 @@ def test_an_answer_is_logged_before_it_is_sent_and_traced_to_forecast_and_bundle
     assert logged.input_sha256 == hashlib.sha256(response.request.url.query).hexdigest()
     assert (logged.forecast_version, logged.bundle_id) == (made.name, body["rows"][0]["bundle_id"])
     one_unit = body["rows"] if asked_for else []
-    assert [(p.municipality_code, p.horizon_weeks, p.probability, p.outbreak) for p in logged.predictions] == [(r["municipality_code"], r["horizon_weeks"], r["probability"], r["outbreak_expected"]) for r in one_unit]  # fmt: skip
+    assert [
+        (p.municipality_code, p.horizon_weeks, p.probability, p.outbreak)
+        for p in logged.predictions
+    ] == [
+        (r["municipality_code"], r["horizon_weeks"], r["probability"], r["outbreak_expected"])
+        for r in one_unit
+    ]
     rests_on = {node.key for node in trace(body["trace_id"], where, "up").nodes()}
     assert {f"forecast:{made.name}", f"bundle:{logged.bundle_id}"} <= rests_on
 
 
-def test_a_refused_question_leaves_no_line(serving_client: TestClient, publish: Any, deployment: Any) -> None:  # fmt: skip
+def test_a_refused_question_leaves_no_line(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
     publish("2018-w48")
     for params in ({"municipality_code": "99999"}, {"origin_week": "2018-w40"}):
         response = serving_client.get("/forecast", params=params)
         assert read_predictions(deployment.where, response.headers["X-Trace-Id"]) is None
 
 
-def test_an_old_code_is_answered_as_what_it_became_and_the_answer_says_so(client: TestClient, deployment: Any, publish: Any, bundle_of: Any, eventually: Any) -> None:  # fmt: skip
+def test_an_old_code_is_answered_as_what_it_became_and_the_answer_says_so(
+    client: TestClient, deployment: Any, publish: Any, bundle_of: Any, eventually: Any
+) -> None:
     gone = [CodeChange(old="5999", new="5001"), CodeChange(old="5998", new="5002")]
     place = PlaceConfig(codes=CodesConfig(kind="dane", changes=tuple(gone)), language="es")
     deployment.promote(bundle_of(place=place))
@@ -154,7 +175,9 @@ def test_an_old_code_is_answered_as_what_it_became_and_the_answer_says_so(client
         ({"origin_week": "2018-w40"}, 404, "no-forecast"),
     ],
 )
-def test_what_it_cannot_answer_is_refused_with_a_reason(serving_client: TestClient, publish: Any, params: dict[str, Any], status: int, slug: str) -> None:  # fmt: skip
+def test_what_it_cannot_answer_is_refused_with_a_reason(
+    serving_client: TestClient, publish: Any, params: dict[str, Any], status: int, slug: str
+) -> None:
     publish("2018-w48")
     response = serving_client.get("/forecast", params=params)
     assert (response.status_code, response.json()["type"].rsplit(":", 1)[-1]) == (status, slug)
@@ -195,20 +218,29 @@ def test_a_champion_that_reads_more_than_a_row_refuses_rows_and_answers_from_the
 
 
 def test_a_provisional_champion_is_marked_in_the_description_of_the_model(
-    client: TestClient, deployment: Any, bundle_of: Callable[..., Bundle], eventually: Callable[..., None]
-) -> None:  # fmt: skip
+    client: TestClient,
+    deployment: Any,
+    bundle_of: Callable[..., Bundle],
+    eventually: Callable[..., None],
+) -> None:
     folder = write_bundle(bundle_of(), deployment.where.artifacts / "made" / "bundle")
     set_champion(register_bundle(folder, "weekly", provisional=True))
     eventually(lambda: client.get("/model").json().get("provisional") is True)
 
 
 def test_a_covariate_that_no_field_gives_is_asked_for_as_a_vector(
-    client: TestClient, deployment: Any, bundle_of: Callable[..., Bundle], eventually: Callable[..., None], row: dict[str, Any]
-) -> None:  # fmt: skip
+    client: TestClient,
+    deployment: Any,
+    bundle_of: Callable[..., Bundle],
+    eventually: Callable[..., None],
+    row: dict[str, Any],
+) -> None:
     names = ("season_sin1", "humidity_pct")
     plain = bundle_of(covariate_names=names)
     linear = LinearModel(np.zeros(2), np.ones(2), np.array([0.0, 1.0]), 0.0, names)
-    deployment.promote(replace(plain, models={h: replace(m, forecaster=linear) for h, m in plain.models.items()}))  # fmt: skip
+    deployment.promote(
+        replace(plain, models={h: replace(m, forecaster=linear) for h, m in plain.models.items()})
+    )
     eventually(lambda: client.get("/model").json()["bundle_id"] is not None)
     vector = {"municipality_code": "05001", "horizon_weeks": 4, "covariates": {"humidity_pct": 2.0}}
 

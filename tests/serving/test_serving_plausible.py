@@ -73,7 +73,8 @@ def test_drops_and_endpoint_start_from_one_limit(settings: Settings) -> None:
 def test_a_week_far_beyond_the_models_data_is_answered_with_its_age(
     serving_client: TestClient, row: dict[str, Any]
 ) -> None:
-    """The bundle's data end with 2018-w48; thirteen weeks later is the last that passes in silence."""
+    """The bundle's data end with 2018-w48; thirteen weeks later is the last that passes in
+    silence."""
     near = ask(serving_client, rows=[{**row, "origin_week": "2019-w09"}])
     far = ask(serving_client, rows=[row, {**row, "origin_week": "2019-w10"}])
 

@@ -245,16 +245,30 @@ def test_an_unknown_route_is_a_problem_too(client: TestClient) -> None:
     refused(client.get("/nothing"), 404, "http")
 
 
-def test_a_week_that_the_champions_calendar_does_not_have_is_refused_by_the_calendars_name(serving_client: TestClient, row: dict[str, Any]) -> None:  # fmt: skip
-    response = serving_client.post("/predictions", json={"rows": [row, {**row, "origin_week": "2018-w53"}]})  # fmt: skip
+def test_a_week_that_the_champions_calendar_does_not_have_is_refused_by_the_calendars_name(
+    serving_client: TestClient, row: dict[str, Any]
+) -> None:
+    response = serving_client.post(
+        "/predictions", json={"rows": [row, {**row, "origin_week": "2018-w53"}]}
+    )
 
     body = refused(response, 422, "unknown-week")
     assert "CDC weeks" in body["detail"]
     assert body["errors"][0]["where"] == "rows.1.origin_week"
 
 
-def test_a_code_is_read_by_the_rule_of_the_champions_place(serving_client: TestClient, row: dict[str, Any]) -> None:  # fmt: skip
-    answer = serving_client.post("/predictions", json={"rows": [{**row, "municipality_code": "5001"}]})  # fmt: skip
+def test_a_code_is_read_by_the_rule_of_the_champions_place(
+    serving_client: TestClient, row: dict[str, Any]
+) -> None:
+    answer = serving_client.post(
+        "/predictions", json={"rows": [{**row, "municipality_code": "5001"}]}
+    )
     assert answer.json()["predictions"][0]["municipality_code"] == "05001"
-    body = refused(serving_client.post("/predictions", json={"rows": [{**row, "municipality_code": "VN-HN-01"}]}), 422, "unknown-municipality")  # fmt: skip
+    body = refused(
+        serving_client.post(
+            "/predictions", json={"rows": [{**row, "municipality_code": "VN-HN-01"}]}
+        ),
+        422,
+        "unknown-municipality",
+    )
     assert "DANE" in body["fix"]

@@ -1,4 +1,5 @@
-"""A person adopted another label rule: the old champion goes on answering and says so everywhere."""
+"""A person adopted another label rule: the old champion goes on answering and says so
+everywhere."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def _rules(client: TestClient, row: dict[str, Any]) -> set[tuple[str, str | None
 @pytest.fixture
 def published(serving_client: TestClient, deployment: Any) -> TestClient:
     bundle_id = serving_client.get("/model").json()["bundle_id"]
-    publish_forecast(forecast_rows(bundle_id, "2018-w48", 0.3), deployment.where.artifacts / "forecasts")  # fmt: skip
+    publish_forecast(
+        forecast_rows(bundle_id, "2018-w48", 0.3), deployment.where.artifacts / "forecasts"
+    )
     return serving_client
 
 
@@ -50,11 +53,15 @@ def adopted(published: TestClient, deployment: Any, eventually: Eventually) -> T
     return published
 
 
-def test_while_there_is_a_champion_no_rule_is_awaited(published: TestClient, row: dict[str, Any]) -> None:  # fmt: skip
+def test_while_there_is_a_champion_no_rule_is_awaited(
+    published: TestClient, row: dict[str, Any]
+) -> None:
     assert _rules(published, row) == {(OLD, None)}
 
 
-def test_an_endpoint_that_runs_goes_on_and_names_both_rules(adopted: TestClient, row: dict[str, Any]) -> None:  # fmt: skip
+def test_an_endpoint_that_runs_goes_on_and_names_both_rules(
+    adopted: TestClient, row: dict[str, Any]
+) -> None:
     assert _rules(adopted, row) == {(OLD, NEW)}
 
 
@@ -67,8 +74,12 @@ def test_one_that_is_started_later_answers_alike(
 
 
 def test_the_first_champion_of_the_new_rule_is_taken_and_nothing_is_awaited_any_more(
-    adopted: TestClient, deployment: Any, bundle_of: BundleOf, eventually: Eventually, row: dict[str, Any]
-) -> None:  # fmt: skip
+    adopted: TestClient,
+    deployment: Any,
+    bundle_of: BundleOf,
+    eventually: Eventually,
+    row: dict[str, Any],
+) -> None:
     version = deployment.promote(bundle_of(bias=1.5, label_rule_id=NEW))
     eventually(lambda: adopted.get("/model").json()["version"] == version)
     (answer,) = adopted.post("/predictions", json={"rows": [row]}).json()["predictions"]

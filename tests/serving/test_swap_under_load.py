@@ -55,7 +55,18 @@ def endpoint(home: Path, workers: int, poll_s: float) -> Iterator[Endpoint]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = ["uvicorn", "--factory", "serving.app:create_app", "--port", str(port), "--workers", str(workers), "--no-access-log", "--timeout-graceful-shutdown", "10"]  # fmt: skip
+    command = [
+        "uvicorn",
+        "--factory",
+        "serving.app:create_app",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+        "--no-access-log",
+        "--timeout-graceful-shutdown",
+        "10",
+    ]
     environment = {
         **os.environ,
         "DENGUARD_HOME": str(home),
@@ -63,7 +74,13 @@ def endpoint(home: Path, workers: int, poll_s: float) -> Iterator[Endpoint]:
         "DENGUARD_POLL_S": str(poll_s),
     }
     with (home / "endpoint.log").open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=out, stderr=out, start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env=environment,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
     try:
         running = Endpoint(f"http://127.0.0.1:{port}", process)
         wait_until(lambda: is_ready(running), timeout_s=150)
@@ -100,7 +117,8 @@ class Load:
     seconds: list[float] = field(default_factory=list)
 
     async def ask(self, at_least_s: float, change: Callable[[], None]) -> None:
-        """Ask from all connections while `change` runs in a thread, and for so long at the least."""
+        """Ask from all connections while `change` runs in a thread, and for so long at the
+        least."""
         begun = time.monotonic()
         changing = asyncio.create_task(asyncio.to_thread(change))
 
@@ -217,7 +235,15 @@ def test_two_swaps_and_a_bad_bundle_under_load_lose_no_request(
         assert answer["probability"] == pytest.approx(wanted[answer["bundle_id"]][kind], abs=1e-9)
     assert_all_in_the_log(where, load, workers)
     p50, p99 = (1000 * float(np.quantile(load.seconds, q)) for q in (0.5, 0.99))
-    log.info("%d answers, p50 %.1f ms, p99 %.1f ms, worst %.0f ms; refused after %.1f s, quiet after %.1f s", len(load.answers), p50, p99, 1000 * max(load.seconds), *took)  # fmt: skip
+    log.info(
+        "%d answers, p50 %.1f ms, p99 %.1f ms, worst %.0f ms; refused after %.1f s, quiet after "
+        "%.1f s",
+        len(load.answers),
+        p50,
+        p99,
+        1000 * max(load.seconds),
+        *took,
+    )
 
 
 def assert_all_in_the_log(where: Places, load: Load, workers: int) -> None:
@@ -228,7 +254,10 @@ def assert_all_in_the_log(where: Places, load: Load, workers: int) -> None:
     assert seen.keys() <= lines.keys()
     for trace_id, answer in seen.items():
         (logged,) = lines[trace_id].predictions
-        assert (lines[trace_id].bundle_id, logged.probability) == (answer["bundle_id"], answer["probability"])  # fmt: skip
+        assert (lines[trace_id].bundle_id, logged.probability) == (
+            answer["bundle_id"],
+            answer["probability"],
+        )
     files = [p for day in days for p in (where.artifacts / "predictions" / str(day)).iterdir()]
     assert 1 <= len({path.name for path in files}) <= workers  # callers may all meet one of them
 
@@ -238,7 +267,16 @@ def test_a_request_that_is_under_way_when_the_endpoint_is_ended_is_answered_and_
 ) -> None:
     deployment.promote(bundle_of())
     body = json.dumps({"rows": [row] * 100}).encode()
-    head = ["POST /predictions HTTP/1.1", "Host: x", f"Authorization: Bearer {KEY}", "Content-Type: application/json", f"Content-Length: {len(body)}", "Expect: 100-continue", "", ""]  # fmt: skip
+    head = [
+        "POST /predictions HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {KEY}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Expect: 100-continue",
+        "",
+        "",
+    ]
 
     with (
         endpoint(deployment.where.home, workers=1, poll_s=1) as running,

@@ -16,7 +16,16 @@ from pipelines.storage import write_json
 
 MADE = {"decision": "promote", "bundle_id": "b1"}
 SERVES = {"version": "3", "bundle_id": "b1"}
-MOVE = {"action": "promote", "model_name": "denguard", "run_id": "a-run", "from_version": None, "to_version": "3", "bundle_id": "b1", "by": "Ana", "reason": "r"}  # fmt: skip
+MOVE = {
+    "action": "promote",
+    "model_name": "denguard",
+    "run_id": "a-run",
+    "from_version": None,
+    "to_version": "3",
+    "bundle_id": "b1",
+    "by": "Ana",
+    "reason": "r",
+}
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ def test_it_is_made_once_for_a_recipe_and_its_years(
     """What makes it is counted here and walked in tests/evaluate: it takes minutes on 45 units."""
     calls = []
 
-    def make(tables: Any, profile: Any, years: Any, folder: Path, facts: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    def make(
+        tables: Any, profile: Any, years: Any, folder: Path, facts: dict[str, Any]
+    ) -> dict[str, Any]:
         name = delay_table_id(profile, years)
         calls.append(facts["run_id"])
         return write_json(folder / f"{name}.json", {"profile": profile.profile, **facts}) and facts
@@ -54,7 +56,9 @@ def test_it_is_made_once_for_a_recipe_and_its_years(
     ).is_file()
 
 
-def test_a_table_that_cannot_be_made_costs_no_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_table_that_cannot_be_made_costs_no_report(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any) -> None:
         raise GateError("no rows")
 

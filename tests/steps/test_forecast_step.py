@@ -1,4 +1,6 @@
-"""The forecast step: a champion that cannot be trusted on this machine, a forecast that was withdrawn."""
+"""The forecast step: a champion that cannot be trusted on this machine, a forecast that was
+withdrawn.
+"""
 
 from __future__ import annotations
 

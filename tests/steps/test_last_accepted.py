@@ -13,7 +13,9 @@ from pipelines.run.withdrawn import withdraw
 from pipelines.steps import last_accepted
 from pipelines.storage import write_json
 
-FIRST, SECOND = ({"received_date": day, "sha256": f"of {day}"} for day in ("2018-12-04", "2018-12-11"))  # fmt: skip
+FIRST, SECOND = (
+    {"received_date": day, "sha256": f"of {day}"} for day in ("2018-12-04", "2018-12-11")
+)
 
 
 def accepted(where: Places, name: str, week: str, *drops: dict[str, str]) -> None:

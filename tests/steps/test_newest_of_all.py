@@ -1,4 +1,6 @@
-"""A weekly run whose origin week is older than that of the last forecast: whether it is the week's forecast."""
+"""A weekly run whose origin week is older than that of the last forecast: whether it is the week's
+forecast.
+"""
 
 from __future__ import annotations
 

@@ -6,12 +6,16 @@ from pipelines.steps import failure, outcome
 
 
 def test_a_shard_with_nothing_new_says_that_no_encoder_was_started() -> None:
-    said = outcome.said("embed_shard", {"modality": "image", "inputs": 0, "embedded": 0, "encoder_started": False})  # fmt: skip
+    said = outcome.said(
+        "embed_shard", {"modality": "image", "inputs": 0, "embedded": 0, "encoder_started": False}
+    )
     assert "nothing to embed" in said and "no encoder" in said
 
 
 def test_a_deployment_that_failed_is_said_loudly() -> None:
-    said = outcome.said("deploy", {"deployed": False, "error": "golden rows differ", "version": "2"})  # fmt: skip
+    said = outcome.said(
+        "deploy", {"deployed": False, "error": "golden rows differ", "version": "2"}
+    )
     assert said.startswith("NOT deployed") and "golden rows differ" in said
 
 
@@ -23,7 +27,15 @@ def test_an_output_of_another_version_does_not_break_the_page() -> None:
 
 def test_a_long_cause_is_broken_and_none_of_it_lost() -> None:
     cause = " ".join(f"issue-{number}" for number in range(60))
-    record = {"run_id": "r", "step": "validate", "try_number": 1, "error": "DropError", "cause": cause, "where": "", "fix": "mend it"}  # fmt: skip
+    record = {
+        "run_id": "r",
+        "step": "validate",
+        "try_number": 1,
+        "error": "DropError",
+        "cause": cause,
+        "where": "",
+        "fix": "mend it",
+    }
     lines = failure.lines(record)
     assert max(map(len, lines)) <= 100
     assert "".join(line[12:] + " " for line in lines).count("issue-") == 60

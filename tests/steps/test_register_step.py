@@ -50,7 +50,11 @@ def fused(home: Path) -> Run:
 
 def test_settings_of_the_judged_head_are_params(registered: MlflowRun) -> None:
     params = registered.data.params
-    assert (params["head"], params["train.linear_c"], params["lambda_shift"]) == ("linear", "0.05", "0.0")  # fmt: skip
+    assert (params["head"], params["train.linear_c"], params["lambda_shift"]) == (
+        "linear",
+        "0.05",
+        "0.0",
+    )
     assert (params["epochs"], params["label_rule"]) == ("0", "median_2016_2017")
     assert json.loads(params["horizons_weeks"]) == [4]
 
@@ -67,8 +71,25 @@ def test_a_fused_heads_params_hold_lambda_epochs_rate_and_seed_and_its_tags_the_
     fused: Run,
 ) -> None:
     params, tags = run_facts.params(fused), run_facts.tags(fused)
-    chosen = {name: params[name] for name in ("head", "lambda_shift", "epochs", "train.learning_rate", "train.seed", "train.linear_c")}  # fmt: skip
-    assert chosen == {"head": "early", "lambda_shift": "0.5", "epochs": "2", "train.learning_rate": "0.001", "train.seed": "7", "train.linear_c": "0.05"}  # fmt: skip
+    chosen = {
+        name: params[name]
+        for name in (
+            "head",
+            "lambda_shift",
+            "epochs",
+            "train.learning_rate",
+            "train.seed",
+            "train.linear_c",
+        )
+    }
+    assert chosen == {
+        "head": "early",
+        "lambda_shift": "0.5",
+        "epochs": "2",
+        "train.learning_rate": "0.001",
+        "train.seed": "7",
+        "train.linear_c": "0.05",
+    }
     assert tags["embed.image.sha256"] == fused.profile.embed.image.sha256
     assert not [name for name in params if name.endswith("sha256")]
 
@@ -79,7 +100,9 @@ def _another_refit(run: Run) -> tuple[Path, str]:
     folder, bundle = own.with_name("far-away"), load_bundle(own / "bundle")
     model = bundle.models[4]
     calibration = replace(model.calibration, every=replace(model.calibration.every, intercept=-1.0))
-    write_bundle(replace(bundle, models={4: replace(model, calibration=calibration)}), folder / "bundle")  # fmt: skip
+    write_bundle(
+        replace(bundle, models={4: replace(model, calibration=calibration)}), folder / "bundle"
+    )
     shutil.copy(own / "receipt.json", folder)
     return folder, bundle_id(folder / "bundle")
 
@@ -90,17 +113,30 @@ def test_a_refit_that_waits_is_registered_does_not_serve_and_a_person_lets_it_th
     where = Places(home=copied_tabular().path)
     run = open_run("first")
     folder, identity = _another_refit(run)
-    candidate = {**run.output("train")["candidates"]["linear"], "folder": run.name(folder), "bundle_id": identity}  # fmt: skip
+    candidate = {
+        **run.output("train")["candidates"]["linear"],
+        "folder": run.name(folder),
+        "bundle_id": identity,
+    }
     run.finish("train", {"candidates": {"linear": candidate}})
-    run.finish("gate", {**run.output("gate"), "decision": "keep", "bundle_id": identity, "waits_for_person": True})  # fmt: skip
+    run.finish(
+        "gate",
+        {**run.output("gate"), "decision": "keep", "bundle_id": identity, "waits_for_person": True},
+    )
 
     done = steps.register("first")
     assert (done["version"], done["waiting_version"]) == (None, "2")
     assert not steps.deploy("first")["deployed"]
     assert promote.aliases(where)["champion"] == "1"
 
-    assert promote_by_hand(identity, Why("Ana", "the counts are right"), where=where)["version"] == "2"  # fmt: skip
+    assert (
+        promote_by_hand(identity, Why("Ana", "the counts are right"), where=where)["version"] == "2"
+    )
     assert promote.aliases(where)["champion"] == "2"
     last = newest(where, MODEL_NAME)
     assert last is not None
-    assert (last["by"], last["reason"], last["bundle_id"]) == ("Ana", "the counts are right", identity)  # fmt: skip
+    assert (last["by"], last["reason"], last["bundle_id"]) == (
+        "Ana",
+        "the counts are right",
+        identity,
+    )

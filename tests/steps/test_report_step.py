@@ -29,7 +29,9 @@ def declaring(run: Run, boundaries: Path) -> Run:
 
 
 def test_a_run_whose_place_has_boundaries_reports_with_a_map(run: Run, tmp_path: Path) -> None:
-    units = pd.read_parquet(run.path(run.output("snapshot")["dataset"]) / "tables" / "units.parquet")["unit_id"]  # fmt: skip
+    units = pd.read_parquet(
+        run.path(run.output("snapshot")["dataset"]) / "tables" / "units.parquet"
+    )["unit_id"]
     shapes = written(tmp_path / "f.geojson", grid(list(units)))
     context = gather(declaring(run, shapes))
     assert context.shapes is not None and set(context.shapes.of_units) == set(units)
@@ -37,7 +39,9 @@ def test_a_run_whose_place_has_boundaries_reports_with_a_map(run: Run, tmp_path:
     assert 'alt="Map of' not in build_report(gather(run), tmp_path).read_text(encoding="utf-8")
 
 
-def test_boundaries_that_cannot_be_read_any_more_cost_the_map_and_not_the_report(run: Run, tmp_path: Path) -> None:  # fmt: skip
+def test_boundaries_that_cannot_be_read_any_more_cost_the_map_and_not_the_report(
+    run: Run, tmp_path: Path
+) -> None:
     context = gather(declaring(run, tmp_path / "gone.geojson"))
     assert context.shapes is None
     assert build_report(context, tmp_path).is_file()

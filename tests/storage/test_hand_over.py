@@ -53,7 +53,9 @@ def test_any_folder_comes_back_byte_equal(uri: str, files: dict[str, bytes]) -> 
             write_atomic(source / name, data)
         address = publish(source, uri)
         materialise(address, back)
-        assert {p.relative_to(back).as_posix(): p.read_bytes() for p in back.rglob("*") if p.is_file()} == files  # fmt: skip
+        assert {
+            p.relative_to(back).as_posix(): p.read_bytes() for p in back.rglob("*") if p.is_file()
+        } == files
         assert publish(back, uri) == address, "equal content has one address"
 
 
@@ -114,7 +116,9 @@ def test_a_manifest_cannot_write_outside_its_folder(
 ) -> None:
     content = {"sha256": manifest_of(folder)["a.txt"], "size": 5}
     publish(folder, uri)
-    store.write("manifests/evil.json", json.dumps({"kind": "folder", "files": {name: content}}).encode())  # fmt: skip
+    store.write(
+        "manifests/evil.json", json.dumps({"kind": "folder", "files": {name: content}}).encode()
+    )
     with pytest.raises(StoreError, match="leads out of the folder"):
         materialise(f"{uri}/manifests/evil.json", tmp_path / "in" / "back")
     assert not list(tmp_path.rglob("outside"))

@@ -1,4 +1,5 @@
-"""kill -9 at each write of what runs and persons keep: done again it is as if nothing had happened."""
+"""kill -9 at each write of what runs and persons keep: done again it is as if nothing had
+happened."""
 
 from __future__ import annotations
 
@@ -28,12 +29,15 @@ def _begun(work: Work, folder: Path) -> Places:
 
 
 def _files(where: Places) -> dict[str, object]:
-    """Every file but locks; of events what was said, since one that was cut off may be said again."""
+    """Every file but locks; of events what was said, since one that was cut off may be
+    said again."""
     found: dict[str, object] = {}
     for path in (p for p in where.home.rglob("*") if p.is_file() and p.suffix != ".lock"):
         raw = _STAMP.sub(b'"at":""', path.read_bytes())
         said = path.name == "events.jsonl"
-        found[path.relative_to(where.home).as_posix()] = set(map(_event, raw.splitlines())) if said else raw  # fmt: skip
+        found[path.relative_to(where.home).as_posix()] = (
+            set(map(_event, raw.splitlines())) if said else raw
+        )
     return found
 
 

@@ -59,9 +59,19 @@ def test_plain_text_and_numbers_are_as_they_were(text: str) -> None:
 def test_a_frame_and_an_arrow_table_are_guarded_alike_by_cell_and_by_name() -> None:
     names = ["=A1", "name", "parent", "number", "day", "empty"]
     frame = pd.DataFrame(
-        list(zip(LIVE, LIVE, pd.Categorical(LIVE), [-3.2] * 11, [date(2018, 1, 7)] * 11, [None] * 11, strict=True)),
+        list(
+            zip(
+                LIVE,
+                LIVE,
+                pd.Categorical(LIVE),
+                [-3.2] * 11,
+                [date(2018, 1, 7)] * 11,
+                [None] * 11,
+                strict=True,
+            )
+        ),
         columns=names,
-    ).astype({"parent": "category"})  # fmt: skip
+    ).astype({"parent": "category"})
     head, *rows = cells(frame_csv(frame))
     assert head == ["'=A1", *names[1:]]
     assert [row[1] for row in rows] == [row[2] for row in rows] == [f"'{text}" for text in LIVE]
@@ -78,7 +88,9 @@ def test_a_table_without_such_text_has_the_bytes_that_it_always_had() -> None:
 
 
 def test_no_csv_for_people_is_written_past_the_guard() -> None:
-    """Files that write CSV by themselves: the guard, a figure's table, and what drops are read from."""
+    """Files that write CSV by themselves: the guard, a figure's table, and what drops are read
+    from.
+    """
     known = {"storage/people_csv.py", "paper/tables.py", "data/sources/satellitebench.py"}
     root = Path(__file__).parents[2] / "pipelines"
     own = {

@@ -1,4 +1,5 @@
-"""What a server does wrong: it is named with what to do, nothing half is visible, and work goes on."""
+"""What a server does wrong: it is named with what to do, nothing half is visible, and work
+goes on."""
 
 from __future__ import annotations
 
@@ -75,8 +76,13 @@ def test_a_cut_fetch_goes_on_with_what_it_had(folder: Path, s3: Bucket, tmp_path
     ],
 )
 def test_a_wrong_environment_is_named(
-    variable: str, value: str | None, said: str, folder: Path, s3: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+    variable: str,
+    value: str | None,
+    said: str,
+    folder: Path,
+    s3: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.delenv(variable)
     if value:

@@ -1,4 +1,6 @@
-"""What is announced is on the disk: the order of fsync and rename, as the operating system is asked."""
+"""What is announced is on the disk: the order of fsync and rename, as the operating system is
+asked.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Asked:
 
     def below(path: Any) -> str:
         name = os.path.relpath(path, tmp_path)
-        return "/".join("<temp>" if part.startswith(".") and len(part) > 1 else part for part in name.split("/"))  # fmt: skip
+        return "/".join(
+            "<temp>" if part.startswith(".") and len(part) > 1 else part for part in name.split("/")
+        )
 
     real = {name: getattr(os, name) for name in ("fsync", "sync", "replace", "rename")}
 
@@ -88,7 +92,15 @@ def test_a_dataset_is_on_the_disk_before_it_is_named_as_accepted(
     (made / "rows").write_text("1")
     final = _keep(made, tmp_path)
     write_json(accepted_file(Places(home=tmp_path)), {"dataset_version": final.name})
-    order = [asked.index(one) for one in (("fsync", "made/rows"), ("fsync", "made"), ("rename", final.name), ("fsync", "."))]  # fmt: skip
+    order = [
+        asked.index(one)
+        for one in (
+            ("fsync", "made/rows"),
+            ("fsync", "made"),
+            ("rename", final.name),
+            ("fsync", "."),
+        )
+    ]
     assert order == sorted(order) and order[-1] < asked.index(("rename", "artifacts/accepted.json"))
 
 
@@ -100,7 +112,7 @@ def test_a_version_is_announced_after_its_objects_are_on_the_disk(
     steps = ("add_and_push", "sync_all", "publish_records", "_keep_here")
     monkeypatch.setattr(publish, "remote_uri", lambda _: str(tmp_path))
     monkeypatch.setattr(publish, "lay_out", lambda *_: tmp_path)
-    monkeypatch.setattr(publish, "_record", lambda *_: (Mock(), ""))  # fmt: skip
+    monkeypatch.setattr(publish, "_record", lambda *_: (Mock(), ""))
     for name in steps:
         monkeypatch.setattr(publish, name, lambda *_, name=name: order.append(name))
     draft = type("Draft", (), {"id": "forecasts-1"})()

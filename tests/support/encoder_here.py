@@ -1,7 +1,7 @@
 """An encoder's program in the test's own process, which has its libraries already.
 
-A process of its own imports them for six seconds. That an encoder runs in one, and what is left when
-it is killed or crashes, is for tests/embed; other tests need its vectors or its errors alone.
+A process of its own imports them for six seconds. That an encoder runs in one, and what is left
+when it is killed or crashes, is for tests/embed; other tests need its vectors or its errors alone.
 """
 
 from __future__ import annotations

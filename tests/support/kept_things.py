@@ -1,7 +1,8 @@
-"""What a run keeps between weeks, and a person's word: each a piece of work in a deployment of its own.
+"""What a run keeps between weeks, and a person's word: each a piece of work in a deployment of its
+own.
 
-Belongs here: the work as a run or a person does it, on made data that are computed once. Does not belong
-here: what is asserted of it (tests/storage/test_killed_at_each_write.py).
+Belongs here: the work as a run or a person does it, on made data that are computed once. Does not
+belong here: what is asserted of it (tests/storage/test_killed_at_each_write.py).
 """
 
 from __future__ import annotations
@@ -141,7 +142,9 @@ def _keep_refit(where: Places) -> object:
 def _keep_delay_table(where: Places) -> object:
     keys = {"horizon_weeks": 1, "unit_id": ["a", "b"], "target_week_no": WEEK}
     scored = pd.DataFrame({**keys, "probability": [0.2, 0.7], "label": [0.0, 1.0]})
-    profile = load_profile("ci", **{"evaluate.horizons_weeks": (1,), "evaluate.primary_horizon_weeks": 1})  # fmt: skip
+    profile = load_profile(
+        "ci", **{"evaluate.horizons_weeks": (1,), "evaluate.primary_horizon_weeks": 1}
+    )
     folder, facts = where.artifacts / "delay_tables", {"made_on": "2018-12-04"}
     with mock.patch.object(delay_table, "_scored", lambda *_: scored):
         delay_table.make_delay_table(mock.sentinel.tables, profile, (2016,), folder, facts)
@@ -150,20 +153,34 @@ def _keep_delay_table(where: Places) -> object:
 
 @cache
 def _filling() -> tuple[Tables, Profile, RowSource, pd.DataFrame]:
-    """Two towns whose newest two weeks are nowcast; what rows of their newest origin rest on; thresholds."""
+    """Two towns whose newest two weeks are nowcast; what rows of their newest origin rest on;
+    thresholds.
+    """
     counts, empty = history(units=2, weeks=315, mean=20.0), Tables.empty()
-    cells = counts.rename_axis("unit_id").reset_index().melt("unit_id", var_name="week_no", value_name="cases")  # fmt: skip
+    cells = (
+        counts.rename_axis("unit_id")
+        .reset_index()
+        .melt("unit_id", var_name="week_no", value_name="cases")
+    )
     cases = ordered("cases", cells.assign(received_date=date(2018, 1, 23)))
     units = pd.DataFrame({"unit_id": counts.index}).reindex(columns=empty.units.columns)
     tables, newest = replace(empty, cases=cases, units=units), int(counts.columns[-1])
-    asked = {"data.maturity": {"method": "fixed", "shares": [0.5, 0.8]}, "evaluate.horizons_weeks": (4,), "labels.min_reference_cases": 1}  # fmt: skip
+    asked = {
+        "data.maturity": {"method": "fixed", "shares": [0.5, 0.8]},
+        "evaluate.horizons_weeks": (4,),
+        "labels.min_reference_cases": 1,
+    }
     profile = load_profile("sample", **asked)
-    source = row_source(tables, profile, tuple(counts.index), newest, template_of(profile.place), newest)  # fmt: skip
+    source = row_source(
+        tables, profile, tuple(counts.index), newest, template_of(profile.place), newest
+    )
     return tables, profile, source, samples._thresholds(tables, profile, newest)
 
 
 def _keep_nowcast(where: Places) -> object:
-    """A dataset's nowcast and thresholds, without the rows and tables that are written the same way."""
+    """A dataset's nowcast and thresholds, without the rows and tables that are written the same
+    way.
+    """
     tables, profile, source, thresholds = _filling()
     with (
         mock.patch.object(samples, "row_source", lambda *_, **__: source),

@@ -1,7 +1,7 @@
 """A piece of work that dies by kill -9 at its n-th write, in a forked copy of this process.
 
-A write is what a power cut can part: a file is said to be on the disk (fsync), gets its name (replace),
-a folder gets its name (rename). The process ends before it.
+A write is what a power cut can part: a file is said to be on the disk (fsync), gets its name
+(replace), a folder gets its name (rename). The process ends before it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def die_at(write: int | str) -> None:
 
 
 def dies_at(write: int | str, work: Callable[[], object]) -> bool:
-    """Do the work in a copy of this process; whether it was killed, or had fewer writes and ended well."""
+    """Do the work in a copy of this process; whether it was killed, or had fewer writes and ended
+    well.
+    """
     child = os.fork()
     if child == 0:
         code = 1

@@ -1,7 +1,8 @@
-"""A command that dies by kill -9 at its n-th write, once for each n, each time in a home of its own.
+"""A command that dies by kill -9 at its n-th write, once for each n, each time in a home of its
+own.
 
-Run as a program, FOLDER WHAT: FOLDER/1, FOLDER/2, ... are equal deployments. It forks, so that what is
-imported is imported once, and writes one line a home: how it ended.
+Run as a program, FOLDER WHAT: FOLDER/1, FOLDER/2, ... are equal deployments. It forks, so that what
+is imported is imported once, and writes one line a home: how it ended.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from support.killed import die_at
 
 
 def killed_at_each_write(folder: Path, what: str) -> list[int]:
-    """Exit codes of a withdrawal that dies at its first, second, ... write, in folder/1, folder/2, ..."""
+    """Exit codes of a withdrawal that dies at its first, second, ... write, in folder/1, folder/2,
+    ...
+    """
     command = [sys.executable, "-W", "ignore", "-m", "support.killed_withdrawal", str(folder), what]
     tests = Path(__file__).parents[1]
     path = {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}

@@ -27,13 +27,19 @@ def municipal_tables(csv_path: Path, received: date) -> Tables:
     ]
     return replace(
         Tables.empty(),
-        cases=pd.concat(cases, ignore_index=True).assign(received_date=received).astype({"cases": float}),
+        cases=pd.concat(cases, ignore_index=True)
+        .assign(received_date=received)
+        .astype({"cases": float}),
         climate=_climate_of(raw, units),
         units=pd.DataFrame(
             {"unit_id": units, "name": raw[NAME]}
-            | {c.clean: raw[n].astype(float) for n, c in known.items() if c.kind in ("population", "demographic")}
+            | {
+                c.clean: raw[n].astype(float)
+                for n, c in known.items()
+                if c.kind in ("population", "demographic")
+            }
         ),
-    )  # fmt: skip
+    )
 
 
 def _climate_of(raw: pd.DataFrame, units: pd.Series) -> pd.DataFrame:

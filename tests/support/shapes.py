@@ -22,7 +22,9 @@ def feature(code: Any, *polygons: list[list[Point]], **properties: Any) -> dict[
     return {"type": "Feature", "properties": {"code": code, **properties}, "geometry": geometry}
 
 
-def grid(codes: Sequence[Any], columns: int = 9, west: float = 105.0, south: float = 10.0) -> list[dict[str, Any]]:  # fmt: skip
+def grid(
+    codes: Sequence[Any], columns: int = 9, west: float = 105.0, south: float = 10.0
+) -> list[dict[str, Any]]:
     """One square a code, row by row."""
     return [
         feature(code, [square(west + at % columns, south + at // columns)])

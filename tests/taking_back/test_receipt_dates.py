@@ -1,4 +1,5 @@
-"""A receipt date that cannot be right is refused on every way in; a person who is sure is believed."""
+"""A receipt date that cannot be right is refused on every way in; a person who is sure is
+believed."""
 
 from __future__ import annotations
 
@@ -211,7 +212,10 @@ def test_a_person_who_is_sure_says_why_in_the_drop_and_is_believed(
 
 @pytest.fixture
 def profile(at: Deployment) -> Path:
-    text = "profile: town\ndata:\n  inputs:\n    - {adapter: wide, file: metadata.csv, columns: {unit: code}}\nplace:\n  codes: {pattern: '[0-9]{5}'}\n"
+    text = (
+        "profile: town\ndata:\n  inputs:\n    - {adapter: wide, file: metadata.csv, columns: "
+        "{unit: code}}\nplace:\n  codes: {pattern: '[0-9]{5}'}\n"
+    )
     path = at.where.home / "town.yaml"
     path.write_text(text, encoding="utf-8")
     return path

@@ -1,4 +1,6 @@
-"""A whole road: a wrong drop is accepted and promoted, is withdrawn, and the next run is the one without it."""
+"""A whole road: a wrong drop is accepted and promoted, is withdrawn, and the next run is the one
+without it.
+"""
 
 from __future__ import annotations
 
@@ -104,4 +106,7 @@ def test_where_the_wrong_drop_had_a_week_of_its_own_the_week_before_it_is_the_bu
     decision = home.output("right", "gate")
     assert decision["decision"] == "promote"
     assert any("drop 2018-12-11, which was withdrawn" in reason for reason in decision["reasons"])
-    assert home.output("right", "train")["candidates"]["linear"]["bundle_id"] == home.output(FIRST, "gate")["bundle_id"]  # fmt: skip
+    assert (
+        home.output("right", "train")["candidates"]["linear"]["bundle_id"]
+        == home.output(FIRST, "gate")["bundle_id"]
+    )

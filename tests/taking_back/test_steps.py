@@ -1,4 +1,6 @@
-"""What the road's first steps do about a drop that is withdrawn under way, or that came from the future."""
+"""What the road's first steps do about a drop that is withdrawn under way, or that came from the
+future.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A word in a cell says that what earlier drops told is not known any more; an empty cell says nothing."""
+"""A word in a cell says that what earlier drops told is not known any more; an empty cell says
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def codes(result: ValidationResult) -> set[str]:
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> ValidationResult:
-    """Four increments: week 7 is taken back, others are left empty, taken back later, or told again."""
+    """Four increments: week 7 is taken back, others are left empty, taken back later, or told
+    again.
+    """
     return walked(
         tmp_path_factory.mktemp("walked"),
         table("A,7,4000", "A,6,withdrawn"),

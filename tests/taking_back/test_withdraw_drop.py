@@ -1,4 +1,5 @@
-"""A drop is taken back: no run, watchdog or neighbour reads it from then on, and its folder stays."""
+"""A drop is taken back: no run, watchdog or neighbour reads it from then on, and its
+folder stays."""
 
 from __future__ import annotations
 

@@ -17,7 +17,9 @@ from pipelines.training.left_out import left_out
 
 
 @pytest.fixture
-def candidate(tmp_path: Path, make_bundle: Callable[..., Bundle], make_examples: Callable[..., Examples]) -> Path:  # fmt: skip
+def candidate(
+    tmp_path: Path, make_bundle: Callable[..., Bundle], make_examples: Callable[..., Examples]
+) -> Path:
     folder = tmp_path / "candidates" / "whole"
     folder.mkdir(parents=True)
     recipe = {"data": {"reporting_delay_weeks": 0}, "horizons_weeks": [1, 4]}
@@ -27,7 +29,9 @@ def candidate(tmp_path: Path, make_bundle: Callable[..., Bundle], make_examples:
     return folder
 
 
-def test_the_other_horizons_keep_their_models_and_the_bundle_is_sound(candidate: Path, make_examples: Callable[..., Examples]) -> None:  # fmt: skip
+def test_the_other_horizons_keep_their_models_and_the_bundle_is_sound(
+    candidate: Path, make_examples: Callable[..., Examples]
+) -> None:
     whole = load_sound(candidate / "bundle")
     first, *rest = sorted(whole.models)
     made = load_sound(left_out(candidate, [first]) / "bundle")
@@ -35,7 +39,9 @@ def test_the_other_horizons_keep_their_models_and_the_bundle_is_sound(candidate:
     assert made.meta.recipe_id == whole.meta.recipe_id
     for horizon in rest:
         rows = make_examples(horizon=horizon)
-        assert np.array_equal(made.models[horizon].probability(rows), whole.models[horizon].probability(rows))  # fmt: skip
+        assert np.array_equal(
+            made.models[horizon].probability(rows), whole.models[horizon].probability(rows)
+        )
 
 
 def test_it_is_made_once_under_an_identity_of_its_own(candidate: Path) -> None:
@@ -47,6 +53,8 @@ def test_it_is_made_once_under_an_identity_of_its_own(candidate: Path) -> None:
     assert bundle_id(made / "bundle") != bundle_id(candidate / "bundle")
 
 
-def test_a_forecast_names_the_horizon_that_its_bundle_leaves_out(candidate: Path, quick: Profile) -> None:  # fmt: skip
+def test_a_forecast_names_the_horizon_that_its_bundle_leaves_out(
+    candidate: Path, quick: Profile
+) -> None:
     assert withheld_horizons(load_sound(left_out(candidate, [1]) / "bundle"), quick) == [1]
     assert withheld_horizons(load_sound(candidate / "bundle"), quick) == []

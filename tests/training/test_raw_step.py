@@ -60,7 +60,9 @@ def _binary_loss(logit: torch.Tensor, label: torch.Tensor, weight: float) -> tor
 
 @pytest.mark.parametrize("kind", ["early", "late_joint"])
 @pytest.mark.parametrize("micro_rows", [1, 5, 64])
-def test_the_gradient_is_that_of_the_whole_batch_at_once(folder: Path, tmp_path: Path, kind: FusedKind, micro_rows: int) -> None:  # fmt: skip
+def test_the_gradient_is_that_of_the_whole_batch_at_once(
+    folder: Path, tmp_path: Path, kind: FusedKind, micro_rows: int
+) -> None:
     rows = tiny_raw.rows(tmp_path, 16)
     plain, read = _model(folder, kind, dropout=False)
     inputs = read(rows)
@@ -79,7 +81,9 @@ def test_the_gradient_is_that_of_the_whole_batch_at_once(folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["early", "late_joint"])
-def test_dropout_drops_the_same_in_both_passes(folder: Path, tmp_path: Path, kind: FusedKind) -> None:  # fmt: skip
+def test_dropout_drops_the_same_in_both_passes(
+    folder: Path, tmp_path: Path, kind: FusedKind
+) -> None:
     rows = tiny_raw.rows(tmp_path, 16)
     parts = rows.split(3)
     plain, read = _model(folder, kind, dropout=True)
@@ -98,7 +102,9 @@ def test_dropout_drops_the_same_in_both_passes(folder: Path, tmp_path: Path, kin
     _assert_equal(_gradient(ours), _gradient(plain))
     another, _ = _model(folder, kind, dropout=True)
     add_gradients(another, parts, read, (7, 0, 1))
-    assert not torch.allclose(another.image.pooler.dense.weight.grad, ours.image.pooler.dense.weight.grad)  # fmt: skip
+    assert not torch.allclose(
+        another.image.pooler.dense.weight.grad, ours.image.pooler.dense.weight.grad
+    )
 
 
 class _Held:
@@ -123,10 +129,14 @@ def _most_held(model: RawModel, read: Read, rows: RawRows, micro_rows: int) -> i
     return _Held.most
 
 
-def test_memory_grows_with_the_micro_batch_and_not_with_the_batch(folder: Path, tmp_path: Path) -> None:  # fmt: skip
+def test_memory_grows_with_the_micro_batch_and_not_with_the_batch(
+    folder: Path, tmp_path: Path
+) -> None:
     model, read = _model(folder, "early", dropout=False)
     small, large = (tiny_raw.rows(tmp_path, n, gaps=False) for n in (4, 32))
-    few, same, more = (_most_held(model, read, *case) for case in ((small, 2), (large, 2), (large, 8)))  # fmt: skip
+    few, same, more = (
+        _most_held(model, read, *case) for case in ((small, 2), (large, 2), (large, 8))
+    )
     assert same < 1.3 * few  # the vectors of 32 rows under the head, and nothing else
     assert more > 2 * same
 

@@ -50,7 +50,9 @@ def _separates(trained: RawTrained, watched: RawRows) -> bool:
     return bool((chosen == watched.label).mean() > 0.8)
 
 
-def test_it_learns_what_images_and_texts_tell(trained: RawTrained, data: tuple[RawRows, RawRows]) -> None:  # fmt: skip
+def test_it_learns_what_images_and_texts_tell(
+    trained: RawTrained, data: tuple[RawRows, RawRows]
+) -> None:
     rows, watched = data
     assert trained.epochs == 4 and trained.loss[-1] < 0.6 * trained.loss[0]
     assert [logit.shape for logit in trained.watched_logit] == [(10, 1)] * 4
@@ -59,7 +61,9 @@ def test_it_learns_what_images_and_texts_tell(trained: RawTrained, data: tuple[R
     assert len(rows) == 20 and trained.truncated == 0
 
 
-def test_killed_three_times_it_ends_with_the_same_bits(folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained) -> None:  # fmt: skip
+def test_killed_three_times_it_ends_with_the_same_bits(
+    folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained
+) -> None:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     command = [sys.executable, str(ROOT / "tests/training/raw_killed.py"), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
@@ -69,13 +73,21 @@ def test_killed_three_times_it_ends_with_the_same_bits(folder: Path, data: tuple
     again = train_raw(*data, tiny_raw.config(folder), folder / "killed")
     assert again.loss == trained.loss
     assert np.array_equal(again.watched_logit, trained.watched_logit)
-    assert (again.batch_bytes_train, again.batch_bytes_watched) == (trained.batch_bytes_train, trained.batch_bytes_watched)  # fmt: skip
+    assert (again.batch_bytes_train, again.batch_bytes_watched) == (
+        trained.batch_bytes_train,
+        trained.batch_bytes_watched,
+    )
     states = [(folder / name / "epoch-0004" / STATE).read_bytes() for name in ("killed", "whole")]
     assert states[0] == states[1]
     assert [p.name for p in (folder / "killed").iterdir()] == ["epoch-0004"]
 
 
-def test_a_finished_training_is_read_and_no_tower_is_opened(folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained, caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_a_finished_training_is_read_and_no_tower_is_opened(
+    folder: Path,
+    data: tuple[RawRows, RawRows],
+    trained: RawTrained,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.INFO, "pipelines"):
         again = train_raw(*data, tiny_raw.config(folder), folder / "whole")
     assert replace(again, watched_logit=()) == replace(trained, watched_logit=())
@@ -83,7 +95,9 @@ def test_a_finished_training_is_read_and_no_tower_is_opened(folder: Path, data: 
     assert "Going on" not in caplog.text
 
 
-def test_going_on_keeps_no_deleted_checkpoint_on_the_disk(folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained) -> None:  # fmt: skip
+def test_going_on_keeps_no_deleted_checkpoint_on_the_disk(
+    folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained
+) -> None:
     config = tiny_raw.config(folder)
     checkpoints = Checkpoints(folder / "whole", identity_of(*data, config))
     model = load_raw(folder / "vit", folder / "bert", "early", 1, 0.1, seed=1)
@@ -96,7 +110,9 @@ def test_going_on_keeps_no_deleted_checkpoint_on_the_disk(folder: Path, data: tu
 
 
 @pytest.mark.parametrize("kind", ["early", "late_joint"])
-def test_several_classes_with_weights_train_too(folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path, kind: FusedKind) -> None:  # fmt: skip
+def test_several_classes_with_weights_train_too(
+    folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path, kind: FusedKind
+) -> None:
     rows, watched = (replace(part, label=part.label * 2) for part in data)  # class 1 has no row
     config = tiny_raw.config(
         folder, kind=kind, outputs=3, class_weight=tuple(np.array([1.0, 5.0, 1.0]))
@@ -108,21 +124,29 @@ def test_several_classes_with_weights_train_too(folder: Path, data: tuple[RawRow
 def test_bytes_are_counted_by_the_papers_formula(folder: Path, tmp_path: Path) -> None:
     whole = tiny_raw.rows(tmp_path, 6, gaps=False)
     rows = replace(whole, texts=["abc d"] * 6)  # [CLS] a ##b ##c d [SEP]
-    trained = train_raw(rows, rows.take(np.arange(2)), tiny_raw.config(folder, epochs=1), tmp_path / "c")  # fmt: skip
+    trained = train_raw(
+        rows, rows.take(np.arange(2)), tiny_raw.config(folder, epochs=1), tmp_path / "c"
+    )
     pixels, tokens, masks, label = 3 * 32 * 32 * 4, 3 * 6 * 8, 2, 4
     assert trained.batch_bytes_train == 6 * (pixels + tokens + masks + label)
     assert trained.batch_bytes_watched == 2 * (pixels + tokens + masks + label)
 
 
-@pytest.mark.parametrize("changed", [{"learning_rate": 1e-4}, {"micro_rows": 2}, {"class_weight": (2.0,)}])  # fmt: skip
-def test_a_checkpoint_of_other_settings_is_refused_and_kept(folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained, changed: dict[str, object]) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "changed", [{"learning_rate": 1e-4}, {"micro_rows": 2}, {"class_weight": (2.0,)}]
+)
+def test_a_checkpoint_of_other_settings_is_refused_and_kept(
+    folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained, changed: dict[str, object]
+) -> None:
     assert trained.epochs == 4
     with pytest.raises(StoreError, match=f"another training: {next(iter(changed))} differ"):
         train_raw(*data, tiny_raw.config(folder, **changed), folder / "whole")
     assert (folder / "whole/epoch-0004" / STATE).is_file()
 
 
-def test_a_checkpoint_of_other_rows_is_refused(folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained) -> None:  # fmt: skip
+def test_a_checkpoint_of_other_rows_is_refused(
+    folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained
+) -> None:
     rows, watched = data
     assert trained.epochs == 4
     with pytest.raises(StoreError, match="another training: rows differ"):
@@ -132,7 +156,9 @@ def test_a_checkpoint_of_other_rows_is_refused(folder: Path, data: tuple[RawRows
         train_raw(rows, other_text, tiny_raw.config(folder), folder / "whole")
 
 
-def test_a_damaged_checkpoint_is_refused(folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path) -> None:  # fmt: skip
+def test_a_damaged_checkpoint_is_refused(
+    folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path
+) -> None:
     train_raw(*data, tiny_raw.config(folder, epochs=1), tmp_path)
     state = tmp_path / "epoch-0001" / STATE
     raw = bytearray(state.read_bytes())
@@ -150,12 +176,16 @@ def test_a_disk_without_room_is_said_before_the_first_epoch(tmp_path: Path) -> N
         Checkpoints(tmp_path, {}).check_room(model)
 
 
-def test_a_loss_that_is_not_finite_stops_with_a_word_on_the_learning_rate(folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path) -> None:  # fmt: skip
+def test_a_loss_that_is_not_finite_stops_with_a_word_on_the_learning_rate(
+    folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path
+) -> None:
     with pytest.raises(TrainingError, match="lower learning_rate"):
         train_raw(*data, tiny_raw.config(folder, learning_rate=1e30), tmp_path)
 
 
-def test_labels_that_are_no_classes_are_refused(folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path) -> None:  # fmt: skip
+def test_labels_that_are_no_classes_are_refused(
+    folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path
+) -> None:
     rows, watched = data
     with pytest.raises(TrainingError, match=r"labels 0\.\.3 for 2 classes"):
         train_raw(replace(rows, label=rows.label * 3), watched, tiny_raw.config(folder), tmp_path)
@@ -180,7 +210,9 @@ def test_a_damaged_image_is_named(folder: Path, tmp_path: Path) -> None:
         train_raw(rows, rows, tiny_raw.config(folder), tmp_path / "checkpoints")
 
 
-def test_absent_weights_and_images_are_named_before_anything_starts(folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path) -> None:  # fmt: skip
+def test_absent_weights_and_images_are_named_before_anything_starts(
+    folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path
+) -> None:
     rows, watched = data
     elsewhere = replace(tiny_raw.config(folder), image_folder=tmp_path / "nowhere")
     with pytest.raises(EncoderError, match="there is no checkpoint"):
@@ -190,7 +222,9 @@ def test_absent_weights_and_images_are_named_before_anything_starts(folder: Path
         train_raw(absent, watched, tiny_raw.config(folder), tmp_path)
 
 
-def test_progress_and_cut_texts_are_told(folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+def test_progress_and_cut_texts_are_told(
+    folder: Path, data: tuple[RawRows, RawRows], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "pipelines"):
         trained = train_raw(*data, tiny_raw.config(folder, epochs=1, max_tokens=12), tmp_path)
     assert trained.truncated > 0

@@ -48,10 +48,14 @@ def test_the_linear_head_needs_no_vectors_and_says_so(trained):
 def test_the_linear_head_is_fitted_on_all_rows_up_to_the_cut(trained, planted, quick):
     for horizon, rows in planted.items():
         expected = fit_linear(rows.take(rows.target_week_no <= CUT), quick.train.linear_c)
-        np.testing.assert_array_equal(trained["linear"].models[horizon].forecaster.weight, expected.weight)  # fmt: skip
+        np.testing.assert_array_equal(
+            trained["linear"].models[horizon].forecaster.weight, expected.weight
+        )
 
 
-def test_an_origin_a_year_later_does_not_fit_the_inner_seasons_again_and_is_the_same(planted, quick, monkeypatch):  # fmt: skip
+def test_an_origin_a_year_later_does_not_fit_the_inner_seasons_again_and_is_the_same(
+    planted, quick, monkeypatch
+):
     own, fits, asked = {4: planted[4]}, LinearFits(quick.train.linear_c), []
     alone = train_recipe(own, "linear", quick, {4: CUT}).models[4]
     train_recipe(own, "linear", quick, {4: CUT - 52}, fits)
@@ -63,7 +67,9 @@ def test_an_origin_a_year_later_does_not_fit_the_inner_seasons_again_and_is_the_
 
 
 @pytest.mark.parametrize("head", FUSED)
-def test_a_signal_in_the_vectors_makes_the_fused_head_better_on_unseen_weeks(head, trained, planted):  # fmt: skip
+def test_a_signal_in_the_vectors_makes_the_fused_head_better_on_unseen_weeks(
+    head, trained, planted
+):
     for horizon, rows in planted.items():
         unseen = held_out(rows)
         own, linear = (brier(trained[h].models[horizon], unseen) for h in (head, "linear"))
@@ -110,10 +116,15 @@ def test_validation_rows_lie_after_their_training_rows_and_before_the_cut(plante
 
 @pytest.mark.parametrize("head", ("linear", *FUSED))
 def test_labels_after_the_cut_change_nothing(head, trained, planted, quick):
-    flipped = {h: replace(r, label=np.where(r.target_week_no > CUT, 1 - r.label, r.label)) for h, r in planted.items()}  # fmt: skip
+    flipped = {
+        h: replace(r, label=np.where(r.target_week_no > CUT, 1 - r.label, r.label))
+        for h, r in planted.items()
+    }
     again = train_recipe(flipped, head, quick, CUTS)
     for horizon, rows in planted.items():
-        np.testing.assert_array_equal(again.models[horizon].probability(rows), trained[head].models[horizon].probability(rows))  # fmt: skip
+        np.testing.assert_array_equal(
+            again.models[horizon].probability(rows), trained[head].models[horizon].probability(rows)
+        )
     assert again.lambda_curve == trained[head].lambda_curve
 
 

@@ -33,7 +33,9 @@ def test_probabilities_are_those_that_were_recorded(head, rows, fitted):
         expected = RECORDED[f"{head}-{horizon}"]
         found = model.probability(rows[horizon])[::137]
         np.testing.assert_allclose(found, expected["probability"], rtol=0, atol=ATOL[head])
-        assert model.decision_threshold == pytest.approx(expected["decision_threshold"], abs=ATOL[head])  # fmt: skip
+        assert model.decision_threshold == pytest.approx(
+            expected["decision_threshold"], abs=ATOL[head]
+        )
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -46,4 +48,8 @@ def test_lambda_epochs_and_their_reason_are_those_that_were_recorded(head, fitte
 def test_recipes_of_the_sample_have_the_ids_that_its_champions_were_judged_by():
     profile = load_profile("sample")
     ids = {head: profile.recipe_id(head) for head in HEADS}
-    assert ids == {"linear": "1150b227661078d6", "early": "3909ab3d7d3c151f", "late_joint": "e4fdffb70bea0fe0"}  # fmt: skip
+    assert ids == {
+        "linear": "1150b227661078d6",
+        "early": "3909ab3d7d3c151f",
+        "late_joint": "e4fdffb70bea0fe0",
+    }

@@ -35,7 +35,17 @@ AS_OF = CDC.week_no("2018-w52")
 HORIZONS = (1, 4, 8, 12)
 OF_2018 = {1: 0.068, 4: 0.097, 8: 0.119, 12: 0.133}
 OF_2014_TO_2018 = {4: 0.105, 12: 0.150}
-NO_SCENES = ("unit_id", "scene_date", "uri", "sha256", "content_sha256", "quality", "available_date", "first_seen_available_date", "synthetic")  # fmt: skip
+NO_SCENES = (
+    "unit_id",
+    "scene_date",
+    "uri",
+    "sha256",
+    "content_sha256",
+    "quality",
+    "available_date",
+    "first_seen_available_date",
+    "synthetic",
+)
 
 
 def real_tables() -> Tables:
@@ -43,10 +53,21 @@ def real_tables() -> Tables:
     unit = raw[CODE].map(lambda code: f"{int(code):05d}")
     known = {n: column for n in raw.columns if (column := read_column(n))}
     weeks = [(n, c.when) for n, c in known.items() if c.kind == "week" and c.when <= AS_OF]
-    cases = [pd.DataFrame({"unit_id": unit, "week_no": w, "cases": raw[n].astype(float)}) for n, w in weeks]  # fmt: skip
+    cases = [
+        pd.DataFrame({"unit_id": unit, "week_no": w, "cases": raw[n].astype(float)})
+        for n, w in weeks
+    ]
     rain = {c.when: n for n, c in known.items() if c.kind == "rain"}
-    climate = [_month(unit, c.when, raw[n], raw[rain[c.when]]) for n, c in known.items() if c.kind == "temp"]  # fmt: skip
-    facts = {c.clean: raw[n].astype(float) for n, c in known.items() if c.kind in ("population", "demographic")}  # fmt: skip
+    climate = [
+        _month(unit, c.when, raw[n], raw[rain[c.when]])
+        for n, c in known.items()
+        if c.kind == "temp"
+    ]
+    facts = {
+        c.clean: raw[n].astype(float)
+        for n, c in known.items()
+        if c.kind in ("population", "demographic")
+    }
     return Tables(
         pd.concat(cases, ignore_index=True).assign(received_date=date(2019, 1, 2)),
         pd.concat(climate, ignore_index=True),
@@ -58,13 +79,25 @@ def real_tables() -> Tables:
 def _month(unit: pd.Series, when: int, temp: pd.Series, rain: pd.Series) -> pd.DataFrame:
     year, month = when // 12, when % 12 + 1
     end = date(year, month, calendar.monthrange(year, month)[1])
-    return pd.DataFrame({"unit_id": unit, "year": year, "month": month, "temp_mean_c": temp.astype(float), "rainfall_mm": rain.astype(float), "available_date": end})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "unit_id": unit,
+            "year": year,
+            "month": month,
+            "temp_mean_c": temp.astype(float),
+            "rainfall_mm": rain.astype(float),
+            "available_date": end,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
 def profile():
     # prompts are not read by the linear head: no municipality gets one, which saves seconds
-    return load_profile("sample", **{"evaluate.horizons_weeks": HORIZONS, "data.text_window": {"municipalities": ()}})  # fmt: skip
+    return load_profile(
+        "sample",
+        **{"evaluate.horizons_weeks": HORIZONS, "data.text_window": {"municipalities": ()}},
+    )
 
 
 @pytest.fixture(scope="module")

@@ -90,8 +90,13 @@ def test_validation_rows_do_not_change_the_head(make_examples):
 def test_a_nan_in_a_vector_that_is_missing_never_reaches_the_weights(sigma, make_examples):
     clean = make_examples()
     dirty = np.full((1, clean.image.width), np.nan, dtype=np.float32)
-    poisoned = replace(clean, image=ModalityVectors(np.concatenate([clean.image.table, dirty]), clean.image.row))  # fmt: skip
-    first, second = (run("late_joint", e, epochs=2, noise_sigma=sigma, alignment_weight=0.1) for e in (clean, poisoned))  # fmt: skip
+    poisoned = replace(
+        clean, image=ModalityVectors(np.concatenate([clean.image.table, dirty]), clean.image.row)
+    )
+    first, second = (
+        run("late_joint", e, epochs=2, noise_sigma=sigma, alignment_weight=0.1)
+        for e in (clean, poisoned)
+    )
     np.testing.assert_array_equal(first.state["output.weight"], second.state["output.weight"])
 
 
@@ -129,8 +134,13 @@ def test_the_gap_comes_from_the_pairs_of_the_rows_given(make_examples):
 
 def test_a_head_with_several_classes_stands_alone_and_learns(make_examples):
     train, watched = split(make_examples(planted=3.0))
-    three = [replace(r, label=r.label.long() + (r.has_image & r.has_text).long()) for r in (train, watched)]  # fmt: skip
-    trained = train_fixed("late_joint", three[0], UNSHIFTED, CONFIG, 6, three[1], Task(3, residual=False))  # fmt: skip
+    three = [
+        replace(r, label=r.label.long() + (r.has_image & r.has_text).long())
+        for r in (train, watched)
+    ]
+    trained = train_fixed(
+        "late_joint", three[0], UNSHIFTED, CONFIG, 6, three[1], Task(3, residual=False)
+    )
     assert np.abs(trained.watched_logit[0]).max() > 0  # no residual that starts at nothing
     right = [(logit.argmax(1) == three[1].label.numpy()).mean() for logit in trained.watched_logit]
     assert trained.watched_logit[0].shape == (len(watched), 3)
@@ -146,5 +156,10 @@ def test_modalities_of_two_widths_are_read_unstretched_where_nothing_shifts_them
 
 def test_class_weights_lift_the_rarer_class(make_examples):
     train, watched = split(make_examples())
-    plain, heavy = (train_fixed("early", train, UNSHIFTED, CONFIG, 4, watched, Task(class_weight=w)).watched_logit[-1].mean() for w in (None, (20.0,)))  # fmt: skip
+    plain, heavy = (
+        train_fixed("early", train, UNSHIFTED, CONFIG, 4, watched, Task(class_weight=w))
+        .watched_logit[-1]
+        .mean()
+        for w in (None, (20.0,))
+    )
     assert heavy > plain + 0.1

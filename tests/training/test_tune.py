@@ -14,7 +14,9 @@ CUT = CDC.week_no("2018-w01")
 
 
 def scores(**by_lambda):
-    return {float(k[1:].replace("m", "-").replace("_", ".")): np.array(v) for k, v in by_lambda.items()}  # fmt: skip
+    return {
+        float(k[1:].replace("m", "-").replace("_", ".")): np.array(v) for k, v in by_lambda.items()
+    }
 
 
 def test_a_difference_within_one_standard_error_stays_at_zero():
@@ -108,7 +110,9 @@ def test_one_class_among_the_pairs_leaves_lambda_at_zero(make_examples, quick):
 def test_too_few_seasons_with_pairs_leave_lambda_at_zero(make_examples, quick):
     rows = make_examples(planted=3.0)
     early = rows.origin_week_no < CUT - 60
-    late_images = ModalityVectors(rows.image.table, np.where(early, -1, rows.image.row).astype(np.int32))  # fmt: skip
+    late_images = ModalityVectors(
+        rows.image.table, np.where(early, -1, rows.image.row).astype(np.int32)
+    )
     tuned = tuned_with(replace(rows, image=late_images), quick)
     assert tuned.lambda_shift == 0.0 and "3 are needed" in tuned.lambda_reason
 

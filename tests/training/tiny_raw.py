@@ -39,21 +39,36 @@ def vit(folder: Path) -> Path:
     from transformers import ViTConfig, ViTModel
 
     torch.manual_seed(0)
-    tiny = ViTConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=SIDE_PX, patch_size=16, hidden_dropout_prob=0.1)  # fmt: skip
+    tiny = ViTConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        image_size=SIDE_PX,
+        patch_size=16,
+        hidden_dropout_prob=0.1,
+    )
     ViTModel(tiny).save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR))
     return folder
 
 
 def bert(folder: Path) -> Path:
-    """Writes a BERT of 2 layers, 24 wide, that spells words by their letters; returns the folder."""
+    """Writes a BERT of 2 layers, 24 wide, that spells words by their letters; returns the
+    folder."""
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 
     torch.manual_seed(1)
     words = [*_SPECIAL, *_CHARACTERS, *(f"##{c}" for c in _CHARACTERS)]
-    tiny = BertConfig(vocab_size=len(words), hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48)  # fmt: skip
+    tiny = BertConfig(
+        vocab_size=len(words),
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=48,
+    )
     BertModel(tiny).save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
@@ -84,7 +99,15 @@ def killed_rows(folder: Path) -> tuple[RawRows, RawRows]:
 
 def config(folder: Path, **changed: Any) -> RawConfig:
     """A configuration over the two folders that `main` writes, quick and with dropout."""
-    quick: dict[str, Any] = {"kind": "early", "outputs": 1, "epochs": 4, "batch_rows": 8, "micro_rows": 3, "learning_rate": 3e-3, "dropout": 0.1}  # fmt: skip
+    quick: dict[str, Any] = {
+        "kind": "early",
+        "outputs": 1,
+        "epochs": 4,
+        "batch_rows": 8,
+        "micro_rows": 3,
+        "learning_rate": 3e-3,
+        "dropout": 0.1,
+    }
     return RawConfig(folder / "vit", folder / "bert", **{**quick, **changed})
 
 

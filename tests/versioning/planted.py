@@ -25,7 +25,10 @@ from pipelines.versioning import add_versions
 
 WEEKS = {"first": "2018-w46", "second": "2018-w47", "third": "2018-w48"}
 UNITS = ("05001", "76001")
-SPECS = {m: EncoderSpec("test", m, 4, "0" * 64, "none", "mean", "float32", 1, "1") for m in ("image", "text")}  # type: ignore[arg-type]  # fmt: skip
+SPECS = {
+    m: EncoderSpec("test", m, 4, "0" * 64, "none", "mean", "float32", 1, "1")
+    for m in ("image", "text")
+}  # type: ignore[arg-type]
 
 
 @dataclass
@@ -60,7 +63,9 @@ def plant_run(planted: Planted, run_id: str, number: int) -> None:
     dataset = _dataset(run, number)
     features = _features(run, number, dataset.name, week)
     drafts = versions.dataset_drafts(run, dataset, {"as_of_week": week})
-    drafts += versions.feature_drafts(run, features, json.loads((features / "features.json").read_text()))  # fmt: skip
+    drafts += versions.feature_drafts(
+        run, features, json.loads((features / "features.json").read_text())
+    )
     candidate = _candidate(run, min(number, 2))
     bundle = folder_id(manifest_of(candidate / "bundle"))
     if number <= 2:
@@ -80,7 +85,9 @@ def plant_run(planted: Planted, run_id: str, number: int) -> None:
 def _drop(home: Path, number: int) -> dict[str, Any]:
     folder = home / "data" / "drops" / f"2018-11-2{number}"
     write_atomic(folder / "drop.yaml", f"received_date: 2018-11-2{number}\nscene_period: week\n")
-    write_atomic(folder / "metadata.csv", f"Municipality code,2018/w4{5 + number}\n05001,{number}\n")  # fmt: skip
+    write_atomic(
+        folder / "metadata.csv", f"Municipality code,2018/w4{5 + number}\n05001,{number}\n"
+    )
     write_atomic(folder / "images" / "05001" / "image_2018-11-18.png", b"scene %d" % number)
     return {"received_date": folder.name, "sha256": folder_id(manifest_of(folder))}
 
@@ -90,14 +97,20 @@ def _rows(number: int) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["unit_id", "origin_week", "n"])
     table["sample_id"] = table["unit_id"] + "-" + table["origin_week"] + "-h04"
     for modality in SPECS:
-        table[f"{modality}_key"] = [content_id([modality, u, n]) for u, n in zip(table["unit_id"], table["n"], strict=True)]  # fmt: skip
+        table[f"{modality}_key"] = [
+            content_id([modality, u, n]) for u, n in zip(table["unit_id"], table["n"], strict=True)
+        ]
     return table
 
 
 def _dataset(run: Run, number: int) -> Path:
     folder = run.places.artifacts / "datasets" / content_id(["dataset", number])
     rows = _rows(number)[["sample_id", "unit_id", "origin_week"]]
-    for name in ("samples/epi_year=2018/part", "thresholds", *(f"tables/{t}" for t in ("cases", "climate", "scenes", "units"))):  # fmt: skip
+    for name in (
+        "samples/epi_year=2018/part",
+        "thresholds",
+        *(f"tables/{t}" for t in ("cases", "climate", "scenes", "units")),
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         rows.to_parquet(folder / f"{name}.parquet", index=False)
     write_json(folder / "dataset.json", {"as_of_week": WEEKS[run.run_id]})
@@ -117,7 +130,11 @@ def _features(run: Run, number: int, dataset: str, week: str) -> Path:
             if not link.exists():
                 link.hardlink_to(shard)
     rows.drop(columns="n").to_parquet(folder / "rows.parquet", index=False)
-    about = {"as_of_week": week, "dataset_version": dataset, "embedding_version": content_id(["e", number])}  # fmt: skip
+    about = {
+        "as_of_week": week,
+        "dataset_version": dataset,
+        "embedding_version": content_id(["e", number]),
+    }
     write_json(folder / "features.json", {**about, **{m: asdict(s) for m, s in SPECS.items()}})
     run.finish("features", {"features": run.name(folder), "feature_version": folder.name, **about})
     return folder
@@ -132,5 +149,16 @@ def _candidate(run: Run, number: int) -> Path:
 
 
 def _forecast(week: str, bundle: str) -> pd.DataFrame:
-    values: dict[str, Any] = {**dict.fromkeys(FORECAST_COLUMNS, "x"), "origin_week": week, "horizon_weeks": 4, "probability": 0.25, "outbreak_expected": False, "image_used": True, "bundle_id": bundle, "model_version": bundle}  # fmt: skip
-    return pd.DataFrame([{**values, "municipality_code": unit} for unit in UNITS])[list(FORECAST_COLUMNS)]  # fmt: skip
+    values: dict[str, Any] = {
+        **dict.fromkeys(FORECAST_COLUMNS, "x"),
+        "origin_week": week,
+        "horizon_weeks": 4,
+        "probability": 0.25,
+        "outbreak_expected": False,
+        "image_used": True,
+        "bundle_id": bundle,
+        "model_version": bundle,
+    }
+    return pd.DataFrame([{**values, "municipality_code": unit} for unit in UNITS])[
+        list(FORECAST_COLUMNS)
+    ]

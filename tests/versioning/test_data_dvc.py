@@ -28,7 +28,15 @@ def test_the_sample_drop_made_anew_is_the_one_that_data_dvc_names(tmp_path: Path
     )
 
     assert (tmp_path / "data.dvc").read_bytes() == (ROOT / "data.dvc").read_bytes()
-    status = subprocess.run([*dvc, "status", "data.dvc"], cwd=tmp_path, env=quiet, check=True, timeout=120, capture_output=True, text=True)  # fmt: skip
+    status = subprocess.run(
+        [*dvc, "status", "data.dvc"],
+        cwd=tmp_path,
+        env=quiet,
+        check=True,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
     assert "up to date" in status.stdout
 
 
@@ -45,5 +53,5 @@ def test_dvc_yaml_declares_no_out_that_dvc_would_delete_or_cache() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for name, stage in stages.items():
         for out in [*stage.get("outs", []), *stage.get("metrics", [])]:
-            (path, how), = out.items()  # fmt: skip
+            ((path, how),) = out.items()
             assert how == {"cache": False, "persist": True}, f"{name}: {path}"

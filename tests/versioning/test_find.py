@@ -11,13 +11,26 @@ from pipelines.versioning.find import find_version, newest_first
 
 def version(name: str, week: str, run: str, *parents: str, **facts: str) -> Version:
     kind, _, rest = name.partition("-")
-    return Version(id=name, kind=kind, version=rest, as_of_week=week, run_id=run, parents=parents, files=1, bytes=1, md5="0" * 32 + ".dir", facts=facts)  # type: ignore[arg-type]  # fmt: skip
+    return Version(
+        id=name,
+        kind=kind,
+        version=rest,
+        as_of_week=week,
+        run_id=run,
+        parents=parents,
+        files=1,
+        bytes=1,
+        md5="0" * 32 + ".dir",
+        facts=facts,
+    )  # type: ignore[arg-type]
 
 
 # Week 47 promotes; week 48 keeps its bundle; week 48 was run twice, the second time unchanged.
 LISTED = (
     version("samples-aaaa1111", "2018-w47", "one"),
-    version("features-bbbb1111", "2018-w47", "one", "samples-aaaa1111", embedding_version="eeee1111"),
+    version(
+        "features-bbbb1111", "2018-w47", "one", "samples-aaaa1111", embedding_version="eeee1111"
+    ),
     version("bundle-cccc1111", "2018-w47", "one", "features-bbbb1111"),
     version("forecasts-2018-w47-dddd", "2018-w47", "one", "features-bbbb1111", "bundle-cccc1111"),
     version("report-ffff1111", "2018-w47", "one", "features-bbbb1111", "forecasts-2018-w47-dddd"),
@@ -26,7 +39,7 @@ LISTED = (
     version("forecasts-2018-w48-dddd", "2018-w48", "two", "features-bbbb2222", "bundle-cccc1111"),
     version("report-ffff2222", "2018-w48", "two", "features-bbbb2222", "forecasts-2018-w48-dddd"),
     version("report-ffff3333", "2018-w48", "three", "features-bbbb2222", "forecasts-2018-w48-dddd"),
-)  # fmt: skip
+)
 CATALOGUE = {v.id: v for v in LISTED}
 
 
@@ -69,7 +82,12 @@ def test_what_could_be_several_versions_is_refused_with_their_list() -> None:
 def test_what_is_no_version_is_refused_with_those_there_are(wanted: str) -> None:
     catalogue = {name: v for name, v in CATALOGUE.items() if name != "samples-aaaa2222"}
     with pytest.raises(VersioningError, match="there are samples-aaaa1111"):
-        find_version({n: v for n, v in catalogue.items()} | {"samples-zzzz": version("samples-zzzz", "2018-w40", "z")}, "samples", wanted)  # fmt: skip
+        find_version(
+            {n: v for n, v in catalogue.items()}
+            | {"samples-zzzz": version("samples-zzzz", "2018-w40", "z")},
+            "samples",
+            wanted,
+        )
 
 
 def test_a_kind_that_was_never_published_is_said() -> None:

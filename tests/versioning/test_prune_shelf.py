@@ -1,4 +1,6 @@
-"""Which versions for analysts stay under `denguard prune`, on records alone: no process of DVC is started."""
+"""Which versions for analysts stay under `denguard prune`, on records alone: no process of DVC is
+started.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,19 @@ def md5(text: str) -> str:
 def version(name: str, parents: tuple[str, ...] = ()) -> Version:
     """One of years ago."""
     kind, _, rest = name.partition("-")
-    return Version.model_validate({"id": name, "kind": kind, "version": rest, "run_id": "first", "parents": parents, "files": 1, "bytes": 1, "md5": f"{md5(name)}.dir", "published_at": "2018-01-10T00:00:00+00:00"})  # fmt: skip
+    return Version.model_validate(
+        {
+            "id": name,
+            "kind": kind,
+            "version": rest,
+            "run_id": "first",
+            "parents": parents,
+            "files": 1,
+            "bytes": 1,
+            "md5": f"{md5(name)}.dir",
+            "published_at": "2018-01-10T00:00:00+00:00",
+        }
+    )
 
 
 def listed(where: Places, versions: list[Version]) -> None:
@@ -72,7 +86,8 @@ def going(where: Places, by: Stays) -> set[str]:
 
 @pytest.fixture
 def where(home: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    """A home that published a forecast with its report years ago, and all that they were made from."""
+    """A home that published a forecast with its report years ago, and all that they were
+    made from."""
     monkeypatch.delenv("DENGUARD_DVC_REMOTE", raising=False)
     where = Places(home=home)
     mine = [version(name, parents) for name, parents in PARENTS.items()]
@@ -87,12 +102,16 @@ def others(where: Places, *versions: Version) -> None:
     write_atomic(where.artifacts / "remote" / INDEX, raw)
 
 
-def test_a_published_forecast_and_its_report_outlive_what_they_were_made_from(where: Places) -> None:  # fmt: skip
+def test_a_published_forecast_and_its_report_outlive_what_they_were_made_from(
+    where: Places,
+) -> None:
     assert going(where, stays()) == {FEATURES, BUNDLE}
 
 
 @pytest.mark.parametrize("shown", [FORECAST, REPORT])
-def test_with_a_retention_of_forecasts_those_stay_that_are_still_shown(where: Places, shown: str) -> None:  # fmt: skip
+def test_with_a_retention_of_forecasts_those_stay_that_are_still_shown(
+    where: Places, shown: str
+) -> None:
     key = key_of("report", "first") if shown == REPORT else key_of("forecast", "2018-w01-a")
     assert going(where, stays(520, shown=frozenset({key}))) == set(PARENTS) - {shown}
     assert going(where, stays(520)) == set(PARENTS)

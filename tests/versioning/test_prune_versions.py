@@ -1,4 +1,6 @@
-"""Versions for analysts under `denguard prune`: what stays can be pulled whole, what goes leaves nothing."""
+"""Versions for analysts under `denguard prune`: what stays can be pulled whole, what goes leaves
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +44,13 @@ def aged(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Planted:
     for path in home.rglob("*"):
         os.utime(path, (NOW.timestamp(), NOW.timestamp()))
     old = (NOW - timedelta(weeks=60)).timestamp()
-    first = {name for name, one in read_index(Places(home=home)).items() if one["run_id"] == "first"}  # fmt: skip
-    rooms = [home / "artifacts" / "runs" / "first", *(home / "artifacts" / "versions" / f"{name}.dvc" for name in first)]  # fmt: skip
+    first = {
+        name for name, one in read_index(Places(home=home)).items() if one["run_id"] == "first"
+    }
+    rooms = [
+        home / "artifacts" / "runs" / "first",
+        *(home / "artifacts" / "versions" / f"{name}.dvc" for name in first),
+    ]
     for path in (p for root in rooms for p in (root, *root.rglob("*"))):
         os.utime(path, (old, old))
     return Planted(home, str(home / "remote"), planted.originals)
@@ -77,7 +84,9 @@ def wanted_objects(deployment: Planted) -> set[str]:
     found: set[str] = set()
     for one in read_index(Places(home=deployment.home)).values():
         md5 = one["md5"]
-        listed = json.loads((Path(deployment.remote) / "files" / "md5" / md5[:2] / md5[2:]).read_text())  # fmt: skip
+        listed = json.loads(
+            (Path(deployment.remote) / "files" / "md5" / md5[:2] / md5[2:]).read_text()
+        )
         found |= {md5, *(file["md5"] for file in listed)}
     return found
 
@@ -91,7 +100,11 @@ def test_what_stays_is_pulled_whole_and_of_what_goes_nothing_is_left(
     prune(Places(home=deployment.home), SHORT, NOW)
     source = Source(deployment.remote)
     left = read_catalogue(source)
-    assert set(left) == set(read_index(Places(home=deployment.home))) == set().union(*made.values()) - gone  # fmt: skip
+    assert (
+        set(left)
+        == set(read_index(Places(home=deployment.home)))
+        == set().union(*made.values()) - gone
+    )
     for name, version in left.items():
         pulled = pull_version(source, version, tmp_path / "pulled")
         run = version.run_id or ""
@@ -101,7 +114,9 @@ def test_what_stays_is_pulled_whole_and_of_what_goes_nothing_is_left(
     assert objects(cache) == wanted_objects(deployment)
     repo = deployment.home / "artifacts" / "versions"
     assert not any((repo / name).exists() or (repo / f"{name}.dvc").exists() for name in gone)
-    assert not any((Path(deployment.remote) / "versions" / f"{name}.json").exists() for name in gone)  # fmt: skip
+    assert not any(
+        (Path(deployment.remote) / "versions" / f"{name}.json").exists() for name in gone
+    )
 
 
 def test_a_pinned_version_stays_with_what_it_was_made_from(deployment: Planted) -> None:
@@ -163,7 +178,9 @@ def test_a_lost_index_hides_nothing_that_others_published(deployment: Planted) -
 
 def test_without_the_list_of_a_kept_version_no_file_goes(deployment: Planted) -> None:
     where = Places(home=deployment.home)
-    (kept,) = (e for e in read_index(where).values() if e["kind"] == "features" and e["run_id"] == "third")  # fmt: skip
+    (kept,) = (
+        e for e in read_index(where).values() if e["kind"] == "features" and e["run_id"] == "third"
+    )
     for root in (Path(deployment.remote), where.artifacts / "versions" / ".dvc" / "cache"):
         (root / "files" / "md5" / kept["md5"][:2] / kept["md5"][2:]).unlink()
     before = objects(Path(deployment.remote))
@@ -184,4 +201,7 @@ def test_a_version_that_is_made_again_after_it_was_pruned_is_whole(
     of_first = [version for version in left.values() if version.run_id == "first"]
     assert {version.kind for version in of_first} >= {"data", "samples", "embeddings", "features"}
     for version in of_first:
-        assert manifest_of(pull_version(source, version, tmp_path / "again")) == again.originals["first"][version.kind]  # fmt: skip
+        assert (
+            manifest_of(pull_version(source, version, tmp_path / "again"))
+            == again.originals["first"][version.kind]
+        )

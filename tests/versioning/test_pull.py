@@ -59,19 +59,30 @@ def test_after_two_later_runs_the_first_version_is_still_byte_equal(
 def test_what_a_run_published_is_what_its_folders_held(planted: Planted, tmp_path: Path) -> None:
     artifacts = planted.home / "artifacts"
     denguard = Client(planted.remote)
-    for kind, where in (("samples", "datasets"), ("features", "features"), ("forecasts", "forecasts")):  # fmt: skip
+    for kind, where in (
+        ("samples", "datasets"),
+        ("features", "features"),
+        ("forecasts", "forecasts"),
+    ):
         version = denguard.find(kind, "second")  # type: ignore[arg-type]
         pulled = denguard.pull(kind, version.id, tmp_path)  # type: ignore[arg-type]
         assert manifest_of(pulled) == manifest_of(artifacts / where / version.version)
     drops = denguard.pull("data", "second", tmp_path)
     received = manifest_of(planted.home / "data" / "drops")
-    assert manifest_of(drops) == {n: s for n, s in received.items() if not n.startswith("2018-11-23")}  # fmt: skip
+    assert manifest_of(drops) == {
+        n: s for n, s in received.items() if not n.startswith("2018-11-23")
+    }
 
 
 @pytest.mark.parametrize("facts", [{"data_state": WITHOUT}, {}])
-def test_who_pulls_a_fallback_forecast_is_told_so(facts: dict[str, str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_who_pulls_a_fallback_forecast_is_told_so(
+    facts: dict[str, str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
-    add_versions(places(), [Draft("forecasts", "made", {"forecast.csv": b"a\n"}, "2018-w48", "run", facts=facts)])  # fmt: skip
+    add_versions(
+        places(),
+        [Draft("forecasts", "made", {"forecast.csv": b"a\n"}, "2018-w48", "run", facts=facts)],
+    )
     done = CliRunner().invoke(app, ["pull", "forecasts", "--to", str(tmp_path)])
     assert done.exit_code == 0, done.output
     told = "fallback forecast, which no finished run made: without this week's data" in done.output
@@ -84,8 +95,20 @@ def test_a_killed_pull_goes_on_where_it_stopped(
     big = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(200_000)) * 12  # 77 MB
     remote, to = home / "remote", tmp_path / "to"
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(remote))
-    made = add_versions(places(), [Draft("report", "big", {"a.bin": b"small", "b.bin": big}, "2018-w48", "run")])  # fmt: skip
-    command = [sys.executable, "-m", "pipelines.cli", "pull", "report", "--to", str(to), "--remote", str(remote)]  # fmt: skip
+    made = add_versions(
+        places(), [Draft("report", "big", {"a.bin": b"small", "b.bin": big}, "2018-w48", "run")]
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "pull",
+        "report",
+        "--to",
+        str(to),
+        "--remote",
+        str(remote),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     part = to / ".report-big.part" / "parts" / hashlib.md5(big).hexdigest()  # noqa: S324 (DVC's name)
     deadline = time.monotonic() + 60
@@ -99,7 +122,9 @@ def test_a_killed_pull_goes_on_where_it_stopped(
     assert [p.name for p in to.iterdir() if not p.name.startswith(".")] == []
 
     seen: list[int] = []
-    folder = Client(str(remote)).pull("report", "latest", to, progress=lambda done, _of: seen.append(done))  # fmt: skip
+    folder = Client(str(remote)).pull(
+        "report", "latest", to, progress=lambda done, _of: seen.append(done)
+    )
     assert seen[0] == len(b"small"), "the finished file is not fetched again"
     assert seen[1] > arrived, "the begun file is not begun again"
     assert manifest_of(folder) == {n: f.sha256 for n, f in _manifest(remote, made[0].id).items()}
@@ -173,7 +198,10 @@ def test_a_file_that_fits_dvc_but_not_the_run_is_not_taken(spoilt: Path, tmp_pat
         Client(str(spoilt)).pull("forecasts", "first", tmp_path / "to")
 
 
-@pytest.mark.parametrize("name", ["../outside", "/{tmp}/outside", "a/../../outside", "C:\\outside", "a\\..\\b", "", "a//b", 7])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["../outside", "/{tmp}/outside", "a/../../outside", "C:\\outside", "a\\..\\b", "", "a//b", 7],
+)
 def test_a_name_that_leads_out_of_the_folder_is_refused(
     spoilt: Path, tmp_path: Path, name: object
 ) -> None:
@@ -185,15 +213,21 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(
     for key, raw in ((object_key(md5), b"evil"), (object_key(f"{dir_md5}.dir"), listed)):
         (spoilt / key).parent.mkdir(parents=True, exist_ok=True)
         (spoilt / key).write_bytes(raw)
-    evil = Version(id="report-evil", kind="report", version="evil", files=1, bytes=4, md5=f"{dir_md5}.dir")  # fmt: skip
-    (spoilt / "versions" / "index.json").write_text(json.dumps({"versions": {evil.id: evil.model_dump()}}))  # fmt: skip
+    evil = Version(
+        id="report-evil", kind="report", version="evil", files=1, bytes=4, md5=f"{dir_md5}.dir"
+    )
+    (spoilt / "versions" / "index.json").write_text(
+        json.dumps({"versions": {evil.id: evil.model_dump()}})
+    )
     to = tmp_path / "deep" / "to"
     with pytest.raises(VersioningError, match="could lead out of the folder"):
         Client(str(spoilt)).pull("report", "evil", to)
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and spoilt not in p.parents]
 
 
-@pytest.mark.parametrize("field", [{"id": "report-../../x", "version": "../../x"}, {"md5": "../../../../etc/passwd"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "field", [{"id": "report-../../x", "version": "../../x"}, {"md5": "../../../../etc/passwd"}]
+)
 def test_an_index_with_an_address_in_it_counts_as_damaged(
     spoilt: Path, field: dict[str, str]
 ) -> None:
@@ -218,8 +252,26 @@ def test_a_link_in_the_folder_is_not_followed(planted: Planted, tmp_path: Path) 
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half(planted: Planted, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipelines.cli", "pull", "samples", "--version", "first", "--to", str(tmp_path), "--remote", planted.remote]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "pull",
+        "samples",
+        "--version",
+        "first",
+        "--to",
+        str(tmp_path),
+        "--remote",
+        planted.remote,
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+    )
     assert done.returncode == 2
     assert "the disk is full" in done.stderr
     assert "goes on where it stopped" in done.stderr
@@ -232,16 +284,32 @@ def test_csv_is_the_same_each_time_and_says_what_the_parquet_says(
 ) -> None:
     written = {}
     for kind in ("samples", "features", "embeddings", "forecasts"):
-        one, other = (Client(planted.remote).pull(kind, "third", tmp_path / n, "csv") for n in ("a", "b"))  # type: ignore[arg-type]  # fmt: skip
+        one, other = (
+            Client(planted.remote).pull(kind, "third", tmp_path / n, "csv") for n in ("a", "b")
+        )  # type: ignore[arg-type]
         written[kind] = {n: s for n, s in manifest_of(one).items() if n.endswith(".csv")}
         assert written[kind] == {n: s for n, s in manifest_of(other).items() if n.endswith(".csv")}
     assert list(written["embeddings"]) == ["image.csv", "text.csv"]
-    assert set(written["samples"]) == {"samples.csv", "thresholds.csv", "cases.csv", "climate.csv", "scenes.csv", "units.csv"}  # fmt: skip
+    assert set(written["samples"]) == {
+        "samples.csv",
+        "thresholds.csv",
+        "cases.csv",
+        "climate.csv",
+        "scenes.csv",
+        "units.csv",
+    }
     folder = next((tmp_path / "a").glob("features-*"))
     as_csv = pd.read_csv(folder / "rows.csv", dtype=str)
     pd.testing.assert_frame_equal(as_csv, pq.read_table(folder / "rows.parquet").to_pandas())
-    image = pd.read_csv(next((tmp_path / "a").glob("embeddings-*")) / "image.csv", dtype={"municipality_code": str})  # fmt: skip
-    assert list(image.columns) == ["municipality_code", "epi_week", "key", *(f"embedding_{j}" for j in range(4))]  # fmt: skip
+    image = pd.read_csv(
+        next((tmp_path / "a").glob("embeddings-*")) / "image.csv", dtype={"municipality_code": str}
+    )
+    assert list(image.columns) == [
+        "municipality_code",
+        "epi_week",
+        "key",
+        *(f"embedding_{j}" for j in range(4)),
+    ]
     assert list(image["municipality_code"].unique()) == ["05001", "76001"]
     assert set(image["embedding_0"]) == {1.0, 2.0, 3.0}
 
@@ -250,7 +318,11 @@ def test_a_number_in_a_csv_reads_back_to_the_last_bit(tmp_path: Path) -> None:
     double = np.array([0.1 + 0.2, 1 / 3, 5e-324, -1.7976931348623157e308, 123456789.12345679])
     single = np.random.default_rng(7).normal(size=5).astype(np.float32)
     made = pa.table({"sample_id": list("abcde"), "double": double, "single": single})
-    for name in ("samples/epi_year=2018/part", "thresholds", *(f"tables/{t}" for t in ("cases", "climate", "scenes", "units"))):  # fmt: skip
+    for name in (
+        "samples/epi_year=2018/part",
+        "thresholds",
+        *(f"tables/{t}" for t in ("cases", "climate", "scenes", "units")),
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(made, tmp_path / f"{name}.parquet")
     for file in write_csv(tmp_path, "samples"):
@@ -262,7 +334,9 @@ def test_a_number_in_a_csv_reads_back_to_the_last_bit(tmp_path: Path) -> None:
 def test_s3_is_pulled_from_like_a_folder_and_a_short_outage_is_waited_out(
     planted: Planted, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in sorted(p for p in Path(planted.remote).rglob("*") if p.is_file() and p.name[0] != "."):  # fmt: skip
+    for path in sorted(
+        p for p in Path(planted.remote).rglob("*") if p.is_file() and p.name[0] != "."
+    ):
         s3.write(f"denguard/{path.relative_to(planted.remote).as_posix()}", path.read_bytes())
     denguard = Client(f"{s3.uri}/denguard/")
     folder = denguard.pull("embeddings", WEEKS["first"], tmp_path)
@@ -273,9 +347,27 @@ def test_s3_is_pulled_from_like_a_folder_and_a_short_outage_is_waited_out(
 
     _client.cache_clear()
     with s3.server.down():
-        command = [sys.executable, "-m", "pipelines.cli", "pull", "data", "--version", "first", "--to", str(tmp_path), "--remote", denguard.remote]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "pipelines.cli",
+            "pull",
+            "data",
+            "--version",
+            "first",
+            "--to",
+            str(tmp_path),
+            "--remote",
+            denguard.remote,
+        ]
         with (tmp_path / "said").open("w") as told:
-            process = subprocess.Popen(command, env={**os.environ, **s3.env}, stdout=subprocess.PIPE, stderr=told, text=True)  # fmt: skip
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **s3.env},
+                stdout=subprocess.PIPE,
+                stderr=told,
+                text=True,
+            )
         deadline = time.monotonic() + 120
         while "trying again" not in (tmp_path / "said").read_text():
             assert process.poll() is None and time.monotonic() < deadline, process.communicate()
@@ -311,7 +403,9 @@ def test_a_version_whose_record_is_lost_is_verified_by_dvc_alone(
     for path in (spoilt / "versions").glob("*.json"):
         path.unlink()
     version = planted.originals["first"]["forecasts"]
-    found = [v for v in Client(str(spoilt)).list("forecasts") if v.id.startswith("forecasts-2018-w46")]  # fmt: skip
+    found = [
+        v for v in Client(str(spoilt)).list("forecasts") if v.id.startswith("forecasts-2018-w46")
+    ]
     folder = Client(str(spoilt)).pull("forecasts", found[0].id, tmp_path / "to")
     assert manifest_of(folder) == version
     shutil.rmtree(folder)

@@ -1,4 +1,6 @@
-"""A remote of odd objects: `pull` ends with a sentence, whatever lies where a list or a file should."""
+"""A remote of odd objects: `pull` ends with a sentence, whatever lies where a list or a file
+should.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,19 @@ def put(root: Path, raw: bytes, suffix: str = "") -> str:
 def version_of(root: Path, listed: bytes) -> Version:
     """A version whose list of files is this, under its right hash, and that has no other record."""
     md5 = put(root, listed, ".dir")
-    return Version(id="report-r1", kind="report", version="r1", run_id="r1", files=1, bytes=2, content_id="0" * 16, md5=md5, manifest_sha256=None, published_at="2018-12-04T00:00:00+00:00", as_of_week="2018-w48")  # type: ignore[arg-type]  # fmt: skip
+    return Version(
+        id="report-r1",
+        kind="report",
+        version="r1",
+        run_id="r1",
+        files=1,
+        bytes=2,
+        content_id="0" * 16,
+        md5=md5,
+        manifest_sha256=None,
+        published_at="2018-12-04T00:00:00+00:00",
+        as_of_week="2018-w48",
+    )  # type: ignore[arg-type]
 
 
 def entry(root: Path, name: Any, raw: bytes = b"xx") -> dict[str, Any]:
@@ -68,7 +82,9 @@ def test_a_list_of_files_under_the_hash_of_another_is_damaged(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("md5", ["A" * 32, "0" * 31, 3])
-def test_an_object_under_no_hash_is_named_before_it_is_looked_for(tmp_path: Path, md5: object) -> None:  # fmt: skip
+def test_an_object_under_no_hash_is_named_before_it_is_looked_for(
+    tmp_path: Path, md5: object
+) -> None:
     root = tmp_path / "remote"
     version = version_of(root, json.dumps([{"relpath": "a", "md5": md5}]).encode())
     with pytest.raises(VersioningError, match="names an object"):

@@ -31,8 +31,14 @@ def pull_with_plain_dvc(remote: str, version_id: str, sidecar: bytes, to: Path) 
     to.mkdir()
     (to / f"{version_id}.dvc").write_bytes(sidecar)
     quiet = {**os.environ, "DVC_NO_ANALYTICS": "true", "DVC_SITE_CACHE_DIR": str(to / "site")}
-    for command in (["init", "--no-scm", "-q"], ["remote", "add", "-d", "r", remote], ["pull", "-q", f"{version_id}.dvc"]):  # fmt: skip
-        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=to, env=quiet, check=True, timeout=120)  # fmt: skip
+    for command in (
+        ["init", "--no-scm", "-q"],
+        ["remote", "add", "-d", "r", remote],
+        ["pull", "-q", f"{version_id}.dvc"],
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "dvc", *command], cwd=to, env=quiet, check=True, timeout=120
+        )
     return to / version_id
 
 
@@ -54,7 +60,9 @@ def test_every_kind_is_published_and_says_what_it_was_made_from(planted: Planted
     assert [v.id for v in listed if not v.parents and v.kind != "data"] == []
 
 
-def test_publishing_again_changes_nothing(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_publishing_again_changes_nothing(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DENGUARD_HOME", str(planted.home))
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", planted.remote)
     before = manifest_of(Path(planted.remote))
@@ -100,21 +108,37 @@ def test_shards_are_linked_and_what_may_be_written_again_is_not(planted: Planted
     artifacts = planted.home / "artifacts"
     denguard = Client(planted.remote)
     shard = next((artifacts / "embeddings" / "store").glob("*/*.parquet"))
-    linked = artifacts / "versions" / denguard.find("features", "third").id / "shards" / shard.parent.name / shard.name  # fmt: skip
+    linked = (
+        artifacts
+        / "versions"
+        / denguard.find("features", "third").id
+        / "shards"
+        / shard.parent.name
+        / shard.name
+    )
     assert linked.samefile(shard)
     report = artifacts / "reports" / "first" / "report.html"
     assert report.stat().st_mode & 0o200, "DVC made a file read-only that a step writes again"
     assert report.stat().st_nlink == 1
 
 
-def test_dvc_reads_no_other_version_while_it_adds_one_and_sees_all_of_them_afterwards(home: Path) -> None:  # fmt: skip
+def test_dvc_reads_no_other_version_while_it_adds_one_and_sees_all_of_them_afterwards(
+    home: Path,
+) -> None:
     add_versions(places(), [draft("one", a="1")])
     repo = places().artifacts / "versions"
     note = (repo / "report-one.dvc").read_bytes()
     (repo / "report-one.dvc").write_text("{")  # whoever reads it ends with an error
     add_versions(places(), [draft("two", a="2")])
     (repo / "report-one.dvc").write_bytes(note)
-    listed = subprocess.run([sys.executable, "-m", "dvc", "list", ".", "--dvc-only"], cwd=repo, capture_output=True, text=True, check=True, timeout=120)  # fmt: skip
+    listed = subprocess.run(
+        [sys.executable, "-m", "dvc", "list", ".", "--dvc-only"],
+        cwd=repo,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     assert listed.stdout.split() == ["report-one", "report-two"]
 
 
@@ -137,7 +161,9 @@ def test_an_index_is_read_around_and_made_anew(spoilt: Path, damage: str) -> Non
         for path in (spoilt / "versions").glob("*.json"):
             path.unlink()
     found = Client(str(spoilt)).list()
-    assert {(v.id, v.md5, v.files, v.bytes) for v in found} == {(v.id, v.md5, v.files, v.bytes) for v in listed}  # fmt: skip
+    assert {(v.id, v.md5, v.files, v.bytes) for v in found} == {
+        (v.id, v.md5, v.files, v.bytes) for v in listed
+    }
     rebuild_index(str(spoilt))
     if damage != "lost with its records":
         assert index.read_bytes() == before

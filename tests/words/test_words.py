@@ -30,7 +30,9 @@ def fields(form: str) -> set[str]:
 def rule_names() -> set[str]:
     """Names that the rules' files give to what they doubt, as the docs write them."""
     docs = Path(__file__).parents[2] / "docs" / "plausibility.md"
-    named = set(re.findall(r"^\| (`[a-z`, -]+`) \|", docs.read_text(encoding="utf-8"), re.MULTILINE))  # fmt: skip
+    named = set(
+        re.findall(r"^\| (`[a-z`, -]+`) \|", docs.read_text(encoding="utf-8"), re.MULTILINE)
+    )
     found = {rule for cell in named for rule in re.findall(r"`([a-z-]+)`", cell)}
     for path in RULES_FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -75,7 +77,12 @@ def test_every_rule_has_a_plain_phrase(language: str) -> None:
 
 
 def test_one_is_singular_and_none_is_so_in_french_alone() -> None:
-    for language, singular in {"en": "1 week", "es": "1 semana", "pt": "1 semana", "fr": "1 semaine"}.items():  # fmt: skip
+    for language, singular in {
+        "en": "1 week",
+        "es": "1 semana",
+        "pt": "1 semana",
+        "fr": "1 semaine",
+    }.items():
         words = words_of(language)
         assert re.search(rf"{singular}\b", words("in-weeks", n=1))
         assert re.search(rf"{singular.replace('1', '4')}s\b", words("in-weeks", n=4))
@@ -88,7 +95,10 @@ def test_numbers_and_weeks_are_written_as_the_language_does() -> None:
     assert (english.number(16.5, 1), spanish.number(-16.5, 1)) == ("16.5", "−16,5")
     assert (spanish.number(None), spanish.chance(float("nan"))) == ("–", "–")
     assert words_of("pt").chance(0.5) == "50%" and english.chance(0.5) == "50\N{NO-BREAK SPACE}%"
-    assert (english.chance(0.999), english.chance(0.001)) == (">99\N{NO-BREAK SPACE}%", "<1\N{NO-BREAK SPACE}%")  # fmt: skip
+    assert (english.chance(0.999), english.chance(0.001)) == (
+        ">99\N{NO-BREAK SPACE}%",
+        "<1\N{NO-BREAK SPACE}%",
+    )
     assert spanish.week("2018-w09") == "la semana 9 de 2018"
     assert (spanish.day("2026-11-29T08:00"), spanish.day("unknown")) == ("29/11/2026", "unknown")
 

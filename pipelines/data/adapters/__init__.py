@@ -3,9 +3,9 @@
 Belongs here: what every adapter gives and is told. Does not belong here: judging values
 (expectations.py), and which files a drop has (sources/files.py).
 
-A new adapter is one new file with `read`, and one line in contracts.ADAPTERS or an entry point of the
-group `denguard.adapters`. What a file really is decides, not its name. A line list is aggregated
-while it is read: no person's record, age or sex leaves an adapter.
+A new adapter is one new file with `read`, and one line in contracts.ADAPTERS or an entry point of
+the group `denguard.adapters`. What a file really is decides, not its name. A line list is
+aggregated while it is read: no person's record, age or sex leaves an adapter.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Adapter(Protocol):
     """A module that reads one layout."""
 
     def read(self, file: InputFile) -> Reading:
-        """Tidy cells of a file. Raises nothing for its content: it is an issue or a refused record."""
+        """Tidy cells of a file. Raises nothing for its content: it is an issue or a
+        refused record."""
 
 
 def adapter_of(config: InputConfig) -> Adapter:

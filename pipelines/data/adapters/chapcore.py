@@ -1,4 +1,5 @@
-"""The adapter `chapcore`: chap-core's CSV, one record a location and week (2018-W05, or its two days).
+"""The adapter `chapcore`: chap-core's CSV, one record a location and week (2018-W05, or its two
+days).
 
 Rainfall is the week's sum, temperature its mean. ERA5 has metres and Kelvin:
 `transform: {rainfall_mm: m_to_mm, temp_mean_c: kelvin_to_celsius}`.

@@ -42,7 +42,12 @@ def kind_of(path: Path, named: str) -> FileKind:
             "missing-file", "the file is not in the drop", named, "deliver it under this name"
         )
     if path.stat().st_size > _MAX_BYTES:
-        raise stop("unreadable-table", f"the file is larger than {_MAX_BYTES:,} bytes", named, "deliver only the columns that are read")  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the file is larger than {_MAX_BYTES:,} bytes",
+            named,
+            "deliver only the columns that are read",
+        )
     with path.open("rb") as handle:
         head = handle.read(4096)
     if not head.strip():
@@ -53,9 +58,19 @@ def kind_of(path: Path, named: str) -> FileKind:
         return _zipped(path, named)
     start = head.removeprefix(_BOM).lstrip()
     if start.startswith(b"<"):
-        raise stop("unreadable-table", "the file is a web page or XML, perhaps an error page of the system it came from", named, "export the table as CSV")  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            "the file is a web page or XML, perhaps an error page of the system it came from",
+            named,
+            "export the table as CSV",
+        )
     if what := other_kind(head):
-        raise stop("unreadable-table", f"the file is no table that can be read: {what}", named, "save it as CSV, XLSX or Parquet")  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the file is no table that can be read: {what}",
+            named,
+            "save it as CSV, XLSX or Parquet",
+        )
     return "json" if start.startswith((b"{", b"[")) else "text"
 
 
@@ -64,37 +79,86 @@ def _zipped(path: Path, named: str) -> FileKind:
         with zipfile.ZipFile(path) as archive:
             inside = archive.namelist()
     except zipfile.BadZipFile as err:
-        raise stop("unreadable-table", f"the file begins like a workbook or zip archive and is damaged: {err}", named, "copy it again") from err  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the file begins like a workbook or zip archive and is damaged: {err}",
+            named,
+            "copy it again",
+        ) from err
     if "xl/workbook.xml" in inside:
         return "workbook"
     what = "an OpenDocument spreadsheet" if "content.xml" in inside else "a zip archive"
-    raise stop("unreadable-table", f"the file is {what}", named, "unpack it, or save the table as XLSX or CSV")  # fmt: skip
+    raise stop(
+        "unreadable-table",
+        f"the file is {what}",
+        named,
+        "unpack it, or save the table as XLSX or CSV",
+    )
 
 
 def text_of(file: InputFile) -> tuple[str, list[Issue]]:
     """A text file's text, and what was found about its encoding.
 
-    What is valid UTF-8 with letters beyond ASCII is UTF-8, whatever is declared: by chance it is not.
+    What is valid UTF-8 with letters beyond ASCII is UTF-8, whatever is declared: by chance it is
+    not.
     """
     raw, declared, found = file.path.read_bytes(), file.config.encoding, []
     if b"\0" in raw:
-        raise stop("unreadable-table", f"the file is no table that can be read: {other_kind(raw)}", file.named, "copy or export it again")  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the file is no table that can be read: {other_kind(raw)}",
+            file.named,
+            "copy or export it again",
+        )
     if raw.startswith(_BOM):
         raw = raw[len(_BOM) :]
-        found.append(issue(Level.INFO, "byte-order-mark", "the file starts with a byte order mark (Excel), which was skipped", file.named, "nothing to do"))  # fmt: skip
+        found.append(
+            issue(
+                Level.INFO,
+                "byte-order-mark",
+                "the file starts with a byte order mark (Excel), which was skipped",
+                file.named,
+                "nothing to do",
+            )
+        )
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as err:
         row = raw[: err.start].count(b"\n") + 1
         encoding = "cp1252" if declared == "utf-8" else declared
         if declared == "utf-8":
-            found.append(issue(Level.WARNING, "not-utf-8", f"row {row} is not UTF-8; the file was read as Windows-1252, so letters with accents may be wrong", f"{file.named} row {row}", "declare the input's `encoding`, or save the file as UTF-8"))  # fmt: skip
+            found.append(
+                issue(
+                    Level.WARNING,
+                    "not-utf-8",
+                    f"row {row} is not UTF-8; the file was read as Windows-1252, so letters with "
+                    "accents may be wrong",
+                    f"{file.named} row {row}",
+                    "declare the input's `encoding`, or save the file as UTF-8",
+                )
+            )
         text = raw.decode(encoding, errors="replace")
         if "\ufffd" in text:
-            found.append(issue(Level.WARNING, "unreadable-letters", f"some letters cannot be read as {encoding}", file.named, "correct the input's `encoding`, or save the file as UTF-8"))  # fmt: skip
+            found.append(
+                issue(
+                    Level.WARNING,
+                    "unreadable-letters",
+                    f"some letters cannot be read as {encoding}",
+                    file.named,
+                    "correct the input's `encoding`, or save the file as UTF-8",
+                )
+            )
         return text, found
     if declared != "utf-8" and not raw.isascii():
-        found.append(issue(Level.INFO, "is-utf-8", f"the file is UTF-8, not {declared} as declared; it was read as UTF-8", file.named, "remove the input's `encoding`"))  # fmt: skip
+        found.append(
+            issue(
+                Level.INFO,
+                "is-utf-8",
+                f"the file is UTF-8, not {declared} as declared; it was read as UTF-8",
+                file.named,
+                "remove the input's `encoding`",
+            )
+        )
     return text, found
 
 

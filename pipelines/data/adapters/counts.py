@@ -63,7 +63,12 @@ def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | No
     file, fixed = table.file, {k: v for k, v in (keep or {}).items() if k in table.header}
     alone, every = options_of(file).unit, options_of(file).every_unit
     if every and ("cases" in names or "unit" in names or file.config.table == "units"):
-        raise stop("unit-not-told", "`every_unit` is for series that hold for all units alike, in a file that names none", file.named, "remove the option and name the column of the unit, or name the columns without it")  # fmt: skip
+        raise stop(
+            "unit-not-told",
+            "`every_unit` is for series that hold for all units alike, in a file that names none",
+            file.named,
+            "remove the option and name the column of the unit, or name the columns without it",
+        )
     if "unit" not in names and alone is None and not every:
         require(table, names, "unit")
     columns = [c for several in names.values() for c in several]
@@ -73,7 +78,9 @@ def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | No
     if every:
         draft.every_unit()
     elif "unit" in names:
-        texts = {our: draft.records.columns[names[our][0]] for our in ("name", "parent") if our in names}  # fmt: skip
+        texts = {
+            our: draft.records.columns[names[our][0]] for our in ("name", "parent") if our in names
+        }
         draft.units(names["unit"], texts.get("name"), texts.get("parent"))
     else:
         draft.one_unit(str(alone), "options.unit")
@@ -87,13 +94,25 @@ def _without_time(draft: Draft, names: Names) -> np.ndarray:
 
 
 def _figure_columns(names: Names) -> list[str]:
-    return [c for our, several in names.items() if our not in ("unit", "name", "parent", *_TIMES) for c in several]  # fmt: skip
+    return [
+        c
+        for our, several in names.items()
+        if our not in ("unit", "name", "parent", *_TIMES)
+        for c in several
+    ]
 
 
 def _add_cases(draft: Draft, column: str, week: Ints, decimal: str) -> None:
     text = draft.records.columns[column]
     value, number, odd = figures(text, decimal)
-    draft.refuse(odd, column, text, "decimal-point", "a decimal point in a file with decimal commas", "write all numbers with one decimal sign, and declare it")  # fmt: skip
+    draft.refuse(
+        odd,
+        column,
+        text,
+        "decimal-point",
+        "a decimal point in a file with decimal commas",
+        "write all numbers with one decimal sign, and declare it",
+    )
     draft.add("week", column, week, value, number)
 
 
@@ -116,7 +135,14 @@ def add_population(draft: Draft, names: Names, year: Ints, decimal: str) -> None
         return
     column = names["population"][0]
     value, number, odd = figures(draft.records.columns[column], decimal)
-    draft.refuse_cells(odd, column, value, "decimal-point", "a decimal point in a file with decimal commas", "write all numbers with one decimal sign")  # fmt: skip
+    draft.refuse_cells(
+        odd,
+        column,
+        value,
+        "decimal-point",
+        "a decimal point in a file with decimal commas",
+        "write all numbers with one decimal sign",
+    )
     whole = np.isfinite(number) & (number == np.round(number))
     value = value.copy()
     value[whole] = [str(int(n)) for n in number[whole]]  # 210000.0 is a count, not a fraction
@@ -152,12 +178,22 @@ def _years(draft: Draft, names: Names) -> Ints:
         declared = options_of(draft.file).year
         year = declared or draft.file.received.year
         if "population" in names and declared is None:
-            draft.note(Level.INFO, "year-of-population", f"no column tells the population's year; it was taken as of {year}", "declare `options: {year: ...}` of the input")  # fmt: skip
+            draft.note(
+                Level.INFO,
+                "year-of-population",
+                f"no column tells the population's year; it was taken as of {year}",
+                "declare `options: {year: ...}` of the input",
+            )
         return np.full(n, year, dtype=np.int64)
     column = names["year"][0]
     text = draft.records.columns[column]
-    good = np.array([t is not None and bool(re.fullmatch(r"(?:19|20|21)[0-9]{2}(?:\.0+)?", t)) for t in text], dtype=bool)  # fmt: skip
-    draft.refuse(~good, column, text, "not-a-year", "not a year of four digits", "write the year as 2018")  # fmt: skip
+    good = np.array(
+        [t is not None and bool(re.fullmatch(r"(?:19|20|21)[0-9]{2}(?:\.0+)?", t)) for t in text],
+        dtype=bool,
+    )
+    draft.refuse(
+        ~good, column, text, "not-a-year", "not a year of four digits", "write the year as 2018"
+    )
     return np.array(
         [int(t[:4]) if g else 0 for t, g in zip(text, good, strict=True)], dtype=np.int64
     )

@@ -50,11 +50,32 @@ def days_of(draft: Draft, column: str, whole: bool = True) -> Days:
     _name_swapped(draft, column, text, swapped, shape)
     unread &= ~swapped
     serial = unread & np.array([_is_serial(t) for t in distinct], dtype=bool)[codes]
-    refuse(serial, column, text, "serial-date", "a spreadsheet's number of a day, not its date", f"format the column as dates in the spreadsheet and save it again, or {_HOW}")  # fmt: skip
+    refuse(
+        serial,
+        column,
+        text,
+        "serial-date",
+        "a spreadsheet's number of a day, not its date",
+        f"format the column as dates in the spreadsheet and save it again, or {_HOW}",
+    )
     unread &= ~serial
     other = unread & equals(shape, "first" if order in ("dmy", "mdy") else "last")
-    refuse(other, column, text, "other-date-format", f"a date in another format than the rest of {column!r}", _HOW)  # fmt: skip
-    refuse(unread & ~other, column, text, "not-a-date", "not a day of the calendar, or not written as declared", f"{_HOW}, or declare the order with the input's `dates`")  # fmt: skip
+    refuse(
+        other,
+        column,
+        text,
+        "other-date-format",
+        f"a date in another format than the rest of {column!r}",
+        _HOW,
+    )
+    refuse(
+        unread & ~other,
+        column,
+        text,
+        "not-a-date",
+        "not a day of the calendar, or not written as declared",
+        f"{_HOW}, or declare the order with the input's `dates`",
+    )
     return days
 
 
@@ -72,20 +93,43 @@ def _require_order(draft: Draft, column: str, text: Text, shape: Text, order: st
     if order is not None or not last.any() or last.mean() < 1 - _MOST:
         return
     if equals(shape, "first").any():
-        rows = sorted(int(draft.records.rows[np.flatnonzero(equals(shape, s))[0]]) for s in ("first", "last"))  # fmt: skip
-        raise stop("two-date-formats", f"column {column!r} has dates in two formats, such as rows {rows[0]} and {rows[1]}", f"{draft.file.named} row {max(rows)}", _HOW)  # fmt: skip
+        rows = sorted(
+            int(draft.records.rows[np.flatnonzero(equals(shape, s))[0]]) for s in ("first", "last")
+        )
+        raise stop(
+            "two-date-formats",
+            f"column {column!r} has dates in two formats, such as rows {rows[0]} and {rows[1]}",
+            f"{draft.file.named} row {max(rows)}",
+            _HOW,
+        )
     for choice in ("dmy", "mdy"):
-        proof = [i for i in np.flatnonzero(last) if _swapped(text[i], "mdy" if choice == "dmy" else "dmy")]  # fmt: skip
+        proof = [
+            i
+            for i in np.flatnonzero(last)
+            if _swapped(text[i], "mdy" if choice == "dmy" else "dmy")
+        ]
         if proof:
             at = int(draft.records.rows[proof[0]])
-            raise stop("date-order", f"the order of day and month in {column!r} is not declared; {text[proof[0]]!r} shows that it is {choice}", f"{draft.file.named} row {at}", f"declare `dates: {choice}` of the input")  # fmt: skip
+            raise stop(
+                "date-order",
+                f"the order of day and month in {column!r} is not declared; {text[proof[0]]!r} "
+                f"shows that it is {choice}",
+                f"{draft.file.named} row {at}",
+                f"declare `dates: {choice}` of the input",
+            )
     at = int(np.flatnonzero(last)[0])
-    raise stop("date-order", f"{text[at]!r} in {column!r} may be day/month or month/day, and no date of the column tells", f"{draft.file.named} row {draft.records.rows[at]}", f"declare `dates: dmy` or `dates: mdy` of the input, or {_HOW}")  # fmt: skip
+    raise stop(
+        "date-order",
+        f"{text[at]!r} in {column!r} may be day/month or month/day, and no date of the column "
+        "tells",
+        f"{draft.file.named} row {draft.records.rows[at]}",
+        f"declare `dates: dmy` or `dates: mdy` of the input, or {_HOW}",
+    )
 
 
 def _is_serial(text: str | None) -> bool:
-    """Whether a text may be a day as Excel counts it: 36526 is 2000-01-01. Nothing proves it, and in
-    Excel's other calendar it is four years later, so it is named and never read."""
+    """Whether a text may be a day as Excel counts it: 36526 is 2000-01-01. Nothing proves it, and
+    in Excel's other calendar it is four years later, so it is named and never read."""
     return text is not None and bool(re.fullmatch(r"[2-7][0-9]{4}(?:\.[0-9]+)?", text))
 
 
@@ -100,7 +144,9 @@ def _day(text: str | None, order: str | None) -> np.datetime64:
         day, month = (found[1], found[3]) if order == "dmy" else (found[3], found[1])
         return _made(found[4], month, day)
     if found := _YEAR_FIRST.fullmatch(text):
-        return nothing if order == "iso" and found[2] != "-" else _made(found[1], found[3], found[4])  # fmt: skip
+        return (
+            nothing if order == "iso" and found[2] != "-" else _made(found[1], found[3], found[4])
+        )
     compact = _COMPACT.fullmatch(text) if order == "ymd" else None
     return _made(*compact.groups()) if compact else nothing
 
@@ -126,9 +172,31 @@ def _name_swapped(draft: Draft, column: str, text: Text, swapped: Mask, shape: T
     rows = draft.records.rows[np.flatnonzero(swapped)]
     if n > _FEW * equals(shape, "last").sum():
         listed = ", ".join(map(str, rows[:5]))
-        raise stop("two-date-formats", f"{n} dates of column {column!r} have day and month the other way round, so that none of its dates can be relied on: rows {listed}", f"{draft.file.named} row {rows[0]}", _HOW, n)  # fmt: skip
-    draft.note(Level.WARNING, "day-month-swapped", f"{n} dates of column {column!r} have day and month the other way round and were refused; others may have it too, unseen, where the day is 12 or less", _HOW, int(rows[0]), n)  # fmt: skip
-    draft.refuse(swapped, column, text, "day-month-swapped", "day and month are the other way round than declared", _HOW)  # fmt: skip
+        raise stop(
+            "two-date-formats",
+            f"{n} dates of column {column!r} have day and month the other way round, so that none "
+            f"of its dates can be relied on: rows {listed}",
+            f"{draft.file.named} row {rows[0]}",
+            _HOW,
+            n,
+        )
+    draft.note(
+        Level.WARNING,
+        "day-month-swapped",
+        f"{n} dates of column {column!r} have day and month the other way round and were refused; "
+        "others may have it too, unseen, where the day is 12 or less",
+        _HOW,
+        int(rows[0]),
+        n,
+    )
+    draft.refuse(
+        swapped,
+        column,
+        text,
+        "day-month-swapped",
+        "day and month are the other way round than declared",
+        _HOW,
+    )
 
 
 def week_numbers(calendar: Calendar, days: Days) -> Ints:
@@ -140,7 +208,9 @@ def week_numbers(calendar: Calendar, days: Days) -> Ints:
     return out
 
 
-def require_weekday(draft: Draft, column: str, days: Days, edge: Literal["start", "end"] | None) -> Ints:  # fmt: skip
+def require_weekday(
+    draft: Draft, column: str, days: Days, edge: Literal["start", "end"] | None
+) -> Ints:
     """Weeks of days that are first (or last) days of weeks; others are refused.
 
     Raises:
@@ -157,27 +227,64 @@ def require_weekday(draft: Draft, column: str, days: Days, edge: Literal["start"
         raise _other_weekdays(draft, column, days, found, best)
     weekday = (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
     wrong = (weekday != expected[best]) & ~np.isnat(days)
-    draft.refuse(wrong, column, text, "not-a-week-day", f"a {'first' if best == 'start' else 'last'} day of a week is a {WEEKDAYS[expected[best]].capitalize()} in the declared calendar", "correct the date")  # fmt: skip
+    draft.refuse(
+        wrong,
+        column,
+        text,
+        "not-a-week-day",
+        f"a {'first' if best == 'start' else 'last'} day of a week is a "
+        f"{WEEKDAYS[expected[best]].capitalize()} in the declared calendar",
+        "correct the date",
+    )
     return week_numbers(calendar, days)
 
 
-def _other_weekdays(draft: Draft, column: str, days: Days, found: dict[int, int], edge: str) -> Exception:  # fmt: skip
+def _other_weekdays(
+    draft: Draft, column: str, days: Days, found: dict[int, int], edge: str
+) -> Exception:
     ranked = sorted(found, key=lambda d: -found[d])
     total, place = sum(found.values()), f"{draft.file.named} row {draft.records.rows[0]}"
     named = [f"{WEEKDAYS[d].capitalize()} ({found[d] / total:.0%})" for d in ranked[:3]]
     known = days[~np.isnat(days)]
     if (known == known.astype("datetime64[M]").astype("datetime64[D]")).mean() >= _MOST:
-        return stop("monthly-dates", f"the dates of {column!r} are first days of months: counts by month, not by week", place, "deliver weekly counts; a month's cannot be split")  # fmt: skip
+        return stop(
+            "monthly-dates",
+            f"the dates of {column!r} are first days of months: counts by month, not by week",
+            place,
+            "deliver weekly counts; a month's cannot be split",
+        )
     declared = f"weeks of the declared calendar begin on {draft.file.calendar.starts.capitalize()}"
     if found[ranked[0]] >= _MOST * total:
         begins = ranked[0] if edge == "start" else (ranked[0] + 1) % 7
-        other = "" if options_of(draft.file).date_is else f", or, if these are last days of weeks, to {_week(ranked[0] + 1)}"  # fmt: skip
-        return stop("other-week-days", f"the weeks of {column!r} stand on {named[0]}, but {declared}", place, f"set place.week to {_week(begins)}{other}")  # fmt: skip
+        other = (
+            ""
+            if options_of(draft.file).date_is
+            else f", or, if these are last days of weeks, to {_week(ranked[0] + 1)}"
+        )
+        return stop(
+            "other-week-days",
+            f"the weeks of {column!r} stand on {named[0]}, but {declared}",
+            place,
+            f"set place.week to {_week(begins)}{other}",
+        )
     if len(found) == 2:
         rows = [int(draft.records.rows[np.flatnonzero(_weekday(days) == d)[0]]) for d in ranked]
         rows.sort()
-        return stop("mixed-calendars", f"the dates of {column!r} stand on {named[0]} and {named[1]}, such as rows {rows[0]} and {rows[1]}: two calendars in one table", place, "deliver all weeks in one calendar, each from its own days")  # fmt: skip
-    return stop("daily-dates", f"the dates of {column!r} stand on {len(found)} weekdays, such as {', '.join(named)}: counts by day, not by week; {declared}", place, "count them by week with `adapter: line_list` and `columns: {onset: ..., cases: ...}`, climate with `adapter: series`")  # fmt: skip
+        return stop(
+            "mixed-calendars",
+            f"the dates of {column!r} stand on {named[0]} and {named[1]}, such as rows {rows[0]} "
+            f"and {rows[1]}: two calendars in one table",
+            place,
+            "deliver all weeks in one calendar, each from its own days",
+        )
+    return stop(
+        "daily-dates",
+        f"the dates of {column!r} stand on {len(found)} weekdays, such as {', '.join(named)}: "
+        f"counts by day, not by week; {declared}",
+        place,
+        "count them by week with `adapter: line_list` and `columns: {onset: ..., cases: ...}`, "
+        "climate with `adapter: series`",
+    )
 
 
 def _weekday(days: Days) -> Ints:
@@ -188,4 +295,6 @@ def _weekday(days: Days) -> Ints:
 def _week(weekday: int) -> str:
     """How a calendar that begins on a weekday is declared."""
     starts = WEEKDAYS[weekday % 7]
-    return {"sunday": "{numbering: cdc}", "monday": "{numbering: iso}"}.get(starts, f"{{numbering: iso, starts: {starts}}}")  # fmt: skip
+    return {"sunday": "{numbering: cdc}", "monday": "{numbering: iso}"}.get(
+        starts, f"{{numbering: iso, starts: {starts}}}"
+    )

@@ -1,4 +1,5 @@
-"""Series that a place declares under names of its own: humidity, an index of mosquitoes or of the ocean.
+"""Series that a place declares under names of its own: humidity, an index of mosquitoes or of the
+ocean.
 
 Belongs here: their names, and days into weeks. Does not belong here: rain and temperature
 (months_of_series.py), figures of units that do not change (counts.py), and what a model reads
@@ -33,7 +34,13 @@ def own_names(draft: Draft, names: Names, but: Sequence[str] = ()) -> list[str]:
     own = [our for our in names if our not in BUILT_IN_COLUMNS]
     for our in own:
         if not _CLEAN_NAME.fullmatch(our):
-            raise stop("unknown-name", f"{our!r} is no name that the adapter knows, and none of a covariate", draft.file.named, f"use one of {', '.join(['unit', *COMMON])}, or a plain name such as houses_per_km2")  # fmt: skip
+            raise stop(
+                "unknown-name",
+                f"{our!r} is no name that the adapter knows, and none of a covariate",
+                draft.file.named,
+                f"use one of {', '.join(['unit', *COMMON])}, or a plain name such as "
+                "houses_per_km2",
+            )
     return [our for our in own if our not in but]
 
 

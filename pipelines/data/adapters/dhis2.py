@@ -1,9 +1,10 @@
-"""The adapter `dhis2`: an answer of DHIS2 analytics (JSON or CSV), or the CSV that tools pull from it.
+"""The adapter `dhis2`: an answer of DHIS2 analytics (JSON or CSV), or the CSV that tools pull from
+it.
 
-Of analytics, `columns: {cases: <dx uid>, population: <dx uid>}` says which data element is which; with
-one data element nothing need be said. Of the pulled CSV (time_period, location, disease_cases) `columns`
-are columns. Weeks are of DHIS2's types: 2024W5, and 2024WedW5, ThuW, SatW, SunW; the declared calendar
-must begin on the same day.
+Of analytics, `columns: {cases: <dx uid>, population: <dx uid>}` says which data element is which;
+with one data element nothing need be said. Of the pulled CSV (time_period, location, disease_cases)
+`columns` are columns. Weeks are of DHIS2's types: 2024W5, and 2024WedW5, ThuW, SatW, SunW; the
+declared calendar must begin on the same day.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.times import numbered
 from pipelines.data.raw import REFUSED_COLUMNS, Text, empty
 
-_PULLED = {"unit": "location", "week": "time_period", "cases": "disease_cases", "population": "population"}  # fmt: skip
+_PULLED = {
+    "unit": "location",
+    "week": "time_period",
+    "cases": "disease_cases",
+    "population": "population",
+}
 _TITLES = {"Data": "dx", "Period": "pe", "Organisation unit": "ou", "Value": "value"}
 _PERIOD = re.compile(r"([0-9]{4})(Wed|Thu|Sat|Sun)?W([0-9]{1,2})")
 _STARTS = {"": "monday", "Wed": "wednesday", "Thu": "thursday", "Sat": "saturday", "Sun": "sunday"}
@@ -44,7 +50,12 @@ def read(file: InputFile) -> Reading:
     if {"dx", "pe", "ou", "value"} <= named.keys():
         records = table.records([named[n] for n in ("dx", "pe", "ou", "value")])
         columns = {n: records.columns[named[n]] for n in ("dx", "pe", "ou", "value")}
-        return _analytics(Records(file, columns, records.rows, records.refused, records.n_received, records.issues), {})  # fmt: skip
+        return _analytics(
+            Records(
+                file, columns, records.rows, records.refused, records.n_received, records.issues
+            ),
+            {},
+        )
     names = choose(table, (), _PULLED)
     require(table, names, "unit", "week", "cases")
     draft = Draft(table.records([c for several in names.values() for c in several]))
@@ -62,19 +73,47 @@ def _of_json(file: InputFile) -> tuple[Records, dict[str, str]]:
     try:
         answer: Any = json.loads(text)
     except json.JSONDecodeError as err:
-        raise stop("unreadable-table", f"the file is cut or damaged JSON: {err}", file.named, "fetch it again") from err  # fmt: skip
-    if not (isinstance(answer, dict) and isinstance(answer.get("headers"), list) and isinstance(answer.get("rows"), list)):  # fmt: skip
-        raise stop("unreadable-table", f"the JSON is no answer of DHIS2 analytics{clean_json_error(answer)}", file.named, "fetch /api/analytics.json with dimensions dx, pe and ou")  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the file is cut or damaged JSON: {err}",
+            file.named,
+            "fetch it again",
+        ) from err
+    if not (
+        isinstance(answer, dict)
+        and isinstance(answer.get("headers"), list)
+        and isinstance(answer.get("rows"), list)
+    ):
+        raise stop(
+            "unreadable-table",
+            f"the JSON is no answer of DHIS2 analytics{clean_json_error(answer)}",
+            file.named,
+            "fetch /api/analytics.json with dimensions dx, pe and ou",
+        )
     header, rows = [str(h.get("name")) for h in answer["headers"]], answer["rows"]
     absent = [n for n in ("dx", "pe", "ou", "value") if n not in header]
     if absent or not rows:
         what = f"has no column {', '.join(absent)}" if absent else "has no row"
-        raise stop("missing-column", f"the answer {what}", file.named, "ask analytics for the dimensions dx, pe and ou, with data in these periods")  # fmt: skip
+        raise stop(
+            "missing-column",
+            f"the answer {what}",
+            file.named,
+            "ask analytics for the dimensions dx, pe and ou, with data in these periods",
+        )
     missing = frozenset(file.config.missing) | {""}
-    columns = {n: clean_texts([None if r[header.index(n)] is None else str(r[header.index(n)]) for r in rows], missing) for n in ("dx", "pe", "ou", "value")}  # fmt: skip
+    columns = {
+        n: clean_texts(
+            [None if r[header.index(n)] is None else str(r[header.index(n)]) for r in rows], missing
+        )
+        for n in ("dx", "pe", "ou", "value")
+    }
     items = answer.get("metaData", {}).get("items", {})
-    names = {uid: str(item.get("name", "")) for uid, item in items.items() if isinstance(item, dict)}  # fmt: skip
-    return Records(file, columns, np.arange(2, len(rows) + 2), empty(REFUSED_COLUMNS), len(rows), tuple(issues)), names  # fmt: skip
+    names = {
+        uid: str(item.get("name", "")) for uid, item in items.items() if isinstance(item, dict)
+    }
+    return Records(
+        file, columns, np.arange(2, len(rows) + 2), empty(REFUSED_COLUMNS), len(rows), tuple(issues)
+    ), names
 
 
 def _analytics(records: Records, names: dict[str, str]) -> Reading:
@@ -102,19 +141,39 @@ def _elements(records: Records, names: dict[str, str]) -> dict[str, str]:
     absent = [uid for uid in declared.values() if uid not in found]
     if absent or ("cases" not in declared and len(found) != 1):
         listed = ", ".join(f"{u} ({names[u]})" if names.get(u) else u for u in found)
-        what = f"no row has the data element {absent[0]}" if absent else f"{len(found)} data elements are there"  # fmt: skip
-        raise stop("unclear-columns", f"{what}: {listed}", records.file.named, "say which counts cases: `columns: {cases: <uid>}` of the input")  # fmt: skip
+        what = (
+            f"no row has the data element {absent[0]}"
+            if absent
+            else f"{len(found)} data elements are there"
+        )
+        raise stop(
+            "unclear-columns",
+            f"{what}: {listed}",
+            records.file.named,
+            "say which counts cases: `columns: {cases: <uid>}` of the input",
+        )
     return declared if "cases" in declared else {"cases": found[0], **declared}
 
 
 def _weeks(draft: Draft, column: str, asked: Mask) -> Ints:
-    """(N,) ordinals of DHIS2's weekly periods. Raises Unreadable for another weekly type than declared."""
+    """(N,) ordinals of DHIS2's weekly periods. Raises Unreadable for another weekly type than
+    declared.
+    """
     text: Text = draft.records.columns[column]
     codes, distinct = distinct_of(text)
     parts = [_PERIOD.fullmatch(t) if t is not None else None for t in distinct]
     _require_type(draft, {p[2] or "" for p in parts if p}, text)
-    pairs = np.array([(int(p[1]), int(p[3])) if p else (-1, -1) for p in parts], dtype=np.int64)[codes]  # fmt: skip
-    draft.refuse(asked & (pairs[:, 0] < 0), column, text, "not-a-week", "not a weekly period of DHIS2, such as 2024W5", "ask DHIS2 for weekly periods")  # fmt: skip
+    pairs = np.array([(int(p[1]), int(p[3])) if p else (-1, -1) for p in parts], dtype=np.int64)[
+        codes
+    ]
+    draft.refuse(
+        asked & (pairs[:, 0] < 0),
+        column,
+        text,
+        "not-a-week",
+        "not a weekly period of DHIS2, such as 2024W5",
+        "ask DHIS2 for weekly periods",
+    )
     return numbered(draft, pairs[:, 0], pairs[:, 1], column, text)
 
 
@@ -124,7 +183,19 @@ def _require_type(draft: Draft, found: set[str], text: Text) -> None:
     if not other:
         return
     day = _STARTS[other[0]]
-    week = {"sunday": "{numbering: cdc}", "monday": "{numbering: iso}"}.get(day, f"{{numbering: iso, starts: {day}}}")  # fmt: skip
+    week = {"sunday": "{numbering: cdc}", "monday": "{numbering: iso}"}.get(
+        day, f"{{numbering: iso, starts: {day}}}"
+    )
     kinds = " and ".join(f"weeks from {_STARTS[k].capitalize()}" for k in sorted(found))
-    example = next(str(t) for t in text if t is not None and (m := _PERIOD.fullmatch(t)) and (m[2] or "") == other[0])  # fmt: skip
-    raise stop("other-weeks", f"periods such as {example} are {kinds}; weeks of the declared calendar begin on {starts.capitalize()}", draft.file.named, f"set place.week to {week}" if len(found) == 1 else "ask DHIS2 for one kind of weeks")  # fmt: skip
+    example = next(
+        str(t)
+        for t in text
+        if t is not None and (m := _PERIOD.fullmatch(t)) and (m[2] or "") == other[0]
+    )
+    raise stop(
+        "other-weeks",
+        f"periods such as {example} are {kinds}; weeks of the declared calendar begin on "
+        f"{starts.capitalize()}",
+        draft.file.named,
+        f"set place.week to {week}" if len(found) == 1 else "ask DHIS2 for one kind of weeks",
+    )

@@ -36,7 +36,8 @@ TRANSFORMS: Mapping[str, Callable[[Floats], Floats]] = {
 def decimal_of(records: Records, columns: list[str], separator: str) -> Literal[".", ","]:
     """The declared decimal sign; a comma where figures show that it is one and none was declared.
 
-    `12,5` can only be a decimal comma. `1,234` may be a thousand, tells nothing, and is refused later.
+    `12,5` can only be a decimal comma. `1,234` may be a thousand, tells nothing, and is refused
+    later.
     """
     declared = records.file.config.decimal
     if declared == "," or separator == ",":
@@ -55,7 +56,14 @@ def figures(text: Text, decimal: str) -> tuple[Text, Floats, npt.NDArray[np.bool
     """
     codes, distinct = distinct_of(text)
     plain = [_plain(t) if decimal == "," and t is not None else t for t in distinct]
-    odd = [t is not None and decimal == "," and _plain(t) == t and "." in t and bool(re.match(NUMBER, t)) for t in distinct]  # fmt: skip
+    odd = [
+        t is not None
+        and decimal == ","
+        and _plain(t) == t
+        and "." in t
+        and bool(re.match(NUMBER, t))
+        for t in distinct
+    ]
     values: Text = np.array([*plain, None], dtype=object)[:-1]
     number = numbers(values) if len(values) else np.zeros(0)
     return values[codes], number[codes], np.array(odd, dtype=bool)[codes]
@@ -71,8 +79,18 @@ def transformed(our: str, number: Floats, records: Records) -> Floats:
     if name is None:
         known = number[np.isfinite(number)]
         if our == "temp_mean_c" and len(known) and 200 < float(np.median(known)) < 330:
-            raise stop("kelvin", f"the temperatures are about {np.median(known):.0f}: Kelvin, not degree Celsius", file.named, "declare `transform: {temp_mean_c: kelvin_to_celsius}` of the input")  # fmt: skip
+            raise stop(
+                "kelvin",
+                f"the temperatures are about {np.median(known):.0f}: Kelvin, not degree Celsius",
+                file.named,
+                "declare `transform: {temp_mean_c: kelvin_to_celsius}` of the input",
+            )
         return number
     if name not in TRANSFORMS:
-        raise stop("unknown-transform", f"no conversion is called {name!r}", file.named, f"use one of {', '.join(TRANSFORMS)}")  # fmt: skip
+        raise stop(
+            "unknown-transform",
+            f"no conversion is called {name!r}",
+            file.named,
+            f"use one of {', '.join(TRANSFORMS)}",
+        )
     return TRANSFORMS[name](number)

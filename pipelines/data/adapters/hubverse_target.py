@@ -1,7 +1,7 @@
 """The adapter `hubverse_target`: a hub's target data (time series), weeks by their last day.
 
-A submission of forecasts (`output_type`) is refused: its values were never counted. Of several vintages
-(`as_of`) or targets in one file, the input's `keep` says which.
+A submission of forecasts (`output_type`) is refused: its values were never counted. Of several
+vintages (`as_of`) or targets in one file, the input's `keep` says which.
 """
 
 from __future__ import annotations

@@ -54,4 +54,10 @@ def fitting_layout(header: Sequence[str]) -> Layout | None:
 def refuse_forecast(table: Table) -> None:
     """Raise Unreadable for a hub's forecast: its values were never counted."""
     if _FORECAST in table.header:
-        raise stop("not-counts", "the file holds forecasts (a hubverse submission), not counts", f"{table.file.named} row {table.header_row}", "deliver counts; a hub's target data (date, location, observation) are read with `adapter: hubverse_target`, forecasts with the hub's own tools")  # fmt: skip
+        raise stop(
+            "not-counts",
+            "the file holds forecasts (a hubverse submission), not counts",
+            f"{table.file.named} row {table.header_row}",
+            "deliver counts; a hub's target data (date, location, observation) are read with "
+            "`adapter: hubverse_target`, forecasts with the hub's own tools",
+        )

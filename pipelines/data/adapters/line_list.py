@@ -1,12 +1,12 @@
 """The adapter `line_list`: one record a person, counted by unit and week while it is read.
 
 Columns: unit (several are joined with "/"); onset (a date), or year and week, or week (201805);
-optionally reported (a date), and cases where a record stands for several. Age, sex and whatever else
-stands in the file is never read. `keep` and `leave_out` say which records count.
+optionally reported (a date), and cases where a record stands for several. Age, sex and whatever
+else stands in the file is never read. `keep` and `leave_out` say which records count.
 
 Order matters: units and the newest complete week come from all records, those that do not count
-included; then the rules apply; then every absent unit-week of that span is 0. A record that counts for
-nothing still shows that its unit reports and how far the file goes.
+included; then the rules apply; then every absent unit-week of that span is 0. A record that counts
+for nothing still shows that its unit reports and how far the file goes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _LONELY_WEEKS, _LONELY_SHARE = 52, 0.001  # records so far before all others are
 
 @dataclass(frozen=True)
 class _Times:
-    """Week of each record and of its report (-1 if not known), and the file's newest complete week."""
+    """Week of each record and of its report (-1 if not known), and the file's newest
+    complete week."""
 
     column: str
     week: Ints
@@ -75,22 +76,48 @@ def _times(draft: Draft, names: Names) -> _Times:
         column = names.get("week", ("",))[0]
         week = weeks_of(draft, names)
         text = draft.records.columns[column]
-        draft.refuse(week > ended + 1, column, text, "future-date", f"the week is after the day the file was received, {draft.file.received}", "correct the week, or received_date in drop.yaml")  # fmt: skip
+        draft.refuse(
+            week > ended + 1,
+            column,
+            text,
+            "future-date",
+            f"the week is after the day the file was received, {draft.file.received}",
+            "correct the week, or received_date in drop.yaml",
+        )
         newest = int(week[draft.fine].max()) if draft.fine.any() else ended
         return _Times(column, week, None, min(newest, ended))
     column = names["onset"][0]
     days = _onsets(draft, column)
     reported = days_of(draft, names["reported"][0], whole=False) if "reported" in names else None
     week = week_numbers(calendar, days)
-    return _Times(column, week, None if reported is None else _weeks_or_none(draft, reported), min(ended, _newest_whole(draft, days, reported)))  # fmt: skip
+    return _Times(
+        column,
+        week,
+        None if reported is None else _weeks_or_none(draft, reported),
+        min(ended, _newest_whole(draft, days, reported)),
+    )
 
 
 def _onsets(draft: Draft, column: str) -> Days:
     text = draft.records.columns[column]
     days = days_of(draft, column)
-    draft.refuse(absent(text), column, None, "no-onset", f"the record has no date ({column!r} is empty)", "give its date; until then it is not counted")  # fmt: skip
+    draft.refuse(
+        absent(text),
+        column,
+        None,
+        "no-onset",
+        f"the record has no date ({column!r} is empty)",
+        "give its date; until then it is not counted",
+    )
     future = ~np.isnat(days) & (days > np.datetime64(draft.file.received, "D"))
-    draft.refuse(future, column, text, "future-date", f"the date is after the day the file was received, {draft.file.received}", "correct the date, or received_date in drop.yaml")  # fmt: skip
+    draft.refuse(
+        future,
+        column,
+        text,
+        "future-date",
+        f"the date is after the day the file was received, {draft.file.received}",
+        "correct the date, or received_date in drop.yaml",
+    )
     return days
 
 
@@ -116,10 +143,19 @@ def _first_week(draft: Draft, times: _Times) -> int:
     weeks, n = np.unique(times.week[draft.fine], return_counts=True)
     if not len(weeks):
         return times.last + 1
-    gaps = np.flatnonzero((np.diff(weeks) > _LONELY_WEEKS) & (np.cumsum(n)[:-1] <= max(1, _LONELY_SHARE * n.sum())))  # fmt: skip
+    gaps = np.flatnonzero(
+        (np.diff(weeks) > _LONELY_WEEKS) & (np.cumsum(n)[:-1] <= max(1, _LONELY_SHARE * n.sum()))
+    )
     if len(gaps):
         first = int(weeks[gaps[-1] + 1])
-        draft.refuse(times.week < first, times.column, draft.records.columns[times.column], "lonely-date", "more than a year before almost every other record", "correct the date; until then it is not counted")  # fmt: skip
+        draft.refuse(
+            times.week < first,
+            times.column,
+            draft.records.columns[times.column],
+            "lonely-date",
+            "more than a year before almost every other record",
+            "correct the date; until then it is not counted",
+        )
         return first
     return int(weeks[0])
 
@@ -132,17 +168,28 @@ def _numbers(draft: Draft, names: Names) -> Floats:
     text = draft.records.columns[column]
     _, number, odd = figures(text, draft.file.config.decimal)
     bad = odd | ~np.isfinite(number) | (number < 0) | (number % 1 != 0)
-    draft.refuse(bad, column, text, "text-in-number", "not a number of cases", "write a plain whole number")  # fmt: skip
+    draft.refuse(
+        bad, column, text, "text-in-number", "not a number of cases", "write a plain whole number"
+    )
     return np.where(np.isfinite(number), number, 0)
 
 
 def _name_running(draft: Draft, later: Mask, times: _Times) -> None:
     if n := int(later.sum()):
         week = draft.file.calendar.week_label(times.last)
-        draft.note(Level.INFO, "week-not-whole", f"{n} records are of the week that the file does not hold whole; counts end with {week}", "nothing to do", rows=n)  # fmt: skip
+        draft.note(
+            Level.INFO,
+            "week-not-whole",
+            f"{n} records are of the week that the file does not hold whole; counts end with "
+            f"{week}",
+            "nothing to do",
+            rows=n,
+        )
 
 
-def _cells(draft: Draft, times: _Times, counts: Mask, number: Floats, first: int, last: int) -> pd.DataFrame:  # fmt: skip
+def _cells(
+    draft: Draft, times: _Times, counts: Mask, number: Floats, first: int, last: int
+) -> pd.DataFrame:
     """One cell a unit and week of the span, 0 where no record counts."""
     known: Mask = draft.fine & ~absent(draft.unit_id)
     _, units = pd.factorize(draft.unit_id[known])
@@ -150,7 +197,13 @@ def _cells(draft: Draft, times: _Times, counts: Mask, number: Floats, first: int
     n_weeks = last - first + 1
     flat = at * n_weeks + (times.week[counts] - first)
     total = np.bincount(flat, number[counts], minlength=len(units) * n_weeks).astype(np.int64)
-    unit_row = pd.Series(draft.unit_row[known], index=draft.unit_id[known]).groupby(level=0).first().reindex(units).to_numpy()  # fmt: skip
+    unit_row = (
+        pd.Series(draft.unit_row[known], index=draft.unit_id[known])
+        .groupby(level=0)
+        .first()
+        .reindex(units)
+        .to_numpy()
+    )
     row = np.repeat(unit_row, n_weeks)
     row[flat[::-1]] = draft.records.rows[counts][::-1]  # the first record of each stands last
     shown, distinct = pd.factorize(total)
@@ -172,13 +225,28 @@ def _cells(draft: Draft, times: _Times, counts: Mask, number: Floats, first: int
 
 
 def _delays(draft: Draft, times: _Times, counts: Mask, number: Floats) -> pd.DataFrame | None:
-    """Cases by unit, week of onset and weeks until their report; reports before the onset left out."""
+    """Cases by unit, week of onset and weeks until their report; reports before the onset
+    left out."""
     if times.reported is None:
         return None
     delay = times.reported - times.week
     before = counts & (delay < 0) & (times.reported > -(10**6))
     if n := int(before.sum()):
-        draft.note(Level.WARNING, "reported-before-onset", f"{n} counted records were reported in a week before their onset; they have no delay", "correct one of the dates", int(draft.records.rows[np.flatnonzero(before)[0]]), n)  # fmt: skip
+        draft.note(
+            Level.WARNING,
+            "reported-before-onset",
+            f"{n} counted records were reported in a week before their onset; they have no delay",
+            "correct one of the dates",
+            int(draft.records.rows[np.flatnonzero(before)[0]]),
+            n,
+        )
     use = counts & (delay >= 0)
-    frame = pd.DataFrame({"unit_id": draft.unit_id[use], "week_no": times.week[use], "delay_weeks": delay[use], "cases": number[use]})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "unit_id": draft.unit_id[use],
+            "week_no": times.week[use],
+            "delay_weeks": delay[use],
+            "cases": number[use],
+        }
+    )
     return frame.groupby(["unit_id", "week_no", "delay_weeks"])["cases"].sum().reset_index()

@@ -1,11 +1,11 @@
 """Daily and weekly climate into months: a sum of rain, a mean of temperature.
 
-Belongs here: putting days together and judging whether a month is whole enough. Does not belong here:
-units (figures.py) and columns.
+Belongs here: putting days together and judging whether a month is whole enough. Does not belong
+here: units (figures.py) and columns.
 
-A week that lies in two months gives each its days. A month's sum needs every day, its mean may lack ten
-(WMO-No. 1203, 2017, Guidelines on the Calculation of Climate Normals; its rule about five days in a row
-is not asked); an input's
+A week that lies in two months gives each its days. A month's sum needs every day, its mean may lack
+ten (WMO-No. 1203, 2017, Guidelines on the Calculation of Climate Normals; its rule about five days
+in a row is not asked); an input's
 `options: {min_share: 0.9}` says otherwise, and a sum is then scaled to the whole month.
 """
 
@@ -35,7 +35,9 @@ _MAY_LACK = 10  # days of a month's mean
 MONTH_0 = 1970 * 12  # month number of 1970-01, where numpy begins to count
 
 
-def add_climate(draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days, step: Step, decimal: str) -> None:  # fmt: skip
+def add_climate(
+    draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days, step: Step, decimal: str
+) -> None:
     """Monthly cells of every climate column.
 
     Args:
@@ -46,7 +48,14 @@ def add_climate(draft: Draft, names: dict[str, tuple[str, ...]], first_day: Days
             continue
         how = draft.file.config.how or usual
         if (our, how) not in (("temp_mean_c", "mean"), ("rainfall_mm", "sum")):
-            raise stop("wrong-how", f"`how: {how}` makes no {our} of a month", draft.file.named, f"declare `how: {usual}`, or the two columns as two inputs; a daily mean of rain in weekly records becomes a sum with `transform: {{rainfall_mm: daily_mean_to_weekly_sum}}`")  # fmt: skip
+            raise stop(
+                "wrong-how",
+                f"`how: {how}` makes no {our} of a month",
+                draft.file.named,
+                f"declare `how: {usual}`, or the two columns as two inputs; a daily mean of rain "
+                "in weekly records becomes a sum with `transform: {rainfall_mm: "
+                "daily_mean_to_weekly_sum}`",
+            )
         column = names[our][0]
         number = numbers_of(draft, our, column, decimal)
         usable = draft.fine & np.isfinite(number) & ~np.isnat(first_day)
@@ -58,32 +67,67 @@ def numbers_of(draft: Draft, our: str, column: str, decimal: str) -> Floats:
     text = draft.records.columns[column]
     _, number, odd = figures(text, decimal)
     bad = odd | (np.isnan(number) & ~absent(text))
-    draft.refuse_cells(bad, column, text, "text-in-number", "not a number", "write a plain number, or name the text in the input's `missing`")  # fmt: skip
+    draft.refuse_cells(
+        bad,
+        column,
+        text,
+        "text-in-number",
+        "not a number",
+        "write a plain number, or name the text in the input's `missing`",
+    )
     return transformed(our, np.where(bad, np.nan, number), draft.records)
 
 
 def once(draft: Draft, column: str, number: Floats, first_day: Days, usable: Mask) -> pd.DataFrame:
     """Usable records, one a unit and time: of equal ones the first, of different ones none."""
-    frame = pd.DataFrame({"unit_id": draft.unit_id, "unit_row": draft.unit_row, "row": draft.records.rows, "day": first_day, "number": number})[usable]  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "unit_id": draft.unit_id,
+            "unit_row": draft.unit_row,
+            "row": draft.records.rows,
+            "day": first_day,
+            "number": number,
+        }
+    )[usable]
     key = ["unit_id", "day"]
     if not frame.duplicated(key).any():
         return frame
     differ = frame.groupby(key)["number"].transform("nunique") > 1
     where: Mask = np.zeros(len(usable), dtype=bool)
     where[differ.index[differ]] = True
-    draft.refuse_cells(where, column, draft.records.columns[column], "conflicting-values", "the same unit and time is there again with another value; none is used", "deliver each unit and time once")  # fmt: skip
+    draft.refuse_cells(
+        where,
+        column,
+        draft.records.columns[column],
+        "conflicting-values",
+        "the same unit and time is there again with another value; none is used",
+        "deliver each unit and time once",
+    )
     return frame[~differ].drop_duplicates(key)
 
 
-def _add_months(draft: Draft, column: str, kind: Kind, how: How, frame: pd.DataFrame, step: Step) -> None:  # fmt: skip
+def _add_months(
+    draft: Draft, column: str, kind: Kind, how: How, frame: pd.DataFrame, step: Step
+) -> None:
     days = frame if step != "week" else _days_of_weeks(frame, how)
     months = days.assign(month=days["day"].to_numpy().astype("datetime64[M]"))
-    table = months.groupby(["unit_id", "month"], sort=True).agg(number=("number", how), known=("day", "size"), row=("row", "min"), unit_row=("unit_row", "first")).reset_index()  # fmt: skip
+    table = (
+        months.groupby(["unit_id", "month"], sort=True)
+        .agg(
+            number=("number", how),
+            known=("day", "size"),
+            row=("row", "min"),
+            unit_row=("unit_row", "first"),
+        )
+        .reset_index()
+    )
     if step != "month":
         table = _whole(draft, column, how, table)
     value = np.array([f"{x:.10g}" for x in table["number"]], dtype=object)
     when = table["month"].to_numpy().astype("datetime64[M]").astype(np.int64) + MONTH_0
-    cells = table.assign(file=draft.file.named, column=column, kind=kind, clean="", when=when, value=value)  # fmt: skip
+    cells = table.assign(
+        file=draft.file.named, column=column, kind=kind, clean="", when=when, value=value
+    )
     draft.add_cells(cells[list(CELL_COLUMNS)])
 
 
@@ -102,7 +146,13 @@ def _whole(draft: Draft, column: str, how: How, table: pd.DataFrame) -> pd.DataF
     usual = length if how == "sum" else length - _MAY_LACK
     enough = table["known"].to_numpy() >= (usual if asked is None else asked * length)
     if n := int((~enough).sum()):
-        draft.note(Level.INFO, "months-incomplete", f"{n} months of {column!r} have too few days and were left out", "nothing to do for the running month; deliver the missing days of others", rows=n)  # fmt: skip
+        draft.note(
+            Level.INFO,
+            "months-incomplete",
+            f"{n} months of {column!r} have too few days and were left out",
+            "nothing to do for the running month; deliver the missing days of others",
+            rows=n,
+        )
     number = table["number"] * (length / table["known"]) if how == "sum" else table["number"]
     whole: pd.DataFrame = table.assign(number=number)[enough]
     return whole

@@ -1,7 +1,7 @@
 """Which column of a table is which: as the profile says, as the layout has it, or by common names.
 
-Belongs here: our names, the names that the field gives them, and refusing what is not clear. Does not
-belong here: what is in the columns.
+Belongs here: our names, the names that the field gives them, and refusing what is not clear. Does
+not belong here: what is in the columns.
 """
 
 from __future__ import annotations
@@ -17,13 +17,25 @@ from pipelines.data.adapters.records import Table
 
 Names = dict[str, tuple[str, ...]]  # our name -> columns, several only for what is joined with "/"
 
-# Codes come before names of places: where a table has both, the one is the unit, the other its name.
+# Codes come before names of places: where a table has both, the one is the unit, the other its
+# name.
 _CODES = (
     "unit", "unit_id", "code", "unit_code", "location_id", "location_code", "district_code", "municipality_code",
     "codigo", "codigo_municipio", "cod_municipio", "geocode", "municipio_geocodigo", "ibge_code", "org_unit", "orgunit",
     "organisation_unit", "id_mn_resi",
 )  # fmt: skip
-_PLACES = ("location", "district", "distrito", "municipality", "municipio", "county", "province", "provincia", "region", "place")  # fmt: skip
+_PLACES = (
+    "location",
+    "district",
+    "distrito",
+    "municipality",
+    "municipio",
+    "county",
+    "province",
+    "provincia",
+    "region",
+    "place",
+)
 COMMON: Mapping[str, Sequence[str]] = {
     "name": ("name", "unit_name", "location_name", "district_name", "municipality_name", "nombre", "nome"),
     "year": ("year", "ano", "anio", "epi_year", "epiyear", "iso_year", "annee"),
@@ -58,7 +70,10 @@ def choose(table: Table, wanted: Sequence[str], layout: Mapping[str, str] | None
         Unreadable: a declared column is not there or there twice, or several may be meant.
     """
     refuse_forecast(table)
-    declared = {our: (name,) if isinstance(name, str) else tuple(name) for our, name in table.file.config.columns.items()}  # fmt: skip
+    declared = {
+        our: (name,) if isinstance(name, str) else tuple(name)
+        for our, name in table.file.config.columns.items()
+    }
     for our, columns in declared.items():
         for name in columns:
             _require(table, our, name)
@@ -71,21 +86,44 @@ def choose(table: Table, wanted: Sequence[str], layout: Mapping[str, str] | None
 def _require_own(table: Table, declared: Names) -> None:
     """Raise Unreadable for a column that is counted and is a place or a time as well."""
     counted = declared.get("cases", ())
-    other = next((our for our, columns in declared.items() if our != "cases" and set(columns) & set(counted)), None)  # fmt: skip
+    other = next(
+        (
+            our
+            for our, columns in declared.items()
+            if our != "cases" and set(columns) & set(counted)
+        ),
+        None,
+    )
     if other is not None:
-        raise stop("unclear-columns", f"column {counted[0]!r} is named as the cases and as the {other}", f"{table.file.named} row {table.header_row}", "name another column for one of them")  # fmt: skip
+        raise stop(
+            "unclear-columns",
+            f"column {counted[0]!r} is named as the cases and as the {other}",
+            f"{table.file.named} row {table.header_row}",
+            "name another column for one of them",
+        )
 
 
 def require(table: Table, names: Names, *ours: str) -> None:
     """Raise Unreadable unless all of our names have a column."""
     absent = [our for our in ours if our not in names]
     if absent:
-        raise stop("missing-column", f"no column is known as the {' or the '.join(absent)}; the table has {_seen(table)}", f"{table.file.named} row {table.header_row}", _hint(table) or f"name it in the input: `columns: {{{absent[0]}: ...}}`{_further_down(table)}")  # fmt: skip
+        raise stop(
+            "missing-column",
+            f"no column is known as the {' or the '.join(absent)}; the table has {_seen(table)}",
+            f"{table.file.named} row {table.header_row}",
+            _hint(table)
+            or f"name it in the input: `columns: {{{absent[0]}: ...}}`{_further_down(table)}",
+        )
 
 
 def _further_down(table: Table) -> str:
     titled = sum(bool(name) for name in table.header) < 3
-    return "; or, if a title stands above the names of the columns, say where they are with `header_row`" if titled else ""  # fmt: skip
+    return (
+        "; or, if a title stands above the names of the columns, say where they are with "
+        "`header_row`"
+        if titled
+        else ""
+    )
 
 
 def _require(table: Table, our: str, name: str) -> None:
@@ -94,20 +132,46 @@ def _require(table: Table, our: str, name: str) -> None:
     if n == 1:
         return
     if n > 1:
-        raise stop("duplicate-column", f"column {name!r} is there {n} times", place, "keep the right one and remove the others")  # fmt: skip
+        raise stop(
+            "duplicate-column",
+            f"column {name!r} is there {n} times",
+            place,
+            "keep the right one and remove the others",
+        )
     close = difflib.get_close_matches(name, [c for c in table.header if c], n=1)
-    wrong = f"the header has another separator than the declared {table.separator!r}" if table.file.config.separator and len(table.header) == 1 else ""  # fmt: skip
+    wrong = (
+        f"the header has another separator than the declared {table.separator!r}"
+        if table.file.config.separator and len(table.header) == 1
+        else ""
+    )
     meant = f"; {close[0]!r} is close to it" if close else ""
-    raise stop("missing-column", f"column {name!r}, declared as the {our}, is not there{meant}; the table has {_seen(table)}", place, wrong or _hint(table) or f"correct `columns: {{{our}: ...}}` of the input")  # fmt: skip
+    raise stop(
+        "missing-column",
+        f"column {name!r}, declared as the {our}, is not there{meant}; the table has "
+        f"{_seen(table)}",
+        place,
+        wrong or _hint(table) or f"correct `columns: {{{our}: ...}}` of the input",
+    )
 
 
 def _guessed(table: Table, wanted: Sequence[str]) -> Names:
     if hint := _hint(table):  # the adapter of a known layout knows units, filters and zeros as well
-        raise stop("other-layout", f"the table's columns are those of another layout: {_seen(table)}", f"{table.file.named} row {table.header_row}", f"{hint}, or name its columns in the input's `columns`")  # fmt: skip
+        raise stop(
+            "other-layout",
+            f"the table's columns are those of another layout: {_seen(table)}",
+            f"{table.file.named} row {table.header_row}",
+            f"{hint}, or name its columns in the input's `columns`",
+        )
     found = guesses(table.header, wanted)
     for our, names in found.items():
         if len(names) > 1:
-            raise stop("unclear-columns", f"several columns may be the {our}: {', '.join(map(repr, names))}", f"{table.file.named} row {table.header_row}", f"name the right one in the input: `columns: {{{our}: {names[0]}, ...}}`" + (", or several to be joined" if our == "unit" else ""))  # fmt: skip
+            raise stop(
+                "unclear-columns",
+                f"several columns may be the {our}: {', '.join(map(repr, names))}",
+                f"{table.file.named} row {table.header_row}",
+                f"name the right one in the input: `columns: {{{our}: {names[0]}, ...}}`"
+                + (", or several to be joined" if our == "unit" else ""),
+            )
     return {our: (names[0],) for our, names in found.items() if names}
 
 

@@ -19,13 +19,25 @@ from pipelines.weeks import FIRST_YEAR, LAST_YEAR
 class Options(Frozen):
     """Options of the adapters in this folder."""
 
-    unit: str | int | None = Field(None, description="code of the one unit of a file without a column of units")  # fmt: skip
+    unit: str | int | None = Field(
+        None, description="code of the one unit of a file without a column of units"
+    )
     every_unit: bool = Field(False, description="a series that holds for every unit of the place")
-    year: int | None = Field(None, ge=FIRST_YEAR, le=LAST_YEAR, description="of a file that does not say it")  # fmt: skip
-    date_is: Literal["start", "end"] | None = Field(None, description="day of its week that `date` is")  # fmt: skip
-    every: Literal["day", "week", "month"] | None = Field(None, description="how often a series has a value")  # fmt: skip
-    min_share: float | None = Field(None, gt=0, le=1, description="of a month's days that must be there")  # fmt: skip
-    week_53: Literal["as_declared"] | None = Field(None, description="weeks 53 of another numbering are single errors")  # fmt: skip
+    year: int | None = Field(
+        None, ge=FIRST_YEAR, le=LAST_YEAR, description="of a file that does not say it"
+    )
+    date_is: Literal["start", "end"] | None = Field(
+        None, description="day of its week that `date` is"
+    )
+    every: Literal["day", "week", "month"] | None = Field(
+        None, description="how often a series has a value"
+    )
+    min_share: float | None = Field(
+        None, gt=0, le=1, description="of a month's days that must be there"
+    )
+    week_53: Literal["as_declared"] | None = Field(
+        None, description="weeks 53 of another numbering are single errors"
+    )
 
 
 def options_of(file: InputFile) -> Options:
@@ -34,4 +46,9 @@ def options_of(file: InputFile) -> Options:
         return Options.model_validate(file.config.options)
     except ValidationError as err:
         named = "; ".join(f"{'.'.join(map(str, e['loc'][:1]))}: {e['msg']}" for e in err.errors())
-        raise stop("unknown-option", f"the input's `options` are not valid: {named}", file.named, f"correct them; known ones are {', '.join(Options.model_fields)}") from None  # fmt: skip
+        raise stop(
+            "unknown-option",
+            f"the input's `options` are not valid: {named}",
+            file.named,
+            f"correct them; known ones are {', '.join(Options.model_fields)}",
+        ) from None

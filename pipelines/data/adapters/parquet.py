@@ -1,4 +1,5 @@
-"""Rows of a Parquet file as text; the header counts as row 1, so that rows are numbered as in a CSV.
+"""Rows of a Parquet file as text; the header counts as row 1, so that rows are numbered as in a
+CSV.
 
 Belongs here: turning typed columns into text. Does not belong here: what columns mean.
 """
@@ -22,7 +23,12 @@ def parquet_rows(file: InputFile) -> Iterator[tuple[int, list[str]]]:
     try:
         table = pq.ParquetFile(file.path).read()
     except (pa.ArrowException, OSError) as err:
-        raise stop("unreadable-table", f"the Parquet file is damaged: {err}", file.named, "write or copy it again") from err  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the Parquet file is damaged: {err}",
+            file.named,
+            "write or copy it again",
+        ) from err
     yield 1, list(table.column_names)
     columns = [_texts(table.column(i)) for i in range(table.num_columns)]
     for number, cells in enumerate(zip(*columns, strict=True), start=2):

@@ -75,13 +75,28 @@ class Table:
             else:
                 odd.append((number, cells))
         if not kept and not odd:
-            raise stop("empty-file", "the table has a header and no rows", self.file.named, "export the table again")  # fmt: skip
+            raise stop(
+                "empty-file",
+                "the table has a header and no rows",
+                self.file.named,
+                "export the table again",
+            )
         missing = frozenset(self.file.config.missing) | {""}
-        texts = {n: clean_texts(c, missing) for n, c in zip(chosen, zip(*kept, strict=True), strict=False)}  # fmt: skip
+        texts = {
+            n: clean_texts(c, missing)
+            for n, c in zip(chosen, zip(*kept, strict=True), strict=False)
+        }
         columns = {n: texts.get(n, np.empty(0, dtype=object)) for n in chosen}
         ragged, notes = _split(odd, at[-1] if at else 0)
         issues = (*self.issues, *_notes_issue(notes, self.file.named))
-        return Records(self.file, columns, np.array(at, dtype=np.int64), _ragged(ragged, width, self.file.named), len(at) + len(ragged), issues)  # fmt: skip
+        return Records(
+            self.file,
+            columns,
+            np.array(at, dtype=np.int64),
+            _ragged(ragged, width, self.file.named),
+            len(at) + len(ragged),
+            issues,
+        )
 
 
 def _picker(at: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
@@ -92,7 +107,9 @@ def _picker(at: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
 
 
 def clean_texts(texts: Sequence[str | None], missing: frozenset[str]) -> Text:
-    """(N,) texts without blanks around them, None where missing; each distinct one is looked at once."""
+    """(N,) texts without blanks around them, None where missing; each distinct one is looked at
+    once.
+    """
     codes, distinct = distinct_of(np.asarray(texts, dtype=object))
     stripped = [None if t is None or t.strip() in missing else t.strip() for t in distinct]
     out: Text = np.array([*stripped, None], dtype=object)[codes]
@@ -126,21 +143,40 @@ def _notes_issue(notes: list[Row], named: str) -> list[Issue]:
     first, filled = notes[0][0], [cell for cell in notes[0][1] if cell.strip()]
     # a note is one cell; several may be a person's record that was cut short, and stay here
     shown = f": {filled[0][:_SHOWN]!r}" if len(filled) == 1 else ""
-    return [issue(Level.WARNING, "notes-below-table", f"{len(notes)} lines below the table were left out as notes{shown}", f"{named} row {first}", "nothing to do if they are notes; else deliver every cell of the row", rows=len(notes))]  # fmt: skip
+    return [
+        issue(
+            Level.WARNING,
+            "notes-below-table",
+            f"{len(notes)} lines below the table were left out as notes{shown}",
+            f"{named} row {first}",
+            "nothing to do if they are notes; else deliver every cell of the row",
+            rows=len(notes),
+        )
+    ]
 
 
 def _ragged(odd: list[Row], width: int, named: str) -> pd.DataFrame:
     """Records of another width, without their text: nobody can tell which cell is a person's."""
     rows = [
-        (named, number, "", "", "ragged-row", f"the row has {len(cells)} cells, the header has {width}", "quote text that holds the separator, and deliver every cell of the row", "")
+        (
+            named,
+            number,
+            "",
+            "",
+            "ragged-row",
+            f"the row has {len(cells)} cells, the header has {width}",
+            "quote text that holds the separator, and deliver every cell of the row",
+            "",
+        )
         for number, cells in odd
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=list(REFUSED_COLUMNS))
 
 
 @dataclass(frozen=True)
 class HeaderLine:
-    """Where a table's header stands: the first line for which `is_header` holds, else a fixed line."""
+    """Where a table's header stands: the first line for which `is_header` holds, else a
+    fixed line."""
 
     is_header: Callable[[Sequence[str]], bool] = field(default=lambda cells: any(cells))
 
@@ -152,7 +188,12 @@ def open_table(file: InputFile, header: HeaderLine = FIRST_LINE) -> Table:
     """Open a CSV, XLSX or Parquet. Raises Unreadable for another kind, or without a header."""
     kind = kind_of(file.path, file.named)
     if kind == "json":
-        raise stop("unreadable-table", "the file is JSON, not a table", file.named, "if it is an answer of DHIS2 analytics, read it with `adapter: dhis2`")  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            "the file is JSON, not a table",
+            file.named,
+            "if it is an answer of DHIS2 analytics, read it with `adapter: dhis2`",
+        )
     if kind == "parquet":
         from pipelines.data.adapters.parquet import parquet_rows
 
@@ -161,9 +202,17 @@ def open_table(file: InputFile, header: HeaderLine = FIRST_LINE) -> Table:
     if kind == "workbook":
         from pipelines.data.adapters.workbook import workbook_rows
 
-        note = issue(Level.INFO, "is-a-workbook", "the file is an Excel workbook, whatever its name says", file.named, "nothing to do")  # fmt: skip
+        note = issue(
+            Level.INFO,
+            "is-a-workbook",
+            "the file is an Excel workbook, whatever its name says",
+            file.named,
+            "nothing to do",
+        )
         grid = list(workbook_rows(file))
-        return _headed(file, lambda: iter(grid), header, [] if file.path.suffix.lower() == ".xlsx" else [note])  # fmt: skip
+        return _headed(
+            file, lambda: iter(grid), header, [] if file.path.suffix.lower() == ".xlsx" else [note]
+        )
     text, issues = text_of(file)
     separator = file.config.separator or _separator(text)
     return _headed(file, lambda: _csv_rows(file, text, separator), header, issues, separator)
@@ -172,7 +221,9 @@ def open_table(file: InputFile, header: HeaderLine = FIRST_LINE) -> Table:
 def _separator(text: str) -> str:
     """The separator that most of the first lines have most of; a comma where there is none."""
     lines = text[:20_000].splitlines()[:30]
-    votes = Counter(max(_SEPARATORS, key=line.count) for line in lines if any(s in line for s in _SEPARATORS))  # fmt: skip
+    votes = Counter(
+        max(_SEPARATORS, key=line.count) for line in lines if any(s in line for s in _SEPARATORS)
+    )
     return votes.most_common(1)[0][0] if votes else ","
 
 
@@ -182,10 +233,21 @@ def _csv_rows(file: InputFile, text: str, separator: str) -> Iterator[Row]:
     try:
         yield from enumerate(reader, start=1)
     except csv.Error as err:
-        raise stop("unreadable-table", f"the file is not valid CSV: {err}", f"{file.named} line {reader.line_num}", "export the table again, with text in double quotes") from err  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the file is not valid CSV: {err}",
+            f"{file.named} line {reader.line_num}",
+            "export the table again, with text in double quotes",
+        ) from err
 
 
-def _headed(file: InputFile, rows: Callable[[], Iterator[Row]], header: HeaderLine, issues: list[Issue], separator: str = "") -> Table:  # fmt: skip
+def _headed(
+    file: InputFile,
+    rows: Callable[[], Iterator[Row]],
+    header: HeaderLine,
+    issues: list[Issue],
+    separator: str = "",
+) -> Table:
     above: list[Row] = []
     for number, cells in rows():
         at_line = file.config.header_row
@@ -194,7 +256,12 @@ def _headed(file: InputFile, rows: Callable[[], Iterator[Row]], header: HeaderLi
             below = _below(rows, number)
             return Table(file, names, number, below, tuple(issues), separator, tuple(above))
         above.append((number, cells))
-    raise stop("missing-column", "no row names the columns", file.named, "say which row does with the input's `header_row`")  # fmt: skip
+    raise stop(
+        "missing-column",
+        "no row names the columns",
+        file.named,
+        "say which row does with the input's `header_row`",
+    )
 
 
 def _below(rows: Callable[[], Iterator[Row]], header_row: int) -> Callable[[], Iterator[Row]]:

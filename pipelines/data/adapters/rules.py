@@ -16,7 +16,8 @@ from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft, Mask
 from pipelines.data.adapters.records import Table, absent, equals
 
-# Columns of the field that say "not a case of here"; counting all of their records must be a choice.
+# Columns of the field that say "not a case of here"; counting all of their records must be a
+# choice.
 _TELLING = {
     "CLASSI_FIN": ("5", "discarded cases", "leave_out: {CLASSI_FIN: ['5']}"),
     "Imported": ("Y", "imported cases", "leave_out: {Imported: [Y]}"),
@@ -24,12 +25,20 @@ _TELLING = {
 
 
 def rule_columns(table: Table) -> list[str]:
-    """Columns that the rules, or a warning about a missing one, need. Raises Unreadable for an absent one."""
+    """Columns that the rules, or a warning about a missing one, need. Raises Unreadable for an
+    absent one.
+    """
     config = table.file.config
     asked = list(dict.fromkeys([*config.keep, *config.leave_out]))
     for name in asked:
         if table.header.count(name) != 1:
-            raise stop("missing-column", f"column {name!r}, which `keep` or `leave_out` names, is there {table.header.count(name)} times", f"{table.file.named} row {table.header_row}", "correct the rule, or deliver the column")  # fmt: skip
+            raise stop(
+                "missing-column",
+                f"column {name!r}, which `keep` or `leave_out` names, is there "
+                f"{table.header.count(name)} times",
+                f"{table.file.named} row {table.header_row}",
+                "correct the rule, or deliver the column",
+            )
     return [*asked, *(n for n in _TELLING if n in table.header and n not in asked)]
 
 
@@ -42,19 +51,45 @@ def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = Non
     for name, values in config.leave_out.items():
         out &= ~_is_one_of(draft, name, values, "leave_out")
     if n := int((~out & draft.fine).sum()):
-        rules = ", ".join([*(f"{k} is not {' or '.join(v)}" for k, v in {**(extra_keep or {}), **config.keep}.items()), *(f"{k} is {' or '.join(v)}" for k, v in config.leave_out.items())])  # fmt: skip
-        draft.note(Level.INFO, "left-out-by-rule", f"{n} records do not count: {rules}", "nothing to do", rows=n)  # fmt: skip
+        rules = ", ".join(
+            [
+                *(
+                    f"{k} is not {' or '.join(v)}"
+                    for k, v in {**(extra_keep or {}), **config.keep}.items()
+                ),
+                *(f"{k} is {' or '.join(v)}" for k, v in config.leave_out.items()),
+            ]
+        )
+        draft.note(
+            Level.INFO,
+            "left-out-by-rule",
+            f"{n} records do not count: {rules}",
+            "nothing to do",
+            rows=n,
+        )
     for name, (value, what, rule) in _TELLING.items():
         told = name in columns and name not in {**config.keep, **config.leave_out}
         if told and (n := int(equals(columns[name], value).sum())):
-            draft.note(Level.WARNING, "rule-not-declared", f"{n} records have {name} = {value} ({what}), and no rule leaves them out: they are counted", f"declare `{rule}` of the input, or `keep: {{{name}: [...]}}`", rows=n)  # fmt: skip
+            draft.note(
+                Level.WARNING,
+                "rule-not-declared",
+                f"{n} records have {name} = {value} ({what}), and no rule leaves them out: they "
+                "are counted",
+                f"declare `{rule}` of the input, or `keep: {{{name}: [...]}}`",
+                rows=n,
+            )
     return out
 
 
 def refuse_rules(file: InputFile) -> None:
     """Raise Unreadable if rules are declared for a layout whose records are no persons or rows."""
     if file.config.keep or file.config.leave_out:
-        raise stop("rule-not-used", f"the adapter {file.config.adapter!r} has no use for `keep` and `leave_out`", file.named, "remove them, or filter in the system that the file comes from")  # fmt: skip
+        raise stop(
+            "rule-not-used",
+            f"the adapter {file.config.adapter!r} has no use for `keep` and `leave_out`",
+            file.named,
+            "remove them, or filter in the system that the file comes from",
+        )
 
 
 def require_one_of_each(table: Table, columns: Sequence[str], only: Mapping[str, str]) -> None:
@@ -77,7 +112,13 @@ def require_one_of_each(table: Table, columns: Sequence[str], only: Mapping[str,
     for name in asked:
         found = sorted({str(value) for value in records.columns[name][used]})
         if len(found) > 1:
-            raise stop("counted-twice", f"the file has records of {name} {', '.join(found[:5])}: a case would be counted more than once", table.file.named, f"keep one of them: `keep: {{{name}: [{found[-1]}]}}` of the input")  # fmt: skip
+            raise stop(
+                "counted-twice",
+                f"the file has records of {name} {', '.join(found[:5])}: a case would be counted "
+                "more than once",
+                table.file.named,
+                f"keep one of them: `keep: {{{name}: [{found[-1]}]}}` of the input",
+            )
 
 
 def _is_one_of(draft: Draft, name: str, values: tuple[str, ...], rule: str) -> Mask:
@@ -85,5 +126,10 @@ def _is_one_of(draft: Draft, name: str, values: tuple[str, ...], rule: str) -> M
     known = draft.records.columns[name]
     for value in values:
         if not equals(known, value).any():
-            draft.note(Level.WARNING, "rule-matches-nothing", f"no record has {name} = {value!r}, which `{rule}` names", "correct the rule if the value is written another way")  # fmt: skip
+            draft.note(
+                Level.WARNING,
+                "rule-matches-nothing",
+                f"no record has {name} = {value!r}, which `{rule}` names",
+                "correct the rule if the value is written another way",
+            )
     return found & ~absent(known)

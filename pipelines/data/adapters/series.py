@@ -1,10 +1,11 @@
-"""The adapter `series`: daily, weekly or monthly climate of units, into months; and series of one's own.
+"""The adapter `series`: daily, weekly or monthly climate of units, into months; and series of one's
+own.
 
-Columns: unit (or `options: {unit: ...}` for one station); date, or start, or year with week or month;
-temp_mean_c (mean) and rainfall_mm (sum), in the units that `transform` converts. `options: {every: day}`
-says how often, where the dates do not tell. Any other declared column is a series of the place, such as
-humidity_pct: by week (days are averaged) or by month. `options: {every_unit: true}` is for a file without
-a column of units that holds for each, such as an index of the ocean.
+Columns: unit (or `options: {unit: ...}` for one station); date, or start, or year with week or
+month; temp_mean_c (mean) and rainfall_mm (sum), in the units that `transform` converts. `options:
+{every: day}` says how often, where the dates do not tell. Any other declared column is a series of
+the place, such as humidity_pct: by week (days are averaged) or by month. `options: {every_unit:
+true}` is for a file without a column of units that holds for each, such as an index of the ocean.
 """
 
 from __future__ import annotations
@@ -56,7 +57,14 @@ def _steps(table: Table, draft: Draft, names: Names) -> tuple[Days, Step]:
         require(table, names, "date")
     column = names.get("date", names.get("start", ("",)))[0]
     days = days_of(draft, column)
-    draft.refuse(np.isnat(days), column, None, "no-date", f"the record has no date ({column!r} is empty)", "give its date, or leave the row out")  # fmt: skip
+    draft.refuse(
+        np.isnat(days),
+        column,
+        None,
+        "no-date",
+        f"the record has no date ({column!r} is empty)",
+        "give its date, or leave the row out",
+    )
     step: Step = options_of(draft.file).every or _step_of(draft, days)
     if step == "week":
         return first_days(draft, weeks_of(draft, names)), "week"
@@ -68,17 +76,36 @@ def _step_of(draft: Draft, days: Days) -> Step:
     distinct = np.unique(days[draft.fine])
     gaps: Any = np.diff(distinct).astype(np.int64)
     if not len(gaps):
-        raise stop("one-day-only", "the series has one day only", draft.file.named, "say how often it has a value with the input's `options: {every: day}`, week or month")  # fmt: skip
+        raise stop(
+            "one-day-only",
+            "the series has one day only",
+            draft.file.named,
+            "say how often it has a value with the input's `options: {every: day}`, week or month",
+        )
     usual = int(np.median(gaps))
     if usual in (1, 7) or 28 <= usual <= 31:
         return "day" if usual == 1 else "week" if usual == 7 else "month"
-    raise stop("uneven-days", f"the days of the series are {usual} days apart", draft.file.named, "deliver a value each day, week or month, or say which with `options: {every: day}`")  # fmt: skip
+    raise stop(
+        "uneven-days",
+        f"the days of the series are {usual} days apart",
+        draft.file.named,
+        "deliver a value each day, week or month, or say which with `options: {every: day}`",
+    )
 
 
 def _months(draft: Draft, year_column: str, month_column: str) -> Days:
-    texts = zip(draft.records.columns[year_column], draft.records.columns[month_column], strict=True)  # fmt: skip
+    texts = zip(
+        draft.records.columns[year_column], draft.records.columns[month_column], strict=True
+    )
     days = np.array([_month(str(y), str(m)) for y, m in texts], dtype="datetime64[D]")
-    draft.refuse(np.isnat(days), month_column, draft.records.columns[month_column], "not-a-month", "not the number of a month, or its year is none", "write year and month as 2018 and 5")  # fmt: skip
+    draft.refuse(
+        np.isnat(days),
+        month_column,
+        draft.records.columns[month_column],
+        "not-a-month",
+        "not the number of a month, or its year is none",
+        "write year and month as 2018 and 5",
+    )
     return days
 
 

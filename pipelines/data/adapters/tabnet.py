@@ -1,8 +1,10 @@
-"""The adapter `tabnet`: DATASUS TabNet's CSV, one row a municipality, one column a week of one year.
+"""The adapter `tabnet`: DATASUS TabNet's CSV, one row a municipality, one column a week of one
+year.
 
-Title lines stand above, notes below, `-` is zero, the code stands before the name in the first column.
-The year stands in the line "Periodo: 2018" above, or in the input's `options: {year: 2018}`. TabNet
-has a column "Semana 53" in years without one: what is counted there is named and left out.
+Title lines stand above, notes below, `-` is zero, the code stands before the name in the first
+column. The year stands in the line "Periodo: 2018" above, or in the input's `options: {year:
+2018}`. TabNet has a column "Semana 53" in years without one: what is counted there is named and
+left out.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ _YEAR = re.compile(r"per[^0-9]{0,30}(?<![0-9])((?:19|20)[0-9]{2})(?![0-9])")
 @guarded
 def read(file: InputFile) -> Reading:
     """Tidy cells of a TabNet table."""
-    table = open_table(file, HeaderLine(lambda cells: sum(bool(_WEEK.fullmatch(c.strip())) for c in cells[1:]) > 1))  # fmt: skip
+    table = open_table(
+        file, HeaderLine(lambda cells: sum(bool(_WEEK.fullmatch(c.strip())) for c in cells[1:]) > 1)
+    )
     year, first = _year_of(table), table.header[0]
     weeks = {n: (year, int(m[1])) for n in table.header[1:] if (m := _WEEK.fullmatch(n))}
     refuse_rules(file)
@@ -52,7 +56,12 @@ def _year_of(table: Table) -> int:
     for _, cells in table.above:
         if found := _YEAR.search(letters(" ".join(cells)).replace("_", " ")):
             return int(found[1])
-    raise stop("missing-year", "no line above the table says its year, as in 'Periodo: 2018'", table.file.named, "declare `options: {year: 2018}` of the input")  # fmt: skip
+    raise stop(
+        "missing-year",
+        "no line above the table says its year, as in 'Periodo: 2018'",
+        table.file.named,
+        "declare `options: {year: 2018}` of the input",
+    )
 
 
 def _split_codes(draft: Draft, first: str) -> None:
@@ -61,11 +70,27 @@ def _split_codes(draft: Draft, first: str) -> None:
     parts = [_CODE.fullmatch(t) if t is not None else None for t in text]
     draft.records.columns["code"] = _part(parts, 1)
     draft.records.columns["name"] = _part(parts, 2)
-    none = np.array([t is None or bool(re.match(r"(?i)total", t)) or "ignorad" in t.lower() for t in text])  # fmt: skip
+    none = np.array(
+        [t is None or bool(re.match(r"(?i)total", t)) or "ignorad" in t.lower() for t in text]
+    )
     if none.any():
-        draft.note(Level.INFO, "no-municipality", f"{int(none.sum())} rows are totals or of an unknown municipality and were left out", "nothing to do", int(draft.records.rows[np.flatnonzero(none)[0]]), int(none.sum()))  # fmt: skip
+        draft.note(
+            Level.INFO,
+            "no-municipality",
+            f"{int(none.sum())} rows are totals or of an unknown municipality and were left out",
+            "nothing to do",
+            int(draft.records.rows[np.flatnonzero(none)[0]]),
+            int(none.sum()),
+        )
     draft.fine &= ~none
-    draft.refuse(absent(draft.records.columns["code"]), first, text, "not-a-code", "the row does not begin with a municipality's code", "ask TabNet for rows by municipality")  # fmt: skip
+    draft.refuse(
+        absent(draft.records.columns["code"]),
+        first,
+        text,
+        "not-a-code",
+        "the row does not begin with a municipality's code",
+        "ask TabNet for rows by municipality",
+    )
 
 
 def _part(parts: Sequence[re.Match[str] | None], group: int) -> Text:

@@ -1,7 +1,7 @@
 """Weeks of records: by year and week, by a week's text, or by the days a week begins or ends on.
 
-Belongs here: reading them in the declared calendar, and refusing a table that counts in another one.
-Does not belong here: the test itself (week_test.py) and dates (dates.py).
+Belongs here: reading them in the declared calendar, and refusing a table that counts in another
+one. Does not belong here: the test itself (week_test.py) and dates (dates.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from pipelines.weeks import FIRST_YEAR, LAST_YEAR, Calendar
 _YEAR = re.compile(r"([0-9]{4})(?:\.0+)?")
 _SEASON = re.compile(r"[0-9]{4} ?[-/] ?(?:[0-9]{2}|[0-9]{4})")  # 2024-25
 _WEEK = re.compile(r"([0-9]{1,2})(?:\.0+)?")
-_WHOLE = re.compile(r"([0-9]{4})[-/ ]?(?:W|w|SE|se|S)?([0-9]{2})|([0-9]{4})[-/ ]?(?:W|w|SE|se|S)([0-9])")  # fmt: skip
+_WHOLE = re.compile(
+    r"([0-9]{4})[-/ ]?(?:W|w|SE|se|S)?([0-9]{2})|([0-9]{4})[-/ ]?(?:W|w|SE|se|S)([0-9])"
+)
 _BARE = re.compile(r"[0-9]{4}[-/ ][0-9]{2}")  # 2018-05 may be a month
 _RANGE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HOW = "write weeks as 2018-W05, or year and week in two columns"
@@ -42,7 +44,13 @@ def weeks_of(draft: Draft, names: Names) -> Ints:
     if "start" in names or "end" in names or "date" in names:
         return _by_days(draft, names)
     if "week" not in names:
-        raise stop("missing-column", "no column tells the week", draft.file.named, "name `year` and `week`, `week` as 2018-W05, `date`, or `start` and `end` in the input's `columns`")  # fmt: skip
+        raise stop(
+            "missing-column",
+            "no column tells the week",
+            draft.file.named,
+            "name `year` and `week`, `week` as 2018-W05, `date`, or `start` and `end` in the "
+            "input's `columns`",
+        )
     if "year" in names:
         return _by_pair(draft, names["year"][0], names["week"][0])
     column = names["week"][0]
@@ -64,15 +72,31 @@ def _by_days(draft: Draft, names: Names) -> Ints:
 
 
 def _refuse_missing(draft: Draft, column: str) -> None:
-    draft.refuse(absent(draft.records.columns[column]), column, None, "no-week", f"the record has no week ({column!r} is empty)", "give its week, or leave the row out")  # fmt: skip
+    draft.refuse(
+        absent(draft.records.columns[column]),
+        column,
+        None,
+        "no-week",
+        f"the record has no week ({column!r} is empty)",
+        "give its week, or leave the row out",
+    )
 
 
 def _by_range(draft: Draft, column: str) -> Ints:
     text = draft.records.columns[column]
     draft.leave_notes(absent(text))
     wrong = np.array([t is not None and not _RANGE.fullmatch(t) for t in text], dtype=bool)
-    draft.refuse(wrong, column, text, "not-a-week", "not two days with a slash between, as in the other rows", _HOW)  # fmt: skip
-    both = [[None, None] if t is None or w else t.split("/") for t, w in zip(text, wrong, strict=True)]  # fmt: skip
+    draft.refuse(
+        wrong,
+        column,
+        text,
+        "not-a-week",
+        "not two days with a slash between, as in the other rows",
+        _HOW,
+    )
+    both = [
+        [None, None] if t is None or w else t.split("/") for t, w in zip(text, wrong, strict=True)
+    ]
     for at, name in enumerate(("first day", "last day")):
         draft.records.columns[f"{column}, {name}"] = np.array([b[at] for b in both], dtype=object)
     _refuse_missing(draft, column)
@@ -86,7 +110,14 @@ def _from_to(draft: Draft, column: str, first: Any, last: Any) -> Ints:
     _refuse_missing(draft, column)
     draft.refuse(~known, column, text, "no-week", "the record has no last day", "give both days")
     length = (last - first).astype(np.int64) + 1
-    draft.refuse(known & (length != 7), column, text, "not-one-week", "the record does not cover seven days", "deliver weekly counts; other periods cannot be split")  # fmt: skip
+    draft.refuse(
+        known & (length != 7),
+        column,
+        text,
+        "not-one-week",
+        "the record does not cover seven days",
+        "deliver weekly counts; other periods cannot be split",
+    )
     return require_weekday(draft, column, first, "start")
 
 
@@ -100,8 +131,22 @@ def _by_pair(draft: Draft, year_column: str, week_column: str) -> Ints:
     if any(y > 0 for y, _ in whole):  # a week column that holds the year as well: 201805
         return _by_text(draft, week_column)
     seasons = np.array([bool(_SEASON.fullmatch(str(t))) for t in year_text], dtype=bool)
-    draft.refuse(seasons, year_column, year_text, "season-not-year", "a season of two years, not the year of a week", "name the calendar year that each week belongs to, such as 2018")  # fmt: skip
-    draft.refuse(year < 0, year_column, year_text, "not-a-year", "not a year of four digits", "write the year as 2018")  # fmt: skip
+    draft.refuse(
+        seasons,
+        year_column,
+        year_text,
+        "season-not-year",
+        "a season of two years, not the year of a week",
+        "name the calendar year that each week belongs to, such as 2018",
+    )
+    draft.refuse(
+        year < 0,
+        year_column,
+        year_text,
+        "not-a-year",
+        "not a year of four digits",
+        "write the year as 2018",
+    )
     draft.refuse(week < 0, week_column, week_text, "not-a-week", "not the number of a week", _HOW)
     return numbered(draft, year, week, week_column, week_text)
 
@@ -113,7 +158,14 @@ def _by_text(draft: Draft, column: str) -> Ints:
     codes, distinct = distinct_of(text)
     pairs = np.array([_pair(t) for t in distinct] or np.zeros((0, 2)), dtype=np.int64)[codes]
     _refuse_months(draft, column, list(distinct))
-    draft.refuse(pairs[:, 0] < 0, column, text, "not-a-week", "not a week such as 2018-W05 or 201805; a text such as 2018-05 may be a month", _HOW)  # fmt: skip
+    draft.refuse(
+        pairs[:, 0] < 0,
+        column,
+        text,
+        "not-a-week",
+        "not a week such as 2018-W05 or 201805; a text such as 2018-05 may be a month",
+        _HOW,
+    )
     return numbered(draft, pairs[:, 0], pairs[:, 1], column, text)
 
 
@@ -121,7 +173,13 @@ def _refuse_months(draft: Draft, column: str, texts: Sequence[str | None]) -> No
     """201801..201812 year after year are months under the name of a week."""
     told = [t for t in texts if t is not None]
     if len(told) >= 12 and all(re.fullmatch(r"[0-9]{4}(?:0[1-9]|1[0-2])", t) for t in told):
-        raise stop("months-not-weeks", f"{column!r} holds {told[0]} to {told[-1]} and never a number above 12: months, not weeks", draft.file.named, "deliver weekly counts")  # fmt: skip
+        raise stop(
+            "months-not-weeks",
+            f"{column!r} holds {told[0]} to {told[-1]} and never a number above 12: months, not "
+            "weeks",
+            draft.file.named,
+            "deliver weekly counts",
+        )
 
 
 def _pair(text: str | None) -> tuple[int, int]:
@@ -150,20 +208,33 @@ def numbered(draft: Draft, year: Ints, week: Ints, column: str, text: Text) -> I
     require_numbering(draft, year[usable], week[usable])
     codes, pairs = pd.factorize(pd.MultiIndex.from_arrays([year, week]))
     has = np.array([calendar.has(int(y), int(w)) for y, w in pairs], dtype=bool)[codes]
-    number = np.array([calendar.number(int(y), int(w)) if calendar.has(int(y), int(w)) else 0 for y, w in pairs], dtype=np.int64)[codes]  # fmt: skip
+    number = np.array(
+        [calendar.number(int(y), int(w)) if calendar.has(int(y), int(w)) else 0 for y, w in pairs],
+        dtype=np.int64,
+    )[codes]
     _refuse_weeks(draft, ~has, year, week, column, text)
     return number
 
 
-def _refuse_weeks(draft: Draft, wrong: Mask, year: Ints, week: Ints, column: str, text: Text) -> None:  # fmt: skip
+def _refuse_weeks(
+    draft: Draft, wrong: Mask, year: Ints, week: Ints, column: str, text: Text
+) -> None:
     detail: Text = np.full(len(year), "", dtype=object)
     for at in np.flatnonzero(wrong & draft.fine):
         detail[at] = f"{year[at]} has no week {week[at]} in {draft.file.calendar.name}"
-    draft.refuse(wrong, column, text, "no-such-week", detail, "correct the week: a year has 52, some have 53, none has more")  # fmt: skip
+    draft.refuse(
+        wrong,
+        column,
+        text,
+        "no-such-week",
+        detail,
+        "correct the week: a year has 52, some have 53, none has more",
+    )
 
 
 def require_numbering(draft: Draft, year: Ints, week: Ints) -> None:
-    """Raise Unreadable if the weeks 53 are those of CDC or ISO weeks and not of the declared ones."""
+    """Raise Unreadable if the weeks 53 are those of CDC or ISO weeks and not of the
+    declared ones."""
     calendar = draft.file.calendar
     if options_of(draft.file).week_53 == "as_declared":
         return
@@ -171,7 +242,13 @@ def require_numbering(draft: Draft, year: Ints, week: Ints) -> None:
     if not (week == 53).any() or "declared" in fit or not fit:
         return
     other = NUMBERINGS[fit[0]]
-    raise stop("other-numbering", f"this table counts {other.name.split(',')[0]}: {_signs(calendar, other, year, week)}", draft.file.named, f"set place.week.numbering: {fit[0]} in the profile; if single records are wrong instead, correct them, or set the input's `options: {{week_53: as_declared}}`, which refuses them")  # fmt: skip
+    raise stop(
+        "other-numbering",
+        f"this table counts {other.name.split(',')[0]}: {_signs(calendar, other, year, week)}",
+        draft.file.named,
+        f"set place.week.numbering: {fit[0]} in the profile; if single records are wrong instead, "
+        "correct them, or set the input's `options: {week_53: as_declared}`, which refuses them",
+    )
 
 
 def _signs(declared: Calendar, other: Calendar, year: Ints, week: Ints) -> str:
@@ -181,10 +258,15 @@ def _signs(declared: Calendar, other: Calendar, year: Ints, week: Ints) -> str:
         return f"it has a week 53 in {', '.join(wrong)}, where {declared.name} have none"
     years = range(int(year.min()), int(year.max()))
     gone = [str(y) for y in years if declared.has(y, 53) and not other.has(y, 53) and y not in seen]
-    return f"it has a week 53 in {', '.join(map(str, seen))} and none in {', '.join(gone)}, where {declared.name} have one"  # fmt: skip
+    return (
+        f"it has a week 53 in {', '.join(map(str, seen))} and none in {', '.join(gone)}, where "
+        f"{declared.name} have one"
+    )
 
 
 def running_week(draft: Draft, days: Any) -> int:
     """Ordinal of the newest week that a file's newest day completes."""
     newest = np.max(days[~np.isnat(days)])
-    return int(week_numbers(draft.file.calendar, np.array([newest + np.timedelta64(1, "D")]))[0]) - 1  # fmt: skip
+    return (
+        int(week_numbers(draft.file.calendar, np.array([newest + np.timedelta64(1, "D")]))[0]) - 1
+    )

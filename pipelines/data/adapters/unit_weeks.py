@@ -1,4 +1,5 @@
-"""Whether all units of a table number their weeks alike: regions may deliver in calendars of their own.
+"""Whether all units of a table number their weeks alike: regions may deliver in calendars of their
+own.
 
 Belongs here: comparing the weeks 53 of a table's units with each other. Does not belong here: the
 table as a whole against the declared calendar (times.py), and the calendars themselves (weeks.py).
@@ -18,7 +19,10 @@ from pipelines.data.week_test import NUMBERINGS
 _SHARE = 0.1  # of the units that tell: fewer may be single records that are wrong
 _WHOLE = 50  # weeks of a year that a unit reports, for an absent week 53 to mean something
 _NAMED = 5
-_AS_DECLARED = "if single records are wrong instead, correct them, or set the input's `options: {week_53: as_declared}`, which refuses them"  # fmt: skip
+_AS_DECLARED = (
+    "if single records are wrong instead, correct them, or set the input's `options: {week_53: "
+    "as_declared}`, which refuses them"
+)
 
 
 def require_alike(draft: Draft, usable: Mask, year: Ints, week: Ints) -> None:
@@ -33,16 +37,28 @@ def require_alike(draft: Draft, usable: Mask, year: Ints, week: Ints) -> None:
     at = np.flatnonzero(usable)
     if options_of(draft.file).week_53 == "as_declared" or not (week[at] == 53).any():
         return
-    frame = pd.DataFrame({"unit": draft.unit_id[at], "row": draft.records.rows[at], "year": year[at], "week": week[at]})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "unit": draft.unit_id[at],
+            "row": draft.records.rows[at],
+            "year": year[at],
+            "week": week[at],
+        }
+    )
     _stop_two_numberings(draft, frame[frame["week"] == 53])
     _name_skipping(draft, frame)
 
 
 def _stop_two_numberings(draft: Draft, weeks_53: pd.DataFrame) -> None:
     """Units by the only numbering that has all of their weeks 53."""
-    has = pd.DataFrame({name: [c.has(int(y), 53) for y in weeks_53["year"]] for name, c in NUMBERINGS.items()}, index=weeks_53.index)  # fmt: skip
+    has = pd.DataFrame(
+        {name: [c.has(int(y), 53) for y in weeks_53["year"]] for name, c in NUMBERINGS.items()},
+        index=weeks_53.index,
+    )
     fits = has.groupby(weeks_53["unit"]).all()
-    only = {name: fits.index[fits[name] & ~fits.drop(columns=name).any(axis=1)] for name in NUMBERINGS}  # fmt: skip
+    only = {
+        name: fits.index[fits[name] & ~fits.drop(columns=name).any(axis=1)] for name in NUMBERINGS
+    }
     if min(map(len, only.values())) <= _SHARE * sum(map(len, only.values())):
         return
     told, rows = [], []
@@ -50,8 +66,16 @@ def _stop_two_numberings(draft: Draft, weeks_53: pd.DataFrame) -> None:
         own = weeks_53[weeks_53["unit"].isin(units) & ~has.all(axis=1)]
         rows.append(int(own["row"].iloc[0]))
         years = ", ".join(map(str, sorted(set(own["year"]))))
-        told.append(f"{len(units)} units such as {units[0]} have a week 53 in {years}, as only {NUMBERINGS[name].name.split(',')[0]} (row {rows[-1]})")  # fmt: skip
-    raise stop("mixed-calendars", f"{' and '.join(told)}: two calendars in one table", f"{draft.file.named} row {max(rows)}", f"deliver all units in one numbering, each from its own days; {_AS_DECLARED}")  # fmt: skip
+        told.append(
+            f"{len(units)} units such as {units[0]} have a week 53 in {years}, as only "
+            f"{NUMBERINGS[name].name.split(',')[0]} (row {rows[-1]})"
+        )
+    raise stop(
+        "mixed-calendars",
+        f"{' and '.join(told)}: two calendars in one table",
+        f"{draft.file.named} row {max(rows)}",
+        f"deliver all units in one numbering, each from its own days; {_AS_DECLARED}",
+    )
 
 
 def _name_skipping(draft: Draft, frame: pd.DataFrame) -> None:
@@ -60,9 +84,28 @@ def _name_skipping(draft: Draft, frame: pd.DataFrame) -> None:
         if not calendar.has(int(y), 53) or all(c.has(int(y), 53) for c in NUMBERINGS.values()):
             continue
         here = frame[frame["year"] == y].groupby("unit")["week"].agg(["nunique", "max"])
-        after = frame[(frame["year"] == y + 1) & (frame["week"] == 1)].drop_duplicates("unit").set_index("unit")["row"]  # fmt: skip
-        skipping = here.index[(here["max"] == 52) & (here["nunique"] >= _WHOLE) & here.index.isin(after.index)]  # fmt: skip
+        after = (
+            frame[(frame["year"] == y + 1) & (frame["week"] == 1)]
+            .drop_duplicates("unit")
+            .set_index("unit")["row"]
+        )
+        skipping = here.index[
+            (here["max"] == 52) & (here["nunique"] >= _WHOLE) & here.index.isin(after.index)
+        ]
         having = int((here["max"] == 53).sum())
         if len(skipping):
-            shown = ", ".join(map(str, skipping[:_NAMED])) + (", ..." if len(skipping) > _NAMED else "")  # fmt: skip
-            draft.note(Level.WARNING, "week-53-of-some", f"{len(skipping)} units have no week 53 of {y}, which {having} others have: {shown}; if they number their weeks otherwise, their later weeks are read a week off", "ask how they number weeks; deliver all units in one numbering, or their week 53 as well", int(after[skipping[0]]), len(skipping), calendar.week_label(calendar.number(int(y), 53)))  # fmt: skip
+            shown = ", ".join(map(str, skipping[:_NAMED])) + (
+                ", ..." if len(skipping) > _NAMED else ""
+            )
+            draft.note(
+                Level.WARNING,
+                "week-53-of-some",
+                f"{len(skipping)} units have no week 53 of {y}, which {having} others have: "
+                f"{shown}; if they number their weeks otherwise, their later weeks are read a "
+                "week off",
+                "ask how they number weeks; deliver all units in one numbering, or their week 53 "
+                "as well",
+                int(after[skipping[0]]),
+                len(skipping),
+                calendar.week_label(calendar.number(int(y), 53)),
+            )

@@ -26,7 +26,12 @@ def workbook_rows(file: InputFile) -> Iterator[tuple[int, list[str]]]:
         content = io.BytesIO(file.path.read_bytes())
         book = openpyxl.load_workbook(content, read_only=True, data_only=True, keep_links=False)
     except (ValueError, KeyError, OSError, TypeError, InvalidFileException) as err:
-        raise stop("unreadable-table", f"the workbook cannot be opened: {err}", file.named, "remove its password, or save it again as XLSX or CSV") from err  # fmt: skip
+        raise stop(
+            "unreadable-table",
+            f"the workbook cannot be opened: {err}",
+            file.named,
+            "remove its password, or save it again as XLSX or CSV",
+        ) from err
     try:
         sheet = book[_sheet_name(file, book.sheetnames)]
         sheet.reset_dimensions()  # some tools write a wrong range, and rows beyond it would be lost
@@ -43,7 +48,17 @@ def _sheet_name(file: InputFile, names: list[str]) -> str:
     if wanted is None and len(names) == 1:
         return names[0]
     if wanted is None:
-        raise stop("several-sheets", f"the workbook has {len(names)} sheets: {listed}", file.named, "say which one holds the table with the input's `sheet`")  # fmt: skip
+        raise stop(
+            "several-sheets",
+            f"the workbook has {len(names)} sheets: {listed}",
+            file.named,
+            "say which one holds the table with the input's `sheet`",
+        )
     if wanted not in names:
-        raise stop("several-sheets", f"the workbook has no sheet {wanted!r}; it has {listed}", file.named, "correct the input's `sheet`")  # fmt: skip
+        raise stop(
+            "several-sheets",
+            f"the workbook has no sheet {wanted!r}; it has {listed}",
+            file.named,
+            "correct the input's `sheet`",
+        )
     return wanted

@@ -93,7 +93,11 @@ def fetch(
             listing = files_of(lambda folder: _may_hold(folder, only))
             return _bring(web, to, listing, _chosen(listing, only, base))
     except Timeout as err:
-        raise FetchError("another fetch into this folder is under way", where=str(to), fix="wait for it to end, or fetch into another folder") from err  # fmt: skip
+        raise FetchError(
+            "another fetch into this folder is under way",
+            where=str(to),
+            fix="wait for it to end, or fetch into another folder",
+        ) from err
     except OSError as err:
         raise _local_error(err, to) from err
     finally:
@@ -102,7 +106,12 @@ def fetch(
 
 def _bring(web: Web, to: Path, listing: Listing, files: list[RemoteFile]) -> Fetched:
     memory = FileCache(to / _STATE / "verified.json")
-    done = Fetched(len(files), sum(f.size or 0 for f in files), size_only=sum(not f.hashed for f in files), refused=listing.refused)  # fmt: skip
+    done = Fetched(
+        len(files),
+        sum(f.size or 0 for f in files),
+        size_only=sum(not f.hashed for f in files),
+        refused=listing.refused,
+    )
     try:
         missing = [f for f in files if not _is_whole(_target(to, f), f, memory)]
         done.whole = len(files) - len(missing)
@@ -121,7 +130,9 @@ def _bring(web: Web, to: Path, listing: Listing, files: list[RemoteFile]) -> Fet
     return done
 
 
-def _bring_each(web: Web, to: Path, missing: list[RemoteFile], memory: FileCache) -> dict[str, FetchError]:  # fmt: skip
+def _bring_each(
+    web: Web, to: Path, missing: list[RemoteFile], memory: FileCache
+) -> dict[str, FetchError]:
     """Path -> why, of each file that did not come; the others are in place."""
     parts, failures, in_a_row = to / _STATE / "parts", {}, 0
     meter = _Meter(sum(_left(parts, f) for f in missing))
@@ -145,7 +156,9 @@ def _bring_each(web: Web, to: Path, missing: list[RemoteFile], memory: FileCache
 
 
 class _Meter:
-    """Bytes that arrive, told as kB or MB with the ETA; a file that starts anew is not counted twice."""
+    """Bytes that arrive, told as kB or MB with the ETA; a file that starts anew is not counted
+    twice.
+    """
 
     def __init__(self, total: int) -> None:
         self._unit, name = (1 << 20, "MB") if total >= 10 << 20 else (1 << 10, "kB")
@@ -168,7 +181,9 @@ class _Meter:
 
 
 def _may_hold(folder: str, only: Sequence[str]) -> bool:
-    """Whether a file below `folder` can match: what stands before a pattern's first wildcard decides."""
+    """Whether a file below `folder` can match: what stands before a pattern's first wildcard
+    decides.
+    """
     heads = [p[: min([p.index(c) for c in _WILD if c in p], default=len(p))] for p in only]
     return not only or any(h.startswith(folder) or folder.startswith(h) for h in heads)
 
@@ -177,7 +192,11 @@ def _chosen(listing: Listing, only: Sequence[str], base: str) -> list[RemoteFile
     chosen = [f for f in listing.files if not only or any(fnmatchcase(f.path, p) for p in only)]
     if not chosen:
         some = ", ".join(f.path for f in listing.files[:5]) or "nothing"
-        raise FetchError("no file of the data set matches --only", where=base, fix=f"patterns are of whole paths, such as '10_municipalities/*'; seen were {some}")  # fmt: skip
+        raise FetchError(
+            "no file of the data set matches --only",
+            where=base,
+            fix=f"patterns are of whole paths, such as '10_municipalities/*'; seen were {some}",
+        )
     return chosen
 
 
@@ -187,8 +206,16 @@ def _target(to: Path, file: RemoteFile) -> Path:
     for place in (target, *target.parents):
         if place == to:
             break
-        if place.is_symlink() or (place == target and place.is_dir()) or (place != target and place.is_file()):  # fmt: skip
-            raise FetchError("a link, file or folder is where a file of the data set belongs", where=str(place), fix="remove it, or fetch into another folder")  # fmt: skip
+        if (
+            place.is_symlink()
+            or (place == target and place.is_dir())
+            or (place != target and place.is_file())
+        ):
+            raise FetchError(
+                "a link, file or folder is where a file of the data set belongs",
+                where=str(place),
+                fix="remove it, or fetch into another folder",
+            )
     return target
 
 
@@ -222,14 +249,22 @@ def _check_room(to: Path, missing: list[RemoteFile]) -> None:
     unpacked = sum(f.size or 0 for f in missing if f.path.lower().endswith(".zip"))
     free = shutil.disk_usage(to).free
     if missing and free < left + unpacked + _SPARE_BYTES:
-        raise FetchError(f"{(left + unpacked + _SPARE_BYTES) >> 20} MB of free disk are needed and there are {free >> 20} MB", where=str(to), fix="make room, fetch into another disk, or take less with --only")  # fmt: skip
+        raise FetchError(
+            f"{(left + unpacked + _SPARE_BYTES) >> 20} MB of free disk are needed and there are "
+            f"{free >> 20} MB",
+            where=str(to),
+            fix="make room, fetch into another disk, or take less with --only",
+        )
 
 
 def _not_all(failures: dict[str, FetchError], done: Fetched, to: Path) -> FetchError:
     shown = "; ".join(f"{path}: {err.what}" for path, err in list(failures.items())[:10])
     more = f"; and {len(failures) - 10} more" if len(failures) > 10 else ""
     first = next(iter(failures.values()))
-    what = f"{len(failures)} of {done.files} files did not come whole ({shown}{more}); the others are in place"  # fmt: skip
+    what = (
+        f"{len(failures)} of {done.files} files did not come whole ({shown}{more}); the others "
+        "are in place"
+    )
     return FetchError(what, where=f"{first.where}, into {to}", fix=first.fix or LATER)
 
 
@@ -237,4 +272,8 @@ def _local_error(err: OSError, to: Path) -> FetchError:
     where = str(err.filename or to)
     if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return FetchError("the disk is full", where=where, fix=f"make room; {LATER}")
-    return FetchError(f"this folder does not take the files: {err.strerror or err}", where=where, fix="check its path and permissions, or fetch into another folder")  # fmt: skip
+    return FetchError(
+        f"this folder does not take the files: {err.strerror or err}",
+        where=where,
+        fix="check its path and permissions, or fetch into another folder",
+    )

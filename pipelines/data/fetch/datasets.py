@@ -46,13 +46,23 @@ class Dataset:
     def denied(self) -> str:
         """What a person has to do when the server refuses."""
         if self.doi:
-            return f"look at {self.agreement}; if the file is restricted, ask there for access and set DATAVERSE_API_TOKEN"  # fmt: skip
+            return (
+                f"look at {self.agreement}; if the file is restricted, ask there for access and "
+                "set DATAVERSE_API_TOKEN"
+            )
         if self.credentialed:
-            return f"check PHYSIONET_USERNAME and PHYSIONET_PASSWORD, and that this account is credentialed and has signed the data use agreement on {self.agreement}"  # fmt: skip
-        return f"look at {self.agreement}; if it asks to log in, set PHYSIONET_USERNAME and PHYSIONET_PASSWORD"  # fmt: skip
+            return (
+                "check PHYSIONET_USERNAME and PHYSIONET_PASSWORD, and that this account is "
+                f"credentialed and has signed the data use agreement on {self.agreement}"
+            )
+        return (
+            f"look at {self.agreement}; if it asks to log in, set PHYSIONET_USERNAME and "
+            "PHYSIONET_PASSWORD"
+        )
 
     def address(self, given: str | None) -> str:
-        """The address to ask. Raises FetchError if the given one is neither https nor this machine."""
+        """The address to ask. Raises FetchError if the given one is neither https nor this
+        machine."""
         text = (given or self.base).rstrip("/") + "/"
         try:
             url = httpx.URL(text)
@@ -60,7 +70,14 @@ class Dataset:
             url = httpx.URL("")
         safe = url.scheme == "https" or (url.scheme == "http" and loopback(url))
         if not url.host or not safe or url.userinfo or url.query:
-            raise FetchError("--base-url is no https address of a folder", where=httpx.URL(text).host if url.host else text[:200], fix=f"give https://host/folder/ without name and password; the publisher's is {self.base}")  # fmt: skip
+            raise FetchError(
+                "--base-url is no https address of a folder",
+                where=httpx.URL(text).host if url.host else text[:200],
+                fix=(
+                    "give https://host/folder/ without name and password; the publisher's is "
+                    f"{self.base}"
+                ),
+            )
         return text
 
     def secret(self, base: str) -> Mapping[str, str]:
@@ -80,11 +97,22 @@ class Dataset:
             text = base64.b64encode(f"{name}:{word}".encode()).decode()
             return {"Authorization": f"Basic {text}"}
         if self.credentialed:
-            raise FetchError(f"{self.name} is given to named people only, and PHYSIONET_USERNAME and PHYSIONET_PASSWORD are not both set", where=self.agreement, fix="get a credentialed account at https://physionet.org/settings/credentialing/, sign the data use agreement on that page, then set both in the environment")  # fmt: skip
+            raise FetchError(
+                f"{self.name} is given to named people only, and PHYSIONET_USERNAME and "
+                "PHYSIONET_PASSWORD are not both set",
+                where=self.agreement,
+                fix=(
+                    "get a credentialed account at https://physionet.org/settings/credentialing/, "
+                    "sign the data use agreement on that page, then set both in the environment"
+                ),
+            )
         return {}
 
-    def terms_and_files(self, web: Web, base: str) -> tuple[Terms, Callable[[Callable[[str], bool]], Listing]]:  # fmt: skip
-        """Terms of use, and a function that lists the files (see `read_listing` for its argument)."""
+    def terms_and_files(
+        self, web: Web, base: str
+    ) -> tuple[Terms, Callable[[Callable[[str], bool]], Listing]]:
+        """Terms of use, and a function that lists the files (see `read_listing` for its
+        argument)."""
         if self.doi:
             terms, files = read_dataset(web, base, self.doi)
             return terms, lambda _inside: Listing(files)
@@ -99,20 +127,23 @@ DATASETS: dict[str, Dataset] = {
         Dataset(
             "satellitebench",
             f"{_PHYSIONET}multimodal-satellite-data/1.0.0/",
-            "SatelliteBench: weekly 12-band scenes of Colombian municipalities with dengue cases; open access",
+            "SatelliteBench: weekly 12-band scenes of Colombian municipalities with dengue cases; "
+            "open access",
             "https://physionet.org/content/multimodal-satellite-data/1.0.0/",
         ),
         Dataset(
             "ham10000",
             "https://dataverse.harvard.edu/",
-            "HAM10000: dermatoscopic images of seven kinds of lesion; CC BY-NC 4.0, for research, with attribution",
+            "HAM10000: dermatoscopic images of seven kinds of lesion; CC BY-NC 4.0, for research, "
+            "with attribution",
             "https://doi.org/10.7910/DVN/DBW86T",
             doi="10.7910/DVN/DBW86T",
         ),
         Dataset(
             "brset",
             f"{_PHYSIONET}brazilian-ophthalmological/1.0.0/",
-            "BRSET: Brazilian retinal photographs with patients' records; for credentialed people alone",
+            "BRSET: Brazilian retinal photographs with patients' records; for credentialed people "
+            "alone",
             "https://physionet.org/content/brazilian-ophthalmological/1.0.0/",
             credentialed=True,
         ),

@@ -29,7 +29,12 @@ def read_dataset(web: Web, base: str, doi: str) -> tuple[Terms, list[RemoteFile]
         files = [_file(base, listed, url) for listed in version["files"]]
         terms = Terms(url=f"{base}dataset.xhtml?persistentId=doi:{doi}", text=_terms(version))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        raise FetchError(f"the server's answer is not what Dataverse says of a data set ({type(err).__name__}: {str(err)[:80]})", where=url, fix="check --base-url; if it is right, the API changed: tell denguard's maintainers") from err  # fmt: skip
+        raise FetchError(
+            f"the server's answer is not what Dataverse says of a data set ({type(err).__name__}: "
+            f"{str(err)[:80]})",
+            where=url,
+            fix="check --base-url; if it is right, the API changed: tell denguard's maintainers",
+        ) from err
     if len({f.path.casefold() for f in files}) != len(files):
         raise FetchError("the data set names one file twice", where=url, fix="ask the publisher")
     return terms, files
@@ -47,8 +52,16 @@ def _file(base: str, listed: dict[str, Any], where: str) -> RemoteFile:
     folder = str(listed.get("directoryLabel") or "").strip("/")
     path = safe_path(f"{folder}/{name}" if folder else str(name), where)
     checksum = about.get("checksum") or {"type": "MD5", "value": about["md5"]}
-    hashes = {_HASHES[checksum["type"]]: str(checksum["value"])} if checksum["type"] in _HASHES else {}  # fmt: skip
-    return RemoteFile(path, f"{base}api/access/datafile/{int(about['id'])}{query}", size, hashes.get("sha256"), hashes.get("md5"))  # fmt: skip
+    hashes = (
+        {_HASHES[checksum["type"]]: str(checksum["value"])} if checksum["type"] in _HASHES else {}
+    )
+    return RemoteFile(
+        path,
+        f"{base}api/access/datafile/{int(about['id'])}{query}",
+        size,
+        hashes.get("sha256"),
+        hashes.get("md5"),
+    )
 
 
 def _terms(version: dict[str, Any]) -> str:
@@ -59,6 +72,16 @@ def _terms(version: dict[str, Any]) -> str:
         lines.append(f"License: {licence.get('name', '')} {licence.get('uri', '')}".rstrip())
     elif licence:
         lines.append(f"License: {licence}")
-    names = ("termsOfUse", "confidentialityDeclaration", "specialPermissions", "restrictions", "citationRequirements", "depositorRequirements", "conditions", "disclaimer", "termsOfAccess")  # fmt: skip
+    names = (
+        "termsOfUse",
+        "confidentialityDeclaration",
+        "specialPermissions",
+        "restrictions",
+        "citationRequirements",
+        "depositorRequirements",
+        "conditions",
+        "disclaimer",
+        "termsOfAccess",
+    )
     lines += [f"{name}: {str(version[name]).strip()}" for name in names if version.get(name)]
     return "\n\n".join(lines)

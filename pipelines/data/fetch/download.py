@@ -40,7 +40,9 @@ def part_of(parts: Path, file: RemoteFile) -> Path:
     return parts / hashlib.sha256(file.url.encode()).hexdigest()[:32]
 
 
-def download(web: Web, file: RemoteFile, parts: Path, target: Path, arrived: Callable[[int], None]) -> None:  # fmt: skip
+def download(
+    web: Web, file: RemoteFile, parts: Path, target: Path, arrived: Callable[[int], None]
+) -> None:
     """Put a file at `target`, verified, or leave `target` as it was.
 
     Args:
@@ -59,7 +61,11 @@ def download(web: Web, file: RemoteFile, parts: Path, target: Path, arrived: Cal
             break
         _drop(part)
         if last or not pieced:  # what came in one answer is what the server has
-            raise FetchError(f"what the server sent is not the file: {wrong}", where=file.url, fix=f"{LATER}; if it stays so, tell the publisher")  # fmt: skip
+            raise FetchError(
+                f"what the server sent is not the file: {wrong}",
+                where=file.url,
+                fix=f"{LATER}; if it stays so, tell the publisher",
+            )
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +75,8 @@ def download(web: Web, file: RemoteFile, parts: Path, target: Path, arrived: Cal
 
 
 def _gather(web: Web, file: RemoteFile, part: Path, arrived: Callable[[int], None]) -> bool:
-    """Attempt after attempt until the part has all bytes; whether more than one answer gave them."""
+    """Attempt after attempt until the part has all bytes; whether more than one answer
+    gave them."""
     tries, had = Tries(file.url, web.patience), _begun(part, file).bytes
     while file.size is None or had < file.size or not part.is_file():
         try:
@@ -92,7 +99,9 @@ def _attempt(web: Web, file: RemoteFile, part: Path, arrived: Callable[[int], No
         start, total = _offered(answer, begun, file)
         if start == 0:
             _drop(part)
-            write_json(_about(part), {"url": file.url, "size": file.size, "version": _version(answer)})  # fmt: skip
+            write_json(
+                _about(part), {"url": file.url, "size": file.size, "version": _version(answer)}
+            )
         limit = file.size if file.size is not None else total or _UNLISTED_LIMIT
         end = time.monotonic() + web.patience.limit_s(total - start if total else limit)
         here = start
@@ -121,7 +130,11 @@ def _resuming(begun: _Begun) -> dict[str, str]:
 def _offered(answer: httpx.Response, begun: _Begun, file: RemoteFile) -> tuple[int, int | None]:
     """(first byte that this answer holds, size of the whole file or None if it is not said)."""
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise FetchError("the server compresses what should come as it is", where=file.url, fix="use another mirror")  # fmt: skip
+        raise FetchError(
+            "the server compresses what should come as it is",
+            where=file.url,
+            fix="use another mirror",
+        )
     if answer.status_code == 200:
         length = answer.headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() else None
@@ -147,7 +160,9 @@ def _begun(part: Path, file: RemoteFile) -> _Begun:
         size = part.stat().st_size
     except (FileNotFoundError, ValueError):
         return _Begun()
-    same = isinstance(about, dict) and about.get("url") == file.url and about.get("size") == file.size  # fmt: skip
+    same = (
+        isinstance(about, dict) and about.get("url") == file.url and about.get("size") == file.size
+    )
     version = about.get("version") if same else None
     known = isinstance(version, str) or file.hashed  # else a mixture would not be noticed
     if not same or not known or (file.size is not None and size > file.size):
@@ -170,4 +185,8 @@ def _drop(part: Path) -> None:
 
 
 def _wrong_size(file: RemoteFile, sent: str) -> FetchError:
-    return FetchError(f"the publisher lists {file.size} bytes and the server sends {sent}", where=file.url, fix=f"{LATER}; if it stays so, tell the publisher")  # fmt: skip
+    return FetchError(
+        f"the publisher lists {file.size} bytes and the server sends {sent}",
+        where=file.url,
+        fix=f"{LATER}; if it stays so, tell the publisher",
+    )

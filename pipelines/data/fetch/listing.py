@@ -67,7 +67,9 @@ def read_listing(web: Web, base: str, inside: Callable[[str], bool]) -> Listing:
         folder = left.pop(0)
         seen += 1
         if folder.count("/") > _DEPTH or seen > _FOLDERS:
-            raise FetchError("the folders of the listing do not end", where=base + folder, fix="check --base-url")  # fmt: skip
+            raise FetchError(
+                "the folders of the listing do not end", where=base + folder, fix="check --base-url"
+            )
         entries, refused = read_page(web.read(base + folder, _PAGE_BYTES), base + folder)
         listing.refused += refused
         if not folder:
@@ -75,7 +77,14 @@ def read_listing(web: Web, base: str, inside: Callable[[str], bool]) -> Listing:
         for entry in entries:
             path = safe_path(folder + entry.name, base + folder)
             if entry.size is not None:
-                listing.files.append(RemoteFile(path, urljoin(base + folder, _quoted(entry.name)), entry.size, sums.get(path)))  # fmt: skip
+                listing.files.append(
+                    RemoteFile(
+                        path,
+                        urljoin(base + folder, _quoted(entry.name)),
+                        entry.size,
+                        sums.get(path),
+                    )
+                )
             elif inside(f"{path}/"):
                 left.append(f"{path}/")
     for link in listing.refused:
@@ -93,7 +102,11 @@ def read_page(raw: bytes, url: str) -> tuple[list[Entry], list[str]]:
     page.feed(raw.decode("utf-8", "replace").replace("\r\n", "\n"))
     page.close()
     if not page.heading.strip().startswith("Index of"):
-        raise FetchError("this page is not a directory listing", where=url, fix="check --base-url; if it is right, the server may want you to log in")  # fmt: skip
+        raise FetchError(
+            "this page is not a directory listing",
+            where=url,
+            fix="check --base-url; if it is right, the server may want you to log in",
+        )
     entries: dict[str, Entry] = {}
     refused = []
     for href, after in page.links:
@@ -105,10 +118,18 @@ def read_page(raw: bytes, url: str) -> tuple[list[Entry], list[str]]:
             continue
         told = _AFTER.match(after.split("\n", 1)[0])
         if told is None or (told[1] == "-") != href.endswith("/"):
-            raise FetchError(f"the listing has no size for {name!r}", where=url, fix="check --base-url; the server's pages are not PhysioNet's")  # fmt: skip
+            raise FetchError(
+                f"the listing has no size for {name!r}",
+                where=url,
+                fix="check --base-url; the server's pages are not PhysioNet's",
+            )
         entry = Entry(name, None if told[1] == "-" else int(told[1]))
         if entries.setdefault(name, entry) != entry:
-            raise FetchError(f"the listing names {name!r} twice, with other sizes", where=url, fix="ask the server's owner")  # fmt: skip
+            raise FetchError(
+                f"the listing names {name!r} twice, with other sizes",
+                where=url,
+                fix="ask the server's owner",
+            )
     return list(entries.values()), refused
 
 
@@ -161,13 +182,21 @@ def _sums(web: Web, base: str, entries: list[Entry]) -> dict[str, str]:
     if listed is not None:
         raw = _read_if_there(web, base + SUMS)
         if raw and len(raw) != listed.size:
-            raise FetchError(f"{SUMS} has {len(raw)} bytes and the listing says {listed.size}", where=base + SUMS, fix="run the same command again; if it stays so, tell the publisher")  # fmt: skip
+            raise FetchError(
+                f"{SUMS} has {len(raw)} bytes and the listing says {listed.size}",
+                where=base + SUMS,
+                fix="run the same command again; if it stays so, tell the publisher",
+            )
     if not raw:
         log.warning("the server has no %s: files are checked by their listed size alone", SUMS)
     lines = (_SUM.match(line) for line in raw.decode("utf-8", "replace").splitlines())
     sums = {found[2].removeprefix("./"): found[1].lower() for found in lines if found}
     if raw and not sums:
-        raise FetchError(f"{SUMS} holds no hashes", where=base + SUMS, fix="check --base-url; if it is right, tell the publisher")  # fmt: skip
+        raise FetchError(
+            f"{SUMS} holds no hashes",
+            where=base + SUMS,
+            fix="check --base-url; if it is right, tell the publisher",
+        )
     return sums
 
 

@@ -55,9 +55,19 @@ def safe_path(path: str, where: str) -> str:
         FetchError: it is absolute, climbs, or holds what no file name should.
     """
     for name in path.split("/"):
-        bad = not name or name in (".", "..") or "\\" in name or name != name.strip() or (len(name) > 1 and name[1] == ":")  # fmt: skip
+        bad = (
+            not name
+            or name in (".", "..")
+            or "\\" in name
+            or name != name.strip()
+            or (len(name) > 1 and name[1] == ":")
+        )
         if bad or not name.isprintable() or len(name.encode()) > _NAME_BYTES:
-            raise FetchError(f"the server names a file {path[:200]!r}, which would not stay in its folder", where=where, fix="do not use this server until its owner has looked at it")  # fmt: skip
+            raise FetchError(
+                f"the server names a file {path[:200]!r}, which would not stay in its folder",
+                where=where,
+                fix="do not use this server until its owner has looked at it",
+            )
     return path
 
 

@@ -36,16 +36,31 @@ def settle(terms: Terms, dataset: str, folder: Path, accept: bool) -> None:
         FetchError: nobody did, the terms changed since, or the publisher states none.
     """
     if not terms.text.strip():
-        raise FetchError(f"the server states no terms of use for {dataset}", where=terms.url, fix="nobody can accept what is not said; use the publisher's own server")  # fmt: skip
+        raise FetchError(
+            f"the server states no terms of use for {dataset}",
+            where=terms.url,
+            fix="nobody can accept what is not said; use the publisher's own server",
+        )
     if accepted(terms, dataset, folder):
         return
     if accept:
         write_atomic(folder / TEXT, terms.text)
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(folder / RECORD, {"dataset": dataset, "url": terms.url, "accepted_at": at, "text_sha256": terms.sha256})  # fmt: skip
+        write_json(
+            folder / RECORD,
+            {"dataset": dataset, "url": terms.url, "accepted_at": at, "text_sha256": terms.sha256},
+        )
         return
-    what = "changed since they were accepted" if (folder / RECORD).is_file() else "are not accepted yet"  # fmt: skip
-    raise FetchError(f"the terms of use of {dataset} {what}", where=terms.url, fix="read the text above; if you accept it, run the same command again with --accept-terms")  # fmt: skip
+    what = (
+        "changed since they were accepted"
+        if (folder / RECORD).is_file()
+        else "are not accepted yet"
+    )
+    raise FetchError(
+        f"the terms of use of {dataset} {what}",
+        where=terms.url,
+        fix="read the text above; if you accept it, run the same command again with --accept-terms",
+    )
 
 
 def accepted(terms: Terms, dataset: str, folder: Path) -> bool:

@@ -62,7 +62,11 @@ def _checked(opened: zipfile.ZipFile, archive: Path) -> dict[str, zipfile.ZipInf
     if total > packed * _TIMES + _ALLOWANCE_BYTES:
         raise _refused(archive, f"its {packed >> 10} kB would become {total >> 20} MB")
     if total + _ROOM_BYTES > (free := shutil.disk_usage(archive.parent).free):
-        raise FetchError(f"unpacked it needs {total >> 20} MB and the disk has {free >> 20} MB free", where=str(archive), fix="make room, then run the same command again; nothing is fetched twice")  # fmt: skip
+        raise FetchError(
+            f"unpacked it needs {total >> 20} MB and the disk has {free >> 20} MB free",
+            where=str(archive),
+            fix="make room, then run the same command again; nothing is fetched twice",
+        )
     return entries
 
 
@@ -84,9 +88,20 @@ def _done_before(entries: dict[str, zipfile.ZipInfo], folder: Path) -> bool:
     for path, entry in entries.items():
         file = folder / path
         if file.is_symlink() or not file.is_file() or file.stat().st_size != entry.file_size:
-            raise FetchError(f"{path} is not what the archive holds", where=str(folder), fix="remove that folder, then run the same command again; nothing is fetched twice")  # fmt: skip
+            raise FetchError(
+                f"{path} is not what the archive holds",
+                where=str(folder),
+                fix="remove that folder, then run the same command again; nothing is fetched twice",
+            )
     return False
 
 
 def _refused(archive: Path, why: str) -> FetchError:
-    return FetchError(f"the archive is not unpacked: {why}", where=str(archive), fix="do not use it; delete it, run the same command again, and if it stays so tell the publisher")  # fmt: skip
+    return FetchError(
+        f"the archive is not unpacked: {why}",
+        where=str(archive),
+        fix=(
+            "do not use it; delete it, run the same command again, and if it stays so tell the "
+            "publisher"
+        ),
+    )

@@ -42,7 +42,8 @@ class Missing(FetchError):
 
 
 class Again(Exception):
-    """An attempt failed in a way that another may not. `wait_s`: how long the server asks to wait."""
+    """An attempt failed in a way that another may not. `wait_s`: how long the server asks
+    to wait."""
 
     def __init__(self, what: str, wait_s: float = 0.0) -> None:
         super().__init__(what)
@@ -81,9 +82,17 @@ class Tries:
         """Raises Unanswered if it is time to give up."""
         pauses = self.patience.pauses_s
         if problem.wait_s > self.patience.longest_pause_s:
-            raise Unanswered(f"the server asks to come back in {spell(problem.wait_s)}", where=self.url, fix=LATER)  # fmt: skip
+            raise Unanswered(
+                f"the server asks to come back in {spell(problem.wait_s)}",
+                where=self.url,
+                fix=LATER,
+            )
         if self._failed >= len(pauses):
-            raise Unanswered(f"{problem}, {self._failed + 1} times in a row", where=self.url, fix=f"check the connection (a proxy goes into HTTPS_PROXY), then {LATER}")  # fmt: skip
+            raise Unanswered(
+                f"{problem}, {self._failed + 1} times in a row",
+                where=self.url,
+                fix=f"check the connection (a proxy goes into HTTPS_PROXY), then {LATER}",
+            )
         pause_s = max(pauses[self._failed], problem.wait_s)
         self._failed += 1
         log.info("%s: %s; trying again in %s", self.url, problem, spell(pause_s))
@@ -100,19 +109,24 @@ class Web:
         patience: how long to wait.
     """
 
-    def __init__(self, base: str, secret: Mapping[str, str], denied: str, patience: Patience) -> None:  # fmt: skip
+    def __init__(
+        self, base: str, secret: Mapping[str, str], denied: str, patience: Patience
+    ) -> None:
         self.patience = patience
         self._base, self._secret, self._denied = httpx.URL(base), dict(secret), denied
         limits = httpx.Timeout(patience.silence_s, connect=patience.connect_s)
         # Identity: sizes and ranges are those of the file, not of a compressed form of it.
         headers = {"Accept-Encoding": "identity", "User-Agent": "denguard-fetch"}
-        self._client = httpx.Client(timeout=limits, headers=headers, verify=_trusted(), trust_env=not loopback(self._base))  # fmt: skip
+        self._client = httpx.Client(
+            timeout=limits, headers=headers, verify=_trusted(), trust_env=not loopback(self._base)
+        )
 
     def close(self) -> None:
         self._client.close()
 
     def read(self, url: str, limit: int) -> bytes:
-        """A small file's bytes, with retries. Raises FetchError, also if it is over `limit` bytes."""
+        """A small file's bytes, with retries. Raises FetchError, also if it is over
+        `limit` bytes."""
         tries = Tries(url, self.patience)
         while True:
             try:
@@ -137,7 +151,9 @@ class Web:
             finally:
                 answer.close()
         except httpx.RequestError as err:
-            raise Again(f"the connection failed ({type(err).__name__}{f': {err}' if str(err) else ''})") from err  # fmt: skip
+            raise Again(
+                f"the connection failed ({type(err).__name__}{f': {err}' if str(err) else ''})"
+            ) from err
 
     def _follow(self, url: str, headers: dict[str, str]) -> httpx.Response:
         here = self._checked(httpx.URL(url), url)
@@ -151,16 +167,25 @@ class Web:
             try:
                 here = self._checked(here.join(answer.headers.get("Location", "")), url)
             except httpx.InvalidURL as err:
-                raise FetchError("the server redirects to what is no address", where=url, fix=LATER) from err  # fmt: skip
+                raise FetchError(
+                    "the server redirects to what is no address", where=url, fix=LATER
+                ) from err
             if "/login" in here.path:
                 raise Refused("the server asks to log in", where=url, fix=self._denied)
         raise FetchError(f"the server redirects more than {_HOPS} times", where=url, fix=LATER)
 
     def _checked(self, url: httpx.URL, asked: str) -> httpx.URL:
         """The URL, if it is https (or stays on this machine, for a server that is on it)."""
-        if url.host and (url.scheme == "https" or (url.scheme == "http" and loopback(url) and loopback(self._base))):  # fmt: skip
+        if url.host and (
+            url.scheme == "https"
+            or (url.scheme == "http" and loopback(url) and loopback(self._base))
+        ):
             return url.copy_with(userinfo=b"")  # httpx would send it as credentials
-        raise FetchError(f"an address is not https: {str(url)[:200]}", where=asked, fix="use an https address; do not fetch over a line that others can change")  # fmt: skip
+        raise FetchError(
+            f"an address is not https: {str(url)[:200]}",
+            where=asked,
+            fix="use an https address; do not fetch over a line that others can change",
+        )
 
     def _judge(self, answer: httpx.Response, url: str) -> None:
         status = answer.status_code
@@ -171,17 +196,30 @@ class Web:
         if status in (401, 403):
             raise Refused(f"the server refuses ({status})", where=url, fix=self._denied)
         if status in (404, 410):
-            raise Missing(f"the server has no such file ({status})", where=url, fix="leave it out with --only, or ask the publisher; a mirror given with --base-url may be incomplete")  # fmt: skip
+            raise Missing(
+                f"the server has no such file ({status})",
+                where=url,
+                fix=(
+                    "leave it out with --only, or ask the publisher; a mirror given with "
+                    "--base-url may be incomplete"
+                ),
+            )
         raise FetchError(f"the server answers {status}", where=url, fix=LATER)
 
     def _bounded(self, answer: httpx.Response, limit: int, url: str) -> bytes:
         body, end = bytearray(), time.monotonic() + self.patience.limit_s(limit)
         if answer.status_code != 200:
-            raise FetchError(f"the server answers {answer.status_code} to a plain request", where=url, fix=LATER)  # fmt: skip
+            raise FetchError(
+                f"the server answers {answer.status_code} to a plain request", where=url, fix=LATER
+            )
         for piece in answer.iter_bytes():
             body += piece
             if len(body) > limit:
-                raise FetchError(f"this should be a small file and is over {limit >> 20} MB", where=url, fix="check --base-url")  # fmt: skip
+                raise FetchError(
+                    f"this should be a small file and is over {limit >> 20} MB",
+                    where=url,
+                    fix="check --base-url",
+                )
             if time.monotonic() > end:
                 raise Again("the server sends too slowly")
         return bytes(body)

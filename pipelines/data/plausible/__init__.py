@@ -1,8 +1,8 @@
 """Whether what a drop says can be believed, unit by unit, beside what was accepted before it.
 
-Values that cannot be (a count of 3.5, 80 degrees) are refused by expectations.py. Here are values that
-can be and probably are not: a running series that falls to 0, a count many times its own maximum, a
-table that holds each unit's neighbour.
+Values that cannot be (a count of 3.5, 80 degrees) are refused by expectations.py. Here are values
+that can be and probably are not: a running series that falls to 0, a count many times its own
+maximum, a table that holds each unit's neighbour.
 
     history.py     what is known before a drop, and what the drop says beside it, as matrices
     rules.py       the list of rules; a rule is one function in a file beside it
@@ -11,7 +11,7 @@ table that holds each unit's neighbour.
     causes.py      what a validation found, written down, and answers recorded
     listed.py      the same list, read by whoever tells people of it
     judge.py       drop after drop: rules, answers, which cells are held
-    judging.py     what the judge is handed of a place's drops; arrived.py, earlier.py what it rests on
-    remembered.py  what rules found in drops before, kept by content
+    judging.py     what the judge is handed of a place's drops; arrived.py, earlier.py what it rests
+    on remembered.py  what rules found in drops before, kept by content
     level.py, chance.py, past.py, found.py   arithmetic and words that several rules share
 """

@@ -1,7 +1,8 @@
-"""Neighbours that moved together as they never do: an area that reported a part, or in another measure.
+"""Neighbours that moved together as they never do: an area that reported a part, or in another
+measure.
 
-Belongs here: runs of units in the order of their codes, where most countries' areas lie side by side.
-Does not belong here: the table as a whole (whole.py), single units (missing.py, high.py).
+Belongs here: runs of units in the order of their codes, where most countries' areas lie side by
+side. Does not belong here: the table as a whole (whole.py), single units (missing.py, high.py).
 """
 
 from __future__ import annotations
@@ -23,12 +24,27 @@ _FARTHEST, _ORDINARY = (
     1.0,
 )  # usual differences: what one unit adds at most, and what is no news
 _FEWEST = 3  # units
-_WAYS = ((1.0, "area-high", Direction.HIGH, "above", "ask whether the area multiplied or added up its counts; a true rise is confirmed"),
-         (-1.0, "area-low", Direction.MISSING, "below", "ask whether the area's reports of the week are all in; deliver it again when they are"))  # fmt: skip
+_WAYS = (
+    (
+        1.0,
+        "area-high",
+        Direction.HIGH,
+        "above",
+        "ask whether the area multiplied or added up its counts; a true rise is confirmed",
+    ),
+    (
+        -1.0,
+        "area-low",
+        Direction.MISSING,
+        "below",
+        "ask whether the area's reports of the week are all in; deliver it again when they are",
+    ),
+)
 
 
 def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """Runs of units that all lie far on one side of their levels, the table's own move taken off."""
+    """Runs of units that all lie far on one side of their levels, the table's own move
+    taken off."""
     order = np.argsort(np.asarray(seen.unit_ids, dtype=str))
     out = []
     for week in newest_weeks(seen):
@@ -44,7 +60,10 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
             units = np.zeros(len(seen.unit_ids), dtype=bool)
             units[at[start:end]] = sign * far[start:end] > 0
             times = week.said[units].sum() / max(week.level[units].sum(), 0.5)
-            message = f"{units_of(seen, units)}, neighbours by code, lie {where} their levels together in {week_name(seen, week.column)}: at {times:.0%} of them"
+            message = (
+                f"{units_of(seen, units)}, neighbours by code, lie {where} their levels together "
+                f"in {week_name(seen, week.column)}: at {times:.0%} of them"
+            )
             out.append(of_week(seen, week.column, units, rule, Outcome.HOLD, way, message, fix))
     return out
 
@@ -52,7 +71,8 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
 def _beside_the_table(week: Week, at: npt.NDArray[np.intp], limits: PlausibilityConfig) -> Floats:
     """Distances of these units from their levels times the ratio of sums of all units.
 
-    A unit that is doubted by itself does not count there: it would make its honest neighbours look low.
+    A unit that is doubted by itself does not count there: it would make its honest neighbours look
+        low.
     """
     known = week.known & ~alone(week, limits)
     times = (week.said[known].sum() + 0.5) / (week.level[known].sum() + 0.5)

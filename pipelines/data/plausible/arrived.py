@@ -1,7 +1,8 @@
 """What a drop says beside its cells: which units its files name, and totals of years.
 
-Belongs here: facts of drops in the shape that rules read. Does not belong here: what is doubted (rules)
-and what an earlier drop had that this one leaves out in a full drop's sense (withdrawals.py).
+Belongs here: facts of drops in the shape that rules read. Does not belong here: what is doubted
+(rules) and what an earlier drop had that this one leaves out in a full drop's sense
+(withdrawals.py).
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ class Arrived:
     """One drop beside its cells.
 
     Attributes:
-        counted: input -> units whose weekly counts its file tells, empty cells and the zeros of a line
-            list included; units that only a table of climate or population names are not there.
+        counted: input -> units whose weekly counts its file tells, empty cells and the zeros of a
+            line list included; units that only a table of climate or population names are not
+            there.
         yearly: raw.YEARLY_COLUMNS: cases of whole years as the provider adds them up.
         parents: unit -> what it lies in, where told.
     """
@@ -67,7 +69,8 @@ def counted_before(
     config: DataConfig,
     changes: CodeChanges | None,
 ) -> dict[str, frozenset[str]]:
-    """Units with counts of the accepted tables, by today's codes, where a drop checked alone must name
+    """Units with counts of the accepted tables, by today's codes, where a drop checked alone must
+    name
     them: not a line list, and not one of several files of counts."""
     files = sum(one.table == "cases" and not one.in_time for one in config.inputs)
     if previous is None or files > 1 or any(raw.spans for raw in raws):

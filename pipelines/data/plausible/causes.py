@@ -1,7 +1,8 @@
 """The causes that the newest validation found, kept where a person answers: artifacts/held/.
 
-Belongs here: writing causes.json and doubts.parquet, and recording answers against them. Does not belong
-here: reading causes.json (listed.py), judging (judge.py) and how a terminal shows it (cli/confirm.py).
+Belongs here: writing causes.json and doubts.parquet, and recording answers against them. Does not
+belong here: reading causes.json (listed.py), judging (judge.py) and how a terminal shows it
+(cli/confirm.py).
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ def _span(cells: pd.DataFrame, calendar: Calendar) -> str:
     own = cells[cells["when"] != NO_WEEK]
     if own["kind"].nunique() != 1:
         return ""
-    ends = [when_label(str(own["kind"].iloc[0]), int(w), calendar) for w in (own["when"].min(), own["when"].max())]  # fmt: skip
+    ends = [
+        when_label(str(own["kind"].iloc[0]), int(w), calendar)
+        for w in (own["when"].min(), own["when"].max())
+    ]
     return "..".join(dict.fromkeys(ends))
 
 
@@ -175,7 +179,9 @@ def fetch_answers(where: Places) -> None:
 
 def _check_person(by: str, reason: str) -> None:
     if not by.strip() or not reason.strip():
-        raise ConfigError("an answer needs a name and a reason", fix="give --by NAME and --reason TEXT")  # fmt: skip
+        raise ConfigError(
+            "an answer needs a name and a reason", fix="give --by NAME and --reason TEXT"
+        )
 
 
 def _check_cause(
@@ -188,4 +194,7 @@ def _check_cause(
     have = set(doubts_of(where, cause_id)["unit_id"]) if units else set()
     absent = sorted(set(units) - have)
     if absent:
-        raise ConfigError(f"cause {cause_id} is not about {', '.join(absent)}", fix=f"`denguard confirm {cause_id} --show` lists its units")  # fmt: skip
+        raise ConfigError(
+            f"cause {cause_id} is not about {', '.join(absent)}",
+            fix=f"`denguard confirm {cause_id} --show` lists its units",
+        )

@@ -48,7 +48,8 @@ def of_as_many(p: Floats, k: int) -> float:
 def unlikely_runs(hit: Bools, p: Floats, limit: float) -> Bools:
     """(N,) hits of which neighbours hit too, in so long a run that chance makes it below `limit`.
 
-    Areas are neighbours in the order of codes; a run may hold no miss, and its chance is the product.
+    Areas are neighbours in the order of codes; a run may hold no miss, and its chance is the
+    product.
     """
     run = np.cumsum(~hit)
     chance = np.bincount(run, weights=np.where(hit, np.log(np.maximum(p, 1e-12)), 0.0))

@@ -1,7 +1,7 @@
 """Temperature and rain that are not those of the same place at this time of other years.
 
-Belongs here: single months of single units. Does not belong here: a unit of measure that a whole drop or
-a run of months shares (climate_unit.py).
+Belongs here: single months of single units. Does not belong here: a unit of measure that a whole
+drop or a run of months shares (climate_unit.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ RAIN_FACTORS = {"metres": 1e-3, "inches": 1 / 25.4, "centimetres": 0.1, "tenths 
 
 
 def temperature_jumps(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Months further from the place's own usual temperature than `max_temp_shift_c` and its own scatter."""
+    """Months further from the place's own usual temperature than `max_temp_shift_c` and its own
+    scatter.
+    """
     frame = _known(distances(seen, "temp", TEMPERATURE))
     off = frame["away"].abs().to_numpy()
     hit = off > np.maximum(limits.max_temp_shift_c, limits.max_past_deviations * frame["usual"])
@@ -79,8 +81,14 @@ def _doubt(hit: pd.DataFrame, rule: str, unit: str) -> list[Suspicion]:
     )
     as_unit = _as_rain(hit) if unit == "mm" else _as_temperature(hit)
     said = f"; they would fit as {as_unit}" if as_unit else ""
-    message = f"not as in the same place in other years: {counted(len(hit), 'month')} of {counted(hit['unit_id'].nunique(), 'unit')}: {first}{said}"
-    fix = f"compare with the climate product: its unit ({unit}), and whether rows or columns were swapped"
+    message = (
+        f"not as in the same place in other years: {counted(len(hit), 'month')} of "
+        f"{counted(hit['unit_id'].nunique(), 'unit')}: {first}{said}"
+    )
+    fix = (
+        f"compare with the climate product: its unit ({unit}), and whether rows or columns were "
+        "swapped"
+    )
     cells = hit[list(CELL_KEYS)]
     return [Suspicion(rule, Outcome.HOLD, Direction.WRONG, message, fix, cells)]
 

@@ -1,10 +1,10 @@
-"""Rain in another unit of measure, in all units of a drop or in many months of one; and climate that no
-past can be asked about.
+"""Rain in another unit of measure, in all units of a drop or in many months of one; and climate
+that no past can be asked about.
 
 Belongs here: what only many values together show. Does not belong here: single months (climate.py).
 
-A whole place can have a dry month. What tells a unit of measure from a drought: all values are less by
-the same factor, so that after it they scatter around their usual months as honest ones do.
+A whole place can have a dry month. What tells a unit of measure from a drought: all values are less
+by the same factor, so that after it they scatter around their usual months as honest ones do.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _WET_MM, _COLD_C, _HOT_C = (
 
 
 def rain(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """All new rain of the drop, or of one unit, less or more by the factor of a unit of measure; else
+    """All new rain of the drop, or of one unit, less or more by the factor of a unit of measure;
+    else
     single months: climate.rain_jumps."""
     frame = rain_away(seen)
     judged = frame[frame["wet_month"] & (frame["n_years"] >= _MIN_YEARS)]
@@ -53,14 +54,17 @@ def rain(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
 
 
 def first_climate(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """A first drop whose whole climate is that of no place with dengue: told, because nothing of its own
-    past says so."""
+    """A first drop whose whole climate is that of no place with dengue: told, because nothing of
+    its own past says so."""
     del limits
     out = []
     for kind, odd in (("rain", _dry_everywhere), ("temp", _cold_or_hot)):
         values = seen.news(kind)["number"].to_numpy(np.float64)
         if seen.known(kind).empty and len(values) >= _FIRST_MONTHS and (message := odd(values)):
-            fix = "look at the unit of measure: mm a month and degree Celsius are expected; convert with the input's `transform` (docs/formats.md)"
+            fix = (
+                "look at the unit of measure: mm a month and degree Celsius are expected; convert "
+                "with the input's `transform` (docs/formats.md)"
+            )
             out.append(
                 Suspicion(
                     "climate-unit-unsure",
@@ -93,7 +97,11 @@ def _left(judged: pd.DataFrame, factor: float) -> tuple[float, float]:
 
 def _of_the_drop(seen: Seen, judged: pd.DataFrame, name: str) -> Suspicion:
     times = float(np.exp(-np.median(judged["away"])))
-    message = f"the drop's new rain fits as {name}: {len(judged)} wet months of {judged['unit_id'].nunique()} units are all about {_times(times)} in the same months of other years"
+    message = (
+        f"the drop's new rain fits as {name}: {len(judged)} wet months of "
+        f"{judged['unit_id'].nunique()} units are all about {_times(times)} in the same months of "
+        "other years"
+    )
     return _held(message, seen.news("rain"))
 
 
@@ -112,7 +120,10 @@ def _of_units(seen: Seen, judged: pd.DataFrame, limits: PlausibilityConfig) -> l
         if len(rows) < _MIN_MONTHS or not (name := _factor(rows, limits.max_unit_rain_factor)):
             continue
         times = float(np.exp(-rows["away"].median()))
-        message = f"{len(rows)} wet months of {unit} fit as {name}: all are about {_times(times)} in the same months of other years"
+        message = (
+            f"{len(rows)} wet months of {unit} fit as {name}: all are about {_times(times)} in "
+            "the same months of other years"
+        )
         out.append(_held(message, new))
     return out
 
@@ -132,16 +143,28 @@ def _held(message: str, cells: pd.DataFrame) -> Suspicion:
 
 def _dry_or_wet(judged: pd.DataFrame) -> Suspicion:
     times = float(np.exp(-np.median(judged["away"])))
-    message = f"the new rain is {_times(times)} usual in half of the units or more, but not all by one factor: a dry or wet month, as it seems; it counts"
+    message = (
+        f"the new rain is {_times(times)} usual in half of the units or more, but not all by one "
+        "factor: a dry or wet month, as it seems; it counts"
+    )
     fix = "nothing to do if the weather was so; else look at the unit of measure"
     return Suspicion("rain-unusual", Outcome.NOTE, Direction.WRONG, message, fix, no_cells())
 
 
 def _dry_everywhere(values: Floats) -> str:
     high = float(np.quantile(values, 0.95))
-    return f"of {len(values)} months of rain 95 % are below {high:.3g}: inches, centimetres, metres, or a desert?" if high < _WET_MM else ""  # fmt: skip
+    return (
+        f"of {len(values)} months of rain 95 % are below {high:.3g}: inches, centimetres, metres, "
+        "or a desert?"
+        if high < _WET_MM
+        else ""
+    )
 
 
 def _cold_or_hot(values: Floats) -> str:
     middle = float(np.median(values))
-    return "" if _COLD_C <= middle <= _HOT_C else f"half of {len(values)} monthly temperatures are below {middle:.3g}: degree Celsius?"  # fmt: skip
+    return (
+        ""
+        if _COLD_C <= middle <= _HOT_C
+        else f"half of {len(values)} monthly temperatures are below {middle:.3g}: degree Celsius?"
+    )

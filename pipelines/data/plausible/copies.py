@@ -1,7 +1,7 @@
 """Newest weeks that are copies: of the week before, of another week, of a mean of the weeks before.
 
-Belongs here: counts that agree with other weeks more than chance makes them. Does not belong here: units
-that hold another unit's counts (mixed.py).
+Belongs here: counts that agree with other weeks more than chance makes them. Does not belong here:
+units that hold another unit's counts (mixed.py).
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def _of_table(seen: Seen, week: Week, limits: PlausibilityConfig) -> Suspicion |
 
 
 def _originals(seen: Seen, week: Week, limit: float) -> Iterator[_Original]:
-    """Older weeks, newest weeks as they were accepted before this drop said otherwise, means of weeks."""
+    """Older weeks, newest weeks as they were accepted before this drop said otherwise, means of
+    weeks.
+    """
     says = np.isfinite(week.said) & (week.said >= _LEAST)
     p = chance.of_one_value(np.where(says, week.said, 1.0))
     older = seen.after[:, : week.column]
@@ -87,7 +89,9 @@ def _originals(seen: Seen, week: Week, limit: float) -> Iterator[_Original]:
     likely = [week.column - lag for lag in _LIKELY if week.column >= lag]
     for column in [*likely, *np.argsort(-excess)[:_TRIED]]:
         among = limit / (1 if column in likely else older.shape[1])
-        yield _Original(week_name(seen, int(column)), same[:, column], says & known[:, column], p, among)  # fmt: skip
+        yield _Original(
+            week_name(seen, int(column)), same[:, column], says & known[:, column], p, among
+        )
     accepted = seen.before[:, : week.column]
     changed = np.isfinite(accepted) & (accepted != older)
     for column in np.flatnonzero(changed.sum(axis=0) >= _FEW)[::-1][:_TRIED]:
@@ -107,15 +111,21 @@ def _mean(before: Floats, week: Week, limit: float) -> _Original:
 
 
 def _copy_of(seen: Seen, week: Week, one: _Original, same: Bools) -> Suspicion:
-    """The same counts in both, small ones with them; all that the week says if most are the same."""
+    """The same counts in both, small ones with them; all that the week says if most are
+    the same."""
     says = np.isfinite(week.said)
     equal = says & one.same
     n = int(one.tells.sum())
     whole = n >= _FEW and same.sum() >= _MOST * n  # then zeros are copies too
     units = says if whole else equal & (week.said > 0)
-    message = f"{week_name(seen, week.column)} repeats {one.name} in {int(same.sum())} of {n} units with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(equal & (week.said > 0)))}"
+    message = (
+        f"{week_name(seen, week.column)} repeats {one.name} in {int(same.sum())} of {n} units "
+        f"with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(equal & (week.said > 0)))}"
+    )
     outcome = Outcome.STOP if whole else Outcome.HOLD
-    return of_week(seen, week.column, units, "copied-week", outcome, Direction.MISSING, message, _ASK)  # fmt: skip
+    return of_week(
+        seen, week.column, units, "copied-week", outcome, Direction.MISSING, message, _ASK
+    )
 
 
 def _of_units(seen: Seen, weeks: list[Week], limits: PlausibilityConfig) -> Iterator[Suspicion]:
@@ -135,5 +145,10 @@ def _of_units(seen: Seen, weeks: list[Week], limits: PlausibilityConfig) -> Iter
         doubted[np.ix_(hit, columns)] = True
     if doubted.any():
         units = np.asarray(doubted.any(axis=1))
-        message = f"{units_of(seen, units)} repeated the weeks before in {week_name(seen, columns[0])}..{week_name(seen, columns[-1])}"
-        yield of_counts(seen, doubted, "copied-by-unit", Outcome.HOLD, Direction.MISSING, message, _ASK)  # fmt: skip
+        message = (
+            f"{units_of(seen, units)} repeated the weeks before in "
+            f"{week_name(seen, columns[0])}..{week_name(seen, columns[-1])}"
+        )
+        yield of_counts(
+            seen, doubted, "copied-by-unit", Outcome.HOLD, Direction.MISSING, message, _ASK
+        )

@@ -24,7 +24,8 @@ _ASK = "deliver cases of each week, not sums since the year began"
 
 
 def cumulative(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """Newest weeks that hold the year before them, and years in which a unit's counts never fall."""
+    """Newest weeks that hold the year before them, and years in which a unit's counts
+    never fall."""
     return [*_newest(seen), *_years(seen, limits.cumulative_weeks)]
 
 
@@ -37,8 +38,22 @@ def _newest(seen: Seen) -> list[Suspicion]:
         tells = week.known & (so_far >= _SUM) & (so_far >= _TIMES_LEVEL * week.level)
         sums = tells & (week.said >= so_far)
         if sums.sum() >= _FEWEST and sums.sum() >= _HALF * tells.sum():
-            message = f"{units_of(seen, sums)} had as many cases in {week_name(seen, week.column)} as in the whole year before it"
-            out.append(of_week(seen, week.column, np.isfinite(week.said), "cumulative", Outcome.STOP, Direction.WRONG, message, _ASK))  # fmt: skip
+            message = (
+                f"{units_of(seen, sums)} had as many cases in {week_name(seen, week.column)} as "
+                "in the whole year before it"
+            )
+            out.append(
+                of_week(
+                    seen,
+                    week.column,
+                    np.isfinite(week.said),
+                    "cumulative",
+                    Outcome.STOP,
+                    Direction.WRONG,
+                    message,
+                    _ASK,
+                )
+            )
     return out
 
 
@@ -58,8 +73,11 @@ def _years(seen: Seen, fewest: int) -> list[Suspicion]:
     most = units.sum() >= _FEWEST and units.sum() >= _HALF * largest.sum()
     way = Direction.WRONG if most else Direction.HIGH  # one unit may be in an epidemic
     at = np.flatnonzero(doubted.any(axis=0))
-    message = f"counts of {units_of(seen, units)} never fall within a year, in {week_name(seen, int(at.min()))}..{week_name(seen, int(at.max()))}"
-    return [of_counts(seen, doubted, "cumulative-year", Outcome.HOLD, way, message, _ASK)]  # fmt: skip
+    message = (
+        f"counts of {units_of(seen, units)} never fall within a year, in "
+        f"{week_name(seen, int(at.min()))}..{week_name(seen, int(at.max()))}"
+    )
+    return [of_counts(seen, doubted, "cumulative-year", Outcome.HOLD, way, message, _ASK)]
 
 
 def _never_falls(counts: Floats, fewest: int) -> Bools:

@@ -1,10 +1,10 @@
 """A first drop whose counts stand in the rows of other units: nothing was accepted that would tell.
 
-Belongs here: counts beside the populations that came with them. Does not belong here: later drops, of which
-the accepted past tells it (rewritten.py).
+Belongs here: counts beside the populations that came with them. Does not belong here: later drops,
+of which the accepted past tells it (rewritten.py).
 
-Larger places have more cases, in any table. Where the counts fit the populations of the rows above or below
-clearly better than their own, codes and counts were sorted or pasted apart.
+Larger places have more cases, in any table. Where the counts fit the populations of the rows above
+or below clearly better than their own, codes and counts were sorted or pasted apart.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ from pipelines.plausibility_config import PlausibilityConfig
 _FEWEST = 30  # units with a population, below which ranks agree by chance
 _FITS = 3.0  # standard deviations from no correlation at all: else there is nothing to fit better
 _ROWS = (-2, -1, 1, 2)  # rows in the order of codes by which counts may stand off
-_ASK = "look whether rows and codes were sorted or pasted apart; deliver each code beside its own counts"
+_ASK = (
+    "look whether rows and codes were sorted or pasted apart; deliver each code beside its own "
+    "counts"
+)
 
 
 def first_rows(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """Cases of a first drop that rank as the populations some rows away do, and not as their own."""
+    """Cases of a first drop that rank as the populations some rows away do, and not as
+    their own."""
     people = seen.news("population")
     if not seen.is_first or people.empty:
         return []
@@ -43,9 +47,15 @@ def first_rows(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     better = (fits[best] - fits[0]) / (usual * np.sqrt(2))
     if better < limits.first_rows_distance or fits[best] < _FITS * usual:
         return []
-    message = f"cases of {int(known.sum())} units rank as the populations {abs(best)} row{'s' * (abs(best) > 1)} {'above' if best > 0 else 'below'} them in the order of codes ({np.tanh(fits[best]):.2f}), not as their own ({np.tanh(fits[0]):.2f})"
+    message = (
+        f"cases of {int(known.sum())} units rank as the populations {abs(best)} "
+        f"row{'s' * (abs(best) > 1)} {'above' if best > 0 else 'below'} them in the order of "
+        f"codes ({np.tanh(fits[best]):.2f}), not as their own ({np.tanh(fits[0]):.2f})"
+    )
     doubted = seen.said & np.isfinite(seen.after)
-    return [of_counts(seen, doubted, "first-rows-shifted", Outcome.STOP, Direction.WRONG, message, _ASK)]  # fmt: skip
+    return [
+        of_counts(seen, doubted, "first-rows-shifted", Outcome.STOP, Direction.WRONG, message, _ASK)
+    ]
 
 
 def _ranks(values: Floats) -> Floats:
@@ -53,7 +63,9 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _fit(one: Floats, other: Floats) -> float:
-    """Rank correlation on Fisher's scale, where differences have the same noise everywhere; 0 without any."""
+    """Rank correlation on Fisher's scale, where differences have the same noise everywhere; 0
+    without any.
+    """
     if not one.std() or not other.std():
         return 0.0
     return float(np.arctanh(np.clip(np.corrcoef(one, other)[0, 1], -0.999, 0.999)))

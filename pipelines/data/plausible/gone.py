@@ -1,7 +1,7 @@
 """Units and weeks that a drop should have and has not: a truncated upload, a cut history.
 
-Belongs here: shares of a whole drop. Does not belong here: one unit that is gone (validate.py names it),
-and a running series that falls silent.
+Belongs here: shares of a whole drop. Does not belong here: one unit that is gone (validate.py names
+it), and a running series that falls silent.
 """
 
 from __future__ import annotations
@@ -25,15 +25,21 @@ _FEWEST = 2  # one unit alone is that unit's question
 def units_gone(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     """More than `max_gone_share` of the units that a file of counts named before, and two or more.
 
-    A person who confirms it (a reform, a file that names only units with cases) lets the drop through,
-    and these units are no longer waited for.
+    A person who confirms it (a reform, a file that names only units with cases) lets the drop
+    through, and these units are no longer waited for.
     """
     out = []
     for name, expected, gone in _many_gone(seen, limits):
         share = len(gone) / len(expected)
         shown = ", ".join(gone[:_NAMED]) + (", ..." if len(gone) > _NAMED else "")
-        message = f"{len(gone)} of {len(expected)} units that {name or 'the accepted tables'} had are not there any more ({share:.0%}): {shown}"
-        fix = "deliver the whole file: the upload may have been cut; where drops name only units with cases, raise data.plausibility.max_gone_share"
+        message = (
+            f"{len(gone)} of {len(expected)} units that {name or 'the accepted tables'} had are "
+            f"not there any more ({share:.0%}): {shown}"
+        )
+        fix = (
+            "deliver the whole file: the upload may have been cut; where drops name only units "
+            "with cases, raise data.plausibility.max_gone_share"
+        )
         cells = seen.withdrawn[seen.withdrawn["unit_id"].isin(gone)]
         out.append(
             Suspicion(
@@ -69,14 +75,19 @@ def counts_withdrawn(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     weeks = np.flatnonzero(taken.any(axis=0))
     label = seen.calendar.week_label
     span = f"{label(seen.week_no(int(weeks[0])))}..{label(seen.week_no(int(weeks[-1])))}"
-    message = f"left out or empty: {counted(int(taken.sum()), 'accepted count')} of {counted(int(taken.any(axis=1).sum()), 'unit')} ({shares[0]:.1%} of all, {shares[1]:.1%} of the last year's), in {span}"
+    message = (
+        f"left out or empty: {counted(int(taken.sum()), 'accepted count')} of "
+        f"{counted(int(taken.any(axis=1).sum()), 'unit')} ({shares[0]:.1%} of all, "
+        f"{shares[1]:.1%} of the last year's), in {span}"
+    )
     fix = "deliver the whole table; declare `data.updates: increment` if drops are not the whole"
     cells = seen.count_cells(taken)
     return [Suspicion("counts-withdrawn", Outcome.STOP, Direction.MISSING, message, fix, cells)]
 
 
 def not_asked_one_by_one(seen: Seen, limits: PlausibilityConfig) -> frozenset[str]:
-    """Units whose silence is no question of theirs: gone with many others, or rightly gone before."""
+    """Units whose silence is no question of theirs: gone with many others, or rightly gone
+    before."""
     many = {unit for _, _, gone in _many_gone(seen, limits) for unit in gone}
     waited = frozenset().union(*seen.expected.values()) if seen.expected else None
     left = frozenset() if waited is None else frozenset(seen.unit_ids) - waited
@@ -94,7 +105,8 @@ def _many_gone(
 
 
 def _corrects_older_weeks(seen: Seen) -> bool:
-    """Whether a drop tells counts, withdraws none, and all of them are older than the newest known."""
+    """Whether a drop tells counts, withdraws none, and all of them are older than the
+    newest known."""
     told, known = seen.said.any(axis=0), np.isfinite(seen.before).any(axis=0)
     if not told.any() or not known.any() or len(seen.withdrawn):
         return False
@@ -102,7 +114,8 @@ def _corrects_older_weeks(seen: Seen) -> bool:
 
 
 def _gone(seen: Seen) -> Iterator[tuple[str, frozenset[str], list[str]]]:
-    """Of each file of counts that the drop has: name, units named before, those that are missing."""
+    """Of each file of counts that the drop has: name, units named before, those that are
+    missing."""
     counted = seen.arrived.counted
     every = frozenset().union(*counted.values()) if counted else frozenset()
     for name, expected in seen.expected.items():

@@ -46,7 +46,9 @@ def far_above_maximum(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
 
 
 def _recent(seen: Seen) -> int:
-    """Weeks at the end that are judged; older ones of a first drop are its history, told and not held."""
+    """Weeks at the end that are judged; older ones of a first drop are its history, told and not
+    held.
+    """
     return FIRST_WEEKS if seen.is_first else NEWEST_WEEKS
 
 
@@ -55,7 +57,11 @@ def _above(
 ) -> Suspicion:
     u, column = np.unravel_index(int(np.argmax(np.where(high, seen.told, -1.0))), high.shape)
     units = np.asarray(high.any(axis=1))
-    message = f"over {limits.high_times_maximum:g} times the own maximum: {units_of(seen, units)}; {seen.unit_ids[u]} has {seen.told[u, column]:g} in {week_name(seen, int(column))}, most else was {most[u, column]:g}"
+    message = (
+        f"over {limits.high_times_maximum:g} times the own maximum: {units_of(seen, units)}; "
+        f"{seen.unit_ids[u]} has {seen.told[u, column]:g} in {week_name(seen, int(column))}, most "
+        f"else was {most[u, column]:g}"
+    )
     return of_counts(seen, high, "far-above-maximum", outcome, Direction.HIGH, message, _ASK)
 
 
@@ -69,7 +75,10 @@ def jumped(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     if not doubted.any():
         return []
     units = np.asarray(doubted.any(axis=1))
-    message = f"{units_of(seen, units)} jumped to {limits.jump_times:g} times the mean of the weeks before, or more"
+    message = (
+        f"{units_of(seen, units)} jumped to {limits.jump_times:g} times the mean of the weeks "
+        "before, or more"
+    )
     return [of_counts(seen, doubted, "jumped", Outcome.HOLD, Direction.HIGH, message, _ASK)]
 
 

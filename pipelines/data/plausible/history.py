@@ -1,7 +1,7 @@
 """What was accepted before a drop, and what the drop says beside it: the view that rules look at.
 
-Belongs here: matrices of counts and the frames of other cells, kept up to date drop by drop. Does not
-belong here: what is doubted (rules).
+Belongs here: matrices of counts and the frames of other cells, kept up to date drop by drop. Does
+not belong here: what is doubted (rules).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Seen:
         before: (U, W) accepted counts, NaN where unknown.
         after: (U, W) the same with this drop's counts in their places, doubted or not.
         said: (U, W) which counts the drop brings, new or otherwise than before.
-        others_before: kind -> last accepted value of every cell: unit_id, kind, clean, when, number.
+        others_before: kind -> last accepted value of every cell: unit_id, kind, clean, when,
+            number.
         others: kind -> cells of other kinds that the drop brings, same columns.
         is_first: nothing was accepted before this drop.
         withdrawn: cells of any kind that the drop withdraws: unit_id, kind, clean, when.
@@ -120,7 +121,8 @@ class History:
         self._others: dict[str, pd.DataFrame] = {}
 
     def beside(self, drop: Drop, cells: pd.DataFrame, arrived: Arrived | None = None) -> Seen:
-        """The drop's cells (raw.CELL_COLUMNS, `number` NaN where refused) beside what is accepted."""
+        """The drop's cells (raw.CELL_COLUMNS, `number` NaN where refused) beside what is
+        accepted."""
         first = not self._units
         weekly = cells[cells["kind"] == "week"]
         self._make_room(weekly)
@@ -163,7 +165,9 @@ class History:
             self._others[kind] = once.reset_index(drop=True)
 
     def expect(self, arrived: Arrived, gone: Iterable[str] = ()) -> None:
-        """Wait for the units that a drop named, and no longer for those that a person said are gone."""
+        """Wait for the units that a drop named, and no longer for those that a person said are
+        gone.
+        """
         for name, units in arrived.counted.items():
             self._expected[name] = self._expected.get(name, frozenset()) | units
         left = frozenset(gone)

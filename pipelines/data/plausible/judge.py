@@ -1,10 +1,10 @@
 """Drop after drop: which cells are doubted, what a person said of them, and which are held.
 
-Belongs here: the order of things and the share of held units that stops a drop. Does not belong here:
-rules (rules.py) and words for issues (report.py).
+Belongs here: the order of things and the share of held units that stops a drop. Does not belong
+here: rules (rules.py) and words for issues (report.py).
 
-A held cell is set aside: an older accepted value of it counts if there is one, else it is unknown. What
-is judged follows from the drops, the limits and the answers alone, so every run judges alike.
+A held cell is set aside: an older accepted value of it counts if there is one, else it is unknown.
+What is judged follows from the drops, the limits and the answers alone, so every run judges alike.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Judgement:
         cells: as given, `number` NaN where a cell is held.
         doubts: DOUBT_COLUMNS, drop after drop.
         causes: every cause, oldest drop first, in the rules' order within a drop.
-        crowded: drop -> share of its units that are held and unanswered, where that is more than may be.
+        crowded: drop -> share of its units that are held and unanswered, where that is more than
+            may be.
     """
 
     cells: pd.DataFrame
@@ -198,7 +199,9 @@ def _left(doubted: pd.DataFrame) -> list[str]:
 
 
 def _once(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Doubts of one drop; a cell that several rules doubt is held by the worst of them that is open."""
+    """Doubts of one drop; a cell that several rules doubt is held by the worst of them that is
+    open.
+    """
     every = together(frames)
     in_order = every.assign(last=~every["held"].astype(bool)).sort_values("last", kind="stable")
     once = in_order.drop_duplicates(list(CELL_KEYS), keep="first").sort_index()
@@ -235,7 +238,8 @@ def _keys(cells: pd.DataFrame) -> pd.MultiIndex:
 def _held_share(doubted: pd.DataFrame, after: Floats) -> float:
     """Share of the units with counts that have anything held and unanswered in this drop.
 
-    What is only too high does not count: it is published both ways, and a rise must not stop a drop.
+    What is only too high does not count: it is published both ways, and a rise must not stop a
+        drop.
     Nor does one unit alone, which is a quarter of a place of four: it is held, by name.
     """
     waits = waiting(doubted)

@@ -65,7 +65,7 @@ def judge_drops(
 def unknown_now(cells: pd.DataFrame, full: bool) -> pd.Series:
     """(cells,) which cells say that a value is not known any more.
 
-    An empty cell does so in a full drop alone; elsewhere the value was not sent, and the one before it
-    stays in force. A word of `data.unknown_again` does so everywhere.
+    An empty cell does so in a full drop alone; elsewhere the value was not sent, and the one before
+    it stays in force. A word of `data.unknown_again` does so everywhere.
     """
     return (cells["withdrawn"].astype(bool) & full) | cells["unknown_again"].astype(bool)

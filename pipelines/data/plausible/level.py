@@ -1,9 +1,11 @@
-"""What a unit's recent weeks let one expect of its newest: levels, and how far counts are from them.
+"""What a unit's recent weeks let one expect of its newest: levels, and how far counts are from
+them.
 
 Belongs here: arithmetic that several rules share. Does not belong here: limits and words (rules).
 
 Counts are compared as square roots, because their noise then hardly depends on their size (Anscombe
-1948, Biometrika 35); on top of it comes a share of the level, because places swing more than chance.
+1948, Biometrika 35); on top of it comes a share of the level, because places swing more than
+chance.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ class Week:
     Attributes:
         column: of Seen's matrices.
         said: (U,) counts that the drop brings for it, NaN where it brings none or says the same.
-        level: (U,) mean of the last four accepted counts before it, NaN where fewer than two are known.
+        level: (U,) mean of the last four accepted counts before it, NaN where fewer than two are
+            known.
         steps: weeks since the newest accepted one before it, 1 or more.
     """
 
@@ -107,7 +110,9 @@ def levels_of(past: Floats, weeks: int) -> tuple[Floats, Floats]:
 
 
 def alone(week: Week, limits: PlausibilityConfig) -> Bools:
-    """(U,) units that are doubted by themselves, and say nothing about the table; not if most are high."""
+    """(U,) units that are doubted by themselves, and say nothing about the table; not if most are
+    high.
+    """
     zero = (week.said == 0) & (week.level >= limits.running_mean_cases)
     high = (week.said >= limits.jump_times * week.level) & (week.said >= limits.jump_floor_cases)
     running = week.known & (week.level >= RUNNING)

@@ -1,7 +1,8 @@
-"""The list of causes as people are told of it: artifacts/held/causes.json, read without heavy libraries.
+"""The list of causes as people are told of it: artifacts/held/causes.json, read without heavy
+libraries.
 
-Belongs here: the record of a cause, reading the list, and what was answered since. Does not belong here:
-writing it, the doubted cells and recording answers (causes.py), which need tables.
+Belongs here: the record of a cause, reading the list, and what was answered since. Does not belong
+here: writing it, the doubted cells and recording answers (causes.py), which need tables.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def known_causes(where: Places) -> list[CauseRecord]:
 
 
 def unheard_answers(where: Places) -> str:
-    """What was answered since the newest validation, as answers_id; "" if it judged by all of it."""
+    """What was answered since the newest validation, as answers_id; "" if it judged by all
+    of it."""
     path = held_folder(where) / "causes.json"
     if not path.is_file():
         return ""

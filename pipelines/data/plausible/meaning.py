@@ -1,7 +1,8 @@
 """Counts that mean something else: multiples, rounded or filled-in values.
 
-Belongs here: rules on how values are built. Does not belong here: how high or low they are (whole.py,
-high.py, missing.py), whose they are (mixed.py), sums since the year began (cumulative.py).
+Belongs here: rules on how values are built. Does not belong here: how high or low they are
+(whole.py, high.py, missing.py), whose they are (mixed.py), sums since the year began
+(cumulative.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _RARELY = 0.02  # probability of a value far from a unit's level, generously
 
 
 def multiples(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """A newest week too many of whose counts have one divisor: rounded to tens, doubled, in hundreds."""
+    """A newest week too many of whose counts have one divisor: rounded to tens, doubled, in
+    hundreds.
+    """
     out = []
     for week in newest_weeks(seen):
         says = np.isfinite(week.said) & (week.said > 0)
@@ -39,9 +42,25 @@ def multiples(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
             largest = max((d for o, d in tried if o <= odds * 10), default=divisor)
             units = says & (week.said % largest == 0)
             whole = units.sum() >= _MOST * says.sum()  # then zeros may be rounded too
-            message = f"{int(units.sum())} of {int(says.sum())} counts of {week_name(seen, week.column)} are multiples of {largest}: {seen.named(np.flatnonzero(units))}"
-            out.append(of_week(seen, week.column, np.isfinite(week.said) if whole else units, "multiples", Outcome.STOP if whole else Outcome.HOLD, Direction.WRONG, message, "ask whether counts were rounded or multiplied; deliver them as they were counted"))  # fmt: skip
-    return out  # fmt: skip
+            message = (
+                f"{int(units.sum())} of {int(says.sum())} counts of "
+                f"{week_name(seen, week.column)} are multiples of {largest}: "
+                f"{seen.named(np.flatnonzero(units))}"
+            )
+            out.append(
+                of_week(
+                    seen,
+                    week.column,
+                    np.isfinite(week.said) if whole else units,
+                    "multiples",
+                    Outcome.STOP if whole else Outcome.HOLD,
+                    Direction.WRONG,
+                    message,
+                    "ask whether counts were rounded or multiplied; deliver them as they were "
+                    "counted",
+                )
+            )
+    return out
 
 
 def filled_in(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
@@ -56,8 +75,22 @@ def filled_in(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
         odds = chance.of_as_many(_p_of_value(week.level[week.known], value), n) * len(values)
         if odds < limits.together_chance:
             units = says & (week.said == value)
-            message = f"{units_of(seen, units)} all have {value:g} in {week_name(seen, week.column)}, whatever their size"
-            out.append(of_week(seen, week.column, units, "filled-in", Outcome.HOLD, Direction.WRONG, message, "leave cells empty where nothing is known; deliver the counts"))  # fmt: skip
+            message = (
+                f"{units_of(seen, units)} all have {value:g} in {week_name(seen, week.column)}, "
+                "whatever their size"
+            )
+            out.append(
+                of_week(
+                    seen,
+                    week.column,
+                    units,
+                    "filled-in",
+                    Outcome.HOLD,
+                    Direction.WRONG,
+                    message,
+                    "leave cells empty where nothing is known; deliver the counts",
+                )
+            )
     return out
 
 

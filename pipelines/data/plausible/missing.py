@@ -1,8 +1,8 @@
 """Counts that look as if they had not been reported, or not all of them: zeros where a series was
 running, falls to a small share of the level.
 
-Belongs here: rules whose cells become unknown until a person has answered. Does not belong here: units
-that say nothing at all (silent.py) and tables that are low as a whole (whole.py).
+Belongs here: rules whose cells become unknown until a person has answered. Does not belong here:
+units that say nothing at all (silent.py) and tables that are low as a whole (whole.py).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def fell_to_zero(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """A 0 in one of the newest weeks where the series was running, or zeros of too many at once.
 
     The level is that of weeks that were accepted before the drop, so that the second and third 0 in
-    a row are doubted as the first is. Smaller units are doubted where many of them, or a long run of
-    neighbours, say 0 together.
+    a row are doubted as the first is. Smaller units are doubted where many of them, or a long run
+    of neighbours, say 0 together.
     """
     out = []
     for week in settled_weeks(seen):
@@ -35,11 +35,39 @@ def fell_to_zero(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
         joint = _together(week, limits) & ~alone
         name = week_name(seen, week.column)
         if alone.any():
-            message = f"{units_of(seen, alone)} had {limits.running_mean_cases:g} cases a week or more and 0 in {name}"
-            out.append(of_week(seen, week.column, alone, "fell-to-zero", Outcome.HOLD, Direction.MISSING, message, _ASK))  # fmt: skip
+            message = (
+                f"{units_of(seen, alone)} had {limits.running_mean_cases:g} cases a week or more "
+                f"and 0 in {name}"
+            )
+            out.append(
+                of_week(
+                    seen,
+                    week.column,
+                    alone,
+                    "fell-to-zero",
+                    Outcome.HOLD,
+                    Direction.MISSING,
+                    message,
+                    _ASK,
+                )
+            )
         if joint.any():
-            message = f"{units_of(seen, joint)} have 0 in {name}, more of them together than chance makes of their {week.level[joint].sum():.0f} cases a week"
-            out.append(of_week(seen, week.column, joint, "zeros-together", Outcome.HOLD, Direction.MISSING, message, _ASK))  # fmt: skip
+            message = (
+                f"{units_of(seen, joint)} have 0 in {name}, more of them together than chance "
+                f"makes of their {week.level[joint].sum():.0f} cases a week"
+            )
+            out.append(
+                of_week(
+                    seen,
+                    week.column,
+                    joint,
+                    "zeros-together",
+                    Outcome.HOLD,
+                    Direction.MISSING,
+                    message,
+                    _ASK,
+                )
+            )
     return out
 
 
@@ -50,8 +78,22 @@ def fell_far(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
         few = week.said <= limits.fall_share * week.level
         low = week.known & few & (week.level >= limits.fall_mean_cases) & (week.said > 0)
         if low.any():
-            message = f"{units_of(seen, low)} fell below {limits.fall_share:.0%} of the weeks before in {week_name(seen, week.column)}"
-            out.append(of_week(seen, week.column, low, "fell-far", Outcome.HOLD, Direction.MISSING, message, _ASK))  # fmt: skip
+            message = (
+                f"{units_of(seen, low)} fell below {limits.fall_share:.0%} of the weeks before in "
+                f"{week_name(seen, week.column)}"
+            )
+            out.append(
+                of_week(
+                    seen,
+                    week.column,
+                    low,
+                    "fell-far",
+                    Outcome.HOLD,
+                    Direction.MISSING,
+                    message,
+                    _ASK,
+                )
+            )
     return out
 
 

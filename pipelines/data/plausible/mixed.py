@@ -19,11 +19,15 @@ from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
 _FARTHEST = 5.0  # usual differences that one unit can add, so that one epidemic is no shift
-_ASK = "look whether rows and codes were sorted or pasted apart; deliver the table with each code beside its own counts"
+_ASK = (
+    "look whether rows and codes were sorted or pasted apart; deliver the table with each code "
+    "beside its own counts"
+)
 
 
 def shifted_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """Runs of units, in the order of codes, that fit a neighbour's level far better than their own."""
+    """Runs of units, in the order of codes, that fit a neighbour's level far better than
+    their own."""
     order = np.argsort(np.asarray(seen.unit_ids, dtype=str))
     out = []
     for week in newest_weeks(seen):
@@ -36,9 +40,23 @@ def shifted_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]
         if gain >= limits.shift_gain * np.sqrt(week.steps):
             units = np.zeros(len(seen.unit_ids), dtype=bool)
             units[at[start:end]] = True
-            message = f"{units_of(seen, units)} fit the level of the unit beside them in {week_name(seen, week.column)}, not their own"
-            out.append(of_week(seen, week.column, units, "shifted-units", Outcome.HOLD, Direction.WRONG, message, _ASK))  # fmt: skip
-    return out  # fmt: skip
+            message = (
+                f"{units_of(seen, units)} fit the level of the unit beside them in "
+                f"{week_name(seen, week.column)}, not their own"
+            )
+            out.append(
+                of_week(
+                    seen,
+                    week.column,
+                    units,
+                    "shifted-units",
+                    Outcome.HOLD,
+                    Direction.WRONG,
+                    message,
+                    _ASK,
+                )
+            )
+    return out
 
 
 def exchanged_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
@@ -58,14 +76,23 @@ def exchanged_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicio
             continue
         low, high = i[near.any(axis=1)], j[near.any(axis=0)]
         name = week_name(seen, week.column)
-        message = f"{seen.named(low)} and {seen.named(high)} have each other's level in {name}, far from their own"
+        message = (
+            f"{seen.named(low)} and {seen.named(high)} have each other's level in {name}, far "
+            "from their own"
+        )
         for units, way in ((low, Direction.MISSING), (high, Direction.HIGH)):
             mask = np.isin(np.arange(len(x)), units)
-            out.append(of_week(seen, week.column, mask, "exchanged-units", Outcome.HOLD, way, message, _ASK))  # fmt: skip
+            out.append(
+                of_week(
+                    seen, week.column, mask, "exchanged-units", Outcome.HOLD, way, message, _ASK
+                )
+            )
     return out
 
 
 def _gain(x: Floats, own: Floats, other: Floats) -> Floats:
-    """By how much each count fits the other level better than its own, in squared usual differences."""
+    """By how much each count fits the other level better than its own, in squared usual
+    differences.
+    """
     far = [np.minimum(np.abs(distance(x, level)), _FARTHEST) ** 2 for level in (own, other)]
     return np.asarray(far[0] - far[1])

@@ -1,7 +1,7 @@
 """Series that a place declares under a name of its own, beside their own past.
 
-Belongs here: series of which neither unit nor meaning is known. Does not belong here: temperature, rain
-and population, which have rules of their own.
+Belongs here: series of which neither unit nor meaning is known. Does not belong here: temperature,
+rain and population, which have rules of their own.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _NAMED = 5
 
 
 def series_jumps(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Values `max_series_deviations` of their own robust standard deviations from the same time of other
-    years; or all new ones of a series or of a unit where half of them are 8 away."""
+    """Values `max_series_deviations` of their own robust standard deviations from the same time of
+    other years; or all new ones of a series or of a unit where half of them are 8 away."""
     out = []
     kinds = {"weekly": Scale(plain, by_week(seen.calendar)), "monthly": Scale(plain, by_month)}
     for kind, scale in kinds.items():
@@ -58,7 +58,13 @@ def _doubt(seen: Seen, name: str, kind: str, hit: pd.DataFrame) -> Suspicion:
             hit["unit_id"].head(_NAMED), hit["when"], hit["number"], hit["reference"], strict=False
         )
     )
-    message = f"far from the own past: {counted(len(hit), 'value')} of {name} in {counted(hit['unit_id'].nunique(), 'unit')}: {first}"
-    fix = f"compare {name} with its source: its unit of measure, and whether rows or columns were swapped"
+    message = (
+        f"far from the own past: {counted(len(hit), 'value')} of {name} in "
+        f"{counted(hit['unit_id'].nunique(), 'unit')}: {first}"
+    )
+    fix = (
+        f"compare {name} with its source: its unit of measure, and whether rows or columns were "
+        "swapped"
+    )
     cells = hit[list(CELL_KEYS)]
     return Suspicion("series-jump", Outcome.HOLD, Direction.WRONG, message, fix, cells)

@@ -1,10 +1,11 @@
-"""How far new values lie from the same unit's own past: at the same time of the year, or in the nearest years.
+"""How far new values lie from the same unit's own past: at the same time of the year, or in the
+nearest years.
 
-Belongs here: distances, on the scale that fits a kind. Does not belong here: how far is too far (the
-rules).
+Belongs here: distances, on the scale that fits a kind. Does not belong here: how far is too far
+(the rules).
 
-Where nothing of the unit was accepted before, the drop's own other years are its past; a value is never
-part of its own reference.
+Where nothing of the unit was accepted before, the drop's own other years are its past; a value is
+never part of its own reference.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def distances(seen: Seen, kind: str, scale: Scale) -> pd.DataFrame:
 
     Returns:
         CELL_KEYS, number; on the scale: `reference` (median of other years), `away` (value less
-        reference), `usual` (robust standard deviation of the unit's own past around its references);
+        reference), `usual` (robust standard deviation of the unit's own past around its
+        references);
         n_years of the reference. Without other years: NaN, NaN, NaN, 0.
     """
     new = _news(seen, kind)

@@ -23,8 +23,8 @@ _NAMED = 5
 
 
 def population_jumps(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Populations `max_population_factor` times those of the nearest years, or so much less; all new
-    ones where half of them are another unit's."""
+    """Populations `max_population_factor` times those of the nearest years, or so much less; all
+    new ones where half of them are another unit's."""
     frame = distances(seen, "population", POPULATION)
     # another name a year in the clean tables: one series a unit
     frame = frame[frame["away"].notna()]
@@ -52,7 +52,10 @@ def population_jumps(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
 
 def _shifted(frame: pd.DataFrame) -> Suspicion:
     times = float(np.exp(frame["away"].abs().median()))
-    message = f"half of {len(frame)} new populations differ from those of the nearest years {times:.1f} times or more: rows of other units?"
+    message = (
+        f"half of {len(frame)} new populations differ from those of the nearest years {times:.1f} "
+        "times or more: rows of other units?"
+    )
     return _held("population-shifted", message, frame)
 
 
@@ -62,7 +65,9 @@ def _held(rule: str, message: str, cells: pd.DataFrame) -> Suspicion:
 
 
 def attack_rates(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Weekly counts above `max_attack_rate` of the population; where many weeks are, the population."""
+    """Weekly counts above `max_attack_rate` of the population; where many weeks are, the
+    population.
+    """
     persons = _persons(seen)
     counts = np.where(seen.said & (seen.after >= _MIN_CASES), seen.after, np.nan)
     with np.errstate(invalid="ignore"):
@@ -75,7 +80,10 @@ def attack_rates(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     out = []
     if len(small):
         units = small["unit_id"].unique()
-        message = f"more than {limits.max_attack_rate:.0%} of the population as cases in many weeks: {counted(len(units), 'unit')}: {', '.join(map(str, units[:_NAMED]))}"
+        message = (
+            f"more than {limits.max_attack_rate:.0%} of the population as cases in many weeks: "
+            f"{counted(len(units), 'unit')}: {', '.join(map(str, units[:_NAMED]))}"
+        )
         out.append(_held("population-too-small", message, small))
         high &= ~np.isin(np.asarray(seen.unit_ids, dtype=object), units)[:, None]
     return [*out, _too_many(seen, high, persons, limits.max_attack_rate)] if high.any() else out
@@ -85,10 +93,14 @@ def _too_many(seen: Seen, high: np.ndarray, persons: Floats, rate: float) -> Sus
     unit, week = np.nonzero(high)
     label = seen.calendar.week_label
     first = ", ".join(
-        f"{seen.unit_ids[u]} {label(seen.week_no(w))}: {seen.after[u, w]:g} in {persons[u]:.0f} persons"
+        f"{seen.unit_ids[u]} {label(seen.week_no(w))}: {seen.after[u, w]:g} in {persons[u]:.0f} "
+        "persons"
         for u, w in list(zip(unit.tolist(), week.tolist(), strict=True))[:_NAMED]
     )
-    message = f"more than {rate:.0%} of the population in one week: {counted(len(unit), 'count')}: {first}"
+    message = (
+        f"more than {rate:.0%} of the population in one week: {counted(len(unit), 'count')}: "
+        f"{first}"
+    )
     fix = "ask the site; correct the count or the population"
     cells = seen.count_cells(high)
     return Suspicion("more-cases-than-people", Outcome.HOLD, Direction.HIGH, message, fix, cells)

@@ -1,7 +1,7 @@
 """Climate and populations that were settled and come again as other values in too many places.
 
-Belongs here: accepted figures beside what a drop says of them. Does not belong here: new months (climate.py),
-figures that are plainly another unit's (swapped.py), counts (rewritten.py).
+Belongs here: accepted figures beside what a drop says of them. Does not belong here: new months
+(climate.py), figures that are plainly another unit's (swapped.py), counts (rewritten.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _FEWEST, _OF_REVISED = 20, 0.2  # values that moved far, and their share of all 
 
 
 def figures_reissued(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Kinds of which too many settled values are far from what was accepted: all that is revised waits."""
+    """Kinds of which too many settled values are far from what was accepted: all that is revised
+    waits.
+    """
     del limits
     return [one for kind in _SCALES if (one := _reissued(seen, kind))]
 
@@ -37,9 +39,17 @@ def _reissued(seen: Seen, kind: str) -> Suspicion | None:
     )
     if far.sum() < max(_FEWEST, _OF_REVISED * len(both)):
         return None
-    message = f"{int(far.sum())} of {len(both)} revised values of {kind} in {both['unit_id'].nunique()} units are far from what was accepted"
-    fix = "ask whether the product was made anew on purpose; until then what was accepted stays in force"
-    return Suspicion("figures-reissued", Outcome.HOLD, Direction.WRONG, message, fix, both[list(CELL_KEYS)])  # fmt: skip
+    message = (
+        f"{int(far.sum())} of {len(both)} revised values of {kind} in {both['unit_id'].nunique()} "
+        "units are far from what was accepted"
+    )
+    fix = (
+        "ask whether the product was made anew on purpose; until then what was accepted stays in "
+        "force"
+    )
+    return Suspicion(
+        "figures-reissued", Outcome.HOLD, Direction.WRONG, message, fix, both[list(CELL_KEYS)]
+    )
 
 
 def _far(kind: str, now: Floats, then: Floats) -> Bools:

@@ -1,6 +1,8 @@
-"""Doubts in words: issues of the drop that is being accepted, and what still waits from earlier ones.
+"""Doubts in words: issues of the drop that is being accepted, and what still waits from earlier
+ones.
 
-Belongs here: levels and sentences. Does not belong here: what is doubted (rules) and held (judge.py).
+Belongs here: levels and sentences. Does not belong here: what is doubted (rules) and held
+(judge.py).
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from pipelines.words import counted
 _LEVEL = {Outcome.NOTE: Level.WARNING, Outcome.HOLD: Level.ERROR, Outcome.STOP: Level.CRITICAL}
 TOO_MUCH_HELD = "too-much-held"
 _NAMED = 6
-_ANSWER = "if it is true, `denguard confirm {cause} --by NAME --reason TEXT`; if it is wrong, the same with --reject"
+_ANSWER = (
+    "if it is true, `denguard confirm {cause} --by NAME --reason TEXT`; if it is wrong, the same "
+    "with --reject"
+)
 
 
 def doubt_issues(found: Judgement, raws: Sequence[RawDrop], max_share: float) -> list[Issue]:
@@ -51,8 +56,14 @@ def _crowded(found: Judgement, newest: str, max_share: float) -> list[Issue]:
         return []
     open_ones = [c for c in found.causes if c.drop == newest and not c.answer]
     named = "; ".join(f"{c.suspicion.rule} (cause {c.cause_id})" for c in open_ones[:_NAMED])
-    message = f"{share:.0%} of the units have values that are held, more than {max_share:.0%}, so the drop itself is in doubt: {named}"
-    fix = "look at the causes above: correct the export and make the drop again, or answer them with `denguard confirm`"
+    message = (
+        f"{share:.0%} of the units have values that are held, more than {max_share:.0%}, so the "
+        f"drop itself is in doubt: {named}"
+    )
+    fix = (
+        "look at the causes above: correct the export and make the drop again, or answer them "
+        "with `denguard confirm`"
+    )
     return [issue(Level.CRITICAL, TOO_MUCH_HELD, message, newest, fix)]
 
 
@@ -62,7 +73,11 @@ def _waiting(found: Judgement, newest: str) -> list[Issue]:
     waits = waits[waits["drop"] != newest]
     if waits.empty:
         return []
-    message = f"held and waiting for an answer: {counted(len(waits), 'value')} of {counted(waits['unit_id'].nunique(), 'unit')} in {counted(waits['drop'].nunique(), 'earlier drop')}"
+    message = (
+        f"held and waiting for an answer: {counted(len(waits), 'value')} of "
+        f"{counted(waits['unit_id'].nunique(), 'unit')} in "
+        f"{counted(waits['drop'].nunique(), 'earlier drop')}"
+    )
     return [
         issue(
             Level.WARNING,

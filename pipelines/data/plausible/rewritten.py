@@ -26,11 +26,17 @@ _AGREE_TABLE, _AGREE_UNIT = (
 )  # of them that stand at the other place, so that it is the cause
 _SETTLING, _CASES = 3, 30.0  # newest weeks that go on growing, and cases that tell a table's weeks
 _CLOSER = 0.1  # of the difference from a unit's own past, at most, to another one's
-_ROWS = "look whether rows and codes were sorted or pasted apart; deliver each code beside its own counts"
+_ROWS = (
+    "look whether rows and codes were sorted or pasted apart; deliver each code beside its own "
+    "counts"
+)
 _WEEKS = (
     "look whether columns were inserted, repeated or left out; deliver each week under its own name"
 )
-_PAST = "ask whether the past was revised on purpose; the counts accepted before stay in force until then"
+_PAST = (
+    "ask whether the past was revised on purpose; the counts accepted before stay in force until "
+    "then"
+)
 
 
 def rewritten(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
@@ -46,7 +52,8 @@ def rewritten(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 
 
 def _recent_as_a_whole(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Newest weeks that were settled when they were accepted, and are many more or fewer cases now."""
+    """Newest weeks that were settled when they were accepted, and are many more or fewer
+    cases now."""
     has = np.flatnonzero(np.isfinite(seen.before).any(axis=0))
     if not len(has) or seen.newest is None:
         return []
@@ -58,11 +65,20 @@ def _recent_as_a_whole(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion
     whole = known & changed.any(axis=0)  # of every unit, so that one unit's backlog is no table's
     then, now = float(seen.before[whole].sum()), float(seen.after[whole].sum())
     times = (now + 0.5) / (then + 0.5)
-    if changed.any(axis=0).sum() < 2 or max(then, now) < _CASES or 1 / limits.recent_factor < times < limits.recent_factor:  # fmt: skip
+    if (
+        changed.any(axis=0).sum() < 2
+        or max(then, now) < _CASES
+        or 1 / limits.recent_factor < times < limits.recent_factor
+    ):
         return []
-    message = f"the weeks that were settled before stand at {times:.0%} of what they were, in {units_of(seen, np.asarray(changed.any(axis=1)))}"
+    message = (
+        f"the weeks that were settled before stand at {times:.0%} of what they were, in "
+        f"{units_of(seen, np.asarray(changed.any(axis=1)))}"
+    )
     doubted = seen.said & np.isfinite(seen.after) & (at > seen.newest - NEWEST_WEEKS)
-    return [of_counts(seen, doubted, "recent-rewritten", Outcome.STOP, Direction.WRONG, message, _PAST)]  # fmt: skip
+    return [
+        of_counts(seen, doubted, "recent-rewritten", Outcome.STOP, Direction.WRONG, message, _PAST)
+    ]
 
 
 def _changed(seen: Seen) -> Bools:
@@ -84,7 +100,11 @@ def _other_weeks(seen: Seen, changed: Bools) -> list[Suspicion]:
         units = (n > 0) if whole else (n >= _CELLS_UNIT) & (agree >= _AGREE_UNIT * n)
         if units.any():
             outcome = Outcome.STOP if whole and units.sum() > 1 else Outcome.HOLD
-            message = f"counts of {units_of(seen, units)} stand {abs(shift)} week{'s' * (abs(shift) != 1)} {'later' if shift > 0 else 'earlier'} than they were accepted"
+            message = (
+                f"counts of {units_of(seen, units)} stand {abs(shift)} "
+                f"week{'s' * (abs(shift) != 1)} {'later' if shift > 0 else 'earlier'} than they "
+                "were accepted"
+            )
             return [_all_of(seen, units, "shifted-weeks", outcome, message, _WEEKS)]
     return []
 
@@ -93,7 +113,11 @@ def _moved(counts: Floats, shift: int) -> Floats:
     """The matrix with each column in the place `shift` later."""
     out = np.full_like(counts, np.nan)
     if abs(shift) < counts.shape[1]:
-        there, here = (slice(shift, None), slice(None, -shift)) if shift > 0 else (slice(None, shift), slice(-shift, None))  # fmt: skip
+        there, here = (
+            (slice(shift, None), slice(None, -shift))
+            if shift > 0
+            else (slice(None, shift), slice(-shift, None))
+        )
         out[:, there] = counts[:, here]
     return out
 
@@ -110,7 +134,10 @@ def _other_units(seen: Seen, changed: Bools) -> list[Suspicion]:
         return []
     units = np.zeros(len(changed), dtype=bool)
     units[suspects[hit]] = True
-    pairs = ", ".join(f"{seen.unit_ids[u]} has that of {seen.unit_ids[m]}" for u, m in list(zip(suspects[hit], match[hit], strict=True))[:5])  # fmt: skip
+    pairs = ", ".join(
+        f"{seen.unit_ids[u]} has that of {seen.unit_ids[m]}"
+        for u, m in list(zip(suspects[hit], match[hit], strict=True))[:5]
+    )
     message = f"the past of {counted(int(units.sum()), 'unit')} is another unit's: {pairs}"
     return [_all_of(seen, units, "swapped-units", Outcome.HOLD, message, _ROWS)]
 
@@ -118,7 +145,8 @@ def _other_units(seen: Seen, changed: Bools) -> list[Suspicion]:
 def _closest(
     now: Floats, past: Floats, units: npt.NDArray[np.intp]
 ) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
-    """Squared difference of roots from a unit's own past, from the closest other one's, and which."""
+    """Squared difference of roots from a unit's own past, from the closest other one's,
+    and which."""
     a, b = np.sqrt(np.nan_to_num(now)), np.sqrt(np.nan_to_num(past))
     square = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T
     at = np.arange(len(units))
@@ -138,8 +166,21 @@ def _out_of_proportion(seen: Seen, changed: Bools, limits: PlausibilityConfig) -
         return []
     units = np.asarray(doubted.any(axis=1))
     what = counted(n, "count") if many else f"{counted(int(far.sum()), 'count')}, far,"
-    message = f"{what} of weeks that were settled are changed in {units_of(seen, units)}; {cases} accepted counts have cases"
-    return [of_counts(seen, doubted, "history-rewritten" if many else "revised-far", Outcome.HOLD, Direction.WRONG, message, _PAST)]  # fmt: skip
+    message = (
+        f"{what} of weeks that were settled are changed in {units_of(seen, units)}; {cases} "
+        "accepted counts have cases"
+    )
+    return [
+        of_counts(
+            seen,
+            doubted,
+            "history-rewritten" if many else "revised-far",
+            Outcome.HOLD,
+            Direction.WRONG,
+            message,
+            _PAST,
+        )
+    ]
 
 
 def _all_of(

@@ -1,10 +1,11 @@
 """The total of the new weeks beside what the same units' weeks before them lead one to expect.
 
-Belongs here: what is told of all units and of the areas they lie in. Does not belong here: single units,
-whose counts are held or not by rules of their own.
+Belongs here: what is told of all units and of the areas they lie in. Does not belong here: single
+units, whose counts are held or not by rules of their own.
 
-How far is far is the table's own: the same distance is taken at each past week, and the new one is told
-if so few past ones were as far that chance alone would tell `shift_alarm_share` of ordinary weeks.
+How far is far is the table's own: the same distance is taken at each past week, and the new one is
+told if so few past ones were as far that chance alone would tell `shift_alarm_share` of ordinary
+weeks.
 """
 
 from __future__ import annotations
@@ -123,7 +124,10 @@ def _note(seen: Seen, found: Shift, at: int, name: str, first: int, newest: int)
     weeks = label(seen.week_no(first))
     weeks += f"..{label(seen.week_no(newest))}" if newest > first else ""
     total, expected = found.total[-1, at], found.expected[-1, at]
-    message = f"{total:.0f} cases of {name} in {weeks} where the weeks before lead one to expect {expected:.0f}; of {len(found.total) - 1} past stretches few were as far off"
+    message = (
+        f"{total:.0f} cases of {name} in {weeks} where the weeks before lead one to expect "
+        f"{expected:.0f}; of {len(found.total) - 1} past stretches few were as far off"
+    )
     fix = "look for an outbreak, a changed case definition or a wrong column before relying on it"
     way = Direction.HIGH if total > expected else Direction.MISSING
     return Suspicion("cases-shifted", Outcome.NOTE, way, message, fix, no_cells())

@@ -1,7 +1,7 @@
 """Units that say nothing about the newest week: no row for it, or an empty cell.
 
-Belongs here: rules on cells that are not there. Does not belong here: cells with a number (missing.py)
-and units that are gone from the table altogether.
+Belongs here: rules on cells that are not there. Does not belong here: cells with a number
+(missing.py) and units that are gone from the table altogether.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _ASK = "ask whether the unit reported; deliver its newest week, with a 0 if it h
 
 
 def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
-    """Units that had a count in nearly every week and have none in the newest that the drop is about.
+    """Units that had a count in nearly every week and have none in the newest that the drop is
+    about.
 
     The newest week is the last one of which the drop has any cell, with a number or without.
     """
@@ -39,17 +40,25 @@ def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     empty = silent & seen.said[:, newest]
     name = week_name(seen, newest)
     return [
-        _silent(seen, units, rule, f"{units_of(seen, units)} had counts in nearly all of {limits.silent_after_weeks} weeks and {what} {name}")
+        _silent(
+            seen,
+            units,
+            rule,
+            f"{units_of(seen, units)} had counts in nearly all of {limits.silent_after_weeks} "
+            f"weeks and {what} {name}",
+        )
         for units, rule, what in (
             (empty, "newest-empty", "an empty cell in"),
             (silent & ~empty, "gone-silent", "no cell for"),
         )
         if units.any()
-    ]  # fmt: skip
+    ]
 
 
 def _steady(seen: Seen, newest: int, weeks: int) -> Bools:
-    """(U,) units that were silent for no longer than this, and before it had counts in nearly all weeks."""
+    """(U,) units that were silent for no longer than this, and before it had counts in nearly all
+    weeks.
+    """
     past = np.isfinite(seen.after[:, :newest])
     past = past[:, past.any(axis=0)]  # a week of which nobody reports is no unit's silence
     if past.shape[1] < weeks:

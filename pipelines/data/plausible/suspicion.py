@@ -55,8 +55,8 @@ class Suspicion:
         rule: stable kebab-case name, such as "fell-to-zero".
         message: what was found, with units and numbers, for a person.
         fix: what to do if it is wrong; how to confirm it is said for every rule alike.
-        cells: columns CELL_KEYS: all that are doubted. Only a NOTE may have none: until a person has
-            answered, cells of a HOLD and of a STOP are set aside.
+        cells: columns CELL_KEYS: all that are doubted. Only a NOTE may have none: until a person
+            has answered, cells of a HOLD and of a STOP are set aside.
         silent: units that a HOLD is about although the drop has no cell of theirs (a site that did
             not report).
     """
@@ -82,8 +82,8 @@ class Cause:
     Attributes:
         cause_id: eight hex digits that follow from drop, rule, cells and values: the same in every
             run, another one if the drop is made anew with other values.
-        answer: confirmed or rejected if every unit was answered alike, "mixed" if not alike, "" while
-            any unit waits for an answer.
+        answer: confirmed or rejected if every unit was answered alike, "mixed" if not alike, ""
+            while any unit waits for an answer.
     """
 
     drop: str

@@ -1,8 +1,8 @@
 """Figures of one unit that turn up in the row of another, or at another time.
 
 Belongs here: populations, climate and series that were accepted and come again otherwise. Does not
-belong here: counts, and new months, which no other unit has told yet (climate.py judges those by their
-own past).
+belong here: counts, and new months, which no other unit has told yet (climate.py judges those by
+their own past).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _NAMED = 5
 
 
 def figures_of_others(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Units whose revised values of a kind, three or more, are what another unit had, or they at another time."""
+    """Units whose revised values of a kind, three or more, are what another unit had, or they at
+    another time.
+    """
     del limits
     out = []
     for kind in _KINDS:
@@ -72,7 +74,8 @@ def _of_others(rows: pd.DataFrame, before: pd.DataFrame) -> dict[str, str]:
 
 
 def _of_other_times(rows: pd.DataFrame, before: pd.DataFrame) -> dict[str, int]:
-    """Unit -> by how many months or years its values stand elsewhere; 0 is no value to tell it by."""
+    """Unit -> by how many months or years its values stand elsewhere; 0 is no value to
+    tell it by."""
     own = before[before["number"] != 0]
     pairs = rows.merge(own, on=["unit_id", "kind", "clean", "rounded"], suffixes=("", "_of"))
     return _most(rows, pairs.assign(lag=pairs["when"] - pairs["when_of"]), "lag")

@@ -1,7 +1,7 @@
 """Weekly counts that contradict the provider's own totals of years.
 
-Belongs here: whole years alone. Does not belong here: totals of a running year, which age as soon as
-they are written.
+Belongs here: whole years alone. Does not belong here: totals of a running year, which age as soon
+as they are written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _SEASON = 52  # weeks of a year; some tables have no week 53
 
 
 def yearly_totals(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
-    """Years of which all weeks are known, some from this drop, and whose sum is not the total it gives.
+    """Years of which all weeks are known, some from this drop, and whose sum is not the total it
+    gives.
 
     What the weeks have too much looks too high, what they lack looks unreported.
     """
@@ -70,8 +71,14 @@ def _doubt(seen: Seen, years: np.ndarray, words: list[str], more: bool) -> list[
     if not words:
         return []
     shown = ", ".join(words[:_NAMED]) + (", ..." if len(words) > _NAMED else "")
-    message = f"{'more' if more else 'fewer'} cases in the weeks than in the table's own total of the year, {counted(len(words), 'time')}: {shown}"
-    fix = "find out which of both is right; deliver both from the same day's data, or leave the totals out"
+    message = (
+        f"{'more' if more else 'fewer'} cases in the weeks than in the table's own total of the "
+        f"year, {counted(len(words), 'time')}: {shown}"
+    )
+    fix = (
+        "find out which of both is right; deliver both from the same day's data, or leave the "
+        "totals out"
+    )
     direction = Direction.HIGH if more else Direction.MISSING
     cells = seen.count_cells(years & seen.said)
     return [Suspicion("yearly-total", Outcome.HOLD, direction, message, fix, cells)]

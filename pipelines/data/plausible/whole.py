@@ -1,8 +1,9 @@
-"""A newest week that is out of proportion in the table as a whole: incomplete, multiplied, mixed up.
+"""A newest week that is out of proportion in the table as a whole: incomplete, multiplied, mixed
+up.
 
 Belongs here: rules on all units together, held against how the same table moved from week to week
-before. Does not belong here: single units (missing.py, high.py) and which unit was mistaken for which
-(mixed.py).
+before. Does not belong here: single units (missing.py, high.py) and which unit was mistaken for
+which (mixed.py).
 """
 
 from __future__ import annotations
@@ -37,13 +38,15 @@ _FARTHEST = 5.0  # usual differences that one unit can add, so that no single on
 
 @dataclass(frozen=True)
 class Move:
-    """How a table moved from its level (V weeks): logs of ratios, and the mean distance of its units.
+    """How a table moved from its level (V weeks): logs of ratios, and the mean distance of its
+    units.
 
     Attributes:
         median: (V,) of the units' ratios; NaN where too few units have a level.
         total: (V,) ratio of sums; NaN where the level of the whole is too low.
         spread: (V,) mean distance of units from their level times the ratio of sums.
-        zeros: (V,) units with 0, less what their levels let one expect, in standard deviations of chance.
+        zeros: (V,) units with 0, less what their levels let one expect, in standard deviations of
+            chance.
         zeros_share: (V,) units with 0 in as many as one expects.
     """
 
@@ -95,22 +98,63 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
     others = np.where(alone(week, limits), np.nan, week.said)
     now = moves(others[:, None], week.level[:, None])
     by, usual = _ratio(float(now.median[0]), past.median, float(now.total[0]), past.total)
-    far, late = _far(by, usual, week.steps), _far(by - _to_come(seen, week.column), usual, week.steps)  # fmt: skip
+    far, late = (
+        _far(by, usual, week.steps),
+        _far(by - _to_come(seen, week.column), usual, week.steps),
+    )
     few, many = np.log(limits.table_low_ratio), np.log(limits.table_high_ratio)
     settled = week.column <= (seen.newest or 0) - seen.immature_weeks
     spread = float(now.spread[0])
     if settled and late < -limits.table_distance and by < few:
-        yield _whole(seen, week, "incomplete-week", Direction.MISSING, by, "ask whether all reports of the week had come in; deliver it again when they have")  # fmt: skip
+        yield _whole(
+            seen,
+            week,
+            "incomplete-week",
+            Direction.MISSING,
+            by,
+            "ask whether all reports of the week had come in; deliver it again when they have",
+        )
     elif far > limits.table_distance and by > many:
-        yield _whole(seen, week, "multiplied-week", Direction.HIGH, by, "ask whether counts were multiplied, added up over weeks, or of another kind of case")  # fmt: skip
+        yield _whole(
+            seen,
+            week,
+            "multiplied-week",
+            Direction.HIGH,
+            by,
+            "ask whether counts were multiplied, added up over weeks, or of another kind of case",
+        )
     elif _far(spread, past.spread, week.steps) > limits.unlike_distance:
-        message = f"in {week_name(seen, week.column)} units lie {spread:.1f} usual differences from their own level, {float(np.nanmean(past.spread)):.1f} in the weeks before"
-        yield of_week(seen, week.column, np.isfinite(week.said), "units-unlike-themselves", Outcome.STOP, Direction.WRONG, message, "look whether rows were sorted, shifted or filled, or are of another disease or year")  # fmt: skip
+        message = (
+            f"in {week_name(seen, week.column)} units lie {spread:.1f} usual differences from "
+            f"their own level, {float(np.nanmean(past.spread)):.1f} in the weeks before"
+        )
+        yield of_week(
+            seen,
+            week.column,
+            np.isfinite(week.said),
+            "units-unlike-themselves",
+            Outcome.STOP,
+            Direction.WRONG,
+            message,
+            "look whether rows were sorted, shifted or filled, or are of another disease or year",
+        )
     share = float(now.zeros_share[0])
     gone = -_far(float(now.zeros[0]), past.zeros, week.steps) > limits.table_distance
     if gone and share < limits.zeros_left_share:
-        message = f"in {week_name(seen, week.column)} {share:.0%} of the units have 0 of those that should, by their weeks before"
-        yield of_week(seen, week.column, np.isfinite(week.said), "zeros-gone", Outcome.STOP, Direction.WRONG, message, "ask whether a number was added to every unit, or cells without a case were filled in")  # fmt: skip
+        message = (
+            f"in {week_name(seen, week.column)} {share:.0%} of the units have 0 of those that "
+            "should, by their weeks before"
+        )
+        yield of_week(
+            seen,
+            week.column,
+            np.isfinite(week.said),
+            "zeros-gone",
+            Outcome.STOP,
+            Direction.WRONG,
+            message,
+            "ask whether a number was added to every unit, or cells without a case were filled in",
+        )
 
 
 def _ratio(median: float, medians: Floats, total: float, totals: Floats) -> tuple[float, Floats]:
@@ -135,7 +179,10 @@ def _far(value: float, usual: Floats, steps: int) -> float:
 
 def _whole(seen: Seen, week: Week, rule: str, way: Direction, by: float, fix: str) -> Suspicion:
     n = int(week.known.sum())
-    message = f"{week_name(seen, week.column)} stands at {np.exp(by):.0%} of the weeks before, over {n} units"
+    message = (
+        f"{week_name(seen, week.column)} stands at {np.exp(by):.0%} of the weeks before, over {n} "
+        "units"
+    )
     return of_week(seen, week.column, np.isfinite(week.said), rule, Outcome.STOP, way, message, fix)
 
 

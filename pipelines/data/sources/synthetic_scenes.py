@@ -1,9 +1,9 @@
 """Synthetic 12-band scenes for the sample profile, rendered from place, season and past climate.
 
-Belongs here: the drawing, in integer arithmetic only (SHA-256 bytes, integer interpolation), so that
-every machine renders the same bytes. Does not belong here: cases. A scene of month m sees the
-climate of the months before m and nothing else. These pictures stand in for satellite scenes so that
-the road can be walked without downloads; they are marked synthetic wherever they show.
+Belongs here: the drawing, in integer arithmetic only (SHA-256 bytes, integer interpolation), so
+that every machine renders the same bytes. Does not belong here: cases. A scene of month m sees the
+climate of the months before m and nothing else. These pictures stand in for satellite scenes so
+that the road can be walked without downloads; they are marked synthetic wherever they show.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Grid = npt.NDArray[np.int64]
 
 # Grey levels (0-255) of Sentinel-2 bands B1..B8, B8A, B9, B11, B12 for each ground.
 _SPECTRA: dict[str, tuple[int, ...]] = {
-    "soil":       (70, 72, 88, 112, 120, 126, 130, 134, 138, 120, 150, 138),
+    "soil": (70, 72, 88, 112, 120, 126, 130, 134, 138, 120, 150, 138),
     "vegetation": (28, 30, 62, 34, 70, 140, 168, 184, 188, 160, 90, 48),
-    "built":      (104, 112, 120, 128, 130, 132, 134, 138, 140, 118, 146, 142),
-    "water":      (48, 58, 52, 34, 24, 18, 14, 12, 10, 8, 6, 4),
-    "cloud":      (232, 234, 236, 238, 238, 238, 238, 238, 238, 180, 210, 190),
-}  # fmt: skip
+    "built": (104, 112, 120, 128, 130, 132, 134, 138, 140, 118, 146, 142),
+    "water": (48, 58, 52, 34, 24, 18, 14, 12, 10, 8, 6, 4),
+    "cloud": (232, 234, 236, 238, 238, 238, 238, 238, 238, 180, 210, 190),
+}
 # Greening through the year of two rainy seasons (April-May, October-November), -20..20.
 _SEASON = (-16, -18, -8, 10, 20, 12, -4, -10, 0, 16, 20, 2)
 
@@ -98,7 +98,10 @@ def render_scene(unit_id: str, month: int, past: Mapping[int, Climate]) -> Pixel
     """
     rain = [past[k].rainfall_mm if k in past else 0 for k in range(1, _MEMORY_MONTHS + 1)]
     temp = past[1].temp_tenths_c if 1 in past else 0
-    relief, detail, town = (_field(f"{unit_id}|{what}", period) for what, period in (("relief", 16), ("detail", 4), ("town", 8)))  # fmt: skip
+    relief, detail, town = (
+        _field(f"{unit_id}|{what}", period)
+        for what, period in (("relief", 16), ("detail", 4), ("town", 8))
+    )
     green = 40 + _wetness(rain) + _SEASON[month % 12] - max(temp - 240, 0) // 3 + relief // 3
     ground = _blend("soil", "vegetation", np.clip(green, 0, 255))
     ground = np.where(town > 128 + _seed(f"{unit_id}|town")[0] // 4, _flat("built"), ground)
@@ -114,9 +117,16 @@ def render_scene(unit_id: str, month: int, past: Mapping[int, Climate]) -> Pixel
 def write_tiff(path: Path, pixels: Pixels) -> None:
     """Write an uncompressed TIFF without software, date or description tags."""
     tifffile.imwrite(
-        path, pixels, photometric="minisblack", planarconfig="separate", byteorder="<",
-        metadata=None, software=False, datetime=False, rowsperstrip=SIZE_PIXELS,
-    )  # fmt: skip
+        path,
+        pixels,
+        photometric="minisblack",
+        planarconfig="separate",
+        byteorder="<",
+        metadata=None,
+        software=False,
+        datetime=False,
+        rowsperstrip=SIZE_PIXELS,
+    )
 
 
 def _month_scene(
@@ -143,7 +153,8 @@ def _seed(text: str) -> bytes:
 
 
 def _field(text: str, period: int) -> Grid:
-    """(SIZE, SIZE) smooth noise 0..255: hashed bytes on a lattice, bilinear between, in integers."""
+    """(SIZE, SIZE) smooth noise 0..255: hashed bytes on a lattice, bilinear between, in
+    integers."""
     side = SIZE_PIXELS // period + 1
     raw = b"".join(_seed(f"{text}|{block}") for block in range(-(-side * side // 32)))
     lattice = np.frombuffer(raw[: side * side], dtype=np.uint8).astype(np.int64)

@@ -64,9 +64,15 @@ class MaskedBatchNorm(nn.Module):
     def _normalise(self, present: Tensor) -> Tensor:
         own = self.training and len(present) > 1
         return functional.batch_norm(
-            present, self.running_mean, self.running_var, self.weight, self.bias,
-            training=own, momentum=self.momentum, eps=self.eps,
-        )  # fmt: skip
+            present,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=own,
+            momentum=self.momentum,
+            eps=self.eps,
+        )
 
 
 class Block(nn.Module):

@@ -11,7 +11,9 @@ WIDTH = 128
 
 
 class Head(FusedHead):
-    """concat (B, D_t + D_i) -> block 128 -> Linear C. Rows with one modality carry zeros for the other."""
+    """concat (B, D_t + D_i) -> block 128 -> Linear C. Rows with one modality carry zeros for the
+    other.
+    """
 
     def __init__(self, image_width: int, text_width: int, outputs: int, dropout: float) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """What the store that machines share holds of things that went (DENGUARD_ARTIFACTS_URI).
 
-The names are noted before anything goes here (artifacts/prune/afar.json). What is published under them goes
-first, then the objects that no other name holds; a call that was cut off is finished by the next one. A name
-that lies here again was made again since, and stays.
+The names are noted before anything goes here (artifacts/prune/afar.json). What is published under
+them goes first, then the objects that no other name holds; a call that was cut off is finished by
+the next one. A name that lies here again was made again since, and stays.
 
 Belongs here: names, records and objects of the shared store. Does not belong here: which things go.
 """
@@ -36,15 +36,17 @@ def finish(where: Places) -> None:
     """Let go in the store of what was noted and is not here any more.
 
     Raises:
-        StoreError: the store does not do what is asked, or something published cannot be read, so that
-            nobody knows which objects it holds.
+        StoreError: the store does not do what is asked, or something published cannot be read, so
+            that nobody knows which objects it holds.
     """
     sharing = shared(where)
     if sharing is None or not _note_file(where).is_file():
         return
     store, note = sharing.store, _read_note(where)
     gone = [name for name in note["names"] if not (where.home / name).exists()]
-    published = {key.removeprefix(f"{MANIFESTS}/").removesuffix(".json") for key in store.keys(MANIFESTS)}  # fmt: skip
+    published = {
+        key.removeprefix(f"{MANIFESTS}/").removesuffix(".json") for key in store.keys(MANIFESTS)
+    }
     going = {name for name in published if _is_below(name, gone)}
     objects = {*note["objects"], *_held(store, going)}
     write_json(_note_file(where), {"names": gone, "objects": sorted(objects)})

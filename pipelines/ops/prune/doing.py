@@ -1,8 +1,8 @@
 """Letting things go: announced in the event file first, then taken out of sight, then deleted.
 
 A folder is renamed to `.<name>.pruned` before anything in it is deleted, so that whatever ends this
-process, what bears its name is whole. Such halves are swept by the next call. Nothing of a plan is trusted
-later: a call that was cut off is followed by a new look at what is needed.
+process, what bears its name is whole. Such halves are swept by the next call. Nothing of a plan is
+trusted later: a call that was cut off is followed by a new look at what is needed.
 
 Belongs here: the order, and the lease on the deployment. Does not belong here: what goes (plan.py).
 """
@@ -31,14 +31,17 @@ def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
 
     Raises:
         BusyError: a run is at work.
-        StoreError, VersioningError: something that decides cannot be read, or the remote does not do
-            what is asked. What had gone is gone; the same call goes on.
+        StoreError, VersioningError: something that decides cannot be read, or the remote does not
+            do what is asked. What had gone is gone; the same call goes on.
     """
     with hold(where, LEASE):
         finish_left(where)
         afar.finish(where)
         found = plan(where, retention, clock)
-        afar.begin(where, [one.name for one in found.items if one.room not in ("versions", ROOM, "leftovers")])  # fmt: skip
+        afar.begin(
+            where,
+            [one.name for one in found.items if one.room not in ("versions", ROOM, "leftovers")],
+        )
         for room, items in found.rooms().items():
             names = [one.name for one in items]
             if room == "versions":

@@ -18,7 +18,8 @@ class Item:
     Attributes:
         room: the kind of thing, for people.
         name: path relative to home, or the id of a version.
-        bytes: of its files; a file that others hold by a hard link frees its room with the last one.
+        bytes: of its files; a file that others hold by a hard link frees its room with the last
+            one.
     """
 
     room: str

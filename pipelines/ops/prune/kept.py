@@ -1,10 +1,10 @@
 """Results that are kept by content so that no run makes them twice, and that none used lately.
 
-Belongs here: readings of drops, what rules found in them, and refits of the gate. Does not belong here: how a use is
-noted (storage/kept.py).
+Belongs here: readings of drops, what rules found in them, and refits of the gate. Does not belong
+here: how a use is noted (storage/kept.py).
 
-What goes is made again when it is needed, at its price in time. Never goes what the newest run used, as the
-next one will use it again; where no run said what it used, nothing goes.
+What goes is made again when it is needed, at its price in time. Never goes what the newest run
+used, as the next one will use it again; where no run said what it used, nothing goes.
 """
 
 from __future__ import annotations
@@ -34,5 +34,12 @@ def _of(where: Places, stays: Stays, room: str, root: Path, depth: str) -> Itera
     weeks = stays.retention.kept_weeks
     for path in sorted(root.glob(depth)):
         name = path.relative_to(root).as_posix()
-        if path.is_dir() and not path.name.startswith(".") and name not in used and stays.weeks_old(path) >= weeks:  # fmt: skip
-            yield item(where, room, path, f"no run used it in {weeks} weeks; it is made again if one does")  # fmt: skip
+        if (
+            path.is_dir()
+            and not path.name.startswith(".")
+            and name not in used
+            and stays.weeks_old(path) >= weeks
+        ):
+            yield item(
+                where, room, path, f"no run used it in {weeks} weeks; it is made again if one does"
+            )

@@ -1,6 +1,7 @@
 """Leftovers of killed writers: `.name.xxxxxxxx` files and folders that nobody will finish.
 
-Belongs here: which names are such, and where writers put them. Does not belong here: deleting (doing.py).
+Belongs here: which names are such, and where writers put them. Does not belong here: deleting
+(doing.py).
 """
 
 from __future__ import annotations
@@ -22,14 +23,21 @@ _WHOLE = {"versions", "remote"}  # only directly in there: below lie files under
 
 
 def leftovers(where: Places, clock: datetime) -> list[Item]:
-    """Begun files and folders that were not written to for a day, and halves of an earlier prune."""
-    return [item(where, "leftovers", path, _why(path)) for path in sorted(_begun(where)) if _is_over(path, clock)]  # fmt: skip
+    """Begun files and folders that were not written to for a day, and halves of an earlier
+    prune."""
+    return [
+        item(where, "leftovers", path, _why(path))
+        for path in sorted(_begun(where))
+        if _is_over(path, clock)
+    ]
 
 
 def _begun(where: Places) -> Iterator[Path]:
     yield from (path for room in _GIVEN for path in _ours(where.data / room))
     yield from _ours(where.artifacts)
-    rooms = [room for room in where.artifacts.glob("[!.]*") if room.is_dir() and not room.is_symlink()]  # fmt: skip
+    rooms = [
+        room for room in where.artifacts.glob("[!.]*") if room.is_dir() and not room.is_symlink()
+    ]
     for room in rooms:
         if room.name in _WHOLE:
             yield from _ours(room)
@@ -58,4 +66,8 @@ def _is_over(path: Path, clock: datetime) -> bool:
 
 
 def _why(path: Path) -> str:
-    return "a prune was cut off" if path.name.endswith(f".{AWAY}") else "begun more than a day ago and never finished"  # fmt: skip
+    return (
+        "a prune was cut off"
+        if path.name.endswith(f".{AWAY}")
+        else "begun more than a day ago and never finished"
+    )

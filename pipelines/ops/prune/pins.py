@@ -1,6 +1,7 @@
 """Versions that a person wants kept whatever their age: artifacts/pins.json.
 
-Belongs here: pinning, unpinning, reading. Does not belong here: what a pinned thing rests on (stays.py).
+Belongs here: pinning, unpinning, reading. Does not belong here: what a pinned thing rests on
+(stays.py).
 """
 
 from __future__ import annotations
@@ -56,7 +57,13 @@ def pin(where: Places, what: str, by: str, reason: str) -> Pin:
         if not versions:
             raise
         nodes = ()
-    made = Pin(nodes=nodes, versions=versions, by=by, reason=reason, at=datetime.now(UTC).isoformat(timespec="seconds"))  # fmt: skip
+    made = Pin(
+        nodes=nodes,
+        versions=versions,
+        by=by,
+        reason=reason,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     _write(where, {**read_pins(where), what: made})
     return made
 
@@ -65,7 +72,9 @@ def unpin(where: Places, what: str) -> Pin:
     """Take a pin off; retention decides again. Raises ConfigError if there is none of that name."""
     pins = read_pins(where)
     if what not in pins:
-        raise ConfigError(f"nothing is pinned as {what!r}", fix=f"pinned are {', '.join(sorted(pins)) or 'none'}")  # fmt: skip
+        raise ConfigError(
+            f"nothing is pinned as {what!r}", fix=f"pinned are {', '.join(sorted(pins)) or 'none'}"
+        )
     taken = pins.pop(what)
     _write(where, pins)
     return taken
@@ -80,7 +89,11 @@ def read_pins(where: Places) -> dict[str, Pin]:
     try:
         return _PINS.validate_python(raw)
     except ValidationError as err:
-        raise StoreError("the file of pins is damaged", where=str(path), fix="restore it from a backup, or delete it and pin again") from err  # fmt: skip
+        raise StoreError(
+            "the file of pins is damaged",
+            where=str(path),
+            fix="restore it from a backup, or delete it and pin again",
+        ) from err
 
 
 def _write(where: Places, pins: dict[str, Pin]) -> None:

@@ -1,10 +1,10 @@
 """MLflow's runs and model versions, where MLflow is the home's own database file.
 
-A model version that was taken out of service stays for ever: its tag says that it must not serve again. A
-server's runs are left to whoever runs the server, since other homes may have theirs there.
+A model version that was taken out of service stays for ever: its tag says that it must not serve
+again. A server's runs are left to whoever runs the server, since other homes may have theirs there.
 
-Belongs here: which of them nothing needs, and deleting them with their files. Does not belong here: who
-serves (registry).
+Belongs here: which of them nothing needs, and deleting them with their files. Does not belong here:
+who serves (registry).
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _PAGE = 1000
 
 @dataclass(frozen=True)
 class Recorded:
-    """One run of MLflow that goes: its files (None if there are none here) and its model versions."""
+    """One run of MLflow that goes: its files (None if there are none here) and its model
+    versions."""
 
     run: Run
     files: Path | None
@@ -48,7 +49,10 @@ class Recorded:
 def of_mlflow(where: Places, stays: Stays) -> list[Item]:
     """A line for each run that goes."""
     why = f"older than {stays.retention.runs_weeks} weeks; no kept forecast or alias needs it"
-    return [Item(ROOM, " ".join(one.names), size_of(one.files) if one.files else 0, why) for one in going(where, stays)]  # fmt: skip
+    return [
+        Item(ROOM, " ".join(one.names), size_of(one.files) if one.files else 0, why)
+        for one in going(where, stays)
+    ]
 
 
 def going(where: Places, stays: Stays) -> list[Recorded]:
@@ -61,7 +65,10 @@ def going(where: Places, stays: Stays) -> list[Recorded]:
     before_ms = (stays.now - timedelta(weeks=stays.retention.runs_weeks)).timestamp() * 1000
     with registry_errors("MLflow's runs could not be listed"):
         versions = _versions(client)
-        found = [Recorded(run, _files(where, run), tuple(versions.get(run.info.run_id, ()))) for run in _runs(client)]  # fmt: skip
+        found = [
+            Recorded(run, _files(where, run), tuple(versions.get(run.info.run_id, ())))
+            for run in _runs(client)
+        ]
     return [one for one in found if one.run.info.start_time < before_ms and _may_go(one, stays)]
 
 
@@ -99,7 +106,9 @@ def _versions(client: MlflowClient) -> dict[str, list[ModelVersion]]:
     for model in client.search_registered_models(max_results=_PAGE):
         token = None
         while True:
-            page = client.search_model_versions(f"name = '{model.name}'", max_results=_PAGE, page_token=token)  # fmt: skip
+            page = client.search_model_versions(
+                f"name = '{model.name}'", max_results=_PAGE, page_token=token
+            )
             for version in page:
                 found.setdefault(str(version.run_id), []).append(version)
             token = page.token
@@ -118,7 +127,12 @@ def _runs(client: MlflowClient) -> list[Run]:
     found: list[Run] = []
     token = None
     while experiment is not None:
-        page = client.search_runs([experiment.experiment_id], run_view_type=ViewType.ALL, max_results=_PAGE, page_token=token)  # fmt: skip
+        page = client.search_runs(
+            [experiment.experiment_id],
+            run_view_type=ViewType.ALL,
+            max_results=_PAGE,
+            page_token=token,
+        )
         found += page
         token = page.token
         if not token:

@@ -1,7 +1,7 @@
 """Folders and files of this home that may go, room by room.
 
-Belongs here: which of them nothing needs, how large they are and why they go. Does not belong here: what
-is needed (stays.py) and deleting (doing.py).
+Belongs here: which of them nothing needs, how large they are and why they go. Does not belong here:
+what is needed (stays.py) and deleting (doing.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,18 @@ from pipelines.storage import read_json
 
 def of_home(where: Places, stays: Stays) -> list[Item]:
     """What may go of the rooms that runs fill."""
-    rooms = (_datasets, _features, _candidates, _bundles, _backtests, _forecasts, _reports, _plans, _runs, of_kept)  # fmt: skip
+    rooms = (
+        _datasets,
+        _features,
+        _candidates,
+        _bundles,
+        _backtests,
+        _forecasts,
+        _reports,
+        _plans,
+        _runs,
+        of_kept,
+    )
     return [item for room in rooms for item in room(where, stays)]
 
 
@@ -39,20 +50,33 @@ def _named(where: Places, stays: Stays, kind: Kind, room: str) -> Iterator[Item]
     weeks = stays.retention.runs_weeks
     for folder in entries(where.artifacts / room):
         if key_of(kind, folder.name) not in stays.needed and stays.weeks_old(folder) >= weeks:
-            yield item(where, room, folder, f"no run of the last {weeks} weeks made it, and nothing kept rests on it")  # fmt: skip
+            yield item(
+                where,
+                room,
+                folder,
+                f"no run of the last {weeks} weeks made it, and nothing kept rests on it",
+            )
 
 
 def _candidates(where: Places, stays: Stays) -> Iterator[Item]:
     weeks = stays.retention.runs_weeks
     for folder in entries(where.artifacts / "candidates"):
         if stays.weeks_old(folder) >= weeks and not _is_needed(folder / "bundle", stays):
-            yield item(where, "candidates", folder, f"trained more than {weeks} weeks ago; nothing kept was made with it")  # fmt: skip
+            yield item(
+                where,
+                "candidates",
+                folder,
+                f"trained more than {weeks} weeks ago; nothing kept was made with it",
+            )
 
 
 def _bundles(where: Places, stays: Stays) -> Iterator[Item]:
     """Copies that were fetched from the registry."""
     for folder in entries(where.artifacts / "bundles"):
-        if key_of("bundle", folder.name) not in stays.needed and stays.weeks_old(folder) >= stays.retention.runs_weeks:  # fmt: skip
+        if (
+            key_of("bundle", folder.name) not in stays.needed
+            and stays.weeks_old(folder) >= stays.retention.runs_weeks
+        ):
             yield item(where, "bundles", folder, "a copy; the registry holds the bundle")
 
 
@@ -117,14 +141,29 @@ def _runs(where: Places, stays: Stays) -> Iterator[Item]:
     for folder in entries(where.artifacts / "runs"):
         age, tables = stays.ages.get(folder.name), folder / "validation" / "tables"
         if folder.name in whole:
-            if age is not None and age >= stays.retention.tables_weeks and folder.name != newest and tables.is_dir():  # fmt: skip
+            if (
+                age is not None
+                and age >= stays.retention.tables_weeks
+                and folder.name != newest
+                and tables.is_dir()
+            ):
                 yield item(where, "tables", tables, "its dataset holds the tables")
         elif age is None and stays.weeks_old(folder) < stays.retention.runs_weeks:
             continue
         elif _leads_to_something(folder.name, stays):
-            yield from (item(where, "runs", part, "the run's records and what it published stay") for part in entries(folder) if part.is_dir())  # fmt: skip
+            yield from (
+                item(where, "runs", part, "the run's records and what it published stay")
+                for part in entries(folder)
+                if part.is_dir()
+            )
         else:
-            yield item(where, "runs", folder, f"ended more than {stays.retention.runs_weeks} weeks ago and published nothing that stays")  # fmt: skip
+            yield item(
+                where,
+                "runs",
+                folder,
+                f"ended more than {stays.retention.runs_weeks} weeks ago and published nothing "
+                "that stays",
+            )
 
 
 def _leads_to_something(run: str, stays: Stays) -> bool:

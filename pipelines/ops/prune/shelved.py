@@ -1,11 +1,12 @@
 """Versions for analysts that may go, and taking them off: from the remote, then from this home.
 
-A version goes in this order, so that a pull meets it whole or not at all, and so that DVC, should the same
-version be made again, sees that it is not there: its records, the index, DVC's list of its files, then the
-files that no other version holds. What is on its way is written down first (artifacts/prune/versions.json);
-a call that was cut off is finished by the next one.
+A version goes in this order, so that a pull meets it whole or not at all, and so that DVC, should
+the same version be made again, sees that it is not there: its records, the index, DVC's list of its
+files, then the files that no other version holds. What is on its way is written down first
+(artifacts/prune/versions.json); a call that was cut off is finished by the next one.
 
-Belongs here: which versions, and this order. Does not belong here: folders that runs made (rooms.py).
+Belongs here: which versions, and this order. Does not belong here: folders that runs made
+(rooms.py).
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ from pipelines.versioning.entry import FILE_MD5, Version
 from pipelines.versioning.source import Source, object_key
 
 Entry = dict[str, Any]
-_NODES: dict[str, Kind] = {"samples": "dataset", "features": "features", "bundle": "bundle", "forecasts": "forecast"}  # fmt: skip
+_NODES: dict[str, Kind] = {
+    "samples": "dataset",
+    "features": "features",
+    "bundle": "bundle",
+    "forecasts": "forecast",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ class Shelf:
 
 
 def read_shelf(where: Places) -> Shelf:
-    """Raises VersioningError if the remote does not answer, or has a version that cannot be read."""
+    """Raises VersioningError if the remote does not answer, or has a version that cannot
+    be read."""
     uri, mine = remote_uri(where), dict(read_index(where))
     listed = _listed(Source(uri))
     others = {name: one.model_dump(mode="json") for name, one in listed.items() if name not in mine}
@@ -69,7 +76,12 @@ def _listed(source: Source) -> dict[str, Version]:
     unlisted = {name for name in of_version if name.rpartition(".")[0] not in listed}
     listed |= scan(source, unlisted)
     if lost := {name for name in unlisted if name.rpartition(".")[0] not in listed}:
-        raise VersioningError(f"the record of {min(lost)} is damaged, so it cannot be known which files nothing needs", where=f"{source.uri}/versions", fix="restore that file or remove it, then prune again")  # fmt: skip
+        raise VersioningError(
+            f"the record of {min(lost)} is damaged, so it cannot be known which files nothing "
+            "needs",
+            where=f"{source.uri}/versions",
+            fix="restore that file or remove it, then prune again",
+        )
     return listed
 
 
@@ -77,13 +89,19 @@ def of_remote(where: Places, stays: Stays) -> list[Item]:
     """Versions of this home that nothing needs, newest last."""
     shelf = read_shelf(where)
     kept = _kept(where, stays, shelf)
-    going = sorted(set(shelf.mine) - kept, key=lambda name: (str(shelf.mine[name].get("as_of_week")), name))  # fmt: skip
-    why = f"no run of the last {stays.retention.runs_weeks} weeks made it, and no kept version was made from it"  # fmt: skip
+    going = sorted(
+        set(shelf.mine) - kept, key=lambda name: (str(shelf.mine[name].get("as_of_week")), name)
+    )
+    why = (
+        f"no run of the last {stays.retention.runs_weeks} weeks made it, and no kept version was "
+        "made from it"
+    )
     return [Item("versions", name, int(shelf.mine[name].get("bytes", 0)), why) for name in going]
 
 
 def list_of_files(where: Places, source: Source, md5: str) -> list[str] | None:
-    """MD5s of a version's files, from DVC's list of them here or on the remote; None if it is lost."""
+    """MD5s of a version's files, from DVC's list of them here or on the remote; None if it
+    is lost."""
     path = cache_of(where) / object_key(md5).removeprefix("files/md5/")
     raw = path.read_bytes() if path.is_file() else source.read(object_key(md5))
     try:
@@ -99,7 +117,12 @@ def needed_objects(where: Places, source: Source, left: Mapping[str, Entry]) -> 
     for name, entry in left.items():
         files = list_of_files(where, source, str(entry["md5"]))
         if files is None:
-            raise VersioningError(f"DVC's list of the files of {name} is lost, so it cannot be known which files nothing needs", where=f"{source.uri}/{object_key(str(entry['md5']))}", fix="push it again (`dvc push` in artifacts/versions), then prune again")  # fmt: skip
+            raise VersioningError(
+                f"DVC's list of the files of {name} is lost, so it cannot be known which files "
+                "nothing needs",
+                where=f"{source.uri}/{object_key(str(entry['md5']))}",
+                fix="push it again (`dvc push` in artifacts/versions), then prune again",
+            )
         needed |= {*files, str(entry["md5"])}
     return needed
 
@@ -111,7 +134,10 @@ def cache_of(where: Places) -> Path:
 
 def _other_lines(where: Places) -> list[Places]:
     root = where.root or where.home
-    homes = [Places(home=root), *(Places(home=root / "lines" / name, root=root) for name in where.line_names)]  # fmt: skip
+    homes = [
+        Places(home=root),
+        *(Places(home=root / "lines" / name, root=root) for name in where.line_names),
+    ]
     return [line for line in homes if line.home != where.home]
 
 

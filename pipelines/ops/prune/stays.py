@@ -1,7 +1,8 @@
-"""What must stay: found over the graph of lineage, from what serves, is published, is young or pinned.
+"""What must stay: found over the graph of lineage, from what serves, is published, is young or
+pinned.
 
-Belongs here: the roots, and everything that they rest on. Does not belong here: folders (rooms.py) and
-versions for analysts (shelved.py).
+Belongs here: the roots, and everything that they rest on. Does not belong here: folders (rooms.py)
+and versions for analysts (shelved.py).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Stays:
         now: ages are counted up to here: the newest sign of a run, or the clock if that is earlier.
         needed: keys of nodes that stay whole.
         shown: keys of forecasts and reports whose own folder stays.
-        ages: run -> weeks since its newest record was written; runs of other machines are not in it.
+        ages: run -> weeks since its newest record was written; runs of other machines are not in
+            it.
         young: runs that stay whole.
         versions: ids of pinned versions for analysts.
     """
@@ -47,7 +49,8 @@ class Stays:
     versions: frozenset[str]
 
     def weeks_old(self, path: Path) -> float:
-        """Weeks since something in a folder (or a file) was written last, as far as its top tells."""
+        """Weeks since something in a folder (or a file) was written last, as far as its
+        top tells."""
         return weeks_old(path, self.now)
 
 
@@ -62,18 +65,27 @@ def what_stays(where: Places, retention: RetentionConfig, clock: datetime) -> St
     now = min([clock, max(signs.values(), default=clock)])
     ages = {run: (now - at) / timedelta(weeks=1) for run, at in signs.items()}
     newest = sorted(ages, key=lambda run: ages[run])[: retention.at_least_runs]
-    elsewhere = {n.id for n in graph.of_kind("run") if not (where.artifacts / "runs" / n.id).is_dir()}  # fmt: skip
-    young = {run for run, weeks in ages.items() if weeks < retention.runs_weeks} | {*newest} | elsewhere  # fmt: skip
+    elsewhere = {
+        n.id for n in graph.of_kind("run") if not (where.artifacts / "runs" / n.id).is_dir()
+    }
+    young = (
+        {run for run, weeks in ages.items() if weeks < retention.runs_weeks} | {*newest} | elsewhere
+    )
     pins = read_pins(where)
     roots = _of_runs(graph, young) | _serving(graph, where) | _newest(graph, where)
     roots |= {key for pin in pins.values() for key in pin.nodes if key in graph.nodes}
-    published = {key: _age(graph, key, ages, where, now) for key in (*_keys(graph, "forecast"), *_keys(graph, "report"))}  # fmt: skip
+    published = {
+        key: _age(graph, key, ages, where, now)
+        for key in (*_keys(graph, "forecast"), *_keys(graph, "report"))
+    }
     roots |= {key for key in _keys(graph, "forecast") if published[key] < retention.versions_weeks}
     needed = graph.closure(roots, "up")
     _require_readable(graph, needed)
     shown = {key for key, weeks in published.items() if _is_shown(weeks, retention)}
     versions = frozenset(name for pin in pins.values() for name in pin.versions)
-    return Stays(graph, now, retention, frozenset(needed), frozenset(shown), ages, frozenset(young), versions)  # fmt: skip
+    return Stays(
+        graph, now, retention, frozenset(needed), frozenset(shown), ages, frozenset(young), versions
+    )
 
 
 def _sign(where: Places, run: str) -> datetime | None:
@@ -118,7 +130,11 @@ def _serving(graph: Graph, where: Places) -> set[str]:
     entries = read_trail(where).entries
     told = [*entries[-1:], *[e for e in entries if e.get("action") in ("rollback", "undo")][-1:]]
     for key in tuple(named):  # who served before `previous` did is where a second rollback goes
-        told += [e for e in entries if e.get("action") == "promote" and _version_of(e, "to_version") == key][-1:]  # fmt: skip
+        told += [
+            e
+            for e in entries
+            if e.get("action") == "promote" and _version_of(e, "to_version") == key
+        ][-1:]
     named |= {_version_of(entry, side) for entry in told for side in ("from_version", "to_version")}
     return {key for key in named if key in graph.nodes}
 
@@ -132,10 +148,20 @@ def _newest(graph: Graph, where: Places) -> set[str]:
     found: set[str] = set()
     if version := accepted_version(where):
         dataset = key_of("dataset", version)
-        found |= {dataset, *(k for k in graph.next(dataset, "down") if graph.nodes[k].kind == "features")}  # fmt: skip
+        found |= {
+            dataset,
+            *(k for k in graph.next(dataset, "down") if graph.nodes[k].kind == "features"),
+        }
     if made := last_success(where):
-        found |= {key_of("forecast", made.forecast_version), key_of("run", made.run_id), key_of("report", made.run_id)}  # fmt: skip
-    weeks = [(str(node.facts.get("origin_week", node.id)), node.key) for node in graph.of_kind("forecast")]  # fmt: skip
+        found |= {
+            key_of("forecast", made.forecast_version),
+            key_of("run", made.run_id),
+            key_of("report", made.run_id),
+        }
+    weeks = [
+        (str(node.facts.get("origin_week", node.id)), node.key)
+        for node in graph.of_kind("forecast")
+    ]
     if weeks:  # each of the newest week: which of them is shown is not this room's question
         found |= {key for week, key in weeks if week == max(weeks)[0]}
     return {key for key in found if key in graph.nodes}
@@ -146,4 +172,6 @@ def _require_readable(graph: Graph, needed: set[str]) -> None:
     for fault in graph.faults:
         at = graph.nodes.get(fault.node) if fault.node else None
         if at is None or at.kind == "run" or at.key in needed:
-            raise StoreError(f"it cannot be known what is needed: {fault.what}", where=fault.where, fix=_MENDS)  # fmt: skip
+            raise StoreError(
+                f"it cannot be known what is needed: {fault.what}", where=fault.where, fix=_MENDS
+            )

@@ -1,7 +1,7 @@
 """Taking versions off the remote and out of this home; finishing what an earlier call began.
 
-Belongs here: the steps of shelved.py's order and the note of what is on its way. Does not belong here:
-which versions go.
+Belongs here: the steps of shelved.py's order and the note of what is on its way. Does not belong
+here: which versions go.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _unlist_here(where: Places, names: set[str]) -> None:
     """The index first: what it does not list, nobody misses."""
     repo, index = repository(where), read_index(where)
     if names & set(index):
-        write_json(repo / "index.json", {"versions": {n: e for n, e in index.items() if n not in names}})  # fmt: skip
+        write_json(
+            repo / "index.json", {"versions": {n: e for n, e in index.items() if n not in names}}
+        )
     for name in names:
         shutil.rmtree(repo / name, ignore_errors=True)
         (repo / f"{name}.dvc").unlink(missing_ok=True)

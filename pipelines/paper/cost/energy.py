@@ -47,7 +47,11 @@ class EnergyCounter:
         except (OSError, ValueError):
             self.note = NO_COUNTER
             return
-        self.note = f"the whole machine, {len(self._zones)} counters of {powercap}" if self._zones else NO_COUNTER  # fmt: skip
+        self.note = (
+            f"the whole machine, {len(self._zones)} counters of {powercap}"
+            if self._zones
+            else NO_COUNTER
+        )
         self.joules = 0.0 if self._zones else None
 
     def update(self) -> None:

@@ -1,6 +1,7 @@
 """One file per data set of the paper; each reads a folder into a Study, by either protocol.
 
-A new data set is one new file and one line in contracts.PAPER_DATASETS. The file gives two functions:
+A new data set is one new file and one line in contracts.PAPER_DATASETS. The file gives two
+functions:
 - `read(data, protocol, cache=None) -> Study`: all rows of the full metadata, images joined by id;
 - `texts_without_labels(data, protocol) -> dict[sample_id, text]`: the same prompts from a table
   whose label columns say something else in every row (see pipelines.paper.leakage).

@@ -1,8 +1,9 @@
 """BRSET: retinal photographs from Brazil; is there diabetic retinopathy (DR_ICDR above 0)?
 
-PhysioNet brazilian-ophthalmological 1.0.0, credentialed: given to named people, so that no record of
-it is stored here. Files: labels_brset.csv (16,266 rows, 34 columns) and `<image_id>.jpg` in any folder.
-Codes: sex 1 male, 2 female; eye 1 right, 2 left; anatomy 1 normal, 2 abnormal; findings 0 or 1.
+PhysioNet brazilian-ophthalmological 1.0.0, credentialed: given to named people, so that no record
+of it is stored here. Files: labels_brset.csv (16,266 rows, 34 columns) and `<image_id>.jpg` in any
+folder. Codes: sex 1 male, 2 female; eye 1 right, 2 left; anatomy 1 normal, 2 abnormal; findings 0
+or 1.
 
 Every column of ANATOMY, FINDINGS, GRADES and QUALITY was read off the very picture that is to be
 judged, most by the grader who gave the label. The paper's prompt has ANATOMY and most FINDINGS; the
@@ -49,13 +50,31 @@ REQUIRED = ("image_id", "patient_id", "dr_icdr")
 PATIENT = ("exam_eye", "patient_sex", "patient_age", "comorbidities", "diabetes_time_y", "insuline")
 ANATOMY = ("optic_disc", "vessels", "macula")
 # In the paper's prompt; all of them out of the safe one.
-FINDINGS = ("macular_edema", "scar", "nevus", "amd", "vascular_occlusion", "drusens", "hemorrhage", "retinal_detachment", "myopic_fundus", "increased_cup_disc", "other")  # fmt: skip
+FINDINGS = (
+    "macular_edema",
+    "scar",
+    "nevus",
+    "amd",
+    "vascular_occlusion",
+    "drusens",
+    "hemorrhage",
+    "retinal_detachment",
+    "myopic_fundus",
+    "increased_cup_disc",
+    "other",
+)
 # The label in other words, and a finding that the paper's prompt leaves out as well.
 GRADES = ("dr_icdr", "dr_sdrg", "diabetic_retinopathy")
 QUALITY = ("focus", "illuminaton", "image_field", "artifacts", "quality")
 LEAKING = (*ANATOMY, *FINDINGS, "hypertensive_retinopathy", *QUALITY)
 # Other documents and releases -> columns as first released, lower-case.
-ALIASES = {"illumination": "illuminaton", "insulin": "insuline", "insulin_use": "insuline", "diabetes_time": "diabetes_time_y", "drusen": "drusens"}  # fmt: skip
+ALIASES = {
+    "illumination": "illuminaton",
+    "insulin": "insuline",
+    "insulin_use": "insuline",
+    "diabetes_time": "diabetes_time_y",
+    "drusen": "drusens",
+}
 PUBLISHED_ROWS = 16_266
 _TABLES = ("labels_brset.csv",)
 _SEX, _EYE = {"1": "male", "2": "female"}, {"1": "right", "2": "left"}
@@ -93,7 +112,8 @@ def read(data: Path, protocol: Protocol, cache: Path | None = None) -> Study:
 
 
 def texts_without_labels(data: Path, protocol: Protocol) -> dict[str, str | None]:
-    """image_id -> prompt from a table with other grades (safe: other readings of the picture too)."""
+    """image_id -> prompt from a table with other grades (safe: other readings of the
+    picture too)."""
     table, _ = _table(data, files_below(data, NAME))
     told = [name for name in (*GRADES, *(LEAKING if protocol == "safe" else ())) if name in table]
     blind = table.assign(**{name: others(table[name]) for name in told})
@@ -107,12 +127,29 @@ def _table(data: Path, files: tuple[Path, ...]) -> tuple[pd.DataFrame, list[Issu
     where = shown(str(path))
     grade = numbers(table["dr_icdr"])
     if bad := table.loc[~np.isin(grade, np.arange(5)), "image_id"].tolist():
-        raise DropError(f"DR_ICDR of {len(bad)} rows is not 0 to 4: {some(bad)}", where=where, fix="correct it, or take the rows out")  # fmt: skip
+        raise DropError(
+            f"DR_ICDR of {len(bad)} rows is not 0 to 4: {some(bad)}",
+            where=where,
+            fix="correct it, or take the rows out",
+        )
     if alone := table.loc[table["patient_id"] == "", "image_id"].tolist():
-        raise DropError(f"{len(alone)} rows have no patient_id: {some(alone)}", where=where, fix="fill it in: without it two eyes of one patient cannot be kept together")  # fmt: skip
+        raise DropError(
+            f"{len(alone)} rows have no patient_id: {some(alone)}",
+            where=where,
+            fix="fill it in: without it two eyes of one patient cannot be kept together",
+        )
     absent = [name for name in (*PATIENT, *ANATOMY, *FINDINGS) if name not in table]
     if absent:
-        issues.append(issue(Level.WARNING, "missing-column", f"columns {some(absent)} are missing; prompts say that they are not reported", where, "give the table as released", rows=len(absent)))  # fmt: skip
+        issues.append(
+            issue(
+                Level.WARNING,
+                "missing-column",
+                f"columns {some(absent)} are missing; prompts say that they are not reported",
+                where,
+                "give the table as released",
+                rows=len(absent),
+            )
+        )
         table = table.assign(**dict.fromkeys(absent, ""))
     return table, [*issues, *row_count(len(table), PUBLISHED_ROWS, path, NAME, data)]
 
@@ -145,10 +182,11 @@ def _patient_texts(table: pd.DataFrame, protocol: Protocol) -> list[str]:
         strict=True,
     )
     return [
-        f"Retinal photograph. Eye: {eye}. Sex: {sex}. Age: {spelled(age, ' years')}. Comorbidities: {ill}. "
+        f"Retinal photograph. Eye: {eye}. Sex: {sex}. Age: {spelled(age, ' years')}. "
+        f"Comorbidities: {ill}. "
         f"Diabetes for: {spelled(years, ' years')}. Insulin: {insulin}."
         for eye, sex, age, ill, years, insulin in told
-    ]  # fmt: skip
+    ]
 
 
 def _without_eye_disease(comorbidities: Sequence[str]) -> list[str]:
@@ -159,8 +197,12 @@ def _without_eye_disease(comorbidities: Sequence[str]) -> list[str]:
 
 
 def _covariates(table: pd.DataFrame) -> pd.DataFrame:
-    """(N, K) age and diabetes in years; sex, eye and insulin one-hot; nothing read off the picture."""
-    years = {"age_years": numbers(table["patient_age"]), "diabetes_years": numbers(table["diabetes_time_y"])}  # fmt: skip
+    """(N, K) age and diabetes in years; sex, eye and insulin one-hot; nothing read off the
+    picture."""
+    years = {
+        "age_years": numbers(table["patient_age"]),
+        "diabetes_years": numbers(table["diabetes_time_y"]),
+    }
     return pd.concat(
         [
             pd.DataFrame(years),
@@ -175,6 +217,14 @@ def _covariates(table: pd.DataFrame) -> pd.DataFrame:
 def _notes(table: pd.DataFrame, protocol: Protocol) -> tuple[str, ...]:
     count = f"{len(table):,} images of {table['patient_id'].nunique():,} patients."
     if protocol == "paper":
-        return (count, "The prompt tells what a grader saw in the same picture (anatomy and findings).", "A patient's two eyes lie on both sides of the random split.")  # fmt: skip
+        return (
+            count,
+            "The prompt tells what a grader saw in the same picture (anatomy and findings).",
+            "A patient's two eyes lie on both sides of the random split.",
+        )
     hidden = int(table["comorbidities"].astype(str).str.contains(_EYE_DISEASE).sum())
-    return (count, f"Nothing read off the picture is in the prompt; a disease of the retina was taken out of the comorbidities of {hidden} rows; a patient is never on two sides.")  # fmt: skip
+    return (
+        count,
+        "Nothing read off the picture is in the prompt; a disease of the retina was taken out of "
+        f"the comorbidities of {hidden} rows; a patient is never on two sides.",
+    )

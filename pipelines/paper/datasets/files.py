@@ -27,9 +27,14 @@ def how_to_get(dataset: str, data: Path) -> str:
     """The command that brings a data set to a folder."""
     if dataset == "folder":
         return "name a folder that holds rows.csv with the columns image, text and label"
-    archive = {"satellitebench": "10_municipalities/*", "satellitebench81": "81_municipalities*"}.get(dataset)  # fmt: skip
+    archive = {
+        "satellitebench": "10_municipalities/*",
+        "satellitebench81": "81_municipalities*",
+    }.get(dataset)
     only = f" --only '{archive}' --only metadata.csv" if archive else ""
-    return f"bring it with `denguard fetch {dataset.removesuffix('81')} --to {shown(str(data))}{only}`"  # fmt: skip
+    return (
+        f"bring it with `denguard fetch {dataset.removesuffix('81')} --to {shown(str(data))}{only}`"
+    )
 
 
 def files_below(data: Path, dataset: str) -> tuple[Path, ...]:
@@ -43,7 +48,9 @@ def files_below(data: Path, dataset: str) -> tuple[Path, ...]:
         raise DropError(what, where=shown(str(data)), fix=how_to_get(dataset, data))
     found = tuple(sorted(_walk(data)))
     if not found:
-        raise DropError("the data folder is empty", where=shown(str(data)), fix=how_to_get(dataset, data))  # fmt: skip
+        raise DropError(
+            "the data folder is empty", where=shown(str(data)), fix=how_to_get(dataset, data)
+        )
     return found
 
 
@@ -62,7 +69,9 @@ def _walk(data: Path) -> Iterator[Path]:
                 yield path
 
 
-def find_tables(files: Sequence[Path], names: Sequence[str], data: Path, dataset: str) -> list[Path]:  # fmt: skip
+def find_tables(
+    files: Sequence[Path], names: Sequence[str], data: Path, dataset: str
+) -> list[Path]:
     """Files of these names, in any case, those nearest to the data folder first.
 
     Raises:
@@ -71,7 +80,11 @@ def find_tables(files: Sequence[Path], names: Sequence[str], data: Path, dataset
     wanted = {name.lower() for name in names}
     found = [path for path in files if path.name.lower() in wanted]
     if not found:
-        raise DropError(f"no {' or '.join(names)} is in the data folder or below", where=shown(str(data)), fix=how_to_get(dataset, data))  # fmt: skip
+        raise DropError(
+            f"no {' or '.join(names)} is in the data folder or below",
+            where=shown(str(data)),
+            fix=how_to_get(dataset, data),
+        )
     return sorted(found, key=lambda path: (len(path.parts), path))
 
 
@@ -80,11 +93,17 @@ def only_one(tables: Sequence[tuple[Path, pd.DataFrame]]) -> tuple[Path, pd.Data
     (first, rows), *others = tables
     for path, more in others:
         if not more.equals(rows):
-            raise DropError("two tables of this data set differ", where=f"{shown(str(first))} and {shown(str(path))}", fix="keep the right one in the data folder and move the other away")  # fmt: skip
+            raise DropError(
+                "two tables of this data set differ",
+                where=f"{shown(str(first))} and {shown(str(path))}",
+                fix="keep the right one in the data folder and move the other away",
+            )
     return first, rows
 
 
-def read_rows(path: Path, required: Sequence[str], aliases: Mapping[str, str] | None = None) -> pd.DataFrame:  # fmt: skip
+def read_rows(
+    path: Path, required: Sequence[str], aliases: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """A table of text, cells and lower-case column names stripped; commas or tabs between cells.
 
     The index is the row's number in the file, the header being row 1.
@@ -101,13 +120,22 @@ def read_rows(path: Path, required: Sequence[str], aliases: Mapping[str, str] | 
     records = _records(path, where)
     header = [_column(name, aliases or {}) for name in (records[0] if records else [])]
     if missing := [name for name in required if name not in header]:
-        raise DropError(f"column {', '.join(map(repr, missing))} is missing", where=where, fix=f"give a table with the columns {', '.join(required)}")  # fmt: skip
+        raise DropError(
+            f"column {', '.join(map(repr, missing))} is missing",
+            where=where,
+            fix=f"give a table with the columns {', '.join(required)}",
+        )
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise DropError(f"column {twice[0]!r} is there twice", where=where, fix="keep one of them")
     rows = [(at, row) for at, row in enumerate(records[1:], start=2) if any(row)]
     for at, row in rows:
         if len(row) != len(header):
-            raise DropError(f"row {at} has {len(row)} cells, the header has {len(header)}; the file may have been cut off", where=where, fix=_SAVE_AS)  # fmt: skip
+            raise DropError(
+                f"row {at} has {len(row)} cells, the header has {len(header)}; the file may have "
+                "been cut off",
+                where=where,
+                fix=_SAVE_AS,
+            )
     if not rows:
         raise DropError("the table has no row", where=where, fix=_SAVE_AS)
     cells = [[cell.strip() for cell in row] for _, row in rows]
@@ -120,7 +148,11 @@ def _records(path: Path, where: str) -> list[list[str]]:
     except UnicodeDecodeError as err:
         raise DropError("the table is not text in UTF-8", where=where, fix=_SAVE_AS) from err
     except OSError as err:
-        raise DropError(f"the table cannot be read: {err.strerror}", where=where, fix="check the disk and the file's rights") from err  # fmt: skip
+        raise DropError(
+            f"the table cannot be read: {err.strerror}",
+            where=where,
+            fix="check the disk and the file's rights",
+        ) from err
     first = text.split("\n", 1)[0]
     delimiter = "\t" if first.count("\t") > first.count(",") else ","
     try:
@@ -142,13 +174,34 @@ def without_repeats(table: pd.DataFrame, key: str, path: Path) -> tuple[pd.DataF
     """
     where = shown(str(path))
     if (table[key] == "").any():
-        raise DropError(f"{int((table[key] == '').sum())} rows have no {key}", where=where, fix="fill it in, or take the rows out")  # fmt: skip
+        raise DropError(
+            f"{int((table[key] == '').sum())} rows have no {key}",
+            where=where,
+            fix="fill it in, or take the rows out",
+        )
     once = table.drop_duplicates(keep="first")
     twice = once.loc[once[key].duplicated(), key]
     if len(twice):
-        raise DropError(f"{len(twice)} rows contradict another row of the same {key}: {some(twice.tolist())}", where=where, fix="keep the right row of each")  # fmt: skip
+        raise DropError(
+            f"{len(twice)} rows contradict another row of the same {key}: {some(twice.tolist())}",
+            where=where,
+            fix="keep the right row of each",
+        )
     repeats = len(table) - len(once)
-    found = [issue(Level.INFO, "repeated-row", f"{repeats} rows repeat another one whole and were left out", where, "nothing to do", rows=repeats)] if repeats else []  # fmt: skip
+    found = (
+        [
+            issue(
+                Level.INFO,
+                "repeated-row",
+                f"{repeats} rows repeat another one whole and were left out",
+                where,
+                "nothing to do",
+                rows=repeats,
+            )
+        ]
+        if repeats
+        else []
+    )
     return once.reset_index(drop=True), found
 
 
@@ -156,9 +209,21 @@ def row_count(found: int, published: int, path: Path, dataset: str, data: Path) 
     """An issue if a table has not the number of rows it was published with."""
     if found == published:
         return []
-    return [issue(Level.WARNING, "other-row-count", f"the table has {found:,} rows, the published one {published:,}: splits and figures are not comparable with the published ones", shown(str(path)), how_to_get(dataset, data), rows=found)]  # fmt: skip
+    return [
+        issue(
+            Level.WARNING,
+            "other-row-count",
+            f"the table has {found:,} rows, the published one {published:,}: splits and figures "
+            "are not comparable with the published ones",
+            shown(str(path)),
+            how_to_get(dataset, data),
+            rows=found,
+        )
+    ]
 
 
 def some(names: Sequence[str]) -> str:
     """The first few of many names."""
-    return ", ".join(shown(name) for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")  # fmt: skip
+    return ", ".join(shown(name) for name in names[:_NAMED]) + (
+        ", ..." if len(names) > _NAMED else ""
+    )

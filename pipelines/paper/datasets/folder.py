@@ -2,13 +2,15 @@
 
 Files: `rows.csv` with the columns image (path relative to that file, or empty), text (or empty) and
 label (the class's name), and if wanted
-- group: rows of one group (a patient, a recipe) are never torn by the safe protocol's split; without
+- group: rows of one group (a patient, a recipe) are never torn by the safe protocol's split;
+without
   it, rows that name the same image are one group;
 - split: train, validation, test or unused, as the data set itself gives it;
 - time: a day (2018-12-02) or a week (2018-w48): the safe protocol then goes forward in time.
 
-Public sets such as COCO-QA, Fakeddit and Recipes5K enter in this form. The text is taken as given, by
-both protocols; what stands in it is its maker's affair, and the leakage guard looks for the label.
+Public sets such as COCO-QA, Fakeddit and Recipes5K enter in this form. The text is taken as given,
+by both protocols; what stands in it is its maker's affair, and the leakage guard looks for the
+label.
 """
 
 from __future__ import annotations
@@ -32,7 +34,17 @@ from pipelines.weeks import CDC
 NAME = "folder"
 REQUIRED = ("image", "text", "label")
 MAX_CLASSES = 1000  # beyond it the column is a number or a name, not a class
-_PARTS: dict[str, Part] = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "valid": "validation", "dev": "validation", "test": "test", "testing": "test", "unused": "unused"}  # fmt: skip
+_PARTS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "unused": "unused",
+}
 
 
 def read(data: Path, protocol: Protocol, cache: Path | None = None) -> Study:
@@ -81,10 +93,21 @@ def _table(data: Path, files: tuple[Path, ...]) -> tuple[Path, pd.DataFrame, lis
     empty = table["label"] == ""
     nothing = (table["image"] == "") & (table["text"] == "") & ~empty
     issues = [
-        issue(Level.WARNING, code, f"{int(rows.sum())} rows have {what} and are left out: {some(table.loc[rows, 'sample_id'].tolist())}", shown(str(path)), "fill them in", rows=int(rows.sum()))
-        for code, what, rows in (("no-label", "no label", empty), ("empty-row", "neither image nor text", nothing))
+        issue(
+            Level.WARNING,
+            code,
+            f"{int(rows.sum())} rows have {what} and are left out: "
+            f"{some(table.loc[rows, 'sample_id'].tolist())}",
+            shown(str(path)),
+            "fill them in",
+            rows=int(rows.sum()),
+        )
+        for code, what, rows in (
+            ("no-label", "no label", empty),
+            ("empty-row", "neither image nor text", nothing),
+        )
         if rows.any()
-    ]  # fmt: skip
+    ]
     return path, table[~(empty | nothing)].reset_index(drop=True), issues
 
 
@@ -92,7 +115,11 @@ def _classes(table: pd.DataFrame, path: Path) -> tuple[str, ...]:
     """Class names, whole numbers in their order, else by letters."""
     names = set(table["label"])
     if not 2 <= len(names) <= MAX_CLASSES:
-        raise DropError(f"the label column has {len(names)} different values", where=shown(str(path)), fix=f"give 2 to {MAX_CLASSES} classes")  # fmt: skip
+        raise DropError(
+            f"the label column has {len(names)} different values",
+            where=shown(str(path)),
+            fix=f"give 2 to {MAX_CLASSES} classes",
+        )
     return tuple(sorted(names, key=lambda n: (0, int(n), n) if n.isdecimal() else (1, 0, n)))
 
 
@@ -105,15 +132,28 @@ def _groups(table: pd.DataFrame) -> pd.Series:
 def _images(
     data: Path, files: tuple[Path, ...], table: Path, names: list[str], cache: Path | None
 ) -> tuple[list[str | None], list[Issue]]:
-    """Paths relative to `data`, each file decoded once. Raises DropError for a path that leads out."""
-    out = [n for n in names if n and (PurePosixPath(n).is_absolute() or ".." in PurePosixPath(n).parts)]  # fmt: skip
+    """Paths relative to `data`, each file decoded once. Raises DropError for a path that
+    leads out."""
+    out = [
+        n for n in names if n and (PurePosixPath(n).is_absolute() or ".." in PurePosixPath(n).parts)
+    ]
     if out:
-        raise DropError(f"{len(out)} images are named by a path that leads out of the folder: {some(out)}", where=shown(str(table)), fix="name images relative to rows.csv, below its folder")  # fmt: skip
-    known = {path.relative_to(table.parent).as_posix().lower(): path for path in files if path.is_relative_to(table.parent)}  # fmt: skip
+        raise DropError(
+            f"{len(out)} images are named by a path that leads out of the folder: {some(out)}",
+            where=shown(str(table)),
+            fix="name images relative to rows.csv, below its folder",
+        )
+    known = {
+        path.relative_to(table.parent).as_posix().lower(): path
+        for path in files
+        if path.is_relative_to(table.parent)
+    }
     found = [known.get(PurePosixPath(name).as_posix().lower()) if name else None for name in names]
     distinct = sorted({path for path in found if path is not None})
     whole, broken = checked(data, distinct, NAME, cache)
-    images = [p.relative_to(data).as_posix() if p in whole and p is not None else None for p in found]  # fmt: skip
+    images = [
+        p.relative_to(data).as_posix() if p in whole and p is not None else None for p in found
+    ]
     named = [image for image, name in zip(images, names, strict=True) if name]
     return images, [*broken, *lacking(data, named, NAME)]
 
@@ -125,9 +165,15 @@ def _weeks(table: pd.DataFrame, path: Path) -> npt.NDArray[np.int64]:
     weeks = []
     for sample, text in zip(table["sample_id"], table["time"], strict=True):
         try:
-            weeks.append(CDC.week_no(text) if "w" in text else CDC.week_no_of_date(date.fromisoformat(text)))  # fmt: skip
+            weeks.append(
+                CDC.week_no(text) if "w" in text else CDC.week_no_of_date(date.fromisoformat(text))
+            )
         except (ConfigError, ValueError) as err:
-            raise DropError(f"time {shown(text)!r} is neither a day nor a week", where=f"{shown(str(path))} {sample}", fix="write it as 2018-12-02 or 2018-w48, in every row") from err  # fmt: skip
+            raise DropError(
+                f"time {shown(text)!r} is neither a day nor a week",
+                where=f"{shown(str(path))} {sample}",
+                fix="write it as 2018-12-02 or 2018-w48, in every row",
+            ) from err
     return np.array(weeks, dtype=np.int64)
 
 
@@ -136,5 +182,9 @@ def _given_split(table: pd.DataFrame, path: Path) -> tuple[Part, ...] | None:
         return None
     odd = sorted(set(table["split"].str.lower()) - set(_PARTS))
     if odd:
-        raise DropError(f"split {some(odd)!r} is not known", where=shown(str(path)), fix="use train, validation, test or unused in every row")  # fmt: skip
+        raise DropError(
+            f"split {some(odd)!r} is not known",
+            where=shown(str(path)),
+            fix="use train, validation, test or unused in every row",
+        )
     return tuple(_PARTS[part] for part in table["split"].str.lower())

@@ -1,9 +1,9 @@
 """HAM10000: dermatoscopic images of seven kinds of lesion.
 
-Tschandl, Rosendahl, Kittler 2018, DOI 10.7910/DVN/DBW86T (CC BY-NC 4.0: research, with attribution).
-Files: HAM10000_metadata.csv (or .tab, or without ending, as Dataverse names it): 10,015 rows of
-lesion_id, image_id, dx, dx_type, age (years), sex, localization; images `<image_id>.jpg`, 600 x 450
-RGB, in any folder.
+Tschandl, Rosendahl, Kittler 2018, DOI 10.7910/DVN/DBW86T (CC BY-NC 4.0: research, with
+attribution). Files: HAM10000_metadata.csv (or .tab, or without ending, as Dataverse names it):
+10,015 rows of lesion_id, image_id, dx, dx_type, age (years), sex, localization; images
+`<image_id>.jpg`, 600 x 450 RGB, in any folder.
 
 `dx_type` says how the diagnosis was confirmed, and goes with the diagnosis: lesions confirmed by
 histology are mostly the malignant ones. The paper's prompt has it; the safe one has not.
@@ -83,9 +83,22 @@ def _table(data: Path, files: tuple[Path, ...]) -> tuple[pd.DataFrame, list[Issu
     table = table.assign(dx=table["dx"].str.lower())
     table, issues = without_repeats(table, "image_id", path)
     if unknown := sorted(set(table["dx"]) - set(CLASSES)):
-        raise DropError(f"dx {some(unknown)} is none of the seven classes", where=shown(str(path)), fix=f"use {', '.join(CLASSES)}")  # fmt: skip
+        raise DropError(
+            f"dx {some(unknown)} is none of the seven classes",
+            where=shown(str(path)),
+            fix=f"use {', '.join(CLASSES)}",
+        )
     if alone := int((table["lesion_id"] == "").sum()):
-        issues.append(issue(Level.WARNING, "no-group", f"{alone} images have no lesion_id; each counts as a lesion of its own", shown(str(path)), "fill it in", rows=alone))  # fmt: skip
+        issues.append(
+            issue(
+                Level.WARNING,
+                "no-group",
+                f"{alone} images have no lesion_id; each counts as a lesion of its own",
+                shown(str(path)),
+                "fill it in",
+                rows=alone,
+            )
+        )
         table["lesion_id"] = table["lesion_id"].where(table["lesion_id"] != "", table["image_id"])
     issues += row_count(len(table), PUBLISHED_ROWS, path, NAME, data)
     return table, issues
@@ -93,14 +106,18 @@ def _table(data: Path, files: tuple[Path, ...]) -> tuple[pd.DataFrame, list[Issu
 
 def _texts(table: pd.DataFrame, protocol: Protocol) -> list[str]:
     confirmed = given(table["dx_type"])
-    told = zip(numbers(table["age"]), given(table["sex"]), given(table["localization"]), strict=True)  # fmt: skip
+    told = zip(
+        numbers(table["age"]), given(table["sex"]), given(table["localization"]), strict=True
+    )
     texts = [
         f"Skin lesion. Age: {spelled(age, ' years')}. Sex: {sex}. Localization: {place}."
         for age, sex, place in told
     ]
     if protocol == "safe":
         return texts
-    return [f"{text} Diagnosis confirmed by: {how}." for text, how in zip(texts, confirmed, strict=True)]  # fmt: skip
+    return [
+        f"{text} Diagnosis confirmed by: {how}." for text, how in zip(texts, confirmed, strict=True)
+    ]
 
 
 def _covariates(table: pd.DataFrame) -> pd.DataFrame:
@@ -114,5 +131,14 @@ def _notes(table: pd.DataFrame, protocol: Protocol) -> tuple[str, ...]:
     lesions, ages = table["lesion_id"].nunique(), int(np.isnan(numbers(table["age"])).sum())
     count = f"{len(table):,} images of {lesions:,} lesions; {ages} without age."
     if protocol == "paper":
-        return (count, "The prompt says how the diagnosis was confirmed (dx_type), which goes with the diagnosis.", "Images of one lesion lie on both sides of the random split.")  # fmt: skip
-    return (count, "dx_type is left out; a lesion is never on two sides, but one patient's lesions may be: the table names no patient.")  # fmt: skip
+        return (
+            count,
+            "The prompt says how the diagnosis was confirmed (dx_type), which goes with the "
+            "diagnosis.",
+            "Images of one lesion lie on both sides of the random split.",
+        )
+    return (
+        count,
+        "dx_type is left out; a lesion is never on two sides, but one patient's lesions may be: "
+        "the table names no patient.",
+    )

@@ -29,7 +29,8 @@ _SAVE_EVERY = 1000  # files; a killed check of thousands begins again from there
 def join_images(
     data: Path, files: Sequence[Path], ids: Sequence[str], dataset: str, cache: Path | None
 ) -> tuple[list[str | None], list[Issue]]:
-    """For each id the path of `<id>.jpg`, .jpeg or .png, in any case and folder, relative to `data`.
+    """For each id the path of `<id>.jpg`, .jpeg or .png, in any case and folder, relative to
+    `data`.
 
     None where there is no such file or it cannot be decoded whole.
 
@@ -42,12 +43,23 @@ def join_images(
     good = {key: path for key, path in chosen.items() if path in whole}
     alien = sorted(path.name for key, path in foreign.items() if key not in chosen)
     if alien:
-        issues.append(issue(Level.WARNING, "wrong-type-image", f"{len(alien)} files bear an image's name but are not .jpg or .png: {some(alien)}", shown(str(data)), how_to_get(dataset, data), rows=len(alien)))  # fmt: skip
+        issues.append(
+            issue(
+                Level.WARNING,
+                "wrong-type-image",
+                f"{len(alien)} files bear an image's name but are not .jpg or .png: {some(alien)}",
+                shown(str(data)),
+                how_to_get(dataset, data),
+                rows=len(alien),
+            )
+        )
     out = [_relative(good.get(name.lower()), data) for name in ids]
     return out, [*issues, *broken, *lacking(data, out, dataset)]
 
 
-def _by_id(files: Sequence[Path], ids: Sequence[str]) -> tuple[dict[str, list[Path]], dict[str, Path]]:  # fmt: skip
+def _by_id(
+    files: Sequence[Path], ids: Sequence[str]
+) -> tuple[dict[str, list[Path]], dict[str, Path]]:
     """Lower-case id -> its image files; lower-case id -> a file of its name of another type."""
     wanted = {name.lower() for name in ids}
     images, foreign = defaultdict(list), {}
@@ -66,7 +78,20 @@ def _single(by_id: Mapping[str, Sequence[Path]]) -> tuple[dict[str, Path], list[
         if len(paths) > 1:
             same_bytes(paths)
             copies += 1
-    found = [issue(Level.INFO, "repeated-image", f"{copies} images lie in several folders with equal bytes; one copy each is used", "", "nothing to do", rows=copies)] if copies else []  # fmt: skip
+    found = (
+        [
+            issue(
+                Level.INFO,
+                "repeated-image",
+                f"{copies} images lie in several folders with equal bytes; one copy each is used",
+                "",
+                "nothing to do",
+                rows=copies,
+            )
+        ]
+        if copies
+        else []
+    )
     return {key: paths[0] for key, paths in by_id.items()}, found
 
 
@@ -75,7 +100,11 @@ def same_bytes(paths: Sequence[Path]) -> None:
     first, *rest = paths
     for path in rest:
         if path.stat().st_size != first.stat().st_size or sha256_file(path) != sha256_file(first):
-            raise DropError("two files of one image id differ", where=f"{shown(str(first))} and {shown(str(path))}", fix="keep the right one and move the other away")  # fmt: skip
+            raise DropError(
+                "two files of one image id differ",
+                where=f"{shown(str(first))} and {shown(str(path))}",
+                fix="keep the right one and move the other away",
+            )
 
 
 def checked(
@@ -126,8 +155,18 @@ _MEANING = {
 
 
 def _broken(code: str, names: Sequence[str], data: Path, dataset: str) -> Issue:
-    again = "replace them" if dataset == "folder" else f"delete them and {how_to_get(dataset, data)}"  # fmt: skip
-    return issue(Level.ERROR, code, f"{len(names)} image files {_MEANING.get(code, code)}; their rows are without image: {some(sorted(names))}", shown(str(data)), again, rows=len(names))  # fmt: skip
+    again = (
+        "replace them" if dataset == "folder" else f"delete them and {how_to_get(dataset, data)}"
+    )
+    return issue(
+        Level.ERROR,
+        code,
+        f"{len(names)} image files {_MEANING.get(code, code)}; their rows are without image: "
+        f"{some(sorted(names))}",
+        shown(str(data)),
+        again,
+        rows=len(names),
+    )
 
 
 def lacking(data: Path, images: Sequence[str | None], dataset: str) -> list[Issue]:
@@ -136,7 +175,17 @@ def lacking(data: Path, images: Sequence[str | None], dataset: str) -> list[Issu
     if not n:
         return []
     level = Level.CRITICAL if n == len(images) else Level.WARNING
-    return [issue(level, "images-not-here", f"{n:,} of {len(images):,} rows have no usable image below the data folder; the split is made on all rows, training and judging on those with one", shown(str(data)), how_to_get(dataset, data), rows=n)]  # fmt: skip
+    return [
+        issue(
+            level,
+            "images-not-here",
+            f"{n:,} of {len(images):,} rows have no usable image below the data folder; the split "
+            "is made on all rows, training and judging on those with one",
+            shown(str(data)),
+            how_to_get(dataset, data),
+            rows=n,
+        )
+    ]
 
 
 def _relative(path: Path | None, data: Path) -> str | None:

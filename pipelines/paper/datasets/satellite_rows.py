@@ -7,9 +7,9 @@ Weeks are CDC weeks. A scene's Sunday is the first day of its week: 2016-01-03 o
 2018-12-23 opens 2018-w52. No year from 2016 to 2018 has a week 53, so that real weeks and the
 position of a column give the same pairs here; both protocols use real weeks.
 
-Label: cases of the week above the municipality's own median, which the paper takes over the same 156
-weeks (the test weeks among them), the safe protocol over 2016-2017 (rule median_2016_2017). The safe
-protocol is a nowcast: scene and text of week t, cases known to t-1.
+Label: cases of the week above the municipality's own median, which the paper takes over the same
+156 weeks (the test weeks among them), the safe protocol over 2016-2017 (rule median_2016_2017). The
+safe protocol is a nowcast: scene and text of week t, cases known to t-1.
 """
 
 from __future__ import annotations
@@ -136,9 +136,14 @@ def _cells(
     matrices = build_matrices(places.tables, units, delay_weeks=0, calendar=CDC)
     threshold = thresholds.to_numpy(np.float64)[:, None]
     lags = matrices.lagged_cases(all_weeks, LAGS, horizon_weeks=0)
-    columns = {f"log1p_cases_lag{k + 1}": np.log1p(lags[..., k]) - np.log1p(threshold) for k in range(LAGS)}  # fmt: skip
+    columns = {
+        f"log1p_cases_lag{k + 1}": np.log1p(lags[..., k]) - np.log1p(threshold) for k in range(LAGS)
+    }
     season = season_covariates(all_weeks, CDC)
-    columns |= {name: np.broadcast_to(season[name], lags.shape[:2]) for name in ("season_sin1", "season_cos1")}  # fmt: skip
+    columns |= {
+        name: np.broadcast_to(season[name], lags.shape[:2])
+        for name in ("season_sin1", "season_cos1")
+    }
     label = label_of(_cases(matrices, all_weeks), np.broadcast_to(threshold, lags.shape[:2]))
     before = label_of(lags[..., 0], np.broadcast_to(threshold, lags.shape[:2]))
     return _Cells(units, label, before, columns), issues
@@ -161,19 +166,63 @@ def _thresholds(
     table = compute_thresholds(places.tables, rule, CDC)
     refused = table[~table["in_pool"]]
     if len(refused) == len(table):
-        raise DropError(f"no municipality can be judged by rule {rule.rule_id}", where=some(refused["unit_id"].tolist()), fix="give the whole metadata.csv")  # fmt: skip
-    issues = [issue(Level.WARNING, "refused-municipality", f"{len(refused)} municipalities cannot be judged by rule {rule.rule_id}: {some(refused['unit_id'].tolist())} ({some(sorted(set(refused['refused_reason'])))})", "metadata.csv", "nothing to do: an outbreak has no meaning where the usual week has no case", rows=len(refused))] if len(refused) else []  # fmt: skip
+        raise DropError(
+            f"no municipality can be judged by rule {rule.rule_id}",
+            where=some(refused["unit_id"].tolist()),
+            fix="give the whole metadata.csv",
+        )
+    issues = (
+        [
+            issue(
+                Level.WARNING,
+                "refused-municipality",
+                f"{len(refused)} municipalities cannot be judged by rule {rule.rule_id}: "
+                f"{some(refused['unit_id'].tolist())} "
+                f"({some(sorted(set(refused['refused_reason'])))})",
+                "metadata.csv",
+                "nothing to do: an outbreak has no meaning where the usual week has no case",
+                rows=len(refused),
+            )
+        ]
+        if len(refused)
+        else []
+    )
     pool = table[table["in_pool"]]
     return pool.set_index("unit_id")["threshold_cases"], issues
 
 
 def _unknown_cases(known: npt.NDArray[np.bool_]) -> list[Issue]:
     n = int((~known).sum())
-    return [issue(Level.WARNING, "unknown-cases", f"{n} weeks have no known cases and are left out", "metadata.csv", "give the whole table", rows=n)] if n else []  # fmt: skip
+    return (
+        [
+            issue(
+                Level.WARNING,
+                "unknown-cases",
+                f"{n} weeks have no known cases and are left out",
+                "metadata.csv",
+                "give the whole table",
+                rows=n,
+            )
+        ]
+        if n
+        else []
+    )
 
 
 def _notes(protocol: Protocol) -> tuple[str, ...]:
-    blind = "As in the paper, the heads read scene and prompt alone and no past case; the weekly road fuses on top of a linear head that knows them."
+    blind = (
+        "As in the paper, the heads read scene and prompt alone and no past case; the weekly road "
+        "fuses on top of a linear head that knows them."
+    )
     if protocol == "paper":
-        return ("The label's median is taken over all 156 weeks, the test weeks among them; neighbouring weeks of a city lie on both sides of the random split, and the prompt names city and date.", blind)  # fmt: skip
-    return ("The label's median rests on two years (2016-2017) and never sees the test year; the split is forward in time, horizon 0 (cases known to the week before).", blind)  # fmt: skip
+        return (
+            "The label's median is taken over all 156 weeks, the test weeks among them; "
+            "neighbouring weeks of a city lie on both sides of the random split, and the prompt "
+            "names city and date.",
+            blind,
+        )
+    return (
+        "The label's median rests on two years (2016-2017) and never sees the test year; the "
+        "split is forward in time, horizon 0 (cases known to the week before).",
+        blind,
+    )

@@ -1,12 +1,13 @@
-"""SatelliteBench's scenes for a study: which file is which municipality's and day's, and what week sees it.
+"""SatelliteBench's scenes for a study: which file is which municipality's and day's, and what week
+sees it.
 
 Belongs here: finding scenes in any folder `images/<code>/image_<date>`, and the choice of each
-protocol. Does not belong here: pixels and their quality (pipelines.data.scenes), and the safe choice
-itself (pipelines.data.scene_choice).
+protocol. Does not belong here: pixels and their quality (pipelines.data.scenes), and the safe
+choice itself (pipelines.data.scene_choice).
 
-The paper takes the scene of the week's Sunday as it is, blank ones too. Of monthly composites, which
-have no Sundays, the newest that is dated not after the Sunday and at most a month before. The safe
-protocol takes what was there at the end of the week: a weekly scene by its Saturday, a monthly
+The paper takes the scene of the week's Sunday as it is, blank ones too. Of monthly composites,
+which have no Sundays, the newest that is dated not after the Sunday and at most a month before. The
+safe protocol takes what was there at the end of the week: a weekly scene by its Saturday, a monthly
 composite by its month's last day; blank, saturated and stale scenes are missing images.
 """
 
@@ -69,9 +70,12 @@ class Scenes:
 def folders_of(files: Sequence[Path], archive: str) -> tuple[Path, ...]:
     """Archive folders such as "81_municipalities_v2.0" that hold scenes, the newest name last."""
     found = {
-        up for path in files if SCENE_NAME.fullmatch(path.name)
-        for up in path.parents if re.match(rf"{archive}(_|$)", up.name)
-    }  # fmt: skip
+        up
+        for path in files
+        if SCENE_NAME.fullmatch(path.name)
+        for up in path.parents
+        if re.match(rf"{archive}(_|$)", up.name)
+    }
     return tuple(sorted(found))
 
 
@@ -104,14 +108,28 @@ def read_scenes(
         if facts["problem"]:
             broken[str(facts["problem"])].append(paths[0].relative_to(data).as_posix())
         else:
-            rows.append({"unit_id": unit, "scene_date": _day(day), "path": paths[0].relative_to(data).as_posix(), **facts})  # fmt: skip
+            rows.append(
+                {
+                    "unit_id": unit,
+                    "scene_date": _day(day),
+                    "path": paths[0].relative_to(data).as_posix(),
+                    **facts,
+                }
+            )
         progress.advance()
         if memory and (at % _SAVE_EVERY == 0 or at == len(found)):
             memory.save()
     issues = [
-        issue(Level.ERROR, code, f"{len(names)} scene files cannot be used ({code}): {some(names)}", shown(str(data)), f"delete them and {how_to_get(dataset, data)}", rows=len(names))
+        issue(
+            Level.ERROR,
+            code,
+            f"{len(names)} scene files cannot be used ({code}): {some(names)}",
+            shown(str(data)),
+            f"delete them and {how_to_get(dataset, data)}",
+            rows=len(names),
+        )
         for code, names in sorted(broken.items())
-    ]  # fmt: skip
+    ]
     return Scenes(_judged(rows, policy), tuple(issues))
 
 
@@ -137,7 +155,13 @@ def _looked_at(path: Path, policy: ScenePolicy) -> dict[str, Any]:
     except SceneError as err:
         return {"problem": err.code}
     stats = scene_stats(rgb)
-    return {"problem": "", "content": content_hash(rgb), "dark_share": stats.dark_share, "saturated_share": stats.saturated_share, "std_grey": stats.std_grey}  # fmt: skip
+    return {
+        "problem": "",
+        "content": content_hash(rgb),
+        "dark_share": stats.dark_share,
+        "saturated_share": stats.saturated_share,
+        "std_grey": stats.std_grey,
+    }
 
 
 def _judged(rows: Sequence[Mapping[str, Any]], policy: ScenePolicy) -> pd.DataFrame:
@@ -146,25 +170,35 @@ def _judged(rows: Sequence[Mapping[str, Any]], policy: ScenePolicy) -> pd.DataFr
     stats = [SceneStats(*map(float, row)) for row in table[names[4:]].itertuples(index=False)]
     table["quality"] = [str(quality(s, policy)) for s in stats]
     days = table.groupby("unit_id")["scene_date"].transform(lambda d: [_period(d)] * len(d))
-    table["available_date"] = [_available(day, period) for day, period in zip(table["scene_date"], days, strict=True)]  # fmt: skip
+    table["available_date"] = [
+        _available(day, period) for day, period in zip(table["scene_date"], days, strict=True)
+    ]
     same = table.groupby(["unit_id", "content"])["available_date"]
     table["first_seen_available_date"] = same.transform("min")
     return table
 
 
 def _period(days: pd.Series) -> str:
-    """ "week" if all of a municipality's scenes are dated on Sundays, and not all on a month's first."""
+    """ "week" if all of a municipality's scenes are dated on Sundays, and not all on a month's
+    first.
+    """
     sundays = all(day.weekday() == 6 for day in days)
     return "week" if sundays and not all(day.day == 1 for day in days) else "month"
 
 
 def _available(day: date, period: str) -> date:
-    return DropInfo.model_validate({"received_date": day, "scene_period": period}).scene_available(day)  # fmt: skip
+    return DropInfo.model_validate({"received_date": day, "scene_period": period}).scene_available(
+        day
+    )
 
 
 def weekly_images(
-    scenes: Scenes, unit_ids: Sequence[str], weeks: npt.NDArray[np.int64], sundays: Sequence[date], protocol: Protocol
-) -> npt.NDArray[np.object_]:  # fmt: skip
+    scenes: Scenes,
+    unit_ids: Sequence[str],
+    weeks: npt.NDArray[np.int64],
+    sundays: Sequence[date],
+    protocol: Protocol,
+) -> npt.NDArray[np.object_]:
     """(U, W) path of the scene that each municipality and week sees, None where none."""
     if protocol == "safe":
         chosen = choose_scenes(scenes.table, unit_ids, weeks, ScenePolicy().max_age_weeks, CDC)
@@ -181,11 +215,27 @@ def weekly_images(
     return out
 
 
-def without_scenes(scenes: Scenes, unit_ids: Sequence[str], data: Path, dataset: str) -> list[Issue]:  # fmt: skip
+def without_scenes(
+    scenes: Scenes, unit_ids: Sequence[str], data: Path, dataset: str
+) -> list[Issue]:
     """An issue that names the municipalities without a scene; critical if none has any."""
     lacking = sorted(set(unit_ids) - set(scenes.table["unit_id"]))
     level = Level.CRITICAL if len(lacking) == len(unit_ids) else Level.WARNING
-    return [issue(level, "scenes-not-here", f"{len(lacking)} of {len(unit_ids)} municipalities have no scene below the data folder: {', '.join(lacking)}", shown(str(data)), how_to_get(dataset, data), rows=len(lacking))] if lacking else []  # fmt: skip
+    return (
+        [
+            issue(
+                level,
+                "scenes-not-here",
+                f"{len(lacking)} of {len(unit_ids)} municipalities have no scene below the data "
+                f"folder: {', '.join(lacking)}",
+                shown(str(data)),
+                how_to_get(dataset, data),
+                rows=len(lacking),
+            )
+        ]
+        if lacking
+        else []
+    )
 
 
 def counted(scenes: Scenes, images: npt.NDArray[np.object_]) -> str:

@@ -70,9 +70,17 @@ def read_municipalities(
     found = sorted(raw.unit_ids[mask])
     if len(set(found)) < len(found):
         twice = sorted({unit for unit in found if found.count(unit) > 1})
-        raise DropError(f"municipality {some(twice)} has several rows", where=shown(str(path)), fix="keep the right row of each")  # fmt: skip
+        raise DropError(
+            f"municipality {some(twice)} has several rows",
+            where=shown(str(path)),
+            fix="keep the right row of each",
+        )
     if not found:
-        raise DropError("the table has none of the study's municipalities", where=shown(str(path)), fix=how_to_get(dataset, data))  # fmt: skip
+        raise DropError(
+            "the table has none of the study's municipalities",
+            where=shown(str(path)),
+            fix=how_to_get(dataset, data),
+        )
     return _taken(raw, mask, tuple(found), _absent(path, sorted(set(wanted) - set(found))))
 
 
@@ -81,10 +89,18 @@ def _table(data: Path, files: Sequence[Path], dataset: str) -> Path:
     found = find_tables(files, (TABLE,), data, dataset)
     ours = [path for path in found if path.name == TABLE and CODE in _first_line(path)]
     if not ours:
-        raise DropError(f"no {TABLE} there has the column {CODE!r}", where=some([str(p) for p in found]), fix=how_to_get(dataset, data))  # fmt: skip
+        raise DropError(
+            f"no {TABLE} there has the column {CODE!r}",
+            where=some([str(p) for p in found]),
+            fix=how_to_get(dataset, data),
+        )
     for path in ours[1:]:
         if path.read_bytes() != ours[0].read_bytes():
-            raise DropError("two tables of municipalities differ", where=f"{shown(str(ours[0]))} and {shown(str(path))}", fix="keep the right one in the data folder and move the other away")  # fmt: skip
+            raise DropError(
+                "two tables of municipalities differ",
+                where=f"{shown(str(ours[0]))} and {shown(str(path))}",
+                fix="keep the right one in the data folder and move the other away",
+            )
     return ours[0]
 
 
@@ -94,7 +110,20 @@ def _first_line(path: Path) -> str:
 
 
 def _absent(path: Path, units: Sequence[str]) -> tuple[Issue, ...]:
-    return (issue(Level.ERROR, "missing-municipality", f"the table lacks {len(units)} of the study's municipalities: {some(units)}", shown(str(path)), "give the whole table", rows=len(units)),) if units else ()  # fmt: skip
+    return (
+        (
+            issue(
+                Level.ERROR,
+                "missing-municipality",
+                f"the table lacks {len(units)} of the study's municipalities: {some(units)}",
+                shown(str(path)),
+                "give the whole table",
+                rows=len(units),
+            ),
+        )
+        if units
+        else ()
+    )
 
 
 def _taken(
@@ -108,7 +137,9 @@ def _taken(
     header = {name: at for at, name in enumerate(raw.table.header)}
     units = pd.Index(raw.unit_ids[mask], name="unit_id")
     names = pd.Series(cells[mask, header[NAME]], index=units).reindex(list(found))
-    shares = raw.keyed([header[name] for name in SHARES], mask).apply(pd.to_numeric, errors="coerce")  # fmt: skip
+    shares = raw.keyed([header[name] for name in SHARES], mask).apply(
+        pd.to_numeric, errors="coerce"
+    )
     empty = Tables.empty()
     known = long.assign(received_date=LAST_DAY).astype({"week_no": "int32", "cases": "float64"})
     unit_rows = pd.DataFrame({"unit_id": found, "name": names.to_numpy()})

@@ -1,9 +1,9 @@
 """SatelliteBench, ten municipalities: outbreak weeks from satellite scenes and a prompt.
 
 PhysioNet multimodal-satellite-data 1.0.0, DOI 10.13026/xr5s-xe24 (open access). Files: metadata.csv
-(1,121 municipalities) and `10_municipalities/images/<code>/image_<Sunday>.tiff` (12 bands of 8 bits,
-156 Sundays). Any other folder `images/<code>` with scenes of these municipalities serves as well,
-such as monthly composites. What a row is: satellite_rows.py.
+(1,121 municipalities) and `10_municipalities/images/<code>/image_<Sunday>.tiff` (12 bands of 8
+bits, 156 Sundays). Any other folder `images/<code>` with scenes of these municipalities serves as
+well, such as monthly composites. What a row is: satellite_rows.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def read(data: Path, protocol: Protocol, cache: Path | None = None) -> Study:
 
 
 def _scenes(data: Path, files: tuple[Path, ...]) -> dict[tuple[str, str], list[Path]]:
-    """Scenes of the ten: of their own archive, else of any folder but the 81's, else of that one."""
+    """Scenes of the ten: of their own archive, else of any folder but the 81's, else of
+    that one."""
     own, larger = folders_of(files, ARCHIVE), folders_of(files, "81_municipalities")
     rest = [path for path in files if not any(path.is_relative_to(up) for up in larger)]
     found = _of_the_ten(scene_paths(files, own[-1]) if own else scene_paths(rest, data))

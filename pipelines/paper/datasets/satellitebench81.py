@@ -47,9 +47,27 @@ def _scenes(data: Path, files: tuple[Path, ...]) -> dict[tuple[str, str], list[P
     """Scenes of the newest version of the archive. Raises DropError if it is not there."""
     archives = folders_of(files, ARCHIVE)
     if not archives:
-        raise DropError(f"no folder {ARCHIVE}_* with scenes is in the data folder or below; its folders name the municipalities", where=shown(str(data)), fix=how_to_get(NAME, data))  # fmt: skip
+        raise DropError(
+            f"no folder {ARCHIVE}_* with scenes is in the data folder or below; its folders name "
+            "the municipalities",
+            where=shown(str(data)),
+            fix=how_to_get(NAME, data),
+        )
     return scene_paths(files, archives[-1])
 
 
 def _fewer(data: Path, n: int) -> tuple[Issue, ...]:
-    return (issue(Level.WARNING, "fewer-municipalities", f"scenes of {n} of {PUBLISHED} municipalities are there; the study has these alone", shown(str(data)), how_to_get(NAME, data), rows=n),) if n != PUBLISHED else ()  # fmt: skip
+    return (
+        (
+            issue(
+                Level.WARNING,
+                "fewer-municipalities",
+                f"scenes of {n} of {PUBLISHED} municipalities are there; the study has these alone",
+                shown(str(data)),
+                how_to_get(NAME, data),
+                rows=n,
+            ),
+        )
+        if n != PUBLISHED
+        else ()
+    )

@@ -1,8 +1,8 @@
 """Pictures of a reproduction, as self-contained SVG data URIs; equal inputs give equal bytes.
 
-Image is orange and text sky blue wherever a colour means a modality; an approach keeps one colour from
-picture to picture (palette of Okabe and Ito, told apart by colour-blind readers). Pictures that are
-compared share their axes.
+Image is orange and text sky blue wherever a colour means a modality; an approach keeps one colour
+from picture to picture (palette of Okabe and Ito, told apart by colour-blind readers). Pictures
+that are compared share their axes.
 
 Belongs here: one function a picture, from plain records. Does not belong here: captions
 (views_space.py), computing what is drawn.
@@ -45,7 +45,8 @@ def lambda_limits(records: Sequence[Record]) -> Limits:
 
 
 def lambda_curves(records: Sequence[Record], colour: str, limits: Limits) -> str:
-    """Macro F1 over lambda, a panel a fusion: mean over seeds in a band from the lowest to the highest.
+    """Macro F1 over lambda, a panel a fusion: mean over seeds in a band from the lowest to the
+    highest.
 
     Test rows solid, the rows that choose dashed where they are others; the choice is marked.
     """
@@ -59,7 +60,15 @@ def lambda_curves(records: Sequence[Record], colour: str, limits: Limits) -> str
             axes.set_title(_plain(record["fusion"]), fontsize=10, loc="left")
             axes.set(ylim=limits, ylabel="macro F1")
             axes.locator_params(axis="x", nbins=5)
-            axes.legend(fontsize=7.5, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, handlelength=1.4, columnspacing=1)  # fmt: skip
+            axes.legend(
+                fontsize=7.5,
+                ncols=3,
+                loc="lower right",
+                bbox_to_anchor=(1, 1),
+                borderaxespad=0,
+                handlelength=1.4,
+                columnspacing=1,
+            )
         figure.axes[-1].set_xlabel("lambda (share of the modality gap that is closed)")
 
     return svg_of(draw, _size(len(records)))
@@ -67,7 +76,9 @@ def lambda_curves(records: Sequence[Record], colour: str, limits: Limits) -> str
 
 def _curve(axes: Axes, record: Record, rows: str, colour: str, style: str, label: str) -> None:
     at = [point["lambda"] for point in record["curve"]]
-    mean, low, high = ([point[f"{rows}_{k}"] for point in record["curve"]] for k in ("mean", "min", "max"))  # fmt: skip
+    mean, low, high = (
+        [point[f"{rows}_{k}"] for point in record["curve"]] for k in ("mean", "min", "max")
+    )
     axes.fill_between(at, low, high, color=colour, alpha=0.18, lw=0)
     axes.plot(at, mean, color=colour, ls=style, lw=1.8, marker="o", ms=3, label=label)
 
@@ -82,7 +93,9 @@ def ablation(
         for axes, (fusion, rows) in zip(panels, groups.items(), strict=True):
             for at, row in enumerate(rows):
                 low, high = row["f1_interval"] or (row["f1"], row["f1"])
-                axes.plot([low, high], [at, at], color=colour, lw=2, alpha=0.45, solid_capstyle="butt")  # fmt: skip
+                axes.plot(
+                    [low, high], [at, at], color=colour, lw=2, alpha=0.45, solid_capstyle="butt"
+                )
                 axes.plot(row["f1"], at, "o", color=colour, ms=6)
                 axes.plot([row["f1_seed_min"], row["f1_seed_max"]], [at, at], "|", color=INK, ms=9)
             if rival is not None:
@@ -109,7 +122,9 @@ def scatter(points: Record, shifted: bool) -> str:
     def draw(axes: Axes) -> None:
         for name, colour, marker in _MARKERS:
             x, y, *_ = _cloud(points, name, shifted).T
-            axes.scatter(x, y, s=_DOT, c=colour, marker=marker, alpha=0.6, lw=0, label=name, rasterized=True)  # fmt: skip
+            axes.scatter(
+                x, y, s=_DOT, c=colour, marker=marker, alpha=0.6, lw=0, label=name, rasterized=True
+            )
         x_limits, y_limits, *_ = _limits(points)
         axes.set(xlim=x_limits, ylim=y_limits, xlabel="first axis", ylabel="second axis")
         axes.legend(fontsize=9, loc="best", markerscale=1.6)
@@ -124,8 +139,22 @@ def scatter_3d(points: Record, shifted: bool) -> str:
         axes: Any = figure.add_subplot(projection="3d")
         for name, colour, marker in _MARKERS:
             x, y, z = _cloud(points, name, shifted).T[:3]
-            axes.scatter(x, y, z, s=_DOT, c=colour, marker=marker, alpha=0.6, lw=0, depthshade=False, label=name, rasterized=True)  # fmt: skip
-        for setter, limits in zip((axes.set_xlim, axes.set_ylim, axes.set_zlim), _limits(points), strict=False):  # fmt: skip
+            axes.scatter(
+                x,
+                y,
+                z,
+                s=_DOT,
+                c=colour,
+                marker=marker,
+                alpha=0.6,
+                lw=0,
+                depthshade=False,
+                label=name,
+                rasterized=True,
+            )
+        for setter, limits in zip(
+            (axes.set_xlim, axes.set_ylim, axes.set_zlim), _limits(points), strict=False
+        ):
             setter(*limits)
         axes.tick_params(labelsize=7, pad=-2)
         axes.set_xlabel("1st", fontsize=8, labelpad=-4)
@@ -160,13 +189,29 @@ def gap_over_lambda(gaps: Mapping[str, Record], colours: Mapping[str, str]) -> s
         for title, gap in gaps.items():
             shifts, colour = gap["shifts"], colours[title]
             at = [s["lambda_shift"] for s in shifts]
-            norm.plot(at, [s["gap_norm"] for s in shifts], color=colour, marker="o", ms=3, label=title)  # fmt: skip
+            norm.plot(
+                at, [s["gap_norm"] for s in shifts], color=colour, marker="o", ms=3, label=title
+            )
             pairs = [s["pair_cosine"] for s in shifts]
-            cosine.fill_between(at, [p["quantiles"]["0.05"] for p in pairs], [p["quantiles"]["0.95"] for p in pairs], color=colour, alpha=0.15, lw=0)  # fmt: skip
+            cosine.fill_between(
+                at,
+                [p["quantiles"]["0.05"] for p in pairs],
+                [p["quantiles"]["0.95"] for p in pairs],
+                color=colour,
+                alpha=0.15,
+                lw=0,
+            )
             cosine.plot(at, [p["mean"] for p in pairs], color=colour, marker="o", ms=3)
             cosine.plot(at, [p["unpaired_mean"] for p in pairs], color=colour, ls=":", lw=1.4)
             told = [s["linear_separability"] for s in shifts]
-            plane.fill_between(at, [t["worst_fold"] for t in told], [t["best_fold"] for t in told], color=colour, alpha=0.15, lw=0)  # fmt: skip
+            plane.fill_between(
+                at,
+                [t["worst_fold"] for t in told],
+                [t["best_fold"] for t in told],
+                color=colour,
+                alpha=0.15,
+                lw=0,
+            )
             plane.plot(at, [t["accuracy"] for t in told], color=colour, marker="o", ms=3)
         plane.axhline(0.5, color=QUIET, lw=1, ls="--")
         norm.set(ylabel="gap norm", ylim=(0, None))
@@ -204,7 +249,9 @@ def cone(rows: Sequence[tuple[str, Sequence[float | None]]]) -> str:
         axes.set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
         axes.set_xlabel("variance, summed over components")
         dots = [Line2D([], [], color=colour, marker=marker, ls="") for _, colour, marker in _PARTS]
-        axes.figure.legend(dots, [label for label, *_ in _PARTS], fontsize=8, loc="outside upper left", ncols=2)  # fmt: skip
+        axes.figure.legend(
+            dots, [label for label, *_ in _PARTS], fontsize=8, loc="outside upper left", ncols=2
+        )
 
     return svg(draw, (6.2, 1.5 + 0.36 * len(rows)))
 

@@ -39,7 +39,11 @@ def write_report(folder: Path) -> Path:
         if other != folder and any((other / p / RESULTS).is_file() for p in PROTOCOLS)
     }
     if not ran(sides):
-        raise StoreError("neither protocol has results that can be read", where=str(folder), fix="run `denguard reproduce` on this data set")  # fmt: skip
+        raise StoreError(
+            "neither protocol has results that can be read",
+            where=str(folder),
+            fix="run `denguard reproduce` on this data set",
+        )
     return write_atomic(folder / PAGE, _page(sides, beside))
 
 
@@ -56,19 +60,29 @@ def _read(path: Path) -> Record | StoreError:
     except StoreError as err:
         return err
     if lacks := sorted(_NEEDED - found.keys()):
-        return StoreError(f"results without {', '.join(lacks)}", where=str(path), fix="run the same reproduce command again")  # fmt: skip
+        return StoreError(
+            f"results without {', '.join(lacks)}",
+            where=str(path),
+            fix="run the same reproduce command again",
+        )
     return found
 
 
 def _side(protocol: Protocol, result: Record | StoreError, request: Record | None) -> Side:
     if not isinstance(result, StoreError):
         return Side(protocol, result, "", views.command(result["request"], protocol))
-    typed = views.command(request, protocol) if request else f"denguard reproduce --protocol {protocol}"  # fmt: skip
-    return Side(protocol, None, _why(result), typed)  # fmt: skip
+    typed = (
+        views.command(request, protocol) if request else f"denguard reproduce --protocol {protocol}"
+    )
+    return Side(protocol, None, _why(result), typed)
 
 
 def _why(error: StoreError) -> str:
-    return f"its results cannot be used: {error.what}" if Path(error.where).is_file() else "it has not been run into this folder"  # fmt: skip
+    return (
+        f"its results cannot be used: {error.what}"
+        if Path(error.where).is_file()
+        else "it has not been run into this folder"
+    )
 
 
 def _page(sides: Sequence[Side], beside: dict[str, list[Side]]) -> str:
@@ -81,7 +95,10 @@ def _page(sides: Sequence[Side], beside: dict[str, list[Side]]) -> str:
         dataset=views.dataset_title(some["dataset"]),
         is_printed=any(cell.dataset == some["dataset"] for cell in reported_table(1)),
         sides=sides,
-        first_lines=[(side.title, side.results["first_line"] if side.results else "not run here.") for side in reversed(sides)],
+        first_lines=[
+            (side.title, side.results["first_line"] if side.results else "not run here.")
+            for side in reversed(sides)
+        ],
         data=views.data_rows(sides),
         table1=views_tables.table1(sides, shown),
         per_class=views_tables.per_class(sides),
@@ -102,4 +119,4 @@ def _page(sides: Sequence[Side], beside: dict[str, list[Side]]) -> str:
         settings=views.settings(sides),
         groups=[(side.title, results["test_groups"]) for side, results in ran(sides)],
         slips={name: known_slips(name) for name in (1, 2, 3, "lambda", "variance")},
-    )  # fmt: skip
+    )

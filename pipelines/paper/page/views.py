@@ -1,7 +1,8 @@
 """What a reproduction's page says before its tables: what ran, on which rows, and what did not.
 
-Belongs here: the two sides of the page, how a number is written, rows of the data, the not-run list.
-Does not belong here: tables (views_tables.py), pictures' words (views_space.py), HTML (templates/).
+Belongs here: the two sides of the page, how a number is written, rows of the data, the not-run
+list. Does not belong here: tables (views_tables.py), pictures' words (views_space.py), HTML
+(templates/).
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ Record = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 
 NONE = "—"
-_TITLES = {**DATASET_TITLES, "satellitebench81": "SatelliteBench, 81 municipalities", "folder": "A folder of one's own"}  # fmt: skip
+_TITLES = {
+    **DATASET_TITLES,
+    "satellitebench81": "SatelliteBench, 81 municipalities",
+    "folder": "A folder of one's own",
+}
 _FETCHED = {"satellitebench81": "satellitebench"}  # one archive holds both
 PARTS = ("train", "validation", "test")
 
@@ -62,8 +67,8 @@ class Shown:
 
     Attributes:
         beside: the printed approach whose figures stand beside it.
-        missing: why it was not run and the command that would, per protocol; without an entry it ran,
-            or its protocol did not.
+        missing: why it was not run and the command that would, per protocol; without an entry it
+            ran, or its protocol did not.
     """
 
     id: str
@@ -82,7 +87,8 @@ class Shown:
         return APPROACH_TITLES[self.beside]
 
 
-# --- How a number is written -----------------------------------------------------------------------
+# --- How a number is written
+# -----------------------------------------------------------------------
 def number(value: float | None, digits: int = 3) -> str:
     """With so many decimals; a dash where nothing was measured or printed."""
     return NONE if value is None else f"{value:.{digits}f}".replace("-", "−")
@@ -120,14 +126,26 @@ def dataset_title(name: str) -> str:
 
 def command(request: Record, protocol: str) -> str:
     """What to type for a protocol on the same data."""
-    words = ["denguard", "reproduce", "--dataset", request["dataset"], "--protocol", protocol, "--data", request["data"], "--out", request["out"]]  # fmt: skip
+    words = [
+        "denguard",
+        "reproduce",
+        "--dataset",
+        request["dataset"],
+        "--protocol",
+        protocol,
+        "--data",
+        request["data"],
+        "--out",
+        request["out"],
+    ]
     for option in ("study", "general"):
         if request[option]:
             words += [f"--{option}", request[option]]
     return shlex.join(words)
 
 
-# --- What was run ----------------------------------------------------------------------------------
+# --- What was run
+# ----------------------------------------------------------------------------------
 def ran(sides: Sequence[Side]) -> list[tuple[Side, Record]]:
     """The protocols that have results."""
     return [(side, side.results) for side in sides if side.results is not None]
@@ -149,7 +167,10 @@ def approaches(sides: Sequence[Side]) -> list[Shown]:
             found = next((n for n in side.records("not_run") if n["what"] == a["title"]), None)
             if found:
                 missing.setdefault(a["id"], {})[side.protocol] = found
-    rows = [Shown(a["id"], a["title"], a["beside"], a["as_printed"], missing.get(a["id"], {})) for a in known.values()]  # fmt: skip
+    rows = [
+        Shown(a["id"], a["title"], a["beside"], a["as_printed"], missing.get(a["id"], {}))
+        for a in known.values()
+    ]
     named = {row.beside for row in rows if row.as_printed}
     rows += [_unnamed(beside, sides) for beside in APPROACH_TITLES if beside not in named]
     order = list(APPROACH_TITLES)
@@ -161,7 +182,11 @@ def _unnamed(beside: str, sides: Sequence[Side]) -> Shown:
     missing: dict[str, Record] = {}
     for side, results in ran(sides):
         shipped = command({**results["request"], "study": None}, side.protocol)
-        missing[side.protocol] = {"what": APPROACH_TITLES[beside], "why": "the study file does not name it", "command": shipped}  # fmt: skip
+        missing[side.protocol] = {
+            "what": APPROACH_TITLES[beside],
+            "why": "the study file does not name it",
+            "command": shipped,
+        }
     return Shown(beside, APPROACH_TITLES[beside], beside, True, missing)
 
 
@@ -177,14 +202,18 @@ def data_rows(sides: Sequence[Side]) -> Rows:
             ("with a text", [parts[p]["with_text"] for p in PARTS]),
             ("groups among them", [parts[p]["groups"] for p in PARTS]),
         ]
-        classes = [(name, [parts[p]["classes"][name] for p in PARTS]) for name in results["classes"]]  # fmt: skip
-        found.append({
-            "title": side.title,
-            "metadata": f"{results['rows']['metadata']:,}",
-            "usable": f"{results['rows']['usable']:,}",
-            "lines": [(label, [f"{n:,}" for n in counts]) for label, counts in lines],
-            "classes": [(label, [f"{n:,}" for n in counts]) for label, counts in classes],
-        })  # fmt: skip
+        classes = [
+            (name, [parts[p]["classes"][name] for p in PARTS]) for name in results["classes"]
+        ]
+        found.append(
+            {
+                "title": side.title,
+                "metadata": f"{results['rows']['metadata']:,}",
+                "usable": f"{results['rows']['usable']:,}",
+                "lines": [(label, [f"{n:,}" for n in counts]) for label, counts in lines],
+                "classes": [(label, [f"{n:,}" for n in counts]) for label, counts in classes],
+            }
+        )
     return found
 
 
@@ -192,25 +221,44 @@ def settings(sides: Sequence[Side]) -> list[tuple[str, str]]:
     """Seeds, epochs and versions: one line where both protocols say the same."""
     told: dict[str, dict[str, str]] = {}
     for side, found in ran(sides):
-        own = {f"epochs, {a['title']}": str(a["epochs"]) for a in found["approaches"] if a["epochs"] != found["epochs"]}  # fmt: skip
-        facts = {"seeds": ", ".join(map(str, found["seeds"])), "epochs": str(found["epochs"]), **own, **found["versions"]}  # fmt: skip
+        own = {
+            f"epochs, {a['title']}": str(a["epochs"])
+            for a in found["approaches"]
+            if a["epochs"] != found["epochs"]
+        }
+        facts = {
+            "seeds": ", ".join(map(str, found["seeds"])),
+            "epochs": str(found["epochs"]),
+            **own,
+            **found["versions"],
+        }
         for name, value in facts.items():
             told.setdefault(name, {})[side.protocol] = value
     return [
-        (name, next(iter(by.values())) if len(set(by.values())) == 1 else "; ".join(f"{p}: {v}" for p, v in by.items()))
+        (
+            name,
+            next(iter(by.values()))
+            if len(set(by.values())) == 1
+            else "; ".join(f"{p}: {v}" for p, v in by.items()),
+        )
         for name, by in told.items()
-    ]  # fmt: skip
+    ]
 
 
 def notes(sides: Sequence[Side]) -> Rows:
     """Notes and data issues of each protocol."""
     return [
-        {"title": side.title, "notes": side.records("notes"), "issues": issues(side.records("issues"))}
+        {
+            "title": side.title,
+            "notes": side.records("notes"),
+            "issues": issues(side.records("issues")),
+        }
         for side, _ in ran(sides)
-    ]  # fmt: skip
+    ]
 
 
-# --- What was not run -------------------------------------------------------------------------------
+# --- What was not run
+# -------------------------------------------------------------------------------
 def not_run(sides: Sequence[Side], measured: Sequence[str]) -> Rows:
     """Everything of the paper that has no number on this page: why, and what to type.
 
@@ -227,9 +275,14 @@ def not_run(sides: Sequence[Side], measured: Sequence[str]) -> Rows:
         for protocol, item in shown.missing.items():
             found.setdefault((item["what"], item["why"]), {})[protocol] = item["command"]
     rows: Rows = [
-        {"what": what, "why": why, "commands": list(dict.fromkeys(by.values())), "protocols": " and ".join(filter(None, by))}
+        {
+            "what": what,
+            "why": why,
+            "commands": list(dict.fromkeys(by.values())),
+            "protocols": " and ".join(filter(None, by)),
+        }
         for (what, why), by in found.items()
-    ]  # fmt: skip
+    ]
     return [*rows, *_other_datasets(any_results(sides)["request"], measured)]
 
 
@@ -237,15 +290,41 @@ def _other_datasets(request: Record, measured: Sequence[str]) -> Iterator[dict[s
     own = {*measured, request["dataset"]}
     for name in (n for n in PAPER_DATASETS if n not in own and n != "folder"):
         get = f"denguard fetch {_FETCHED.get(name, name)} --to DIR"
-        yield _other(name, "it has no results beside this page's", [get, *_both(name, request["out"])])  # fmt: skip
+        yield _other(
+            name, "it has no results beside this page's", [get, *_both(name, request["out"])]
+        )
     for name in ("coco_qa", "fakeddit", "recipes5k"):
-        why = "denguard does not fetch it: put its images and a rows.csv (columns image, text, label) into a folder DIR"  # fmt: skip
+        why = (
+            "denguard does not fetch it: put its images and a rows.csv (columns image, text, "
+            "label) into a folder DIR"
+        )
         yield _other(name, why, _both("folder", str(Path(request["out"]) / name)))
 
 
 def _other(name: str, why: str, typed: list[str]) -> dict[str, Any]:
-    return {"what": f"data set {dataset_title(name)}", "why": why, "commands": typed, "protocols": ""}  # fmt: skip
+    return {
+        "what": f"data set {dataset_title(name)}",
+        "why": why,
+        "commands": typed,
+        "protocols": "",
+    }
 
 
 def _both(dataset: str, out: str) -> list[str]:
-    return [shlex.join(["denguard", "reproduce", "--dataset", dataset, "--protocol", p, "--data", "DIR", "--out", out]) for p in PROTOCOLS]  # fmt: skip
+    return [
+        shlex.join(
+            [
+                "denguard",
+                "reproduce",
+                "--dataset",
+                dataset,
+                "--protocol",
+                p,
+                "--data",
+                "DIR",
+                "--out",
+                out,
+            ]
+        )
+        for p in PROTOCOLS
+    ]

@@ -36,7 +36,8 @@ def colours(approaches: Sequence[Shown]) -> dict[str, str]:
     return {a.id: palette[i % len(palette)] for i, a in enumerate(approaches)}
 
 
-# --- Ablation --------------------------------------------------------------------------------------
+# --- Ablation
+# --------------------------------------------------------------------------------------
 def ablation(sides: Sequence[Side], approaches: Sequence[Shown], colour: Colours) -> Rows:
     """A table and pictures for each approach whose alignment was taken apart."""
     found = []
@@ -47,13 +48,20 @@ def ablation(sides: Sequence[Side], approaches: Sequence[Shown], colour: Colours
             rivals = [best for side, _ in ran(sides) if (best := _rival(side)) is not None]
             limits = figures.ablation_limits(every, rivals)
             drawn = [s for s in sides if rows[s.protocol]]
-            found.append({
-                "title": shown.title,
-                "tag": shown.tag,
-                "columns": [(side.scored, fusion_title(f)) for side in sides for f in _fusions(every)],
-                "rows": _variants(sides, rows, every),
-                "pictures": [_ablation_picture(side, rows[side.protocol], colour[shown.id], limits) for side in drawn],
-            })  # fmt: skip
+            found.append(
+                {
+                    "title": shown.title,
+                    "tag": shown.tag,
+                    "columns": [
+                        (side.scored, fusion_title(f)) for side in sides for f in _fusions(every)
+                    ],
+                    "rows": _variants(sides, rows, every),
+                    "pictures": [
+                        _ablation_picture(side, rows[side.protocol], colour[shown.id], limits)
+                        for side in drawn
+                    ],
+                }
+            )
     return found
 
 
@@ -61,9 +69,16 @@ def _variants(
     sides: Sequence[Side], rows: Mapping[Protocol, Sequence[Record]], every: Sequence[Record]
 ) -> Rows:
     return [
-        {"variant": variant, "cells": [_variant(rows[side.protocol], fusion, variant) for side in sides for fusion in _fusions(every)]}
+        {
+            "variant": variant,
+            "cells": [
+                _variant(rows[side.protocol], fusion, variant)
+                for side in sides
+                for fusion in _fusions(every)
+            ],
+        }
         for variant in (v for v in VARIANTS if any(row["variant"] == v for row in every))
-    ]  # fmt: skip
+    ]
 
 
 def _variant(rows: Sequence[Record], fusion: str, variant: str) -> dict[str, str]:
@@ -73,25 +88,41 @@ def _variant(rows: Sequence[Record], fusion: str, variant: str) -> dict[str, str
     told = [f"lambda {row['lambda_shift']:g}"] if row["lambda_shift"] else []
     told += [f"sigma {row['noise_sigma']:g}"] if row["noise_sigma"] else []
     told += [f"weight {row['alignment_weight']:g}"] if row["alignment_weight"] else []
-    return {"f1": number(row["f1"]), "interval": span(row["f1_interval"]), "told": ", ".join(told).replace("-", "−")}  # fmt: skip
+    return {
+        "f1": number(row["f1"]),
+        "interval": span(row["f1_interval"]),
+        "told": ", ".join(told).replace("-", "−"),
+    }
 
 
-def _ablation_picture(side: Side, rows: Sequence[Record], colour: str, limits: figures.Limits) -> dict[str, str]:  # fmt: skip
+def _ablation_picture(
+    side: Side, rows: Sequence[Record], colour: str, limits: figures.Limits
+) -> dict[str, str]:
     groups = {f: [r for r in rows if r["fusion"] == f] for f in _fusions(rows)}
     ranked = sorted(rows, key=lambda row: float(row["f1"]))
-    last, first = (f"“{r['variant']}” ({fusion_title(r['fusion'])}, {number(r['f1'])})" for r in (ranked[0], ranked[-1]))  # fmt: skip
+    last, first = (
+        f"“{r['variant']}” ({fusion_title(r['fusion'])}, {number(r['f1'])})"
+        for r in (ranked[0], ranked[-1])
+    )
     caption = f"Highest: {first}; lowest: {last}; {_tests(side)}."
-    return {"title": side.scored, "src": figures.ablation(groups, colour, limits, _rival(side)), "caption": caption}  # fmt: skip
+    return {
+        "title": side.scored,
+        "src": figures.ablation(groups, colour, limits, _rival(side)),
+        "caption": caption,
+    }
 
 
 def _rival(side: Side) -> float | None:
     """Macro F1 of the best baseline."""
     if side.results is None:
         return None
-    return max((float(b["test"]["macro_f1"]) for b in side.results["baselines"].values()), default=None)  # fmt: skip
+    return max(
+        (float(b["test"]["macro_f1"]) for b in side.results["baselines"].values()), default=None
+    )
 
 
-# --- Lambda ----------------------------------------------------------------------------------------
+# --- Lambda
+# ----------------------------------------------------------------------------------------
 def lambdas(sides: Sequence[Side], approaches: Sequence[Shown], colour: Colours) -> Rows:
     """Curves and what the shift gained, for each approach that was swept."""
     found = []
@@ -100,16 +131,26 @@ def lambdas(sides: Sequence[Side], approaches: Sequence[Shown], colour: Colours)
         every = [record for one in swept.values() for record in one]
         if every:
             limits = figures.lambda_limits(every)
-            found.append({
-                "title": shown.title,
-                "tag": shown.tag,
-                "rows": [_gain(side, record) for side in sides for record in swept[side.protocol]],
-                "pictures": [
-                    {"title": side.scored, "src": figures.lambda_curves(swept[side.protocol], colour[shown.id], limits), "caption": _lambda_caption(side, swept[side.protocol])}
-                    for side in sides
-                    if swept[side.protocol]
-                ],
-            })  # fmt: skip
+            found.append(
+                {
+                    "title": shown.title,
+                    "tag": shown.tag,
+                    "rows": [
+                        _gain(side, record) for side in sides for record in swept[side.protocol]
+                    ],
+                    "pictures": [
+                        {
+                            "title": side.scored,
+                            "src": figures.lambda_curves(
+                                swept[side.protocol], colour[shown.id], limits
+                            ),
+                            "caption": _lambda_caption(side, swept[side.protocol]),
+                        }
+                        for side in sides
+                        if swept[side.protocol]
+                    ],
+                }
+            )
     return found
 
 
@@ -135,7 +176,10 @@ def _gain(side: Side, record: Record) -> dict[str, str]:
     if record["lambda"] == 0:
         interval = "the choice is 0"
     elif found:
-        difference, interval = signed(found["value"]), f"{signed(found['lower'])} to {signed(found['upper'])}"  # fmt: skip
+        difference, interval = (
+            signed(found["value"]),
+            f"{signed(found['lower'])} to {signed(found['upper'])}",
+        )
     return {
         "title": f"{side.title}, {fusion_title(record['fusion'])}",
         "on": record["selected_on"],
@@ -152,12 +196,19 @@ def _lambda_caption(side: Side, records: Sequence[Record]) -> str:
     said = []
     for record in records:
         best = max(record["curve"], key=lambda point: float(point["test_mean"]))
-        said.append(f"{fusion_title(record['fusion'])} fusion, between {number(min(p['test_mean'] for p in record['curve']))} and {number(best['test_mean'])} on test rows (chosen: lambda {record['lambda']:g})")  # fmt: skip
+        said.append(
+            f"{fusion_title(record['fusion'])} fusion, between "
+            f"{number(min(p['test_mean'] for p in record['curve']))} and "
+            f"{number(best['test_mean'])} on test rows (chosen: lambda {record['lambda']:g})"
+        )
     seeds = len(any_results([side])["seeds"])
-    return f"Mean macro F1 over lambda: {'; '.join(said)}; {seeds} seeds, {_tests(side)}.".replace("lambda -", "lambda −")  # fmt: skip
+    return f"Mean macro F1 over lambda: {'; '.join(said)}; {seeds} seeds, {_tests(side)}.".replace(
+        "lambda -", "lambda −"
+    )
 
 
-# --- Reading ---------------------------------------------------------------------------------------
+# --- Reading
+# ---------------------------------------------------------------------------------------
 def _of(side: Side, name: str, shown: Shown) -> list[Record]:
     return [record for record in side.records(name) if record["approach"] == shown.id]
 

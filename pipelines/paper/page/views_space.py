@@ -27,7 +27,8 @@ from pipelines.paper.page.views_lambda import Colours
 from pipelines.paper.reported import reported_variance
 
 
-# --- The gap ---------------------------------------------------------------------------------------
+# --- The gap
+# ---------------------------------------------------------------------------------------
 def gap(sides: Sequence[Side], approaches: Sequence[Shown], colour: Colours) -> dict[str, Any]:
     """Scatter plots of each approach, measures over lambda of each protocol."""
     pictures: Rows = []
@@ -42,7 +43,13 @@ def gap(sides: Sequence[Side], approaches: Sequence[Shown], colour: Colours) -> 
         named = {a.title: results["gap"][a.id] for a in approaches if results["gap"].get(a.id)}
         if named:
             by_title = {a.title: colour[a.id] for a in approaches}
-            over.append({"title": side.title, "src": figures.gap_over_lambda(named, by_title), "caption": _gap_caption(named)})  # fmt: skip
+            over.append(
+                {
+                    "title": side.title,
+                    "src": figures.gap_over_lambda(named, by_title),
+                    "caption": _gap_caption(named),
+                }
+            )
     return {"scatter": pictures, "over": over, "without": _without_gap(sides, approaches)}
 
 
@@ -55,17 +62,29 @@ def _scatter(side: Side, shown: Shown, record: Record) -> dict[str, Any]:
     return {
         "title": shown.title,
         "tag": shown.tag,
-        "flat": [("before the shift", figures.scatter(points, False)), (f"after it, lambda {at:g}", figures.scatter(points, True))],
-        "deep": [("before the shift", figures.scatter_3d(points, False)), (f"after it, lambda {at:g}", figures.scatter_3d(points, True))],
-        "caption": f"Before the shift {before}; after it {after} ({drawn}; the axes hold {shares} of the variance; means and planes from {record['n_pairs']:,} test pairs).",
-    }  # fmt: skip
+        "flat": [
+            ("before the shift", figures.scatter(points, False)),
+            (f"after it, lambda {at:g}", figures.scatter(points, True)),
+        ],
+        "deep": [
+            ("before the shift", figures.scatter_3d(points, False)),
+            (f"after it, lambda {at:g}", figures.scatter_3d(points, True)),
+        ],
+        "caption": (
+            f"Before the shift {before}; after it {after} ({drawn}; the axes hold {shares} of the "
+            f"variance; means and planes from {record['n_pairs']:,} test pairs)."
+        ),
+    }
 
 
 def _apart(shift: Record | None) -> str:
     if shift is None:
         return "nothing was measured at this lambda"
     told = percent(shift["linear_separability"]["accuracy"])
-    return f"the two means lie {number(shift['gap_norm'], 2)} apart and a plane tells {told} of the vectors apart"  # fmt: skip
+    return (
+        f"the two means lie {number(shift['gap_norm'], 2)} apart and a plane tells {told} of the "
+        "vectors apart"
+    )
 
 
 def _gap_caption(named: Mapping[str, Record]) -> str:
@@ -73,17 +92,22 @@ def _gap_caption(named: Mapping[str, Record]) -> str:
     for title, record in named.items():
         least = min(record["shifts"], key=lambda s: float(s["gap_norm"]))
         zero = next(s for s in record["shifts"] if s["lambda_shift"] == 0)
-        said.append(f"{title}: gap {number(zero['gap_norm'], 2)} as embedded, least {number(least['gap_norm'], 2)} at lambda {least['lambda_shift']:g}, {record['n_pairs']:,} test pairs")  # fmt: skip
+        said.append(
+            f"{title}: gap {number(zero['gap_norm'], 2)} as embedded, least "
+            f"{number(least['gap_norm'], 2)} at lambda {least['lambda_shift']:g}, "
+            f"{record['n_pairs']:,} test pairs"
+        )
     return "; ".join(said).replace("lambda -", "lambda −") + "."
 
 
 def _without_gap(sides: Sequence[Side], approaches: Sequence[Shown]) -> list[str]:
     return [
-        f"{shown.title}, {side.title}: fewer than two rows with image and text in training or test, so no gap is measured."
+        f"{shown.title}, {side.title}: fewer than two rows with image and text in training or "
+        "test, so no gap is measured."
         for side, results in ran(sides)
         for shown in approaches
         if shown.id in results["gap"] and not results["gap"][shown.id]
-    ]  # fmt: skip
+    ]
 
 
 def variance(
@@ -102,20 +126,54 @@ def variance(
             for approach, record in results["gap"].items():
                 if record:
                     about = titles.get(approach)
-                    rows.append({"dataset": dataset_title(name), "source": f"here, {side.title}", "title": about.title if about else approach, "tag": about.tag if about else "", "text": significant(1000 * record["text_variance"]), "image": significant(1000 * record["image_variance"]), "pairs": f"{record['n_pairs']:,}"})  # fmt: skip
+                    rows.append(
+                        {
+                            "dataset": dataset_title(name),
+                            "source": f"here, {side.title}",
+                            "title": about.title if about else approach,
+                            "tag": about.tag if about else "",
+                            "text": significant(1000 * record["text_variance"]),
+                            "image": significant(1000 * record["image_variance"]),
+                            "pairs": f"{record['n_pairs']:,}",
+                        }
+                    )
         printed = reported_variance().get(name)
         if printed:
-            rows.append({"dataset": dataset_title(name), "source": f"printed ({printed.domain})", "title": "CLIP ViT-B/32", "tag": "", "text": f"{1000 * printed.text:.4g}", "image": f"{1000 * printed.image:.4g}", "pairs": number(None)})  # fmt: skip
+            rows.append(
+                {
+                    "dataset": dataset_title(name),
+                    "source": f"printed ({printed.domain})",
+                    "title": "CLIP ViT-B/32",
+                    "tag": "",
+                    "text": f"{1000 * printed.text:.4g}",
+                    "image": f"{1000 * printed.image:.4g}",
+                    "pairs": number(None),
+                }
+            )
     return rows
 
 
-# --- The cone effect -------------------------------------------------------------------------------
+# --- The cone effect
+# -------------------------------------------------------------------------------
 def cone(sides: Sequence[Side]) -> dict[str, Any]:
     """Variance over initialisations and inputs, ratios, and encoders that have none."""
-    measured = [(side, r) for side, results in ran(sides) for r in results["cone"] if "why" not in r]  # fmt: skip
-    rows = [_cone_row(side, record, name, group) for side, record in measured for name, group in _own_first(record["groups"])]  # fmt: skip
-    ratios = [_ratio(side, record, ratio) for side, record in measured for ratio in record["ratios"]]  # fmt: skip
-    why = dict.fromkeys(f"{r['encoder']} ({r['modality']}): {r['why']}" for _, results in ran(sides) for r in results["cone"] if "why" in r)  # fmt: skip
+    measured = [
+        (side, r) for side, results in ran(sides) for r in results["cone"] if "why" not in r
+    ]
+    rows = [
+        _cone_row(side, record, name, group)
+        for side, record in measured
+        for name, group in _own_first(record["groups"])
+    ]
+    ratios = [
+        _ratio(side, record, ratio) for side, record in measured for ratio in record["ratios"]
+    ]
+    why = dict.fromkeys(
+        f"{r['encoder']} ({r['modality']}): {r['why']}"
+        for _, results in ran(sides)
+        for r in results["cone"]
+        if "why" in r
+    )
     return {
         "rows": rows,
         "ratios": ratios,
@@ -132,7 +190,11 @@ def _own_first(groups: Mapping[str, Record]) -> list[tuple[str, Record]]:
 
 def _cone_row(side: Side, record: Record, name: str, group: Record) -> dict[str, Any]:
     untrained, trained = group["untrained"], group["trained"] or {}
-    values = (untrained["initialisation_variance"], untrained["data_variance"], trained.get("data_variance"))  # fmt: skip
+    values = (
+        untrained["initialisation_variance"],
+        untrained["data_variance"],
+        trained.get("data_variance"),
+    )
     inputs = dataset_title(name) if name != "general" else "everyday inputs"
     return {
         "title": f"{record['encoder']} ({record['modality']})",
@@ -140,22 +202,36 @@ def _cone_row(side: Side, record: Record, name: str, group: Record) -> dict[str,
         "protocol": side.title,
         "n": f"{group['n_inputs']:,}",
         "seeds": str(len(record["seeds"])),
-        "cells": [*(significant(v) for v in values), percent(untrained["data_share"]), number(untrained["mean_cosine"]), number(trained.get("mean_cosine"))],
+        "cells": [
+            *(significant(v) for v in values),
+            percent(untrained["data_share"]),
+            number(untrained["mean_cosine"]),
+            number(trained.get("mean_cosine")),
+        ],
         "label": f"{record['encoder']}, {inputs[:24]} ({side.protocol})",
         "values": values,
-    }  # fmt: skip
+    }
 
 
 def _ratio(side: Side, record: Record, ratio: Record) -> dict[str, str]:
-    verdict = {"lower": "varies less", "higher": "varies more"}.get(ratio["verdict"], "not told apart")  # fmt: skip
-    bounds = None if ratio["ratio"] is None else f"{significant(ratio['lower'])} to {significant(ratio['upper'])}"  # fmt: skip
+    verdict = {"lower": "varies less", "higher": "varies more"}.get(
+        ratio["verdict"], "not told apart"
+    )
+    bounds = (
+        None
+        if ratio["ratio"] is None
+        else f"{significant(ratio['lower'])} to {significant(ratio['upper'])}"
+    )
     return {
         "title": f"{record['encoder']} ({record['modality']}), {ratio['encoder']}, {side.title}",
-        "of": f"{dataset_title(ratio['of'])} / {'everyday inputs' if ratio['to'] == 'general' else ratio['to']}",
+        "of": (
+            f"{dataset_title(ratio['of'])} / "
+            f"{'everyday inputs' if ratio['to'] == 'general' else ratio['to']}"
+        ),
         "ratio": significant(ratio["ratio"]),
         "interval": bounds or "the second group does not vary",
         "verdict": verdict,
-    }  # fmt: skip
+    }
 
 
 def _cone_caption(measured: Sequence[tuple[Side, Record]]) -> str:
@@ -164,4 +240,7 @@ def _cone_caption(measured: Sequence[tuple[Side, Record]]) -> str:
         return ""
     inputs = sorted({g["n_inputs"] for _, r in measured for g in r["groups"].values()})
     few = f"{inputs[0]:,}" if len(inputs) == 1 else f"{inputs[0]:,} to {inputs[-1]:,}"
-    return f"Of the variance of untrained encoders, the inputs explain {percent(min(shares))} to {percent(max(shares))}, the random initialisation the rest ({few} inputs a group)."  # fmt: skip
+    return (
+        f"Of the variance of untrained encoders, the inputs explain {percent(min(shares))} to "
+        f"{percent(max(shares))}, the random initialisation the rest ({few} inputs a group)."
+    )

@@ -1,4 +1,5 @@
-"""Tables 1 to 3 for the page: the printed figure, ours by the paper's protocol, ours by the safe one.
+"""Tables 1 to 3 for the page: the printed figure, ours by the paper's protocol, ours by the safe
+one.
 
 Belongs here: which cells a row has. Does not belong here: CSV (tables.py), computing a figure
 (results.py). A row that was not run says why; no cell is ever filled from elsewhere.
@@ -36,7 +37,8 @@ BASELINES: Mapping[str, str] = {
 
 
 def table1(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
-    """Accuracy, macro F1 with interval and seeds, epoch; each modality alone and baselines below."""
+    """Accuracy, macro F1 with interval and seeds, epoch; each modality alone and baselines
+    below."""
     printed = {"accuracy": 3, "f1": 3, "epoch": 0}
     rows = _table(1, sides, approaches, printed, _scores)
     return [*rows, *_alone(sides, approaches), *_baselines(sides)]
@@ -51,18 +53,24 @@ def gains(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
             "protocol": side.scored,
             "over": f"{row['gain']['only']} alone",
             "difference": NONE if found is None else signed(found["value"]),
-            "interval": "one group: no interval" if found is None else f"{signed(found['lower'])} to {signed(found['upper'])}",
+            "interval": "one group: no interval"
+            if found is None
+            else f"{signed(found['lower'])} to {signed(found['upper'])}",
         }
         for side in sides
         for row in side.records("table1")
         if row["gain"]
         for found in [row["gain"]["difference"]]
-    ]  # fmt: skip
+    ]
 
 
 def table2(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
     """Memory by the paper's formula: model, training epoch, test epoch."""
-    printed = {"model_size_mb": 2, "train_dataset_size_per_epoch_mb": 2, "test_dataset_size_per_epoch_mb": 2}  # fmt: skip
+    printed = {
+        "model_size_mb": 2,
+        "train_dataset_size_per_epoch_mb": 2,
+        "test_dataset_size_per_epoch_mb": 2,
+    }
     ours = ("model_mb", "train_mb_per_epoch", "test_mb_per_epoch")
     return _table(2, sides, approaches, printed, lambda r: [(number(r[k], 2), "") for k in ours])
 
@@ -99,7 +107,7 @@ def embedding(sides: Sequence[Side]) -> Rows:
         }
         for side in sides
         for row in side.records("embedding")
-    ]  # fmt: skip
+    ]
 
 
 def per_class(sides: Sequence[Side]) -> Rows:
@@ -112,11 +120,16 @@ def per_class(sides: Sequence[Side]) -> Rows:
         for name, baseline in results["baselines"].items():
             lines.append((BASELINES.get(name, name), baseline["test"]["per_class"]))
         counts = results["rows"]["parts"]["test"]["classes"]
-        found.append({
-            "title": side.title,
-            "classes": [(name, f"{counts[name]:,}") for name in classes],
-            "rows": [(label, [number(scores[name]["f1"], 2) for name in classes]) for label, scores in lines],
-        })  # fmt: skip
+        found.append(
+            {
+                "title": side.title,
+                "classes": [(name, f"{counts[name]:,}") for name in classes],
+                "rows": [
+                    (label, [number(scores[name]["f1"], 2) for name in classes])
+                    for label, scores in lines
+                ],
+            }
+        )
     return found
 
 
@@ -124,7 +137,8 @@ def fusion_title(fusion: str) -> str:
     return FUSION_TITLES.get(fusion, fusion.replace("_", "-")).lower()
 
 
-# --- Rows ------------------------------------------------------------------------------------------
+# --- Rows
+# ------------------------------------------------------------------------------------------
 def _table(
     table: int,
     sides: Sequence[Side],
@@ -143,15 +157,19 @@ def _table(
     for shown in approaches:
         for fusion in _fusions(sides):
             theirs = printed_beside(dataset, {"beside": shown.beside, "fusion": fusion}, table)
-            rows.append({
-                "title": shown.title,
-                "fusion": fusion_title(fusion),
-                "tag": shown.tag,
-                "beside": "" if shown.as_printed or not theirs else shown.beside_title,
-                "baseline": False,
-                "printed": [number(theirs.get(name), digits) for name, digits in printed.items()],
-                "sides": [_of_side(side, shown, fusion, table, cells) for side in sides],
-            })  # fmt: skip
+            rows.append(
+                {
+                    "title": shown.title,
+                    "fusion": fusion_title(fusion),
+                    "tag": shown.tag,
+                    "beside": "" if shown.as_printed or not theirs else shown.beside_title,
+                    "baseline": False,
+                    "printed": [
+                        number(theirs.get(name), digits) for name, digits in printed.items()
+                    ],
+                    "sides": [_of_side(side, shown, fusion, table, cells) for side in sides],
+                }
+            )
     return rows
 
 
@@ -166,7 +184,9 @@ def _of_side(
     if side.results is None:
         return {"cells": None, "why": side.why, "command": side.command}
     own = (shown.id, fusion)
-    found = next((r for r in side.records(f"table{table}") if (r["approach"], r["fusion"]) == own), None)  # fmt: skip
+    found = next(
+        (r for r in side.records(f"table{table}") if (r["approach"], r["fusion"]) == own), None
+    )
     if found is not None:
         return {"cells": cells(found), "why": "", "command": ""}
     gone = shown.missing.get(side.protocol)
@@ -202,10 +222,25 @@ def _measured(row: Record) -> Cells:
 def _alone(sides: Sequence[Side], approaches: Sequence[Shown]) -> Rows:
     rows: Rows = []
     for shown in approaches:
-        of = {side.protocol: {r["only"]: r for r in side.records("alone") if r["approach"] == shown.id} for side in sides}  # fmt: skip
+        of = {
+            side.protocol: {
+                r["only"]: r for r in side.records("alone") if r["approach"] == shown.id
+            }
+            for side in sides
+        }
         for only in dict.fromkeys(only for found in of.values() for only in found):
             cells = [_alone_of(side, of[side.protocol].get(only)) for side in sides]
-            rows.append({"title": f"{shown.title}, {only} alone", "fusion": "", "tag": "no fusion", "beside": "", "baseline": True, "printed": [NONE] * 3, "sides": cells})  # fmt: skip
+            rows.append(
+                {
+                    "title": f"{shown.title}, {only} alone",
+                    "fusion": "",
+                    "tag": "no fusion",
+                    "beside": "",
+                    "baseline": True,
+                    "printed": [NONE] * 3,
+                    "sides": cells,
+                }
+            )
     return rows
 
 
@@ -240,7 +275,12 @@ def _baseline(side: Side, name: str) -> dict[str, Any]:
         return {"cells": [(NONE, "")] * 4, "why": "", "command": ""}
     test = found["test"]
     return {
-        "cells": [(number(test["accuracy"]), ""), (number(test["macro_f1"]), span(found["f1_interval"])), (NONE, ""), (NONE, "")],
+        "cells": [
+            (number(test["accuracy"]), ""),
+            (number(test["macro_f1"]), span(found["f1_interval"])),
+            (NONE, ""),
+            (NONE, ""),
+        ],
         "why": "",
         "command": "",
-    }  # fmt: skip
+    }

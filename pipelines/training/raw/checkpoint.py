@@ -60,7 +60,11 @@ class Checkpoints:
         about: dict[str, Any] = dict(read_json(newest / ABOUT))
         self._refuse_others(about.get("identity"), newest)
         if not (newest / STATE).is_file() or sha256_file(newest / STATE) != about.get("sha256"):
-            raise StoreError("a checkpoint is damaged", where=str(newest), fix=f"delete {self._folder} and train again from the start")  # fmt: skip
+            raise StoreError(
+                "a checkpoint is damaged",
+                where=str(newest),
+                fix=f"delete {self._folder} and train again from the start",
+            )
         with safe_open(newest / STATE, framework="pt") as state:
             logit = tuple(state.get_tensor(_LOGIT).clone().numpy())  # a copy, as in restore
         made = {f.name: about[f.name] for f in fields(RawTrained) if f.name != _LOGIT}
@@ -98,7 +102,11 @@ class Checkpoints:
                         value = state.get_tensor(name).clone()
                         optimizer.state[model.get_parameter(owner)][key] = value
         except (SafetensorError, RuntimeError, AttributeError) as err:
-            raise StoreError(f"a checkpoint does not fit the model: {err}", where=str(newest), fix=f"delete {self._folder} and train again from the start") from err  # fmt: skip
+            raise StoreError(
+                f"a checkpoint does not fit the model: {err}",
+                where=str(newest),
+                fix=f"delete {self._folder} and train again from the start",
+            ) from err
 
     def check_room(self, model: RawModel) -> None:
         """Raises StoreError if the disk cannot hold the checkpoints, before hours are spent."""
@@ -106,7 +114,11 @@ class Checkpoints:
         have = sum(path.stat().st_size for path in self._folder.glob("epoch-*/*"))
         need = _AT_ONCE * _COPIES * model.parameters_bytes - have
         if (free := shutil.disk_usage(self._folder).free) < need:
-            raise StoreError(f"checkpoints need {need / 1e9:.1f} GB more, {free / 1e9:.1f} GB are free", where=str(self._folder), fix="free some space or name a folder on another disk")  # fmt: skip
+            raise StoreError(
+                f"checkpoints need {need / 1e9:.1f} GB more, {free / 1e9:.1f} GB are free",
+                where=str(self._folder),
+                fix="free some space or name a folder on another disk",
+            )
 
     def save(self, model: RawModel, optimizer: torch.optim.Optimizer, trained: RawTrained) -> None:
         """Write the checkpoint of the epoch that just ended, then delete the one before.
@@ -123,7 +135,11 @@ class Checkpoints:
                 _to_disk(temp / STATE)
                 write_json(temp / ABOUT, self._about(trained, sha256_file(temp / STATE)))
         except (OSError, SafetensorError) as err:
-            raise StoreError(f"a checkpoint could not be written: {err}", where=str(final), fix="free some space and run again: it goes on after the epoch before") from err  # fmt: skip
+            raise StoreError(
+                f"a checkpoint could not be written: {err}",
+                where=str(final),
+                fix="free some space and run again: it goes on after the epoch before",
+            ) from err
         for older in self._folder.glob("epoch-*"):
             if older.name < final.name:
                 shutil.rmtree(older, ignore_errors=True)

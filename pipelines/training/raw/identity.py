@@ -19,7 +19,13 @@ from pipelines.training.raw.rows import RawConfig, RawRows
 _CODE_ID = "raw-1"
 # What is read of a checkpoint's folder; a hub's folder may hold the same weights in other formats.
 _NEEDED = ("config.json", "model.safetensors")
-_READ = (*_NEEDED, "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")  # fmt: skip
+_READ = (
+    *_NEEDED,
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+)
 
 Identity = dict[str, object]
 
@@ -40,7 +46,11 @@ def identity_of(rows: RawRows, watched: RawRows, config: RawConfig) -> Identity:
 
 def _folder(folder: Path) -> str:
     if absent := [name for name in _NEEDED if not (folder / name).is_file()]:
-        raise EncoderError(f"there is no checkpoint: {', '.join(absent)} absent", where=str(folder), fix="bring the checkpoint as published, in safetensors")  # fmt: skip
+        raise EncoderError(
+            f"there is no checkpoint: {', '.join(absent)} absent",
+            where=str(folder),
+            fix="bring the checkpoint as published, in safetensors",
+        )
     files = [folder / name for name in _READ]
     return _digest([{path.name: sha256_file(path)} for path in files if path.is_file()])
 
@@ -55,7 +65,11 @@ def _image(path: Path) -> str:
     try:
         return sha256_file(path)
     except OSError as err:
-        raise TrainingError(f"an image that a row names cannot be read: {err}", where=str(path), fix="bring the image, or give None for it") from err  # fmt: skip
+        raise TrainingError(
+            f"an image that a row names cannot be read: {err}",
+            where=str(path),
+            fix="bring the image, or give None for it",
+        ) from err
 
 
 def _digest(value: object) -> str:

@@ -25,7 +25,12 @@ from pipelines.errors import EncoderError
 from pipelines.storage import read_json
 from pipelines.training.raw.rows import RawRows
 
-_PROCESSORS = ("ViTImageProcessor", "ViTImageProcessorFast", "ViTImageProcessorPil", "ViTFeatureExtractor")  # fmt: skip
+_PROCESSORS = (
+    "ViTImageProcessor",
+    "ViTImageProcessorFast",
+    "ViTImageProcessorPil",
+    "ViTFeatureExtractor",
+)
 _STEPS = ("do_resize", "do_rescale", "do_normalize")
 _RESAMPLE = {2: "bilinear", 3: "bicubic"}  # PIL's numbers
 
@@ -73,7 +78,9 @@ class Reader:
     policy: ScenePolicy = field(default_factory=ScenePolicy)
 
     def __call__(self, rows: RawRows) -> Inputs:
-        """Tensors of a few rows. Raises SceneError, naming the file, for an image that is not sound."""
+        """Tensors of a few rows. Raises SceneError, naming the file, for an image that is not
+        sound.
+        """
         images = [path for path in rows.images if path is not None]
         texts = [text for text in rows.texts if text is not None]
         return Inputs(
@@ -89,7 +96,9 @@ class Reader:
         return torch.from_numpy(np.concatenate(made))
 
     def _tokens(self, texts: list[str]) -> dict[str, Tensor]:
-        made = self.tokenizer(texts, truncation=True, max_length=self.max_tokens, padding=True, return_tensors="pt")  # fmt: skip
+        made = self.tokenizer(
+            texts, truncation=True, max_length=self.max_tokens, padding=True, return_tensors="pt"
+        )
         return {name: made[name] for name in made}
 
     def truncated(self, rows: RawRows) -> int:
@@ -130,4 +139,8 @@ def read_pixels(path: Path, side_px: int) -> Pixels:
             std=tuple(map(float, raw["image_std"])),  # type: ignore[arg-type]
         )
     except (KeyError, TypeError, ValueError) as err:
-        raise EncoderError(f"the checkpoint asks for a preprocessing that is not done here: {err}", where=str(path), fix="use a ViT checkpoint as published, such as google/vit-base-patch16-224-in21k") from err  # fmt: skip
+        raise EncoderError(
+            f"the checkpoint asks for a preprocessing that is not done here: {err}",
+            where=str(path),
+            fix="use a ViT checkpoint as published, such as google/vit-base-patch16-224-in21k",
+        ) from err

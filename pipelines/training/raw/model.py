@@ -37,7 +37,8 @@ class RawModel(nn.Module):
         self.image, self.text, self.head = image, text, head
 
     def encode(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """(b, D_i) and (b, D_t) pooled vectors, exactly zero where an image or a text is missing."""
+        """(b, D_i) and (b, D_t) pooled vectors, exactly zero where an image or a text is
+        missing."""
         image = text = None
         if inputs.pixels is not None:
             image = self.image(pixel_values=inputs.pixels).pooler_output  # (p, D_i)
@@ -99,12 +100,19 @@ def reader_of(model: RawModel, config: RawConfig) -> Reader:
     """What makes tensors of rows for this model's towers. Raises EncoderError or StoreError."""
     from transformers import AutoTokenizer
 
-    side, positions = _setting(model.image, "image_size"), _setting(model.text, "max_position_embeddings")  # fmt: skip
+    side, positions = (
+        _setting(model.image, "image_size"),
+        _setting(model.text, "max_position_embeddings"),
+    )
     pixels = read_pixels(config.image_folder / "preprocessor_config.json", side)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(config.text_folder), local_files_only=True)
     except (OSError, ValueError, RuntimeError) as err:
-        raise EncoderError(f"the folder holds no tokenizer that can be opened: {err}", where=str(config.text_folder), fix="bring the checkpoint again with tokenizer.json or vocab.txt") from err  # fmt: skip
+        raise EncoderError(
+            f"the folder holds no tokenizer that can be opened: {err}",
+            where=str(config.text_folder),
+            fix="bring the checkpoint again with tokenizer.json or vocab.txt",
+        ) from err
     return Reader(pixels, tokenizer, min(config.max_tokens, positions), config.outputs == 1)
 
 
@@ -117,7 +125,11 @@ def _tower(family: Any, model_type: str, folder: Path) -> nn.Module:
     from transformers.utils import logging as transformers_logging
 
     if (found_type := read_json(folder / "config.json").get("model_type")) != model_type:
-        raise EncoderError(f"not a {model_type} checkpoint but {found_type!r}", where=str(folder), fix="name the folder of a ViT as image and of a BERT as text checkpoint")  # fmt: skip
+        raise EncoderError(
+            f"not a {model_type} checkpoint but {found_type!r}",
+            where=str(folder),
+            fix="name the folder of a ViT as image and of a BERT as text checkpoint",
+        )
     transformers_logging.disable_progress_bar()
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # what is missing is ours to say, the rest is expected
@@ -131,7 +143,11 @@ def _tower(family: Any, model_type: str, folder: Path) -> nn.Module:
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as err:
-        raise EncoderError(f"the {model_type} checkpoint cannot be opened: {err}", where=str(folder), fix="bring it again: config.json and model.safetensors as published") from err  # fmt: skip
+        raise EncoderError(
+            f"the {model_type} checkpoint cannot be opened: {err}",
+            where=str(folder),
+            fix="bring it again: config.json and model.safetensors as published",
+        ) from err
     finally:
         transformers_logging.set_verbosity(before)
     _refuse_gaps(tower, set(found["missing_keys"]), folder)
@@ -141,8 +157,14 @@ def _tower(family: Any, model_type: str, folder: Path) -> nn.Module:
 def _refuse_gaps(tower: Any, missing: set[str], folder: Path) -> None:
     """A checkpoint of another task may come without a pooler and gets a new one; nothing else."""
     if absent := sorted(missing - _POOLER):
-        raise EncoderError(f"the weights lack {len(absent)} tensors, such as {absent[0]}", where=str(folder), fix="use the checkpoint as published")  # fmt: skip
+        raise EncoderError(
+            f"the weights lack {len(absent)} tensors, such as {absent[0]}",
+            where=str(folder),
+            fix="use the checkpoint as published",
+        )
     if missing:
-        log.warning("The checkpoint has no pooler; a new one starts from the seed. Where: %s.", folder)  # fmt: skip
+        log.warning(
+            "The checkpoint has no pooler; a new one starts from the seed. Where: %s.", folder
+        )
         nn.init.normal_(tower.pooler.dense.weight, std=tower.config.initializer_range)
         nn.init.zeros_(tower.pooler.dense.bias)

@@ -89,7 +89,9 @@ class RawConfig:
         """Refuse settings that cannot work. Raises TrainingError."""
         counts = ("outputs", "epochs", "batch_rows", "micro_rows", "threads", "max_tokens")
         if low := [name for name in counts if getattr(self, name) < 1]:
-            raise TrainingError(f"{', '.join(low)} below 1", where="raw-data baseline", fix="set at least 1")  # fmt: skip
+            raise TrainingError(
+                f"{', '.join(low)} below 1", where="raw-data baseline", fix="set at least 1"
+            )
         if self.seed < 0:
             raise TrainingError(f"seed {self.seed}", where="raw-data baseline", fix="set 0 or more")
         if self.class_weight is not None and len(self.class_weight) != self.outputs:

@@ -63,7 +63,14 @@ def _train(
     trained: RawTrained | None,
 ) -> RawTrained:
     """The loop, from the start or from the newest checkpoint."""
-    model = load_raw(config.image_folder, config.text_folder, config.kind, config.outputs, config.dropout, config.seed)  # fmt: skip
+    model = load_raw(
+        config.image_folder,
+        config.text_folder,
+        config.kind,
+        config.outputs,
+        config.dropout,
+        config.seed,
+    )
     read = reader_of(model, config)
     checkpoints.check_room(model)
     optimizer = torch.optim.AdamW(
@@ -99,17 +106,30 @@ def _train(
 
 def _check(rows: RawRows, watched: RawRows, config: RawConfig) -> None:
     if not len(rows) or not len(watched):
-        raise TrainingError(f"{len(rows)} rows to train on, {len(watched)} to watch", where="raw-data baseline", fix="give at least one of each")  # fmt: skip
+        raise TrainingError(
+            f"{len(rows)} rows to train on, {len(watched)} to watch",
+            where="raw-data baseline",
+            fix="give at least one of each",
+        )
     classes = max(config.outputs, 2)
     label = np.concatenate([rows.label, watched.label])
     if label.min() < 0 or label.max() >= classes:
-        raise TrainingError(f"labels {label.min()}..{label.max()} for {classes} classes", where="raw-data baseline", fix="number the classes from 0 and set outputs to their number, 1 if binary")  # fmt: skip
+        raise TrainingError(
+            f"labels {label.min()}..{label.max()} for {classes} classes",
+            where="raw-data baseline",
+            fix="number the classes from 0 and set outputs to their number, 1 if binary",
+        )
 
 
 def _untrained(model: RawModel, read: Reader, rows: RawRows, watched: RawRows) -> RawTrained:
     truncated = read.truncated(rows) + read.truncated(watched)
     if truncated:
-        log.warning("%d of %d texts are longer than %d tokens and are cut there.", truncated, len(rows) + len(watched), read.max_tokens)  # fmt: skip
+        log.warning(
+            "%d of %d texts are longer than %d tokens and are cut there.",
+            truncated,
+            len(rows) + len(watched),
+            read.max_tokens,
+        )
     return RawTrained((), (), (), (), model.parameters_bytes, 0, 0, truncated)
 
 
@@ -144,7 +164,11 @@ def _epoch(
 def _finite(loss: Tensor, epoch: int) -> float:
     value = float(loss.detach())
     if not np.isfinite(value):
-        raise TrainingError("the training loss is not finite", where=f"raw-data baseline, epoch {epoch + 1}", fix="lower learning_rate: pretrained towers are usually tuned with 1e-5 to 5e-5")  # fmt: skip
+        raise TrainingError(
+            "the training loss is not finite",
+            where=f"raw-data baseline, epoch {epoch + 1}",
+            fix="lower learning_rate: pretrained towers are usually tuned with 1e-5 to 5e-5",
+        )
     return value
 
 

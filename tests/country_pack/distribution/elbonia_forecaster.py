@@ -14,7 +14,15 @@ from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds
 from pipelines.storage import read_json, write_atomic, write_json
 
-_QUIET = {"objective": "binary", "min_data_in_leaf": 20, "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1, "seed": 1}  # fmt: skip
+_QUIET = {
+    "objective": "binary",
+    "min_data_in_leaf": 20,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+    "seed": 1,
+}
 
 
 class Trees:
@@ -42,7 +50,9 @@ class Trees:
     def predict_proba(self, rows: Examples) -> npt.NDArray[np.float64]:
         if not len(rows):
             return np.zeros(0)
-        return np.asarray(self._booster.predict(_table(rows, self._names), num_threads=1), dtype=np.float64)  # fmt: skip
+        return np.asarray(
+            self._booster.predict(_table(rows, self._names), num_threads=1), dtype=np.float64
+        )
 
     def save(self, folder: Path) -> None:
         write_atomic(folder / "trees.txt", self._text.encode())
@@ -50,7 +60,10 @@ class Trees:
 
     @classmethod
     def load(cls, folder: Path) -> Trees:
-        return cls(tuple(map(str, read_json(folder / "columns.json")["names"])), (folder / "trees.txt").read_text(encoding="utf-8"))  # fmt: skip
+        return cls(
+            tuple(map(str, read_json(folder / "columns.json")["names"])),
+            (folder / "trees.txt").read_text(encoding="utf-8"),
+        )
 
 
 def _table(rows: Examples, names: tuple[str, ...]) -> npt.NDArray[np.float64]:

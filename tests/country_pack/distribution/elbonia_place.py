@@ -1,4 +1,6 @@
-"""Elbonia's weekly bulletin, and the codes of its provinces: E- and two digits, of which the first may lack."""
+"""Elbonia's weekly bulletin, and the codes of its provinces: E- and two digits, of which the first
+may lack.
+"""
 
 from __future__ import annotations
 
@@ -56,20 +58,53 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     lines = enumerate(text.splitlines(), 1)
     told = [(row, found) for row, line in lines if (found := _LINE.fullmatch(line))]
     if not told:
-        return unusable(drop, [issue(Level.CRITICAL, "no-bulletin", "no line tells cases of a week", named, "deliver the bulletin")])  # fmt: skip
+        return unusable(
+            drop,
+            [
+                issue(
+                    Level.CRITICAL,
+                    "no-bulletin",
+                    "no line tells cases of a week",
+                    named,
+                    "deliver the bulletin",
+                )
+            ],
+        )
     every = pd.DataFrame([_cell(row, found, named, context) for row, found in told])
     last = context.calendar.week_no_of_date(drop.info.received_date + timedelta(days=1)) - 1
     bad = every["unit_id"].isna() | every["when"].isna() | (every["when"] > last)
     bad |= every.duplicated(["unit_id", "when"])
     cells = every[~bad].astype({"when": np.int64})
     cells["unit_row"] = cells.groupby("unit_id")["row"].transform("first")
-    refused = every[bad].assign(code="no-count", detail="no province, no past week, or told before", fix="correct the line")  # fmt: skip
+    refused = every[bad].assign(
+        code="no-count", detail="no province, no past week, or told before", fix="correct the line"
+    )
     first = cells.drop_duplicates("unit_id")
-    units = first.assign(value=first["told"], name=first["told"], parent="", fingerprint=first["told"])  # fmt: skip
-    return RawDrop(drop, units[list(UNIT_COLUMNS)], cells[list(CELL_COLUMNS)], (), {named: len(told)}, refused[list(REFUSED_COLUMNS)])  # fmt: skip
+    units = first.assign(
+        value=first["told"], name=first["told"], parent="", fingerprint=first["told"]
+    )
+    return RawDrop(
+        drop,
+        units[list(UNIT_COLUMNS)],
+        cells[list(CELL_COLUMNS)],
+        (),
+        {named: len(told)},
+        refused[list(REFUSED_COLUMNS)],
+    )
 
 
 def _cell(row: int, found: re.Match[str], named: str, context: Context) -> dict[str, object]:
     year, week = int(found["year"]), int(found["week"])
     when = context.calendar.number(year, week) if context.calendar.has(year, week) else None
-    return {"file": named, "row": row, "column": "", "unit_id": context.codes.normalise(found["code"]), "kind": "week", "clean": "", "when": when, "value": found["cases"], "number": float(found["cases"]), "told": found["code"]}  # fmt: skip
+    return {
+        "file": named,
+        "row": row,
+        "column": "",
+        "unit_id": context.codes.normalise(found["code"]),
+        "kind": "week",
+        "clean": "",
+        "when": when,
+        "value": found["cases"],
+        "number": float(found["cases"]),
+        "told": found["code"],
+    }

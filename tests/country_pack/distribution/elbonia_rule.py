@@ -1,4 +1,6 @@
-"""Elbonia's outbreak week, and what a profile must know of its forecaster; nothing heavy is imported here."""
+"""Elbonia's outbreak week, and what a profile must know of its forecaster; nothing heavy is
+imported here.
+"""
 
 from __future__ import annotations
 

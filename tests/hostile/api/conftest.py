@@ -1,4 +1,6 @@
-"""The endpoint as it is, with a small linear champion; no registry is asked, so that a case is milliseconds."""
+"""The endpoint as it is, with a small linear champion; no registry is asked, so that a case is
+milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +47,26 @@ def champion() -> Champion:
     width = len(DESIGN_NAMES)
     linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), -1.0)
     meta = BundleMeta(
-        head="linear", recipe={}, recipe_id="r1", lambda_shift=0.0,
-        lambda_reason="the linear head reads no vectors", horizons_weeks=(1, 4),
-        decision_thresholds={1: 0.5, 4: 0.5}, threshold_cases={"05001": 40.0, "05360": 8.0},
-        image_encoder={}, text_encoder={}, prompt_template_id=load_template("es").template_id,
-        language="es", label_rule_id="median_2016_2017", dataset_version="d1",
-        embedding_version="e1", feature_version="f1", as_of_week="2018-w48",
-        synthetic_scenes=True, covariate_names=COVARIATE_NAMES,
-    )  # fmt: skip
+        head="linear",
+        recipe={},
+        recipe_id="r1",
+        lambda_shift=0.0,
+        lambda_reason="the linear head reads no vectors",
+        horizons_weeks=(1, 4),
+        decision_thresholds={1: 0.5, 4: 0.5},
+        threshold_cases={"05001": 40.0, "05360": 8.0},
+        image_encoder={},
+        text_encoder={},
+        prompt_template_id=load_template("es").template_id,
+        language="es",
+        label_rule_id="median_2016_2017",
+        dataset_version="d1",
+        embedding_version="e1",
+        feature_version="f1",
+        as_of_week="2018-w48",
+        synthetic_scenes=True,
+        covariate_names=COVARIATE_NAMES,
+    )
     bundle = Bundle(meta, {h: HorizonModel(h, linear) for h in (1, 4)})
     return Champion(Registered("1", "b" * 16, "run", "models:/m-1"), bundle, None)
 

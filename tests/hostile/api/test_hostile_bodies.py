@@ -47,7 +47,9 @@ def with_token(token: str, where: str = "population") -> bytes:
 
 def field_of(name: str, value: Any, *words: str) -> Attack:
     shown = repr(value)[:30]
-    return Attack(f"{name} = {shown}", rows({name: value}), 422, FIELDS, (f"rows.0.{name}", USUAL, *words))  # fmt: skip
+    return Attack(
+        f"{name} = {shown}", rows({name: value}), 422, FIELDS, (f"rows.0.{name}", USUAL, *words)
+    )
 
 
 def a_million(item: bytes, kind: str = "rows") -> Callable[[], bytes]:
@@ -170,7 +172,15 @@ VECTORS = [
         ("a vector of vectors", vectors(text=[[1.0]]), ("valid number",)),
     ]
 ]  # fmt: skip
-VECTORS += [Attack("NaN in a vector", vectors(image=[123456.5]).replace(b"123456.5", b"NaN"), 422, FIELDS, ("finite",))]  # fmt: skip
+VECTORS += [
+    Attack(
+        "NaN in a vector",
+        vectors(image=[123456.5]).replace(b"123456.5", b"NaN"),
+        422,
+        FIELDS,
+        ("finite",),
+    )
+]
 
 ATTACKS = [*VALUES, *TOKENS, *BODIES, *VECTORS]
 
@@ -244,11 +254,24 @@ def row_part(**changed: Any) -> tuple[str, bytes]:
 
 
 def scene_part(data: bytes, name: str = "a.png") -> tuple[str, bytes]:
-    return f'Content-Disposition: form-data; name="scene"; filename="{name}"\r\nContent-Type: image/png', data  # fmt: skip
+    return (
+        f'Content-Disposition: form-data; name="scene"; filename="{name}"\r\nContent-Type: '
+        "image/png",
+        data,
+    )
 
 
-def upload(name: str, data: bytes, status: int, slug: str, *words: str, called: str = "a.png") -> Attack:  # fmt: skip
-    return Attack(f"scene: {name}", form(row_part(), scene_part(data, called)), status, slug, words, {"Content-Type": MULTIPART})  # fmt: skip
+def upload(
+    name: str, data: bytes, status: int, slug: str, *words: str, called: str = "a.png"
+) -> Attack:
+    return Attack(
+        f"scene: {name}",
+        form(row_part(), scene_part(data, called)),
+        status,
+        slug,
+        words,
+        {"Content-Type": MULTIPART},
+    )
 
 
 def odd_form(name: str, body: bytes, *words: str, kind: str = MULTIPART) -> Attack:

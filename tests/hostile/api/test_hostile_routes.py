@@ -24,11 +24,17 @@ KEYS: dict[str, tuple[list[tuple[str, bytes]], str]] = {
     "the key in capitals": ([("Authorization", b"Bearer " + KEY.upper().encode())], "wrong-key"),
     "the key and a letter": ([("Authorization", b"Bearer " + KEY.encode() + b"x")], "wrong-key"),
     "the key's beginning": ([("Authorization", b"Bearer " + KEY.encode()[:-1])], "wrong-key"),
-    "a key of bytes beyond ASCII": ([("Authorization", b"Bearer \xf0\x9f\xa6\x9f\xff")], "wrong-key"),
+    "a key of bytes beyond ASCII": (
+        [("Authorization", b"Bearer \xf0\x9f\xa6\x9f\xff")],
+        "wrong-key",
+    ),
     "a key of 100,000 letters": ([("Authorization", b"Bearer " + b"x" * 100_000)], "wrong-key"),
-    "a wrong key before the right one": ([("Authorization", b"Bearer no"), ("Authorization", b"Bearer " + KEY.encode())], "wrong-key"),
+    "a wrong key before the right one": (
+        [("Authorization", b"Bearer no"), ("Authorization", b"Bearer " + KEY.encode())],
+        "wrong-key",
+    ),
     "the key in the wrong header": ([("X-Api-Key", KEY.encode())], "no-key"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", KEYS)
@@ -49,7 +55,16 @@ def test_the_key_does_not_count_in_the_address(client: TestClient) -> None:
     refused(answer, 401, "no-key")
 
 
-METHODS = [("GET", "/predictions"), ("PUT", "/predictions"), ("DELETE", "/predictions"), ("OPTIONS", "/predictions"), ("PATCH", "/model"), ("POST", "/health/live"), ("TRACE", "/model"), ("DELETE", "/metrics")]  # fmt: skip
+METHODS = [
+    ("GET", "/predictions"),
+    ("PUT", "/predictions"),
+    ("DELETE", "/predictions"),
+    ("OPTIONS", "/predictions"),
+    ("PATCH", "/model"),
+    ("POST", "/health/live"),
+    ("TRACE", "/model"),
+    ("DELETE", "/metrics"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), METHODS)

@@ -15,7 +15,10 @@ import uvicorn
 from hostile.api.conftest import KEY, ROW, make_app
 
 GOOD = json.dumps({"rows": [ROW]}).encode()
-HEAD = f"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {KEY}\r\n"  # fmt: skip
+HEAD = (
+    "POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: "
+    f"Bearer {KEY}\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,8 @@ def talk(
 ) -> bytes:
     """Send piece after piece, then read until the server has nothing more to say.
 
-    Its first words are waited for however busy the machine is; after them three seconds are silence.
+    Its first words are waited for however busy the machine is; after them three seconds are
+    silence.
     """
     with socket.create_connection(server, timeout=patience_s) as wire:
         try:
@@ -106,10 +110,14 @@ def test_a_request_smuggled_behind_a_short_length_is_no_request_of_its_own_key(
 def test_two_lengths_or_a_length_and_chunks_do_not_make_two_requests(
     server: tuple[str, int],
 ) -> None:
-    """What a proxy and we could read differently is refused, or the connection is closed after it."""
+    """What a proxy and we could read differently is refused, or the connection is closed
+    after it."""
     double = f"{HEAD}Content-Length: 4\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
     assert not talk(server, double).startswith(b"HTTP/1.1 200")
-    both = f"{HEAD}Content-Length: {len(GOOD)}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode() + GOOD  # fmt: skip
+    both = (
+        f"{HEAD}Content-Length: {len(GOOD)}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode()
+        + GOOD
+    )
     assert b"HTTP/1.1 200" not in talk(server, both)
     assert_alive(server)
 

@@ -88,7 +88,14 @@ def test_what_is_documented_is_what_happens(
     statuses: list[int] = []
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=EXAMPLES if path == "/predictions" else 5, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])  # fmt: skip
+    @settings(
+        max_examples=EXAMPLES if path == "/predictions" else 5,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )
     def attack(case: schemathesis.Case) -> None:
         if mode is NOT_WRONG:
             ask_what_is_known(case.body)
@@ -98,5 +105,6 @@ def test_what_is_documented_is_what_happens(
         statuses.append(answer.status_code)
 
     attack()
-    # a wrong header that the call itself puts right may be answered; wrong data are the checks' matter
+    # a wrong header that the call itself puts right may be answered; wrong data are the checks'
+    # matter
     assert (200 if mode is NOT_WRONG else 422) in statuses

@@ -1,4 +1,6 @@
-"""What is tried wrong at the command: exit code 2, a sentence with its fix, no traceback, nothing made."""
+"""What is tried wrong at the command: exit code 2, a sentence with its fix, no traceback, nothing
+made.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ SCENE = "image_2018-11-01.png"
 
 
 @pytest.fixture
-def desk(home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:  # fmt: skip
+def desk(
+    home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A folder with what a person could name by mistake, and a deployment of its own."""
     desk = tmp_path_factory.mktemp("desk")
     monkeypatch.chdir(desk)
@@ -44,7 +48,9 @@ def desk(home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     return desk
 
 
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:  # fmt: skip
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> tuple[int, str]:
     """The command's exit code and everything that it said; another exception is a failure."""
     monkeypatch.setattr("sys.argv", ["denguard", *arguments])
     with pytest.raises(SystemExit) as ended:
@@ -134,7 +140,12 @@ def test_a_home_that_cannot_be_one_is_a_sentence(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     file = desk / "metadata.csv"
-    homes = {"a file": file, "a device": Path("/dev/null"), "below a file": file / "x", "a name too long": desk / ("x" * 300)}  # fmt: skip
+    homes = {
+        "a file": file,
+        "a device": Path("/dev/null"),
+        "below a file": file / "x",
+        "a name too long": desk / ("x" * 300),
+    }
     monkeypatch.setenv("DENGUARD_HOME", str(homes[kind]))
     code, said = run(capsys, monkeypatch, *drop())
     assert code == 2

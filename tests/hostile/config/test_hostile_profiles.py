@@ -1,4 +1,6 @@
-"""What is tried wrong in a profile, a run's parameters and the environment: the key is named, and how to mend it."""
+"""What is tried wrong in a profile, a run's parameters and the environment: the key is named, and
+how to mend it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ VALUES: list[tuple[str, str, tuple[str, ...]]] = [
     ("data.text_window.last_week", "soon", ("data.text_window.last_week", "2018-w48")),
     ("data.text_window.municipalities", "05001", ("data.text_window.municipalities", "tuple")),
     ("data.text_window.municipalities", "[5001]", ("municipalities.0", "string")),
-    ("data.reporting_delay_weeks", "-1", ("data.reporting_delay_weeks", "greater than or equal to 0")),
+    (
+        "data.reporting_delay_weeks",
+        "-1",
+        ("data.reporting_delay_weeks", "greater than or equal to 0"),
+    ),
     ("data.reporting_delay_weeks", "1.5", ("data.reporting_delay_weeks", "integer")),
     ("place.language", "xx", ("place.language", "place.prompt")),
     ("place.language", "Spanish", ("place.language", "match pattern")),
@@ -72,7 +78,7 @@ VALUES: list[tuple[str, str, tuple[str, ...]]] = [
     ("serving.take_over_timeout_s", "-1", ("serving.take_over_timeout_s",)),
     ("password", "hunter2", ("password", "not permitted")),
     ("gate.bypass", "true", ("gate.bypass", "not permitted")),
-]  # fmt: skip
+]
 
 
 def profile_with(key: str, value: str) -> str:
@@ -85,7 +91,9 @@ def profile_with(key: str, value: str) -> str:
     return yaml.safe_dump(document).replace("'@VALUE@'", value)
 
 
-@pytest.mark.parametrize(("key", "value", "words"), VALUES, ids=[f"{k}={v[:20]}" for k, v, _ in VALUES])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value", "words"), VALUES, ids=[f"{k}={v[:20]}" for k, v, _ in VALUES]
+)
 def test_a_value_that_cannot_be_is_named_by_its_key(
     tmp_path: Path, key: str, value: str, words: tuple[str, ...]
 ) -> None:
@@ -109,9 +117,15 @@ def test_the_profile_that_these_are_made_from_is_good(tmp_path: Path) -> None:
 FILES: dict[str, tuple[bytes, str]] = {
     "a billion laughs": (LAUGHS.encode(), "alias"),
     "a merge through an alias": (b"a: &a {profile: x}\n<<: *a\n", "alias"),
-    "a tag that would call a program": (b"!!python/object/apply:os.system ['touch owned']", "constructor"),
+    "a tag that would call a program": (
+        b"!!python/object/apply:os.system ['touch owned']",
+        "constructor",
+    ),
     "a thousand brackets": (b"[" * 5000, "nested too deeply"),
-    "a key twice, the second one wins elsewhere": (CI.encode() + b"profile: other\n", "'profile' is there twice"),
+    "a key twice, the second one wins elsewhere": (
+        CI.encode() + b"profile: other\n",
+        "'profile' is there twice",
+    ),
     "UTF-16": (CI.encode("utf-16"), "not valid"),
     "bytes of no encoding": (bytes(range(256)), "not valid"),
     "NUL bytes": (CI.encode() + bytes(10), "not valid"),
@@ -122,7 +136,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "a number of 5,000 digits": (CI.encode() + b"model_name: " + b"9" * 5000 + b"\n", "not valid"),
     "the 31st of February": (CI.encode() + b"model_name: 2018-02-31\n", "day is out of range"),
     "two documents": (CI.encode() + b"---\n" + CI.encode(), "not valid"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -154,7 +168,20 @@ def test_a_path_that_holds_no_file_is_refused(tmp_path: Path, name: str) -> None
     assert "check the path" in refused.value.fix
 
 
-@pytest.mark.parametrize("name", ["", "nosuch", "../sample", "/etc/passwd", "sample\0.yaml", "x" * 5000 + ".yaml", "sample\n", "пример", "con.yaml/../sample"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "nosuch",
+        "../sample",
+        "/etc/passwd",
+        "sample\0.yaml",
+        "x" * 5000 + ".yaml",
+        "sample\n",
+        "пример",
+        "con.yaml/../sample",
+    ],
+)
 def test_a_name_that_is_no_profile_is_refused(name: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load_profile(name)
@@ -191,7 +218,28 @@ def test_a_parameter_that_cannot_be_is_named_and_no_run_begins(
         parse_params(conf)
 
 
-RUN_IDS = ["", ".", "..", "../x", "a/b", "a\\b", "a/../../b", "a..b", "/etc", "-rf", "a b", "a\n", "a\0b", "é", "٣", "a" * 201, "run;rm", "$(id)", "%2e%2e", "\u202ea"]  # fmt: skip
+RUN_IDS = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "a\\b",
+    "a/../../b",
+    "a..b",
+    "/etc",
+    "-rf",
+    "a b",
+    "a\n",
+    "a\0b",
+    "é",
+    "٣",
+    "a" * 201,
+    "run;rm",
+    "$(id)",
+    "%2e%2e",
+    "\u202ea",
+]
 
 
 @pytest.mark.parametrize("run_id", RUN_IDS)
@@ -227,7 +275,17 @@ def test_an_endpoint_with_a_bad_variable_does_not_start_and_shows_no_value(
     assert "the-key-itself" not in str(refused.value)
 
 
-@pytest.mark.parametrize("uri", ["nonsense", "ftp://x", "sqlite:////nowhere/x.db", "http://127.0.0.1:9/", "sqlite:///\0", "postgresql://u:hunter2@127.0.0.1:9/x"])  # fmt: skip
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "nonsense",
+        "ftp://x",
+        "sqlite:////nowhere/x.db",
+        "http://127.0.0.1:9/",
+        "sqlite:///\0",
+        "postgresql://u:hunter2@127.0.0.1:9/x",
+    ],
+)
 def test_a_registry_address_that_leads_nowhere_is_a_named_error(
     home: Path, monkeypatch: pytest.MonkeyPatch, uri: str
 ) -> None:

@@ -1,7 +1,9 @@
-"""A deployment under siege: every attack is a drop of its own, and one run of the road meets them all.
+"""A deployment under siege: every attack is a drop of its own, and one run of the road meets them
+all.
 
 Each drop is a good one, received a day after the one before, that one attack has spoiled; so one
-validation, of a few seconds, judges a hundred of them, and what is found names its drop by the date.
+validation, of a few seconds, judges a hundred of them, and what is found names its drop by the
+date.
 """
 
 from __future__ import annotations
@@ -83,7 +85,11 @@ def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
     context = context_of(load_profile("ci"))
     tables = validate_all(places.drops, context, None, None, home / "cache.json").tables
     tables.save(places.artifacts / "datasets" / "d0" / "tables")
-    told = {"received_date": first.name, "sha256": drop_hash(read_drop(first), home / "cache.json"), "synthetic_scenes": False}  # fmt: skip
+    told = {
+        "received_date": first.name,
+        "sha256": drop_hash(read_drop(first), home / "cache.json"),
+        "synthetic_scenes": False,
+    }
     accept(places, "d0", "2018-w48", [told])
     dates = {a.name: (FIRST + timedelta(days=n)).isoformat() for n, a in enumerate(attacks, 1)}
     for attack in attacks:
@@ -92,9 +98,20 @@ def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
     before = _state(places)
     said = _walk()
     out = places.artifacts / "runs" / RUN / "validation"
-    issues = [Issue(**{**i, "level": Level(i["level"])}) for i in json.loads((out / "issues.json").read_text())]  # fmt: skip
+    issues = [
+        Issue(**{**i, "level": Level(i["level"])})
+        for i in json.loads((out / "issues.json").read_text())
+    ]
     quarantine = pd.read_csv(out / "quarantine.csv", keep_default_na=False)
-    return Siege(dates, tuple(issues), quarantine, pd.read_csv(out / "revised.csv"), said, before, _state(places))  # fmt: skip
+    return Siege(
+        dates,
+        tuple(issues),
+        quarantine,
+        pd.read_csv(out / "revised.csv"),
+        said,
+        before,
+        _state(places),
+    )
 
 
 def _walk() -> str:
@@ -108,16 +125,20 @@ def _walk() -> str:
 def _state(places: Places) -> dict[str, str]:
     """The accepted pointer, its data, and the drops themselves.
 
-    A run that stops leaves its own folder, and on purpose what people are told and asked: `events` and
-    the causes that wait in `held`. Those are records of the stop, and nothing that stood.
+    A run that stops leaves its own folder, and on purpose what people are told and asked: `events`
+    and the causes that wait in `held`. Those are records of the stop, and nothing that stood.
     """
     of_the_stop = {"runs", "cache", "locks", "events", "held"}
     return {
         "accepted.json": sha256_file(places.artifacts / "accepted.json"),
         **{f"datasets/{k}": v for k, v in manifest_of(places.artifacts / "datasets").items()},
         **{f"drops/{k}": v for k, v in manifest_of(places.drops).items()},
-        **{name: "folder" for name in sorted(p.name for p in places.artifacts.iterdir()) if name not in of_the_stop},
-    }  # fmt: skip
+        **{
+            name: "folder"
+            for name in sorted(p.name for p in places.artifacts.iterdir())
+            if name not in of_the_stop
+        },
+    }
 
 
 @pytest.fixture(scope="session")

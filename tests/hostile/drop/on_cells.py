@@ -14,13 +14,21 @@ PLAIN = "write a plain number"
 
 def swapped(rows: Grid) -> None:
     rows[0][:] = [
-        name.replace("TEMPERATURE", "#").replace("PRECIPITATION", "TEMPERATURE").replace("#", "PRECIPITATION")
+        name.replace("TEMPERATURE", "#")
+        .replace("PRECIPITATION", "TEMPERATURE")
+        .replace("#", "PRECIPITATION")
         for name in rows[0]
-    ]  # fmt: skip
+    ]
 
 
 def no_number(name: str, text: str) -> Attack:
-    return Attack(name, cell(WEEK, text), ERROR, "text-in-number", ("not a number", "row 4", f"'{WEEK}'", PLAIN))  # fmt: skip
+    return Attack(
+        name,
+        cell(WEEK, text),
+        ERROR,
+        "text-in-number",
+        ("not a number", "row 4", f"'{WEEK}'", PLAIN),
+    )
 
 
 CELLS = [

@@ -49,7 +49,9 @@ def folder_as_scene(drop: Path) -> None:
 
 def alike_but_for_case(drop: Path) -> None:
     scene(images.GOOD_PNG)(drop)
-    shutil.copy(drop / "images/05001/image_2018-11-01.png", drop / "images/05001/IMAGE_2018-11-01.PNG")  # fmt: skip
+    shutil.copy(
+        drop / "images/05001/image_2018-11-01.png", drop / "images/05001/IMAGE_2018-11-01.PNG"
+    )
 
 
 def hard_linked(drop: Path) -> None:

@@ -15,7 +15,9 @@ Grid = list[list[str]]
 
 def raw(change: Callable[[bytes], bytes]) -> Change:
     """Change the table's bytes."""
-    return lambda drop: (drop / "metadata.csv").write_bytes(change((drop / "metadata.csv").read_bytes()))  # fmt: skip
+    return lambda drop: (drop / "metadata.csv").write_bytes(
+        change((drop / "metadata.csv").read_bytes())
+    )
 
 
 def grid(change: Callable[[Grid], object]) -> Change:

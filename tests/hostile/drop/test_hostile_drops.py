@@ -1,4 +1,5 @@
-"""What is tried wrong in a drop: each attack is named with its fix, and nothing that stood changes."""
+"""What is tried wrong in a drop: each attack is named with its fix, and nothing that stood
+changes."""
 
 from __future__ import annotations
 
@@ -25,7 +26,11 @@ def test_an_attack_is_named_with_its_fix(siege: Siege, attack: Attack) -> None:
     said = [f"{i.place} | {i.message} | {i.fix}" for i in found]
     assert any(all(word in text for word in attack.words) for text in said), said
     assert all(i.fix for i in found)
-    if attack.level is Level.ERROR and attack.code not in ("no-such-week", "week-not-ended", "ragged-row"):  # fmt: skip
+    if attack.level is Level.ERROR and attack.code not in (
+        "no-such-week",
+        "week-not-ended",
+        "ragged-row",
+    ):
         assert any(r.startswith(f"{attack.code}:") for r in siege.left_out(attack))
     if attack.level is Level.CRITICAL:
         assert siege.dates[attack.name] in siege.said
@@ -41,13 +46,16 @@ def test_what_only_looks_odd_passes_and_changes_no_count(siege: Siege, attack: A
 
 
 def test_no_attack_revised_a_count_without_being_asked(siege: Siege) -> None:
-    """Every drop repeats the same counts; what is left after quarantine is what was there before."""
+    """Every drop repeats the same counts; what is left after quarantine is what was there
+    before."""
     assert siege.revised.empty, siege.revised
 
 
 def test_the_run_stops_and_nothing_that_stood_has_changed(siege: Siege) -> None:
     assert siege.after == siege.before
-    assert siege.said.startswith(f"{len([i for i in siege.issues if i.level is Level.CRITICAL])} critical")  # fmt: skip
+    assert siege.said.startswith(
+        f"{len([i for i in siege.issues if i.level is Level.CRITICAL])} critical"
+    )
 
 
 def test_every_finding_says_what_to_do_in_lines_of_its_own(siege: Siege) -> None:
