@@ -8,6 +8,7 @@ DAGs made of it are those of retraining.py and lines.py.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from airflow.sdk import DAG, TaskGroup
 
@@ -77,93 +78,62 @@ def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
     return dag
 
 
+# Step -> the minutes after which it is ended, and what it does in one line.
+STEPS = {
+    "start": (5, "Checks and records the run's parameters."),
+    "ingest": (60, "Reads the accepted drops and the new one."),
+    "validate": (60, "Lists data issues, quarantines bad rows; stops on a critical one."),
+    "snapshot": (60, "Writes the sample table as an immutable dataset version."),
+    "plan_embedding": (30, "Finds inputs without a vector and cuts them into shards."),
+    "embed_shard": (720, "Embeds one shard; a shard with nothing new ends at once."),
+    "features": (60, "Joins vectors, covariates and labels into a feature version."),
+    "train": (240, "Chooses lambda on validation and refits every head."),
+    "backtest_years": (5, "Which past years the recipes are judged on."),
+    "backtest": (240, "Replays one past year as if it were the future."),
+    "evaluate": (60, "Scores heads and baselines per horizon, municipality and onset."),
+    "gate": (60, "Decides: promote or keep, with the reason in writing."),
+    "register": (30, "Registers the bundle if the gate promoted it."),
+    "deploy": (15, "The endpoint takes the champion, or the previous one returns."),
+    "forecast": (60, "One row per municipality and horizon, by the champion."),
+    "report": (30, "The run's page: decision, figures, forecast, lineage."),
+}
+
+
+def _step(name: str, **more: Any) -> Any:
+    minutes, doc = STEPS[name]
+    return box(name, minutes=minutes, doc=doc, **more)
+
+
 def _tasks() -> None:
     """Every step of a run and what it waits for."""
-    start = box("start", minutes=5, doc="Checks and records the run's parameters.")
+    start = _step("start")
 
     with TaskGroup("data", tooltip="Read, check and fix the newest drop as a version"):
-        ingest = box("ingest", minutes=60, doc="Reads the accepted drops and the new one.")
-        validate = box(
-            "validate",
-            minutes=60,
-            doc="Lists data issues, quarantines bad rows; stops on a critical one.",
-        )
-        snapshot = box(
-            "snapshot",
-            minutes=60,
-            outlets=[DATASET],
-            doc="Writes the sample table as an immutable dataset version.",
-        )
+        ingest = _step("ingest")
+        validate = _step("validate")
+        snapshot = _step("snapshot", outlets=[DATASET])
 
     with TaskGroup("embed", tooltip="Turn scenes and prompts into vectors, once each"):
-        plan = box(
-            "plan_embedding",
-            minutes=30,
-            doc="Finds inputs without a vector and cuts them into shards.",
-        )
-        shards = box(
-            "embed_shard",
-            minutes=720,
-            queue=HEAVY,
-            over=plan,
-            doc="Embeds one shard; a shard with nothing new ends at once.",
-        )
-        features = box(
-            "features",
-            minutes=60,
-            queue=HEAVY,
-            outlets=[EMBEDDINGS],
-            doc="Joins vectors, covariates and labels into a feature version.",
-        )
+        plan = _step("plan_embedding")
+        shards = _step("embed_shard", queue=HEAVY, over=plan)
+        features = _step("features", queue=HEAVY, outlets=[EMBEDDINGS])
 
-    with TaskGroup(
-        "train", tooltip="Candidates on all labelled weeks, recipes replayed on past years"
-    ):
-        candidates = box(
-            "train",
-            minutes=240,
-            queue=HEAVY,
-            doc="Chooses lambda on validation and refits every head.",
-        )
-        years = box("backtest_years", minutes=5, doc="Which past years the recipes are judged on.")
-        replay = box(
-            "backtest",
-            minutes=240,
-            queue=HEAVY,
-            over=years,
-            doc="Replays one past year as if it were the future.",
-        )
+    candidates_and_replay = "Candidates on all labelled weeks, recipes replayed on past years"
+    with TaskGroup("train", tooltip=candidates_and_replay):
+        candidates = _step("train", queue=HEAVY)
+        years = _step("backtest_years")
+        replay = _step("backtest", queue=HEAVY, over=years)
 
     with TaskGroup("judge", tooltip="Same rows for all; the gate fails closed"):
-        evaluate = box(
-            "evaluate",
-            minutes=60,
-            queue=HEAVY,
-            doc="Scores heads and baselines per horizon, municipality and onset.",
-        )
-        gate = box(
-            "gate",
-            minutes=60,
-            queue=HEAVY,
-            doc="Decides: promote or keep, with the reason in writing.",
-        )
+        evaluate = _step("evaluate", queue=HEAVY)
+        gate = _step("gate", queue=HEAVY)
 
     with TaskGroup("release", tooltip="Registry, endpoint, forecast"):
-        register = box("register", minutes=30, doc="Registers the bundle if the gate promoted it.")
-        deploy = box(
-            "deploy",
-            minutes=15,
-            outlets=[CHAMPION],
-            doc="The endpoint takes the champion, or the previous one returns.",
-        )
-        forecast = box(
-            "forecast",
-            minutes=60,
-            outlets=[FORECAST],
-            doc="One row per municipality and horizon, by the champion.",
-        )
+        register = _step("register")
+        deploy = _step("deploy", outlets=[CHAMPION])
+        forecast = _step("forecast", outlets=[FORECAST])
 
-    report = box("report", minutes=30, doc="The run's page: decision, figures, forecast, lineage.")
+    report = _step("report")
 
     start >> ingest >> validate >> snapshot >> plan >> shards >> features
     (features >> [candidates, years] >> replay)  # the replay includes the champion that train found

@@ -39,6 +39,7 @@ from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.profile_v1 import translated, where_it_went
 from pipelines.recipes import recipe_id
 from pipelines.retention_config import RetentionConfig
+from pipelines.serving_config import ServingConfig
 from pipelines.train_config import TrainConfig as TrainConfig
 from pipelines.weeks import Calendar
 
@@ -61,13 +62,6 @@ class EmbedConfig(Frozen):
         if not encoder.sources:
             raise ValueError("say where the weights are: package, folder, or hub and revision")
         return encoder
-
-
-class ServingConfig(Frozen):
-    """How long to wait for the endpoint to take a bundle. Its address comes from the
-    environment."""
-
-    take_over_timeout_s: float = Field(30.0, gt=0, le=3600)
 
 
 class Profile(Frozen):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
@@ -25,6 +26,8 @@ JSON, MULTIPART = "application/json", "multipart/form-data"
 _HOW = (
     f"send {JSON} with rows or vectors, or {MULTIPART} with a field `row` (JSON) and a file `scene`"
 )
+
+_Row = TypeVar("_Row", PredictionRow, VectorRow)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,28 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     Refused is what the champion was not trained for, all at once: units, horizons, covariates,
     weeks that its calendar does not have; and any row, if it reads more than a row holds.
     """
+    _check_is_enough(bundle, asked)
+    kind = "rows" if asked.rows else "vectors"
+    sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
+    codes = [bundle.codes.normalise(row.municipality_code) for row in sent]
+    _check_codes(bundle, kind, [row.municipality_code for row in sent])
+    for i, row in enumerate(sent):
+        if row.origin_week is not None:
+            known_week(bundle, row.origin_week, f"{kind}.{i}.origin_week")
+    _check_covariates(bundle, asked.vectors)
+    _check_horizons(bundle, kind, sent)
+    return replace(asked, rows=_coded(asked.rows, codes), vectors=_coded(asked.vectors, codes))
+
+
+def _coded(rows: Sequence[_Row], codes: Sequence[str | None]) -> list[_Row]:
+    return [
+        row.model_copy(update={"municipality_code": code})
+        for row, code in zip(rows, codes, strict=False)
+    ]
+
+
+def _check_is_enough(bundle: Bundle, asked: Asked) -> None:
+    """Refuse rows where the champion reads more than a row holds."""
     if not bundle.lone_row:
         raise Problem(
             422,
@@ -144,14 +169,9 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
             "not hold",
             "ask GET /forecast, or send vectors with these covariates",
         )
-    kind = "rows" if asked.rows else "vectors"
-    sent: Sequence[PredictionRow | VectorRow] = asked.rows or asked.vectors
-    codes = [bundle.codes.normalise(row.municipality_code) for row in sent]
-    _check_codes(bundle, kind, [row.municipality_code for row in sent])
-    for i, row in enumerate(sent):
-        if row.origin_week is not None:
-            known_week(bundle, row.origin_week, f"{kind}.{i}.origin_week")
-    _check_covariates(bundle, asked.vectors)
+
+
+def _check_horizons(bundle: Bundle, kind: str, sent: Sequence[PredictionRow | VectorRow]) -> None:
     horizons = sorted(bundle.models)
     wrong = [
         {
@@ -163,17 +183,6 @@ def check_known(bundle: Bundle, asked: Asked) -> Asked:
     ]
     if wrong:
         raise Problem(422, "unknown-horizon", wrong[0]["what"], f"use one of {horizons}", wrong)
-    return replace(
-        asked,
-        rows=[
-            r.model_copy(update={"municipality_code": c})
-            for r, c in zip(asked.rows, codes, strict=False)
-        ],
-        vectors=[
-            r.model_copy(update={"municipality_code": c})
-            for r, c in zip(asked.vectors, codes, strict=False)
-        ],
-    )
 
 
 def known_code(bundle: Bundle, code: str, where: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,7 @@ from pipelines.place_config import shipped_prompts
 from pipelines.shown import shown_lines
 
 if TYPE_CHECKING:
+    from pipelines.onboard.answers import Answers
     from pipelines.onboard.asking import Question
 
 Texts = Annotated[list[str] | None, typer.Option()]
@@ -112,47 +114,11 @@ def onboard(
     schedule: Annotated[str | None, typer.Option(help="cron by the place's clock, of a further line of the deployment")] = None,
 ) -> None:  # fmt: skip
     """Look at a place's own files, ask what they cannot tell, write its profile and first drop."""
-    from pipelines.onboard.answers import Answers, RuleAnswers, pairs
+    said = _answers(locals())
     from pipelines.onboard.asking import asker
     from pipelines.onboard.onboard import onboard as looked_at
     from pipelines.onboard.onboard import write
 
-    columns = {"unit": unit, "year": year, "week": week, "date": date, "cases": cases}
-    others = pairs(column or (), "--column")
-    said = Answers(
-        name=name,
-        received=received.date() if received else None,
-        columns={our: found for our, found in {**columns, **others}.items() if found},
-        **{
-            key: tuple(value or ())
-            for key, value in {
-                "adapter": adapter,
-                "separator": separator,
-                "decimal": decimal,
-                "sheet": sheet,
-                "dates": dates,
-                "header_row": header_row,
-                "keep": keep,
-                "leave_out": leave_out,
-                "transform": transform,
-                "option": option,
-                "missing": missing,
-                "units_judged": units_judged,
-            }.items()
-        },
-        numbering=numbering,
-        starts=starts,
-        maturity=maturity,
-        test_years=test_years,
-        language=language,
-        time_zone=time_zone,
-        schedule=schedule,
-        boundaries=boundaries,
-        boundaries_code=boundaries_code,
-        rule=RuleAnswers(
-            rule, quantile, reference, years, floor, centre, k, per_100k, min_reference_cases
-        ),
-    )
     with _rules_tried_quietly():
         made = looked_at(files, said, asker(yes, _at_terminal), _Silent() if as_json else _Aloud())
     line = f"--line {named} " if (named := os.environ.get("DENGUARD_LINE")) else ""
@@ -172,4 +138,50 @@ def onboard(
     say(
         f"{'a run would end without a forecast, because nothing can be judged yet; when there is more' if early else 'now run'}: "
         f"{command}"
+    )
+
+
+_COLUMNS = ("unit", "year", "week", "date", "cases")  # options of their own, beside --column
+_AS_SAID = (
+    "name",
+    "numbering",
+    "starts",
+    "maturity",
+    "test_years",
+    "language",
+    "time_zone",
+    "schedule",
+    "boundaries",
+    "boundaries_code",
+)
+_LISTS = (
+    "adapter",
+    "separator",
+    "decimal",
+    "sheet",
+    "dates",
+    "header_row",
+    "keep",
+    "leave_out",
+    "transform",
+    "option",
+    "missing",
+    "units_judged",
+)
+
+
+def _answers(flags: Mapping[str, Any]) -> Answers:
+    """The command's options as answers to what a person would be asked."""
+    from pipelines.onboard.answers import Answers, RuleAnswers, pairs
+
+    columns = {our: flags[our] for our in _COLUMNS} | pairs(flags["column"] or (), "--column")
+    said = {"kind": "rule", "q": "quantile", "floor_cases": "floor"}  # option of a field
+    rule = {f.name: flags[said.get(f.name, f.name)] for f in fields(RuleAnswers)}
+    lists: dict[str, Any] = {name: tuple(flags[name] or ()) for name in _LISTS}
+    return Answers(
+        received=flags["received"].date() if flags["received"] else None,
+        columns={our: found for our, found in columns.items() if found},
+        rule=RuleAnswers(**rule),
+        **{name: flags[name] for name in _AS_SAID},
+        **lists,
     )

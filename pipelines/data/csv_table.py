@@ -79,60 +79,28 @@ def _read_text(drop: Drop, file: str) -> tuple[str | None, list[Issue]]:
     if not drop.table.is_file():
         return None, [_no_table(drop)]
     if drop.table.stat().st_size > _MAX_BYTES:
-        return None, [
-            issue(
-                Level.CRITICAL,
-                "unreadable-table",
-                f"the file is larger than {_MAX_BYTES:,} bytes",
-                file,
-                "deliver only the columns of the layout",
-            )
-        ]
+        what, fix = f"larger than {_MAX_BYTES:,} bytes", "deliver only the columns of the layout"
+        return None, [_unreadable(what, file, fix)]
     raw = drop.table.read_bytes()
     if not raw.strip():
-        return None, [
-            issue(
-                Level.CRITICAL,
-                "empty-drop",
-                f"{TABLE} is empty",
-                file,
-                "export the table again; remove the rejected drop and make it again",
-            )
-        ]
-    found = []
-    if raw.startswith(_BOM):
-        found.append(
-            issue(
-                Level.INFO,
-                "byte-order-mark",
-                "the file starts with a byte order mark (Excel), which was skipped",
-                file,
-                "nothing to do",
-            )
-        )
+        fix = "export the table again; remove the rejected drop and make it again"
+        return None, [issue(Level.CRITICAL, "empty-drop", f"{TABLE} is empty", file, fix)]
     if kind := other_kind(raw):
-        return None, [
-            issue(
-                Level.CRITICAL,
-                "unreadable-table",
-                f"the file is not CSV in UTF-8: {kind}",
-                file,
-                _SAVE_AS,
-            )
-        ]
+        return None, [_unreadable(f"not CSV in UTF-8: {kind}", file, _SAVE_AS)]
     try:
-        return raw.decode("utf-8-sig"), found
+        return raw.decode("utf-8-sig"), [_mark_skipped(file)] if raw.startswith(_BOM) else []
     except UnicodeDecodeError as err:
         row = raw[: err.start].count(b"\n") + 1
-        return None, [
-            issue(
-                Level.CRITICAL,
-                "unreadable-table",
-                f"the file is not UTF-8 (row {row})",
-                f"{file} row {row}",
-                _SAVE_AS,
-            )
-        ]
+        return None, [_unreadable(f"not UTF-8 (row {row})", f"{file} row {row}", _SAVE_AS)]
+
+
+def _unreadable(what: str, place: str, fix: str) -> Issue:
+    return issue(Level.CRITICAL, "unreadable-table", f"the file is {what}", place, fix)
+
+
+def _mark_skipped(file: str) -> Issue:
+    message = "the file starts with a byte order mark (Excel), which was skipped"
+    return issue(Level.INFO, "byte-order-mark", message, file, "nothing to do")
 
 
 def _no_table(drop: Drop) -> Issue:

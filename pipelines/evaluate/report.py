@@ -21,7 +21,14 @@ import pandas as pd
 
 from pipelines.contracts import CURRENT
 from pipelines.data.boundaries import UnitShapes
-from pipelines.evaluate import report_filling, report_forecast, report_rule, report_views
+from pipelines.evaluate import (
+    report_filling,
+    report_forecast,
+    report_lambda,
+    report_numbers,
+    report_rule,
+    report_views,
+)
 from pipelines.evaluate.bulletin_page import BULLETIN, bulletin
 from pipelines.evaluate.pages import templates
 from pipelines.storage import write_atomic, write_json
@@ -141,12 +148,12 @@ def _page(context: ReportContext) -> str:
             onset=report_views.onset(metrics),
             municipalities=report_views.municipalities(metrics, context.decision, context.names),
             calibration_picture=report_views.calibration_picture(metrics, context.decision),
-            lambdas=report_views.lambdas(context.tuning, metrics),
+            lambdas=report_lambda.lambdas(context.tuning, metrics),
             reference=report_rule.reference(context.thresholds, metrics),
             rule_years=report_rule.by_year(context.outbreak_rates, context.thresholds, metrics),
             w=words_of("en"),
             forecast=report_forecast.forecast(context.forecast, metrics, context.shapes),
-            embedding=report_views.key_values(context.embedding),
+            embedding=report_numbers.key_values(context.embedding),
             filling=report_filling.filling(context.filling, context.names),
         )
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.evaluate.report_views import number, percent
+from pipelines.evaluate.report_numbers import number, percent
 
 Record = Mapping[str, Any]
 SHOWN_ROWS = 40

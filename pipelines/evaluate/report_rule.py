@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.evaluate.report_views import percent
+from pipelines.evaluate.report_numbers import percent
 
 Record = Mapping[str, Any]
 

@@ -15,9 +15,9 @@ import pandas as pd
 from pipelines.contracts import FUSED_HEADS, LINEAR, Level
 from pipelines.evaluate import figures
 from pipelines.evaluate.decision import words
+from pipelines.evaluate.report_lambda import primary
+from pipelines.evaluate.report_numbers import Record, Rows, number, percent
 
-Record = Mapping[str, Any]
-Rows = list[dict[str, Any]]
 SHOWN_ISSUES = 40
 _LEVELS = (Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO)
 _MEANING = {
@@ -39,18 +39,6 @@ SCORES = {
     "ppv": "PPV",
     "ece": "ECE",
 }
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """A number for a table; a dash where there is none."""
-    if value is None or pd.isna(value):
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def percent(value: Any) -> str:
-    """A share as whole percent."""
-    return "–" if value is None or pd.isna(value) else f"{100 * value:.0f} %"
 
 
 def verdict(decision: Record) -> dict[str, str]:
@@ -76,7 +64,7 @@ def verdict(decision: Record) -> dict[str, str]:
 
 def judged_head(metrics: Record, decision: Record) -> str:
     """Head whose details are shown: the one judged for service, else the linear one."""
-    known = _primary(metrics).get("heads", {})
+    known = primary(metrics).get("heads", {})
     head = decision.get("head")
     return str(head) if head in known else "linear"
 
@@ -86,7 +74,7 @@ def cards(
 ) -> list[tuple[str, str]]:
     """A few numbers for a reader with ten seconds."""
     found: list[tuple[str, str]] = []
-    heads = _primary(metrics).get("heads", {})
+    heads = primary(metrics).get("heads", {})
     head = judged_head(metrics, decision)
     if head in heads:
         ahead = metrics["primary_horizon_weeks"]
@@ -221,7 +209,7 @@ def _score_row(name: str, record: Record, serving: bool) -> dict[str, Any]:
 
 def years(metrics: Record, decision: Record) -> dict[str, Any]:
     """Brier by test year at the primary horizon, because epidemic years are the hard ones."""
-    heads = _primary(metrics).get("heads", {})
+    heads = primary(metrics).get("heads", {})
     labels = [str(y) for y in metrics.get("test_years", ())]
     some: Record = next(iter(heads.values()), {"years": {}})
     rate = [percent(some["years"].get(y, {}).get("prevalence")) for y in labels]
@@ -259,7 +247,7 @@ def onset(metrics: Record) -> Rows:
 
 def municipalities(metrics: Record, decision: Record, names: Mapping[str, str]) -> Rows:
     """Scores by municipality of the judged head at the primary horizon, the worst one marked."""
-    heads = _primary(metrics).get("heads", {})
+    heads = primary(metrics).get("heads", {})
     record = heads.get(judged_head(metrics, decision))
     if record is None:
         return []
@@ -290,52 +278,7 @@ def brier_picture(metrics: Record) -> str | None:
 
 def calibration_picture(metrics: Record, decision: Record) -> str | None:
     """Calibration of the judged head beside the linear one."""
-    heads = _primary(metrics).get("heads", {})
+    heads = primary(metrics).get("heads", {})
     shown = dict.fromkeys(["linear", judged_head(metrics, decision)])
     tables = {n: heads[n]["calibration"] for n in shown if n in heads}
     return figures.calibration(tables) if tables else None
-
-
-def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
-    """Lambda of every fused head: its curve if there is one, and the reason in words."""
-    return [
-        {
-            "head": words(head),
-            "value": number(found["lambda_shift"], 2),
-            "reason": found["lambda_reason"],
-            "epochs": found.get("epochs"),
-            "by_year": _lambda_by_year(head, metrics),
-            "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"])
-            if swept(found)
-            else None,
-        }
-        for head, found in tuning.items()
-    ]
-
-
-def swept(found: Record) -> bool:
-    """Whether more than one lambda was tried; one point is no curve."""
-    return len({point["lambda"] for point in found.get("lambda_curve") or ()}) > 1
-
-
-def _lambda_by_year(head: str, metrics: Record) -> str:
-    chosen = _primary(metrics).get("heads", {}).get(head, {}).get("lambda_shift_by_year", {})
-    return ", ".join(f"{number(value, 2)} in {year}" for year, value in chosen.items())
-
-
-def key_values(groups: Mapping[str, Record]) -> list[tuple[str, str, str]]:
-    """Nested counts as rows (group, name, value)."""
-    return [
-        (words(g), words(str(k)), _plain(v))
-        for g, values in groups.items()
-        for k, v in values.items()
-    ]
-
-
-def _plain(value: Any) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
-
-
-def _primary(metrics: Record) -> Record:
-    found: Record = metrics.get("horizons", {}).get(str(metrics.get("primary_horizon_weeks")), {})
-    return found

@@ -216,10 +216,7 @@ def judge(
     champion."""
     if rated.rows.empty:
         weeks = history.newest - history.first + 1
-        return Judgement(
-            (),
-            0,
-            "nothing",
+        return _nothing(
             f"no unit has a threshold by the rule {rated.labels.rule_id} in {weeks} weeks of "
             f"history: {rated.why_not or 'no year before has counts'}; lags, a threshold and a "
             "test year ask for four complete years, or three with a rule of fixed years",
@@ -231,32 +228,37 @@ def judge(
         year = next(
             y for y in range(calendar.epi_year(need), LAST_YEAR) if calendar.number(y, 1) >= need
         )
-        return Judgement(
-            (),
-            0,
-            "nothing",
+        return _nothing(
             f"rows with a year of lags and a threshold begin in {calendar.week_label(first)}, and "
             f"a test year is a whole one with a year of training before it: {year} would be the "
             f"first, and the counts end with {calendar.week_label(history.newest)}",
         )
     if rated.rows["label"].nunique() < 2:
         what = "an outbreak week" if rated.rows["label"].iloc[0] else "no outbreak week"
-        return Judgement(
-            (),
-            0,
-            "nothing",
+        return _nothing(
             f"there is one class only: every week of every unit is {what} by the rule "
             f"{rated.labels.rule_id}",
         )
     years = tuple(y for y in asked if _can_judge(rated.rows, y, history, calendar))
     if not years:
-        return Judgement(
-            (),
-            0,
-            "nothing",
+        return _nothing(
             f"before {asked[-1]} there are no weeks of both classes to learn from, by the rule "
             f"{rated.labels.rule_id}; a rule of fixed years (--rule quantile) leaves more",
         )
+    return _enough(rated, asked, years, gate, calendar)
+
+
+def _nothing(why: str) -> Judgement:
+    return Judgement((), 0, "nothing", why)
+
+
+def _enough(
+    rated: Rated,
+    asked: Sequence[int],
+    years: tuple[int, ...],
+    gate: GateConfig,
+    calendar: Calendar,
+) -> Judgement:
     at = rated.rows["target_week_no"].map(lambda w: calendar.epi_year(w)).isin(years)
     blocks = count_blocks(rated.rows[at], gate.block_weeks, calendar)
     few = [

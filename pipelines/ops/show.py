@@ -109,56 +109,18 @@ def _what(box: Box, now: datetime) -> str:
 def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> None:
     rows: list[tuple[str, str]] = []
     if run.decision is not None:
-        rows.append(
-            ("decision", f"{run.decision['decision']}: {escape(line_and_why(run.decision))}")
-        )
+        decided = escape(line_and_why(run.decision))
+        rows.append(("decision", f"{run.decision['decision']}: {decided}"))
     rows.append(("champion", _champion(status)))
     if status.promotion is not None:
         rows.append(("promotion", escape(_promotion(status.promotion))))
-    made = status.verdict.success
-    if made is not None:
-        age = spell(max((status.now - made.when).total_seconds(), 0))
-        rows.append(
-            (
-                "forecast",
-                f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} "
-                f"ago by run {escape(made.run_id)}{again(made)}",
-            )
-        )
-    if (instead := status.verdict.fallback) is not None:
-        rows.append(
-            (
-                "instead",
-                f"[red]forecast {escape(instead['data_state'])}[/], version "
-                f"{instead['forecast_version']}: the data end with {instead['data_until']}; "
-                f"{escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}",
-            )
-        )
-    late = status.verdict.late
-    first = late and made is None and run.state == "running"
-    because = escape("; ".join(status.verdict.why))
-    rows.append(
-        (
-            "on time",
-            "the first forecast is being made"
-            if first
-            else f"[red]NO[/]: {because}"
-            if late
-            else "yes",
-        )
-    )
+    rows += _forecast_rows(status, where)
+    rows.append(("on time", _on_time(status, run)))
     if status.held:
         rows.append(("held", f"[yellow]{escape(status.held)}[/]"))
     if run.report:
         rows.append(("report", escape(str(where.home / run.report))))
-    alerts = "; ".join(status.open_alerts) or "none open"
-    waiting = f"; {status.waiting} wait for a channel that was down" if status.waiting else ""
-    rows.append(
-        (
-            "alerts",
-            f"{'[red]' if status.open_alerts else ''}{escape(alerts)}{'[/]' if status.open_alerts else ''}{waiting}",
-        )
-    )
+    rows.append(("alerts", _alerts(status)))
     rows.append(("disk", growth(where).line()))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -166,6 +128,40 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     for name, value in rows:
         table.add_row(f"[bold]{name}[/]", value)
     out.print(table)
+
+
+def _forecast_rows(status: Status, where: Places) -> list[tuple[str, str]]:
+    """The newest forecast of a run, and the champion's in its place."""
+    rows, made, instead = [], status.verdict.success, status.verdict.fallback
+    if made is not None:
+        age = spell(max((status.now - made.when).total_seconds(), 0))
+        told = (
+            f"origin week {made.origin_week}, version {made.forecast_version}, finished {age} "
+            f"ago by run {escape(made.run_id)}{again(made)}"
+        )
+        rows.append(("forecast", told))
+    if instead is not None:
+        told = (
+            f"[red]forecast {escape(instead['data_state'])}[/], version "
+            f"{instead['forecast_version']}: the data end with {instead['data_until']}; "
+            f"{escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}"
+        )
+        rows.append(("instead", told))
+    return rows
+
+
+def _on_time(status: Status, run: RunView) -> str:
+    late = status.verdict.late
+    if late and status.verdict.success is None and run.state == "running":
+        return "the first forecast is being made"
+    return f"[red]NO[/]: {escape('; '.join(status.verdict.why))}" if late else "yes"
+
+
+def _alerts(status: Status) -> str:
+    waiting = f"; {status.waiting} wait for a channel that was down" if status.waiting else ""
+    if not status.open_alerts:
+        return f"none open{waiting}"
+    return f"[red]{escape('; '.join(status.open_alerts))}[/]{waiting}"
 
 
 def _promotion(since: Since) -> str:

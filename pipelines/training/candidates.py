@@ -20,13 +20,8 @@ from pipelines.data.prompts import load_template
 from pipelines.data.splits import deploy_cut
 from pipelines.embed.features import thresholds_in
 from pipelines.errors import ConfigError
-from pipelines.fusion.bundle import (
-    Bundle,
-    BundleMeta,
-    bundle_id,
-    load_bundle,
-    write_bundle,
-)
+from pipelines.fusion.bundle import Bundle, bundle_id, load_bundle, write_bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples

@@ -11,7 +11,6 @@ Belongs here: fetching and verifying. Does not belong here: choosing a version, 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -27,6 +26,7 @@ from pipelines.errors import VersioningError
 from pipelines.storage import sync_folder, sync_tree
 from pipelines.versioning.catalogue import read_sidecar
 from pipelines.versioning.entry import FILE_MD5, FileFacts, Version, checked_name
+from pipelines.versioning.pull_errors import AGAIN, damaged, local_error, lost
 from pipelines.versioning.source import Source, object_key
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ _PIECE_BYTES = 4 << 20
 _LOCK_TIMEOUT_S = 5
 _ROOM_BYTES = 16 << 20  # to leave free on the disk
 _NOT_OURS = "do not use this remote until its owner has looked at it"
-_AGAIN = "run the same command again; it goes on where it stopped"
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def pull_version(
             fix="wait for it to end, or pull to another folder",
         ) from err
     except OSError as err:
-        raise _local_error(err, to) from err
+        raise local_error(err, to) from err
 
 
 def wanted_files(source: Source, version: Version) -> list[Wanted]:
@@ -101,15 +100,15 @@ def wanted_files(source: Source, version: Version) -> list[Wanted]:
     where = f"{source.uri}/{object_key(version.md5)}"
     raw = source.read(object_key(version.md5))
     if raw is None:
-        raise _lost(version.id, "its list of files", where)
+        raise lost(version.id, "its list of files", where)
     if hashlib.md5(raw, usedforsecurity=False).hexdigest() != version.md5.removesuffix(".dir"):
-        raise _damaged(version.id, "its list of files", where)
+        raise damaged(version.id, "its list of files", where)
     sidecar = read_sidecar(source, version.id)
     if sidecar is not None and version.manifest_sha256 not in (
         None,
         sidecar.version.manifest_sha256,
     ):
-        raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
+        raise damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
     facts: Mapping[str, FileFacts] = sidecar.manifest if sidecar else {}
     listed = [
         Wanted(
@@ -119,7 +118,7 @@ def wanted_files(source: Source, version: Version) -> list[Wanted]:
     ]
     _check_tree([w.name for w in listed], where)
     if sidecar is not None and sorted(facts) != sorted(w.name for w in listed):
-        raise _damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
+        raise damaged(version.id, "its record", f"{source.uri}/versions/{version.id}.json")
     return listed
 
 
@@ -196,7 +195,7 @@ def _fetch(
     key = object_key(file.md5)
     size = file.facts.bytes if file.facts else source.size(key)
     if size is None:
-        raise _lost(version.id, file.name, f"{source.uri}/{key}")
+        raise lost(version.id, file.name, f"{source.uri}/{key}")
     part.parent.mkdir(parents=True, exist_ok=True)
     for fresh in (
         False,
@@ -211,7 +210,7 @@ def _fetch(
         if not begun:
             break
     part.unlink(missing_ok=True)
-    raise _damaged(version.id, file.name, f"{source.uri}/{key}")
+    raise damaged(version.id, file.name, f"{source.uri}/{key}")
 
 
 def _append(
@@ -227,7 +226,7 @@ def _append(
         while (at := out.tell()) < size:
             piece = source.part(key, at, min(at + _PIECE_BYTES, size))
             if piece is None:
-                raise _lost(version.id, file.name, f"{source.uri}/{key}")
+                raise lost(version.id, file.name, f"{source.uri}/{key}")
             if not piece:
                 break  # shorter than recorded: verification says so
             out.write(piece[: size - at])  # a store may send more than was asked
@@ -265,40 +264,5 @@ def _check_room(to: Path, missing: list[Wanted], version: Version) -> None:
             f"{version.id} needs {_size(missing) >> 20} MB more and the disk has {free >> 20} MB "
             "free",
             where=str(to),
-            fix=f"make room or pull to another disk; {_AGAIN}",
+            fix=f"make room or pull to another disk; {AGAIN}",
         )
-
-
-def _lost(version_id: str, name: str, where: str) -> VersioningError:
-    return VersioningError(
-        f"{name} of {version_id} is not in the remote",
-        where=where,
-        fix=(
-            "ask the remote's owner to push it again: `dvc push` in artifacts/versions of the "
-            "deployment that made it"
-        ),
-    )
-
-
-def _damaged(version_id: str, name: str, where: str) -> VersioningError:
-    return VersioningError(
-        f"{name} of {version_id} is damaged in the remote; what was verified is kept",
-        where=where,
-        fix=(
-            "ask the remote's owner to remove that object and push it again (`dvc push` in "
-            f"artifacts/versions of the deployment that made it), then {_AGAIN}"
-        ),
-    )
-
-
-def _local_error(err: OSError, to: Path) -> VersioningError:
-    where = str(err.filename or to)
-    if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return VersioningError(
-            "the disk is full", where=where, fix=f"make room or pull to another disk; {_AGAIN}"
-        )
-    return VersioningError(
-        f"this folder does not take the files: {err.strerror or err}",
-        where=where,
-        fix="check its path and permissions, or pull to another folder",
-    )

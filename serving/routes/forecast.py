@@ -65,13 +65,7 @@ async def forecast(
         municipality_code = known_code(champion.bundle, municipality_code, "municipality_code")
     if origin_week is not None:
         known_week(champion.bundle, origin_week, "origin_week")
-    if horizon_weeks is not None and horizon_weeks not in champion.bundle.models:
-        raise Problem(
-            422,
-            "unknown-horizon",
-            no_model(champion.bundle, horizon_weeks),
-            f"use one of {sorted(champion.bundle.models)}",
-        )
+    _check_horizon(champion, horizon_weeks)
     places = request.app.state.settings.places
     answer = await asyncio.to_thread(_look, places, champion, origin_week, forecast_version)
     found = answer.forecast
@@ -102,6 +96,13 @@ async def forecast(
         trace_id, champion, request.scope["query_string"], logged, found.version
     )
     return response
+
+
+def _check_horizon(champion: Champion, weeks: int | None) -> None:
+    known = champion.bundle.models
+    if weeks is not None and weeks not in known:
+        what, fix = no_model(champion.bundle, weeks), f"use one of {sorted(known)}"
+        raise Problem(422, "unknown-horizon", what, fix)
 
 
 def _look(places: Places, champion: Champion, week: str | None, version: str | None) -> Answer:

@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.config import load_profile
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.training.recipe import train_recipe
 from pipelines.weeks import CDC

@@ -9,7 +9,8 @@ import torch
 
 from pipelines.config import load_profile
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
+from pipelines.fusion.bundle import Bundle, bundle_id, write_bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.calibration import Platt
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.fused import FusedForecaster

@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.thresholds import Thresholds
-from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel

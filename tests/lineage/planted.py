@@ -17,7 +17,8 @@ from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.intake import accept
 from pipelines.embed.features import version_of
 from pipelines.forecast import publish_forecast
-from pipelines.fusion.bundle import Bundle, BundleMeta, bundle_id, write_bundle
+from pipelines.fusion.bundle import Bundle, bundle_id, write_bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel

@@ -12,8 +12,9 @@ import pytest
 from paper.made_results import OTHER, PRINTED, results, write
 
 from pipelines.errors import StoreError
+from pipelines.paper.page.numbers import number, percent, significant
 from pipelines.paper.page.report import write_report
-from pipelines.paper.page.views import command, number, percent, significant
+from pipelines.paper.page.views import command
 
 HOSTILE = "<script>alert(1)</script>"
 

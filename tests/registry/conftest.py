@@ -18,7 +18,8 @@ from registry.worlds import RECIPE
 
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
+from pipelines.fusion.bundle import Bundle, write_bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel

@@ -19,7 +19,8 @@ from PIL import Image
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.prompts import load_template
-from pipelines.fusion.bundle import Bundle, BundleMeta, write_bundle
+from pipelines.fusion.bundle import Bundle, write_bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel

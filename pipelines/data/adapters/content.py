@@ -104,61 +104,39 @@ def text_of(file: InputFile) -> tuple[str, list[Issue]]:
     """
     raw, declared, found = file.path.read_bytes(), file.config.encoding, []
     if b"\0" in raw:
-        raise stop(
-            "unreadable-table",
-            f"the file is no table that can be read: {other_kind(raw)}",
-            file.named,
-            "copy or export it again",
-        )
+        message = f"the file is no table that can be read: {other_kind(raw)}"
+        raise stop("unreadable-table", message, file.named, "copy or export it again")
     if raw.startswith(_BOM):
         raw = raw[len(_BOM) :]
-        found.append(
-            issue(
-                Level.INFO,
-                "byte-order-mark",
-                "the file starts with a byte order mark (Excel), which was skipped",
-                file.named,
-                "nothing to do",
-            )
-        )
+        message = "the file starts with a byte order mark (Excel), which was skipped"
+        found.append(issue(Level.INFO, "byte-order-mark", message, file.named, "nothing to do"))
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as err:
-        row = raw[: err.start].count(b"\n") + 1
-        encoding = "cp1252" if declared == "utf-8" else declared
-        if declared == "utf-8":
-            found.append(
-                issue(
-                    Level.WARNING,
-                    "not-utf-8",
-                    f"row {row} is not UTF-8; the file was read as Windows-1252, so letters with "
-                    "accents may be wrong",
-                    f"{file.named} row {row}",
-                    "declare the input's `encoding`, or save the file as UTF-8",
-                )
-            )
-        text = raw.decode(encoding, errors="replace")
-        if "\ufffd" in text:
-            found.append(
-                issue(
-                    Level.WARNING,
-                    "unreadable-letters",
-                    f"some letters cannot be read as {encoding}",
-                    file.named,
-                    "correct the input's `encoding`, or save the file as UTF-8",
-                )
-            )
-        return text, found
+        return _decoded(file, raw, raw[: err.start].count(b"\n") + 1, found)
     if declared != "utf-8" and not raw.isascii():
-        found.append(
-            issue(
-                Level.INFO,
-                "is-utf-8",
-                f"the file is UTF-8, not {declared} as declared; it was read as UTF-8",
-                file.named,
-                "remove the input's `encoding`",
-            )
+        message = f"the file is UTF-8, not {declared} as declared; it was read as UTF-8"
+        fix = "remove the input's `encoding`"
+        found.append(issue(Level.INFO, "is-utf-8", message, file.named, fix))
+    return text, found
+
+
+def _decoded(file: InputFile, raw: bytes, row: int, found: list[Issue]) -> tuple[str, list[Issue]]:
+    """By the declared encoding, else as Windows-1252, of a file that is not UTF-8 from `row` on."""
+    declared = file.config.encoding
+    encoding = "cp1252" if declared == "utf-8" else declared
+    if declared == "utf-8":
+        message = (
+            f"row {row} is not UTF-8; the file was read as Windows-1252, so letters with accents "
+            "may be wrong"
         )
+        fix = "declare the input's `encoding`, or save the file as UTF-8"
+        found.append(issue(Level.WARNING, "not-utf-8", message, f"{file.named} row {row}", fix))
+    text = raw.decode(encoding, errors="replace")
+    if "\ufffd" in text:
+        message = f"some letters cannot be read as {encoding}"
+        fix = "correct the input's `encoding`, or save the file as UTF-8"
+        found.append(issue(Level.WARNING, "unreadable-letters", message, file.named, fix))
     return text, found
 
 

@@ -16,12 +16,13 @@ from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.declared import add_series, own_names
-from pipelines.data.adapters.draft import Draft, Ints
+from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import decimal_of, figures
 from pipelines.data.adapters.months_of_series import KINDS, add_climate
 from pipelines.data.adapters.names import Names, choose, require
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import Table, absent, open_table
+from pipelines.data.adapters.remarks import Ints
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
 

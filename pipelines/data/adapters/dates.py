@@ -1,7 +1,5 @@
 """Days as a country writes them, and the weeks that begin or end on them.
 
-Belongs here: text to day, the weekday test. Does not belong here: numbers of weeks (times.py).
-
 `03/04/2021` is the 3rd of April or the 4th of March; nothing in one date tells. So an order that is
 not year first must be declared, and a column in which both orders show themselves is refused.
 """
@@ -16,9 +14,10 @@ import numpy.typing as npt
 
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.draft import Draft, Ints, Mask
+from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent, distinct_of, equals
+from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.raw import Text
 from pipelines.data.week_test import weekdays
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR, WEEKDAYS, Calendar

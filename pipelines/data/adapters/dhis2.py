@@ -20,10 +20,11 @@ from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import clean_json_error, kind_of, stop, text_of
 from pipelines.data.adapters.counts import add_population, years_of_weeks
-from pipelines.data.adapters.draft import Draft, Ints, Mask
+from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import figures
 from pipelines.data.adapters.names import choose, require
 from pipelines.data.adapters.records import Records, clean_texts, distinct_of, equals, open_table
+from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.times import numbered
 from pipelines.data.raw import REFUSED_COLUMNS, Text, empty

@@ -20,10 +20,11 @@ from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.dates import Days, days_of, week_numbers
-from pipelines.data.adapters.draft import Draft, Ints, Mask, last_ended
+from pipelines.data.adapters.draft import Draft, last_ended
 from pipelines.data.adapters.figures import Floats, figures
 from pipelines.data.adapters.names import Names, choose, require
 from pipelines.data.adapters.records import Table, absent, open_table
+from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
 from pipelines.data.raw import CELL_COLUMNS

@@ -19,10 +19,11 @@ import pandas as pd
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.dates import Days
-from pipelines.data.adapters.draft import Draft, Mask
+from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import Floats, figures, transformed
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent
+from pipelines.data.adapters.remarks import Mask
 from pipelines.data.raw import CELL_COLUMNS, Kind
 
 Step = Literal["day", "week", "month"]

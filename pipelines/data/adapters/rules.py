@@ -13,8 +13,9 @@ import numpy as np
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.draft import Draft, Mask
+from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.records import Table, absent, equals
+from pipelines.data.adapters.remarks import Mask
 
 # Columns of the field that say "not a case of here"; counting all of their records must be a
 # choice.

@@ -15,10 +15,11 @@ import pandas as pd
 
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.dates import days_of, require_weekday, week_numbers
-from pipelines.data.adapters.draft import Draft, Ints, Mask
+from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import Names
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent, distinct_of
+from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.adapters.unit_weeks import require_alike
 from pipelines.data.raw import Text
 from pipelines.data.week_test import NUMBERINGS, fitting

@@ -12,8 +12,9 @@ import pandas as pd
 
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.draft import Draft, Ints, Mask
+from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.options import options_of
+from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.week_test import NUMBERINGS
 
 _SHARE = 0.1  # of the units that tell: fewer may be single records that are wrong

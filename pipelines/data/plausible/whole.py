@@ -138,6 +138,12 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
             message,
             "look whether rows were sorted, shifted or filled, or are of another disease or year",
         )
+    yield from _zeros_gone(seen, week, now, past, limits)
+
+
+def _zeros_gone(
+    seen: Seen, week: Week, now: Move, past: Move, limits: PlausibilityConfig
+) -> Iterator[Suspicion]:
     share = float(now.zeros_share[0])
     gone = -_far(float(now.zeros[0]), past.zeros, week.steps) > limits.table_distance
     if gone and share < limits.zeros_left_share:

@@ -43,48 +43,20 @@ _DECLARE = (
 
 def read_raw(drop: Drop, context: Context) -> RawDrop:
     """Read every file of a drop. Raises nothing for its content: see `issues`."""
-    if not context.config.inputs:
-        return unusable(
-            drop,
-            [
-                issue(
-                    Level.CRITICAL,
-                    "no-inputs",
-                    "the profile says of no file how it is read",
-                    drop.name,
-                    _DECLARE,
-                )
-            ],
-        )
+    config = context.config
+    if not config.inputs:
+        what = "the profile says of no file how it is read"
+        return _unusable(drop, "no-inputs", what, drop.name, _DECLARE)
     try:
         until = None if drop.info.until is None else context.calendar.week_no(drop.info.until)
     except ConfigError as err:
-        return unusable(
-            drop,
-            [
-                issue(
-                    Level.CRITICAL,
-                    "no-such-week",
-                    f"until: {err.what}",
-                    f"{drop.name}/{INFO}",
-                    err.fix,
-                )
-            ],
-        )
-    here = [c for c in context.config.inputs if not c.optional or (drop.path / c.file).is_file()]
+        place = f"{drop.name}/{INFO}"
+        return _unusable(drop, "no-such-week", f"until: {err.what}", place, err.fix)
+    here = [c for c in config.inputs if not c.optional or (drop.path / c.file).is_file()]
     if not here:
-        return unusable(
-            drop,
-            [
-                issue(
-                    Level.CRITICAL,
-                    "empty-drop",
-                    "the drop holds none of the profile's files",
-                    drop.name,
-                    f"deliver one of {_listed([c.file for c in context.config.inputs])}",
-                )
-            ],
-        )
+        what = "the drop holds none of the profile's files"
+        fix = f"deliver one of {_listed([c.file for c in config.inputs])}"
+        return _unusable(drop, "empty-drop", what, drop.name, fix)
     files = [
         _input(drop.path / c.file, drop.place(drop.path / c.file), c, drop.info, context, until)
         for c in here
@@ -96,6 +68,10 @@ def read_raw(drop: Drop, context: Context) -> RawDrop:
     ]
     latency = max((c.latency_days for c in here if c.in_time and _has_climate(c)), default=0)
     return _merged(_with_latency(drop, latency), readings, issues, _latencies(drop, here))
+
+
+def _unusable(drop: Drop, code: str, what: str, place: str, fix: str) -> RawDrop:
+    return unusable(drop, [issue(Level.CRITICAL, code, what, place, fix)])
 
 
 def _input(

@@ -11,18 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.paper.groups import VARIANTS
 from pipelines.paper.page import figures
-from pipelines.paper.page.views import (
-    Record,
-    Rows,
-    Shown,
-    Side,
-    any_results,
-    dataset_title,
-    number,
-    ran,
-    signed,
-    span,
-)
+from pipelines.paper.page.numbers import number, signed, span
+from pipelines.paper.page.views import Record, Rows, Shown, Side, any_results, dataset_title, ran
 from pipelines.paper.page.views_tables import fusion_title
 from pipelines.paper.reported import reported_lambda
 from pipelines.paper.study import Protocol

@@ -11,18 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.paper.page import figures
-from pipelines.paper.page.views import (
-    Record,
-    Rows,
-    Shown,
-    Side,
-    any_results,
-    dataset_title,
-    number,
-    percent,
-    ran,
-    significant,
-)
+from pipelines.paper.page.numbers import number, percent, significant
+from pipelines.paper.page.views import Record, Rows, Shown, Side, any_results, dataset_title, ran
 from pipelines.paper.page.views_lambda import Colours
 from pipelines.paper.reported import reported_variance
 

@@ -10,19 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipelines.paper.page.views import (
-    NONE,
-    Record,
-    Rows,
-    Shown,
-    Side,
-    any_results,
-    number,
-    ran,
-    signed,
-    significant,
-    span,
-)
+from pipelines.paper.page.numbers import NONE, number, signed, significant, span
+from pipelines.paper.page.views import Record, Rows, Shown, Side, any_results, ran
 from pipelines.paper.reported import FUSION_TITLES
 from pipelines.paper.tables import printed_beside
 

@@ -16,7 +16,8 @@ from fastapi.testclient import TestClient
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.prompts import load_template
-from pipelines.fusion.bundle import Bundle, BundleMeta
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel

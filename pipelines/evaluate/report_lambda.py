@@ -1,0 +1,41 @@
+"""The report's table of lambda: what was chosen for each head, and in each test year."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipelines.evaluate import figures
+from pipelines.evaluate.decision import words
+from pipelines.evaluate.report_numbers import Record, Rows, number
+
+
+def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
+    """Lambda of every fused head: its curve if there is one, and the reason in words."""
+    return [
+        {
+            "head": words(head),
+            "value": number(found["lambda_shift"], 2),
+            "reason": found["lambda_reason"],
+            "epochs": found.get("epochs"),
+            "by_year": lambda_by_year(head, metrics),
+            "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"])
+            if swept(found)
+            else None,
+        }
+        for head, found in tuning.items()
+    ]
+
+
+def swept(found: Record) -> bool:
+    """Whether more than one lambda was tried; one point is no curve."""
+    return len({point["lambda"] for point in found.get("lambda_curve") or ()}) > 1
+
+
+def lambda_by_year(head: str, metrics: Record) -> str:
+    chosen = primary(metrics).get("heads", {}).get(head, {}).get("lambda_shift_by_year", {})
+    return ", ".join(f"{number(value, 2)} in {year}" for year, value in chosen.items())
+
+
+def primary(metrics: Record) -> Record:
+    found: Record = metrics.get("horizons", {}).get(str(metrics.get("primary_horizon_weeks")), {})
+    return found
