@@ -8,7 +8,6 @@ import pandas as pd
 
 from pipelines.code_changes import CodeChanges
 from pipelines.contracts import Issue, Level
-from pipelines.data.expectations import Finding
 from pipelines.data.findings import to_quarantine
 from pipelines.data.raw import (
     EVERY_UNIT,
@@ -16,6 +15,7 @@ from pipelines.data.raw import (
     RawDrop,
     issue,
 )
+from pipelines.data.suite import Finding
 from pipelines.data.tables import Tables
 from pipelines.weeks import Calendar
 

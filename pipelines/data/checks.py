@@ -16,9 +16,9 @@ import pandas as pd
 from pipelines.codes import UnitCodes
 from pipelines.config import DataConfig
 from pipelines.contracts import SceneQuality
-from pipelines.data import drift, expectations
-from pipelines.data.expectations import Finding, Rule, Suite
+from pipelines.data import drift, expectations, table_rules
 from pipelines.data.raw import EVERY_UNIT, UNIT_COLUMNS, RawDrop, changed_cells
+from pipelines.data.suite import Finding, Rule, Suite
 from pipelines.data.tables import Tables
 from pipelines.weeks import Calendar
 
@@ -128,10 +128,10 @@ def check_scenes(
     if scenes.empty:
         return scenes, []
     frame = _scene_frame(scenes.reset_index(drop=True))
-    findings = suite.run("scene files", frame, expectations.scene_rules(units))
+    findings = suite.run("scene files", frame, table_rules.scene_rules(units))
     accepted = _without(frame, findings)
     shares = _scene_shares(accepted)
-    judged = suite.run("scene shares", shares, expectations.scene_share_rules(config))
+    judged = suite.run("scene shares", shares, table_rules.scene_share_rules(config))
     return accepted, findings + [_counted(finding) for finding in judged]
 
 
@@ -192,13 +192,13 @@ def check_whole(
     findings = []
     weeks, months = drift.week_cover(tables, calendar), drift.month_cover(tables)
     for name, frame in (("calendar weeks", weeks), ("climate months", months)):
-        found = suite.run(name, frame, expectations.calendar_rules())
+        found = suite.run(name, frame, table_rules.calendar_rules())
         findings += [part for f in found for part in _gap_findings(f, name)]
     cover = drift.climate_cover(tables)
-    findings += suite.run("climate cover", cover, expectations.climate_cover_rules())
+    findings += suite.run("climate cover", cover, table_rules.climate_cover_rules())
     if previous is not None:
         measures = drift.drift(tables, previous)
-        findings += suite.run("drift", measures, expectations.drift_rules())
+        findings += suite.run("drift", measures, table_rules.drift_rules())
     return findings
 
 

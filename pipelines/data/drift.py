@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipelines.data.expectations import MAX_CHANGED_SHARE
 from pipelines.data.months import month_label
+from pipelines.data.table_rules import MAX_CHANGED_SHARE
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.weeks import Calendar
 

@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.expectations import Finding, Rule
 from pipelines.data.months import month_label
+from pipelines.data.suite import Finding, Rule
 from pipelines.weeks import Calendar
 
 QUARANTINE_COLUMNS = ("file", "row", "column", "value", "reason")

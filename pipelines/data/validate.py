@@ -29,7 +29,6 @@ from pipelines.data.boundaries import boundary_issues
 from pipelines.data.changes_found import changed_figures, gone_issues, revised_issues, too_many_bad
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
-from pipelines.data.expectations import Suite
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
 from pipelines.data.newest import newest_issues
 from pipelines.data.odd_units import odd_units
@@ -48,6 +47,7 @@ from pipelines.data.receipts import receipt_issues
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
 from pipelines.data.sources import Context, source_of
+from pipelines.data.suite import Suite
 from pipelines.data.tables import Tables, ordered
 from pipelines.data.validation_result import ValidationResult
 from pipelines.data.withdrawals import unknown_again_issues, withdrawn_issues

@@ -7,7 +7,6 @@ not belong here: computing what they show.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from pipelines.storage import read_json
 
 if TYPE_CHECKING:
     from pipelines.evaluate.report import ReportContext
+from pipelines.steps import report_inputs
 
 log = logging.getLogger(__name__)
 _LIBRARIES = (
@@ -139,7 +139,7 @@ def forecast_of(
         examples,
         str(about["as_of_week"]),
         names(material.dataset),
-        _scenes(features),
+        report_inputs.scenes(features),
         versions,
         parents(material.dataset),
     )
@@ -160,13 +160,13 @@ def withheld_horizons(bundle: Bundle, profile: Profile) -> list[int]:
 
 def names(dataset: Path) -> dict[str, str]:
     """municipality_code -> name."""
-    units = _units(dataset)
+    units = report_inputs.units(dataset)
     return dict(zip(units["unit_id"], units["name"], strict=True))
 
 
 def parents(dataset: Path) -> dict[str, str]:
     """municipality_code -> what it lies in, of those whose files tell it."""
-    units = _units(dataset)
+    units = report_inputs.units(dataset)
     told = units.dropna(subset=["parent"]) if "parent" in units.columns else units.iloc[:0]
     return {str(row["unit_id"]): str(row["parent"]) for row in told.to_dict("records")}
 
@@ -198,7 +198,7 @@ def not_forecast(dataset: Path, table: pd.DataFrame | None) -> list[str]:
     """Units that the label rule refuses, altogether or at this origin; without a forecast the
     former.
     """
-    thresholds = _thresholds(dataset)
+    thresholds = report_inputs.thresholds(dataset)
     units = set(thresholds["unit_id"])
     told = set(thresholds.loc[thresholds["in_pool"].astype(bool), "unit_id"])
     return sorted(units - (told if table is None else set(table["municipality_code"])))
@@ -220,11 +220,11 @@ def gather(run: Run) -> ReportContext:
         as_of_week=snap["as_of_week"],
         decision=decision,
         metrics=read_json(run.path(run.output("evaluate")["metrics"])),
-        issues=_issues(run),
+        issues=report_inputs.issues(run),
         tuning={h: c for h, c in candidates.items() if forecaster_kind(h).reads_vectors},
         names=known,
         shapes=None if table is None else shapes(run.profile, known),
-        thresholds=_thresholds(dataset),
+        thresholds=report_inputs.thresholds(dataset),
         label_rule_id=run.profile.labels.rule_id,
         fixed_rule=run.profile.labels.rule.fixed,
         outbreak_rates=_features(run).get("outbreak_rates", {}),
@@ -237,8 +237,8 @@ def gather(run: Run) -> ReportContext:
         not_forecast=not_forecast(dataset, table),
         horizons_withheld=() if folder is None else _told_withheld(run.path(folder)),
         filling=filling(run),
-        embedding=_embedding(run),
-        lineage=_lineage(run),
+        embedding=report_inputs.embedding(run),
+        lineage=report_inputs.lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
         links={
             "Data Docs (their style needs internet)": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"
@@ -293,54 +293,3 @@ def _features(run: Run) -> dict[str, Any]:
 
 def _dataset(run: Run) -> Path:
     return run.path(run.output("snapshot")["dataset"])
-
-
-def _units(dataset: Path) -> pd.DataFrame:
-    return pd.read_parquet(dataset / "tables" / "units.parquet")
-
-
-def _thresholds(dataset: Path) -> pd.DataFrame:
-    return pd.read_parquet(dataset / "thresholds.parquet")
-
-
-def _scenes(features: Path) -> pd.DataFrame:
-    return pd.read_parquet(
-        features / "rows.parquet", columns=["sample_id", "image_date", "image_quality"]
-    )
-
-
-def _issues(run: Run) -> list[dict[str, Any]]:
-    text = run.path(run.output("validate")["issues_path"]).read_text(encoding="utf-8")
-    found: list[dict[str, Any]] = json.loads(text)
-    return found
-
-
-def _embedding(run: Run) -> dict[str, dict[str, Any]]:
-    plan = run.output("plan_embedding")
-    shards = [run.output(f"embed_{shard:03d}") for shard in plan["shards"]]
-    return {
-        modality: {
-            "distinct inputs": counts["distinct"],
-            "newly embedded": sum(s["embedded"] for s in shards if s["modality"] == modality),
-            "encoder process started": any(
-                s["encoder_started"] for s in shards if s["modality"] == modality
-            ),
-        }
-        for modality, counts in plan["counts"].items()
-    }
-
-
-def _lineage(run: Run) -> list[tuple[str, str]]:
-    snap, built, decision = run.output("snapshot"), run.output("features"), run.output("gate")
-    champion = run.output("register")["version"]
-    drops = [(f"drop {d['received_date']}", d["sha256"]) for d in run.output("ingest")["drops"]]
-    return [
-        *drops,
-        ("dataset version", snap["dataset_version"]),
-        ("dataset in DVC", snap["dvc"]),
-        ("embedding version", built["embedding_version"]),
-        ("feature version", built["feature_version"]),
-        ("bundle judged", str(decision["bundle_id"])),
-        ("registered as version", str(champion) if champion else "not registered"),
-        ("forecast version", str(run.output("forecast").get("forecast_version"))),
-    ]

@@ -11,16 +11,12 @@ from fastapi.responses import JSONResponse
 
 from serving.answers import answer
 from serving.champion import Champion, ChampionHolder
+from serving.examples import ROW_EXAMPLE, VECTOR_EXAMPLE
 from serving.limits import Budget, read_body
 from serving.plausible import age_of, check_values
 from serving.problems import Problem
 from serving.requests import JSON, MULTIPART, Asked, check_known, code_notes, parse
-from serving.schemas import (
-    ROW_EXAMPLE,
-    VECTOR_EXAMPLE,
-    PredictionsBody,
-    ProblemBody,
-)
+from serving.schemas import PredictionsBody, ProblemBody
 from serving.security import require_key
 from serving.settings import Settings
 

@@ -8,7 +8,7 @@ from great_expectations.execution_engine import PandasExecutionEngine
 
 from pipelines.cell_limits import TEMP_C
 from pipelines.data import expectations
-from pipelines.data.expectations import Suite
+from pipelines.data.suite import Suite
 
 
 def test_columns_that_no_rule_asks_about_are_not_handed_over(

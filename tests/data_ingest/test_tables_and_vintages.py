@@ -16,10 +16,10 @@ from support.drops import context_with, table_drop
 from pipelines.contracts import Level
 from pipelines.data import drift, expectations
 from pipelines.data.drop_info import DropInfo
-from pipelines.data.expectations import Rule, Suite
 from pipelines.data.months import month_end, month_label
 from pipelines.data.sources.dane import DEPARTMENTS, DaneCodes
 from pipelines.data.sources.satellitebench_columns import meant_name, read_column
+from pipelines.data.suite import Rule, Suite
 from pipelines.data.tables import Tables, latest_cases, newest_week_no
 from pipelines.data.validate import validate_all
 from pipelines.errors import StoreError

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from support.published import forecast_rows
 
 from pipelines.contracts import CHAMPION
-from pipelines.data.expectations import Suite
+from pipelines.data.suite import Suite
 from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples

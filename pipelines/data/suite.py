@@ -1,0 +1,154 @@
+"""Rules asked of frames by Great Expectations, what they found, and the pages it writes of them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import pandas as pd
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.data_context.types import resource_identifiers as identifiers
+
+from pipelines.contracts import Issue, Level
+from pipelines.data.docs_site import leave_what_is_shown, site_config
+from pipelines.data.gx_judge import judge_of
+from pipelines.data.gx_results import summary, which
+from pipelines.data.raw import issue
+from pipelines.storage import write_json
+
+_SEVERITY = {
+    Level.CRITICAL: "critical",
+    Level.ERROR: "critical",
+    Level.WARNING: "warning",
+    Level.INFO: "info",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An expectation and what a miss means.
+
+    Attributes:
+        expectation: of GX, about one column or several.
+        code, level, message, fix: as in contracts.Issue; a frame's own columns `problem`, `detail`
+            and `fix` go before them where the frame has these.
+        quarantine: whether the cell or row is left out of the clean tables.
+        keep_first: of repeated rows, the first is not at fault.
+        each: one issue a row where there are few, which errors always have.
+    """
+
+    expectation: Any
+    code: str
+    level: Level
+    message: str
+    fix: str
+    quarantine: bool = False
+    keep_first: bool = False
+    each: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The rows of a frame that missed a rule."""
+
+    rule: Rule
+    rows: pd.DataFrame
+
+
+def between(column: str, low: float | None, high: float | None) -> Any:
+    """A column's numbers lie within bounds, None = without one."""
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high)
+
+
+class Suite:
+    """Runs checks in one ephemeral GX context and keeps every result. Not for use by two
+    threads."""
+
+    def __init__(self) -> None:
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = {"globally": False}
+        frames = self._context.data_sources.add_pandas("drops").add_dataframe_asset("frames")
+        self._batch = frames.add_batch_definition_whole_dataframe("all")
+        self._judged: list[tuple[Any, Any]] = []  # suite and result of each check, in order
+        self._results: list[dict[str, Any]] = []
+        self.broken: list[Issue] = []  # checks that GX could not make
+
+    def run(self, name: str, frame: pd.DataFrame, rules: tuple[Rule, ...]) -> list[Finding]:
+        """Misses of each rule on a frame with index 0..n-1; `name` is unique within the suite."""
+        if frame.empty:
+            return []
+        for rule in rules:
+            rule.expectation.meta = {"code": rule.code, "level": rule.level.value}
+            rule.expectation.severity = _SEVERITY[rule.level]
+        expected = gx.ExpectationSuite(name=name, expectations=[r.expectation for r in rules])
+        judge = judge_of(self._batch, frame, [r.expectation for r in rules])
+        result = judge.validate_expectation_suite(expected)
+        self._complete(judge, result, rules)
+        self._judged.append((expected, result))
+        self._results.append(
+            {
+                "check": name,
+                "success": bool(result.success),
+                "results": [summary(r) for r in result.results],
+            }
+        )
+        known = {(rule.expectation.expectation_type, rule.code): rule for rule in rules}
+        by_code = [(r, known[which(r)]) for r in result.results]
+        return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
+
+    def _complete(self, judge: Any, result: Any, rules: tuple[Rule, ...]) -> None:
+        """Ask again for every cell of what was missed: what was met costs half without them."""
+        missed = {which(r) for r in result.results if not r.success}
+        asked = [r.expectation for r in rules if (r.expectation.expectation_type, r.code) in missed]
+        if asked:
+            suite = gx.ExpectationSuite(name="missed", expectations=asked)
+            judge.result_format = {"result_format": "COMPLETE"}
+            whole = judge.validate_expectation_suite(suite)
+            again = {which(r): r for r in whole.results}
+            result.results = [again.get(which(r), r) for r in result.results]
+
+    def _finding(self, name: str, frame: pd.DataFrame, result: Any, rule: Rule) -> Finding | None:
+        if result.success:
+            return None
+        index = result.result.get("unexpected_index_list")
+        if index is None:  # fail closed: a check that could not be made has not been passed
+            self.broken.append(
+                issue(
+                    Level.CRITICAL,
+                    "check-failed",
+                    f"the check {rule.code} on {name} could not be made",
+                    name,
+                    "see gx_results.json; report this as a defect",
+                )
+            )
+            return None
+        rows = frame.loc[sorted(index)]
+        if rule.keep_first:
+            rows = rows[rows.duplicated(rule.expectation.column_list, keep="first")]
+        return Finding(rule, rows)
+
+    def write(self, out: Path) -> None:
+        """Write gx_results.json and Data Docs (data_docs/index.html) to a folder."""
+        docs = out / "data_docs"
+        shutil.rmtree(docs, ignore_errors=True)
+        self._store()
+        self._context.add_data_docs_site(site_name="denguard", site_config=site_config(docs))
+        self._context.build_data_docs(site_names=["denguard"])
+        leave_what_is_shown(docs)
+        write_json(out / "gx_results.json", {"checks": self._results})
+
+    def _store(self) -> None:
+        """Put what was judged where Data Docs look for it; only they need it there."""
+        run_id = RunIdentifier(run_time=datetime.now(UTC))
+        for suite, result in self._judged:
+            self._context.suites.add(suite)
+            result.meta |= {"run_id": run_id, "validation_time": run_id.run_time}
+            key = identifiers.ValidationResultIdentifier(
+                identifiers.ExpectationSuiteIdentifier(suite.name), run_id, result.batch_id
+            )
+            self._context.validation_results_store.store_validation_results(result, key)

@@ -1,0 +1,65 @@
+"""What a report reads of a run's files and of its dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipelines.run import Run
+
+if TYPE_CHECKING:
+    pass
+
+
+def units(dataset: Path) -> pd.DataFrame:
+    return pd.read_parquet(dataset / "tables" / "units.parquet")
+
+
+def thresholds(dataset: Path) -> pd.DataFrame:
+    return pd.read_parquet(dataset / "thresholds.parquet")
+
+
+def scenes(features: Path) -> pd.DataFrame:
+    return pd.read_parquet(
+        features / "rows.parquet", columns=["sample_id", "image_date", "image_quality"]
+    )
+
+
+def issues(run: Run) -> list[dict[str, Any]]:
+    text = run.path(run.output("validate")["issues_path"]).read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = json.loads(text)
+    return found
+
+
+def embedding(run: Run) -> dict[str, dict[str, Any]]:
+    plan = run.output("plan_embedding")
+    shards = [run.output(f"embed_{shard:03d}") for shard in plan["shards"]]
+    return {
+        modality: {
+            "distinct inputs": counts["distinct"],
+            "newly embedded": sum(s["embedded"] for s in shards if s["modality"] == modality),
+            "encoder process started": any(
+                s["encoder_started"] for s in shards if s["modality"] == modality
+            ),
+        }
+        for modality, counts in plan["counts"].items()
+    }
+
+
+def lineage(run: Run) -> list[tuple[str, str]]:
+    snap, built, decision = run.output("snapshot"), run.output("features"), run.output("gate")
+    champion = run.output("register")["version"]
+    drops = [(f"drop {d['received_date']}", d["sha256"]) for d in run.output("ingest")["drops"]]
+    return [
+        *drops,
+        ("dataset version", snap["dataset_version"]),
+        ("dataset in DVC", snap["dvc"]),
+        ("embedding version", built["embedding_version"]),
+        ("feature version", built["feature_version"]),
+        ("bundle judged", str(decision["bundle_id"])),
+        ("registered as version", str(champion) if champion else "not registered"),
+        ("forecast version", str(run.output("forecast").get("forecast_version"))),
+    ]
