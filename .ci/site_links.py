@@ -1,4 +1,4 @@
-"""Hook of the documentation site: links out of docs/ become paths, decisions are listed by number."""
+"""Hook of the documentation site: links out of docs/ become paths, decisions are listed."""
 
 from __future__ import annotations
 

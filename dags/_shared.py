@@ -37,7 +37,8 @@ _MORE = {
         None,
         type=["null", "string"],
         pattern=r"^\d{4}-w\d{2}$",
-        description="Origin week of the bulletin, such as 2018-w48; empty = the newest complete week.",
+        description="Origin week of the bulletin, such as 2018-w48; empty = the newest "
+        "complete week.",
     ),
     "horizons": Param(
         None,

@@ -21,7 +21,8 @@ class BulletinConfig(Frozen):
         12.0,
         gt=0,
         le=144,
-        description="after the scheduled run: then the champion forecasts from the last accepted data",
+        description="after the scheduled run: then the champion forecasts from the last "
+        "accepted data",
     )
     origin_age_weeks: int | None = Field(
         None,

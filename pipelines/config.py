@@ -84,7 +84,8 @@ class Profile(Frozen):
     schedule: str | None = Field(
         None,
         pattern=r"^(\S+ ){4}\S+$",
-        description="cron, by the place's clock, of a line of its own beside the main one; see docs/ops.md",
+        description="cron, by the place's clock, of a line of its own beside the main one; "
+        "see docs/ops.md",
     )
 
     @model_validator(mode="before")

@@ -55,7 +55,8 @@ class ScenePolicy(Frozen):
         0,
         ge=0,
         le=10_000,
-        description="subtracted from 16-bit values: 1000 for Sentinel-2 since processing baseline 04.00",
+        description="subtracted from 16-bit values: 1000 for Sentinel-2 since processing "
+        "baseline 04.00",
     )
     offset_from: date | None = Field(
         None, description="scenes of this day and later have the offset; none = all"
@@ -90,7 +91,8 @@ class Maturity(Frozen):
         0,
         ge=0,
         le=26,
-        description="newest weeks that drop takes as unknown, or that learned nowcasts (at most 13)",
+        description="newest weeks that drop takes as unknown, or that learned nowcasts (at "
+        "most 13)",
     )
     shares: tuple[Share, ...] = Field(
         (),

@@ -68,7 +68,8 @@ class GateConfig(Frozen):
         52,
         ge=13,
         le=52,
-        description="newest target weeks that a challenger's recipe is scored on beside what was published",
+        description="newest target weeks that a challenger's recipe is scored on beside "
+        "what was published",
     )
     refit_years: int = Field(
         3, ge=1, le=10, description="past years whose refits say how far an honest one moves"

@@ -98,7 +98,8 @@ class RuleConfig(Frozen):
         None,
         gt=0,
         le=1_000_000,
-        description="cases a week; no threshold is lower. With it, units with rare cases can be judged too",
+        description="cases a week; no threshold is lower. With it, units with rare cases "
+        "can be judged too",
     )
 
     @model_serializer(mode="wrap")

@@ -130,7 +130,9 @@ class EndemicChannelRule(RuleConfig):
         if self.reference is None and self.centre == "mean_sd":
             years = f"_{self.years}"  # two numbers would run together
         without = "".join(f"_minus{year}" for year in sorted(set(self.leave_out)))
-        return f"channel_{centre[self.centre]}{years}_hw{self.half_window_weeks}{without}{_least(self.min_years)}"
+        least = _least(self.min_years)
+        window = f"hw{self.half_window_weeks}"
+        return f"channel_{centre[self.centre]}{years}_{window}{without}{least}"
 
     @property
     def fixed(self) -> bool:

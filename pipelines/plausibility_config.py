@@ -59,18 +59,21 @@ class PlausibilityConfig(Frozen):
     table_distance: float = Field(
         4.0,
         gt=0,
-        description="standard deviations of the table's own weekly moves, beyond which a week is stopped",
+        description="standard deviations of the table's own weekly moves, beyond which a "
+        "week is stopped",
     )
     unlike_distance: float = Field(
         7.0,
         gt=0,
-        description="the same for how far units lie from their own levels, beyond which they are mixed up",
+        description="the same for how far units lie from their own levels, beyond which "
+        "they are mixed up",
     )
     zeros_left_share: float = Field(
         0.25,
         gt=0,
         lt=1,
-        description="of the units without a case that one expects; below it zeros were filled or added to",
+        description="of the units without a case that one expects; below it zeros were "
+        "filled or added to",
     )
     table_low_ratio: float = Field(
         0.7, gt=0, lt=1, description="newest week to level; a table above it is not incomplete"
@@ -81,19 +84,22 @@ class PlausibilityConfig(Frozen):
     area_gain: float = Field(
         14.0,
         gt=0,
-        description="usual differences, above one a unit, that neighbours may lie to one side together",
+        description="usual differences, above one a unit, that neighbours may lie to one "
+        "side together",
     )
     copy_chance: float = Field(
         1e-5,
         gt=0,
         lt=1,
-        description="probability of as much agreement with any older week, below which a week is a copy",
+        description="probability of as much agreement with any older week, below which a "
+        "week is a copy",
     )
     unit_copy_chance: float = Field(
         0.03,
         gt=0,
         lt=1,
-        description="probability that one unit's weeks repeat themselves, below which they are held",
+        description="probability that one unit's weeks repeat themselves, below which they "
+        "are held",
     )
     cumulative_weeks: int = Field(
         12, ge=6, le=52, description="weeks of a year without any fall, from which counts are sums"

@@ -59,7 +59,8 @@ class RetentionConfig(Frozen):
     )
     forecasts: Literal["keep"] | Weeks = Field(
         "keep",
-        description="a published forecast and its report are public record and small; or a number of weeks",
+        description="a published forecast and its report are public record and small; or a "
+        "number of weeks",
     )
     at_least_runs: int = Field(
         8, ge=2, le=520, description="newest runs that stay whole at any age, if a clock was wrong"

@@ -30,7 +30,8 @@ _FIRST_LOOK_S = 20.0
 _DESCRIPTION = """Probability that a municipality's dengue cases exceed its threshold, weeks ahead.
 
 Ask `POST /predictions` with a row of fields, a row and a scene, or vectors; ask `GET /forecast` for
-what was published, by unit and week. Errors are problem+json and say what to send. A new champion is taken without a restart."""
+what was published, by unit and week. Errors are problem+json and say what to send. A new champion
+is taken without a restart."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -45,8 +45,8 @@ CELL_COLUMNS = (
     "column",
     "unit_id",
     "kind",  # Kind
-    "clean",  # of population, demographic and series: name in the clean tables, such as population_2018
-    "when",  # week ordinal (week, weekly), month (temp, rain, monthly), year (population), 0 (demographic)
+    "clean",  # of all but cases and climate: name in the clean tables, as population_2018
+    "when",  # ordinal of a week or month by its kind, year of population, 0 of a figure
     "value",  # as delivered, None where empty
     "number",  # NaN where empty or no number
     "unit_row",  # the row of UNIT_COLUMNS, in the same file, that the cell belongs to

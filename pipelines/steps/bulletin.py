@@ -84,7 +84,8 @@ def make_forecast(
         "rows": len(table),
         "note": (
             f"forecast version {folder.name}, by model version "
-            f"{version}{', which is provisional' if provisional else ''}{_not_ahead(folder)}{_taken_back(run, folder.name)}"
+            f"{version}{', which is provisional' if provisional else ''}"
+            f"{_not_ahead(folder)}{_taken_back(run, folder.name)}"
         ),
     }
 
@@ -213,7 +214,7 @@ def gather(run: Run) -> ReportContext:
     folder = made["forecast"]
     table = None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet")
     dataset = _dataset(run)
-    known = names(dataset)
+    known, docs = names(dataset), quote(run.output("validate")["data_docs"])
     return ReportContext(
         run_id=run.run_id,
         profile=run.profile.profile,
@@ -240,9 +241,7 @@ def gather(run: Run) -> ReportContext:
         embedding=report_inputs.embedding(run),
         lineage=report_inputs.lineage(run),
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
-        links={
-            "Data Docs (their style needs internet)": f"../../../{quote(run.output('validate')['data_docs'])}/index.html"
-        },
+        links={"Data Docs (their style needs internet)": f"../../../{docs}/index.html"},
     )
 
 

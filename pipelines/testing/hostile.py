@@ -13,7 +13,7 @@ NOTHING = {  # no layout: whoever reads them must say so
     "an empty file": b"",
     "a file of blanks": b" \n\n \n",
     "bytes of no kind": bytes(range(256)),
-    "a web page instead of the file": b"<!DOCTYPE html><html><body><p>Please log in</p></body></html>\n",
+    "a web page instead of the file": b"<!DOCTYPE html><html><body>Please log in</body></html>\n",
     "a damaged archive": b"PK\x03\x04 cut",
     "a damaged Parquet file": b"PAR1 cut",
 }

@@ -99,7 +99,7 @@ def _add(places: Places, repo: Path, drafts: Sequence[Draft]) -> list[Version]:
         manifests = {name: _manifest(folder) for name, folder in folders.items()}
         add_and_push(repo, uri, list(fresh))
         if "://" not in uri:
-            sync_all()  # DVC syncs no object; a version must not be announced before its bytes are safe
+            sync_all()  # DVC syncs no object; bytes are safe before they are announced
         made = {name: _record(repo, draft, manifests[name]) for name, draft in fresh.items()}
         publish_records(remote(uri), source, made)
         records |= {name: sidecar.version for name, (sidecar, _) in made.items()}

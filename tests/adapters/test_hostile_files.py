@@ -204,7 +204,10 @@ def test_a_file_in_which_every_count_contradicts_another_is_refused_as_a_whole(t
 
 def test_a_record_of_another_width_stays_out_of_quarantine_and_messages(tmp_path):
     """Which of its cells is a person's age nobody can tell."""
-    people = "unit,onset,age\nA,2018-01-01,age-77\nA,2018-01-02,age-77,x\nA,2018-01-06,age-77\nA,age-77\n"
+    people = (
+        "unit,onset,age\nA,2018-01-01,age-77\nA,2018-01-02,age-77,x\n"
+        "A,2018-01-06,age-77\nA,age-77\n"
+    )
     reading = read(tmp_path, people, adapter="line_list")
     assert refusals(reading) == [(3, "ragged-row")] and the(reading, "notes-below-table")
     assert "age-77" not in f"{reading.refused.to_csv()} {reading.issues}"

@@ -138,7 +138,10 @@ def test_opendengue_counts_no_case_twice(tmp_path):
 
 
 def test_infodengue_with_geocodes_in_a_column(tmp_path):
-    content = "data_iniSE,SE,casos,municipio_geocodigo,municipio_nome\n2018-01-14,201803,5,3304557,Rio\n2018-01-07,201802,4,3304557,Rio\n"
+    content = (
+        "data_iniSE,SE,casos,municipio_geocodigo,municipio_nome\n"
+        "2018-01-14,201803,5,3304557,Rio\n2018-01-07,201802,4,3304557,Rio\n"
+    )
     reading = read(tmp_path, content, adapter="infodengue")
     assert weekly(reading) == {("3304557", "2018-w03"): 5.0, ("3304557", "2018-w02"): 4.0}
     assert reading.units["name"].tolist() == ["Rio"]

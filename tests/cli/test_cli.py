@@ -25,7 +25,7 @@ WRONG = {
     "drop --table README.md --received 2018-12-04": "it is not a municipal table",
     "drop --table gone.csv --received yesterday": "%Y-%m-%d",
     "drop --table gone.csv --received 2018-12-04 --scene-period year": "'week', 'month'",
-    "drop --table gone.csv --received 2018-12-04 --scene-latency-days -1": "greater than or equal to 0",
+    "drop --table gone.csv --received 2018-12-04 --scene-latency-days -1": "than or equal to 0",
 }
 
 

@@ -77,7 +77,8 @@ def cases_csv() -> str:
             count = round(20 * np.exp(0.7 * humid[at] + noise[at]))
             sparse = f"{humid[at + 4]:.4f}" if n < 3 else ""
             lines.append(
-                f"{unit},{year},{number},{count},{1000 - 90 * n},{60 + 10 * humid[at + 4]:.4f},{sparse},"
+                f"{unit},{year},{number},{count},{1000 - 90 * n},"
+                f"{60 + 10 * humid[at + 4]:.4f},{sparse},"
             )
     return "\n".join(lines) + "\n"
 

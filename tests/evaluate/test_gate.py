@@ -452,7 +452,7 @@ def test_fresher_data_replace_a_provisional_champion_provisionally(
     assert (found.decision, found.provisional) == ("promote", True)
 
 
-def test_what_follows_a_provisional_champion_on_enough_blocks_beats_the_baselines_and_is_not_provisional(
+def test_after_a_provisional_champion_enough_blocks_make_one_that_is_not_provisional(
     planted: Any, profile: Profile
 ) -> None:
     good = decide(planted({"linear": 0.0, **BASELINES}), [LINEAR], PROVISIONAL, profile)

@@ -71,7 +71,7 @@ def test_recorded_recipes_of_other_models_stay_apart() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_copy_of_a_shipped_profile_is_read_as_the_one_that_ships_today_and_judges_the_units_it_judged(
+def test_a_copy_of_a_shipped_profile_is_read_as_todays_and_judges_the_units_it_judged(
     name: str,
 ) -> None:
     copied = load_profile(str(HERE / "first_profiles" / f"{name}.yaml"))

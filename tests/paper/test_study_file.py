@@ -22,9 +22,7 @@ def own(folder: Path, **changed: Any) -> Path:
     return path
 
 
-def test_the_shipped_study_has_the_papers_three_approaches_and_those_whose_weights_are_packages() -> (
-    None
-):
+def test_the_shipped_study_has_the_papers_approaches_and_those_whose_weights_are_packages() -> None:
     printed = [a for a in SHIPPED.approaches if a.as_printed]
     assert [a.beside for a in printed] == ["unimodal", "clip", "raw"]
     assert not any(w.pinned for a in printed for w in (a.image, a.text)), (

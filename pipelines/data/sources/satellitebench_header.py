@@ -1,4 +1,4 @@
-"""What is wrong with the header of the municipal table: renamed, repeated, missing, unknown columns."""
+"""What is wrong with the municipal table's header: columns renamed, repeated, missing, unknown."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _tower(family: Any, model_type: str, folder: Path) -> nn.Module:
         )
     transformers_logging.disable_progress_bar()
     before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # what is missing is ours to say, the rest is expected
+    transformers_logging.set_verbosity_error()  # what is missing we say ourselves
     try:
         tower, found = family.from_pretrained(
             str(folder),
