@@ -11,16 +11,33 @@ PYTHON=${PYTHON:-python}
 wanted=$(mktemp)
 trap 'rm -f "$wanted"' EXIT
 
-install_lines_of() {
-    lines=$(printf %s "$1" | tr , '|')
-    shift
-    grep -E "# (.* )?($lines)( |\$)" requirements.lock > "$wanted"
+install_wanted() {
     # shellcheck disable=SC2086  # PIP may be two words
     $PIP install -q --no-deps --require-hashes ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$@" -r "$wanted"
 }
 
+install_lines_of() {
+    lines=$(printf %s "$1" | tr , '|')
+    shift
+    grep -E "# (.* )?($lines)( |\$)" requirements.lock > "$wanted"
+    install_wanted "$@"
+}
+
+# Asked for by its own version first: of two builds that both fit, pip takes the one whose hash its index
+# tells, and a folder of wheels tells none.
+install_cpu_torch() {
+    grep -E "# (.* )?($(printf %s "$1" | tr , '|'))( |\$)" requirements.lock |
+        sed -n 's/^torch==\([^ ]*\)/torch==\1+cpu/p' > "$wanted"
+    [ -s "$wanted" ] || return 0
+    said=$(install_wanted 2>&1) || case $said in
+    *"No matching distribution"* | *"no version of torch"*) echo "no CPU build of torch is offered here" ;;
+    *) printf '%s\n' "$said" >&2; exit 1 ;;
+    esac
+}
+
 torch_version() { "$PYTHON" -c "from importlib.metadata import version; print(version('torch'))" 2>/dev/null || echo none; }
 
+install_cpu_torch "$extras"
 install_lines_of "$extras,build" "$@"
 build=$(torch_version)
 case "$(uname -s) $build" in

@@ -29,6 +29,7 @@ MAY_NAME_IT = {
     "pipelines/contracts.py": "registers the SatelliteBench source's codes",
     "pipelines/data/label_formulas.py": "cites where a formula comes from",
     "pipelines/fusion/bundle.py": "reads bundles of the first version",
+    "pipelines/fusion/bundle_meta.py": "the place of a bundle of the first version",
     "pipelines/fusion/format1.py": "reads bundles of the first version",
 }
 # Whole years or weeks that are no bound of data, labels or judging.
@@ -38,7 +39,7 @@ BOUNDS = {
     "pipelines/label_config.py": "reads recipes of the first version",
     "pipelines/data/adapters/months_of_series.py": "the day that NumPy counts from",
     "pipelines/data/known_series.py": "the month that NumPy counts from",
-    "serving/schemas.py": "the example of a request",
+    "serving/examples.py": "the examples of a request",
     "dags/_weekly.py": "Airflow's start_date",
     "dags/arrivals.py": "Airflow's start_date",
     "dags/deadline.py": "Airflow's start_date",

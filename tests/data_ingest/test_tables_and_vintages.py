@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from support.drops import context_with, table_drop
 
 from pipelines.contracts import Level
-from pipelines.data import drift, expectations
+from pipelines.data import drift
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.months import month_end, month_label
 from pipelines.data.sources.dane import DEPARTMENTS, DaneCodes
 from pipelines.data.sources.satellitebench_columns import meant_name, read_column
-from pipelines.data.suite import Rule, Suite
+from pipelines.data.suite import Rule, Suite, between
 from pipelines.data.tables import Tables, latest_cases, newest_week_no
 from pipelines.data.validate import validate_all
 from pipelines.errors import StoreError
@@ -220,7 +220,7 @@ def test_an_unchanged_second_look_finds_no_drift(desk):
 
 def test_a_check_that_cannot_be_made_is_critical_not_passed():
     suite = Suite()
-    rule = Rule(expectations._between("absent", 0, 1), "some-check", Level.WARNING, "m", "f")
+    rule = Rule(between("absent", 0, 1), "some-check", Level.WARNING, "m", "f")
     assert suite.run("frame", pd.DataFrame({"there": [1.0]}), (rule,)) == []
     (issue,) = suite.broken
     assert (issue.level, issue.code) == (

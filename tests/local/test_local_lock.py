@@ -57,13 +57,25 @@ def test_either_build_of_torch_fits_as_long_as_the_version_is_the_same() -> None
     assert merged["torchvision"].hashes == {"sha256:default"}
 
 
+# It offers the default build of torch, and with CPU_BUILD=yes the CPU build beside it.
+PIP = """#!/bin/sh
+for file; do :; done
+if [ "${CPU_BUILD:-}" = broken ]; then echo "THESE PACKAGES DO NOT MATCH THE HASHES"; exit 1; fi
+if grep -q "+cpu" "$file" && [ -z "${CPU_BUILD:-}" ]; then
+    echo "ERROR: No matching distribution found for torch==2.13.0+cpu"; exit 1
+fi
+echo "$@" >> asked
+cat "$file" >> wanted
+"""
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """A checkout with that lock, an installer that writes down what it is asked for, and a
     torch."""
     (tmp_path / "requirements.lock").write_text(LOCK)
     pip = tmp_path / "pip"
-    pip.write_text('#!/bin/sh\necho "$@" >> asked\nfor file; do :; done\ncat "$file" >> wanted\n')
+    pip.write_text(PIP)
     pip.chmod(0o755)
     return tmp_path
 
@@ -102,6 +114,23 @@ def test_several_extras_are_joined_and_torch_comes_from_the_index_named(installe
     install(installed, "s3,dev", TORCH_INDEX="https://torch.example/cpu")
     assert wanted(installed) == {"ftfy", "torch", "ruff", "demo-tool", "setuptools"}
     assert "--extra-index-url https://torch.example/cpu" in (installed / "asked").read_text()
+
+
+def test_the_cpu_build_is_asked_for_by_its_own_version_first(installed: Path) -> None:
+    install(installed, "demo", CPU_BUILD="yes")
+    first, *rest = (installed / "wanted").read_text().splitlines()
+    assert first.startswith("torch==2.13.0+cpu --hash=sha256:bb")
+    assert any(line.startswith("torch==2.13.0 ") for line in rest)
+
+
+def test_where_there_is_no_cpu_build_the_default_one_is_taken(installed: Path) -> None:
+    assert "no CPU build of torch is offered here" in install(installed, "demo")
+    assert "+cpu" not in (installed / "wanted").read_text()
+
+
+def test_a_cpu_build_with_another_hash_ends_the_installation(installed: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        install(installed, "demo", CPU_BUILD="broken")
 
 
 @pytest.mark.skipif(os.uname().sysname != "Linux", reason="GPU libraries are asked for on Linux")

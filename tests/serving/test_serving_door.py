@@ -261,5 +261,5 @@ def test_bytes_of_bodies_under_way_are_bounded_over_all_requests(
 def test_the_endpoint_is_started_with_its_door_wherever_it_is_started() -> None:
     root = Path(__file__).parents[2]
     for file in ("serving/Dockerfile", "pipelines/local/components.py"):
-        text = (root / file).read_text(encoding="utf-8")
+        text = " ".join((root / file).read_text(encoding="utf-8").split())
         assert '"--http", "serving.door:Door", "--ws", "none"' in text, file

@@ -187,7 +187,7 @@ def _keep_nowcast(where: Places) -> object:
         mock.patch.object(samples, "_thresholds", lambda *_: thresholds),
         mock.patch.object(samples, "write_samples", lambda *_: 0),
         mock.patch.object(samples, "_write_states", lambda *_: None),
-        mock.patch.object(samples, "_facts", lambda *_: {}),
+        mock.patch.object(samples, "facts", lambda *_: {}),
         mock.patch.object(Tables, "save", lambda *_: None),
     ):
         folder = samples.build_dataset(tables, profile, None, [], where.artifacts / "datasets")
