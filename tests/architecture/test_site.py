@@ -66,10 +66,12 @@ def test_a_page_fetches_nothing_from_elsewhere(site: Path) -> None:
 
 
 def test_a_broken_link_ends_the_build(tmp_path: Path) -> None:
-    for name in (".ci", "docs", "pipelines", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "docs" / "gate.md").open("a", encoding="utf-8") as page:
-        page.write("\n[nothing](no-such-page.md)\n")
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    settings = tmp_path / ".ci" / "mkdocs.yml"
+    head, _, _ = settings.read_text(encoding="utf-8").partition("nav:")
+    settings.write_text(f"{head}nav:\n  - index.md\n", encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# A page\n\n[nothing](no-such-page.md)\n")
     done = build(tmp_path, tmp_path / "site")
     assert done.returncode != 0
     assert "no-such-page.md" in done.stdout + done.stderr

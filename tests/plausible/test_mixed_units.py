@@ -62,6 +62,17 @@ def test_sorted_or_shuffled_values_stop_the_drop(place: Place, how: str) -> None
     assert (one.outcome, one.direction) == (Outcome.STOP, Direction.WRONG)
 
 
+def test_sorted_values_stop_a_drop_although_many_units_are_then_doubted_by_themselves(
+    place: Place,
+) -> None:
+    counts = sized()
+    levels = np.resize([60.0, 30.0, 20.0, 12.0, 8.0, 8.0, 0.3, 0.3, 0.3], len(counts))
+    draw = np.random.default_rng(5)
+    counts[:] = draw.poisson(levels[:, None], counts.shape)
+    place.weekly(counts, lambda c: lies.newest(c, np.sort(c.iloc[:, -1].to_numpy())))
+    assert place.found()["units-unlike-themselves"].outcome == Outcome.STOP
+
+
 def test_a_past_that_is_the_neighbours_is_named_with_whose_it_is(place: Place) -> None:
     counts = history(45)
     place.bring(counts.iloc[:, :-1])
