@@ -62,19 +62,6 @@ def test_sorted_or_shuffled_values_stop_the_drop(place: Place, how: str) -> None
     assert (one.outcome, one.direction) == (Outcome.STOP, Direction.WRONG)
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-def test_sorted_values_stop_a_drop_although_many_units_are_then_doubted_by_themselves(
-    place: Place, seed: int
-) -> None:
-    """Nine units run, as in a dry country: without those in doubt the rest looks as ever."""
-    counts, draw = sized(), np.random.default_rng(seed)
-    runs = draw.permutation(len(counts)) < 9
-    levels = np.where(runs, draw.lognormal(2.2, 0.7, len(counts)), 0.3)
-    counts[:] = draw.poisson(levels[:, None], counts.shape)
-    place.weekly(counts, lambda c: lies.newest(c, np.sort(c.iloc[:, -1].to_numpy())))
-    assert place.found()["units-unlike-themselves"].outcome == Outcome.STOP
-
-
 def test_a_past_that_is_the_neighbours_is_named_with_whose_it_is(place: Place) -> None:
     counts = history(45)
     place.bring(counts.iloc[:, :-1])

@@ -33,7 +33,6 @@ _UNITS = 5  # with a ratio; so many make a median
 _TOTAL = 30.0  # cases a week, from which a ratio of totals means something
 _HARDLY = 0.1  # cases a week that a unit without any may have
 _ZEROS = 4.0  # units with 0 that are expected, from which their absence says something
-_A_FEW = 2  # units doubted by themselves, that say nothing about the table
 _FARTHEST = 5.0  # usual differences that one unit can add, so that no single one makes a table
 
 
@@ -96,8 +95,8 @@ def out_of_proportion(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
 
 
 def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> Iterator[Suspicion]:
-    doubted = alone(week, limits)
-    now = moves(np.where(doubted, np.nan, week.said)[:, None], week.level[:, None])
+    others = np.where(alone(week, limits), np.nan, week.said)
+    now = moves(others[:, None], week.level[:, None])
     by, usual = _ratio(float(now.median[0]), past.median, float(now.total[0]), past.total)
     far, late = (
         _far(by, usual, week.steps),
@@ -106,8 +105,6 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
     few, many = np.log(limits.table_low_ratio), np.log(limits.table_high_ratio)
     settled = week.column <= (seen.newest or 0) - seen.immature_weeks
     spread = float(now.spread[0])
-    if doubted.sum() > _A_FEW:  # so many are not single units any more
-        spread = float(moves(week.said[:, None], week.level[:, None]).spread[0])
     if settled and late < -limits.table_distance and by < few:
         yield _whole(
             seen,
