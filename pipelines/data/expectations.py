@@ -1,17 +1,10 @@
-"""The Great Expectations suite: what incoming data must be like, and what a miss means.
+"""Rules of cells, rows and codes: what incoming data must be like, and what a miss means.
 
-Belongs here: rules (an expectation, how bad a miss is, what to do) and running them on frames.
-Does not belong here: making the frames (raw.py, calendar.py) and what follows (validate.py).
-
-Every frame has the columns file, row, column, unit_id, value, so that a miss can be named.
-GX is asked for COMPLETE results of what was missed: the index of each value leads back to its cell.
+Belongs here: an expectation, how bad a miss is, what to do. Does not belong here: rules of scenes
+and whole tables (table_rules.py), asking them (suite.py), frames (checks.py).
 """
 
 from __future__ import annotations
-
-import os
-
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read on import; nothing calls home
 
 import great_expectations.expectations as gxe
 

@@ -1,7 +1,7 @@
 """What is read of a result of Great Expectations.
 
 Belongs here: what names a result, and its line in gx_results.json. Does not belong here: the rules
-and what a miss means (expectations.py).
+and what a miss means (suite.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Rules asked of frames by Great Expectations, what they found, and the pages it writes of them."""
+"""Rules asked of frames by Great Expectations, what they found, and the pages it writes of them.
+
+Every frame has the columns file, row, column, unit_id, value, so that a miss can be named.
+GX is asked for COMPLETE results of what was missed: the index of each value leads back to its cell.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def lambdas(tuning: Mapping[str, Record], metrics: Record) -> Rows:
             "value": number(found["lambda_shift"], 2),
             "reason": found["lambda_reason"],
             "epochs": found.get("epochs"),
-            "by_year": lambda_by_year(head, metrics),
+            "by_year": _by_year(head, metrics),
             "picture": figures.lambda_curve(found["lambda_curve"], found["lambda_shift"])
             if swept(found)
             else None,
@@ -31,11 +31,12 @@ def swept(found: Record) -> bool:
     return len({point["lambda"] for point in found.get("lambda_curve") or ()}) > 1
 
 
-def lambda_by_year(head: str, metrics: Record) -> str:
+def _by_year(head: str, metrics: Record) -> str:
     chosen = primary(metrics).get("heads", {}).get(head, {}).get("lambda_shift_by_year", {})
     return ", ".join(f"{number(value, 2)} in {year}" for year, value in chosen.items())
 
 
 def primary(metrics: Record) -> Record:
+    """Scores at the horizon that decides."""
     found: Record = metrics.get("horizons", {}).get(str(metrics.get("primary_horizon_weeks")), {})
     return found

@@ -30,11 +30,11 @@ def percent(value: Any) -> str:
 def key_values(groups: Mapping[str, Record]) -> list[tuple[str, str, str]]:
     """Nested counts as rows (group, name, value)."""
     return [
-        (words(g), words(str(k)), plain(v))
+        (words(g), words(str(k)), _plain(v))
         for g, values in groups.items()
         for k, v in values.items()
     ]
 
 
-def plain(value: Any) -> str:
+def _plain(value: Any) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

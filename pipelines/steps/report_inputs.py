@@ -4,37 +4,39 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from pipelines.run import Run
 
-if TYPE_CHECKING:
-    pass
-
 
 def units(dataset: Path) -> pd.DataFrame:
+    """Units of a dataset, as cleaned."""
     return pd.read_parquet(dataset / "tables" / "units.parquet")
 
 
 def thresholds(dataset: Path) -> pd.DataFrame:
+    """Thresholds of a dataset's label rule."""
     return pd.read_parquet(dataset / "thresholds.parquet")
 
 
 def scenes(features: Path) -> pd.DataFrame:
+    """Day and quality of the scene of each sample."""
     return pd.read_parquet(
         features / "rows.parquet", columns=["sample_id", "image_date", "image_quality"]
     )
 
 
 def issues(run: Run) -> list[dict[str, Any]]:
+    """What validation found in the run's drops."""
     text = run.path(run.output("validate")["issues_path"]).read_text(encoding="utf-8")
     found: list[dict[str, Any]] = json.loads(text)
     return found
 
 
 def embedding(run: Run) -> dict[str, dict[str, Any]]:
+    """Modality -> what there was to embed and what was new."""
     plan = run.output("plan_embedding")
     shards = [run.output(f"embed_{shard:03d}") for shard in plan["shards"]]
     return {
@@ -50,6 +52,7 @@ def embedding(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def lineage(run: Run) -> list[tuple[str, str]]:
+    """What the report rests on: names and ids, from drops to forecast."""
     snap, built, decision = run.output("snapshot"), run.output("features"), run.output("gate")
     champion = run.output("register")["version"]
     drops = [(f"drop {d['received_date']}", d["sha256"]) for d in run.output("ingest")["drops"]]

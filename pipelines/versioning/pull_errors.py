@@ -11,6 +11,7 @@ AGAIN = "run the same command again; it goes on where it stopped"
 
 
 def lost(version_id: str, name: str, where: str) -> VersioningError:
+    """A file that the index lists and the remote does not have."""
     return VersioningError(
         f"{name} of {version_id} is not in the remote",
         where=where,
@@ -22,6 +23,7 @@ def lost(version_id: str, name: str, where: str) -> VersioningError:
 
 
 def damaged(version_id: str, name: str, where: str) -> VersioningError:
+    """A file whose bytes are not those that the index lists."""
     return VersioningError(
         f"{name} of {version_id} is damaged in the remote; what was verified is kept",
         where=where,
@@ -33,6 +35,7 @@ def damaged(version_id: str, name: str, where: str) -> VersioningError:
 
 
 def local_error(err: OSError, to: Path) -> VersioningError:
+    """What this machine's disk or folder refuses."""
     where = str(err.filename or to)
     if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return VersioningError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -75,6 +76,25 @@ def test_the_formatter_decides_but_for_tables() -> None:
     ]
     assert len(marked) <= 60, marked
     assert [m for m in marked if not re.search(r": [])}]", m)] == [], "only where a table ends"
+
+
+@pytest.mark.parametrize("module", ["suite", "table_rules", "docs_site", "gx_judge"])
+def test_great_expectations_is_told_to_call_nobody_before_it_is_imported(module: str) -> None:
+    code = f"""
+import os, sys
+class Watch:
+    def find_spec(self, name, path, target=None):
+        if name == "great_expectations":
+            raise SystemExit(print(os.environ.get("GX_ANALYTICS_ENABLED")))
+sys.meta_path.insert(0, Watch())
+import pipelines.data.{module}
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "GX_ANALYTICS_ENABLED"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "false", done.stdout + done.stderr
 
 
 def test_ruff_reads_every_file_of_the_library() -> None:

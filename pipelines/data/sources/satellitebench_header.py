@@ -27,6 +27,7 @@ _MAX_UNKNOWN = 50  # beyond it the header is of another table, and guessing at n
 
 
 def header_issues(table: RawTable, columns: dict[int, Column]) -> list[Issue]:
+    """Everything that is wrong with the columns, each named with what to do."""
     place = f"{table.file} row 1"
     absent = [name for name in REQUIRED if name not in table.header]
     unknown = [n for n in dict.fromkeys(table.header) if n and read_column(n) is None]
