@@ -9,10 +9,7 @@ import pandas as pd
 
 from pipelines.config import Maturity, Profile
 from pipelines.contracts import COVARIATE_NAMES
-from pipelines.data.rows import (
-    RowSource,
-    covariate_names,
-)
+from pipelines.data.rows import RowSource, covariate_names
 from pipelines.data.splits import SEASON_WEEKS, judged_years
 from pipelines.data.tables import Tables, newest_week_no
 from pipelines.errors import ConfigError
