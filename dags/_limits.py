@@ -1,8 +1,7 @@
-"""Every step of the weekly cycle: when it is ended, and what it does in one line."""
+"""Every step of the weekly cycle: minutes after which it is ended, and what it does in one line."""
 
 from __future__ import annotations
 
-# Step -> the minutes after which it is ended, and what it does in one line.
 STEPS = {
     "start": (5, "Checks and records the run's parameters."),
     "ingest": (60, "Reads the accepted drops and the new one."),
