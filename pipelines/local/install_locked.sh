@@ -37,6 +37,12 @@ install_cpu_torch() {
 
 torch_version() { "$PYTHON" -c "from importlib.metadata import version; print(version('torch'))" 2>/dev/null || echo none; }
 
+for extra in $(printf %s "$extras" | tr , ' '); do
+    grep -qE "# (.* )?$extra( |\$)" requirements.lock || {
+        echo "requirements.lock has no line for the extra '$extra'. What to do: name extras of pyproject.toml, such as dev or serving,encoders" >&2
+        exit 1
+    }
+done
 install_cpu_torch "$extras"
 install_lines_of "$extras,build" "$@"
 build=$(torch_version)

@@ -140,7 +140,10 @@ def test_another_build_of_torch_gets_its_libraries_and_a_word(installed: Path) -
     assert wanted(installed) == {"ftfy", "torch", "setuptools", "nvidia-cublas"}
 
 
-def test_an_extra_that_is_not_in_the_lock_ends_the_installation(installed: Path) -> None:
-    (installed / "requirements.lock").write_text("ruff==0.14.1 --hash=sha256:dd # dev\n")
-    with pytest.raises(subprocess.CalledProcessError):
-        install(installed, "llama")
+def test_an_extra_that_is_not_in_the_lock_is_named_and_nothing_is_installed(
+    installed: Path,
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        install(installed, "demo,nosuch")
+    assert "no line for the extra 'nosuch'. What to do:" in refused.value.stderr
+    assert not (installed / "asked").exists()
