@@ -20,8 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.cell_keys import CellKeys
 from pipelines.data.drops import Drop
+from pipelines.data.known_values import KnownValues, batches
 
 Text = npt.NDArray[np.object_]
 Kind = Literal["week", "temp", "rain", "population", "demographic", "weekly", "monthly"]
@@ -51,7 +51,6 @@ CELL_COLUMNS = (
     "number",  # NaN where empty or no number
     "unit_row",  # the row of UNIT_COLUMNS, in the same file, that the cell belongs to
 )
-_UNKNOWN = "\0"  # how a cell that is unknown again is remembered; no file holds it
 MAX_BAD_ROW_SHARE = 0.2  # of a table's rows; beyond it the table itself is in doubt
 # Records that a source could not use: quarantined, and counted against the file.
 REFUSED_COLUMNS = ("file", "row", "column", "value", "code", "detail", "fix", "unit_id")
@@ -142,28 +141,38 @@ def changed_cells(
         unknown_again: these words, in any case of letters.
     """
     known, words = KnownValues(), {word.casefold() for word in unknown_again}
-    accepted = pd.MultiIndex.from_frame(
-        units[["file", "row"]].astype({"file": str, "row": "int64"})
-    )
-    frames = []
-    for raw in raws:
-        at = pd.MultiIndex.from_arrays(
-            [raw.cells["file"].astype(str), raw.cells["unit_row"].astype("int64")]
-        )
-        cells = raw.cells[at.isin(accepted)].reset_index(drop=True)
-        said = _says(cells, words)
-        new, withdrawn, seen = known.compare(cells, said)
-        part = cells[new].assign(
-            value=cells["value"].mask(said)[new],
-            withdrawn=withdrawn[new],
-            unknown_again=(said & seen)[new],
-            received_date=raw.drop.info.received_date,
-        )
-        frames.append(
-            part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")})
-        )
+    accepted = _records(units["file"], units["row"])
+    frames = [
+        _changed(batch, accepted, words, known)
+        for batch in batches(raws, [len(raw.cells) for raw in raws])
+    ]
     columns = [*CELL_COLUMNS, "withdrawn", "unknown_again", "received_date"]
     return pd.concat(frames or [empty(columns)], ignore_index=True)
+
+
+def _changed(
+    raws: Sequence[RawDrop], accepted: pd.MultiIndex, words: Collection[str], known: KnownValues
+) -> pd.DataFrame:
+    """changed_cells of some drops after those that `known` knows."""
+    every = pd.concat([raw.cells for raw in raws], ignore_index=True)
+    drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
+    mine = _records(every["file"], every["unit_row"]).isin(accepted)
+    cells, drop_no = every[mine].reset_index(drop=True), drop_no[mine]
+    said = _says(cells, words)
+    new, withdrawn, seen = known.compare(cells, said, drop_no)
+    received = np.array([raw.drop.info.received_date for raw in raws], dtype=object)
+    part = cells[new].assign(
+        value=cells["value"].mask(said)[new],
+        withdrawn=withdrawn[new],
+        unknown_again=(said & seen)[new],
+        received_date=received[drop_no[new]],
+    )
+    return part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")})
+
+
+def _records(files: pd.Series, rows: pd.Series) -> pd.MultiIndex:
+    """Which record of which file, in types that compare alike."""
+    return pd.MultiIndex.from_arrays([files.astype(str), rows.astype("int64")])
 
 
 def _says(cells: pd.DataFrame, words: Collection[str]) -> npt.NDArray[np.bool_]:
@@ -172,39 +181,3 @@ def _says(cells: pd.DataFrame, words: Collection[str]) -> npt.NDArray[np.bool_]:
     at = np.flatnonzero((cells["value"].notna() & cells["number"].isna()).to_numpy(dtype=bool))
     out[at] = [str(text).strip().casefold() in words for text in cells["value"].to_numpy()[at]]
     return out
-
-
-class KnownValues:
-    """Newest text of every cell so far, as a sorted array of keys: a million cells in 0.2 s."""
-
-    def __init__(self) -> None:
-        self._numbers = CellKeys()
-        self._keys: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self._values: Text = np.zeros(0, dtype=object)
-
-    def compare(
-        self, cells: pd.DataFrame, said: npt.NDArray[np.bool_]
-    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """(N,) which cells are new or differ, which of them withdraw a value, and which were there
-        before; then know them.
-
-        Args:
-            said: (N,) cells that say that their value is not known any more.
-        """
-        keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
-        if said.any():
-            values = np.where(said, _UNKNOWN, values)
-        at = np.searchsorted(self._keys, keys)
-        safe = np.minimum(at, max(len(self._keys) - 1, 0))
-        seen = self._keys[safe] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
-        before = np.full(len(keys), None, dtype=object)
-        before[seen] = self._values[safe[seen]]
-        new = ~seen | (values != before)
-        withdrawn = seen & pd.isna(values) & ~pd.isna(before) & (before != _UNKNOWN)
-        self._learn(keys, values)
-        return new, np.asarray(withdrawn, dtype=bool), seen
-
-    def _learn(self, keys: npt.NDArray[np.int64], values: Text) -> None:
-        every, said = np.concatenate([keys, self._keys]), np.concatenate([values, self._values])
-        self._keys, first = np.unique(every, return_index=True)  # the newest stands first
-        self._values = said[first]

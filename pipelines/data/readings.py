@@ -26,18 +26,21 @@ import pandas as pd
 from pipelines.code_changes import DeliveredCodes
 from pipelines.contracts import ADAPTERS, SOURCES, Issue, Level, content_id
 from pipelines.data.drops import Drop
+from pipelines.data.known_values import KnownValues, batches
 from pipelines.data.left_unsaid import LeftUnsaid, can_be_followed
-from pipelines.data.raw import KnownValues, RawDrop
+from pipelines.data.raw import KEY_COLUMNS, RawDrop
 from pipelines.data.sources import Context
 from pipelines.data.withdrawals import input_of
 from pipelines.errors import StoreError
 from pipelines.storage import discard, new_folder, read_json, sha256_file, write_json
 from pipelines.storage.kept import note_use, write_in_use
+from pipelines.storage.parquet import read_frame
 
 log = logging.getLogger(__name__)
 Read = Callable[[Drop], RawDrop]
 _FACTS = "facts.json"
-_FORM = 2  # of what is kept; another number reads every drop anew
+_EMPTY_UNLESS_KEPT = ("refused", "unsure", "yearly")  # most drops have none of them
+_FORM = 3  # of what is kept; another number reads every drop anew
 
 
 @dataclass(frozen=True)
@@ -140,29 +143,36 @@ class _Repeated:
 
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
         """The drop without the values that it tells as they were told before."""
-        for one in earlier[self._learnt :]:
-            self._told(one)
-            if self._unsaid is not None:
-                self._unsaid.learn(one)
-            self._left_out(one)
+        fresh = earlier[self._learnt :]
+        for batch in batches(fresh, [len(one.cells) for one in fresh]):
+            self._told(batch)
+        for one in fresh if self._unsaid is not None else ():
+            self._unsaid.learn(one)
         self._learnt = len(earlier) + 1
         stays = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
-        kept = self._told(raw) | _newest_of_units(raw.cells) | stays
+        kept = self._told([raw]) | _newest_of_units(raw.cells) | stays
         if self._unsaid is not None:
             raw = self._unsaid.of(raw)
-        self._left_out(raw)
+            self._told([replace(raw, cells=raw.cells.iloc[:0])])
         return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
 
-    def _told(self, raw: RawDrop) -> npt.NDArray[np.bool_]:
-        """(cells,) which cells are new or differ; then know them."""
-        nothing = np.zeros(len(raw.cells), dtype=bool)
-        return self._known.compare(_comparable(raw, self._keeping.full), nothing)[0]
-
-    def _left_out(self, raw: RawDrop) -> None:
-        """What a full drop leaves out is new when it is told again."""
-        if raw.absent is not None and len(raw.absent):
-            values = np.full(len(raw.absent), _UNLIKE, dtype=object)
-            self._known.compare(raw.absent.assign(value=values), np.zeros(len(values), dtype=bool))
+    def _told(self, raws: Sequence[RawDrop]) -> npt.NDArray[np.bool_]:
+        """(cells,) which cells of the drops are new or differ; then know them, and what the drops
+        leave out, which is new when it is told again.
+        """
+        cells, drop_no = _comparable(raws, self._keeping.full)
+        parts, order = [cells], [2 * drop_no]
+        for nth, raw in enumerate(raws):
+            if raw.absent is not None and len(raw.absent):
+                values = np.full(len(raw.absent), _UNLIKE, dtype=object)
+                parts.append(raw.absent.assign(value=values))
+                order.append(np.full(len(values), 2 * nth + 1))
+        every, number = pd.concat(parts, ignore_index=True), np.concatenate(order)
+        at = np.argsort(number, kind="stable")
+        new = np.zeros(len(every), dtype=bool)
+        unsaid = np.zeros(len(every), dtype=bool)
+        new[at] = self._known.compare(every.iloc[at], unsaid, number[at])[0]
+        return new[: len(cells)]
 
 
 def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -172,20 +182,25 @@ def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return np.asarray(cells.index.isin(newest))
 
 
-def _comparable(raw: RawDrop, by_input: bool) -> pd.DataFrame:
-    """The cells; a value that may yet be refused with its record is like no other value.
+def _comparable(
+    raws: Sequence[RawDrop], by_input: bool
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+    """KEY_COLUMNS and values of all cells, and of which drop each is; a value that may yet be
+    refused with its record is like no other value.
 
     Args:
         by_input: told by another file it is another value: a full file speaks for its own.
     """
-    values = raw.cells["value"].to_numpy(dtype=object).copy()
+    cells = pd.concat([raw.cells for raw in raws], ignore_index=True)
+    values = cells["value"].to_numpy(dtype=object).copy()
     if by_input:
-        files = raw.cells["file"].astype(object)
+        files = cells["file"].astype(object)
         inputs = files.map({file: input_of(str(file)) for file in files.unique()})
-        told = raw.cells["value"].notna().to_numpy(dtype=bool)
-        values[told] = (inputs[told] + "\0" + raw.cells.loc[told, "value"].astype(str)).to_numpy()
-    values[~_plain(raw)] = _UNLIKE
-    return raw.cells.assign(value=values)
+        told = cells["value"].notna().to_numpy(dtype=bool)
+        values[told] = (inputs[told] + "\0" + cells.loc[told, "value"].astype(str)).to_numpy()
+    drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
+    values[~_plain(raws, cells, drop_no)] = _UNLIKE
+    return cells[list(KEY_COLUMNS)].assign(value=values), drop_no
 
 
 class _Unlike:
@@ -200,23 +215,35 @@ class _Unlike:
 _UNLIKE = _Unlike()
 
 
-def _plain(raw: RawDrop) -> npt.NDArray[np.bool_]:
+def _plain(
+    raws: Sequence[RawDrop], cells: pd.DataFrame, drop_no: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
     """(cells,) whether a cell's unit has one record in its file, which nothing can refuse later."""
-    named = raw.units[raw.units["unit_id"].notna()]
-    repeated = named.loc[named.duplicated(["file", "unit_id"], keep=False), "unit_id"]
-    codes = raw.cells["unit_id"]
-    once = ~raw.cells.duplicated(["unit_id", "kind", "clean", "when"], keep=False)
-    return np.asarray((codes.notna() & ~codes.isin(set(repeated)) & once).to_numpy(dtype=bool))
+    units = pd.concat([raw.units[["file", "unit_id"]] for raw in raws], ignore_index=True)
+    units["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
+    named = units[units["unit_id"].notna()]
+    repeated = named[named.duplicated(["file", "unit_id"], keep=False)]
+    of_repeated = _pairs(drop_no, cells["unit_id"]).isin(
+        _pairs(repeated["drop_no"].to_numpy(), repeated["unit_id"])
+    )
+    again = cells.assign(drop_no=drop_no).duplicated(["drop_no", *KEY_COLUMNS], keep=False)
+    return np.asarray(cells["unit_id"].notna() & ~of_repeated & ~again, dtype=bool)
+
+
+def _pairs(drop_no: npt.NDArray[np.int64], units: pd.Series) -> pd.MultiIndex:
+    return pd.MultiIndex.from_arrays([drop_no, units.astype(object)])
 
 
 def _save(raw: RawDrop, folder: Path) -> None:
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {"frames": []}
     discard(folder)  # a damaged one, which would be read anew for ever
     with new_folder(folder) as temp:
         for one in fields(RawDrop):
             value = getattr(raw, one.name)
             if isinstance(value, pd.DataFrame):
-                value.to_parquet(temp / f"{one.name}.parquet", index=False)
+                if len(value) or one.name not in _EMPTY_UNLESS_KEPT:
+                    value.to_parquet(temp / f"{one.name}.parquet", index=False)
+                    facts["frames"].append(one.name)
             elif one.name == "issues":
                 facts["issues"] = [asdict(issue) for issue in value]
             elif one.name != "drop" and value is not None:
@@ -230,12 +257,12 @@ def _load(folder: Path, drop: Drop) -> RawDrop | None:
         return None
     try:
         note_use(folder)
-        facts = read_json(folder / _FACTS)
+        facts: dict[str, Any] = read_json(folder / _FACTS)
         issues = facts.pop("issues")
-        frames = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
-        read = [Issue(**{**one, "level": Level(one["level"])}) for one in issues]  # type: ignore[attr-defined]
-        spans = {f: tuple(ends) for f, ends in facts.pop("spans", {}).items()}  # type: ignore[attr-defined]
-        return RawDrop(drop=drop, issues=tuple(read), spans=spans, **frames, **facts)  # type: ignore[arg-type]
+        frames = {name: read_frame(folder / f"{name}.parquet") for name in facts.pop("frames")}
+        read = [Issue(**{**one, "level": Level(one["level"])}) for one in issues]
+        spans = {f: tuple(ends) for f, ends in facts.pop("spans", {}).items()}
+        return RawDrop(drop=drop, issues=tuple(read), spans=spans, **frames, **facts)
     except (OSError, ValueError, KeyError, TypeError, StoreError, json.JSONDecodeError) as err:
         log.warning("what was kept of drop %s cannot be read and is made anew: %s", drop.name, err)
         return None

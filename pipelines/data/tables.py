@@ -119,7 +119,7 @@ class Tables:
             the report), cases, received_date; vintages as of cases.
         doubts: one row a value that was doubted, with the drop, the rule, what a person said and
             whether
-            it is held: plausible/judge.DOUBT_COLUMNS. `when` is a week, month or year, or -1 of a
+            it is held: plausible/doubts.DOUBT_COLUMNS. `when` is a week, month or year, or -1 of a
                 unit
             that did not report.
     """

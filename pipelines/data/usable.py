@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.data.availability import Matrices, known_lag_weeks
 from pipelines.data.covariates import LAGS
-from pipelines.data.plausible.judge import NO_WEEK, SUPERSEDED, unconfirmed, waiting
+from pipelines.data.plausible.doubts import NO_WEEK, SUPERSEDED, unconfirmed, waiting
 from pipelines.data.tables import Tables, ordered
 
 HELD, NOT_REPORTED, UNCONFIRMED = "held", "not reported", "unconfirmed"

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.errors import DenguardError
+from pipelines.storage.parquet import read_frame
 from pipelines.weeks import Calendar, require_label
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def _read(folder: Path, calendar: Calendar, since: int) -> pd.DataFrame | None:
         require_label(origin)
         if calendar.week_no(origin) < since:
             return None
-        table = pd.read_parquet(folder / _TABLE, columns=_READ).dropna(subset=["probability"])
+        table = read_frame(folder / _TABLE, _READ).dropna(subset=["probability"])
         weeks = {w: calendar.week_no(w) for w in {*table["origin_week"], *table["target_week"]}}
         return pd.DataFrame(
             {

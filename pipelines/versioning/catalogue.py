@@ -147,11 +147,14 @@ def publish_records(
 def update_index(store: Remote, source: Source) -> dict[str, Version]:
     """Bring index.json up to what is published, whoever else is writing; return it."""
     listed: dict[str, Version] = {}
+    wanted = None
     for _ in range(_REWRITES):
-        before = source.read(INDEX)
-        listed = parse_index(before) or {}
-        names = source.names()
+        before, names = source.read(INDEX), source.names()
+        if wanted is None or before != wanted:  # else it is as it was just written
+            listed = parse_index(before) or {}
         lost = {n for n in names if (n.rpartition(".")[0]) not in listed and n != "index.json"}
+        if wanted is not None and before == wanted and not lost:
+            return listed
         listed = {**listed, **scan(source, lost)}
         wanted = index_bytes(listed)
         if wanted == before:

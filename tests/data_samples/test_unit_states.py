@@ -13,7 +13,7 @@ from data_samples.test_dataset import DROPS
 from support.killed import dies_at
 
 from pipelines.config import Places, Profile, load_profile
-from pipelines.data.plausible.judge import DOUBT_COLUMNS
+from pipelines.data.plausible.doubts import DOUBT_COLUMNS
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE, build_dataset
 from pipelines.data.tables import Tables, ordered
 from pipelines.ops.prune.left import leftovers

@@ -17,6 +17,7 @@ from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import arrivals
 from pipelines.data.plausible.judge import Judgement, judge
+from pipelines.data.plausible.remembered import Remembered
 from pipelines.data.plausible.suspicion import Cause, Suspicion
 from pipelines.data.raw import UNIT_COLUMNS, YEARLY_COLUMNS, RawDrop, empty
 from pipelines.data.scenes import SCENE_COLUMNS
@@ -145,6 +146,7 @@ class Place:
         limits: PlausibilityConfig | None = None,
         answers: Mapping[str, Answer] | None = None,
         immature_weeks: int = 0,
+        kept: Path | None = None,
     ) -> Judgement:
         """The rules alone."""
         raws = self.raws()
@@ -161,6 +163,7 @@ class Place:
             answers or {},
             arrived=arrivals(raws, rows),
             immature_weeks=immature_weeks,
+            remembered=Remembered(kept, "these limits"),
         )
 
     def found(self) -> dict[str, Suspicion]:

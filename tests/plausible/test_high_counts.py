@@ -10,7 +10,7 @@ import pytest
 from plausible import lies
 from plausible.place import Counts, Place, history
 
-from pipelines.data.plausible.judge import unconfirmed
+from pipelines.data.plausible.doubts import unconfirmed
 from pipelines.data.plausible.suspicion import Direction, Outcome
 
 HIGH = (Outcome.HOLD, Direction.HIGH)

@@ -23,7 +23,7 @@ from pipelines.data import samples
 from pipelines.data.plausible.arrived import arrivals
 from pipelines.data.plausible.causes import answer_causes, keep_causes
 from pipelines.data.plausible.judge import Judgement
-from pipelines.data.plausible.remembered import Remembered
+from pipelines.data.plausible.remembered import Remembered, cell_hashes
 from pipelines.data.plausible.suspicion import Suspicion
 from pipelines.data.prompts import template_of
 from pipelines.data.raw import RawDrop
@@ -78,7 +78,7 @@ def _keep_findings(where: Places) -> object:
     own = raw.cells.assign(withdrawn=False)
     arrived = arrivals([raw], raw.units)[raw.drop.name]
     kept = Remembered(where.artifacts / "cache" / "judged", "these limits")
-    return list(map(_plain, kept.found(own, arrived, lambda: found)))
+    return list(map(_plain, kept.found(cell_hashes([own])[0], arrived, lambda: found)))
 
 
 def _plain(one: Suspicion) -> tuple[object, ...]:

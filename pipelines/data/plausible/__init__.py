@@ -10,8 +10,11 @@ maximum, a table that holds each unit's neighbour.
     answers.py     what a person said of a cause: it is true, or it is wrong
     causes.py      what a validation found, written down, and answers recorded
     listed.py      the same list, read by whoever tells people of it
+    doubts.py      what is doubted, as rows
     judge.py       drop after drop: rules, answers, which cells are held
     judging.py     what the judge is handed of a place's drops; arrived.py, earlier.py what it rests
-    on remembered.py  what rules found in drops before, kept by content
+    on
+    remembered.py  what rules found in drops before, kept by content; judged_before.py how all of
+    them were judged
     level.py, chance.py, past.py, found.py   arithmetic and words that several rules share
 """

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from pipelines.code_changes import CodeChanges
 from pipelines.config import DataConfig
+from pipelines.data.known_values import batches
 from pipelines.data.raw import YEARLY_COLUMNS, RawDrop, empty
 from pipelines.data.tables import Tables
 
@@ -44,23 +46,40 @@ def arrivals(raws: Sequence[RawDrop], rows: pd.DataFrame) -> dict[str, Arrived]:
         rows: accepted rows of UNIT_COLUMNS.
     """
     accepted = pd.MultiIndex.from_frame(rows[["file", "row"]].astype({"file": str, "row": "int64"}))
-    return {raw.drop.name: _arrived(raw, accepted) for raw in raws}
+    out: dict[str, Arrived] = {}
+    for batch in batches(raws, [len(raw.cells) for raw in raws]):
+        counted = _counted(batch, accepted)
+        out |= {
+            r.drop.name: Arrived(c, r.yearly, _parents(r))
+            for r, c in zip(batch, counted, strict=True)
+        }
+    return out
 
 
-def _arrived(raw: RawDrop, accepted: pd.MultiIndex) -> Arrived:
-    cells = raw.cells[raw.cells["kind"] == "week"]
+def _counted(raws: Sequence[RawDrop], accepted: pd.MultiIndex) -> list[dict[str, frozenset[str]]]:
+    """Arrived.counted of each drop."""
+    weekly = [raw.cells[raw.cells["kind"] == "week"] for raw in raws]
+    cells = pd.concat(weekly, ignore_index=True)
+    cells["drop_no"] = np.repeat(np.arange(len(raws)), [len(frame) for frame in weekly])
+    out: list[dict[str, frozenset[str]]] = [{} for _ in raws]
+    for drop_no, file in cells[["drop_no", "file"]].drop_duplicates().itertuples(index=False):
+        out[drop_no][_input(file)] = frozenset()
     told = cells["value"].notna() | (cells["row"] > 0)  # else a full drop's word on who is left out
-    named = cells.loc[told, ["file", "unit_row", "unit_id"]].drop_duplicates()
+    named = cells.loc[told, ["drop_no", "file", "unit_row", "unit_id"]].drop_duplicates()
     at = pd.MultiIndex.from_arrays([named["file"].astype(str), named["unit_row"].astype("int64")])
     named = named[at.isin(accepted) & named["unit_id"].notna().to_numpy()]
-    counted: dict[str, frozenset[str]] = {
-        str(file).split("/", 1)[-1]: frozenset() for file in cells["file"].unique()
-    }
-    for file, units in named.groupby(named["file"].astype(str))["unit_id"]:
-        counted[str(file).split("/", 1)[-1]] = frozenset(map(str, units))
-    with_parent = raw.units[raw.units["parent"].fillna("").astype(str) != ""]
-    parents = dict(zip(with_parent["unit_id"], with_parent["parent"], strict=True))
-    return Arrived(counted, raw.yearly, parents)
+    for (drop_no, file), units in named.groupby(["drop_no", "file"], observed=True)["unit_id"]:
+        out[drop_no][_input(file)] = frozenset(map(str, units))
+    return out
+
+
+def _input(file: object) -> str:
+    return str(file).split("/", 1)[-1]
+
+
+def _parents(raw: RawDrop) -> dict[str, str]:
+    told = raw.units["parent"].fillna("").astype(str) != ""
+    return dict(zip(raw.units["unit_id"][told], raw.units["parent"][told], strict=True))
 
 
 def counted_before(

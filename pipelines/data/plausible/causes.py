@@ -23,7 +23,8 @@ from pipelines.data.plausible.answers import (
     answers_id,
     write_answer,
 )
-from pipelines.data.plausible.judge import NO_WEEK, Judgement, waiting
+from pipelines.data.plausible.doubts import NO_WEEK, waiting
+from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.listed import CauseRecord, fetched, held_folder, known_causes
 from pipelines.errors import ConfigError
 from pipelines.run.events import append_event

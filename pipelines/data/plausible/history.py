@@ -6,7 +6,7 @@ not belong here: what is doubted (rules).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -163,6 +163,31 @@ class History:
             both = frame if before is None else pd.concat([before, frame], ignore_index=True)
             once = both.drop_duplicates(_KEYS, keep="last")
             self._others[kind] = once.reset_index(drop=True)
+
+    def resume(
+        self,
+        units: Sequence[str],
+        expected: Mapping[str, frozenset[str]],
+        cells: pd.DataFrame,
+    ) -> None:
+        """Know what earlier drops brought, all at once.
+
+        Args:
+            units: in the order in which they came, which is that of the rows.
+            cells: as accepted, oldest drop first.
+        """
+        self._units, self._expected = list(units), dict(expected)
+        self.accept(cells)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """(U,) units known so far."""
+        return tuple(self._units)
+
+    @property
+    def expected(self) -> dict[str, frozenset[str]]:
+        """As Seen.expected, for the next drop."""
+        return dict(self._expected)
 
     def expect(self, arrived: Arrived, gone: Iterable[str] = ()) -> None:
         """Wait for the units that a drop named, and no longer for those that a person said are

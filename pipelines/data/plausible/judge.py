@@ -1,7 +1,7 @@
 """Drop after drop: which cells are doubted, what a person said of them, and which are held.
 
 Belongs here: the order of things and the share of held units that stops a drop. Does not belong
-here: rules (rules.py) and words for issues (report.py).
+here: rules (rules.py), rows of doubts (doubts.py) and words for issues (report.py).
 
 A held cell is set aside: an older accepted value of it counts if there is one, else it is unknown.
 What is judged follows from the drops, the limits and the answers alone, so every run judges alike.
@@ -9,51 +9,36 @@ What is judged follows from the drops, the limits and the answers alone, so ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import Arrived
-from pipelines.data.plausible.gone import UNITS_GONE
-from pipelines.data.plausible.history import Floats, History, Seen
-from pipelines.data.plausible.remembered import Remembered
-from pipelines.data.plausible.rules import RULES, Rule
-from pipelines.data.plausible.suspicion import (
-    CELL_KEYS,
-    Cause,
-    Direction,
-    Outcome,
-    Suspicion,
-    cause_id,
+from pipelines.data.plausible.doubts import (
+    doubts_of,
+    empty_doubts,
+    once,
+    rightly_gone,
+    superseded,
+    together,
+    waiting,
+    without,
 )
+from pipelines.data.plausible.history import Floats, History, Seen
+from pipelines.data.plausible.judged_before import JudgedBefore, names_of, newest, save
+from pipelines.data.plausible.remembered import Remembered, cell_hashes
+from pipelines.data.plausible.rules import RULES, Rule
+from pipelines.data.plausible.suspicion import Cause, Direction, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import Calendar
 
 ALL_RULES = "*"
-_FLAGS = ("withdrawn", "unknown_again")  # what a cell without a number may say
-NO_WEEK = -1  # `when` of a site that did not report: there is no cell
-SUPERSEDED = "superseded"  # a later drop said something else, which is judged by itself
-# One row a doubted cell; kept in the tables of a dataset version.
-DOUBT_COLUMNS = (
-    "unit_id",
-    "kind",
-    "clean",
-    "when",
-    "number",  # as delivered, NaN for a site that did not report
-    "received_date",
-    "drop",
-    "rule",
-    "outcome",  # of the rule: note, hold, stop
-    "direction",
-    "cause_id",
-    "answer",  # confirmed, rejected, SUPERSEDED, or "" while nobody has answered
-    "held",  # whether it is set aside now
-)
 
 
 @dataclass(frozen=True)
@@ -98,141 +83,116 @@ def judge(
         immature_weeks: newest weeks that are declared to be incomplete (data.maturity).
         remembered: what rules found in drops before; None = ask them all.
     """
-    history, kept, causes = History(calendar, counted, immature_weeks), [], []
-    beside, known = arrived or {}, remembered or Remembered(None, None)
-    doubts = empty_doubts()
-    crowded: dict[str, float] = {}
+    known = remembered or Remembered(None, None)
+    history = History(calendar, counted, immature_weeks)
     if start is not None:
         history.accept(start)
+    own = [cells.iloc[at] for at in _by_drop(cells, drops)]
+    beside = [(arrived or {}).get(drop.name, Arrived()) for drop in drops]
+    so_far = _SoFar(history, known, answers, partial(_ask, rules, limits))
+    if known.folder is None:
+        hashes, states = [""] * len(drops), [""] * len(drops)
+    else:
+        hashes = cell_hashes(own)
+        states = names_of(known.meaning, drops, hashes, beside)
+        so_far.resume(newest(known.folder, states[:-1], answers), own, drops)
+    for nth in range(so_far.n_drops, len(drops)):
+        so_far.judge(drops[nth], own[nth], hashes[nth], beside[nth], limits.max_held_share)
+        if nth == len(drops) - 2 and known.folder is not None:
+            save(so_far.state(), known.folder / states[nth], answers)
+    known.done(states[-2:-1])
+    whole = pd.concat(so_far.kept).sort_index() if so_far.kept else cells
+    return Judgement(whole, so_far.doubts, tuple(so_far.causes), so_far.crowded)
+
+
+def _by_drop(cells: pd.DataFrame, drops: Sequence[Drop]) -> list[npt.NDArray[np.intp]]:
+    """Rows of each drop."""
     names = {file: str(file).split("/", 1)[0] for file in cells["file"].unique()}
-    of_drop = cells.groupby(cells["file"].astype(object).map(names), sort=False).indices
-    for drop in drops:
-        own = cells.iloc[of_drop.get(drop.name, np.zeros(0, dtype=np.intp))]
-        seen = history.beside(drop, own, beside.get(drop.name))
-        doubts_of = partial(_ask, rules, seen, limits)
-        found = [
-            _doubt(own, one, drop, answers) for one in known.found(own, seen.arrived, doubts_of)
-        ]
-        doubted = _once([frame for _, frame in found])
+    found = cells.groupby(cells["file"].astype(object).map(names), sort=False).indices
+    return [found.get(drop.name, np.zeros(0, dtype=np.intp)) for drop in drops]
+
+
+class _SoFar:
+    """What came out of the drops that were judged so far.
+
+    Attributes:
+        kept: their cells, of which held ones say nothing.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        known: Remembered,
+        answers: Mapping[str, Answer],
+        ask: Callable[[Seen], list[Suspicion]],
+    ) -> None:
+        self._history, self._known, self._answers, self._ask = history, known, answers, ask
+        self.doubts, self.kept, self.causes = empty_doubts(), list[pd.DataFrame](), list[Cause]()
+        self.crowded: dict[str, float] = {}
+        self.n_drops = 0
+
+    def judge(
+        self, drop: Drop, own: pd.DataFrame, own_hash: str, arrived: Arrived, max_held_share: float
+    ) -> None:
+        """Judge the next drop.
+
+        Args:
+            own: its cells, whose hash is `own_hash`.
+        """
+        seen = self._history.beside(drop, own, arrived)
+        suspicions = self._known.found(own_hash, arrived, partial(self._ask, seen))
+        found = [doubts_of(own, one, drop, self._answers) for one in suspicions]
+        doubted = once([frame for _, frame in found])
         share = _held_share(doubted, seen.after)
-        if share > limits.max_held_share:
-            crowded[drop.name] = share
-        known.held(doubted)
-        accepted = _without(own, doubted)
-        history.accept(accepted)
-        history.expect(seen.arrived, _left(doubted))
-        kept.append(accepted)
-        doubts = together([_superseded(doubts, own), doubted])
-        causes += [cause for cause, _ in found]
-    known.done()
-    whole = pd.concat(kept).sort_index() if kept else cells
-    return Judgement(whole, doubts, tuple(causes), crowded)
+        if share > max_held_share:
+            self.crowded[drop.name] = share
+        self._known.held(doubted)
+        accepted = without(own, doubted)
+        self._history.accept(accepted)
+        self._history.expect(arrived, rightly_gone(doubted))
+        self.kept.append(accepted)
+        self.doubts = together([superseded(self.doubts, own), doubted])
+        self.causes += [cause for cause, _ in found]
+        self.n_drops += 1
+
+    def resume(
+        self, before: JudgedBefore | None, own: Sequence[pd.DataFrame], drops: Sequence[Drop]
+    ) -> None:
+        """Go on after drops that an earlier run judged, if it did.
+
+        Args:
+            own: cells of each drop.
+        """
+        if before is None:
+            return
+        n_drops, self.doubts = before.n_drops, before.doubts
+        self.causes, self.crowded = list(before.causes), dict(before.crowded)
+        names = np.array([drop.name for drop in drops[:n_drops]], dtype=object)
+        names = np.repeat(names, [len(cells) for cells in own[:n_drops]])
+        self.kept = [without(pd.concat(own[:n_drops]), before.doubts, names)]
+        self._history.resume(before.units, before.expected, self.kept[0])
+        self._known.resume(before.chain, before.used)
+        self.n_drops = n_drops
+
+    def state(self) -> JudgedBefore:
+        """What a later run may go on after."""
+        return JudgedBefore(
+            self.n_drops,
+            self.doubts,
+            tuple(self.causes),
+            self.crowded,
+            self._history.units,
+            self._history.expected,
+            self._known.chain,
+            self._known.used,
+        )
 
 
-def _ask(rules: Sequence[Rule], seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
+def _ask(rules: Sequence[Rule], limits: PlausibilityConfig, seen: Seen) -> list[Suspicion]:
     if ALL_RULES in limits.without:
         return []
     found = [one for rule in rules for one in rule(seen, limits)]
     return [one for one in found if one.rule not in limits.without]
-
-
-def empty_doubts() -> pd.DataFrame:
-    """No doubt at all."""
-    return pd.DataFrame(columns=list(DOUBT_COLUMNS))
-
-
-def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """DOUBT_COLUMNS of several frames, one after the other."""
-    full = [frame for frame in frames if len(frame)]
-    return pd.concat(full, ignore_index=True) if full else empty_doubts()
-
-
-def waiting(doubts: pd.DataFrame) -> pd.DataFrame:
-    """Doubts whose cells are held and that nobody has answered."""
-    return doubts[doubts["held"].astype(bool) & (doubts["answer"] == "")]
-
-
-def unconfirmed(doubts: pd.DataFrame) -> pd.DataFrame:
-    """Doubts about counts that look too high and that nobody has answered: published both ways."""
-    waits = waiting(doubts)
-    return waits[(waits["direction"] == Direction.HIGH.value) & (waits["kind"] == "week")]
-
-
-def _doubt(
-    own: pd.DataFrame, one: Suspicion, drop: Drop, answers: Mapping[str, Answer]
-) -> tuple[Cause, pd.DataFrame]:
-    """The cause, and DOUBT_COLUMNS of its cells."""
-    values = own[[*CELL_KEYS, "number"]].drop_duplicates(list(CELL_KEYS))
-    values = (
-        one.cells[list(CELL_KEYS)].drop_duplicates().merge(values, on=list(CELL_KEYS), how="left")
-    )
-    named = cause_id(drop.name, one, values)
-    answer = answers.get(named)
-    silent = pd.DataFrame(
-        {"unit_id": list(one.silent), "kind": "week", "clean": "", "when": NO_WEEK}
-    )
-    frame = pd.concat([values, silent], ignore_index=True) if one.silent else values
-    said = pd.Series([_said(answer, unit) for unit in frame["unit_id"]], frame.index, dtype=object)
-    frame = frame.assign(
-        received_date=drop.info.received_date,
-        drop=drop.name,
-        rule=one.rule,
-        outcome=one.outcome.value,
-        direction=one.direction.value,
-        cause_id=named,
-        answer=said,
-        held=(said != "confirmed") & (one.outcome is not Outcome.NOTE),
-    )
-    told = set(said) if len(said) else {_said(answer, "")}
-    whole = "" if "" in told else told.pop() if len(told) == 1 else "mixed"
-    return Cause(drop.name, named, one, whole), frame[list(DOUBT_COLUMNS)]
-
-
-def _said(answer: Answer | None, unit_id: object) -> str:
-    return (answer.of(str(unit_id)) if answer else None) or ""
-
-
-def _left(doubted: pd.DataFrame) -> list[str]:
-    """Units of which a person has said that they are rightly gone."""
-    said = (doubted["rule"] == UNITS_GONE) & (doubted["answer"] == "confirmed")
-    return [str(unit) for unit in doubted.loc[said, "unit_id"].unique()]
-
-
-def _once(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Doubts of one drop; a cell that several rules doubt is held by the worst of them that is
-    open.
-    """
-    every = together(frames)
-    in_order = every.assign(last=~every["held"].astype(bool)).sort_values("last", kind="stable")
-    once = in_order.drop_duplicates(list(CELL_KEYS), keep="first").sort_index()
-    return once[list(DOUBT_COLUMNS)].reset_index(drop=True)
-
-
-def _without(own: pd.DataFrame, doubted: pd.DataFrame) -> pd.DataFrame:
-    """The cells, of which held ones say nothing: neither a number nor a withdrawal."""
-    held = doubted[doubted["held"].astype(bool)]
-    if held.empty or own.empty:
-        return own
-    index = _keys(own)
-    at = index.isin(_keys(held))
-    flags = {name: own[name].astype(bool) & ~at for name in _FLAGS if name in own.columns}
-    return own.assign(number=own["number"].mask(at), **flags)
-
-
-def _superseded(doubts: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Earlier doubts, of which those are over whose cells a later drop says otherwise."""
-    if doubts.empty:
-        return doubts
-    said = _keys(own[own["number"].notna()])
-    again = _keys(doubts).isin(said)
-    over = (again | (doubts["when"] == NO_WEEK)) & (doubts["answer"] == "")
-    return doubts.assign(answer=doubts["answer"].mask(over, SUPERSEDED))
-
-
-def _keys(cells: pd.DataFrame) -> pd.MultiIndex:
-    """Which cells these are, in types that compare alike."""
-    texts = [cells[name].astype(object) for name in CELL_KEYS[:-1]]
-    return pd.MultiIndex.from_arrays([*texts, cells["when"].astype("int64")])
 
 
 def _held_share(doubted: pd.DataFrame, after: Floats) -> float:

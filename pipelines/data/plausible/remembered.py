@@ -2,7 +2,8 @@
 run.
 
 Belongs here: when a drop was looked at in just this state, and keeping what was found
-(artifacts/cache/judged). Does not belong here: rules, and what follows from a finding (judge.py).
+(artifacts/cache/judged). Does not belong here: rules, what follows from a finding (judge.py), and
+how all earlier drops were judged (judged_before.py).
 
 What a rule finds follows from the drop, from what was accepted before it and from limits and code.
 The name under which it is kept is a chain over all of these, so that any change asks the rules
@@ -13,18 +14,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipelines.contracts import content_id
 from pipelines.data.plausible.arrived import Arrived
-from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
+from pipelines.data.plausible.suspicion import (
+    CELL_KEYS,
+    Direction,
+    Outcome,
+    Suspicion,
+    no_cells,
+)
 from pipelines.errors import StoreError
 from pipelines.storage import discard, new_folder, read_json, write_json
 from pipelines.storage.kept import note_use, write_in_use
+from pipelines.storage.parquet import read_frame
 
 log = logging.getLogger(__name__)
 _FACTS, _CELLS = "found.json", "cells.parquet"
@@ -40,22 +49,22 @@ class Remembered:
     """
 
     def __init__(self, folder: Path | None, meaning: object) -> None:
-        self._folder, self._chain = folder, content_id(["judged", meaning])
-        self._used: list[str] = []
+        self.folder, self.meaning = folder, meaning
+        self.chain, self.used = content_id(["judged", meaning]), list[str]()
 
     def found(
-        self, own: pd.DataFrame, arrived: Arrived, ask: Callable[[], list[Suspicion]]
+        self, own: str, arrived: Arrived, ask: Callable[[], list[Suspicion]]
     ) -> list[Suspicion]:
         """What the rules find in the next drop; `ask` asks them.
 
         Args:
-            own: cells of the drop, of which each has CELL_KEYS, `number` and `withdrawn`.
+            own: hash of the drop's cells, of `cell_hashes`.
         """
-        if self._folder is None:
+        if self.folder is None:
             return ask()
-        self._chain = content_id([self._chain, _hash(own, _SAID), _of(arrived)])
-        folder = self._folder / self._chain
-        self._used.append(folder.name)
+        self.chain = content_id([self.chain, own, as_plain(arrived)])
+        folder = self.folder / self.chain
+        self.used.append(folder.name)
         kept = _load(folder)
         if kept is None:
             kept = ask()
@@ -64,31 +73,48 @@ class Remembered:
 
     def held(self, doubted: pd.DataFrame) -> None:
         """Which of the drop's cells are held: what later drops are seen beside depends on it."""
-        if self._folder is not None:
-            self._chain = content_id([self._chain, _hash(doubted[doubted["held"].astype(bool)])])
+        if self.folder is not None:
+            held = doubted[doubted["held"].astype(bool)]
+            (named,) = cell_hashes([held], more=())
+            self.chain = content_id([self.chain, named])
 
-    def done(self) -> None:
-        """Say which of what is kept was used: `denguard prune` takes others in time."""
-        if self._folder is not None:
-            write_in_use(self._folder, self._used)
+    def resume(self, chain: str, used: Sequence[str]) -> None:
+        """Go on after drops that were judged before."""
+        self.chain, self.used = chain, list(used)
+
+    def done(self, more: Sequence[str]) -> None:
+        """Say which of what is kept was used, and what else of the folder: `denguard prune` takes
+        others in time.
+        """
+        if self.folder is not None:
+            write_in_use(self.folder, {*self.used, *more})
 
 
-def _hash(cells: pd.DataFrame, more: tuple[str, ...] = ()) -> str:
-    """Hash of which cells these are and what they say, in their order."""
+def cell_hashes(parts: Sequence[pd.DataFrame], more: Sequence[str] = _SAID) -> list[str]:
+    """Hash of which cells each part has and what they say, in their order.
+
+    Args:
+        parts: CELL_KEYS and `more`.
+    """
+    sizes = [len(part) for part in parts]
+    cells = pd.concat([part[[*CELL_KEYS, *more]] for part in parts], ignore_index=True)
     columns: dict[str, pd.Series] = {n: cells[n].astype(str) for n in CELL_KEYS[:-1]}
     columns["when"] = cells["when"].astype("int64")
     columns.update({name: cells[name].astype("float64") for name in more})
     values = pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()
-    return hashlib.sha256(values.tobytes()).hexdigest()
+    ends = np.cumsum(sizes)[:-1]
+    return [hashlib.sha256(own.tobytes()).hexdigest() for own in np.split(values, ends)]
 
 
-def _of(arrived: Arrived) -> list[Any]:
+def as_plain(arrived: Arrived) -> list[Any]:
+    """What a drop says beside its cells, as JSON."""
     counted = {name: sorted(units) for name, units in sorted(arrived.counted.items())}
     yearly = arrived.yearly.astype(str).to_numpy().tolist()
     return [counted, yearly, sorted((str(k), str(v)) for k, v in arrived.parents.items())]
 
 
-def _save(found: list[Suspicion], folder: Path) -> None:
+def write_suspicions(found: Sequence[Suspicion], folder: Path) -> None:
+    """Write suspicions into a folder."""
     facts = [
         {
             "rule": one.rule,
@@ -97,16 +123,31 @@ def _save(found: list[Suspicion], folder: Path) -> None:
             "message": one.message,
             "fix": one.fix,
             "silent": list(one.silent),
+            "n_cells": len(one.cells),
         }
         for one in found
     ]
     cells = [one.cells[list(CELL_KEYS)].assign(nth=n) for n, one in enumerate(found)]
+    if any(map(len, cells)):
+        table = pd.concat([frame for frame in cells if len(frame)], ignore_index=True)
+        table.to_parquet(folder / _CELLS, index=False)
+    write_json(folder / _FACTS, {"found": facts})
+
+
+def read_suspicions(folder: Path) -> list[Suspicion]:
+    """Suspicions of a folder. Raises StoreError, OSError, ValueError, KeyError or TypeError if it
+    is damaged.
+    """
+    facts: Any = read_json(folder / _FACTS)["found"]
+    path = folder / _CELLS
+    cells = read_frame(path) if path.is_file() else no_cells().assign(nth=pd.Series(dtype="int64"))
+    return [_suspicion(one, cells[cells["nth"] == n]) for n, one in enumerate(facts)]
+
+
+def _save(found: list[Suspicion], folder: Path) -> None:
     discard(folder)  # a damaged one, which would be asked anew for ever
     with new_folder(folder) as temp:
-        if any(map(len, cells)):
-            table = pd.concat([frame for frame in cells if len(frame)], ignore_index=True)
-            table.to_parquet(temp / _CELLS, index=False)
-        write_json(temp / _FACTS, {"found": facts})
+        write_suspicions(found, temp)
 
 
 def _load(folder: Path) -> list[Suspicion] | None:
@@ -115,18 +156,15 @@ def _load(folder: Path) -> list[Suspicion] | None:
         return None
     try:
         note_use(folder)
-        facts: Any = read_json(folder / _FACTS)["found"]
-        path = folder / _CELLS
-        cells = (
-            pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=[*CELL_KEYS, "nth"])
-        )
-        return [_suspicion(one, cells[cells["nth"] == n]) for n, one in enumerate(facts)]
+        return read_suspicions(folder)
     except (OSError, ValueError, KeyError, TypeError, StoreError) as err:
         log.warning("what rules found in a drop cannot be read and is asked anew: %s", err)
         return None
 
 
 def _suspicion(one: dict[str, Any], cells: pd.DataFrame) -> Suspicion:
+    if len(cells) != one["n_cells"]:
+        raise ValueError(f"{len(cells)} of {one['n_cells']} cells of {one['rule']} are there")
     return Suspicion(
         one["rule"],
         Outcome(one["outcome"]),

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.plausible.judge import Judgement, waiting
+from pipelines.data.plausible.doubts import waiting
+from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.suspicion import Cause, Outcome
 from pipelines.data.raw import RawDrop, issue
 from pipelines.words import counted
