@@ -195,7 +195,7 @@ def _comparable(
     values = cells["value"].to_numpy(dtype=object).copy()
     if by_input:
         files = cells["file"].astype(object)
-        inputs = files.map({file: input_of(str(file)) for file in files.unique()})
+        inputs = files.map({file: input_of(str(file)) for file in files.unique()}).astype(str)
         told = cells["value"].notna().to_numpy(dtype=bool)
         values[told] = (inputs[told] + "\0" + cells.loc[told, "value"].astype(str)).to_numpy()
     drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
