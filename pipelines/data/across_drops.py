@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.raw import CELL_COLUMNS, EVERY_UNIT, UNIT_COLUMNS, RawDrop, issue
+from pipelines.data.raw import CELL_COLUMNS, EVERY_UNIT, UNIT_COLUMNS, RawDrop, empty, issue
 from pipelines.data.withdrawals import with_left_out
 
 _NAMED = 5
@@ -34,7 +34,7 @@ def settle(
         changed: codes that became others, and these.
     """
     filled = _with_zeros(raws)
-    counted = {u for raw in filled for u in _units_with_cases(raw)}
+    counted = units_with_cases(filled)
     filled = _spread(filled, counted)
     kept, issues = [], []
     for raw in filled:
@@ -47,9 +47,11 @@ def settle(
     return with_left_out(kept, changed) if full else kept, issues
 
 
-def _units_with_cases(raw: RawDrop) -> set[str]:
-    weekly = raw.cells[raw.cells["kind"] == "week"]
-    return {str(unit) for unit in weekly["unit_id"].unique() if unit is not None}
+def units_with_cases(raws: Sequence[RawDrop]) -> set[str]:
+    """Units of which any drop tells a count, be it an empty one."""
+    told = [raw.cells[["kind", "unit_id"]] for raw in raws]
+    cells = pd.concat(told or [empty(("kind", "unit_id"))], ignore_index=True).drop_duplicates()
+    return {str(u) for u in cells.loc[cells["kind"] == "week", "unit_id"] if u is not None}
 
 
 def _with_zeros(raws: Sequence[RawDrop]) -> list[RawDrop]:

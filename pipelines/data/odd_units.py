@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
+from pipelines.data.across_drops import units_with_cases
 from pipelines.data.raw import RawDrop, issue
 
 _NO_PLACE = re.compile(
@@ -34,21 +35,15 @@ def odd_units(raws: Sequence[RawDrop], known: Iterable[str] = ()) -> list[Issue]
     Args:
         known: units of the accepted version.
     """
-    frames = [
-        raw.units.loc[
-            raw.units["unit_id"].notna() & (raw.units["row"] > 0),
-            ["file", "row", "column", "unit_id"],
-        ]
-        for raw in raws
-    ]
-    if not frames or not sum(map(len, frames)):
+    if not raws:
         return []
-    units = pd.concat(frames, ignore_index=True).drop_duplicates("unit_id")
-    counted = {
-        unit
-        for raw in raws
-        for unit in raw.cells.loc[raw.cells["kind"] == "week", "unit_id"].unique()
-    }
+    units = pd.concat([raw.units for raw in raws], ignore_index=True)
+    units = units.loc[
+        units["unit_id"].notna() & (units["row"] > 0), ["file", "row", "column", "unit_id"]
+    ].drop_duplicates("unit_id")
+    if units.empty:
+        return []
+    counted = units_with_cases(raws)
     others = sorted(set(known) - set(units["unit_id"]))
     before = pd.DataFrame({"file": "", "row": 0, "column": "", "unit_id": others})
     every = pd.concat([before, units], ignore_index=True) if others else units

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -84,12 +85,12 @@ class RawDrop:
     cells: pd.DataFrame
     issues: tuple[Issue, ...]
     n_received: Mapping[str, int] = field(default_factory=dict)
-    refused: pd.DataFrame = field(default_factory=lambda: empty(REFUSED_COLUMNS))
+    refused: pd.DataFrame = field(default_factory=lambda: _nothing(REFUSED_COLUMNS))
     delays: pd.DataFrame | None = None
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     latencies: Mapping[str, int] = field(default_factory=dict)
-    unsure: pd.DataFrame = field(default_factory=lambda: empty(KEY_COLUMNS))
-    yearly: pd.DataFrame = field(default_factory=lambda: empty(YEARLY_COLUMNS))
+    unsure: pd.DataFrame = field(default_factory=lambda: _nothing(KEY_COLUMNS))
+    yearly: pd.DataFrame = field(default_factory=lambda: _nothing(YEARLY_COLUMNS))
     absent: pd.DataFrame | None = None
     reach: pd.DataFrame | None = None
 
@@ -124,6 +125,12 @@ def numbers(text: Text) -> npt.NDArray[np.float64]:
     odd = np.flatnonzero(~np.isfinite(number) & series.notna().to_numpy())
     number[odd] = [float(text[at]) if re.match(NUMBER, text[at]) else np.nan for at in odd]
     return number
+
+
+@lru_cache
+def _nothing(columns: tuple[str, ...]) -> pd.DataFrame:
+    """One frame without rows for all drops; making it costs more than all else of a small drop."""
+    return empty(columns)
 
 
 def changed_cells(

@@ -5,41 +5,35 @@ A drop repeats almost all of the one before it. What it repeats was checked ther
 that has forty drops needs the whole of the newest alone: neither its memory nor its time grows with
 the drops.
 
-Belongs here: what of a drop is new, and keeping it (artifacts/cache/readings). Does not belong
-here: reading a drop (sources) and what is new among accepted records (raw.changed_cells).
+Belongs here: what of a drop is new, and under which name it is kept. Does not belong here: reading
+a drop (sources), files of what is kept (kept_readings.py) and what is new among accepted records
+(raw.changed_cells).
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pipelines.code_changes import DeliveredCodes
-from pipelines.contracts import ADAPTERS, SOURCES, Issue, Level, content_id
+from pipelines.contracts import ADAPTERS, SOURCES, content_id
 from pipelines.data.drops import Drop
+from pipelines.data.kept_readings import load_one, load_together, save_one, save_together, together
 from pipelines.data.known_values import KnownValues, batches
 from pipelines.data.left_unsaid import LeftUnsaid, can_be_followed
 from pipelines.data.raw import KEY_COLUMNS, RawDrop
 from pipelines.data.sources import Context
 from pipelines.data.withdrawals import input_of
-from pipelines.errors import StoreError
-from pipelines.storage import discard, new_folder, read_json, sha256_file, write_json
-from pipelines.storage.kept import note_use, write_in_use
-from pipelines.storage.parquet import read_frame
+from pipelines.storage import sha256_file
+from pipelines.storage.kept import write_in_use
 
-log = logging.getLogger(__name__)
 Read = Callable[[Drop], RawDrop]
-_FACTS = "facts.json"
-_EMPTY_UNLESS_KEPT = ("refused", "unsure", "yearly")  # most drops have none of them
 _FORM = 3  # of what is kept; another number reads every drop anew
 
 
@@ -75,25 +69,34 @@ def read_drops(
     """
     if kept is None or len(drops) < 2:
         return [read(drop) for drop in drops]
-    chain, before = content_id([_FORM, meaning]), _Repeated(keeping)
-    used: list[str] = []
-    out: list[RawDrop] = []
-    for drop in drops[:-1]:
-        chain = content_id([chain, hashes[drop.name]])
-        used.append(chain)
-        raw = _load(kept / chain, drop)
+    names = _names([_FORM, meaning], [hashes[drop.name] for drop in drops[:-1]])
+    out = load_together(kept, names, drops[:-1])
+    n_together, before = len(out), _Repeated(keeping)
+    for drop, name in list(zip(drops, names, strict=False))[n_together:]:
+        raw = load_one(kept / name, drop)
         if raw is None:
             raw = read(drop)
             if keeping.full and not can_be_followed(raw):
                 return [read(drop) for drop in drops]
             raw = before.without(out, raw)
-            _save(raw, kept / chain)
+            save_one(raw, kept / name)
         out.append(raw)
     newest = read(drops[-1])
     if keeping.full and not can_be_followed(newest):
         return [*(read(drop) for drop in drops[:-1]), newest]
-    write_in_use(kept, used)
+    if n_together < len(names) > 1:
+        save_together(kept, names, out)
+    write_in_use(kept, [*names, together(kept, names).name])
     return [*out, newest]
+
+
+def _names(meaning: object, hashes: Sequence[str]) -> list[str]:
+    """Under which each drop is kept: it follows from all drops before it."""
+    chain, out = content_id(meaning), []
+    for one in hashes:
+        chain = content_id([chain, one])
+        out.append(chain)
+    return out
 
 
 def can_be_kept(context: Context) -> bool:
@@ -232,37 +235,3 @@ def _plain(
 
 def _pairs(drop_no: npt.NDArray[np.int64], units: pd.Series) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([drop_no, units.astype(object)])
-
-
-def _save(raw: RawDrop, folder: Path) -> None:
-    facts: dict[str, Any] = {"frames": []}
-    discard(folder)  # a damaged one, which would be read anew for ever
-    with new_folder(folder) as temp:
-        for one in fields(RawDrop):
-            value = getattr(raw, one.name)
-            if isinstance(value, pd.DataFrame):
-                if len(value) or one.name not in _EMPTY_UNLESS_KEPT:
-                    value.to_parquet(temp / f"{one.name}.parquet", index=False)
-                    facts["frames"].append(one.name)
-            elif one.name == "issues":
-                facts["issues"] = [asdict(issue) for issue in value]
-            elif one.name != "drop" and value is not None:
-                facts[one.name] = dict(value)
-        write_json(temp / _FACTS, facts)
-
-
-def _load(folder: Path, drop: Drop) -> RawDrop | None:
-    """What was kept of a drop; None if nothing was, or it is damaged."""
-    if not (folder / _FACTS).is_file():
-        return None
-    try:
-        note_use(folder)
-        facts: dict[str, Any] = read_json(folder / _FACTS)
-        issues = facts.pop("issues")
-        frames = {name: read_frame(folder / f"{name}.parquet") for name in facts.pop("frames")}
-        read = [Issue(**{**one, "level": Level(one["level"])}) for one in issues]
-        spans = {f: tuple(ends) for f, ends in facts.pop("spans", {}).items()}
-        return RawDrop(drop=drop, issues=tuple(read), spans=spans, **frames, **facts)
-    except (OSError, ValueError, KeyError, TypeError, StoreError, json.JSONDecodeError) as err:
-        log.warning("what was kept of drop %s cannot be read and is made anew: %s", drop.name, err)
-        return None

@@ -143,6 +143,8 @@ def scan_scenes(
     raised for a bad file: its row says what is wrong.
     """
     files = list(scene_files(drop.path / IMAGES))
+    if not files:  # what was remembered of other files need not be read
+        return pd.DataFrame(columns=list(SCENE_COLUMNS))
     progress = progress or Progress(f"scenes of drop {drop.name} read", len(files))
     cache = FileCache(cache_path)
     rows = []

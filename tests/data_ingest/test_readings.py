@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,8 +15,9 @@ from support.drops import CONTEXT, table_drop
 
 from pipelines.codes import TextCodes
 from pipelines.contracts import content_id
+from pipelines.data import kept_readings
 from pipelines.data.drop_info import DropInfo
-from pipelines.data.drops import list_drops
+from pipelines.data.drops import Drop, list_drops
 from pipelines.data.raw import RawDrop
 from pipelines.data.readings import can_be_kept, meaning_of, read_drops
 from pipelines.data.scenes import SCENE_COLUMNS
@@ -25,6 +27,7 @@ from pipelines.data.sources.satellitebench import read_raw
 from pipelines.data.tables import Tables
 from pipelines.data.validate import validate_drops
 from pipelines.data.validation_result import ValidationResult
+from pipelines.storage import read_json
 from pipelines.weeks import ISO
 
 COLUMNS = {"unit": "code", "year": "year", "week": "week", "cases": "cases"}
@@ -52,10 +55,16 @@ def lines(noise: np.random.Generator, week: int, known: dict[tuple[str, int], st
 
 
 def history(ministry: Ministry, seed: int) -> None:
+    for _ in history_by_week(ministry, seed):
+        pass
+
+
+def history_by_week(ministry: Ministry, seed: int) -> Iterator[None]:
     noise, known = np.random.default_rng(seed), {}
     for week in range(1, WEEKS):
         day = (pd.Timestamp("2018-01-09") + pd.Timedelta(weeks=week)).date().isoformat()
         ministry.bring(day, cases_csv=lines(noise, week, known))
+        yield
 
 
 def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
@@ -63,14 +72,20 @@ def checked(ministry: Ministry, raws: list[RawDrop]) -> ValidationResult:
     return validate_drops(raws, scenes, ministry.context, None, None)
 
 
-def read(ministry: Ministry, kept: Path | None, meaning: str = "m") -> list[RawDrop]:
+def read(
+    ministry: Ministry, kept: Path | None, meaning: str = "m", asked: list[str] | None = None
+) -> list[RawDrop]:
     drops, source = list_drops(ministry.drops), source_of(ministry.context.config)
     hashes = {
         drop.name: content_id(drop.table.parent.joinpath("cases.csv").read_text()) for drop in drops
     }
-    return read_drops(
-        drops, lambda drop: source.read_raw(drop, ministry.context), hashes, kept, meaning
-    )
+
+    def once(drop: Drop) -> RawDrop:
+        if asked is not None:
+            asked.append(drop.name)
+        return source.read_raw(drop, ministry.context)
+
+    return read_drops(drops, once, hashes, kept, meaning)
 
 
 def same(one: Tables, other: Tables) -> None:
@@ -115,15 +130,9 @@ def test_a_unit_that_an_old_drop_only_repeats_is_still_told_by_it(ministry, tmp_
 def test_an_old_drop_is_not_read_again(ministry, tmp_path):
     history(ministry, 1)
     read(ministry, tmp_path / "kept")
-    drops, source, asked = list_drops(ministry.drops), source_of(ministry.context.config), []
-
-    def once(drop):
-        asked.append(drop.name)
-        return source.read_raw(drop, ministry.context)
-
-    hashes = {drop.name: content_id((drop.path / "cases.csv").read_text()) for drop in drops}
-    read_drops(drops, once, hashes, tmp_path / "kept", "m")
-    assert asked == [drops[-1].name]
+    asked: list[str] = []
+    read(ministry, tmp_path / "kept", asked=asked)
+    assert asked == [list_drops(ministry.drops)[-1].name]
 
 
 def test_a_value_of_a_refused_record_counts_when_a_later_drop_tells_it_well(tmp_path):
@@ -166,7 +175,8 @@ class OwnCodes(TextCodes):
 def test_a_run_keeps_readings_where_the_place_allows_it(ministry, tmp_path):
     history(ministry, 1)
     ministry.validate()
-    assert len(list((tmp_path / "readings").iterdir())) == WEEKS - 2
+    by_itself, together = WEEKS - 2, 1
+    assert len(list((tmp_path / "readings").iterdir())) == by_itself + together
     own = replace(ministry.context, codes=OwnCodes())
     assert can_be_kept(ministry.context) and not can_be_kept(own)
 
@@ -185,3 +195,39 @@ def test_a_damaged_reading_is_made_anew(ministry, tmp_path):
     for folder in (tmp_path / "kept").iterdir():
         (folder / "cells.parquet").write_bytes(b"torn")
     same(whole.tables, checked(ministry, read(ministry, tmp_path / "kept")).tables)
+
+
+def test_a_drop_that_came_since_is_added_to_what_is_kept_together(ministry, tmp_path):
+    kept = tmp_path / "kept"
+    for _ in history_by_week(ministry, 5):
+        read(ministry, kept)
+    whole = checked(ministry, read(ministry, None)).tables
+    same(whole, checked(ministry, read(ministry, kept)).tables)
+    groups = [f for f in kept.iterdir() if len(read_json(f / "facts.json")["drops"]) > 1]
+    assert sorted(len(read_json(f / "facts.json")["drops"]) for f in groups) == [
+        WEEKS - 4,
+        WEEKS - 3,
+        WEEKS - 2,
+    ]
+
+
+def test_what_was_kept_together_is_made_again_without_reading_a_drop(ministry, tmp_path):
+    history(ministry, 1)
+    kept = tmp_path / "kept"
+    first = checked(ministry, read(ministry, kept)).tables
+    for folder in kept.iterdir():
+        if len(read_json(folder / "facts.json")["drops"]) > 1:
+            (folder / "units.parquet").unlink()
+    asked: list[str] = []
+    same(first, checked(ministry, read(ministry, kept, asked=asked)).tables)
+    assert asked == [list_drops(ministry.drops)[-1].name]
+
+
+def test_a_large_drop_is_kept_by_itself_alone(ministry, tmp_path, monkeypatch):
+    history(ministry, 3)
+    whole = checked(ministry, read(ministry, None)).tables
+    monkeypatch.setattr(kept_readings, "_SMALL", 6)
+    for _ in range(2):
+        same(whole, checked(ministry, read(ministry, tmp_path / "kept")).tables)
+    sizes = {len(read_json(f / "facts.json")["drops"]) for f in (tmp_path / "kept").iterdir()}
+    assert max(sizes) < WEEKS - 2

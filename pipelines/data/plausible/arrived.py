@@ -48,19 +48,17 @@ def arrivals(raws: Sequence[RawDrop], rows: pd.DataFrame) -> dict[str, Arrived]:
     accepted = pd.MultiIndex.from_frame(rows[["file", "row"]].astype({"file": str, "row": "int64"}))
     out: dict[str, Arrived] = {}
     for batch in batches(raws, [len(raw.cells) for raw in raws]):
-        counted = _counted(batch, accepted)
-        out |= {
-            r.drop.name: Arrived(c, r.yearly, _parents(r))
-            for r, c in zip(batch, counted, strict=True)
-        }
+        told = zip(batch, _counted(batch, accepted), _parents(batch), strict=True)
+        out |= {raw.drop.name: Arrived(units, raw.yearly, within) for raw, units, within in told}
     return out
 
 
 def _counted(raws: Sequence[RawDrop], accepted: pd.MultiIndex) -> list[dict[str, frozenset[str]]]:
     """Arrived.counted of each drop."""
-    weekly = [raw.cells[raw.cells["kind"] == "week"] for raw in raws]
-    cells = pd.concat(weekly, ignore_index=True)
-    cells["drop_no"] = np.repeat(np.arange(len(raws)), [len(frame) for frame in weekly])
+    columns = ["kind", "value", "row", "file", "unit_row", "unit_id"]
+    cells = pd.concat([raw.cells[columns] for raw in raws], ignore_index=True)
+    cells["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
+    cells = cells[cells["kind"] == "week"]
     out: list[dict[str, frozenset[str]]] = [{} for _ in raws]
     for drop_no, file in cells[["drop_no", "file"]].drop_duplicates().itertuples(index=False):
         out[drop_no][_input(file)] = frozenset()
@@ -77,9 +75,15 @@ def _input(file: object) -> str:
     return str(file).split("/", 1)[-1]
 
 
-def _parents(raw: RawDrop) -> dict[str, str]:
-    told = raw.units["parent"].fillna("").astype(str) != ""
-    return dict(zip(raw.units["unit_id"][told], raw.units["parent"][told], strict=True))
+def _parents(raws: Sequence[RawDrop]) -> list[dict[str, str]]:
+    """Arrived.parents of each drop."""
+    units = pd.concat([raw.units[["unit_id", "parent"]] for raw in raws], ignore_index=True)
+    drop_no = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
+    told = np.flatnonzero(units["parent"].fillna("").astype(str) != "")
+    out: list[dict[str, str]] = [{} for _ in raws]
+    for at, unit, parent in zip(drop_no[told], *units.iloc[told].to_numpy().T, strict=True):
+        out[at][unit] = parent
+    return out
 
 
 def counted_before(
