@@ -125,7 +125,7 @@ def _load(folder: Path, drops: Sequence[Drop]) -> list[RawDrop] | None:
         return None
     try:
         note_use(folder)
-        facts: list[dict[str, Any]] = read_json(folder / _FACTS)["drops"]
+        facts: Any = read_json(folder / _FACTS)["drops"]
         names = sorted({name for one in facts for name in one["frames"]})
         frames = {name: _split(folder / f"{name}.parquet", len(facts)) for name in names}
         of = {drop.name: drop for drop in drops}

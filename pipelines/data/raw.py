@@ -59,6 +59,17 @@ YEARLY_COLUMNS = ("unit_id", "year", "total")  # cases of a year as the provider
 KEY_COLUMNS = ("unit_id", "kind", "clean", "when")  # which cell it is, whoever says it
 
 
+def empty(columns: Sequence[str]) -> pd.DataFrame:
+    """A frame without rows."""
+    return pd.DataFrame(columns=list(columns))
+
+
+@lru_cache
+def _nothing(columns: tuple[str, ...]) -> pd.DataFrame:
+    """One frame without rows for all drops; making it costs more than all else of a small drop."""
+    return empty(columns)
+
+
 @dataclass(frozen=True)
 class RawDrop:
     """A drop as its source read it; values are still unchecked.
@@ -105,11 +116,6 @@ def unusable(drop: Drop, issues: Sequence[Issue]) -> RawDrop:
     return RawDrop(drop, empty(UNIT_COLUMNS), empty(CELL_COLUMNS), tuple(issues))
 
 
-def empty(columns: Sequence[str]) -> pd.DataFrame:
-    """A frame without rows."""
-    return pd.DataFrame(columns=list(columns))
-
-
 def issue(
     level: Level, code: str, message: str, place: str, fix: str, period: str = "", rows: int = 1
 ) -> Issue:
@@ -125,12 +131,6 @@ def numbers(text: Text) -> npt.NDArray[np.float64]:
     odd = np.flatnonzero(~np.isfinite(number) & series.notna().to_numpy())
     number[odd] = [float(text[at]) if re.match(NUMBER, text[at]) else np.nan for at in odd]
     return number
-
-
-@lru_cache
-def _nothing(columns: tuple[str, ...]) -> pd.DataFrame:
-    """One frame without rows for all drops; making it costs more than all else of a small drop."""
-    return empty(columns)
 
 
 def changed_cells(

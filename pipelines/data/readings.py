@@ -149,8 +149,9 @@ class _Repeated:
         fresh = earlier[self._learnt :]
         for batch in batches(fresh, [len(one.cells) for one in fresh]):
             self._told(batch)
-        for one in fresh if self._unsaid is not None else ():
-            self._unsaid.learn(one)
+        if self._unsaid is not None:
+            for one in fresh:
+                self._unsaid.learn(one)
         self._learnt = len(earlier) + 1
         stays = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
         kept = self._told([raw]) | _newest_of_units(raw.cells) | stays

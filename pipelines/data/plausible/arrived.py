@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def _counted(raws: Sequence[RawDrop], accepted: pd.MultiIndex) -> list[dict[str,
     cells = pd.concat([raw.cells[columns] for raw in raws], ignore_index=True)
     cells["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
     cells = cells[cells["kind"] == "week"]
-    out: list[dict[str, frozenset[str]]] = [{} for _ in raws]
+    out: dict[Any, dict[str, frozenset[str]]] = {nth: {} for nth in range(len(raws))}
     for drop_no, file in cells[["drop_no", "file"]].drop_duplicates().itertuples(index=False):
         out[drop_no][_input(file)] = frozenset()
     told = cells["value"].notna() | (cells["row"] > 0)  # else a full drop's word on who is left out
@@ -68,7 +69,7 @@ def _counted(raws: Sequence[RawDrop], accepted: pd.MultiIndex) -> list[dict[str,
     named = named[at.isin(accepted) & named["unit_id"].notna().to_numpy()]
     for (drop_no, file), units in named.groupby(["drop_no", "file"], observed=True)["unit_id"]:
         out[drop_no][_input(file)] = frozenset(map(str, units))
-    return out
+    return list(out.values())
 
 
 def _input(file: object) -> str:

@@ -109,7 +109,7 @@ def _by_drop(cells: pd.DataFrame, drops: Sequence[Drop]) -> list[npt.NDArray[np.
     """Rows of each drop."""
     names = {file: str(file).split("/", 1)[0] for file in cells["file"].unique()}
     found = cells.groupby(cells["file"].astype(object).map(names), sort=False).indices
-    return [found.get(drop.name, np.zeros(0, dtype=np.intp)) for drop in drops]
+    return [np.asarray(found.get(drop.name, ()), dtype=np.intp) for drop in drops]
 
 
 class _SoFar:
