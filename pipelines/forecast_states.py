@@ -1,8 +1,4 @@
-"""What a forecast says of units whose newest counts are held, unconfirmed or missing.
-
-Belongs here: rows without a probability, and rows with two. Does not belong here: which units these
-are (data/usable.py), the table of the other rows and its publication (forecast.py).
-"""
+"""What a forecast says of units whose newest counts are held, unconfirmed or missing."""
 
 from __future__ import annotations
 

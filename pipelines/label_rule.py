@@ -1,9 +1,5 @@
 """The seam of label rules: what a rule is, what it may know, and how a profile names one.
 
-Belongs here: the contract, the base of every rule's configuration and its look-up by `kind`. Does
-not belong here: the rules that are built in (label_rules.py), and the label itself
-(pipelines/data/labels.py).
-
 A new rule is one subclass of RuleConfig, and one line in contracts.LABEL_RULES or an entry point of
 the group `denguard.label_rules`. Profiles are read where DAGs are parsed, so a module that holds
 such a class imports neither pandas nor numpy; its formula lies in a module of its own.

@@ -1,8 +1,5 @@
 """Formulas of the label rules that are built in: from known past counts to thresholds.
 
-Belongs here: one function a formula, (rule, past) -> thresholds as label_rule.LabelRule says. Does
-not belong here: what a rule may know and who is refused (labels.py).
-
 Sources:
 - endemic channel by the median of about five years before: BMC Public Health 2013, 13:607, figure
 1;

@@ -1,8 +1,6 @@
 """The dataset: one row a municipality, origin week and horizon, as a content-addressed folder.
 
-Belongs here: putting the rows together and writing them byte-deterministically. Does not belong
-here: what is known when (availability.py), covariates, prompts, scene choice, labels and splits;
-the folder holds thresholds beside the rows, never a label.
+Equal inputs give equal bytes. Thresholds lie beside the rows, a label never does.
 
     <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates
     + cases

@@ -1,10 +1,5 @@
 """The clean tables that every later step reads: cases, climate, units, scenes, perhaps series and
-delays.
-
-Belongs here: their columns, their types, how they are stored, and the newest vintage of a case
-count. Does not belong here: how raw data become clean (clean.py) or what may be used when
-(availability.py).
-"""
+delays."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ Layout of artifacts/features/<feature_version>/:
     features.json                       encoder specs, versions, what the dataset says of itself
 
 The version is a hash of rows and meaning; how vectors happen to lie in shards, and library
-versions, are recorded and do not change it. Does not belong here: embedding, splits, training.
+versions, are recorded and do not change it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
 """The newest weeks, first question: would this recipe, on today's history, have forecast them as
 well?
 
-Belongs here: a recipe's refits scored on the newest target weeks beside what was published then.
-Does not belong here: refits (refits.py), published rows (published.py), and what follows from the
-score (challenge.py).
-
 Where a week was not published (in the first year) the backtest's forecast of the champion's recipe
 stands in, and the record counts how many weeks are which. Scored are rows whose threshold is still
 the one that was published. If the challenger has the champion's recipe, only weeks that a model of

@@ -1,8 +1,5 @@
 """The linear head: a logistic regression on the covariates, relative to the label's threshold.
 
-Belongs here: the fit, the logit and its files. Does not belong here: the design matrix (design.py),
-which rows are training rows (training), calibration, or anything that reads an encoder's vectors.
-
 Shape letters: N rows, K covariates, J design columns (design_names).
 """
 

@@ -2,8 +2,6 @@
 
 `artifacts/predictions/<YYYY-MM-DD>/<writer>.jsonl`, the day in UTC, one file a writer and day. What
 was asked is known here by its hash alone: no text, image or count of a request is ever in it.
-Belongs here: the format, appending, reading and retention. Does not belong here: when a line is
-written and what happens if it cannot be (serving/journal.py), following a link (lineage).
 
 One `write` on a file opened to append, before the answer is sent: what a caller has seen is in the
 log even if the process is killed in the next instant. Nothing is synced to disk at each request, so

@@ -1,7 +1,6 @@
 """What arrived after the last cycle: a drop, or a word about held values, that no run knows yet.
 
-Belongs here: that look, cheap enough for every half hour. Does not belong here: starting a run
-(dags/arrivals.py, `denguard run`), and whether a forecast is late (watch.py).
+Cheap enough for every half hour.
 """
 
 from __future__ import annotations

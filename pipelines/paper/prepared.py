@@ -6,9 +6,6 @@ Layout of one study's output folder:
     from <out>/<dataset>/embeddings/          the study's own vector store: no row of it enters the
     deployment's <out>/<dataset>/<protocol>/          rows.parquet, study.json, plan.json, cells/,
     groups/, results.json, tables <out>/<dataset>/report.html          both protocols side by side
-
-Belongs here: writing and reading rows and inputs. Does not belong here: reading a data set,
-vectors.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The bundle as an MLflow model, from code: no pickle, and the same prediction as everywhere else.
 
-MLflow runs this file when it loads a version. Belongs here: the adapter and nothing else.
+MLflow runs this file when it loads a version.
 """
 
 from __future__ import annotations

@@ -1,9 +1,5 @@
 """The weekly cycle by the clock and by its drops: when it began, which run is its newest, why it is
-red.
-
-Belongs here: these questions, which a fallback forecast asks first. Does not belong here: cron
-(pipelines/schedule.py), and what follows from the answers (fallback.py).
-"""
+red."""
 
 from __future__ import annotations
 
