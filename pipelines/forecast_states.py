@@ -42,8 +42,7 @@ def with_states(
 
     Held and not reported: no probability and no alarm, never one from older weeks in silence.
     Unconfirmed: `probability` is that with the count that looks too high, `probability_without`
-        that
-    without it, and the unit stands first.
+    that without it, and the unit stands first.
 
     Args:
         table: forecast.forecast_table, made without held counts.

@@ -84,8 +84,8 @@ class RuleConfig(Frozen):
     """Base of every rule's configuration; with `formula` it is a whole LabelRule.
 
     A subclass gives `kind: Literal["its_name"] = "its_name"`, its own fields, `name`,
-        `reference_weeks` and
-    `formula`, which is "module:function" of a function (rule, past) -> thresholds.
+    `reference_weeks` and `formula`, which is "module:function" of a function (rule, past) ->
+    thresholds.
     """
 
     formula: ClassVar[str]

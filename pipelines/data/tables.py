@@ -113,10 +113,8 @@ class Tables:
         delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until
             the report), cases, received_date; vintages as of cases.
         doubts: one row a value that was doubted, with the drop, the rule, what a person said and
-            whether
-            it is held: plausible/judge.DOUBT_COLUMNS. `when` is a week, month or year, or -1 of a
-                unit
-            that did not report.
+            whether it is held: plausible/judge.DOUBT_COLUMNS. `when` is a week, month or year, or
+            -1 of a unit that did not report.
     """
 
     cases: pd.DataFrame

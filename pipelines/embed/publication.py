@@ -2,8 +2,8 @@
 are.
 
     rows.parquet                        unit_id, origin_week, image_key, text_key
-    shards/<space_id>/<sha256>.parquet  the store's immutable shards, as the feature version links
-    them embeddings.json                     encoder specs, embedding version
+    shards/<space_id>/<sha256>.parquet  the store's immutable shards that the feature version has
+    embeddings.json                     encoder specs, embedding version
 """
 
 from __future__ import annotations

@@ -146,14 +146,11 @@ def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | N
     """Whether the refits are as good as what was published then; None without a row.
 
     A refit of the champion's recipe is judged by the upper bound on published weeks alone, once
-    they fill two
-    blocks: honest ones hardly differ there. Before, in the first year, the backtest's yearly fits
-        stand in; they
-    differ from honest refits by half the margin either way, so that only a refit shown to be worse
-    is refused.
+    they fill two blocks: honest ones hardly differ there. Before, in the first year, the backtest's
+    yearly fits stand in; they differ from honest refits by half the margin either way, so that only
+    a refit shown to be worse is refused.
     Another recipe is judged by the mean: rolling origins have judged its interval on more years,
-        and four
-    quarters are too few for one between two recipes.
+    and four quarters are too few for one between two recipes.
     """
     own = rows[rows["horizon_weeks"] == profile.evaluate.primary_horizon_weeks]
     published, margin = own[own["published"].astype(bool)], profile.gate.margin_brier

@@ -191,11 +191,10 @@ def prune(where: Places, keep_days: int, today: date) -> list[date]:
     """Remove the folders of days more than `keep_days` before today; return those days.
 
     The clock alone does not decide: a day goes when more than `keep_days` days of the log lie
-        between
-    it and today. So a clock that is wrong by years removes nothing, and days on which the endpoint
-    was off (`mark_day`) keep the older ones for as much longer. Only whole day folders go, and
-    nothing that does not look like one. Several processes may do it at once. Raises OSError if a
-    folder cannot be removed.
+    between it and today. So a clock that is wrong by years removes nothing, and days on which the
+    endpoint was off (`mark_day`) keep the older ones for as much longer. Only whole day folders go,
+    and nothing that does not look like one. Several processes may do it at once. Raises OSError if
+    a folder cannot be removed.
     """
     oldest, folders = today - timedelta(days=keep_days), _day_folders(where)
     known = [(day, folder) for day, folder in folders if day <= today]

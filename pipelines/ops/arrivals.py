@@ -24,8 +24,7 @@ def waiting_drop(where: Places, now: datetime) -> str | None:
     """Name of the newest drop that no run has read, or None; None too while a run is at work.
 
     A drop whose run was stopped by its data was read: a corrected one is a new drop. Where every
-        drop
-    was read and somebody answered since, it is "answers-" and what was answered.
+    drop was read and somebody answered since, it is "answers-" and what was answered.
 
     Args:
         now: with its time zone.

@@ -32,9 +32,8 @@ class DenguardModel(PythonModel):
         """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.
 
         Columns: any of the bundle's covariate_names, `image` and `text` with raw vectors or null,
-            and
-        `origin_week` such as "2018-w48", which is needed where thresholds differ by year or season.
-        Returns `probability` and `outbreak` on the input's index.
+        and `origin_week` such as "2018-w48", which is needed where thresholds differ by year or
+        season. Returns `probability` and `outbreak` on the input's index.
 
         Raises:
             ConfigError: a horizon, week or municipality that the bundle does not know, or a model

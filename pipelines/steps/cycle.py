@@ -44,8 +44,8 @@ def knows_no_less(run: Run) -> bool:
     """Whether a weekly run read every drop that stands of those that the last forecast knows.
 
     Its origin week may be older all the same: a drop was withdrawn, or the newest weeks are taken
-        as unknown
-    now (`data.maturity`). A look back, or a run of last week that is walked again, is no such run.
+    as unknown now (`data.maturity`). A look back, or a run of last week that is walked again, is no
+    such run.
     """
     try:
         last = last_success(run.places)

@@ -11,7 +11,7 @@ maximum, a table that holds each unit's neighbour.
     causes.py      what a validation found, written down, and answers recorded
     listed.py      the same list, read by whoever tells people of it
     judge.py       drop after drop: rules, answers, which cells are held
-    judging.py     what the judge is handed of a place's drops; arrived.py, earlier.py what it rests
-    on remembered.py  what rules found in drops before, kept by content
+    judging.py     what the judge is handed of a place's drops (arrived.py, earlier.py: its basis)
+    remembered.py  what rules found in drops before, kept by content
     level.py, chance.py, past.py, found.py   arithmetic and words that several rules share
 """
