@@ -1,8 +1,4 @@
-"""Lying drops: how a block of units of a true table is told otherwise, for the rules to see or not.
-
-Belongs here: one function a kind of lie, on a matrix of counts. Does not belong here: what is
-counted and printed (plausibility.py).
-"""
+"""Lying drops: how a block of units of a true table is told otherwise, for the rules to see."""
 
 from __future__ import annotations
 

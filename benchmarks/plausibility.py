@@ -3,9 +3,7 @@
     DENGUARD_REAL_DATA=... python benchmarks/plausibility.py honest [--table NAME] [--unanswered]
     ... smallest [--trials 20]        ... lies [--units 45] [--trials 20]
 
-Belongs here: what is walked, counted and printed. Does not belong here: real tables
-(real_tables.py), how a lie changes one (block_lies.py), climate and population
-(plausibility_climate.py). Weeks of 2019 are never read.
+Weeks of 2019 are never read.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """Which lies about climate, population and rows are seen; honest drops: `plausibility.py honest`.
 
-    DENGUARD_REAL_DATA=... python benchmarks/plausibility_climate.py [--trials 10] [--units 45]
-
-Belongs here: lies about the municipal table of Colombia, and what is printed. Does not belong here:
-reading it (real_tables.py), lies about counts (block_lies.py).
+DENGUARD_REAL_DATA=... python benchmarks/plausibility_climate.py [--trials 10] [--units 45]
 """
 
 from __future__ import annotations

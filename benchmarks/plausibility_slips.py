@@ -4,9 +4,7 @@ countries.
     PYTHONPATH=.:tests DENGUARD_REAL_DATA=... python benchmarks/plausibility_slips.py [--table NAME]
     [--trials 20]
 
-Belongs here: a table of counts as the sheet that slips are told of, and what is printed. Does not
-belong here: the slips, lies of a block of units (block_lies.py), slips of populations and climate:
-these tables have counts alone.
+Slips of populations and climate are left out: these tables have counts alone.
 """
 
 from __future__ import annotations

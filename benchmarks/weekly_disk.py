@@ -4,8 +4,6 @@ All runs of weekly_drops.py were made in one day, and prune goes by ages. So eac
 MLflow's note of it, are set back to the week that it stands for, and later by three years more for
 all but the newest runs. After each prune what serves, the newest forecast and a pinned one are
 traced with every hash made again, and every version that is still listed is pulled.
-
-Does not belong here: making the year (weekly_drops.py).
 """
 
 from __future__ import annotations

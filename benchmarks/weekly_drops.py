@@ -16,8 +16,6 @@ other work on the machine does not move: they tell whether a run does more, not 
 `walk --count` counts them, too.
 
 `disk` says what the year takes and what `denguard prune` leaves (weekly_disk.py).
-
-Does not belong here: whether the results are right (tests).
 """
 
 from __future__ import annotations

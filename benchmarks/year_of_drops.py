@@ -1,8 +1,4 @@
-"""A home of 45 municipalities that a weekly drop and a run are brought to, and what a run costs.
-
-Belongs here: making the home, its drops and its runs, and counting. Does not belong here: which
-weeks are walked and what is compared (weekly_drops.py), and letting go (weekly_disk.py).
-"""
+"""A home of 45 municipalities that a weekly drop and a run are brought to, and what a run costs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What Airflow calls when a task failed or a run is over.
 
-Belongs here: putting in writing what no step could, giving back the lease, telling people. Does not
-belong here: any heavy import, because the scheduler reads this file again and again.
+No heavy import here: the scheduler reads this file again and again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The forecast that there is whatever happened, as a task of Airflow: beside a run, or at the
 deadline.
 
-It runs on the queue of the release steps: their machine holds the audit and the events. Belongs
-here: calling it with what Airflow knows. Does not belong here: whether one is due and what it
-is made from (pipelines/steps/fallback.py), and any heavy import.
+It runs on the queue of the release steps: their machine holds the audit and the events. No heavy
+import here: the scheduler reads this file again and again.
 """
 
 from __future__ import annotations

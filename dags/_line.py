@@ -1,7 +1,4 @@
-"""Which line of the deployment a task works for: its home follows from its DAG's name.
-
-Belongs here: that one step. Does not belong here: what a line is (pipelines/config.py).
-"""
+"""Which line of the deployment a task works for: its home follows from its DAG's name."""
 
 from __future__ import annotations
 

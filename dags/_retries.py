@@ -1,8 +1,4 @@
-"""Which failed steps are tried again.
-
-Belongs here: the error that ends a task, and the judgement on it. Does not belong here: how often
-and how long (DEFAULT_ARGS in _shared.py), what a failure says (pipelines/steps/failure.py).
-"""
+"""Which failed steps are tried again."""
 
 from __future__ import annotations
 

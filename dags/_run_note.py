@@ -1,8 +1,7 @@
 """A red run carries cause and fix as its note, in Airflow's list of runs and on the run's own page.
 
 The scheduler calls this when a run ends, inside its own database session, which then writes the
-note with the run's state: no second writer, so SQLite stays content. Belongs here: the note. Does
-not belong here: what a failure says (pipelines/steps/failure.py).
+note with the run's state: no second writer, so SQLite stays content.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What every DAG of denguard shares: queues, Assets, parameters and the limits of its tasks.
 
-Belongs here: what a person may say when triggering a run, and defaults. Does not belong here: tasks
-(_box.py), and any heavy import, because the scheduler reads this file again and again.
+No heavy import here: the scheduler reads this file again and again.
 """
 
 from __future__ import annotations

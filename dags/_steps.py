@@ -1,9 +1,4 @@
-"""A step of pipelines.steps inside the process of an Airflow task.
-
-Belongs here: calling the step with what Airflow knows (run, try, mapped index, parameters), and how
-its end looks in the task's log. Does not belong here: what a step does, the task in the graph
-(_box.py).
-"""
+"""A step of pipelines.steps inside the process of an Airflow task."""
 
 from __future__ import annotations
 

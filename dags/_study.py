@@ -1,7 +1,6 @@
 """A step of the reproduction as a task in Airflow's graph.
 
-Belongs here: operator, limits and mapping. Does not belong here: what the task does when it runs
-(_study_steps.py), and any heavy import, because the scheduler reads this file again and again.
+No heavy import here: the scheduler reads this file again and again.
 """
 
 from __future__ import annotations

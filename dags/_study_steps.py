@@ -1,10 +1,4 @@
-"""A step of pipelines.paper.reproduce inside the process of an Airflow task.
-
-Belongs here: calling the step with this run's parameters, what the next tasks are mapped over, and
-how a failure looks in the log. Does not belong here: what a step does, the task in the graph
-(_study.py); the weekly road's tasks (_steps.py), whose lease and failure pages are of a run under
-artifacts/runs.
-"""
+"""A step of pipelines.paper.reproduce inside the process of an Airflow task."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""When a bulletin is due, and how old its data may be before somebody must be told.
-
-Belongs here: the shape of `bulletin` in a profile. Does not belong here: the moments that follow
-from it (schedule.py), and judging lateness (ops/watch.py).
-"""
+"""When a bulletin is due, and how old its data may be before somebody must be told."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """Which forecasters a run trains, as a profile says it: `train.candidates`.
 
-Belongs here: the shape of a candidate, and what must be known of a forecaster before its libraries
-are imported: a profile is read where a DAG is parsed. Does not belong here: forecasters
-(pipelines/models, or another distribution under the entry point group `denguard.forecasters`).
+A profile is read where a DAG is parsed, so no forecaster's library is imported here.
 """
 
 from __future__ import annotations

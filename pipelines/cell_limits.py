@@ -1,8 +1,8 @@
 """What single values can be, beyond which a drop's cell and a row sent to the endpoint are refused.
 
-Belongs here: the numbers that both the suite of drops (data/expectations.py) and the endpoint go
-by; the endpoint cannot import the suite. Does not belong here: what a place declares itself
-(data.limits, data.max_weekly_cases; their defaults are these) and what a refusal says.
+The suite of drops (data/expectations.py) and the endpoint share them; the endpoint cannot import
+the suite. They are the defaults of what a place declares itself (data.limits,
+data.max_weekly_cases).
 """
 
 from __future__ import annotations

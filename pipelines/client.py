@@ -5,8 +5,7 @@
     denguard = Client("s3://ministry/denguard")
     forecast = denguard.table("forecasts", "2018-w32")
 
-Needs the remote's address alone: no DVC, MLflow or Airflow, and no deployment. Belongs here: a
-thin, typed front of the versioning room. Does not belong here: anything a command needs besides.
+Needs the remote's address alone: no DVC, MLflow or Airflow, and no deployment.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """Codes that changed: units that were renamed, recoded or merged, so that their history goes on.
 
-Belongs here: what a place declares (`place.codes.changes`), its file, and which code a unit has
-today. Does not belong here: what becomes of counts (pipelines/data/recoding.py).
-
 Several old codes of one new one are a merge; one old code of several new ones, a split, cannot be
 reckoned: nobody can tell how past counts divide. A change may follow on a change.
 """

@@ -1,9 +1,8 @@
 """Codes of places: one rule that says how a code is written, wherever it comes in.
 
-Belongs here: the seam and the code system that most countries need. A code system of one country
-with rules of its own (a list of departments, a check digit) is a plug-in of the group
-`denguard.unit_codes`. A drop, a folder of scenes, the endpoint, `trace` and a bundle ask the same
-one.
+A code system of one country with rules of its own (a list of departments, a check digit) is a
+plug-in of the group `denguard.unit_codes`. A drop, a folder of scenes, the endpoint, `trace` and a
+bundle ask the same one.
 """
 
 from __future__ import annotations

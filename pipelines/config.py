@@ -1,8 +1,6 @@
 """A profile: every choice of a run as one frozen, extra-forbid pydantic model read from YAML.
 
-Belongs here: the shape of a profile, its defaults and its checks. Does not belong here: secrets
-(environment only), anything that depends on the clock or the machine, and how recipes (recipes.py)
-and profiles (profile_v1.py) of earlier versions are read.
+Nothing in it depends on the clock or the machine, and secrets come from the environment alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Names with units that every room agrees on: columns, covariates, issues, encoder identity.
 
-Belongs here: constants, small frozen records without behaviour, and what can be plugged in. Does
-not belong here: anything that reads a file or computes a value.
+Nothing here reads a file or computes a value.
 """
 
 from __future__ import annotations

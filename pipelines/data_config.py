@@ -1,8 +1,4 @@
-"""What is ingested and how samples are made from it: `data` of a profile.
-
-Belongs here: the shape and its checks. Does not belong here: the files of a drop (input_config.py)
-and anything that reads data.
-"""
+"""What is ingested and how samples are made from it: `data` of a profile."""
 
 from __future__ import annotations
 

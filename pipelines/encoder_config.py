@@ -1,8 +1,4 @@
-"""One encoder of a profile: its settings, its weights' hash, and where those weights lie.
-
-Belongs here: the shape and its checks. Does not belong here: looking for the weights
-(pipelines/embed/weights.py, hub.py), and the rest of a profile (pipelines/config.py).
-"""
+"""One encoder of a profile: its settings, its weights' hash, and where those weights lie."""
 
 from __future__ import annotations
 

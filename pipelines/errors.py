@@ -1,7 +1,4 @@
-"""Named errors. Each says what happened, where, and what to do next.
-
-Belongs here: the exceptions a caller may want to tell apart. Does not belong here: handling.
-"""
+"""Named errors. Each says what happened, where, and what to do next."""
 
 from __future__ import annotations
 

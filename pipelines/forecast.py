@@ -1,7 +1,6 @@
 """The forecast: one row per municipality and horizon, made by one bundle for one origin week.
 
-Belongs here: the table and its publication as an immutable, content-named version. Does not belong
-here: how a probability is made (inference/), and maps or bulletins made from the table.
+It is published as an immutable version, named by its content.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""What a forecast says of units whose newest counts are held, unconfirmed or missing.
-
-Belongs here: rows without a probability, and rows with two. Does not belong here: which units these
-are (data/usable.py), the table of the other rows and its publication (forecast.py).
-"""
+"""What a forecast says of units whose newest counts are held, unconfirmed or missing."""
 
 from __future__ import annotations
 
@@ -46,8 +42,7 @@ def with_states(
 
     Held and not reported: no probability and no alarm, never one from older weeks in silence.
     Unconfirmed: `probability` is that with the count that looks too high, `probability_without`
-        that
-    without it, and the unit stands first.
+    that without it, and the unit stands first.
 
     Args:
         table: forecast.forecast_table, made without held counts.

@@ -1,8 +1,4 @@
-"""The files of a drop, as a profile declares them.
-
-Belongs here: the shape of `data.inputs` with its checks. Does not belong here: reading files
-(pipelines/data/adapters).
-"""
+"""The files of a drop, as a profile declares them."""
 
 from __future__ import annotations
 

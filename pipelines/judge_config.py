@@ -1,8 +1,4 @@
-"""How recipes are judged: rows and folds, and when a challenger may replace the champion.
-
-Belongs here: the shape of `evaluate` and `gate` in a profile and its checks. Does not belong here:
-how a decision is made (evaluate/gate.py), the rest of a profile (config.py).
-"""
+"""How recipes are judged: rows and folds, and when a challenger may replace the champion."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What counts as an outbreak week, as a profile says it: the rule and who may be learned from.
-
-Belongs here: the shape of `labels` and its checks. Does not belong here: the rules (label_rule.py,
-label_rules.py) and computing thresholds (pipelines/data/labels.py).
-"""
+"""What counts as an outbreak week, as a profile says it: the rule and who may be learned from."""
 
 from __future__ import annotations
 

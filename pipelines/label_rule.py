@@ -1,9 +1,5 @@
 """The seam of label rules: what a rule is, what it may know, and how a profile names one.
 
-Belongs here: the contract, the base of every rule's configuration and its look-up by `kind`. Does
-not belong here: the rules that are built in (label_rules.py), and the label itself
-(pipelines/data/labels.py).
-
 A new rule is one subclass of RuleConfig, and one line in contracts.LABEL_RULES or an entry point of
 the group `denguard.label_rules`. Profiles are read where DAGs are parsed, so a module that holds
 such a class imports neither pandas nor numpy; its formula lies in a module of its own.
@@ -88,8 +84,8 @@ class RuleConfig(Frozen):
     """Base of every rule's configuration; with `formula` it is a whole LabelRule.
 
     A subclass gives `kind: Literal["its_name"] = "its_name"`, its own fields, `name`,
-        `reference_weeks` and
-    `formula`, which is "module:function" of a function (rule, past) -> thresholds.
+    `reference_weeks` and `formula`, which is "module:function" of a function (rule, past) ->
+    thresholds.
     """
 
     formula: ClassVar[str]

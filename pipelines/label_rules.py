@@ -1,7 +1,6 @@
 """The label rules that are built in, as a profile configures them.
 
-Belongs here: their keys, names and references. Does not belong here: their formulas
-(pipelines/data/label_formulas.py), which need pandas.
+Their formulas need pandas and lie in pipelines/data/label_formulas.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The place that is forecast, as a profile declares it: calendar, codes, language, clock, map.
-
-Belongs here: the shape of `place` with its checks. Does not belong here: the files of a drop
-(input_config.py).
-"""
+"""The place that is forecast, as a profile declares it: calendar, codes, language, clock, map."""
 
 from __future__ import annotations
 

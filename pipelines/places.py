@@ -1,8 +1,4 @@
-"""Where a deployment keeps things: its folders, and those of its further lines.
-
-Belongs here: paths and addresses that follow from the environment. Does not belong here: settings
-of a run (config.py).
-"""
+"""Where a deployment keeps things: its folders, and those of its further lines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """YAML from outside: plain values only, bounded, and no key twice.
 
-Belongs here: bytes -> plain Python values, or one kind of error whatever is wrong with them. Does
-not belong here: what the keys mean (config.py, data/drops.py, data/prompts.py).
+Whatever is wrong with the bytes, there is one kind of error.
 
 A safe loader alone is not enough: it takes the last of two equal keys, follows aliases of aliases
 to any size, and lets ValueError and RecursionError out at a 31st of February or a thousand

@@ -1,7 +1,6 @@
 """When a value is doubted: `data.plausibility` of a profile.
 
-Belongs here: limits of the rules in pipelines/data/plausible, each with its unit. Does not belong
-here: the rules. How often each hits honest weeks: docs/plausibility.md.
+How often each hits honest weeks: docs/plausibility.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 A distribution of its own (a country pack) declares entry points of the group that a registry names,
 such as `[project.entry-points."denguard.adapters"] ehealth = "country_pack.adapter"`; nothing here
 is edited. Every process that looks a name up (tasks, encoder children, the endpoint) sees the same.
-Does not belong here: what the things do; each seam's Protocol stands beside its users.
 """
 
 from __future__ import annotations

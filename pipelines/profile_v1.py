@@ -1,9 +1,5 @@
 """Profiles of the first version, read under today's keys, so that a deployment's own file goes on
-working.
-
-Belongs here: which keys have moved, and the defaults that the first version had and today's has
-not. Does not belong here: today's keys (config.py), and recipes (recipes.py).
-"""
+working."""
 
 from __future__ import annotations
 

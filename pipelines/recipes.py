@@ -1,9 +1,6 @@
 """Recipes of models, compared across versions of denguard: what was recorded under earlier names
 and what is written today must hash alike where they mean the same model.
 
-Belongs here: translation and hashing. Does not belong here: what goes into a recipe
-(config.Profile).
-
 A recipe is compared in its canonical form: earlier keys translated, and a key at its default left
 out, so that a key that a later version adds does not turn every champion into a stranger.
 """

@@ -1,8 +1,5 @@
 """How long a deployment keeps what it made: `retention` of a profile.
 
-Belongs here: the shape, the defaults and why they are what they are. Does not belong here: what
-else must stay, and deleting (ops/prune).
-
 Ages are counted up to the newest sign of a run, never beyond it: a deployment that rests loses
 nothing, and a clock that is years ahead deletes nothing that the newest runs made.
 """

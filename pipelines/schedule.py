@@ -1,8 +1,4 @@
-"""When the weekly cycle was due: a cron line by a place's clock.
-
-Belongs here: the newest moment that a cron line names. Does not belong here: starting anything
-(dags/), and whether a forecast is late (ops/watch.py).
-"""
+"""When the weekly cycle was due: a cron line by a place's clock."""
 
 from __future__ import annotations
 

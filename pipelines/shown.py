@@ -1,9 +1,4 @@
-"""Text of others as it may be printed: what would move a cursor, hide or turn text is written out.
-
-Belongs here: the one mechanism for names, messages and values that came from a file, a store or a
-remote. Does not belong here: printing (cli/app.py) and CSV for spreadsheets
-(storage/people_csv.py).
-"""
+"""Text of others as it may be printed: what moves a cursor, hides or turns text is written out."""
 
 from __future__ import annotations
 

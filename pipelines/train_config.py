@@ -1,8 +1,4 @@
-"""How a profile's models are trained: candidates, the loop of the fused heads, and choosing lambda.
-
-Belongs here: the shape of `train` and its checks. Does not belong here: one candidate
-(candidate_config.py), the rest of a profile (config.py).
-"""
+"""How a profile's models are trained: candidates, loop of the fused heads, choice of lambda."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""From checked rows to answers: vectors for scenes and prompts, one batch, and what each rests on.
-
-Belongs here: turning a request's rows into pipelines.inference's and its predictions into bodies.
-Does not belong here: HTTP, and anything that computes a probability.
-"""
+"""From checked rows to answers: vectors for scenes and prompts, one batch, what each rests on."""
 
 from __future__ import annotations
 

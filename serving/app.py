@@ -1,7 +1,6 @@
 """The FastAPI app: routes, errors, tracing, the champion's thread and the log, put together.
 
-Start it with `uvicorn --http serving.door:Door --ws none --factory serving.app:create_app`. Belongs
-here: assembly only.
+Start it with `uvicorn --http serving.door:Door --ws none --factory serving.app:create_app`.
 """
 
 from __future__ import annotations

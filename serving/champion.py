@@ -1,7 +1,6 @@
 """Which bundle answers: polls the champion alias and swaps by one reference assignment.
 
-Belongs here: taking a new champion without a restart, and keeping the old one when the new one is
-not sound. Does not belong here: moving aliases (pipelines/registry). Every worker runs its own.
+Every worker runs its own.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Start the endpoint with `uvicorn --http serving.door:Door --ws none`: uvicorn alone lets a
 connection that says nothing stay for ever, reads heads of any length, and waits for ever for a
-caller that does not read its answer. Belongs here: what a connection may cost before the app knows
-of it. Does not belong here: bodies and pixels (limits.py), which the app reads after the key.
+caller that does not read its answer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The champion's own encoders, for uploaded scenes and for prompts; a linear champion needs none.
-
-Belongs here: loading exactly the encoders that the bundle was trained on. Does not belong here: the
-encoders (pipelines/embed) and what a scene must look like (scenes.py).
-"""
+"""The champion's own encoders, for uploaded scenes and prompts; a linear champion needs none."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The endpoint's side of the prediction log: a line before each answer, and retention.
 
-Belongs here: what happens if a line cannot be written, and when old days are removed. Does not
-belong here: the format and the files (pipelines/inference/prediction_log.py).
-
 A line is written where the answer is made, not in a thread behind a queue: some ten microseconds a
 request buy that no answer is ever seen that the log does not know. A full, read-only or absent disk
 costs lines, never answers; it is logged once when it begins and once when it is over, and counted.

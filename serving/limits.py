@@ -1,9 +1,5 @@
 """How much requests may make us hold: body bytes and pixels, of one and of all at once, and for how
-long.
-
-Belongs here: budgets and reading a body. Does not belong here: connections and heads (door.py), and
-what a scene's header declares (scenes.py).
-"""
+long."""
 
 from __future__ import annotations
 

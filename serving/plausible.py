@@ -1,9 +1,4 @@
-"""Rows that a drop would not have been taken with, and weeks that the model knows nothing near.
-
-Belongs here: the rules of data/expectations.py as far as a row of a request can be judged by them,
-and the model's age against the week asked. Does not belong here: shapes (schemas.py), codes and
-weeks (requests.py).
-"""
+"""Rows that a drop would not have been taken with, and weeks that the model knows nothing near."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Errors as problem+json (RFC 9457) that say what to send instead.
-
-Belongs here: the shape of an error answer and its handlers. Does not belong here: the checks.
-"""
+"""Errors as problem+json (RFC 9457) that say what to send instead."""
 
 from __future__ import annotations
 

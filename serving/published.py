@@ -1,8 +1,4 @@
-"""The published forecast of the champion: what it answers where a row of fields is not enough.
-
-Belongs here: finding the newest forecast of a bundle that was not withdrawn, or one by its version,
-and reading rows of it. Does not belong here: making one (pipelines/forecast.py), HTTP.
-"""
+"""The published forecast of the champion: what it answers where a row of fields is not enough."""
 
 from __future__ import annotations
 

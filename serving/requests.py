@@ -1,8 +1,4 @@
-"""From a body to checked rows: content types, JSON, multipart, and what the champion knows.
-
-Belongs here: everything that is refused before a model is asked. Does not belong here: reading the
-body (limits.py) and scenes (scenes.py).
-"""
+"""From a body to checked rows: content types, JSON, multipart, and what the champion knows."""
 
 from __future__ import annotations
 

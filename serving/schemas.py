@@ -1,7 +1,4 @@
-"""What is sent and what comes back, with units, limits and examples; OpenAPI is made from it.
-
-Belongs here: shapes of requests and answers. Does not belong here: what a model makes of them.
-"""
+"""What is sent and what comes back, with units, limits and examples; OpenAPI is made from it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What the endpoint is told at start-up, from the environment only.
 
-Belongs here: names, defaults and checks of DENGUARD_* variables. Does not belong here: the key
-itself; only its SHA-256 is ever known to the endpoint.
+The key itself is not among it: the endpoint knows only its SHA-256.
 """
 
 from __future__ import annotations

@@ -1,10 +1,5 @@
 """Pages on runs for ops staff, mounted into Airflow's API server: what came of each step, what
-failed and what to do, the reports. Read-only, for whoever may see the line's DAG.
-
-Belongs here: routes, which files may be read. Does not belong here: reading a run
-(pipelines/ops/runs.py, as `denguard status` does), whose pages (line.py), layout (page.py,
-templates/).
-"""
+failed and what to do, the reports. Read-only, for whoever may see the line's DAG."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Whose pages are asked for: the deployment's main line, or a further one by its DAG's name.
-
-Belongs here: that, and who may read them. Does not belong here: what is on a page.
-"""
+"""Whose pages are asked for: the deployment's main line, or a further one by its DAG's name."""
 
 from __future__ import annotations
 

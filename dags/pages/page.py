@@ -1,7 +1,4 @@
-"""A page as it is sent: its template, and what no browser may do with it.
-
-Belongs here: layout's frame and headers, and refusals. Does not belong here: routes (app.py).
-"""
+"""A page as it is sent: its template, and what no browser may do with it."""
 
 from __future__ import annotations
 

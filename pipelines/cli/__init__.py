@@ -1,7 +1,6 @@
 """The `denguard` command: one file for each group of commands.
 
-Belongs here: arguments, printing and exit codes. Does not belong here: logic; every command calls
-one function of a room below, imported inside it so that `denguard --help` costs nothing.
+Each command imports what it calls when it runs, so that `denguard --help` costs nothing.
 """
 
 from __future__ import annotations

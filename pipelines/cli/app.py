@@ -1,7 +1,4 @@
-"""What every command shares: the typer app, common options, and how a command speaks.
-
-Belongs here: nothing that only one command needs.
-"""
+"""What every command shares: the typer app, common options, and how a command speaks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """What only several files or drops together can tell: zeros of later line lists, units without
-cases, which units a series of the whole place holds for.
-
-Belongs here: findings over readings before values are judged. Does not belong here: reading a file
-(adapters) and judging values (expectations.py).
-"""
+cases, which units a series of the whole place holds for."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """THE availability rule: what is known at the end of an origin week.
 
-Belongs here: the rule itself and the dense matrices that everything computed from the past is read
-from. Does not belong here: covariates, prompts and the choice of columns.
-
 The rule (shape letters: U units, W weeks, M months, O origins):
 - cases of week t are known at origin o if `t <= o - reporting_delay_weeks`; at horizon 0 the origin
   week is the target week, so also `t <= o - 1`;

@@ -1,8 +1,4 @@
-"""Which shape is which unit's: the boundaries that a place declares, held against the data's codes.
-
-Belongs here: the property that holds codes, and what either side lacks. Does not belong here:
-reading GeoJSON (geojson.py) and drawing (evaluate/forecast_map.py).
-"""
+"""Which shape is which unit's: a place's declared boundaries, held against the data's codes."""
 
 from __future__ import annotations
 

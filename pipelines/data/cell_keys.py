@@ -1,8 +1,4 @@
-"""Which cell is which: unit, fact and time as one number, the same in every drop.
-
-Belongs here: the numbering, fast enough for a million cells. Does not belong here: what is done
-with cells that are there again (raw.py) or no longer (withdrawals.py).
-"""
+"""Which cell is which: unit, fact and time as one number, the same in every drop."""
 
 from __future__ import annotations
 

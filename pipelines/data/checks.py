@@ -1,8 +1,4 @@
-"""The checks one after another: each makes its frame, runs its rules, and drops what was refused.
-
-Belongs here: frames of rows, cells and scenes for the rules of expectations.py. Does not belong
-here: what the findings mean for the run (validate.py).
-"""
+"""The checks one after another: each makes its frame, runs its rules, drops what was refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """From checked raw cells and scenes to the clean tables, over all drops.
 
-Belongs here: vintages, which drop wins, availability dates. Does not belong here: judging values.
-
 Rules over several drops: `cases` keeps every vintage, a later drop adds a row only where its count
 is new or differs; climate, units and scenes take the newest drop that has a good value. A cell
 that was refused never hides an earlier good one, an empty one only where drops are declared to be

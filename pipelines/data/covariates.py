@@ -1,8 +1,6 @@
 """The numbers that models read: contracts.COVARIATES, then what the place declares, vectorised over
 rows.
 
-Belongs here: formulas over what pipelines.data.availability lets be used. Does not belong here: the
-rule itself, thresholds (the head subtracts them), standardisation, and declared ones (declared.py).
 Shape letters: U units, O origins, K covariates. Lag 0 is the newest week that is known at the
 origin.
 """

@@ -1,8 +1,4 @@
-"""CSV tables exactly as received: every cell as text, and what is wrong with the file as a file.
-
-Belongs here: reading CSV and naming what is wrong with it. Does not belong here: what columns mean
-(sources, adapters) and whether values are good (expectations.py).
-"""
+"""CSV tables exactly as received: every cell as text, and what is wrong with the file as a file."""
 
 from __future__ import annotations
 

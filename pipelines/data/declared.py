@@ -1,8 +1,7 @@
 """Covariates beyond contracts.COVARIATES: what a place declares in `data.inputs` under names of its
 own.
 
-Belongs here: their names and numbers. Does not belong here: reading them (pipelines/data/adapters)
-and when a value is known (availability.py). Shape letters: U units, O origins.
+Shape letters: U units, O origins.
 
     figure of a unit     altitude_m                        as it is
     weekly series        humidity_pct_lag00                newest known week

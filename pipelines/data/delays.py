@@ -1,8 +1,4 @@
-"""How long reports took: counts by unit, week of onset and weeks until the report, over all drops.
-
-Belongs here: from what each line list says to vintages, as for case counts. Does not belong here:
-reading a line list (adapters/line_list.py), and what is learned from delays.
-"""
+"""How long reports took: counts by unit, week of onset and weeks to the report, over all drops."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """How Data Docs are built: Great Expectations' own pages, their templates compiled once a process.
 
-Belongs here: the site's configuration, the views that it names, and what is left of its files. Does
-not belong here: the checks and what is shown of them (suite.py).
-
 GX makes a Jinja environment of its own for each section of each site, and each compiles the same
 templates again; that took two thirds of the time of building the pages.
 """

@@ -1,8 +1,4 @@
-"""What only the whole of the data shows: calendar gaps, cover, revisions, a rewritten past.
-
-Belongs here: measures as frames that rules of expectations.py judge. Does not belong here: the
-judgement.
-"""
+"""What only the whole of the data shows: calendar gaps, cover, revisions, a rewritten past."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""drop.yaml: what nobody can tell from a drop's files themselves.
-
-Belongs here: its keys, their limits, reading it, and when by it a scene or a month could be had.
-Does not belong here: the folder around it (drops.py).
-"""
+"""drop.yaml: what nobody can tell from a drop's files themselves."""
 
 from __future__ import annotations
 

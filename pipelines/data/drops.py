@@ -1,8 +1,5 @@
 """Drops: immutable folders of data as received, one a date.
 
-Belongs here: finding, reading, hashing and making drops. Does not belong here: what is in their
-table (raw.py, sources/) or scenes (scenes.py).
-
 Layout: `<drops>/<received_date>/` holds drop.yaml, metadata.csv and, if there are scenes,
 images/<municipality code>/image_<date>.{tiff,tif,png,jpg,jpeg}.
 """

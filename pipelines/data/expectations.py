@@ -1,8 +1,4 @@
-"""Rules of cells, rows and codes: what incoming data must be like, and what a miss means.
-
-Belongs here: an expectation, how bad a miss is, what to do. Does not belong here: rules of scenes
-and whole tables (table_rules.py), asking them (suite.py), frames (checks.py).
-"""
+"""Rules of cells, rows and codes: what incoming data must be like, and what a miss means."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Facts about files that did not change, so that no run reads gigabytes to learn nothing.
-
-Belongs here: remembering. Does not belong here: what the facts are.
-"""
+"""Facts about files that did not change, so that no run reads gigabytes to learn nothing."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Findings in words: issues for a person, and the quarantine list.
-
-Belongs here: naming places and periods, and summing up what comes in hundreds. Does not belong
-here: rules (expectations.py).
-"""
+"""Findings in words: issues for a person, and the quarantine list."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """GeoJSON (RFC 7946) of a place's units: features with their texts and polygons.
 
-Belongs here: reading the file and its limits. Does not belong here: whose shape a feature is
-(boundaries.py) and drawing (evaluate/forecast_map.py). A map of a report needs no more than the
-limits allow, and a file beyond them would take memory that the run needs.
+A map of a report needs no more than the limits allow, and a file beyond them would take memory that
+the run needs.
 """
 
 from __future__ import annotations

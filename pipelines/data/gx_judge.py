@@ -1,9 +1,6 @@
 """How Great Expectations is asked: about no more than the columns in question, and set up once a
 check.
 
-Belongs here: what GX is handed. Does not belong here: the rules and what a miss means
-(suite.py).
-
 GX hashes and copies every column of the frame it is given, and a batch is made anew for each suite
 that it is asked about. Of a million cells that took longer than the questions.
 """

@@ -1,8 +1,4 @@
-"""What is read of a result of Great Expectations.
-
-Belongs here: what names a result, and its line in gx_results.json. Does not belong here: the rules
-and what a miss means (suite.py).
-"""
+"""What is read of a result of Great Expectations."""
 
 from __future__ import annotations
 

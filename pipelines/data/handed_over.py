@@ -1,8 +1,6 @@
 """Drops and the accepted version on machines that share a store, with homes of their own.
 
-Belongs here: what the first stretch of the road shares and fetches beyond what step outputs name.
-Nothing here does anything unless DENGUARD_ARTIFACTS_URI is set. Does not belong here: what a drop
-is (drops.py), which drops a run may know (intake.py), how things travel (storage).
+Nothing here does anything unless DENGUARD_ARTIFACTS_URI is set.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Which drops a run may know, and which data version was accepted last.
-
-Belongs here: choosing and fixing drops, and the one pointer to the accepted version. Does not
-belong here: reading a drop's content (raw.py, scenes.py) or judging it (validate.py).
-"""
+"""Which drops a run may know, and which data version was accepted last."""
 
 from __future__ import annotations
 

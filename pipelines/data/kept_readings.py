@@ -1,11 +1,9 @@
 """Readings of old drops on the disk: each by itself, and small ones together as well.
 
-Belongs here: files and folders of artifacts/cache/readings. Does not belong here: what of a drop is
-kept, and under which name (readings.py).
-
 A year of weekly news is fifty small folders, and opening each costs more than reading it. So a run
 keeps all drops but its newest together too; the next run opens that, and the one drop that came
-since. What is kept together can always be made from what is kept by itself.
+since. What is kept together can always be made from what is kept by itself. They lie in
+artifacts/cache/readings.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Values of weeks or months of which an origin may know some: the newest known one, and those
 before it.
 
-Belongs here: picking by the week from which a value is known. Does not belong here: when that is
-(availability.py), and what a covariate is called (declared.py). Shape letters: U units, T weeks or
-months, O origins.
+Shape letters: U units, T weeks or months, O origins.
 """
 
 from __future__ import annotations

@@ -1,9 +1,5 @@
 """What each origin knew of the counts, where it was another count than today's.
 
-Belongs here: from vintages, or from a line list's days of report, to the counts that differ, and
-how they are laid over those of today. Does not belong here: what is to be expected of a week that
-was still filling (nowcast.py), and the rule of what may be used when (availability.py).
-
 An origin has vintages if its newest week once was the newest of a drop: it then knows what had been
 received before a newer week came. Of a line list every origin has: it knows the cases that had been
 reported by its end. Any other origin takes the counts of today; so does every origin for a count

@@ -1,8 +1,4 @@
-"""Newest text of every cell while drops are read one after the other, or many at once.
-
-Belongs here: which cells are new or differ from what was told before. Does not belong here: which
-of them are accepted (raw.py) and keeping them (readings.py).
-"""
+"""Newest text of every cell while drops are read one after the other, or many at once."""
 
 from __future__ import annotations
 

@@ -1,11 +1,8 @@
 """Formulas of the label rules that are built in: from known past counts to thresholds.
 
-Belongs here: one function a formula, (rule, past) -> thresholds as label_rule.LabelRule says. Does
-not belong here: what a rule may know and who is refused (labels.py).
-
 Sources:
-- endemic channel by the median of about five years before: BMC Public Health 2013, 13:607, figure
-1;
+- endemic channel by the median of about five years before: BMC Public Health 2013, 13:607,
+  figure 1;
 - by geometric mean: Bortman, Rev Panam Salud Publica 1999, 5(1), there of rates; for dengue in
   Colombia: Hernandez et al. 2016, doi 10.7705/biomedica.v36i0.2934;
 - mean + k standard deviations of the weeks around (EWARS's z): Bowman et al. 2016, doi
@@ -43,8 +40,7 @@ def endemic_channel(rule: EndemicChannelRule, past: Past) -> pd.DataFrame:
     """Centre of a unit's weekly cases around each week of the year, over all reference years.
 
     Years are no axis of their own: every count within the window counts once. The standard
-        deviation
-    is the sample's (divisor n - 1).
+    deviation is the sample's (divisor n - 1).
     """
     units = sorted(past.cases["unit_id"].unique())
     counts = _by_season(past.cases, units)

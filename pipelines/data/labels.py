@@ -1,9 +1,6 @@
 """The outbreak label: the one place that defines it.
 
-Belongs here: the table of thresholds, who is refused, the training pool and the label. Does not
-belong here: samples and splits, how a profile names a rule (label_config.py), a rule's formula
-(label_formulas.py) and finding the threshold of a row (thresholds.py). A week is an outbreak week
-if its cases exceed the unit's threshold.
+A week is an outbreak week if its cases exceed the unit's threshold.
 
 What a threshold may know. A fixed rule rests on a range that is part of its id and never moves with
 a run, so that figures stay comparable; it is hindsight for origins before the range's end. Any

@@ -1,9 +1,5 @@
 """What a full drop leaves out, kept beside what is new in it, so that the rest of it need not be.
 
-Belongs here: which earlier cells a drop is silent about while it is read whole, and how far its
-files reach. Does not belong here: what follows from silence (withdrawals.py), and keeping
-(readings.py).
-
 Which silence withdraws a value depends on units that later drops may bring: a unit without cases is
 none, and does not count for the reach of a file. So both are kept a little wider than today's
 answer: absent are all cells that were ever told and that the drop does not mention, within the

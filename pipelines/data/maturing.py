@@ -1,8 +1,5 @@
 """The newest weeks as `data.maturity` treats them: left as reported, unknown, or nowcast.
 
-Belongs here: which weeks these are at each origin, and what is done about them. Does not belong
-here: the statistics (nowcast.py), and what was known when (known_then.py).
-
 With `fixed` and `learned` every origin takes the counts that it knew, and what is to be expected of
 its newest weeks in the place of what was reported of them: heads are trained and judged on rows
 that are as immature as this week's. An origin without vintages has mature rows, but for weeks that

@@ -1,8 +1,4 @@
-"""What the newest weeks lack: counts that stand there empty, climate that ended long before them.
-
-Belongs here: warnings about the end of the tables. Does not belong here: weeks that still fill
-(onboard/history.py, data.maturity).
-"""
+"""What the newest weeks lack: counts that are empty, climate that ended long before them."""
 
 from __future__ import annotations
 

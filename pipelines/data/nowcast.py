@@ -1,9 +1,5 @@
 """What is still to be expected of weeks whose reports are coming in, with an interval.
 
-Belongs here: the shares that are known, learned from a reporting triangle, and the count that
-follows from them. Does not belong here: what was known when (known_then.py), and which weeks
-(maturing.py).
-
 A week's final count is what has been reported and what is still missing. Given the mean of the
 week, both are Poisson, split by the share that is known at that age (Lawless 1994, Canadian Journal
 of Statistics 22:15-31, doi 10.2307/3315820; Hoehle and an der Heiden 2014, Biometrics 70:993-1002,

@@ -1,7 +1,6 @@
 """Units that are perhaps no units: sums, and one place written in two ways.
 
-Belongs here: what the codes of all files and drops say beside each other. Does not belong here: how
-a code may be written (codes.py). Nothing is merged or left out: only the place knows which it is.
+Nothing is merged or left out: only the place knows which it is.
 """
 
 from __future__ import annotations

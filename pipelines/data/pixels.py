@@ -1,8 +1,6 @@
 """Image files as pixels, with every check that a file from outside needs.
 
-Belongs here: reading TIFF, PNG and JPEG; size, bands and completeness are checked on the header
-before anything is decoded. Does not belong here: what values mean (scene_values.py), judging the
-pixels (scenes.py).
+Size, bands and completeness are checked on the header before anything is decoded.
 
 Shape letters: H height, W width in pixels.
 """

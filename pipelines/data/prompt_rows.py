@@ -1,9 +1,7 @@
 """Prompts of the sample table: which rows have one and what their fields are.
 
-Belongs here: the text window, the fields of a unit and an origin, and the check of every build that
-no prompt knows the future. Does not belong here: templates and rendering (prompts.py). A prompt
-depends on the origin alone, with one exception: at horizon 0 the origin week is the target, so its
-cases are left out. Shape letters: U units, O origins.
+A prompt depends on the origin alone, with one exception: at horizon 0 the origin week is the
+target, so its cases are left out. Shape letters: U units, O origins.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Prompts: one short text of a municipality at an origin week, in a language that ships or by a
 template of one's own.
 
-Belongs here: templates, their fields, rendering one row (serving uses it too, so imports stay
-light), and the leakage guard. Does not belong here: which values are known (availability.py) and
-which rows get a prompt (samples.py).
+The endpoint renders them too, so imports stay light.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """What a source makes of a drop: tidy cells that still know their file, row and column.
 
-Belongs here: the shape that every source hands over, and which of its cells are new. Does not
-belong here: reading files (sources, adapters) and whether values are good (expectations.py).
-
 A cell is one value about one unit and one time: weekly cases, a month's climate, a year's
 population. Values are checked later, by the same rules for every source; a person's record never
 gets here.

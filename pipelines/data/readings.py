@@ -5,9 +5,7 @@ A drop repeats almost all of the one before it. What it repeats was checked ther
 that has forty drops needs the whole of the newest alone: neither its memory nor its time grows with
 the drops.
 
-Belongs here: what of a drop is new, and under which name it is kept. Does not belong here: reading
-a drop (sources), files of what is kept (kept_readings.py) and what is new among accepted records
-(raw.changed_cells).
+They lie in artifacts/cache/readings.
 """
 
 from __future__ import annotations

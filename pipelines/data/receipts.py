@@ -1,9 +1,6 @@
 """Whether a drop's receipt date can be right: by the clock, by its siblings and by the weeks it
 brings.
 
-Belongs here: these doubts, in the words of an issue and as a refusal, and what a late drop loses.
-Does not belong here: the keys of drop.yaml (drop_info.py).
-
 The receipt date says which of two drops is the newer truth, so that a mistyped year outranks every
 correction. A drop that was accepted is asked for the clock alone. A person who is sure says so in
 drop.yaml (`received_confirmed: why`), which stays with the drop; a wrong date is taken back with

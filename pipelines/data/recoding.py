@@ -1,8 +1,5 @@
 """Counts under old codes, brought under the codes of today (`place.codes.changes`).
 
-Belongs here: what becomes of a drop's cells and scenes when units were renamed or merged. Does not
-belong here: which changes are declared (pipelines/code_changes.py).
-
 A renamed unit's cells go on under the new code. A merged unit's weekly counts and populations are
 the sum of its parts where all of them are known, in this drop or (of an increment) in one before;
 climate and covariates of parts are those of no unit of today and left out. A record of the new code

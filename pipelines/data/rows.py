@@ -1,9 +1,8 @@
 """Rows of the sample table, one epidemiological year of origins at a time, so that memory stays
 flat.
 
-Belongs here: putting keys, scene, prompt, covariates and target cases of a row together. Does not
-belong here: how each is computed, and the dataset folder (samples.py). Shape letters: U units,
-O origins of one year, H horizons, K covariates; rows are in order of unit, origin, horizon.
+Shape letters: U units, O origins of one year, H horizons, K covariates; rows are in order of unit,
+origin, horizon.
 """
 
 from __future__ import annotations

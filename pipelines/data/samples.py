@@ -1,18 +1,15 @@
 """The dataset: one row a municipality, origin week and horizon, as a content-addressed folder.
 
-Belongs here: putting the rows together and writing them byte-deterministically. Does not belong
-here: what is known when (availability.py), covariates, prompts, scene choice, labels and splits;
-the folder holds thresholds beside the rows, never a label.
+Equal inputs give equal bytes. Thresholds lie beside the rows, a label never does.
 
-    <dataset_version>/samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates
-    + cases
-                      thresholds.parquet                   labels.THRESHOLD_COLUMNS
-                      nowcast.parquet                      maturing.NOWCAST_SCHEMA, where newest
-                      weeks are nowcast tables/*.parquet                     the clean tables
-                      states.parquet                       units that are held, unconfirmed or did
-                      not report, if any unconfirmed.parquet                  rows of the newest
-                      origin with unconfirmed counts, if any dataset.json
-                      what it was made from
+    <dataset_version>/
+        samples/epi_year=YYYY/part.parquet   SAMPLE_KEYS + SAMPLE_INPUTS + covariates + cases
+        thresholds.parquet                   labels.THRESHOLD_COLUMNS
+        nowcast.parquet                      maturing.NOWCAST_SCHEMA, where newest weeks are nowcast
+        tables/*.parquet                     the clean tables
+        states.parquet                       units held, unconfirmed or not reported, if any
+        unconfirmed.parquet                  the newest origin with unconfirmed counts, if any
+        dataset.json                         what it was made from
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Which scene a sample sees, and why it sees none.
 
-Belongs here: the choice among scenes that are known at the origin. Does not belong here: reading
-scenes and judging their quality (scenes.py). Shape letters: U units, O origins.
+Shape letters: U units, O origins.
 
 The choice: the newest known scene (by scene_date) whose quality is ok and whose content is not
 older than `max_age_weeks`; a blank or stale newest scene falls back to an older good one. Age is

@@ -1,9 +1,5 @@
 """What a scene file's numbers mean: which pixels are outside, and 16-bit values as shown colours.
 
-Belongs here: declared nodata, masks and transparency as "outside the municipality", the declared
-range and offset of 16-bit values, and the refusal of values whose meaning cannot be known. Does not
-belong here: opening files (pixels.py) and judging the pixels (scenes.py).
-
 Shape letters: H height, W width in pixels.
 """
 

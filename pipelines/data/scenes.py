@@ -1,8 +1,4 @@
-"""Scenes: what their pixels are good for, and a table of all of a drop's.
-
-Belongs here: pixel statistics, quality, scanning a drop. Does not belong here: decoding files
-(pixels.py, offered here too) and which scene may be used when (availability.py).
-"""
+"""Scenes: what their pixels are good for, and a table of all of a drop's."""
 
 from __future__ import annotations
 

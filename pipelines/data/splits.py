@@ -1,10 +1,8 @@
 """Forward-in-time folds: which target weeks may be trained on, and which are judged.
 
-Belongs here: cuts, embargo, test years and inner validation seasons, all in week ordinals
-(pipelines.weeks). Does not belong here: labels, rows, and any random split; the paper's protocol
-gets its own module. Embargo = horizon + reporting delay: at the origin of the first judged target
-(`target - horizon`) cases are known up to `origin - delay`, so no later target may have been
-learned from.
+Everything is in week ordinals (pipelines.weeks); no split is random. Embargo = horizon + reporting
+delay: at the origin of the first judged target (`target - horizon`) cases are known up to `origin -
+delay`, so no later target may have been learned from.
 """
 
 from __future__ import annotations

@@ -1,10 +1,5 @@
 """The clean tables that every later step reads: cases, climate, units, scenes, perhaps series and
-delays.
-
-Belongs here: their columns, their types, how they are stored, and the newest vintage of a case
-count. Does not belong here: how raw data become clean (clean.py) or what may be used when
-(availability.py).
-"""
+delays."""
 
 from __future__ import annotations
 
@@ -118,10 +113,8 @@ class Tables:
         delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until
             the report), cases, received_date; vintages as of cases.
         doubts: one row a value that was doubted, with the drop, the rule, what a person said and
-            whether
-            it is held: plausible/doubts.DOUBT_COLUMNS. `when` is a week, month or year, or -1 of a
-                unit
-            that did not report.
+            whether it is held: plausible/doubts.DOUBT_COLUMNS. `when` is a week, month or year, or
+            -1 of a unit that did not report.
     """
 
     cases: pd.DataFrame

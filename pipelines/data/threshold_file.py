@@ -1,9 +1,6 @@
 """Thresholds that vary in a unit, as a file: what a bundle keeps of its label rule.
 
-    unit_id, origin_year, season_week, threshold_cases    one row a threshold that can be used
-
-Belongs here: writing and reading it with its checks. Does not belong here: looking one up
-(thresholds.py), the fuller table beside the samples (samples.py).
+unit_id, origin_year, season_week, threshold_cases    one row a threshold that can be used
 """
 
 from __future__ import annotations

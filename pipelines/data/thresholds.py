@@ -1,8 +1,5 @@
 """The threshold of a row: found by unit, year of the origin and season of the target.
 
-Belongs here: the one look-up that features, bundles, the endpoint and MLflow's model share. Does
-not belong here: how thresholds come about (labels.py), their file (threshold_file.py).
-
 Shape letters: U units, Y origin years, S seasons.
 """
 

@@ -1,10 +1,9 @@
 """The pages of a TIFF: counted before a decoder follows them, and which of them is the scene.
 
-Belongs here: walking the chain of directories without reading any value; the full-resolution
-picture and its mask among pyramid levels. Does not belong here: pixels (pixels.py). A kilobyte of
-TIFF can chain hundreds of directories that overlap, of thousands of tags each, and keep a decoder
-busy for minutes; a scene has twelve pages at the most. Sources: TIFF 6.0 (1992), section 2; BigTIFF
-(2007); Adobe TIFF tag 254 (NewSubfileType): 1 a reduced picture, 4 a mask of transparency.
+A kilobyte of TIFF can chain hundreds of directories that overlap, of thousands of tags each, and
+keep a decoder busy for minutes; a scene has twelve pages at the most. Sources: TIFF 6.0 (1992),
+section 2; BigTIFF (2007); Adobe TIFF tag 254 (NewSubfileType): 1 a reduced picture, 4 a mask of
+transparency.
 """
 
 from __future__ import annotations

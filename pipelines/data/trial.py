@@ -1,8 +1,4 @@
-"""Files checked as a run would check them, before anything is stored.
-
-Belongs here: a drop for the length of one check, and what came of it. Does not belong here: the
-checks.
-"""
+"""Files checked as a run would check them, before anything is stored."""
 
 from __future__ import annotations
 

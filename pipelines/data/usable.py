@@ -1,9 +1,4 @@
-"""Units whose newest counts cannot be taken as they are: held, unconfirmed, not reported.
-
-Belongs here: which units a forecast leaves out by name, and the tables in which unconfirmed counts
-are in force. Does not belong here: what is doubted (plausible), and what a forecast says of it
-(forecast.py).
-"""
+"""Units whose newest counts cannot be taken as they are: held, unconfirmed, not reported."""
 
 from __future__ import annotations
 

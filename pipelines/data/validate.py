@@ -1,8 +1,5 @@
 """Validation: from raw drops and scanned scenes to issues, a quarantine list and clean tables.
 
-Belongs here: the order of checks, levels that follow from several findings, and what is written.
-Does not belong here: single checks (checks.py), rules (expectations.py) and words (findings.py).
-
 Levels:
 - critical stops the run: an empty or unreadable drop or table, a missing, renamed or repeated
   required column, no weekly column, more than 20 % of a table's rows with something refused.

@@ -1,7 +1,4 @@
-"""What validation found, and when that stops a run.
-
-Belongs here: the record. Does not belong here: how it is found (validate.py).
-"""
+"""What validation found, and when that stops a run."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Which numbering a table's weeks follow, told from its weeks 53 or from the weekdays of its dates.
 
-Belongs here: the test alone, without any file. Does not belong here: what follows from it for a
-file (adapters/times.py) or for a profile (onboarding).
-
 CDC weeks have a week 53 in 2008, 2014, 2020 and 2025, ISO weeks in 2009, 2015, 2020 and 2026. A
 table that has one where its declared calendar has none would be read up to a week off, in silence.
 A week 53 that no numbering has (TabNet's) tells nothing, and is left to be refused by itself.

@@ -1,8 +1,7 @@
 """What a drop takes back: by leaving it out, where the place declares `data.updates: full`, or by a
 word.
 
-Belongs here: which cells of earlier drops those are, and saying so. Does not belong here: vintages
-(clean.py), and line lists, whose absent unit-weeks are 0 (across_drops.py).
+A line list withdraws nothing: its absent unit-weeks are 0 (across_drops.py).
 
 A full drop is the whole truth, but only as far as it goes: a file speaks for its own table, from
 its first week (month, year) to its last. An empty cell says the same as an absent one; a refused

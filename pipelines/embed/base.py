@@ -2,7 +2,6 @@
 
 A new encoder is one new file with the five names of `EncoderModule`, and one line in
 contracts.ENCODERS.
-Does not belong here: weights on disk (weights.py), the store (store.py), any heavy import.
 """
 
 from __future__ import annotations

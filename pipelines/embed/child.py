@@ -2,8 +2,7 @@
 
 Run as `python -m pipelines.embed.child WORK_FILE HOME PARENT_PID`. Log lines go to stderr, one JSON
 line with the result or the error to stdout. Every few inputs are stored at once, so that a kill
-loses little. Does not belong here: waiting, retrying, judging what is missing beyond this one
-shard.
+loses little.
 """
 
 from __future__ import annotations

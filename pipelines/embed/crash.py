@@ -1,8 +1,4 @@
-"""What the exit code of an encoder process means for a person.
-
-Belongs here: turning a crash of native code into a named error. Does not belong here: starting
-processes.
-"""
+"""What the exit code of an encoder process means for a person."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """DINOv2 through transformers, small to giant: the CLS vector or the mean of the patches.
 
-Which size it is follows from the checkpoint. Belongs here: this model family's settings and
-pooling. Does not belong here: pixels (pixels.py), finding weights (weights.py, hub.py).
+Which size it is follows from the checkpoint.
 """
 
 from __future__ import annotations

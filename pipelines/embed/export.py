@@ -1,8 +1,7 @@
 """Embeddings as CSV, as the paper keeps them: one line per municipality and week, one column a
 number.
 
-Belongs here: the CSV's layout. Source: Restrepo et al. 2024 write each modality's embeddings once
-as a CSV file and train on it. Does not belong here: any other export.
+Source: Restrepo et al. 2024 write each modality's embeddings once as a CSV file and train on it.
 """
 
 from __future__ import annotations

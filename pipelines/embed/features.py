@@ -3,12 +3,12 @@
 Layout of artifacts/features/<feature_version>/:
 
     rows.parquet                        keys, covariates, cases, label, image_key, text_key, ...
-    thresholds.parquet                  usable thresholds, where they differ by origin year or
-    season shards/<space_id>/<sha256>.parquet  hard links of the store's immutable shards
+    thresholds.parquet                  usable thresholds, where they differ by year or season
+    shards/<space_id>/<sha256>.parquet  hard links of the store's immutable shards
     features.json                       encoder specs, versions, what the dataset says of itself
 
 The version is a hash of rows and meaning; how vectors happen to lie in shards, and library
-versions, are recorded and do not change it. Does not belong here: embedding, splits, training.
+versions, are recorded and do not change it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The header of a GGUF file: what must be known before llama.cpp is loaded, and whether the file is
 whole.
 
-Belongs here: the header's layout. Does not belong here: what is in the tensors.
 Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3, little endian).
 """
 

@@ -2,7 +2,7 @@
 
 Before anything is embedded into a space, and when a library's version changed, its golden inputs
 are embedded again and must give nearly the stored vectors. Otherwise vectors of two kinds would mix
-in one space without anyone noticing. Does not belong here: any other vector.
+in one space without anyone noticing.
 """
 
 from __future__ import annotations

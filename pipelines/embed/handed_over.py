@@ -7,9 +7,6 @@ Nothing here does anything unless DENGUARD_ARTIFACTS_URI is set.
 
     vectors/<space_id>/<shard>.parquet    an empty mark, written after the shard's bytes: one list
                                           call tells what a space holds
-
-Belongs here: what travels. Does not belong here: what a shard is (store.py), how things travel
-(storage).
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""MiniLM sentence encoder through transformers, from a model folder.
-
-Belongs here: tokenising, pooling and the fixed limits of this encoder. Does not belong here:
-prompts (pipelines/data/prompts.py).
-"""
+"""MiniLM sentence encoder through transformers, from a model folder."""
 
 from __future__ import annotations
 

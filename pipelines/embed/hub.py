@@ -2,8 +2,7 @@
 
 A run never reaches the hub; `denguard weights --fetch` does, for a pinned commit, into
 artifacts/weights/hub/<owner>/<name>/<commit>/. What other tools left in the hub's own cache is used
-as well. Belongs here: the hub's addresses and downloads. Does not belong here: checking a run's
-weights (weights.py).
+as well.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Language models in GGUF through llama-cpp-python: one text a call, one model at a time.
 
-Belongs here: the one way this project calls llama.cpp, and the preflight that keeps its crashes
-away from the caller. Run as a module it is the preflight's child process.
+Run as a module it is the preflight's child process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""File locks between processes of one machine, with a clear end.
-
-Belongs here: waiting for a lock and saying so. Does not belong here: what a lock protects.
-"""
+"""File locks between processes of one machine, with a clear end."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A folder in open_clip's `local-dir:` layout: the weights, open_clip_config.json, and a tokenizer if
 the model has one of its own. Bare weights are refused: open_clip would read scenes with default
-preprocessing and say nothing. Does not belong here: either tower's encoding.
+preprocessing and say nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The image tower of an open_clip model (ViT-B-32 `openai`, medical CLIPs): its projected vector.
-
-Belongs here: reading open_clip's preprocess_cfg into pixels and encoding scenes. Does not belong
-here: the folder and the weights (openclip.py), the text tower (openclip_text.py).
-"""
+"""The image tower of an open_clip model (ViT-B-32 `openai`, medical ones): its projected vector."""
 
 from __future__ import annotations
 

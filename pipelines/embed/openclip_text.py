@@ -1,8 +1,4 @@
-"""The text tower of an open_clip model (77 tokens; medical CLIPs 256): its projected vector.
-
-Belongs here: open_clip's tokenizers, what they cut off, and encoding prompts. Does not belong here:
-the folder and the weights (openclip.py), the image tower (openclip_image.py).
-"""
+"""The text tower of an open_clip model (77 tokens; medical CLIPs 256): its projected vector."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Scenes as published vision models read them: resize, centre crop, scale, normalise.
 
-Belongs here: this preprocessing by PIL and NumPy alone, its settings given by a model's own
-configuration and recorded in the encoder's spec. Does not belong here: reading scene files.
+PIL and NumPy alone; a model's own configuration gives the settings, and its spec records them.
 """
 
 from __future__ import annotations

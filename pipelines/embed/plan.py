@@ -1,7 +1,4 @@
-"""What has to be embedded: the distinct inputs of a dataset minus what the store holds, in shards.
-
-Belongs here: reading inputs from sample rows and cutting the work. Does not belong here: embedding.
-"""
+"""What has to be embedded: distinct inputs of a dataset minus what the store holds, in shards."""
 
 from __future__ import annotations
 

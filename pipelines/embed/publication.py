@@ -2,11 +2,8 @@
 are.
 
     rows.parquet                        unit_id, origin_week, image_key, text_key
-    shards/<space_id>/<sha256>.parquet  the store's immutable shards, as the feature version links
-    them embeddings.json                     encoder specs, embedding version
-
-Belongs here: choosing those files. Does not belong here: feature tables (features.py), CSV
-(export.py), and how a version is kept (versioning).
+    shards/<space_id>/<sha256>.parquet  the store's immutable shards that the feature version has
+    embeddings.json                     encoder specs, embedding version
 """
 
 from __future__ import annotations

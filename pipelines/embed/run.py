@@ -1,7 +1,6 @@
 """Runs one shard of embedding work: looks first, and starts an encoder process only if it must.
 
-Belongs here: the encoder process's start, log, limits and end. Does not belong here: the encoder
-itself, which no orchestrator process ever loads (memory comes back when the child exits).
+No orchestrator process ever loads an encoder: the memory comes back when the child exits.
 """
 
 from __future__ import annotations

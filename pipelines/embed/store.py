@@ -6,8 +6,6 @@ Layout of one vector space, under artifacts/embeddings/store/<space_id>/:
     golden.json, golden/        the first inputs of the space and their vectors (golden.py)
     <sha256 of the file>.parquet    key (hex text), vector (fixed-size list of float32)
     quarantine/                 shards whose bytes do not hash to their name
-
-Belongs here: keys, shards, their checks. Does not belong here: encoders, plans, sample rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""EfficientNet-Lite0 (ImageNet) through timm, from a .pth file inside a package.
-
-Belongs here: this one architecture, its fixed preprocessing and its pooling. Does not belong here:
-reading scene files (pipelines/data/scenes.py turns every format into uint8 RGB).
-"""
+"""EfficientNet-Lite0 (ImageNet) through timm, from a .pth file inside a package."""
 
 from __future__ import annotations
 

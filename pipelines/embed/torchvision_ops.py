@@ -3,7 +3,7 @@
 The package index carries torchvision built for CUDA. Beside CPU torch its binary part does not
 load, and then its Python part stops at `operator torchvision::nms does not exist`, and timm and
 transformers' vision models with it. No encoder here uses the two operators; declaring them without
-an implementation is enough. Does not belong here: any other patch of somebody's library.
+an implementation is enough.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Weights on this machine: in installed packages, local folders or the hub's cache, checked by
 hash.
 
-Belongs here: paths and hashes of weight files. Does not belong here: reading what is in them, and
-fetching (hub.py). No code of a weight package is ever imported or run, and no network is reached.
+No code of a weight package is ever imported or run, and no network is reached.
 """
 
 from __future__ import annotations

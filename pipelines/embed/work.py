@@ -1,8 +1,4 @@
-"""The work file of one shard: which inputs are to be embedded, by which encoder.
-
-Belongs here: the file's shape, and reading an input that it names. Does not belong here: deciding
-what is missing (plan.py) and running an encoder (child.py, run.py).
-"""
+"""The work file of one shard: which inputs are to be embedded, by which encoder."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Rolling-origin backtest: one test year, every recipe and baseline, the same rows.
 
-Belongs here: which rows a fold trains on and is judged on, and the table of their predictions.
-Does not belong here: how a recipe trains (training/), what a baseline is (baselines.py), scores.
-
 A fold is trained once, as it would have been before the test year began: a training target ends at
 or before first test target - horizon - reporting delay, and lambda, epochs, calibration and the
 decision threshold are chosen inside that past only.

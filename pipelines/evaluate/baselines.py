@@ -1,9 +1,5 @@
 """Reference forecasts that any model has to beat, fitted on the same rows under the same embargo.
 
-Belongs here: one function a baseline, from training and test Examples to probabilities of the test
-rows, and boosted trees as a yardstick. Does not belong here: which rows those are (backtest.py),
-and the baselines as forecasters that may serve (models/baselines.py).
-
 Rates are pooled over the training rows of one group of municipalities: the benchmark's for
 benchmark rows, the whole pool's for the others, because prevalence differs between the two.
 """

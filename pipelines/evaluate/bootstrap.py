@@ -1,7 +1,5 @@
 """Paired block bootstrap of a Brier difference: how sure is "A is better than B on these rows".
 
-Belongs here: the interval and what it rests on. Does not belong here: what follows from it.
-
 Weeks next to each other and towns in the same week share one epidemic, so rows are not
 independent. Whole calendar blocks (quarters of the epidemiological year of the target week, 13
 weeks each, week 53 with the last) are resampled, every municipality of a block together, the same

@@ -1,8 +1,4 @@
-"""The bulletin: this week's forecast on one page for its readers, in the language of their place.
-
-Belongs here: that page, of a finished run's forecast and of one in its place. Does not belong here:
-the run report, which is for those who keep the deployment (report.py), and making the forecast.
-"""
+"""The bulletin: this week's forecast on one page for its readers, in their place's language."""
 
 from __future__ import annotations
 

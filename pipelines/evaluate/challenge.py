@@ -1,9 +1,4 @@
-"""The challenge: what a candidate has to show before it replaces the champion.
-
-Belongs here: that rule on rolling origins, and the order of the questions. Does not belong here:
-what a first champion has to show (first_promotion.py), the newest weeks (newest.py), and how two
-recipes are compared (hearing.py).
-"""
+"""The challenge: what a candidate has to show before it replaces the champion."""
 
 from __future__ import annotations
 

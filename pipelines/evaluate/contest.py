@@ -1,8 +1,4 @@
-"""Who stands in the gate: the candidates of this run and the champion's recipe.
-
-Belongs here: turning step records into the gate's arguments. Does not belong here: the decision
-(gate.py).
-"""
+"""Who stands in the gate: the candidates of this run and the champion's recipe."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The gate's written record: what was compared, what was found, what happens.
-
-Belongs here: frozen records that turn into JSON, and how a difference is put into words. Does not
-belong here: how a decision is made (gate.py).
-"""
+"""The gate's written record: what was compared, what was found, what happens."""
 
 from __future__ import annotations
 

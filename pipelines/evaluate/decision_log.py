@@ -1,7 +1,6 @@
 """Every decision of the gate that this deployment holds, newest first.
 
-Belongs here: reading artifacts/decisions and one line of it for people. Does not belong here:
-making a decision (gate.py), printing (cli/releases.py).
+They lie in artifacts/decisions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
 """What weeks of reporting delay cost: the linear model's Brier score on the pool, by horizon and
 delay.
 
-Belongs here: how the table is made, its name, and finding the last one. Does not belong here: when
-it is made (steps/filling.py), and how a report shows it (report_filling.py).
-
 Where no vintages are kept nobody can say what was known at an origin. The table says what it costs
 if the newest 1, 2 or 4 weeks are not known at all: the headline scores have them. It takes minutes,
 so it is made when a whole year of data or the recipe changes, under a name that says so.

@@ -1,8 +1,4 @@
-"""Pictures of the report, as self-contained SVG data URIs; equal inputs give equal bytes.
-
-Belongs here: one function a picture, from plain records. Does not belong here: choosing the rows or
-computing a score.
-"""
+"""Pictures of the report, as self-contained SVG data URIs; equal inputs give equal bytes."""
 
 from __future__ import annotations
 

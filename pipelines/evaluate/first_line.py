@@ -1,9 +1,5 @@
 """The report's first line: what was compared with the simplest candidate, and who serves or why
-none.
-
-Belongs here: words. Does not belong here: how a decision is made (gate.py), its record
-(decision.py).
-"""
+none."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The first promotion: with no champion, or a provisional one, two baselines have to be beaten.
-
-Belongs here: that rule. Does not belong here: what a challenger of a champion has to show
-(challenge.py).
-"""
+"""The first promotion: with no champion, or a provisional one, two baselines have to be beaten."""
 
 from __future__ import annotations
 

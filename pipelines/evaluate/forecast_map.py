@@ -1,8 +1,7 @@
 """The map of a forecast: probability by unit at one horizon, alarms outlined, as a data URI.
 
-Belongs here: how shapes are drawn. Does not belong here: whose shape is whose (data/boundaries.py)
-and which horizon is shown (report_forecast.py). The colours are told apart by people who see no red
-or green, an alarm is a line and a doubt a sign, not a colour; nothing is loaded from elsewhere.
+The colours are told apart by people who see no red or green, an alarm is a line and a doubt a sign,
+not a colour; nothing is loaded from elsewhere.
 """
 
 from __future__ import annotations

@@ -1,9 +1,5 @@
 """How far the image and text vectors of the same rows lie apart, before and after the shift.
 
-Belongs here: measures on arrays, for tables and pictures. Does not belong here: the formulas of
-normalising, stretching and shifting (pipelines/fusion/alignment.py), choosing lambda (training),
-drawing.
-
 Sources: the gap and its measures, Liang et al. 2022, arXiv 2203.02053; the variance after PCA and
 the scatter plots, Restrepo et al. 2024, arXiv 2406.02601, and its public code.
 

@@ -1,7 +1,6 @@
 """The gate: may the challenger replace the champion? It fails closed.
 
-Belongs here: the decision, as a pure function of backtest predictions and ids. Does not belong
-here: training, the registry, or anything that moves an alias.
+The decision is a pure function of backtest predictions and ids.
 
 First it compares recipes: each was trained on the same rolling origins and scored on the same rows
 of the judged units. A weekly refit of one recipe differs there by exactly nothing, so the newest

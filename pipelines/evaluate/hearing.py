@@ -1,8 +1,4 @@
-"""What one decision of the gate rests on: rows, comparisons, sanity findings and reasons, as found.
-
-Belongs here: choosing rows of the predictions, comparing two recipes on them, and noting what was
-found. Does not belong here: what follows from it (gate.py, challenge.py, first_promotion.py).
-"""
+"""What one decision of the gate rests on: rows, comparisons, sanity findings and reasons."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Examples of the tabular rows of clean tables, without a dataset or a feature version on disk.
 
-Belongs here: what a measurement on other counts, delays or vintages needs: the same rows as the
-road makes, without scenes and prompts. Does not belong here: anything that serves.
+The same rows as a run makes, without scenes and prompts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """Scores of probability forecasts: arrays in, plain numbers out.
 
-Belongs here: one formula a function, on aligned arrays of one group of rows. Does not belong here:
-which rows make a group (summary.py) and what a difference means for promotion (gate.py).
-
 Shape letters: N rows. `label` is 0.0 or 1.0, `probability` within 0..1; a score that the rows do
 not define (no positive row, say) is None, never NaN and never 0.
 """

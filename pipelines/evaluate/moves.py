@@ -1,8 +1,5 @@
 """The newest weeks, second question: does this very refit move further than an honest one does?
 
-Belongs here: how far two sets of models lie apart on the same rows, and how far honest ones did.
-Does not belong here: what follows from it (challenge.py).
-
 Both sets of models are asked about the same rows, so that counts that jumped move both alike.
 Limits come from past years before the newest weeks: what is wrong with these must not widen them.
 For a refit of the champion's recipe they are the moves between refits a block of weeks apart (wider

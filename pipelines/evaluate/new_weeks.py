@@ -1,9 +1,5 @@
 """What the newest weeks say of a challenger: the evidence of both questions, gathered when it is
-asked for.
-
-Belongs here: which rows, refits, forecasts and models each question takes. Does not belong here:
-how they are compared (recent.py, moves.py), and what follows from it (challenge.py).
-"""
+asked for."""
 
 from __future__ import annotations
 

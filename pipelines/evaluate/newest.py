@@ -1,9 +1,6 @@
 """What the newest weeks have to say before a challenger replaces a champion: two questions, two
 tests.
 
-Belongs here: what is asked, what follows, and how it is said. Does not belong here: gathering rows,
-refits and models (new_weeks.py), rolling origins (challenge.py).
-
 *Recipe and revised history*: the challenger's recipe, refitted on today's history, must not be
 worse on the newest weeks than what was published then; recent.py says by which rule.
 *This very refit*: it may not move this week's forecast further than honest refits of past years

@@ -1,8 +1,5 @@
 """The champion's own rows, where its recipe treats the newest weeks otherwise than this run does.
 
-Belongs here: making them from the run's clean tables, and which of them this run has too. Does not
-belong here: which recipes need it (contest.py), and what is compared on them (challenge.py).
-
 A change of `data.maturity` changes what every row knows. The champion's recipe is then trained and
 asked on rows as it declares them, and compared on the samples of both: equal unit, weeks and
 threshold.

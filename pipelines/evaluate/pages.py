@@ -1,7 +1,4 @@
-"""The environment of page templates: what every page of ours escapes and where it finds its parts.
-
-Belongs here: that environment. Does not belong here: what a page shows.
-"""
+"""The environment of page templates: what every page escapes and where it finds its parts."""
 
 from __future__ import annotations
 

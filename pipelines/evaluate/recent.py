@@ -1,10 +1,6 @@
 """The newest weeks, first question: would this recipe, on today's history, have forecast them as
 well?
 
-Belongs here: a recipe's refits scored on the newest target weeks beside what was published then.
-Does not belong here: refits (refits.py), published rows (published.py), and what follows from the
-score (challenge.py).
-
 Where a week was not published (in the first year) the backtest's forecast of the champion's recipe
 stands in, and the record counts how many weeks are which. Scored are rows whose threshold is still
 the one that was published. If the challenger has the champion's recipe, only weeks that a model of
@@ -150,14 +146,11 @@ def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | N
     """Whether the refits are as good as what was published then; None without a row.
 
     A refit of the champion's recipe is judged by the upper bound on published weeks alone, once
-    they fill two
-    blocks: honest ones hardly differ there. Before, in the first year, the backtest's yearly fits
-        stand in; they
-    differ from honest refits by half the margin either way, so that only a refit shown to be worse
-    is refused.
+    they fill two blocks: honest ones hardly differ there. Before, in the first year, the backtest's
+    yearly fits stand in; they differ from honest refits by half the margin either way, so that only
+    a refit shown to be worse is refused.
     Another recipe is judged by the mean: rolling origins have judged its interval on more years,
-        and four
-    quarters are too few for one between two recipes.
+    and four quarters are too few for one between two recipes.
     """
     own = rows[rows["horizon_weeks"] == profile.evaluate.primary_horizon_weeks]
     published, margin = own[own["published"].astype(bool)], profile.gate.margin_brier

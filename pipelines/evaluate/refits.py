@@ -1,9 +1,5 @@
 """A recipe as it would have been refitted at past origins, each refit trained once per content.
 
-Belongs here: training a recipe up to an origin, keeping its models, and finding them again. Does
-not belong here: what refits are compared with (recent.py, moves.py), and how a recipe trains
-(training/).
-
     <root>/<recipe>/<content>/h04/...      the models of one refit, as their forecaster saves them
                               refit.json   what belongs to them
 

@@ -1,10 +1,6 @@
 """The report of one run: one HTML page a phone can read, the same content as JSON, and the
 bulletin.
 
-Belongs here: what the report contains and in which order. Does not belong here: computing anything
-that is reported; the bulletin (bulletin_page.py), wording of tables (report_views.py), pictures
-(figures.py), layout (templates/).
-
 The page is self-contained (no script, font or picture from elsewhere) and every text in it is
 escaped, because names and messages come from incoming data.
 """

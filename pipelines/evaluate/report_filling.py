@@ -1,8 +1,4 @@
-"""The report's words about newest weeks that are still being reported, and what delays cost.
-
-Belongs here: tables of the nowcast and of the delays, as plain values for the template. Does not
-belong here: HTML, and how either comes about (data/maturing.py, delay_table.py).
-"""
+"""The report's words about newest weeks that are still being reported, and what delays cost."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The report's forecast section: one row a place, and the places that the picture shows.
-
-Belongs here: order and wording of the forecast table. Does not belong here: HTML and probabilities.
-"""
+"""The report's forecast section: one row a place, and the places that the picture shows."""
 
 from __future__ import annotations
 

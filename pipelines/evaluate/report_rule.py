@@ -1,8 +1,4 @@
-"""The report's words about the label rule: which years it rests on, and outbreak weeks by year.
-
-Belongs here: tables about thresholds, as plain values for the template. Does not belong here: HTML,
-and how thresholds come about (data/labels.py).
-"""
+"""The report's words about the label rule: which years it rests on, and outbreak weeks by year."""
 
 from __future__ import annotations
 

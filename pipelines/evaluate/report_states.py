@@ -1,9 +1,5 @@
 """Units of a forecast that are not forecast as the others are, in words: unconfirmed, held, not
-reported.
-
-Belongs here: wording and order of these rows. Does not belong here: which units they are
-(data/usable.py), and the rows of all units (report_forecast.py).
-"""
+reported."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Tables and sentences of the report, as plain strings for the template.
-
-Belongs here: which columns a table shows and how a number is written. Does not belong here: HTML,
-and any score.
-"""
+"""Tables and sentences of the report, as plain strings for the template."""
 
 from __future__ import annotations
 

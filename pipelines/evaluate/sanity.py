@@ -1,9 +1,5 @@
 """Whether a recipe's probabilities can be let out at all, whatever they are compared with.
 
-Belongs here: the three conditions of the gate's contract at one horizon, and whether the rows can
-tell recipes apart at all. Does not belong here:
-comparisons between recipes.
-
 Bias is judged against its own interval. Weeks of one epidemic go up and down together, so the mean
 probability of one city over a few years lies 0.1 beside its outbreak rate by chance alone; a fixed
 limit refuses most single cities and nearly no nation. A recipe is called biased only if the whole

@@ -1,8 +1,4 @@
-"""Backtest predictions to one JSON-able record of metrics, every recipe beside every baseline.
-
-Belongs here: which rows form a group (horizon, year, municipality, onset) and which score is asked
-of it. Does not belong here: formulas (metrics.py), intervals and decisions (gate.py), pictures.
-"""
+"""Backtest predictions to one JSON-able record of metrics, every recipe beside every baseline."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Horizons at which a recipe is not sane: its bundle leaves them out, and the others go on.
 
-Belongs here: which candidate serves then, and whether that gives up a horizon that serves soundly.
-Does not belong here: what sane means (sanity.py), and making such a bundle (training/left_out.py).
-
 The primary horizon decides alone: where it is not sane, nothing is left out and the whole is
 refused. There is no mixture of models either: a bundle has one recipe, which the next challenger is
 compared with.

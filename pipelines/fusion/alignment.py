@@ -1,8 +1,5 @@
 """Bringing image and text vectors together: normalise, noise, shift by the gap, renormalise.
 
-Belongs here: the formulas of the alignment, with masks. Does not belong here: choosing lambda
-(training/tune.py) or measuring and drawing the gap (evaluate).
-
 Source: Restrepo et al. 2024, arXiv 2406.02601, equations of section "Embedding alignment"; the
 vector gap follows its public code and Liang et al. 2022, arXiv 2203.02053.
 

@@ -1,7 +1,6 @@
 """The bundle: a deployable model as a folder without pickle, byte-equal for equal inputs.
 
-Belongs here: FORMAT 2, its files and their checks. Does not belong here: time, host, path or run id
-(they live in receipt.json beside the folder), the registry, and what FORMAT 1 was (format1.py).
+No time, host, path or run id is in it: these lie in receipt.json beside the folder.
 
     bundle.json           format; files with their hashes; models: horizon -> kind by name,
                           calibration, decision threshold; meta: what BundleMeta says

@@ -1,7 +1,6 @@
 """Which files a bundle is, and its content id.
 
-Belongs here: what registry and lineage must know of a bundle without using it, so that asking who
-serves does not import torch. Does not belong here: reading or writing a bundle (bundle.py).
+Registry and lineage read these, so that asking who serves does not import torch.
 """
 
 from __future__ import annotations

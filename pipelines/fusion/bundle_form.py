@@ -1,8 +1,4 @@
-"""What a bundle folder must look like before any of it is believed: files, hashes, keys.
-
-Belongs here: the checks that need no model, the same for every kind. Does not belong here: what the
-keys mean (bundle.py, bundle_models.py), a kind's own files (its forecaster).
-"""
+"""What a bundle folder must look like before any of it is believed: files, hashes, keys."""
 
 from __future__ import annotations
 

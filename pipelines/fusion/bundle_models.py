@@ -1,8 +1,4 @@
-"""The models inside a bundle: a folder a horizon, and what bundle.json says of each.
-
-Belongs here: HorizonModels <-> their folders and descriptions. Does not belong here: the bundle
-around them (bundle.py), and the first format (format1.py).
-"""
+"""The models inside a bundle: a folder a horizon, and what bundle.json says of each."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """From a logit to a probability that can be trusted, and from a probability to a yes or no.
 
-Belongs here: Platt scaling, the rule that chooses between it and none, and the decision threshold;
-all of them fitted on out-of-fold validation rows only. Does not belong here: how those rows came
-about (training), or how good a model is (evaluate).
+All of it is fitted on out-of-fold validation rows only.
 
 Source: Platt 1999, "Probabilistic outputs for support vector machines".
 """

@@ -1,9 +1,5 @@
 """The design of tabular forecasters: covariates relative to the label's threshold, as columns.
 
-Belongs here: which covariates a training period can use, the columns made of them, where the
-training rows lay, and what every forecaster over these columns says of itself. Does not belong
-here: a fit, and anything that reads an encoder's vectors.
-
 Shape letters: N rows, K covariates, J design columns (design_names).
 """
 

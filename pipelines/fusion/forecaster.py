@@ -1,9 +1,7 @@
 """The seam of models: what can be fitted, asked, saved and loaded by name.
 
-Belongs here: the Protocol with its optional parts, the folds that `fit` is given, and how a name
-becomes a class. Does not belong here: forecasters (pipelines/models and other distributions), and
-what wraps any of them (horizon.py). Nothing here imports torch, scikit-learn or LightGBM: a reader
-of a bundle imports what the bundle's own kind needs.
+Nothing here imports torch, scikit-learn or LightGBM: a reader of a bundle imports what the bundle's
+own kind needs.
 
 Shape letters: N rows of one horizon.
 """

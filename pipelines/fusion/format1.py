@@ -1,6 +1,6 @@
 """Reads bundles of FORMAT 1, which the first version wrote; nothing writes them any more.
 
-Belongs here: all of that format. Its weights are one file, head.safetensors, with names such as
+Its weights are one file, head.safetensors, with names such as
 `h04/linear/{mean,scale,weight,bias}`, `h04/calibrator` = (slope, intercept),
 `h04/decision_threshold`, and with a fused part `h04/fused/{kind,image_width,text_width,width,
 lambda_shift,gap_kind,gap,calibrator}` and `h04/fused/state/<parameter>`. Kinds are positions: of

@@ -1,8 +1,5 @@
 """A fused head as a forecaster: the frozen linear logit plus what the head makes of the vectors.
 
-Belongs here: predicting, and the forecaster's files. Does not belong here: fitting it
-(models/fused.py, training), the residual itself (model.py), the heads (heads/).
-
 Shape letters: N rows.
 """
 

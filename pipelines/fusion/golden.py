@@ -1,9 +1,8 @@
 """Golden rows: a few synthetic inputs and the probabilities that a bundle gave for them when made.
 
-Belongs here: making, storing and recomputing them, so that a bundle proves itself on a new machine.
-Synthetic on purpose: a bundle carries no real row. They follow from a formula, not from a random
-generator, whose stream may change between versions. Does not belong here: what to do on a
-difference (bundle.check_golden).
+A bundle proves itself with them on a new machine. Synthetic on purpose: a bundle carries no real
+row. They follow from a formula, not from a random generator, whose stream may change between
+versions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """One horizon of a bundle: a fitted forecaster with its calibration and its decision threshold.
 
-Belongs here: how a forecaster's log odds become a probability that can be trusted, once for
-training, evaluation and serving alike. Does not belong here: choosing the calibration
-(calibration.py, training/recipe.py), storing it (bundle.py).
+Training, evaluation and serving all use it.
 
 Shape letters: N rows.
 """

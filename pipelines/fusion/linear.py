@@ -1,8 +1,5 @@
 """The linear head: a logistic regression on the covariates, relative to the label's threshold.
 
-Belongs here: the fit, the logit and its files. Does not belong here: the design matrix (design.py),
-which rows are training rows (training), calibration, or anything that reads an encoder's vectors.
-
 Shape letters: N rows, K covariates, J design columns (design_names).
 """
 
@@ -157,10 +154,8 @@ def _solve(columns: Doubles, label: npt.NDArray[np.int64], c: float) -> Logistic
     """Fit (N, J) standardised columns.
 
     Many rows, few columns: Newton needs a handful of passes where L-BFGS needs forty, and half of
-        these from
-    where every eighth row led: the same rows give the same bits, whatever was fitted before. One
-        BLAS
-    thread, because other thread counts give other bits.
+    these from where every eighth row led: the same rows give the same bits, whatever was fitted
+    before. One BLAS thread, because other thread counts give other bits.
     """
     from sklearn.linear_model import LogisticRegression  # a second and more, and only fits need it
 

@@ -1,7 +1,4 @@
-"""Reads a features folder into Examples.
-
-Belongs here: the join of rows and vectors. Does not belong here: making features (embed).
-"""
+"""Reads a features folder into Examples."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """The fused residual of one horizon: what vectors add to the linear logit.
 
-Belongs here: how a fitted head and its shift make a residual, once for training, evaluation and
-serving alike. Does not belong here: fitting them (training), the forecaster that adds it to the
-linear logit and stores it (models/fused.py).
+Training, evaluation and serving all use it.
 
 Shape letters: N rows, M rows with at least one modality, D_i/D_t widths, W the wider of them.
 """

@@ -1,8 +1,4 @@
-"""Numbers of a model in a file without pickle: named arrays as safetensors.
-
-Belongs here: writing and reading them with their checks. Does not belong here: what they mean (each
-forecaster knows its own).
-"""
+"""Numbers of a model in a file without pickle: named arrays as safetensors."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What a prediction needs and nothing more; evaluation, forecast and serving all come through here.
-
-Belongs here: batch prediction, and one answer per row with its class and what was used. Does not
-belong here: making a row from raw fields (rows.py) or from vectors (vectors.py), training, HTTP.
-"""
+"""What a prediction needs and nothing more; evaluation, forecast and serving all use it."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 `artifacts/predictions/<YYYY-MM-DD>/<writer>.jsonl`, the day in UTC, one file a writer and day. What
 was asked is known here by its hash alone: no text, image or count of a request is ever in it.
-Belongs here: the format, appending, reading and retention. Does not belong here: when a line is
-written and what happens if it cannot be (serving/journal.py), following a link (lineage).
 
 One `write` on a file opened to append, before the answer is sent: what a caller has seen is in the
 log even if the process is killed in the next instant. Nothing is synced to disk at each request, so
@@ -193,11 +191,10 @@ def prune(where: Places, keep_days: int, today: date) -> list[date]:
     """Remove the folders of days more than `keep_days` before today; return those days.
 
     The clock alone does not decide: a day goes when more than `keep_days` days of the log lie
-        between
-    it and today. So a clock that is wrong by years removes nothing, and days on which the endpoint
-    was off (`mark_day`) keep the older ones for as much longer. Only whole day folders go, and
-    nothing that does not look like one. Several processes may do it at once. Raises OSError if a
-    folder cannot be removed.
+    between it and today. So a clock that is wrong by years removes nothing, and days on which the
+    endpoint was off (`mark_day`) keep the older ones for as much longer. Only whole day folders go,
+    and nothing that does not look like one. Several processes may do it at once. Raises OSError if
+    a folder cannot be removed.
     """
     oldest, folders = today - timedelta(days=keep_days), _day_folders(where)
     known = [(day, folder) for day, folder in folders if day <= today]

@@ -1,8 +1,6 @@
 """A row in plain fields, as a person or a program outside has it, made into what a model reads.
 
-Belongs here: fields -> covariates and prompt, by the very code that made the training rows. Does
-not belong here: encoding a prompt or a scene (the caller hands vectors in), prediction
-(predict.py).
+Covariates and prompt come from the very code that made the training rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """Rows of covariates and encoder vectors, as asked over HTTP or MLflow, made into Examples.
 
-Belongs here: names to columns, widths and codes checked. Does not belong here: making covariates
-from plain fields (rows.py), prediction (predict.py).
-
 Shape letters: N rows, K covariates, M vectors given, D their width.
 """
 

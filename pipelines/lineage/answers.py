@@ -1,8 +1,4 @@
-"""What the endpoint answered: the prediction log as nodes.
-
-Belongs here: one prediction by its trace id, and how many answers each bundle gave. Does not belong
-here: the log's format (inference/prediction_log.py).
-"""
+"""What the endpoint answered: the prediction log as nodes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What datasets, features, bundles and forecasts say of themselves, in the files inside them.
 
-Belongs here: descriptions turned into nodes and edges, so that an artifact is known even if the
-run that made it was removed. Does not belong here: whether it is undamaged (checks.py).
+So an artifact is known even if the run that made it was removed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Which links of a walk do not hold: what is absent, changed, or known by nobody.
 
-Belongs here: one check a kind, by existence and recorded ids, and by content if asked. Does not
-belong here: mending anything. Every fault names what, where and what to do, and the walk goes on.
+Every fault names what, where and what to do, and the walk goes on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """The graph of lineage: things, what they were made from, and links that are known to be broken.
 
-Belongs here: nodes, edges, walking. Does not belong here: where they are found (runs.py,
-artifacts.py, registered.py, answers.py) and how a person reads them (text.py).
-
 Every edge points down the road, from what was used to what was made of it: FLOW gives the order,
 so that the graph can hold no circle.
 """

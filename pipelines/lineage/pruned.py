@@ -1,7 +1,4 @@
-"""What retention took away, and when: the events `pruned` by name.
-
-Belongs here: reading them. Does not belong here: deciding and deleting (ops/prune).
-"""
+"""What retention took away, and when: the events `pruned` by name."""
 
 from __future__ import annotations
 

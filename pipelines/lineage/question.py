@@ -1,8 +1,4 @@
-"""What a person asks about: words and ids turned into the nodes that a walk starts from.
-
-Belongs here: every way to name a thing, and the answer to a name that is unknown or ambiguous.
-Does not belong here: the walk.
-"""
+"""What a person asks about: words and ids turned into the nodes that a walk starts from."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """What the registry says: model versions, their bundles and aliases, and the MLflow runs behind
 them.
 
-Belongs here: reading MLflow into the graph. A registry that does not answer is a broken link, and
-the walk goes on without it. Does not belong here: moving anything in it.
+A registry that does not answer is a broken link, and the walk goes on without it.
 """
 
 from __future__ import annotations

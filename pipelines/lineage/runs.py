@@ -1,8 +1,6 @@
 """What the folders of artifacts/runs say: which run used what, and what it made.
 
-Belongs here: step outputs turned into nodes and edges. Does not belong here: what the things made
-say of themselves (artifacts.py). A run that failed or is under way has fewer outputs; that is no
-fault.
+A run that failed or is under way has fewer outputs; that is no fault.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Where lineage reads: this home, else the store that machines share (DENGUARD_ARTIFACTS_URI).
 
-Belongs here: small files and run records, wherever they lie; nothing is written and nothing large
-is fetched. Does not belong here: what they mean.
+Nothing is written and nothing large is fetched.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A trace for people: two trees, each thing with what it is and where it lies.
 
-Belongs here: words and layout. Does not belong here: what is linked with what. A thing that hangs
-below two others is written out once; an edge that another way says already is left out (JSON has
-all of them).
+A thing that hangs below two others is written out once; an edge that another way says already is
+left out (JSON has all of them).
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""One walk: everything read into a graph, a question found in it, both sides walked and checked.
-
-Belongs here: the order of these, and the result as JSON. Does not belong here: words for people
-(text.py).
-"""
+"""One walk: everything read into a graph, a question found in it, both sides walked and checked."""
 
 from __future__ import annotations
 

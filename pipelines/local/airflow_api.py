@@ -1,6 +1,5 @@
 """The few calls of Airflow's REST API that the demo makes, each with a timeout and an end.
 
-Belongs here: requests, retries and their limits. Does not belong here: what is shown to a person.
 On SQLite there may be one writer over REST: nothing here posts before the last answer is in.
 """
 

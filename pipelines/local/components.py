@@ -1,7 +1,4 @@
-"""The services of one machine: command, environment and health address of each.
-
-Belongs here: what is started and with which settings. Does not belong here: starting it.
-"""
+"""The services of one machine: command, environment and health address of each."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""`make demo`: the sample drop, the services, the scheduled run, a triggered run, the outcome.
-
-Belongs here: the order of the demo. Does not belong here: how services start (supervisor.py), how
-a run is watched (follow.py), what is told at the end (outcome.py).
-"""
+"""`make demo`: the sample drop, the services, the scheduled run, a triggered run, the outcome."""
 
 from __future__ import annotations
 

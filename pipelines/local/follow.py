@@ -1,8 +1,4 @@
-"""Follow a DAG run on a terminal: each task as it ends, the newest progress line, the time.
-
-Belongs here: watching. Does not belong here: starting runs (demo.py) and telling results
-(outcome.py).
-"""
+"""Follow a DAG run on a terminal: each task as it ends, the newest progress line, the time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Waiting until the services are healthy, as their own health pages say.
-
-Belongs here: health pages and time limits. Does not belong here: restarting (supervisor.py).
-"""
+"""Waiting until the services are healthy, as their own health pages say."""
 
 from __future__ import annotations
 

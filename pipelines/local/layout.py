@@ -1,7 +1,6 @@
 """Where the local services keep their files, and the secrets made for them at set-up.
 
-Belongs here: paths under artifacts/local and the generated secrets (mode 0600). Does not belong
-here: processes, and anything that a production deployment would read.
+They lie under artifacts/local; the secrets have mode 0600, and no production deployment reads them.
 """
 
 from __future__ import annotations

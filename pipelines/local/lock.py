@@ -1,8 +1,8 @@
 """`make lock`: resolve all extras anew and rewrite requirements.lock, one line a distribution.
 
 A line is `name==version --hash=sha256:... # extras`: pip checks the hashes, and a set of extras is
-the lines that name one of them (the Makefile and both Dockerfiles pick them with grep). Belongs
-here: turning uv's resolution into that file. Installs nothing.
+the lines that name one of them (the Makefile and both Dockerfiles pick them with grep). Installs
+nothing.
 """
 
 from __future__ import annotations

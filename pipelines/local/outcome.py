@@ -1,7 +1,4 @@
-"""What a run led to, told on a terminal: decision, forecast, one prediction, addresses; or why not.
-
-Belongs here: reading what runs left and saying it. Does not belong here: computing any of it.
-"""
+"""What a run led to, on a terminal: decision, forecast, one prediction, addresses; or why not."""
 
 from __future__ import annotations
 

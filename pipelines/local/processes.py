@@ -1,7 +1,5 @@
 """Processes that outlive the command that started them: start, recognise again, stop as a group.
 
-Belongs here: process ids, groups and signals. Does not belong here: what the processes are for.
-
 A recorded process is its id and creation time together, so that a recycled id is never taken for
 ours. Airflow's tasks make process groups of their own, so every child also carries the deployment's
 folder and its component's name in its environment; that is how orphans of a crashed parent are

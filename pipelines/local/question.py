@@ -1,8 +1,4 @@
-"""A question to the endpoint made from real data: the fields that a person would send.
-
-Belongs here: one row of POST /predictions from the clean tables of a dataset version. Does not
-belong here: anything that knows the model.
-"""
+"""A question to the endpoint made from real data: the fields that a person would send."""
 
 from __future__ import annotations
 

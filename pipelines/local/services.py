@@ -1,8 +1,4 @@
-"""The services of a deployment as the state file remembers them, and as a caller uses them.
-
-Belongs here: which process is which component, ports and addresses. Does not belong here: starting
-or stopping anything (supervisor.py).
-"""
+"""The services of a deployment as the state file remembers them, and as a caller uses them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """Start, watch and stop the services of one machine: Airflow's four, MLflow and the endpoint.
 
-Belongs here: the life of the services. Does not belong here: what they are (components.py), the
-signals (processes.py), health (health.py), what a run does. Development only: SQLite, one writer,
-Airflow's simple users. Several machines: docker-compose.yml.
+Development only: SQLite, one writer, Airflow's simple users. Several machines: docker-compose.yml.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """The reference forecasts as forecasters, so that the simplest one that is best may serve.
 
-Belongs here: fit, predict and files of each. Does not belong here: the rows they are compared on
-(evaluate/backtest.py), and boosted trees as a yardstick (evaluate/baselines.py).
-
 The class at origin is the class of the last week whose cases were known then.
 """
 

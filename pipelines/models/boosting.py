@@ -1,9 +1,5 @@
 """The forecaster `boosting`: gradient-boosted trees on the same design as the linear model.
 
-Belongs here: how LightGBM is told to give the same bytes for the same rows, and its text file. Does
-not belong here: the yardstick `gradient_boosting` of evaluate/baselines.py, which is never
-deployed.
-
 The model is stored as LightGBM's own text. One thread, fixed seeds and rows in the order of their
 sample_id: neither the machine's cores nor the order of a table change a tree. Leaves follow the
 number of rows: 200 rows are a sixth of a year of a city, or a thousandth of a nation.

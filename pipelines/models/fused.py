@@ -1,8 +1,5 @@
 """The fused heads: how each of them is tuned, fitted and loaded, one class for every head.
 
-Belongs here: the way from a name to training and files. Does not belong here: the heads
-(fusion/heads), the fitted forecaster (fusion/fused.py), the loop and the sweep (training).
-
 Shape letters: N training rows.
 """
 

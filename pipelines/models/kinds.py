@@ -1,7 +1,6 @@
 """What a profile must know of each forecaster of denguard; imported where a DAG is parsed.
 
-Belongs here: names of classes and their settings. Does not belong here: anything that imports
-numpy.
+So nothing here imports numpy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The forecaster `linear`: the logistic regression that every training period starts with.
 
-Belongs here: how it is taken from the folds. The model itself is in fusion/linear.py, because fused
-heads start from it.
+The model itself is in fusion/linear.py, because fused heads start from it.
 """
 
 from __future__ import annotations

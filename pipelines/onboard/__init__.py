@@ -1,7 +1,6 @@
 """Onboarding: from a place's own files to its profile, its first drop, and what can be judged with
 them.
 
-Belongs here: looking at files with the adapters that will read them, and asking what nobody can
-know but the place itself. Does not belong here: reading files (data/adapters) and checking values
-(data/validate.py): both are asked, so that nothing is found here that a run would see otherwise.
+Files are read by the adapters (data/adapters) and checked by the validation (data/validate.py) of a
+run, so that nothing is found here that a run would see otherwise.
 """

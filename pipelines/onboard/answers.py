@@ -1,8 +1,4 @@
-"""What a person has said beforehand: the flags of `denguard onboard`.
-
-Belongs here: their values, and which of them is meant for which file. Does not belong here: asking
-for what was not said (asking.py).
-"""
+"""What a person has said beforehand: the flags of `denguard onboard`."""
 
 from __future__ import annotations
 

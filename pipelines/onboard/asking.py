@@ -1,9 +1,8 @@
 """Questions: what cannot be known from the files, each with its flag, its choices and, where there
 is one, a proposal.
 
-Belongs here: the three ways of getting an answer: a person at a terminal, the proposal (`--yes`),
-or a refusal that names the flag. Does not belong here: what is asked, and how a terminal is talked
-to (cli/onboard.py).
+An answer comes from a person at a terminal or from the proposal (`--yes`); else the refusal names
+the flag.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Which column is which: as said, else by common names, else asked.
-
-Belongs here: the columns of the entry of `data.inputs`, and the records of a line list that do not
-count. Does not belong here: fixed layouts, whose adapters know their columns themselves.
-"""
+"""Which column is which: as said, else by common names, else asked."""
 
 from __future__ import annotations
 

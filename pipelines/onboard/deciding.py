@@ -1,8 +1,4 @@
-"""From what the tables hold to maturity, label rule and test years: proposed, and asked.
-
-Belongs here: the choices of a profile beyond its files. Does not belong here: their figures
-(history.py, rules.py).
-"""
+"""From what the tables hold to maturity, label rule and test years: proposed, and asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What onboarding found, for people while it looks and for programs at its end.
-
-Belongs here: the shape of the findings. Does not belong here: finding.
-"""
+"""What onboarding found, for people while it looks and for programs at its end."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What the tables of the files hold: history, newest weeks, climate, units, codes.
-
-Belongs here: facts that a person should know before the first run. Does not belong here: whether
-values are good (data/validate.py), labels and judging (rules.py).
-"""
+"""What the tables of the files hold: history, newest weeks, climate, units, codes."""
 
 from __future__ import annotations
 

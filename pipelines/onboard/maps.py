@@ -1,8 +1,4 @@
-"""The shapes of the units: held against the files' codes, and laid beside the profile.
-
-Belongs here: `--boundaries`. Does not belong here: reading shapes (data/geojson.py) and which is
-whose (data/boundaries.py).
-"""
+"""The shapes of the units: held against the files' codes, and laid beside the profile."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Onboarding from beginning to end: look, read as a run will, ask, write.
-
-Belongs here: the order. Does not belong here: each step.
-"""
+"""Onboarding from beginning to end: look, read as a run will, ask, write."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """Label rules that a history allows, each with the outbreak weeks it would give a year; and what
-can be judged.
-
-Belongs here: the table a ministry chooses from. Does not belong here: the label itself
-(data/labels.py), which is asked, and judging (evaluate/).
-"""
+can be judged."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Reading each file as a run will, and settling what only the reading shows.
-
-Belongs here: from the reasons for which an adapter refuses a file to the key that settles them,
-found or asked; and the numbering of the weeks. Does not belong here: reading.
-"""
+"""Reading each file as a run will, and settling what only the reading shows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What each file is: its adapter and its columns, as far as its header tells; the rest is asked.
-
-Belongs here: from a file to the entry of `data.inputs` that is tried first. Does not belong here:
-what reading it then shows (settling.py) and the numbering of its weeks (calendars.py).
-"""
+"""What each file is: its adapter and its columns, as far as its header tells; the rest is asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The profile's text: only what differs from the defaults, each with where it comes from.
-
-Belongs here: the words and the file. Does not belong here: what is in it (deciding.py).
-"""
+"""The profile's text: only what differs from the defaults, each with where it comes from."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """Alerts: each transition is told once a channel, and a channel that is down hears of it later.
 
-Belongs here: what was told already (artifacts/alerts/state.json), what waits, and the log of what
-went out (sent.jsonl). Does not belong here: which transitions there are (transitions.py), wording,
-the wire.
+artifacts/alerts/state.json holds what was told and what waits, sent.jsonl what went out.
 
 A transition is written down before it is sent and struck off after: a kill in between sends it
 again with the same id (at least once; a receiver drops doubles by the id). Nothing here fails a

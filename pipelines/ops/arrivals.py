@@ -1,7 +1,6 @@
 """What arrived after the last cycle: a drop, or a word about held values, that no run knows yet.
 
-Belongs here: that look, cheap enough for every half hour. Does not belong here: starting a run
-(dags/arrivals.py, `denguard run`), and whether a forecast is late (watch.py).
+Cheap enough for every half hour.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ def waiting_drop(where: Places, now: datetime) -> str | None:
     """Name of the newest drop that no run has read, or None; None too while a run is at work.
 
     A drop whose run was stopped by its data was read: a corrected one is a new drop. Where every
-        drop
-    was read and somebody answered since, it is "answers-" and what was answered.
+    drop was read and somebody answered since, it is "answers-" and what was answered.
 
     Args:
         now: with its time zone.

@@ -1,7 +1,6 @@
 """Sending one alert through one channel: a webhook (JSON by POST) or e-mail.
 
-Belongs here: the wire, its time limit, and errors that show no secret. Does not belong here: what
-is sent and whether it was sent before (alerts.py).
+No error shows a secret.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Forecasts that no finished run made, as the event file tells of them.
-
-Belongs here: which one stands, and which was made in a run's place. Does not belong here: making
-one (steps/fallback.py), and judging lateness (watch.py).
-"""
+"""Forecasts that no finished run made, as the event file tells of them."""
 
 from __future__ import annotations
 

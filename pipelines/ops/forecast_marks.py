@@ -1,8 +1,4 @@
-"""What a reader must know before a forecast is used: it was withdrawn, or lacks this week's data.
-
-Belongs here: those marks of a run's forecast and of a page, for lists and pages. Does not belong
-here: withdrawing (withdrawing.py), making a fallback (steps/fallback.py), layout (dags/pages).
-"""
+"""What a forecast's reader must know: it was withdrawn, or lacks this week's data."""
 
 from __future__ import annotations
 

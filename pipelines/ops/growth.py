@@ -1,7 +1,4 @@
-"""How much room a deployment takes, by kind of thing, and how much more each week.
-
-Belongs here: measuring files. Does not belong here: what may go (prune/), layout (show.py).
-"""
+"""How much room a deployment takes, by kind of thing, and how much more each week."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Held values that wait for a person's word, as status, the watchdog and alerts tell of them.
-
-Belongs here: reading and wording them for ops. Does not belong here: judging and answering
-(data/plausible).
-"""
+"""Held values that wait for a person's word, as status, the watchdog and alerts tell of them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The parts of a box as a run's files show them: a step, or one shard or year of it, is one part.
-
-Belongs here: which parts a box has, how each stands, and the words for it, the same on a terminal
-and in Airflow. Does not belong here: boxes and runs (runs.py), layout.
-"""
+"""The parts of a box as a run's files show them: a step, or one shard or year of it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""How a run stands, read from its files alone: the road as boxes and parts, failure, decision.
-
-Belongs here: reading artifacts/runs/<run>/ and the run lease, for `denguard status`, the watchdog
-and the pages in Airflow alike. Does not belong here: layout (show.py, dags/pages), one part
-(parts.py) and judging lateness (watch.py).
-"""
+"""How a run stands, read from its files alone: the road as boxes and parts, failure, decision."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Who is told of alerts, from the environment alone: DENGUARD_ALERT_*, DENGUARD_SMTP_URL.
 
-Belongs here: names, checks and what may be said of them. No message here or elsewhere shows a
-value: the address of a webhook is a secret too.
+No message here or elsewhere shows a value: the address of a webhook is a secret too.
 """
 
 from __future__ import annotations

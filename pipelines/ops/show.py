@@ -1,7 +1,4 @@
-"""A status on a terminal: 100 columns, colours if there is a terminal, plain lines if not.
-
-Belongs here: layout. Does not belong here: reading anything (status.py).
-"""
+"""A status on a terminal: 100 columns, colours if there is a terminal, plain lines if not."""
 
 from __future__ import annotations
 

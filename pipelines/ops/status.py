@@ -1,6 +1,5 @@
 """How a deployment stands, gathered from files: run, forecast, champion, lease, open alerts.
 
-Belongs here: putting what other modules read side by side, for a terminal (show.py) or as JSON.
 Works with Airflow and MLflow down.
 """
 

@@ -1,8 +1,4 @@
-"""Whether the newest forecast still stands, or something of it was taken back since.
-
-Belongs here: that look, in words for the watchdog. Does not belong here: taking back
-(withdrawing.py).
-"""
+"""Whether the newest forecast still stands, or something of it was taken back since."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """An alert in words, in the language of whom it goes to: what happened, what to do, where to look.
 
-Belongs here: which sentence of the catalogue (pipelines/words), and its facts as text. Does not
-belong here: when an alert is due (transitions.py), sending (channels.py). What an error or a rule
-said is quoted as it is, in English; a held value's rule has a plain phrase in every language.
+What an error or a rule said is quoted as it is, in English; a held value's rule has a plain phrase
+in every language.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""What changed since people were told last: late, failed, recovered, no data, another champion.
-
-Belongs here: comparing the remembered state with the files. Does not belong here: wording and
-sending.
-"""
+"""What changed since people were told last: late, failed, recovered, no data, another champion."""
 
 from __future__ import annotations
 

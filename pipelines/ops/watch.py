@@ -2,8 +2,7 @@
 
 Ways to be late: nothing was produced (the newest finished forecast is older than a cycle and its
 grace), it was made without this week's data, something arrived and no forecast knows it (a drop),
-nobody is champion, or the newest week is old against the clock. Belongs here: that judgement. Does
-not belong here: telling people (alerts.py).
+nobody is champion, or the newest week is old against the clock.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """Taking back: a drop that must not count, a forecast that must not stand; and what rests on them.
 
-Belongs here: the order of these steps, and the answer for a person. Does not belong here: the
-records (run/withdrawn.py), the remote's marks (versioning/withdrawals.py), the walk (lineage).
-
 The record comes first and withdraws; everything after it can be made good by the same command
 again.
 """

@@ -5,8 +5,5 @@ models forward in time, by lesion or by patient, and chooses on validation. A st
 weekly road: it reads a folder of data, uses the deployment's embedding store, and writes to a
 folder of its own.
 
-Does not belong here: anything that the weekly cycle or the endpoint needs, and the formulas of the
-alignment and the heads (pipelines/fusion), which are the same ones.
-
 Source: Restrepo et al. 2024, arXiv 2406.02601, medRxiv 10.1101/2024.06.03.24308401.
 """

@@ -1,7 +1,4 @@
-"""Which approaches can run on this machine, and for the others what to type.
-
-Belongs here: looking, and the entries of the not-run list. Does not belong here: running anything.
-"""
+"""Which approaches can run on this machine, and for the others what to type."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """What a fused head must beat on the same rows: the commonest class, the class known before, and a
-logistic regression on plain numbers.
-
-Belongs here: predictions that look at no image and no text. Does not belong here: scores, splits,
-and the weekly road's baselines (evaluate/baselines.py), which forecast probabilities.
-"""
+logistic regression on plain numbers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """A study: which approaches are compared, how heads are trained, which shifts are swept.
 
-Belongs here: the shape of conf/study.yaml and of a user's own study file. Does not belong here:
-data sets (datasets/), and pins that nobody checked: an approach without them is listed as not run.
+A pin that nobody checked is left out: an approach without it is listed as not run.
 """
 
 from __future__ import annotations

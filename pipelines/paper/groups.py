@@ -1,9 +1,5 @@
 """All trainings of one approach and one fusion: the printed model, the sweep of lambda, the
-ablation.
-
-Belongs here: which cells there are and what is chosen among them. Does not belong here: one
-training (cells.py), tables (tables.py).
-"""
+ablation."""
 
 from __future__ import annotations
 

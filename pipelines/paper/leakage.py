@@ -1,8 +1,4 @@
-"""The leakage guard: no text of a study may tell its row's label.
-
-Belongs here: the two tests of a study's texts. Does not belong here: which fields a prompt has
-(datasets/) and what a prompt of the weekly road may know (pipelines.data.prompts).
-"""
+"""The leakage guard: no text of a study may tell its row's label."""
 
 from __future__ import annotations
 

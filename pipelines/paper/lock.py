@@ -3,8 +3,6 @@ together.
 
 Cells are found again whoever made them, but the plan is one file: a second reproduction with other
 approaches would change it under the first. The kernel frees the lock, whatever ends the process.
-Does not belong here: the lease of the weekly road (pipelines/run/lock.py), which a study never
-needs.
 """
 
 from __future__ import annotations

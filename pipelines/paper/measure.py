@@ -1,8 +1,4 @@
-"""What is measured beside the trainings: modality gap of each approach, cone effect, baselines.
-
-Belongs here: which rows go into which measure. Does not belong here: the measures themselves
-(evaluate/gap.py, cone.py, baselines.py).
-"""
+"""What is measured beside the trainings: modality gap of each approach, cone effect, baselines."""
 
 from __future__ import annotations
 

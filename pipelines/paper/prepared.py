@@ -2,13 +2,11 @@
 
 Layout of one study's output folder:
 
-    <out>/<dataset>/images/              central crops, named by the hash of the image they are cut
-    from <out>/<dataset>/embeddings/          the study's own vector store: no row of it enters the
-    deployment's <out>/<dataset>/<protocol>/          rows.parquet, study.json, plan.json, cells/,
-    groups/, results.json, tables <out>/<dataset>/report.html          both protocols side by side
-
-Belongs here: writing and reading rows and inputs. Does not belong here: reading a data set,
-vectors.
+    <out>/<dataset>/images/       central crops, named by the hash of the image they are cut from
+    <out>/<dataset>/embeddings/   the study's own vectors: none enters the deployment's store
+    <out>/<dataset>/<protocol>/   rows.parquet, study.json, plan.json, results.json, tables,
+                                  cells/, groups/
+    <out>/<dataset>/report.html   both protocols side by side
 """
 
 from __future__ import annotations

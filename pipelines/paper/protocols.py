@@ -1,8 +1,6 @@
 """Who is trained on and who is judged: the split of each protocol, made on the full metadata.
 
-Belongs here: splits; the leakage guard is offered here too. Does not belong here: reading
-(datasets/), the images that a disk lacks (rows without one are left out after the split, so that
-the same rows are judged everywhere).
+Rows without an image are left out after the split, so that the same rows are judged everywhere.
 
 "paper": random by image, stratified by class, with the reference code's seed. Two parts for
 HAM10000 (8,012 / 2,003) and BRSET (13,012 / 3,254), three for SatelliteBench (936 / 312 / 312 of

@@ -1,9 +1,5 @@
 """The raw-data baseline under one fusion: fine-tuned once, with the first seed, and recorded as a
-cell.
-
-Belongs here: its rows, its record, the end of its checkpoints. Does not belong here: the training
-(training/raw).
-"""
+cell."""
 
 from __future__ import annotations
 

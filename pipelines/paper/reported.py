@@ -1,8 +1,5 @@
 """What the preprint printed: numbers to stand beside ours, never in their place.
 
-Belongs here: typed access to reported/*.csv, the names that the paper gives, and where its figures
-disagree with themselves. Does not belong here: any number of our own.
-
 Source: Restrepo et al. 2024, medRxiv 10.1101/2024.06.03.24308401 (CC BY-NC-ND 4.0: numbers only).
 """
 

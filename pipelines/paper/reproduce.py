@@ -2,8 +2,6 @@
 
 Each step reads the protocol's folder and writes into it; done work is found and not repeated, so a
 killed run goes on. The command walks them in one process, the DAG in a task each.
-
-Belongs here: their order and files. Does not belong here: what a step computes.
 """
 
 from __future__ import annotations

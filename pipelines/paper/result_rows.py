@@ -1,8 +1,4 @@
-"""Rows of the tables from the records of trainings: scores over seeds, costs, choices.
-
-Belongs here: one function a kind of row, plain records in and out. Does not belong here: which rows
-there are and what they mean together (results.py), CSV and HTML (tables.py, report.py).
-"""
+"""Rows of the tables from the records of trainings: scores over seeds, costs, choices."""
 
 from __future__ import annotations
 

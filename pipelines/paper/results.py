@@ -1,8 +1,4 @@
-"""One protocol's results as plain records: what the tables and the report are written from.
-
-Belongs here: gathering cells, groups and measures, intervals, the sentence that comes first. Does
-not belong here: CSV and HTML (tables.py, report.py), and any number that was not measured here.
-"""
+"""One protocol's results as plain records: what the tables and the report are written from."""
 
 from __future__ import annotations
 

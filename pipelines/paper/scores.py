@@ -1,8 +1,5 @@
 """Scores of class predictions and how sure they are: arrays in, plain numbers out.
 
-Belongs here: logits to classes, accuracy and macro F1, and their intervals by resampling whole
-groups. Does not belong here: probability scores (evaluate/metrics.py), which rows are judged.
-
 Shape letters: N rows, C classes, G groups, R resamples.
 """
 

@@ -1,8 +1,4 @@
-"""The shape of a data set of the paper: one table of rows before any split.
-
-Belongs here: names, types and the checks that every data set must pass. Does not belong here:
-reading a data set (datasets/), splitting it (protocols.py), vectors (vectors.py).
-"""
+"""The shape of a data set of the paper: one table of rows before any split."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Tables as CSV, in the paper's layout with the printed figure beside each measured one.
 
-Belongs here: columns and their order. Does not belong here: computing a figure (results.py), the
-printed ones (reported.py). A cell that was not measured or not printed is empty.
+A cell that was not measured or not printed is empty.
 """
 
 from __future__ import annotations

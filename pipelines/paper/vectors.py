@@ -1,8 +1,5 @@
 """Vectors of a study: each distinct image and prompt embedded once, then joined to its rows.
 
-Belongs here: planning a study's embedding work, and its rows as tensors. Does not belong here:
-encoders and the store (pipelines/embed), rows (prepared.py).
-
 Shape letters: N usable rows, D_i/D_t widths, W the wider of them.
 """
 

@@ -1,9 +1,5 @@
 """A person begins a new line of models: the label rule has changed, and with it the question.
 
-Belongs here: taking the champion of another rule out of the comparison, with an audit entry. Does
-not belong here: the rule itself (label_config.py), judging the first champion of the new line
-(evaluate/gate.py).
-
 Champion and previous lose their aliases, so that the next candidate is judged as a first champion
 and a rollback never crosses the line. Versions, bundles and their thresholds stay. The old champion
 becomes `superseded`: until the new line has a champion an endpoint, started before or after, goes

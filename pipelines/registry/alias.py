@@ -1,7 +1,7 @@
 """The registry as a reader sees it: which version an alias names, and its bundle as a local folder.
 
-Belongs here: lookups and downloads through mlflow-skinny alone, because the endpoint uses them and
-its image has nothing heavier. Does not belong here: anything that writes to the registry.
+Through mlflow-skinny alone, because the endpoint's image has nothing heavier. Nothing here writes
+to the registry.
 """
 
 from __future__ import annotations

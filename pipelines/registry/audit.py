@@ -1,7 +1,6 @@
 """Who moved the champion, when and why: an append-only log whose lines hold each other.
 
-Belongs here: the format of artifacts/audit/audit.jsonl, appending to it and checking it. Does not
-belong here: moving an alias (moves.py).
+It is artifacts/audit/audit.jsonl.
 
 Every line carries the hash of the line before it, so that a line that was changed, taken out or
 put in later breaks the chain there. The end of the file cannot vouch for itself: `denguard audit`

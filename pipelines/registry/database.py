@@ -1,8 +1,4 @@
-"""MLflow's database on a file: made, and brought to the schema of the MLflow that is installed.
-
-Belongs here: MLflow's own migrations, asked for no more often than needed. Does not belong here:
-who may migrate when (tracking.py).
-"""
+"""MLflow's database on a file: made, and brought to the schema of the MLflow that is installed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Handing a version to the endpoint, with a way back.
-
-Belongs here: moving the alias and watching the endpoint take the bundle. Does not belong here: the
-decision to promote (evaluate/gate.py), loading a bundle (serving/champion.py).
-"""
+"""Handing a version to the endpoint, with a way back."""
 
 from __future__ import annotations
 

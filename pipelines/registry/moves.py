@@ -1,7 +1,6 @@
 """Moving who serves: each move is announced, made, read back and audited, or finished later.
 
-Belongs here: the aliases' targets for a promotion, an undo and a rollback, under one file lock.
-Does not belong here: registering a version (promote.py), telling the endpoint (deploy.py).
+Promotion, undo and rollback share one file lock.
 
 MLflow moves one alias at a time and has no compare-and-swap. So the whole move is written down
 first (artifacts/audit/intent.json); whoever moves next after a kill finishes it before anything

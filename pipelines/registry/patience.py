@@ -1,8 +1,4 @@
-"""Asking a registry that does not answer again, a few times, and then no more.
-
-Belongs here: how often and how long. Does not belong here: what is asked, and trying a whole step
-again (Airflow does that besides).
-"""
+"""Asking a registry that does not answer again, a few times, and then no more."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Model versions: registering a bundle once.
-
-Belongs here: a run with its bundle, under the registry's file lock. Does not belong here: moving
-who serves (moves.py), the decision whether to promote (evaluate/gate.py).
-"""
+"""Model versions: registering a bundle once."""
 
 from __future__ import annotations
 

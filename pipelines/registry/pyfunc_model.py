@@ -1,6 +1,6 @@
 """The bundle as an MLflow model, from code: no pickle, and the same prediction as everywhere else.
 
-MLflow runs this file when it loads a version. Belongs here: the adapter and nothing else.
+MLflow runs this file when it loads a version.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ class DenguardModel(PythonModel):
         """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.
 
         Columns: any of the bundle's covariate_names, `image` and `text` with raw vectors or null,
-            and
-        `origin_week` such as "2018-w48", which is needed where thresholds differ by year or season.
-        Returns `probability` and `outbreak` on the input's index.
+        and `origin_week` such as "2018-w48", which is needed where thresholds differ by year or
+        season. Returns `probability` and `outbreak` on the input's index.
 
         Raises:
             ConfigError: a horizon, week or municipality that the bundle does not know, or a model

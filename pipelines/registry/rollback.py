@@ -1,8 +1,5 @@
 """What a person does to who serves: back to the previous version, or another version by hand.
 
-Belongs here: these two commands from check to endpoint. Does not belong here: how aliases move
-(moves.py), deploying what the gate decided (deploy.py).
-
 After a rollback `previous` names the version that served before the one that serves again, as the
 audit tells it, so that a second rollback goes one step further back. It never names what was taken
 out of service: a second rollback must not bring that back.

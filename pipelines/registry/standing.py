@@ -1,8 +1,4 @@
-"""Who serves now, as a small record that a step can hand on.
-
-Belongs here: reading the champion's identity and recipe, and saying so when that is not possible.
-Does not belong here: moving it.
-"""
+"""Who serves now, as a small record that a step can hand on."""
 
 from __future__ import annotations
 

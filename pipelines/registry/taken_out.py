@@ -1,8 +1,4 @@
-"""Which bundles a person took out of service: a tag on their model version.
-
-Belongs here: writing, removing and listing that tag. Does not belong here: moving an alias
-(moves.py), what follows for a candidate (evaluate/gate.py).
-"""
+"""Which bundles a person took out of service: a tag on their model version."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""MLflow runs: the database made once, one experiment, and what a run records.
-
-Belongs here: migration, the experiment, parameters, metrics, tags and files of a run. Does not
-belong here: model versions and aliases (promote.py).
-"""
+"""MLflow runs: the database made once, one experiment, and what a run records."""
 
 from __future__ import annotations
 

@@ -5,9 +5,6 @@ record.py    its folder, and the outputs by which a step hands over to the next
 lock.py      one run at a time; lease.py is the file that says who
 progress.py  how far a long step is
 success.py   the newest forecast that a run finished
-
-Belongs here: what every step and every caller must know of a run. Does not belong here: what a step
-does (steps) and how a run stands (ops).
 """
 
 from pipelines.run.params import RunParams, parse_params

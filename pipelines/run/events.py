@@ -1,10 +1,6 @@
 """What happens to a deployment, one line each: artifacts/events/events.jsonl, only ever appended
 to.
 
-Belongs here: the form of a line, appending and reading. Does not belong here: who moved the
-champion (registry/audit.py, whose lines hold each other), progress of a step (progress.py), telling
-people (ops).
-
 A line is one JSON object with `at` (UTC), `kind`, `run_id` ("" outside a run) and facts of its
 kind. Lines are on the disk before an event counts as said; a line torn by a power cut is passed
 over by readers and closed by the next writer, so that it can never swallow a whole one.

@@ -1,8 +1,4 @@
-"""The lease on a deployment as a file, artifacts/locks/cycle.json: who walks the road.
-
-Belongs here: what the lease says, reading and writing it under its guard. Does not belong here: who
-may take it (lock.py).
-"""
+"""The lease on a deployment as a file, artifacts/locks/cycle.json: who walks the road."""
 
 from __future__ import annotations
 

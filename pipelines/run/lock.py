@@ -1,8 +1,5 @@
 """One run at a time: the lease on a deployment, artifacts/locks/cycle.json.
 
-Belongs here: taking, renewing and freeing the lease. Does not belong here: what a refused caller
-does (the command refuses or waits, Airflow comes again later).
-
 A run by hand is one process: it holds an operating system's lock beside the lease, which the kernel
 frees whatever ends the process, kill -9 and power cuts included, and whose process ids need no
 trust. A run by Airflow is many processes, perhaps on many machines: its lease is renewed by every

@@ -1,7 +1,4 @@
-"""What a person may say when starting a run, and the profile that follows from it.
-
-Belongs here: names and checks of parameters. Does not belong here: settings (config.py).
-"""
+"""What a person may say when starting a run, and the profile that follows from it."""
 
 from __future__ import annotations
 

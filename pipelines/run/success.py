@@ -1,8 +1,4 @@
-"""The newest forecast that a run finished, artifacts/last_success.json: what a watchdog asks for.
-
-Belongs here: writing and reading that one file. Does not belong here: whether it is late
-(ops/watch.py).
-"""
+"""The newest forecast that a run finished, artifacts/last_success.json; a watchdog asks for it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """What was taken back: one small record for each withdrawn drop and each withdrawn forecast.
 
-Belongs here: the records, by name, and making one. Does not belong here: what follows for a run
-(data/intake.py), for readers (serving, versioning) and for people (ops/taking_back.py).
-
 A drop's record lies beside the drops, data/withdrawn/<name>.json, so that it travels with them; a
 forecast's is artifacts/withdrawn/forecasts/<version>.json. What was withdrawn stays where it is and
 as it is. The record's name alone withdraws: one whose content is damaged gives nothing back.

@@ -1,8 +1,5 @@
 """The road: one function a box, idempotent, safe to kill at any instant and run again.
 
-Belongs here: the boxes, their order, and what each hands to the next. Does not belong here: how a
-box does its work (the rooms below), and who calls (an Airflow task, a dvc.yaml stage, the command).
-
 Each step takes a run id, reads what earlier steps left in artifacts/runs/<run id>/, and leaves one
 small JSON file there, last and atomically. Rooms are imported inside the steps, so that listing the
 road costs nothing.

@@ -1,9 +1,5 @@
 """What every box of the road gets for free: a first and a last line in the log, progress that
-others can read, and a failure in writing; its end, well or not, as a line of the event file.
-
-Belongs here: what surrounds a step, whoever calls it. Does not belong here: what a step does, how a
-failure is worded (failure.py) and an outcome is told (outcome.py).
-"""
+others can read, and a failure in writing; its end, well or not, as a line of the event file."""
 
 from __future__ import annotations
 

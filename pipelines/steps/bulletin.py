@@ -1,8 +1,4 @@
-"""What this week's forecast and report are made from, gathered from a run's folders.
-
-Belongs here: reading step outputs and tables into the arguments of forecast.py and report.py. Does
-not belong here: computing what they show.
-"""
+"""What this week's forecast and report are made from, gathered from a run's folders."""
 
 from __future__ import annotations
 

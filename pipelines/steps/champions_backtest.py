@@ -1,8 +1,4 @@
-"""The backtest of the champion's recipe in a run whose candidates have other recipes.
-
-Belongs here: on which rows it is made. Does not belong here: whether it can be made
-(evaluate/contest.py), and what follows from it (the gate).
-"""
+"""The backtest of the champion's recipe in a run whose candidates have other recipes."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """The weekly cycle by the clock and by its drops: when it began, which run is its newest, why it is
-red.
-
-Belongs here: these questions, which a fallback forecast asks first. Does not belong here: cron
-(pipelines/schedule.py), and what follows from the answers (fallback.py).
-"""
+red."""
 
 from __future__ import annotations
 
@@ -48,8 +44,8 @@ def knows_no_less(run: Run) -> bool:
     """Whether a weekly run read every drop that stands of those that the last forecast knows.
 
     Its origin week may be older all the same: a drop was withdrawn, or the newest weeks are taken
-        as unknown
-    now (`data.maturity`). A look back, or a run of last week that is walked again, is no such run.
+    as unknown now (`data.maturity`). A look back, or a run of last week that is walked again, is no
+    such run.
     """
     try:
         last = last_success(run.places)

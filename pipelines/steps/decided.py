@@ -1,7 +1,5 @@
 """A run that is started again under its name, and the decision by which it promoted.
 
-Belongs here: whether such a decision stands. Does not belong here: deciding (evaluate/gate.py).
-
 The record of a promotion is what people and the audit go by. No second try of its run may write
 another one over it.
 """

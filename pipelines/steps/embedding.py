@@ -1,7 +1,4 @@
-"""From a dataset version to a feature version: plan, embed in shards, join.
-
-Belongs here: hand-over between these boxes. Encoders and store are the embed room's.
-"""
+"""From a dataset version to a feature version: plan, embed in shards, join."""
 
 from __future__ import annotations
 

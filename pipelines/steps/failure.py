@@ -2,8 +2,7 @@
 
 `failures/<part>.json` of the run's folder holds the last failure of each part (a step, or one shard
 or year of it) that still stands; `failure.json` is the newest of them, for whoever asks why a run
-is red. Belongs here: these two, and their wording. Does not belong here: who failed and when to try
-again.
+is red.
 """
 
 from __future__ import annotations

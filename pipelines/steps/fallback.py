@@ -1,9 +1,5 @@
 """The forecast that there is whatever happened: the champion's, from the last accepted data.
 
-Belongs here: whether one is due, making it, and saying in it, beside it and in the event file what
-it is. Does not belong here: what it is made from (last_accepted.py), who calls and when (dags/,
-cli).
-
 It takes no lease: it reads versions that never change and publishes one more, so it may be made
 while a run is at work. Killed at any instant it is made again: the same words give the same
 version, and only the event, which comes last, says that it is there.

@@ -1,8 +1,5 @@
 """What a run's report says of weeks that are still being reported, and the delay table it shows.
 
-Belongs here: reading both from a run's folders, and when the table is made. Does not belong here:
-how (evaluate/delay_table.py, data/maturing.py).
-
 The table takes minutes. The weekly run makes it only if the profile says `evaluate.delay_table` and
 there is none of this recipe and these test years; `denguard delay-table` makes it at any time.
 """

@@ -1,7 +1,4 @@
-"""The road's first stretch: from drops to a dataset version.
-
-Belongs here: start, ingest, validate, snapshot. Checks and tables are the data room's.
-"""
+"""The road's first stretch: from drops to a dataset version."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The bundle that a run's gate judged: a candidate's own, or one that leaves out some of its
-horizons.
-
-Belongs here: where it lies. Does not belong here: making it (training/left_out.py), judging it.
-"""
+horizons."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What a fallback forecast is made from: the champion's bundle and the newest accepted features.
-
-Belongs here: finding both, with MLflow or without it. Does not belong here: whether one is due, and
-making it (fallback.py).
-"""
+"""What a fallback forecast is made from: the champion's bundle and the newest accepted features."""
 
 from __future__ import annotations
 

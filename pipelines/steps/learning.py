@@ -1,7 +1,4 @@
-"""From features to a decision: train, backtest, evaluate, gate.
-
-Belongs here: hand-over between these boxes. Heads, folds and the gate's rules are in their rooms.
-"""
+"""From features to a decision: train, backtest, evaluate, gate."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Where a run's gate finds the newest weeks: rows, models, what was published, kept refits.
-
-Belongs here: naming these files of a run. Does not belong here: what the gate makes of them
-(evaluate/newest.py).
-"""
+"""Where a run's gate finds the newest weeks: rows, models, what was published, kept refits."""
 
 from __future__ import annotations
 

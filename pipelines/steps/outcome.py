@@ -1,7 +1,6 @@
 """What came of a step, in a sentence, and which documents it left: for logs and for people's pages.
 
-Belongs here: reading a step's own output (artifacts/runs/<run>/<step>.json). Does not belong here:
-computing anything, layout.
+Read from the step's own output, artifacts/runs/<run>/<step>.json.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a decision to this week's bulletin: register, deploy, forecast, report.
 
-Belongs here: hand-over between these boxes, and that a failed deployment still yields a forecast.
+A failed deployment still yields a forecast.
 """
 
 from __future__ import annotations

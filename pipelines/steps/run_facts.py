@@ -1,8 +1,4 @@
-"""What an MLflow run says of a weekly run: hyper-parameters as params, ids and hashes as tags.
-
-Belongs here: which facts of a run are recorded under which names. Does not belong here: MLflow
-(pipelines/registry) and what a recipe is (pipelines/config.py).
-"""
+"""What an MLflow run says of a weekly run: hyper-parameters as params, ids and hashes as tags."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What each box publishes for analysts: which files, under which name, made from what.
-
-Belongs here: the seven kinds as drafts. Does not belong here: how a version is kept and listed
-(versioning), and what the steps make.
-"""
+"""What each box publishes for analysts: which files, under which name, made from what."""
 
 from __future__ import annotations
 

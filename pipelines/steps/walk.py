@@ -1,7 +1,4 @@
-"""Walking the road by hand: all steps in order, one by its name, and the full lambda sweep.
-
-Belongs here: what the command line and dvc.yaml need beyond the boxes themselves.
-"""
+"""Walking the road by hand: all steps in order, one by its name, and the full lambda sweep."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Files and folders of this machine, written whole or not at all, and named by their content.
 
-Belongs here: atomic writes that outlast a power cut, JSON, hashes and folder manifests. Does not
-belong here: anything that leaves this machine (remote.py, hand_over.py).
+A write that is done outlasts a power cut.
 """
 
 from __future__ import annotations

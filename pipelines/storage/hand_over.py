@@ -5,9 +5,6 @@ Layout of a store:
     objects/<aa>/<sha256>     each file's bytes, once however many folders hold it
     manifests/<name>.json     what a file or folder holds; written last, one object, so that nothing
                               half published can be seen. Without a name its content id names it
-
-Belongs here: moving content and verifying it, both ways. Does not belong here: what is moved when
-(sharing.py).
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Results that are kept by content so that no run makes them twice: which of them are in use.
-
-Belongs here: noting a use. Does not belong here: what is kept (data/readings.py,
-data/plausible/remembered.py, evaluate/refits.py), and letting go of what is not used any more
-(ops/prune).
-"""
+"""Results that are kept by content so that no run makes them twice: which of them are in use."""
 
 from __future__ import annotations
 

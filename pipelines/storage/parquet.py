@@ -1,8 +1,7 @@
 """Tables as Parquet files: the one writer of whatever is named by its bytes.
 
-Belongs here: writing a table whole, byte-equal for equal tables of one version of Arrow. Does not
-belong here: which columns a table has. Kept out of the package's own names, because it imports
-Arrow.
+Equal tables give equal bytes with one version of Arrow. Kept out of the package's own names,
+because it imports Arrow.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """CSV that people open in a spreadsheet: text in it never becomes a formula.
 
-Belongs here: the one guard of every CSV that is written for people. Does not belong here: which
-tables are written, and CSV that is read again by a drop's adapters.
-
 Names come from files of others. A spreadsheet runs a cell that begins with one of = + - @ or a tab,
 so such text gets an apostrophe in front; text that is a plain number stays as it is, numbers always
 do. Text that already had apostrophes before such a sign gets one more: removing one from every cell

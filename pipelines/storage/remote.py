@@ -1,8 +1,4 @@
-"""A store as a few verbs over keys: a folder that several machines see, or a bucket.
-
-Belongs here: bytes in, bytes out, under keys. Does not belong here: what the keys mean
-(hand_over.py, sharing.py) and how S3 is spoken to (s3.py).
-"""
+"""A store as a few verbs over keys: a folder that several machines see, or a bucket."""
 
 from __future__ import annotations
 

@@ -4,9 +4,6 @@ DENGUARD_ARTIFACTS_URI names the store they share; without it everything stays i
 nothing here does anything. What is shared goes by its path relative to home: a step publishes what
 it made (`share`) and fetches what it needs (`bring`); small records (a step's output) are single
 objects. The store is the truth: a local copy that differs is replaced.
-
-Belongs here: names and what this machine is known to hold. Does not belong here: which things a
-step makes or needs (run.py, the rooms).
 """
 
 from __future__ import annotations

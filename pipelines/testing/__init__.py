@@ -1,8 +1,7 @@
 """What every plug-in must pass, ours included: one file a seam, one function each.
 
-Belongs here: checks that a plug-in's own tests call; they raise AssertionError saying what does not
-hold, and need no test framework. Other distributions import them as `denguard.testing`. Does not
-belong here: tests of what only one plug-in promises. Nothing else of the library imports this room.
+A check raises AssertionError that says what does not hold, and needs no test framework. Other
+distributions import them as `denguard.testing`. Nothing else of the library imports this room.
 """
 
 from pipelines.testing.adapter import check_adapter

@@ -1,8 +1,4 @@
-"""What every adapter must keep: a file of any content gives sound cells or says why not.
-
-Belongs here: the promises of data/adapters. Does not belong here: what cells are (facts.py), and
-what files people send (hostile.py).
-"""
+"""What every adapter must keep: a file of any content gives sound cells or says why not."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""How checks ask: what must be refused, and what must be imported lightly.
-
-Belongs here: what several seams' checks share and is about no seam. Does not belong here: what a
-seam promises (one file each).
-"""
+"""How checks ask: what must be refused, and what must be imported lightly."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What every week numbering must keep: ordinals, labels and days that belong together.
-
-Belongs here: the promises of weeks.Calendar. Does not belong here: which numbering a place has.
-"""
+"""What every week numbering must keep: ordinals, labels and days that belong together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What every code system must keep: one way to write a code, wherever it comes from.
-
-Belongs here: the promises of codes.UnitCodes. Does not belong here: codes of any place.
-"""
+"""What every code system must keep: one way to write a code, wherever it comes from."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Made counts for the check of label rules: rich ones, poor ones, and the same with another future.
-
-Belongs here: a world's counts and what a rule is handed of them. Does not belong here: what is
-asked of a rule (label_rule.py).
-"""
+"""Made counts for the check of label rules: rich, poor, and the same with another future."""
 
 from __future__ import annotations
 

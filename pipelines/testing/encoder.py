@@ -1,8 +1,4 @@
-"""What every encoder must keep: vectors that follow from one input and the spec alone.
-
-Belongs here: the promises of embed/base.py. Does not belong here: whether vectors are good ones,
-and what the golden vectors hold (embed/golden.py).
-"""
+"""What every encoder must keep: vectors that follow from one input and the spec alone."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""What every reading must keep, an adapter's of a file or a source's of a drop.
-
-Belongs here: the promises of the frames of data/raw.py, and the facts that a caller states. Does
-not belong here: how a file is read or brought (adapter.py, source.py), and hostile files
-(hostile.py).
-"""
+"""What every reading must keep, an adapter's of a file or a source's of a drop."""
 
 from __future__ import annotations
 

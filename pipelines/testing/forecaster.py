@@ -1,8 +1,4 @@
-"""What every forecaster must keep: the same model from the same rows, and an answer for poor ones.
-
-Belongs here: the promises of fusion/forecaster.py. Does not belong here: made rows (rows.py), and
-whether a forecaster is a good one, which the gate decides.
-"""
+"""What every forecaster must keep: one model from the same rows, and an answer for poor ones."""
 
 from __future__ import annotations
 

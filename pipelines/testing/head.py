@@ -1,8 +1,4 @@
-"""What every fused head must keep: logits from whatever vectors a row has.
-
-Belongs here: the promises of fusion/heads/base.py. Does not belong here: how a head is trained and
-stored; check_forecaster walks that way with a head's name, too. torch is imported when asked.
-"""
+"""What every fused head must keep: logits from whatever vectors a row has."""
 
 from __future__ import annotations
 

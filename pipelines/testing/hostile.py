@@ -1,7 +1,4 @@
-"""A sample file made hostile: what people deliver by mistake, from any text file.
-
-Belongs here: the forms. Does not belong here: what must follow (adapter.py, source.py).
-"""
+"""A sample file made hostile: what people deliver by mistake, from any text file."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What every label rule must keep: thresholds from the past alone, and an answer for poor counts.
-
-Belongs here: the promises of label_rule.LabelRule. Does not belong here: made counts (counts.py),
-and whether a rule is a good one: `denguard onboard` shows the outbreak rates that it gives.
-"""
+"""What every label rule must keep: thresholds from the past alone, an answer for poor counts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Made rows whose truth is known: a linear signal, and optionally one that only vectors hold.
 
-Belongs here: rows for the check of forecasters, for whoever has none of a place. Does not belong
-here: what is asked of a forecaster (forecaster.py).
-
 Shape letters: N rows.
 """
 

@@ -1,9 +1,5 @@
 """What every source must keep: its files become a drop, and any drop gives sound cells or says why
-not.
-
-Belongs here: the promises of data/sources. Does not belong here: what cells are (facts.py), what
-files people send (hostile.py), and the adapters of the source `files` (adapter.py).
-"""
+not."""
 
 from __future__ import annotations
 

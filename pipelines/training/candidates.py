@@ -1,8 +1,4 @@
-"""Candidate bundles: each head of a profile refitted on all labelled weeks, once per content.
-
-Belongs here: naming a candidate by features and recipe, writing its bundle, receipt and tuning
-record. Does not belong here: how a recipe trains (recipe.py), or whether it may serve (the gate).
-"""
+"""Candidate bundles: each head of a profile refitted on all labelled weeks, once per content."""
 
 from __future__ import annotations
 

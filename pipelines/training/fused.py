@@ -1,8 +1,5 @@
 """Fitting a fused head beside a linear model: tune, refit, and log odds of the inner seasons.
 
-Belongs here: the order of these for one head. Does not belong here: the sweep (tune.py), the loop
-(train.py), calibration and the decision threshold (recipe.py).
-
 Shape letters: N training rows, M of them with an image or a text.
 """
 

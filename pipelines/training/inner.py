@@ -1,9 +1,5 @@
 """Inner folds: whole validation seasons before the cut, with the linear head fitted before each.
 
-Belongs here: which rows train and which validate inside a training period, and the linear stage
-that every head shares. Does not belong here: the outer folds (evaluate/backtest.py) and the fused
-heads (train.py).
-
 Shape letters: N rows of a horizon's Examples.
 """
 

@@ -1,7 +1,6 @@
 """A candidate without some of its horizons: the same models, and a bundle of its own.
 
-Belongs here: making that bundle, once per content. Does not belong here: which horizons are left
-out and why (evaluate/gate.py).
+It is made once per content.
 
 A bundle has one recipe and one kind of model, and says itself which horizons it forecasts. So that
 endpoint, forecast, `trace` and `promote` need not know of horizons that may not serve, these are

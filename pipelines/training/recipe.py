@@ -1,8 +1,6 @@
 """A recipe end to end: tune, fit, validate, calibrate. The same call serves backtest and deploy.
 
-Belongs here: the order of these stages for one forecaster, or for several that share the linear
-stage. Does not belong here: the cuts (data/splits.py decides, the caller passes them) and any test
-row: nothing here reads a target after a cut, and a forecaster is given no row after it.
+Nothing here reads a target after a cut, and a forecaster is given no row after it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,5 @@
 """The one visible training loop of the fused heads.
 
-Belongs here: rows as tensors, the loop in execution order, and per-epoch validation. Does not
-belong here: which rows are trained on (inner.py), which lambda and how many epochs (tune.py).
-
 Only rows with at least one modality are in the loop: others have no gradient by construction.
 Shape letters: M rows with at least one modality, V watched rows, B batch, C outputs, W width after
 stretching.

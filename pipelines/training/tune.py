@@ -1,8 +1,5 @@
 """Choosing lambda and the number of epochs on validation seasons, never on a test year.
 
-Belongs here: the sweep at the primary horizon and the rules that read it. Does not belong here: the
-loop (train.py) and what is done with the choice (recipe.py).
-
 Within one sweep every lambda, 0 included, uses the stretched width, so that lambdas differ in
 nothing but the shift.
 """

@@ -4,9 +4,6 @@ it.
 versions/<id>.json is written once for each version and never changes; index.json repeats its first
 part for all of them, so that listing costs one read. Writers on several machines may publish at
 once: whoever writes the index looks afterwards whether it misses a version, and then writes again.
-
-Belongs here: reading, writing and rebuilding the index. Does not belong here: choosing from it
-(find.py) and fetching files (pull.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What a version is: its kind, its name, its facts, and which names a remote may give its files.
 
-Belongs here: the records, and the refusal of anything in them that could lead out of a folder. Does
-not belong here: reading or writing them.
+A name in a record that could lead out of a folder is refused.
 """
 
 from __future__ import annotations

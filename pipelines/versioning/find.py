@@ -2,8 +2,6 @@
 
 "The embeddings behind the week-32 bulletin" is answered through parents: a week's or a run's
 bulletin (its report and forecasts) leads to everything it was made from, older versions included.
-
-Belongs here: the choice among listed versions. Does not belong here: reading the list.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Making versions: lay out, `dvc add`, `dvc push`, then the records that people read.
-
-Belongs here: the order of publication, its lock, and the deployment's own copy of the index. Does
-not belong here: which files a kind is made of (the steps say that).
-"""
+"""Making versions: lay out, `dvc add`, `dvc push`, then the records that people read."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ files/, begun ones below parts/ under their MD5. A pull that was interrupted goe
 every file has the MD5 that DVC recorded and the SHA-256 that the run recorded, files/ becomes
 `<id>/` by one rename. A version that is there already is verified, and only what differs is
 fetched.
-
-Belongs here: fetching and verifying. Does not belong here: choosing a version, CSV.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The deployment's own DVC repository, artifacts/versions/, and the calls of dvc in it.
 
-Belongs here: the repository's settings and one short-lived dvc process a publication. Does not
-belong here: what a version holds, and the index.
+Each publication is one short-lived dvc process.
 """
 
 from __future__ import annotations

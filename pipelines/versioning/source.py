@@ -1,8 +1,4 @@
-"""Reading a remote as an analyst does: only its address, every call tried again for a while.
-
-Belongs here: addresses, keys, retries, and errors in an analyst's words. Does not belong here: how
-folders and S3 are spoken to (storage/), and what the bytes mean.
-"""
+"""Reading a remote as an analyst does: only its address, every call tried again for a while."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The tables inside a pulled version, and the same tables as CSV.
 
-Belongs here: which tables a kind has and how each is read. Does not belong here: pulling, and what
-the columns mean (docs and contracts say that).
-
 CSV of equal Parquet is byte-equal. Codes such as 05001 are text: read CSV with
 `dtype={"municipality_code": str}` and the like.
 """

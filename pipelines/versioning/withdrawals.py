@@ -1,9 +1,6 @@
 """What a remote says was taken back: withdrawn/<name>.json beside its versions, one small file
 each.
 
-Belongs here: these marks, for those who have nothing but the remote. Does not belong here: the
-deployment's own records (run/withdrawn.py), and choosing a version (find.py).
-
 A version never changes, so a mark lies apart from it: it names the versions that it is about. A
 forecast that was withdrawn is passed over by `latest`; what was made from a withdrawn drop is only
 told.

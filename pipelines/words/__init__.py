@@ -1,8 +1,7 @@
 """What people read in the language of their place: one catalogue, one file a language.
 
-Belongs here: sentences of bulletins and alerts, numbers and weeks as a language writes them. Does
-not belong here: prompts (data/templates), logs and errors, which are in English, and the run
-report, which is for those who keep the deployment.
+Prompts (data/templates) have languages of their own; logs, errors and the run report are in
+English.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ the home in /srv/denguard while it is made, as a ministry's might, and no other 
 
 Beside the archive, first_profiles/ holds the profiles that the first version shipped, and
 first_recipes/ the recipes that it recorded in bundles made with them.
-
-Belongs here: how all this was made. Does not belong here: unpacking it (homes.py), tests.
 """
 
 from __future__ import annotations

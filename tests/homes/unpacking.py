@@ -1,8 +1,4 @@
-"""A deployment that the first version made, unpacked for a test, and the command that works in it.
-
-Belongs here: putting the archive and its absolute paths in place. Does not belong here: how it was
-made (make_first_home.py).
-"""
+"""A deployment of the first version, unpacked for a test, and the command that works in it."""
 
 from __future__ import annotations
 

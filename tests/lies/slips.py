@@ -1,8 +1,4 @@
-"""More drops that lie: slips of exports, of one area or of several weeks, that kinds.py has not.
-
-Belongs here: what a spreadsheet, a join or a site's habit does to a sheet. Does not belong here:
-what is expected of each (test_lying_drops.py).
-"""
+"""More drops that lie: slips of exports, of one area or of several weeks, that kinds.py has not."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """What a run keeps between weeks, and a person's word: each a piece of work in a deployment of its
-own.
-
-Belongs here: the work as a run or a person does it, on made data that are computed once. Does not
-belong here: what is asserted of it (tests/storage/test_killed_at_each_write.py).
-"""
+own."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Adapters: one file of a drop, in one layout, into tidy cells.
 
-Belongs here: what every adapter gives and is told. Does not belong here: judging values
-(expectations.py), and which files a drop has (sources/files.py).
-
 A new adapter is one new file with `read`, and one line in contracts.ADAPTERS or an entry point of
 the group `denguard.adapters`. What a file really is decides, not its name. A line list is
 aggregated while it is read: no person's record, age or sex leaves an adapter.

@@ -1,8 +1,5 @@
 """What is around the reading of every adapter in this folder: its options are known, no file
-raises.
-
-Belongs here: the decorator of `read`. Does not belong here: reading.
-"""
+raises."""
 
 from __future__ import annotations
 

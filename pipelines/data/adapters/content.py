@@ -1,8 +1,4 @@
-"""What a file really is, by its bytes and never by its name; and its text.
-
-Belongs here: telling kinds of files apart, naming those that no adapter reads, decoding. Does not
-belong here: columns and rows (records.py).
-"""
+"""What a file really is, by its bytes and never by its name; and its text."""
 
 from __future__ import annotations
 

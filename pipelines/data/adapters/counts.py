@@ -1,8 +1,4 @@
-"""One record a unit and week: what the adapters of such tables share.
-
-Belongs here: from a header's names to cases, population, climate and demographics. Does not belong
-here: what one layout calls its columns (each adapter).
-"""
+"""One record a unit and week: what the adapters of such tables share."""
 
 from __future__ import annotations
 

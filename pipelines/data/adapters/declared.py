@@ -1,10 +1,6 @@
 """Series that a place declares under names of its own: humidity, an index of mosquitoes or of the
 ocean.
 
-Belongs here: their names, and days into weeks. Does not belong here: rain and temperature
-(months_of_series.py), figures of units that do not change (counts.py), and what a model reads
-(pipelines/data/declared.py).
-
 A weekly or monthly value stays as it is. Days become the mean of their week, of which four must be
 there; with `how: sum` their sum, of which none may lack.
 """

@@ -1,8 +1,5 @@
 """What an adapter has made of a file so far: units, cells, and records left out with their reason.
 
-Belongs here: what is the same for every layout: codes, repeated unit-weeks, weeks that had not
-ended, `until`. Does not belong here: columns and times of a layout.
-
 Of a unit-week that is there twice with one count the first is kept, with different counts none:
 nobody can tell which is right. What is left out is named with file, row, reason and what to do.
 """

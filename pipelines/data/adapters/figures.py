@@ -1,8 +1,4 @@
-"""Numbers as a country writes them, and units of climate as a provider has them.
-
-Belongs here: text to number, named conversions. Does not belong here: whether a number is plausible
-(expectations.py).
-"""
+"""Numbers as a country writes them, and units of climate as a provider has them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Layouts of the field by their headers, so that a refusal can say what reads the file.
-
-Belongs here: which column names give a layout away. Does not belong here: reading it.
-"""
+"""Layouts of the field by their headers, so that a refusal can say what reads the file."""
 
 from __future__ import annotations
 

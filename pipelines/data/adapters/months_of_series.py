@@ -1,8 +1,5 @@
 """Daily and weekly climate into months: a sum of rain, a mean of temperature.
 
-Belongs here: putting days together and judging whether a month is whole enough. Does not belong
-here: units (figures.py) and columns.
-
 A week that lies in two months gives each its days. A month's sum needs every day, its mean may lack
 ten (WMO-No. 1203, 2017, Guidelines on the Calculation of Climate Normals; its rule about five days
 in a row is not asked); an input's

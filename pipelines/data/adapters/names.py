@@ -1,8 +1,4 @@
-"""Which column of a table is which: as the profile says, as the layout has it, or by common names.
-
-Belongs here: our names, the names that the field gives them, and refusing what is not clear. Does
-not belong here: what is in the columns.
-"""
+"""Which column of a table is which: by the profile, by the layout, or by common names."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What only some adapters ask a profile: the keys of an input's `options`, checked.
-
-Belongs here: the options of the adapters in this folder. Does not belong here: those of another
-distribution's adapter, which checks its own.
-"""
+"""What only some adapters ask a profile: the keys of an input's `options`, checked."""
 
 from __future__ import annotations
 

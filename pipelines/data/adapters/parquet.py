@@ -1,8 +1,5 @@
 """Rows of a Parquet file as text; the header counts as row 1, so that rows are numbered as in a
-CSV.
-
-Belongs here: turning typed columns into text. Does not belong here: what columns mean.
-"""
+CSV."""
 
 from __future__ import annotations
 

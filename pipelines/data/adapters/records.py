@@ -1,8 +1,4 @@
-"""Records of a table, as text by column, each with its row in the file; from CSV, XLSX or Parquet.
-
-Belongs here: header, rows and the texts that mean "not known". Does not belong here: what columns
-mean (names.py, layouts.py) and what a kind of file looks like inside (workbook.py, parquet.py).
-"""
+"""Records of a CSV, XLSX or Parquet table: text by column, each with its row in the file."""
 
 from __future__ import annotations
 

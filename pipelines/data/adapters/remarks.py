@@ -1,7 +1,4 @@
-"""What is said of a file while it is read: issues, and records left out with their reason.
-
-Belongs here: naming rows, columns and values. Does not belong here: what is wrong with them.
-"""
+"""What is said of a file while it is read: issues, and records left out with their reason."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Cells that a file holds several times.
-
-Belongs here: which of them say the same, which is used, and what is said of the others. Does not
-belong here: the file's layout.
-"""
+"""Cells that a file holds several times."""
 
 from __future__ import annotations
 

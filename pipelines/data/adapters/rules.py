@@ -1,7 +1,6 @@
 """Which records count, by the rules that a profile declares: `keep` and `leave_out`.
 
-Belongs here: applying them, and saying when they match nothing. Does not belong here: what a rule
-should be; a discarded or imported case is the ministry's decision.
+Whether a discarded or imported case counts is the ministry's decision.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Weeks of records: by year and week, by a week's text, or by the days a week begins or ends on.
-
-Belongs here: reading them in the declared calendar, and refusing a table that counts in another
-one. Does not belong here: the test itself (week_test.py) and dates (dates.py).
-"""
+"""Weeks of records: by year and week, by a week's text, or by the days a week begins or ends on."""
 
 from __future__ import annotations
 

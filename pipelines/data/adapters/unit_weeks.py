@@ -1,9 +1,5 @@
 """Whether all units of a table number their weeks alike: regions may deliver in calendars of their
-own.
-
-Belongs here: comparing the weeks 53 of a table's units with each other. Does not belong here: the
-table as a whole against the declared calendar (times.py), and the calendars themselves (weeks.py).
-"""
+own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Tables with one column a week: what the adapters of such tables share.
-
-Belongs here: from columns that name weeks to cells. Does not belong here: what columns are called.
-"""
+"""Tables with one column a week: what the adapters of such tables share."""
 
 from __future__ import annotations
 

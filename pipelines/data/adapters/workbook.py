@@ -1,7 +1,4 @@
-"""Rows of an Excel workbook (.xlsx) as text, as a person sees them in a CSV of the same sheet.
-
-Belongs here: choosing the sheet and turning cells into text. Does not belong here: columns.
-"""
+"""Rows of an Excel workbook (.xlsx) as text, as a person sees them in a CSV of the same sheet."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Bringing a published data set to a folder: whole, verified, and with its terms accepted.
 
 `bring.py` is the way through: terms, then a plan (listing.py or dataverse.py), room on the disk,
-download.py file by file over web.py, unpack.py. Belongs here: public data sets and their servers.
-Does not belong here: what the files mean (sources/), and any step of a run: a run never fetches.
+download.py file by file over web.py, unpack.py.
 """
 
 from pipelines.data.fetch.bring import Fetched, fetch

@@ -1,8 +1,7 @@
 """Bringing a data set: terms, plan, room on the disk, then file by file, then what is packed.
 
-Under the folder that is asked for, `.fetch/` holds parts that are under way, what was verified
-(so that a second call reads nothing twice) and a lock. Belongs here: the order of things. Does not
-belong here: HTTP, servers, one file's bytes.
+Under the folder that is asked for, `.fetch/` holds parts that are under way, what was verified (so
+that a second call reads nothing twice) and a lock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The data sets that can be fetched: where each is, who may have it, and how its server is asked.
 
-A new one is one entry here. Belongs here: addresses and credentials' names. Does not belong here:
-how a server is spoken to.
+A new one is one entry here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Dataverse: a data set's terms and files from its JSON API.
-
-Belongs here: the API's JSON. Does not belong here: fetching files, unpacking them.
-"""
+"""Dataverse: a data set's terms and files from its JSON API."""
 
 from __future__ import annotations
 

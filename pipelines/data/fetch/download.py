@@ -1,7 +1,7 @@
 """One file from a server: goes on where it stopped, and is in place only when it is verified.
 
 What has arrived lies in a part file, beside it which version of the file it is (ETag or date): a
-file that changed on the server starts anew. Belongs here: one file. Does not belong here: which.
+file that changed on the server starts anew.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """PhysioNet: its folders' HTML pages and SHA256SUMS.txt, read into files to bring.
 
 A page is a line per entry: a link, a date, a size or "-", with CRLF or LF at its end. A link that
-leads out of its page's folder is refused and named; the page's own "../" is passed over. Belongs
-here: the pages and the sums. Does not belong here: fetching files, Dataverse.
+leads out of its page's folder is refused and named; the page's own "../" is passed over.
 """
 
 from __future__ import annotations

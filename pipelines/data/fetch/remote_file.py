@@ -1,7 +1,4 @@
-"""One file of a published data set, and the rule that no name leads out of a folder.
-
-Belongs here: what every server says of a file. Does not belong here: how a server says it.
-"""
+"""One file of a published data set, and the rule that no name leads out of a folder."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A data set's terms of use: what they say, and that a person accepted them.
-
-Belongs here: the record. Does not belong here: showing them, where each publisher keeps them.
-"""
+"""A data set's terms of use: what they say, and that a person accepted them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Unpacking a zip that came from elsewhere: below its own folder, within limits, whole or not.
-
-Belongs here: zip files of a data set. Does not belong here: fetching them.
-"""
+"""Unpacking a zip that came from elsewhere: below its own folder, within limits, whole or not."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Asking a data set's server: timeouts, redirects, credentials, and trying again with an end.
 
-Credentials go to the server that they are for and to no other, however it redirects. Belongs here:
-HTTP. Does not belong here: what is asked for, and where it is put.
+Credentials go to the server that they are for and to no other, however it redirects.
 """
 
 from __future__ import annotations

@@ -12,9 +12,8 @@ maximum, a table that holds each unit's neighbour.
     listed.py      the same list, read by whoever tells people of it
     doubts.py      what is doubted, as rows
     judge.py       drop after drop: rules, answers, which cells are held
-    judging.py     what the judge is handed of a place's drops; arrived.py, earlier.py what it rests
-    on
-    remembered.py  what rules found in drops before, kept by content; judged_before.py how all of
-    them were judged
+    judging.py     what the judge is handed of a place's drops (arrived.py, earlier.py: its basis)
+    remembered.py  what rules found in drops before, kept by content
+    judged_before.py  how all earlier drops were judged, kept by content
     level.py, chance.py, past.py, found.py   arithmetic and words that several rules share
 """

@@ -1,8 +1,5 @@
 """What a person said of doubted values: data/answers/<cause>.json, one file a cause, written whole.
 
-Belongs here: the record, writing and reading it. Does not belong here: what follows for a drop
-(judge.py) and how a person is asked (cli/confirm.py).
-
 An answer is about a cause, or about some of its units. A later answer to the same cause replaces
 the earlier one; both stay in the event file.
 """

@@ -1,9 +1,5 @@
 """Neighbours that moved together as they never do: an area that reported a part, or in another
-measure.
-
-Belongs here: runs of units in the order of their codes, where most countries' areas lie side by
-side. Does not belong here: the table as a whole (whole.py), single units (missing.py, high.py).
-"""
+measure."""
 
 from __future__ import annotations
 

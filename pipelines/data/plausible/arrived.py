@@ -1,9 +1,4 @@
-"""What a drop says beside its cells: which units its files name, and totals of years.
-
-Belongs here: facts of drops in the shape that rules read. Does not belong here: what is doubted
-(rules) and what an earlier drop had that this one leaves out in a full drop's sense
-(withdrawals.py).
-"""
+"""What a drop says beside its cells: which units its files name, and totals of years."""
 
 from __future__ import annotations
 

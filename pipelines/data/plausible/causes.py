@@ -1,8 +1,6 @@
 """The causes that the newest validation found, kept where a person answers: artifacts/held/.
 
-Belongs here: writing causes.json and doubts.parquet, and recording answers against them. Does not
-belong here: reading causes.json (listed.py), judging (judge.py) and how a terminal shows it
-(cli/confirm.py).
+Written are causes.json and doubts.parquet.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How likely it is that honest counts agree by chance: bounds that rules hold a table against.
-
-Belongs here: probabilities. Does not belong here: what counts as agreement (rules).
-"""
+"""How likely it is that honest counts agree by chance: bounds that rules hold a table against."""
 
 from __future__ import annotations
 

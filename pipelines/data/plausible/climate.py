@@ -1,8 +1,4 @@
-"""Temperature and rain that are not those of the same place at this time of other years.
-
-Belongs here: single months of single units. Does not belong here: a unit of measure that a whole
-drop or a run of months shares (climate_unit.py).
-"""
+"""Temperature and rain that are not those of the same place at this time of other years."""
 
 from __future__ import annotations
 

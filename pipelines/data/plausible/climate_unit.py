@@ -1,8 +1,6 @@
 """Rain in another unit of measure, in all units of a drop or in many months of one; and climate
 that no past can be asked about.
 
-Belongs here: what only many values together show. Does not belong here: single months (climate.py).
-
 A whole place can have a dry month. What tells a unit of measure from a drought: all values are less
 by the same factor, so that after it they scatter around their usual months as honest ones do.
 """

@@ -1,8 +1,4 @@
-"""Newest weeks that are copies: of the week before, of another week, of a mean of the weeks before.
-
-Belongs here: counts that agree with other weeks more than chance makes them. Does not belong here:
-units that hold another unit's counts (mixed.py).
-"""
+"""Newest weeks that are copies: of the week before, of another one, of a mean of those before."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Counts that are sums since the year began, as many bulletins print them.
-
-Belongs here: whole years that never fall, and a newest week that holds the year before it. Does not
-belong here: other ways in which a value is built (meaning.py).
-"""
+"""Counts that are sums since the year began, as many bulletins print them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What is doubted, as rows: one a cell, with what a person said and whether it is held.
-
-Belongs here: the rows of a cause, putting them together, and cells without what is held. Does not
-belong here: the order of things (judge.py) and rules (rules.py).
-"""
+"""What is doubted, as rows: one a cell, with what a person said and whether it is held."""
 
 from __future__ import annotations
 

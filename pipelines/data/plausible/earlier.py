@@ -1,8 +1,4 @@
-"""What was accepted before files that are checked alone: the cells of the accepted tables.
-
-Belongs here: clean tables turned back into cells. Does not belong here: checking files alone
-(trial.py).
-"""
+"""What was accepted before files that are checked alone: the cells of the accepted tables."""
 
 from __future__ import annotations
 

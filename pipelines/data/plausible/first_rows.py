@@ -1,8 +1,5 @@
 """A first drop whose counts stand in the rows of other units: nothing was accepted that would tell.
 
-Belongs here: counts beside the populations that came with them. Does not belong here: later drops,
-of which the accepted past tells it (rewritten.py).
-
 Larger places have more cases, in any table. Where the counts fit the populations of the rows above
 or below clearly better than their own, codes and counts were sorted or pasted apart.
 """

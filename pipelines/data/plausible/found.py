@@ -1,7 +1,4 @@
-"""Masks of counts turned into suspicions, and the words that all of them use.
-
-Belongs here: how a rule says what it found. Does not belong here: finding it (rules).
-"""
+"""Masks of counts turned into suspicions, and the words that all of them use."""
 
 from __future__ import annotations
 

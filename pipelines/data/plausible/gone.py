@@ -1,8 +1,4 @@
-"""Units and weeks that a drop should have and has not: a truncated upload, a cut history.
-
-Belongs here: shares of a whole drop. Does not belong here: one unit that is gone (validate.py names
-it), and a running series that falls silent.
-"""
+"""Units and weeks that a drop should have and has not: a truncated upload, a cut history."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Counts that look too high: published with and without them, alerted at once, never hidden.
-
-Belongs here: single units far above their own past. Does not belong here: tables that are high as a
-whole (whole.py), and counts that only mean something else (meaning.py).
-"""
+"""Counts that look too high: published with and without them, alerted at once, never hidden."""
 
 from __future__ import annotations
 

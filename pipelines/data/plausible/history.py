@@ -1,8 +1,4 @@
-"""What was accepted before a drop, and what the drop says beside it: the view that rules look at.
-
-Belongs here: matrices of counts and the frames of other cells, kept up to date drop by drop. Does
-not belong here: what is doubted (rules).
-"""
+"""What was accepted before a drop, and what the drop says beside it: the view of the rules."""
 
 from __future__ import annotations
 

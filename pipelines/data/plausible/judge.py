@@ -1,8 +1,5 @@
 """Drop after drop: which cells are doubted, what a person said of them, and which are held.
 
-Belongs here: the order of things and the share of held units that stops a drop. Does not belong
-here: rules (rules.py), rows of doubts (doubts.py) and words for issues (report.py).
-
 A held cell is set aside: an older accepted value of it counts if there is one, else it is unknown.
 What is judged follows from the drops, the limits and the answers alone, so every run judges alike.
 """

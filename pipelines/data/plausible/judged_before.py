@@ -1,11 +1,8 @@
 """How all drops but the newest were judged, kept by content: a run judges what is new alone.
 
-Belongs here: when earlier drops were judged in just this state, and keeping what came out
-(artifacts/cache/judged, beside findings). Does not belong here: judging (judge.py), and what rules
-find in one drop (remembered.py).
-
 What is kept is named by everything that it follows from but people's answers; these are compared
-when it is read. A run that may not use it begins at an older state, or at the first drop.
+when it is read. A run that may not use it begins at an older state, or at the first drop. They lie
+in artifacts/cache/judged, beside what rules found.
 """
 
 from __future__ import annotations

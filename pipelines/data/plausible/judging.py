@@ -1,7 +1,4 @@
-"""Checked drops of a place, judged with all that rules want to know of them.
-
-Belongs here: what the judge is handed. Does not belong here: what it does with it (judge.py).
-"""
+"""Checked drops of a place, judged with all that rules want to know of them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
 """What a unit's recent weeks let one expect of its newest: levels, and how far counts are from
 them.
 
-Belongs here: arithmetic that several rules share. Does not belong here: limits and words (rules).
-
 Counts are compared as square roots, because their noise then hardly depends on their size (Anscombe
 1948, Biometrika 35); on top of it comes a share of the level, because places swing more than
 chance.

@@ -1,9 +1,5 @@
 """The list of causes as people are told of it: artifacts/held/causes.json, read without heavy
-libraries.
-
-Belongs here: the record of a cause, reading the list, and what was answered since. Does not belong
-here: writing it, the doubted cells and recording answers (causes.py), which need tables.
-"""
+libraries."""
 
 from __future__ import annotations
 

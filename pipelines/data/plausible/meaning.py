@@ -1,9 +1,4 @@
-"""Counts that mean something else: multiples, rounded or filled-in values.
-
-Belongs here: rules on how values are built. Does not belong here: how high or low they are
-(whole.py, high.py, missing.py), whose they are (mixed.py), sums since the year began
-(cumulative.py).
-"""
+"""Counts that mean something else: multiples, rounded or filled-in values."""
 
 from __future__ import annotations
 

@@ -1,9 +1,5 @@
 """Counts that look as if they had not been reported, or not all of them: zeros where a series was
-running, falls to a small share of the level.
-
-Belongs here: rules whose cells become unknown until a person has answered. Does not belong here:
-units that say nothing at all (silent.py) and tables that are low as a whole (whole.py).
-"""
+running, falls to a small share of the level."""
 
 from __future__ import annotations
 

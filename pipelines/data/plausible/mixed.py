@@ -1,8 +1,5 @@
 """Newest weeks whose units were mistaken for each other: rows shifted by one, two rows exchanged.
 
-Belongs here: what the level of the new weeks alone can tell. Does not belong here: history that is
-delivered again, where the past itself tells it (rewritten.py).
-
 One week tells units apart only by their level, so units of like size can be exchanged unseen.
 """
 

@@ -1,8 +1,4 @@
-"""Series that a place declares under a name of its own, beside their own past.
-
-Belongs here: series of which neither unit nor meaning is known. Does not belong here: temperature,
-rain and population, which have rules of their own.
-"""
+"""Series that a place declares under a name of its own, beside their own past."""
 
 from __future__ import annotations
 

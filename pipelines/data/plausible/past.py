@@ -1,9 +1,6 @@
 """How far new values lie from the same unit's own past: at the same time of the year, or in the
 nearest years.
 
-Belongs here: distances, on the scale that fits a kind. Does not belong here: how far is too far
-(the rules).
-
 Where nothing of the unit was accepted before, the drop's own other years are its past; a value is
 never part of its own reference.
 """

@@ -1,8 +1,4 @@
-"""Populations that jump, and counts that are more than a population can have.
-
-Belongs here: persons beside the same unit's other years, and weekly counts beside persons. Does not
-belong here: counts beside counts.
-"""
+"""Populations that jump, and counts that are more than a population can have."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Climate and populations that were settled and come again as other values in too many places.
-
-Belongs here: accepted figures beside what a drop says of them. Does not belong here: new months
-(climate.py), figures that are plainly another unit's (swapped.py), counts (rewritten.py).
-"""
+"""Climate and populations that were settled and come again as other values in too many places."""
 
 from __future__ import annotations
 

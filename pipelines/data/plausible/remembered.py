@@ -1,9 +1,7 @@
 """What rules found in a drop, kept by content: the rules look at a drop once, not in every later
 run.
 
-Belongs here: when a drop was looked at in just this state, and keeping what was found
-(artifacts/cache/judged). Does not belong here: rules, what follows from a finding (judge.py), and
-how all earlier drops were judged (judged_before.py).
+It lies in artifacts/cache/judged.
 
 What a rule finds follows from the drop, from what was accepted before it and from limits and code.
 The name under which it is kept is a chain over all of these, so that any change asks the rules

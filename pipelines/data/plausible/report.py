@@ -1,9 +1,5 @@
 """Doubts in words: issues of the drop that is being accepted, and what still waits from earlier
-ones.
-
-Belongs here: levels and sentences. Does not belong here: what is doubted (rules) and held
-(judge.py).
-"""
+ones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""History that is delivered again and is another: too much of it, another unit's, another week's.
-
-Belongs here: accepted counts beside what a drop says of the same weeks. Does not belong here: the
-newest weeks, whose revisions are ordinary, and new ones.
-"""
+"""History that comes again and is another: too much of it, another unit's, another week's."""
 
 from __future__ import annotations
 

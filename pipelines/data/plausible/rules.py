@@ -1,8 +1,4 @@
-"""The rules, in the order in which they are asked; a cell that several doubt is the first one's.
-
-Belongs here: the list, and what a rule is. Does not belong here: a rule's arithmetic (a file of its
-kind beside this one).
-"""
+"""The rules, in the order in which they are asked; a cell that several doubt is the first one's."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """The total of the new weeks beside what the same units' weeks before them lead one to expect.
 
-Belongs here: what is told of all units and of the areas they lie in. Does not belong here: single
-units, whose counts are held or not by rules of their own.
-
 How far is far is the table's own: the same distance is taken at each past week, and the new one is
 told if so few past ones were as far that chance alone would tell `shift_alarm_share` of ordinary
 weeks.

@@ -1,8 +1,4 @@
-"""Units that say nothing about the newest week: no row for it, or an empty cell.
-
-Belongs here: rules on cells that are not there. Does not belong here: cells with a number
-(missing.py) and units that are gone from the table altogether.
-"""
+"""Units that say nothing about the newest week: no row for it, or an empty cell."""
 
 from __future__ import annotations
 

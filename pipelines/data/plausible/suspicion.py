@@ -1,7 +1,4 @@
-"""What a rule finds hard to believe: cells of one drop, for one cause.
-
-Belongs here: the record and its name. Does not belong here: what follows for the tables (judge.py).
-"""
+"""What a rule finds hard to believe: cells of one drop, for one cause."""
 
 from __future__ import annotations
 

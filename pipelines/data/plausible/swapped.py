@@ -1,9 +1,4 @@
-"""Figures of one unit that turn up in the row of another, or at another time.
-
-Belongs here: populations, climate and series that were accepted and come again otherwise. Does not
-belong here: counts, and new months, which no other unit has told yet (climate.py judges those by
-their own past).
-"""
+"""Figures of one unit that turn up in the row of another, or at another time."""
 
 from __future__ import annotations
 

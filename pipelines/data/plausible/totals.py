@@ -1,8 +1,4 @@
-"""Weekly counts that contradict the provider's own totals of years.
-
-Belongs here: whole years alone. Does not belong here: totals of a running year, which age as soon
-as they are written.
-"""
+"""Weekly counts that contradict the provider's own totals of years."""
 
 from __future__ import annotations
 

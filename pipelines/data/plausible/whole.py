@@ -1,10 +1,5 @@
 """A newest week that is out of proportion in the table as a whole: incomplete, multiplied, mixed
-up.
-
-Belongs here: rules on all units together, held against how the same table moved from week to week
-before. Does not belong here: single units (missing.py, high.py) and which unit was mistaken for
-which (mixed.py).
-"""
+up."""
 
 from __future__ import annotations
 

@@ -61,8 +61,7 @@ class Source(Protocol):
 
         Returns:
             What drop.yaml is to say, if other than `info`: a source that cuts while it reads
-                records
-            `until` there.
+            records `until` there.
 
         Raises:
             DropError: a file is not of this layout, or `until` is asked for and cannot be done.

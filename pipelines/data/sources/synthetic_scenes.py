@@ -1,9 +1,9 @@
 """Synthetic 12-band scenes for the sample profile, rendered from place, season and past climate.
 
-Belongs here: the drawing, in integer arithmetic only (SHA-256 bytes, integer interpolation), so
-that every machine renders the same bytes. Does not belong here: cases. A scene of month m sees the
-climate of the months before m and nothing else. These pictures stand in for satellite scenes so
-that the road can be walked without downloads; they are marked synthetic wherever they show.
+Drawn in integer arithmetic alone (SHA-256 bytes, integer interpolation), so that every machine
+renders the same bytes. A scene of month m sees the climate of the months before m and nothing else.
+These pictures stand in for satellite scenes so that the road can be walked without downloads; they
+are marked synthetic wherever they show.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""A wide table: one row a unit, one column a week, month or year; and the same as tidy cells.
-
-Belongs here: what is common to wide tables whose columns are recognised. Does not belong here: what
-columns are called (the source), and whether values are good (expectations.py).
-"""
+"""A wide table: one row a unit, one column a week, month or year; and the same as tidy cells."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
 """The fused heads, one file each; a new one is a class `Head` in a new file and one line in
 contracts.FUSED_HEADS.
 
-Does not belong here: the alignment of their inputs (alignment.py), the linear head (linear.py), the
-training loop (training).
-
 Source: Restrepo et al. 2024, arXiv 2406.02601, section "Fusion"; widths from its public code.
 
 Shape letters: B rows, D_i/D_t image and text width, F hidden width, C outputs.

@@ -1,7 +1,4 @@
-"""What every fused head is made of: its base class, the masked block, and what it gives back.
-
-Does not belong here: a head of its own (one file each), the loss (loss.py).
-"""
+"""What every fused head is made of: its base class, the masked block, and what it gives back."""
 
 from __future__ import annotations
 

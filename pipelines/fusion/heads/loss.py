@@ -1,7 +1,4 @@
-"""The loss of a fused head as named terms.
-
-Belongs here: how terms add up. Does not belong here: L_reg's formula (alignment.py).
-"""
+"""The loss of a fused head as named terms."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 The names are noted before anything goes here (artifacts/prune/afar.json). What is published under
 them goes first, then the objects that no other name holds; a call that was cut off is finished by
 the next one. A name that lies here again was made again since, and stays.
-
-Belongs here: names, records and objects of the shared store. Does not belong here: which things go.
 """
 
 from __future__ import annotations

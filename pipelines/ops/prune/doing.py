@@ -3,8 +3,6 @@
 A folder is renamed to `.<name>.pruned` before anything in it is deleted, so that whatever ends this
 process, what bears its name is whole. Such halves are swept by the next call. Nothing of a plan is
 trusted later: a call that was cut off is followed by a new look at what is needed.
-
-Belongs here: the order, and the lease on the deployment. Does not belong here: what goes (plan.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One thing that goes, and looking into folders.
-
-Belongs here: names and sizes. Does not belong here: which things go (rooms.py, kept.py).
-"""
+"""One thing that goes, and looking into folders."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """Results that are kept by content so that no run makes them twice, and that none used lately.
 
-Belongs here: readings of drops, what rules found in them, and refits of the gate. Does not belong
-here: how a use is noted (storage/kept.py).
-
 What goes is made again when it is needed, at its price in time. Never goes what the newest run
 used, as the next one will use it again; where no run said what it used, nothing goes.
 """

@@ -1,8 +1,4 @@
-"""Leftovers of killed writers: `.name.xxxxxxxx` files and folders that nobody will finish.
-
-Belongs here: which names are such, and where writers put them. Does not belong here: deleting
-(doing.py).
-"""
+"""Leftovers of killed writers: `.name.xxxxxxxx` files and folders that nobody will finish."""
 
 from __future__ import annotations
 

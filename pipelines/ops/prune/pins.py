@@ -1,8 +1,4 @@
-"""Versions that a person wants kept whatever their age: artifacts/pins.json.
-
-Belongs here: pinning, unpinning, reading. Does not belong here: what a pinned thing rests on
-(stays.py).
-"""
+"""Versions that a person wants kept whatever their age: artifacts/pins.json."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What would go, put together without touching anything.
-
-Belongs here: the order of looking, and the result. Does not belong here: the rules of one room.
-"""
+"""What would go, put together without touching anything."""
 
 from __future__ import annotations
 

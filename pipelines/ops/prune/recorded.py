@@ -2,9 +2,6 @@
 
 A model version that was taken out of service stays for ever: its tag says that it must not serve
 again. A server's runs are left to whoever runs the server, since other homes may have theirs there.
-
-Belongs here: which of them nothing needs, and deleting them with their files. Does not belong here:
-who serves (registry).
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Folders and files of this home that may go, room by room.
-
-Belongs here: which of them nothing needs, how large they are and why they go. Does not belong here:
-what is needed (stays.py) and deleting (doing.py).
-"""
+"""Folders and files of this home that may go, room by room."""
 
 from __future__ import annotations
 

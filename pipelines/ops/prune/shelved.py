@@ -4,9 +4,6 @@ A version goes in this order, so that a pull meets it whole or not at all, and s
 the same version be made again, sees that it is not there: its records, the index, DVC's list of its
 files, then the files that no other version holds. What is on its way is written down first
 (artifacts/prune/versions.json); a call that was cut off is finished by the next one.
-
-Belongs here: which versions, and this order. Does not belong here: folders that runs made
-(rooms.py).
 """
 
 from __future__ import annotations

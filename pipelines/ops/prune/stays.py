@@ -1,9 +1,5 @@
 """What must stay: found over the graph of lineage, from what serves, is published, is young or
-pinned.
-
-Belongs here: the roots, and everything that they rest on. Does not belong here: folders (rooms.py)
-and versions for analysts (shelved.py).
-"""
+pinned."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Taking versions off the remote and out of this home; finishing what an earlier call began.
-
-Belongs here: the steps of shelved.py's order and the note of what is on its way. Does not belong
-here: which versions go.
-"""
+"""Taking versions off the remote and out of this home; finishing what an earlier call began."""
 
 from __future__ import annotations
 

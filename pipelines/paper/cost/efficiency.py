@@ -1,8 +1,5 @@
 """What a model costs: memory by the paper's formula, and beside it what was measured.
 
-Belongs here: bytes of parameters and of an epoch's batches, and the meter of a stretch of work.
-Does not belong here: how a peak or a joule is read (memory.py, energy.py), tables.
-
 The paper's formula is numel x element size, MB = 2^20: of the parameters alone, and of what a
 loader hands out, which is vectors or pixels and the label; tokens are not counted. Table 2's
 printed sizes follow from it to the last digit but for one (reported.known_slips).

@@ -1,7 +1,6 @@
 """Energy that the machine used meanwhile, from the processor's own counters (RAPL).
 
-Belongs here: finding, reading and adding up the counters. Does not belong here: estimates from a
-processor's rated power; where nothing was measured, nothing is said but why.
+Nothing is estimated from a rated power: where nothing was measured, only the reason is given.
 
 Source: https://docs.kernel.org/power/powercap/powercap.html. Counters are of the whole machine,
 whatever else runs on it: packages (cores and caches) plus memory, which is outside of them.

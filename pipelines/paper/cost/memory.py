@@ -1,7 +1,6 @@
 """Peak memory of this process while something runs.
 
-Belongs here: one peak over a stretch of time, exact where the kernel allows. Does not belong here:
-memory of child processes (their peak is their own), and the paper's formula (efficiency.py).
+Exact where the kernel allows; child processes have peaks of their own.
 """
 
 from __future__ import annotations

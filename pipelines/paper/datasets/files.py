@@ -1,8 +1,4 @@
-"""Finding a data set's files below a folder, and reading its tables as text.
-
-Belongs here: what is wrong with a folder or a CSV as such, in words for a person. Does not belong
-here: images (images.py) and what columns mean (each data set's own file).
-"""
+"""Finding a data set's files below a folder, and reading its tables as text."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""A data set's images: joined to rows by id, every file decoded once before it is counted on.
-
-Belongs here: which file is whose, and what is wrong with files. Does not belong here: finding them
-(files.py), satellite scenes, which go by date (satellite_scenes.py).
-"""
+"""A data set's images: joined to rows by id, every file decoded once before it is counted on."""
 
 from __future__ import annotations
 

@@ -1,8 +1,5 @@
 """SatelliteBench as a study: one row a municipality and week, 156 weeks from 2016-w01 to 2018-w52.
 
-Belongs here: labels, prompts, persistence and covariates of both protocols, for any set of
-municipalities. Does not belong here: which municipalities (satellitebench.py, satellitebench81.py).
-
 Weeks are CDC weeks. A scene's Sunday is the first day of its week: 2016-01-03 opens 2016-w01, and
 2018-12-23 opens 2018-w52. No year from 2016 to 2018 has a week 53, so that real weeks and the
 position of a column give the same pairs here; both protocols use real weeks.

@@ -1,10 +1,6 @@
 """SatelliteBench's scenes for a study: which file is which municipality's and day's, and what week
 sees it.
 
-Belongs here: finding scenes in any folder `images/<code>/image_<date>`, and the choice of each
-protocol. Does not belong here: pixels and their quality (pipelines.data.scenes), and the safe
-choice itself (pipelines.data.scene_choice).
-
 The paper takes the scene of the week's Sunday as it is, blank ones too. Of monthly composites,
 which have no Sundays, the newest that is dated not after the Sunday and at most a month before. The
 safe protocol takes what was there at the end of the week: a weekly scene by its Saturday, a monthly

@@ -1,8 +1,4 @@
-"""SatelliteBench's municipal table for a study: weekly cases, names and four shares of each city.
-
-Belongs here: finding the right metadata.csv and taking its cells as numbers. Does not belong here:
-scenes (satellite_scenes.py), labels and rows (satellite_rows.py), and the weekly road's validation.
-"""
+"""SatelliteBench's municipal table for a study: a city's weekly cases, name and four shares."""
 
 from __future__ import annotations
 

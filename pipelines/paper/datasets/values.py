@@ -1,7 +1,4 @@
-"""Cells of a metadata table as words, numbers and columns of numbers.
-
-Belongs here: conversions without any file. Does not belong here: which columns a data set uses.
-"""
+"""Cells of a metadata table as words, numbers and columns of numbers."""
 
 from __future__ import annotations
 

@@ -3,9 +3,6 @@
 Image is orange and text sky blue wherever a colour means a modality; an approach keeps one colour
 from picture to picture (palette of Okabe and Ito, told apart by colour-blind readers). Pictures
 that are compared share their axes.
-
-Belongs here: one function a picture, from plain records. Does not belong here: captions
-(views_space.py), computing what is drawn.
 """
 
 from __future__ import annotations

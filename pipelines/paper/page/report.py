@@ -1,8 +1,6 @@
 """The page of a reproduction: every number beside the printed one and beside the other protocol's.
 
-Belongs here: what the page contains and in which order. Does not belong here: computing what is
-shown (results.py); wording of tables and captions (views*.py), pictures (figures.py), layout
-(templates/). The page is self-contained and every text in it is escaped: names come from data.
+The page is self-contained and every text in it is escaped: names come from data.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""What a reproduction's page says before its tables: what ran, on which rows, and what did not.
-
-Belongs here: the two sides of the page, how a number is written, rows of the data, the not-run
-list. Does not belong here: tables (views_tables.py), pictures' words (views_space.py), HTML
-(templates/).
-"""
+"""What a reproduction's page says before its tables: what ran, on which rows, and what did not."""
 
 from __future__ import annotations
 

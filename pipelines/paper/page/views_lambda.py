@@ -1,8 +1,6 @@
 """Ablation of the alignment and curves over lambda for the page: tables, pictures and captions.
 
 Every caption is one sentence made from the numbers drawn, with how many rows they rest on.
-
-Belongs here: words and which picture. Does not belong here: drawing (figures.py), choosing lambda.
 """
 
 from __future__ import annotations

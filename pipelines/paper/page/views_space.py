@@ -1,8 +1,6 @@
 """Modality gap and cone effect for the page: tables, pictures and their captions.
 
 Every caption is one sentence made from the numbers drawn, with how many rows they rest on.
-
-Belongs here: words and which picture. Does not belong here: drawing (figures.py), computing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Tables 1 to 3 for the page: the printed figure, ours by the paper's protocol, ours by the safe
 one.
 
-Belongs here: which cells a row has. Does not belong here: CSV (tables.py), computing a figure
-(results.py). A row that was not run says why; no cell is ever filled from elsewhere.
+A row that was not run says why; no cell is ever filled from elsewhere.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The names under which other distributions import what denguard promises them.
 
-Belongs here: names alone, one module a purpose. Does not belong here: code. The folder is mapped to
-the package `denguard` in pyproject.toml, because the top of the repository holds the rooms alone.
+The folder is mapped to the package `denguard` in pyproject.toml, because the top of the repository
+holds the rooms alone.
 """

@@ -1,9 +1,9 @@
 """Checkpoints of a training, one for each whole epoch: killed at any instant, it goes on from one.
 
-`epoch-0007/state.safetensors` holds the model, AdamW's moments and the watched logits;
-`epoch.json` beside it the history and whose checkpoint it is. A checkpoint is written whole before
-the one before it is deleted. Random numbers need no place here: they follow from the seed and the
-epoch (step.py). Does not belong here: the loop (train.py).
+`epoch-0007/state.safetensors` holds the model, AdamW's moments and the watched logits; `epoch.json`
+beside it the history and whose checkpoint it is. A checkpoint is written whole before the one
+before it is deleted. Random numbers need no place here: they follow from the seed and the epoch
+(step.py).
 
 A folder belongs to one training and one process; the caller keeps others out and deletes it.
 """

@@ -1,7 +1,7 @@
 """What a training is, so that a checkpoint is never gone on with by another one.
 
-Belongs here: everything that decides the bits of the result, by content and never by place: moved
-folders are the same training. Does not belong here: checkpoints (checkpoint.py).
+All that decides the bits of the result counts, by content and never by place: moved folders are the
+same training.
 """
 
 from __future__ import annotations

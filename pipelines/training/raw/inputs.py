@@ -1,8 +1,5 @@
 """Rows as the tensors that the two towers read, a few at a time.
 
-Belongs here: decoding, tokenising, padding. Does not belong here: reading image files
-(data/pixels.py), resizing and scaling (embed/pixels.py), the towers (model.py).
-
 Shape letters: b rows of a micro-batch, p of them with an image, q with a text, S side in pixels,
 T tokens of the longest text among them.
 """

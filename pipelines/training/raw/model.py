@@ -1,8 +1,5 @@
 """Two towers and a head: ViT and BERT, pooled, under a fused head that trains with them.
 
-Belongs here: opening the checkpoints and refusing what does not fit. Does not belong here: finding
-or fetching weights (embed/weights.py, hub.py), tensors of rows (inputs.py).
-
 The vectors are the poolers' outputs (first token -> Linear -> tanh): with both poolers the sizes of
 the paper's table 2 come out exactly.
 

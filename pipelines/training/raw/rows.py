@@ -1,7 +1,5 @@
 """What the raw-data baseline is given, how it is set, and what it gives back.
 
-Does not belong here: tensors (inputs.py), training (train.py).
-
 Shape letters: N training rows, V watched rows, C outputs.
 """
 

@@ -5,8 +5,6 @@ another model. Pass 1 makes every row's two vectors without a graph; the head ru
 with one and gives d loss / d vector; pass 2 makes each micro-batch's vectors again, with a graph,
 and sends its share back through the towers. Costs one more forward pass.
 
-Belongs here: this, and logits without a gradient. Does not belong here: the loop (train.py).
-
 Source: Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
 arXiv 2101.06983 (GradCache).
 

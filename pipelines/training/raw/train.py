@@ -1,8 +1,5 @@
 """The visible loop of the raw-data baseline: train an epoch, watch, keep a checkpoint.
 
-Does not belong here: the gradient (step.py), checkpoints on disk (checkpoint.py), choosing an epoch
-(the caller: it has the watched rows' logits after each).
-
 The clocks here measure how long an epoch takes, which is a result of its own (table 3); nothing
 else depends on them.
 """
