@@ -6,6 +6,7 @@ import hashlib
 import io
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def scan_scenes(
     """
     files = list(scene_files(drop.path / IMAGES))
     if not files:  # what was remembered of other files need not be read
-        return pd.DataFrame(columns=list(SCENE_COLUMNS))
+        return _no_scenes()
     progress = progress or Progress(f"scenes of drop {drop.name} read", len(files))
     cache = FileCache(cache_path)
     rows = []
@@ -157,6 +158,11 @@ def scan_scenes(
         progress.advance()
     cache.save()
     return pd.DataFrame([asdict(row) for row in rows], columns=list(SCENE_COLUMNS))
+
+
+@lru_cache(maxsize=1)
+def _no_scenes() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(SCENE_COLUMNS))
 
 
 def _scan_file(

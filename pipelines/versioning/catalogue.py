@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -121,10 +122,26 @@ def parse_index(raw: bytes | None) -> dict[str, Version] | None:
 
 def index_bytes(versions: Mapping[str, Version]) -> bytes:
     """An index.json: sorted, so that equal catalogues are equal bytes."""
-    plain = {name: versions[name].model_dump(mode="json") for name in sorted(versions)}
-    return (
-        json.dumps({"versions": plain}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    ).encode()
+    if not versions:
+        return b'{\n "versions": {}\n}\n'
+    entries = [
+        f"  {json.dumps(name, ensure_ascii=False)}: {_entry(versions[name])}"
+        for name in sorted(versions)
+    ]
+    return ('{\n "versions": {\n' + ",\n".join(entries) + "\n }\n}\n").encode()
+
+
+def _entry(version: Version) -> str:
+    return _indented(json.dumps(version.model_dump(mode="json"), sort_keys=True))
+
+
+@lru_cache(maxsize=4096)
+def _indented(compact: str) -> str:
+    """One version in the index. Writing for people is slow, and a run writes the index ten times,
+    of which all but five versions are as they were.
+    """
+    text = json.dumps(json.loads(compact), indent=1, sort_keys=True, ensure_ascii=False)
+    return text.replace("\n", "\n  ")
 
 
 def publish_records(
@@ -149,7 +166,8 @@ def update_index(store: Remote, source: Source) -> dict[str, Version]:
         before, names = source.read(INDEX), source.names()
         if wanted is None or before != wanted:  # else it is as it was just written
             listed = parse_index(before) or {}
-        lost = {n for n in names if (n.rpartition(".")[0]) not in listed and n != "index.json"}
+        records = {name for name in names if name.endswith((".json", ".dvc"))} - {"index.json"}
+        lost = {name for name in records if name.rpartition(".")[0] not in listed}
         if wanted is not None and before == wanted and not lost:
             return listed
         listed = {**listed, **scan(source, lost)}

@@ -94,6 +94,8 @@ def cell_hashes(parts: Sequence[pd.DataFrame], more: Sequence[str] = _SAID) -> l
     Args:
         parts: CELL_KEYS and `more`.
     """
+    if not parts:
+        return []
     sizes = [len(part) for part in parts]
     cells = pd.concat([part[[*CELL_KEYS, *more]] for part in parts], ignore_index=True)
     columns: dict[str, pd.Series] = {n: cells[n].astype(str) for n in CELL_KEYS[:-1]}
