@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 
 from pipelines.config import Places, Profile
-from pipelines.embed.export import export_csv
-from pipelines.embed.features import ROW_COLUMNS, build_features
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_work
 from pipelines.errors import StoreError
-from pipelines.fusion.load import load_examples
+from pipelines.features.build import ROW_COLUMNS, build_features
+from pipelines.features.export import export_csv
+from pipelines.features.read import load_examples
 from pipelines.storage import read_json
 
 MakeDataset = Callable[..., Path]

@@ -15,7 +15,7 @@ from pipelines.code_changes import CodeChange
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.intake import accept
-from pipelines.embed.features import version_of
+from pipelines.features.build import version_of
 from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, bundle_id, write_bundle
 from pipelines.fusion.bundle_meta import BundleMeta

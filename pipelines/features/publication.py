@@ -5,7 +5,7 @@ are.
     shards/<space_id>/<sha256>.parquet  the store's immutable shards, as the feature version links
     them embeddings.json                     encoder specs, embedding version
 
-Belongs here: choosing those files. Does not belong here: feature tables (features.py), CSV
+Belongs here: choosing those files. Does not belong here: feature tables (build.py), CSV
 (export.py), and how a version is kept (versioning).
 """
 

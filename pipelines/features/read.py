@@ -1,6 +1,6 @@
 """Reads a features folder into Examples.
 
-Belongs here: the join of rows and vectors. Does not belong here: making features (embed).
+Belongs here: the join of rows and vectors. Does not belong here: making features (build.py).
 """
 
 from __future__ import annotations
