@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.store import read_vectors
 from pipelines.errors import ConfigError
+from pipelines.features.read import version_vectors
 from pipelines.storage import read_json, write_atomic
 from pipelines.storage.people_csv import table_csv
 
@@ -51,14 +50,11 @@ def vector_table(folder: Path, modality: Modality) -> pa.Table:
     key = f"{modality}_key"
     rows = pq.read_table(folder / "rows.parquet", columns=[*_LABELS, key]).to_pandas()
     rows = rows.dropna(subset=[key]).drop_duplicates(list(_LABELS)).sort_values(list(_LABELS))
-    keys, vectors = read_vectors(
-        sorted((folder / "shards" / spec.space_id).glob("*.parquet")), spec.width, set(rows[key])
-    )
-    at = np.array([keys[k] for k in rows[key]], dtype=np.int64)
+    vectors = version_vectors(folder, spec, rows[key].tolist())
     columns = {
         "municipality_code": pa.array(rows["unit_id"], pa.string()),
         "epi_week": pa.array(rows["origin_week"], pa.string()),
         "key": pa.array(rows[key], pa.string()),
     }
-    columns |= {f"embedding_{j}": pa.array(vectors[at, j]) for j in range(spec.width)}
+    columns |= {f"embedding_{j}": pa.array(vectors[:, j]) for j in range(spec.width)}
     return pa.table(columns)

@@ -5,6 +5,7 @@ Belongs here: the join of rows and vectors. Does not belong here: making feature
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
+from pipelines.embed.store import read_vectors
 from pipelines.errors import StoreError
 from pipelines.fusion.examples import Examples, Floats, ModalityVectors
 from pipelines.place_config import WeekConfig
@@ -120,33 +122,24 @@ def _vectors(features_dir: Path, spec: EncoderSpec | None, keys: pd.Series) -> M
     """Vectors of the keys that rows name; the table is sorted by key."""
     if spec is None:  # the profile has no encoders
         return ModalityVectors(np.zeros((0, 1), np.float32), np.full(len(keys), -1, np.int32))
-    wanted = pd.Index(sorted(keys.dropna().unique()))
-    table = np.zeros((len(wanted), spec.width), dtype=np.float32)
-    found = np.zeros(len(wanted), dtype=bool)
-    shards = sorted((features_dir / "shards" / spec.space_id).glob("*.parquet"))
-    for shard in shards if len(wanted) else ():
-        stored_keys, stored = _read_shard(shard, spec.width)
-        at = wanted.get_indexer(pd.Index(stored_keys))
-        table[at[at >= 0]] = stored[at >= 0]
-        found[at[at >= 0]] = True
-    if not found.all():
-        raise StoreError(
-            f"{int((~found).sum())} {spec.modality} vectors that rows name are absent",
-            where=str(features_dir),
-            fix="run the embed and features steps again",
-        )
-    row = np.where(keys.isna(), -1, wanted.get_indexer(pd.Index(keys))).astype(np.int32)
+    wanted = sorted(keys.dropna().unique())
+    table = version_vectors(features_dir, spec, wanted)
+    row = np.where(keys.isna(), -1, pd.Index(wanted).get_indexer(pd.Index(keys))).astype(np.int32)
     return ModalityVectors(table, row)
 
 
-def _read_shard(shard: Path, width: int) -> tuple[list[str], Floats]:
-    stored = pq.read_table(shard, columns=["key", "vector"])
-    flat = stored["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    try:
-        return stored["key"].to_pylist(), flat.astype(np.float32).reshape(stored.num_rows, width)
-    except ValueError as err:
+def version_vectors(folder: Path, spec: EncoderSpec, keys: Sequence[str]) -> Floats:
+    """(n, D) vectors of a feature or embedding version, in the order of the keys.
+
+    Raises:
+        StoreError: a key has no vector, or a shard cannot be read.
+    """
+    shards = (folder / "shards" / spec.space_id).glob("*.parquet") if len(keys) else ()
+    row, vectors = read_vectors(shards, spec.width, set(keys))
+    if absent := set(keys) - row.keys():
         raise StoreError(
-            f"a shard does not hold vectors of width {width}",
-            where=str(shard),
-            fix="run the embed step again",
-        ) from err
+            f"{len(absent)} {spec.modality} vectors that rows name are absent",
+            where=str(folder),
+            fix="run the embed and features steps again",
+        )
+    return vectors[np.array([row[key] for key in keys], dtype=np.int64)]

@@ -176,3 +176,27 @@ def test_embeddings_leave_as_csv_without_loss(
     ]
     numbers = np.array([float(lines[0][f"embedding_{j}"]) for j in range(384)], np.float32)
     assert np.array_equal(numbers, _vector(lines[0]["key"], 384))
+
+
+@pytest.mark.parametrize(("left", "refused"), [(None, "6 text vectors"), (b"cut", "be read")])
+def test_lost_or_damaged_vectors_are_refused_in_training_and_in_the_csv(
+    make_dataset: MakeDataset,
+    profile: Profile,
+    places: Places,
+    tmp_path: Path,
+    left: bytes | None,
+    refused: str,
+) -> None:
+    dataset = make_dataset(weeks=3, scenes=2)
+    works = _fill(dataset, profile, places)
+    features = build_features(dataset, profile, places)
+    (shard,) = (features / "shards" / works[1].space_id).iterdir()
+    shard.unlink()
+    if left is not None:
+        shard.write_bytes(left)
+    for read in (
+        lambda: load_examples(features, 1),
+        lambda: export_csv(features, "text", tmp_path),
+    ):
+        with pytest.raises(StoreError, match=refused):
+            read()
