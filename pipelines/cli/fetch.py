@@ -10,8 +10,8 @@ import typer
 from pipelines.cli.app import LOOK_UP, app, say
 
 if TYPE_CHECKING:
-    from pipelines.data.fetch.datasets import Dataset
-    from pipelines.data.fetch.terms import Terms
+    from pipelines.fetch.datasets import Dataset
+    from pipelines.fetch.terms import Terms
 
 
 @app.command(rich_help_panel=LOOK_UP)
@@ -36,8 +36,8 @@ def fetch(
     BRSET needs PHYSIONET_USERNAME and PHYSIONET_PASSWORD in the environment; HAM10000 takes
     DATAVERSE_API_TOKEN if it is set.
     """
-    from pipelines.data import fetch as room
-    from pipelines.data.fetch.terms import accepted
+    from pipelines import fetch as room
+    from pipelines.fetch.terms import accepted
 
     def show(which: Dataset, terms: Terms) -> None:
         say(f"{which.title}\n")

@@ -2,11 +2,11 @@
 
 `bring.py` is the way through: terms, then a plan (listing.py or dataverse.py), room on the disk,
 download.py file by file over web.py, unpack.py. Belongs here: public data sets and their servers.
-Does not belong here: what the files mean (sources/), and any step of a run: a run never fetches.
+Does not belong here: what the files mean (data/sources), any step of a run: a run never fetches.
 """
 
-from pipelines.data.fetch.bring import Fetched, fetch
-from pipelines.data.fetch.datasets import DATASETS
-from pipelines.data.fetch.terms import Terms
+from pipelines.fetch.bring import Fetched, fetch
+from pipelines.fetch.datasets import DATASETS
+from pipelines.fetch.terms import Terms
 
 __all__ = ["DATASETS", "Fetched", "Terms", "fetch"]
