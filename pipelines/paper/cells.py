@@ -1,7 +1,7 @@
 """One training of the study as one record on disk: made once, found again after a kill.
 
 Belongs here: what a cell is told, which epoch is taken, and its record. Does not belong here: the
-loop itself (training/train.py, training/raw), which cells there are (groups.py).
+loop itself (training/train.py, raw), which cells there are (groups.py).
 
 By the paper's protocol the epoch is the one with the best TEST score, and every record says so; by
 the safe protocol it is the best on validation, and the test rows are read at that epoch alone.

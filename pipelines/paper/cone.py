@@ -10,7 +10,7 @@ For vectors of length 1 the variance over data and the cone are one thing: the s
 of all components (ddof 1) equals 1 - the mean cosine between two inputs.
 
 Belongs here: the parts, their ratio with an interval, and encoders by seed. Does not belong here:
-reading a data set's inputs (datasets/), drawing (figures.py), the gap itself (evaluate/gap.py).
+reading a data set's inputs (datasets/), drawing (figures.py), the gap itself (gap.py).
 
 Sources: Liang et al. 2022, arXiv 2203.02053 (cone effect); Restrepo et al. 2024, arXiv 2406.02601.
 
