@@ -1,7 +1,7 @@
 """The published forecast of the champion: what it answers where a row of fields is not enough.
 
 Belongs here: finding the newest forecast of a bundle that was not withdrawn, or one by its version,
-and reading rows of it. Does not belong here: making one (pipelines/forecast.py), HTTP.
+and reading rows of it. Does not belong here: making one (pipelines/inference/forecast.py), HTTP.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipelines.config import Places
 from pipelines.errors import StoreError
-from pipelines.forecast import PARQUET
+from pipelines.inference.forecast import PARQUET
 from pipelines.run.withdrawn import Withdrawn, withdrawal, withdrawn
 from pipelines.storage import read_json
 

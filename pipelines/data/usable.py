@@ -2,7 +2,7 @@
 
 Belongs here: which units a forecast leaves out by name, and the tables in which unconfirmed counts
 are in force. Does not belong here: what is doubted (plausible), and what a forecast says of it
-(forecast.py).
+(inference/forecast.py).
 """
 
 from __future__ import annotations

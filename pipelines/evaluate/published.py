@@ -1,7 +1,7 @@
 """What was published: the rows of past forecasts as they went out, by unit, origin and horizon.
 
 Belongs here: reading the forecasts of a deployment as one table. Does not belong here: making or
-publishing a forecast (pipelines/forecast.py), scoring (recent.py).
+publishing a forecast (pipelines/inference/forecast.py), scoring (recent.py).
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def test_mlflow_s_model_reads_the_origin_week(bundle: Bundle) -> None:
 
 
 def test_a_forecast_has_the_newest_origin_s_thresholds(walked: Walked, bundle: Bundle) -> None:
-    from pipelines.forecast import ForecastVersions, forecast_table
+    from pipelines.inference.forecast import ForecastVersions, forecast_table
 
     examples = {h: load_examples(walked.features, h) for h in (1, 4)}
     scenes = pd.DataFrame({"sample_id": [], "image_date": [], "image_quality": []}).astype(object)

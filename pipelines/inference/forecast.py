@@ -1,7 +1,7 @@
 """The forecast: one row per municipality and horizon, made by one bundle for one origin week.
 
 Belongs here: the table and its publication as an immutable, content-named version. Does not belong
-here: how a probability is made (inference/), and maps or bulletins made from the table.
+here: how a probability is made (predict.py), and maps or bulletins made from the table.
 """
 
 from __future__ import annotations
