@@ -41,12 +41,9 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
     Raises:
         StoreError: a file is absent, or a key that a row names has no vector.
     """
-    specs = _encoder_specs(features_dir)
     names = _covariate_names(features_dir)
-    rows, week = (
-        _read_rows(features_dir, horizon, names),
-        WeekConfig.model_validate(_about(features_dir).get("week") or {}),
-    )
+    rows = _read_rows(features_dir, horizon, names)
+    week = WeekConfig.model_validate(_about(features_dir).get("week") or {})
     return Examples(
         horizon_weeks=horizon,
         sample_id=rows["sample_id"].to_numpy(dtype=object),
@@ -57,24 +54,30 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
         covariate_names=names,
         threshold_cases=rows["threshold_cases"].to_numpy(dtype=np.float32),
         label=rows["label"].to_numpy(dtype=np.float32),
-        image=_vectors(features_dir, specs["image"], rows["image_key"]),
-        text=_vectors(features_dir, specs["text"], rows["text_key"]),
+        image=_vectors(features_dir, encoder_spec(features_dir, "image"), rows["image_key"]),
+        text=_vectors(features_dir, encoder_spec(features_dir, "text"), rows["text_key"]),
         calendar=week.calendar,
     )
 
 
-def _about(features_dir: Path) -> dict[str, Any]:
-    return read_json(features_dir / "features.json")
+def _about(folder: Path) -> dict[str, Any]:
+    embeddings = folder / "embeddings.json"
+    return read_json(embeddings if embeddings.is_file() else folder / "features.json")
 
 
-def _encoder_specs(features_dir: Path) -> dict[Modality, EncoderSpec | None]:
-    described = _about(features_dir)
+def encoder_spec(folder: Path, modality: Modality) -> EncoderSpec | None:
+    """Whose vectors a feature or embedding version holds; None if it was made without encoders.
+
+    Raises:
+        StoreError: the folder does not say.
+    """
+    described = _about(folder)
     try:
-        return {m: described[m] and EncoderSpec(**described[m]) for m in ("image", "text")}
+        return EncoderSpec(**described[modality]) if described[modality] else None
     except (KeyError, TypeError) as err:
         raise StoreError(
-            "features.json does not describe both encoders",
-            where=str(features_dir),
+            f"the version does not describe its {modality} encoder",
+            where=str(folder),
             fix="run the features step again",
         ) from err
 

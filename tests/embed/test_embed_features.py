@@ -16,7 +16,7 @@ from pipelines.config import Places, Profile
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_work
-from pipelines.errors import StoreError
+from pipelines.errors import ConfigError, StoreError
 from pipelines.features.build import ROW_COLUMNS, build_features
 from pipelines.features.export import export_csv
 from pipelines.features.read import load_examples
@@ -200,3 +200,12 @@ def test_lost_or_damaged_vectors_are_refused_in_training_and_in_the_csv(
     ):
         with pytest.raises(StoreError, match=refused):
             read()
+
+
+def test_a_version_made_without_encoders_has_no_csv_and_says_so(
+    make_dataset: MakeDataset, profile: Profile, places: Places, tmp_path: Path
+) -> None:
+    tabular = profile.model_copy(update={"embed": None})
+    features = build_features(make_dataset(), tabular, places)
+    with pytest.raises(ConfigError, match="holds no text vectors"):
+        export_csv(features, "text", tmp_path / "text.csv")
