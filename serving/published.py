@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.config import Places
 from pipelines.errors import StoreError
-from pipelines.forecast import PARQUET
+from pipelines.inference.forecast import PARQUET
 from pipelines.run.withdrawn import Withdrawn, withdrawal, withdrawn
 from pipelines.storage import read_json
 

@@ -8,13 +8,14 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from pipelines.errors import DenguardError
+from pipelines.errors import ConfigError, DenguardError
 from pipelines.shown import shown_json, shown_lines
 
 # The help's panels in the order in which a deployment's people meet them.
@@ -53,6 +54,22 @@ ProfileName = Annotated[
 AsOf = Annotated[
     str | None, typer.Option("--as-of", metavar="WEEK", help="origin week, such as 2018-w48")
 ]
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Around a command's imports: a library that only an extra brings is asked for by its extra.
+
+    Raises:
+        ConfigError: a library is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as err:
+        raise ConfigError(
+            f"this command needs a library that is not installed: {err.name}",
+            fix=f"install denguard[{extra}] with requirements.lock",
+        ) from err
 
 
 def say(text: str) -> None:

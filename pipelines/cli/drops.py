@@ -99,7 +99,7 @@ def export_csv(
     to: Annotated[Path, typer.Option(help="CSV file to write")],
 ) -> None:
     """Write a run's embeddings as CSV, one line a municipality and week, as in the paper."""
-    from pipelines.embed import export
+    from pipelines.features import export
     from pipelines.run import open_run
 
     finished = open_run(run_id)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.cli.app import LOOK_UP, app, say
+from pipelines.cli.app import LOOK_UP, app, needs, say
 
 if TYPE_CHECKING:
-    from pipelines.data.fetch.datasets import Dataset
-    from pipelines.data.fetch.terms import Terms
+    from pipelines.fetch.datasets import Dataset
+    from pipelines.fetch.terms import Terms
 
 
 @app.command(rich_help_panel=LOOK_UP)
@@ -36,8 +36,9 @@ def fetch(
     BRSET needs PHYSIONET_USERNAME and PHYSIONET_PASSWORD in the environment; HAM10000 takes
     DATAVERSE_API_TOKEN if it is set.
     """
-    from pipelines.data import fetch as room
-    from pipelines.data.fetch.terms import accepted
+    with needs("study"):
+        from pipelines import fetch as room
+        from pipelines.fetch.terms import accepted
 
     def show(which: Dataset, terms: Terms) -> None:
         say(f"{which.title}\n")

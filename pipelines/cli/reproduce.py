@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pipelines.cli.app import LOOK_UP, app, say, table
+from pipelines.cli.app import LOOK_UP, app, needs, say, table
 from pipelines.contracts import PAPER_DATASETS
 from pipelines.paper.reported import APPROACH_TITLES
 
@@ -46,11 +46,12 @@ def reproduce(
     Killed or stopped, the same command goes on: what is embedded and trained is found again. What
     cannot run here is listed with the command that would run it.
     """
-    from pipelines.config import places
-    from pipelines.paper import reproduce as room
-    from pipelines.paper.results import RESULTS
-    from pipelines.paper.tables import numbered
-    from pipelines.storage import read_json
+    with needs("study"):
+        from pipelines.config import places
+        from pipelines.paper import reproduce as room
+        from pipelines.paper.results import RESULTS
+        from pipelines.paper.tables import numbered
+        from pipelines.storage import read_json
 
     asked = {
         "dataset": dataset,

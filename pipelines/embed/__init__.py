@@ -1,1 +1,1 @@
-"""Frozen encoders, the content-addressed store, and feature versions."""
+"""Frozen encoders and the content-addressed store of their vectors."""

@@ -1,1 +1,4 @@
-"""What a prediction needs and nothing more; used by evaluate, forecast and serving alike."""
+"""What a prediction needs and nothing more, and the week's forecast made of predictions.
+
+Used by evaluate, steps and serving alike.
+"""

@@ -224,7 +224,7 @@ def _content(node: Node, folder: Path) -> str:
     vectors lie in shards that are named by their own hash."""
     if node.kind != "features":
         return folder_id(manifest_of(folder))
-    from pipelines.embed.features import version_of
+    from pipelines.features.build import version_of
 
     torn = [p.name for p in folder.glob("shards/*/*.parquet") if sha256_file(p) != p.stem]
     return f"a damaged shard {torn[0]}" if torn else version_of(folder)

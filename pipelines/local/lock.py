@@ -22,6 +22,7 @@ EXTRAS = (
     "serving",
     "encoders",
     "pipeline",
+    "study",
     "s3",
     "demo",
     "production",

@@ -17,8 +17,8 @@ from pipelines.paper.cells import costs, find_or_make, judge, parts_of, task_of,
 from pipelines.paper.config import RawApproach, StudyConfig
 from pipelines.paper.cost.efficiency import Meter, batch_bytes
 from pipelines.paper.prepared import Prepared
+from pipelines.paper.raw import RawConfig, RawRows, train_raw
 from pipelines.storage import read_json
-from pipelines.training.raw import RawConfig, RawRows, train_raw
 
 
 def train_raw_group(

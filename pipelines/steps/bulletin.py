@@ -19,10 +19,10 @@ from pipelines.data.boundaries import UnitShapes, unit_shapes
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.withheld import weeks_ahead
-from pipelines.forecast import ForecastVersions, forecast_table, publish_forecast
-from pipelines.forecast_states import UnitStates, with_states
+from pipelines.features.read import load_examples
 from pipelines.fusion.bundle import Bundle, load_sound
-from pipelines.fusion.load import load_examples
+from pipelines.inference.forecast import ForecastVersions, forecast_table, publish_forecast
+from pipelines.inference.forecast_states import UnitStates, with_states
 from pipelines.run import Run
 from pipelines.run.withdrawn import withdrawal
 from pipelines.steps.filling import filling

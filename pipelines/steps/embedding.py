@@ -61,8 +61,8 @@ def embed_shard(run_id: str, shard: int) -> Output:
 @box
 def features(run_id: str) -> Output:
     """Join samples, labels and vector keys into a feature version, kept by DVC."""
-    from pipelines.embed.features import build_features
     from pipelines.embed.handed_over import fetch_spaces
+    from pipelines.features.build import build_features
     from pipelines.steps.versions import feature_drafts
     from pipelines.versioning import add_versions
 

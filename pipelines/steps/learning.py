@@ -51,7 +51,7 @@ def backtest(run_id: str, year: int) -> Output:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
     from pipelines.evaluate.backtest import backtest_year, write_predictions
     from pipelines.evaluate.contest import champion_profile
-    from pipelines.fusion.load import load_examples
+    from pipelines.features.read import load_examples
     from pipelines.steps.champions_backtest import champions_backtest
 
     run = open_run(run_id)

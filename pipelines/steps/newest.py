@@ -11,9 +11,9 @@ from pipelines.errors import StoreError
 from pipelines.evaluate.decision import Candidate
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.refits import Models
+from pipelines.features.read import load_examples
 from pipelines.fusion.bundle import load_bundle
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.load import load_examples
 from pipelines.run import Run
 from pipelines.run.withdrawn import withdrawn
 from pipelines.steps.judged import judged_folder

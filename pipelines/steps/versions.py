@@ -34,7 +34,7 @@ def dataset_drafts(run: Run, folder: Path, about: dict[str, Any]) -> list[Draft]
 
 def feature_drafts(run: Run, folder: Path, about: dict[str, Any]) -> list[Draft]:
     """The vectors, and the feature version that refers to them."""
-    from pipelines.embed.publication import embedding_files
+    from pipelines.features.publication import embedding_files
 
     week, samples = str(about["as_of_week"]), f"samples-{about['dataset_version']}"
     names = {"embedding_version": str(about["embedding_version"])}

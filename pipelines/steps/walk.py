@@ -71,7 +71,7 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     from pipelines.candidate_config import forecaster_kind
     from pipelines.config import Profile
     from pipelines.data.splits import deploy_cut
-    from pipelines.fusion.load import load_examples
+    from pipelines.features.read import load_examples
     from pipelines.training.recipe import train_recipe
 
     run = open_run(run_id)

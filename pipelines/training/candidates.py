@@ -14,13 +14,13 @@ from pipelines.config import Profile
 from pipelines.contracts import HeadKind, content_id
 from pipelines.data.prompts import load_template
 from pipelines.data.splits import deploy_cut
-from pipelines.embed.features import thresholds_in
 from pipelines.errors import ConfigError
+from pipelines.features.build import thresholds_in
+from pipelines.features.read import load_examples
 from pipelines.fusion.bundle import Bundle, bundle_id, load_bundle, write_bundle
 from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.load import load_examples
 from pipelines.storage import new_folder, read_json, write_json
 from pipelines.training.recipe import FittedRecipe, train_recipe
 

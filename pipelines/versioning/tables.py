@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from pipelines.embed.export import vector_table
 from pipelines.errors import VersioningError
+from pipelines.features.export import vector_table
 from pipelines.storage import write_atomic
 from pipelines.storage.people_csv import table_csv
 from pipelines.versioning.entry import Kind

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from pipelines.config import Places
 from pipelines.contracts import CURRENT
-from pipelines.forecast import ABOUT
+from pipelines.inference.forecast import ABOUT
 from pipelines.storage import read_json
 from serving.champion import Champion
 from serving.problems import Problem

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 # Files that may, and why.
 OF_ONE_COUNTRY = {
     "pipelines/paper": "the paper's study",
-    "pipelines/data/fetch/datasets.py": "what SatelliteBench's publisher says of it",
+    "pipelines/fetch/datasets.py": "what SatelliteBench's publisher says of it",
     "pipelines/data/sources/satellitebench.py": "the SatelliteBench source",
     "pipelines/data/sources/satellitebench_columns.py": "the SatelliteBench source",
     "pipelines/data/sources/dane.py": "the SatelliteBench source's codes",

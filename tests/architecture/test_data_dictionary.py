@@ -12,7 +12,7 @@ from pipelines.data.declared import of_the_place
 from pipelines.data.sources.satellitebench_columns import DEMOGRAPHICS
 from pipelines.data.tables import Tables
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS
-from pipelines.forecast import FORECAST_COLUMNS
+from pipelines.inference.forecast import FORECAST_COLUMNS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\w+).*?\n(.*?)(?=^## |\Z)", TEXT, re.S | re.M))

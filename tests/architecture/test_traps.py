@@ -29,6 +29,7 @@ EXTRAS = (
     "encoders",
     "llama",
     "pipeline",
+    "study",
     "demo",
     "production",
     "dev",

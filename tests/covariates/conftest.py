@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from covariates.place import CASES, OCEAN, Place, cases_csv, ocean_csv, profile_of
 
+from pipelines.features.read import load_examples
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.load import load_examples
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from pipelines.data.samples import build_dataset
 from pipelines.data.sources import context_of, source_of
 from pipelines.data.validate import validate_all
 from pipelines.data.validation_result import ValidationResult
-from pipelines.embed.features import build_features
+from pipelines.features.build import build_features
 from pipelines.weeks import CDC
 
 UNITS = tuple(f"U{n:02d}" for n in range(12))

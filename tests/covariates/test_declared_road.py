@@ -12,10 +12,10 @@ import pytest
 from covariates.place import CASES, Place, cases_csv, profile_of
 
 from pipelines.contracts import COVARIATE_NAMES
+from pipelines.features.read import load_examples
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds
 from pipelines.fusion.linear import LinearModel, fit_linear, usable_covariates
-from pipelines.fusion.load import load_examples
 from pipelines.models.boosting import Boosting, FittedTrees
 from pipelines.models.kinds import BoostingSettings
 from pipelines.storage import read_json

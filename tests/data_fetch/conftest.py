@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from data_fetch.site import Site, page, serving
 
-from pipelines.data.fetch import Fetched, fetch
-from pipelines.data.fetch.web import Patience
+from pipelines.fetch import Fetched, fetch
+from pipelines.fetch.web import Patience
 
 HURRIED = Patience(connect_s=2, silence_s=0.5, pauses_s=(0.01,) * 3)
 ROOT = "/satellitebench/1.0.0/"

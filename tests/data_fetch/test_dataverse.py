@@ -15,9 +15,9 @@ import pytest
 from data_fetch.conftest import HURRIED
 from data_fetch.site import Site, serving
 
-from pipelines.data.fetch import Fetched, fetch
-from pipelines.data.fetch.unpack import unpack
 from pipelines.errors import FetchError
+from pipelines.fetch import Fetched, fetch
+from pipelines.fetch.unpack import unpack
 
 API = "/api/datasets/:persistentId/versions/:latest-published?persistentId=doi:10.7910/DVN/DBW86T"
 TABLE = b"lesion_id,image_id,dx\nHAM_0000118,ISIC_0027419,bkl\n"

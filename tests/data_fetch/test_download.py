@@ -15,9 +15,9 @@ from data_fetch.conftest import FIRST, HURRIED, ROOT, SCENES, SIZES, Fetcher, pu
 from data_fetch.site import Site, page
 from filelock import FileLock
 
-from pipelines.data.fetch import download as downloading
-from pipelines.data.fetch import web
 from pipelines.errors import FetchError
+from pipelines.fetch import download as downloading
+from pipelines.fetch import web
 
 LAST = SCENES + "image_2016-01-17.tiff"
 

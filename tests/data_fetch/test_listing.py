@@ -8,9 +8,9 @@ import pytest
 from data_fetch.conftest import FIRST, HURRIED, LICENSE, ROOT, SCENES, SIZES, Fetcher, publish
 from data_fetch.site import Site, page, serving
 
-from pipelines.data.fetch import fetch
-from pipelines.data.fetch.listing import Entry, read_page
 from pipelines.errors import FetchError
+from pipelines.fetch import fetch
+from pipelines.fetch.listing import Entry, read_page
 
 URL = "https://physionet.org/files/x/1.0.0/"
 

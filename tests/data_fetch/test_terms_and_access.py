@@ -10,10 +10,10 @@ import pytest
 from data_fetch.conftest import FIRST, HURRIED, LICENSE, ROOT, Fetcher
 from data_fetch.site import Site, serving
 
-from pipelines.data.fetch import fetch
-from pipelines.data.fetch.datasets import DATASETS
-from pipelines.data.fetch.web import Web
 from pipelines.errors import FetchError
+from pipelines.fetch import fetch
+from pipelines.fetch.datasets import DATASETS
+from pipelines.fetch.web import Web
 from pipelines.storage import read_json
 
 

@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 
 from pipelines.config import Places, Profile
-from pipelines.embed.export import export_csv
-from pipelines.embed.features import ROW_COLUMNS, build_features
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import ShardWork, read_work
-from pipelines.errors import StoreError
-from pipelines.fusion.load import load_examples
+from pipelines.errors import ConfigError, StoreError
+from pipelines.features.build import ROW_COLUMNS, build_features
+from pipelines.features.export import export_csv
+from pipelines.features.read import load_examples
 from pipelines.storage import read_json
 
 MakeDataset = Callable[..., Path]
@@ -176,3 +176,36 @@ def test_embeddings_leave_as_csv_without_loss(
     ]
     numbers = np.array([float(lines[0][f"embedding_{j}"]) for j in range(384)], np.float32)
     assert np.array_equal(numbers, _vector(lines[0]["key"], 384))
+
+
+@pytest.mark.parametrize(("left", "refused"), [(None, "6 text vectors"), (b"cut", "be read")])
+def test_lost_or_damaged_vectors_are_refused_in_training_and_in_the_csv(
+    make_dataset: MakeDataset,
+    profile: Profile,
+    places: Places,
+    tmp_path: Path,
+    left: bytes | None,
+    refused: str,
+) -> None:
+    dataset = make_dataset(weeks=3, scenes=2)
+    works = _fill(dataset, profile, places)
+    features = build_features(dataset, profile, places)
+    (shard,) = (features / "shards" / works[1].space_id).iterdir()
+    shard.unlink()
+    if left is not None:
+        shard.write_bytes(left)
+    for read in (
+        lambda: load_examples(features, 1),
+        lambda: export_csv(features, "text", tmp_path),
+    ):
+        with pytest.raises(StoreError, match=refused):
+            read()
+
+
+def test_a_version_made_without_encoders_has_no_csv_and_says_so(
+    make_dataset: MakeDataset, profile: Profile, places: Places, tmp_path: Path
+) -> None:
+    tabular = profile.model_copy(update={"embed": None})
+    features = build_features(make_dataset(), tabular, places)
+    with pytest.raises(ConfigError, match="holds no text vectors"):
+        export_csv(features, "text", tmp_path / "text.csv")

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import TrainingError
-from pipelines.evaluate.gap import (
+from pipelines.fusion.alignment import GapKind, Shift
+from pipelines.paper.gap import (
     gap_norm,
     gap_record,
     linear_separability,
@@ -21,7 +22,6 @@ from pipelines.evaluate.gap import (
     unit_pairs,
     variance_after_pca,
 )
-from pipelines.fusion.alignment import GapKind, Shift
 
 Array = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from support.published import forecast_rows
 
 from pipelines.evaluate.published import published_rows
-from pipelines.forecast import publish_forecast
+from pipelines.inference.forecast import publish_forecast
 from pipelines.weeks import CDC
 
 

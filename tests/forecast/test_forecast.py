@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from pipelines.errors import StoreError
-from pipelines.forecast import (
+from pipelines.fusion.bundle import Bundle
+from pipelines.fusion.examples import Examples
+from pipelines.inference.forecast import (
     FORECAST_COLUMNS,
     ForecastVersions,
     forecast_table,
     publish_forecast,
 )
-from pipelines.fusion.bundle import Bundle
-from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
 from pipelines.storage import manifest_of, read_json
 from pipelines.weeks import CDC

@@ -10,10 +10,15 @@ import pytest
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.errors import StoreError
-from pipelines.forecast import FORECAST_COLUMNS, ForecastVersions, forecast_table, publish_forecast
-from pipelines.forecast_states import UnitStates, with_states
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
+from pipelines.inference.forecast import (
+    FORECAST_COLUMNS,
+    ForecastVersions,
+    forecast_table,
+    publish_forecast,
+)
+from pipelines.inference.forecast_states import UnitStates, with_states
 from pipelines.storage import read_json
 
 AS_OF = "2016-w40"

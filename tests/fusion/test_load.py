@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec
 from pipelines.errors import StoreError
-from pipelines.fusion.load import load_examples
+from pipelines.features.read import load_examples
 from pipelines.storage import write_json
 
 IMAGE = EncoderSpec("a", "image", 3, "0", "p", "avg", "float32", 1, "c")

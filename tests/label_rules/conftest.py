@@ -19,7 +19,7 @@ from pipelines.config import Places, Profile
 from pipelines.data.samples import build_dataset
 from pipelines.data.sources.sample import package_table
 from pipelines.data.tables import Tables
-from pipelines.embed.features import build_features
+from pipelines.features.build import build_features
 from pipelines.weeks import CDC
 
 

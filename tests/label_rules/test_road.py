@@ -15,11 +15,11 @@ from label_rules.worlds import season_of
 from pipelines.contracts import EncoderSpec
 from pipelines.data.labels import outbreak_rates
 from pipelines.data.samples import resolve_as_of
-from pipelines.embed.features import build_features, thresholds_in, version_of
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.backtest import backtest_year
+from pipelines.features.build import build_features, thresholds_in, version_of
+from pipelines.features.read import load_examples
 from pipelines.fusion.bundle import Bundle, load_bundle, load_sound, write_bundle
-from pipelines.fusion.load import load_examples
 from pipelines.inference.vectors import VectorInput, vector_examples
 from pipelines.steps.bulletin import check_rule
 from pipelines.storage import read_json, sha256_file, write_json
@@ -131,7 +131,7 @@ def test_mlflow_s_model_reads_the_origin_week(bundle: Bundle) -> None:
 
 
 def test_a_forecast_has_the_newest_origin_s_thresholds(walked: Walked, bundle: Bundle) -> None:
-    from pipelines.forecast import ForecastVersions, forecast_table
+    from pipelines.inference.forecast import ForecastVersions, forecast_table
 
     examples = {h: load_examples(walked.features, h) for h in (1, 4)}
     scenes = pd.DataFrame({"sample_id": [], "image_date": [], "image_quality": []}).astype(object)

@@ -15,13 +15,13 @@ from pipelines.code_changes import CodeChange
 from pipelines.config import Places
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.intake import accept
-from pipelines.embed.features import version_of
-from pipelines.forecast import publish_forecast
+from pipelines.features.build import version_of
 from pipelines.fusion.bundle import Bundle, bundle_id, write_bundle
 from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel
+from pipelines.inference.forecast import publish_forecast
 from pipelines.inference.prediction_log import LoggedAnswer, LoggedPrediction, PredictionLog
 from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.registry.promote import register_bundle, set_champion

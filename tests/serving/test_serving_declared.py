@@ -13,11 +13,11 @@ from support.published import forecast_rows
 
 from pipelines.contracts import CHAMPION
 from pipelines.data.suite import Suite
-from pipelines.forecast import publish_forecast
+from pipelines.features.read import load_examples
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.linear import fit_linear
-from pipelines.fusion.load import load_examples
+from pipelines.inference.forecast import publish_forecast
 from pipelines.registry.alias import lookup
 
 

@@ -18,9 +18,9 @@ from support.published import forecast_rows
 
 from pipelines.code_changes import CodeChange
 from pipelines.contracts import CHAMPION, WITHOUT
-from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle, write_bundle
 from pipelines.fusion.linear import LinearModel
+from pipelines.inference.forecast import publish_forecast
 from pipelines.inference.prediction_log import read_predictions
 from pipelines.lineage import trace
 from pipelines.models.baselines import Climatology

@@ -17,36 +17,12 @@ from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from support.narrowed import NARROWED
 
 from pipelines.fusion.bundle import Bundle
 
-# Reads the names of the distributions that are there, hides the others, then asks the endpoint.
+# Asks the endpoint once the other distributions are hidden.
 PROGRAM = """
-import json, sys, sysconfig
-from importlib import metadata, util
-from importlib.machinery import PathFinder
-from packaging.utils import canonicalize_name
-
-NAMES = set(json.load(sys.stdin))
-HERE = [d for d in metadata.distributions() if canonicalize_name(d.name) in NAMES]
-FILES = {str(d.locate_file(f)) for d in HERE for f in d.files or ()}
-SITE = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-
-def there(origin):
-    return origin is None or not origin.startswith(SITE) or origin in FILES
-
-class OnlyServing(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        spec = super().find_spec(name, path, target)
-        return spec if spec is None or there(spec.origin) else None
-
-    @classmethod
-    def find_distributions(cls, *context, **named):
-        found = super().find_distributions(*context, **named)
-        return (d for d in found if canonicalize_name(d.name) in NAMES)
-
-sys.meta_path[sys.meta_path.index(PathFinder)] = OnlyServing
 before = set(sys.modules)
 for hidden in ("airflow", "dvc", "great_expectations", "timm", "transformers", "flask"):
     assert util.find_spec(hidden) is None, hidden
@@ -118,7 +94,7 @@ def test_it_predicts_with_the_serving_extra_alone(
     hashed = hashlib.sha256(b"key").hexdigest()
     environment = {**os.environ, "DENGUARD_API_KEY_SHA256": hashed, "DENGUARD_POLL_S": "0.1"}
     names = json.dumps(sorted(brought_by("serving")))
-    argv = [sys.executable, "-c", PROGRAM]
+    argv = [sys.executable, "-c", NARROWED + PROGRAM]
 
     done = subprocess.run(
         argv, input=names, env=environment, capture_output=True, text=True, timeout=200, check=False

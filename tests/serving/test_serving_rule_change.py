@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from support.published import forecast_rows
 
 from pipelines.contracts import SUPERSEDED
-from pipelines.forecast import publish_forecast
 from pipelines.fusion.bundle import Bundle
+from pipelines.inference.forecast import publish_forecast
 from pipelines.registry.adopt import adopt_rule
 from pipelines.registry.alias import lookup
 from pipelines.registry.moves import Why

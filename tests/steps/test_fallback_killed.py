@@ -15,7 +15,7 @@ from registry.worlds import closed_port
 from steps.test_fallback import stopped, where
 
 import pipelines.evaluate.bulletin_page
-import pipelines.forecast
+import pipelines.inference.forecast
 import pipelines.steps.bulletin
 import pipelines.steps.last_accepted
 import pipelines.versioning
@@ -28,7 +28,7 @@ MODULE = importlib.import_module("pipelines.steps.fallback")
 # where the process ends: at the start of this call, before it has done anything
 WRITES: dict[str, tuple[Any, str]] = {
     "the bundle's copy": (pipelines.steps.last_accepted, "_as_fetched"),
-    "a file of the forecast": (pipelines.forecast, "write_atomic"),
+    "a file of the forecast": (pipelines.inference.forecast, "write_atomic"),
     "the page": (pipelines.evaluate.bulletin_page, "write_atomic"),
     "the version": (pipelines.versioning, "add_versions"),
     "the run's record": (MODULE, "write_json"),

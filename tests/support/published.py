@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.contracts import CURRENT
-from pipelines.forecast import FORECAST_COLUMNS
+from pipelines.inference.forecast import FORECAST_COLUMNS
 
 
 def forecast_rows(bundle_id: str, week: str, probability: float) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import Any
 
 from training import tiny_raw
 
-from pipelines.training.raw import checkpoint, inputs, train_raw
+from pipelines.paper.raw import checkpoint, inputs, train_raw
 
 
 def _kill_at(module: Any, name: str, when: Callable[..., bool]) -> None:

@@ -17,8 +17,8 @@ from pipelines.contracts import FusedKind
 from pipelines.embed import torchvision_ops  # noqa: F401  (must come before transformers)
 from pipelines.errors import EncoderError
 from pipelines.fusion.heads import build_head
-from pipelines.training.raw.inputs import read_pixels
-from pipelines.training.raw.model import RawModel, load_raw, reader_of
+from pipelines.paper.raw.inputs import read_pixels
+from pipelines.paper.raw.model import RawModel, load_raw, reader_of
 
 SIZES = ((41, 57), (57, 41), (32, 32), (28, 500), (450, 600))
 

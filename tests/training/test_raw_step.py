@@ -10,10 +10,10 @@ import torch
 from training import tiny_raw
 
 from pipelines.contracts import FusedKind
-from pipelines.training.raw.inputs import Inputs
-from pipelines.training.raw.model import RawModel, load_raw, reader_of
-from pipelines.training.raw.rows import RawRows
-from pipelines.training.raw.step import Read, add_gradients, seed_everything
+from pipelines.paper.raw.inputs import Inputs
+from pipelines.paper.raw.model import RawModel, load_raw, reader_of
+from pipelines.paper.raw.rows import RawRows
+from pipelines.paper.raw.step import Read, add_gradients, seed_everything
 
 SEED = (7, 0, 0)
 

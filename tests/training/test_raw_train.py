@@ -18,10 +18,10 @@ from pipelines.contracts import FusedKind
 from pipelines.data.pixels import SceneError
 from pipelines.errors import EncoderError, StoreError, TrainingError
 from pipelines.fusion.heads import build_head
-from pipelines.training.raw import RawRows, RawTrained, train_raw
-from pipelines.training.raw.checkpoint import STATE, Checkpoints
-from pipelines.training.raw.identity import identity_of
-from pipelines.training.raw.model import RawModel, load_raw
+from pipelines.paper.raw import RawRows, RawTrained, train_raw
+from pipelines.paper.raw.checkpoint import STATE, Checkpoints
+from pipelines.paper.raw.identity import identity_of
+from pipelines.paper.raw.model import RawModel, load_raw
 
 ROOT = Path(__file__).parents[2]
 

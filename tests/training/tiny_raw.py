@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.training.raw.rows import RawConfig, RawRows
+from pipelines.paper.raw.rows import RawConfig, RawRows
 
 SIDE_PX = 32
 # As published with google/vit-base-patch16-224-in21k, but for the size.

@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.contracts import EncoderSpec, content_id
 from pipelines.embed.store import EmbeddingStore, store_root
-from pipelines.forecast import FORECAST_COLUMNS, publish_forecast
+from pipelines.inference.forecast import FORECAST_COLUMNS, publish_forecast
 from pipelines.run import Run, start_run
 from pipelines.steps import versions
 from pipelines.storage import folder_id, manifest_of, write_atomic, write_json

@@ -178,7 +178,7 @@ def gap_over_lambda(gaps: Mapping[str, Record], colours: Mapping[str, str]) -> s
     """Gap norm, cosine of pairs and separability over lambda, a line an approach.
 
     Args:
-        gaps: title -> record of evaluate.gap.gap_record; colours by the same titles.
+        gaps: title -> record of gap.gap_record; colours by the same titles.
     """
 
     def draw(figure: Figure) -> None:

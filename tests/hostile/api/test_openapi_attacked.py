@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from support.published import forecast_rows
 
-from pipelines.forecast import publish_forecast
+from pipelines.inference.forecast import publish_forecast
 
 EXAMPLES = int(os.environ.get("DENGUARD_OPENAPI_EXAMPLES", "60"))
 CHECKS = [

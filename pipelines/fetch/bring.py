@@ -17,15 +17,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipelines.data.fetch.datasets import DATASETS, Dataset
-from pipelines.data.fetch.download import download, part_of
-from pipelines.data.fetch.listing import Listing
-from pipelines.data.fetch.remote_file import RemoteFile
-from pipelines.data.fetch.terms import Terms, settle
-from pipelines.data.fetch.unpack import unpack
-from pipelines.data.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.data.filecache import FileCache
 from pipelines.errors import FetchError
+from pipelines.fetch.datasets import DATASETS, Dataset
+from pipelines.fetch.download import download, part_of
+from pipelines.fetch.listing import Listing
+from pipelines.fetch.remote_file import RemoteFile
+from pipelines.fetch.terms import Terms, settle
+from pipelines.fetch.unpack import unpack
+from pipelines.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.run.progress import Progress
 
 log = logging.getLogger(__name__)

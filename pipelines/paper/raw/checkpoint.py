@@ -23,10 +23,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipelines.errors import StoreError
+from pipelines.paper.raw.identity import Identity
+from pipelines.paper.raw.model import RawModel
+from pipelines.paper.raw.rows import RawTrained
 from pipelines.storage import new_folder, read_json, sha256_file, write_json
-from pipelines.training.raw.identity import Identity
-from pipelines.training.raw.model import RawModel
-from pipelines.training.raw.rows import RawTrained
 
 STATE, ABOUT = "state.safetensors", "epoch.json"
 _LOGIT = "watched_logit"  # (E, V, C)

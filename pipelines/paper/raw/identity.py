@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipelines.contracts import canonical_json
 from pipelines.errors import EncoderError, TrainingError
+from pipelines.paper.raw.rows import RawConfig, RawRows
 from pipelines.storage import sha256_file
-from pipelines.training.raw.rows import RawConfig, RawRows
 
 # Raised by hand when this room's own code changes the result.
 _CODE_ID = "raw-1"

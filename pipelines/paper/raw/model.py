@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from pipelines.errors import EncoderError
 from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head
+from pipelines.paper.raw.inputs import Inputs, Reader, read_pixels
+from pipelines.paper.raw.rows import RawConfig
 from pipelines.storage import read_json
-from pipelines.training.raw.inputs import Inputs, Reader, read_pixels
-from pipelines.training.raw.rows import RawConfig
 
 log = logging.getLogger(__name__)
 _ATTENTION = "eager"  # one arithmetic on every machine, not the fastest that is found

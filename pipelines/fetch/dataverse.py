@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipelines.data.fetch.remote_file import RemoteFile, safe_path
-from pipelines.data.fetch.terms import Terms
-from pipelines.data.fetch.web import Web
 from pipelines.errors import FetchError
+from pipelines.fetch.remote_file import RemoteFile, safe_path
+from pipelines.fetch.terms import Terms
+from pipelines.fetch.web import Web
 
 _ANSWER_BYTES = 16 << 20
 _HASHES = {"MD5": "md5", "SHA-256": "sha256"}

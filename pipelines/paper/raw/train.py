@@ -18,13 +18,13 @@ from torch import Tensor
 
 from pipelines.errors import TrainingError
 from pipelines.fusion.model import reproducible
+from pipelines.paper.raw.checkpoint import Checkpoints
+from pipelines.paper.raw.identity import identity_of
+from pipelines.paper.raw.inputs import Reader
+from pipelines.paper.raw.model import RawModel, load_raw, reader_of
+from pipelines.paper.raw.rows import RawConfig, RawRows, RawTrained
+from pipelines.paper.raw.step import add_gradients, logits
 from pipelines.run.progress import Progress
-from pipelines.training.raw.checkpoint import Checkpoints
-from pipelines.training.raw.identity import identity_of
-from pipelines.training.raw.inputs import Reader
-from pipelines.training.raw.model import RawModel, load_raw, reader_of
-from pipelines.training.raw.rows import RawConfig, RawRows, RawTrained
-from pipelines.training.raw.step import add_gradients, logits
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
+from pipelines.embed.store import read_vectors
 from pipelines.errors import StoreError
 from pipelines.fusion.examples import Examples, Floats, ModalityVectors
 from pipelines.place_config import WeekConfig
@@ -36,12 +38,9 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
     Raises:
         StoreError: a file is absent, or a key that a row names has no vector.
     """
-    specs = _encoder_specs(features_dir)
     names = _covariate_names(features_dir)
-    rows, week = (
-        _read_rows(features_dir, horizon, names),
-        WeekConfig.model_validate(_about(features_dir).get("week") or {}),
-    )
+    rows = _read_rows(features_dir, horizon, names)
+    week = WeekConfig.model_validate(_about(features_dir).get("week") or {})
     return Examples(
         horizon_weeks=horizon,
         sample_id=rows["sample_id"].to_numpy(dtype=object),
@@ -52,24 +51,30 @@ def load_examples(features_dir: Path, horizon: int) -> Examples:
         covariate_names=names,
         threshold_cases=rows["threshold_cases"].to_numpy(dtype=np.float32),
         label=rows["label"].to_numpy(dtype=np.float32),
-        image=_vectors(features_dir, specs["image"], rows["image_key"]),
-        text=_vectors(features_dir, specs["text"], rows["text_key"]),
+        image=_vectors(features_dir, encoder_spec(features_dir, "image"), rows["image_key"]),
+        text=_vectors(features_dir, encoder_spec(features_dir, "text"), rows["text_key"]),
         calendar=week.calendar,
     )
 
 
-def _about(features_dir: Path) -> dict[str, Any]:
-    return read_json(features_dir / "features.json")
+def _about(folder: Path) -> dict[str, Any]:
+    embeddings = folder / "embeddings.json"
+    return read_json(embeddings if embeddings.is_file() else folder / "features.json")
 
 
-def _encoder_specs(features_dir: Path) -> dict[Modality, EncoderSpec | None]:
-    described = _about(features_dir)
+def encoder_spec(folder: Path, modality: Modality) -> EncoderSpec | None:
+    """Whose vectors a feature or embedding version holds; None if it was made without encoders.
+
+    Raises:
+        StoreError: the folder does not say.
+    """
+    described = _about(folder)
     try:
-        return {m: described[m] and EncoderSpec(**described[m]) for m in ("image", "text")}
+        return EncoderSpec(**described[modality]) if described[modality] else None
     except (KeyError, TypeError) as err:
         raise StoreError(
-            "features.json does not describe both encoders",
-            where=str(features_dir),
+            f"the version does not describe its {modality} encoder",
+            where=str(folder),
             fix="run the features step again",
         ) from err
 
@@ -117,33 +122,24 @@ def _vectors(features_dir: Path, spec: EncoderSpec | None, keys: pd.Series) -> M
     """Vectors of the keys that rows name; the table is sorted by key."""
     if spec is None:  # the profile has no encoders
         return ModalityVectors(np.zeros((0, 1), np.float32), np.full(len(keys), -1, np.int32))
-    wanted = pd.Index(sorted(keys.dropna().unique()))
-    table = np.zeros((len(wanted), spec.width), dtype=np.float32)
-    found = np.zeros(len(wanted), dtype=bool)
-    shards = sorted((features_dir / "shards" / spec.space_id).glob("*.parquet"))
-    for shard in shards if len(wanted) else ():
-        stored_keys, stored = _read_shard(shard, spec.width)
-        at = wanted.get_indexer(pd.Index(stored_keys))
-        table[at[at >= 0]] = stored[at >= 0]
-        found[at[at >= 0]] = True
-    if not found.all():
-        raise StoreError(
-            f"{int((~found).sum())} {spec.modality} vectors that rows name are absent",
-            where=str(features_dir),
-            fix="run the embed and features steps again",
-        )
-    row = np.where(keys.isna(), -1, wanted.get_indexer(pd.Index(keys))).astype(np.int32)
+    wanted = sorted(keys.dropna().unique())
+    table = version_vectors(features_dir, spec, wanted)
+    row = np.where(keys.isna(), -1, pd.Index(wanted).get_indexer(pd.Index(keys))).astype(np.int32)
     return ModalityVectors(table, row)
 
 
-def _read_shard(shard: Path, width: int) -> tuple[list[str], Floats]:
-    stored = pq.read_table(shard, columns=["key", "vector"])
-    flat = stored["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    try:
-        return stored["key"].to_pylist(), flat.astype(np.float32).reshape(stored.num_rows, width)
-    except ValueError as err:
+def version_vectors(folder: Path, spec: EncoderSpec, keys: Sequence[str]) -> Floats:
+    """(n, D) vectors of a feature or embedding version, in the order of the keys.
+
+    Raises:
+        StoreError: a key has no vector, or a shard cannot be read.
+    """
+    shards = (folder / "shards" / spec.space_id).glob("*.parquet") if len(keys) else ()
+    row, vectors = read_vectors(shards, spec.width, set(keys))
+    if absent := set(keys) - row.keys():
         raise StoreError(
-            f"a shard does not hold vectors of width {width}",
-            where=str(shard),
-            fix="run the embed step again",
-        ) from err
+            f"{len(absent)} {spec.modality} vectors that rows name are absent",
+            where=str(folder),
+            fix="run the embed and features steps again",
+        )
+    return vectors[np.array([row[key] for key in keys], dtype=np.int64)]

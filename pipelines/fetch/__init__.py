@@ -4,8 +4,8 @@
 download.py file by file over web.py, unpack.py.
 """
 
-from pipelines.data.fetch.bring import Fetched, fetch
-from pipelines.data.fetch.datasets import DATASETS
-from pipelines.data.fetch.terms import Terms
+from pipelines.fetch.bring import Fetched, fetch
+from pipelines.fetch.datasets import DATASETS
+from pipelines.fetch.terms import Terms
 
 __all__ = ["DATASETS", "Fetched", "Terms", "fetch"]

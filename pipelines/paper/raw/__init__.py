@@ -4,7 +4,7 @@ Source: Restrepo et al. 2024, arXiv 2406.02601, approach "raw data": ViT-B/16 of
 BERT base uncased.
 """
 
-from pipelines.training.raw.rows import RawConfig, RawRows, RawTrained
-from pipelines.training.raw.train import train_raw
+from pipelines.paper.raw.rows import RawConfig, RawRows, RawTrained
+from pipelines.paper.raw.train import train_raw
 
 __all__ = ["RawConfig", "RawRows", "RawTrained", "train_raw"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from pipelines.data.fetch.remote_file import RemoteFile, safe_path
-from pipelines.data.fetch.web import Missing, Web
 from pipelines.errors import FetchError
+from pipelines.fetch.remote_file import RemoteFile, safe_path
+from pipelines.fetch.web import Missing, Web
 
 log = logging.getLogger(__name__)
 SUMS = "SHA256SUMS.txt"

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from pipelines.fusion.heads import LossTerms, loss_terms
-from pipelines.training.raw.inputs import Inputs
-from pipelines.training.raw.model import RawModel
-from pipelines.training.raw.rows import RawRows
+from pipelines.paper.raw.inputs import Inputs
+from pipelines.paper.raw.model import RawModel
+from pipelines.paper.raw.rows import RawRows
 
 Read = Callable[[RawRows], Inputs]
 Seed = tuple[int, ...]

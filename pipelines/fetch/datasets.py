@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import httpx
 
-from pipelines.data.fetch.dataverse import read_dataset
-from pipelines.data.fetch.listing import Listing, read_listing
-from pipelines.data.fetch.terms import Terms
-from pipelines.data.fetch.web import Web, loopback
 from pipelines.errors import FetchError
+from pipelines.fetch.dataverse import read_dataset
+from pipelines.fetch.listing import Listing, read_listing
+from pipelines.fetch.terms import Terms
+from pipelines.fetch.web import Web, loopback
 
 _LICENSE_BYTES = 1 << 20
 _PHYSIONET = "https://physionet.org/files/"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import httpx
 
-from pipelines.data.fetch.remote_file import RemoteFile
-from pipelines.data.fetch.web import LATER, Again, Tries, Web
 from pipelines.errors import FetchError
+from pipelines.fetch.remote_file import RemoteFile
+from pipelines.fetch.web import LATER, Again, Tries, Web
 from pipelines.storage import sync_folder, write_json
 
 _RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.store import read_vectors
+from pipelines.contracts import Modality
 from pipelines.errors import ConfigError
-from pipelines.storage import read_json, write_atomic
+from pipelines.features.read import encoder_spec, version_vectors
+from pipelines.storage import write_atomic
 from pipelines.storage.people_csv import table_csv
 
 _LABELS = ("unit_id", "origin_week")
@@ -38,26 +37,26 @@ def vector_table(folder: Path, modality: Modality) -> pa.Table:
     per municipality and origin week that has the modality, in that order.
 
     Raises:
-        ConfigError: no such modality.
+        ConfigError: no such modality, or the version was made without encoders.
         StoreError: the folder is no such version or its vectors are damaged.
     """
     if modality not in ("image", "text"):
         raise ConfigError(f"no modality {modality!r}", fix="use image or text")
-    about = folder / "embeddings.json"
-    spec = EncoderSpec(
-        **read_json(about if about.is_file() else folder / "features.json")[modality]
-    )  # type: ignore[arg-type]
+    spec = encoder_spec(folder, modality)
+    if spec is None:
+        raise ConfigError(
+            f"this version holds no {modality} vectors",
+            where=str(folder),
+            fix="name encoders under `embed` in the profile and run it again",
+        )
     key = f"{modality}_key"
     rows = pq.read_table(folder / "rows.parquet", columns=[*_LABELS, key]).to_pandas()
     rows = rows.dropna(subset=[key]).drop_duplicates(list(_LABELS)).sort_values(list(_LABELS))
-    keys, vectors = read_vectors(
-        sorted((folder / "shards" / spec.space_id).glob("*.parquet")), spec.width, set(rows[key])
-    )
-    at = np.array([keys[k] for k in rows[key]], dtype=np.int64)
+    vectors = version_vectors(folder, spec, rows[key].tolist())
     columns = {
         "municipality_code": pa.array(rows["unit_id"], pa.string()),
         "epi_week": pa.array(rows["origin_week"], pa.string()),
         "key": pa.array(rows[key], pa.string()),
     }
-    columns |= {f"embedding_{j}": pa.array(vectors[at, j]) for j in range(spec.width)}
+    columns |= {f"embedding_{j}": pa.array(vectors[:, j]) for j in range(spec.width)}
     return pa.table(columns)

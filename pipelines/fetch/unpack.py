@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from pipelines.data.fetch.remote_file import safe_path
 from pipelines.errors import FetchError
+from pipelines.fetch.remote_file import safe_path
 from pipelines.storage import new_folder
 
 _ENTRIES = 200_000

@@ -19,8 +19,8 @@ from pipelines.config import ScenePolicy
 from pipelines.data.pixels import read_scene
 from pipelines.embed.pixels import Pixels
 from pipelines.errors import EncoderError
+from pipelines.paper.raw.rows import RawRows
 from pipelines.storage import read_json
-from pipelines.training.raw.rows import RawRows
 
 _PROCESSORS = (
     "ViTImageProcessor",
