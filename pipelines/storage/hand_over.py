@@ -24,7 +24,7 @@ from typing import Annotated, Literal, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipelines.errors import StoreError
+from pipelines.errors import StoreError, invalid_values
 from pipelines.storage.files import folder_id, manifest_of, sha256_file, sync_folder, sync_tree
 from pipelines.storage.remote import Remote, remote
 
@@ -151,7 +151,7 @@ def read_manifest(store: Remote, name: str) -> Manifest | None:
     try:
         return Manifest.model_validate_json(raw)
     except ValidationError as err:
-        reason = err.errors()[0]["msg"]
+        _, reason = invalid_values(err)[0]
         raise StoreError(
             f"a manifest cannot be used: {reason}",
             where=f"{store.uri}/{manifest_key(name)}",
