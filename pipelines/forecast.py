@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s
 from pipelines.contracts import CURRENT, FUSED_HEADS, LINEAR, DataState, SceneQuality
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
@@ -172,7 +172,7 @@ def publish_forecast(
     return final
 
 
-def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundle) -> pd.DataFrame:
+def _answers(rows: Examples, probability: Float64s, bundle: Bundle) -> pd.DataFrame:
     if not ((probability >= 0) & (probability <= 1)).all():
         raise StoreError(
             "a forecast probability is not within 0 and 1",

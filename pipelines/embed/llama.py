@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, spec_of
+from pipelines.embed.base import Encoder, spec_of
 from pipelines.embed.crash import crash_error, crash_signal
 from pipelines.embed.gguf import GgufHeader, read_header
 from pipelines.embed.locks import acquire
@@ -167,7 +168,7 @@ class LlamaEncoder(Encoder):
         super().__init__(spec)
         self._model, self._lock, self._limit = model, lock, limit
 
-    def encode_one(self, item: str) -> Vectors:
+    def encode_one(self, item: str) -> Float32s:
         """(width,) vector of one text; of a longer one than the limit, of its first tokens;
         counted.
 

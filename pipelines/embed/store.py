@@ -21,17 +21,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.arrays import Float32s
 from pipelines.config import Places
 from pipelines.contracts import EncoderSpec
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
 
 log = logging.getLogger(__name__)
-Vectors = npt.NDArray[np.float32]
 
 
 def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
@@ -77,7 +76,7 @@ class EmbeddingStore:
                 found.setdefault(key, path)
         return found
 
-    def load(self, keys: Sequence[str]) -> Vectors:
+    def load(self, keys: Sequence[str]) -> Float32s:
         """(n, width) vectors in the order of the keys.
 
         Raises:
@@ -123,7 +122,7 @@ class EmbeddingStore:
             )
 
     # --- Writing --------------------------------------------------------------------------------
-    def append(self, keys: Sequence[str], vectors: Vectors) -> Path | None:
+    def append(self, keys: Sequence[str], vectors: Float32s) -> Path | None:
         """Write one immutable shard; None if there is nothing to write.
 
         Raises:
@@ -169,7 +168,7 @@ def absent_vectors(lost: int, of: int, where: Path) -> StoreError:
 
 def read_vectors(
     shards: Iterable[Path], width: int, wanted: Container[str]
-) -> tuple[dict[str, int], Vectors]:
+) -> tuple[dict[str, int], Float32s]:
     """Row of each wanted key, and the (n, width) vectors; shards are taken in order of name.
 
     Raises:
@@ -185,7 +184,7 @@ def read_vectors(
     return row, np.concatenate(pieces)
 
 
-def _read_shard(path: Path, width: int) -> tuple[list[str], Vectors]:
+def _read_shard(path: Path, width: int) -> tuple[list[str], Float32s]:
     try:
         table = pq.read_table(path, columns=["key", "vector"])
         flat = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -198,7 +197,7 @@ def _read_shard(path: Path, width: int) -> tuple[list[str], Vectors]:
         ) from err
 
 
-def _shard_bytes(keys: Sequence[str], vectors: Vectors) -> bytes:
+def _shard_bytes(keys: Sequence[str], vectors: Float32s) -> bytes:
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1), pa.float32())
     column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
     table = pa.table({"key": pa.array(list(keys), pa.string()), "vector": column})
@@ -208,7 +207,7 @@ def _shard_bytes(keys: Sequence[str], vectors: Vectors) -> bytes:
     return buffer.getvalue()
 
 
-def _reason_to_refuse(keys: Sequence[str], vectors: Vectors, width: int) -> str:
+def _reason_to_refuse(keys: Sequence[str], vectors: Float32s, width: int) -> str:
     if vectors.shape != (len(keys), width):
         return f"shape {vectors.shape} for {len(keys)} keys of width {width}"
     if len(set(keys)) != len(keys):

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.data.splits import fold_cut, test_year_targets
@@ -172,7 +172,7 @@ def _baseline_frame(name: str, fold: _Fold, profile: Profile, year: int) -> pd.D
     return _frame(name, fold, profile, year, probability, HALF, np.nan)
 
 
-def _in_benchmark(examples: Examples, profile: Profile) -> npt.NDArray[np.bool_]:
+def _in_benchmark(examples: Examples, profile: Profile) -> Bools:
     judged = profile.evaluate.municipalities
     if judged is None:
         return np.ones(len(examples), dtype=bool)
@@ -184,7 +184,7 @@ def _frame(
     fold: _Fold,
     profile: Profile,
     year: int,
-    probability: npt.NDArray[np.float64],
+    probability: Float64s,
     decision_threshold: float,
     lambda_shift: float,
 ) -> pd.DataFrame:

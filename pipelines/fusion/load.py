@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipelines.arrays import Float32s
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
 from pipelines.errors import StoreError
-from pipelines.fusion.examples import Examples, Floats, ModalityVectors
+from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.place_config import WeekConfig
 from pipelines.storage import read_json
 
@@ -139,7 +140,7 @@ def _vectors(features_dir: Path, spec: EncoderSpec | None, keys: pd.Series) -> M
     return ModalityVectors(table, row)
 
 
-def _read_shard(shard: Path, width: int) -> tuple[list[str], Floats]:
+def _read_shard(shard: Path, width: int) -> tuple[list[str], Float32s]:
     stored = pq.read_table(shard, columns=["key", "vector"])
     flat = stored["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     try:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float32s
 from pipelines.config import TextWindow
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.availability import Matrices, known_lag_weeks, month_no
@@ -23,7 +24,6 @@ from pipelines.data.prompt_rows import prompt_texts
 from pipelines.data.prompts import load_template
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
-from pipelines.fusion.examples import Floats
 from pipelines.inference.vectors import VectorInput
 from pipelines.weeks import Calendar
 
@@ -55,8 +55,8 @@ class RowInput:
     households_without_water_pct: float | None = None
     houses_per_km2: float | None = None
     age_0_14_pct: float | None = None
-    image: Sequence[float] | Floats | None = None
-    text: Sequence[float] | Floats | None = None
+    image: Sequence[float] | Float32s | None = None
+    text: Sequence[float] | Float32s | None = None
 
 
 def vector_input(bundle: Bundle, row: RowInput) -> VectorInput:

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from pipelines.arrays import Texts
 from pipelines.config import ScenePolicy
 from pipelines.contracts import Modality, content_id
 from pipelines.data.pixels import read_scene
@@ -78,7 +78,7 @@ class Prepared:
         ]
         return content_id([self.protocol, list(self.classes), seen.astype(str).to_numpy().tolist()])
 
-    def hashes(self, modality: Modality) -> npt.NDArray[np.object_]:
+    def hashes(self, modality: Modality) -> Texts:
         """(N,) SHA-256 of each usable row's input, None where it has none."""
         column = self.usable[f"{modality}_sha256"]
         return np.array([h if isinstance(h, str) else None for h in column], dtype=object)
@@ -89,7 +89,7 @@ def protocol_folder(out: Path, dataset: str, protocol: str) -> Path:
     return out / dataset / protocol
 
 
-def prepare(study: Study, parts: npt.NDArray[np.object_], folder: Path) -> Prepared:
+def prepare(study: Study, parts: Texts, folder: Path) -> Prepared:
     """Hash every usable row's inputs, cut crops, and write rows.parquet and study.json.
 
     Args:

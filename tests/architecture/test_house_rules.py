@@ -52,6 +52,13 @@ def test_nothing_unpickles(path: Path) -> None:
             )
 
 
+def test_a_kind_of_array_has_one_name() -> None:
+    own = re.compile(r"^\w+ = npt\.NDArray", re.MULTILINE)
+    named = {_id(path) for path in SOURCES if own.search(path.read_text(encoding="utf-8"))}
+    older = {"pipelines/data/raw.py", "pipelines/data/plausible/history.py"}
+    assert named - older == {"pipelines/arrays.py"}
+
+
 @pytest.mark.parametrize(
     "module", ["pipelines.config", "pipelines.run", "pipelines.steps", "pipelines.cli"]
 )
