@@ -16,7 +16,7 @@ import numpy as np
 from pipelines.arrays import Float32s
 from pipelines.config import ScenePolicy
 from pipelines.embed.base import Encoder
-from pipelines.embed.locks import acquire
+from pipelines.embed.locks import held
 from pipelines.embed.work import WorkInput, input_path, read_input
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, write_atomic, write_json
@@ -41,9 +41,7 @@ def keep_or_check_golden(
         EncoderError: a golden vector came out differently; nothing may be embedded then.
     """
     space.mkdir(parents=True, exist_ok=True)
-    with acquire(
-        space / "golden.lock", "another shard's check of the golden vectors", _LOCK_LIMIT_S
-    ):
+    with held(space / "golden.lock", "another shard's check of the golden vectors", _LOCK_LIMIT_S):
         if (space / "golden.json").is_file():
             _check(space, encoder, policy)
         elif inputs:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig
@@ -23,7 +22,7 @@ from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import Encoder, spec_of
 from pipelines.embed.crash import crash_error, crash_signal
 from pipelines.embed.gguf import GgufHeader, read_header
-from pipelines.embed.locks import acquire
+from pipelines.embed.locks import held
 from pipelines.embed.weights import Weights, install_hint
 from pipelines.errors import EncoderError
 
@@ -88,15 +87,14 @@ def load(config: EncoderConfig, weights: Weights) -> LlamaEncoder:
         )
     header = read_header(weights.path)
     spec, limit = _spec(config, weights, header), _limit(header)
-    lock = acquire(
+    alone = held(
         weights.cache / "llm.lock", "another language model on this machine", _LOCK_LIMIT_S
     )
-    with ExitStack() as on_failure:
-        on_failure.callback(lock.release)
+    with ExitStack() as while_open:
+        while_open.enter_context(alone)
         _preflight(weights.path, config, limit)
         model = open_model(weights.path, config.pooling, config.threads, limit)
-        on_failure.pop_all()
-    return LlamaEncoder(spec, model, lock, limit)
+        return LlamaEncoder(spec, model, while_open.pop_all(), limit)
 
 
 def open_model(path: Path, pooling: str, threads: int, limit: int, talk: bool = False) -> Any:
@@ -164,7 +162,7 @@ def _preflight_error(
 class LlamaEncoder(Encoder):
     """Pooled token vectors of the last layer, not normalised."""
 
-    def __init__(self, spec: EncoderSpec, model: Any, lock: FileLock, limit: int) -> None:
+    def __init__(self, spec: EncoderSpec, model: Any, lock: ExitStack, limit: int) -> None:
         super().__init__(spec)
         self._model, self._lock, self._limit = model, lock, limit
 
@@ -194,7 +192,7 @@ class LlamaEncoder(Encoder):
     def close(self) -> None:
         """Free the model and let the next one on this machine load."""
         self._model.close()
-        self._lock.release()
+        self._lock.close()
 
 
 if __name__ == "__main__":

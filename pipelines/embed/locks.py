@@ -1,24 +1,22 @@
-"""File locks between processes of one machine, with a clear end.
+"""Locks of the encoders, with the words of whoever waits too long for one.
 
-Belongs here: waiting for a lock and saying so. Does not belong here: what a lock protects.
+Belongs here: what a wait for another encoder process is called. Does not belong here: how a lock is
+taken (storage/lock.py), what it protects.
 """
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pipelines.errors import EncoderError
-
-log = logging.getLogger(__name__)
-
-_SAY_EVERY_S = 30.0  # well below the silence that ends an encoder process (run.py)
+from pipelines.storage.lock import locked
 
 
-def acquire(path: Path, purpose: str, limit_s: float) -> FileLock:
-    """The lock, held; it goes with the process at the latest.
+@contextmanager
+def held(path: Path, purpose: str, limit_s: float) -> Iterator[None]:
+    """Hold a lock while the block runs.
 
     Args:
         purpose: what is waited for, as in "another language model on this machine".
@@ -27,17 +25,10 @@ def acquire(path: Path, purpose: str, limit_s: float) -> FileLock:
     Raises:
         EncoderError: the wait was too long.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    for _ in range(max(1, round(limit_s / _SAY_EVERY_S))):
-        try:
-            lock.acquire(timeout=min(limit_s, _SAY_EVERY_S))
-        except Timeout:
-            log.info("waiting for %s to finish", purpose)
-        else:
-            return lock
-    raise EncoderError(
+    busy = EncoderError(
         f"{purpose} did not finish within {limit_s:.0f} s",
         where=str(path),
         fix="look for the process that holds this lock; end it or wait, then run again",
     )
+    with locked(path, limit_s, busy, waiting_for=purpose):
+        yield
