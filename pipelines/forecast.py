@@ -7,7 +7,6 @@ here: how a probability is made (inference/), and maps or bulletins made from th
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
 from pipelines.run.progress import Progress
 from pipelines.storage import folder_id, new_folder, write_atomic
+from pipelines.storage.frames import frame_bytes
 from pipelines.storage.people_csv import frame_csv
 
 FORECAST_COLUMNS = (
@@ -226,13 +226,11 @@ def _scenes(scenes: pd.DataFrame, versions: ForecastVersions) -> pd.DataFrame:
 def _files(
     table: pd.DataFrame, not_forecast: Sequence[str], facts: Mapping[str, object]
 ) -> dict[str, bytes]:
-    parquet = io.BytesIO()
-    table.to_parquet(parquet, index=False)
     about = json.dumps(
         {**_about(table, not_forecast), **facts}, indent=2, sort_keys=True, allow_nan=False
     )
     return {
-        PARQUET: parquet.getvalue(),
+        PARQUET: frame_bytes(table),
         CSV: frame_csv(table).encode(),
         ABOUT: f"{about}\n".encode(),
     }

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import logging
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -29,6 +28,7 @@ from pipelines.config import Places
 from pipelines.contracts import EncoderSpec
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
+from pipelines.storage.frames import table_bytes
 
 log = logging.getLogger(__name__)
 
@@ -201,10 +201,7 @@ def _shard_bytes(keys: Sequence[str], vectors: Float32s) -> bytes:
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1), pa.float32())
     column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
     table = pa.table({"key": pa.array(list(keys), pa.string()), "vector": column})
-    buffer = io.BytesIO()
-    # Floats neither repeat nor compress; plain pages are quickest to read.
-    pq.write_table(table, buffer, compression="none", use_dictionary=False)
-    return buffer.getvalue()
+    return table_bytes(table, plain=True)
 
 
 def _reason_to_refuse(keys: Sequence[str], vectors: Float32s, width: int) -> str:

@@ -10,7 +10,6 @@ decision threshold are chosen inside that past only.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from pipelines.evaluate.baselines import BASELINES, POOLED, class_at_origin
 from pipelines.evaluate.metrics import HALF
 from pipelines.fusion.examples import Examples
 from pipelines.run.progress import Progress
-from pipelines.storage import write_atomic
+from pipelines.storage.frames import write_frame
 
 PREDICTION_COLUMNS = (
     "head",  # a HeadKind, or the name of a baseline
@@ -84,9 +83,7 @@ def write_predictions(predictions: pd.DataFrame, path: Path) -> Path:
     """Write predictions as Parquet; equal predictions give equal bytes, whatever their row
     order."""
     tidy = predictions[list(PREDICTION_COLUMNS)].sort_values(["head", *_KEYS], kind="stable")
-    buffer = io.BytesIO()
-    tidy.to_parquet(buffer, index=False, compression="zstd")
-    return write_atomic(path, buffer.getvalue())
+    return write_frame(path, tidy, "zstd")
 
 
 def read_predictions(paths: Sequence[Path]) -> pd.DataFrame:

@@ -32,6 +32,7 @@ from pipelines.errors import DropError
 from pipelines.paper.study import STUDY_COLUMNS, Study
 from pipelines.run.progress import Progress
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
+from pipelines.storage.frames import write_frame
 
 ROWS, ABOUT = "rows.parquet", "study.json"
 SCENES = ScenePolicy()
@@ -126,9 +127,7 @@ def prepare(study: Study, parts: Texts, folder: Path) -> Prepared:
         ],
         "data": str(study.data),
     }
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False)
-    write_atomic(folder / ROWS, buffer.getvalue())
+    write_frame(folder / ROWS, rows)
     write_json(folder / ABOUT, about)
     return Prepared(folder, rows, about)
 
