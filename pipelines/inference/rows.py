@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Float32s
+from pipelines.arrays import Float32s, Float64s
 from pipelines.config import TextWindow
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.availability import Matrices, known_lag_weeks, month_no
@@ -159,7 +159,7 @@ def _units(row: RowInput, calendar: Calendar) -> pd.DataFrame:
     )
 
 
-def _floats(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _floats(values: Sequence[float | None]) -> Float64s:
     return np.array([_nan(v) for v in values], dtype=np.float64)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.arrays import Int64s
+from pipelines.arrays import Bools, Days, Int64s
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.content import stop
@@ -88,7 +88,7 @@ def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | No
     return draft
 
 
-def _without_time(draft: Draft, names: Names) -> np.ndarray:
+def _without_time(draft: Draft, names: Names) -> Bools:
     columns = [names[our][0] for our in _TIMES if our in names]
     empty = [absent(draft.records.columns[c]) for c in columns]
     return np.any(empty, axis=0) if empty else np.zeros(len(draft.records), dtype=bool)
@@ -124,7 +124,7 @@ def years_of_weeks(draft: Draft, week: Int64s) -> Int64s:
     return years[at] if len(week) else week
 
 
-def first_days(draft: Draft, week: Int64s) -> np.ndarray:
+def first_days(draft: Draft, week: Int64s) -> Days:
     """(N,) first day of each record's week."""
     start = np.datetime64(draft.file.calendar.week_start(0), "D")
     return np.asarray(start + (7 * week).astype("timedelta64[D]"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Float64s
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.past import POPULATION, distances
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
@@ -90,7 +90,7 @@ def attack_rates(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     return [*out, _too_many(seen, high, persons, limits.max_attack_rate)] if high.any() else out
 
 
-def _too_many(seen: Seen, high: np.ndarray, persons: Float64s, rate: float) -> Suspicion:
+def _too_many(seen: Seen, high: Bools, persons: Float64s, rate: float) -> Suspicion:
     unit, week = np.nonzero(high)
     label = seen.calendar.week_label
     first = ", ".join(

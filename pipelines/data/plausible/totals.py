@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.arrays import Float64s
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -67,7 +67,7 @@ def _totals(seen: Seen, year: int) -> Float64s:
     return rows["total"].reindex(list(seen.unit_ids)).to_numpy(np.float64)
 
 
-def _doubt(seen: Seen, years: np.ndarray, words: list[str], more: bool) -> list[Suspicion]:
+def _doubt(seen: Seen, years: Bools, words: list[str], more: bool) -> list[Suspicion]:
     """The cells of such years that this drop brings."""
     if not words:
         return []
