@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from pipelines.contracts import FORECASTERS, FUSED_HEADS, HeadKind
 from pipelines.encoder_config import Frozen
+from pipelines.errors import validation_sentence
 
 
 class NoSettings(Frozen):
@@ -73,10 +74,7 @@ class CandidateConfig(Frozen):
             try:
                 shape.model_validate(self.settings)
             except ValidationError as err:
-                named = "; ".join(
-                    f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors()
-                )
-                raise ValueError(f"settings of {self.kind}: {named}") from None
+                raise ValueError(f"settings of {self.kind}: {validation_sentence(err)}") from None
         return self
 
     def spoken(self) -> dict[str, Any]:

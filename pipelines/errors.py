@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+
+class Findings(Protocol):
+    """pydantic's ValidationError, or FastAPI's of a request; this module imports neither."""
+
+    def errors(self) -> Sequence[Any]:
+        """One mapping a finding, with its place `loc` and its message `msg`."""
+
+
+def invalid_values(err: Findings) -> list[tuple[str, str]]:
+    """Dotted name ("" for the whole) and message of each value that was refused."""
+    return [(".".join(map(str, e["loc"])), e["msg"]) for e in err.errors()]
+
+
+def validation_sentence(err: Findings, whole: str = "") -> str:
+    """What is wrong with which value, in one sentence; `whole` names what has no name."""
+    return "; ".join(
+        ": ".join(filter(None, (name or whole, message))) for name, message in invalid_values(err)
+    )
+
 
 class DenguardError(Exception):
     """Base of every error that denguard raises on purpose.

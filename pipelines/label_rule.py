@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, mo
 
 from pipelines.contracts import LABEL_RULES
 from pipelines.encoder_config import Frozen
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, validation_sentence
 from pipelines.weeks import Calendar
 
 if TYPE_CHECKING:
@@ -158,10 +158,7 @@ def rule_from(given: Any) -> RuleConfig:
     try:
         return found.model_validate(dict(given))
     except ValidationError as err:
-        told = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or kind}: {e['msg']}" for e in err.errors()
-        )
-        raise ValueError(told) from err
+        raise ValueError(validation_sentence(err, whole=kind)) from err
 
 
 AnyRule = Annotated[SerializeAsAny[RuleConfig], BeforeValidator(rule_from)]

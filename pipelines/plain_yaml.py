@@ -17,6 +17,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from pipelines.errors import validation_sentence
+
 MAX_BYTES = 100_000  # our longest is 2,000; PyYAML takes a second for so many
 
 
@@ -80,6 +82,4 @@ def _parsed(raw: bytes) -> Any:
 
 def sentence(err: UnusableYaml | ValidationError) -> str:
     """What is wrong with keys and values, each by its dotted name."""
-    if isinstance(err, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-    return str(err)
+    return validation_sentence(err) if isinstance(err, ValidationError) else str(err)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from pipelines.arrays import Float32s
 from pipelines.contracts import SceneQuality
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
-from pipelines.fusion.examples import Floats
 from pipelines.inference.predict import Prediction, predict_rows, predict_vectors
 from pipelines.inference.rows import RowInput, prompt_of
 from pipelines.inference.vectors import VectorInput
@@ -116,7 +116,7 @@ def _with_texts(
 ) -> list[RowInput]:
     """Rows with the vector of their own text, else of the rendered prompt; equal texts once."""
     texts = [row.text or prompt_of(bundle, made) for row, made in zip(sent, inputs, strict=True)]
-    vectors: dict[str, Floats] = {
+    vectors: dict[str, Float32s] = {
         text: encoders.encode("text", text) for text in dict.fromkeys(texts) if text
     }
     return [

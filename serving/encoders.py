@@ -6,16 +6,12 @@ import threading
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig, Places
 from pipelines.contracts import Modality
 from pipelines.embed.base import Encoder, load_encoder
 from pipelines.errors import EncoderError
 from pipelines.fusion.bundle import Bundle
-
-Vector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -26,11 +22,11 @@ class Encoders:
     text: Encoder
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def encode(self, modality: Modality, item: Any) -> Vector:
+    def encode(self, modality: Modality, item: Any) -> Float32s:
         """(D,) vector of a uint8 RGB array (H, W, 3), or of a text. Raises EncoderError."""
         encoder = self.image if modality == "image" else self.text
         with self._turn:
-            vector: Vector = encoder.encode([item])[0]
+            vector: Float32s = encoder.encode([item])[0]
         return vector
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from pipelines.errors import DenguardError
+from pipelines.errors import DenguardError, invalid_values
 from serving.tracing import HEADER
 
 log = logging.getLogger(__name__)
@@ -63,11 +63,8 @@ class NotReady:
 def invalid_fields(err: ValidationError, prefix: str = "") -> Problem:
     """422 from pydantic's findings, each with the place in the body."""
     found = [
-        {
-            "where": _short(".".join([prefix, *map(str, e["loc"])]).strip(".")),
-            "what": _short(e["msg"]),
-        }
-        for e in err.errors(include_url=False, include_context=False, include_input=False)
+        {"where": _short(f"{prefix}.{name}".strip(".")), "what": _short(message)}
+        for name, message in invalid_values(err)
     ]
     return Problem(
         422,
@@ -119,7 +116,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _fields(request: Request, err: RequestValidationError) -> JSONResponse:
-        found = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in err.errors()]
+        found = [{"where": name, "what": message} for name, message in invalid_values(err)]
         problem = Problem(
             422,
             "invalid-fields",

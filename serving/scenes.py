@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
+from pipelines.arrays import UInt8s
 from pipelines.config import ScenePolicy
 from pipelines.contracts import SceneQuality
 from pipelines.data.scenes import (
     PixelBomb,
-    Rgb,
     SceneError,
     TooMuchAtOnce,
     UnknownFormat,
@@ -30,7 +30,7 @@ def policy_of(bundle: Bundle, max_pixels: int) -> ScenePolicy:
 
 def read_upload(
     data: bytes, name: str, policy: ScenePolicy, share: Share
-) -> tuple[Rgb, SceneQuality]:
+) -> tuple[UInt8s, SceneQuality]:
     """(H, W, 3) pixels of an uploaded file and what they are good for.
 
     The header is read first: a file that declares too many pixels is refused before it is decoded.

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.cell_limits import MOST_WEEKLY_CASES, USUAL_RAIN_MM
 from pipelines.config import Places
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, invalid_values
 from pipelines.inference.prediction_log import DEFAULT_DAYS
 from serving.schemas import MOST_ROWS
 
@@ -120,7 +120,7 @@ def load_settings() -> Settings:
     try:
         return Settings.model_validate({})
     except ValidationError as err:
-        named = "; ".join(f"DENGUARD_{str(e['loc'][0]).upper()}: {e['msg']}" for e in err.errors())
+        named = "; ".join(f"DENGUARD_{name.upper()}: {why}" for name, why in invalid_values(err))
         raise ConfigError(
             f"the endpoint cannot start: {named}",
             where="environment",

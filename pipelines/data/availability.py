@@ -16,14 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.data.known_series import (
     MAX_AGE,
     NEVER,
-    Floats,
-    Ints,
     KnownSeries,
     month_of_week,
     newest_known,
@@ -41,7 +39,7 @@ def known_lag_weeks(horizon_weeks: int, delay_weeks: int) -> int:
     return max(delay_weeks, 1) if horizon_weeks == 0 else delay_weeks
 
 
-def known_from_week_no(available: pd.Series, calendar: Calendar) -> Ints:
+def known_from_week_no(available: pd.Series, calendar: Calendar) -> Int64s:
     """First origin week (ordinal) at whose end each available_date has passed."""
     days = (pd.to_datetime(available) - pd.Timestamp(calendar.first_end)).dt.days.to_numpy(np.int64)
     return np.asarray(-(-days // 7), dtype=np.int64)
@@ -68,16 +66,16 @@ class Matrices:
 
     unit_ids: tuple[str, ...]
     first_week_no: int
-    cases: Floats
+    cases: Float64s
     first_month_no: int
-    climate: dict[str, Floats]
-    climate_known_from: Ints
+    climate: dict[str, Float64s]
+    climate_known_from: Int64s
     delay_weeks: int
     calendar: Calendar
     series: Mapping[tuple[str, str], KnownSeries] = field(default_factory=dict)
     then: KnownThen | None = None
 
-    def cases_at(self, weeks: Ints) -> Floats:
+    def cases_at(self, weeks: Int64s) -> Float64s:
         """(U, *weeks.shape) cases of today of the weeks given by ordinal, whether known or not."""
         column = np.asarray(weeks, dtype=np.int64) - self.first_week_no
         inside = (column >= 0) & (column < self.cases.shape[1])
@@ -85,7 +83,7 @@ class Matrices:
             return np.full((len(self.unit_ids), *column.shape), np.nan)
         return np.where(inside, self.cases[:, np.where(inside, column, 0)], np.nan)
 
-    def known_cases(self, weeks: Ints, origins: Ints, horizon_weeks: int) -> Floats:
+    def known_cases(self, weeks: Int64s, origins: Int64s, horizon_weeks: int) -> Float64s:
         """(U, *weeks.shape) cases of weeks, NaN where not known at the origin (broadcast)."""
         weeks, origins = np.broadcast_arrays(weeks, origins)
         cases = self.cases_at(weeks)
@@ -94,17 +92,17 @@ class Matrices:
         last_known = origins - known_lag_weeks(horizon_weeks, self.delay_weeks)
         return np.where(weeks <= last_known, cases, np.nan)
 
-    def lagged_cases(self, origins: Ints, lags: int, horizon_weeks: int) -> Floats:
+    def lagged_cases(self, origins: Int64s, lags: int, horizon_weeks: int) -> Float64s:
         """(U, O, lags) known cases, lag 0 = the newest week that the rule lets be used."""
         newest = origins - known_lag_weeks(horizon_weeks, self.delay_weeks)
         weeks = newest[:, None] - np.arange(lags)[None, :]
         return self.known_cases(weeks, origins[:, None], horizon_weeks)
 
-    def newest_month(self, origins: Ints) -> Ints:
+    def newest_month(self, origins: Int64s) -> Int64s:
         """(U, O) ordinal of the newest month whose climate is known, -1 if there is none."""
         return newest_known(self.climate_known_from, self.first_month_no, origins)
 
-    def climate_lags(self, name: str, origins: Ints, lags: int) -> Floats:
+    def climate_lags(self, name: str, origins: Int64s, lags: int) -> Float64s:
         """(U, O, lags) known monthly values, [..., 0] = the newest known month."""
         newest = self.newest_month(origins)
         oldest = month_of_week(origins, self.calendar) - MAX_AGE["month"]
@@ -119,7 +117,7 @@ class Matrices:
         hidden = weeks > origin_week_no - self.delay_weeks
         if horizon_weeks == 0:
             hidden |= weeks == origin_week_no
-        later: npt.NDArray[np.bool_] = np.broadcast_to(hidden, self.cases.shape)
+        later: Bools = np.broadcast_to(hidden, self.cases.shape)
         if self.then is not None and self.then.has(origin_week_no):
             later = later | (self.then.known_from > origin_week_no)
         future = self.climate_known_from > origin_week_no
@@ -186,8 +184,8 @@ def _series(
 
 
 def _pivot(
-    rows: pd.DataFrame, units: tuple[str, ...], times: Ints, name: str
-) -> tuple[int, Floats]:
+    rows: pd.DataFrame, units: tuple[str, ...], times: Int64s, name: str
+) -> tuple[int, Float64s]:
     """First time ordinal and the (units, times) matrix of one column, NaN where there is no row."""
     if rows.empty:
         return 0, np.full((len(units), 0), np.nan)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Keys = npt.NDArray[np.int64]
+from pipelines.arrays import Int64s
 
 
 class CellKeys:
@@ -18,18 +17,18 @@ class CellKeys:
         self._units: dict[str, int] = {}
         self._facts: dict[tuple[str, str], int] = {}
 
-    def of(self, cells: pd.DataFrame) -> Keys:
+    def of(self, cells: pd.DataFrame) -> Int64s:
         """(N,) unit, fact (`kind` and `clean`) and time packed into 64 bits: 24 + 16 + 24."""
         unit = _codes(cells["unit_id"], self._units)
         fact = _codes(cells["kind"].astype(str) + "|" + cells["clean"].astype(str), self._facts)
         when = cells["when"].to_numpy(dtype=np.int64)
-        packed: Keys = (unit << 40) | (fact << 24) | (when + (1 << 23))
+        packed: Int64s = (unit << 40) | (fact << 24) | (when + (1 << 23))
         return packed
 
 
-def _codes(names: pd.Series, known: dict[Any, int]) -> Keys:
+def _codes(names: pd.Series, known: dict[Any, int]) -> Int64s:
     """(N,) number of each name, the same one in every drop."""
     places, distinct = pd.factorize(names)
     numbered = np.array([known.setdefault(n, len(known)) for n in distinct], dtype=np.int64)
-    out: Keys = numbered[places] if len(names) else numbered
+    out: Int64s = numbered[places] if len(names) else numbered
     return out

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64s, Int64s
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.availability import Matrices
 from pipelines.data.declared import declared_covariates
-from pipelines.data.known_series import Floats, Ints, partial_mean
+from pipelines.data.known_series import partial_mean
 from pipelines.weeks import Calendar
 
 LAGS = 52  # weeks of past cases that the covariates look back on
@@ -25,8 +26,8 @@ _POPULATION = re.compile(r"^population_(\d{4})$")
 
 
 def covariate_array(
-    matrices: Matrices, units: pd.DataFrame, origins: Ints, horizon_weeks: int
-) -> Floats:
+    matrices: Matrices, units: pd.DataFrame, origins: Int64s, horizon_weeks: int
+) -> Float64s:
     """(U, O, K) covariates in the order of contracts.COVARIATE_NAMES, NaN where missing."""
     columns = covariates(matrices, units, origins, horizon_weeks)
     return np.stack(list(columns.values()), axis=-1)
@@ -35,10 +36,10 @@ def covariate_array(
 def covariates(
     matrices: Matrices,
     units: pd.DataFrame,
-    origins: Ints,
+    origins: Int64s,
     horizon_weeks: int,
     figures: Sequence[str] = (),
-) -> dict[str, Floats]:
+) -> dict[str, Float64s]:
     """Covariate -> (U, O), NaN where missing: contracts.COVARIATES in their order, then the
     place's.
 
@@ -56,7 +57,7 @@ def covariates(
     return built_in | declared_covariates(matrices, units, figures, origins)
 
 
-def case_covariates(lags: Floats) -> dict[str, Floats]:
+def case_covariates(lags: Float64s) -> dict[str, Float64s]:
     """Covariates of past cases from (..., LAGS) weekly cases, the newest known week first."""
     out = {f"log1p_cases_lag{k:02d}": np.log1p(lags[..., k]) for k in range(4)}
     for name, weeks in _MEANS.items():
@@ -64,7 +65,7 @@ def case_covariates(lags: Floats) -> dict[str, Floats]:
     return out
 
 
-def season_covariates(target_week_no: Ints, calendar: Calendar) -> dict[str, Floats]:
+def season_covariates(target_week_no: Int64s, calendar: Calendar) -> dict[str, Float64s]:
     """Two harmonics of the target's epidemiological week over the length of its year (52 or 53)."""
     share = np.array([_year_share(calendar, int(week)) for week in target_week_no.ravel()])
     angle = 2 * np.pi * share.reshape(target_week_no.shape)
@@ -73,7 +74,7 @@ def season_covariates(target_week_no: Ints, calendar: Calendar) -> dict[str, Flo
     }
 
 
-def population(units: pd.DataFrame, unit_ids: tuple[str, ...], years: Ints) -> Floats:
+def population(units: pd.DataFrame, unit_ids: tuple[str, ...], years: Int64s) -> Float64s:
     """(U, len(years)) persons: the newest population_<year> column not after each year."""
     table = units.set_index("unit_id").reindex(list(unit_ids))
     columns = sorted((int(m[1]), c) for c in table.columns if (m := _POPULATION.match(str(c))))
@@ -84,13 +85,13 @@ def population(units: pd.DataFrame, unit_ids: tuple[str, ...], years: Ints) -> F
     return out
 
 
-def _last_year(matrices: Matrices, origins: Ints, horizon_weeks: int) -> Floats:
+def _last_year(matrices: Matrices, origins: Int64s, horizon_weeks: int) -> Float64s:
     """(U, O) mean cases around the target week of one year (52 weeks) before."""
     weeks = (origins + horizon_weeks)[:, None] - np.array([53, 52, 51])
     return partial_mean(matrices.known_cases(weeks, origins[:, None], horizon_weeks))
 
 
-def _climate(matrices: Matrices, origins: Ints) -> dict[str, Floats]:
+def _climate(matrices: Matrices, origins: Int64s) -> dict[str, Float64s]:
     temp = matrices.climate_lags("temp_mean_c", origins, 3)
     rain = matrices.climate_lags("rainfall_mm", origins, 3)
     return {f"temp_mean_c_lag{k + 1}": temp[..., k] for k in range(3)} | {
@@ -98,12 +99,12 @@ def _climate(matrices: Matrices, origins: Ints) -> dict[str, Floats]:
     }
 
 
-def _demographics(units: pd.DataFrame, matrices: Matrices, origins: Ints) -> dict[str, Floats]:
+def _demographics(units: pd.DataFrame, matrices: Matrices, origins: Int64s) -> dict[str, Float64s]:
     table = units.set_index("unit_id").reindex(list(matrices.unit_ids))
     years = np.array([matrices.calendar.epi_year(week) for week in origins], dtype=np.int64)
     persons = population(units, matrices.unit_ids, years)
 
-    def fixed(name: str) -> Floats:
+    def fixed(name: str) -> Float64s:
         if name not in table.columns:  # the place does not deliver it
             return np.full(persons.shape, np.nan)
         values = table[name].to_numpy(np.float64)[:, None]

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Int64s, Texts
 from pipelines.contracts import Issue, Level
 from pipelines.data.drop_info import INFO
 from pipelines.data.drops import IMAGES, TABLE, Drop
-from pipelines.data.raw import Text, issue
+from pipelines.data.raw import issue
 
 _MAX_BYTES = 500_000_000
 _SAVE_AS = "save it as 'CSV UTF-8 (comma delimited)'; remove the rejected drop and make it again"
@@ -42,8 +42,8 @@ class RawTable:
 
     file: str
     header: tuple[str, ...]
-    cells: Text
-    rows: npt.NDArray[np.int64]
+    cells: Texts
+    rows: Int64s
     issues: tuple[Issue, ...]
 
 

@@ -17,17 +17,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64s, Int64s
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.availability import Matrices
-from pipelines.data.known_series import Floats, Ints, KnownSeries, partial_mean
+from pipelines.data.known_series import KnownSeries, partial_mean
 
 _MONTHS, _WEEKS = 3, 4
 _SUFFIX = re.compile(r"(?:_lag00|_mean_lag00_03|_lag[1-3])$")
 
 
 def declared_covariates(
-    matrices: Matrices, units: pd.DataFrame, figures: Sequence[str], origins: Ints
-) -> dict[str, Floats]:
+    matrices: Matrices, units: pd.DataFrame, figures: Sequence[str], origins: Int64s
+) -> dict[str, Float64s]:
     """Covariate -> (U, O), NaN where missing: figures by name, then series by name.
 
     Args:
@@ -45,7 +46,7 @@ def declared_covariates(
     return out
 
 
-def _of_series(name: str, series: KnownSeries, origins: Ints) -> dict[str, Floats]:
+def _of_series(name: str, series: KnownSeries, origins: Int64s) -> dict[str, Float64s]:
     if series.step == "month":
         lags = series.lags(origins, _MONTHS)
         return {f"{name}_lag{k + 1}": lags[..., k] for k in range(_MONTHS)}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.data.months import month_end
-from pipelines.errors import DropError
+from pipelines.errors import DropError, invalid_values
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
 from pipelines.weeks import WeekLabel
 
@@ -99,10 +99,8 @@ def check_info(keys: Any, where: str) -> DropInfo:
     try:
         return DropInfo.model_validate(keys)
     except ValidationError as err:
-        found = err.errors(include_url=False, include_context=False, include_input=False)[
-            :_MAX_NAMED
-        ]
-        named = "; ".join(f"{'.'.join(map(str, e['loc']))[:80]}: {e['msg']}" for e in found)
+        found = invalid_values(err)[:_MAX_NAMED]
+        named = "; ".join(f"{name[:80]}: {message}" for name, message in found)
         # from None: pydantic's own text would show values of any size
         raise DropError(
             f"{INFO} is not valid: {named}",

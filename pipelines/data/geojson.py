@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float64s
 from pipelines.errors import ConfigError
 
-Ring = npt.NDArray[np.float64]  # (N, 2) longitude and latitude, or another plane's x and y; closed
+Ring = Float64s  # (N, 2) longitude and latitude, or another plane's x and y; closed
 Polygon = tuple[Ring, ...]  # its outline, then its holes
 MAX_BYTES, MAX_VERTICES = 50_000_000, 1_000_000
 _SIMPLIFY = "simplify the shapes (mapshaper: `-simplify 5% keep-shapes`) and save them as GeoJSON"

@@ -25,7 +25,7 @@ from pipelines.data.raw import RawDrop
 from pipelines.errors import StoreError
 from pipelines.storage import discard, new_folder, read_json, write_json
 from pipelines.storage.kept import note_use
-from pipelines.storage.parquet import read_frame
+from pipelines.storage.parquet import frame_bytes, read_frame
 
 log = logging.getLogger(__name__)
 _FACTS, _NTH = "facts.json", "nth"
@@ -95,7 +95,7 @@ def _save(raws: Sequence[RawDrop], folder: Path) -> None:
         for name, own in parts.items():
             full = [frame for frame in own if len(frame)] or own[:1]
             table = pd.concat(full, ignore_index=True)
-            table.to_parquet(temp / f"{name}.parquet", index=False)
+            (temp / f"{name}.parquet").write_bytes(frame_bytes(table))
         write_json(temp / _FACTS, {"drops": facts})
 
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float64s, Int64s
 from pipelines.weeks import Calendar
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int32).max  # week ordinal of what never becomes known
 MIN_PRESENT_SHARE = 0.5  # of a mean's weeks; below it the mean is missing
 # If the newest known value is older, the series is missing, not stale: a quarter of a year.
@@ -33,11 +31,11 @@ class KnownSeries:
 
     step: str
     first_no: int
-    values: Floats
-    known_from: Ints
+    values: Float64s
+    known_from: Int64s
     calendar: Calendar
 
-    def lags(self, origins: Ints, lags: int) -> Floats:
+    def lags(self, origins: Int64s, lags: int) -> Float64s:
         """(U, O, lags) values, [..., 0] = the newest one that the origin knows."""
         newest = newest_known(self.known_from, self.first_no, origins)
         now = origins if self.step == "week" else month_of_week(origins, self.calendar)
@@ -53,7 +51,7 @@ class KnownSeries:
         return replace(self, values=np.where(future, made, self.values))
 
 
-def newest_known(known_from: Ints, first_no: int, origins: Ints) -> Ints:
+def newest_known(known_from: Int64s, first_no: int, origins: Int64s) -> Int64s:
     """(U, O) ordinal of the newest period that is known at each origin, -1 if there is none."""
     span = int(origins.max()) - int(origins.min()) + 1
     newest = np.full((len(known_from), span), -1, dtype=np.int64)
@@ -64,14 +62,14 @@ def newest_known(known_from: Ints, first_no: int, origins: Ints) -> Ints:
 
 
 def pick_known(
-    values: Floats,
-    known_from: Ints,
+    values: Float64s,
+    known_from: Int64s,
     first_no: int,
-    newest: Ints,
-    oldest: Ints,
-    origins: Ints,
+    newest: Int64s,
+    oldest: Int64s,
+    origins: Int64s,
     lags: int,
-) -> Floats:
+) -> Float64s:
     """(U, O, lags) values of the newest known period and those before it, NaN where not known.
 
     Args:
@@ -87,7 +85,7 @@ def pick_known(
     return np.where(known & (newest >= oldest)[..., None], values[unit, safe], np.nan)
 
 
-def partial_mean(values: Floats) -> Floats:
+def partial_mean(values: Float64s) -> Float64s:
     """Mean over the last axis that ignores NaN; NaN if fewer than half of the values are there."""
     present = np.isfinite(values)
     count = present.sum(axis=-1)
@@ -96,7 +94,7 @@ def partial_mean(values: Floats) -> Floats:
     return np.where(enough, total / np.maximum(count, 1), np.nan)
 
 
-def month_of_week(origins: Ints, calendar: Calendar) -> Ints:
+def month_of_week(origins: Int64s, calendar: Calendar) -> Int64s:
     """(O,) ordinal of the month that holds the last day of each origin week."""
     days = np.datetime64(calendar.first_end) + 7 * origins.astype("timedelta64[D]")
     return days.astype("datetime64[M]").astype(np.int64) + 12 * 1970

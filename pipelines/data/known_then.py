@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.data.known_series import MAX_AGE, Floats, Ints
+from pipelines.arrays import Float64s, Int64s
+from pipelines.data.known_series import MAX_AGE
 from pipelines.data.tables import Tables, latest_delays
 
 LOOK_BACK = 56  # weeks before an origin that anything is computed from
@@ -34,14 +34,14 @@ class KnownThen:
         known_from: (U, W) first of `origins` that knew today's count.
     """
 
-    origin: Ints
-    unit: Ints
-    week: Ints
-    value: Floats
-    origins: Ints
-    known_from: Ints
+    origin: Int64s
+    unit: Int64s
+    week: Int64s
+    value: Float64s
+    origins: Int64s
+    known_from: Int64s
 
-    def laid_over(self, cases: Floats, weeks: Ints, origins: Ints) -> Floats:
+    def laid_over(self, cases: Float64s, weeks: Int64s, origins: Int64s) -> Float64s:
         """(U, *shape) counts of `weeks`, with what `origins` knew in their place.
 
         Args:
@@ -66,7 +66,7 @@ class KnownThen:
         """Whether the origin has vintages."""
         return bool(np.isin(origin, self.origins))
 
-    def or_next(self, origins: Ints) -> Ints:
+    def or_next(self, origins: Int64s) -> Int64s:
         """The same origins; for one without vintages the next one that has some, if there
         is one."""
         if not len(self.origins):
@@ -76,7 +76,7 @@ class KnownThen:
             at < len(self.origins), self.origins[np.minimum(at, len(self.origins) - 1)], origins
         )
 
-    def but_for(self, origin: Ints, unit: Ints, week: Ints, value: Floats) -> KnownThen:
+    def but_for(self, origin: Int64s, unit: Int64s, week: Int64s, value: Float64s) -> KnownThen:
         """The same, but for the counts given, which replace its own."""
         both = np.concatenate(
             [self._key(origin, unit, week), self._key(self.origin, self.unit, self.week)]
@@ -92,7 +92,7 @@ class KnownThen:
             value=np.concatenate([value, self.value])[kept],
         )
 
-    def _key(self, origin: Ints, unit: Ints, week: Ints) -> Ints:
+    def _key(self, origin: Int64s, unit: Int64s, week: Int64s) -> Int64s:
         return (origin * len(self.known_from) + unit) * _KEY + week
 
     def blinded(self, origin_week_no: int, noise: np.random.Generator) -> KnownThen:
@@ -108,7 +108,7 @@ def nothing_else(units: int, weeks: int) -> KnownThen:
 
 
 def known_then(
-    tables: Tables, units: tuple[str, ...], cases: Floats, first_week_no: int, delay_weeks: int
+    tables: Tables, units: tuple[str, ...], cases: Float64s, first_week_no: int, delay_weeks: int
 ) -> KnownThen:
     """From a line list's days of report where there are some, else from vintages.
 
@@ -121,7 +121,7 @@ def known_then(
 
 
 def _of_vintages(
-    tables: Tables, units: tuple[str, ...], cases: Floats, first_week_no: int, delay_weeks: int
+    tables: Tables, units: tuple[str, ...], cases: Float64s, first_week_no: int, delay_weeks: int
 ) -> KnownThen:
     code, days = pd.factorize(tables.cases["received_date"], sort=True)
     whole = nothing_else(*cases.shape)
@@ -157,7 +157,7 @@ def _of_vintages(
     return found.but_for(origins[at], unit, week, older["value"].to_numpy())
 
 
-def _origins(tables: Tables, code: Ints, days: int, delay_weeks: int) -> tuple[Ints, Ints]:
+def _origins(tables: Tables, code: Int64s, days: int, delay_weeks: int) -> tuple[Int64s, Int64s]:
     """(V,) origins whose newest week was the newest of a drop, and the last day that counts for
     each.
 
@@ -180,7 +180,7 @@ def _origins(tables: Tables, code: Ints, days: int, delay_weeks: int) -> tuple[I
     return origins + delay_weeks, last_day
 
 
-def _with_unknown(rows: pd.DataFrame, origins: Ints, delay_weeks: int) -> pd.DataFrame:
+def _with_unknown(rows: pd.DataFrame, origins: Int64s, delay_weeks: int) -> pd.DataFrame:
     """A first vintage that came late was unknown until then; one that was delivered later
     was not."""
     first = rows[~rows.duplicated(["unit", "week"])]
@@ -195,7 +195,7 @@ def _with_unknown(rows: pd.DataFrame, origins: Ints, delay_weeks: int) -> pd.Dat
 
 
 def _of_reports(
-    tables: Tables, units: tuple[str, ...], cases: Floats, first_week_no: int, delay_weeks: int
+    tables: Tables, units: tuple[str, ...], cases: Float64s, first_week_no: int, delay_weeks: int
 ) -> KnownThen:
     """At origin o a week lacks the cases that were reported after the end of week o."""
     rows = latest_delays(tables)
@@ -219,13 +219,13 @@ def _of_reports(
     return found.but_for(week + after, unit, week, known)
 
 
-def _reported_origins(tables: Tables, delay_weeks: int) -> Ints:
+def _reported_origins(tables: Tables, delay_weeks: int) -> Int64s:
     weeks = tables.delays["week_no"].to_numpy(np.int64)
     newest = int(tables.cases.loc[tables.cases["cases"].notna(), "week_no"].max())
     return np.arange(int(weeks.min()), max(newest, int(weeks.max())) + 1) + delay_weeks
 
 
-def _spread(low: Ints, high: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _spread(low: Int64s, high: Int64s) -> tuple[Int64s, Int64s]:
     """(place of the range, number) of every number of the ranges low..high - 1."""
     length = np.maximum(high - low, 0)
     cell = np.repeat(np.arange(len(low)), length)

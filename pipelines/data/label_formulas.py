@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s
 from pipelines.label_rule import Past
 from pipelines.label_rules import (
     EndemicChannelRule,
@@ -26,7 +26,6 @@ from pipelines.label_rules import (
 )
 from pipelines.weeks import SEASON_WEEKS
 
-Floats = npt.NDArray[np.float64]
 PER = 100_000  # persons
 
 
@@ -72,7 +71,7 @@ def incidence(rule: IncidenceRule, past: Past) -> pd.DataFrame:
     )
 
 
-def _by_season(cases: pd.DataFrame, units: list[str]) -> Floats:
+def _by_season(cases: pd.DataFrame, units: list[str]) -> Float64s:
     """(U, 52, R) counts by unit and week of the year, NaN where none; R = most counts of a week."""
     unit = pd.Index(units).get_indexer(pd.Index(cases["unit_id"]))
     season = cases["season_week"].to_numpy(np.int64) - 1
@@ -82,14 +81,14 @@ def _by_season(cases: pd.DataFrame, units: list[str]) -> Floats:
     return out
 
 
-def _windows(counts: Floats, half_window_weeks: int) -> Iterator[Floats]:
+def _windows(counts: Float64s, half_window_weeks: int) -> Iterator[Float64s]:
     """(U, n) counts around each week of the year; the year closes to a ring."""
     around = np.arange(-half_window_weeks, half_window_weeks + 1)
     for week in range(SEASON_WEEKS):
         yield counts[:, (week + around) % SEASON_WEEKS].reshape(len(counts), -1)
 
 
-def _median(window: Floats, _: float) -> Floats:
+def _median(window: Float64s, _: float) -> Float64s:
     with np.errstate(all="ignore"):
         ordered = np.sort(window, axis=1)  # NaN last
         count = np.isfinite(window).sum(axis=1)
@@ -98,13 +97,13 @@ def _median(window: Floats, _: float) -> Floats:
     return np.where(count > 0, middle, np.nan)
 
 
-def _geometric_mean(window: Floats, _: float) -> Floats:
+def _geometric_mean(window: Float64s, _: float) -> Float64s:
     """exp(mean(log(cases + 1))) - 1: weeks without a case are common, and their logarithm
     is none."""
     return np.asarray(np.expm1(_mean(np.log1p(window))))
 
 
-def _mean_sd(window: Floats, k: float) -> Floats:
+def _mean_sd(window: Float64s, k: float) -> Float64s:
     mean = _mean(window)
     count = np.isfinite(window).sum(axis=1)
     squares = np.nansum((window - mean[:, None]) ** 2, axis=1)
@@ -112,12 +111,12 @@ def _mean_sd(window: Floats, k: float) -> Floats:
     return np.where(count > 1, mean + k * deviation, np.nan)
 
 
-def _mean(window: Floats) -> Floats:
+def _mean(window: Float64s) -> Float64s:
     count = np.isfinite(window).sum(axis=1)
     return np.where(count > 0, np.nansum(window, axis=1) / np.maximum(count, 1), np.nan)
 
 
-_CENTRES: dict[str, Callable[[Floats, float], Floats]] = {
+_CENTRES: dict[str, Callable[[Float64s, float], Float64s]] = {
     "median": _median,
     "geometric_mean": _geometric_mean,
     "mean_sd": _mean_sd,

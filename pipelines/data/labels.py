@@ -17,9 +17,9 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.covariates import population
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.errors import ConfigError
@@ -28,7 +28,6 @@ from pipelines.label_rule import LabelRule, Past
 from pipelines.weeks import LAST_YEAR, SEASON_WEEKS, Calendar
 
 log = logging.getLogger(__name__)
-Floats = npt.NDArray[np.float64]
 
 THRESHOLD_COLUMNS = (
     "unit_id",
@@ -101,7 +100,7 @@ def check_as_of(rule: LabelRule, calendar: Calendar, as_of_week_no: int) -> None
         )
 
 
-def label_of(cases: Floats, threshold_cases: Floats) -> Floats:
+def label_of(cases: Float64s, threshold_cases: Float64s) -> Float64s:
     """1.0 where cases exceed the threshold, 0.0 where not, NaN where either is not known."""
     known = np.isfinite(cases) & np.isfinite(threshold_cases)
     return np.where(known, (cases > threshold_cases).astype(np.float64), np.nan)
@@ -172,7 +171,7 @@ def _of_year(
     return table.drop(columns="own_reason", errors="ignore")
 
 
-def _within(week_no: pd.Series, ranges: tuple[range, ...]) -> npt.NDArray[np.bool_]:
+def _within(week_no: pd.Series, ranges: tuple[range, ...]) -> Bools:
     weeks = week_no.to_numpy(np.int64)
     inside = np.zeros(len(weeks), dtype=bool)
     for part in ranges:

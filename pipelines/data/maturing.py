@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.config import DataConfig, Maturity
 from pipelines.data.availability import Matrices, build_matrices
-from pipelines.data.known_series import Floats, Ints, partial_mean
+from pipelines.data.known_series import partial_mean
 from pipelines.data.known_then import LOOK_BACK, KnownThen, nothing_else
 from pipelines.data.nowcast import Missing, Triangle, still_missing
 from pipelines.data.tables import Tables, newest_week_no
@@ -103,7 +103,7 @@ def matured(
     units: Sequence[str],
     data: DataConfig,
     calendar: Calendar,
-    origins: Ints,
+    origins: Int64s,
     maturity: Maturity,
 ) -> Matured:
     """Matrices of the units, as `origins` (consecutive) are to know them.
@@ -131,7 +131,7 @@ def nowcasts(
     units: Sequence[str],
     data: DataConfig,
     calendar: Calendar,
-    origins: Ints,
+    origins: Int64s,
     maturity: Maturity,
 ) -> pd.DataFrame:
     """NOWCAST_SCHEMA of every origin, for whoever asks how good they were; arguments as
@@ -146,7 +146,7 @@ def nowcasts(
 
 
 def _youngs(
-    tables: Tables, matrices: Matrices, maturity: Maturity, newest: int, origins: Ints
+    tables: Tables, matrices: Matrices, maturity: Maturity, newest: int, origins: Int64s
 ) -> Iterator[_Young]:
     ages = maturity.nowcast_weeks
     triangle = triangle_of(matrices, ages, _groups(tables, matrices.unit_ids))
@@ -154,7 +154,7 @@ def _youngs(
         yield _Young.of(matrices, triangle, maturity, age, newest, origins)
 
 
-def triangle_of(matrices: Matrices, ages: int, group: Ints) -> Triangle:
+def triangle_of(matrices: Matrices, ages: int, group: Int64s) -> Triangle:
     """Counts of every week by how long after it they were known, from what origins knew."""
     then = matrices.then or nothing_else(*matrices.cases.shape)
     weeks = matrices.first_week_no + np.arange(matrices.cases.shape[1], dtype=np.int64)
@@ -168,7 +168,7 @@ def triangle_of(matrices: Matrices, ages: int, group: Ints) -> Triangle:
     return Triangle(np.stack(known), matrices.known_cases(weeks, final, 1), level, final, group)
 
 
-def _groups(tables: Tables, units: Sequence[str]) -> Ints:
+def _groups(tables: Tables, units: Sequence[str]) -> Int64s:
     """(U,) number of what each unit lies in, as delivered; one for all where no file tells."""
     if "parent" not in tables.units:
         return np.zeros(len(units), dtype=np.int64)
@@ -176,7 +176,7 @@ def _groups(tables: Tables, units: Sequence[str]) -> Ints:
     return pd.factorize(told, sort=True)[0].astype(np.int64)
 
 
-def _level(matrices: Matrices, newest_whole: Ints, origins: Ints) -> Floats:
+def _level(matrices: Matrices, newest_whole: Int64s, origins: Int64s) -> Float64s:
     """(U, O) mean of the newest four whole weeks that each origin knows."""
     weeks = newest_whole[:, None] - np.arange(_LEVEL_WEEKS)
     return partial_mean(matrices.known_cases(weeks, origins[:, None], 1))
@@ -187,12 +187,12 @@ class _Young:
     """One age of the newest weeks, at every origin that meets it; arrays (U, O) beside (O,)."""
 
     age: int
-    origins: Ints
-    weeks: Ints
-    reported: Floats
-    share: Floats
+    origins: Int64s
+    weeks: Int64s
+    reported: Float64s
+    share: Float64s
     missing: Missing
-    value: Floats
+    value: Float64s
 
     @classmethod
     def of(
@@ -202,7 +202,7 @@ class _Young:
         maturity: Maturity,
         age: int,
         newest: int,
-        origins: Ints,
+        origins: Int64s,
     ) -> _Young:
         then = matrices.then or nothing_else(*matrices.cases.shape)
         newest_then = np.where(
@@ -227,7 +227,7 @@ class _Young:
         origin, week = every
         return then.but_for(origin, unit, week, self.value.ravel())
 
-    def table(self, units: Sequence[str], origins: Ints) -> pd.DataFrame:
+    def table(self, units: Sequence[str], origins: Int64s) -> pd.DataFrame:
         """NOWCAST_SCHEMA of these origins, if they meet this age."""
         at = np.flatnonzero(np.isin(self.origins, origins))
         low, high = Missing(self.missing.mean[:, at], self.missing.size[:, at]).interval()
@@ -249,8 +249,8 @@ class _Young:
 
 
 def _shares(
-    triangle: Triangle, maturity: Maturity, age: int, origins: Ints, units: int
-) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    triangle: Triangle, maturity: Maturity, age: int, origins: Int64s, units: int
+) -> tuple[Float64s, Float64s, Bools]:
     """(U, O) shares, (O,) spread, and (O,) whether the origin may nowcast with them."""
     learned, spread = triangle.shares(age, origins)
     enough = triangle.weeks_seen(origins) >= maturity.min_past_weeks

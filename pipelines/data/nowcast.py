@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.data.known_series import Floats, Ints
+from pipelines.arrays import Float64s, Int64s
 
 COVERAGE = 0.8
 PAST_WEEKS = 104  # newest past weeks that shares and levels are learned from
@@ -41,19 +41,19 @@ class Triangle:
         group: (U,) number of what each unit lies in; units of one group grow alike.
     """
 
-    known: Floats
-    final: Floats
-    level: Floats
-    known_from: Ints
-    group: Ints
+    known: Float64s
+    final: Float64s
+    level: Float64s
+    known_from: Int64s
+    group: Int64s
 
-    def weeks_seen(self, origins: Ints) -> Ints:
+    def weeks_seen(self, origins: Int64s) -> Int64s:
         """(O,) weeks of the past of which every age was seen, as the origin knows."""
         looked = np.isfinite(self.known).any(axis=1).all(axis=0)
-        seen: Floats = np.asarray(looked & np.isfinite(self.final).any(axis=0), dtype=np.float64)
+        seen: Float64s = np.asarray(looked & np.isfinite(self.final).any(axis=0), dtype=np.float64)
         return self._sum(seen, origins).astype(np.int64)
 
-    def shares(self, age: int, origins: Ints) -> tuple[Floats, Floats]:
+    def shares(self, age: int, origins: Int64s) -> tuple[Float64s, Float64s]:
         """(U, O) share of the final count that is known at an age, and (O,) its spread.
 
         The spread is the intra-class correlation of a beta-binomial count: 0 if every share of the
@@ -81,7 +81,7 @@ class Triangle:
         bounded = np.where(chance > 0, np.clip(spread, 0.0, 0.5), 0.0)
         return np.clip(share, _LEAST_SHARE, 1.0), np.where(cells > 0, bounded, np.nan)
 
-    def steadiness(self, origins: Ints) -> Floats:
+    def steadiness(self, origins: Int64s) -> Float64s:
         """(O,) shape of the gamma distribution of a week's mean around the unit's level."""
         seen = np.isfinite(self.level) & np.isfinite(self.final)
         level = np.where(
@@ -90,19 +90,19 @@ class Triangle:
         excess = np.where(seen, ((self.final - level) ** 2 - level) / level, 0.0)
         levels = self._sum(np.where(seen, level, 0.0), origins).sum(axis=0)
         beyond = np.maximum(self._sum(excess, origins).sum(axis=0), 1e-9)
-        shape: Floats = np.clip(levels / beyond, 0.2, 50.0)
+        shape: Float64s = np.clip(levels / beyond, 0.2, 50.0)
         return shape
 
-    def _sum(self, values: Floats, origins: Ints) -> Floats:
+    def _sum(self, values: Float64s, origins: Int64s) -> Float64s:
         """(..., O) sums over the newest PAST_WEEKS weeks whose final count the origin knows."""
         ahead = np.zeros((*values.shape[:-1], 1))
         total = np.concatenate([ahead, np.cumsum(values, axis=-1)], axis=-1)
         until = np.searchsorted(self.known_from, origins, side="right")
-        result: Floats = total[..., until] - total[..., np.maximum(until - PAST_WEEKS, 0)]
+        result: Float64s = total[..., until] - total[..., np.maximum(until - PAST_WEEKS, 0)]
         return result
 
 
-def growth(reported: Floats, expected: Floats, group: Ints) -> Floats:
+def growth(reported: Float64s, expected: Float64s, group: Int64s) -> Float64s:
     """(U, ...) how much more than expected the other units of a unit's group have.
 
     Where these are few it is drawn towards all other units' growth, and that towards 1.
@@ -117,18 +117,18 @@ def growth(reported: Floats, expected: Floats, group: Ints) -> Floats:
     return np.clip(_ratio(near[0], near[1], every), 1 / _MOST_GROWTH, _MOST_GROWTH)
 
 
-def _of_group(values: Floats, group: Ints) -> Floats:
+def _of_group(values: Float64s, group: Int64s) -> Float64s:
     """(U, ...) sum over the units of each unit's group."""
     total = np.zeros((int(group.max(initial=0)) + 1, *values.shape[1:]))
     np.add.at(total, group, values)
     return total[group]
 
 
-def _ratio(had: Floats, awaited: Floats, otherwise: Floats) -> Floats:
+def _ratio(had: Float64s, awaited: Float64s, otherwise: Float64s) -> Float64s:
     return (had + _GROWTH_CASES * otherwise) / (awaited + _GROWTH_CASES)
 
 
-def _between(total: Floats, had: Floats, pooled: Floats, within: Floats) -> Floats:
+def _between(total: Float64s, had: Float64s, pooled: Float64s, within: Float64s) -> Float64s:
     """(O,) variance of the units' own shares beyond chance."""
     size = total.sum(axis=0)
     apart = np.where(total > 0, (had - total * pooled) ** 2 / np.maximum(total, 1.0), 0.0)
@@ -146,10 +146,10 @@ class Missing:
         size: the smaller, the wider.
     """
 
-    mean: Floats
-    size: Floats
+    mean: Float64s
+    size: Float64s
 
-    def interval(self, coverage: float = COVERAGE) -> tuple[Floats, Floats]:
+    def interval(self, coverage: float = COVERAGE) -> tuple[Float64s, Float64s]:
         """Ends of the interval of whole numbers whose probability comes nearest to `coverage`.
 
         Counts are whole: of a week of which almost surely nothing is missing the interval is one
@@ -176,7 +176,12 @@ class Missing:
 
 
 def still_missing(
-    reported: Floats, share: Floats, level: Floats, steadiness: Floats, spread: Floats, group: Ints
+    reported: Float64s,
+    share: Float64s,
+    level: Float64s,
+    steadiness: Float64s,
+    spread: Float64s,
+    group: Int64s,
 ) -> Missing:
     """What is missing of counts of which a share is known.
 

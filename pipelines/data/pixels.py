@@ -19,13 +19,12 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from pipelines.arrays import AnyArray, UInt8s
 from pipelines.config import ScenePolicy
 from pipelines.data.scene_values import (
     N_BANDS,
     Declared,
-    Rgb,
     SceneError,
-    Values,
     WrongBands,
     WrongValues,
     check_bits,
@@ -38,7 +37,6 @@ from pipelines.data.tiff_pages import check_pages, full_pages, main_series, mask
 __all__ = [
     "DamagedScene",
     "PixelBomb",
-    "Rgb",
     "SceneError",
     "TooMuchAtOnce",
     "UnknownFormat",
@@ -81,7 +79,7 @@ class UnknownFormat(SceneError):
     code = "unknown-format"
 
 
-def read_scene(path: Path, policy: ScenePolicy) -> Rgb:
+def read_scene(path: Path, policy: ScenePolicy) -> UInt8s:
     """Pixels of a scene file, uint8 of shape (H, W, 3), red first.
 
     12-band TIFFs give bands B4, B3, B2 of the full resolution; what the file declares as nodata,
@@ -107,7 +105,7 @@ def decode_scene(
     policy: ScenePolicy,
     where: str = "",
     claim: Callable[[int], bool] | None = None,
-) -> Rgb:
+) -> UInt8s:
     """As read_scene, from an open file; `name` gives the format by its extension, and the scene's
     day.
 
@@ -157,7 +155,7 @@ class _Wanted:
             )
 
 
-def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> Rgb:
+def _read_tiff(handle: BinaryIO, wanted: _Wanted) -> UInt8s:
     check_pages(handle)
     name, policy, where = wanted.name, wanted.policy, wanted.where
     with tifffile.TiffFile(handle) as tiff:
@@ -207,7 +205,7 @@ def _check_complete(pages: Iterable[object], handle: BinaryIO, where: str) -> No
             raise _damaged("the file ends before its last pixel", where)
 
 
-def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> Rgb:
+def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> UInt8s:
     where = wanted.where
     head = handle.read(26)
     handle.seek(0)
@@ -228,14 +226,14 @@ def _read_pillow(handle: BinaryIO, wanted: _Wanted) -> Rgb:
         return np.asarray(Image.alpha_composite(black, solid).convert("RGB"), dtype=np.uint8)
 
 
-def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> Rgb:
+def _read_png16(handle: BinaryIO, colours: int, wanted: _Wanted) -> UInt8s:
     """A PNG of 16 bits a channel, of a size that was checked."""
     policy, where = wanted.policy, wanted.where
     if colours not in _PNG_RGB:
         raise WrongBands("pixels are 16-bit grey, not RGB", where=where, fix="export as 8-bit RGB")
     check_bits(3, "uint16", policy, where)
     handle.seek(0)
-    bands: Values = imagecodecs.png_decode(handle.read())
+    bands: AnyArray = imagecodecs.png_decode(handle.read())
     solid = bands[..., 3] if bands.shape[-1] > 3 else None
     outside = outside_of(bands, solid, None, None)
     return shown(bands[..., :3], outside, Declared(), policy, wanted.name, where)

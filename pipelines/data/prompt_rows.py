@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Int64s, Texts
 from pipelines.config import TextWindow
 from pipelines.data.availability import Matrices
 from pipelines.data.covariates import population
-from pipelines.data.known_series import Ints
 from pipelines.data.prompts import (
     RECENT_WEEKS,
     PromptFields,
@@ -24,12 +23,11 @@ from pipelines.data.prompts import (
     render_prompt,
 )
 
-Strings = npt.NDArray[np.object_]
 _GUARD_ORIGINS = 4  # origins that every build checks; the tests check many more
 _GUARD_SEED = 20181201
 
 
-def in_window(window: TextWindow, matrices: Matrices, origins: Ints) -> tuple[list[int], Ints]:
+def in_window(window: TextWindow, matrices: Matrices, origins: Int64s) -> tuple[list[int], Int64s]:
     """Positions of the units and of the origins that get a prompt."""
     named, week_no = window.municipalities, matrices.calendar.week_no
     units = [i for i, unit in enumerate(matrices.unit_ids) if named is None or unit in named]
@@ -44,11 +42,11 @@ def in_window(window: TextWindow, matrices: Matrices, origins: Ints) -> tuple[li
 def prompt_texts(
     matrices: Matrices,
     units: pd.DataFrame,
-    origins: Ints,
+    origins: Int64s,
     horizon_weeks: int,
     window: TextWindow,
     template: Template,
-) -> Strings:
+) -> Texts:
     """(U, O) prompts, None outside the text window."""
     texts = np.full((len(matrices.unit_ids), len(origins)), None, dtype=object)
     rows, columns = in_window(window, matrices, origins)
@@ -61,7 +59,7 @@ def prompt_texts(
 def guard_texts(
     matrices: Matrices,
     units: pd.DataFrame,
-    origins: Ints,
+    origins: Int64s,
     horizons: Sequence[int],
     window: TextWindow,
     template: Template,
@@ -82,13 +80,13 @@ def guard_texts(
             )
 
 
-def _keyed(matrices: Matrices, origin: int, texts: Strings) -> dict[str, str | None]:
+def _keyed(matrices: Matrices, origin: int, texts: Texts) -> dict[str, str | None]:
     week = matrices.calendar.week_label(origin)
     return {f"{unit}-{week}": texts[i, 0] for i, unit in enumerate(matrices.unit_ids)}
 
 
 def _fields(
-    matrices: Matrices, units: pd.DataFrame, origins: Ints, horizon_weeks: int, rows: list[int]
+    matrices: Matrices, units: pd.DataFrame, origins: Int64s, horizon_weeks: int, rows: list[int]
 ) -> list[tuple[tuple[int, int], PromptFields]]:
     """Fields of each (unit, origin) of the window, with their positions."""
     table = units.set_index("unit_id").reindex(list(matrices.unit_ids))

@@ -14,14 +14,13 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s, Texts
 from pipelines.contracts import Issue, Level
 from pipelines.data.drops import Drop
 from pipelines.data.known_values import KnownValues, batches
 
-Text = npt.NDArray[np.object_]
 Kind = Literal["week", "temp", "rain", "population", "demographic", "weekly", "monthly"]
 EVERY_UNIT = "*"  # of cells that hold for each unit, until across_drops.py spreads them
 NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$"
@@ -120,7 +119,7 @@ def issue(
     return Issue(level, code, message, place, period, fix, rows)
 
 
-def numbers(text: Text) -> npt.NDArray[np.float64]:
+def numbers(text: Texts) -> Float64s:
     """(N,) numbers of texts, NaN where a text is None or no number."""
     series = pd.Series(text, dtype=object)
     number = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, copy=True)
@@ -179,7 +178,7 @@ def _records(files: pd.Series, rows: pd.Series) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([files.astype(str), rows.astype("int64")])
 
 
-def _says(cells: pd.DataFrame, words: Collection[str]) -> npt.NDArray[np.bool_]:
+def _says(cells: pd.DataFrame, words: Collection[str]) -> Bools:
     """(N,) which cells hold one of the words; only texts that are no number are looked at."""
     out = np.zeros(len(cells), dtype=bool)
     at = np.flatnonzero((cells["value"].notna() & cells["number"].isna()).to_numpy(dtype=bool))

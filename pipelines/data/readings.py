@@ -16,9 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s
 from pipelines.code_changes import DeliveredCodes
 from pipelines.contracts import ADAPTERS, SOURCES, content_id
 from pipelines.data.drops import Drop
@@ -158,7 +158,7 @@ class _Repeated:
             self._told([replace(raw, cells=raw.cells.iloc[:0])])
         return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
 
-    def _told(self, raws: Sequence[RawDrop]) -> npt.NDArray[np.bool_]:
+    def _told(self, raws: Sequence[RawDrop]) -> Bools:
         """(cells,) which cells of the drops are new or differ; then know them, and what the drops
         leave out, which is new when it is told again.
         """
@@ -177,7 +177,7 @@ class _Repeated:
         return new[: len(cells)]
 
 
-def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _newest_of_units(cells: pd.DataFrame) -> Bools:
     """(cells,) one count of each unit and file: that it was told at all is known by it."""
     weekly = cells[cells["kind"] == "week"].sort_values("when", kind="stable")
     newest = weekly.drop_duplicates(["file", "unit_id"], keep="last").index
@@ -186,7 +186,7 @@ def _newest_of_units(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 def _comparable(
     raws: Sequence[RawDrop], by_input: bool
-) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+) -> tuple[pd.DataFrame, Int64s]:
     """KEY_COLUMNS and values of all cells, and of which drop each is; a value that may yet be
     refused with its record is like no other value.
 
@@ -218,8 +218,8 @@ _UNLIKE = _Unlike()
 
 
 def _plain(
-    raws: Sequence[RawDrop], cells: pd.DataFrame, drop_no: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
+    raws: Sequence[RawDrop], cells: pd.DataFrame, drop_no: Int64s
+) -> Bools:
     """(cells,) whether a cell's unit has one record in its file, which nothing can refuse later."""
     units = pd.concat([raw.units[["file", "unit_id"]] for raw in raws], ignore_index=True)
     units["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
@@ -232,5 +232,5 @@ def _plain(
     return np.asarray(cells["unit_id"].notna() & ~of_repeated & ~again, dtype=bool)
 
 
-def _pairs(drop_no: npt.NDArray[np.int64], units: pd.Series) -> pd.MultiIndex:
+def _pairs(drop_no: Int64s, units: pd.Series) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([drop_no, units.astype(object)])

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools
 from pipelines.code_changes import CodeChanges, Step
 from pipelines.contracts import Issue, Level
 from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, REFUSED_COLUMNS, RawDrop, issue
@@ -137,7 +137,7 @@ class _Fold:
         refused = _joined([raw.refused, cells[list(REFUSED_COLUMNS)]])
         return replace(raw, refused=refused, unsure=_joined([raw.unsure, unsure]))
 
-    def _whole(self, cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    def _whole(self, cells: pd.DataFrame) -> Bools:
         """(N,) which cells say the unit's own, whole value."""
         own = (cells["unit_id"] == self._step.unit).to_numpy(dtype=bool)
         if self._step.since is None:
@@ -254,12 +254,12 @@ def _people(cells: pd.DataFrame) -> pd.DataFrame:
     return by_code.drop_duplicates(["file", *_KEY]).sort_index()
 
 
-def _in(cells: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _in(cells: pd.DataFrame, others: pd.DataFrame) -> Bools:
     """(N,) which cells are about the fact and time of one of the others."""
     if cells.empty or others.empty:
         return np.zeros(len(cells), dtype=bool)
     there = pd.MultiIndex.from_frame(others[_KEY].astype(object))
-    found: npt.NDArray[np.bool_] = pd.MultiIndex.from_frame(cells[_KEY].astype(object)).isin(there)
+    found: Bools = pd.MultiIndex.from_frame(cells[_KEY].astype(object)).isin(there)
     return found
 
 

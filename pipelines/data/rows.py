@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from pipelines.arrays import AnyArray, Float32s, Int64s
 from pipelines.config import Maturity, Profile
 from pipelines.contracts import SAMPLE_INPUTS, SAMPLE_KEYS, SAMPLE_TARGET
 from pipelines.data.availability import Matrices
 from pipelines.data.covariates import LAGS, covariates
-from pipelines.data.known_series import Ints
 from pipelines.data.maturing import matured
 from pipelines.data.prompt_rows import guard_texts, prompt_texts
 from pipelines.data.prompts import Template, template_of, text_sha256
@@ -107,7 +107,7 @@ def yearly_rows(source: RowSource) -> Iterator[tuple[int, pa.Table]]:
         yield int(year), _year_rows(source, origins[years == year])
 
 
-def _year_rows(source: RowSource, origins: Ints) -> pa.Table:
+def _year_rows(source: RowSource, origins: Int64s) -> pa.Table:
     columns: dict[str, Any] = {}
     columns |= _keys(source, origins)
     columns |= _image_columns(source, origins)
@@ -127,7 +127,7 @@ def covariate_names(source: RowSource) -> tuple[str, ...]:
     return tuple(_covariates(source, np.array([source.as_of])))
 
 
-def _covariates(source: RowSource, origins: Ints) -> dict[str, npt.NDArray[np.float32]]:
+def _covariates(source: RowSource, origins: Int64s) -> dict[str, Float32s]:
     """Covariate -> one value a row."""
     figures = source.profile.data.figures
     by_horizon = [
@@ -146,14 +146,14 @@ def _schema(covariates: tuple[str, ...]) -> pa.Schema:
     return pa.schema([*keys, *inputs, *own, (SAMPLE_TARGET, _FLOAT)])
 
 
-def _keys(source: RowSource, origins: Ints) -> dict[str, Any]:
+def _keys(source: RowSource, origins: Int64s) -> dict[str, Any]:
     units, horizons = source.matrices.unit_ids, source.horizons
     shape = (len(units), len(origins), len(horizons))
     named = np.unique(np.add.outer(origins, (0, *horizons)))
     label = {int(week): source.profile.calendar.week_label(week) for week in named}
     target = origins[:, None] + np.array(horizons)
 
-    def spread(values: npt.ArrayLike) -> npt.NDArray[Any]:
+    def spread(values: npt.ArrayLike) -> AnyArray:
         return np.broadcast_to(np.asarray(values), shape).ravel()
 
     unit = spread(np.array(units, dtype=object)[:, None, None])
@@ -172,7 +172,7 @@ def _keys(source: RowSource, origins: Ints) -> dict[str, Any]:
     }
 
 
-def _image_columns(source: RowSource, origins: Ints) -> dict[str, Any]:
+def _image_columns(source: RowSource, origins: Int64s) -> dict[str, Any]:
     at = slice(int(origins[0]) - source.first_origin, int(origins[-1]) + 1 - source.first_origin)
     chosen = source.scenes
     columns = {
@@ -186,7 +186,7 @@ def _image_columns(source: RowSource, origins: Ints) -> dict[str, Any]:
     return {name: np.repeat(values.ravel(), each) for name, values in columns.items()}
 
 
-def _text_columns(source: RowSource, origins: Ints) -> dict[str, Any]:
+def _text_columns(source: RowSource, origins: Int64s) -> dict[str, Any]:
     window = source.profile.data.text_window
     if source.profile.embed is None:  # nobody would read them
         nothing = [None] * len(source.matrices.unit_ids) * len(origins) * len(source.horizons)

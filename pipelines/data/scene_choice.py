@@ -14,15 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s, Int64s, Texts
 from pipelines.contracts import SceneQuality
 from pipelines.data.availability import known_from_week_no
-from pipelines.data.known_series import Ints
 from pipelines.weeks import Calendar
 
-Strings = npt.NDArray[np.object_]
 NO_SCENE = -1
 
 
@@ -39,11 +37,11 @@ class SceneChoice:
     """
 
     scenes: pd.DataFrame
-    row: Ints
-    quality: Strings
-    age_weeks: npt.NDArray[np.float64]
+    row: Int64s
+    quality: Texts
+    age_weeks: Float64s
 
-    def column(self, name: str) -> Strings:
+    def column(self, name: str) -> Texts:
         """(U, O) a column of the scenes used, None where none is."""
         out = np.full(self.row.shape, None, dtype=object)
         used = self.row != NO_SCENE
@@ -54,7 +52,7 @@ class SceneChoice:
 def choose_scenes(
     scenes: pd.DataFrame,
     unit_ids: Sequence[str],
-    origins: Ints,
+    origins: Int64s,
     max_age_weeks: int,
     calendar: Calendar,
 ) -> SceneChoice:
@@ -76,7 +74,7 @@ def choose_scenes(
     return SceneChoice(scenes, row, _quality(scenes, row, newest), _age(first_seen, row, origins))
 
 
-def _quality(scenes: pd.DataFrame, row: Ints, newest: Ints) -> Strings:
+def _quality(scenes: pd.DataFrame, row: Int64s, newest: Int64s) -> Texts:
     out = np.full(row.shape, str(SceneQuality.NONE), dtype=object)
     seen = newest != NO_SCENE
     out[seen] = scenes["quality"].to_numpy(dtype=object)[newest[seen]]
@@ -85,7 +83,7 @@ def _quality(scenes: pd.DataFrame, row: Ints, newest: Ints) -> Strings:
     return out
 
 
-def _age(first_seen: Ints, row: Ints, origins: Ints) -> npt.NDArray[np.float64]:
+def _age(first_seen: Int64s, row: Int64s, origins: Int64s) -> Float64s:
     out = np.full(row.shape, np.nan)
     unit, at = np.nonzero(row != NO_SCENE)
     out[unit, at] = origins[at] - first_seen[row[unit, at]]

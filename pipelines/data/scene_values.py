@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import AnyArray, Bools, UInt8s
 from pipelines.config import ScenePolicy
 from pipelines.errors import DropError
 
-Rgb = npt.NDArray[np.uint8]
-Values = npt.NDArray[np.generic]
-Outside = npt.NDArray[np.bool_]
 # Sentinel-2 order B1..B8, B8A, B9, B11, B12: red, green, blue are B4, B3, B2 at index 3, 2, 1.
 N_BANDS, _RGB_BANDS = 12, (3, 2, 1)
 # 16-bit reflectance x 10,000 is shown with 0..0.3 over 0..255, as is usual for Sentinel-2.
@@ -79,8 +76,8 @@ def declared(tags: Mapping[int, object], where: str) -> Declared:
 
 
 def outside_of(
-    bands: Values, alpha: Values | None, mask: Values | None, nodata: int | None
-) -> Outside:
+    bands: AnyArray, alpha: AnyArray | None, mask: AnyArray | None, nodata: int | None
+) -> Bools:
     """Which pixels (H, W) are outside: every band (H, W, n) is nodata, or alpha or mask is 0."""
     out = np.zeros(bands.shape[:2], dtype=np.bool_)
     if nodata is not None:
@@ -105,8 +102,8 @@ def check_bits(n_bands: int, dtype: str, policy: ScenePolicy, where: str) -> Non
 
 
 def shown(
-    bands: Values, outside: Outside, says: Declared, policy: ScenePolicy, name: str, where: str
-) -> Rgb:
+    bands: AnyArray, outside: Bools, says: Declared, policy: ScenePolicy, name: str, where: str
+) -> UInt8s:
     """uint8 colours (H, W, 3), red first, black outside, of values (H, W, 3 or 12).
 
     Args:
@@ -153,7 +150,7 @@ def _offset(says: Declared, policy: ScenePolicy, name: str, where: str) -> int:
 
 
 def _check_values(
-    bands: Values, rgb: Values, outside: Outside, offset: int, policy: ScenePolicy, where: str
+    bands: AnyArray, rgb: AnyArray, outside: Bools, offset: int, policy: ScenePolicy, where: str
 ) -> None:
     """Refuse what 16-bit values themselves contradict, by the pixels that are neither outside nor
     0.

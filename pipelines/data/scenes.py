@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import UInt8s
 from pipelines.codes import UnitCodes
 from pipelines.config import ScenePolicy
 from pipelines.contracts import SceneQuality
@@ -22,7 +23,6 @@ from pipelines.data.filecache import FileCache
 from pipelines.data.pixels import (
     DamagedScene,
     PixelBomb,
-    Rgb,
     SceneError,
     TooMuchAtOnce,
     UnknownFormat,
@@ -37,7 +37,6 @@ __all__ = [
     "SCENE_COLUMNS",
     "DamagedScene",
     "PixelBomb",
-    "Rgb",
     "SceneError",
     "SceneStats",
     "TooMuchAtOnce",
@@ -71,7 +70,7 @@ class SceneStats:
     std_grey: float
 
 
-def scene_stats(rgb: Rgb) -> SceneStats:
+def scene_stats(rgb: UInt8s) -> SceneStats:
     """Statistics of (H, W, 3) pixels that quality is judged by."""
     lit = rgb.any(axis=-1)
     n_lit = int(lit.sum())
@@ -93,7 +92,7 @@ def quality(stats: SceneStats, policy: ScenePolicy) -> SceneQuality:
     return SceneQuality.OK
 
 
-def content_hash(rgb: Rgb) -> str:
+def content_hash(rgb: UInt8s) -> str:
     """SHA-256 of decoded pixels and their shape: equal pictures in different files are equal."""
     return hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
 

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s, Int64s
 from pipelines.errors import ConfigError
 from pipelines.weeks import SEASON_WEEKS, Calendar
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 THRESHOLD_KEYS = ("unit_id", "origin_year", "season_week", "threshold_cases")
 
 
@@ -36,7 +34,7 @@ class Thresholds:
 
     unit_ids: tuple[str, ...]
     origin_years: tuple[int, ...]
-    cases: Floats
+    cases: Float64s
     calendar: Calendar
 
     @classmethod
@@ -96,7 +94,9 @@ class Thresholds:
         """Number of units."""
         return len(self.unit_ids)
 
-    def of_rows(self, unit_id: Sequence[str], origin_week_no: Ints, target_week_no: Ints) -> Floats:
+    def of_rows(
+        self, unit_id: Sequence[str], origin_week_no: Int64s, target_week_no: Int64s
+    ) -> Float64s:
         """(N,) threshold of each row, NaN where there is none that can be used."""
         unit = pd.Index(self.unit_ids).get_indexer(pd.Index(unit_id))
         year, season = self._years(origin_week_no), self._seasons(target_week_no)
@@ -144,7 +144,7 @@ class Thresholds:
     def _place(self) -> dict[str, int]:
         return {unit: i for i, unit in enumerate(self.unit_ids)}
 
-    def _years(self, origins: Ints) -> Ints:
+    def _years(self, origins: Int64s) -> Int64s:
         """(N,) place of each origin's year, -1 where there is none."""
         if not self.origin_years:
             return np.zeros(len(origins), dtype=np.int64)
@@ -153,7 +153,7 @@ class Thresholds:
         served = np.where(year == last + 1, last, year)
         return np.where((served >= first) & (served <= last), served - first, -1)
 
-    def _seasons(self, targets: Ints) -> Ints:
+    def _seasons(self, targets: Int64s) -> Int64s:
         """(N,) place of each target's season."""
         if self.cases.shape[2] == 1:
             return np.zeros(len(targets), dtype=np.int64)
@@ -173,7 +173,7 @@ class Thresholds:
         )
 
 
-def _of_weeks(weeks: Ints, what: Callable[[int], int]) -> Ints:
+def _of_weeks(weeks: Int64s, what: Callable[[int], int]) -> Int64s:
     distinct, inverse = np.unique(np.asarray(weeks, dtype=np.int64), return_inverse=True)
     return np.array([what(int(week)) for week in distinct], dtype=np.int64).reshape(-1)[inverse]
 

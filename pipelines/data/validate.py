@@ -11,7 +11,6 @@ Levels:
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
@@ -50,6 +49,7 @@ from pipelines.data.validation_result import ValidationResult
 from pipelines.data.withdrawals import unknown_again_issues, withdrawn_issues
 from pipelines.errors import DropError
 from pipelines.storage import write_atomic, write_json
+from pipelines.storage.parquet import write_frame
 from pipelines.storage.people_csv import frame_csv
 from pipelines.weeks import Calendar
 
@@ -230,9 +230,7 @@ def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar
     data_docs/index.html."""
     out.mkdir(parents=True, exist_ok=True)
     suite.write(out)
-    sink = io.BytesIO()
-    result.quarantine.to_parquet(sink, index=False)
-    write_atomic(out / "quarantine.parquet", sink.getvalue())
+    write_frame(out / "quarantine.parquet", result.quarantine)
     write_atomic(out / "quarantine.csv", frame_csv(result.quarantine))
     revised = result.revised.assign(
         week=[calendar.week_label(w) for w in result.revised["week_no"]]

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Days, Int64s
 from pipelines.weeks import CDC, ISO, WEEKDAYS, Calendar
 
-Ints = npt.NDArray[np.int64]
 Verdict = Literal["cdc", "iso", "both", "neither"]
 NUMBERINGS: Mapping[str, Calendar] = {"cdc": CDC, "iso": ISO}
 _DENSE = (
@@ -38,7 +37,7 @@ class WeekTest:
     years_53: tuple[int, ...] = ()
 
 
-def of_weeks(year: Ints, week: Ints) -> WeekTest:
+def of_weeks(year: Int64s, week: Int64s) -> WeekTest:
     """The numberings that fit a table's (year, week) records; other weeks than 1..53 are
     ignored."""
     fit = fitting(year, week, NUMBERINGS)
@@ -55,7 +54,7 @@ def of_weeks(year: Ints, week: Ints) -> WeekTest:
     )
 
 
-def fitting(year: Ints, week: Ints, calendars: Mapping[str, Calendar]) -> list[str]:
+def fitting(year: Int64s, week: Int64s, calendars: Mapping[str, Calendar]) -> list[str]:
     """Names of the calendars that can have numbered these weeks.
 
     A calendar must have every week 53 that is there. Of several that do, those go whose week 53 is
@@ -71,16 +70,16 @@ def fitting(year: Ints, week: Ints, calendars: Mapping[str, Calendar]) -> list[s
     return whole or fit
 
 
-def _years_of(year: Ints, week: Ints, number: int) -> tuple[int, ...]:
+def _years_of(year: Int64s, week: Int64s, number: int) -> tuple[int, ...]:
     return tuple(int(y) for y in np.unique(year[week == number]))
 
 
-def _dense(year: Ints, week: Ints, years: tuple[int, ...]) -> bool:
+def _dense(year: Int64s, week: Int64s, years: tuple[int, ...]) -> bool:
     at = np.isin(year, years)
     return bool((at & (week == 53)).sum() >= _DENSE * (at & (week == 52)).sum())
 
 
-def of_days(days: npt.NDArray[np.datetime64], last: bool = False) -> WeekTest:
+def of_days(days: Days, last: bool = False) -> WeekTest:
     """The numbering whose weeks begin (or, with `last`, end) on the weekday of these days."""
     found = weekdays(days)
     if len(found) != 1:
@@ -93,7 +92,7 @@ def of_days(days: npt.NDArray[np.datetime64], last: bool = False) -> WeekTest:
     return WeekTest(verdict, f"weeks begin on {WEEKDAYS[at].capitalize()}")
 
 
-def weekdays(days: npt.NDArray[np.datetime64]) -> dict[int, int]:
+def weekdays(days: Days) -> dict[int, int]:
     """Weekday (0 = Monday) -> how many of the days fall on it; NaT is ignored."""
     known = days[~np.isnat(days)].astype("datetime64[D]").astype(np.int64)
     # 1970-01-01 was a Thursday

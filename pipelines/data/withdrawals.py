@@ -18,8 +18,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Int64s
 from pipelines.contracts import Issue, Level
-from pipelines.data.cell_keys import CellKeys, Keys
+from pipelines.data.cell_keys import CellKeys
 from pipelines.data.raw import CELL_COLUMNS, KEY_COLUMNS, UNIT_COLUMNS, RawDrop, issue
 
 _NAMED = 5
@@ -70,7 +71,7 @@ def newest_told(told: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([told, known] if len(known) else [told]).drop_duplicates("key")
 
 
-def mentioned(raw: RawDrop, keys: CellKeys) -> Keys:
+def mentioned(raw: RawDrop, keys: CellKeys) -> Int64s:
     """(N,) cells of which a drop says anything, be it that it is unsure."""
     coded = raw.cells[raw.cells["unit_id"].notna()]
     return np.concatenate([keys.of(coded), keys.of(raw.unsure)])

@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig, Places
 from pipelines.contracts import ENCODERS, EncoderSpec, Modality, canonical_json
 from pipelines.embed.weights import Weights, locate_weights
 from pipelines.errors import EncoderError
-
-Vectors = npt.NDArray[np.float32]
 
 
 class Encoder(ABC):
@@ -40,10 +38,10 @@ class Encoder(ABC):
         self.truncated = 0
 
     @abstractmethod
-    def encode_one(self, item: Any) -> Vectors:
+    def encode_one(self, item: Any) -> Float32s:
         """(width,) vector of one input: a uint8 RGB array (H, W, 3), or a text."""
 
-    def encode(self, inputs: Sequence[Any]) -> Vectors:
+    def encode(self, inputs: Sequence[Any]) -> Float32s:
         """(n, width) float32 raw vectors, not normalised.
 
         Raises:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float32s, UInt8s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, seeded, spec_of, untrained_spec
+from pipelines.embed.base import Encoder, seeded, spec_of, untrained_spec
 from pipelines.embed.pixels import Pixels
 from pipelines.embed.weights import Weights, companion
 from pipelines.errors import EncoderError
@@ -150,7 +150,7 @@ class Dinov2Encoder(Encoder):
         super().__init__(spec)
         self._pixels, self._model = pixels, model
 
-    def encode_one(self, item: npt.NDArray[np.uint8]) -> Vectors:
+    def encode_one(self, item: UInt8s) -> Float32s:
         """(width,) vector of a uint8 RGB scene (H, W, 3)."""
         import torch
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.arrays import Float32s
 from pipelines.config import ScenePolicy
-from pipelines.embed.base import Encoder, Vectors
-from pipelines.embed.locks import acquire
+from pipelines.embed.base import Encoder
+from pipelines.embed.locks import held
 from pipelines.embed.work import WorkInput, input_path, read_input
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, write_atomic, write_json
@@ -40,20 +41,18 @@ def keep_or_check_golden(
         EncoderError: a golden vector came out differently; nothing may be embedded then.
     """
     space.mkdir(parents=True, exist_ok=True)
-    with acquire(
-        space / "golden.lock", "another shard's check of the golden vectors", _LOCK_LIMIT_S
-    ):
+    with held(space / "golden.lock", "another shard's check of the golden vectors", _LOCK_LIMIT_S):
         if (space / "golden.json").is_file():
             _check(space, encoder, policy)
         elif inputs:
             _keep(space, encoder, inputs[:GOLDEN_INPUTS], data, policy)
 
 
-def cosines(a: Vectors, b: Vectors) -> Vectors:
+def cosines(a: Float32s, b: Float32s) -> Float32s:
     """(n,) cosine of each pair of rows of two (n, width) arrays, in double precision."""
     x, y = a.astype(np.float64), b.astype(np.float64)
     norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    cosine: Vectors = (x * y).sum(axis=1) / np.maximum(norms, np.finfo(np.float64).tiny)
+    cosine: Float32s = (x * y).sum(axis=1) / np.maximum(norms, np.finfo(np.float64).tiny)
     return cosine.astype(np.float32)
 
 

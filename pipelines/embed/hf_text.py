@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, seeded, spec_of, untrained_spec
+from pipelines.embed.base import Encoder, seeded, spec_of, untrained_spec
 from pipelines.embed.weights import Weights, companion
 from pipelines.errors import EncoderError
 from pipelines.storage import read_json, sha256_file
@@ -98,7 +99,7 @@ class HfTextEncoder(Encoder):
         super().__init__(spec)
         self._tokenizer, self._model = tokenizer, model
 
-    def encode_one(self, item: str) -> Vectors:
+    def encode_one(self, item: str) -> Float32s:
         """(width,) vector of one text; a longer one is cut to 256 tokens and counted."""
         import torch
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-from pipelines.embed.locks import acquire
+from pipelines.embed.locks import held
 from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError
 from pipelines.storage import sha256_file, sync_folder
@@ -92,7 +92,7 @@ def fetch(file: HubFile, cache: Path) -> Path:
         return found
     again = f"`{file.command}`; it goes on where it stopped"
     lock = cache / "hub" / file.hub / "fetch.lock"
-    with acquire(lock, "another download of these weights", _LOCK_LIMIT_S):
+    with held(lock, "another download of these weights", _LOCK_LIMIT_S):
         try:
             info = HfApi().model_info(
                 file.hub, revision=file.revision, files_metadata=True, timeout=_TIMEOUT_S

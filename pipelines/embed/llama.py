@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
+from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, spec_of
+from pipelines.embed.base import Encoder, spec_of
 from pipelines.embed.crash import crash_error, crash_signal
 from pipelines.embed.gguf import GgufHeader, read_header
-from pipelines.embed.locks import acquire
+from pipelines.embed.locks import held
 from pipelines.embed.weights import Weights, install_hint
 from pipelines.errors import EncoderError
 
@@ -86,15 +86,14 @@ def load(config: EncoderConfig, weights: Weights) -> LlamaEncoder:
         )
     header = read_header(weights.path)
     spec, limit = _spec(config, weights, header), _limit(header)
-    lock = acquire(
+    alone = held(
         weights.cache / "llm.lock", "another language model on this machine", _LOCK_LIMIT_S
     )
-    with ExitStack() as on_failure:
-        on_failure.callback(lock.release)
+    with ExitStack() as while_open:
+        while_open.enter_context(alone)
         _preflight(weights.path, config, limit)
         model = open_model(weights.path, config.pooling, config.threads, limit)
-        on_failure.pop_all()
-    return LlamaEncoder(spec, model, lock, limit)
+        return LlamaEncoder(spec, model, while_open.pop_all(), limit)
 
 
 def open_model(path: Path, pooling: str, threads: int, limit: int, talk: bool = False) -> Any:
@@ -162,11 +161,11 @@ def _preflight_error(
 class LlamaEncoder(Encoder):
     """Pooled token vectors of the last layer, not normalised."""
 
-    def __init__(self, spec: EncoderSpec, model: Any, lock: FileLock, limit: int) -> None:
+    def __init__(self, spec: EncoderSpec, model: Any, lock: ExitStack, limit: int) -> None:
         super().__init__(spec)
         self._model, self._lock, self._limit = model, lock, limit
 
-    def encode_one(self, item: str) -> Vectors:
+    def encode_one(self, item: str) -> Float32s:
         """(width,) vector of one text; of a longer one than the limit, of its first tokens;
         counted.
 
@@ -192,7 +191,7 @@ class LlamaEncoder(Encoder):
     def close(self) -> None:
         """Free the model and let the next one on this machine load."""
         self._model.close()
-        self._lock.release()
+        self._lock.close()
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float32s, UInt8s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed import openclip
-from pipelines.embed.base import Encoder, Vectors, untrained_spec
+from pipelines.embed.base import Encoder, untrained_spec
 from pipelines.embed.openclip import (
     CONFIG_FILE,
     ClipFolder,
@@ -94,7 +94,7 @@ class OpenClipImageEncoder(Encoder):
         super().__init__(spec)
         self._pixels, self._tower = pixels, tower
 
-    def encode_one(self, item: npt.NDArray[np.uint8]) -> Vectors:
+    def encode_one(self, item: UInt8s) -> Float32s:
         """(width,) vector of a uint8 RGB scene (H, W, 3)."""
         import torch
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed import openclip
-from pipelines.embed.base import Encoder, Vectors, untrained_spec
+from pipelines.embed.base import Encoder, untrained_spec
 from pipelines.embed.openclip import (
     CONFIG_FILE,
     ClipFolder,
@@ -91,7 +92,7 @@ class OpenClipTextEncoder(Encoder):
         super().__init__(spec)
         self._tokenizer, self._model, self._limit = tokenizer, model, limit
 
-    def encode_one(self, item: str) -> Vectors:
+    def encode_one(self, item: str) -> Float32s:
         """(width,) vector of one text; a longer one is cut to the tower's tokens and counted."""
         import torch
 

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from pipelines.arrays import Float32s, UInt8s
 from pipelines.errors import EncoderError
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -53,7 +53,7 @@ class Pixels:
         """The settings for an encoder's spec."""
         return {"scene": "uint8 RGB of pipelines.data.scenes.read_scene", **asdict(self)}
 
-    def prepare(self, scene: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def prepare(self, scene: UInt8s) -> Float32s:
         """(1, 3, crop_px, crop_px) float32 of a uint8 RGB scene (H, W, 3). Raises EncoderError."""
         if scene.dtype != np.uint8 or scene.ndim != 3 or scene.shape[2] != 3:
             raise EncoderError(

@@ -12,24 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import logging
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.arrays import Float32s
 from pipelines.config import Places
 from pipelines.contracts import EncoderSpec
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
+from pipelines.storage.parquet import table_bytes
 
 log = logging.getLogger(__name__)
-Vectors = npt.NDArray[np.float32]
 
 
 def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
@@ -75,7 +74,7 @@ class EmbeddingStore:
                 found.setdefault(key, path)
         return found
 
-    def load(self, keys: Sequence[str]) -> Vectors:
+    def load(self, keys: Sequence[str]) -> Float32s:
         """(n, width) vectors in the order of the keys.
 
         Raises:
@@ -121,7 +120,7 @@ class EmbeddingStore:
             )
 
     # --- Writing --------------------------------------------------------------------------------
-    def append(self, keys: Sequence[str], vectors: Vectors) -> Path | None:
+    def append(self, keys: Sequence[str], vectors: Float32s) -> Path | None:
         """Write one immutable shard; None if there is nothing to write.
 
         Raises:
@@ -167,7 +166,7 @@ def absent_vectors(lost: int, of: int, where: Path) -> StoreError:
 
 def read_vectors(
     shards: Iterable[Path], width: int, wanted: Container[str]
-) -> tuple[dict[str, int], Vectors]:
+) -> tuple[dict[str, int], Float32s]:
     """Row of each wanted key, and the (n, width) vectors; shards are taken in order of name.
 
     Raises:
@@ -183,7 +182,7 @@ def read_vectors(
     return row, np.concatenate(pieces)
 
 
-def _read_shard(path: Path, width: int) -> tuple[list[str], Vectors]:
+def _read_shard(path: Path, width: int) -> tuple[list[str], Float32s]:
     try:
         table = pq.read_table(path, columns=["key", "vector"])
         flat = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -196,17 +195,14 @@ def _read_shard(path: Path, width: int) -> tuple[list[str], Vectors]:
         ) from err
 
 
-def _shard_bytes(keys: Sequence[str], vectors: Vectors) -> bytes:
+def _shard_bytes(keys: Sequence[str], vectors: Float32s) -> bytes:
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1), pa.float32())
     column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
     table = pa.table({"key": pa.array(list(keys), pa.string()), "vector": column})
-    buffer = io.BytesIO()
-    # Floats neither repeat nor compress; plain pages are quickest to read.
-    pq.write_table(table, buffer, compression="none", use_dictionary=False)
-    return buffer.getvalue()
+    return table_bytes(table, plain=True)
 
 
-def _reason_to_refuse(keys: Sequence[str], vectors: Vectors, width: int) -> str:
+def _reason_to_refuse(keys: Sequence[str], vectors: Float32s, width: int) -> str:
     if vectors.shape != (len(keys), width):
         return f"shape {vectors.shape} for {len(keys)} keys of width {width}"
     if len(set(keys)) != len(keys):

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from pipelines.arrays import Float32s, UInt8s
 from pipelines.config import EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
-from pipelines.embed.base import Encoder, Vectors, seeded, spec_of, untrained_spec
+from pipelines.embed.base import Encoder, seeded, spec_of, untrained_spec
 from pipelines.embed.weights import Weights
 from pipelines.errors import EncoderError
 
@@ -95,7 +95,7 @@ def _new_network() -> torch.nn.Module:
     return network
 
 
-def prepare(scene: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def prepare(scene: UInt8s) -> Float32s:
     """(1, 3, 224, 224) float32 in -1..1 from a uint8 RGB scene (H, W, 3)."""
     if scene.dtype != np.uint8 or scene.ndim != 3 or scene.shape[2] != 3:
         raise EncoderError(
@@ -115,7 +115,7 @@ class TimmImageEncoder(Encoder):
         super().__init__(spec)
         self._network = network
 
-    def encode_one(self, item: npt.NDArray[np.uint8]) -> Vectors:
+    def encode_one(self, item: UInt8s) -> Float32s:
         """(1280,) vector of a uint8 RGB scene (H, W, 3)."""
         import torch
 

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipelines.embed.hub import cached, hub_file
-from pipelines.embed.locks import acquire
+from pipelines.embed.locks import held
 from pipelines.encoder_config import WeightsConfig
 from pipelines.errors import EncoderError, StoreError
 from pipelines.storage import read_json, sha256_file, write_json
@@ -176,9 +176,7 @@ def _joined(config: WeightsConfig, package: str, cache: Path) -> Path:
         return final
     parts = _parts(config, package)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with acquire(
-        final.parent / "join.lock", "another process that joins the weights", _JOIN_LIMIT_S
-    ):
+    with held(final.parent / "join.lock", "another process that joins the weights", _JOIN_LIMIT_S):
         if not final.is_file():
             _join(config, parts, final)
     return final

@@ -7,15 +7,14 @@ decision threshold are chosen inside that past only.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.data.splits import fold_cut, test_year_targets
@@ -24,7 +23,7 @@ from pipelines.evaluate.baselines import BASELINES, POOLED, class_at_origin
 from pipelines.evaluate.metrics import HALF
 from pipelines.fusion.examples import Examples
 from pipelines.run.progress import Progress
-from pipelines.storage import write_atomic
+from pipelines.storage.parquet import write_frame
 
 PREDICTION_COLUMNS = (
     "head",  # a HeadKind, or the name of a baseline
@@ -81,9 +80,7 @@ def write_predictions(predictions: pd.DataFrame, path: Path) -> Path:
     """Write predictions as Parquet; equal predictions give equal bytes, whatever their row
     order."""
     tidy = predictions[list(PREDICTION_COLUMNS)].sort_values(["head", *_KEYS], kind="stable")
-    buffer = io.BytesIO()
-    tidy.to_parquet(buffer, index=False, compression="zstd")
-    return write_atomic(path, buffer.getvalue())
+    return write_frame(path, tidy, "zstd")
 
 
 def read_predictions(paths: Sequence[Path]) -> pd.DataFrame:
@@ -169,7 +166,7 @@ def _baseline_frame(name: str, fold: _Fold, profile: Profile, year: int) -> pd.D
     return _frame(name, fold, profile, year, probability, HALF, np.nan)
 
 
-def _in_benchmark(examples: Examples, profile: Profile) -> npt.NDArray[np.bool_]:
+def _in_benchmark(examples: Examples, profile: Profile) -> Bools:
     judged = profile.evaluate.municipalities
     if judged is None:
         return np.ones(len(examples), dtype=bool)
@@ -181,7 +178,7 @@ def _frame(
     fold: _Fold,
     profile: Profile,
     year: int,
-    probability: npt.NDArray[np.float64],
+    probability: Float64s,
     decision_threshold: float,
     lambda_shift: float,
 ) -> pd.DataFrame:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from pipelines.arrays import Float64s
 from pipelines.fusion.design import design
 from pipelines.fusion.examples import Examples
 from pipelines.models.baselines import (
@@ -24,8 +24,7 @@ from pipelines.models.baselines import (
 
 __all__ = ["BASELINES", "POOLED", "Baseline", "class_at_origin"]
 
-Array = npt.NDArray[np.float64]
-Baseline = Callable[[Examples, Examples], Array]
+Baseline = Callable[[Examples, Examples], Float64s]
 
 _TREES = {
     "max_iter": 80,
@@ -37,27 +36,27 @@ _TREES = {
 _SEED = 7
 
 
-def prevalence(train: Examples, test: Examples) -> Array:
+def prevalence(train: Examples, test: Examples) -> Float64s:
     """The training rate, for every row."""
     return Prevalence.fit(train).predict_proba(test)
 
 
-def persistence(train: Examples, test: Examples) -> Array:
+def persistence(train: Examples, test: Examples) -> Float64s:
     """The class at origin as a certainty; 0 where no recent count is known."""
     return Persistence.fit(train).predict_proba(test)
 
 
-def persistence_calibrated(train: Examples, test: Examples) -> Array:
+def persistence_calibrated(train: Examples, test: Examples) -> Float64s:
     """Training rate of outbreak given the class at origin; prevalence where that is unknown."""
     return PersistenceCalibrated.fit(train).predict_proba(test)
 
 
-def climatology(train: Examples, test: Examples) -> Array:
+def climatology(train: Examples, test: Examples) -> Float64s:
     """Rate in the same epidemiological week +-1 of past years, by municipality."""
     return Climatology.fit(train).predict_proba(test)
 
 
-def gradient_boosting(train: Examples, test: Examples) -> Array:
+def gradient_boosting(train: Examples, test: Examples) -> Float64s:
     """Boosted trees on the covariates, cases relative to the threshold. One thread: same bits.
 
     A column without any value in the training rows says nothing and is left out.

@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtr, stdtrit
 
+from pipelines.arrays import AnyArray, Float64s, Int64s
 from pipelines.config import GateConfig
 from pipelines.errors import GateError
 from pipelines.weeks import Calendar
 
-Array = npt.NDArray[np.float64]
 _KEY = ["test_year", "sample_id"]
 _YEAR_WEEKS = 52
 
@@ -72,13 +70,13 @@ def paired_interval(
 
 
 def mean_interval(
-    rows: pd.DataFrame, values: Array, gate: GateConfig, calendar: Calendar
+    rows: pd.DataFrame, values: Float64s, gate: GateConfig, calendar: Calendar
 ) -> tuple[float, float] | None:
     """Interval of the mean of (N,) values of rows, whole blocks of weeks resampled; None of one."""
     _, block = np.unique(
         calendar_blocks(rows["target_week_no"], gate.block_weeks, calendar), return_inverse=True
     )
-    total: Array = np.bincount(block, values).astype(np.float64)
+    total: Float64s = np.bincount(block, values).astype(np.float64)
     count = np.bincount(block).astype(np.float64)
     if len(total) < 2:
         return None
@@ -108,7 +106,7 @@ def _paired(challenger: pd.DataFrame, reference: pd.DataFrame) -> tuple[pd.DataF
     return own, other
 
 
-def _repeats(keys: Sequence[npt.NDArray[Any]]) -> bool:
+def _repeats(keys: Sequence[AnyArray]) -> bool:
     """Whether a row of sorted keys is like the one before it."""
     return bool(np.logical_and.reduce([key[1:] == key[:-1] for key in keys]).any())
 
@@ -118,9 +116,7 @@ def count_blocks(rows: pd.DataFrame, block_weeks: int, calendar: Calendar) -> in
     return len(np.unique(calendar_blocks(rows["target_week_no"], block_weeks, calendar)))
 
 
-def calendar_blocks(
-    target_week_no: pd.Series, block_weeks: int, calendar: Calendar
-) -> npt.NDArray[np.int64]:
+def calendar_blocks(target_week_no: pd.Series, block_weeks: int, calendar: Calendar) -> Int64s:
     """(N,) id of the block of weeks that each row's week falls into: year * 100 + place in it."""
     distinct, inverse = np.unique(target_week_no.to_numpy(np.int64), return_inverse=True)
     last = _YEAR_WEEKS // block_weeks - 1
@@ -140,17 +136,17 @@ def expanded_tail(blocks: int, confidence: float) -> float:
     return float(ndtr(-np.sqrt(blocks / (blocks - 1)) * t))
 
 
-def _resampled_means(total: Array, count: Array, gate: GateConfig) -> Array:
+def _resampled_means(total: Float64s, count: Float64s, gate: GateConfig) -> Float64s:
     """(R,) weighted means of R resamples of the B blocks."""
     drawn = _draws(len(total), gate.resamples, gate.seed)
     return np.asarray((drawn @ total) / (drawn @ count))
 
 
 @lru_cache(maxsize=8)  # every comparison of a run draws the same blocks
-def _draws(blocks: int, resamples: int, seed: int) -> Array:
+def _draws(blocks: int, resamples: int, seed: int) -> Float64s:
     """(R, B) how often each resample holds each block."""
     even = np.full(blocks, 1 / blocks)
     counts = np.random.default_rng(seed).multinomial(blocks, even, size=resamples)
-    drawn: Array = counts.astype(np.float64)
+    drawn: Float64s = counts.astype(np.float64)
     drawn.setflags(write=False)
     return drawn

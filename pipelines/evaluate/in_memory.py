@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Int64s
 from pipelines.config import Maturity, Profile
 from pipelines.data.covariates import covariates
 from pipelines.data.labels import compute_thresholds, label_of
@@ -52,7 +53,7 @@ def _examples(
     profile: Profile,
     known: Matured,
     limits: Thresholds,
-    origins: np.ndarray[tuple[int], np.dtype[np.int64]],
+    origins: Int64s,
     horizon: int,
 ) -> Examples:
     matrices, target = known.matrices, origins + horizon

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from pipelines.arrays import Bools, Float64s
+
 Number = float | None
 CALIBRATION_BINS = 10
 HALF = 0.5
@@ -22,7 +22,7 @@ def finite(value: float) -> Number:
     return float(value) if math.isfinite(value) else None
 
 
-def brier(label: Array, probability: Array) -> Number:
+def brier(label: Float64s, probability: Float64s) -> Number:
     """Mean squared error of the probability. Brier 1950, doi:10.1175/1520-0493(1950)078<0001>."""
     return finite(float(np.mean((probability - label) ** 2))) if len(label) else None
 
@@ -34,7 +34,7 @@ def skill(score: Number, reference: Number) -> Number:
     return 1.0 - score / reference
 
 
-def auprc(label: Array, probability: Array) -> Number:
+def auprc(label: Float64s, probability: Float64s) -> Number:
     """Average precision; to be read against the prevalence, which a blind forecast reaches.
 
     Own counting, as of macro_f1: the same sums in scikit-learn's order, so the same bits.
@@ -49,7 +49,7 @@ def auprc(label: Array, probability: Array) -> Number:
     return max(0.0, float(-np.sum(np.diff(recall) * precision)))
 
 
-def macro_f1(label: Array, alarm: npt.NDArray[np.bool_]) -> Number:
+def macro_f1(label: Float64s, alarm: Bools) -> Number:
     """Mean of the F1 of both classes; None where the rows hold one class only.
 
     Own counting: scikit-learn's takes milliseconds of checks a call, and a summary asks for
@@ -67,7 +67,7 @@ def _share(hit: int, of: int) -> Number:
     return hit / of if of else None
 
 
-def alarm_scores(label: Array, alarm: npt.NDArray[np.bool_]) -> dict[str, Number]:
+def alarm_scores(label: Float64s, alarm: Bools) -> dict[str, Number]:
     """Sensitivity, specificity, PPV and the share of weeks with an alarm."""
     outbreak = label > HALF
     hits = int(np.sum(alarm & outbreak))
@@ -80,7 +80,7 @@ def alarm_scores(label: Array, alarm: npt.NDArray[np.bool_]) -> dict[str, Number
 
 
 def calibration_table(
-    label: Array, probability: Array, bins: int = CALIBRATION_BINS
+    label: Float64s, probability: Float64s, bins: int = CALIBRATION_BINS
 ) -> list[dict[str, Number]]:
     """Equal-width bins of the probability with counts, mean probability and observed rate.
 
@@ -118,7 +118,9 @@ def expected_calibration_error(table: list[dict[str, Number]]) -> Number:
     return float(np.sum(gap * rows) / rows.sum())
 
 
-def scores(label: Array, probability: Array, decision_threshold: Array) -> dict[str, Number]:
+def scores(
+    label: Float64s, probability: Float64s, decision_threshold: Float64s
+) -> dict[str, Number]:
     """Every single-number score of one group of rows; see the module docstring for None."""
     alarm = probability >= decision_threshold
     table = calibration_table(label, probability)

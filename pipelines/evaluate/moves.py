@@ -13,15 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s
 from pipelines.config import GateConfig
 from pipelines.errors import GateError
 from pipelines.evaluate.refits import Models, Refits, last_of_block
 from pipelines.fusion.examples import Examples
-
-Doubles = npt.NDArray[np.float64]
 
 
 class NoPastMoves(GateError):
@@ -59,8 +57,8 @@ class Reach:
     furthest.
     """
 
-    pool: Doubles
-    unit: Doubles
+    pool: Float64s
+    unit: Float64s
 
     def limits(self, gate: GateConfig) -> tuple[float, float]:
         """What a move may be: a quantile of these, and never less than what cannot matter."""
@@ -168,5 +166,5 @@ def _reaches(both: pd.DataFrame) -> Iterator[tuple[int, Reach]]:
         yield int(str(horizon)), Reach(np.array(pool), by_week.max().to_numpy(np.float64))
 
 
-def root_mean_square(far: Doubles) -> float:
+def root_mean_square(far: Float64s) -> float:
     return float(np.sqrt(np.mean(far**2)))

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools
 from pipelines.config import Profile
 from pipelines.evaluate.bootstrap import Interval, count_blocks, paired_interval
 from pipelines.evaluate.refits import Refits, last_of_block
@@ -83,7 +83,7 @@ def _own_rows(
     return table.dropna(subset=["probability"])
 
 
-def _judged(rows: Examples, profile: Profile) -> npt.NDArray[np.bool_]:
+def _judged(rows: Examples, profile: Profile) -> Bools:
     units = profile.evaluate.municipalities
     return (
         np.ones(len(rows), dtype=bool)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Int32s, Int64s, Texts
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind, content_id
@@ -90,7 +91,7 @@ class Refits:
         self._used.add(name)
         return _kept(self.folder / name) or self._train(self.folder / name, known, cut)
 
-    def _train(self, folder: Path, known: Mapping[int, npt.NDArray[np.bool_]], cut: int) -> Models:
+    def _train(self, folder: Path, known: Mapping[int, Bools], cut: int) -> Models:
         from pipelines.training.inner import LinearFits
         from pipelines.training.recipe import train_recipe
 
@@ -112,7 +113,7 @@ class Refits:
         return models
 
 
-def last_of_block(profile: Profile, origins: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+def last_of_block(profile: Profile, origins: Int32s) -> Int64s:
     """(N,) the newest week, at or before each origin, that ends a block of the calendar."""
     found = {}
     for origin in np.unique(origins).tolist():
@@ -130,7 +131,7 @@ def _ends_block(profile: Profile, week: int) -> bool:
     return bool(own != after)
 
 
-def _enough(known: Mapping[int, npt.NDArray[np.bool_]], rows: Mapping[int, Examples]) -> bool:
+def _enough(known: Mapping[int, Bools], rows: Mapping[int, Examples]) -> bool:
     """Whether every horizon has labels of both classes to learn from."""
     return all(len(np.unique(rows[h].label[at])) > 1 for h, at in known.items())
 
@@ -162,7 +163,7 @@ def _row_hashes(rows: Examples, head: HeadKind) -> npt.NDArray[np.uint64]:
     return np.asarray(pd.util.hash_pandas_object(table, index=False), dtype=np.uint64)
 
 
-def _vector_hashes(vectors: ModalityVectors) -> npt.NDArray[np.object_]:
+def _vector_hashes(vectors: ModalityVectors) -> Texts:
     own = np.array(
         [hashlib.sha256(v.tobytes()).hexdigest() for v in vectors.table] + [""], dtype=object
     )

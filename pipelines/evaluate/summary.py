@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64s
 from pipelines.config import Profile
 from pipelines.contracts import FUSED_HEADS, LINEAR
 from pipelines.errors import GateError
 from pipelines.evaluate.baselines import BASELINES
-from pipelines.evaluate.metrics import Array, brier, calibration_table, macro_f1, scores, skill
+from pipelines.evaluate.metrics import brier, calibration_table, macro_f1, scores, skill
 from pipelines.run.progress import Progress
 
 REFERENCES = ("linear", "prevalence", "persistence_calibrated", "climatology")
@@ -101,7 +102,7 @@ def _head(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _arrays(rows: pd.DataFrame) -> tuple[Array, Array, Array]:
+def _arrays(rows: pd.DataFrame) -> tuple[Float64s, Float64s, Float64s]:
     label, probability, threshold = (
         rows[c].to_numpy(np.float64) for c in ("label", "probability", "decision_threshold")
     )

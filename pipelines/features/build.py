@@ -43,6 +43,7 @@ from pipelines.data.thresholds import THRESHOLD_KEYS, Thresholds
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, store_root
 from pipelines.storage import new_folder, read_json, sha256_file, write_json
+from pipelines.storage.parquet import write_parquet
 from pipelines.weeks import Calendar
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
     if not folder.is_dir():
         with new_folder(folder) as temp:
             if limits is not None:
-                pq.write_table(limits, temp / THRESHOLDS, compression="zstd")
+                write_parquet(temp / THRESHOLDS, limits)
             _write(
                 temp,
                 table,
@@ -236,7 +237,7 @@ def _write(
     spaces: dict[Modality, _Space],
     shards: dict[Modality, list[Path]],
 ) -> None:
-    pq.write_table(table, folder / "rows.parquet", compression="zstd")
+    write_parquet(folder / "rows.parquet", table)
     for modality, space in spaces.items():
         _link(shards[modality], folder / "shards" / space.spec.space_id)
     versions = {m: space.store.checked_versions() for m, space in spaces.items()}

@@ -9,7 +9,6 @@ are.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from pipelines.contracts import content_id
 from pipelines.storage import read_json
+from pipelines.storage.parquet import table_bytes
 
 _WHO, _KEYS = ("unit_id", "origin_week"), ("image_key", "text_key")
 
@@ -32,12 +32,10 @@ def embedding_files(features_dir: Path) -> tuple[str, dict[str, Path | bytes]]:
     table = _distinct(table)
     described = {name: about[name] for name in ("embedding_version", "image", "text")}
     version = content_id([described, _rows_id(table)])
-    rows = io.BytesIO()
-    pq.write_table(table, rows, compression="zstd")
     shards = sorted((features_dir / "shards").glob("*/*.parquet"))
     return version, {
         "embeddings.json": (json.dumps(described, indent=2, sort_keys=True) + "\n").encode(),
-        "rows.parquet": rows.getvalue(),
+        "rows.parquet": table_bytes(table),
         **{path.relative_to(features_dir).as_posix(): path for path in shards},
     }
 

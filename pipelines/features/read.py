@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipelines.arrays import Float32s
 from pipelines.contracts import COVARIATE_NAMES, EncoderSpec, Modality
 from pipelines.embed.store import read_vectors
 from pipelines.errors import StoreError
-from pipelines.fusion.examples import Examples, Floats, ModalityVectors
+from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.place_config import WeekConfig
 from pipelines.storage import read_json
 
@@ -128,7 +129,7 @@ def _vectors(features_dir: Path, spec: EncoderSpec | None, keys: pd.Series) -> M
     return ModalityVectors(table, row)
 
 
-def version_vectors(folder: Path, spec: EncoderSpec, keys: Sequence[str]) -> Floats:
+def version_vectors(folder: Path, spec: EncoderSpec, keys: Sequence[str]) -> Float32s:
     """(n, D) vectors of a feature or embedding version, in the order of the keys.
 
     Raises:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pipelines.data.filecache import FileCache
 from pipelines.errors import FetchError
 from pipelines.fetch.datasets import DATASETS, Dataset
@@ -27,6 +25,7 @@ from pipelines.fetch.terms import Terms, settle
 from pipelines.fetch.unpack import unpack
 from pipelines.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.run.progress import Progress
+from pipelines.storage.lock import locked
 
 log = logging.getLogger(__name__)
 _STATE = ".fetch"
@@ -83,20 +82,18 @@ def fetch(
     base = dataset.address(base_url)
     secret = dataset.secret(base)
     web = Web(base, secret, dataset.denied, patience or Patience())
+    busy = FetchError(
+        "another fetch into this folder is under way",
+        where=str(to),
+        fix="wait for it to end, or fetch into another folder",
+    )
     try:
-        (to / _STATE).mkdir(parents=True, exist_ok=True)
-        with FileLock(to / _STATE / "lock", timeout=_LOCK_TIMEOUT_S):
+        with locked(to / _STATE / "lock", _LOCK_TIMEOUT_S, busy):
             terms, files_of = dataset.terms_and_files(web, base)
             show(dataset, terms)
             settle(terms, name, to, accept)
             listing = files_of(lambda folder: _may_hold(folder, only))
             return _bring(web, to, listing, _chosen(listing, only, base))
-    except Timeout as err:
-        raise FetchError(
-            "another fetch into this folder is under way",
-            where=str(to),
-            fix="wait for it to end, or fetch into another folder",
-        ) from err
     except OSError as err:
         raise _local_error(err, to) from err
     finally:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-Doubles = npt.NDArray[np.float64]
+from pipelines.arrays import Float64s
+
 # Fewer rows of either class than this do not carry two parameters.
 MIN_ROWS_OF_A_CLASS = 20
 DEFAULT_DECISION_THRESHOLD = 0.5
@@ -27,7 +28,7 @@ class Platt:
     slope: float = 1.0
     intercept: float = 0.0
 
-    def probability(self, logit: Doubles) -> Doubles:
+    def probability(self, logit: Float64s) -> Float64s:
         """(N,) probabilities of (N,) logits."""
         return np.asarray(expit(self.slope * logit + self.intercept), dtype=np.float64)
 
@@ -35,7 +36,7 @@ class Platt:
 IDENTITY = Platt()
 
 
-def fit_platt(logit: Doubles, label: Doubles) -> Platt:
+def fit_platt(logit: Float64s, label: Float64s) -> Platt:
     """Two-parameter fit on out-of-fold logits; identity when rows or classes are too few.
 
     A slope that is not positive would turn the ranking round: identity then too.
@@ -51,8 +52,8 @@ def fit_platt(logit: Doubles, label: Doubles) -> Platt:
 
 
 def choose_platt(
-    logit: Doubles,
-    label: Doubles,
+    logit: Float64s,
+    label: Float64s,
     season: npt.NDArray[np.integer],
     otherwise: Platt = IDENTITY,
 ) -> Platt:
@@ -76,7 +77,7 @@ def choose_platt(
     return fit_platt(logit, label) if mean_gain > error and min(gain) > 0 else otherwise
 
 
-def decision_threshold(probability: Doubles, label: Doubles) -> float:
+def decision_threshold(probability: Float64s, label: Float64s) -> float:
     """The largest threshold whose sensitivity on these validation rows is at least 0.8.
 
     A missed outbreak costs more than a false alarm, hence a sensitivity that is asked for and a
@@ -90,5 +91,5 @@ def decision_threshold(probability: Doubles, label: Doubles) -> float:
     return float(of_positives[needed - 1])
 
 
-def _brier(platt: Platt, logit: Doubles, label: Doubles) -> float:
+def _brier(platt: Platt, logit: Float64s, label: Float64s) -> float:
     return float(np.mean((platt.probability(logit) - label) ** 2))

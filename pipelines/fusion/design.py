@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.contracts import COVARIATE_NAMES, COVARIATES
-from pipelines.fusion.examples import Bools, Examples
+from pipelines.fusion.examples import Examples
 
-Doubles = npt.NDArray[np.float64]
 Spread = Sequence[tuple[float, float]]
 # Counts that are also compared with the threshold on a scale where their noise is the same in
 # towns of every size: 3 cases against 1 say less than 300 against 100. Anscombe 1948, "The
@@ -71,15 +70,15 @@ class OverDesign(ABC):
         """(J, 2) mean and standard deviation of each design column over the training rows."""
 
     @abstractmethod
-    def decision_function(self, rows: Examples) -> Doubles:
+    def decision_function(self, rows: Examples) -> Float64s:
         """(N,) log odds, before calibration."""
 
-    def predict_proba(self, rows: Examples) -> Doubles:
+    def predict_proba(self, rows: Examples) -> Float64s:
         """(N,) probabilities, before calibration."""
         return np.asarray(expit(self.decision_function(rows)), dtype=np.float64)
 
 
-def design(examples: Examples, names: Sequence[str] | None = None) -> Doubles:
+def design(examples: Examples, names: Sequence[str] | None = None) -> Float64s:
     """(N, J) raw design, columns as in design_names, NaN where a covariate is missing.
 
     Log-case columns minus log1p of the row's threshold, other covariates as they are, then the
@@ -108,7 +107,7 @@ class Designed:
     """
 
     covariates: tuple[str, ...]
-    table: Doubles
+    table: Float64s
 
     @classmethod
     def of(cls, examples: Examples) -> Designed:
@@ -119,7 +118,7 @@ class Designed:
         """The rows chosen by a mask."""
         return Designed(self.covariates, self.table[chosen])
 
-    def columns(self, names: Sequence[str]) -> Doubles:
+    def columns(self, names: Sequence[str]) -> Float64s:
         """(N, J') the design of some of the covariates, as design() gives it."""
         if tuple(names) == self.covariates:
             return self.table
@@ -148,11 +147,11 @@ def usable_covariates(train: Examples) -> tuple[str, ...]:
     )
 
 
-def _anscombe(counts: Doubles) -> Doubles:
+def _anscombe(counts: Float64s) -> Float64s:
     return np.asarray(2.0 * np.sqrt(np.maximum(counts, 0.0) + 0.375))
 
 
-def moments(raw: Doubles) -> tuple[Doubles, Doubles]:
+def moments(raw: Float64s) -> tuple[Float64s, Float64s]:
     """(J,) mean and variance of each column without NaN; a column without values gives 0 and 0."""
     known = np.isfinite(raw)
     count = np.maximum(known.sum(axis=0), 1)

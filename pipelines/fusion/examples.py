@@ -12,14 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.arrays import Bools, Float32s, Float64s, Int32s, Texts
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.weeks import CDC, Calendar
 
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
-Bools = npt.NDArray[np.bool_]
-Strings = npt.NDArray[np.object_]
 _BY_ROW = (
     "sample_id",
     "unit_id",
@@ -40,8 +36,8 @@ class ModalityVectors:
         row: (N,) index into table, or -1 where the modality is missing.
     """
 
-    table: Floats
-    row: Ints
+    table: Float32s
+    row: Int32s
 
     @property
     def mask(self) -> Bools:
@@ -52,7 +48,7 @@ class ModalityVectors:
     def width(self) -> int:
         return int(self.table.shape[1])
 
-    def dense(self) -> Floats:
+    def dense(self) -> Float32s:
         """(N, D) vectors, exactly zero where missing."""
         out = np.zeros((len(self.row), self.width), dtype=np.float32)
         out[self.mask] = self.table[self.row[self.mask]]
@@ -72,13 +68,13 @@ class Examples:
     """
 
     horizon_weeks: int
-    sample_id: Strings
-    unit_id: Strings
-    origin_week_no: Ints
-    target_week_no: Ints
-    covariates: Floats
-    threshold_cases: Floats
-    label: Floats
+    sample_id: Texts
+    unit_id: Texts
+    origin_week_no: Int32s
+    target_week_no: Int32s
+    covariates: Float32s
+    threshold_cases: Float32s
+    label: Float32s
     image: ModalityVectors
     text: ModalityVectors
     calendar: Calendar = CDC
@@ -87,7 +83,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.sample_id)
 
-    def columns(self, names: Sequence[str]) -> Doubles:
+    def columns(self, names: Sequence[str]) -> Float64s:
         """(N, len(names)) covariates by name; a name that these rows lack is NaN throughout."""
         if tuple(names) == self.covariate_names:
             return self.covariates.astype(np.float64)

@@ -13,16 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-
+from pipelines.arrays import Bools, Float64s
 from pipelines.candidate_config import forecaster_kind
 from pipelines.data.splits import Season
-from pipelines.fusion.examples import Bools, Examples
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.linear import LinearModel
 from pipelines.plugins import load_target
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class InnerFold:
     train: Bools
     validation: Bools
     linear: LinearModel
-    linear_logit: Doubles
+    linear_logit: Float64s
 
     def take(self, chosen: Bools) -> InnerFold:
         """The same fold over some of the rows."""
@@ -63,7 +59,7 @@ class Folds:
     """
 
     linear: LinearModel
-    linear_logit: Doubles
+    linear_logit: Float64s
     seasons: tuple[InnerFold, ...] = ()
 
 
@@ -99,7 +95,7 @@ class Forecaster(Protocol):
     def lone_row(self) -> bool:
         """Whether one row of covariates, vectors and threshold carries all that it needs."""
 
-    def predict_proba(self, rows: Examples) -> Doubles:
+    def predict_proba(self, rows: Examples) -> Float64s:
         """(N,) probabilities for the whole table of a horizon, whatever the order of its rows."""
 
     def save(self, folder: Path) -> None:
@@ -132,7 +128,7 @@ class Tunes(Protocol):
 class OutOfFold(Protocol):
     """A class that knows its log odds of inner seasons better than by being fitted once a fold."""
 
-    def out_of_fold(self, train: Examples, folds: Folds, config: Any) -> Doubles:
+    def out_of_fold(self, train: Examples, folds: Folds, config: Any) -> Float64s:
         """(N,) log odds by models that saw no row of the season; NaN outside all seasons."""
 
 
@@ -140,7 +136,7 @@ class OutOfFold(Protocol):
 class Decides(Protocol):
     """A fitted forecaster with log odds of its own."""
 
-    def decision_function(self, rows: Examples) -> Doubles:
+    def decision_function(self, rows: Examples) -> Float64s:
         """(N,) log odds, before calibration."""
 
 

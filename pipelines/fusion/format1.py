@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.arrays import Float64s
 from pipelines.contracts import COVARIATE_NAMES, LINEAR
 from pipelines.errors import StoreError
 from pipelines.fusion.calibration import Platt
-from pipelines.fusion.forecaster import Doubles, Forecaster
+from pipelines.fusion.forecaster import Forecaster
 from pipelines.fusion.horizon import Calibration, HorizonModel
 from pipelines.fusion.linear import LinearModel
 from pipelines.fusion.weights import FIX, Tensors, below, read_tensors
@@ -72,5 +73,5 @@ def _fused(tensors: Tensors, linear: LinearModel, head: str, path: Path) -> Fore
     )
 
 
-def _platt(tensor: Doubles) -> Platt:
+def _platt(tensor: Float64s) -> Platt:
     return Platt(float(tensor[0]), float(tensor[1]))

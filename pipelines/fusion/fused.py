@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from pipelines.arrays import Float64s
 from pipelines.errors import StoreError
-from pipelines.fusion.examples import Doubles, Examples
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.heads import FusedKind, build_head
 from pipelines.fusion.linear import LinearModel
 from pipelines.fusion.model import FusedModel
@@ -61,12 +62,12 @@ class FusedForecaster:
         """Widths of image and text vectors; None if it reads none."""
         return (self.fused.image_width, self.fused.text_width) if self.fused else None
 
-    def decision_function(self, rows: Examples) -> Doubles:
+    def decision_function(self, rows: Examples) -> Float64s:
         """(N,) log odds; a row without any modality has exactly the linear ones."""
         linear = self.linear.logit(rows)
         return linear if self.fused is None else linear + self.fused.residual(rows)
 
-    def predict_proba(self, rows: Examples) -> Doubles:
+    def predict_proba(self, rows: Examples) -> Float64s:
         """(N,) probabilities, before calibration."""
         return np.asarray(expit(self.decision_function(rows)), dtype=np.float64)
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.arrays import Float32s, Float64s
 from pipelines.contracts import COVARIATES
-from pipelines.fusion.examples import Examples, Floats, ModalityVectors
+from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.fusion.forecaster import HasCentre
 from pipelines.fusion.horizon import HorizonModel
 
@@ -104,9 +105,7 @@ def worst_difference(
     return float(np.abs(found - recorded).max())
 
 
-def _near_the_mean(
-    model: HorizonModel, names: Sequence[str], phase: float
-) -> npt.NDArray[np.float64]:
+def _near_the_mean(model: HorizonModel, names: Sequence[str], phase: float) -> Float64s:
     """(K,) raw covariates within one training standard deviation of the mean, where it is known."""
     known = model.forecaster.centre if isinstance(model.forecaster, HasCentre) else {}
     centre = np.array([known.get(name, (0.0, 1.0)) for name in names]).reshape(-1, 2)
@@ -164,7 +163,7 @@ def _modality(vectors: Sequence[tuple[float, ...] | None]) -> ModalityVectors:
     return ModalityVectors(table, np.where(has, np.cumsum(has) - 1, -1).astype(np.int32))
 
 
-def _wave(length: int, phase: float) -> Floats:
+def _wave(length: int, phase: float) -> Float32s:
     return np.asarray(np.sin(phase * (1.0 + np.arange(length))), dtype=np.float32)
 
 

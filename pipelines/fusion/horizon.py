@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logit
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.fusion.calibration import DEFAULT_DECISION_THRESHOLD, IDENTITY, Platt
-from pipelines.fusion.examples import Bools, Examples
-from pipelines.fusion.forecaster import Decides, Doubles, Forecaster, ReadsVectors
+from pipelines.fusion.examples import Examples
+from pipelines.fusion.forecaster import Decides, Forecaster, ReadsVectors
 
 _CLOSEST = 1e-6  # a probability nearer to 0 or 1 has the log odds of this one
 
 
-def log_odds(forecaster: Forecaster, rows: Examples) -> Doubles:
+def log_odds(forecaster: Forecaster, rows: Examples) -> Float64s:
     """(N,) before calibration: its own, or those of its probabilities."""
     if isinstance(forecaster, Decides):
         return forecaster.decision_function(rows)
@@ -42,7 +43,7 @@ class Calibration:
     every: Platt = IDENTITY
     with_vectors: Platt | None = None
 
-    def probability(self, score: Doubles, seen: Bools) -> Doubles:
+    def probability(self, score: Float64s, seen: Bools) -> Float64s:
         """(N,) probabilities of (N,) log odds; `seen` are rows with vectors."""
         tabular = self.every.probability(score)
         if self.with_vectors is None:
@@ -77,11 +78,11 @@ class HorizonModel:
         """Widths of the image and text vectors that it reads; None if it reads none."""
         return self.forecaster.vector_widths if isinstance(self.forecaster, ReadsVectors) else None
 
-    def logit(self, rows: Examples) -> Doubles:
+    def logit(self, rows: Examples) -> Float64s:
         """(N,) log odds before calibration; a row without any modality has the linear logit."""
         return log_odds(self.forecaster, rows)
 
-    def probability(self, rows: Examples) -> Doubles:
+    def probability(self, rows: Examples) -> Float64s:
         """(N,) calibrated probability that the target week's cases exceed the threshold."""
         if self.calibration.changes_nothing and not isinstance(self.forecaster, Decides):
             return self.forecaster.predict_proba(rows)

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from pipelines.arrays import Float64s, Int64s
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.errors import StoreError, TrainingError
 from pipelines.fusion.design import (
     Designed,
-    Doubles,
     OverDesign,
     Spread,
     design,
@@ -50,9 +49,9 @@ class LinearModel(OverDesign):
         covariate_names: (K,) that it reads; those that most units lack were left out.
     """
 
-    mean: Doubles
-    scale: Doubles
-    weight: Doubles
+    mean: Float64s
+    scale: Float64s
+    weight: Float64s
     bias: float
     covariate_names: tuple[str, ...] = COVARIATE_NAMES
 
@@ -60,18 +59,18 @@ class LinearModel(OverDesign):
         """(J, 2) mean and standard deviation of each design column over the training rows."""
         return list(zip(self.mean.tolist(), self.scale.tolist(), strict=True))
 
-    def logit(self, examples: Examples) -> Doubles:
+    def logit(self, examples: Examples) -> Float64s:
         """(N,) log odds of an outbreak week; a missing covariate counts as the training mean."""
         return self._logit(design(examples, self.covariate_names))
 
-    def logit_of(self, designed: Designed) -> Doubles:
+    def logit_of(self, designed: Designed) -> Float64s:
         """The same of rows whose design is made already."""
         return self._logit(designed.columns(self.covariate_names))
 
-    def _logit(self, raw: Doubles) -> Doubles:
+    def _logit(self, raw: Float64s) -> Float64s:
         return _standardised(raw, self.mean, self.scale) @ self.weight + self.bias
 
-    def decision_function(self, rows: Examples) -> Doubles:
+    def decision_function(self, rows: Examples) -> Float64s:
         """(N,) log odds, before calibration."""
         return self.logit(rows)
 
@@ -150,7 +149,7 @@ def fit_linear(examples: Examples, c: float, designed: Designed | None = None) -
     return LinearModel(mean, scale, weight, bias, names)
 
 
-def _solve(columns: Doubles, label: npt.NDArray[np.int64], c: float) -> LogisticRegression:
+def _solve(columns: Float64s, label: Int64s, c: float) -> LogisticRegression:
     """Fit (N, J) standardised columns.
 
     Many rows, few columns: Newton needs a handful of passes where L-BFGS needs forty, and half of
@@ -169,7 +168,7 @@ def _solve(columns: Doubles, label: npt.NDArray[np.int64], c: float) -> Logistic
         return model.set_params(C=c).fit(columns, label)
 
 
-def _standardised(raw: Doubles, mean: Doubles, scale: Doubles) -> Doubles:
+def _standardised(raw: Float64s, mean: Float64s, scale: Float64s) -> Float64s:
     """(N, J) in training standard deviations; NaN becomes 0, which is the training mean."""
     out = raw - mean
     out /= scale

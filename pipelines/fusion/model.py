@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pipelines.arrays import Float32s, Float64s
 from pipelines.fusion.alignment import GapKind, Shift, stretch, unit_normalise
-from pipelines.fusion.examples import Examples, Floats, ModalityVectors
+from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.fusion.heads import FusedHead, FusedKind, build_head
-
-Doubles = npt.NDArray[np.float64]
 
 
 @contextmanager
@@ -69,8 +67,8 @@ class FusedModel:
     text_width: int
     width: int
     lambda_shift: float
-    gap: Floats
-    state: Mapping[str, Floats]
+    gap: Float32s
+    state: Mapping[str, Float32s]
     gap_kind: GapKind = "vector"
 
     @property
@@ -83,7 +81,7 @@ class FusedModel:
         head.load_state_dict({name: torch.from_numpy(array) for name, array in self.state.items()})
         return head.eval()
 
-    def residual(self, examples: Examples) -> Doubles:
+    def residual(self, examples: Examples) -> Float64s:
         """(N,) what the vectors add to the linear logit; exactly 0 for a row without any."""
         out = np.zeros(len(examples), dtype=np.float64)
         has_any = examples.image.mask | examples.text.mask

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from pipelines.arrays import AnyArray
 from pipelines.errors import StoreError
 from pipelines.storage import write_atomic
 
-Tensors = dict[str, npt.NDArray[Any]]
+Tensors = dict[str, AnyArray]
 FIX = "train again, or fetch the bundle again from the registry"
 
 
-def write_tensors(path: Path, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, AnyArray]) -> None:
     """Write named arrays; equal arrays give equal bytes. Raises StoreError if one is not finite."""
     unfit = _not_finite(tensors)
     if unfit:
@@ -47,5 +46,5 @@ def below(tensors: Tensors, prefix: str) -> Tensors:
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _not_finite(tensors: Mapping[str, npt.NDArray[Any]]) -> str:
+def _not_finite(tensors: Mapping[str, AnyArray]) -> str:
     return ", ".join(sorted(k for k, v in tensors.items() if not np.isfinite(v).all()))

@@ -6,7 +6,6 @@ It is published as an immutable version, named by its content.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s
 from pipelines.contracts import CURRENT, FUSED_HEADS, LINEAR, DataState, SceneQuality
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle
@@ -24,6 +23,7 @@ from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
 from pipelines.run.progress import Progress
 from pipelines.storage import folder_id, new_folder, write_atomic
+from pipelines.storage.parquet import frame_bytes
 from pipelines.storage.people_csv import frame_csv
 
 FORECAST_COLUMNS = (
@@ -171,7 +171,7 @@ def publish_forecast(
     return final
 
 
-def _answers(rows: Examples, probability: npt.NDArray[np.float64], bundle: Bundle) -> pd.DataFrame:
+def _answers(rows: Examples, probability: Float64s, bundle: Bundle) -> pd.DataFrame:
     if not ((probability >= 0) & (probability <= 1)).all():
         raise StoreError(
             "a forecast probability is not within 0 and 1",
@@ -225,13 +225,11 @@ def _scenes(scenes: pd.DataFrame, versions: ForecastVersions) -> pd.DataFrame:
 def _files(
     table: pd.DataFrame, not_forecast: Sequence[str], facts: Mapping[str, object]
 ) -> dict[str, bytes]:
-    parquet = io.BytesIO()
-    table.to_parquet(parquet, index=False)
     about = json.dumps(
         {**_about(table, not_forecast), **facts}, indent=2, sort_keys=True, allow_nan=False
     )
     return {
-        PARQUET: parquet.getvalue(),
+        PARQUET: frame_bytes(table),
         CSV: frame_csv(table).encode(),
         ABOUT: f"{about}\n".encode(),
     }

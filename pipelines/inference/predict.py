@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from pipelines.arrays import Float64s
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
@@ -19,7 +17,7 @@ from pipelines.inference.vectors import VectorInput, vector_examples
 Use = Literal["used", "missing", "not used by this head"]
 
 
-def predict_proba(model: HorizonModel, examples: Examples) -> npt.NDArray[np.float64]:
+def predict_proba(model: HorizonModel, examples: Examples) -> Float64s:
     """(N,) calibrated probabilities of an outbreak week."""
     return model.probability(examples)
 

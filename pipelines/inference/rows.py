@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float32s, Float64s
 from pipelines.config import TextWindow
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.availability import Matrices, known_lag_weeks, month_no
@@ -21,7 +22,6 @@ from pipelines.data.prompt_rows import prompt_texts
 from pipelines.data.prompts import load_template
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
-from pipelines.fusion.examples import Floats
 from pipelines.inference.vectors import VectorInput
 from pipelines.weeks import Calendar
 
@@ -53,8 +53,8 @@ class RowInput:
     households_without_water_pct: float | None = None
     houses_per_km2: float | None = None
     age_0_14_pct: float | None = None
-    image: Sequence[float] | Floats | None = None
-    text: Sequence[float] | Floats | None = None
+    image: Sequence[float] | Float32s | None = None
+    text: Sequence[float] | Float32s | None = None
 
 
 def vector_input(bundle: Bundle, row: RowInput) -> VectorInput:
@@ -157,7 +157,7 @@ def _units(row: RowInput, calendar: Calendar) -> pd.DataFrame:
     )
 
 
-def _floats(values: Sequence[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _floats(values: Sequence[float | None]) -> Float64s:
     return np.array([_nan(v) for v in values], dtype=np.float64)
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.arrays import Float32s
 from pipelines.contracts import Modality
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
-from pipelines.fusion.examples import Examples, Floats, ModalityVectors
+from pipelines.fusion.examples import Examples, ModalityVectors
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class VectorInput:
 
     unit_id: str
     covariates: Mapping[str, float | None]
-    image: Sequence[float] | Floats | None = None
-    text: Sequence[float] | Floats | None = None
+    image: Sequence[float] | Float32s | None = None
+    text: Sequence[float] | Float32s | None = None
     origin_week_no: int | None = None
 
 
@@ -56,16 +57,16 @@ def vector_examples(bundle: Bundle, horizon_weeks: int, rows: Sequence[VectorInp
     )
 
 
-def _covariates(bundle: Bundle, rows: Sequence[VectorInput]) -> Floats:
+def _covariates(bundle: Bundle, rows: Sequence[VectorInput]) -> Float32s:
     """(N, K), NaN where missing."""
     names = bundle.meta.covariate_names
     values = [[row.covariates.get(name) for name in names] for row in rows]
-    out: Floats = np.array(values, dtype=np.float32).reshape(len(rows), len(names))  # None: NaN
+    out: Float32s = np.array(values, dtype=np.float32).reshape(len(rows), len(names))  # None: NaN
     return out
 
 
 def _modality(
-    bundle: Bundle, modality: Modality, vectors: Sequence[Sequence[float] | Floats | None]
+    bundle: Bundle, modality: Modality, vectors: Sequence[Sequence[float] | Float32s | None]
 ) -> ModalityVectors:
     """(M, D) table and (N,) rows of it; a linear bundle's width is whatever is given."""
     width = vector_width(bundle, modality)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from pipelines.config import Places
@@ -29,6 +28,7 @@ from pipelines.local.processes import (
 )
 from pipelines.local.services import Services, State, load_state, save_state
 from pipelines.storage import write_atomic
+from pipelines.storage.lock import locked
 
 MIGRATE_TIMEOUT_S = 300.0
 _LOCK_TIMEOUT_S = 30.0
@@ -126,16 +126,14 @@ def show(services: Services) -> None:
 
 @contextmanager
 def _lock(layout: Layout) -> Iterator[None]:
-    lock = FileLock(layout.local / "supervisor.lock", timeout=_LOCK_TIMEOUT_S)
-    try:
-        with lock:
-            yield
-    except Timeout as err:
-        raise ServiceError(
-            "another make up or make down is at work here",
-            where=lock.lock_file,
-            fix="wait for it to end, then try again",
-        ) from err
+    path = layout.local / "supervisor.lock"
+    busy = ServiceError(
+        "another make up or make down is at work here",
+        where=str(path),
+        fix="wait for it to end, then try again",
+    )
+    with locked(path, _LOCK_TIMEOUT_S, busy):
+        yield
 
 
 def _planned(layout: Layout, before: State) -> Services:

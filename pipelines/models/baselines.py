@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float64s, Int64s
 from pipelines.errors import StoreError
-from pipelines.fusion.examples import Doubles, Examples
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds
 from pipelines.fusion.weights import FIX
 from pipelines.storage import read_json, write_json
@@ -26,7 +26,7 @@ _CLIMATOLOGY_PRIOR_WEEKS = 4.0  # weight of the prevalence, in weeks: two past y
 _YEAR_WEEKS = 52  # week 53, which some tables lack, shares the place of week 52
 
 
-def class_at_origin(examples: Examples) -> Doubles:
+def class_at_origin(examples: Examples) -> Float64s:
     """(N,) 1.0 or 0.0: last known weekly cases above the threshold or not; NaN if none is known.
 
     Counts are whole, so undoing log1p in float32 and rounding gives them back exactly.
@@ -71,7 +71,7 @@ class Prevalence(_Stored):
         del folds, config
         return cls(float(train.label.mean(dtype=np.float64)))
 
-    def predict_proba(self, rows: Examples) -> Doubles:
+    def predict_proba(self, rows: Examples) -> Float64s:
         """(N,)"""
         return np.full(len(rows), self.rate)
 
@@ -93,7 +93,7 @@ class Persistence(_Stored):
         del train, folds, config
         return cls()
 
-    def predict_proba(self, rows: Examples) -> Doubles:
+    def predict_proba(self, rows: Examples) -> Float64s:
         """(N,)"""
         return np.nan_to_num(class_at_origin(rows), nan=0.0)
 
@@ -129,7 +129,7 @@ class PersistenceCalibrated(_Stored):
             after.append(float(train.label[seen].mean(dtype=np.float64)) if seen.any() else rate)
         return cls(rate, (after[0], after[1]))
 
-    def predict_proba(self, rows: Examples) -> Doubles:
+    def predict_proba(self, rows: Examples) -> Float64s:
         """(N,)"""
         now = class_at_origin(rows)
         known = np.where(now == 1.0, self.after[1], self.after[0])
@@ -168,7 +168,7 @@ class Climatology(_Stored):
         shrunk = (outbreaks + _CLIMATOLOGY_PRIOR_WEEKS * rate) / (rows + _CLIMATOLOGY_PRIOR_WEEKS)
         return cls(rate, {str(u): tuple(r) for u, r in zip(units, shrunk.tolist(), strict=True)})
 
-    def predict_proba(self, rows: Examples) -> Doubles:
+    def predict_proba(self, rows: Examples) -> Float64s:
         """(N,)"""
         units, own = np.unique(rows.unit_id.astype(str), return_inverse=True)
         flat = (self.unknown,) * _YEAR_WEEKS
@@ -189,14 +189,14 @@ class Climatology(_Stored):
         return cls(float(found["unknown"]), rates)
 
 
-def week_place(rows: Examples) -> npt.NDArray[np.int64]:
+def week_place(rows: Examples) -> Int64s:
     """(N,) 0..51: place of each target week in its year."""
     distinct, inverse = np.unique(rows.target_week_no, return_inverse=True)
     places = [min(rows.calendar.week_of_year(n), _YEAR_WEEKS) - 1 for n in distinct]
     return np.array(places, dtype=np.int64)[inverse]
 
 
-def _windowed(cells: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Doubles:
+def _windowed(cells: Float64s | Int64s) -> Float64s:
     year = cells.reshape(-1, _YEAR_WEEKS).astype(np.float64)
     steps = range(-_CLIMATOLOGY_HALF_WINDOW_WEEKS, _CLIMATOLOGY_HALF_WINDOW_WEEKS + 1)
     return np.asarray(sum(np.roll(year, step, axis=1) for step in steps))

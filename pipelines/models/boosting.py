@@ -18,6 +18,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from pipelines.arrays import Float64s
 from pipelines.errors import StoreError
 from pipelines.fusion.design import (
     OverDesign,
@@ -27,7 +28,7 @@ from pipelines.fusion.design import (
     moments,
     usable_covariates,
 )
-from pipelines.fusion.examples import Doubles, Examples
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds
 from pipelines.fusion.weights import FIX
 from pipelines.models.kinds import BoostingSettings
@@ -61,7 +62,7 @@ class FittedTrees(OverDesign):
     def _booster(self) -> lightgbm.Booster | None:
         return None if self.text is None else lightgbm.Booster(model_str=self.text)
 
-    def decision_function(self, rows: Examples) -> Doubles:
+    def decision_function(self, rows: Examples) -> Float64s:
         """(N,) log odds, before calibration."""
         if self._booster is None or not len(rows):
             return np.full(len(rows), self.bias)
@@ -125,7 +126,7 @@ class Boosting:
         return made
 
 
-def _trees(raw: Doubles, label: Doubles, config: BoostingSettings) -> str:
+def _trees(raw: Float64s, label: Float64s, config: BoostingSettings) -> str:
     leaf = int(
         np.clip(len(label) // config.rows_per_leaf, config.min_leaf_rows, config.max_leaf_rows)
     )
@@ -146,7 +147,7 @@ def _trees(raw: Doubles, label: Doubles, config: BoostingSettings) -> str:
     return str(booster.model_to_string()).split(_PARAMETERS)[0] + "\n"
 
 
-def _spread(raw: Doubles) -> tuple[tuple[float, float], ...]:
+def _spread(raw: Float64s) -> tuple[tuple[float, float], ...]:
     """Mean and standard deviation of each column, NaN left out."""
     mean, variance = moments(raw)
     return tuple(

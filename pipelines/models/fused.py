@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.arrays import Float64s
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.forecaster import Doubles, Folds, Tuning
+from pipelines.fusion.forecaster import Folds, Tuning
 from pipelines.fusion.fused import FusedForecaster, load_fused
 from pipelines.fusion.heads import FusedKind
 from pipelines.train_config import TrainConfig
@@ -34,7 +35,7 @@ class FusedHeadForecaster:
 
         return FusedForecaster(self.head, folds.linear, refit(self.head, train, folds, config))
 
-    def out_of_fold(self, train: Examples, folds: Folds, config: Any) -> Doubles:
+    def out_of_fold(self, train: Examples, folds: Folds, config: Any) -> Float64s:
         """(N,) log odds of each inner season by a head trained before it, NaN elsewhere."""
         from pipelines.training.fused import out_of_fold
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.arrays import Float64s
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.forecaster import Doubles, Folds
+from pipelines.fusion.forecaster import Folds
 from pipelines.fusion.linear import LinearModel
 from pipelines.train_config import TrainConfig
 
@@ -25,7 +26,7 @@ class Linear:
         return folds.linear
 
     @staticmethod
-    def out_of_fold(train: Examples, folds: Folds, config: TrainConfig) -> Doubles:
+    def out_of_fold(train: Examples, folds: Folds, config: TrainConfig) -> Float64s:
         """(N,) log odds of each inner season by the model before it, NaN elsewhere."""
         del config
         out = np.full(len(train), np.nan)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from pipelines.arrays import Texts
 from pipelines.codes import TextCodes
 from pipelines.config import sentence
 from pipelines.contracts import ADAPTERS
@@ -21,7 +22,6 @@ from pipelines.data.adapters.content import AGAIN, Unreadable, kind_of
 from pipelines.data.adapters.layouts import fitting_layout, refuse_forecast
 from pipelines.data.adapters.names import guesses
 from pipelines.data.adapters.records import HeaderLine, Table, open_table
-from pipelines.data.raw import Text
 from pipelines.errors import ConfigError, DropError
 from pipelines.input_config import InputConfig
 from pipelines.onboard.answers import Answers, meant_for, pairs
@@ -49,7 +49,7 @@ class Sight:
     settings: dict[str, Any] = field(default_factory=dict)
     table: Table | None = None
     seen: list[str] = field(default_factory=list)
-    _texts: dict[str, Text] = field(default_factory=dict)
+    _texts: dict[str, Texts] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

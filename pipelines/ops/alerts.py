@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from pipelines.config import Places, load_profile
-from pipelines.errors import DenguardError, StoreError
+from pipelines.errors import BusyError, DenguardError, StoreError
 from pipelines.ops import texts
 from pipelines.ops.channels import Alert, ChannelError, send
 from pipelines.ops.runs import newest_run
@@ -29,6 +27,7 @@ from pipelines.ops.transitions import State, transitions
 from pipelines.ops.watch import Verdict
 from pipelines.run import run_folder
 from pipelines.storage import read_json, write_json
+from pipelines.storage.lock import locked
 from pipelines.words import READ_BY_MOST, words_of
 
 log = logging.getLogger(__name__)
@@ -43,8 +42,8 @@ def tell(where: Places, verdict: Verdict | None = None, now: datetime | None = N
     """
     try:
         return _tell(where, alert_settings(), verdict, now or datetime.now(UTC))
-    except Timeout:
-        log.warning("another process is sending alerts; what it does not see, the next call tells")
+    except BusyError as err:
+        log.warning(err.what)
     except (DenguardError, OSError) as err:
         log.error("alerts could not be told: %s", err)
     except Exception as err:  # noqa: BLE001 an alert must never turn a good cycle red
@@ -55,8 +54,8 @@ def tell(where: Places, verdict: Verdict | None = None, now: datetime | None = N
 def _tell(
     where: Places, settings: AlertSettings, verdict: Verdict | None, now: datetime
 ) -> list[Alert]:
-    _folder(where).mkdir(parents=True, exist_ok=True)
-    with FileLock(_folder(where) / "alerts.lock", timeout=_LOCK_TIMEOUT_S):
+    busy = BusyError("another process is sending alerts; what it does not see, the next call tells")
+    with locked(_folder(where) / "alerts.lock", _LOCK_TIMEOUT_S, busy):
         state = load(where)
         language = settings.alert_language or language_of(where)
         found = [

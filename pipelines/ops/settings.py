@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, invalid_values
 from pipelines.words import languages
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -114,8 +114,8 @@ def alert_settings() -> AlertSettings:
         return AlertSettings()
     except ValidationError as err:
         said = "; ".join(
-            f"{_variable(e['loc'])}{e['msg'].removeprefix('Value error, ')}"
-            for e in err.errors(include_input=False, include_url=False)
+            f"{_variable(name)}{message.removeprefix('Value error, ')}"
+            for name, message in invalid_values(err)
         )
     raise ConfigError(
         f"alerts are not configured well: {said}",
@@ -124,8 +124,8 @@ def alert_settings() -> AlertSettings:
     )
 
 
-def _variable(loc: tuple[int | str, ...]) -> str:
-    return f"DENGUARD_{str(loc[0]).upper()}: " if loc else ""
+def _variable(name: str) -> str:
+    return f"DENGUARD_{name.upper()}: " if name else ""
 
 
 def _split(url: SecretStr) -> SplitResult:

@@ -11,16 +11,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.errors import TrainingError
 from pipelines.paper.study import Study
-
-Classes = npt.NDArray[np.int64]
 
 INVERSE_L2 = 1.0  # scikit-learn's C, on standardised columns
 _MAX_ITERATIONS = 1000
 
 
-def baselines(study: Study, split: npt.NDArray[np.str_]) -> dict[str, Classes]:
+def baselines(study: Study, split: npt.NDArray[np.str_]) -> dict[str, Int64s]:
     """Predicted class of all N rows by each baseline that the study allows.
 
     "most_frequent": the commonest class of the training rows (of equals the first);
@@ -59,9 +58,7 @@ def baselines(study: Study, split: npt.NDArray[np.str_]) -> dict[str, Classes]:
     return predicted
 
 
-def _logistic(
-    values: npt.NDArray[np.float64], label: Classes, train: npt.NDArray[np.bool_]
-) -> Classes:
+def _logistic(values: Float64s, label: Int64s, train: Bools) -> Int64s:
     """(N,) class by a logistic regression on (N, K) values, fitted on the training rows.
 
     A missing value counts as the training mean, and a column says that it was missing. Training

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from pipelines.arrays import AnyArray, Float64s, Int64s, Texts
 from pipelines.contracts import Modality, content_id
 from pipelines.encoder_config import Frozen
 from pipelines.errors import StoreError, TrainingError
@@ -29,7 +29,6 @@ from pipelines.training.train import FusedRows, Task, train_fixed, train_gap
 
 SELECTED_ON = {"paper": "test", "safe": "validation"}
 _CODE_ID = "cell-2"  # raised by hand when this file's code changes what a record says
-Logits = npt.NDArray[np.float64]
 
 
 class Cell(Frozen):
@@ -67,12 +66,12 @@ def find_or_make(
     return record
 
 
-def parts_of(prepared: Prepared) -> npt.NDArray[np.object_]:
+def parts_of(prepared: Prepared) -> Texts:
     """(N,) part of each usable row."""
     return prepared.usable["part"].to_numpy(dtype=object)
 
 
-def class_weight(label: npt.NDArray[np.int64], outputs: int) -> tuple[float, ...]:
+def class_weight(label: Int64s, outputs: int) -> tuple[float, ...]:
     """Weights inversely proportional to the classes' counts among training rows, mean 1.
 
     Binary: one weight of the positives, negatives over positives. A class without a training row
@@ -168,7 +167,7 @@ def masked(rows: FusedRows, only: Modality | None) -> FusedRows:
     return replace(rows, image=torch.zeros_like(rows.image), has_image=nothing)
 
 
-def watched_parts(prepared: Prepared) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def watched_parts(prepared: Prepared) -> tuple[Int64s, Int64s]:
     """Positions of the rows that choose the epoch (none if test rows choose it) and of the test
     rows.
 
@@ -188,9 +187,9 @@ def watched_parts(prepared: Prepared) -> tuple[npt.NDArray[np.int64], npt.NDArra
 
 
 def judge(
-    logits: Sequence[Logits],
-    selection: npt.NDArray[np.int64],
-    test: npt.NDArray[np.int64],
+    logits: Sequence[Float64s],
+    selection: Int64s,
+    test: Int64s,
     prepared: Prepared,
 ) -> dict[str, Any]:
     """Choose the epoch and score the test rows at it.
@@ -230,10 +229,10 @@ def costs(
     }
 
 
-def _macro_f1(label: npt.NDArray[np.int64], logit: Logits, classes: tuple[str, ...]) -> float:
+def _macro_f1(label: Int64s, logit: Float64s, classes: tuple[str, ...]) -> float:
     return float(classification_scores(label, predict(logit), classes)["macro_f1"])
 
 
-def _index(chosen: npt.NDArray[Any]) -> torch.Tensor:
+def _index(chosen: AnyArray) -> torch.Tensor:
     at = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
     return torch.from_numpy(at.astype(np.int64))

@@ -22,16 +22,15 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from pipelines.arrays import Float32s, Float64s
 from pipelines.config import EncoderConfig, Places
-from pipelines.embed.base import Vectors, untrained
+from pipelines.embed.base import untrained
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import unit_normalise
 
-Encode = Callable[[Sequence[Any]], Vectors]
-Doubles = npt.NDArray[np.float64]
+Encode = Callable[[Sequence[Any]], Float32s]
 
 RESAMPLES, CONFIDENCE, _SEED = 1000, 0.95, 0
 
@@ -63,7 +62,7 @@ class VarianceParts:
         return self.data_variance / whole if whole > 0 else 0.0
 
 
-def variance_parts(vectors: Vectors) -> VarianceParts:
+def variance_parts(vectors: Float32s) -> VarianceParts:
     """The parts of (K, N, D) vectors, all K over the same N inputs. Raises TrainingError for K or N
     below 2."""
     k, n, _ = vectors.shape
@@ -81,19 +80,19 @@ def variance_parts(vectors: Vectors) -> VarianceParts:
     return VarianceParts(total, between, within, within * n / (n - 1), initialisation)
 
 
-def _variance_over(vectors: Vectors | Doubles) -> float:
+def _variance_over(vectors: Float32s | Float64s) -> float:
     """Variance of (N, D) vectors summed over components, ddof 0."""
     return float(vectors.var(axis=0, dtype=np.float64).sum())
 
 
-def mean_cosine(unit: Vectors) -> float:
+def mean_cosine(unit: Float32s) -> float:
     """Mean cosine between two different ones of (N, D) vectors of length 1: 1 = the cone
     is a ray."""
     n, whole = len(unit), unit.sum(axis=0, dtype=np.float64)
     return float((whole @ whole - np.square(unit, dtype=np.float64).sum()) / (n * (n - 1)))
 
 
-def data_variance_ratio(first: Vectors, second: Vectors) -> dict[str, Any]:
+def data_variance_ratio(first: Float32s, second: Float32s) -> dict[str, Any]:
     """Ratio of the variances over data of two groups of inputs, (K, N, D) each, with its interval.
 
     Percentile bootstrap that resamples the inputs of each group, the same for all initialisations;
@@ -116,7 +115,7 @@ def data_variance_ratio(first: Vectors, second: Vectors) -> dict[str, Any]:
     }
 
 
-def _resampled(vectors: Vectors, rng: np.random.Generator) -> Doubles:
+def _resampled(vectors: Float32s, rng: np.random.Generator) -> Float64s:
     """(1 + R,) variance over data, averaged over K: of the N inputs, then of R resamples
     of them."""
     n = vectors.shape[1]
@@ -127,7 +126,7 @@ def _resampled(vectors: Vectors, rng: np.random.Generator) -> Doubles:
     return np.asarray(np.mean(per_seed, axis=0) * unbiased)
 
 
-def _weighted_variance(vectors: Vectors, weight: Doubles) -> Doubles:
+def _weighted_variance(vectors: Float32s, weight: Float64s) -> Float64s:
     centred = vectors - vectors.mean(axis=0, dtype=np.float64)  # (N, D): no digits lost below
     mean = weight @ centred
     return np.asarray(weight @ np.square(centred).sum(axis=1) - np.square(mean).sum(axis=1))
@@ -182,7 +181,7 @@ def cone_record(
     }
 
 
-def _encode(encode: Encode, groups: Mapping[str, Sequence[Any]]) -> dict[str, Vectors]:
+def _encode(encode: Encode, groups: Mapping[str, Sequence[Any]]) -> dict[str, Float32s]:
     """(N, D) vectors of length 1 of every group."""
     out = {}
     for name, inputs in groups.items():
@@ -191,7 +190,7 @@ def _encode(encode: Encode, groups: Mapping[str, Sequence[Any]]) -> dict[str, Ve
     return out
 
 
-def _untrained_record(vectors: Vectors) -> dict[str, Any]:
+def _untrained_record(vectors: Float32s) -> dict[str, Any]:
     parts = variance_parts(vectors)
     cosines = [mean_cosine(one) for one in vectors]
     return {
@@ -202,12 +201,12 @@ def _untrained_record(vectors: Vectors) -> dict[str, Any]:
     }
 
 
-def _trained_record(unit: Vectors) -> dict[str, float]:
+def _trained_record(unit: Float32s) -> dict[str, float]:
     n = len(unit)
     return {"data_variance": _variance_over(unit) * n / (n - 1), "mean_cosine": mean_cosine(unit)}
 
 
-def _ratios(encoder: str, vectors: Mapping[str, Vectors]) -> Iterator[dict[str, Any]]:
+def _ratios(encoder: str, vectors: Mapping[str, Float32s]) -> Iterator[dict[str, Any]]:
     first = next(iter(vectors), "")
     for other in islice(vectors, 1, None):
         ratio = data_variance_ratio(vectors[first], vectors[other])

@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError, field_validator
 
 from pipelines.contracts import FusedKind
 from pipelines.encoder_config import EncoderConfig, Frozen, WeightsConfig
-from pipelines.errors import ConfigError
-from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+from pipelines.errors import ConfigError, validation_sentence
+from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.train_config import LoopConfig
 
 Reported = Literal["unimodal", "clip", "raw"]  # the three approaches of the printed tables
@@ -138,7 +138,7 @@ def load_study(path: Path | None = None) -> StudyConfig:
         ) from err
     except (UnusableYaml, ValidationError) as err:
         raise ConfigError(
-            f"the study file is not valid: {_readable(err)}",
+            f"the study file is not valid: {sentence(err)}",
             where=str(file),
             fix="correct the keys named",
         ) from err
@@ -149,13 +149,7 @@ def _validated(shape: type[Shape], wanted: Wanted) -> Shape:
         return shape.model_validate(wanted.model_dump(exclude_none=True))
     except ValidationError as err:
         raise ConfigError(
-            f"weights of {wanted.name}: {_readable(err)}",
+            f"weights of {wanted.name}: {validation_sentence(err)}",
             where=wanted.hub or wanted.package or str(wanted.folder),
             fix="correct the study file",
         ) from err
-
-
-def _readable(err: UnusableYaml | ValidationError) -> str:
-    if isinstance(err, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-    return str(err)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -21,11 +20,9 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from pipelines.arrays import Bools, Float32s
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import GapKind, Shift, modality_gap, stretch, unit_normalise
-
-Vectors = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.bool_]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FOLDS, _SEED = 5, 0
@@ -45,7 +42,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.image)
 
-    def take(self, rows: Rows | None) -> Pairs:
+    def take(self, rows: Bools | None) -> Pairs:
         """The pairs of an (N,) mask; all of them for None."""
         if rows is None:
             return self
@@ -66,7 +63,7 @@ def _every(vectors: Tensor) -> Tensor:
     return torch.ones(len(vectors), dtype=torch.bool)
 
 
-def unit_pairs(image: Vectors, text: Vectors) -> Pairs:
+def unit_pairs(image: Float32s, text: Float32s) -> Pairs:
     """Pairs of raw (N, D_i) image and (N, D_t) text vectors, as the fused heads read them.
 
     Each vector is normalised; of two widths the narrower is stretched to the wider by linear
@@ -90,14 +87,14 @@ def unit_pairs(image: Vectors, text: Vectors) -> Pairs:
     return Pairs(_unit(image, width), _unit(text, width))
 
 
-def _unit(vectors: Vectors, width: int) -> Tensor:
+def _unit(vectors: Float32s, width: int) -> Tensor:
     raw = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
     unit = unit_normalise(raw, _every(raw))
     return unit if unit.shape[1] == width else unit_normalise(stretch(unit, width), _every(unit))
 
 
 # --- After PCA ----------------------------------------------------------------------------------
-def variance_after_pca(image: Vectors, text: Vectors) -> dict[str, float]:
+def variance_after_pca(image: Float32s, text: Float32s) -> dict[str, float]:
     """Text and image variance as in the paper's table of data sets: the mean, over the two first
     principal components of both modalities together, of each modality's variance (ddof 0).
 
@@ -124,14 +121,14 @@ class PcaPoints:
         explained_share: (K,) share of the variance of the unshifted vectors on each axis.
     """
 
-    image: Vectors
-    text: Vectors
-    image_shifted: Vectors
-    text_shifted: Vectors
+    image: Float32s
+    text: Float32s
+    image_shifted: Float32s
+    text_shifted: Float32s
     explained_share: tuple[float, ...]
 
 
-def pca_points(image: Vectors, text: Vectors, shift: Shift, components: int = 3) -> PcaPoints:
+def pca_points(image: Float32s, text: Float32s, shift: Shift, components: int = 3) -> PcaPoints:
     """Points on the principal axes of both modalities together (figures 2 and 3).
 
     The axes are those of the unshifted vectors in both pictures, so that these can be compared; the
@@ -151,7 +148,7 @@ def pca_points(image: Vectors, text: Vectors, shift: Shift, components: int = 3)
     )
 
 
-def _points(pca: PCA, vectors: Tensor) -> Vectors:
+def _points(pca: PCA, vectors: Tensor) -> Float32s:
     with threadpool_limits(limits=1):
         return np.asarray(pca.transform(vectors.numpy()), dtype=np.float32)
 
@@ -212,12 +209,12 @@ def linear_separability(pairs: Pairs) -> dict[str, Any]:
 
 # --- The whole record ---------------------------------------------------------------------------
 def gap_record(
-    image: Vectors,
-    text: Vectors,
+    image: Float32s,
+    text: Float32s,
     lambdas: Sequence[float],
     kind: GapKind = "vector",
-    train: Rows | None = None,
-    measured: Rows | None = None,
+    train: Bools | None = None,
+    measured: Bools | None = None,
 ) -> dict[str, Any]:
     """Every measure at every lambda, JSON-able; `fitted_on_measured` says whether any pair that is
     measured took part in the gap: then separability may fall below 0.5.
@@ -256,7 +253,7 @@ def gap_record(
     }
 
 
-def _mask(rows: Rows | None, pairs: Pairs) -> Rows:
+def _mask(rows: Bools | None, pairs: Pairs) -> Bools:
     return np.ones(len(pairs), dtype=bool) if rows is None else rows
 
 

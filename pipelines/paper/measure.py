@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.arrays import Float32s
 from pipelines.config import Places
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.data.pixels import read_scene
-from pipelines.embed.base import Vectors, load_encoder
+from pipelines.embed.base import load_encoder
 from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import EncoderError, TrainingError
 from pipelines.fusion.alignment import Shift, modality_gap
@@ -121,7 +122,7 @@ def measure_cone(
 def _trained(config: EncoderConfig, places: Places) -> Encode:
     """The encoder with its own weights, loaded when it is asked and given back at once."""
 
-    def encode(inputs: Sequence[Any]) -> Vectors:
+    def encode(inputs: Sequence[Any]) -> Float32s:
         encoder = load_encoder(config, places)
         try:
             return encoder.encode(inputs)

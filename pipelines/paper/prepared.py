@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from pipelines.arrays import Texts
 from pipelines.config import ScenePolicy
 from pipelines.contracts import Modality, content_id
 from pipelines.data.pixels import read_scene
@@ -30,6 +30,7 @@ from pipelines.errors import DropError
 from pipelines.paper.study import STUDY_COLUMNS, Study
 from pipelines.run.progress import Progress
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
+from pipelines.storage.parquet import write_frame
 
 ROWS, ABOUT = "rows.parquet", "study.json"
 SCENES = ScenePolicy()
@@ -76,7 +77,7 @@ class Prepared:
         ]
         return content_id([self.protocol, list(self.classes), seen.astype(str).to_numpy().tolist()])
 
-    def hashes(self, modality: Modality) -> npt.NDArray[np.object_]:
+    def hashes(self, modality: Modality) -> Texts:
         """(N,) SHA-256 of each usable row's input, None where it has none."""
         column = self.usable[f"{modality}_sha256"]
         return np.array([h if isinstance(h, str) else None for h in column], dtype=object)
@@ -87,7 +88,7 @@ def protocol_folder(out: Path, dataset: str, protocol: str) -> Path:
     return out / dataset / protocol
 
 
-def prepare(study: Study, parts: npt.NDArray[np.object_], folder: Path) -> Prepared:
+def prepare(study: Study, parts: Texts, folder: Path) -> Prepared:
     """Hash every usable row's inputs, cut crops, and write rows.parquet and study.json.
 
     Args:
@@ -124,9 +125,7 @@ def prepare(study: Study, parts: npt.NDArray[np.object_], folder: Path) -> Prepa
         ],
         "data": str(study.data),
     }
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False)
-    write_atomic(folder / ROWS, buffer.getvalue())
+    write_frame(folder / ROWS, rows)
     write_json(folder / ABOUT, about)
     return Prepared(folder, rows, about)
 

@@ -16,17 +16,16 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Int64s, Texts
 from pipelines.data.splits import embargo_weeks
 from pipelines.errors import DropError, LeakageError
 from pipelines.paper.leakage import guard_text
 from pipelines.paper.study import Part, Study
 from pipelines.weeks import CDC
 
-__all__ = ["Parts", "guard_text", "split", "torn_groups"]
+__all__ = ["guard_text", "split", "torn_groups"]
 
-Parts = npt.NDArray[np.object_]  # of Part
 SEED = 42
 TEST_SHARE = VALIDATION_SHARE = 0.2
 _FOLDS = 5  # one for the test part, one for validation, three to train on
@@ -35,7 +34,7 @@ THREE_PARTS = ("satellitebench", "satellitebench81")
 FIRST_VALIDATION, FIRST_TEST = "2017-w27", "2018-w01"
 
 
-def split(study: Study) -> Parts:
+def split(study: Study) -> Texts:
     """(N,) "train", "validation", "test" or "unused" for every row, by the study's protocol.
 
     A split that the data set itself brings is taken as it is.
@@ -65,14 +64,14 @@ def split(study: Study) -> Parts:
     return parts
 
 
-def torn_groups(study: Study, parts: Parts) -> list[str]:
+def torn_groups(study: Study, parts: Texts) -> list[str]:
     """Groups with rows in more than one of train, validation and test."""
     used = parts != "unused"
     sides = study.rows.loc[used].assign(part=parts[used]).groupby("group_id")["part"].nunique()
     return sorted(str(group) for group in sides[sides > 1].index)
 
 
-def _as_given(study: Study) -> Parts:
+def _as_given(study: Study) -> Texts:
     parts = np.array(study.given_split, dtype=object)
     torn = torn_groups(study, parts) if study.protocol == "safe" else []
     if torn:
@@ -84,7 +83,7 @@ def _as_given(study: Study) -> Parts:
     return parts
 
 
-def _random(study: Study) -> Parts:
+def _random(study: Study) -> Texts:
     """The reference code's: scikit-learn, seed 42, a fifth for the test, rounded up."""
     rows = np.arange(len(study))
     parts = np.full(len(study), "train", dtype=object)
@@ -96,9 +95,7 @@ def _random(study: Study) -> Parts:
     return parts
 
 
-def _cut(
-    study: Study, rows: npt.NDArray[np.int64], share: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _cut(study: Study, rows: Int64s, share: float) -> tuple[Int64s, Int64s]:
     from sklearn.model_selection import train_test_split
 
     label = study.rows["label"].to_numpy()[rows]
@@ -116,7 +113,7 @@ def _cut(
     return rest, taken
 
 
-def _by_group(study: Study) -> Parts:
+def _by_group(study: Study) -> Texts:
     from sklearn.model_selection import StratifiedGroupKFold
 
     label, group = study.rows["label"].to_numpy(), study.rows["group_id"].to_numpy()
@@ -142,7 +139,7 @@ def _by_group(study: Study) -> Parts:
     return parts
 
 
-def _forward(study: Study) -> Parts:
+def _forward(study: Study) -> Texts:
     weeks = study.rows["week_no"].to_numpy()
     if study.name in THREE_PARTS:
         validation, test = CDC.week_no(FIRST_VALIDATION), CDC.week_no(FIRST_TEST)
@@ -156,7 +153,7 @@ def _forward(study: Study) -> Parts:
     return parts
 
 
-def _last_fifths(study: Study, weeks: npt.NDArray[np.int64]) -> tuple[int, int]:
+def _last_fifths(study: Study, weeks: Int64s) -> tuple[int, int]:
     """First validation week and first test week of a fifth of the distinct weeks each."""
     distinct = np.unique(weeks)
     fifth = len(distinct) // _FOLDS

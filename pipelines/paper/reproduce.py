@@ -19,7 +19,7 @@ from pipelines.config import Places
 from pipelines.contracts import PAPER_DATASETS, one_of
 from pipelines.embed.run import run_work
 from pipelines.encoder_config import Frozen
-from pipelines.errors import ConfigError, StoreError
+from pipelines.errors import ConfigError, StoreError, validation_sentence
 from pipelines.paper.approaches import Ready, look
 from pipelines.paper.cells import find_or_make
 from pipelines.paper.config import Approach, FrozenApproach, RawApproach, StudyConfig, load_study
@@ -80,9 +80,8 @@ def ask(said: Mapping[str, Any], base: Path) -> Request:
     try:
         request = Request.model_validate(said)
     except ValidationError as err:
-        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
         raise ConfigError(
-            f"what to reproduce is not valid: {named}",
+            f"what to reproduce is not valid: {validation_sentence(err)}",
             fix=f"known parameters are {', '.join(Request.model_fields)}",
         ) from err
     found = {k: base.resolve() / v if isinstance(v, Path) else v for k, v in request}

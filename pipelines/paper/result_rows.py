@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Int64s
 from pipelines.paper.cells import parts_of
 from pipelines.paper.config import Approach, StudyConfig
 from pipelines.paper.cost.efficiency import MEGABYTE
@@ -18,7 +18,6 @@ from pipelines.paper.scores import paired_interval, resampling_groups
 
 Record = dict[str, Any]
 Records = Sequence[Mapping[str, Any]]  # of the same rows, one a seed
-Ints = npt.NDArray[np.int64]
 
 
 class Judge:
@@ -28,7 +27,7 @@ class Judge:
         rows = study_of(prepared)
         test = parts_of(prepared) == "test"
         self._study = study
-        self.label: Ints = rows.rows["label"].to_numpy(np.int64)[test]
+        self.label: Int64s = rows.rows["label"].to_numpy(np.int64)[test]
         self.groups = resampling_groups(rows)[test]
 
     def f1_interval(self, records: Records) -> list[float] | None:
@@ -52,7 +51,7 @@ class Judge:
         )
 
 
-def _predicted(records: Records) -> Ints:
+def _predicted(records: Records) -> Int64s:
     """(S, N) classes that S seeds call."""
     return np.array([record["predicted"] for record in records], dtype=np.int64)
 

@@ -11,13 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.arrays import AnyArray, Bools, Float64s, Int64s
 from pipelines.errors import TrainingError
 from pipelines.evaluate.bootstrap import calendar_blocks, expanded_tail
 from pipelines.paper.study import Study
 from pipelines.weeks import CDC
 
-Classes = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 Score = Literal["accuracy", "macro_f1"]
 
 CONFIDENCE = 0.95
@@ -36,7 +35,7 @@ class ScoreInterval:
     groups: int
 
 
-def predict(logit: npt.ArrayLike) -> Classes:
+def predict(logit: npt.ArrayLike) -> Int64s:
     """(N,) class of each row of logits (N, C): the largest; C = 1 is binary, class 1 above 0.
 
     Raises:
@@ -165,7 +164,7 @@ def _interval(
     return ScoreInterval(float(value), float(lower), float(upper), len(of_group), len(names))
 
 
-def _difference(values: Doubles, seeds: list[int]) -> Doubles:
+def _difference(values: Float64s, seeds: list[int]) -> Float64s:
     """(...) mean over the seeds of the one side of scores (..., S), less that of the other
     if any."""
     first, *other = np.split(values, np.cumsum(seeds)[:-1], axis=-1)
@@ -173,7 +172,7 @@ def _difference(values: Doubles, seeds: list[int]) -> Doubles:
     return np.asarray(mean - other[0].mean(axis=-1)) if other else mean
 
 
-def _resampled(counts: Doubles, resamples: int, seed: int) -> Doubles:
+def _resampled(counts: Float64s, resamples: int, seed: int) -> Float64s:
     """(R, K) sums of G rows of counts (G, K) drawn with replacement, R times. Exact: whole
     numbers."""
     rng, groups = np.random.default_rng(seed), len(counts)
@@ -187,22 +186,20 @@ def _resampled(counts: Doubles, resamples: int, seed: int) -> Doubles:
     return out
 
 
-def _confusion(
-    actual: Classes, called: Classes, group: npt.NDArray[np.int64], groups: int, width: int
-) -> Classes:
+def _confusion(actual: Int64s, called: Int64s, group: Int64s, groups: int, width: int) -> Int64s:
     """(G, C, C) rows of each group by class and predicted class."""
     cell = (group * width + actual) * width + called
     return np.bincount(cell, minlength=groups * width * width).reshape(groups, width, width)
 
 
-def _f1(counts: npt.NDArray[Any]) -> tuple[Doubles, npt.NDArray[np.bool_]]:
+def _f1(counts: AnyArray) -> tuple[Float64s, Bools]:
     """F1 (..., C) of confusion counts (..., C, C), and whether the class occurs at all."""
     hit = np.diagonal(counts, axis1=-2, axis2=-1)
     either = counts.sum(axis=-1) + counts.sum(axis=-2)
     return 2.0 * hit / np.maximum(either, 1), either > 0
 
 
-def _value(counts: npt.NDArray[Any], score: Score) -> Doubles:
+def _value(counts: AnyArray, score: Score) -> Float64s:
     """(...) score of confusion counts (..., C, C) that hold at least one row each."""
     if score == "accuracy":
         hit = np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=-1)
@@ -213,7 +210,7 @@ def _value(counts: npt.NDArray[Any], score: Score) -> Doubles:
 
 def _checked(
     label: npt.ArrayLike, predicted: npt.ArrayLike, classes: int | None = None
-) -> tuple[Classes, Classes]:
+) -> tuple[Int64s, Int64s]:
     """Both as (N,) class indices; refuses what would be counted in a wrong cell."""
     actual, called = np.asarray(label), np.asarray(predicted)
     if actual.ndim != 1 or actual.shape != called.shape:

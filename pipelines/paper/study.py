@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.contracts import Issue
 from pipelines.errors import DropError
 
@@ -55,7 +54,7 @@ class Study:
     classes: tuple[str, ...]
     needs_image: bool
     crop_px: int | None = None
-    persistence: npt.NDArray[np.float64] | None = None
+    persistence: Float64s | None = None
     covariates: pd.DataFrame | None = None
     given_split: Sequence[Part] | None = None
     issues: Sequence[Issue] = ()
@@ -85,7 +84,7 @@ class Study:
         return len(self.rows)
 
     @property
-    def usable(self) -> npt.NDArray[np.bool_]:
+    def usable(self) -> Bools:
         """(N,) rows that can be trained on or judged here."""
         if self.needs_image:
             return self.rows["image"].notna().to_numpy()

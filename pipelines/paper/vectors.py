@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from pipelines.arrays import Int64s
 from pipelines.config import Places
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import describe_encoder
@@ -117,7 +117,7 @@ def study_rows(
     wide = max(image.width, text.width)
     unit_image, has_image = unit_vectors(image, wide if stretched else image.width)
     unit_text, has_text = unit_vectors(text, wide if stretched else text.width)
-    label: npt.NDArray[np.int64] = prepared.usable["label"].to_numpy(np.int64)
+    label: Int64s = prepared.usable["label"].to_numpy(np.int64)
     kind = torch.float32 if prepared.outputs == 1 else torch.int64
     return FusedRows(
         np.arange(len(label)),

@@ -26,7 +26,7 @@ from pipelines.registry.alias import (
     registry_errors,
 )
 from pipelines.registry.moves import Why
-from pipelines.registry.tracking import prepare
+from pipelines.registry.tracking import prepare, registry_lock
 
 _UNKNOWN = "unknown"  # of a champion that cannot be read
 
@@ -48,7 +48,7 @@ def adopt_rule(
     """
     where = where or places()
     prepare(where)
-    with moves.locked(where):
+    with registry_lock(where):
         moves.settle(where, model_name)
         before = moves.aliases(where, model_name)
         version = before[CHAMPION]

@@ -10,13 +10,10 @@ else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import Timeout
 
 from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
@@ -84,7 +81,7 @@ def set_champion(
     """
     where = where or places()
     wanted = get_version(version, where, model_name)
-    with locked(where):
+    with registry_lock(where):
         settle(where, model_name)
         before = aliases(where, model_name)
         now = before[CHAMPION]
@@ -117,7 +114,7 @@ def restore_champion(
 ) -> None:
     """Put champion and previous back as they were before set_champion. Raises RegistryError."""
     where = where or places()
-    with locked(where):
+    with registry_lock(where):
         settle(where, model_name)
         target = {name: before[name] for name in (CHAMPION, PREVIOUS)}
         now = aliases(where, model_name)
@@ -130,7 +127,7 @@ def set_alias(
 ) -> None:
     """Point an alias that serves nobody (challenger) at a version. Raises RegistryError."""
     where = where or places()
-    with locked(where):
+    with registry_lock(where):
         now = aliases(where, model_name)
         _write_aliases(now, {**now, alias: str(version)}, where, model_name)
 
@@ -263,17 +260,3 @@ def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str
 
 def _intent_file(where: Places) -> Path:
     return where.artifacts / "audit" / "intent.json"
-
-
-@contextmanager
-def locked(where: Places) -> Iterator[None]:
-    """Hold the registry's lock. Raises RegistryError if somebody holds it for over a minute."""
-    try:
-        with registry_lock(where):
-            yield
-    except Timeout as err:
-        raise RegistryError(
-            "another process holds the registry's lock",
-            where=str(err.lock_file),
-            fix="wait for it, or end it, and run the step again",
-        ) from err

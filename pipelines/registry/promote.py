@@ -34,12 +34,17 @@ from pipelines.registry.alias import (
 from pipelines.registry.moves import (
     Aliases,
     aliases,
-    locked,
     restore_champion,
     set_alias,
     set_champion,
 )
-from pipelines.registry.tracking import experiment_id, prepare, record, start_run
+from pipelines.registry.tracking import (
+    experiment_id,
+    prepare,
+    record,
+    registry_lock,
+    start_run,
+)
 from pipelines.storage import read_json
 
 # Callers find the whole registry here.
@@ -86,7 +91,7 @@ def register_bundle(
     where = where or places()
     identity = bundle_id(bundle_dir)
     client = prepare(where)
-    with locked(where), registry_errors(f"bundle {identity} could not be registered"):
+    with registry_lock(where), registry_errors(f"bundle {identity} could not be registered"):
         known = _version_of(client, model_name, identity)
         if known is not None:
             _mark(client, model_name, known.version, provisional)

@@ -28,6 +28,7 @@ from pipelines.registry.deploy import (
 from pipelines.registry.moves import Why
 from pipelines.registry.promote import version_named
 from pipelines.registry.taken_out import taken_out, untag
+from pipelines.registry.tracking import registry_lock
 
 TAKE_OVER_S = 20.0  # with imports and checks, a rollback is over within 30 s
 _BY_HAND = (
@@ -61,7 +62,7 @@ def roll_back(
     where = where or places()
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
-    with moves.locked(where):
+    with registry_lock(where):
         # Remembered until the endpoint serves it: a next call sees this one through.
         left = moves.settle(where, model_name, but_remember=True)
         intent = left if _is_under_way(left, where, model_name) else None

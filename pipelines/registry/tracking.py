@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from mlflow.entities import Experiment, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -17,6 +17,7 @@ from pipelines.config import Places, places
 from pipelines.errors import RegistryError
 from pipelines.registry import database
 from pipelines.registry.alias import connect, registry_errors, sqlite_file
+from pipelines.storage.lock import locked
 
 EXPERIMENT = "denguard"
 _LOCK_TIMEOUT_S = 60.0
@@ -24,11 +25,21 @@ _BATCH = 100  # MLflow takes at most 100 params, 100 tags and 1000 metrics a cal
 _MAX_PARAM_CHARS = 6000
 
 
-def registry_lock(where: Places) -> FileLock:
-    """The one lock of everybody who migrates the database or moves an alias."""
-    folder = where.artifacts / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / "registry.lock", timeout=_LOCK_TIMEOUT_S)
+@contextmanager
+def registry_lock(where: Places) -> Iterator[None]:
+    """Hold the one lock of everybody who migrates the database or moves an alias.
+
+    Raises:
+        RegistryError: somebody holds it for over a minute.
+    """
+    path = where.artifacts / "locks" / "registry.lock"
+    busy = RegistryError(
+        "another process holds the registry's lock",
+        where=str(path),
+        fix="wait for it, or end it, and run the step again",
+    )
+    with locked(path, _LOCK_TIMEOUT_S, busy):
+        yield
 
 
 def prepare(where: Places | None = None) -> MlflowClient:
@@ -42,17 +53,10 @@ def prepare(where: Places | None = None) -> MlflowClient:
         RegistryError: the database cannot be migrated, or the lock is held for over a minute.
     """
     where = where or places()
-    try:
-        with registry_lock(where), registry_errors("MLflow could not be prepared"):
-            _migrate(where)
-            client = connect(where)
-            experiment_id(client, where)
-    except Timeout as err:
-        raise RegistryError(
-            "another process holds the registry's lock",
-            where=str(err.lock_file),
-            fix="wait for it, or end it, and run the step again",
-        ) from err
+    with registry_lock(where), registry_errors("MLflow could not be prepared"):
+        _migrate(where)
+        client = connect(where)
+        experiment_id(client, where)
     return client
 
 

@@ -15,11 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from pipelines.config import Places
 from pipelines.contracts import canonical_json
 from pipelines.errors import StoreError
+from pipelines.storage.lock import locked
 
 Event = dict[str, Any]
 Kind = Literal[
@@ -50,20 +49,17 @@ def append_event(
         StoreError: another process has been writing for too long.
     """
     path = events_file(where)
-    path.parent.mkdir(parents=True, exist_ok=True)
     stamp = (at or datetime.now(UTC)).isoformat(timespec="seconds")
     event = {"at": stamp, "kind": kind, "run_id": run_id, **facts}
-    try:
-        with FileLock(path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT_S), path.open("ab+") as out:
-            out.write(_line_end_if_torn(path) + canonical_json(event).encode() + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-    except Timeout as err:
-        raise StoreError(
-            "the event file is being written by another process",
-            where=str(path),
-            fix="try again; if no process of denguard is at work, remove the .lock file beside it",
-        ) from err
+    busy = StoreError(
+        "the event file is being written by another process",
+        where=str(path),
+        fix="try again; if no process of denguard is at work, remove the .lock file beside it",
+    )
+    with locked(path.with_suffix(".lock"), _LOCK_TIMEOUT_S, busy), path.open("ab+") as out:
+        out.write(_line_end_if_torn(path) + canonical_json(event).encode() + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
     return event
 
 

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
-
 from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.run.progress import clock_time
 from pipelines.storage import read_json, write_json
+from pipelines.storage.lock import locked
 
 log = logging.getLogger(__name__)
 Caller = Literal["airflow", "hand"]
@@ -53,17 +52,13 @@ def guarded(where: Places) -> Iterator[Path]:
     """Nobody else reads or writes the lease meanwhile. Raises StoreError if somebody hangs
     in it."""
     folder = locks_folder(where)
-    folder.mkdir(parents=True, exist_ok=True)
-    guard = FileLock(folder / "guard.lock", timeout=_GUARD_TIMEOUT_S)
-    try:
-        with guard:
-            yield folder
-    except Timeout as err:
-        raise StoreError(
-            "another process holds the guard of the run lease",
-            where=str(folder / "guard.lock"),
-            fix="find the process that hangs and end it, then run the step again",
-        ) from err
+    busy = StoreError(
+        "another process holds the guard of the run lease",
+        where=str(folder / "guard.lock"),
+        fix="find the process that hangs and end it, then run the step again",
+    )
+    with locked(folder / "guard.lock", _GUARD_TIMEOUT_S, busy):
+        yield folder
 
 
 def locks_folder(where: Places) -> Path:

@@ -155,6 +155,7 @@ def _take_by_hand(folder: Path, run_id: str) -> FileLock:
     standing = _standing(folder, datetime.now(UTC))
     if standing is not None:
         raise _busy(folder, standing)
+    # Not storage.lock: it outlives this call, and others probe it to see whether its owner lives.
     mine = FileLock(hand_file(folder), timeout=0)
     mine.acquire()  # nobody else can: the guard is held, and _standing saw it free
     write_lease(folder, taken_by_hand(run_id))

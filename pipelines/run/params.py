@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.config import Profile, load_profile, profile_file
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, validation_sentence
 from pipelines.judge_config import Horizon
 from pipelines.weeks import WeekLabel
 
@@ -28,10 +28,10 @@ def parse_params(conf: dict[str, Any]) -> RunParams:
     try:
         return RunParams.model_validate(conf)
     except ValidationError as err:
-        named = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
         known = ", ".join(RunParams.model_fields)
         raise ConfigError(
-            f"the run's parameters are not valid: {named}", fix=f"known parameters are {known}"
+            f"the run's parameters are not valid: {validation_sentence(err)}",
+            fix=f"known parameters are {known}",
         ) from err
 
 

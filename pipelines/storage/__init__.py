@@ -4,8 +4,9 @@ Work is always local: a step writes a local file or folder, `publish` copies it 
 manifest last, and `materialise` brings it to a local path, verified. A store is a folder that
 several machines see, or s3://bucket/prefix.
 
-files.py writes on this machine; remote.py speaks to a store; hand_over.py is the two verbs;
-sharing.py lets machines with homes of their own walk one run together.
+files.py writes on this machine, parquet.py writes and reads tables; lock.py lets one process at
+a time work; remote.py speaks to a store; hand_over.py is the two verbs; sharing.py lets machines
+with homes of their own walk one run together.
 """
 
 from pipelines.storage.files import (

@@ -18,11 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipelines.errors import StoreError
+from pipelines.errors import StoreError, invalid_values
 from pipelines.storage.files import folder_id, manifest_of, sha256_file, sync_folder, sync_tree
+from pipelines.storage.lock import locked
 from pipelines.storage.remote import Remote, remote
 
 T = TypeVar("T")
@@ -148,7 +148,7 @@ def read_manifest(store: Remote, name: str) -> Manifest | None:
     try:
         return Manifest.model_validate_json(raw)
     except ValidationError as err:
-        reason = err.errors()[0]["msg"]
+        _, reason = invalid_values(err)[0]
         raise StoreError(
             f"a manifest cannot be used: {reason}",
             where=f"{store.uri}/{manifest_key(name)}",
@@ -158,23 +158,20 @@ def read_manifest(store: Remote, name: str) -> Manifest | None:
 
 def bring(store: Remote, manifest: Manifest, to: Path, lock: Path) -> None:
     """Make `to` hold what the manifest says; one process of this machine at a time, by the lock."""
-    for folder in (to.parent, lock.parent):
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
-            if holds(to, manifest):
-                return
-            if manifest.kind == "file":
-                (content,) = manifest.files.values()
-                fetch_object(store, content.sha256, to)
-            else:
-                _bring_folder(store, manifest, to)
-    except Timeout as err:
-        raise StoreError(
-            "another process on this machine is fetching it for over an hour",
-            where=str(to),
-            fix="look for that process and end it, then run the step again",
-        ) from err
+    to.parent.mkdir(parents=True, exist_ok=True)
+    busy = StoreError(
+        "another process on this machine is fetching it for over an hour",
+        where=str(to),
+        fix="look for that process and end it, then run the step again",
+    )
+    with locked(lock, _LOCK_TIMEOUT_S, busy):
+        if holds(to, manifest):
+            return
+        if manifest.kind == "file":
+            (content,) = manifest.files.values()
+            fetch_object(store, content.sha256, to)
+        else:
+            _bring_folder(store, manifest, to)
 
 
 def send_object(store: Remote, path: Path, sha256: str, size: int) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s
 from pipelines.data.drop_info import LAST_DAY
 from pipelines.data.tables import Tables
 from pipelines.label_rule import LabelRule, Past
@@ -79,7 +80,7 @@ class World:
         changed = np.where(later, other, self.cases["cases"].to_numpy(np.float64))
         return replace(self, cases=self.cases.assign(cases=changed))
 
-    def only(self, keep: np.ndarray, units: list[str] | None = None) -> World:
+    def only(self, keep: Bools, units: list[str] | None = None) -> World:
         """The chosen rows, and all units or some."""
         chosen = self.persons if units is None else self.persons[units]
         return replace(self, cases=self.cases[keep].reset_index(drop=True), persons=chosen)
@@ -133,6 +134,6 @@ def past_of(world: World, rule: LabelRule, calendar: Calendar) -> Past:
     return Past(cases, world.persons.rename_axis("unit_id"), world.year)
 
 
-def _inside(week: np.ndarray, parts: tuple[range, ...]) -> np.ndarray:
+def _inside(week: Int64s, parts: tuple[range, ...]) -> Bools:
     found = [(week >= part.start) & (week < part.stop) for part in parts]
     return np.any(found, axis=0) if found else np.zeros(len(week), dtype=bool)

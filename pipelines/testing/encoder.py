@@ -12,12 +12,12 @@ from typing import Any, get_args
 
 import numpy as np
 
+from pipelines.arrays import Float32s
 from pipelines.config import EncoderConfig, Places
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import (
     Encoder,
     EncoderModule,
-    Vectors,
     describe_encoder,
     encoder_module,
     weights_cache,
@@ -103,7 +103,7 @@ def _check_spec(
 
 def _check_loaded(
     module: EncoderModule, config: EncoderConfig, weights: Weights, inputs: Sequence[Any]
-) -> Vectors:
+) -> Float32s:
     encoder = module.load(config, weights)
     try:
         assert encoder.spec == module.describe(config, weights), (
@@ -120,7 +120,7 @@ def _check_loaded(
     return vectors
 
 
-def _check_vectors(encoder: Encoder, inputs: Sequence[Any]) -> Vectors:
+def _check_vectors(encoder: Encoder, inputs: Sequence[Any]) -> Float32s:
     before = [np.array(item) for item in inputs]
     vectors = _encoded(encoder, inputs, "the inputs")
     assert all(np.array_equal(a, b) for a, b in zip(before, inputs, strict=True)), (
@@ -140,7 +140,7 @@ def _check_vectors(encoder: Encoder, inputs: Sequence[Any]) -> Vectors:
     return vectors
 
 
-def _encoded(encoder: Encoder, inputs: Sequence[Any], what: str) -> Vectors:
+def _encoded(encoder: Encoder, inputs: Sequence[Any], what: str) -> Float32s:
     vectors = encoder.encode(inputs)
     shape = (len(inputs), encoder.spec.width)
     assert isinstance(vectors, np.ndarray) and vectors.shape == shape, (

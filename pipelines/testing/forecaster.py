@@ -10,17 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.arrays import Float64s
 from pipelines.candidate_config import CandidateConfig, forecaster_kind
 from pipelines.contracts import FORECASTERS
 from pipelines.fusion.examples import Examples
-from pipelines.fusion.forecaster import (
-    Doubles,
-    Folds,
-    Forecaster,
-    ForecasterClass,
-    Tunes,
-    forecaster_class,
-)
+from pipelines.fusion.forecaster import Folds, Forecaster, ForecasterClass, Tunes, forecaster_class
 from pipelines.fusion.linear import fit_linear
 from pipelines.storage import manifest_of
 from pipelines.testing.asking import must_import_lightly
@@ -85,7 +79,7 @@ def _columns(examples: Examples) -> set[str]:
     }
 
 
-def _probabilities(fitted: Forecaster, rows: Examples, what: str) -> Doubles:
+def _probabilities(fitted: Forecaster, rows: Examples, what: str) -> Float64s:
     found = fitted.predict_proba(rows)
     assert found.shape == (len(rows),), (
         f"{what}: predict_proba gives shape {found.shape} for {len(rows)} rows"
@@ -100,7 +94,7 @@ def _check_files(
     fitted: Forecaster,
     again: Forecaster,
     rows: Examples,
-    probability: Doubles,
+    probability: Float64s,
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         first, second = Path(scratch) / "first", Path(scratch) / "second"
@@ -123,7 +117,7 @@ def _check_files(
         assert np.array_equal(loaded, probability), "loaded, it gives other probabilities"
 
 
-def _check_rows(fitted: Forecaster, rows: Examples, probability: Doubles) -> None:
+def _check_rows(fitted: Forecaster, rows: Examples, probability: Float64s) -> None:
     order = np.random.default_rng(0).permutation(len(rows))
     turned = fitted.predict_proba(rows.take(order))
     assert np.allclose(turned, probability[order], rtol=0, atol=_CLOSE), (
@@ -140,7 +134,7 @@ def _check_rows(fitted: Forecaster, rows: Examples, probability: Doubles) -> Non
     assert len(fitted.predict_proba(rows.take(order[:0]))) == 0, "no rows have no probabilities"
 
 
-def _check_labels(fitted: Forecaster, rows: Examples, probability: Doubles) -> None:
+def _check_labels(fitted: Forecaster, rows: Examples, probability: Float64s) -> None:
     unknown = replace(rows, label=np.full(len(rows), np.nan, dtype=np.float32))
     assert np.array_equal(fitted.predict_proba(unknown), probability), (
         "predict_proba reads the label"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipelines.arrays import Bools, Float32s
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.weeks import CDC
@@ -63,7 +64,7 @@ def make_examples(
 
 
 def _vectors(
-    has: np.ndarray, hidden: np.ndarray, width: int, offset: float, rng: np.random.Generator
+    has: Bools, hidden: Float32s, width: int, offset: float, rng: np.random.Generator
 ) -> ModalityVectors:
     table = 0.5 * rng.normal(size=(int(has.sum()), width)).astype(np.float32)
     table[:, 0] += 2 * hidden[has]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float64s
 from pipelines.fusion.alignment import Shift
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds, Tuning
@@ -19,8 +19,6 @@ from pipelines.train_config import TrainConfig
 from pipelines.training.inner import LinearStage
 from pipelines.training.train import fused_rows, train_fixed, train_gap
 from pipelines.training.tune import Tuned, fold_rows, tune
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def refit(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) ->
     )
 
 
-def out_of_fold(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) -> Doubles:
+def out_of_fold(head: FusedKind, train: Examples, folds: Folds, config: HeadConfig) -> Float64s:
     """(N,) log odds of each inner season by a head trained before it, NaN elsewhere.
 
     Rows without vectors, and seasons that no row with vectors comes before, keep the linear ones.

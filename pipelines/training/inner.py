@@ -8,17 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.config import Profile
 from pipelines.data.splits import Season, inner_seasons
 from pipelines.errors import TrainingError
 from pipelines.fusion.design import Designed
-from pipelines.fusion.examples import Bools, Examples
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import Folds, InnerFold
 from pipelines.fusion.linear import LinearModel, fit_linear
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class LinearStage:
     examples: Examples
     train: Bools
     linear: LinearModel
-    linear_logit: Doubles
+    linear_logit: Float64s
     folds: tuple[InnerFold, ...]
 
     def for_fit(self) -> tuple[Examples, Folds]:

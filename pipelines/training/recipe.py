@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.errors import TrainingError
 from pipelines.fusion.calibration import choose_platt, decision_threshold
-from pipelines.fusion.examples import Bools, Examples
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.forecaster import (
     Folds,
     Forecaster,
@@ -30,8 +30,6 @@ from pipelines.fusion.forecaster import (
 from pipelines.fusion.horizon import Calibration, HorizonModel, has_vectors, log_odds
 from pipelines.run.progress import Progress
 from pipelines.training.inner import LinearFits, LinearStage, linear_stage
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -104,12 +102,12 @@ class _Validation:
     horizon_weeks: int
     train: Examples
     folds: Folds
-    at: npt.NDArray[np.int64]
-    season: npt.NDArray[np.int64]
-    label: Doubles
+    at: Int64s
+    season: Int64s
+    label: Float64s
     seen: Bools
-    linear_logit: Doubles
-    linear_probability: Doubles
+    linear_logit: Float64s
+    linear_probability: Float64s
 
     @classmethod
     def of(cls, stage: LinearStage) -> _Validation:
@@ -124,7 +122,7 @@ class _Validation:
         linear = Calibration(choose_platt(logit, label, season)).probability(logit, seen)
         return cls(train.horizon_weeks, train, folds, at, season, label, seen, logit, linear)
 
-    def model(self, fitted: Forecaster, logit: Doubles) -> HorizonModel:
+    def model(self, fitted: Forecaster, logit: Float64s) -> HorizonModel:
         """Calibrate on (V,) out-of-fold log odds and set the decision threshold."""
         draft = HorizonModel(self.horizon_weeks, fitted)
         reads = draft.vector_widths is not None
@@ -184,7 +182,7 @@ def _tuned(
     return kind.tune(starts[primary].train, starts[primary].folds, config)
 
 
-def _out_of_fold(kind: ForecasterClass, start: _Validation, config: Any) -> Doubles:
+def _out_of_fold(kind: ForecasterClass, start: _Validation, config: Any) -> Float64s:
     """(N,) log odds of inner seasons by models that saw no row of them, NaN elsewhere."""
     if isinstance(kind, OutOfFold):
         return kind.out_of_fold(start.train, start.folds, config)
@@ -196,7 +194,7 @@ def _out_of_fold(kind: ForecasterClass, start: _Validation, config: Any) -> Doub
     return out
 
 
-def _scores(own: Doubles, start: _Validation) -> dict[str, float | None]:
+def _scores(own: Float64s, start: _Validation) -> dict[str, float | None]:
     seen, label, linear = start.seen, start.label, start.linear_probability
     return {
         "rows": float(len(own)),
@@ -208,5 +206,5 @@ def _scores(own: Doubles, start: _Validation) -> dict[str, float | None]:
     }
 
 
-def _brier(probability: Doubles, label: Doubles) -> float | None:
+def _brier(probability: Float64s, label: Float64s) -> float | None:
     return float(np.mean((probability - label) ** 2)) if len(label) else None

@@ -11,19 +11,18 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pipelines.arrays import Float32s, Float64s, Int64s
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import GapKind, Shift, add_noise, modality_gap
-from pipelines.fusion.examples import Examples, Floats
+from pipelines.fusion.examples import Examples
 from pipelines.fusion.heads import FusedHead, FusedKind, HeadOutput, build_head, loss_terms
 from pipelines.fusion.model import reproducible, unit_vectors
 from pipelines.train_config import LoopConfig
 
-Doubles = npt.NDArray[np.float64]
-State = dict[str, Floats]
+State = dict[str, Float32s]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class FusedRows:
         label: (M,) known 0/1 floats, or class indices.
     """
 
-    at: npt.NDArray[np.int64]
+    at: Int64s
     image: Tensor
     text: Tensor
     has_image: Tensor
@@ -64,7 +63,7 @@ class FusedRows:
             ),
         )
 
-    def with_logit(self, linear_logit: Doubles) -> FusedRows:
+    def with_logit(self, linear_logit: Float64s) -> FusedRows:
         """The same rows over another linear head's (N,) logits of all Examples."""
         logit = torch.from_numpy(linear_logit[self.at].astype(np.float32))
         return replace(self, linear_logit=logit)
@@ -143,7 +142,7 @@ class Trained:
 
     state: State
     history: tuple[Epoch, ...]
-    watched_logit: tuple[Doubles, ...]
+    watched_logit: tuple[Float64s, ...]
     watched_label: Tensor
 
     @property
@@ -209,7 +208,7 @@ def train_fixed(
     return Trained(state, tuple(history), tuple(logits), seen.label)
 
 
-def brier(logit: Doubles, label: Tensor) -> float:
+def brier(logit: Float64s, label: Tensor) -> float:
     """Mean squared difference of probability and label; NaN without rows."""
     if not len(logit):
         return float("nan")
@@ -223,7 +222,7 @@ def _forward(head: FusedHead, batch: FusedRows) -> tuple[HeadOutput, Tensor]:
     return output, output.logit + batch.linear_logit[:, None]
 
 
-def _validate(head: FusedHead, rows: FusedRows) -> Doubles:
+def _validate(head: FusedHead, rows: FusedRows) -> Float64s:
     head.eval()
     with torch.no_grad():
         logit = _forward(head, rows)[1].numpy().astype(np.float64)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.fusion.alignment import Shift
 from pipelines.fusion.heads import FusedKind
 from pipelines.run.progress import Progress
@@ -21,8 +21,6 @@ from pipelines.train_config import TrainConfig
 from pipelines.training.inner import InnerFold, LinearStage
 from pipelines.training.train import FusedRows, fused_rows, train_fixed, train_gap
 from pipelines.weeks import Calendar
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -109,14 +107,14 @@ def tune(kind: FusedKind, stage: LinearStage, config: TrainConfig) -> Tuned:
     )
 
 
-def best_epochs(curves: Doubles) -> int:
+def best_epochs(curves: Float64s) -> int:
     """Epochs of the lowest mean over seasons of (seasons, 1 + epochs) curves; the fewest
     of equals."""
     return int(np.argmin(curves.mean(axis=0)))
 
 
 def one_standard_error(
-    scores: dict[float, Doubles], score: str = "Brier", over: str = "seasons"
+    scores: dict[float, Float64s], score: str = "Brier", over: str = "seasons"
 ) -> tuple[float, str]:
     """The lambda nearest 0 that is not worse than the best by more than one standard error.
 
@@ -198,12 +196,12 @@ def _point(
     return SweepPoint(lambda_shift, season, int(validation.paired.sum()), trained.curve)
 
 
-def _curves(sweep: Sequence[SweepPoint], lambda_shift: float) -> Doubles:
+def _curves(sweep: Sequence[SweepPoint], lambda_shift: float) -> Float64s:
     """(seasons, 1 + epochs)"""
     return np.array([point.curve for point in sweep if point.lambda_shift == lambda_shift])
 
 
-def _excess(score: Doubles, best: Doubles) -> float:
+def _excess(score: Float64s, best: Float64s) -> float:
     """Mean Brier above the best, less one standard error of the paired difference."""
     difference = score - best
     if len(difference) < 2:
@@ -219,10 +217,10 @@ def _pairs_before(rows: FusedRows, fold: InnerFold) -> bool:
     return bool((_in(fold.train, rows) & rows.paired.numpy()).any())
 
 
-def _in(mask: npt.NDArray[np.bool_], rows: FusedRows) -> npt.NDArray[np.bool_]:
+def _in(mask: Bools, rows: FusedRows) -> Bools:
     """(M,) of an (N,) mask."""
     return mask[rows.at]
 
 
-def _tensor(mask: npt.NDArray[np.bool_]) -> torch.Tensor:
+def _tensor(mask: Bools) -> torch.Tensor:
     return torch.from_numpy(np.flatnonzero(mask))

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from pipelines.config import Places
 from pipelines.errors import StoreError, VersioningError
 from pipelines.storage import folder_id, manifest_of, sync_all, write_atomic
+from pipelines.storage.lock import locked
 from pipelines.storage.remote import remote
 from pipelines.versioning.catalogue import (
     index_bytes,
@@ -49,16 +49,14 @@ def add_versions(places: Places, drafts: Sequence[Draft]) -> list[Version]:
             lock for too long. Nothing half-published is listed; the same call goes on later.
     """
     repo = repository(places)
-    repo.mkdir(parents=True, exist_ok=True)
+    busy = VersioningError(
+        "another run kept the version store locked",
+        where=str(repo),
+        fix="wait for it to end, then run this step again",
+    )
     try:
-        with FileLock(repo / ".denguard.lock", timeout=_LOCK_TIMEOUT_S):
+        with locked(repo / ".denguard.lock", _LOCK_TIMEOUT_S, busy):
             return _add(places, repo, drafts)
-    except Timeout as err:
-        raise VersioningError(
-            "another run kept the version store locked",
-            where=str(repo),
-            fix="wait for it to end, then run this step again",
-        ) from err
     except StoreError as err:
         raise VersioningError(err.what, where=err.where, fix=err.fix) from err
 

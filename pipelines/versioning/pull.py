@@ -18,10 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from filelock import FileLock, Timeout
-
 from pipelines.errors import VersioningError
 from pipelines.storage import sync_folder, sync_tree
+from pipelines.storage.lock import locked
 from pipelines.versioning.catalogue import read_sidecar
 from pipelines.versioning.entry import FILE_MD5, FileFacts, Version, checked_name
 from pipelines.versioning.pull_errors import AGAIN, damaged, local_error, lost
@@ -72,19 +71,17 @@ def pull_version(
             version into this folder is under way.
     """
     lock = to / f".{version.id}.lock"
+    busy = VersioningError(
+        "another pull of this version is under way",
+        where=str(to),
+        fix="wait for it to end, or pull to another folder",
+    )
     try:
-        to.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
+        with locked(lock, _LOCK_TIMEOUT_S, busy):
             try:
                 return _pull(source, version, to, progress or (lambda _done, _of: None))
             finally:
                 lock.unlink(missing_ok=True)
-    except Timeout as err:
-        raise VersioningError(
-            "another pull of this version is under way",
-            where=str(to),
-            fix="wait for it to end, or pull to another folder",
-        ) from err
     except OSError as err:
         raise local_error(err, to) from err
 

@@ -52,6 +52,18 @@ def test_nothing_unpickles(path: Path) -> None:
             )
 
 
+def test_a_kind_of_array_has_one_name() -> None:
+    own = re.compile(r"^\w+ = npt\.NDArray", re.MULTILINE)
+    named = {_id(path) for path in SOURCES if own.search(path.read_text(encoding="utf-8"))}
+    assert named == {"pipelines/arrays.py"}
+
+
+def test_parquet_is_written_in_one_place() -> None:
+    writes = re.compile(r"\.to_parquet\(|\bwrite_table\(")
+    named = {_id(path) for path in SOURCES if writes.search(path.read_text(encoding="utf-8"))}
+    assert named == {"pipelines/storage/parquet.py"}
+
+
 @pytest.mark.parametrize(
     "module", ["pipelines.config", "pipelines.run", "pipelines.steps", "pipelines.cli"]
 )

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_image
 
+from pipelines.arrays import Float32s
 from pipelines.config import Places, Profile
 from pipelines.data.scenes import read_scene
-from pipelines.embed.base import Encoder, Vectors, describe_encoder, encoder_module
+from pipelines.embed.base import Encoder, describe_encoder, encoder_module
 from pipelines.embed.golden import cosines
 from pipelines.embed.timm_image import load_network, prepare
 from pipelines.embed.weights import locate_weights
@@ -31,7 +32,7 @@ def _scenes() -> list[np.ndarray]:
     return [load_sample_image("flower.jpg"), load_sample_image("china.jpg"), noise]
 
 
-def _apart_from_companions(encoder: Encoder, inputs: Sequence[Any]) -> tuple[Vectors, Vectors]:
+def _apart_from_companions(encoder: Encoder, inputs: Sequence[Any]) -> tuple[Float32s, Float32s]:
     alone = np.concatenate([encoder.encode([item]) for item in inputs])
     together = encoder.encode(list(reversed(inputs)))[::-1]
     return alone, together
@@ -108,7 +109,7 @@ def test_a_long_prompt_is_cut_and_counted(minilm: Encoder) -> None:
 
 def test_a_vector_that_is_not_finite_is_refused(lite0: Encoder) -> None:
     class Broken(Encoder):
-        def encode_one(self, item: Any) -> Vectors:
+        def encode_one(self, item: Any) -> Float32s:
             return np.full(self.spec.width, np.nan, dtype=np.float32)
 
     with pytest.raises(EncoderError, match="not finite"):

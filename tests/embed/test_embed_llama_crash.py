@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from pipelines.config import EncoderConfig, Places, Profile, load_profile
 from pipelines.embed import llama
 from pipelines.embed.base import load_encoder
 from pipelines.embed.crash import crash_error
-from pipelines.embed.locks import acquire
+from pipelines.embed.locks import held
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.run import embed_shard
 from pipelines.embed.store import EmbeddingStore, store_root
@@ -92,7 +93,8 @@ def test_a_crash_in_the_preflight_gives_build_advice_and_lets_the_next_model_loa
     assert "GGML_NATIVE=OFF" in caught.value.fix
     assert len(list(site.glob("loaded-*"))) == 1  # the preflight's process
     assert not (site / f"loaded-{os.getpid()}").exists()
-    acquire(places.artifacts / "weights" / "llm.lock", "the model that crashed", 0.2).release()
+    with held(places.artifacts / "weights" / "llm.lock", "the model that crashed", 0.2):
+        pass
 
 
 def test_a_crash_amid_a_shard_keeps_what_was_stored_and_the_next_run_goes_on(
@@ -160,11 +162,13 @@ def test_a_kill_is_explained_by_memory() -> None:
 
 
 def test_a_second_language_model_waits_and_then_gives_up(tmp_path: Path) -> None:
-    held = acquire(tmp_path / "llm.lock", "the first model", 1.0)
-    with pytest.raises(EncoderError, match="did not finish"):
-        acquire(tmp_path / "llm.lock", "the first model", 0.2)
-    held.release()
-    acquire(tmp_path / "llm.lock", "the first model", 0.2).release()
+    def first(limit_s: float) -> AbstractContextManager[None]:
+        return held(tmp_path / "llm.lock", "the first model", limit_s)
+
+    with first(1.0), pytest.raises(EncoderError, match="did not finish"), first(0.2):
+        pass
+    with first(0.2):
+        pass
 
 
 def test_an_absent_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from support.encoder_here import encode_here
 
+from pipelines.arrays import Float32s
 from pipelines.config import Places, Profile
 from pipelines.embed import child
 from pipelines.embed.base import Encoder
 from pipelines.embed.plan import EmbeddingPlan, plan_embedding
 from pipelines.embed.run import embed_shard
-from pipelines.embed.store import EmbeddingStore, Vectors, store_root
+from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.embed.work import read_work
 from pipelines.errors import ConfigError, EncoderError, StoreError
 from pipelines.storage import manifest_of
@@ -49,7 +50,7 @@ def _store(work_file: Path, places: Places) -> EmbeddingStore:
     return EmbeddingStore(store_root(places), read_work(work_file).encoder_spec)
 
 
-def _stored(work_file: Path, places: Places) -> Vectors:
+def _stored(work_file: Path, places: Places) -> Float32s:
     return _store(work_file, places).load([i.key for i in read_work(work_file).inputs])
 
 

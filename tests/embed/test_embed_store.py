@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.arrays import Float32s
 from pipelines.contracts import EncoderSpec
-from pipelines.embed.store import EmbeddingStore, Vectors, input_key
+from pipelines.embed.store import EmbeddingStore, input_key
 from pipelines.errors import StoreError
 
 WIDTH = 4
@@ -24,7 +25,7 @@ def store(tmp_path: Path) -> EmbeddingStore:
     return EmbeddingStore(tmp_path, SPEC)
 
 
-def _vectors(n: int, seed: int = 0) -> Vectors:
+def _vectors(n: int, seed: int = 0) -> Float32s:
     return np.random.default_rng(seed).normal(size=(n, WIDTH)).astype(np.float32)
 
 
@@ -104,7 +105,7 @@ def test_loading_an_absent_vector_says_how_many(store: EmbeddingStore) -> None:
     ],
 )
 def test_vectors_that_cannot_be_right_are_refused(
-    store: EmbeddingStore, keys: list[str], vectors: Vectors, reason: str
+    store: EmbeddingStore, keys: list[str], vectors: Float32s, reason: str
 ) -> None:
     with pytest.raises(StoreError, match=reason):
         store.append(keys, vectors)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipelines.arrays import Bools, Days, Int64s
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.content import stop
@@ -18,7 +19,6 @@ from pipelines.data.adapters.months_of_series import KINDS, add_climate
 from pipelines.data.adapters.names import Names, choose, require
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import Table, absent, open_table
-from pipelines.data.adapters.remarks import Ints
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
 
@@ -84,7 +84,7 @@ def drafted(table: Table, names: Names, keep: Mapping[str, tuple[str, ...]] | No
     return draft
 
 
-def _without_time(draft: Draft, names: Names) -> np.ndarray:
+def _without_time(draft: Draft, names: Names) -> Bools:
     columns = [names[our][0] for our in _TIMES if our in names]
     empty = [absent(draft.records.columns[c]) for c in columns]
     return np.any(empty, axis=0) if empty else np.zeros(len(draft.records), dtype=bool)
@@ -99,7 +99,7 @@ def _figure_columns(names: Names) -> list[str]:
     ]
 
 
-def _add_cases(draft: Draft, column: str, week: Ints, decimal: str) -> None:
+def _add_cases(draft: Draft, column: str, week: Int64s, decimal: str) -> None:
     text = draft.records.columns[column]
     value, number, odd = figures(text, decimal)
     draft.refuse(
@@ -113,20 +113,20 @@ def _add_cases(draft: Draft, column: str, week: Ints, decimal: str) -> None:
     draft.add("week", column, week, value, number)
 
 
-def years_of_weeks(draft: Draft, week: Ints) -> Ints:
+def years_of_weeks(draft: Draft, week: Int64s) -> Int64s:
     """(N,) year that each record's week belongs to."""
     distinct, at = np.unique(week, return_inverse=True)
     years = np.array([draft.file.calendar.epi_year(w) for w in distinct], dtype=np.int64)
     return years[at] if len(week) else week
 
 
-def first_days(draft: Draft, week: Ints) -> np.ndarray:
+def first_days(draft: Draft, week: Int64s) -> Days:
     """(N,) first day of each record's week."""
     start = np.datetime64(draft.file.calendar.week_start(0), "D")
     return np.asarray(start + (7 * week).astype("timedelta64[D]"))
 
 
-def add_population(draft: Draft, names: Names, year: Ints, decimal: str) -> None:
+def add_population(draft: Draft, names: Names, year: Int64s, decimal: str) -> None:
     """Population cells, persons; a year's name is part of the clean column."""
     if "population" not in names:
         return
@@ -169,7 +169,7 @@ def read_units(file: InputFile) -> Reading:
     return draft.reading()
 
 
-def _years(draft: Draft, names: Names) -> Ints:
+def _years(draft: Draft, names: Names) -> Int64s:
     n = len(draft.records)
     if "year" not in names:
         declared = options_of(draft.file).year

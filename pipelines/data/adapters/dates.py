@@ -10,19 +10,16 @@ import re
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bools, Days, Int64s, Texts
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent, distinct_of, equals
-from pipelines.data.adapters.remarks import Ints, Mask
-from pipelines.data.raw import Text
 from pipelines.data.week_test import weekdays
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR, WEEKDAYS, Calendar
 
-Days = npt.NDArray[np.datetime64]
 _TIME = r"(?:[T ][0-9]{1,2}:[0-9:.]*(?:Z|[+-][0-9:]+)?)?"
 _YEAR_FIRST = re.compile(rf"([0-9]{{4}})([-/.])([0-9]{{1,2}})\2([0-9]{{1,2}}){_TIME}")
 _COMPACT = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
@@ -86,7 +83,7 @@ def _shape(text: str | None) -> str:
     return "last" if _YEAR_LAST.fullmatch(text) else "?"
 
 
-def _require_order(draft: Draft, column: str, text: Text, shape: Text, order: str | None) -> None:
+def _require_order(draft: Draft, column: str, text: Texts, shape: Texts, order: str | None) -> None:
     """Year last without a declared order: say what the dates themselves tell about it."""
     last = equals(shape, "last")
     if order is not None or not last.any() or last.mean() < 1 - _MOST:
@@ -164,7 +161,7 @@ def _swapped(text: str | None, order: str | None) -> bool:
     return bool(other) and bool(np.isnat(_day(text, order))) and not np.isnat(_day(text, other))
 
 
-def _name_swapped(draft: Draft, column: str, text: Text, swapped: Mask, shape: Text) -> None:
+def _name_swapped(draft: Draft, column: str, text: Texts, swapped: Bools, shape: Texts) -> None:
     n = int(swapped.sum())
     if not n:
         return
@@ -198,7 +195,7 @@ def _name_swapped(draft: Draft, column: str, text: Text, swapped: Mask, shape: T
     )
 
 
-def week_numbers(calendar: Calendar, days: Days) -> Ints:
+def week_numbers(calendar: Calendar, days: Days) -> Int64s:
     """(N,) ordinals of the weeks that hold the days; 0 for NaT."""
     known = ~np.isnat(days)
     end = int(np.datetime64(calendar.first_end, "D").astype(np.int64))
@@ -209,7 +206,7 @@ def week_numbers(calendar: Calendar, days: Days) -> Ints:
 
 def require_weekday(
     draft: Draft, column: str, days: Days, edge: Literal["start", "end"] | None
-) -> Ints:
+) -> Int64s:
     """Weeks of days that are first (or last) days of weeks; others are refused.
 
     Raises:
@@ -286,8 +283,8 @@ def _other_weekdays(
     )
 
 
-def _weekday(days: Days) -> Ints:
-    out: Ints = (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
+def _weekday(days: Days) -> Int64s:
+    out: Int64s = (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
     return out
 
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Days
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.dates import Days
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.months_of_series import MONTH_0, Step, numbers_of, once
 from pipelines.data.adapters.names import COMMON, Names

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s, Texts
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import clean_json_error, kind_of, stop, text_of
@@ -24,10 +25,9 @@ from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import figures
 from pipelines.data.adapters.names import choose, require
 from pipelines.data.adapters.records import Records, clean_texts, distinct_of, equals, open_table
-from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.times import numbered
-from pipelines.data.raw import REFUSED_COLUMNS, Text, empty
+from pipelines.data.raw import REFUSED_COLUMNS, empty
 
 _PULLED = {
     "unit": "location",
@@ -156,11 +156,11 @@ def _elements(records: Records, names: dict[str, str]) -> dict[str, str]:
     return declared if "cases" in declared else {"cases": found[0], **declared}
 
 
-def _weeks(draft: Draft, column: str, asked: Mask) -> Ints:
+def _weeks(draft: Draft, column: str, asked: Bools) -> Int64s:
     """(N,) ordinals of DHIS2's weekly periods. Raises Unreadable for another weekly type than
     declared.
     """
-    text: Text = draft.records.columns[column]
+    text: Texts = draft.records.columns[column]
     codes, distinct = distinct_of(text)
     parts = [_PERIOD.fullmatch(t) if t is not None else None for t in distinct]
     _require_type(draft, {p[2] or "" for p in parts if p}, text)
@@ -178,7 +178,7 @@ def _weeks(draft: Draft, column: str, asked: Mask) -> Ints:
     return numbered(draft, pairs[:, 0], pairs[:, 1], column, text)
 
 
-def _require_type(draft: Draft, found: set[str], text: Text) -> None:
+def _require_type(draft: Draft, found: set[str], text: Texts) -> None:
     starts = draft.file.calendar.starts
     other = sorted(kind for kind in found if _STARTS[kind] != starts)
     if not other:

@@ -10,24 +10,15 @@ import re
 from datetime import timedelta
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s, Int64s, Texts
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.records import Records, absent
-from pipelines.data.adapters.remarks import Ints
 from pipelines.data.adapters.repeats import Repeats
 from pipelines.data.months import month_end
-from pipelines.data.raw import (
-    CELL_COLUMNS,
-    EVERY_UNIT,
-    KEY_COLUMNS,
-    UNIT_COLUMNS,
-    Kind,
-    Text,
-    empty,
-)
+from pipelines.data.raw import CELL_COLUMNS, EVERY_UNIT, KEY_COLUMNS, UNIT_COLUMNS, Kind, empty
 
 _KEY = list(KEY_COLUMNS)
 _AS_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,3}")  # 1,001E+10
@@ -38,18 +29,18 @@ class Draft(Repeats):
 
     def __init__(self, records: Records) -> None:
         super().__init__(records)
-        self.unit_row: Ints = np.zeros(len(records), dtype=np.int64)
+        self.unit_row: Int64s = np.zeros(len(records), dtype=np.int64)
         self._units = pd.DataFrame(columns=list(UNIT_COLUMNS))
         self._cells: list[pd.DataFrame] = []
 
     def units(
-        self, columns: tuple[str, ...], names: Text | None = None, parents: Text | None = None
+        self, columns: tuple[str, ...], names: Texts | None = None, parents: Texts | None = None
     ) -> None:
         """Give every record its unit: one column's text, or several joined with "/"."""
         label, text = " / ".join(columns), joined([self.records.columns[c] for c in columns])
         codes = self.file.codes
         at, distinct = pd.factorize(text)
-        known: Text = np.array([*(codes.normalise(str(t)) for t in distinct), None], dtype=object)
+        known: Texts = np.array([*(codes.normalise(str(t)) for t in distinct), None], dtype=object)
         self.unit_id = known[at]
         none = absent(text)
         self.refuse(
@@ -85,7 +76,7 @@ class Draft(Repeats):
 
     def one_unit(self, code: str, where: str) -> None:
         """Give every record the same unit, which the profile names."""
-        text: Text = np.full(len(self.records), code, dtype=object)
+        text: Texts = np.full(len(self.records), code, dtype=object)
         self.records.columns[where] = text
         self.units((where,))
 
@@ -93,7 +84,9 @@ class Draft(Repeats):
         """Give every record to each unit of the place; which these are, only all files tell."""
         self.unit_id = np.full(len(self.records), EVERY_UNIT, dtype=object)
 
-    def _take_units(self, label: str, text: Text, names: Text | None, parents: Text | None) -> None:
+    def _take_units(
+        self, label: str, text: Texts, names: Texts | None, parents: Texts | None
+    ) -> None:
         fine = np.flatnonzero(self.fine)
         frame = pd.DataFrame({"unit_id": self.unit_id[fine], "at": fine})
         first = frame.drop_duplicates("unit_id")
@@ -113,7 +106,7 @@ class Draft(Repeats):
             }
         )
 
-    def _first_texts(self, texts: Text | None, ids: pd.Series) -> list[str]:
+    def _first_texts(self, texts: Texts | None, ids: pd.Series) -> list[str]:
         if texts is None:
             return [""] * len(ids)
         known = pd.DataFrame({"unit_id": self.unit_id, "text": texts})[self.fine].dropna()
@@ -124,9 +117,9 @@ class Draft(Repeats):
         self,
         kind: Kind,
         column: str,
-        when: Ints,
-        value: Text,
-        number: npt.NDArray[np.float64],
+        when: Int64s,
+        value: Texts,
+        number: Float64s,
         clean: str = "",
     ) -> None:
         """Cells of the records that are still fine; weeks and months that cannot be known
@@ -149,7 +142,7 @@ class Draft(Repeats):
         self._add_unsure(kind, when, clean)
         self.add_cells(frame)
 
-    def _add_unsure(self, kind: Kind, when: Ints, clean: str) -> None:
+    def _add_unsure(self, kind: Kind, when: Int64s, clean: str) -> None:
         """Remember cells of refused records whose unit is known: their drop did not leave
         them out."""
         at = np.flatnonzero(self._refused_records & ~absent(self.unit_id))
@@ -229,13 +222,13 @@ def last_ended(file: InputFile) -> int:
     return file.calendar.week_no_of_date(file.received + timedelta(days=1)) - 1
 
 
-def joined(texts: list[Text]) -> Text:
+def joined(texts: list[Texts]) -> Texts:
     """(N,) texts of several columns joined with "/", None where one of them is missing."""
     if len(texts) == 1:
         return texts[0]
     frame = pd.DataFrame(dict(enumerate(texts)), dtype=object)
     whole = frame.notna().all(axis=1)
-    out: Text = np.full(len(frame), None, dtype=object)
+    out: Texts = np.full(len(frame), None, dtype=object)
     text = frame.loc[whole, 0].astype(str)
     for column in range(1, len(texts)):
         text = text + "/" + frame.loc[whole, column].astype(str)

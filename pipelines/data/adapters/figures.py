@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s, Texts
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.records import Records, distinct_of
-from pipelines.data.raw import NUMBER, Text, numbers
+from pipelines.data.raw import NUMBER, numbers
 
-Floats = npt.NDArray[np.float64]
 _WITH_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
 _SURE_COMMA = re.compile(r"[+-]?[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})")  # no thousands can be meant
 # name -> (from, to, conversion); a rate in a day becomes a weekly sum only where a week is the step
-TRANSFORMS: Mapping[str, Callable[[Floats], Floats]] = {
+TRANSFORMS: Mapping[str, Callable[[Float64s], Float64s]] = {
     "kelvin_to_celsius": lambda x: x - 273.15,
     "fahrenheit_to_celsius": lambda x: (x - 32) / 1.8,
     "m_to_mm": lambda x: x * 1000,
@@ -45,7 +44,7 @@ def decimal_of(records: Records, columns: list[str], separator: str) -> Literal[
     return declared
 
 
-def figures(text: Text, decimal: str) -> tuple[Text, Floats, npt.NDArray[np.bool_]]:
+def figures(text: Texts, decimal: str) -> tuple[Texts, Float64s, Bools]:
     """Texts with a decimal point, their numbers (NaN where missing or none), and which contradict.
 
     With a decimal comma, `1.234` is a thousand and `12.5` contradicts what was declared or found.
@@ -60,7 +59,7 @@ def figures(text: Text, decimal: str) -> tuple[Text, Floats, npt.NDArray[np.bool
         and bool(re.match(NUMBER, t))
         for t in distinct
     ]
-    values: Text = np.array([*plain, None], dtype=object)[:-1]
+    values: Texts = np.array([*plain, None], dtype=object)[:-1]
     number = numbers(values) if len(values) else np.zeros(0)
     return values[codes], number[codes], np.array(odd, dtype=bool)[codes]
 
@@ -69,7 +68,7 @@ def _plain(text: str) -> str:
     return text.replace(".", "").replace(",", ".") if _WITH_COMMA.fullmatch(text) else text
 
 
-def transformed(our: str, number: Floats, records: Records) -> Floats:
+def transformed(our: str, number: Float64s, records: Records) -> Float64s:
     """Numbers in our unit. Raises Unreadable for a conversion that nobody knows, or for Kelvin."""
     file, name = records.file, records.file.config.transform.get(our)
     if name is None:

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools, Days, Float64s, Int64s
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
-from pipelines.data.adapters.dates import Days, days_of, week_numbers
+from pipelines.data.adapters.dates import days_of, week_numbers
 from pipelines.data.adapters.draft import Draft, last_ended
-from pipelines.data.adapters.figures import Floats, figures
+from pipelines.data.adapters.figures import figures
 from pipelines.data.adapters.names import Names, choose, require
 from pipelines.data.adapters.records import Table, absent, open_table
-from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.adapters.rules import counted, rule_columns
 from pipelines.data.adapters.times import weeks_of
 from pipelines.data.raw import CELL_COLUMNS
@@ -39,8 +39,8 @@ class _Times:
     complete week."""
 
     column: str
-    week: Ints
-    reported: Ints | None
+    week: Int64s
+    reported: Int64s | None
     last: int
 
 
@@ -122,7 +122,7 @@ def _onsets(draft: Draft, column: str) -> Days:
     return days
 
 
-def _weeks_or_none(draft: Draft, days: Days) -> Ints:
+def _weeks_or_none(draft: Draft, days: Days) -> Int64s:
     return np.where(np.isnat(days), -(10**6), week_numbers(draft.file.calendar, days))
 
 
@@ -161,7 +161,7 @@ def _first_week(draft: Draft, times: _Times) -> int:
     return int(weeks[0])
 
 
-def _numbers(draft: Draft, names: Names) -> Floats:
+def _numbers(draft: Draft, names: Names) -> Float64s:
     """(N,) persons that each record stands for."""
     if "cases" not in names:
         return np.ones(len(draft.records))
@@ -175,7 +175,7 @@ def _numbers(draft: Draft, names: Names) -> Floats:
     return np.where(np.isfinite(number), number, 0)
 
 
-def _name_running(draft: Draft, later: Mask, times: _Times) -> None:
+def _name_running(draft: Draft, later: Bools, times: _Times) -> None:
     if n := int(later.sum()):
         week = draft.file.calendar.week_label(times.last)
         draft.note(
@@ -189,10 +189,10 @@ def _name_running(draft: Draft, later: Mask, times: _Times) -> None:
 
 
 def _cells(
-    draft: Draft, times: _Times, counts: Mask, number: Floats, first: int, last: int
+    draft: Draft, times: _Times, counts: Bools, number: Float64s, first: int, last: int
 ) -> pd.DataFrame:
     """One cell a unit and week of the span, 0 where no record counts."""
-    known: Mask = draft.fine & ~absent(draft.unit_id)
+    known: Bools = draft.fine & ~absent(draft.unit_id)
     _, units = pd.factorize(draft.unit_id[known])
     at = pd.Index(units).get_indexer(pd.Index(draft.unit_id[counts]))
     n_weeks = last - first + 1
@@ -225,7 +225,7 @@ def _cells(
     return frame[list(CELL_COLUMNS)]
 
 
-def _delays(draft: Draft, times: _Times, counts: Mask, number: Floats) -> pd.DataFrame | None:
+def _delays(draft: Draft, times: _Times, counts: Bools, number: Float64s) -> pd.DataFrame | None:
     """Cases by unit, week of onset and weeks until their report; reports before the onset
     left out."""
     if times.reported is None:

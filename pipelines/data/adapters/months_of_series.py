@@ -13,14 +13,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools, Days, Float64s
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
-from pipelines.data.adapters.dates import Days
 from pipelines.data.adapters.draft import Draft
-from pipelines.data.adapters.figures import Floats, figures, transformed
+from pipelines.data.adapters.figures import figures, transformed
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent
-from pipelines.data.adapters.remarks import Mask
 from pipelines.data.raw import CELL_COLUMNS, Kind
 
 Step = Literal["day", "week", "month"]
@@ -60,7 +59,7 @@ def add_climate(
         _add_months(draft, column, kind, how, once(draft, column, number, first_day, usable), step)
 
 
-def numbers_of(draft: Draft, our: str, column: str, decimal: str) -> Floats:
+def numbers_of(draft: Draft, our: str, column: str, decimal: str) -> Float64s:
     """(N,) numbers of a column in our unit, NaN where there is none; texts are refused."""
     text = draft.records.columns[column]
     _, number, odd = figures(text, decimal)
@@ -76,7 +75,9 @@ def numbers_of(draft: Draft, our: str, column: str, decimal: str) -> Floats:
     return transformed(our, np.where(bad, np.nan, number), draft.records)
 
 
-def once(draft: Draft, column: str, number: Floats, first_day: Days, usable: Mask) -> pd.DataFrame:
+def once(
+    draft: Draft, column: str, number: Float64s, first_day: Days, usable: Bools
+) -> pd.DataFrame:
     """Usable records, one a unit and time: of equal ones the first, of different ones none."""
     frame = pd.DataFrame(
         {
@@ -91,7 +92,7 @@ def once(draft: Draft, column: str, number: Floats, first_day: Days, usable: Mas
     if not frame.duplicated(key).any():
         return frame
     differ = frame.groupby(key)["number"].transform("nunique") > 1
-    where: Mask = np.zeros(len(usable), dtype=bool)
+    where: Bools = np.zeros(len(usable), dtype=bool)
     where[differ.index[differ]] = True
     draft.refuse_cells(
         where,

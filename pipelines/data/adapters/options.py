@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import stop
 from pipelines.encoder_config import Frozen
+from pipelines.errors import validation_sentence
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR
 
 
@@ -41,10 +42,9 @@ def options_of(file: InputFile) -> Options:
     try:
         return Options.model_validate(file.config.options)
     except ValidationError as err:
-        named = "; ".join(f"{'.'.join(map(str, e['loc'][:1]))}: {e['msg']}" for e in err.errors())
         raise stop(
             "unknown-option",
-            f"the input's `options` are not valid: {named}",
+            f"the input's `options` are not valid: {validation_sentence(err)}",
             file.named,
             f"correct them; known ones are {', '.join(Options.model_fields)}",
         ) from None

@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.arrays import Texts
 from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import as_text, stop
-from pipelines.data.raw import Text
 
 
 def parquet_rows(file: InputFile) -> Iterator[tuple[int, list[str]]]:
@@ -32,14 +32,14 @@ def parquet_rows(file: InputFile) -> Iterator[tuple[int, list[str]]]:
         yield number, list(cells)
 
 
-def _texts(column: pa.ChunkedArray) -> Text:
+def _texts(column: pa.ChunkedArray) -> Texts:
     """(N,) text of a column; each distinct value is turned into text once."""
     coded = column.combine_chunks().dictionary_encode()
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.combine_chunks()
     distinct = ["" if _unknown(value) else as_text(value) for value in coded.dictionary.to_pylist()]
     codes = pd.Series(coded.indices.to_pandas()).fillna(len(distinct)).to_numpy(dtype=np.int64)
-    out: Text = np.array([*distinct, ""], dtype=object)[codes]
+    out: Texts = np.array([*distinct, ""], dtype=object)[codes]
     return out
 
 

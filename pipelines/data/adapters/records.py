@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s, Positions, Texts
 from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import kind_of, stop, text_of
-from pipelines.data.raw import REFUSED_COLUMNS, Text, issue
+from pipelines.data.raw import REFUSED_COLUMNS, issue
 
 Row = tuple[int, Sequence[str]]  # 1-based record in the file, cells
 _SEPARATORS = (",", ";", "\t", "|")
@@ -35,8 +35,8 @@ class Records:
     """
 
     file: InputFile
-    columns: dict[str, Text]
-    rows: npt.NDArray[np.int64]
+    columns: dict[str, Texts]
+    rows: Int64s
     refused: pd.DataFrame
     n_received: int
     issues: tuple[Issue, ...] = ()
@@ -102,28 +102,28 @@ def _picker(at: list[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
     return itemgetter(*at) if at else lambda _: ()
 
 
-def clean_texts(texts: Sequence[str | None], missing: frozenset[str]) -> Text:
+def clean_texts(texts: Sequence[str | None], missing: frozenset[str]) -> Texts:
     """(N,) texts without blanks around them, None where missing; each distinct one is looked at
     once.
     """
     codes, distinct = distinct_of(np.asarray(texts, dtype=object))
     stripped = [None if t is None or t.strip() in missing else t.strip() for t in distinct]
-    out: Text = np.array([*stripped, None], dtype=object)[codes]
+    out: Texts = np.array([*stripped, None], dtype=object)[codes]
     return out
 
 
-def distinct_of(text: Text) -> tuple[npt.NDArray[np.intp], list[str | None]]:
+def distinct_of(text: Texts) -> tuple[Positions, list[str | None]]:
     """(N,) place of each text among the distinct ones, which are None where missing."""
     codes, distinct = pd.factorize(text, use_na_sentinel=False)
     return codes, [None if pd.isna(t) else t for t in distinct]  # pandas makes NaN of None
 
 
-def absent(text: Text) -> npt.NDArray[np.bool_]:
+def absent(text: Texts) -> Bools:
     """(N,) where a text is missing."""
     return np.asarray(pd.isna(text), dtype=bool)
 
 
-def equals(text: Text, value: object) -> npt.NDArray[np.bool_]:
+def equals(text: Texts, value: object) -> Bools:
     """(N,) where a text is the one given."""
     return np.asarray(text == value, dtype=bool)
 

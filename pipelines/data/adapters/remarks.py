@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s, Texts
 from pipelines.contracts import Level
 from pipelines.data.adapters.records import Records
-from pipelines.data.raw import REFUSED_COLUMNS, Text, issue
-
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from pipelines.data.raw import REFUSED_COLUMNS, issue
 
 
 class Remarks:
@@ -19,10 +16,10 @@ class Remarks:
 
     def __init__(self, records: Records) -> None:
         self.records, self.file = records, records.file
-        self.fine: Mask = np.ones(len(records), dtype=bool)
-        self.unit_id: Text = np.full(len(records), None, dtype=object)
+        self.fine: Bools = np.ones(len(records), dtype=bool)
+        self.unit_id: Texts = np.full(len(records), None, dtype=object)
         self._refused = [records.refused]
-        self._refused_records: Mask = np.zeros(len(records), dtype=bool)
+        self._refused_records: Bools = np.zeros(len(records), dtype=bool)
         self._issues = list(records.issues)
 
     def note(
@@ -40,7 +37,13 @@ class Remarks:
         self._issues.append(issue(level, code, message, place, fix, period, rows))
 
     def refuse(
-        self, where: Mask, column: str, values: Text | None, code: str, detail: str | Text, fix: str
+        self,
+        where: Bools,
+        column: str,
+        values: Texts | None,
+        code: str,
+        detail: str | Texts,
+        fix: str,
     ) -> None:
         """Leave records out, each once: the first reason stands."""
         at = np.flatnonzero(where & self.fine)
@@ -55,7 +58,7 @@ class Remarks:
         )
 
     def refuse_cells(
-        self, where: Mask, column: str, values: Text, code: str, detail: str, fix: str
+        self, where: Bools, column: str, values: Texts, code: str, detail: str, fix: str
     ) -> None:
         """Leave single values out; the rest of their records may still be used."""
         at = np.flatnonzero(where & self.fine)
@@ -63,11 +66,11 @@ class Remarks:
 
     def refuse_rows(
         self,
-        rows: Ints,
-        column: str | Text,
-        values: str | Text,
+        rows: Int64s,
+        column: str | Texts,
+        values: str | Texts,
         code: str,
-        detail: str | Text,
+        detail: str | Texts,
         fix: str,
     ) -> None:
         """Name rows that are left out, or whose value is."""
@@ -87,7 +90,7 @@ class Remarks:
             frame["unit_id"] = [units.get(row) or "" for row in rows.tolist()]
             self._refused.append(frame.fillna({"value": ""})[list(REFUSED_COLUMNS)])
 
-    def leave_notes(self, without_time: Mask) -> None:
+    def leave_notes(self, without_time: Bools) -> None:
         """Records at the table's end that have no time are notes or totals below it."""
         trailing = np.cumprod(without_time[::-1])[::-1].astype(bool)
         at = np.flatnonzero(trailing & self.fine)

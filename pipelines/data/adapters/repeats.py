@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipelines.arrays import Texts
 from pipelines.contracts import Level
 from pipelines.data.adapters.records import Records
 from pipelines.data.adapters.remarks import Remarks
 from pipelines.data.months import month_end
-from pipelines.data.raw import KEY_COLUMNS, Text
+from pipelines.data.raw import KEY_COLUMNS
 
 _KEY = list(KEY_COLUMNS)
 _ONCE_A_YEAR = ("population", "demographic")  # a weekly table repeats them on every row
@@ -86,7 +87,7 @@ class Repeats(Remarks):
             + " "
             + [self._label(k, int(w)) for k, w in zip(rows["kind"], rows["when"], strict=True)]
         )
-        details: Text = (shown + ": " + detail).to_numpy(dtype=object)
+        details: Texts = (shown + ": " + detail).to_numpy(dtype=object)
         self.refuse_rows(
             rows["row"].to_numpy(),
             rows["column"].to_numpy(),

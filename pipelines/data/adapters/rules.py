@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pipelines.arrays import Bools
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.records import Table, absent, equals
-from pipelines.data.adapters.remarks import Mask
 
 # Columns of the field that say "not a case of here"; counting all of their records must be a
 # choice.
@@ -42,10 +42,10 @@ def rule_columns(table: Table) -> list[str]:
     return [*asked, *(n for n in _TELLING if n in table.header and n not in asked)]
 
 
-def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = None) -> Mask:
+def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = None) -> Bools:
     """(N,) records that the rules let count; what they leave out is said, with how many."""
     config, columns = draft.file.config, draft.records.columns
-    out: Mask = np.ones(len(draft.records), dtype=bool)
+    out: Bools = np.ones(len(draft.records), dtype=bool)
     for name, values in {**(extra_keep or {}), **config.keep}.items():
         out &= _is_one_of(draft, name, values, "keep")
     for name, values in config.leave_out.items():
@@ -121,8 +121,8 @@ def require_one_of_each(table: Table, columns: Sequence[str], only: Mapping[str,
             )
 
 
-def _is_one_of(draft: Draft, name: str, values: tuple[str, ...], rule: str) -> Mask:
-    found: Mask = np.isin(draft.records.columns[name].astype(str), values)
+def _is_one_of(draft: Draft, name: str, values: tuple[str, ...], rule: str) -> Bools:
+    found: Bools = np.isin(draft.records.columns[name].astype(str), values)
     known = draft.records.columns[name]
     for value in values:
         if not equals(known, value).any():

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.arrays import Days
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.counts import drafted, first_days
-from pipelines.data.adapters.dates import Days, days_of
+from pipelines.data.adapters.dates import days_of
 from pipelines.data.adapters.declared import add_series, own_names
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.figures import decimal_of

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Texts
 from pipelines.contracts import Level
 from pipelines.data.adapters import InputFile, Reading
 from pipelines.data.adapters.built_in import guarded
@@ -24,7 +25,6 @@ from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import HeaderLine, Table, absent, equals, open_table
 from pipelines.data.adapters.rules import refuse_rules
 from pipelines.data.adapters.wide_weeks import add_columns, numbered_columns
-from pipelines.data.raw import Text
 
 _WEEK = re.compile(r"(?:[Ss]em(?:ana)?\.? ?)?([0-9]{1,2})")
 _CODE = re.compile(r"([0-9]{6,7})[ -]+(.+)")
@@ -93,5 +93,5 @@ def _split_codes(draft: Draft, first: str) -> None:
     )
 
 
-def _part(parts: Sequence[re.Match[str] | None], group: int) -> Text:
+def _part(parts: Sequence[re.Match[str] | None], group: int) -> Texts:
     return np.array([m[group] if m else None for m in parts], dtype=object)

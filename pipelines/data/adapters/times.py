@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s, Texts
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.dates import days_of, require_weekday, week_numbers
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.names import Names
 from pipelines.data.adapters.options import options_of
 from pipelines.data.adapters.records import absent, distinct_of
-from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.adapters.unit_weeks import require_alike
-from pipelines.data.raw import Text
 from pipelines.data.week_test import NUMBERINGS, fitting
 from pipelines.weeks import FIRST_YEAR, LAST_YEAR, Calendar
 
@@ -32,7 +31,7 @@ _RANGE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HOW = "write weeks as 2018-W05, or year and week in two columns"
 
 
-def weeks_of(draft: Draft, names: Names) -> Ints:
+def weeks_of(draft: Draft, names: Names) -> Int64s:
     """(N,) ordinals; records without a readable week are refused, those at the end are notes.
 
     Raises:
@@ -56,7 +55,7 @@ def weeks_of(draft: Draft, names: Names) -> Ints:
     return _by_text(draft, column)
 
 
-def _by_days(draft: Draft, names: Names) -> Ints:
+def _by_days(draft: Draft, names: Names) -> Int64s:
     single = next(n for n in ("start", "date", "end") if n in names)
     column = names[single][0]
     draft.leave_notes(absent(draft.records.columns[column]))
@@ -79,7 +78,7 @@ def _refuse_missing(draft: Draft, column: str) -> None:
     )
 
 
-def _by_range(draft: Draft, column: str) -> Ints:
+def _by_range(draft: Draft, column: str) -> Int64s:
     text = draft.records.columns[column]
     draft.leave_notes(absent(text))
     wrong = np.array([t is not None and not _RANGE.fullmatch(t) for t in text], dtype=bool)
@@ -101,7 +100,7 @@ def _by_range(draft: Draft, column: str) -> Ints:
     return _from_to(draft, f"{column}, first day", ends[0], ends[1])
 
 
-def _from_to(draft: Draft, column: str, first: Any, last: Any) -> Ints:
+def _from_to(draft: Draft, column: str, first: Any, last: Any) -> Int64s:
     text = draft.records.columns[column]
     known = ~np.isnat(first) & ~np.isnat(last)
     _refuse_missing(draft, column)
@@ -118,7 +117,7 @@ def _from_to(draft: Draft, column: str, first: Any, last: Any) -> Ints:
     return require_weekday(draft, column, first, "start")
 
 
-def _by_pair(draft: Draft, year_column: str, week_column: str) -> Ints:
+def _by_pair(draft: Draft, year_column: str, week_column: str) -> Int64s:
     year_text, week_text = (draft.records.columns[c] for c in (year_column, week_column))
     draft.leave_notes(absent(year_text) | absent(week_text))
     _refuse_missing(draft, year_column)
@@ -148,7 +147,7 @@ def _by_pair(draft: Draft, year_column: str, week_column: str) -> Ints:
     return numbered(draft, year, week, week_column, week_text)
 
 
-def _by_text(draft: Draft, column: str) -> Ints:
+def _by_text(draft: Draft, column: str) -> Int64s:
     text = draft.records.columns[column]
     draft.leave_notes(absent(text))
     _refuse_missing(draft, column)
@@ -186,14 +185,14 @@ def _pair(text: str | None) -> tuple[int, int]:
     return int(found[1] or found[3]), int(found[2] or found[4])
 
 
-def _numbers(text: Text, pattern: re.Pattern[str]) -> Ints:
+def _numbers(text: Texts, pattern: re.Pattern[str]) -> Int64s:
     codes, distinct = distinct_of(text)
     found = [pattern.fullmatch(t) if t is not None else None for t in distinct]
-    out: Ints = np.array([int(f[1]) if f else -1 for f in found], dtype=np.int64)[codes]
+    out: Int64s = np.array([int(f[1]) if f else -1 for f in found], dtype=np.int64)[codes]
     return out
 
 
-def numbered(draft: Draft, year: Ints, week: Ints, column: str, text: Text) -> Ints:
+def numbered(draft: Draft, year: Int64s, week: Int64s, column: str, text: Texts) -> Int64s:
     """Ordinals of (year, week); a week that its year has not is refused.
 
     Raises:
@@ -214,9 +213,9 @@ def numbered(draft: Draft, year: Ints, week: Ints, column: str, text: Text) -> I
 
 
 def _refuse_weeks(
-    draft: Draft, wrong: Mask, year: Ints, week: Ints, column: str, text: Text
+    draft: Draft, wrong: Bools, year: Int64s, week: Int64s, column: str, text: Texts
 ) -> None:
-    detail: Text = np.full(len(year), "", dtype=object)
+    detail: Texts = np.full(len(year), "", dtype=object)
     for at in np.flatnonzero(wrong & draft.fine):
         detail[at] = f"{year[at]} has no week {week[at]} in {draft.file.calendar.name}"
     draft.refuse(
@@ -229,7 +228,7 @@ def _refuse_weeks(
     )
 
 
-def require_numbering(draft: Draft, year: Ints, week: Ints) -> None:
+def require_numbering(draft: Draft, year: Int64s, week: Int64s) -> None:
     """Raise Unreadable if the weeks 53 are those of CDC or ISO weeks and not of the
     declared ones."""
     calendar = draft.file.calendar
@@ -248,7 +247,7 @@ def require_numbering(draft: Draft, year: Ints, week: Ints) -> None:
     )
 
 
-def _signs(declared: Calendar, other: Calendar, year: Ints, week: Ints) -> str:
+def _signs(declared: Calendar, other: Calendar, year: Int64s, week: Int64s) -> str:
     seen = sorted({int(y) for y in year[week == 53]})
     wrong = [str(y) for y in seen if not declared.has(y, 53)]
     if wrong:

@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s
 from pipelines.contracts import Level
 from pipelines.data.adapters.content import stop
 from pipelines.data.adapters.draft import Draft
 from pipelines.data.adapters.options import options_of
-from pipelines.data.adapters.remarks import Ints, Mask
 from pipelines.data.week_test import NUMBERINGS
 
 _SHARE = 0.1  # of the units that tell: fewer may be single records that are wrong
@@ -22,7 +22,7 @@ _AS_DECLARED = (
 )
 
 
-def require_alike(draft: Draft, usable: Mask, year: Ints, week: Ints) -> None:
+def require_alike(draft: Draft, usable: Bools, year: Int64s, week: Int64s) -> None:
     """Name units that skip a week 53 which others have.
 
     Args:

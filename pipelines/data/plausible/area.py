@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float64s, Positions
 from pipelines.data.plausible.found import of_week, units_of, week_name
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import Week, alone, best_run, distance, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -64,7 +64,7 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
     return out
 
 
-def _beside_the_table(week: Week, at: npt.NDArray[np.intp], limits: PlausibilityConfig) -> Floats:
+def _beside_the_table(week: Week, at: Positions, limits: PlausibilityConfig) -> Float64s:
     """Distances of these units from their levels times the ratio of sums of all units.
 
     A unit that is doubted by itself does not count there: it would make its honest neighbours look

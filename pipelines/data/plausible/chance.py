@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.data.plausible.history import Bools, Floats
+from pipelines.arrays import Bools, Float64s
 
 _SPREAD = 2.0  # of the negative binomial: the smaller, the more often honest weeks are 0
 
 
-def of_one_value(counts: Floats) -> Floats:
+def of_one_value(counts: Float64s) -> Float64s:
     """At most so likely is it that a count comes out at one given value near its own level.
 
     The largest probability of a Poisson count of mean m is below 1 / sqrt(2 pi m); counts of places
@@ -18,12 +18,12 @@ def of_one_value(counts: Floats) -> Floats:
     return np.asarray(np.minimum(1.0, 1.0 / np.sqrt(2 * np.pi * np.maximum(counts, 0.16))))
 
 
-def of_zero(level: Floats) -> Floats:
+def of_zero(level: Float64s) -> Float64s:
     """Probability that a count of this mean is 0, negative binomial."""
     return np.asarray((1.0 + level / _SPREAD) ** -_SPREAD)
 
 
-def of_as_many(p: Floats, k: int) -> float:
+def of_as_many(p: Float64s, k: int) -> float:
     """Probability that k or more of independent events of these probabilities happen.
 
     The exact distribution of their number (Poisson binomial), by adding one event after another. 1
@@ -42,7 +42,7 @@ def of_as_many(p: Floats, k: int) -> float:
     return float(chance[-1])
 
 
-def unlikely_runs(hit: Bools, p: Floats, limit: float) -> Bools:
+def unlikely_runs(hit: Bools, p: Float64s, limit: float) -> Bools:
     """(N,) hits of which neighbours hit too, in so long a run that chance makes it below `limit`.
 
     Areas are neighbours in the order of codes; a run may hold no miss, and its chance is the

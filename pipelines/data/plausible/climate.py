@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.months import month_label
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.past import RAIN, TEMPERATURE, distances, just_before
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -106,6 +107,6 @@ def _as_rain(hit: pd.DataFrame) -> str:
     return ""
 
 
-def _small(off: Floats, limit: float) -> bool:
+def _small(off: Float64s, limit: float) -> bool:
     close: Bools = np.abs(off) < limit
     return bool(close.mean() > 0.5)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64s
 from pipelines.data.plausible.climate import RAIN_FACTORS, rain_away, rain_jumps, rain_just_before
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import (
     CELL_KEYS,
     Direction,
@@ -149,7 +150,7 @@ def _dry_or_wet(judged: pd.DataFrame) -> Suspicion:
     return Suspicion("rain-unusual", Outcome.NOTE, Direction.WRONG, message, fix, no_cells())
 
 
-def _dry_everywhere(values: Floats) -> str:
+def _dry_everywhere(values: Float64s) -> str:
     high = float(np.quantile(values, 0.95))
     return (
         f"of {len(values)} months of rain 95 % are below {high:.3g}: inches, centimetres, metres, "
@@ -159,7 +160,7 @@ def _dry_everywhere(values: Floats) -> str:
     )
 
 
-def _cold_or_hot(values: Floats) -> str:
+def _cold_or_hot(values: Float64s) -> str:
     middle = float(np.median(values))
     return (
         ""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_counts, of_week, units_of, week_name
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import Week, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -40,11 +41,11 @@ class _Original:
     name: str
     same: Bools
     tells: Bools
-    p: Floats
+    p: Float64s
     limit: float
 
     @property
-    def agreed(self) -> tuple[Floats, int]:
+    def agreed(self) -> tuple[Float64s, int]:
         """Chances of the units that tell, and how many of them agree."""
         return self.p[self.tells], int((self.same & self.tells).sum())
 
@@ -97,7 +98,7 @@ def _originals(seen: Seen, week: Week, limit: float) -> Iterator[_Original]:
         yield _mean(older[:, -weeks:], week, limit)
 
 
-def _mean(before: Floats, week: Week, limit: float) -> _Original:
+def _mean(before: Float64s, week: Week, limit: float) -> _Original:
     """The mean of the weeks before, of units that it lets one expect some cases of."""
     mean = before.mean(axis=1)
     tells = np.isfinite(week.said) & (mean >= _LEAST)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.plausible.found import of_counts, of_week, units_of, week_name
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import Week, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -76,7 +77,7 @@ def _years(seen: Seen, fewest: int) -> list[Suspicion]:
     return [of_counts(seen, doubted, "cumulative-year", Outcome.HOLD, way, message, _ASK)]
 
 
-def _never_falls(counts: Floats, fewest: int) -> Bools:
+def _never_falls(counts: Float64s, fewest: int) -> Bools:
     """(U,) units whose counts of a year rise often and never fall."""
     if counts.shape[1] < fewest:
         return np.zeros(len(counts), dtype=bool)
@@ -88,7 +89,7 @@ def _never_falls(counts: Floats, fewest: int) -> Bools:
     return np.asarray(keeps & enough)
 
 
-def _of_year(seen: Seen, week: Week) -> Floats:
+def _of_year(seen: Seen, week: Week) -> Float64s:
     """(U,) sum of the known counts of the week's own year before it."""
     ordinal = seen.week_no(week.column)
     start = max(ordinal - seen.calendar.week_of_year(ordinal) + 1 - seen.first_week_no, 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Texts
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.gone import UNITS_GONE
@@ -20,7 +20,6 @@ from pipelines.data.plausible.suspicion import (
     cause_id,
 )
 
-Texts = npt.NDArray[np.object_]
 _FLAGS = ("withdrawn", "unknown_again")  # what a cell without a number may say
 NO_WEEK = -1  # `when` of a site that did not report: there is no cell
 SUPERSEDED = "superseded"  # a later drop said something else, which is judged by itself

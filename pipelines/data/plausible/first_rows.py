@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Float64s
 from pipelines.data.plausible.found import of_counts
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 
@@ -55,11 +56,11 @@ def first_rows(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     ]
 
 
-def _ranks(values: Floats) -> Floats:
+def _ranks(values: Float64s) -> Float64s:
     return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
-def _fit(one: Floats, other: Floats) -> float:
+def _fit(one: Float64s, other: Float64s) -> float:
     """Rank correlation on Fisher's scale, where differences have the same noise everywhere; 0
     without any.
     """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.data.plausible.history import Bools, Seen
+from pipelines.arrays import Bools
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 
 

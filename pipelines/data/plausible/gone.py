@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pipelines.arrays import Bools
 from pipelines.data.plausible.arrived import ANY_INPUT
-from pipelines.data.plausible.history import Bools, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion, no_cells
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.words import counted

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.plausible.found import of_counts, units_of, week_name
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import FIRST_WEEKS, NEWEST_WEEKS, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -49,7 +50,7 @@ def _recent(seen: Seen) -> int:
 
 
 def _above(
-    seen: Seen, high: Bools, most: Floats, outcome: Outcome, limits: PlausibilityConfig
+    seen: Seen, high: Bools, most: Float64s, outcome: Outcome, limits: PlausibilityConfig
 ) -> Suspicion:
     u, column = np.unravel_index(int(np.argmax(np.where(high, seen.told, -1.0))), high.shape)
     units = np.asarray(high.any(axis=1))
@@ -78,7 +79,7 @@ def jumped(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     return [of_counts(seen, doubted, "jumped", Outcome.HOLD, Direction.HIGH, message, _ASK)]
 
 
-def _other_maximum(past: Floats) -> Floats:
+def _other_maximum(past: Float64s) -> Float64s:
     """(U, W) maximum of each unit's accepted counts beside the one in the same place."""
     counts = np.where(np.isfinite(past), past, 0.0)
     if counts.shape[1] < 2:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s, Positions
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.arrived import Arrived
 from pipelines.data.plausible.suspicion import no_cells
 from pipelines.weeks import Calendar
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 _KEYS = ["unit_id", "kind", "clean", "when"]
 _NOTHING = no_cells().assign(number=pd.Series(dtype="float64"))
 
@@ -45,8 +43,8 @@ class Seen:
     calendar: Calendar
     unit_ids: tuple[str, ...]
     first_week_no: int
-    before: Floats
-    after: Floats
+    before: Float64s
+    after: Float64s
     said: Bools
     others_before: Mapping[str, pd.DataFrame]
     others: Mapping[str, pd.DataFrame]
@@ -77,7 +75,7 @@ class Seen:
         return int(columns.max()) if len(columns) else None
 
     @cached_property
-    def told(self) -> Floats:
+    def told(self) -> Float64s:
         """(U, W) counts that the drop brings anew or otherwise than before, NaN elsewhere."""
         new = self.said & np.isfinite(self.after) & (self.after != self.before)
         return np.where(new, self.after, np.nan)
@@ -94,7 +92,7 @@ class Seen:
             }
         )
 
-    def named(self, units: npt.NDArray[np.intp] | list[int], most: int = 5) -> str:
+    def named(self, units: Positions | list[int], most: int = 5) -> str:
         """Codes of the units at these places, the first few."""
         ids = [self.unit_ids[int(u)] for u in units[:most]]
         return ", ".join(ids) + (", ..." if len(units) > most else "")
@@ -194,7 +192,7 @@ class History:
         left = frozenset(gone)
         self._expected = {name: units - left for name, units in self._expected.items()}
 
-    def _places(self, weekly: pd.DataFrame) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def _places(self, weekly: pd.DataFrame) -> tuple[Positions, Positions]:
         row = pd.Index(self._units, dtype=object).get_indexer(
             pd.Index(weekly["unit_id"], dtype=object)
         )

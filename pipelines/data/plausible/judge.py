@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Float64s, Positions
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import Arrived
@@ -27,7 +27,7 @@ from pipelines.data.plausible.doubts import (
     waiting,
     without,
 )
-from pipelines.data.plausible.history import Floats, History, Seen
+from pipelines.data.plausible.history import History, Seen
 from pipelines.data.plausible.judged_before import JudgedBefore, names_of, newest, save
 from pipelines.data.plausible.remembered import Remembered, cell_hashes
 from pipelines.data.plausible.rules import RULES, Rule
@@ -102,7 +102,7 @@ def judge(
     return Judgement(whole, so_far.doubts, tuple(so_far.causes), so_far.crowded)
 
 
-def _by_drop(cells: pd.DataFrame, drops: Sequence[Drop]) -> list[npt.NDArray[np.intp]]:
+def _by_drop(cells: pd.DataFrame, drops: Sequence[Drop]) -> list[Positions]:
     """Rows of each drop."""
     names = {file: str(file).split("/", 1)[0] for file in cells["file"].unique()}
     found = cells.groupby(cells["file"].astype(object).map(names), sort=False).indices
@@ -192,7 +192,7 @@ def _ask(rules: Sequence[Rule], limits: PlausibilityConfig, seen: Seen) -> list[
     return [one for one in found if one.rule not in limits.without]
 
 
-def _held_share(doubted: pd.DataFrame, after: Floats) -> float:
+def _held_share(doubted: pd.DataFrame, after: Float64s) -> float:
     """Share of the units with counts that have anything held and unanswered in this drop.
 
     What is only too high does not count: it is published both ways, and a rise must not stop a

@@ -24,7 +24,7 @@ from pipelines.data.plausible.suspicion import Cause
 from pipelines.errors import StoreError
 from pipelines.storage import discard, new_folder, read_json, write_json
 from pipelines.storage.kept import note_use
-from pipelines.storage.parquet import read_frame
+from pipelines.storage.parquet import frame_bytes, read_frame
 
 log = logging.getLogger(__name__)
 _FACTS, _DOUBTS = "judged.json", "doubts.parquet"
@@ -95,7 +95,7 @@ def save(state: JudgedBefore, folder: Path, answers: Mapping[str, Answer]) -> No
     discard(folder)  # a damaged one, or one of other answers
     with new_folder(folder) as temp:
         write_suspicions([one.suspicion for one in state.causes], temp)
-        state.doubts.to_parquet(temp / _DOUBTS, index=False)
+        (temp / _DOUBTS).write_bytes(frame_bytes(state.doubts))
         write_json(temp / _FACTS, facts)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.arrays import Bools, Float64s
+from pipelines.data.plausible.history import Seen
 from pipelines.plausibility_config import PlausibilityConfig
 
 NEWEST_WEEKS = 8  # at the end of a drop that are judged by level; what is older is history
@@ -35,8 +36,8 @@ class Week:
     """
 
     column: int
-    said: Floats
-    level: Floats
+    said: Float64s
+    level: Float64s
     steps: int
 
     @property
@@ -45,7 +46,7 @@ class Week:
         return np.isfinite(self.said) & np.isfinite(self.level)
 
 
-def accepted(seen: Seen) -> Floats:
+def accepted(seen: Seen) -> Float64s:
     """(U, W) what was accepted: of a first drop, its own older weeks."""
     if not seen.is_first or seen.newest is None:
         return seen.before
@@ -78,7 +79,7 @@ def settled_weeks(seen: Seen) -> list[Week]:
     return [w for w in newest_weeks(seen) if w.column <= newest - seen.immature_weeks]
 
 
-def level_before(past: Floats, column: int) -> Floats:
+def level_before(past: Float64s, column: int) -> Float64s:
     """(U,) mean of each unit's last four known counts of half a year before a column."""
     back = past[:, max(column - _LOOK_BACK, 0) : column][:, ::-1]
     known = np.isfinite(back)
@@ -88,7 +89,7 @@ def level_before(past: Floats, column: int) -> Floats:
     return np.where(n >= 2, mean, np.nan)
 
 
-def levels_of(past: Floats, weeks: int) -> tuple[Floats, Floats]:
+def levels_of(past: Float64s, weeks: int) -> tuple[Float64s, Float64s]:
     """(U, V) counts of the last weeks that hold any, and the level before each of them."""
     has = np.flatnonzero(np.isfinite(past).any(axis=0))
     if not len(has):
@@ -117,13 +118,13 @@ def alone(week: Week, limits: PlausibilityConfig) -> Bools:
     return np.asarray(zero | high if high.sum() * 2 <= running.sum() else zero)
 
 
-def distance(counts: Floats, level: Floats) -> Floats:
+def distance(counts: Float64s, level: Float64s) -> Float64s:
     """How far counts are from their level, in usual differences; NaN where one is unknown."""
     usual = np.sqrt(0.5 + level * _SWING**2)
     return np.asarray((np.sqrt(counts) - np.sqrt(level)) / usual)
 
 
-def best_run(gain: Floats) -> tuple[float, int, int]:
+def best_run(gain: Float64s) -> tuple[float, int, int]:
     """Sum, start and end of the run of neighbours with the largest sum (Kadane's algorithm)."""
     total = np.concatenate([[0.0], np.cumsum(gain)])
     lowest = np.minimum.accumulate(total)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Float64s
 from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_week, units_of, week_name
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -89,13 +90,13 @@ def filled_in(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     return out
 
 
-def _odds(counts: Floats, divisor: int) -> float:
+def _odds(counts: Float64s, divisor: int) -> float:
     """Probability that as many of positive counts have this divisor."""
     p = max(1 / divisor, float(chance.of_one_value(np.array([float(divisor)]))[0]))
     odds = chance.of_as_many(np.full(len(counts), p), int((counts % divisor == 0).sum()))
     return odds * len(_DIVISORS)
 
 
-def _p_of_value(level: Floats, value: float) -> Floats:
+def _p_of_value(level: Float64s, value: float) -> Float64s:
     near = (level * _NEAR >= value) & (level <= value * _NEAR)
     return np.where(near, float(chance.of_one_value(np.array([value]))[0]), _RARELY)

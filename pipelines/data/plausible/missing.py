@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Bools
 from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_week, units_of, week_name
-from pipelines.data.plausible.history import Bools, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import Week, settled_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig

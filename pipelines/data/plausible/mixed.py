@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Float64s
 from pipelines.data.plausible.found import of_week, units_of, week_name
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import best_run, distance, newest_weeks
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -87,7 +88,7 @@ def exchanged_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicio
     return out
 
 
-def _gain(x: Floats, own: Floats, other: Floats) -> Floats:
+def _gain(x: Float64s, own: Float64s, other: Float64s) -> Float64s:
     """By how much each count fits the other level better than its own, in squared usual
     differences.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools
 from pipelines.data.months import month_label
 from pipelines.data.plausible.climate import MIN_YEARS
 from pipelines.data.plausible.history import Seen
@@ -36,7 +37,7 @@ def series_jumps(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     return out
 
 
-def _odd(rows: pd.DataFrame, most: float) -> np.ndarray:
+def _odd(rows: pd.DataFrame, most: float) -> Bools:
     """(N,) which values are doubted."""
     if rows["unit_id"].nunique() >= _MANY_UNITS and rows["times"].median() > _TOGETHER:
         return np.ones(len(rows), dtype=bool)

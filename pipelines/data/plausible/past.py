@@ -11,17 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.arrays import Float64s, Int64s
+from pipelines.data.plausible.history import Seen
 from pipelines.weeks import Calendar
 
 _NEAREST = 9  # other years whose median is the reference: a climate drifts, and time is bounded
 _NEAREST_YEARS = 3  # of a population, which grows
 _KEYS = ["unit_id", "kind", "clean", "when"]
 _NORMAL = 1.4826  # median absolute deviation to standard deviation
-Slots = Callable[[npt.NDArray[np.int64]], tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+Slots = Callable[[Int64s], tuple[Int64s, Int64s]]
 
 
 @dataclass(frozen=True)
@@ -35,37 +35,37 @@ class Scale:
         named: one series a name (`clean`); else all of a unit are one.
     """
 
-    of: Callable[[Floats], Floats]
+    of: Callable[[Float64s], Float64s]
     slots: Slots
     nearest: int = _NEAREST
     named: bool = True
 
 
-def plain(values: Floats) -> Floats:
+def plain(values: Float64s) -> Float64s:
     """Differences count."""
     return values
 
 
-def ratio(values: Floats) -> Floats:
+def ratio(values: Float64s) -> Float64s:
     """Ratios count; what is not positive is unknown."""
     return np.log(np.where(values > 0, values, np.nan))
 
 
-def ratio_from_one(values: Floats) -> Floats:
+def ratio_from_one(values: Float64s) -> Float64s:
     """Ratios count, but hardly below 1 (mm of rain)."""
     return np.log1p(np.maximum(values, 0.0))
 
 
 def by_month(
-    when: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    when: Int64s,
+) -> tuple[Int64s, Int64s]:
     """Months of the year, and years."""
     return when % 12, when // 12
 
 
 def by_year(
-    when: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    when: Int64s,
+) -> tuple[Int64s, Int64s]:
     """Years, which have one value each."""
     return np.zeros_like(when), when
 
@@ -74,8 +74,8 @@ def by_week(calendar: Calendar) -> Slots:
     """Weeks of the season, and years."""
 
     def slots(
-        when: npt.NDArray[np.int64],
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        when: Int64s,
+    ) -> tuple[Int64s, Int64s]:
         distinct, at = np.unique(when, return_inverse=True)
         season = np.array([calendar.season_week(w) for w in distinct], dtype=np.int64)
         year = np.array([calendar.epi_year(w) for w in distinct], dtype=np.int64)
@@ -147,13 +147,13 @@ def _beside(new: pd.DataFrame, past: pd.DataFrame, scale: Scale) -> pd.DataFrame
     return new.assign(reference=reference, away=away, usual=usual, n_years=n_years)
 
 
-def _medians(values: Floats) -> Floats:
+def _medians(values: Float64s) -> Float64s:
     """(N,) medians of the known values of each row, of which there is at least one."""
     n = np.isfinite(values).sum(axis=1)
     in_order = np.sort(values, axis=1)  # NaN last
     low, high = (n - 1) // 2, n // 2
     rows = np.arange(len(values))
-    out: Floats = (in_order[rows, low] + in_order[rows, high]) / 2
+    out: Float64s = (in_order[rows, low] + in_order[rows, high]) / 2
     return out
 
 
@@ -172,7 +172,7 @@ class _Table:
         self._values = np.full(shape, np.nan)
         self._values[rows, year - self._first] = scale.of(past["number"].to_numpy(np.float64))
 
-    def reference(self, cells: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.int64]]:
+    def reference(self, cells: pd.DataFrame) -> tuple[Float64s, Int64s]:
         """(N,) medians of the nearest other years of the same time of the year, and of how many."""
         season, year = self._scale.slots(cells["when"].to_numpy(np.int64))
         fact = self._distinct.get_indexer(_index(cells, self._scale))
@@ -191,11 +191,11 @@ class _Table:
         reference[n_years > 0] = _medians(near[n_years > 0])
         return reference, n_years.astype(np.int64)
 
-    def usual(self, cells: pd.DataFrame) -> Floats:
+    def usual(self, cells: pd.DataFrame) -> Float64s:
         """(N,) robust standard deviation of the fact's past around its own references."""
         reference, _ = self.reference(self._past)
         off = np.abs(self._scale.of(self._past["number"].to_numpy(np.float64)) - reference)
         median = pd.Series(off).groupby(self._distinct.get_indexer(self._facts)).median()
         fact = self._distinct.get_indexer(_index(cells, self._scale))
-        usual: Floats = np.asarray(median.reindex(fact), dtype=np.float64) * _NORMAL
+        usual: Float64s = np.asarray(median.reindex(fact), dtype=np.float64) * _NORMAL
         return usual

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.arrays import Bools, Float64s
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.past import POPULATION, distances
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -85,7 +86,7 @@ def attack_rates(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     return [*out, _too_many(seen, high, persons, limits.max_attack_rate)] if high.any() else out
 
 
-def _too_many(seen: Seen, high: np.ndarray, persons: Floats, rate: float) -> Suspicion:
+def _too_many(seen: Seen, high: Bools, persons: Float64s, rate: float) -> Suspicion:
     unit, week = np.nonzero(high)
     label = seen.calendar.week_label
     first = ", ".join(
@@ -102,7 +103,7 @@ def _too_many(seen: Seen, high: np.ndarray, persons: Floats, rate: float) -> Sus
     return Suspicion("more-cases-than-people", Outcome.HOLD, Direction.HIGH, message, fix, cells)
 
 
-def _persons(seen: Seen) -> Floats:
+def _persons(seen: Seen) -> Float64s:
     """(U,) median of a unit's populations: the accepted ones, else the drop's; NaN without any."""
     before, now = seen.known("population"), seen.news("population")
     now = now[~now["unit_id"].isin(before["unit_id"])]

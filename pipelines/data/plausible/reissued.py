@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.arrays import Bools, Float64s
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.past import plain, ratio, ratio_from_one
 from pipelines.data.plausible.suspicion import CELL_KEYS, Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -48,5 +49,5 @@ def _reissued(seen: Seen, kind: str) -> Suspicion | None:
     )
 
 
-def _far(kind: str, now: Floats, then: Floats) -> Bools:
+def _far(kind: str, now: Float64s, then: Float64s) -> Bools:
     return np.asarray(np.abs(_SCALES[kind](now) - _SCALES[kind](then)) >= _FAR[kind])

@@ -31,7 +31,7 @@ from pipelines.data.plausible.suspicion import (
 from pipelines.errors import StoreError
 from pipelines.storage import discard, new_folder, read_json, write_json
 from pipelines.storage.kept import note_use, write_in_use
-from pipelines.storage.parquet import read_frame
+from pipelines.storage.parquet import frame_bytes, read_frame
 
 log = logging.getLogger(__name__)
 _FACTS, _CELLS = "found.json", "cells.parquet"
@@ -130,7 +130,7 @@ def write_suspicions(found: Sequence[Suspicion], folder: Path) -> None:
     cells = [one.cells[list(CELL_KEYS)].assign(nth=n) for n, one in enumerate(found)]
     if any(map(len, cells)):
         table = pd.concat([frame for frame in cells if len(frame)], ignore_index=True)
-        table.to_parquet(folder / _CELLS, index=False)
+        (folder / _CELLS).write_bytes(frame_bytes(table))
     write_json(folder / _FACTS, {"found": facts})
 
 

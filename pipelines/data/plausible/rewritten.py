@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Bools, Float64s, Positions
 from pipelines.data.plausible.found import of_counts, units_of
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import NEWEST_WEEKS, distance
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
@@ -105,7 +105,7 @@ def _other_weeks(seen: Seen, changed: Bools) -> list[Suspicion]:
     return []
 
 
-def _moved(counts: Floats, shift: int) -> Floats:
+def _moved(counts: Float64s, shift: int) -> Float64s:
     """The matrix with each column in the place `shift` later."""
     out = np.full_like(counts, np.nan)
     if abs(shift) < counts.shape[1]:
@@ -139,8 +139,8 @@ def _other_units(seen: Seen, changed: Bools) -> list[Suspicion]:
 
 
 def _closest(
-    now: Floats, past: Floats, units: npt.NDArray[np.intp]
-) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+    now: Float64s, past: Float64s, units: Positions
+) -> tuple[Float64s, Float64s, Positions]:
     """Squared difference of roots from a unit's own past, from the closest other one's,
     and which."""
     a, b = np.sqrt(np.nan_to_num(now)), np.sqrt(np.nan_to_num(past))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.arrays import Float64s
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion, no_cells
 from pipelines.plausibility_config import PlausibilityConfig
 
@@ -29,12 +30,12 @@ class Shift:
         away: (N + 1, areas) log ratios.
     """
 
-    total: Floats
-    expected: Floats
+    total: Float64s
+    expected: Float64s
 
     @property
-    def away(self) -> Floats:
-        ratio: Floats = np.log((self.total + _EVEN) / (self.expected + _EVEN))
+    def away(self) -> Float64s:
+        ratio: Float64s = np.log((self.total + _EVEN) / (self.expected + _EVEN))
         return ratio
 
 
@@ -57,7 +58,7 @@ def cases_shifted(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     return [_note(seen, found, at, names[at], first, newest) for at in told]
 
 
-def shifts(counts: Floats, weeks: int, areas: Floats) -> Shift:
+def shifts(counts: Float64s, weeks: int, areas: Float64s) -> Shift:
     """The measure at each past week and now.
 
     Args:
@@ -80,22 +81,22 @@ def shifts(counts: Floats, weeks: int, areas: Floats) -> Shift:
     return Shift((areas @ total).T, (areas @ expected).T)
 
 
-def rank(away: Floats) -> float:
+def rank(away: Float64s) -> float:
     """Share of all distances, the newest included, that are as far as the newest."""
     return float((away >= away[-1]).mean())
 
 
-def _sums(values: Floats, weeks: int) -> Floats:
+def _sums(values: Float64s, weeks: int) -> Float64s:
     """(U, W - weeks + 1) sums of each stretch of `weeks` columns."""
     run = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
-    out: Floats = run[:, weeks:] - run[:, :-weeks]
+    out: Float64s = run[:, weeks:] - run[:, :-weeks]
     return out
 
 
-def _scaled(away: Floats) -> Floats:
+def _scaled(away: Float64s) -> Float64s:
     """Distances of areas in units of each area's own usual one."""
     usual = np.maximum(np.median(away[:-1], axis=0, keepdims=True), 0.05)
-    out: Floats = away / usual
+    out: Float64s = away / usual
     return out
 
 
@@ -108,7 +109,7 @@ def _new_weeks(seen: Seen) -> tuple[int | None, int]:
     return int(before.max()) + 1, newest
 
 
-def _areas(seen: Seen) -> tuple[list[str], Floats]:
+def _areas(seen: Seen) -> tuple[list[str], Float64s]:
     """Names and (areas, U) members: all units first, then each area that a unit lies in."""
     parent = np.array([seen.arrived.parents.get(unit, "") for unit in seen.unit_ids], dtype=object)
     names = sorted(set(parent) - {""})

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.arrays import Bools
 from pipelines.data.plausible.found import units_of, week_name
 from pipelines.data.plausible.gone import not_asked_one_by_one
-from pipelines.data.plausible.history import Bools, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 

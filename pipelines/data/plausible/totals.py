@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipelines.data.plausible.history import Floats, Seen
+from pipelines.arrays import Bools, Float64s
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.suspicion import Direction, Outcome, Suspicion
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.words import counted
@@ -55,14 +56,14 @@ def _columns(seen: Seen, year: int) -> tuple[int, int] | None:
     return (first, after) if first >= 0 and first + _SEASON <= seen.said.shape[1] else None
 
 
-def _totals(seen: Seen, year: int) -> Floats:
+def _totals(seen: Seen, year: int) -> Float64s:
     """(U,) totals of one year, NaN where not given."""
     rows = seen.arrived.yearly
     rows = rows[rows["year"] == year].drop_duplicates("unit_id").set_index("unit_id")
     return rows["total"].reindex(list(seen.unit_ids)).to_numpy(np.float64)
 
 
-def _doubt(seen: Seen, years: np.ndarray, words: list[str], more: bool) -> list[Suspicion]:
+def _doubt(seen: Seen, years: Bools, words: list[str], more: bool) -> list[Suspicion]:
     """The cells of such years that this drop brings."""
     if not words:
         return []

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.arrays import Bools, Float64s
 from pipelines.data.plausible import chance
 from pipelines.data.plausible.found import of_week, week_name
-from pipelines.data.plausible.history import Bools, Floats, Seen
+from pipelines.data.plausible.history import Seen
 from pipelines.data.plausible.level import (
     RUNNING,
     Week,
@@ -45,14 +46,14 @@ class Move:
         zeros_share: (V,) units with 0 in as many as one expects.
     """
 
-    median: Floats
-    total: Floats
-    spread: Floats
-    zeros: Floats
-    zeros_share: Floats
+    median: Float64s
+    total: Float64s
+    spread: Float64s
+    zeros: Float64s
+    zeros_share: Float64s
 
 
-def moves(counts: Floats, level: Floats) -> Move:
+def moves(counts: Float64s, level: Float64s) -> Move:
     """How the columns of (U, V) counts lie to their levels."""
     known = np.isfinite(counts) & np.isfinite(level)
     counts, level = np.where(known, counts, 0.0), np.where(known, level, 0.0)
@@ -72,7 +73,7 @@ def moves(counts: Floats, level: Floats) -> Move:
     return Move(median, total, np.where(enough, spread, np.nan), *zeros)
 
 
-def _zeros(counts: Floats, level: Floats, known: Bools) -> tuple[Floats, Floats]:
+def _zeros(counts: Float64s, level: Float64s, known: Bools) -> tuple[Float64s, Float64s]:
     p = np.where(known, chance.of_zero(level + _HARDLY), 0.0)
     expected, deviation = p.sum(axis=0), np.sqrt((p * (1 - p)).sum(axis=0))
     there = ((counts == 0) & known).sum(axis=0)
@@ -158,7 +159,9 @@ def _zeros_gone(
         )
 
 
-def _ratio(median: float, medians: Floats, total: float, totals: Floats) -> tuple[float, Floats]:
+def _ratio(
+    median: float, medians: Float64s, total: float, totals: Float64s
+) -> tuple[float, Float64s]:
     """Log ratio of the table to its level, and what it was before: the mean of median and total.
 
     Where units change places the median alone moves, in an epidemic of one city the total alone.
@@ -170,7 +173,7 @@ def _ratio(median: float, medians: Floats, total: float, totals: Floats) -> tupl
     return (median + total) / 2, (medians + totals) / 2
 
 
-def _far(value: float, usual: Floats, steps: int) -> float:
+def _far(value: float, usual: Float64s, steps: int) -> float:
     """Distance from the usual, in standard deviations of it; 0 where too little is known."""
     known = usual[np.isfinite(usual)]
     if not np.isfinite(value) or len(known) < _FEWEST_WEEKS:

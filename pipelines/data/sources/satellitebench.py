@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.arrays import Texts
 from pipelines.contracts import Issue, Level
 from pipelines.data.csv_table import RawTable, read_table
 from pipelines.data.drop_info import DropInfo
@@ -140,7 +141,7 @@ def _columns(table: RawTable) -> dict[int, Column]:
     return {at: column for at, column in known if column is not None}
 
 
-def _unit_ids(table: RawTable, columns: dict[int, Column]) -> np.ndarray:
+def _unit_ids(table: RawTable, columns: dict[int, Column]) -> Texts:
     at = next((i for i, column in columns.items() if column.kind == "code"), None)
     codes = ["" for _ in table.rows] if at is None else list(table.cells[:, at])
     return np.array([DaneCodes().normalise(code) for code in codes], dtype=object)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import tifffile
 
+from pipelines.arrays import Int64s, UInt8s
 from pipelines.data.sources.dane import DaneCodes
 from pipelines.data.sources.satellitebench_columns import CODE, read_column
 
@@ -30,8 +30,6 @@ OUTAGE_OF_256 = 10  # about 4 % of half-years are blank throughout: longer than 
 REPEAT_OF_256 = 16  # about 6 % repeat the month before, as carried-forward scenes do
 _MEMORY_MONTHS = 3  # months of past climate that show in a scene
 
-Pixels = npt.NDArray[np.uint8]
-Grid = npt.NDArray[np.int64]
 
 # Grey levels (0-255) of Sentinel-2 bands B1..B8, B8A, B9, B11, B12 for each ground.
 _SPECTRA: dict[str, tuple[int, ...]] = {
@@ -80,7 +78,7 @@ def render_scenes(
     """
     climate = read_climate(table, unit_ids)
     for unit in unit_ids:
-        before: Pixels | None = None
+        before: UInt8s | None = None
         folder = out / unit
         folder.mkdir(parents=True, exist_ok=True)
         for month in range(first_month, last_month + 1):
@@ -90,7 +88,7 @@ def render_scenes(
     return len(unit_ids) * (last_month - first_month + 1)
 
 
-def render_scene(unit_id: str, month: int, past: Mapping[int, Climate]) -> Pixels:
+def render_scene(unit_id: str, month: int, past: Mapping[int, Climate]) -> UInt8s:
     """(BANDS, SIZE, SIZE) scene of a month.
 
     Args:
@@ -114,7 +112,7 @@ def render_scene(unit_id: str, month: int, past: Mapping[int, Climate]) -> Pixel
     return np.clip(ground, 1, 249).astype(np.uint8)
 
 
-def write_tiff(path: Path, pixels: Pixels) -> None:
+def write_tiff(path: Path, pixels: UInt8s) -> None:
     """Write an uncompressed TIFF without software, date or description tags."""
     tifffile.imwrite(
         path,
@@ -130,8 +128,8 @@ def write_tiff(path: Path, pixels: Pixels) -> None:
 
 
 def _month_scene(
-    unit: str, month: int, climate: Mapping[tuple[str, int], Climate], before: Pixels | None
-) -> Pixels:
+    unit: str, month: int, climate: Mapping[tuple[str, int], Climate], before: UInt8s | None
+) -> UInt8s:
     fate = _seed(f"{unit}|{month}|fate")[0]
     outage = _seed(f"{unit}|{month // 6}|outage")[0] < OUTAGE_OF_256
     if outage or fate < BLANK_OF_256:
@@ -152,7 +150,7 @@ def _seed(text: str) -> bytes:
     return hashlib.sha256(f"{RENDERER}|{text}".encode()).digest()
 
 
-def _field(text: str, period: int) -> Grid:
+def _field(text: str, period: int) -> Int64s:
     """(SIZE, SIZE) smooth noise 0..255: hashed bytes on a lattice, bilinear between, in
     integers."""
     side = SIZE_PIXELS // period + 1
@@ -165,11 +163,11 @@ def _field(text: str, period: int) -> Grid:
     return np.asarray(both // (period * period), dtype=np.int64)
 
 
-def _flat(ground: str) -> Grid:
+def _flat(ground: str) -> Int64s:
     """(BANDS, 1, 1) spectrum of a ground."""
     return np.array(_SPECTRA[ground], dtype=np.int64)[:, None, None]
 
 
-def _blend(low: str, high: str, share: Grid) -> Grid:
+def _blend(low: str, high: str, share: Int64s) -> Int64s:
     """(BANDS, SIZE, SIZE) mix of two grounds; share 0..255 of the second."""
     return (_flat(low) * (255 - share) + _flat(high) * share) // 255

@@ -7,22 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Int64s, Texts
 from pipelines.contracts import Issue, Level
 from pipelines.data.csv_table import RawTable
 from pipelines.data.drops import Drop
-from pipelines.data.raw import (
-    CELL_COLUMNS,
-    YEARLY_COLUMNS,
-    Kind,
-    RawDrop,
-    Text,
-    empty,
-    numbers,
-    unusable,
-)
+from pipelines.data.raw import CELL_COLUMNS, YEARLY_COLUMNS, Kind, RawDrop, empty, numbers, unusable
 
 _NOT_KNOWN = ("", "NA")  # what a spreadsheet and what R writes for a missing value
 _CELL_KINDS: tuple[Kind, ...] = ("week", "temp", "rain", "population", "demographic")
@@ -58,7 +49,7 @@ class WideTable:
     drop: Drop
     table: RawTable
     columns: dict[int, Column]
-    unit_ids: Text
+    unit_ids: Texts
     issues: tuple[Issue, ...]
 
     @property
@@ -71,7 +62,7 @@ class WideTable:
         found = [(c.when, at) for at, c in self.columns.items() if c.kind in kinds]
         return [at for _, at in sorted(found)]
 
-    def keyed(self, at: Sequence[int], rows: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    def keyed(self, at: Sequence[int], rows: Bools) -> pd.DataFrame:
         """Text of chosen columns and rows by unit (index) and source column name."""
         names = [self.columns[i].source for i in at]
         return pd.DataFrame(self.table.cells[rows][:, at], index=self.unit_ids[rows], columns=names)
@@ -146,7 +137,7 @@ def _yearly(wide: WideTable) -> pd.DataFrame:
     return every.dropna().drop_duplicates(["unit_id", "year"], keep=False).reset_index(drop=True)
 
 
-def _spread(names: Sequence[str] | Text, at: npt.NDArray[np.int64]) -> pd.Categorical:
+def _spread(names: Sequence[str] | Texts, at: Int64s) -> pd.Categorical:
     """names[at], each text kept once."""
     codes, distinct = pd.factorize(np.asarray(names, dtype=object))
     return pd.Categorical.from_codes(codes[at], pd.Index(distinct))  # type: ignore[arg-type]

@@ -19,9 +19,9 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Int64s
 from pipelines.contracts import Issue, Level
 from pipelines.data.drops import shown
 from pipelines.data.raw import issue
@@ -158,7 +158,7 @@ def _images(
     return images, [*broken, *lacking(data, named, NAME)]
 
 
-def _weeks(table: pd.DataFrame, path: Path) -> npt.NDArray[np.int64]:
+def _weeks(table: pd.DataFrame, path: Path) -> Int64s:
     """(N,) week ordinals of the time column, -1 without one."""
     if "time" not in table:
         return np.full(len(table), -1, dtype=np.int64)

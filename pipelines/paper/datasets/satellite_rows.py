@@ -17,9 +17,9 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Bools, Float64s, Int64s, Texts
 from pipelines.contracts import Issue, Level
 from pipelines.data.availability import Matrices, build_matrices
 from pipelines.data.covariates import season_covariates
@@ -43,10 +43,9 @@ CLASSES = ("no_outbreak", "outbreak")
 FIRST_WEEK, LAST_WEEK = "2016-w01", "2018-w52"
 CROP_PX = 224  # central square that the paper's code cuts from every scene
 LAGS = 4  # newest known weeks of cases among the covariates
-Floats = npt.NDArray[np.float64]
 
 
-def weeks() -> npt.NDArray[np.int64]:
+def weeks() -> Int64s:
     """(156,) ordinals of the study's weeks."""
     return np.arange(CDC.week_no(FIRST_WEEK), CDC.week_no(LAST_WEEK) + 1, dtype=np.int64)
 
@@ -61,9 +60,9 @@ class _Cells:
     """(U, W) values before they become rows, U municipalities and W weeks."""
 
     unit_ids: tuple[str, ...]
-    label: Floats  # NaN where cases are not known
-    persistence: Floats
-    covariates: dict[str, Floats]
+    label: Float64s  # NaN where cases are not known
+    persistence: Float64s
+    covariates: dict[str, Float64s]
 
 
 def study_of(
@@ -105,7 +104,7 @@ def study_of(
     )
 
 
-def sample_ids(unit_ids: Sequence[str]) -> npt.NDArray[np.object_]:
+def sample_ids(unit_ids: Sequence[str]) -> Texts:
     """(U, W) sample ids such as "05001-2018-w48"."""
     labels = [CDC.week_label(week) for week in weeks()]
     ids = [[f"{unit}-{label}" for label in labels] for unit in unit_ids]
@@ -126,7 +125,7 @@ def texts_of(
 
 
 def _cells(
-    places: Municipalities, all_weeks: npt.NDArray[np.int64], protocol: Protocol
+    places: Municipalities, all_weeks: Int64s, protocol: Protocol
 ) -> tuple[_Cells, list[Issue]]:
     thresholds, issues = _thresholds(places, all_weeks, protocol)
     units = tuple(thresholds.index)
@@ -146,13 +145,13 @@ def _cells(
     return _Cells(units, label, before, columns), issues
 
 
-def _cases(matrices: Matrices, all_weeks: npt.NDArray[np.int64]) -> Floats:
+def _cases(matrices: Matrices, all_weeks: Int64s) -> Float64s:
     """(U, W) cases of the target weeks themselves: for labels alone."""
     return matrices.cases_at(all_weeks)
 
 
 def _thresholds(
-    places: Municipalities, all_weeks: npt.NDArray[np.int64], protocol: Protocol
+    places: Municipalities, all_weeks: Int64s, protocol: Protocol
 ) -> tuple[pd.Series, list[Issue]]:
     """Median weekly cases by unit_id: over the study's own weeks, or by the fixed rule's pool."""
     if protocol == "paper":
@@ -188,7 +187,7 @@ def _thresholds(
     return pool.set_index("unit_id")["threshold_cases"], issues
 
 
-def _unknown_cases(known: npt.NDArray[np.bool_]) -> list[Issue]:
+def _unknown_cases(known: Bools) -> list[Issue]:
     n = int((~known).sum())
     return (
         [

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipelines.arrays import Int64s, Texts
 from pipelines.config import ScenePolicy
 from pipelines.contracts import Issue, Level, SceneQuality
 from pipelines.data.drop_info import DropInfo
@@ -191,10 +191,10 @@ def _available(day: date, period: str) -> date:
 def weekly_images(
     scenes: Scenes,
     unit_ids: Sequence[str],
-    weeks: npt.NDArray[np.int64],
+    weeks: Int64s,
     sundays: Sequence[date],
     protocol: Protocol,
-) -> npt.NDArray[np.object_]:
+) -> Texts:
     """(U, W) path of the scene that each municipality and week sees, None where none."""
     if protocol == "safe":
         chosen = choose_scenes(scenes.table, unit_ids, weeks, ScenePolicy().max_age_weeks, CDC)
@@ -234,7 +234,7 @@ def without_scenes(
     )
 
 
-def counted(scenes: Scenes, images: npt.NDArray[np.object_]) -> str:
+def counted(scenes: Scenes, images: Texts) -> str:
     """One sentence: weeks with a scene, and how many of those see a blank one."""
     blank = set(scenes.table.loc[scenes.table["quality"] == SceneQuality.BLANK, "path"])
     seen = [path for path in images.ravel() if path is not None]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipelines.arrays import Bools
 from pipelines.contracts import Issue, Level
 from pipelines.data.csv_table import read_table
 from pipelines.data.drop_info import LAST_DAY, DropInfo
@@ -123,7 +124,7 @@ def _absent(path: Path, units: Sequence[str]) -> tuple[Issue, ...]:
 
 
 def _taken(
-    raw: WideTable, mask: np.ndarray, found: tuple[str, ...], issues: tuple[Issue, ...]
+    raw: WideTable, mask: Bools, found: tuple[str, ...], issues: tuple[Issue, ...]
 ) -> Municipalities:
     weeks, cells = raw.positions("week"), raw.table.cells
     cases = raw.keyed(weeks, mask).apply(pd.to_numeric, errors="coerce").reindex(list(found))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+
+from pipelines.arrays import Float64s
 
 NOT_REPORTED = "not reported"
 
 
-def numbers(cells: pd.Series) -> npt.NDArray[np.float64]:
+def numbers(cells: pd.Series) -> Float64s:
     """(N,) numbers, NaN where a cell is empty or none; "O" is a typed zero, a comma a point."""
     plain = cells.astype(str).str.replace("O", "0").str.replace(",", ".")
     values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.arrays import Float64s, Int64s
 from pipelines.contracts import FusedKind
 from pipelines.errors import TrainingError
 
@@ -28,7 +28,7 @@ class RawRows:
 
     images: Sequence[Path | None]
     texts: Sequence[str | None]
-    label: npt.NDArray[np.int64]
+    label: Int64s
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths. Raises TrainingError."""
@@ -42,7 +42,7 @@ class RawRows:
     def __len__(self) -> int:
         return len(self.label)
 
-    def take(self, at: npt.NDArray[np.int64]) -> RawRows:
+    def take(self, at: Int64s) -> RawRows:
         """The rows at these positions, in this order."""
         images, texts = [self.images[i] for i in at], [self.texts[i] for i in at]
         return RawRows(images, texts, self.label[at])
@@ -115,7 +115,7 @@ class RawTrained:
         truncated: texts longer than the tower reads, training and watched together.
     """
 
-    watched_logit: tuple[npt.NDArray[np.float64], ...]
+    watched_logit: tuple[Float64s, ...]
     train_seconds: tuple[float, ...]
     inference_seconds: tuple[float, ...]
     loss: tuple[float, ...]

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pipelines.arrays import Float64s
 from pipelines.fusion.heads import LossTerms, loss_terms
 from pipelines.paper.raw.inputs import Inputs
 from pipelines.paper.raw.model import RawModel
@@ -104,9 +104,7 @@ def _into_towers(
             torch.autograd.backward(made, gradient)
 
 
-def logits(
-    model: RawModel, parts: Sequence[RawRows], read: Read
-) -> Iterator[tuple[npt.NDArray[np.float64], int]]:
+def logits(model: RawModel, parts: Sequence[RawRows], read: Read) -> Iterator[tuple[Float64s, int]]:
     """(b, C) logits and bytes of the tensors, one micro-batch after the other; dropout off."""
     model.eval()
     try:

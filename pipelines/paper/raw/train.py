@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pipelines.arrays import Float64s
 from pipelines.errors import TrainingError
 from pipelines.fusion.model import reproducible
 from pipelines.paper.raw.checkpoint import Checkpoints
@@ -171,7 +171,7 @@ def _finite(loss: Tensor, epoch: int) -> float:
 
 def _watch(
     model: RawModel, watched: RawRows, read: Reader, config: RawConfig, progress: Progress
-) -> tuple[npt.NDArray[np.float64], int]:
+) -> tuple[Float64s, int]:
     """(V, C) logits of the watched rows, and bytes of their batches."""
     made, nbytes = [], 0
     for logit, of_part in logits(model, watched.split(config.micro_rows), read):
