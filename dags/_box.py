@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import Asset
@@ -17,6 +17,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from dags._links import OutcomeLink
 from dags._shared import LIGHT
 from dags._steps import asked_for, call_step
+
+if TYPE_CHECKING:
+    from pipelines.run.outputs import PlanOutput
 
 PLANNING = ("plan_embedding", "backtest_years")  # what they find is mapped over
 
@@ -65,14 +68,16 @@ def box(
     return Box.partial(**about, map_index_template=named).expand(op_kwargs=over.output)
 
 
-def items(step: str, output: Any) -> list[dict[str, Any]]:
+def items(step: str, output: PlanOutput | list[int]) -> list[dict[str, Any]]:
     """What a planning step found to map over: each item with the name that Airflow's grid shows.
 
     Raises:
         AirflowFailException: nothing; mapping over it would skip the rest and count as success.
     """
-    named = output["titles"] if step == "plan_embedding" else [f"test year {y}" for y in output]
-    numbers = output["shards"] if step == "plan_embedding" else output
+    if isinstance(output, list):
+        numbers, named = output, [f"test year {year}" for year in output]
+    else:
+        numbers, named = list(output.shards), list(output.titles)
     if not numbers:
         raise AirflowFailException(f"{step} found nothing to map over, at least one is expected")
     return [{"item": number, "title": title} for number, title in zip(numbers, named, strict=True)]

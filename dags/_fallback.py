@@ -9,8 +9,9 @@ is made from (pipelines/steps/fallback.py), and any heavy import.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import TriggerRule, get_current_context
@@ -21,6 +22,9 @@ from dags._links import FALLBACK
 from dags._retries import StepFailed
 from dags._shared import LIGHT
 from pipelines.errors import DenguardError
+
+if TYPE_CHECKING:
+    from pipelines.run.outputs import FallbackOutput
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +67,12 @@ def red_step_task() -> PythonOperator:
     )
 
 
-def _made(make: Any, run_id: str, context: Any) -> None:
+def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None:
     from pipelines.steps import failure
     from pipelines.steps.box import told
 
     try:
-        log.warning("%s", make()["note"])
+        log.warning("%s", make().note)
     except DenguardError as err:
         said = {
             "run_id": run_id,

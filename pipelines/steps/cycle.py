@@ -13,6 +13,7 @@ from pipelines.bulletin_config import MAIN_SCHEDULE
 from pipelines.config import Places, Profile
 from pipelines.errors import DenguardError, StoreError
 from pipelines.run import Run
+from pipelines.run.outputs import IngestOutput
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.run.withdrawn import withdrawn
 from pipelines.schedule import newest_due
@@ -84,10 +85,8 @@ def why_red(where: Places, run_id: str) -> str:
 def _drop_names(run: Run | None) -> set[str] | None:
     """Names of the drops that a run read; None if nobody knows them."""
     try:
-        return (
-            {str(drop["received_date"]) for drop in run.output("ingest")["drops"]} if run else None
-        )
-    except (DenguardError, KeyError, TypeError):
+        return run.output(IngestOutput).dates if run else None
+    except DenguardError:
         return None
 
 

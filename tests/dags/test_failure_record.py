@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from support.outputs import made
 
 from dags import _box, _callbacks, _links, _retries, _run_note, _steps
 from pipelines import steps
 from pipelines.errors import ConfigError, StoreError
+from pipelines.run.outputs import PlanOutput
 from pipelines.steps import failure
 from pipelines.storage import read_json, write_json
 
@@ -150,7 +152,7 @@ def test_unknown_conf_keys_reach_the_check_that_refuses_them(
 
 def test_mapping_over_nothing_is_refused() -> None:
     with pytest.raises(AirflowFailException, match="nothing to map over"):
-        _box.items("plan_embedding", {"shards": [], "titles": []})
+        _box.items("plan_embedding", made(PlanOutput, shards=(), titles=()))
 
 
 def test_mapped_tasks_are_named_for_people() -> None:
