@@ -18,6 +18,7 @@ from pipelines.ops.parts import CUT, NEVER, STATE_WORDS, Part, State, maybe, mti
 from pipelines.run import RunParams, run_folder
 from pipelines.run.lease import Lease
 from pipelines.run.lock import holder, left_behind
+from pipelines.run.outputs import GateOutput, ReportOutput, SnapshotOutput
 from pipelines.run.progress import clock_time
 from pipelines.steps.failure import FAILURE, cause_of
 from pipelines.steps.walk import ROAD
@@ -182,10 +183,8 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
     failure, boxes = maybe(folder / FAILURE), _boxes(where, folder, lease)
     sign = _last_sign(folder, lease or left)
     state = _state(boxes, lease, left, failure)
-    params, gate, snap, page = (
-        maybe(folder / f"{n}.json") for n in ("run", "gate", "snapshot", "report")
-    )
-    params = params or {}
+    params, gate = maybe(folder / "run.json") or {}, maybe(folder / GateOutput.file())
+    snap, page = SnapshotOutput.left_in(folder), ReportOutput.left_in(folder)
     if state == "silent" and left is not None:
         since = clock_time(sign, time_zone_of(_profile(params)))
         failure = {
@@ -203,8 +202,8 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
         boxes,
         failure,
         gate,
-        (snap or {}).get("as_of_week"),
-        (page or {}).get("report"),
+        snap.as_of_week if snap else None,
+        page.report if page else None,
     )
 
 

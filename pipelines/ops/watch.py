@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places, load_profile
@@ -21,6 +20,7 @@ from pipelines.ops.runs import RunView, newest_run, view
 from pipelines.ops.taken_back import taken_back
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
+from pipelines.run.outputs import IngestOutput
 from pipelines.run.progress import spell
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.run.withdrawn import withdrawn
@@ -190,11 +190,9 @@ def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedel
 
 def _known_drops(where: Places, run_id: str) -> set[str] | None:
     """Names of the drops that a run was made from; None if its folder was removed."""
-    path: Path = run_folder(where, run_id) / "ingest.json"
     try:
-        found: Any = read_json(path)["drops"]
-        return {str(d["received_date"]) for d in found}
-    except (DenguardError, KeyError, TypeError):
+        return IngestOutput.read(run_folder(where, run_id)).dates
+    except DenguardError:
         return None
 
 
