@@ -74,12 +74,10 @@ def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None
     try:
         log.warning("%s", make().note)
     except DenguardError as err:
-        said = {
-            "run_id": run_id,
-            "step": FALLBACK,
-            "try_number": context["ti"].try_number,
-            **failure.cause_of(err),
-        }
-        told("step-failed", run_id, said)
+        number = context["ti"].try_number
+        said = failure.Failure(
+            run_id=run_id, step=FALLBACK, try_number=number, **failure.cause_of(err)
+        )
+        told("step-failed", run_id, said.to_json())
         log_failure(said)
         raise StepFailed(err) from None

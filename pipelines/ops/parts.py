@@ -17,6 +17,7 @@ from pipelines.run.lease import Lease
 from pipelines.run.outputs import PlanOutput, SnapshotOutput
 from pipelines.run.progress import spell
 from pipelines.steps import failure, outcome
+from pipelines.steps.failure import Failure
 from pipelines.storage import read_json
 
 State = Literal["done", "earlier", "running", "failed", "not yet"]
@@ -52,7 +53,7 @@ class Part:
     ended: datetime
     said: str
     progress: dict[str, Any] | None
-    failure: dict[str, Any] | None
+    failure: Failure | None
     documents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -134,7 +135,7 @@ def _part(
     if lease is not None and _at_work(name, lease, max(ended, refused), progress):
         return Part(name, "running", ended, "", progress, failed)
     if failed is not None:
-        return Part(name, "failed", ended, str(failed["cause"]), progress, failed)
+        return Part(name, "failed", ended, failed.cause, progress, failed)
     if output is None:
         return Part(name, "not yet", ended, "", progress, None)
     made = outcome.read(step, output)

@@ -20,7 +20,7 @@ from pipelines.run.lease import Lease
 from pipelines.run.lock import holder, left_behind
 from pipelines.run.outputs import GateOutput, ReportOutput, SnapshotOutput
 from pipelines.run.progress import clock_time
-from pipelines.steps.failure import FAILURE, cause_of
+from pipelines.steps.failure import FAILURE, Failure, cause_of, of_run
 from pipelines.steps.walk import ROAD
 
 RunState = Literal["finished", "running", "failed", "silent", "stopped"]
@@ -91,7 +91,7 @@ class RunView:
     lease: Lease | None
     last_sign: datetime
     boxes: tuple[Box, ...]
-    failure: dict[str, Any] | None
+    failure: Failure | None
     decision: dict[str, Any] | None
     origin_week: str | None
     report: str | None
@@ -122,7 +122,7 @@ class RunView:
     def line(self) -> str:
         """The run in a sentence: why it failed, what the gate decided, or how far it is."""
         if self.failure is not None:
-            return str(self.failure["cause"])
+            return self.failure.cause
         gate = next(box for box in self.boxes if box.step == "gate")
         done = sum(box.state in {"done", "earlier"} for box in self.boxes)
         return gate.said or f"{done} of {len(self.boxes)} boxes done"
@@ -180,19 +180,15 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
     held, left = holder(where, now), left_behind(where)
     lease = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
-    failure, boxes = maybe(folder / FAILURE), _boxes(where, folder, lease)
+    failure, boxes = of_run(folder), _boxes(where, folder, lease)
     sign = _last_sign(folder, lease or left)
     state = _state(boxes, lease, left, failure)
     params, gate = maybe(folder / "run.json") or {}, maybe(folder / GateOutput.file())
     snap, page = SnapshotOutput.left_in(folder), ReportOutput.left_in(folder)
     if state == "silent" and left is not None:
         since = clock_time(sign, time_zone_of(_profile(params)))
-        failure = {
-            "run_id": run_id,
-            "step": left.step,
-            **cause_of(None),
-            "where": f"nothing was heard since {since}",
-        }
+        said = {**cause_of(None), "where": f"nothing was heard since {since}"}
+        failure = Failure(run_id=run_id, step=left.step, **said)
     return RunView(
         run_id,
         state,
@@ -212,7 +208,7 @@ def _profile(params: dict[str, Any]) -> str:
 
 
 def _state(
-    boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: dict[str, Any] | None
+    boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: Failure | None
 ) -> RunState:
     if lease is not None:
         return "running"

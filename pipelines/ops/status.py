@@ -91,6 +91,7 @@ class Status:
             ]
             run = {
                 **asdict(self.run),
+                "failure": self.run.failure and self.run.failure.to_json(),
                 "boxes": boxes,
                 "last_sign": self.run.last_sign.isoformat(timespec="seconds"),
                 "quiet": self.quiet,

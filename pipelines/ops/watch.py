@@ -212,10 +212,10 @@ def _fix(failed: RunView | None, why: Sequence[str]) -> str:
     if failed is None or failed.failure is None:
         return _LOOK
     said = failed.failure
-    cause = str(said["cause"]).rstrip(".")
+    cause = said.cause.rstrip(".")
     if any(cause in reason for reason in why):
-        return str(said["fix"])
-    return f"run {failed.run_id} failed at step {said['step']}: {cause}; {said['fix']}"
+        return said.fix
+    return f"run {failed.run_id} failed at step {said.step}: {cause}; {said.fix}"
 
 
 def _ago(age: timedelta | None) -> str:

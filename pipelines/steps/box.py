@@ -67,7 +67,8 @@ def box(step: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str
             try:
                 output = step(run_id, *args, **kwargs)
             except Exception as err:
-                told("step-failed", run_id, failure.record(folder, part, err, *_attempt.get()))
+                failed = failure.record(folder, part, err, *_attempt.get())
+                told("step-failed", run_id, failed.to_json())
                 raise
         failure.forget(folder, part)
         said = outcome.said(output)

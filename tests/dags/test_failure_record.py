@@ -17,7 +17,7 @@ from pipelines import steps
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run.outputs import PlanOutput
 from pipelines.steps import failure
-from pipelines.storage import read_json, write_json
+from pipelines.storage import read_json
 
 RUN = "manual__2026-11-21T00:00:00+00:00"
 
@@ -175,7 +175,7 @@ def test_a_red_run_carries_cause_and_fix_as_its_note(home: Path) -> None:
 
 @pytest.mark.parametrize("run", [red_run("mine, says Ana"), red_run(dag_id="another")])
 def test_notes_of_people_and_of_other_dags_are_left_alone(home: Path, run: Any) -> None:
-    write_json(folder(home) / "failure.json", failure.record(folder(home), "gate", None))
+    failure.record(folder(home), "gate", None)
     before = run.note
     _run_note.on_dag_run_failed(run, "task_failure")
     _run_note.on_dag_run_success(run, "success")

@@ -27,15 +27,9 @@ def test_an_output_of_another_version_does_not_break_the_page() -> None:
 
 def test_a_long_cause_is_broken_and_none_of_it_lost() -> None:
     cause = " ".join(f"issue-{number}" for number in range(60))
-    record = {
-        "run_id": "r",
-        "step": "validate",
-        "try_number": 1,
-        "error": "DropError",
-        "cause": cause,
-        "where": "",
-        "fix": "mend it",
-    }
+    record = failure.Failure(
+        run_id="r", step="validate", error="DropError", cause=cause, where="", fix="mend it"
+    )
     lines = failure.lines(record)
     assert max(map(len, lines)) <= 100
     assert "".join(line[12:] + " " for line in lines).count("issue-") == 60

@@ -22,6 +22,24 @@ class Record(BaseModel):
         """The record as plain JSON values."""
         return self.model_dump(mode="json", exclude_unset=True)
 
+    @classmethod
+    def parse(cls, raw: object, where: str = "") -> Self:
+        """A record as read; what only another version knows is passed over.
+
+        Raises:
+            StoreError: a field is absent or of another type.
+        """
+        try:
+            return cls.model_validate(raw, extra="ignore")
+        except ValidationError as err:
+            first = err.errors()[0]
+            raise StoreError(
+                f"a step's record makes no sense: {'.'.join(map(str, first['loc']))}: "
+                f"{first['msg']}",
+                where=where,
+                fix="run the step again, or restore the file from a backup",
+            ) from err
+
 
 class StepOutput(Record):
     """What one step wrote; `step` names its file, with a place for the number of a shard or
@@ -44,21 +62,3 @@ class StepOutput(Record):
     def left_in(cls, folder: Path, *part: int) -> Self | None:
         """The same, None if the step has not run."""
         return cls.read(folder, *part) if (folder / cls.file(*part)).is_file() else None
-
-    @classmethod
-    def parse(cls, raw: object, where: str = "") -> Self:
-        """A record as read; what only another version knows is passed over.
-
-        Raises:
-            StoreError: a field is absent or of another type.
-        """
-        try:
-            return cls.model_validate(raw, extra="ignore")
-        except ValidationError as err:
-            first = err.errors()[0]
-            raise StoreError(
-                f"a step's output makes no sense: {'.'.join(map(str, first['loc']))}: "
-                f"{first['msg']}",
-                where=where or cls.step,
-                fix="run the step again, or restore the file from a backup",
-            ) from err
