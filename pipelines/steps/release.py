@@ -6,6 +6,7 @@ Belongs here: hand-over between these boxes, and that a failed deployment still 
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 from pipelines.contracts import CHALLENGER
@@ -94,7 +95,7 @@ def deploy(run_id: str) -> DeployOutput:
         # report step turns the run red.
         log.error("%s", err)
         return run.finish(DeployOutput(deployed=False, error=str(err), champion_stays=True))
-    return run.finish(DeployOutput(deployed=True, error=None, **done))
+    return run.finish(DeployOutput(deployed=True, error=None, **asdict(done)))
 
 
 @box

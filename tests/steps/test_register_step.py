@@ -126,9 +126,7 @@ def test_a_refit_that_waits_is_registered_does_not_serve_and_a_person_lets_it_th
     assert not steps.deploy("first").deployed
     assert promote.aliases(where)["champion"] == "1"
 
-    assert (
-        promote_by_hand(identity, Why("Ana", "the counts are right"), where=where)["version"] == "2"
-    )
+    assert promote_by_hand(identity, Why("Ana", "the counts are right"), where=where).version == "2"
     assert promote.aliases(where)["champion"] == "2"
     last = newest(where, MODEL_NAME)
     assert last is not None
