@@ -52,20 +52,26 @@ def box(
         output = call_step(step, *(() if item is None else (item,)))
         return items(step, output) if step in PLANNING else None
 
-    about: dict[str, Any] = {
-        "task_id": step,
-        "python_callable": run_box,
-        "queue": queue,
-        "doc_md": doc,
-        "outlets": list(outlets),
-        "execution_timeout": timedelta(minutes=minutes),
-        "show_return_value_in_logs": False,  # the step's last line says it for people
-        "do_xcom_push": step in PLANNING,
-    }
+    return operator(
+        Box,
+        over,
+        task_id=step,
+        python_callable=run_box,
+        queue=queue,
+        doc_md=doc,
+        outlets=list(outlets),
+        execution_timeout=timedelta(minutes=minutes),
+        do_xcom_push=step in PLANNING,
+    )
+
+
+def operator(kind: type[PythonOperator], over: PythonOperator | None, **about: Any) -> Any:
+    """A task, or one for each item that the task `over` found, named by the item's title."""
+    about["show_return_value_in_logs"] = False  # the step's last line says it for people
     if over is None:
-        return Box(**about)
+        return kind(**about)
     named = "{{ task.op_kwargs['title'] }}"
-    return Box.partial(**about, map_index_template=named).expand(op_kwargs=over.output)
+    return kind.partial(**about, map_index_template=named).expand(op_kwargs=over.output)
 
 
 def items(step: str, output: PlanOutput | list[int]) -> list[dict[str, Any]]:
