@@ -28,15 +28,7 @@ from pipelines.forecast_states import UnitStates, with_states
 from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
-from pipelines.run.outputs import (
-    EvaluateOutput,
-    FeaturesOutput,
-    ForecastOutput,
-    GateOutput,
-    SnapshotOutput,
-    TrainOutput,
-    ValidateOutput,
-)
+from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawal
 from pipelines.steps.filling import filling
 from pipelines.storage import read_json
@@ -76,7 +68,7 @@ class Material:
 
 def make_forecast(
     run: Run, bundle_folder: Path, version: str, provisional: bool = False
-) -> tuple[Path, ForecastOutput]:
+) -> tuple[Path, out.ForecastOutput]:
     """Forecast every municipality with the bundle that serves, and publish it.
 
     Raises:
@@ -84,7 +76,7 @@ def make_forecast(
             hold.
         LabelRuleError: the bundle was trained by another label rule than this run's.
     """
-    features = run.path(run.output(FeaturesOutput).features)
+    features = run.path(run.output(out.FeaturesOutput).features)
     material = Material(features, _dataset(run), run.profile, run.places.artifacts)
     folder, table = forecast_of(material, bundle_folder, version, provisional)
     note = (
@@ -92,7 +84,7 @@ def make_forecast(
         f"{version}{', which is provisional' if provisional else ''}"
         f"{_not_ahead(folder)}{_taken_back(run, folder.name)}"
     )
-    return folder, ForecastOutput(
+    return folder, out.ForecastOutput(
         forecast=run.name(folder), forecast_version=folder.name, rows=len(table), note=note
     )
 
@@ -216,17 +208,17 @@ def gather(run: Run) -> ReportContext:
     """Everything the report of a run shows."""
     from pipelines.evaluate.report import ReportContext  # draws pictures; a forecast needs none
 
-    snap, made = run.output(SnapshotOutput), run.output(ForecastOutput)
-    candidates, folder = run.output(TrainOutput).to_json()["candidates"], made.forecast
+    snap, made = run.output(out.SnapshotOutput), run.output(out.ForecastOutput)
+    candidates, folder = run.output(out.TrainOutput).to_json()["candidates"], made.forecast
     table = None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet")
     dataset = _dataset(run)
-    known, docs = names(dataset), quote(run.output(ValidateOutput).data_docs)
+    known, docs = names(dataset), quote(run.output(out.ValidateOutput).data_docs)
     return ReportContext(
         run_id=run.run_id,
         profile=run.profile.profile,
         as_of_week=snap.as_of_week,
-        decision=run.output(GateOutput).to_json(),
-        metrics=read_json(run.path(run.output(EvaluateOutput).metrics)),
+        decision=run.output(out.GateOutput).to_json(),
+        metrics=read_json(run.path(run.output(out.EvaluateOutput).metrics)),
         issues=report_inputs.issues(run),
         tuning={h: c for h, c in candidates.items() if forecaster_kind(h).reads_vectors},
         names=known,
@@ -293,8 +285,8 @@ def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> 
 
 
 def _features(run: Run) -> dict[str, Any]:
-    return read_json(run.path(run.output(FeaturesOutput).features) / "features.json")
+    return read_json(run.path(run.output(out.FeaturesOutput).features) / "features.json")
 
 
 def _dataset(run: Run) -> Path:
-    return run.path(run.output(SnapshotOutput).dataset)
+    return run.path(run.output(out.SnapshotOutput).dataset)

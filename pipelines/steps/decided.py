@@ -14,22 +14,16 @@ from typing import TypeVar
 from pipelines.errors import GateError, StoreError
 from pipelines.fusion.bundle import bundle_id
 from pipelines.run import Run
-from pipelines.run.outputs import (
-    DeployOutput,
-    GateOutput,
-    NamedVersion,
-    StepOutput,
-    TrainedCandidate,
-)
+from pipelines.run import outputs as out
 from pipelines.steps.judged import folder_of_decision
 from pipelines.training.candidates import BUNDLE
 
-Output = TypeVar("Output", bound=StepOutput)
+Output = TypeVar("Output", bound=out.StepOutput)
 
 
 def standing_promotion(
-    run: Run, candidates: Mapping[str, TrainedCandidate], named: NamedVersion | None
-) -> GateOutput | None:
+    run: Run, candidates: Mapping[str, out.TrainedCandidate], named: out.NamedVersion | None
+) -> out.GateOutput | None:
     """The run's own decision that promoted one of these candidates, if that one serves now; or
     None.
     """
@@ -42,7 +36,7 @@ def standing_promotion(
     return made if made.bundle_id in own else None
 
 
-def require_same(run: Run, decision: GateOutput) -> None:
+def require_same(run: Run, decision: out.GateOutput) -> None:
     """Raise GateError if the run promoted by another decision than this one."""
     made = _promoted(run)
     if made is not None and made != decision:
@@ -54,12 +48,12 @@ def require_same(run: Run, decision: GateOutput) -> None:
         )
 
 
-def _promoted(run: Run) -> GateOutput | None:
+def _promoted(run: Run) -> out.GateOutput | None:
     """The run's decision, if a version came to serve by it."""
     from pipelines.registry import audit
     from pipelines.registry.moves import announced
 
-    decision = _output(run, GateOutput)
+    decision = _output(run, out.GateOutput)
     if decision is None or decision.decision != "promote":
         return None
     moves = [
@@ -70,7 +64,7 @@ def _promoted(run: Run) -> GateOutput | None:
         move.get("run_id") == run.run_id and move.get("action") == "promote" for move in moves
     )
     # The audit lies on the machine of the deploy step; what that step wrote is everywhere.
-    deployed = _output(run, DeployOutput)
+    deployed = _output(run, out.DeployOutput)
     return decision if audited or (deployed and deployed.deployed) else None
 
 

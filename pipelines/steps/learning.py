@@ -13,15 +13,7 @@ from pipelines.config import Profile, TestYears
 from pipelines.contracts import HeadKind, content_id
 from pipelines.errors import GateError
 from pipelines.run import open_run
-from pipelines.run.outputs import (
-    BacktestOutput,
-    ChampionOutput,
-    EvaluateOutput,
-    FeaturesOutput,
-    GateOutput,
-    SnapshotOutput,
-    TrainOutput,
-)
+from pipelines.run import outputs as out
 from pipelines.run.progress import Progress
 from pipelines.steps.box import box
 from pipelines.storage import write_json
@@ -30,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 @box
-def train(run_id: str) -> TrainOutput:
+def train(run_id: str) -> out.TrainOutput:
     """Train a candidate bundle for each head, and note who the champion is now."""
     from pipelines.registry.standing import known_standing
     from pipelines.training.candidates import train_candidate
 
     run = open_run(run_id)
-    folder = run.path(run.output(FeaturesOutput).features)
+    folder = run.path(run.output(out.FeaturesOutput).features)
     root = run.places.artifacts / "candidates"
     progress, candidates = Progress("candidates trained", len(run.profile.train.names)), {}
     for head in run.profile.train.names:
@@ -45,7 +37,7 @@ def train(run_id: str) -> TrainOutput:
         progress.advance()
     # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
     run.finish(known_standing(run.places, run.profile.model_name))
-    return run.finish(TrainOutput(candidates=candidates))
+    return run.finish(out.TrainOutput(candidates=candidates))
 
 
 def backtest_years(run_id: str) -> list[int]:
@@ -53,11 +45,13 @@ def backtest_years(run_id: str) -> list[int]:
     snapshot's."""
     run = open_run(run_id)
     wanted = run.profile.evaluate.test_years
-    return list(run.output(SnapshotOutput).test_years if isinstance(wanted, TestYears) else wanted)
+    if isinstance(wanted, TestYears):
+        wanted = run.output(out.SnapshotOutput).test_years
+    return list(wanted)
 
 
 @box
-def backtest(run_id: str, year: int) -> BacktestOutput:
+def backtest(run_id: str, year: int) -> out.BacktestOutput:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
     from pipelines.evaluate.backtest import backtest_year, write_predictions
     from pipelines.evaluate.contest import champion_profile
@@ -65,9 +59,9 @@ def backtest(run_id: str, year: int) -> BacktestOutput:
     from pipelines.steps.champions_backtest import champions_backtest
 
     run = open_run(run_id)
-    folder = run.path(run.output(FeaturesOutput).features)
+    folder = run.path(run.output(out.FeaturesOutput).features)
     profile, heads = run.profile, run.profile.train.names
-    rival = champion_profile(run.output(ChampionOutput).champion, profile)
+    rival = champion_profile(run.output(out.ChampionOutput).champion, profile)
     contest: dict[str, tuple[Profile, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
     if rival is not None:
         contest["champion"] = rival
@@ -94,17 +88,17 @@ def backtest(run_id: str, year: int) -> BacktestOutput:
         else:
             log.info("%s: predictions of these recipes, features and year exist", who)
         made[who] = run.name(path)
-    return run.finish(BacktestOutput.model_validate({"year": year, **made}), year)
+    return run.finish(out.BacktestOutput.model_validate({"year": year, **made}), year)
 
 
 @box
-def evaluate(run_id: str) -> EvaluateOutput:
+def evaluate(run_id: str) -> out.EvaluateOutput:
     """Score heads and baselines on equal rows over all test years."""
     from pipelines.evaluate.backtest import read_predictions
     from pipelines.evaluate.summary import summarise
 
     run = open_run(run_id)
-    years = [run.output(BacktestOutput, year) for year in backtest_years(run_id)]
+    years = [run.output(out.BacktestOutput, year) for year in backtest_years(run_id)]
     if not years:
         raise GateError(
             "no year can be judged: history holds none that is complete and has two years before "
@@ -117,7 +111,7 @@ def evaluate(run_id: str) -> EvaluateOutput:
         )
     metrics = summarise(read_predictions([run.path(y.candidates) for y in years]), run.profile)
     return run.finish(
-        EvaluateOutput(
+        out.EvaluateOutput(
             metrics=run.name(write_json(run.folder / "metrics.json", metrics)),
             predictions=tuple(y.candidates for y in years),
             champion_predictions=tuple(y.champion for y in years if y.champion is not None),
@@ -126,7 +120,7 @@ def evaluate(run_id: str) -> EvaluateOutput:
 
 
 @box
-def gate(run_id: str) -> GateOutput:
+def gate(run_id: str) -> out.GateOutput:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
     from pipelines.evaluate.contest import Judged, hold
     from pipelines.registry.standing import known_standing
@@ -135,7 +129,7 @@ def gate(run_id: str) -> GateOutput:
     from pipelines.steps.newest import newest_weeks, with_withdrawn_drops
 
     run = open_run(run_id)
-    trained, judged = run.output(TrainOutput).candidates, run.output(EvaluateOutput)
+    trained, judged = run.output(out.TrainOutput).candidates, run.output(out.EvaluateOutput)
     now = with_withdrawn_drops(run, known_standing(run.places, run.profile.model_name))
     made = standing_promotion(run, trained, now.named)
     if made is not None:
@@ -150,16 +144,16 @@ def gate(run_id: str) -> GateOutput:
     )
     decision = hold(
         trained,
-        run.output(ChampionOutput),
+        run.output(out.ChampionOutput),
         now,
         paths,
         run.profile,
         newest_weeks(run, now),
         partial(leaving_out, run),
     )
-    output = GateOutput.model_validate(decision.to_json())
+    output = out.GateOutput.model_validate(decision.to_json())
     require_same(run, output)
-    week = run.output(SnapshotOutput).as_of_week
+    week = run.output(out.SnapshotOutput).as_of_week
     kept = {"run_id": run_id, "as_of_week": week, **output.to_json()}
     run.name(write_json(run.places.artifacts / "decisions" / f"{run_id}.json", kept))
     log.info("%s: %s", decision.decision, decision.first_line)

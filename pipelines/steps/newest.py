@@ -19,13 +19,7 @@ from pipelines.fusion.bundle import load_bundle
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.load import load_examples
 from pipelines.run import Run
-from pipelines.run.outputs import (
-    ChampionOutput,
-    FeaturesOutput,
-    ForecastOutput,
-    IngestOutput,
-    SnapshotOutput,
-)
+from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawn
 from pipelines.steps.judged import judged_folder
 from pipelines.storage import read_json
@@ -33,12 +27,12 @@ from pipelines.storage import read_json
 log = logging.getLogger(__name__)
 
 
-def newest_weeks(run: Run, now: ChampionOutput) -> NewWeeks:
+def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
     """The newest weeks of a run whose features are made; nothing is read before the gate asks."""
     root = run.places.artifacts
 
     def rows() -> Mapping[int, Examples]:
-        features = run.path(run.output(FeaturesOutput).features)
+        features = run.path(run.output(out.FeaturesOutput).features)
         return {h: load_examples(features, h) for h in run.profile.evaluate.horizons_weeks}
 
     def models_of(candidate: Candidate) -> Models:
@@ -51,12 +45,12 @@ def newest_weeks(run: Run, now: ChampionOutput) -> NewWeeks:
         folder = fetch_bundle(version, where=run.places, model_name=run.profile.model_name)
         return load_bundle(folder).models
 
-    as_of = run.output(SnapshotOutput).as_of_week
+    as_of = run.output(out.SnapshotOutput).as_of_week
     kept = root / "refits" / run.profile.model_name
     return NewWeeks(run.profile, as_of, rows, models_of, champion_models, published(run), kept)
 
 
-def with_withdrawn_drops(run: Run, now: ChampionOutput) -> ChampionOutput:
+def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutput:
     """Who serves, with the drops that it was trained on and that were taken back since, where any
     was.
 
@@ -71,7 +65,7 @@ def with_withdrawn_drops(run: Run, now: ChampionOutput) -> ChampionOutput:
     except (StoreError, KeyError) as err:
         log.warning("nobody can say which drops the champion was trained on: %s", err)
         return now
-    theirs, own = {str(d["received_date"]) for d in made_of}, run.output(IngestOutput).dates
+    theirs, own = {str(d["received_date"]) for d in made_of}, run.output(out.IngestOutput).dates
     if not (back := theirs & gone.keys()) or not theirs - back <= own:
         return now
     known = champion.model_copy(update={"withdrawn_drops": tuple(sorted(back))})
@@ -95,7 +89,7 @@ def _made(run: Run, folder: Path) -> tuple[float, Path] | None:
     if folder.name == run.run_id or not record.is_file():
         return None
     try:
-        name = ForecastOutput.read(folder).forecast
+        name = out.ForecastOutput.read(folder).forecast
         of_this_profile = read_json(folder / "run.json").get("profile") == run.params.profile
     except StoreError as err:
         log.warning("run %s is passed over: %s", folder.name, err)

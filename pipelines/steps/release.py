@@ -12,15 +12,7 @@ from typing import Any
 from pipelines.contracts import CHALLENGER
 from pipelines.errors import DeployError
 from pipelines.run import open_run
-from pipelines.run.outputs import (
-    DeployOutput,
-    EvaluateOutput,
-    ForecastOutput,
-    GateOutput,
-    RegisterOutput,
-    ReportOutput,
-    SnapshotOutput,
-)
+from pipelines.run import outputs as out
 from pipelines.run.success import record_success
 from pipelines.steps import run_facts
 from pipelines.steps.box import box
@@ -31,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 @box
-def register(run_id: str) -> RegisterOutput:
+def register(run_id: str) -> out.RegisterOutput:
     """Record the run in MLflow with its settings and hashes, and the promoted bundle as a
     version."""
     from pipelines.registry.promote import register_bundle, set_alias
@@ -41,15 +33,15 @@ def register(run_id: str) -> RegisterOutput:
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    decision, params, tags = run.output(GateOutput), run_facts.params(run), run_facts.tags(run)
-    metrics = _headline(read_json(run.path(run.output(EvaluateOutput).metrics)))
+    decision, params, tags = run.output(out.GateOutput), run_facts.params(run), run_facts.tags(run)
+    metrics = _headline(read_json(run.path(run.output(out.EvaluateOutput).metrics)))
     files = {"gate": run.folder / "gate.json", "metrics": run.folder / "metrics.json"}
     waits = decision.waits_for_person
     if decision.decision != "promote" and not waits:
         mlflow_run = log_run(
             run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places
         )
-        return run.finish(RegisterOutput(version=None, mlflow_run=mlflow_run))
+        return run.finish(out.RegisterOutput(version=None, mlflow_run=mlflow_run))
     folder = folder_of_decision(run, decision)
     files["receipt"] = folder / "receipt.json"
     version = register_bundle(
@@ -65,21 +57,23 @@ def register(run_id: str) -> RegisterOutput:
     )
     add_versions(run.places, [bundle_draft(run, folder, str(decision.bundle_id))])
     if waits:  # a person can let it serve; until then the champion does
-        return run.finish(RegisterOutput(version=None, waiting_version=version, mlflow_run=None))
+        return run.finish(
+            out.RegisterOutput(version=None, waiting_version=version, mlflow_run=None)
+        )
     set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
-    return run.finish(RegisterOutput(version=version, mlflow_run=None))
+    return run.finish(out.RegisterOutput(version=version, mlflow_run=None))
 
 
 @box
-def deploy(run_id: str) -> DeployOutput:
+def deploy(run_id: str) -> out.DeployOutput:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
     from pipelines.registry.deploy import deploy as hand_over
     from pipelines.registry.moves import Why
 
     run = open_run(run_id)
-    version, decision = run.output(RegisterOutput).version, run.output(GateOutput)
+    version, decision = run.output(out.RegisterOutput).version, run.output(out.GateOutput)
     if version is None:
-        return run.finish(DeployOutput(deployed=False, error=None, champion_stays=True))
+        return run.finish(out.DeployOutput(deployed=False, error=None, champion_stays=True))
     try:
         done = hand_over(
             version,
@@ -94,12 +88,12 @@ def deploy(run_id: str) -> DeployOutput:
         # The old champion serves again, so this week's forecast must still be made with it; the
         # report step turns the run red.
         log.error("%s", err)
-        return run.finish(DeployOutput(deployed=False, error=str(err), champion_stays=True))
-    return run.finish(DeployOutput(deployed=True, error=None, **asdict(done)))
+        return run.finish(out.DeployOutput(deployed=False, error=str(err), champion_stays=True))
+    return run.finish(out.DeployOutput(deployed=True, error=None, **asdict(done)))
 
 
 @box
-def forecast(run_id: str) -> ForecastOutput:
+def forecast(run_id: str) -> out.ForecastOutput:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle
     from pipelines.registry.patience import patiently
@@ -111,8 +105,8 @@ def forecast(run_id: str) -> ForecastOutput:
     run = open_run(run_id)
     champion = patiently(lambda: prepared_champion(run.places, run.profile.model_name))
     if champion is None:
-        why = f"There is no champion, so no forecast. {run.output(GateOutput).first_line}"
-        return run.finish(ForecastOutput(forecast=None, note=why))
+        why = f"There is no champion, so no forecast. {run.output(out.GateOutput).first_line}"
+        return run.finish(out.ForecastOutput(forecast=None, note=why))
     bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
     folder, made = make_forecast(run, bundle, champion.version, champion.provisional)
     add_versions(run.places, [forecast_draft(run, folder, bundle.name)])
@@ -120,7 +114,7 @@ def forecast(run_id: str) -> ForecastOutput:
 
 
 @box
-def report(run_id: str) -> ReportOutput:
+def report(run_id: str) -> out.ReportOutput:
     """Write the HTML and JSON report; a deployment that failed turns the run red here."""
     from pipelines.evaluate.report import build_report
     from pipelines.steps.bulletin import gather
@@ -131,19 +125,19 @@ def report(run_id: str) -> ReportOutput:
     page = build_report(gather(run), run.places.artifacts / "reports" / run_id)
     run.name(page.parent)
     add_versions(run.places, [report_draft(run, page.parent)])
-    line = run.output(GateOutput).first_line
-    output = run.finish(ReportOutput(report=run.name(page), first_line=line))
-    made = run.output(ForecastOutput)
+    line = run.output(out.GateOutput).first_line
+    output = run.finish(out.ReportOutput(report=run.name(page), first_line=line))
+    made = run.output(out.ForecastOutput)
     if made.forecast_version is not None:  # a watchdog asks for the forecast, whoever made it
         record_success(
             run.places,
             run_id,
-            run.output(SnapshotOutput).as_of_week,
+            run.output(out.SnapshotOutput).as_of_week,
             made.forecast_version,
             calendar=run.profile.calendar,
             knows_no_less=knows_no_less(run),
         )
-    error = run.output(DeployOutput).error
+    error = run.output(out.DeployOutput).error
     if error:
         raise DeployError(
             f"the new champion was not deployed: {error}",
