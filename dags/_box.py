@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import Asset
@@ -16,6 +16,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from dags._links import OutcomeLink
 from dags._shared import LIGHT
 from dags._steps import asked_for, call_step
+
+if TYPE_CHECKING:
+    from pipelines.run.outputs import PlanOutput
 
 PLANNING = ("plan_embedding", "backtest_years")  # what they find is mapped over
 
@@ -48,30 +51,38 @@ def box(
         output = call_step(step, *(() if item is None else (item,)))
         return items(step, output) if step in PLANNING else None
 
-    about: dict[str, Any] = {
-        "task_id": step,
-        "python_callable": run_box,
-        "queue": queue,
-        "doc_md": doc,
-        "outlets": list(outlets),
-        "execution_timeout": timedelta(minutes=minutes),
-        "show_return_value_in_logs": False,  # the step's last line says it for people
-        "do_xcom_push": step in PLANNING,
-    }
+    return operator(
+        Box,
+        over,
+        task_id=step,
+        python_callable=run_box,
+        queue=queue,
+        doc_md=doc,
+        outlets=list(outlets),
+        execution_timeout=timedelta(minutes=minutes),
+        do_xcom_push=step in PLANNING,
+    )
+
+
+def operator(kind: type[PythonOperator], over: PythonOperator | None, **about: Any) -> Any:
+    """A task, or one for each item that the task `over` found, named by the item's title."""
+    about["show_return_value_in_logs"] = False  # the step's last line says it for people
     if over is None:
-        return Box(**about)
+        return kind(**about)
     named = "{{ task.op_kwargs['title'] }}"
-    return Box.partial(**about, map_index_template=named).expand(op_kwargs=over.output)
+    return kind.partial(**about, map_index_template=named).expand(op_kwargs=over.output)
 
 
-def items(step: str, output: Any) -> list[dict[str, Any]]:
+def items(step: str, output: PlanOutput | list[int]) -> list[dict[str, Any]]:
     """What a planning step found to map over: each item with the name that Airflow's grid shows.
 
     Raises:
         AirflowFailException: nothing; mapping over it would skip the rest and count as success.
     """
-    named = output["titles"] if step == "plan_embedding" else [f"test year {y}" for y in output]
-    numbers = output["shards"] if step == "plan_embedding" else output
+    if isinstance(output, list):
+        numbers, named = output, [f"test year {year}" for year in output]
+    else:
+        numbers, named = list(output.shards), list(output.titles)
     if not numbers:
         raise AirflowFailException(f"{step} found nothing to map over, at least one is expected")
     return [{"item": number, "title": title} for number, title in zip(numbers, named, strict=True)]

@@ -9,13 +9,16 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from dags._line import enter_line
 from dags._links import FALLBACK, part_of
 from pipelines.errors import BusyError, DenguardError
+
+if TYPE_CHECKING:
+    from pipelines.steps.failure import Failure
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ def on_failure(context: Mapping[str, Any]) -> None:
             ),
         )
     said = failure.record(folder, part, error, instance.map_index, instance.try_number)
-    told("step-failed", run_id, said)
+    told("step-failed", run_id, said.to_json())
     log_failure(said)
 
 
@@ -67,15 +70,15 @@ def run_ended(context: Mapping[str, Any]) -> None:
     tell(places())
 
 
-def said_already(folder: Path, part: str, try_number: int) -> dict[str, Any] | None:
+def said_already(folder: Path, part: str, try_number: int) -> Failure | None:
     """What the step itself put in writing about this try, or None."""
     from pipelines.steps import failure
 
     known = failure.standing(folder, part)
-    return known if known is not None and known["try_number"] == try_number else None
+    return known if known is not None and known.try_number == try_number else None
 
 
-def log_failure(said: dict[str, Any]) -> None:
+def log_failure(said: Failure) -> None:
     """Log a failure as STEP, CAUSE, WHERE, WHAT TO DO."""
     from pipelines.steps import failure
 

@@ -8,8 +8,9 @@ import here: the scheduler reads this file again and again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import TriggerRule, get_current_context
@@ -20,6 +21,9 @@ from dags._links import FALLBACK
 from dags._retries import StepFailed
 from dags._shared import LIGHT
 from pipelines.errors import DenguardError
+
+if TYPE_CHECKING:
+    from pipelines.run.outputs import FallbackOutput
 
 log = logging.getLogger(__name__)
 
@@ -62,19 +66,17 @@ def red_step_task() -> PythonOperator:
     )
 
 
-def _made(make: Any, run_id: str, context: Any) -> None:
+def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None:
     from pipelines.steps import failure
     from pipelines.steps.box import told
 
     try:
-        log.warning("%s", make()["note"])
+        log.warning("%s", make().note)
     except DenguardError as err:
-        said = {
-            "run_id": run_id,
-            "step": FALLBACK,
-            "try_number": context["ti"].try_number,
-            **failure.cause_of(err),
-        }
-        told("step-failed", run_id, said)
+        number = context["ti"].try_number
+        said = failure.Failure(
+            run_id=run_id, step=FALLBACK, try_number=number, **failure.cause_of(err)
+        )
+        told("step-failed", run_id, said.to_json())
         log_failure(said)
         raise StepFailed(err) from None

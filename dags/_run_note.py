@@ -20,21 +20,16 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's
     """Say step, cause, place and fix in the run's note."""
     from pipelines.config import at_line, places
     from pipelines.run import run_folder
-    from pipelines.steps.failure import FAILURE
-    from pipelines.storage import read_json
+    from pipelines.steps.failure import of_run
 
     if not _mine(dag_run):
         return
     with at_line(line_of_dag(dag_run.dag_id)):  # the scheduler's own process: no environment
-        path = run_folder(places(), dag_run.run_id) / FAILURE
+        known = of_run(run_folder(places(), dag_run.run_id))
     said = "no step could say; open the red task's log"
-    if path.is_file():
-        known = read_json(path)
-        where = f" WHERE: {known['where']}." if known["where"] else ""
-        said = (
-            f"{known['step']}. CAUSE: {str(known['cause'])[:400]}.{where} WHAT TO DO: "
-            f"{known['fix']}"
-        )
+    if known is not None:
+        where = f" WHERE: {known.where}." if known.where else ""
+        said = f"{known.step}. CAUSE: {known.cause[:400]}.{where} WHAT TO DO: {known.fix}"
     dag_run.note = f"{SIGN}: {said}"[:1000]  # the column's length; the UI shows the first line
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 
+from dags._box import operator
 from dags._shared import LIGHT
 from dags._study_steps import PLANNED, Item, call, on_failure
 
@@ -28,18 +29,15 @@ def task(
             return None
         return call(step, item, title)
 
-    about: dict[str, Any] = {
-        "task_id": step,
-        "python_callable": run,
-        "queue": queue,
-        "doc_md": doc,
-        "execution_timeout": timedelta(minutes=minutes),
-        "on_failure_callback": on_failure,
-        "on_retry_callback": on_failure,
-        "show_return_value_in_logs": False,
-        "do_xcom_push": step in PLANNED,
-    }
-    if over is None:
-        return PythonOperator(**about)
-    named = "{{ task.op_kwargs['title'] }}"
-    return PythonOperator.partial(**about, map_index_template=named).expand(op_kwargs=over.output)
+    return operator(
+        PythonOperator,
+        over,
+        task_id=step,
+        python_callable=run,
+        queue=queue,
+        doc_md=doc,
+        execution_timeout=timedelta(minutes=minutes),
+        on_failure_callback=on_failure,
+        on_retry_callback=on_failure,
+        do_xcom_push=step in PLANNED,
+    )

@@ -115,12 +115,14 @@ def on_failure(context: Mapping[str, Any]) -> None:
 
 
 def _say(error: BaseException | str | None, context: Mapping[str, Any]) -> None:
-    from pipelines.steps.failure import cause_of
+    from pipelines.steps.failure import Failure, cause_of
 
     instance = context["ti"]
-    said = {
-        "run_id": context["dag_run"].run_id,
-        "step": instance.task_id,
-        "try_number": instance.try_number,
-    }
-    log_failure({**said, **cause_of(error)})
+    log_failure(
+        Failure(
+            run_id=str(context["dag_run"].run_id),
+            step=instance.task_id,
+            try_number=instance.try_number,
+            **cause_of(error),
+        )
+    )

@@ -101,7 +101,8 @@ def export_csv(
     """Write a run's embeddings as CSV, one line a municipality and week, as in the paper."""
     from pipelines.features import export
     from pipelines.run import open_run
+    from pipelines.run.outputs import FeaturesOutput
 
     finished = open_run(run_id)
-    folder = finished.path(finished.output("features")["features"])
+    folder = finished.path(finished.output(FeaturesOutput).features)
     say(f"{export.export_csv(folder, modality, to)} lines in {to}")

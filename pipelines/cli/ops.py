@@ -76,8 +76,8 @@ def watch(
     if failed is not None and failed.failure is not None and not verdict.late:
         said = failed.failure
         say(
-            f"but run {failed.run_id} failed at step {said['step']}: "
-            f"{str(said['cause']).rstrip('.')}. What to do: {str(said['fix']).rstrip('.')}."
+            f"but run {failed.run_id} failed at step {said.step}: "
+            f"{said.cause.rstrip('.')}. What to do: {said.fix.rstrip('.')}."
         )
     raise typer.Exit(1 if verdict.late else 0)
 

@@ -107,17 +107,17 @@ def rollback(
         endpoint or _configured() or local,
         model_name=places().model_name,
     )
-    if done["resumed"]:
+    if done.resumed:
         say(
             "An earlier rollback had not been seen through; this finished it and goes no further "
             "back."
         )
     say(
-        f"Version {done['version']} (bundle {done['bundle_id']}) is champion again; version "
-        f"{done['from_version']} is out of service and its bundle is not promoted again."
+        f"Version {done.version} (bundle {done.bundle_id}) is champion again; version "
+        f"{done.from_version} is out of service and its bundle is not promoted again."
     )
-    say(f"Endpoint: {done['endpoint']}.")
-    back = done["previous"]
+    say(f"Endpoint: {done.endpoint}.")
+    back = done.previous
     say(
         f"A second rollback would go back to version {back}."
         if back
@@ -142,12 +142,12 @@ def promote(
     done = promote_by_hand(
         version, Why(by, reason), endpoint or _configured() or local, model_name=places().model_name
     )
-    news = "is champion now" if done["changed"] else "was champion already"
+    news = "is champion now" if done.changed else "was champion already"
     say(
-        f"Version {done['version']} (bundle {done['bundle_id']}) {news}; previous is "
-        f"{done['previous'] or 'none'}."
+        f"Version {done.version} (bundle {done.bundle_id}) {news}; previous is "
+        f"{done.previous or 'none'}."
     )
-    say(f"Endpoint: {done['endpoint']}.")
+    say(f"Endpoint: {done.endpoint}.")
 
 
 @app.command(rich_help_panel=SERVES)

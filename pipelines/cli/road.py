@@ -61,12 +61,12 @@ def step(
     if name == "start":
         conf = {"profile": profile, "as_of": as_of}
         require_typed_right(conf)
-        show(steps.start(run_id, conf))
+        show({"run_id": run_id, **steps.start(run_id, conf).model_dump(mode="json")})
         return
     walked = steps.by_name(name)
     with hold(places(), run_id):  # for this step only: what comes next is not known here
         output = walked(run_id)
-    show(output)
+    show(output.to_json())
 
 
 @app.command("fallback-forecast", rich_help_panel=ROAD)
@@ -102,7 +102,7 @@ def fallback_forecast(
     else:
         made = steps.fallback(reason, run_id or newest_run(places()) or "", profile)
     tell(places())
-    say(f"made: {made['note']}" if made["forecast"] else f"nothing was made: {made['note']}")
+    say(f"made: {made.note}" if made.forecast else f"nothing was made: {made.note}")
 
 
 @app.command(rich_help_panel=ROAD)

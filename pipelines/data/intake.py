@@ -15,6 +15,7 @@ from pipelines.data.receipts import require_likely
 from pipelines.data.sources import Context, source_of
 from pipelines.data.tables import Tables
 from pipelines.errors import DropError
+from pipelines.run.outputs import FixedDrop
 from pipelines.run.withdrawn import withdrawal, withdrawn
 from pipelines.storage import read_json, write_json
 from pipelines.weeks import Calendar
@@ -37,16 +38,16 @@ def known_drops(places: Places, as_of: str | None, calendar: Calendar) -> list[D
     return [d for d in drops if d.info.received_date <= deadline] or drops[:1]
 
 
-def fingerprint(drops: Sequence[Drop], places: Places) -> list[dict[str, Any]]:
+def fingerprint(drops: Sequence[Drop], places: Places) -> tuple[FixedDrop, ...]:
     """Name, content hash and whether its scenes are synthetic, for each drop."""
-    return [
-        {
-            "received_date": drop.name,
-            "sha256": drop_hash(drop, file_cache(places)),
-            "synthetic_scenes": drop.info.synthetic_scenes,
-        }
+    return tuple(
+        FixedDrop(
+            received_date=drop.name,
+            sha256=drop_hash(drop, file_cache(places)),
+            synthetic_scenes=drop.info.synthetic_scenes,
+        )
         for drop in drops
-    ]
+    )
 
 
 def file_cache(places: Places) -> Path:

@@ -23,6 +23,7 @@ from pipelines.embed.child import EXIT_NAMED_ERROR
 from pipelines.embed.crash import crash_error
 from pipelines.embed.work import ShardWork, read_work
 from pipelines.errors import ConfigError, DenguardError, EncoderError
+from pipelines.run.outputs import ShardOutput
 from pipelines.run.progress import handed_on
 
 log = logging.getLogger(__name__)
@@ -33,11 +34,8 @@ _SILENCE_LIMIT_S = 600.0
 _END_TIMEOUT_S = 30.0
 
 
-def embed_shard(work_file: Path, profile: Profile, places: Places) -> dict[str, Any]:
+def embed_shard(work_file: Path, profile: Profile, places: Places) -> ShardOutput:
     """Embed what one work file names; safe to kill and run again.
-
-    Returns:
-        modality, space_id, inputs (planned), embedded, truncated, seconds, encoder_started.
 
     Raises:
         EncoderError: the encoder is absent, crashed, hung, or gives other vectors than it did.
@@ -48,7 +46,7 @@ def embed_shard(work_file: Path, profile: Profile, places: Places) -> dict[str, 
     return run_work(work_file, places)
 
 
-def run_work(work_file: Path, places: Places) -> dict[str, Any]:
+def run_work(work_file: Path, places: Places) -> ShardOutput:
     """The same for whoever planned the work without a profile."""
     work = read_work(work_file)
     started = _needs_encoder(work, places)
@@ -59,13 +57,13 @@ def run_work(work_file: Path, places: Places) -> dict[str, Any]:
     )
     if counts["truncated"]:
         log.warning("%d texts were longer than the encoder reads and were cut", counts["truncated"])
-    return {
-        "modality": work.modality,
-        "space_id": work.space_id,
-        "inputs": len(work.inputs),
-        "encoder_started": started,
+    return ShardOutput(
+        modality=work.modality,
+        space_id=work.space_id,
+        inputs=len(work.inputs),
+        encoder_started=started,
         **counts,
-    }
+    )
 
 
 def _check_same_encoder(work: ShardWork, profile: Profile, work_file: Path) -> None:

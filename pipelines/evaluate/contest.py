@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.withheld import LeavingOut
 from pipelines.input_config import InputConfig
 from pipelines.recipes import canonical
+from pipelines.run.outputs import ChampionOutput, ServingModel, TrainedCandidate
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -47,8 +49,17 @@ _VECTORS = (
 )
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Files of the evaluate step."""
+
+    predictions: Sequence[Path]
+    champion_predictions: Sequence[Path]
+    metrics: Path
+
+
 def champion_profile(
-    champion: Record | None, profile: Profile
+    champion: ServingModel | None, profile: Profile
 ) -> tuple[Profile, tuple[HeadKind, ...]] | None:
     """The profile that trains the champion's recipe on this run's data, and its head.
 
@@ -59,8 +70,8 @@ def champion_profile(
     if champion is None:
         return None
     shared = {profile.recipe_id(head) for head in profile.train.names}
-    recipe, head = champion["recipe"], champion["head"]
-    if champion["recipe_id"] in shared:
+    recipe, head = champion.recipe, champion.head
+    if champion.recipe_id in shared:
         return None
     if differing := untrainable(champion, profile):
         log.warning(
@@ -80,13 +91,13 @@ def champion_profile(
     return Profile.model_validate(raw), (head,)
 
 
-def untrainable(champion: Record, profile: Profile) -> list[str]:
+def untrainable(champion: ServingModel, profile: Profile) -> list[str]:
     """Parts of the champion's recipe that ask for other rows, labels or vectors than this run can
     have.
     """
-    head = champion["head"]
+    head = champion.head
     try:
-        own, theirs = canonical(profile.recipe(head)), canonical(champion["recipe"])
+        own, theirs = canonical(profile.recipe(head)), canonical(champion.recipe)
     except ValueError as err:
         log.warning("the champion's recipe cannot be read: %s", err)
         return ["what this version cannot read"]
@@ -94,9 +105,9 @@ def untrainable(champion: Record, profile: Profile) -> list[str]:
     return [part for part in needed if _part(own, part) != _part(theirs, part)]
 
 
-def has_own_rows(champion: Record, profile: Profile) -> bool:
+def has_own_rows(champion: ServingModel, profile: Profile) -> bool:
     """Whether its recipe treats the newest weeks otherwise than this run does."""
-    own, theirs = canonical(profile.recipe(champion["head"])), canonical(champion["recipe"])
+    own, theirs = canonical(profile.recipe(champion.head)), canonical(champion.recipe)
     return bool(_part(own, MATURITY) != _part(theirs, MATURITY))
 
 
@@ -118,10 +129,10 @@ def _part(recipe: Record, dotted: str) -> Any:
 
 
 def hold(
-    candidates: Mapping[str, Record],
-    before: Record,
-    now: Record,
-    judged: Record,
+    candidates: Mapping[str, TrainedCandidate],
+    before: ChampionOutput,
+    now: ChampionOutput,
+    judged: Judged,
     profile: Profile,
     new_weeks: NewWeeks | None = None,
     leaving_out: LeavingOut | None = None,
@@ -129,11 +140,7 @@ def hold(
     """Let the gate decide on this run's candidates.
 
     Args:
-        candidates: head -> record of training/candidates.py.
-        before: who served when the backtest was made; now: who serves now. Both as
-            registry/standing.py says it.
-        judged: `predictions` and `champion_predictions` (lists of files) and `metrics` (a file) of
-            the evaluate step.
+        before: who served when the backtest was made; now: who serves now.
         new_weeks: where the newest weeks lie; a weekly run always has them.
         leaving_out: makes a candidate's bundle without some horizons; a weekly run always has it.
 
@@ -141,72 +148,65 @@ def hold(
     stays. Not to know whether there is a champion is no leave to put one in its place.
     """
     named = _names(now)
-    verdict: Verdict = "keep" if named or now["problem"] else "none"
+    verdict: Verdict = "keep" if named or now.problem else "none"
     try:
         _require_known(before, now)
-        _require_one_rule(now["champion"], profile)
-        champion = _champion(now["champion"], judged, candidates, profile)
-        predictions = read_predictions([Path(p) for p in judged["predictions"]])
-        _require_scores(Path(judged["metrics"]), candidates, profile)
+        _require_one_rule(now.champion, profile)
+        champion = _champion(now.champion, judged, candidates, profile)
+        predictions = read_predictions(judged.predictions)
+        _require_scores(judged.metrics, candidates, profile)
         standing = [
-            Candidate(
-                c["head"],
-                c["bundle_id"],
-                c["recipe_id"],
-                c["as_of_week"],
-                _data_of(c, now["champion"]),
-            )
+            Candidate(c.head, c.bundle_id, c.recipe_id, c.as_of_week, _data_of(c, now.champion))
             for c in candidates.values()
         ]
     except UNJUDGEABLE as err:
-        serving = now["champion"] or {}
-        return undecided(said(err), profile, verdict, named, bool(serving.get("provisional")))
+        provisional = now.champion is not None and now.champion.provisional
+        return undecided(said(err), profile, verdict, named, provisional)
     return decide(
         predictions,
         standing,
         champion,
         profile,
-        rolled_back=now["rolled_back"],
+        rolled_back=now.rolled_back,
         new_weeks=new_weeks,
         leaving_out=leaving_out,
     )
 
 
-def _data_of(candidate: Record, champion: Record | None) -> str:
+def _data_of(candidate: TrainedCandidate, champion: ServingModel | None) -> str:
     """The candidate's dataset version; the champion's own if both are one model of one week.
 
     A new version of denguard may write the same data down in other words, under another name. That
     alone makes nothing that is worth a promotion.
     """
-    same = ("recipe_id", "as_of_week", "weights_id")
-    if champion and all(champion.get(k) and champion[k] == candidate.get(k) for k in same):
-        return str(champion["dataset_version"])
-    return str(candidate["dataset_version"])
+    if champion is not None and _model(champion) == _model(candidate) and all(_model(champion)):
+        return champion.dataset_version
+    return candidate.dataset_version
 
 
-def _names(now: Record) -> dict[str, str] | None:
+def _model(one: TrainedCandidate | ServingModel) -> tuple[str, str, str]:
+    return one.recipe_id, one.as_of_week, one.weights_id
+
+
+def _names(now: ChampionOutput) -> dict[str, str] | None:
     """The champion's identity as far as it is known."""
-    known, named = now["champion"], now["named"]
-    if known is None and named is None:
-        return None
+    if now.champion is not None:
+        return {name: str(getattr(now.champion, name)) for name in CHAMPION_NAMES}
     unread = {"head": "unknown", "recipe_id": "", "as_of_week": ""}
-    found = known or {**unread, **named}
-    return {name: str(found[name]) for name in CHAMPION_NAMES}
+    return None if now.named is None else {**unread, **now.named.to_json()}
 
 
-def _require_known(before: Record, now: Record) -> None:
+def _require_known(before: ChampionOutput, now: ChampionOutput) -> None:
     for record in (now, before):
-        if record.get("problem"):
+        if record.problem:
             raise GateError(
-                record["problem"],
+                record.problem,
                 fix=(
                     "the champion stays; once that is mended, run the train step and what follows "
                     "again"
                 ),
             )
-    was, is_now = (
-        None if r["champion"] is None else r["champion"]["bundle_id"] for r in (before, now)
-    )
+    was, is_now = (None if r.champion is None else r.champion.bundle_id for r in (before, now))
     if was != is_now:
         raise GateError(
             f"the champion changed from {was} to {is_now} while this run compared itself with it",
@@ -214,10 +214,10 @@ def _require_known(before: Record, now: Record) -> None:
         )
 
 
-def _require_one_rule(champion: Record | None, profile: Profile) -> None:
+def _require_one_rule(champion: ServingModel | None, profile: Profile) -> None:
     """Probabilities of two different events cannot be compared."""
     ours = profile.labels.rule_id
-    theirs = (champion or {}).get("label_rule_id", ours)
+    theirs = (champion and champion.label_rule_id) or ours
     if theirs != ours:
         raise LabelRuleError(
             f"The champion forecasts outbreaks by label rule {theirs}, the profile asks for "
@@ -230,7 +230,7 @@ def _require_one_rule(champion: Record | None, profile: Profile) -> None:
         )
 
 
-def _require_scores(path: Path, candidates: Mapping[str, Record], profile: Profile) -> None:
+def _require_scores(path: Path, candidates: Collection[str], profile: Profile) -> None:
     """A candidate whose evaluation holds no Brier score at a horizon was not evaluated."""
     metrics: Any = read_json(path)
     for horizon in map(str, profile.evaluate.horizons_weeks):
@@ -246,38 +246,42 @@ def _require_scores(path: Path, candidates: Mapping[str, Record], profile: Profi
 
 
 def _champion(
-    record: Record | None, judged: Record, candidates: Mapping[str, Record], profile: Profile
+    record: ServingModel | None,
+    judged: Judged,
+    candidates: Mapping[str, TrainedCandidate],
+    profile: Profile,
 ) -> Champion | None:
     if record is None:
         return None
-    stranger = record["recipe_id"] not in {one["recipe_id"] for one in candidates.values()}
+    stranger = record.recipe_id not in {one.recipe_id for one in candidates.values()}
     differing = tuple(untrainable(record, profile)) if stranger else ()
     own_rows = stranger and not differing and has_own_rows(record, profile)
-    predictions = _rows_of([Path(p) for p in judged["champion_predictions"]])
+    predictions = _rows_of(judged.champion_predictions)
     if own_rows and predictions is None:  # what was tried gave no row
         differing, own_rows = (MATURITY,), False
     return Champion(
-        head=record["head"],
-        bundle_id=record["bundle_id"],
-        recipe_id=record["recipe_id"],
-        as_of_week=record["as_of_week"],
-        version=record["version"],
-        dataset_version=record["dataset_version"],
+        head=record.head,
+        bundle_id=record.bundle_id,
+        recipe_id=record.recipe_id,
+        as_of_week=record.as_of_week,
+        version=record.version,
+        dataset_version=record.dataset_version,
         horizons_weeks=_served(record),
         predictions=predictions,
-        provisional=bool(record.get("provisional")),
+        provisional=record.provisional,
         untrainable=differing,
         own_rows=own_rows,
-        withdrawn_drops=tuple(record.get("withdrawn_drops", ())),
+        withdrawn_drops=record.withdrawn_drops,
     )
 
 
-def _served(record: Record) -> tuple[int, ...]:
+def _served(record: ServingModel) -> tuple[int, ...]:
     """Horizons of its recipe, but for those that its bundle leaves out."""
-    trained = record["recipe"].get("horizons_weeks", ())
-    return tuple(h for h in trained if h in record.get("horizons_weeks", trained))
+    trained = tuple(record.recipe.get("horizons_weeks", ()))
+    served = record.horizons_weeks
+    return trained if served is None else tuple(h for h in trained if h in served)
 
 
-def _rows_of(paths: list[Path]) -> pd.DataFrame | None:
+def _rows_of(paths: Sequence[Path]) -> pd.DataFrame | None:
     """The champion's backtest rows, or None if its recipe was not trained or a file is absent."""
     return read_predictions(paths) if paths and all(p.is_file() for p in paths) else None

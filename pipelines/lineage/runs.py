@@ -7,53 +7,69 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.config import load_profile
-from pipelines.errors import DenguardError
+from pipelines.errors import DenguardError, StoreError
 from pipelines.lineage.graph import Graph
 from pipelines.lineage.shelf import Shelf
+from pipelines.run import outputs as out
 
 DEFAULT_MODEL = "denguard"
-_STEPS = (
-    "run",
-    "ingest",
-    "validate",
-    "snapshot",
-    "features",
-    "train",
-    "gate",
-    "register",
-    "forecast",
-    "report",
-    "failure",
+_KINDS = (
+    out.IngestOutput,
+    out.ValidateOutput,
+    out.SnapshotOutput,
+    out.FeaturesOutput,
+    out.TrainOutput,
+    out.GateOutput,
+    out.RegisterOutput,
+    out.ForecastOutput,
+    out.ReportOutput,
 )
-Output = Mapping[str, Any]
+_RECORDS = ("run", "failure", *(kind.step for kind in _KINDS))
+Output = TypeVar("Output", bound=out.StepOutput)
+
+
+class _Left:
+    """What one run left. A record that is damaged or makes no sense is a fault, and as absent."""
+
+    def __init__(self, graph: Graph, run: str, records: Mapping[str, Any]) -> None:
+        self.graph, self.run = graph, run
+        self._records: dict[str, out.Free] = {}
+        for name, raw in records.items():
+            if isinstance(raw, DenguardError):
+                self._fault(name, raw)
+            else:
+                self._records[name] = raw
+
+    def output(self, kind: type[Output]) -> Output | None:
+        """None for a step that has not run."""
+        raw = self._records.get(kind.step)
+        try:
+            return None if raw is None else kind.parse(raw, self._file(kind.step))
+        except StoreError as err:
+            self._fault(kind.step, err)
+            return None
+
+    def facts(self, name: str) -> Mapping[str, Any]:
+        """run.json or failure.json; {} if there is none."""
+        return self._records.get(name) or {}
+
+    def _fault(self, name: str, err: DenguardError) -> None:
+        said = f"the record of {name} cannot be read: {err.what}"
+        self.graph.fault(self.run, said, err.where or self._file(name), err.fix)
+
+    def _file(self, name: str) -> str:
+        return f"{self.graph.nodes[self.run].path}/{name}.json"
 
 
 def read_runs(graph: Graph, shelf: Shelf) -> None:
     """Add every run and what it names. A record that makes no sense is a fault of its run."""
     runs = shelf.runs()
-    for run_id, records in zip(runs, shelf.records(runs, _STEPS), strict=True):
+    for run_id, records in zip(runs, shelf.records(runs, _RECORDS), strict=True):
         run = graph.add("run", run_id, f"artifacts/runs/{run_id}")
-        out = {step: _usable(graph, run, step, records.get(step)) for step in _STEPS}
-        try:
-            _read_run(graph, run_id, out)
-        except (KeyError, TypeError, ValueError, AttributeError) as err:
-            graph.fault(
-                run,
-                f"the records of run {run_id} make no sense: {type(err).__name__}: {err}",
-                f"artifacts/runs/{run_id}",
-                "restore its JSON files from a backup",
-            )
-
-
-def _usable(graph: Graph, run: str, step: str, record: Any) -> Output:
-    """A record; {} for a step that has not run or whose record is damaged, which is a fault."""
-    if isinstance(record, DenguardError):
-        where = record.where or f"{graph.nodes[run].path}/{step}.json"
-        graph.fault(run, f"the record of {step} cannot be read: {record.what}", where, record.fix)
-    return record if isinstance(record, dict) else {}
+        _read_run(graph, run_id, _Left(graph, run, records))
 
 
 def drop_id(received_date: str, sha256: str | None) -> str:
@@ -66,156 +82,161 @@ def version_id(model: str, version: object) -> str:
     return f"{model}/{version}"
 
 
-def _read_run(graph: Graph, run_id: str, out: Mapping[str, Output]) -> None:
-    run = graph.add("run", run_id, **_run_facts(out))
-    for drop in out["ingest"].get("drops", []):
+def _read_run(graph: Graph, run_id: str, left: _Left) -> None:
+    run = graph.add("run", run_id, **_run_facts(left))
+    known = left.output(out.IngestOutput)
+    for drop in known.drops if known else ():
         graph.link(_drop(graph, drop), run, "read by")
-    validation = _validation(graph, run, run_id, out["validate"])
-    dataset = _dataset(graph, validation, out["snapshot"])
-    features = _features(graph, dataset, out["features"])
-    _candidates(graph, features, out["train"])
-    decision = _decision(graph, run, run_id, out["gate"])
-    _registered(graph, run, features, decision, out)
-    forecast = _forecast(graph, run, features, out)
-    _report(graph, run_id, out["report"], (run, validation, decision, forecast))
+    validation = _validation(graph, run, run_id, left.output(out.ValidateOutput))
+    dataset = _dataset(graph, validation, left.output(out.SnapshotOutput))
+    features = _features(graph, dataset, left.output(out.FeaturesOutput))
+    _candidates(graph, features, left.output(out.TrainOutput))
+    gate, model = left.output(out.GateOutput), model_of(left.facts("run"))
+    decision = _decision(graph, run, run_id, gate)
+    _registered(graph, (run, features, decision), left.output(out.RegisterOutput), gate, model)
+    forecast = _forecast(graph, (run, features), left.output(out.ForecastOutput), model)
+    _report(graph, run_id, left.output(out.ReportOutput), (run, validation, decision, forecast))
 
 
-def _run_facts(out: Mapping[str, Output]) -> dict[str, Any]:
-    asked, failure = out["run"], out["failure"]
+def _run_facts(left: _Left) -> dict[str, Any]:
+    asked, failure, snap = left.facts("run"), left.facts("failure"), left.output(out.SnapshotOutput)
     return {
         "profile": asked.get("profile"),
-        "as_of_week": out["snapshot"].get("as_of_week") or asked.get("as_of"),
+        "as_of_week": snap.as_of_week if snap else asked.get("as_of"),
         "failed_step": failure.get("step"),
         "failure": failure.get("cause"),
     }
 
 
-def _drop(graph: Graph, drop: Output) -> str:
-    date = str(drop["received_date"])
-    sha256 = str(drop["sha256"])
+def _drop(graph: Graph, drop: out.FixedDrop) -> str:
     return graph.add(
         "drop",
-        drop_id(date, sha256),
-        f"data/drops/{date}",
-        received_date=date,
-        sha256=sha256,
-        synthetic_scenes=drop.get("synthetic_scenes"),
+        drop_id(drop.received_date, drop.sha256),
+        f"data/drops/{drop.received_date}",
+        received_date=drop.received_date,
+        sha256=drop.sha256,
+        synthetic_scenes=drop.synthetic_scenes,
     )
 
 
-def read_drops_named(graph: Graph, child: str, drops: list[Output]) -> None:
+def read_drops_named(graph: Graph, child: str, drops: list[dict[str, Any]]) -> None:
     """Link the drops that a dataset's own description names."""
     for drop in drops:
-        graph.link(_drop(graph, drop), child, "is in")
+        named = out.FixedDrop.model_validate(drop, extra="ignore")
+        graph.link(_drop(graph, named), child, "is in")
 
 
-def _validation(graph: Graph, run: str, run_id: str, checked: Output) -> str | None:
-    if not checked:
+def _validation(
+    graph: Graph, run: str, run_id: str, checked: out.ValidateOutput | None
+) -> str | None:
+    if checked is None:
         return None
     key = graph.add(
         "validation",
         run_id,
-        checked.get("issues_path"),
-        issues=checked.get("issues"),
-        quarantined=checked.get("quarantined"),
-        data_docs=checked.get("data_docs"),
+        checked.issues_path,
+        issues=checked.issues,
+        quarantined=checked.quarantined,
+        data_docs=checked.data_docs,
     )
     graph.link(run, key, "checked in")
     return key
 
 
-def _dataset(graph: Graph, validation: str | None, snap: Output) -> str | None:
-    if not snap:
+def _dataset(graph: Graph, validation: str | None, snap: out.SnapshotOutput | None) -> str | None:
+    if snap is None:
         return None
-    key = graph.add("dataset", snap["dataset_version"], snap["dataset"], dvc_md5=snap.get("dvc"))
+    key = graph.add("dataset", snap.dataset_version, snap.dataset, dvc_md5=snap.dvc)
     if validation:
         graph.link(validation, key, "passed to")
     return key
 
 
-def _features(graph: Graph, dataset: str | None, built: Output) -> str | None:
-    if not built:
+def _features(graph: Graph, dataset: str | None, built: out.FeaturesOutput | None) -> str | None:
+    if built is None:
         return None
     key = graph.add(
         "features",
-        built["feature_version"],
-        built["features"],
-        embedding_version=built.get("embedding_version"),
-        dvc_md5=built.get("dvc"),
+        built.feature_version,
+        built.features,
+        embedding_version=built.embedding_version,
+        dvc_md5=built.dvc,
     )
     if dataset:
         graph.link(dataset, key, "embedded in")
     return key
 
 
-def _candidates(graph: Graph, features: str | None, trained: Output) -> None:
-    for candidate in trained.get("candidates", {}).values():
-        key = graph.add("bundle", candidate["bundle_id"], f"{candidate['folder']}/bundle")
+def _candidates(graph: Graph, features: str | None, trained: out.TrainOutput | None) -> None:
+    for candidate in trained.candidates.values() if trained else ():
+        key = graph.add("bundle", candidate.bundle_id, f"{candidate.folder}/bundle")
         if features:
             graph.link(features, key, "trained into")
 
 
-def _decision(graph: Graph, run: str, run_id: str, gate: Output) -> str | None:
-    if not gate:
+def _decision(graph: Graph, run: str, run_id: str, gate: out.GateOutput | None) -> str | None:
+    if gate is None:
         return None
-    champion = gate.get("champion") or {}
     key = graph.add(
         "decision",
         run_id,
         f"artifacts/decisions/{run_id}.json",
-        decision=gate.get("decision"),
-        head=gate.get("head"),
-        against_version=champion.get("version"),
-        first_line=gate.get("first_line"),
-        reasons=gate.get("reasons"),
+        decision=gate.decision,
+        head=gate.head,
+        against_version=gate.champion.version if gate.champion else None,
+        first_line=gate.first_line,
+        reasons=list(gate.reasons),
     )
     graph.link(run, key, "judged in")
-    if gate.get("bundle_id"):
-        graph.link(graph.add("bundle", gate["bundle_id"]), key, "judged in")
+    if gate.bundle_id:
+        graph.link(graph.add("bundle", gate.bundle_id), key, "judged in")
     return key
 
 
 def _registered(
-    graph: Graph, run: str, features: str | None, decision: str | None, out: Mapping[str, Output]
+    graph: Graph,
+    parents: tuple[str, str | None, str | None],
+    recorded: out.RegisterOutput | None,
+    gate: out.GateOutput | None,
+    model: str,
 ) -> None:
-    recorded = out["register"]
-    if recorded.get("mlflow_run"):
-        key = graph.add("mlflow_run", recorded["mlflow_run"])
+    run, features, decision = parents
+    if recorded and recorded.mlflow_run:
+        key = graph.add("mlflow_run", recorded.mlflow_run)
         for parent in (run, features):
             if parent:
                 graph.link(parent, key, "recorded in")
-    if recorded.get("version"):
-        key = graph.add("model_version", version_id(model_of(out["run"]), recorded["version"]))
-        if out["gate"].get("bundle_id"):
-            graph.link(graph.add("bundle", out["gate"]["bundle_id"]), key, "registered as")
+    if recorded and recorded.version:
+        key = graph.add("model_version", version_id(model, recorded.version))
+        if gate and gate.bundle_id:
+            graph.link(graph.add("bundle", gate.bundle_id), key, "registered as")
         if decision:
             graph.link(decision, key, "promoted")
 
 
 def _forecast(
-    graph: Graph, run: str, features: str | None, out: Mapping[str, Output]
+    graph: Graph, parents: tuple[str, str | None], made: out.ForecastOutput | None, model: str
 ) -> str | None:
-    made = out["forecast"]
-    if not made.get("forecast_version"):
+    if made is None or not made.forecast_version:
         return None
-    key = graph.add(
-        "forecast", made["forecast_version"], made["forecast"], model_name=model_of(out["run"])
-    )
-    for parent in (run, features):
+    key = graph.add("forecast", made.forecast_version, made.forecast, model_name=model)
+    for parent in parents:
         if parent:
             graph.link(parent, key, "forecast in")
     return key
 
 
-def _report(graph: Graph, run_id: str, made: Output, parents: tuple[str | None, ...]) -> None:
-    if made:
-        key = graph.add("report", run_id, made["report"])
+def _report(
+    graph: Graph, run_id: str, made: out.ReportOutput | None, parents: tuple[str | None, ...]
+) -> None:
+    if made is not None:
+        key = graph.add("report", run_id, made.report)
         for parent in parents:
             if parent:
                 graph.link(parent, key, "shown in")
 
 
-def model_of(asked: Output) -> str:
+def model_of(asked: Mapping[str, Any]) -> str:
     """The registry's name for the models of a run, from its profile."""
     return _model_name(str(asked.get("profile", "")))
 

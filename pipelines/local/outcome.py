@@ -15,7 +15,8 @@ from pipelines.errors import ServiceError
 from pipelines.local.question import question_for
 from pipelines.local.services import Services
 from pipelines.run import run_folder
-from pipelines.storage import read_json
+from pipelines.run.outputs import ForecastOutput, GateOutput, ReportOutput
+from pipelines.steps.failure import FAILURE, of_run
 
 _PLACES_SHOWN = 10
 _ASK_TIMEOUT_S = 60.0
@@ -30,7 +31,7 @@ def tell(services: Services, console: Console, weekly: str, triggered: str) -> N
     if rows:
         _tell_forecast(console, rows)
     _tell_prediction(console, services, rows)
-    page = places.home / str(read_json(run_folder(places, weekly) / "report.json")["report"])
+    page = places.home / ReportOutput.read(run_folder(places, weekly)).report
     console.print(f"\nreport    {page}")
     console.print(f"forecast  {forecast_folder(places, triggered) or 'none'}")
 
@@ -39,26 +40,25 @@ def failure(services: Services, run_id: str) -> ServiceError:
     """The error that says which task of a run failed, why, and what to do."""
     folder = run_folder(services.layout.places, run_id)
     logs = services.layout.airflow_home / "logs" / "dag_id=retraining" / f"run_id={run_id}"
-    if not (folder / "failure.json").is_file():
+    said = of_run(folder)
+    if said is None:
         return ServiceError(
             f"run {run_id} failed before any step could say why",
             where=str(logs),
             fix="read the newest log there",
         )
-    said = read_json(folder / "failure.json")
-    cause = f"{said['cause']} ({said['where']})" if said.get("where") else said["cause"]
-    where = f"{folder / 'failure.json'}; logs below {logs}"
+    cause = f"{said.cause} ({said.where})" if said.where else said.cause
     return ServiceError(
-        f"run {run_id}: step {said['step']} failed. {cause}",
-        where=where,
-        fix=f"{said['fix']}; then make demo again",
+        f"run {run_id}: step {said.step} failed. {cause}",
+        where=f"{folder / FAILURE}; logs below {logs}",
+        fix=f"{said.fix}; then make demo again",
     )
 
 
 def forecast_folder(places: Places, run_id: str) -> Path | None:
     """Folder of the forecast that a run published, or None if no champion forecast."""
-    named = read_json(run_folder(places, run_id) / "forecast.json")["forecast"]
-    return places.home / str(named) if named else None
+    named = ForecastOutput.read(run_folder(places, run_id)).forecast
+    return places.home / named if named else None
 
 
 def forecast_rows(places: Places, run_id: str) -> list[dict[str, Any]]:
@@ -75,13 +75,10 @@ def forecast_rows(places: Places, run_id: str) -> list[dict[str, Any]]:
 
 
 def _tell_decision(console: Console, places: Places, title: str, run_id: str) -> None:
-    gate = read_json(run_folder(places, run_id) / "gate.json")
-    console.print(f"\n[bold]{title} run {escape(run_id)}: {gate.get('decision')}[/]")
-    reasons = gate.get("reasons")
-    lines = [gate.get("first_line"), *(reasons if isinstance(reasons, list) else [])]
-    for line in lines:
-        if line:
-            console.print(f"  {escape(str(line))}")
+    gate = GateOutput.read(run_folder(places, run_id))
+    console.print(f"\n[bold]{title} run {escape(run_id)}: {gate.decision}[/]")
+    for line in (gate.first_line, *gate.reasons):
+        console.print(f"  {escape(line)}")
 
 
 def _tell_forecast(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from pipelines.config import Places
 from pipelines.data.plausible.listed import unheard_answers
 from pipelines.errors import DenguardError
 from pipelines.run.lock import holder
+from pipelines.run.outputs import IngestOutput
 from pipelines.run.withdrawn import withdrawn
-from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 SETTLED = timedelta(minutes=2)  # a folder that was touched since may still be copied in
@@ -55,8 +54,7 @@ def _read_by_a_run(where: Places) -> set[str]:
     found: set[str] = set()
     for path in (where.artifacts / "runs").glob("*/ingest.json"):
         try:
-            record: dict[str, Any] = read_json(path)
-            found |= {str(drop["received_date"]) for drop in record["drops"]}
-        except (DenguardError, KeyError, TypeError):  # a damaged record knows nothing
+            found |= IngestOutput.read(path.parent).dates
+        except DenguardError:  # a damaged record knows nothing
             continue
     return found

@@ -12,8 +12,8 @@ from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.run import run_folder
 from pipelines.run.events import read_events
+from pipelines.run.outputs import ForecastOutput
 from pipelines.run.withdrawn import Withdrawn, withdrawal
-from pipelines.storage import read_json
 from pipelines.words import words_of
 
 _FALLBACK = "fallback-"  # how the folder of its page begins
@@ -73,11 +73,7 @@ def marked_page(where: Places, path: Path) -> str | None:
 
 
 def _version_of(where: Places, run_id: str) -> str:
-    path = run_folder(where, run_id) / "forecast.json"
-    if not path.is_file():
-        return ""
     try:
-        made: dict[str, Any] = read_json(path)
-        return str(made.get("forecast_version") or "")
-    except (StoreError, AttributeError):  # a damaged run has nothing to mark
+        return ForecastOutput.read(run_folder(where, run_id)).forecast_version or ""
+    except StoreError:  # a damaged run has nothing to mark
         return ""

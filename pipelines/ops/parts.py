@@ -10,8 +10,10 @@ from typing import Any, Literal
 from pipelines.config import Places, TestYears, load_profile
 from pipelines.errors import DenguardError
 from pipelines.run.lease import Lease
+from pipelines.run.outputs import PlanOutput, SnapshotOutput
 from pipelines.run.progress import spell
 from pipelines.steps import failure, outcome
+from pipelines.steps.failure import Failure
 from pipelines.storage import read_json
 
 State = Literal["done", "earlier", "running", "failed", "not yet"]
@@ -47,7 +49,7 @@ class Part:
     ended: datetime
     said: str
     progress: dict[str, Any] | None
-    failure: dict[str, Any] | None
+    failure: Failure | None
     documents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -106,14 +108,16 @@ def _names(folder: Path, box: str, step: str) -> list[str]:
 def _numbers(folder: Path, box: str) -> list[int]:
     """Shards of the plan, or test years of the run; empty while they are not known."""
     if box == "embed":
-        return list((maybe(folder / "plan_embedding.json") or {}).get("shards", ()))
+        plan = PlanOutput.left_in(folder)
+        return list(plan.shards) if plan else []
     asked = maybe(folder / "run.json")
     try:
         wanted = load_profile(str(asked["profile"])).evaluate.test_years if asked else ()
     except DenguardError:  # a profile file that is gone by now
         return []
     if isinstance(wanted, TestYears):
-        return list((maybe(folder / "snapshot.json") or {}).get("test_years", ()))
+        snap = SnapshotOutput.left_in(folder)
+        wanted = snap.test_years if snap else ()
     return list(wanted)
 
 
@@ -127,13 +131,14 @@ def _part(
     if lease is not None and _at_work(name, lease, max(ended, refused), progress):
         return Part(name, "running", ended, "", progress, failed)
     if failed is not None:
-        return Part(name, "failed", ended, str(failed["cause"]), progress, failed)
+        return Part(name, "failed", ended, failed.cause, progress, failed)
     if output is None:
         return Part(name, "not yet", ended, "", progress, None)
-    named = outcome.documents(step, folder.name, output)
+    made = outcome.read(step, output)
+    named = outcome.documents(folder.name, made)
     there = {title: path for title, path in named.items() if (where.home / path).is_file()}
     state: State = "earlier" if lease is not None and ended < before else "done"
-    return Part(name, state, ended, outcome.said(step, output), progress, None, there)
+    return Part(name, state, ended, outcome.said(made), progress, None, there)
 
 
 def _at_work(name: str, lease: Lease, last: datetime, progress: dict[str, Any] | None) -> bool:

@@ -13,8 +13,9 @@ from pipelines.ops.parts import CUT, NEVER, STATE_WORDS, Part, State, maybe, mti
 from pipelines.run import RunParams, run_folder
 from pipelines.run.lease import Lease
 from pipelines.run.lock import holder, left_behind
+from pipelines.run.outputs import GateOutput, ReportOutput, SnapshotOutput
 from pipelines.run.progress import clock_time
-from pipelines.steps.failure import FAILURE, cause_of
+from pipelines.steps.failure import FAILURE, Failure, cause_of, of_run
 from pipelines.steps.walk import ROAD
 
 RunState = Literal["finished", "running", "failed", "silent", "stopped"]
@@ -85,7 +86,7 @@ class RunView:
     lease: Lease | None
     last_sign: datetime
     boxes: tuple[Box, ...]
-    failure: dict[str, Any] | None
+    failure: Failure | None
     decision: dict[str, Any] | None
     origin_week: str | None
     report: str | None
@@ -116,7 +117,7 @@ class RunView:
     def line(self) -> str:
         """The run in a sentence: why it failed, what the gate decided, or how far it is."""
         if self.failure is not None:
-            return str(self.failure["cause"])
+            return self.failure.cause
         gate = next(box for box in self.boxes if box.step == "gate")
         done = sum(box.state in {"done", "earlier"} for box in self.boxes)
         return gate.said or f"{done} of {len(self.boxes)} boxes done"
@@ -174,21 +175,15 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
     held, left = holder(where, now), left_behind(where)
     lease = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
-    failure, boxes = maybe(folder / FAILURE), _boxes(where, folder, lease)
+    failure, boxes = of_run(folder), _boxes(where, folder, lease)
     sign = _last_sign(folder, lease or left)
     state = _state(boxes, lease, left, failure)
-    params, gate, snap, page = (
-        maybe(folder / f"{n}.json") for n in ("run", "gate", "snapshot", "report")
-    )
-    params = params or {}
+    params, gate = maybe(folder / "run.json") or {}, maybe(folder / GateOutput.file())
+    snap, page = SnapshotOutput.left_in(folder), ReportOutput.left_in(folder)
     if state == "silent" and left is not None:
         since = clock_time(sign, time_zone_of(_profile(params)))
-        failure = {
-            "run_id": run_id,
-            "step": left.step,
-            **cause_of(None),
-            "where": f"nothing was heard since {since}",
-        }
+        said = {**cause_of(None), "where": f"nothing was heard since {since}"}
+        failure = Failure(run_id=run_id, step=left.step, **said)
     return RunView(
         run_id,
         state,
@@ -198,8 +193,8 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
         boxes,
         failure,
         gate,
-        (snap or {}).get("as_of_week"),
-        (page or {}).get("report"),
+        snap.as_of_week if snap else None,
+        page.report if page else None,
     )
 
 
@@ -208,7 +203,7 @@ def _profile(params: dict[str, Any]) -> str:
 
 
 def _state(
-    boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: dict[str, Any] | None
+    boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: Failure | None
 ) -> RunState:
     if lease is not None:
         return "running"

@@ -21,6 +21,7 @@ from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
 from pipelines.run.lease import Lease
 from pipelines.run.lock import holder
+from pipelines.run.outputs import SnapshotOutput
 from pipelines.storage import read_json
 
 
@@ -89,6 +90,7 @@ class Status:
             ]
             run = {
                 **asdict(self.run),
+                "failure": self.run.failure and self.run.failure.to_json(),
                 "boxes": boxes,
                 "last_sign": self.run.last_sign.isoformat(timespec="seconds"),
                 "quiet": self.quiet,
@@ -175,9 +177,7 @@ def _origin_week(where: Places, entry: dict[str, Any]) -> str | None:
     """Newest week of the data that the champion was made from."""
     try:
         if entry.get("run_id") and entry["action"] == "promote":
-            return str(
-                read_json(run_folder(where, entry["run_id"]) / "snapshot.json")["as_of_week"]
-            )
+            return SnapshotOutput.read(run_folder(where, entry["run_id"])).as_of_week
         meta: Any = read_json(
             where.artifacts / "bundles" / str(entry["bundle_id"]) / "bundle.json"
         )["meta"]

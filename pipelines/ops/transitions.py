@@ -108,7 +108,7 @@ def _failure(state: State, run: RunView | None) -> list[Transition]:
         return []
     known = state.failed
     if run.failure is not None:
-        facts = {"run_id": run.run_id, **run.failure}
+        facts = {"run_id": run.run_id, **run.failure.to_json()}
         if known is not None and all(known.get(k) == facts.get(k) for k in ("run_id", "step")):
             return []
         state.failed = facts
@@ -121,8 +121,8 @@ def _failure(state: State, run: RunView | None) -> list[Transition]:
 
 def _is_refusal(run: RunView) -> bool:
     """The report step turns a run red that made its forecast, but whose champion was refused."""
-    said = run.failure or {}
-    return said.get("step") == "report" and said.get("error") == "DeployError"
+    said = run.failure
+    return said is not None and (said.step, said.error) == ("report", "DeployError")
 
 
 def _champion(where: Places, state: State) -> list[Transition]:

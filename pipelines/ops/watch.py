@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places, load_profile
@@ -20,6 +19,7 @@ from pipelines.ops.runs import RunView, newest_run, view
 from pipelines.ops.taken_back import taken_back
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
+from pipelines.run.outputs import IngestOutput
 from pipelines.run.progress import spell
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.run.withdrawn import withdrawn
@@ -189,11 +189,9 @@ def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedel
 
 def _known_drops(where: Places, run_id: str) -> set[str] | None:
     """Names of the drops that a run was made from; None if its folder was removed."""
-    path: Path = run_folder(where, run_id) / "ingest.json"
     try:
-        found: Any = read_json(path)["drops"]
-        return {str(d["received_date"]) for d in found}
-    except (DenguardError, KeyError, TypeError):
+        return IngestOutput.read(run_folder(where, run_id)).dates
+    except DenguardError:
         return None
 
 
@@ -213,10 +211,10 @@ def _fix(failed: RunView | None, why: Sequence[str]) -> str:
     if failed is None or failed.failure is None:
         return _LOOK
     said = failed.failure
-    cause = str(said["cause"]).rstrip(".")
+    cause = said.cause.rstrip(".")
     if any(cause in reason for reason in why):
-        return str(said["fix"])
-    return f"run {failed.run_id} failed at step {said['step']}: {cause}; {said['fix']}"
+        return said.fix
+    return f"run {failed.run_id} failed at step {said.step}: {cause}; {said.fix}"
 
 
 def _ago(age: timedelta | None) -> str:

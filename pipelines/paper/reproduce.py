@@ -168,13 +168,9 @@ def embed(folder: Path, index: int, places: Places) -> Output:
     """Embed one work file of the plan; how long it took is kept for the tables."""
     item = read_plan(folder)["work"][index]
     file = Path(item["file"])
-    counts = run_work(file, places)
+    counts = run_work(file, places).to_json()
     if counts["embedded"]:
-        timing = {
-            "embedded": counts["embedded"],
-            "seconds": counts["seconds"],
-            "truncated": counts["truncated"],
-        }
+        timing = {name: counts[name] for name in ("embedded", "seconds", "truncated")}
         write_json(
             folder.parent / "timing" / item["space_id"] / f"{folder.name}-{file.stem}.json", timing
         )

@@ -28,6 +28,17 @@ _PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
+class Deployed:
+    """A version that is champion, who was before it, and what came of the endpoint, in words."""
+
+    version: str
+    bundle_id: str
+    previous: str | None
+    changed: bool
+    endpoint: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """What GET /model said: the bundle that serves, and the failed candidate if there is one."""
 
@@ -44,14 +55,11 @@ def deploy(
     model_name: str = MODEL_NAME,
     why: Why | None = None,
     judged_against: Collection[str | None] | None = None,
-) -> dict[str, Any]:
+) -> Deployed:
     """Make a version the champion and wait until the endpoint serves it.
 
     The address is `endpoint_url`, else the environment's DENGUARD_ENDPOINT_URL. Without one, or if
     nobody answers there, the alias stays moved and the output says so: workers poll it.
-
-    Returns:
-        {version, bundle_id, previous, changed, endpoint}, JSON-able.
 
     Raises:
         DeployError: the endpoint answered but did not take the bundle, and the aliases are back; or
@@ -78,13 +86,7 @@ def deploy(
     log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
-    return {
-        "version": wanted.version,
-        "bundle_id": wanted.bundle_id,
-        "previous": previous,
-        "changed": changed,
-        "endpoint": outcome,
-    }
+    return Deployed(wanted.version, wanted.bundle_id, previous, changed, outcome)
 
 
 def ask(url: str) -> Answer | None:

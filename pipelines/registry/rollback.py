@@ -8,6 +8,7 @@ out of service: a second rollback must not bring that back.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.config import Places, places
@@ -21,6 +22,7 @@ from pipelines.registry.deploy import (
     NOT_CONFIGURED,
     NOT_REACHABLE,
     SERVING,
+    Deployed,
     ask,
     deploy,
     wait_until_served,
@@ -37,6 +39,21 @@ _BY_HAND = (
 )
 
 
+@dataclass(frozen=True)
+class RolledBack:
+    """A version that serves again, the one that is out of service, and who is previous now.
+
+    `resumed`: it was the rest of a rollback that had been cut off.
+    """
+
+    from_version: str | None
+    version: str
+    bundle_id: str
+    previous: str | None
+    resumed: bool
+    endpoint: str
+
+
 def roll_back(
     why: Why,
     endpoint_url: str | None = None,
@@ -44,15 +61,12 @@ def roll_back(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
-) -> dict[str, Any]:
+) -> RolledBack:
     """Let the previous version serve again, and wait until the endpoint serves it.
 
     One that was killed half-way, while it waited included, is finished by the next call, which then
     goes no further back. The address is `endpoint_url`, else the environment's
     DENGUARD_ENDPOINT_URL.
-
-    Returns:
-        {from_version, version, bundle_id, previous, resumed, endpoint}, JSON-able.
 
     Raises:
         RegistryError: there is nothing to return to, or the registry did not do it; nothing moved.
@@ -84,14 +98,14 @@ def roll_back(
             )
         outcome = problem or SERVING
     moves.forget(where)
-    return {
-        "from_version": intent["facts"]["from_version"],
-        "version": to,
-        "bundle_id": intent["facts"]["bundle_id"],
-        "previous": intent["target"][PREVIOUS],
-        "resumed": resumed,
-        "endpoint": outcome,
-    }
+    return RolledBack(
+        from_version=intent["facts"]["from_version"],
+        version=to,
+        bundle_id=intent["facts"]["bundle_id"],
+        previous=intent["target"][PREVIOUS],
+        resumed=resumed,
+        endpoint=outcome,
+    )
 
 
 def promote_by_hand(
@@ -102,7 +116,7 @@ def promote_by_hand(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
-) -> dict[str, Any]:
+) -> Deployed:
     """Let a registered version serve because a person says so; the gate is not asked.
 
     `version` is its number or its bundle's id, as the gate names one that waits for a person. A

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import ChampionLostError, DenguardError, RegistryError
@@ -16,6 +14,7 @@ from pipelines.registry.moves import announced
 from pipelines.registry.patience import patiently
 from pipelines.registry.taken_out import taken_out
 from pipelines.registry.tracking import prepare
+from pipelines.run.outputs import ChampionOutput, NamedVersion, ServingModel
 
 _LOST = (
     "put the registry's database back from its newest backup, or let a version serve with "
@@ -23,7 +22,7 @@ _LOST = (
 )
 
 
-def known_standing(where: Places, model_name: str) -> dict[str, Any]:
+def known_standing(where: Places, model_name: str) -> ChampionOutput:
     """standing() of a registry that answers; one that does not is asked again for a while.
 
     Raises:
@@ -32,9 +31,9 @@ def known_standing(where: Places, model_name: str) -> dict[str, Any]:
     """
     patiently(lambda: prepared_champion(where, model_name))
     record = standing(where, model_name)
-    if record["problem"] and record["named"] is None:  # it went away between two questions
+    if record.problem and record.named is None:  # it went away between two questions
         raise RegistryError(
-            record["problem"],
+            record.problem,
             where=model_name,
             fix="see that MLflow answers, and run the step again",
         )
@@ -78,56 +77,50 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
     return found
 
 
-def standing(where: Places, model_name: str) -> dict[str, Any]:
-    """Who serves, and what may not serve again; never raises for what the registry holds or says.
-
-    Returns:
-        champion: its version, ids, recipe, label rule and encoders; None if there is none or it
-            cannot be read.
-        named: {version, bundle_id} that the alias names, readable or not; None if it names none.
-        problem: why nobody can say who serves or what it is; None if that is known.
-        rolled_back: ids of the bundles that a person took out of service.
-    """
-    record: dict[str, Any] = {"champion": None, "named": None, "problem": None, "rolled_back": []}
+def standing(where: Places, model_name: str) -> ChampionOutput:
+    """Who serves, and what may not serve again; nothing is raised for what the registry says."""
+    record = ChampionOutput(champion=None, named=None, problem=None, rolled_back=())
     try:
         found = prepared_champion(where, model_name)
-        record["rolled_back"] = sorted(taken_out(where, model_name).values())
+        gone = tuple(sorted(taken_out(where, model_name).values()))
     except DenguardError as err:
-        return {**record, "problem": f"Who serves could not be read. {err}"}
+        return record.model_copy(update={"problem": f"Who serves could not be read. {err}"})
+    record = record.model_copy(update={"rolled_back": gone})
     if found is None:
         return record
-    record["named"] = {"version": found.version, "bundle_id": found.bundle_id}
+    named = NamedVersion(version=found.version, bundle_id=found.bundle_id)
+    record = record.model_copy(update={"named": named})
     try:
-        return {**record, "champion": _described(found, where, model_name)}
+        return record.model_copy(update={"champion": _described(found, where, model_name)})
     except DenguardError as err:
         problem = (
             f"The champion, version {found.version}, could not be read, so nothing may replace it "
             f"unseen. {err} A person decides: `denguard rollback` returns to the version before "
             "it, `denguard promote VERSION --by NAME --reason TEXT` lets another one serve."
         )
-        return {**record, "problem": problem}
+        return record.model_copy(update={"problem": problem})
 
 
-def _described(found: Registered, where: Places, model_name: str) -> dict[str, Any]:
+def _described(found: Registered, where: Places, model_name: str) -> ServingModel:
     folder = fetch_bundle(found.version, where=where, model_name=model_name)
     bundle = load_sound(folder)
     meta = bundle.meta
-    return {
-        "version": found.version,
-        "bundle_id": found.bundle_id,
-        "weights_id": weights_id(meta.head, bundle.models),
-        "head": meta.head,
-        "provisional": found.provisional,
-        "recipe_id": recipe_id(meta.recipe),
-        "recipe": meta.recipe,
-        "horizons_weeks": list(meta.horizons_weeks),
-        "label_rule_id": meta.label_rule_id,
-        "as_of_week": meta.as_of_week,
-        "dataset_version": meta.dataset_version,
-        "feature_version": meta.feature_version,
-        "image_encoder": meta.image_encoder,
-        "text_encoder": meta.text_encoder,
-    }
+    return ServingModel(
+        version=found.version,
+        bundle_id=found.bundle_id,
+        weights_id=weights_id(meta.head, bundle.models),
+        head=meta.head,
+        provisional=found.provisional,
+        recipe_id=recipe_id(meta.recipe),
+        recipe=meta.recipe,
+        horizons_weeks=meta.horizons_weeks,
+        label_rule_id=meta.label_rule_id,
+        as_of_week=meta.as_of_week,
+        dataset_version=meta.dataset_version,
+        feature_version=meta.feature_version,
+        image_encoder=meta.image_encoder,
+        text_encoder=meta.text_encoder,
+    )
 
 
 def _is_announced(found: Registered | None, where: Places, model_name: str) -> bool:

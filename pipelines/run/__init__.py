@@ -1,7 +1,8 @@
 """A run: one walk of the road, from a drop to a forecast.
 
 params.py    what a person may ask of it
-record.py    its folder, and the outputs by which a step hands over to the next
+record.py    its folder, where a step hands over to the next
+outputs/     what each step hands over
 lock.py      one run at a time; lease.py is the file that says who
 progress.py  how far a long step is
 success.py   the newest forecast that a run finished

@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipelines.config import Places, Profile, places
 from pipelines.errors import ConfigError, StoreError
+from pipelines.run.outputs import StepOutput
 from pipelines.run.params import RunParams, parse_params, profile_of
 from pipelines.storage import read_json, shared, write_json
 
+Output = TypeVar("Output", bound=StepOutput)
 _SAFE_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+\-]{0,199}")
 
 
@@ -35,9 +37,14 @@ class Run:
         """artifacts/runs/<run_id>"""
         return run_folder(self.places, self.run_id)
 
-    def output(self, step: str) -> dict[str, Any]:
-        """What an earlier step of this run wrote. Raises StoreError if it has not run."""
-        return _read_record(self.places, self.folder / f"{step}.json")
+    def output(self, kind: type[Output], *part: int) -> Output:
+        """What an earlier step of this run wrote, or one shard or year of it.
+
+        Raises:
+            StoreError: it has not run, or its output makes no sense.
+        """
+        path = self.folder / kind.file(*part)
+        return kind.parse(_read_record(self.places, path), str(path))
 
     def name(self, path: Path) -> str:
         """How step outputs name a file or folder: relative to home, so that they hold no host.
@@ -53,10 +60,14 @@ class Run:
         store = shared(self.places)
         return store.bring(name) if store else self.places.home / name
 
-    def finish(self, step: str, output: dict[str, Any]) -> dict[str, Any]:
+    def finish(self, output: Output, *part: int) -> Output:
         """Record a step's output, last thing a step does, and hand it back."""
-        _write_record(self.places, self.folder / f"{step}.json", output)
+        self.keep(output.file(*part), output.to_json())
         return output
+
+    def keep(self, file: str, value: dict[str, Any]) -> None:
+        """Record JSON that no step reads."""
+        _write_record(self.places, self.folder / file, value)
 
 
 def run_folder(where: Places, run_id: str) -> Path:

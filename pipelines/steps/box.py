@@ -8,7 +8,9 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Concatenate, Literal, ParamSpec
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from pydantic import BaseModel
 
 from pipelines.config import places
 from pipelines.errors import DenguardError
@@ -19,7 +21,7 @@ from pipelines.run.progress import bound
 from pipelines.steps import failure, outcome
 
 P = ParamSpec("P")
-Output = dict[str, Any]
+Output = TypeVar("Output", bound=BaseModel)
 log = logging.getLogger(__name__)
 _attempt: ContextVar[tuple[int, int]] = ContextVar("attempt", default=(-1, 1))
 
@@ -34,7 +36,7 @@ def attempt(map_index: int, try_number: int) -> Iterator[None]:
         _attempt.reset(token)
 
 
-def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: Output) -> None:
+def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: dict[str, Any]) -> None:
     """A line of the event file. One that cannot be written never stands in place of a
     step's end."""
     try:
@@ -61,13 +63,14 @@ def box(step: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str
             try:
                 output = step(run_id, *args, **kwargs)
             except Exception as err:
-                told("step-failed", run_id, failure.record(folder, part, err, *_attempt.get()))
+                failed = failure.record(folder, part, err, *_attempt.get())
+                told("step-failed", run_id, failed.to_json())
                 raise
         failure.forget(folder, part)
-        said = outcome.said(name, output)
+        said = outcome.said(output)
         told("step-done", run_id, {"step": part, "said": said})
         log.info("%s is done: %s", part, said)
-        for title, path in outcome.documents(name, run_id, output).items():
+        for title, path in outcome.documents(run_id, output).items():
             log.info("%s: %s", title, path)
         return output
 

@@ -24,6 +24,7 @@ from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.inference.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.inference.forecast_states import UnitStates, with_states
 from pipelines.run import Run
+from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawal
 from pipelines.steps.filling import filling
 from pipelines.storage import read_json
@@ -63,7 +64,7 @@ class Material:
 
 def make_forecast(
     run: Run, bundle_folder: Path, version: str, provisional: bool = False
-) -> dict[str, Any]:
+) -> tuple[Path, out.ForecastOutput]:
     """Forecast every municipality with the bundle that serves, and publish it.
 
     Raises:
@@ -71,19 +72,17 @@ def make_forecast(
             hold.
         LabelRuleError: the bundle was trained by another label rule than this run's.
     """
-    features = run.path(run.output("features")["features"])
+    features = run.path(run.output(out.FeaturesOutput).features)
     material = Material(features, _dataset(run), run.profile, run.places.artifacts)
     folder, table = forecast_of(material, bundle_folder, version, provisional)
-    return {
-        "forecast": run.name(folder),
-        "forecast_version": folder.name,
-        "rows": len(table),
-        "note": (
-            f"forecast version {folder.name}, by model version "
-            f"{version}{', which is provisional' if provisional else ''}"
-            f"{_not_ahead(folder)}{_taken_back(run, folder.name)}"
-        ),
-    }
+    note = (
+        f"forecast version {folder.name}, by model version "
+        f"{version}{', which is provisional' if provisional else ''}"
+        f"{_not_ahead(folder)}{_taken_back(run, folder.name)}"
+    )
+    return folder, out.ForecastOutput(
+        forecast=run.name(folder), forecast_version=folder.name, rows=len(table), note=note
+    )
 
 
 def _not_ahead(folder: Path) -> str:
@@ -205,18 +204,17 @@ def gather(run: Run) -> ReportContext:
     """Everything the report of a run shows."""
     from pipelines.evaluate.report import ReportContext  # draws pictures; a forecast needs none
 
-    snap, made, decision = run.output("snapshot"), run.output("forecast"), run.output("gate")
-    candidates = run.output("train")["candidates"]
-    folder = made["forecast"]
+    snap, made = run.output(out.SnapshotOutput), run.output(out.ForecastOutput)
+    candidates, folder = run.output(out.TrainOutput).to_json()["candidates"], made.forecast
     table = None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet")
     dataset = _dataset(run)
-    known, docs = names(dataset), quote(run.output("validate")["data_docs"])
+    known, docs = names(dataset), quote(run.output(out.ValidateOutput).data_docs)
     return ReportContext(
         run_id=run.run_id,
         profile=run.profile.profile,
-        as_of_week=snap["as_of_week"],
-        decision=decision,
-        metrics=read_json(run.path(run.output("evaluate")["metrics"])),
+        as_of_week=snap.as_of_week,
+        decision=run.output(out.GateOutput).to_json(),
+        metrics=read_json(run.path(run.output(out.EvaluateOutput).metrics)),
         issues=report_inputs.issues(run),
         tuning={h: c for h, c in candidates.items() if forecaster_kind(h).reads_vectors},
         names=known,
@@ -226,11 +224,11 @@ def gather(run: Run) -> ReportContext:
         fixed_rule=run.profile.labels.rule.fixed,
         outbreak_rates=_features(run).get("outbreak_rates", {}),
         reporting_delay_weeks=run.profile.data.reporting_delay_weeks,
-        synthetic_scenes=bool(snap["synthetic_scenes"]),
+        synthetic_scenes=snap.synthetic_scenes,
         language=run.profile.place.language,
         forecast=table,
-        forecast_version=made.get("forecast_version") or "",
-        forecast_note=made["note"],
+        forecast_version=made.forecast_version or "",
+        forecast_note=made.note,
         not_forecast=not_forecast(dataset, table),
         horizons_withheld=() if folder is None else _told_withheld(run.path(folder)),
         filling=filling(run),
@@ -283,8 +281,8 @@ def _check_encoders(bundle: Bundle, about: dict[str, Any], profile: Profile) -> 
 
 
 def _features(run: Run) -> dict[str, Any]:
-    return read_json(run.path(run.output("features")["features"]) / "features.json")
+    return read_json(run.path(run.output(out.FeaturesOutput).features) / "features.json")
 
 
 def _dataset(run: Run) -> Path:
-    return run.path(run.output("snapshot")["dataset"])
+    return run.path(run.output(out.SnapshotOutput).dataset)

@@ -16,6 +16,7 @@ from pipelines.evaluate.backtest import backtest_year
 from pipelines.evaluate.own_rows import of_both, own_rows
 from pipelines.fusion.examples import Examples
 from pipelines.run import Run
+from pipelines.run.outputs import SnapshotOutput
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +48,9 @@ def champions_backtest(
 
 
 def _own_rows(run: Run, recipe: Profile) -> dict[int, Examples]:
-    snapshot = run.output("snapshot")
-    tables = Tables.load(run.path(snapshot["dataset"]) / "tables")
-    newest = run.profile.calendar.week_no(str(snapshot["as_of_week"]))
+    snapshot = run.output(SnapshotOutput)
+    tables = Tables.load(run.path(snapshot.dataset) / "tables")
+    newest = run.profile.calendar.week_no(snapshot.as_of_week)
     last = newest + run.profile.data.maturity.weeks  # with `drop` the origin lies before the counts
     return own_rows(tables, recipe, last)
 

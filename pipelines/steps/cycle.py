@@ -9,12 +9,12 @@ from pipelines.bulletin_config import MAIN_SCHEDULE
 from pipelines.config import Places, Profile
 from pipelines.errors import DenguardError, StoreError
 from pipelines.run import Run
+from pipelines.run.outputs import IngestOutput
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.run.withdrawn import withdrawn
 from pipelines.schedule import newest_due
 from pipelines.steps import failure
 from pipelines.steps.last_accepted import run_or_none
-from pipelines.storage import read_json
 
 
 def cycle_start(profile: Profile, now: datetime) -> datetime:
@@ -70,20 +70,17 @@ def why_red(where: Places, run_id: str) -> str:
     """What a run's own files say of its failure."""
     if not run_id:
         return "a person asked for it"
-    path = where.artifacts / "runs" / run_id / failure.FAILURE
-    if not path.is_file():
+    said = failure.of_run(where.artifacts / "runs" / run_id)
+    if said is None:
         return f"run {run_id} had not finished"
-    said = read_json(path)
-    return f"run {run_id} failed at step {said['step']}: {said['cause']}"
+    return f"run {run_id} failed at step {said.step}: {said.cause}"
 
 
 def _drop_names(run: Run | None) -> set[str] | None:
     """Names of the drops that a run read; None if nobody knows them."""
     try:
-        return (
-            {str(drop["received_date"]) for drop in run.output("ingest")["drops"]} if run else None
-        )
-    except (DenguardError, KeyError, TypeError):
+        return run.output(IngestOutput).dates if run else None
+    except DenguardError:
         return None
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import Any
 
 from pipelines.errors import DenguardError
+from pipelines.run.outputs import Record
 from pipelines.storage import read_json, write_json
 
 FAILURE, FAILURES = "failure.json", "failures"
@@ -21,6 +21,19 @@ _AGAIN = (
     "look at the machine's memory; then run the step again (in Airflow: clear the task), it goes "
     "on where it stopped"
 )
+
+
+class Failure(Record):
+    """A failed part of a run, with `fix` as what to do; `map_index` is -1 if it is not mapped."""
+
+    run_id: str
+    step: str
+    map_index: int = -1
+    try_number: int = 1
+    error: str
+    cause: str
+    where: str
+    fix: str
 
 
 def part_name(step: str, *items: object) -> str:
@@ -35,29 +48,33 @@ def record(
     error: BaseException | str | None,
     map_index: int = -1,
     try_number: int = 1,
-) -> dict[str, Any]:
+) -> Failure:
     """Write a part's failure into the run's folder and return it.
 
     Args:
         error: the exception; or what is known of a process that died, None if nothing is.
         map_index: number of the mapped task, -1 if the step is not mapped.
     """
-    said = {
-        "run_id": folder.name,
-        "step": part,
-        "map_index": map_index,
-        "try_number": try_number,
+    said = Failure(
+        run_id=folder.name,
+        step=part,
+        map_index=map_index,
+        try_number=try_number,
         **cause_of(error),
-    }
-    write_json(folder / FAILURES / f"{part}.json", said)
-    write_json(folder / FAILURE, said)
+    )
+    write_json(folder / FAILURES / f"{part}.json", said.to_json())
+    write_json(folder / FAILURE, said.to_json())
     return said
 
 
-def standing(folder: Path, part: str) -> dict[str, Any] | None:
+def standing(folder: Path, part: str) -> Failure | None:
     """The failure of a part that still stands, or None."""
-    path = folder / FAILURES / f"{part}.json"
-    return read_json(path) if path.is_file() else None
+    return _read(folder / FAILURES / f"{part}.json")
+
+
+def of_run(folder: Path) -> Failure | None:
+    """Why a run is red, None if it is not. Raises StoreError if that is damaged."""
+    return _read(folder / FAILURE)
 
 
 def forget(folder: Path, part: str) -> None:
@@ -90,20 +107,24 @@ def cause_of(error: BaseException | str | None) -> dict[str, str]:
     return {"error": "Stopped", "cause": f"{_DIED}{detail}", "where": "", "fix": _AGAIN}
 
 
-def told(said: dict[str, Any]) -> dict[str, str]:
+def told(said: Failure) -> dict[str, str]:
     """A failure for people: STEP, CAUSE, WHERE and WHAT TO DO, in logs, pages and on a terminal."""
-    attempt = f", try {said['try_number']}" if said.get("try_number", 1) > 1 else ""
+    attempt = f", try {said.try_number}" if said.try_number > 1 else ""
     return {
-        "STEP": f"{said['step']}{attempt}",
-        "CAUSE": f"{said['cause']} [{said['error']}]",
-        "WHERE": str(said["where"]) or f"the run {said['run_id']}",
-        "WHAT TO DO": str(said["fix"]),
+        "STEP": f"{said.step}{attempt}",
+        "CAUSE": f"{said.cause} [{said.error}]",
+        "WHERE": said.where or f"the run {said.run_id}",
+        "WHAT TO DO": said.fix,
     }
 
 
-def lines(said: dict[str, Any]) -> list[str]:
+def lines(said: Failure) -> list[str]:
     """The same as short lines; none is cut off."""
     return [line for name, text in told(said).items() for line in _under(name, text)]
+
+
+def _read(path: Path) -> Failure | None:
+    return Failure.parse(read_json(path), str(path)) if path.is_file() else None
 
 
 def _under(name: str, text: str) -> list[str]:

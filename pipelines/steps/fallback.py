@@ -18,6 +18,7 @@ from pipelines.contracts import UNFINISHED, WITHOUT, DataState
 from pipelines.errors import StoreError, VersioningError
 from pipelines.run import Run, run_folder
 from pipelines.run.events import append_event, read_events
+from pipelines.run.outputs import FallbackOutput
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.steps import failure
 from pipelines.steps.box import told
@@ -33,14 +34,14 @@ from pipelines.steps.last_accepted import (
 from pipelines.storage import read_json, shared, write_json
 
 log = logging.getLogger(__name__)
-Output = dict[str, Any]
-RECORD = "fallback.json"  # of a run's folder: what was made in its place
-STEP = "fallback"
+Facts = dict[str, Any]
+RECORD = FallbackOutput.file()  # of a run's folder: what was made in its place
+STEP = FallbackOutput.step
 
 
 def fallback(
     why: str = "", run_id: str = "", profile: str | None = None, now: datetime | None = None
-) -> Output:
+) -> FallbackOutput:
     """Forecast from the last accepted data, unless this week has its forecast already.
 
     Args:
@@ -48,10 +49,6 @@ def fallback(
         run_id: the run that did not end with a forecast, "" if there is none.
         profile: whose schedule and horizons; none = the run's, else that of the newest forecast.
         now: with its time zone; none = the clock's.
-
-    Returns:
-        {forecast, forecast_version, data_state, note, page}; the first is None if nothing was made,
-        and `note` then says why.
 
     Raises:
         StoreError: the champion's bundle or the accepted data are not here, or not sound.
@@ -104,7 +101,7 @@ def _not_due(
     return ""
 
 
-def at_deadline(profile: str, now: datetime | None = None) -> Output:
+def at_deadline(profile: str, now: datetime | None = None) -> FallbackOutput:
     """The same, once the deadline of this cycle has passed without a finished forecast."""
     where, now = places(), now or datetime.now(UTC)
     settings = load_profile(profile)
@@ -119,7 +116,7 @@ def at_deadline(profile: str, now: datetime | None = None) -> Output:
     )
 
 
-def instead_of(run_id: str) -> Output:
+def instead_of(run_id: str) -> FallbackOutput:
     """After a red step: the same, and never an error of its own in place of the step's."""
     try:
         made = fallback(run_id=run_id)
@@ -128,7 +125,7 @@ def instead_of(run_id: str) -> Output:
         log.error("no forecast could be made from the last accepted data: %s", said["cause"])
         told("step-failed", run_id, {"step": STEP, **said})
         return _nothing(said["cause"])
-    log.warning("fallback: %s", made["note"])
+    log.warning("fallback: %s", made.note)
     return made
 
 
@@ -138,8 +135,8 @@ def _publish(
     serving: Serving,
     accepted: Accepted,
     state: DataState,
-    facts: Output,
-) -> Output:
+    facts: Facts,
+) -> FallbackOutput:
     from pipelines.evaluate.bulletin_page import write_fallback
     from pipelines.steps.bulletin import Material, forecast_of, shapes
     from pipelines.steps.versions import fallback_draft
@@ -167,19 +164,19 @@ def _publish(
     except VersioningError as err:
         log.error("the forecast is here, and no version of it could be published: %s", err)
     named = {"forecast_version": folder.name, "page": page.relative_to(where.home).as_posix()}
-    output = {
-        "forecast": folder.relative_to(where.home).as_posix(),
+    output = FallbackOutput(
+        forecast=folder.relative_to(where.home).as_posix(),
         **named,
-        "data_state": state,
-        "note": _said(facts, folder),
-    }
+        data_state=state,
+        note=_said(facts, folder),
+    )
     if facts["red_run"]:
-        write_json(where.artifacts / "runs" / str(facts["red_run"]) / RECORD, output)
+        write_json(where.artifacts / "runs" / str(facts["red_run"]) / RECORD, output.to_json())
     append_event(where, "fallback-forecast", {**facts, **named}, str(facts["red_run"]))
     return output
 
 
-def _made_from(serving: Serving, accepted: Accepted) -> Output:
+def _made_from(serving: Serving, accepted: Accepted) -> Facts:
     """For forecast.json and the event; no clock in it, so that equal causes give equal bytes."""
     return {
         "data_until": str(accepted.about["as_of_week"]),
@@ -207,7 +204,7 @@ def _state(run: Run | None, last: LastSuccess | None, accepted: Accepted) -> Dat
     return UNFINISHED if own == accepted.features.name and own != before else WITHOUT
 
 
-def _made_already(where: Places, since: datetime, facts: Mapping[str, Any]) -> Output | None:
+def _made_already(where: Places, since: datetime, facts: Mapping[str, Any]) -> Facts | None:
     """The fallback of this cycle, if it was made by the same champion from the same data."""
     same = ("feature_version", "bundle_id", "data_state")
     for event in read_events(where, "fallback-forecast"):
@@ -234,11 +231,7 @@ def _last(where: Places) -> LastSuccess | None:
         return None
 
 
-def _nothing(note: str) -> Output:
-    return {
-        "forecast": None,
-        "forecast_version": None,
-        "data_state": None,
-        "note": note,
-        "page": None,
-    }
+def _nothing(note: str) -> FallbackOutput:
+    return FallbackOutput(
+        forecast=None, forecast_version=None, data_state=None, note=note, page=None
+    )

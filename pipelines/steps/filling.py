@@ -20,6 +20,7 @@ from pipelines.data.tables import Tables
 from pipelines.errors import DenguardError
 from pipelines.evaluate.delay_table import delay_table_id, last_delay_table, make_delay_table
 from pipelines.run import Run
+from pipelines.run.outputs import SnapshotOutput
 from pipelines.steps.learning import backtest_years
 from pipelines.storage import read_json
 
@@ -36,7 +37,7 @@ def delay_table(run: Run, force: bool = False) -> dict[str, Any]:
     path = folder / f"{delay_table_id(run.profile, years)}.json"
     if path.is_file() and not force:
         return read_json(path)
-    dataset = run.path(run.output("snapshot")["dataset"])
+    dataset = run.path(run.output(SnapshotOutput).dataset)
     facts = {
         "made_on": datetime.now(run.profile.place.zone).date().isoformat(),
         "run_id": run.run_id,
@@ -50,7 +51,7 @@ def filling(run: Run) -> dict[str, Any]:
 
     A table that cannot be made is said in the note: it is no reason for a week without a report.
     """
-    dataset = run.path(run.output("snapshot")["dataset"])
+    dataset = run.path(run.output(SnapshotOutput).dataset)
     about, note = read_json(dataset / "dataset.json"), ""
     if run.profile.evaluate.delay_table:
         try:

@@ -5,29 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.run import Run, open_run, start_run
+from pipelines.run import Run, RunParams, open_run, start_run
+from pipelines.run.outputs import IngestOutput, SnapshotOutput, ValidateOutput
 from pipelines.steps.box import box
 from pipelines.storage import read_json
 
 if TYPE_CHECKING:
     from pipelines.data.validation_result import ValidationResult
 
-Output = dict[str, Any]
-
 
 @box
-def start(run_id: str, conf: dict[str, Any]) -> Output:
+def start(run_id: str, conf: dict[str, Any]) -> RunParams:
     """Check a run's parameters and record them.
 
     Raises:
         ConfigError: a key or value is not known.
     """
-    run = start_run(run_id, conf)
-    return {"run_id": run.run_id, **run.params.model_dump(mode="json")}
+    return start_run(run_id, conf).params
 
 
 @box
-def ingest(run_id: str) -> Output:
+def ingest(run_id: str) -> IngestOutput:
     """Find the drops that this run may know, and fix them by hash."""
     from pipelines.data.handed_over import exchange_drops
     from pipelines.data.intake import fingerprint, known_drops
@@ -39,11 +37,11 @@ def ingest(run_id: str) -> Output:
         make_sample_drop(run.places.drops)
         exchange_drops(run.places)
     drops = known_drops(run.places, run.params.as_of, run.profile.calendar)
-    return run.finish("ingest", {"drops": fingerprint(drops, run.places)})
+    return run.finish(IngestOutput(drops=fingerprint(drops, run.places)))
 
 
 @box
-def validate(run_id: str) -> Output:
+def validate(run_id: str) -> ValidateOutput:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops
     from pipelines.data.intake import (
@@ -61,7 +59,7 @@ def validate(run_id: str) -> Output:
 
     run = open_run(run_id)
     out = run.folder / "validation"
-    known = {d["received_date"] for d in run.output("ingest")["drops"]}
+    known = run.output(IngestOutput).dates
     exchange_withdrawn(run.places)
     require_not_withdrawn(run.places, known)
     fetch_accepted(run.places)
@@ -84,23 +82,23 @@ def validate(run_id: str) -> Output:
     raise_if_critical(result)
     result.tables.save(out / "tables")
     run.name(out)
-    return run.finish("validate", _found(run, result, out))
+    return run.finish(_found(run, result, out))
 
 
-def _found(run: Run, result: ValidationResult, out: Path) -> Output:
+def _found(run: Run, result: ValidationResult, out: Path) -> ValidateOutput:
     """What validation says to later steps, once its tables lie in its folder."""
     levels = [issue.level.value for issue in result.issues]
-    return {
-        "issues": {level: levels.count(level) for level in sorted(set(levels))},
-        "issues_path": run.name(out / "issues.json"),
-        "data_docs": run.name(out / "data_docs"),
-        "quarantined": len(result.quarantine),
-        "tables": run.name(out / "tables"),
-    }
+    return ValidateOutput(
+        issues={level: levels.count(level) for level in sorted(set(levels))},
+        issues_path=run.name(out / "issues.json"),
+        data_docs=run.name(out / "data_docs"),
+        quarantined=len(result.quarantine),
+        tables=run.name(out / "tables"),
+    )
 
 
 @box
-def snapshot(run_id: str) -> Output:
+def snapshot(run_id: str) -> SnapshotOutput:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops, share_accepted
     from pipelines.data.intake import accept, require_not_withdrawn
@@ -111,27 +109,27 @@ def snapshot(run_id: str) -> Output:
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    drops = run.output("ingest")["drops"]
+    known = run.output(IngestOutput)
     exchange_withdrawn(run.places)
-    require_not_withdrawn(run.places, {d["received_date"] for d in drops})
+    require_not_withdrawn(run.places, known.dates)
     fetch_accepted(run.places)
-    tables = Tables.load(run.path(run.output("validate")["tables"]))
+    tables = Tables.load(run.path(run.output(ValidateOutput).tables))
     root = run.places.artifacts / "datasets"
+    drops = known.to_json()["drops"]
     folder = build_dataset(tables, run.profile, run.params.as_of, drops, root)
-    about = read_json(folder / "dataset.json")
-    fetch_drops(run.places, {d["received_date"] for d in drops})
+    about: dict[str, Any] = read_json(folder / "dataset.json")
+    fetch_drops(run.places, known.dates)
     version = add_versions(run.places, dataset_drafts(run, folder, about))[-1]
     name = run.name(folder)
     accept(run.places, folder.name, str(about["as_of_week"]), drops, run.params.as_of is not None)
     share_accepted(run.places)
     return run.finish(
-        "snapshot",
-        {
-            "dataset": name,
-            "dataset_version": folder.name,
-            "as_of_week": about["as_of_week"],
-            "test_years": about["test_years"],
-            "synthetic_scenes": about["synthetic_scenes"],
-            "dvc": version.md5,
-        },
+        SnapshotOutput(
+            dataset=name,
+            dataset_version=folder.name,
+            as_of_week=about["as_of_week"],
+            test_years=about["test_years"],
+            synthetic_scenes=about["synthetic_scenes"],
+            dvc=version.md5,
+        )
     )

@@ -3,22 +3,22 @@ horizons."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pipelines.evaluate.decision import Candidate
 from pipelines.fusion.bundle import bundle_id
 from pipelines.run import Run
+from pipelines.run.outputs import GateOutput, TrainOutput
 from pipelines.training.candidates import BUNDLE
 from pipelines.training.left_out import left_out
 
 
 def judged_folder(run: Run, head: str, without: Iterable[int] = ()) -> Path:
     """The folder of the run's candidate of this head, without these horizons."""
-    whole = run.path(run.output("train")["candidates"][head]["folder"])
-    return left_out(whole, {int(h) for h in without})
+    whole = run.path(run.output(TrainOutput).candidates[head].folder)
+    return left_out(whole, set(without))
 
 
 def leaving_out(run: Run, candidate: Candidate, without: tuple[int, ...]) -> Candidate:
@@ -27,6 +27,6 @@ def leaving_out(run: Run, candidate: Candidate, without: tuple[int, ...]) -> Can
     return replace(candidate, bundle_id=bundle_id(folder / BUNDLE), without=without)
 
 
-def folder_of_decision(run: Run, decision: Mapping[str, Any]) -> Path:
+def folder_of_decision(run: Run, decision: GateOutput) -> Path:
     """The folder of the bundle that a decision names."""
-    return judged_folder(run, decision["head"], decision.get("withheld") or ())
+    return judged_folder(run, str(decision.head), map(int, decision.withheld))

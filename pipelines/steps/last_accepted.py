@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.config import Places
 from pipelines.errors import DenguardError, RegistryError, StoreError
 from pipelines.run import Run, open_run
+from pipelines.run.outputs import FeaturesOutput, GateOutput, TrainOutput
 from pipelines.run.withdrawn import withdrawn
 from pipelines.storage import read_json, shared
 
@@ -114,8 +115,8 @@ def run_or_none(run_id: str) -> Run | None:
 def feature_version(run: Run | None) -> str | None:
     """That of a run which came so far."""
     try:
-        return str(run.output("features")["feature_version"]) if run else None
-    except (DenguardError, KeyError):
+        return run.output(FeaturesOutput).feature_version if run else None
+    except DenguardError:
         return None
 
 
@@ -143,10 +144,10 @@ def _trained(run: Run) -> Iterator[Path]:
     horizon."""
     from pipelines.steps.judged import folder_of_decision
 
-    for candidate in run.output("train")["candidates"].values():
-        yield run.path(candidate["folder"]) / "bundle"
-    decision = run.output("gate")
-    if decision.get("withheld"):
+    for candidate in run.output(TrainOutput).candidates.values():
+        yield run.path(candidate.folder) / "bundle"
+    decision = run.output(GateOutput)
+    if decision.withheld:
         yield folder_of_decision(run, decision) / "bundle"
 
 
@@ -177,7 +178,7 @@ def _features(where: Places, run_ids: list[str]) -> Iterator[Path]:
     for run in map(run_or_none, run_ids):
         if feature_version(run) is not None and run is not None and shared(where):
             try:
-                run.path(run.output("features")["features"])
+                run.path(run.output(FeaturesOutput).features)
             except DenguardError as err:
                 log.warning("the features of run %s cannot be had: %s", run.run_id, err)
     yield from sorted((where.artifacts / "features").glob("[!.]*"))

@@ -5,37 +5,36 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from pipelines.config import TestYears
+from pipelines.config import Profile, TestYears
 from pipelines.contracts import HeadKind, content_id
 from pipelines.errors import GateError
 from pipelines.run import open_run
+from pipelines.run import outputs as out
 from pipelines.run.progress import Progress
 from pipelines.steps.box import box
 from pipelines.storage import write_json
 
 log = logging.getLogger(__name__)
-Output = dict[str, Any]
 
 
 @box
-def train(run_id: str) -> Output:
+def train(run_id: str) -> out.TrainOutput:
     """Train a candidate bundle for each head, and note who the champion is now."""
     from pipelines.registry.standing import known_standing
     from pipelines.training.candidates import train_candidate
 
     run = open_run(run_id)
-    folder = run.path(run.output("features")["features"])
+    folder = run.path(run.output(out.FeaturesOutput).features)
     root = run.places.artifacts / "candidates"
     progress, candidates = Progress("candidates trained", len(run.profile.train.names)), {}
     for head in run.profile.train.names:
-        candidates[head] = train_candidate(folder, head, run.profile, root, run.params.force)
+        made = train_candidate(folder, head, run.profile, root, run.params.force)
+        candidates[head] = made.model_copy(update={"folder": run.name(Path(made.folder))})
         progress.advance()
-    named = {head: {**c, "folder": run.name(Path(c["folder"]))} for head, c in candidates.items()}
     # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
-    run.finish("champion", known_standing(run.places, run.profile.model_name))
-    return run.finish("train", {"candidates": named})
+    run.finish(known_standing(run.places, run.profile.model_name))
+    return run.finish(out.TrainOutput(candidates=candidates))
 
 
 def backtest_years(run_id: str) -> list[int]:
@@ -43,11 +42,13 @@ def backtest_years(run_id: str) -> list[int]:
     snapshot's."""
     run = open_run(run_id)
     wanted = run.profile.evaluate.test_years
-    return list(run.output("snapshot")["test_years"] if isinstance(wanted, TestYears) else wanted)
+    if isinstance(wanted, TestYears):
+        wanted = run.output(out.SnapshotOutput).test_years
+    return list(wanted)
 
 
 @box
-def backtest(run_id: str, year: int) -> Output:
+def backtest(run_id: str, year: int) -> out.BacktestOutput:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
     from pipelines.evaluate.backtest import backtest_year, write_predictions
     from pipelines.evaluate.contest import champion_profile
@@ -55,13 +56,13 @@ def backtest(run_id: str, year: int) -> Output:
     from pipelines.steps.champions_backtest import champions_backtest
 
     run = open_run(run_id)
-    folder = run.path(run.output("features")["features"])
+    folder = run.path(run.output(out.FeaturesOutput).features)
     profile, heads = run.profile, run.profile.train.names
-    rival = champion_profile(run.output("champion")["champion"], profile)
-    contest: dict[str, tuple[Any, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
+    rival = champion_profile(run.output(out.ChampionOutput).champion, profile)
+    contest: dict[str, tuple[Profile, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
     if rival is not None:
         contest["champion"] = rival
-    output: Output = {"year": year}
+    made: dict[str, str] = {}
     for who, (recipe, which) in contest.items():
         name = content_id(
             {
@@ -83,18 +84,18 @@ def backtest(run_id: str, year: int) -> Output:
             write_predictions(predictions, path)
         else:
             log.info("%s: predictions of these recipes, features and year exist", who)
-        output[who] = run.name(path)
-    return run.finish(f"backtest_{year}", output)
+        made[who] = run.name(path)
+    return run.finish(out.BacktestOutput.model_validate({"year": year, **made}), year)
 
 
 @box
-def evaluate(run_id: str) -> Output:
+def evaluate(run_id: str) -> out.EvaluateOutput:
     """Score heads and baselines on equal rows over all test years."""
     from pipelines.evaluate.backtest import read_predictions
     from pipelines.evaluate.summary import summarise
 
     run = open_run(run_id)
-    years = [run.output(f"backtest_{year}") for year in backtest_years(run_id)]
+    years = [run.output(out.BacktestOutput, year) for year in backtest_years(run_id)]
     if not years:
         raise GateError(
             "no year can be judged: history holds none that is complete and has two years before "
@@ -105,56 +106,52 @@ def evaluate(run_id: str) -> Output:
                 "has judged"
             ),
         )
-    predictions = read_predictions([run.path(y["candidates"]) for y in years])
-    metrics = summarise(predictions, run.profile)
+    metrics = summarise(read_predictions([run.path(y.candidates) for y in years]), run.profile)
     return run.finish(
-        "evaluate",
-        {
-            "metrics": run.name(write_json(run.folder / "metrics.json", metrics)),
-            "predictions": [y["candidates"] for y in years],
-            "champion_predictions": [y["champion"] for y in years if "champion" in y],
-        },
+        out.EvaluateOutput(
+            metrics=run.name(write_json(run.folder / "metrics.json", metrics)),
+            predictions=tuple(y.candidates for y in years),
+            champion_predictions=tuple(y.champion for y in years if y.champion is not None),
+        )
     )
 
 
 @box
-def gate(run_id: str) -> Output:
+def gate(run_id: str) -> out.GateOutput:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
-    from pipelines.evaluate.contest import hold
+    from pipelines.evaluate.contest import Judged, hold
     from pipelines.registry.standing import known_standing
     from pipelines.steps.decided import require_same, standing_promotion
     from pipelines.steps.judged import leaving_out
     from pipelines.steps.newest import newest_weeks, with_withdrawn_drops
 
     run = open_run(run_id)
-    trained, judged = run.output("train"), run.output("evaluate")
+    trained, judged = run.output(out.TrainOutput).candidates, run.output(out.EvaluateOutput)
     now = with_withdrawn_drops(run, known_standing(run.places, run.profile.model_name))
-    made = standing_promotion(run, trained["candidates"], now["named"])
+    made = standing_promotion(run, trained, now.named)
     if made is not None:
         log.info(
-            "this run has promoted bundle %s, and it serves: its decision stands", made["bundle_id"]
+            "this run has promoted bundle %s, and it serves: its decision stands", made.bundle_id
         )
         return made
-    paths = {
-        "predictions": [run.path(name) for name in judged["predictions"]],
-        "champion_predictions": [run.path(name) for name in judged["champion_predictions"]],
-        "metrics": run.path(judged["metrics"]),
-    }
+    paths = Judged(
+        predictions=[run.path(name) for name in judged.predictions],
+        champion_predictions=[run.path(name) for name in judged.champion_predictions],
+        metrics=run.path(judged.metrics),
+    )
     decision = hold(
-        trained["candidates"],
-        run.output("champion"),
+        trained,
+        run.output(out.ChampionOutput),
         now,
         paths,
         run.profile,
         newest_weeks(run, now),
         partial(leaving_out, run),
     )
-    require_same(run, decision.to_json())
-    kept = {
-        "run_id": run_id,
-        "as_of_week": run.output("snapshot")["as_of_week"],
-        **decision.to_json(),
-    }
+    output = out.GateOutput.model_validate(decision.to_json())
+    require_same(run, output)
+    week = run.output(out.SnapshotOutput).as_of_week
+    kept = {"run_id": run_id, "as_of_week": week, **output.to_json()}
     run.name(write_json(run.places.artifacts / "decisions" / f"{run_id}.json", kept))
     log.info("%s: %s", decision.decision, decision.first_line)
-    return run.finish("gate", decision.to_json())
+    return run.finish(output)

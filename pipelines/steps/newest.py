@@ -15,6 +15,7 @@ from pipelines.features.read import load_examples
 from pipelines.fusion.bundle import load_bundle
 from pipelines.fusion.examples import Examples
 from pipelines.run import Run
+from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawn
 from pipelines.steps.judged import judged_folder
 from pipelines.storage import read_json
@@ -22,16 +23,12 @@ from pipelines.storage import read_json
 log = logging.getLogger(__name__)
 
 
-def newest_weeks(run: Run, now: Mapping[str, Any]) -> NewWeeks:
-    """The newest weeks of a run whose features are made; nothing is read before the gate asks.
-
-    Args:
-        now: who serves, as registry/standing.py says it.
-    """
+def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
+    """The newest weeks of a run whose features are made; nothing is read before the gate asks."""
     root = run.places.artifacts
 
     def rows() -> Mapping[int, Examples]:
-        features = run.path(run.output("features")["features"])
+        features = run.path(run.output(out.FeaturesOutput).features)
         return {h: load_examples(features, h) for h in run.profile.evaluate.horizons_weeks}
 
     def models_of(candidate: Candidate) -> Models:
@@ -40,37 +37,35 @@ def newest_weeks(run: Run, now: Mapping[str, Any]) -> NewWeeks:
     def champion_models() -> Models:
         from pipelines.registry.alias import fetch_bundle
 
-        version = str(now["champion"]["version"])
+        version = str(now.champion and now.champion.version)
         folder = fetch_bundle(version, where=run.places, model_name=run.profile.model_name)
         return load_bundle(folder).models
 
-    as_of = str(run.output("snapshot")["as_of_week"])
+    as_of = run.output(out.SnapshotOutput).as_of_week
     kept = root / "refits" / run.profile.model_name
     return NewWeeks(run.profile, as_of, rows, models_of, champion_models, published(run), kept)
 
 
-def with_withdrawn_drops(run: Run, now: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutput:
     """Who serves, with the drops that it was trained on and that were taken back since, where any
     was.
 
     Not for a look back or a run of last week: what these know is older for other reasons as well.
     """
-    champion, gone = now["champion"], withdrawn(run.places, "drop")
+    champion, gone = now.champion, withdrawn(run.places, "drop")
     if champion is None or not gone or run.params.as_of:
         return now
-    folder = run.places.artifacts / "datasets" / str(champion["dataset_version"])
+    folder = run.places.artifacts / "datasets" / champion.dataset_version
     try:
         made_of: Any = read_json(folder / "dataset.json")["drops"]
     except (StoreError, KeyError) as err:
         log.warning("nobody can say which drops the champion was trained on: %s", err)
         return now
-    theirs, own = (
-        {str(d["received_date"]) for d in drops}
-        for drops in (made_of, run.output("ingest")["drops"])
-    )
+    theirs, own = {str(d["received_date"]) for d in made_of}, run.output(out.IngestOutput).dates
     if not (back := theirs & gone.keys()) or not theirs - back <= own:
         return now
-    return {**now, "champion": {**champion, "withdrawn_drops": sorted(back)}}
+    known = champion.model_copy(update={"withdrawn_drops": tuple(sorted(back))})
+    return now.model_copy(update={"champion": known})
 
 
 def published(run: Run) -> list[Path]:
@@ -90,11 +85,11 @@ def _made(run: Run, folder: Path) -> tuple[float, Path] | None:
     if folder.name == run.run_id or not record.is_file():
         return None
     try:
-        name = read_json(record).get("forecast")
+        name = out.ForecastOutput.read(folder).forecast
         of_this_profile = read_json(folder / "run.json").get("profile") == run.params.profile
     except StoreError as err:
         log.warning("run %s is passed over: %s", folder.name, err)
         return None
     if name is None or not of_this_profile:
         return None
-    return record.stat().st_mtime, run.places.home / str(name)
+    return record.stat().st_mtime, run.places.home / name

@@ -5,113 +5,146 @@ Read from the step's own output, artifacts/runs/<run>/<step>.json.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
 
-Output = dict[str, Any]
+from pydantic import BaseModel, ValidationError
+
+from pipelines.run import RunParams
+from pipelines.run import outputs as out
+
+_KINDS: dict[str, type[BaseModel]] = {
+    "start": RunParams,
+    "embed_shard": out.ShardOutput,
+    "backtest": out.BacktestOutput,
+    **{
+        kind.step: kind
+        for kind in (
+            out.IngestOutput,
+            out.ValidateOutput,
+            out.SnapshotOutput,
+            out.PlanOutput,
+            out.FeaturesOutput,
+            out.TrainOutput,
+            out.EvaluateOutput,
+            out.GateOutput,
+            out.RegisterOutput,
+            out.DeployOutput,
+            out.ForecastOutput,
+            out.ReportOutput,
+        )
+    },
+}
 
 
-def said(step: str, output: Output) -> str:
+def read(step: str, raw: Mapping[str, object]) -> BaseModel | None:
+    """A step's output as it lies in a run's folder; None if a step of another version wrote it."""
+    try:
+        return _KINDS[step].model_validate(raw, extra="ignore") if step in _KINDS else None
+    except ValidationError:
+        return None
+
+
+def said(output: object) -> str:
     """One sentence on what a step's output means; a step without one of its own is just done."""
-    try:
-        return _SAID[step](output)
-    except KeyError:  # a step of another version wrote it, or it has no sentence of its own
-        return "finished"
+    match output:
+        case RunParams():
+            return _start(output)
+        case out.IngestOutput():
+            return f"drops: {', '.join(drop.received_date for drop in output.drops)}"
+        case out.ValidateOutput():
+            return _validate(output)
+        case out.SnapshotOutput():
+            return f"dataset version {output.dataset_version}, up to {output.as_of_week}"
+        case out.PlanOutput():
+            return _plan(output)
+        case out.ShardOutput():
+            return _shard(output)
+        case out.FeaturesOutput():
+            return f"feature version {output.feature_version}, up to {output.as_of_week}"
+        case out.TrainOutput():
+            return _train(output)
+        case out.BacktestOutput():
+            return f"year {output.year} replayed for {' and '.join(_replayed(output))}"
+        case out.EvaluateOutput():
+            return f"scored {len(output.predictions)} test years: {output.metrics}"
+        case out.GateOutput():
+            return f"{output.decision}: {output.first_line}"
+        case out.RegisterOutput():
+            return _register(output)
+        case out.DeployOutput():
+            return _deploy(output)
+        case out.ForecastOutput():
+            return output.note
+        case out.ReportOutput():
+            return output.first_line
+    return "finished"
 
 
-def documents(step: str, run_id: str, output: Output) -> dict[str, str]:
+def documents(run_id: str, output: object) -> dict[str, str]:
     """Title -> file a person may want to read, relative to home; empty if the step leaves none."""
-    try:
-        return _DOCUMENTS[step](run_id, output)
-    except KeyError:
-        return {}
+    match output:
+        case out.ValidateOutput():
+            return {"data issues": output.issues_path}
+        case out.EvaluateOutput():
+            return {"metrics": output.metrics}
+        case out.GateOutput():
+            return {"decision record": f"artifacts/decisions/{run_id}.json"}
+        case out.ForecastOutput(forecast=str(folder)):
+            return {"forecast (CSV)": f"{folder}/forecast.csv"}
+        case out.ReportOutput(report=page):
+            return {"bulletin": f"{page.rpartition('/')[0]}/bulletin.html", "report": page}
+    return {}
 
 
-def _start(output: Output) -> str:
-    horizons = output["horizons"] or "those of the profile"
+def _start(output: RunParams) -> str:
+    horizons = list(output.horizons) if output.horizons else "those of the profile"
     return (
-        f"profile {output['profile']}, origin week "
-        f"{output['as_of'] or 'the newest complete one'}, horizons {horizons}"
+        f"profile {output.profile}, origin week {output.as_of or 'the newest complete one'}, "
+        f"horizons {horizons}"
     )
 
 
-def _validate(output: Output) -> str:
-    issues = ", ".join(f"{n} {level}" for level, n in output["issues"].items()) or "none"
-    n = output["quarantined"]
+def _validate(output: out.ValidateOutput) -> str:
+    issues = ", ".join(f"{n} {level}" for level, n in output.issues.items()) or "none"
+    n = output.quarantined
     return f"data issues: {issues}; {n} {'row' if n == 1 else 'rows'} quarantined"
 
 
-def _plan(output: Output) -> str:
-    new = ", ".join(
-        f"{c['missing']} of {c['distinct']} {m} inputs" for m, c in output["counts"].items()
-    )
-    return f"to embed: {new}; shards: {len(output['shards'])}"
+def _plan(output: out.PlanOutput) -> str:
+    new = ", ".join(f"{c.missing} of {c.distinct} {m} inputs" for m, c in output.counts.items())
+    return f"to embed: {new}; shards: {len(output.shards)}"
 
 
-def _shard(output: Output) -> str:
-    if not output["inputs"]:
-        return (
-            f"nothing to embed: every {output['modality']} input was known; no encoder was started"
-        )
-    known = output["inputs"] - output["embedded"]
-    encoder = "" if output["encoder_started"] else "; no encoder was started"
-    return f"{output['embedded']} {output['modality']} inputs embedded, {known} were known{encoder}"
+def _shard(output: out.ShardOutput) -> str:
+    if not output.inputs:
+        return f"nothing to embed: every {output.modality} input was known; no encoder was started"
+    known = output.inputs - output.embedded
+    encoder = "" if output.encoder_started else "; no encoder was started"
+    return f"{output.embedded} {output.modality} inputs embedded, {known} were known{encoder}"
 
 
-def _train(output: Output) -> str:
-    heads = output["candidates"].items()
+def _train(output: out.TrainOutput) -> str:
     return "; ".join(
-        f"{head}: lambda {c['lambda_shift']:g}, bundle {c['bundle_id']}" for head, c in heads
+        f"{head}: lambda {c.lambda_shift:g}, bundle {c.bundle_id}"
+        for head, c in output.candidates.items()
     )
 
 
-def _backtest(output: Output) -> str:
-    return f"year {output['year']} replayed for {' and '.join(k for k in output if k != 'year')}"
+def _replayed(output: out.BacktestOutput) -> list[str]:
+    return ["candidates"] if output.champion is None else ["candidates", "champion"]
 
 
-def _register(output: Output) -> str:
-    if waiting := output.get("waiting_version"):
+def _register(output: out.RegisterOutput) -> str:
+    if waiting := output.waiting_version:
         return f"registered as version {waiting}, which waits for a person; the champion stays"
     return (
-        f"registered as version {output['version']}"
-        if output["version"]
+        f"registered as version {output.version}"
+        if output.version
         else "nothing registered: the gate kept the champion"
     )
 
 
-def _deploy(output: Output) -> str:
-    if output["error"]:
-        return f"NOT deployed, the old champion serves: {output['error']}"
-    return f"version {output['version']} serves" if output["deployed"] else "the champion stays"
-
-
-_SAID: dict[str, Callable[[Output], str]] = {
-    "start": _start,
-    "ingest": lambda o: f"drops: {', '.join(d['received_date'] for d in o['drops'])}",
-    "validate": _validate,
-    "snapshot": lambda o: f"dataset version {o['dataset_version']}, up to {o['as_of_week']}",
-    "plan_embedding": _plan,
-    "embed_shard": _shard,
-    "features": lambda o: f"feature version {o['feature_version']}, up to {o['as_of_week']}",
-    "train": _train,
-    "backtest": _backtest,
-    "evaluate": lambda o: f"scored {len(o['predictions'])} test years: {o['metrics']}",
-    "gate": lambda o: f"{o['decision']}: {o['first_line']}",
-    "register": _register,
-    "deploy": _deploy,
-    "forecast": lambda o: str(o["note"]),
-    "report": lambda o: str(o["first_line"]),
-}
-
-_DOCUMENTS: dict[str, Callable[[str, Output], dict[str, str]]] = {
-    "validate": lambda _, o: {"data issues": o["issues_path"]},
-    "evaluate": lambda _, o: {"metrics": o["metrics"]},
-    "gate": lambda run_id, _: {"decision record": f"artifacts/decisions/{run_id}.json"},
-    "forecast": lambda _, o: (
-        {"forecast (CSV)": f"{o['forecast']}/forecast.csv"} if o["forecast"] else {}
-    ),
-    "report": lambda _, o: {
-        "bulletin": f"{o['report'].rpartition('/')[0]}/bulletin.html",
-        "report": o["report"],
-    },
-}
+def _deploy(output: out.DeployOutput) -> str:
+    if output.error:
+        return f"NOT deployed, the old champion serves: {output.error}"
+    return f"version {output.version} serves" if output.deployed else "the champion stays"

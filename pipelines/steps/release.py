@@ -6,11 +6,13 @@ A failed deployment still yields a forecast.
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 from pipelines.contracts import CHALLENGER
 from pipelines.errors import DeployError
 from pipelines.run import open_run
+from pipelines.run import outputs as out
 from pipelines.run.success import record_success
 from pipelines.steps import run_facts
 from pipelines.steps.box import box
@@ -18,11 +20,10 @@ from pipelines.steps.cycle import knows_no_less
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
-Output = dict[str, Any]
 
 
 @box
-def register(run_id: str) -> Output:
+def register(run_id: str) -> out.RegisterOutput:
     """Record the run in MLflow with its settings and hashes, and the promoted bundle as a
     version."""
     from pipelines.registry.promote import register_bundle, set_alias
@@ -32,15 +33,15 @@ def register(run_id: str) -> Output:
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    decision, params, tags = run.output("gate"), run_facts.params(run), run_facts.tags(run)
-    metrics = _headline(read_json(run.path(run.output("evaluate")["metrics"])))
+    decision, params, tags = run.output(out.GateOutput), run_facts.params(run), run_facts.tags(run)
+    metrics = _headline(read_json(run.path(run.output(out.EvaluateOutput).metrics)))
     files = {"gate": run.folder / "gate.json", "metrics": run.folder / "metrics.json"}
-    waits = bool(decision.get("waits_for_person"))
-    if decision["decision"] != "promote" and not waits:
+    waits = decision.waits_for_person
+    if decision.decision != "promote" and not waits:
         mlflow_run = log_run(
             run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places
         )
-        return run.finish("register", {"version": None, "mlflow_run": mlflow_run})
+        return run.finish(out.RegisterOutput(version=None, mlflow_run=mlflow_run))
     folder = folder_of_decision(run, decision)
     files["receipt"] = folder / "receipt.json"
     version = register_bundle(
@@ -52,27 +53,27 @@ def register(run_id: str) -> Output:
         files,
         where=run.places,
         model_name=run.profile.model_name,
-        provisional=bool(decision.get("provisional")),
+        provisional=decision.provisional,
     )
-    add_versions(run.places, [bundle_draft(run, folder, decision["bundle_id"])])
+    add_versions(run.places, [bundle_draft(run, folder, str(decision.bundle_id))])
     if waits:  # a person can let it serve; until then the champion does
         return run.finish(
-            "register", {"version": None, "waiting_version": version, "mlflow_run": None}
+            out.RegisterOutput(version=None, waiting_version=version, mlflow_run=None)
         )
     set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
-    return run.finish("register", {"version": version, "mlflow_run": None})
+    return run.finish(out.RegisterOutput(version=version, mlflow_run=None))
 
 
 @box
-def deploy(run_id: str) -> Output:
+def deploy(run_id: str) -> out.DeployOutput:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
     from pipelines.registry.deploy import deploy as hand_over
     from pipelines.registry.moves import Why
 
     run = open_run(run_id)
-    version = run.output("register")["version"]
+    version, decision = run.output(out.RegisterOutput).version, run.output(out.GateOutput)
     if version is None:
-        return run.finish("deploy", {"deployed": False, "error": None, "champion_stays": True})
+        return run.finish(out.DeployOutput(deployed=False, error=None, champion_stays=True))
     try:
         done = hand_over(
             version,
@@ -80,19 +81,19 @@ def deploy(run_id: str) -> Output:
             run.profile.serving.take_over_timeout_s,
             where=run.places,
             model_name=run.profile.model_name,
-            why=Why("weekly cycle", run.output("gate")["reasons"][-1], run_id),
-            judged_against=[(run.output("gate")["champion"] or {}).get("version")],
+            why=Why("weekly cycle", decision.reasons[-1], run_id),
+            judged_against=[decision.champion.version if decision.champion else None],
         )
     except DeployError as err:
         # The old champion serves again, so this week's forecast must still be made with it; the
         # report step turns the run red.
         log.error("%s", err)
-        return run.finish("deploy", {"deployed": False, "error": str(err), "champion_stays": True})
-    return run.finish("deploy", {"deployed": True, "error": None, **done})
+        return run.finish(out.DeployOutput(deployed=False, error=str(err), champion_stays=True))
+    return run.finish(out.DeployOutput(deployed=True, error=None, **asdict(done)))
 
 
 @box
-def forecast(run_id: str) -> Output:
+def forecast(run_id: str) -> out.ForecastOutput:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle
     from pipelines.registry.patience import patiently
@@ -104,18 +105,16 @@ def forecast(run_id: str) -> Output:
     run = open_run(run_id)
     champion = patiently(lambda: prepared_champion(run.places, run.profile.model_name))
     if champion is None:
-        why = run.output("gate")["first_line"]
-        return run.finish(
-            "forecast", {"forecast": None, "note": f"There is no champion, so no forecast. {why}"}
-        )
+        why = f"There is no champion, so no forecast. {run.output(out.GateOutput).first_line}"
+        return run.finish(out.ForecastOutput(forecast=None, note=why))
     bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
-    made = make_forecast(run, bundle, champion.version, champion.provisional)
-    add_versions(run.places, [forecast_draft(run, run.path(made["forecast"]), bundle.name)])
-    return run.finish("forecast", made)
+    folder, made = make_forecast(run, bundle, champion.version, champion.provisional)
+    add_versions(run.places, [forecast_draft(run, folder, bundle.name)])
+    return run.finish(made)
 
 
 @box
-def report(run_id: str) -> Output:
+def report(run_id: str) -> out.ReportOutput:
     """Write the HTML and JSON report; a deployment that failed turns the run red here."""
     from pipelines.evaluate.report import build_report
     from pipelines.steps.bulletin import gather
@@ -126,20 +125,19 @@ def report(run_id: str) -> Output:
     page = build_report(gather(run), run.places.artifacts / "reports" / run_id)
     run.name(page.parent)
     add_versions(run.places, [report_draft(run, page.parent)])
-    output = run.finish(
-        "report", {"report": run.name(page), "first_line": run.output("gate")["first_line"]}
-    )
-    made = run.output("forecast")
-    if made["forecast"] is not None:  # a watchdog asks for the forecast, whoever made it
+    line = run.output(out.GateOutput).first_line
+    output = run.finish(out.ReportOutput(report=run.name(page), first_line=line))
+    made = run.output(out.ForecastOutput)
+    if made.forecast_version is not None:  # a watchdog asks for the forecast, whoever made it
         record_success(
             run.places,
             run_id,
-            run.output("snapshot")["as_of_week"],
-            made["forecast_version"],
+            run.output(out.SnapshotOutput).as_of_week,
+            made.forecast_version,
             calendar=run.profile.calendar,
             knows_no_less=knows_no_less(run),
         )
-    error = run.output("deploy")["error"]
+    error = run.output(out.DeployOutput).error
     if error:
         raise DeployError(
             f"the new champion was not deployed: {error}",

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.run import Run
+from pipelines.run import outputs as out
 
 
 def units(dataset: Path) -> pd.DataFrame:
@@ -30,39 +31,39 @@ def scenes(features: Path) -> pd.DataFrame:
 
 def issues(run: Run) -> list[dict[str, Any]]:
     """What validation found in the run's drops."""
-    text = run.path(run.output("validate")["issues_path"]).read_text(encoding="utf-8")
+    text = run.path(run.output(out.ValidateOutput).issues_path).read_text(encoding="utf-8")
     found: list[dict[str, Any]] = json.loads(text)
     return found
 
 
 def embedding(run: Run) -> dict[str, dict[str, Any]]:
     """Modality -> what there was to embed and what was new."""
-    plan = run.output("plan_embedding")
-    shards = [run.output(f"embed_{shard:03d}") for shard in plan["shards"]]
+    plan = run.output(out.PlanOutput)
+    shards = [run.output(out.ShardOutput, shard) for shard in plan.shards]
     return {
         modality: {
-            "distinct inputs": counts["distinct"],
-            "newly embedded": sum(s["embedded"] for s in shards if s["modality"] == modality),
+            "distinct inputs": counts.distinct,
+            "newly embedded": sum(s.embedded for s in shards if s.modality == modality),
             "encoder process started": any(
-                s["encoder_started"] for s in shards if s["modality"] == modality
+                s.encoder_started for s in shards if s.modality == modality
             ),
         }
-        for modality, counts in plan["counts"].items()
+        for modality, counts in plan.counts.items()
     }
 
 
 def lineage(run: Run) -> list[tuple[str, str]]:
     """What the report rests on: names and ids, from drops to forecast."""
-    snap, built, decision = run.output("snapshot"), run.output("features"), run.output("gate")
-    champion = run.output("register")["version"]
-    drops = [(f"drop {d['received_date']}", d["sha256"]) for d in run.output("ingest")["drops"]]
+    snap, built = run.output(out.SnapshotOutput), run.output(out.FeaturesOutput)
+    champion = run.output(out.RegisterOutput).version
+    drops = [(f"drop {d.received_date}", d.sha256) for d in run.output(out.IngestOutput).drops]
     return [
         *drops,
-        ("dataset version", snap["dataset_version"]),
-        ("dataset in DVC", snap["dvc"]),
-        ("embedding version", built["embedding_version"]),
-        ("feature version", built["feature_version"]),
-        ("bundle judged", str(decision["bundle_id"])),
+        ("dataset version", snap.dataset_version),
+        ("dataset in DVC", snap.dvc),
+        ("embedding version", built.embedding_version),
+        ("feature version", built.feature_version),
+        ("bundle judged", str(run.output(out.GateOutput).bundle_id)),
         ("registered as version", str(champion) if champion else "not registered"),
-        ("forecast version", str(run.output("forecast").get("forecast_version"))),
+        ("forecast version", str(run.output(out.ForecastOutput).forecast_version)),
     ]

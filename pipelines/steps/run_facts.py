@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.contracts import HeadKind
 from pipelines.run import Run
+from pipelines.run import outputs as out
 
 # Names of a recipe's leaves that say which bytes were used, not how training was set.
 _IDENTITIES = ("sha256", "revision")
@@ -22,8 +23,8 @@ def params(run: Run) -> dict[str, str]:
     head = judged_head(run)
     recipe = dict(_flat(run.profile.recipe(head)))
     found = {name: value for name, value in recipe.items() if not _is_identity(name)}
-    trained = run.output("train")["candidates"].get(head, {})
-    chosen = {name: _text(trained[name]) for name in ("lambda_shift", "epochs") if name in trained}
+    made = run.output(out.TrainOutput).candidates.get(head)
+    chosen = {name: _text(getattr(made, name)) for name in ("lambda_shift", "epochs") if made}
     more = {
         "candidates": ",".join(run.profile.train.names),
         "label_rule": run.profile.labels.rule_id,
@@ -33,30 +34,27 @@ def params(run: Run) -> dict[str, str]:
 
 def tags(run: Run) -> dict[str, str]:
     """Versions and hashes of data, vectors and recipe, and the decision."""
-    snap, feat, head = run.output("snapshot"), run.output("features"), judged_head(run)
-    drops = ",".join(
-        f"{d['received_date']}:{d['sha256'][:16]}" for d in run.output("ingest")["drops"]
-    )
+    snap, feat = run.output(out.SnapshotOutput), run.output(out.FeaturesOutput)
+    drops, head = run.output(out.IngestOutput).drops, judged_head(run)
     recipe = dict(_flat(run.profile.recipe(head)))
     return {
         "profile": run.profile.profile,
-        "as_of_week": snap["as_of_week"],
-        "drops": drops,
-        "dataset_version": snap["dataset_version"],
-        "dataset_dvc_md5": snap["dvc"],
-        "embedding_version": feat["embedding_version"],
-        "feature_version": feat["feature_version"],
-        "features_dvc_md5": feat["dvc"],
+        "as_of_week": snap.as_of_week,
+        "drops": ",".join(f"{d.received_date}:{d.sha256[:16]}" for d in drops),
+        "dataset_version": snap.dataset_version,
+        "dataset_dvc_md5": snap.dvc,
+        "embedding_version": feat.embedding_version,
+        "feature_version": feat.feature_version,
+        "features_dvc_md5": feat.dvc,
         "recipe_id": run.profile.recipe_id(head),
-        "decision": run.output("gate")["decision"],
+        "decision": run.output(out.GateOutput).decision,
         **{name: value for name, value in recipe.items() if _is_identity(name)},
     }
 
 
 def judged_head(run: Run) -> HeadKind:
     """The head that the gate judged for service; the linear one if it did not come to that."""
-    head: HeadKind = run.output("gate")["head"] or "linear"
-    return head
+    return run.output(out.GateOutput).head or "linear"
 
 
 def _flat(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

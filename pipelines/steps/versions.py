@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.contracts import content_id
 from pipelines.run import Run
+from pipelines.run.outputs import FeaturesOutput, ForecastOutput, IngestOutput
 from pipelines.storage import folder_id, manifest_of
 from pipelines.versioning import Draft
 from pipelines.versioning.entry import is_safe_name
@@ -16,12 +17,12 @@ _PASSED_OVER_BY_DVC = {".dvcignore", ".dvc", ".git", ".gitignore"}
 
 def dataset_drafts(run: Run, folder: Path, about: dict[str, Any]) -> list[Draft]:
     """The drops as received, and the samples made from them."""
-    drops = run.output("ingest")["drops"]
-    dates = [str(d["received_date"]) for d in drops]
+    drops = run.output(IngestOutput).drops
+    dates = [d.received_date for d in drops]
     week = str(about["as_of_week"])
     data = Draft(
         "data",
-        content_id([[d["received_date"], d["sha256"]] for d in drops]),
+        content_id([[d.received_date, d.sha256] for d in drops]),
         {f"{date}/{n}": p for date in dates for n, p in _files(run.places.drops / date).items()},
         week,
         run.run_id,
@@ -57,26 +58,26 @@ def bundle_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
     """A registered bundle with its receipt, and the decision that let it serve."""
     files = {f"bundle/{name}": path for name, path in _files(folder / "bundle").items()}
     files |= {"receipt.json": folder / "receipt.json", "decision.json": run.folder / "gate.json"}
-    features = run.output("features")
+    features = run.output(FeaturesOutput)
     return Draft(
         "bundle",
         bundle_id,
         files,
-        str(features["as_of_week"]),
+        features.as_of_week,
         run.run_id,
-        (f"features-{features['feature_version']}",),
+        (f"features-{features.feature_version}",),
     )
 
 
 def forecast_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
     """The bulletin's numbers, under the forecast's own name."""
-    features = run.output("features")
-    parents = (f"features-{features['feature_version']}", f"bundle-{bundle_id}")
+    features = run.output(FeaturesOutput)
+    parents = (f"features-{features.feature_version}", f"bundle-{bundle_id}")
     return Draft(
         "forecasts",
         folder.name,
         _files(folder),
-        str(features["as_of_week"]),
+        features.as_of_week,
         run.run_id,
         parents,
         facts={"bundle_id": bundle_id},
@@ -100,15 +101,15 @@ def fallback_draft(folder: Path, bundle_id: str, about: dict[str, Any]) -> Draft
 
 def report_draft(run: Run, folder: Path) -> Draft:
     """The report of a run; its parents lead to everything behind the bulletin."""
-    features, made = run.output("features"), run.output("forecast")
-    parents = [f"features-{features['feature_version']}"]
-    if made["forecast"] is not None:
-        parents.append(f"forecasts-{made['forecast_version']}")
+    features, made = run.output(FeaturesOutput), run.output(ForecastOutput)
+    parents = [f"features-{features.feature_version}"]
+    if made.forecast is not None:
+        parents.append(f"forecasts-{made.forecast_version}")
     return Draft(
         "report",
         folder_id(manifest_of(folder)),
         _files(folder),
-        str(features["as_of_week"]),
+        features.as_of_week,
         run.run_id,
         tuple(parents),
     )

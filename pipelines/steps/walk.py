@@ -8,26 +8,38 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.run import open_run
+from pipelines.run.outputs import FeaturesOutput, PlanOutput, Record
 from pipelines.steps.embedding import embed_shard, features, plan_embedding
 from pipelines.steps.intake import ingest, snapshot, validate
 from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
 from pipelines.steps.release import deploy, forecast, register, report
 
 log = logging.getLogger(__name__)
-Step = Callable[[str], dict[str, Any]]
+Step = Callable[[str], Record]
 
 
-def embed(run_id: str) -> dict[str, Any]:
+class Embedded(Record):
+    """Shards that were walked, and inputs that were embedded in them."""
+
+    shards: int
+    embedded: int
+
+
+class Replayed(Record):
+    """Test years that were walked."""
+
+    years: tuple[int, ...]
+
+
+def embed(run_id: str) -> Embedded:
     """Every shard of the plan, one after the other."""
-    done = [
-        embed_shard(run_id, shard) for shard in open_run(run_id).output("plan_embedding")["shards"]
-    ]
-    return {"shards": len(done), "embedded": sum(d["embedded"] for d in done)}
+    done = [embed_shard(run_id, shard) for shard in open_run(run_id).output(PlanOutput).shards]
+    return Embedded(shards=len(done), embedded=sum(d.embedded for d in done))
 
 
-def backtests(run_id: str) -> dict[str, Any]:
+def backtests(run_id: str) -> Replayed:
     """Every test year, one after the other."""
-    return {"years": [backtest(run_id, year)["year"] for year in backtest_years(run_id)]}
+    return Replayed(years=tuple(backtest(run_id, year).year for year in backtest_years(run_id)))
 
 
 ROAD: dict[str, Step] = {
@@ -84,12 +96,10 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
     raw = run.profile.model_dump()
     raw["train"]["lambda_grid"] = [value for value in grid if abs(value) <= 1]
     profile = Profile.model_validate(raw)
-    built = run.output("features")
-    folder = run.path(built["features"])
+    built = run.output(FeaturesOutput)
+    folder = run.path(built.features)
     examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
-    cut = deploy_cut(
-        profile.calendar.week_no(built["as_of_week"]), profile.data.outcome_delay_weeks
-    )
+    cut = deploy_cut(profile.calendar.week_no(built.as_of_week), profile.data.outcome_delay_weeks)
     found: dict[str, Any] = {}
     for head in (h for h in profile.train.names if forecaster_kind(h).reads_vectors):
         fitted = train_recipe(examples, head, profile, dict.fromkeys(examples, cut))
@@ -99,4 +109,5 @@ def sweep(run_id: str, step_size: float) -> dict[str, Any]:
             "epochs": fitted.epochs,
             "lambda_curve": fitted.lambda_curve,
         }
-    return run.finish("sweep", found)
+    run.keep("sweep.json", found)
+    return found

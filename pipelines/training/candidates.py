@@ -21,6 +21,7 @@ from pipelines.fusion.bundle import Bundle, bundle_id, load_bundle, write_bundle
 from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.fusion.examples import Examples
+from pipelines.run.outputs import TrainedCandidate
 from pipelines.storage import new_folder, read_json, write_json
 from pipelines.training.recipe import FittedRecipe, train_recipe
 
@@ -31,17 +32,13 @@ _VERSIONS_OF = ("torch", "scikit-learn", "lightgbm", "numpy", "safetensors")
 
 def train_candidate(
     features_dir: Path, head: HeadKind, profile: Profile, root: Path, force: bool = False
-) -> dict[str, Any]:
+) -> TrainedCandidate:
     """Train one head for deployment, or find the candidate that the same inputs gave before.
 
     Args:
         features_dir: a finished features folder.
         root: candidates are kept in `<root>/<hash of feature version and recipe>/`.
         force: train again even if the candidate exists.
-
-    Returns:
-        {head, bundle_id, weights_id, recipe_id, folder, as_of_week, dataset_version, lambda_shift,
-        lambda_reason, epochs, validation}; `folder` holds bundle/, tuning.json and receipt.json.
 
     Raises:
         TrainingError, StoreError: as training and reading features do.
@@ -62,7 +59,7 @@ def train_candidate(
         "bundle_id": bundle_id(folder / BUNDLE),
         "weights_id": weights_id(head, made.models),
     }
-    return {**named, **ids, **tuning}
+    return TrainedCandidate.model_validate({**named, **ids, **tuning}, extra="ignore")
 
 
 def _train(features_dir: Path, head: HeadKind, profile: Profile, folder: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 from covariates.place import CASES, OCEAN, profile_of
+from support.outputs import serving
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.declared import of_the_place
@@ -54,11 +55,9 @@ def test_built_in_columns_are_no_declared_covariates() -> None:
 def test_a_champion_of_before_a_declaration_is_trained_without_what_was_declared_later() -> None:
     before, now = profile_of(PLAIN), profile_of(CASES, OCEAN)
     found = champion_profile(
-        {
-            "recipe": before.recipe("linear"),
-            "recipe_id": before.recipe_id("linear"),
-            "head": "linear",
-        },
+        serving(
+            recipe=before.recipe("linear"), recipe_id=before.recipe_id("linear"), head="linear"
+        ),
         now,
     )
     assert found is not None and found[0].data.covariates == ()
@@ -68,11 +67,9 @@ def test_a_champion_of_before_a_declaration_is_trained_without_what_was_declared
 def test_a_champion_is_judged_without_a_covariate_that_is_not_delivered_any_more() -> None:
     before, now = profile_of(CASES, OCEAN), profile_of(CASES)
     found = champion_profile(
-        {
-            "recipe": before.recipe("linear"),
-            "recipe_id": before.recipe_id("linear"),
-            "head": "linear",
-        },
+        serving(
+            recipe=before.recipe("linear"), recipe_id=before.recipe_id("linear"), head="linear"
+        ),
         now,
     )
     assert found is not None

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from support.outputs import made
 
 from dags import _box, _callbacks, _links, _retries, _run_note, _steps
 from pipelines import steps
 from pipelines.errors import ConfigError, StoreError
+from pipelines.run.outputs import PlanOutput
 from pipelines.steps import failure
-from pipelines.storage import read_json, write_json
+from pipelines.storage import read_json
 
 RUN = "manual__2026-11-21T00:00:00+00:00"
 
@@ -150,7 +152,7 @@ def test_unknown_conf_keys_reach_the_check_that_refuses_them(
 
 def test_mapping_over_nothing_is_refused() -> None:
     with pytest.raises(AirflowFailException, match="nothing to map over"):
-        _box.items("plan_embedding", {"shards": [], "titles": []})
+        _box.items("plan_embedding", made(PlanOutput, shards=(), titles=()))
 
 
 def test_mapped_tasks_are_named_for_people() -> None:
@@ -173,7 +175,7 @@ def test_a_red_run_carries_cause_and_fix_as_its_note(home: Path) -> None:
 
 @pytest.mark.parametrize("run", [red_run("mine, says Ana"), red_run(dag_id="another")])
 def test_notes_of_people_and_of_other_dags_are_left_alone(home: Path, run: Any) -> None:
-    write_json(folder(home) / "failure.json", failure.record(folder(home), "gate", None))
+    failure.record(folder(home), "gate", None)
     before = run.note
     _run_note.on_dag_run_failed(run, "task_failure")
     _run_note.on_dag_run_success(run, "success")

@@ -14,12 +14,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.outputs import made
 
 from dags import _callbacks, _fallback
 from pipelines import steps
 from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.run.events import read_events
+from pipelines.run.outputs import FallbackOutput
 from pipelines.steps import failure
 from pipelines.storage import read_json
 
@@ -116,11 +118,11 @@ def test_the_deadline_looks_at_the_home_of_its_line(
 ) -> None:
     asked: list[tuple[Path, str]] = []
 
-    def look(profile: str) -> dict[str, Any]:
+    def look(profile: str) -> FallbackOutput:
         from pipelines.config import places
 
         asked.append((places().home, profile))
-        return {"note": "nothing to do"}
+        return made(FallbackOutput, note="nothing to do")
 
     monkeypatch.setattr(steps, "at_deadline", look)
     _fallback.at_deadline("", "sample")
@@ -129,5 +131,4 @@ def test_the_deadline_looks_at_the_home_of_its_line(
 
 
 def test_before_any_champion_the_deadline_invents_nothing(in_a_task: Path) -> None:
-    made = steps.at_deadline("ci", datetime(2026, 11, 24, 23, tzinfo=UTC))
-    assert made["forecast"] is None
+    assert steps.at_deadline("ci", datetime(2026, 11, 24, 23, tzinfo=UTC)).forecast is None

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
+from support.outputs import stored
 from typer.testing import CliRunner
 
 from dags._links import OutcomeLink
@@ -34,14 +35,11 @@ def left(home: Path) -> Path:
     """What a run left: a few steps done, one under way, a report, and things not for reading."""
     run = home / "artifacts" / "runs" / RUN
     write_json(run / "run.json", {"profile": "ci", "as_of": None, "horizons": None, "force": False})
-    write_json(
-        run / "plan_embedding.json",
-        {"shards": [0, 1], "counts": {"image": {"missing": 7, "distinct": 9}}},
-    )
-    write_json(
-        run / "embed_000.json",
-        {"modality": "image", "inputs": 4, "embedded": 3, "encoder_started": True},
-    )
+    counts = {"image": {"missing": 7, "distinct": 9}}
+    plan = {**stored("plan_embedding"), "shards": [0, 1], "counts": counts}
+    write_json(run / "plan_embedding.json", plan)
+    shard = {"modality": "image", "inputs": 4, "embedded": 3, "encoder_started": True}
+    write_json(run / "embed_000.json", {**stored("embed_000"), **shard})
     write_json(
         run / "progress" / "embed_shard_001.json",
         {

@@ -54,7 +54,7 @@ def snapshot_of(home: Home, run_id: str) -> Path:
     steps.start(run_id, {"profile": str(home.path / "tabular.yaml"), "horizons": [4]})
     steps.ingest(run_id)
     steps.validate(run_id)
-    return home.path / steps.snapshot(run_id)["dataset"]
+    return home.path / steps.snapshot(run_id).dataset
 
 
 def row(home: Home, run_id: str, code: str = "05001") -> pd.Series:

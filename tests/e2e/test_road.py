@@ -160,7 +160,7 @@ def test_a_step_run_again_does_only_what_is_missing(
     for year in steps.backtest_years("first"):
         steps.backtest("first", year)
 
-    assert not any(shard["encoder_started"] or shard["embedded"] for shard in again)
+    assert not any(shard.encoder_started or shard.embedded for shard in again)
     assert written(road.path) == before
 
 

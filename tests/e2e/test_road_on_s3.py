@@ -37,12 +37,11 @@ class Road:
     seen: dict[str, Any] = field(default_factory=dict)
     turn: int = 0
 
-    def step(self, name: str, *arguments: Any) -> dict[str, Any]:
+    def step(self, name: str, *arguments: Any) -> Any:
         """Walk a step on the machine whose turn it is."""
         self.patch.setenv("DENGUARD_HOME", str(self.machines[self.turn % 2].path))
         self.turn += 1
-        output: dict[str, Any] = getattr(steps, name)(RUN, *arguments)
-        return output
+        return getattr(steps, name)(RUN, *arguments)
 
     def refused_features(self) -> None:
         """The command on one machine, with a store that takes no write from its objects on."""
@@ -84,7 +83,7 @@ def _walk(road: Road) -> None:
     road.turn = 0  # the machine that has the drop reads it; the empty one validates
     for name in ("ingest", "validate", "snapshot"):
         road.step(name)
-    for shard in road.step("plan_embedding")["shards"]:
+    for shard in road.step("plan_embedding").shards:
         road.step("embed_shard", shard)
     road.refused_features()
     road.step("features")
@@ -114,8 +113,8 @@ def test_two_machines_give_the_bundle_of_one_byte_for_byte(road: Road, walked: H
 
 def test_their_forecast_is_the_undisturbed_one_byte_for_byte(road: Road, walked: Home) -> None:
     version = walked.output("first", "forecast")["forecast_version"]
-    assert road.seen["forecast done"]["forecast_version"] == version
-    folder = Path(road.seen["forecast done"]["forecast"])
+    assert road.seen["forecast done"].forecast_version == version
+    folder = Path(road.seen["forecast done"].forecast)
     made = [m.path / folder for m in road.machines if (m.path / folder).is_dir()]
     assert made
     assert all(manifest_of(f) == _folder(walked, f"forecasts/{version}") for f in made)
@@ -133,7 +132,7 @@ def test_refused_writes_end_the_step_with_what_to_do_and_nothing_half_made(road:
 def test_a_registry_that_cannot_store_files_is_named_and_registers_once(road: Road) -> None:
     assert "AccessDenied" in road.seen["register"]
     assert "What to do" in road.seen["register"]
-    assert road.seen["register done"]["version"] == "1"
+    assert road.seen["register done"].version == "1"
 
 
 def test_an_empty_machine_plans_nothing_anew_and_checks_against_the_same_golden_vectors(
@@ -142,9 +141,9 @@ def test_an_empty_machine_plans_nothing_anew_and_checks_against_the_same_golden_
     empty = Home(tmp_path / "third")
     road.patch.setenv("DENGUARD_HOME", str(empty.path))
     before = len(road.bucket.server.requests())
-    counts = steps.plan_embedding(RUN)["counts"]
-    assert counts["image"]["distinct"] > 0
-    assert [c["missing"] for c in counts.values()] == [0, 0]
+    counts = steps.plan_embedding(RUN).counts
+    assert counts["image"].distinct > 0
+    assert [c.missing for c in counts.values()] == [0, 0]
     assert empty.store() == road.machines[0].store() | road.machines[1].store()
     assert not (empty.path / "data").exists(), "it needs no drop"
     assert len(road.bucket.server.requests()) - before < 200

@@ -28,7 +28,7 @@ from pipelines.embed.plan import plan_embedding
 from pipelines.embed.run import embed_shard
 profile, places = load_profile("ci"), Places(home=Path(sys.argv[1]))
 for work_file in plan_embedding(Path(sys.argv[2]), profile, places).work_files:
-    assert embed_shard(work_file, profile, places)["encoder_started"]
+    assert embed_shard(work_file, profile, places).encoder_started
 print(json.dumps([m for m in ("torch", "transformers", "timm") if m in sys.modules]))
 """
 UNITS = ("05001", "76001", "99999")  # the last one is not in the pool

@@ -119,7 +119,7 @@ def test_a_crash_amid_a_shard_keeps_what_was_stored_and_the_next_run_goes_on(
     assert len(store.missing(i.key for i in work.inputs)) == 210 - 128
 
     mortal(1000)
-    assert embed_shard(work_file, profile, places)["embedded"] == 210 - 128
+    assert embed_shard(work_file, profile, places).embedded == 210 - 128
     assert {p: p.read_bytes() for p in kept} == kept
     vectors = store.load([i.key for i in work.inputs])
     assert np.array_equal(vectors[:, 0], [len(str(i.text)) for i in work.inputs])

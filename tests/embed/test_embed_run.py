@@ -72,7 +72,7 @@ def test_what_is_embedded_starts_no_encoder_and_changes_no_file(
         "image": {"distinct": 2, "missing": 0},
         "text": {"distinct": 9, "missing": 0},
     }
-    assert not any(r["encoder_started"] for r in again)
+    assert not any(r.encoder_started for r in again)
     assert manifest_of(store_root(places)) == before
 
 
@@ -94,7 +94,7 @@ def test_a_killed_embedding_goes_on_to_the_same_vectors(
 
     result = embed_shard(work_file, profile, places)
 
-    assert 0 < result["embedded"] < 210  # what was stored is not embedded again
+    assert 0 < result.embedded < 210  # what was stored is not embedded again
     assert kept < {p.name for p in _store(work_file, places).folder.glob("*.parquet")}
     undisturbed = minilm.encode([i.text for i in read_work(work_file).inputs])
     assert np.array_equal(_stored(work_file, places), undisturbed)
@@ -121,7 +121,7 @@ def test_a_corrupt_shard_is_rebuilt(
     shard.write_bytes(shard.read_bytes()[:-20])
     plan = plan_embedding(embedded, profile, places)
     assert plan.counts["text"]["missing"] == 9
-    assert embed_shard(_text_file(plan), profile, places)["embedded"] == 9
+    assert embed_shard(_text_file(plan), profile, places).embedded == 9
     texts = [i.text for i in read_work(_text_file(plan)).inputs]
     assert np.array_equal(_stored(_text_file(plan), places), minilm.encode(texts))
 
@@ -136,7 +136,7 @@ def test_changed_libraries_check_golden_scenes_that_outlive_their_drop(
     store.record_versions({**real, "timm": "0.0"})
     shutil.rmtree(places.drops)
     result = embed_shard(idle, profile, places)
-    assert (result["encoder_started"], result["embedded"]) == (True, 0)
+    assert (result.encoder_started, result.embedded) == (True, 0)
     assert store.checked_versions() == real
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.outputs import candidate, serving, standing
 
 from pipelines.config import Profile, load_profile
 from pipelines.data.maturing import mature
@@ -19,13 +20,14 @@ from pipelines.data.rows import sample_rows
 from pipelines.data.samples import resolve_as_of
 from pipelines.data.tables import Tables, ordered
 from pipelines.evaluate.backtest import backtest_year, write_predictions
-from pipelines.evaluate.contest import champion_profile, hold
+from pipelines.evaluate.contest import Judged, champion_profile, hold
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
 from pipelines.evaluate.in_memory import tabular_examples
 from pipelines.evaluate.own_rows import of_both, own_rows
 from pipelines.fusion.examples import Examples
 from pipelines.recipes import recipe_id
+from pipelines.run.outputs import ServingModel
 from pipelines.storage import write_json
 from pipelines.weeks import CDC
 
@@ -88,18 +90,18 @@ def rows_of(tables: Tables, profile: Profile) -> Rows:
     return tabular_examples(known, profile, resolve_as_of(known, profile, None), (4,))[0]
 
 
-def champion(profile: Profile) -> dict[str, Any]:
+def champion(profile: Profile) -> ServingModel:
     """The linear head, promoted under this profile."""
     recipe = json.loads(json.dumps(profile.recipe("linear")))
-    return {
-        "version": "3",
-        "bundle_id": "old",
-        "head": "linear",
-        "recipe_id": recipe_id(recipe),
-        "recipe": recipe,
-        "as_of_week": "2018-w39",
-        "dataset_version": "d1",
-    }
+    return serving(
+        version="3",
+        bundle_id="old",
+        head="linear",
+        recipe_id=recipe_id(recipe),
+        recipe=recipe,
+        as_of_week="2018-w39",
+        dataset_version="d1",
+    )
 
 
 def test_the_champions_recipe_keeps_its_own_maturity(none: Profile, dropping: Profile) -> None:
@@ -157,24 +159,19 @@ def held(
 ) -> Decision:
     """What the gate of a run says after the change."""
     candidates, champions = change
-    serving = champion(theirs)
-    now = {"champion": serving, "named": None, "problem": None, "rolled_back": []}
-    new = {
-        "head": "linear",
-        "bundle_id": "new",
-        "recipe_id": ours.recipe_id("linear"),
-        "as_of_week": "2018-w36",
-        "dataset_version": "d2",
-    }
-    files = {
-        "predictions": [write_predictions(candidates, folder / "c.parquet")],
-        "champion_predictions": [write_predictions(champions, folder / "o.parquet")]
-        if tried
-        else [],
-        "metrics": write_json(
-            folder / "m.json", {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
-        ),
-    }
+    now = standing(champion(theirs), named=None)
+    new = candidate(
+        bundle_id="new",
+        recipe_id=ours.recipe_id("linear"),
+        as_of_week="2018-w36",
+        dataset_version="d2",
+    )
+    scores = {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
+    files = Judged(
+        [write_predictions(candidates, folder / "c.parquet")],
+        [write_predictions(champions, folder / "o.parquet")] if tried else [],
+        write_json(folder / "m.json", scores),
+    )
     return hold({"linear": new}, now, now, files, ours)
 
 

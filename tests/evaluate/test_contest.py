@@ -7,39 +7,41 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.outputs import candidate, serving, standing
 
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.evaluate.backtest import write_predictions
-from pipelines.evaluate.contest import champion_profile, hold
+from pipelines.evaluate.contest import Judged, champion_profile, hold
 from pipelines.evaluate.decision import Decision
 from pipelines.recipes import recipe_id
+from pipelines.run.outputs import ServingModel, TrainedCandidate
 from pipelines.storage import write_json
 
 
-def _champion(profile: Profile, head: HeadKind, **changed: Any) -> dict[str, Any]:
+def _champion(profile: Profile, head: HeadKind, **changed: Any) -> ServingModel:
     recipe = json.loads(json.dumps(profile.recipe(head)))
     for part, value in changed.items():
         recipe[part] = {**recipe[part], **value} if isinstance(value, dict) else value
-    return {
-        "version": "3",
-        "bundle_id": "bundle-old",
-        "head": head,
-        "recipe_id": recipe_id(recipe),
-        "recipe": recipe,
-        "as_of_week": "2018-w40",
-        "dataset_version": "data-old",
-    }
+    return serving(
+        version="3",
+        bundle_id="bundle-old",
+        head=head,
+        recipe_id=recipe_id(recipe),
+        recipe=recipe,
+        as_of_week="2018-w40",
+        dataset_version="data-old",
+    )
 
 
-def _candidate(profile: Profile) -> dict[str, Any]:
-    return {
-        "head": "linear",
-        "bundle_id": "bundle-new",
-        "recipe_id": profile.recipe_id("linear"),
-        "as_of_week": "2018-w48",
-        "dataset_version": "data-new",
-    }
+def _candidate(profile: Profile) -> TrainedCandidate:
+    return candidate(
+        head="linear",
+        bundle_id="bundle-new",
+        recipe_id=profile.recipe_id("linear"),
+        as_of_week="2018-w48",
+        dataset_version="data-new",
+    )
 
 
 def test_a_champions_training_choices_are_taken_over_for_its_backtest(profile: Profile) -> None:
@@ -47,7 +49,7 @@ def test_a_champions_training_choices_are_taken_over_for_its_backtest(profile: P
     found = champion_profile(champion, profile)
     assert found is not None
     assert found[0].train.linear_c == 0.7
-    assert found[0].recipe_id("linear") == champion["recipe_id"]
+    assert found[0].recipe_id("linear") == champion.recipe_id
     assert found[1] == ("linear",)
 
 
@@ -70,70 +72,63 @@ def test_a_champion_that_needs_other_vectors_labels_or_prompts_is_not_imitated(
     assert champion_profile(_champion(profile, "late_joint", **changed), profile) is None
 
 
-def _standing(champion: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
-    """What registry/standing.py says."""
-    named = champion and {"version": champion["version"], "bundle_id": champion["bundle_id"]}
-    return {"champion": champion, "named": named, "problem": None, "rolled_back": [], **changed}
-
-
 @pytest.fixture
-def judged(planted: Any, tmp_path: Path) -> dict[str, Any]:
+def judged(planted: Any, tmp_path: Path) -> Judged:
     """Files of an evaluation that lets the linear candidate through."""
     frame = planted({"linear": 0.0, "prevalence": 0.05, "persistence_calibrated": 0.03})
     scores = {str(h): {"heads": {"linear": {"brier": 0.2}}} for h in (1, 4, 8, 12)}
-    return {
-        "predictions": [write_predictions(frame, tmp_path / "p.parquet")],
-        "champion_predictions": [],
-        "metrics": write_json(tmp_path / "metrics.json", {"horizons": scores}),
-    }
+    metrics = write_json(tmp_path / "metrics.json", {"horizons": scores})
+    return Judged([write_predictions(frame, tmp_path / "p.parquet")], [], metrics)
 
 
-def _held(profile: Profile, judged: dict[str, Any], before: Any, now: Any = None) -> Decision:
+def _held(profile: Profile, judged: Judged, before: Any, now: Any = None) -> Decision:
     return hold({"linear": _candidate(profile)}, before, now or before, judged, profile)
 
 
-def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: dict[str, Any]) -> None:
-    assert _held(profile, judged, _standing(_champion(profile, "linear"))).decision == "promote"
-    assert _held(profile, judged, _standing()).decision == "promote"
+def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: Judged) -> None:
+    assert _held(profile, judged, standing(_champion(profile, "linear"))).decision == "promote"
+    assert _held(profile, judged, standing()).decision == "promote"
     wider = _champion(profile, "linear", horizons_weeks=[1, 2, 4, 8, 12])
-    assert _held(profile, judged, _standing(wider)).decision == "keep"
+    assert _held(profile, judged, standing(wider)).decision == "keep"
 
 
 def test_what_a_person_took_out_of_service_reaches_the_gate(
-    profile: Profile, judged: dict[str, Any]
+    profile: Profile, judged: Judged
 ) -> None:
-    now = _standing(_champion(profile, "linear"), rolled_back=["bundle-new"])
+    now = standing(_champion(profile, "linear"), rolled_back=["bundle-new"])
     found = _held(profile, judged, now)
     assert found.decision == "keep"
     assert "taken out of service" in found.reasons[-1]
 
 
 def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(
-    profile: Profile, judged: dict[str, Any]
+    profile: Profile, judged: Judged
 ) -> None:
     was = _champion(profile, "linear")
-    found = _held(profile, judged, _standing(was), _standing({**was, "bundle_id": "b"}))
+    found = _held(
+        profile, judged, standing(was), standing(was.model_copy(update={"bundle_id": "b"}))
+    )
     assert found.decision == "keep"
     assert found.champion is not None
     assert "changed from bundle-old to b" in found.reasons[0]
 
 
 def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(
-    profile: Profile, judged: dict[str, Any]
+    profile: Profile, judged: Judged
 ) -> None:
-    other = {**_champion(profile, "linear"), "label_rule_id": "another_rule"}
-    found = _held(profile, judged, _standing(other))
+    other = _champion(profile, "linear").model_copy(update={"label_rule_id": "another_rule"})
+    found = _held(profile, judged, standing(other))
     assert found.decision == "keep"
     assert "answer different questions" in found.reasons[0] and "adopt-rule" in found.reasons[0]
 
 
 @pytest.mark.parametrize("when", ["before", "now"])
 def test_not_to_know_who_serves_is_no_leave_to_take_the_place(
-    when: str, profile: Profile, judged: dict[str, Any]
+    when: str, profile: Profile, judged: Judged
 ) -> None:
     blind, known = (
-        _standing(problem="MLflow does not answer."),
-        _standing(_champion(profile, "linear")),
+        standing(problem="MLflow does not answer."),
+        standing(_champion(profile, "linear")),
     )
     found = _held(profile, judged, *((blind, known) if when == "before" else (known, blind)))
     assert found.decision == "keep"
@@ -141,42 +136,36 @@ def test_not_to_know_who_serves_is_no_leave_to_take_the_place(
     assert _held(profile, judged, blind).decision == "keep"
 
 
-def test_a_champion_that_cannot_be_read_is_named_and_kept(
-    profile: Profile, judged: dict[str, Any]
-) -> None:
+def test_a_champion_that_cannot_be_read_is_named_and_kept(profile: Profile, judged: Judged) -> None:
     named = {"version": "3", "bundle_id": "bundle-old"}
-    found = _held(profile, judged, _standing(named=named, problem="It is damaged."))
+    found = _held(profile, judged, standing(named=named, problem="It is damaged."))
     assert found.decision == "keep"
     assert found.champion is not None
     assert (found.champion["version"], found.champion["head"]) == ("3", "unknown")
 
 
-def _no_backtest(files: dict[str, Any]) -> None:
-    files["predictions"][0].unlink()
+def _no_backtest(files: Judged) -> None:
+    files.predictions[0].unlink()
 
 
-def _damaged_backtest(files: dict[str, Any]) -> None:
-    files["predictions"][0].write_bytes(b"PAR1 but no more")
+def _damaged_backtest(files: Judged) -> None:
+    files.predictions[0].write_bytes(b"PAR1 but no more")
 
 
-def _no_metrics(files: dict[str, Any]) -> None:
-    files["metrics"].unlink()
+def _no_metrics(files: Judged) -> None:
+    files.metrics.unlink()
 
 
-def _metric_absent(files: dict[str, Any]) -> None:
-    files["metrics"].write_text(files["metrics"].read_text().replace("brier", "brier_score"))
+def _metric_absent(files: Judged) -> None:
+    files.metrics.write_text(files.metrics.read_text().replace("brier", "brier_score"))
 
 
-def _metric_null(files: dict[str, Any]) -> None:
-    files["metrics"].write_text(files["metrics"].read_text().replace("0.2", "null"))
+def _metric_null(files: Judged) -> None:
+    files.metrics.write_text(files.metrics.read_text().replace("0.2", "null"))
 
 
-def _metric_nan(files: dict[str, Any]) -> None:
-    files["metrics"].write_text(files["metrics"].read_text().replace("0.2", "NaN"))
-
-
-def _no_entry(files: dict[str, Any]) -> None:
-    del files["champion_predictions"]
+def _metric_nan(files: Judged) -> None:
+    files.metrics.write_text(files.metrics.read_text().replace("0.2", "NaN"))
 
 
 @pytest.mark.parametrize(
@@ -188,28 +177,26 @@ def _no_entry(files: dict[str, Any]) -> None:
         _metric_absent,
         _metric_null,
         _metric_nan,
-        _no_entry,
     ],
 )
 def test_what_cannot_be_read_keeps_the_champion_and_says_so(
-    damage: Any, profile: Profile, judged: dict[str, Any]
+    damage: Any, profile: Profile, judged: Judged
 ) -> None:
     damage(judged)
-    found = _held(profile, judged, _standing(_champion(profile, "linear")))
+    found = _held(profile, judged, standing(_champion(profile, "linear")))
     assert found.decision == "keep"
     assert len(found.reasons[0]) > len("The comparison could not be made. ")
     json.dumps(found.to_json(), allow_nan=False)
-    if damage is not _no_entry:
-        assert _held(profile, judged, _standing()).decision == "none"
+    assert _held(profile, judged, standing()).decision == "none"
 
 
 def test_the_record_names_the_rules_even_if_nothing_was_compared(
-    profile: Profile, judged: dict[str, Any]
+    profile: Profile, judged: Judged
 ) -> None:
-    whole = _held(profile, judged, _standing())
+    whole = _held(profile, judged, standing())
     assert (whole.blocks, whole.origins) == (16, 4)
     _no_backtest(judged)
-    for found in (whole, _held(profile, judged, _standing())):
+    for found in (whole, _held(profile, judged, standing())):
         assert found.rules == profile.gate.model_dump(mode="json")
     assert {"margin_brier", "min_blocks", "block_weeks", "min_origins", "resamples", "seed"} <= set(
         found.rules

@@ -60,11 +60,9 @@ def test_the_champions_bundle_comes_from_the_registry_where_its_copy_is_gone(whe
 
 def test_the_champion_has_the_recipe_of_the_profile_it_was_trained_with(where: Places) -> None:
     found = standing(where, "denguard")
-    assert found["problem"] is None
-    assert found["champion"]["recipe_id"] == load_profile("profile.yaml").recipe_id("linear")
-    assert (
-        found["champion"]["recipe_id"] != _champion(where).meta.recipe_id
-    )  # other keys, other hash
+    assert found.problem is None
+    assert found.champion.recipe_id == load_profile("profile.yaml").recipe_id("linear")
+    assert found.champion.recipe_id != _champion(where).meta.recipe_id  # other keys, other hash
 
 
 def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_crash(
@@ -86,8 +84,8 @@ def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_cra
     }
     append(where, **{**facts, "bundle_id": identity})  # as the version that wrote the recipe did
     said = standing(where, "denguard")
-    assert said["champion"] is None
-    assert "a recipe cannot be read: of_a_later_version" in said["problem"]
+    assert said.champion is None
+    assert "a recipe cannot be read: of_a_later_version" in said.problem
 
 
 def test_drops_dataset_and_what_was_accepted_are_read(where: Places) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from homes.make_first_home import PROFILE
 from homes.unpacking import HERE
+from support.outputs import candidate, serving
 from typer.testing import CliRunner
 
 from pipelines import profile_v1
@@ -19,6 +20,7 @@ from pipelines.contracts import content_id
 from pipelines.errors import ConfigError
 from pipelines.evaluate.contest import _data_of, champion_profile
 from pipelines.recipes import recipe_id
+from pipelines.run.outputs import ServingModel
 from pipelines.storage import read_json
 
 SHIPPED = ("ci", "sample", "satellitebench", "satellitebench_gemma")
@@ -186,20 +188,20 @@ def test_what_the_first_version_refused_is_refused_still(
     assert key in raised.value.what
 
 
-def _champion(name: str, head: str, **train: object) -> dict[str, Any]:
+def _champion(name: str, head: str, **train: object) -> ServingModel:
     """A champion as the registry describes one whose bundle the first version wrote."""
     recipe = read_json(HERE / "first_recipes" / f"{name}.json")[head]
     recipe["train"] |= train
-    return {
-        "version": "1",
-        "bundle_id": "old",
-        "head": head,
-        "recipe": recipe,
-        "recipe_id": recipe_id(recipe),
-        "as_of_week": "2018-w48",
-        "dataset_version": "d1",
-        "weights_id": "w1",
-    }
+    return serving(
+        version="1",
+        bundle_id="old",
+        head=head,
+        recipe=recipe,
+        recipe_id=recipe_id(recipe),
+        as_of_week="2018-w48",
+        dataset_version="d1",
+        weights_id="w1",
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_a_first_champion_of_other_training_is_trained_beside_todays_candidates(
     found = champion_profile(champion, load_profile("ci"))
     assert found is not None
     assert getattr(found[0].train, key) == value
-    assert found[0].recipe_id(head) == champion["recipe_id"]  # type: ignore[arg-type]
+    assert found[0].recipe_id(head) == champion.recipe_id  # type: ignore[arg-type]
 
 
 def test_a_first_champion_at_the_defaults_is_trained_at_them_whatever_the_profile_says() -> None:
@@ -220,7 +222,7 @@ def test_a_first_champion_at_the_defaults_is_trained_at_them_whatever_the_profil
     found = champion_profile(champion, load_profile("ci", **{"train.linear_c": 0.7}))
     assert found is not None
     assert found[0].train.linear_c == 0.05
-    assert found[0].recipe_id("linear") == champion["recipe_id"]
+    assert found[0].recipe_id("linear") == champion.recipe_id
 
 
 @pytest.mark.parametrize(
@@ -240,9 +242,11 @@ def test_a_first_champion_of_other_prompts_weeks_or_labels_is_not_imitated(
 
 def test_one_model_of_one_week_counts_as_trained_on_one_dataset_whatever_its_name() -> None:
     champion = _champion("ci", "linear")
-    candidate = {**champion, "bundle_id": "new", "dataset_version": "d2"}
-    assert _data_of(candidate, champion) == "d1"
+    same = {name: getattr(champion, name) for name in ("recipe_id", "as_of_week", "weights_id")}
+    facts = {**same, "bundle_id": "new", "dataset_version": "d2"}
+    assert _data_of(candidate(**facts), champion) == "d1"
     for other in ({"weights_id": "w2"}, {"as_of_week": "2018-w49"}, {"recipe_id": "r2"}):
-        assert _data_of({**candidate, **other}, champion) == "d2"
-    assert _data_of({**candidate, "weights_id": ""}, {**champion, "weights_id": ""}) == "d2"
-    assert _data_of(candidate, None) == "d2"
+        assert _data_of(candidate(**{**facts, **other}), champion) == "d2"
+    unknown = champion.model_copy(update={"weights_id": ""})
+    assert _data_of(candidate(**{**facts, "weights_id": ""}), unknown) == "d2"
+    assert _data_of(candidate(**facts), None) == "d2"

@@ -13,7 +13,7 @@ from pipelines.cli import app
 from pipelines.config import Places, load_profile
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
-from pipelines.evaluate.contest import hold
+from pipelines.evaluate.contest import Judged, hold
 from pipelines.ops.texts import body, title
 from pipelines.registry import audit, moves, promote
 from pipelines.registry.adopt import adopt_rule
@@ -47,7 +47,7 @@ def test_the_next_candidate_is_a_first_champion(three: Places) -> None:
     assert done == {"changed": True, "from_version": "2", "rule_before": OLD, "rule_now": NEW}
     assert promote.aliases() == NOBODY
     found = standing(three, MODEL_NAME)
-    assert (found["champion"], found["named"], found["problem"]) == (None, None, None)
+    assert (found.champion, found.named, found.problem) == (None, None, None)
     last = audit.newest(three, MODEL_NAME)
     assert last is not None
     assert (last["action"], last["from_version"], last["to_version"], last["by"]) == (
@@ -141,7 +141,7 @@ def test_a_champion_that_cannot_be_read_can_be_left_behind(three: Places) -> Non
     _serve("1")
     damage(three, "1")
     assert adopt_rule(NEW, ANA)["rule_before"] == "unknown"
-    assert standing(three, MODEL_NAME)["problem"] is None
+    assert standing(three, MODEL_NAME).problem is None
 
 
 def test_killed_half_way_it_is_finished_by_the_next_call(
@@ -166,7 +166,7 @@ def test_the_gate_names_the_two_rules_and_the_command(three: Places) -> None:
     _serve("1")
     now = standing(three, MODEL_NAME)
     profile = load_profile("sample", **{"labels.rule": {"kind": "endemic_channel"}})
-    judged = {"predictions": [], "champion_predictions": [], "metrics": "none.json"}
+    judged = Judged([], [], Path("none.json"))
 
     decision = hold({}, now, now, judged, profile)
 

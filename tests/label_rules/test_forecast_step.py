@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 import yaml
 from label_rules.conftest import Walked
+from support.outputs import leave
 
 from pipelines import steps
 from pipelines.errors import LabelRuleError
 from pipelines.fusion.bundle import load_sound, write_bundle
 from pipelines.run import Run, open_run
+from pipelines.run.outputs import FeaturesOutput, SnapshotOutput
 from pipelines.steps.bulletin import make_forecast
 from pipelines.training.candidates import train_candidate
 
@@ -27,8 +29,8 @@ def run(walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     )
     steps.start(tmp_path.name, {"profile": str(profile)})
     run = open_run(tmp_path.name)
-    run.finish("snapshot", {"dataset": run.name(walked.dataset)})
-    run.finish("features", {"features": run.name(walked.features)})
+    leave(run, SnapshotOutput, dataset=run.name(walked.dataset))
+    leave(run, FeaturesOutput, features=run.name(walked.features))
     return run
 
 
@@ -37,15 +39,16 @@ def folder(walked: Walked) -> Path:
     made = train_candidate(
         walked.features, "linear", walked.profile, walked.where.artifacts / "candidates"
     )
-    return Path(made["folder"]) / "bundle"
+    return Path(made.folder) / "bundle"
 
 
 def test_units_without_a_threshold_now_are_named_and_not_forecast(run: Run, folder: Path) -> None:
-    made = make_forecast(run, folder, "1")
-    table = pd.read_parquet(run.path(made["forecast"]) / "forecast.parquet")
-    about = (run.path(made["forecast"]) / "forecast.json").read_text(encoding="utf-8")
+    forecast, made = make_forecast(run, folder, "1")
+    assert made.forecast == run.name(forecast)
+    table = pd.read_parquet(forecast / "forecast.parquet")
+    about = (forecast / "forecast.json").read_text(encoding="utf-8")
     assert (table["threshold_cases"] > 0).all()
-    rows = pd.read_parquet(run.path(run.output("features")["features"]) / "rows.parquet")
+    rows = pd.read_parquet(run.path(run.output(FeaturesOutput).features) / "rows.parquet")
     assert "gone" in set(rows["unit_id"]), "it was learned from while it had cases"
     assert "gone" not in set(table["municipality_code"])
     assert '"gone"' in about

@@ -32,7 +32,7 @@ def bundle(walked: Walked) -> Bundle:
     made = train_candidate(
         walked.features, "linear", walked.profile, walked.where.artifacts / "candidates"
     )
-    return load_sound(Path(made["folder"]) / "bundle")
+    return load_sound(Path(made.folder) / "bundle")
 
 
 @pytest.fixture(scope="session")
@@ -200,7 +200,7 @@ def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) ->
     assert "thresholds_id" not in about
     assert not (fixed.features / "thresholds.parquet").exists()
     made = train_candidate(fixed.features, "linear", fixed.profile, tmp_path / "candidates")
-    bundle = load_sound(Path(made["folder"]) / "bundle")
+    bundle = load_sound(Path(made.folder) / "bundle")
     table = pd.read_parquet(fixed.dataset / "thresholds.parquet")
     pool = table[table["in_pool"]].set_index("unit_id")["threshold_cases"]
     assert bundle.meta.threshold_cases == pool.to_dict()
@@ -213,7 +213,7 @@ def test_a_bundle_does_not_say_where_the_template_lay(walked: Walked, tmp_path: 
     place = walked.profile.place.model_copy(update={"prompt": tmp_path / "own.yaml"})
     profile = walked.profile.model_copy(update={"place": place})
     made = train_candidate(walked.features, "linear", profile, tmp_path / "candidates")
-    said = (Path(made["folder"]) / "bundle" / "bundle.json").read_text(encoding="utf-8")
+    said = (Path(made.folder) / "bundle" / "bundle.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in said
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from support.outputs import candidate as made_candidate
+from support.outputs import leave
 
 from pipelines.code_changes import CodeChange
 from pipelines.config import Places
@@ -26,6 +28,17 @@ from pipelines.inference.prediction_log import LoggedAnswer, LoggedPrediction, P
 from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.registry.promote import register_bundle, set_champion
 from pipelines.run import Run, start_run
+from pipelines.run.outputs import (
+    FeaturesOutput,
+    ForecastOutput,
+    GateOutput,
+    IngestOutput,
+    RegisterOutput,
+    ReportOutput,
+    SnapshotOutput,
+    TrainOutput,
+    ValidateOutput,
+)
 from pipelines.storage import folder_id, manifest_of, sha256_file, write_atomic, write_json
 
 FIRST_TRACE, THIRD_TRACE, FORECAST_TRACE = "a" * 32, "b" * 32, "c" * 32
@@ -63,17 +76,16 @@ class Planter:
 
     def run(self, run_id: str, week: str, drops: list[dict[str, Any]], decision: str) -> None:
         run = start_run(run_id, {"profile": "ci"})
-        run.finish("ingest", {"drops": drops})
+        leave(run, IngestOutput, drops=drops)
         checked = run.folder / "validation"
         write_atomic(checked / "issues.json", "[]\n")
-        run.finish(
-            "validate",
-            {
-                "issues": {"warning": 2},
-                "issues_path": run.name(checked / "issues.json"),
-                "data_docs": "docs",
-                "quarantined": 1,
-            },
+        leave(
+            run,
+            ValidateOutput,
+            issues={"warning": 2},
+            issues_path=run.name(checked / "issues.json"),
+            data_docs="docs",
+            quarantined=1,
         )
         dataset = self.dataset(run, week, drops)
         features = self.features(run, week, dataset)
@@ -89,15 +101,13 @@ class Planter:
         )
         version = folder_id(manifest_of(draft))
         folder = _keep(draft, self.places.artifacts / "datasets" / version)
-        run.finish(
-            "snapshot",
-            {
-                "dataset": run.name(folder),
-                "dataset_version": version,
-                "as_of_week": week,
-                "synthetic_scenes": True,
-                "dvc": self.version("samples", folder),
-            },
+        leave(
+            run,
+            SnapshotOutput,
+            dataset=run.name(folder),
+            dataset_version=version,
+            as_of_week=week,
+            dvc=self.version("samples", folder),
         )
         accept(self.places, version, week, drops)
         self.store.datasets[run.run_id] = version
@@ -119,11 +129,8 @@ class Planter:
         )
         version = version_of(draft)
         folder = _keep(draft, self.places.artifacts / "features" / version)
-        named["feature_version"] = version
-        run.finish(
-            "features",
-            {**named, "features": run.name(folder), "dvc": self.version("features", folder)},
-        )
+        named |= {"feature_version": version, "features": run.name(folder)}
+        leave(run, FeaturesOutput, **named, dvc=self.version("features", folder))
         self.store.features[run.run_id] = version
         return version
 
@@ -172,8 +179,8 @@ class Planter:
         )
         candidate = self.places.artifacts / "candidates" / f"c{week[-2:]}"
         folder = write_bundle(Bundle(meta, {4: HorizonModel(4, linear)}), candidate / "bundle")
-        named = {"folder": run.name(candidate), "bundle_id": bundle_id(folder), "head": "linear"}
-        run.finish("train", {"candidates": {"linear": named}})
+        trained = made_candidate(folder=run.name(candidate), bundle_id=bundle_id(folder))
+        leave(run, TrainOutput, candidates={"linear": trained})
         self.store.bundles[run.run_id] = bundle_id(folder)
         return folder
 
@@ -187,15 +194,14 @@ class Planter:
             "reasons": ["so it is"],
         }
         write_json(self.places.artifacts / "decisions" / f"{run.run_id}.json", record)
-        run.finish("gate", record)
+        leave(run, GateOutput, **record)
 
     def register(self, run: Run, bundle: Path, decision: str) -> str:
         tags = {"feature_version": self.store.features[run.run_id], "decision": decision}
         version = register_bundle(bundle, run.run_id, tags=tags, where=self.places)
         set_champion(version, where=self.places)
-        run.finish(
-            "register", {"version": version if decision == "promote" else None, "mlflow_run": None}
-        )
+        served = version if decision == "promote" else None
+        run.finish(RegisterOutput(version=served, mlflow_run=None))
         return version
 
     def bulletin(self, run: Run, week: str, dataset: str, version: str) -> None:
@@ -217,11 +223,12 @@ class Planter:
             }
         )
         folder = publish_forecast(rows, self.places.artifacts / "forecasts")
-        run.finish("forecast", {"forecast": run.name(folder), "forecast_version": folder.name})
+        named = {"forecast": run.name(folder), "forecast_version": folder.name}
+        leave(run, ForecastOutput, **named)
         self.store.forecasts[run.run_id] = folder.name
         page = self.places.artifacts / "reports" / run.run_id / "report.html"
         write_atomic(page, "<h1>report</h1>")
-        run.finish("report", {"report": run.name(page)})
+        leave(run, ReportOutput, report=run.name(page))
 
     def answer(self, run_id: str, trace_id: str, version: str, forecast: str | None = None) -> None:
         log = PredictionLog(self.places)

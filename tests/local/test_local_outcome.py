@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support.outputs import stored
 
 from pipelines.config import Places
+from pipelines.errors import DropError
 from pipelines.local import demo, outcome
 from pipelines.local.components import free_ports
 from pipelines.local.layout import Layout, ensure_secrets
 from pipelines.local.services import Services, State
+from pipelines.steps.failure import record
 from pipelines.storage import write_json
 
 RUN = "scheduled__2026-11-16T06:00:00+00:00"
@@ -27,15 +30,9 @@ def services(tmp_path: Path) -> Services:
 
 def test_a_failed_run_is_told_with_step_cause_fix_and_log(services: Services) -> None:
     folder = services.layout.places.artifacts / "runs" / RUN
-    said = {
-        "step": "data.validate",
-        "cause": "a column is missing",
-        "where": "metadata.csv",
-        "fix": "add it",
-    }
-    write_json(folder / "failure.json", said)
+    record(folder, "validate", DropError("a column is missing", where="metadata.csv", fix="add it"))
     told = str(outcome.failure(services, RUN))
-    assert "data.validate failed. a column is missing (metadata.csv)" in told
+    assert "validate failed. a column is missing (metadata.csv)" in told
     assert "What to do: add it" in told
     assert f"run_id={RUN}" in told and "failure.json" in told
 
@@ -46,18 +43,19 @@ def test_a_run_that_left_no_record_points_to_its_logs(services: Services) -> Non
 
 def test_without_a_champion_there_is_no_forecast_to_show(services: Services) -> None:
     places = services.layout.places
-    write_json(places.artifacts / "runs" / RUN / "forecast.json", {"forecast": None})
+    write_json(places.artifacts / "runs" / RUN / "forecast.json", {"forecast": None, "note": ""})
     assert outcome.forecast_rows(places, RUN) == []
 
 
 def test_the_decision_is_told_with_every_reason(services: Services) -> None:
     places, text = services.layout.places, StringIO()
-    record = {
+    decided = {
+        **stored("gate"),
         "decision": "keep",
         "first_line": "Fusion does not beat it.",
         "reasons": ["nothing new [1]", "b"],
     }
-    write_json(places.artifacts / "runs" / RUN / "gate.json", record)
+    write_json(places.artifacts / "runs" / RUN / "gate.json", decided)
     outcome._tell_decision(Console(file=text, width=200), places, "scheduled", RUN)
     for words in ("keep", "Fusion does not beat it.", "nothing new [1]", "b"):
         assert words in text.getvalue()

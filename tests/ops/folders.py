@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from support.outputs import stored
+
 from pipelines.config import Places
 from pipelines.registry import audit
 from pipelines.run.success import record_success
@@ -19,19 +21,24 @@ DECISION = {
     "first_line": "The linear head serves.",
     "reasons": ["fresher data"],
 }
+_SHARD = {**stored("embed_000"), "embedded": 1}
 OUTPUTS: dict[str, dict[str, Any]] = {
     "ingest": {"drops": [{"received_date": "2026-11-20", "sha256": "x"}]},
-    "validate": {"issues": {"info": 1}, "quarantined": 0},
-    "snapshot": {"as_of_week": "2026-w46", "dataset_version": "d"},
-    "plan_embedding": {"shards": [0, 1], "counts": {"image": {"missing": 1, "distinct": 2}}},
-    "embed_000": {"embedded": 1},
-    "embed_001": {"embedded": 1},
-    "features": {"feature_version": "f", "as_of_week": "2026-w46"},
+    "validate": {**stored("validate"), "issues": {"info": 1}, "quarantined": 0},
+    "snapshot": {**stored("snapshot"), "as_of_week": "2026-w46", "dataset_version": "d"},
+    "plan_embedding": {
+        **stored("plan_embedding"),
+        "shards": [0, 1],
+        "counts": {"image": {"missing": 1, "distinct": 2}},
+    },
+    "embed_000": _SHARD,
+    "embed_001": _SHARD,
+    "features": {**stored("features"), "feature_version": "f", "as_of_week": "2026-w46"},
     "train": {"candidates": {}},
-    **{f"backtest_{year}": {"year": year} for year in (2015, 2016, 2017, 2018)},
-    "evaluate": {"predictions": [], "metrics": "m"},
-    "gate": DECISION,
-    "register": {"version": "1"},
+    **{f"backtest_{year}": {**stored("backtest_2018"), "year": year} for year in range(2015, 2019)},
+    "evaluate": {**stored("evaluate"), "predictions": [], "metrics": "m"},
+    "gate": {**stored("gate"), **DECISION},
+    "register": {**stored("register"), "version": "1"},
     "deploy": {"deployed": True, "error": None, "version": "1"},
     "forecast": {"forecast": "artifacts/forecasts/v", "forecast_version": "v", "note": "v"},
     "report": {"report": "artifacts/reports/r/report.html", "first_line": "ok"},

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from lineage.planted import Planter, Store
+from support.outputs import leave
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -26,6 +27,7 @@ from pipelines.retention_config import RetentionConfig
 from pipelines.run import Run, RunParams
 from pipelines.run.events import append_event, read_events
 from pipelines.run.lock import hold
+from pipelines.run.outputs import RegisterOutput
 from pipelines.run.success import record_success
 from pipelines.storage import manifest_of, read_json, shared, write_atomic, write_json
 from pipelines.storage.hand_over import Manifest
@@ -620,7 +622,8 @@ def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     maker.bulletin(refused, "2018-w41", store.datasets["refused"], "1")
     shutil.rmtree(home / "artifacts" / "forecasts" / store.forecasts["refused"])
     store.forecasts.update(maker.store.forecasts)
-    replace(refused, run_id="oldest").finish("register", {"version": None, "waiting_version": "1"})
+    waiting = {"version": None, "waiting_version": "1"}
+    leave(replace(refused, run_id="oldest"), RegisterOutput, **waiting)
     age(home, "artifacts/runs/oldest", AGES["oldest"])
     for name in ("runs/refused", "reports/refused", f"forecasts/{store.forecasts['refused']}"):
         age(home, f"artifacts/{name}", AGES["refused"])
@@ -632,7 +635,7 @@ def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
 def open_refused(store: Store) -> Run:
     """The second run, with an MLflow run and no model version, as a refused one has."""
     run = Run("refused", RunParams(profile="ci"), load_profile("ci"), store.places)
-    run.finish("register", {"version": None, "mlflow_run": recorded(store)["refused"]})
+    run.finish(RegisterOutput(version=None, mlflow_run=recorded(store)["refused"]))
     connect(store.places).delete_model_version("denguard", "2")
     return run
 

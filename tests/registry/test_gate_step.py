@@ -12,6 +12,7 @@ from evaluate.epidemics import keys, predictions
 from evaluate.towns import towns, write_features
 from registry.conftest import write_linear
 from registry.worlds import RECIPE, closed_port, damage
+from support.outputs import candidate, leave
 
 from pipelines import steps
 from pipelines.config import Places
@@ -24,6 +25,15 @@ from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
 from pipelines.registry.standing import standing
 from pipelines.run import Run, open_run
+from pipelines.run.outputs import (
+    ChampionOutput,
+    EvaluateOutput,
+    FeaturesOutput,
+    GateOutput,
+    RegisterOutput,
+    SnapshotOutput,
+    TrainOutput,
+)
 from pipelines.storage import read_json, write_json
 
 RUN = "weekly-1"
@@ -41,26 +51,22 @@ def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     table = frame.reindex(columns=list(PREDICTION_COLUMNS)).fillna({"unit_id": "05001"})
     rows = write_predictions(table, run.folder / "p.parquet")
     metrics = {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
-    candidate = {
-        "head": "linear",
-        "bundle_id": promote.get_version("3").bundle_id,
-        "recipe_id": recipe_id(RECIPE),
-        "as_of_week": "2018-w50",
-        "dataset_version": "d2",
-    }
     made = write_linear(run.folder / "made", -1.04)  # version 3 again, in a folder of its own
-    candidate["folder"] = run.name(made.parent)
-    features = write_features(run.folder / "features", {4: towns(4, 3, until="2018-w50")})
-    run.finish("features", {"features": run.name(features)})
-    run.finish("snapshot", {"as_of_week": "2018-w50"})
-    run.finish("train", {"candidates": {"linear": candidate}})
-    run.finish("champion", standing(three, MODEL_NAME))
-    evaluated = {"predictions": [run.name(rows)], "champion_predictions": []}
-    run.finish(
-        "evaluate",
-        {**evaluated, "metrics": run.name(write_json(run.folder / "metrics.json", metrics))},
+    trained = candidate(
+        bundle_id=promote.get_version("3").bundle_id,
+        recipe_id=recipe_id(RECIPE),
+        as_of_week="2018-w50",
+        dataset_version="d2",
+        folder=run.name(made.parent),
     )
-    run.finish("register", {"version": "3"})
+    features = write_features(run.folder / "features", {4: towns(4, 3, until="2018-w50")})
+    leave(run, FeaturesOutput, features=run.name(features))
+    leave(run, SnapshotOutput, as_of_week="2018-w50")
+    leave(run, TrainOutput, candidates={"linear": trained})
+    run.finish(standing(three, MODEL_NAME))
+    scores = run.name(write_json(run.folder / "metrics.json", metrics))
+    leave(run, EvaluateOutput, predictions=[run.name(rows)], metrics=scores)
+    leave(run, RegisterOutput, version="3")
     return run
 
 
@@ -71,7 +77,7 @@ def _record(where: Places) -> dict[str, Any]:
 def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(
     run: Run, three: Places
 ) -> None:
-    assert steps.gate(RUN)["decision"] == "promote"
+    assert steps.gate(RUN).decision == "promote"
     record = _record(three)
     assert (record["run_id"], record["as_of_week"]) == (RUN, "2018-w50")
     assert (record["blocks"], record["origins"], record["rules"]["margin_brier"]) == (20, 5, 0.005)
@@ -91,9 +97,8 @@ def _backtest_absent(run: Run, _: pytest.MonkeyPatch) -> None:
 
 
 def _champion_was_unknown(run: Run, _: pytest.MonkeyPatch) -> None:
-    run.finish(
-        "champion", {**run.output("champion"), "champion": None, "problem": "MLflow was down."}
-    )
+    gone = {"champion": None, "problem": "MLflow was down."}
+    run.finish(run.output(ChampionOutput).model_copy(update=gone))
 
 
 BROKEN: dict[Callable[[Run, pytest.MonkeyPatch], None], str] = {
@@ -111,7 +116,7 @@ def test_an_error_keeps_the_champion_in_writing_and_the_step_finishes(
     state = promote.registry_state()
     with monkeypatch.context() as patch:
         breakage(run, patch)
-        assert steps.gate(RUN)["decision"] == "keep"
+        assert steps.gate(RUN).decision == "keep"
     record = _record(three)
     assert BROKEN[breakage] in record["reasons"][0]
     assert record["rules"]["min_blocks"] == 16
@@ -142,7 +147,7 @@ def test_mlflow_that_comes_back_meanwhile_is_answered(
 ) -> None:
     _mlflow_away(monkeypatch)
     monkeypatch.setattr(patience.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
-    assert steps.gate(RUN)["decision"] == "promote"
+    assert steps.gate(RUN).decision == "promote"
 
 
 def _alias_deleted(where: Places) -> None:
@@ -189,7 +194,7 @@ def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(
         promote.set_champion("2")
     assert promote.aliases()["champion"] == "2"
     found = standing(three, MODEL_NAME)
-    assert found["problem"] is None and found["named"]["version"] == "2"
+    assert found.problem is None and found.named is not None and found.named.version == "2"
 
 
 def _killed(*_: Any, **__: Any) -> None:
@@ -202,7 +207,7 @@ def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(
     promote.set_champion("3")
     roll_back(Why("Ana", "false alarms"))
 
-    assert steps.gate(RUN)["decision"] == "keep"
+    assert steps.gate(RUN).decision == "keep"
     assert "taken out of service" in _record(three)["reasons"][-1]
 
 
@@ -210,7 +215,7 @@ def test_the_deployed_version_is_in_the_audit_with_its_run(run: Run, three: Plac
     from pipelines.registry.audit import newest
 
     steps.gate(RUN)
-    assert steps.deploy(RUN)["deployed"]
+    assert steps.deploy(RUN).deployed
     last = newest(three, MODEL_NAME)
     assert last is not None
     assert (last["to_version"], last["run_id"], last["by"]) == ("3", RUN, "weekly cycle")
@@ -220,11 +225,11 @@ def test_the_deployed_version_is_in_the_audit_with_its_run(run: Run, three: Plac
 def test_a_run_walked_again_keeps_the_decision_that_promoted(run: Run, three: Places) -> None:
     made = steps.gate(RUN)
     before = _record(three)
-    assert steps.deploy(RUN)["deployed"]
-    run.finish("champion", standing(three, MODEL_NAME))  # as its train step writes it now
+    assert steps.deploy(RUN).deployed
+    run.finish(standing(three, MODEL_NAME))  # as its train step writes it now
 
     assert steps.gate(RUN) == made
-    assert (_record(three), run.output("gate")) == (before, made)
+    assert (_record(three), run.output(GateOutput)) == (before, made)
 
 
 def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
@@ -232,19 +237,19 @@ def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
 ) -> None:
     made = steps.gate(RUN)
     before = _record(three)
-    assert steps.deploy(RUN)["deployed"]
+    assert steps.deploy(RUN).deployed
     roll_back(Why("Ana", "false alarms"))
-    run.finish("champion", standing(three, MODEL_NAME))
+    run.finish(standing(three, MODEL_NAME))
 
     with pytest.raises(GateError, match="is not written over"):
         steps.gate(RUN)
-    assert (_record(three), run.output("gate")) == (before, made)
+    assert (_record(three), run.output(GateOutput)) == (before, made)
 
 
 def test_a_decision_that_promoted_nothing_yet_may_be_made_anew(run: Run, three: Places) -> None:
-    assert steps.gate(RUN)["decision"] == "promote"
+    assert steps.gate(RUN).decision == "promote"
     _metric_absent(run, pytest.MonkeyPatch())
-    assert steps.gate(RUN)["decision"] == "keep"
+    assert steps.gate(RUN).decision == "keep"
 
 
 def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(
@@ -255,6 +260,6 @@ def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(
 
     done = steps.deploy(RUN)
 
-    assert not done["deployed"]
-    assert "was not judged against it" in done["error"]
+    assert not done.deployed
+    assert "was not judged against it" in done.error
     assert promote.aliases()["champion"] == "2"

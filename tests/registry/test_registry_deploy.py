@@ -29,8 +29,8 @@ def test_a_deployed_version_serves(where: Places, make_bundle: MakeBundle, endpo
     first = deploy(one, endpoint)
     second = deploy(two, endpoint)
 
-    assert (first["endpoint"], first["previous"], first["changed"]) == (SERVING, None, True)
-    assert (second["endpoint"], second["previous"]) == (SERVING, one)
+    assert (first.endpoint, first.previous, first.changed) == (SERVING, None, True)
+    assert (second.endpoint, second.previous) == (SERVING, one)
 
 
 def test_a_refused_version_gives_the_champion_back(
@@ -76,7 +76,7 @@ def test_without_an_address_the_workers_find_it_by_themselves(
 ) -> None:
     version = promote.register_bundle(make_bundle(), "weekly")
 
-    assert deploy(version)["endpoint"] == NOT_CONFIGURED
+    assert deploy(version).endpoint == NOT_CONFIGURED
     assert promote.aliases()[CHAMPION] == version
 
 
@@ -86,5 +86,5 @@ def test_an_endpoint_that_is_down_does_not_hold_the_run_up(
     monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{closed_port()}")
     version = promote.register_bundle(make_bundle(), "weekly")
 
-    assert deploy(version)["endpoint"] == NOT_REACHABLE
+    assert deploy(version).endpoint == NOT_REACHABLE
     assert promote.aliases()[CHAMPION] == version

@@ -41,7 +41,7 @@ def test_a_rollback_reaches_the_endpoint_and_is_audited(three: Places, endpoint:
 
     done = roll_back(ANA, endpoint)
 
-    assert (done["version"], done["from_version"], done["endpoint"]) == ("1", "2", SERVING)
+    assert (done.version, done.from_version, done.endpoint) == ("1", "2", SERVING)
     answer = ask(endpoint)
     assert answer is not None
     assert answer.bundle_id == promote.get_version("1").bundle_id
@@ -83,7 +83,7 @@ def test_a_damaged_champion_does_not_hinder_its_rollback(three: Places) -> None:
     _serve("1", "2")
     damage(three, "2")
 
-    assert roll_back(ANA)["version"] == "1"
+    assert roll_back(ANA).version == "1"
 
 
 def test_an_endpoint_that_is_down_takes_it_later(three: Places) -> None:
@@ -91,7 +91,7 @@ def test_an_endpoint_that_is_down_takes_it_later(three: Places) -> None:
 
     done = roll_back(ANA, f"http://127.0.0.1:{closed_port()}")
 
-    assert done["endpoint"] == NOT_REACHABLE
+    assert done.endpoint == NOT_REACHABLE
     assert promote.aliases()[CHAMPION] == "1"
 
 
@@ -109,7 +109,7 @@ def test_a_rollback_that_was_killed_is_finished_by_the_next_and_goes_no_further(
 
     done = roll_back(Why("Luis", "is it done?"))
 
-    assert (done["version"], done["resumed"]) == ("2", True)
+    assert (done.version, done.resumed) == ("2", True)
     assert promote.aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
     assert _moves(three)[3:] == [("rollback", "3", "2")]
     assert audit.read_trail(three).entries[-1]["by"] == "Ana"
@@ -175,7 +175,7 @@ def test_a_move_that_the_registry_refuses_half_way_is_put_back(
         roll_back(ANA)
     assert promote.registry_state() == state
     assert len(_moves(three)) == 3
-    assert roll_back(ANA)["resumed"] is False
+    assert roll_back(ANA).resumed is False
 
 
 def test_what_a_person_took_out_is_not_deployed_again(three: Places) -> None:
@@ -193,7 +193,7 @@ def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(thr
     with pytest.raises(DeployError, match="version 2 is champion now"):
         deploy("3", judged_against=["1"])
     assert promote.aliases()[CHAMPION] == "2"
-    assert deploy("3", judged_against=["2"])["changed"]
+    assert deploy("3", judged_against=["2"]).changed
 
 
 def test_a_person_may_let_a_rolled_back_version_serve_again(three: Places) -> None:
@@ -202,7 +202,7 @@ def test_a_person_may_let_a_rolled_back_version_serve_again(three: Places) -> No
 
     done = promote_by_hand("2", Why("Luis", "the alarms were right"))
 
-    assert (done["version"], done["previous"]) == ("2", "1")
+    assert (done.version, done.previous) == ("2", "1")
     assert "rolled_back" not in connect().get_model_version("denguard", "2").tags
     assert audit.read_trail(three).entries[-1]["by"] == "Luis"
 

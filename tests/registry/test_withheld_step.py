@@ -11,6 +11,7 @@ from evaluate.epidemics import keys, predictions
 from evaluate.towns import towns, write_features
 from registry.conftest import write_linear
 from registry.worlds import RECIPE
+from support.outputs import candidate, leave
 
 from pipelines import steps
 from pipelines.config import Places
@@ -21,6 +22,15 @@ from pipelines.registry import promote
 from pipelines.registry.alias import MODEL_NAME
 from pipelines.registry.standing import standing
 from pipelines.run import Run, open_run
+from pipelines.run.outputs import (
+    ChampionOutput,
+    EvaluateOutput,
+    FeaturesOutput,
+    GateOutput,
+    RegisterOutput,
+    SnapshotOutput,
+    TrainOutput,
+)
 from pipelines.steps.judged import folder_of_decision
 from pipelines.steps.last_accepted import _kept_bundle
 from pipelines.storage import write_json
@@ -51,57 +61,51 @@ def run(three: Places) -> Run:
     features = write_features(
         run.folder / "features", {h: towns(h, 3, until="2018-w50") for h in (1, 4)}
     )
-    candidate = {
-        "head": "linear",
-        "bundle_id": bundle_id(made / "bundle"),
-        "recipe_id": recipe_id(RECIPE),
-        "as_of_week": "2018-w50",
-        "dataset_version": "d2",
-        "folder": run.name(made),
-    }
-    metrics = {str(h): {"heads": {"linear": {"brier": 0.2}}} for h in (1, 4)}
-    run.finish("features", {"features": run.name(features)})
-    run.finish("snapshot", {"as_of_week": "2018-w50"})
-    run.finish("train", {"candidates": {"linear": candidate}})
-    run.finish("champion", standing(three, MODEL_NAME))
-    run.finish(
-        "evaluate",
-        {
-            "predictions": [run.name(rows)],
-            "champion_predictions": [],
-            "metrics": run.name(write_json(run.folder / "metrics.json", {"horizons": metrics})),
-        },
+    trained = candidate(
+        bundle_id=bundle_id(made / "bundle"),
+        recipe_id=recipe_id(RECIPE),
+        as_of_week="2018-w50",
+        dataset_version="d2",
+        folder=run.name(made),
     )
+    metrics = {str(h): {"heads": {"linear": {"brier": 0.2}}} for h in (1, 4)}
+    leave(run, FeaturesOutput, features=run.name(features))
+    leave(run, SnapshotOutput, as_of_week="2018-w50")
+    leave(run, TrainOutput, candidates={"linear": trained})
+    run.finish(standing(three, MODEL_NAME))
+    scores = run.name(write_json(run.folder / "metrics.json", {"horizons": metrics}))
+    leave(run, EvaluateOutput, predictions=[run.name(rows)], metrics=scores)
     return run
 
 
 def test_the_judged_bundle_lacks_the_horizon_and_the_record_names_it(run: Run) -> None:
     made = steps.gate(RUN)
-    assert (made["decision"], list(made["withheld"])) == ("promote", ["1"])
+    assert (made.decision, list(made.withheld)) == ("promote", ["1"])
     bundle = folder_of_decision(run, made) / "bundle"
-    assert bundle_id(bundle) == made["bundle_id"]
+    assert bundle_id(bundle) == made.bundle_id
     assert load_sound(bundle).meta.horizons_weeks == (4,)
-    assert list(made["new_weeks"]["refit"]["horizons"]) == ["4"]
+    assert list(made.new_weeks["refit"]["horizons"]) == ["4"]
 
 
-def _serve(run: Run) -> dict[str, object]:
+def _serve(run: Run) -> GateOutput:
     """Register what the gate judged, let it serve, and note who serves now."""
     made = steps.gate(RUN)
     version = promote.register_bundle(folder_of_decision(run, made) / "bundle", RUN)
-    run.finish("register", {"version": version})
-    assert steps.deploy(RUN)["deployed"]
-    run.finish("champion", standing(run.places, MODEL_NAME))
+    leave(run, RegisterOutput, version=version)
+    assert steps.deploy(RUN).deployed
+    run.finish(standing(run.places, MODEL_NAME))
     return made
 
 
 def test_a_run_walked_again_keeps_the_decision_that_promoted_it(run: Run) -> None:
     made = _serve(run)
-    assert run.output("champion")["champion"]["horizons_weeks"] == [4]
+    serves = run.output(ChampionOutput).champion
+    assert serves is not None and serves.horizons_weeks == (4,)
     assert steps.gate(RUN) == made
 
 
 def test_it_is_found_where_the_registry_is_away(run: Run) -> None:
     made = _serve(run)
     shutil.rmtree(run.places.artifacts / "bundles")
-    found = _kept_bundle(run.places, str(made["bundle_id"]), RUN)
-    assert bundle_id(found) == made["bundle_id"]
+    found = _kept_bundle(run.places, str(made.bundle_id), RUN)
+    assert bundle_id(found) == made.bundle_id

@@ -211,7 +211,7 @@ def test_two_swaps_and_a_bad_bundle_under_load_lose_no_request(
     def change() -> None:
         time.sleep(1)
         for version in sound[1:]:
-            assert deploy(version, running.url, where=where)["endpoint"] == SERVING
+            assert deploy(version, running.url, where=where).endpoint == SERVING
             time.sleep(poll_s)  # every worker takes it
         begun = time.monotonic()
         with pytest.raises(DeployError):

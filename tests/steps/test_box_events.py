@@ -28,7 +28,7 @@ def test_an_event_file_that_cannot_be_written_stands_in_no_steps_way(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     events_file(Places(home=home)).mkdir(parents=True)  # a folder where the file should be
-    assert steps.start("weekly", {"profile": "ci"})["run_id"] == "weekly"
+    assert steps.start("weekly", {"profile": "ci"}).profile == "ci"
     assert "the event file does not say that step-done" in caplog.text
 
     def locked(*_: object, **__: object) -> None:

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.outputs import candidate, leave, made
 
 from pipelines.config import Places, load_profile
 from pipelines.errors import GateError
 from pipelines.registry import audit
 from pipelines.run import Run, RunParams
+from pipelines.run.outputs import DeployOutput, GateOutput, NamedVersion
 from pipelines.steps.decided import require_same, standing_promotion
 from pipelines.storage import write_json
 
-MADE = {"decision": "promote", "bundle_id": "b1"}
-SERVES = {"version": "3", "bundle_id": "b1"}
+MADE = made(GateOutput, decision="promote", bundle_id="b1")
+KEPT = MADE.model_copy(update={"decision": "keep"})
+SERVES = NamedVersion(version="3", bundle_id="b1")
+OWN = {"linear": candidate(bundle_id="b1")}
 MOVE = {
     "action": "promote",
     "model_name": "denguard",
@@ -30,9 +34,9 @@ MOVE = {
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    made = Run("a-run", RunParams(profile="ci"), load_profile("ci"), Places(home=tmp_path))
-    made.finish("gate", MADE)
-    return made
+    run = Run("a-run", RunParams(profile="ci"), load_profile("ci"), Places(home=tmp_path))
+    run.finish(MADE)
+    return run
 
 
 def _audited(run: Run) -> None:
@@ -44,7 +48,7 @@ def _under_way(run: Run) -> None:
 
 
 def _deployed_elsewhere(run: Run) -> None:
-    run.finish("deploy", {"deployed": True})
+    leave(run, DeployOutput, deployed=True)
 
 
 @pytest.mark.parametrize("served", [_audited, _under_way, _deployed_elsewhere])
@@ -54,18 +58,18 @@ def test_no_other_decision_is_written_over_one_by_which_a_version_came_to_serve(
     served(run)
     require_same(run, MADE)
     with pytest.raises(GateError, match="is not written over"):
-        require_same(run, {**MADE, "decision": "keep"})
+        require_same(run, KEPT)
 
 
 def test_a_decision_by_which_nothing_served_yet_may_be_another_one(run: Run) -> None:
     audit.append(run.places, **{**MOVE, "run_id": "another-run"})
-    require_same(run, {**MADE, "decision": "keep"})
-    assert standing_promotion(run, {"linear": SERVES}, SERVES) is None
+    require_same(run, KEPT)
+    assert standing_promotion(run, OWN, SERVES) is None
 
 
 def test_it_stands_while_its_bundle_serves_and_is_a_candidate_of_the_run(run: Run) -> None:
     _audited(run)
-    assert standing_promotion(run, {"linear": SERVES}, SERVES) == MADE
-    assert standing_promotion(run, {"linear": SERVES}, None) is None
-    assert standing_promotion(run, {"linear": SERVES}, {**SERVES, "bundle_id": "b2"}) is None
-    assert standing_promotion(run, {"linear": {"bundle_id": "b2"}}, SERVES) is None
+    assert standing_promotion(run, OWN, SERVES) == MADE
+    assert standing_promotion(run, OWN, None) is None
+    assert standing_promotion(run, OWN, SERVES.model_copy(update={"bundle_id": "b2"})) is None
+    assert standing_promotion(run, {"linear": candidate(bundle_id="b2")}, SERVES) is None

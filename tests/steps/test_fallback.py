@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from e2e.roads import Home
 from registry.worlds import closed_port
+from support.outputs import leave
 from typer.testing import CliRunner
 
 from pipelines import steps
@@ -25,6 +26,7 @@ from pipelines.registry import patience
 from pipelines.registry.alias import connect
 from pipelines.run import open_run
 from pipelines.run.events import read_events
+from pipelines.run.outputs import FallbackOutput, FeaturesOutput, FixedDrop, IngestOutput
 from pipelines.run.success import last_success, record_success
 from pipelines.steps import failure
 from pipelines.storage import read_json
@@ -45,12 +47,12 @@ def where(home: Home) -> Places:
     return Places(home=home.path)
 
 
-def table(home: Home, made: dict[str, Any]) -> pd.DataFrame:
-    return pd.read_parquet(home.path / made["forecast"] / "forecast.parquet")
+def table(home: Home, made: FallbackOutput) -> pd.DataFrame:
+    return pd.read_parquet(home.path / made.forecast / "forecast.parquet")
 
 
-def about(home: Home, made: dict[str, Any]) -> dict[str, Any]:
-    return read_json(home.path / made["forecast"] / "forecast.json")
+def about(home: Home, made: FallbackOutput) -> dict[str, Any]:
+    return read_json(home.path / made.forecast / "forecast.json")
 
 
 def start(home: Home, run_id: str) -> None:
@@ -71,11 +73,9 @@ def stopped(home: Home, run_id: str = "second") -> None:
     """What a run of the week after leaves whose data stopped it."""
     start(home, run_id)
     run = open_run(run_id)
-    drops = [
-        *home.output("first", "ingest")["drops"],
-        {"received_date": "2018-12-11", "sha256": "0" * 64},
-    ]
-    run.finish("ingest", {"drops": drops})
+    drops = open_run("first").output(IngestOutput).drops
+    late = FixedDrop(received_date="2018-12-11", sha256="0" * 64)
+    run.finish(IngestOutput(drops=(*drops, late)))
     failure.record(run.folder, "validate", ValidationStopped("the table holds no row"))
 
 
@@ -91,7 +91,7 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
         "run", "--profile", str(home.path / "tabular.yaml"), "--horizon", "4", "--run-id", "second"
     )
     assert code == 2 and "ValidationStopped" in printed
-    made = home.output("second", "fallback")
+    made = open_run("second").output(FallbackOutput)
 
     first = home.output("first", "forecast")["forecast_version"]
     rows, before = (
@@ -99,7 +99,7 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
         pd.read_parquet(home.path / "artifacts" / "forecasts" / first / "forecast.parquet"),
     )
     assert set(rows["data_state"]) == {WITHOUT} and set(before["data_state"]) == {CURRENT}
-    assert made["forecast_version"] != first
+    assert made.forecast_version != first
     pd.testing.assert_frame_equal(
         rows.drop(columns="data_state"), before.drop(columns="data_state")
     )
@@ -110,12 +110,12 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
         "2018-w48",
         True,
     )
-    page = (home.path / made["page"]).read_text(encoding="utf-8")
+    page = (home.path / made.page).read_text(encoding="utf-8")
     title = words_of("es")("bulletin-title-without", week="la semana 48 de 2018")
     assert f"<title>{title}</title>" in page and f"<h1>{title}</h1>" in page
     assert '<html lang="es">' in page  # the place's language
     (event,) = read_events(where(home), "fallback-forecast")
-    assert (event["forecast_version"], event["run_id"]) == (made["forecast_version"], "second")
+    assert (event["forecast_version"], event["run_id"]) == (made.forecast_version, "second")
     assert (last_success(where(home)) or pytest.fail("lost")).run_id == "first"
 
 
@@ -125,10 +125,10 @@ def test_it_is_traced_to_bundle_features_and_drop_and_published_for_analysts(hom
 
     stopped(home)
     made = steps.instead_of("second")
-    found = trace(made["forecast_version"], where(home), "up")
+    found = trace(made.forecast_version, where(home), "up")
     kinds = {node.kind for node in found.nodes()}
     assert {"bundle", "features", "dataset", "drop"} <= kinds and not found.broken
-    version = read_index(where(home))[f"forecasts-{made['forecast_version']}"]
+    version = read_index(where(home))[f"forecasts-{made.forecast_version}"]
     features = home.output("first", "features")["feature_version"]
     assert f"features-{features}" in version["parents"]
 
@@ -137,11 +137,11 @@ def test_it_is_traced_to_bundle_features_and_drop_and_published_for_analysts(hom
 def test_made_once_for_one_red_week_and_again_only_from_other_data(home: Home) -> None:
     stopped(home)
     made = steps.instead_of("second")
-    assert steps.instead_of("second")["forecast"] is None
-    assert "stands" in steps.instead_of("second")["note"]
+    assert steps.instead_of("second").forecast is None
+    assert "stands" in steps.instead_of("second").note
     # killed between the version and its event: the same again, byte for byte
     (home.path / "artifacts" / "events" / "events.jsonl").unlink()
-    assert steps.instead_of("second")["forecast_version"] == made["forecast_version"]
+    assert steps.instead_of("second").forecast_version == made.forecast_version
     assert len(list(read_events(where(home), "fallback-forecast"))) == 1
 
 
@@ -149,7 +149,7 @@ def test_a_week_that_has_its_forecast_gets_no_other(home: Home) -> None:
     start(home, "again")  # no new drop
     steps.ingest("again")
     made = steps.instead_of("again")
-    assert made["forecast"] is None and "run first finished forecast" in made["note"]
+    assert made.forecast is None and "run first finished forecast" in made.note
 
 
 def test_with_mlflow_away_the_audit_says_who_is_champion(
@@ -169,7 +169,7 @@ def test_a_bundle_that_is_not_in_its_cache_is_that_of_the_run_that_trained_it(
     stopped(home)
     mlflow_is_away(monkeypatch)
     shutil.rmtree(home.path / "artifacts" / "bundles")
-    assert steps.fallback(run_id="second")["forecast"] is not None
+    assert steps.fallback(run_id="second").forecast is not None
     shutil.rmtree(home.path / "artifacts" / "bundles")
     shutil.rmtree(home.path / "artifacts" / "candidates")
     (home.path / "artifacts" / "events" / "events.jsonl").unlink()
@@ -180,11 +180,11 @@ def test_a_bundle_that_is_not_in_its_cache_is_that_of_the_run_that_trained_it(
 def test_no_champion_and_no_accepted_data_invent_no_forecast(home: Home) -> None:
     stopped(home)
     shutil.rmtree(home.path / "artifacts" / "features")
-    assert "no accepted data" in steps.instead_of("second")["note"]
+    assert "no accepted data" in steps.instead_of("second").note
     shutil.rmtree(home.path / "artifacts" / "audit")
     connect(where(home)).delete_registered_model_alias("denguard", "champion")
     made = steps.instead_of("second")
-    assert made["forecast"] is None and "no champion serves" in made["note"]
+    assert made.forecast is None and "no champion serves" in made.note
 
 
 def test_features_of_a_drop_that_counts_no_more_are_not_used(home: Home) -> None:
@@ -192,7 +192,7 @@ def test_features_of_a_drop_that_counts_no_more_are_not_used(home: Home) -> None
     accepted = home.path / "artifacts" / "accepted.json"
     facts = read_json(accepted)
     accepted.write_text(json.dumps({**facts, "drops": []}), encoding="utf-8")
-    assert "no accepted data" in steps.instead_of("second")["note"]
+    assert "no accepted data" in steps.instead_of("second").note
 
 
 def test_a_run_that_is_red_after_its_features_forecasts_with_this_weeks_data_and_says_so(
@@ -200,13 +200,14 @@ def test_a_run_that_is_red_after_its_features_forecasts_with_this_weeks_data_and
 ) -> None:
     start(home, "second")
     steps.ingest("second")
-    run, features = open_run("second"), home.output("first", "features")
+    run, features = open_run("second"), open_run("first").output(FeaturesOutput)
     newer = home.path / "artifacts" / "features" / "newer"
-    shutil.copytree(home.path / features["features"], newer)
+    shutil.copytree(run.path(features.features), newer)
     newer.touch()
-    run.finish("features", {**features, "features": run.name(newer), "feature_version": "newer"})
+    facts = {"features": run.name(newer), "feature_version": "newer"}
+    run.finish(features.model_copy(update=facts))
     later = datetime.now(UTC) + WEEK
-    assert steps.fallback("the gate", "second", now=later)["data_state"] == UNFINISHED
+    assert steps.fallback("the gate", "second", now=later).data_state == UNFINISHED
 
 
 def test_a_deadline_that_passed_without_a_run_makes_one_and_one_that_did_not_makes_none(
@@ -215,9 +216,7 @@ def test_a_deadline_that_passed_without_a_run_makes_one_and_one_that_did_not_mak
     profile = str(home.path / "tabular.yaml")
     now = datetime.now(UTC)
     due = steps.cycle_start(open_run("first").profile, now + WEEK)
-    assert steps.at_deadline(profile, due + timedelta(hours=11))["note"].startswith(
-        "the deadline is"
-    )
+    assert steps.at_deadline(profile, due + timedelta(hours=11)).note.startswith("the deadline is")
     made = steps.at_deadline(profile, due + timedelta(hours=12))
     assert about(home, made)["why"].startswith("no run had begun; the deadline was ")
     assert set(table(home, made)["data_state"]) == {WITHOUT}
@@ -230,7 +229,7 @@ def test_a_later_finished_run_of_the_same_content_is_the_newest_forecast_again(h
     made = steps.instead_of("second")
     asked = Asked(about(home, made)["bundle_id"], "of another line")
     found = newest(where(home), asked).forecast
-    assert found is not None and found.version == made["forecast_version"]
+    assert found is not None and found.version == made.forecast_version
     steps.forecast("first")
     found = newest(where(home), asked).forecast
     finished = home.output("first", "forecast")["forecast_version"]
@@ -245,7 +244,7 @@ def test_a_fallback_that_cannot_be_made_leaves_the_steps_error_alone_and_is_writ
     bundles: Path = home.path / "artifacts" / "bundles"
     shutil.rmtree(bundles)
     shutil.rmtree(home.path / "artifacts" / "candidates")
-    assert steps.instead_of("second")["forecast"] is None
+    assert steps.instead_of("second").forecast is None
     failed = [e for e in read_events(where(home), "step-failed") if e["step"] == "fallback"]
     assert "is not in this home" in failed[0]["cause"]
 
@@ -257,10 +256,11 @@ def test_a_drop_that_waits_for_its_run_is_no_reason_at_the_deadline(home: Home) 
     record_success(where(home), "first", "2018-w48", "2018-w48-v", finished)
     (home.path / "data" / "drops" / "2018-12-11").mkdir()
     start(home, "second")
-    open_run("second").finish("ingest", {"drops": [{"received_date": "2018-12-11"}]})
+    waits = {"received_date": "2018-12-11", "sha256": "0" * 64}
+    leave(open_run("second"), IngestOutput, drops=[waits])
     late = due + timedelta(hours=30)
     os.utime(home.path / "artifacts" / "runs" / "second" / "run.json", (late.timestamp(),) * 2)
-    assert "finished forecast" in steps.at_deadline(profile, late)["note"]
+    assert "finished forecast" in steps.at_deadline(profile, late).note
 
 
 def test_by_hand_it_says_why_nothing_is_made(home: Home) -> None:

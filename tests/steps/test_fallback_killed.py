@@ -76,7 +76,7 @@ def test_a_fallback_killed_at_a_write_is_made_whole_by_the_next_try(
     folder = home.path / "artifacts" / "forecasts" / str(event["forecast_version"])
     assert folder.name.endswith(folder_id(manifest_of(folder)))
     assert (
-        made["forecast_version"]
+        made.forecast_version
         == event["forecast_version"]
         == home.output("second", "fallback")["forecast_version"]
     )

@@ -58,6 +58,6 @@ def test_a_forecast_that_was_withdrawn_and_is_made_again_says_so(
     version = home.output("first", "forecast")["forecast_version"]
     withdraw(Places(home=home.path), "forecast", version, "Ana", "made from wrong counts")
     made = steps.forecast("first")
-    assert made["forecast_version"] == version
-    assert "the very forecast that was withdrawn on" in made["note"]
-    assert "by Ana: made from wrong counts" in made["note"]
+    assert made.forecast_version == version
+    assert "the very forecast that was withdrawn on" in made.note
+    assert "by Ana: made from wrong counts" in made.note

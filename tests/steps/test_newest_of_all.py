@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.outputs import leave
 
 from pipelines.config import Places
 from pipelines.run import Run, start_run
+from pipelines.run.outputs import IngestOutput
 from pipelines.run.success import last_success, record_success
 from pipelines.run.withdrawn import withdraw
 from pipelines.steps.cycle import knows_no_less
@@ -21,7 +23,7 @@ FIRST, SECOND = "2018-12-04", "2018-12-11"
 def read(run_id: str, *drops: str, as_of: str | None = None) -> Run:
     """A run that read these drops."""
     run = start_run(run_id, {"profile": "ci", "as_of": as_of})
-    run.finish("ingest", {"drops": [{"received_date": name, "sha256": "x"} for name in drops]})
+    leave(run, IngestOutput, drops=[{"received_date": name, "sha256": "x"} for name in drops])
     return run
 
 

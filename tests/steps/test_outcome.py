@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+from support.outputs import made, stored
+
+from pipelines.run.outputs import DeployOutput
 from pipelines.steps import failure, outcome
 
 
 def test_a_shard_with_nothing_new_says_that_no_encoder_was_started() -> None:
-    said = outcome.said(
-        "embed_shard", {"modality": "image", "inputs": 0, "embedded": 0, "encoder_started": False}
-    )
+    shard = {**stored("embed_000"), "inputs": 0, "embedded": 0, "encoder_started": False}
+    said = outcome.said(outcome.read("embed_shard", shard))
     assert "nothing to embed" in said and "no encoder" in said
 
 
 def test_a_deployment_that_failed_is_said_loudly() -> None:
-    said = outcome.said(
-        "deploy", {"deployed": False, "error": "golden rows differ", "version": "2"}
-    )
+    said = outcome.said(made(DeployOutput, deployed=False, error="golden rows differ"))
     assert said.startswith("NOT deployed") and "golden rows differ" in said
 
 
 def test_an_output_of_another_version_does_not_break_the_page() -> None:
-    assert outcome.said("gate", {"verdict": "new words"}) == "finished"
-    assert outcome.documents("report", "run-1", {}) == {}
-    assert outcome.said("backtest_years", {}) == "finished"
+    assert outcome.said(outcome.read("gate", {"verdict": "new words"})) == "finished"
+    assert outcome.documents("run-1", outcome.read("report", {})) == {}
+    assert outcome.said(outcome.read("backtest_years", {})) == "finished"
 
 
 def test_a_long_cause_is_broken_and_none_of_it_lost() -> None:
     cause = " ".join(f"issue-{number}" for number in range(60))
-    record = {
-        "run_id": "r",
-        "step": "validate",
-        "try_number": 1,
-        "error": "DropError",
-        "cause": cause,
-        "where": "",
-        "fix": "mend it",
-    }
+    record = failure.Failure(
+        run_id="r", step="validate", error="DropError", cause=cause, where="", fix="mend it"
+    )
     lines = failure.lines(record)
     assert max(map(len, lines)) <= 100
     assert "".join(line[12:] + " " for line in lines).count("issue-") == 60

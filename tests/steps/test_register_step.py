@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from e2e.roads import Home
 from mlflow.entities import Run as MlflowRun
+from support.outputs import candidate, leave
 
 from pipelines import steps
 from pipelines.config import Places
@@ -22,15 +22,14 @@ from pipelines.registry.audit import newest
 from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand
 from pipelines.run import Run, open_run, start_run
+from pipelines.run.outputs import (
+    FeaturesOutput,
+    GateOutput,
+    IngestOutput,
+    SnapshotOutput,
+    TrainOutput,
+)
 from pipelines.steps import run_facts
-
-PROMOTED: dict[str, dict[str, Any]] = {
-    "train": {"candidates": {"early": {"lambda_shift": 0.5, "epochs": 2}}},
-    "gate": {"head": "early", "decision": "promote"},
-    "snapshot": {"as_of_week": "2018-w48", "dataset_version": "d1", "dvc": "m1"},
-    "features": {"embedding_version": "e1", "feature_version": "f1", "dvc": "m2"},
-    "ingest": {"drops": [{"received_date": "2018-12-04", "sha256": "0" * 64}]},
-}
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +42,11 @@ def registered(tabular: Home) -> MlflowRun:
 def fused(home: Path) -> Run:
     """A run of the `ci` profile whose steps wrote that a fused head is promoted."""
     run = start_run("weekly", {"profile": "ci"})
-    for step, output in PROMOTED.items():
-        run.finish(step, output)
+    early = candidate(head="early", lambda_shift=0.5, epochs=2)
+    leave(run, TrainOutput, candidates={"early": early})
+    leave(run, GateOutput, head="early", decision="promote")
+    for kind in (SnapshotOutput, FeaturesOutput, IngestOutput):
+        leave(run, kind)
     return run
 
 
@@ -96,7 +98,7 @@ def test_a_fused_heads_params_hold_lambda_epochs_rate_and_seed_and_its_tags_the_
 
 def _another_refit(run: Run) -> tuple[Path, str]:
     """A candidate folder beside the run's own, with a bundle that says something else."""
-    own = run.path(run.output("train")["candidates"]["linear"]["folder"])
+    own = run.path(run.output(TrainOutput).candidates["linear"].folder)
     folder, bundle = own.with_name("far-away"), load_bundle(own / "bundle")
     model = bundle.models[4]
     calibration = replace(model.calibration, every=replace(model.calibration.every, intercept=-1.0))
@@ -113,25 +115,18 @@ def test_a_refit_that_waits_is_registered_does_not_serve_and_a_person_lets_it_th
     where = Places(home=copied_tabular().path)
     run = open_run("first")
     folder, identity = _another_refit(run)
-    candidate = {
-        **run.output("train")["candidates"]["linear"],
-        "folder": run.name(folder),
-        "bundle_id": identity,
-    }
-    run.finish("train", {"candidates": {"linear": candidate}})
-    run.finish(
-        "gate",
-        {**run.output("gate"), "decision": "keep", "bundle_id": identity, "waits_for_person": True},
-    )
+    facts = {"folder": run.name(folder), "bundle_id": identity}
+    refit = run.output(TrainOutput).candidates["linear"].model_copy(update=facts)
+    run.finish(TrainOutput(candidates={"linear": refit}))
+    waits = {"decision": "keep", "bundle_id": identity, "waits_for_person": True}
+    run.finish(run.output(GateOutput).model_copy(update=waits))
 
     done = steps.register("first")
-    assert (done["version"], done["waiting_version"]) == (None, "2")
-    assert not steps.deploy("first")["deployed"]
+    assert (done.version, done.waiting_version) == (None, "2")
+    assert not steps.deploy("first").deployed
     assert promote.aliases(where)["champion"] == "1"
 
-    assert (
-        promote_by_hand(identity, Why("Ana", "the counts are right"), where=where)["version"] == "2"
-    )
+    assert promote_by_hand(identity, Why("Ana", "the counts are right"), where=where).version == "2"
     assert promote.aliases(where)["champion"] == "2"
     last = newest(where, MODEL_NAME)
     assert last is not None

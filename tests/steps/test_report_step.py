@@ -13,6 +13,7 @@ from support.shapes import grid, written
 from pipelines.config import load_profile
 from pipelines.evaluate.report import build_report
 from pipelines.run import Run, open_run
+from pipelines.run.outputs import SnapshotOutput
 from pipelines.steps.bulletin import gather
 
 
@@ -30,7 +31,7 @@ def declaring(run: Run, boundaries: Path) -> Run:
 
 def test_a_run_whose_place_has_boundaries_reports_with_a_map(run: Run, tmp_path: Path) -> None:
     units = pd.read_parquet(
-        run.path(run.output("snapshot")["dataset"]) / "tables" / "units.parquet"
+        run.path(run.output(SnapshotOutput).dataset) / "tables" / "units.parquet"
     )["unit_id"]
     shapes = written(tmp_path / "f.geojson", grid(list(units)))
     context = gather(declaring(run, shapes))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.drops import table_drop
+from support.outputs import leave
 
 from pipelines.config import Places
 from pipelines.data.drop_info import DropInfo
@@ -15,6 +16,7 @@ from pipelines.data.handed_over import exchange_drops, share_accepted
 from pipelines.data.intake import accept, file_cache
 from pipelines.errors import DropError, StoreError
 from pipelines.run import Run, open_run, start_run
+from pipelines.run.outputs import EvaluateOutput, FeaturesOutput, TrainOutput
 from pipelines.storage import manifest_of, shared, write_atomic, write_json
 
 TABLE = "Municipality code,2018/w01\n05001,{cases}\n"
@@ -66,20 +68,20 @@ def test_what_a_step_names_on_one_machine_is_found_on_the_other(one: Machine, tw
     run = one.run()
     made = run.folder / "made"
     write_atomic(made / "a.txt", "a")
-    run.finish("make", {"made": run.name(made)})
+    leave(run, FeaturesOutput, features=run.name(made))
     other = two.run()
     assert other.params == run.params
-    assert manifest_of(other.path(other.output("make")["made"])) == manifest_of(made)
+    assert manifest_of(other.path(other.output(FeaturesOutput).features)) == manifest_of(made)
 
 
 def test_a_step_that_ran_again_elsewhere_replaces_what_is_here(one: Machine, two: Machine) -> None:
     for number, machine in enumerate((one, two, one), start=1):
         run = machine.run()
         path = write_json(run.folder / "metrics.json", {"walk": number})
-        run.finish("evaluate", {"metrics": run.name(path), "walk": number})
+        leave(run, EvaluateOutput, metrics=run.name(path), predictions=[str(number)])
     late = two.run()
-    assert late.output("evaluate")["walk"] == 3
-    assert late.path(late.output("evaluate")["metrics"]).read_text() == path.read_text()
+    assert late.output(EvaluateOutput).predictions == ("3",)
+    assert late.path(late.output(EvaluateOutput).metrics).read_text() == path.read_text()
 
 
 def test_a_local_copy_that_lost_a_file_is_made_whole(one: Machine, two: Machine) -> None:
@@ -99,7 +101,7 @@ def test_a_name_from_the_store_cannot_lead_out_of_home(name: str, one: Machine) 
 
 def test_a_step_that_ran_nowhere_is_named(one: Machine, two: Machine) -> None:
     with pytest.raises(StoreError, match=r"not in the store.*runs/r/train\.json.*earlier step"):
-        two.run().output("train")
+        two.run().output(TrainOutput)
 
 
 def test_without_the_variable_everything_stays_at_home(
@@ -109,8 +111,8 @@ def test_without_the_variable_everything_stays_at_home(
     monkeypatch.delenv("DENGUARD_ARTIFACTS_URI")
     run = one.run()
     path = write_json(run.folder / "metrics.json", {})
-    run.finish("evaluate", {"metrics": run.name(path)})
-    assert run.path(run.output("evaluate")["metrics"]) == path
+    leave(run, EvaluateOutput, metrics=run.name(path))
+    assert run.path(run.output(EvaluateOutput).metrics) == path
     assert shared(one.places) is None
     assert manifest_of(store) == before
 

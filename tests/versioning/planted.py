@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support.outputs import leave
 
 from pipelines.contracts import EncoderSpec, content_id
 from pipelines.embed.store import EmbeddingStore, store_root
 from pipelines.inference.forecast import FORECAST_COLUMNS, publish_forecast
 from pipelines.run import Run, start_run
+from pipelines.run.outputs import FeaturesOutput, ForecastOutput, IngestOutput
 from pipelines.steps import versions
 from pipelines.storage import folder_id, manifest_of, write_atomic, write_json
 from pipelines.versioning import add_versions
@@ -59,7 +61,7 @@ def planted_in(home: Path) -> Planted:
 def plant_run(planted: Planted, run_id: str, number: int) -> None:
     """Publish everything of one run with a single call of DVC."""
     run, week = start_run(run_id, {"profile": "ci"}), WEEKS[run_id]
-    run.finish("ingest", {"drops": [_drop(planted.home, n) for n in range(1, number + 1)]})
+    leave(run, IngestOutput, drops=[_drop(planted.home, n) for n in range(1, number + 1)])
     dataset = _dataset(run, number)
     features = _features(run, number, dataset.name, week)
     drafts = versions.dataset_drafts(run, dataset, {"as_of_week": week})
@@ -71,7 +73,7 @@ def plant_run(planted: Planted, run_id: str, number: int) -> None:
     if number <= 2:
         drafts.append(versions.bundle_draft(run, candidate, bundle))
     forecast = publish_forecast(_forecast(week, bundle), run.places.artifacts / "forecasts")
-    run.finish("forecast", {"forecast": run.name(forecast), "forecast_version": forecast.name})
+    leave(run, ForecastOutput, forecast=run.name(forecast), forecast_version=forecast.name)
     drafts.append(versions.forecast_draft(run, forecast, bundle))
     report = run.places.artifacts / "reports" / run_id
     write_atomic(report / "report.html", f"<h1>{week}</h1>")
@@ -136,7 +138,7 @@ def _features(run: Run, number: int, dataset: str, week: str) -> Path:
         "embedding_version": content_id(["e", number]),
     }
     write_json(folder / "features.json", {**about, **{m: asdict(s) for m, s in SPECS.items()}})
-    run.finish("features", {"features": run.name(folder), "feature_version": folder.name, **about})
+    leave(run, FeaturesOutput, features=run.name(folder), feature_version=folder.name, **about)
     return folder
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipelines.config import Places
 from pipelines.errors import DenguardError
@@ -13,6 +12,7 @@ from pipelines.lineage.graph import Kind, key_of
 from pipelines.ops.prune.items import Item, entries, item
 from pipelines.ops.prune.kept import of_kept
 from pipelines.ops.prune.stays import Stays
+from pipelines.run.outputs import BacktestOutput
 from pipelines.storage import read_json
 
 
@@ -85,7 +85,7 @@ def _is_needed(bundle: Path, stays: Stays) -> bool:
 
 
 def _backtests(where: Places, stays: Stays) -> Iterator[Item]:
-    named = {str(name) for run in _whole_runs(stays) for name in _backtests_of(where, run)}
+    named = {name for run in _whole_runs(stays) for name in _backtests_of(where, run)}
     weeks = stays.retention.runs_weeks
     for path in entries(where.artifacts / "backtests"):
         if path.relative_to(where.home).as_posix() not in named and stays.weeks_old(path) >= weeks:
@@ -97,10 +97,10 @@ def _whole_runs(stays: Stays) -> set[str]:
     return needed | stays.young
 
 
-def _backtests_of(where: Places, run: str) -> Iterator[Any]:
+def _backtests_of(where: Places, run: str) -> Iterator[str | None]:
     for path in (where.artifacts / "runs" / run).glob("backtest_*.json"):
-        record: dict[str, Any] = read_json(path)
-        yield from (record.get("candidates"), record.get("champion"))
+        made = BacktestOutput.parse(read_json(path), str(path))
+        yield from (made.candidates, made.champion)
 
 
 def _forecasts(where: Places, stays: Stays) -> Iterator[Item]:

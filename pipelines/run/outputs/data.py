@@ -1,0 +1,91 @@
+"""What the steps from the drops to the features hand on."""
+
+from __future__ import annotations
+
+from pipelines.run.outputs.base import Record, StepOutput
+
+
+class FixedDrop(Record):
+    """A drop of a run, fixed by its content."""
+
+    received_date: str
+    sha256: str
+    synthetic_scenes: bool | None = None
+
+
+class IngestOutput(StepOutput):
+    """The drops that a run may know, oldest first."""
+
+    step = "ingest"
+    drops: tuple[FixedDrop, ...]
+
+    @property
+    def dates(self) -> set[str]:
+        """Names of the drops."""
+        return {drop.received_date for drop in self.drops}
+
+
+class ValidateOutput(StepOutput):
+    """Number of issues by level, of rows in quarantine, and where the findings lie."""
+
+    step = "validate"
+    issues: dict[str, int]
+    issues_path: str
+    data_docs: str
+    quarantined: int
+    tables: str
+
+
+class SnapshotOutput(StepOutput):
+    """The dataset version; `dvc` is DVC's md5 of it."""
+
+    step = "snapshot"
+    dataset: str
+    dataset_version: str
+    as_of_week: str
+    test_years: tuple[int, ...]
+    synthetic_scenes: bool
+    dvc: str
+
+
+class ToEmbed(Record):
+    """Distinct inputs of a modality, and those that the store lacks."""
+
+    distinct: int
+    missing: int
+
+
+class PlanOutput(StepOutput):
+    """The shards of embedding work; no work file where the profile has no encoders."""
+
+    step = "plan_embedding"
+    shards: tuple[int, ...]
+    titles: tuple[str, ...]
+    work_files: tuple[str, ...]
+    counts: dict[str, ToEmbed]
+    new_inputs: str
+
+
+class ShardOutput(StepOutput):
+    """One shard: planned inputs, embedded ones, texts that were cut, seconds of encoding."""
+
+    step = "embed_{:03d}"
+    modality: str
+    space_id: str = ""
+    inputs: int
+    encoder_started: bool
+    embedded: int
+    truncated: int
+    seconds: float
+
+
+class FeaturesOutput(StepOutput):
+    """The feature version, and what it was joined from."""
+
+    step = "features"
+    features: str
+    feature_version: str
+    dvc: str
+    as_of_week: str
+    dataset_version: str
+    embedding_version: str
