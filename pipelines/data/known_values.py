@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from pipelines.arrays import Bools, Texts
-from pipelines.data.cell_keys import CellKeys, Keys
+from pipelines.arrays import Bools, Int64s, Texts
+from pipelines.data.cell_keys import CellKeys
 
 One = TypeVar("One")
 UNKNOWN = "\0"  # how a cell that is unknown again is remembered; no file holds it
@@ -21,11 +21,11 @@ class KnownValues:
 
     def __init__(self) -> None:
         self._numbers = CellKeys()
-        self._keys: Keys = np.zeros(0, dtype=np.int64)
+        self._keys: Int64s = np.zeros(0, dtype=np.int64)
         self._values: Texts = np.zeros(0, dtype=object)
 
     def compare(
-        self, cells: pd.DataFrame, said: Bools, drop_no: Keys | None = None
+        self, cells: pd.DataFrame, said: Bools, drop_no: Int64s | None = None
     ) -> tuple[Bools, Bools, Bools]:
         """(N,) which cells are new or differ, which of them withdraw a value, and which were there
         before; then know them.
@@ -51,7 +51,7 @@ class KnownValues:
         self._learn(keys[first], values[first])
         return new, np.asarray(withdrawn, dtype=bool), seen
 
-    def _before(self, keys: Keys, values: Texts) -> tuple[Texts, Bools]:
+    def _before(self, keys: Int64s, values: Texts) -> tuple[Texts, Bools]:
         """Of sorted keys, each once a drop: what was told before it, and whether anything was."""
         at = np.minimum(np.searchsorted(self._keys, keys), max(len(self._keys) - 1, 0))
         seen = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
@@ -61,7 +61,7 @@ class KnownValues:
         before[again], seen[again] = values[again - 1], True
         return before, seen
 
-    def _learn(self, keys: Keys, values: Texts) -> None:
+    def _learn(self, keys: Int64s, values: Texts) -> None:
         """Of sorted keys the last is the newest."""
         newest = np.append(_changes(keys)[1:], True) if len(keys) else np.zeros(0, dtype=bool)
         every = np.concatenate([keys[newest], self._keys])
@@ -84,6 +84,6 @@ def batches(items: Sequence[One], sizes: Sequence[int]) -> Iterator[list[One]]:
         yield batch
 
 
-def _changes(sorted_: Keys) -> Bools:
+def _changes(sorted_: Int64s) -> Bools:
     """(N,) where a value differs from the one before it; the first one does."""
     return np.append(True, sorted_[1:] != sorted_[:-1]) if len(sorted_) else sorted_ != sorted_

@@ -184,9 +184,7 @@ def _newest_of_units(cells: pd.DataFrame) -> Bools:
     return np.asarray(cells.index.isin(newest))
 
 
-def _comparable(
-    raws: Sequence[RawDrop], by_input: bool
-) -> tuple[pd.DataFrame, Int64s]:
+def _comparable(raws: Sequence[RawDrop], by_input: bool) -> tuple[pd.DataFrame, Int64s]:
     """KEY_COLUMNS and values of all cells, and of which drop each is; a value that may yet be
     refused with its record is like no other value.
 
@@ -217,9 +215,7 @@ class _Unlike:
 _UNLIKE = _Unlike()
 
 
-def _plain(
-    raws: Sequence[RawDrop], cells: pd.DataFrame, drop_no: Int64s
-) -> Bools:
+def _plain(raws: Sequence[RawDrop], cells: pd.DataFrame, drop_no: Int64s) -> Bools:
     """(cells,) whether a cell's unit has one record in its file, which nothing can refuse later."""
     units = pd.concat([raw.units[["file", "unit_id"]] for raw in raws], ignore_index=True)
     units["drop_no"] = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
