@@ -1,4 +1,4 @@
-"""A step of the road as a task in Airflow's graph.
+"""A step of the pipeline as a task in Airflow's graph.
 
 No heavy import here: the scheduler reads this file again and again.
 """
@@ -24,7 +24,7 @@ PLANNING = ("plan_embedding", "backtest_years")  # what they find is mapped over
 
 
 class Box(PythonOperator):
-    """A step of the road as a task. `operator_extra_links` is read from the class, so it
+    """A step of the pipeline as a task. `operator_extra_links` is read from the class, so it
     has one."""
 
     operator_extra_links = (OutcomeLink(),)

@@ -31,7 +31,7 @@ def on_failure(context: Mapping[str, Any]) -> None:
     from pipelines.config import places
     from pipelines.run import run_folder
     from pipelines.steps import failure
-    from pipelines.steps.box import told
+    from pipelines.steps.decorator import note_event
 
     enter_line(context)
     instance, run_id = context["ti"], context["dag_run"].run_id
@@ -53,7 +53,7 @@ def on_failure(context: Mapping[str, Any]) -> None:
             ),
         )
     said = failure.record(folder, part, error, instance.map_index, instance.try_number)
-    told("step-failed", run_id, said.to_json())
+    note_event("step-failed", run_id, said.to_json())
     log_failure(said)
 
 
@@ -74,7 +74,7 @@ def said_already(folder: Path, part: str, try_number: int) -> Failure | None:
     """What the step itself put in writing about this try, or None."""
     from pipelines.steps import failure
 
-    known = failure.standing(folder, part)
+    known = failure.active(folder, part)
     return known if known is not None and known.try_number == try_number else None
 
 

@@ -13,7 +13,7 @@ from airflow.sdk import BaseOperatorLink
 from dags._line import dag_of_line, line_of_dag
 
 PREFIX = "/denguard"  # where the API server mounts the pages
-FALLBACK = "fallback"  # the task that forecasts in place of a red run; no step of the road
+FALLBACK = "fallback"  # the task that forecasts in place of a red run; no step of the pipeline
 
 
 class OutcomeLink(BaseOperatorLink):

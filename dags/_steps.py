@@ -29,7 +29,7 @@ def call_step(name: str, *arguments: Any) -> Any:
     from pipelines.run import run_folder
     from pipelines.run.lock import by_airflow, release
     from pipelines.steps import failure
-    from pipelines.steps.box import attempt
+    from pipelines.steps.decorator import attempt
 
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
@@ -51,7 +51,7 @@ def call_step(name: str, *arguments: Any) -> Any:
         if isinstance(err, DenguardError):
             raise StepFailed(err) from None
         raise
-    failure.forget(folder, part)
+    failure.resolve(folder, part)
     log.info("read on: %s", page_url(run_id, part, line))
     if name == "report":
         release(places(), run_id)  # run_ended does it too, but may go unheard

@@ -29,7 +29,7 @@ from pipelines.config import time_zone_of
 
 DOC = """
 ### Weekly retraining
-On its schedule (by the clock of the profile's place) one run walks the road once, forward; a drop that arrives later starts a run of its own. Every box can be killed and run again
+On its schedule (by the clock of the profile's place) one run goes through the pipeline once, forward; a drop that arrives later starts a run of its own. Every box can be killed and run again
 (clear it): finished work is found and not repeated. A model goes live only if the gate says so.
 
 | Box | What happens | If it fails |

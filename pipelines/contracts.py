@@ -57,7 +57,7 @@ class SceneQuality(StrEnum):
 # --- Forecasts ---------------------------------------------------------------------------------
 # What a forecast knows of the week it is published in; anything but CURRENT is a fallback.
 DataState = Literal["current", "without this week's data", "this week's data, run not finished"]
-CURRENT: DataState = "current"  # of a run that walked the whole road
+CURRENT: DataState = "current"  # of a run that went through the whole pipeline
 WITHOUT: DataState = "without this week's data"
 UNFINISHED: DataState = "this week's data, run not finished"
 

@@ -72,7 +72,7 @@ def one_run(line: Asked, run_id: str) -> HTMLResponse:
 
 def one_step(line: Asked, run_id: str, part: str) -> HTMLResponse:
     """One step of a run, such as `validate` or `embed_shard_003`."""
-    if part == FALLBACK:  # no step of the road: what it made is on the run's page
+    if part == FALLBACK:  # no step of the pipeline: what it made is on the run's page
         return one_run(line, run_id)
     run = _known(line, run_id)
     found = next((step for step in run.parts if step.name == part), None)

@@ -35,7 +35,7 @@ def page(template: str, line: Line | None, status: int = 200, **values: object) 
     html = _templates.get_template(template).render(
         root=line.root if line else below(PREFIX),
         lines=line.all_lines if line else {},
-        said_of=failure.told,
+        said_of=failure.as_fields,
         counted=lambda progress: counted(progress, now),
         **values,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import ROAD, ProfileName, app, say, show, table
+from pipelines.cli.app import PIPELINE, ProfileName, app, say, show, table
 from pipelines.config import load_profile, places
 from pipelines.errors import ConfigError
 from pipelines.words import counted
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 12  # weeks of a unit's own past, beside a doubted value
 
 
-@app.command(rich_help_panel=ROAD)
+@app.command(rich_help_panel=PIPELINE)
 def confirm(
     causes: Annotated[
         list[str] | None, typer.Argument(metavar="[CAUSE]...", help="none = list what waits")

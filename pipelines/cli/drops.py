@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli.app import LOOK_UP, ROAD, RunId, app, say
+from pipelines.cli.app import LOOK_UP, PIPELINE, RunId, app, say
 from pipelines.config import places
 
 
-@app.command(rich_help_panel=ROAD)
+@app.command(rich_help_panel=PIPELINE)
 def drop(
     received: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="day you received it")],
     files: Annotated[
@@ -84,7 +84,7 @@ def drop(
     say(f"drop ready: {made}")
 
 
-@app.command("sample-drop", rich_help_panel=ROAD)
+@app.command("sample-drop", rich_help_panel=PIPELINE)
 def sample_drop() -> None:
     """Make the deterministic sample drop: the real municipal table and synthetic scenes."""
     from pipelines.data.sources.sample import make_sample_drop

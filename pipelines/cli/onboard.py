@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.app import ROAD, app, ask_aloud, say, show, table
+from pipelines.cli.app import PIPELINE, app, ask_aloud, say, show, table
 from pipelines.config import places
 from pipelines.place_config import shipped_prompts
 from pipelines.shown import shown_lines
@@ -68,7 +68,7 @@ def _at_terminal(question: Question) -> str:
         typer.echo("  that is none of them", err=True)
 
 
-@app.command(rich_help_panel=ROAD)
+@app.command(rich_help_panel=PIPELINE)
 def onboard(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="cases, and if there are any climate and population")],
     name: Annotated[str | None, typer.Option(help="of the profile; default: the first file's")] = None,

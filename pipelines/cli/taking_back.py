@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.app import ROAD, SERVES, ProfileName, app, say, show
+from pipelines.cli.app import PIPELINE, SERVES, ProfileName, app, say, show
 from pipelines.config import places
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 _SHOWN = 8
 
 
-@app.command("withdraw-drop", rich_help_panel=ROAD)
+@app.command("withdraw-drop", rich_help_panel=PIPELINE)
 def withdraw_drop(
     drop: Annotated[
         str, typer.Argument(metavar="DATE", help="the drop's folder, such as 2018-12-11")

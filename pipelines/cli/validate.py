@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import ROAD, ProfileName, app, say, show
+from pipelines.cli.app import PIPELINE, ProfileName, app, say, show
 from pipelines.config import load_profile, places
 
 _EXIT_REFUSED = 1
 
 
-@app.command(rich_help_panel=ROAD)
+@app.command(rich_help_panel=PIPELINE)
 def validate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="the files of a drop")],
     profile: ProfileName = "sample",

@@ -1,6 +1,6 @@
 """The graph of lineage: things, what they were made from, and links that are known to be broken.
 
-Every edge points down the road, from what was used to what was made of it: FLOW gives the order,
+Every edge points from what was used to what was made of it, down the pipeline: FLOW is the order,
 so that the graph can hold no circle.
 """
 
@@ -48,7 +48,7 @@ Side = Literal["up", "down"]
 
 @dataclass
 class Node:
-    """One thing of the road.
+    """One thing of the pipeline.
 
     Attributes:
         path: where it lies, relative to home, or a URI; None if it lies in no file of its own.

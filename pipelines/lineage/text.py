@@ -74,7 +74,7 @@ def _grow(branch: Tree, graph: Graph, key: str, side: Side, shown: set[str], wid
 
 
 def _children(graph: Graph, key: str, side: Side) -> list[str]:
-    """Direct neighbours that no other neighbour leads to; nearest of the road first,
+    """Direct neighbours that no other neighbour leads to; nearest of the pipeline first,
     newest first."""
     near = graph.next(key, side)
     beyond: set[str] = set()

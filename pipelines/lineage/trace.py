@@ -28,7 +28,7 @@ class Trace:
     Attributes:
         starts: keys of what was asked about.
         up, down: keys of what it rests on, and of what rests on it; the starts are in both.
-        broken: links of the walk that do not hold, in the order of the road.
+        broken: links that do not hold, in the order of the pipeline.
         by_content: whether hashes were recomputed, or only existence and recorded ids looked at.
     """
 
@@ -42,7 +42,7 @@ class Trace:
     by_content: bool
 
     def nodes(self) -> list[Node]:
-        """Everything walked, in the order of the road."""
+        """Everything looked at, in the order of the pipeline."""
         walked = [self.graph.nodes[key] for key in self.up | self.down]
         return sorted(walked, key=lambda node: (FLOW.index(node.kind), node.id))
 

@@ -12,7 +12,7 @@ from pipelines.errors import DenguardError
 from pipelines.run.lease import Lease
 from pipelines.run.outputs import PlanOutput, SnapshotOutput
 from pipelines.run.progress import spell
-from pipelines.steps import failure, outcome
+from pipelines.steps import failure, summary
 from pipelines.steps.failure import Failure
 from pipelines.storage import read_json
 
@@ -126,7 +126,7 @@ def _part(
 ) -> Part:
     path = folder / f"{name.replace(step, _OUTPUT.get(step, step), 1)}.json"
     output, ended = maybe(path), mtime(path)
-    progress, failed = maybe(folder / "progress" / f"{name}.json"), failure.standing(folder, name)
+    progress, failed = maybe(folder / "progress" / f"{name}.json"), failure.active(folder, name)
     refused = mtime(folder / failure.FAILURES / f"{name}.json")
     if lease is not None and _at_work(name, lease, max(ended, refused), progress):
         return Part(name, "running", ended, "", progress, failed)
@@ -134,11 +134,11 @@ def _part(
         return Part(name, "failed", ended, failed.cause, progress, failed)
     if output is None:
         return Part(name, "not yet", ended, "", progress, None)
-    made = outcome.read(step, output)
-    named = outcome.documents(folder.name, made)
+    made = summary.read(step, output)
+    named = summary.artifacts_of(folder.name, made)
     there = {title: path for title, path in named.items() if (where.home / path).is_file()}
     state: State = "earlier" if lease is not None and ended < before else "done"
-    return Part(name, state, ended, outcome.said(made), progress, None, there)
+    return Part(name, state, ended, summary.summarise(made), progress, None, there)
 
 
 def _at_work(name: str, lease: Lease, last: datetime, progress: dict[str, Any] | None) -> bool:

@@ -1,4 +1,4 @@
-"""How a run stands, read from its files alone: the road as boxes and parts, failure, decision."""
+"""The state of a run, read from its files alone: steps and their parts, failure, decision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.run.lock import holder, left_behind
 from pipelines.run.outputs import GateOutput, ReportOutput, SnapshotOutput
 from pipelines.run.progress import clock_time
 from pipelines.steps.failure import FAILURE, Failure, cause_of, of_run
-from pipelines.steps.walk import ROAD
+from pipelines.steps.runner import STEPS
 
 RunState = Literal["finished", "running", "failed", "silent", "stopped"]
 RUN_WORDS: dict[RunState, str] = {
@@ -31,7 +31,7 @@ QUIET_AFTER = timedelta(hours=1)  # long steps write their progress every few se
 
 @dataclass(frozen=True)
 class Box:
-    """One box of the road and its parts: shards or years of one that is cut, else itself."""
+    """One step of the pipeline and its parts: shards or years of one that is cut, else itself."""
 
     step: str
     parts: tuple[Part, ...]
@@ -103,7 +103,7 @@ class RunView:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Parts of all boxes, in the order of the road."""
+        """Parts of all steps, in the order of the pipeline."""
         return tuple(part for box in self.boxes for part in box.parts)
 
     @property
@@ -217,7 +217,7 @@ def _state(
 def _boxes(where: Places, folder: Path, lease: Lease | None) -> tuple[Box, ...]:
     found: list[Box] = []
     before = NEVER
-    for step in ("start", *ROAD):
+    for step in ("start", *STEPS):
         box = Box(step, parts_of(where, folder, step, lease, before))
         ended = [part.ended for part in box.parts if part.state == "done"]
         if lease is not None and box.state == "running":

@@ -17,7 +17,7 @@ from pipelines.ops.runs import Box, RunState, RunView
 from pipelines.ops.status import Status
 from pipelines.ops.watch import again
 from pipelines.run.progress import clock_time, spell
-from pipelines.steps.failure import told
+from pipelines.steps.failure import as_fields
 
 _WIDTH = 100
 _MOVED = {"promote": "promoted", "rollback": "put back", "undo": "put back"}
@@ -85,7 +85,7 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
         said = Table.grid(padding=(0, 2))
         said.add_column(no_wrap=True)
         said.add_column(overflow="fold")
-        for name, text in told(run.failure).items():
+        for name, text in as_fields(run.failure).items():
             said.add_row(f"  {name}", escape(text))
         out.print(said)
 

@@ -1,4 +1,4 @@
-"""A run: one walk of the road, from a drop to a forecast.
+"""A run: once through the pipeline, from a drop to a forecast.
 
 params.py    what a person may ask of it
 record.py    its folder, where a step hands over to the next

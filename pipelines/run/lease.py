@@ -1,4 +1,4 @@
-"""The lease on a deployment as a file, artifacts/locks/cycle.json: who walks the road."""
+"""The lease on a deployment as a file, artifacts/locks/cycle.json: which run is at work."""
 
 from __future__ import annotations
 

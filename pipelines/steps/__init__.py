@@ -1,8 +1,9 @@
-"""The road: one function a box, idempotent, safe to kill at any instant and run again.
+"""The steps of the pipeline: one function a step, idempotent, safe to kill and to retry at any
+instant.
 
 Each step takes a run id, reads what earlier steps left in artifacts/runs/<run id>/, and leaves one
 small JSON file there, last and atomically. Rooms are imported inside the steps, so that listing the
-road costs nothing.
+steps costs nothing.
 """
 
 from pipelines.steps.cycle import cycle_start
@@ -11,7 +12,7 @@ from pipelines.steps.fallback import at_deadline, fallback, instead_of
 from pipelines.steps.intake import ingest, snapshot, start, validate
 from pipelines.steps.learning import backtest, backtest_years, evaluate, gate, train
 from pipelines.steps.release import deploy, forecast, register, report
-from pipelines.steps.walk import by_name, sweep, walk
+from pipelines.steps.runner import by_name, run_pipeline, sweep
 
 __all__ = [
     "at_deadline",
@@ -31,10 +32,10 @@ __all__ = [
     "plan_embedding",
     "register",
     "report",
+    "run_pipeline",
     "snapshot",
     "start",
     "sweep",
     "train",
     "validate",
-    "walk",
 ]

@@ -6,11 +6,11 @@ from typing import Any
 
 from pipelines.run import open_run
 from pipelines.run.outputs import FeaturesOutput, PlanOutput, ShardOutput, SnapshotOutput, ToEmbed
-from pipelines.steps.box import box
+from pipelines.steps.decorator import step
 from pipelines.storage import read_json, write_json
 
 
-@box
+@step
 def plan_embedding(run_id: str) -> PlanOutput:
     """List what has to be embedded: distinct inputs that the store does not hold, in shards."""
     from pipelines.embed.handed_over import fetch_spaces
@@ -30,7 +30,7 @@ def plan_embedding(run_id: str) -> PlanOutput:
     )
 
 
-@box
+@step
 def embed_shard(run_id: str, shard: int) -> ShardOutput:
     """Embed one shard; starts the encoder process only if something is missing."""
     from pipelines.embed.handed_over import fetch_work, share_space
@@ -49,7 +49,7 @@ def embed_shard(run_id: str, shard: int) -> ShardOutput:
     return run.finish(done, shard)
 
 
-@box
+@step
 def features(run_id: str) -> FeaturesOutput:
     """Join samples, labels and vector keys into a feature version, kept by DVC."""
     from pipelines.embed.handed_over import fetch_spaces

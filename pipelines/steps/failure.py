@@ -67,8 +67,8 @@ def record(
     return said
 
 
-def standing(folder: Path, part: str) -> Failure | None:
-    """The failure of a part that still stands, or None."""
+def active(folder: Path, part: str) -> Failure | None:
+    """The failure of a part that is not resolved yet, or None."""
     return _read(folder / FAILURES / f"{part}.json")
 
 
@@ -77,7 +77,7 @@ def of_run(folder: Path) -> Failure | None:
     return _read(folder / FAILURE)
 
 
-def forget(folder: Path, part: str) -> None:
+def resolve(folder: Path, part: str) -> None:
     """This part is done: its failure is over; the newest of the others, if any, is now the
     run's."""
     mine = folder / FAILURES / f"{part}.json"
@@ -107,7 +107,7 @@ def cause_of(error: BaseException | str | None) -> dict[str, str]:
     return {"error": "Stopped", "cause": f"{_DIED}{detail}", "where": "", "fix": _AGAIN}
 
 
-def told(said: Failure) -> dict[str, str]:
+def as_fields(said: Failure) -> dict[str, str]:
     """A failure for people: STEP, CAUSE, WHERE and WHAT TO DO, in logs, pages and on a terminal."""
     attempt = f", try {said.try_number}" if said.try_number > 1 else ""
     return {
@@ -120,7 +120,7 @@ def told(said: Failure) -> dict[str, str]:
 
 def lines(said: Failure) -> list[str]:
     """The same as short lines; none is cut off."""
-    return [line for name, text in told(said).items() for line in _under(name, text)]
+    return [line for name, text in as_fields(said).items() for line in _under(name, text)]
 
 
 def _read(path: Path) -> Failure | None:

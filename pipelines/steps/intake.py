@@ -1,4 +1,4 @@
-"""The road's first stretch: from drops to a dataset version."""
+"""The first steps: from drops to a dataset version."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.run import Run, RunParams, open_run, start_run
 from pipelines.run.outputs import IngestOutput, SnapshotOutput, ValidateOutput
-from pipelines.steps.box import box
+from pipelines.steps.decorator import step
 from pipelines.storage import read_json
 
 if TYPE_CHECKING:
     from pipelines.data.validation_result import ValidationResult
 
 
-@box
+@step
 def start(run_id: str, conf: dict[str, Any]) -> RunParams:
     """Check a run's parameters and record them.
 
@@ -24,7 +24,7 @@ def start(run_id: str, conf: dict[str, Any]) -> RunParams:
     return start_run(run_id, conf).params
 
 
-@box
+@step
 def ingest(run_id: str) -> IngestOutput:
     """Find the drops that this run may know, and fix them by hash."""
     from pipelines.data.handed_over import exchange_drops
@@ -40,7 +40,7 @@ def ingest(run_id: str) -> IngestOutput:
     return run.finish(IngestOutput(drops=fingerprint(drops, run.places)))
 
 
-@box
+@step
 def validate(run_id: str) -> ValidateOutput:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops
@@ -97,7 +97,7 @@ def _found(run: Run, result: ValidationResult, out: Path) -> ValidateOutput:
     )
 
 
-@box
+@step
 def snapshot(run_id: str) -> SnapshotOutput:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
     from pipelines.data.handed_over import fetch_accepted, fetch_drops, share_accepted

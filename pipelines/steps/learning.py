@@ -12,13 +12,13 @@ from pipelines.errors import GateError
 from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.run.progress import Progress
-from pipelines.steps.box import box
+from pipelines.steps.decorator import step
 from pipelines.storage import write_json
 
 log = logging.getLogger(__name__)
 
 
-@box
+@step
 def train(run_id: str) -> out.TrainOutput:
     """Train a candidate bundle for each head, and note who the champion is now."""
     from pipelines.registry.standing import known_standing
@@ -47,7 +47,7 @@ def backtest_years(run_id: str) -> list[int]:
     return list(wanted)
 
 
-@box
+@step
 def backtest(run_id: str, year: int) -> out.BacktestOutput:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
     from pipelines.evaluate.backtest import backtest_year, write_predictions
@@ -88,7 +88,7 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
     return run.finish(out.BacktestOutput.model_validate({"year": year, **made}), year)
 
 
-@box
+@step
 def evaluate(run_id: str) -> out.EvaluateOutput:
     """Score heads and baselines on equal rows over all test years."""
     from pipelines.evaluate.backtest import read_predictions
@@ -116,7 +116,7 @@ def evaluate(run_id: str) -> out.EvaluateOutput:
     )
 
 
-@box
+@step
 def gate(run_id: str) -> out.GateOutput:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
     from pipelines.evaluate.contest import Judged, hold

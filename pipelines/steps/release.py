@@ -15,14 +15,14 @@ from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.run.success import record_success
 from pipelines.steps import run_facts
-from pipelines.steps.box import box
 from pipelines.steps.cycle import knows_no_less
+from pipelines.steps.decorator import step
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
 
 
-@box
+@step
 def register(run_id: str) -> out.RegisterOutput:
     """Record the run in MLflow with its settings and hashes, and the promoted bundle as a
     version."""
@@ -64,7 +64,7 @@ def register(run_id: str) -> out.RegisterOutput:
     return run.finish(out.RegisterOutput(version=version, mlflow_run=None))
 
 
-@box
+@step
 def deploy(run_id: str) -> out.DeployOutput:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
     from pipelines.registry.deploy import deploy as hand_over
@@ -92,7 +92,7 @@ def deploy(run_id: str) -> out.DeployOutput:
     return run.finish(out.DeployOutput(deployed=True, error=None, **asdict(done)))
 
 
-@box
+@step
 def forecast(run_id: str) -> out.ForecastOutput:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle
@@ -113,7 +113,7 @@ def forecast(run_id: str) -> out.ForecastOutput:
     return run.finish(made)
 
 
-@box
+@step
 def report(run_id: str) -> out.ReportOutput:
     """Write the HTML and JSON report; a deployment that failed turns the run red here."""
     from pipelines.evaluate.report import build_report

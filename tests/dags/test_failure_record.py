@@ -109,9 +109,9 @@ def test_a_step_that_succeeds_later_takes_its_failure_back(in_a_task: Path) -> N
 def test_another_parts_failure_stands_when_one_part_is_mended(home: Path) -> None:
     for shard in (0, 1):
         failure.record(folder(home), f"embed_shard_00{shard}", StoreError(f"shard {shard}"), shard)
-    failure.forget(folder(home), "embed_shard_001")
+    failure.resolve(folder(home), "embed_shard_001")
     assert record(home)["cause"] == "shard 0"
-    failure.forget(folder(home), "embed_shard_000")
+    failure.resolve(folder(home), "embed_shard_000")
     assert not (folder(home) / "failure.json").exists()
 
 

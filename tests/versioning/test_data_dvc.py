@@ -41,12 +41,12 @@ def test_the_sample_drop_made_anew_is_the_one_that_data_dvc_names(tmp_path: Path
 
 
 def test_dvc_yaml_walks_the_steps_of_the_road_in_their_order() -> None:
-    from pipelines.steps.walk import ROAD
+    from pipelines.steps.runner import STEPS
 
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     commands = " && ".join(stage["cmd"] for stage in stages.values())
     walked = [word.split()[2] for word in commands.split("&&") if " step " in f" {word} "]
-    assert walked == ["start", *ROAD]
+    assert walked == ["start", *STEPS]
 
 
 def test_dvc_yaml_declares_no_out_that_dvc_would_delete_or_cache() -> None:

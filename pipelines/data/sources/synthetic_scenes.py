@@ -2,7 +2,7 @@
 
 Drawn in integer arithmetic alone (SHA-256 bytes, integer interpolation), so that every machine
 renders the same bytes. A scene of month m sees the climate of the months before m and nothing else.
-These pictures stand in for satellite scenes so that the road can be walked without downloads; they
+These pictures stand in for satellite scenes so that the pipeline can be run without downloads; they
 are marked synthetic wherever they show.
 """
 

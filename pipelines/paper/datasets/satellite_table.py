@@ -36,7 +36,7 @@ class Municipalities:
     """What the table says of the municipalities asked for.
 
     Attributes:
-        tables: weekly cases and units, as the weekly road has them; no climate, no scenes.
+        tables: weekly cases and units, as the weekly pipeline has them; no climate, no scenes.
         names, shares: by unit_id; shares in percent, columns SHARES, NaN where empty.
     """
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 from support.outputs import made, stored
 
 from pipelines.run.outputs import DeployOutput
-from pipelines.steps import failure, outcome
+from pipelines.steps import failure, summary
 
 
 def test_a_shard_with_nothing_new_says_that_no_encoder_was_started() -> None:
     shard = {**stored("embed_000"), "inputs": 0, "embedded": 0, "encoder_started": False}
-    said = outcome.said(outcome.read("embed_shard", shard))
+    said = summary.summarise(summary.read("embed_shard", shard))
     assert "nothing to embed" in said and "no encoder" in said
 
 
 def test_a_deployment_that_failed_is_said_loudly() -> None:
-    said = outcome.said(made(DeployOutput, deployed=False, error="golden rows differ"))
+    said = summary.summarise(made(DeployOutput, deployed=False, error="golden rows differ"))
     assert said.startswith("NOT deployed") and "golden rows differ" in said
 
 
 def test_an_output_of_another_version_does_not_break_the_page() -> None:
-    assert outcome.said(outcome.read("gate", {"verdict": "new words"})) == "finished"
-    assert outcome.documents("run-1", outcome.read("report", {})) == {}
-    assert outcome.said(outcome.read("backtest_years", {})) == "finished"
+    assert summary.summarise(summary.read("gate", {"verdict": "new words"})) == "finished"
+    assert summary.artifacts_of("run-1", summary.read("report", {})) == {}
+    assert summary.summarise(summary.read("backtest_years", {})) == "finished"
 
 
 def test_a_long_cause_is_broken_and_none_of_it_lost() -> None:

@@ -44,7 +44,7 @@ def read(step: str, raw: Mapping[str, object]) -> BaseModel | None:
         return None
 
 
-def said(output: object) -> str:
+def summarise(output: object) -> str:
     """One sentence on what a step's output means; a step without one of its own is just done."""
     match output:
         case RunParams():
@@ -80,7 +80,7 @@ def said(output: object) -> str:
     return "finished"
 
 
-def documents(run_id: str, output: object) -> dict[str, str]:
+def artifacts_of(run_id: str, output: object) -> dict[str, str]:
     """Title -> file a person may want to read, relative to home; empty if the step leaves none."""
     match output:
         case out.ValidateOutput():

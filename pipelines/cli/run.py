@@ -1,4 +1,4 @@
-"""Walking the road by hand: a whole run, one step, the full lambda sweep, the table of delays."""
+"""Runs by hand: the whole pipeline, one step, the full lambda sweep, the table of delays."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import ROAD, AsOf, ProfileName, RunId, app, say, show
+from pipelines.cli.app import PIPELINE, AsOf, ProfileName, RunId, app, say, show
 from pipelines.config import places
 
 
-@app.command(rich_help_panel=ROAD)
+@app.command(rich_help_panel=PIPELINE)
 def run(
     run_id: RunId,
     profile: ProfileName = "sample",
@@ -25,7 +25,7 @@ def run(
         bool, typer.Option("--wait", help="if another run is at work, wait for its end")
     ] = False,
 ) -> None:
-    """Walk the whole road without Airflow: from the newest drop to the report."""
+    """Run the whole pipeline without Airflow: from the newest drop to the report."""
     from pipelines import steps
     from pipelines.ops.alerts import tell
     from pipelines.run.lock import hold
@@ -37,7 +37,7 @@ def run(
         with hold(places(), run_id, wait):
             steps.start(run_id, conf)
             try:
-                steps.walk(run_id)
+                steps.run_pipeline(run_id)
             except Exception:  # whatever it is, there is a bulletin; the run stays red
                 steps.instead_of(run_id)
                 raise
@@ -46,9 +46,9 @@ def run(
     say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
 
 
-@app.command(rich_help_panel=ROAD)
+@app.command(rich_help_panel=PIPELINE)
 def step(
-    name: Annotated[str, typer.Argument(help="start, or a step of the road")],
+    name: Annotated[str, typer.Argument(help="start, or a step of the pipeline")],
     run_id: RunId,
     profile: ProfileName = "sample",
     as_of: AsOf = None,
@@ -69,7 +69,7 @@ def step(
     show(output.to_json())
 
 
-@app.command("fallback-forecast", rich_help_panel=ROAD)
+@app.command("fallback-forecast", rich_help_panel=PIPELINE)
 def fallback_forecast(
     run_id: Annotated[
         str,
@@ -105,7 +105,7 @@ def fallback_forecast(
     say(f"made: {made.note}" if made.forecast else f"nothing was made: {made.note}")
 
 
-@app.command(rich_help_panel=ROAD)
+@app.command(rich_help_panel=PIPELINE)
 def sweep(
     run_id: RunId,
     step_size: Annotated[float, typer.Option(help="spacing of lambda over -1..1")] = 0.1,
@@ -116,7 +116,7 @@ def sweep(
     show(steps.sweep(run_id, step_size))
 
 
-@app.command("delay-table", rich_help_panel=ROAD)
+@app.command("delay-table", rich_help_panel=PIPELINE)
 def delay_table(
     run_id: RunId,
     force: Annotated[bool, typer.Option("--force", help="make it even if there is one")] = False,

@@ -1,4 +1,4 @@
-"""Walking the road by hand: all steps in order, one by its name, and the full lambda sweep."""
+"""The pipeline without Airflow: all steps in order, one by its name, and the full lambda sweep."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Step = Callable[[str], Record]
 
 
 class Embedded(Record):
-    """Shards that were walked, and inputs that were embedded in them."""
+    """Shards that were run, and inputs that were embedded in them."""
 
     shards: int
     embedded: int
 
 
 class Replayed(Record):
-    """Test years that were walked."""
+    """Test years that were replayed."""
 
     years: tuple[int, ...]
 
@@ -42,7 +42,7 @@ def backtests(run_id: str) -> Replayed:
     return Replayed(years=tuple(backtest(run_id, year).year for year in backtest_years(run_id)))
 
 
-ROAD: dict[str, Step] = {
+STEPS: dict[str, Step] = {
     "ingest": ingest,
     "validate": validate,
     "snapshot": snapshot,
@@ -61,16 +61,16 @@ ROAD: dict[str, Step] = {
 
 
 def by_name(name: str) -> Step:
-    """A step of the road. Raises ConfigError naming the steps there are."""
-    if name not in ROAD:
-        raise ConfigError(f"no step {name!r}", fix=f"use start, or one of {', '.join(ROAD)}")
-    return ROAD[name]
+    """A step of the pipeline. Raises ConfigError naming the steps there are."""
+    if name not in STEPS:
+        raise ConfigError(f"no step {name!r}", fix=f"use start, or one of {', '.join(STEPS)}")
+    return STEPS[name]
 
 
-def walk(run_id: str) -> None:
+def run_pipeline(run_id: str) -> None:
     """All steps of a started run, in order."""
-    for at, (name, step) in enumerate(ROAD.items(), start=1):
-        log.info("step %d of %d: %s", at, len(ROAD), name)
+    for at, (name, step) in enumerate(STEPS.items(), start=1):
+        log.info("step %d of %d: %s", at, len(STEPS), name)
         step(run_id)
 
 

@@ -1,5 +1,5 @@
-"""What every box of the road gets for free: a first and a last line in the log, progress that
-others can read, and a failure in writing; its end, well or not, as a line of the event file."""
+"""What every step gets: a first and a last line in the log, progress that others can read, its
+lock, a failure in writing, and its end as a line of the event file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.run import run_folder
 from pipelines.run.events import append_event
 from pipelines.run.lock import during
 from pipelines.run.progress import bound
-from pipelines.steps import failure, outcome
+from pipelines.steps import failure, summary
 
 P = ParamSpec("P")
 Output = TypeVar("Output", bound=BaseModel)
@@ -36,9 +36,10 @@ def attempt(map_index: int, try_number: int) -> Iterator[None]:
         _attempt.reset(token)
 
 
-def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: dict[str, Any]) -> None:
-    """A line of the event file. One that cannot be written never stands in place of a
-    step's end."""
+def note_event(
+    kind: Literal["step-done", "step-failed"], run_id: str, facts: dict[str, Any]
+) -> None:
+    """Append a line to the event file. If it cannot be written, the step ends as it would have."""
     try:
         append_event(
             places(), kind, {name: facts[name] for name in facts if name != "run_id"}, run_id
@@ -47,31 +48,31 @@ def told(kind: Literal["step-done", "step-failed"], run_id: str, facts: dict[str
         log.error("the event file does not say that %s: %s", kind, err)
 
 
-def box(step: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str, P], Output]:
+def step(function: Callable[Concatenate[str, P], Output]) -> Callable[Concatenate[str, P], Output]:
     """Surround a step; its first argument is the run id, further ones name its part
     (shard, year)."""
-    promise = (step.__doc__ or "").strip().splitlines()[0]
+    summary_line = (function.__doc__ or "").strip().splitlines()[0]
 
-    @functools.wraps(step)
-    def walked(run_id: str, *args: P.args, **kwargs: P.kwargs) -> Output:
-        name = step.__name__
+    @functools.wraps(function)
+    def wrapper(run_id: str, *args: P.args, **kwargs: P.kwargs) -> Output:
+        name = function.__name__
         part = failure.part_name(name, *args)
         folder = run_folder(places(), run_id)
-        log.info("%s: %s", part, promise)
+        log.info("%s: %s", part, summary_line)
         # The lease comes first: a step that is refused it leaves no failure in the run's folder.
         with during(places(), run_id, part), bound(folder / "progress" / f"{part}.json", part):
             try:
-                output = step(run_id, *args, **kwargs)
+                output = function(run_id, *args, **kwargs)
             except Exception as err:
                 failed = failure.record(folder, part, err, *_attempt.get())
-                told("step-failed", run_id, failed.to_json())
+                note_event("step-failed", run_id, failed.to_json())
                 raise
-        failure.forget(folder, part)
-        said = outcome.said(output)
-        told("step-done", run_id, {"step": part, "said": said})
+        failure.resolve(folder, part)
+        said = summary.summarise(output)
+        note_event("step-done", run_id, {"step": part, "said": said})
         log.info("%s is done: %s", part, said)
-        for title, path in outcome.documents(run_id, output).items():
+        for title, path in summary.artifacts_of(run_id, output).items():
             log.info("%s: %s", title, path)
         return output
 
-    return walked
+    return wrapper
