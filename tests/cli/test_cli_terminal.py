@@ -56,11 +56,11 @@ def test_an_error_says_what_where_and_what_to_do_on_lines_of_their_own(home: Pat
     assert f"{home}/artifacts/decisions" in said, "a path is never broken"
 
 
-def test_the_help_names_every_command_in_a_panel_the_road_first() -> None:
+def test_the_help_names_every_command_in_a_panel_the_pipeline_first() -> None:
     said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100"}).output
     assert "Commands" not in said, "a command without a panel"
     order = [
-        "The road",
+        "The pipeline",
         "run ",
         "How it stands",
         "watch ",
@@ -71,6 +71,6 @@ def test_the_help_names_every_command_in_a_panel_the_road_first() -> None:
         "Services",
         "down ",
     ]
-    places = [said.index(word, said.index("The road")) for word in order]
+    places = [said.index(word, said.index("The pipeline")) for word in order]
     assert places == sorted(places)
     assert all(name in said for name in get_command(app).commands)  # type: ignore[attr-defined]

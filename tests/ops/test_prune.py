@@ -552,7 +552,7 @@ def test_backtests_go_when_no_kept_run_was_judged_by_them(store: Store) -> None:
         age(store.places.home, f"artifacts/backtests/{name}.parquet", 30)
     write_json(
         store.places.artifacts / "runs" / "before" / "backtest_2017.json",
-        {"candidates": "artifacts/backtests/kept.parquet"},
+        {"year": 2017, "candidates": "artifacts/backtests/kept.parquet"},
     )
     age(store.places.home, "artifacts/runs/before", 1)
     prune(store.places, SHORT, NOW)
