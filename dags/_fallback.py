@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def in_place_of() -> None:
+def run_fallback() -> None:
     """Forecast from the last accepted data in place of this run, one of whose steps is red."""
     from pipelines import steps
 
@@ -50,11 +50,11 @@ def at_deadline(line: str, profile: str) -> None:
         tell(places())
 
 
-def red_step_task() -> PythonOperator:
+def fallback_task() -> PythonOperator:
     """Runs as soon as a step is red. It is a leaf beside the report, so the run stays red."""
     return PythonOperator(
         task_id=FALLBACK,
-        python_callable=in_place_of,
+        python_callable=run_fallback,
         trigger_rule=TriggerRule.ONE_FAILED,
         queue=LIGHT,
         execution_timeout=timedelta(minutes=60),

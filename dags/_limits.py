@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-STEPS = {
+STEP_LIMITS = {
     "start": (5, "Checks and records the run's parameters."),
     "ingest": (60, "Reads the accepted drops and the new one."),
     "validate": (60, "Lists data issues, quarantines bad rows; stops on a critical one."),

@@ -14,8 +14,8 @@ from airflow.sdk import DAG, TaskGroup
 
 from dags._box import box
 from dags._callbacks import run_ended
-from dags._fallback import red_step_task
-from dags._limits import STEPS
+from dags._fallback import fallback_task
+from dags._limits import STEP_LIMITS
 from dags._shared import (
     CHAMPION,
     DATASET,
@@ -80,7 +80,7 @@ def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
 
 
 def _step(name: str, **more: Any) -> Any:
-    minutes, doc = STEPS[name]
+    minutes, doc = STEP_LIMITS[name]
     return box(name, minutes=minutes, doc=doc, **more)
 
 
@@ -122,4 +122,4 @@ def _tasks() -> None:
     # Not behind the report: a run is as red as its last tasks, and this one's success must not hide
     # it.
     boxes = [start, ingest, validate, snapshot, plan, shards, features, candidates, years, replay]
-    [*boxes, evaluate, gate, register, deploy, forecast] >> red_step_task()
+    [*boxes, evaluate, gate, register, deploy, forecast] >> fallback_task()

@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import Bundle, load_sound
 from pipelines.registry import audit
-from pipelines.registry.alias import Registered, fetch_bundle, who_answers
+from pipelines.registry.alias import Registered, fetch_bundle, serving_version
 from serving.encoders import Encoders, load_encoders, needs_encoders
 from serving.metrics import Metrics
 from serving.problems import NotReady
@@ -94,7 +94,7 @@ class ChampionHolder:
     def look(self) -> None:
         """Read the alias once and take its bundle if it is another one. Never raises."""
         try:
-            named = who_answers(self._settings.places, self._settings.model_name)
+            named = serving_version(self._settings.places, self._settings.model_name)
         except Exception as err:  # noqa: BLE001 the thread must outlive it
             self._failed(
                 "registry",

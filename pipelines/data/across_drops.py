@@ -32,15 +32,23 @@ def settle(
     filled = _with_zeros(raws)
     counted = units_with_cases(filled)
     filled = _spread(filled, counted)
-    kept, issues = [], []
-    for raw in filled:
-        lone = raw.units["unit_id"].notna() & ~raw.units["unit_id"].isin(counted)
-        issues += _lone_issues(raw.units[lone], counted)
-        kept.append(
-            replace(raw, units=raw.units[~lone].reset_index(drop=True)) if lone.any() else raw
-        )
+    kept, issues = _without_lone(filled, counted)
     issues += _shortened_codes(filled, counted)
     return with_left_out(kept, changed) if full else kept, issues
+
+
+def _without_lone(raws: Sequence[RawDrop], counted: set[str]) -> tuple[list[RawDrop], list[Issue]]:
+    """Drops without records of units that have cases nowhere, and what is said of these."""
+    told = pd.concat([raw.units["unit_id"] for raw in raws] or [pd.Series(dtype=object)])
+    if told.dropna().isin(counted).all():  # so it is in nearly every run
+        return list(raws), []
+    kept, issues = [], list[Issue]()
+    for raw in raws:
+        lone = raw.units["unit_id"].notna() & ~raw.units["unit_id"].isin(counted)
+        issues += _lone_issues(raw.units[lone], counted)
+        units = raw.units[~lone].reset_index(drop=True)
+        kept.append(replace(raw, units=units) if lone.any() else raw)
+    return kept, issues
 
 
 def units_with_cases(raws: Sequence[RawDrop]) -> set[str]:
@@ -89,13 +97,11 @@ def _spread(raws: Sequence[RawDrop], counted: set[str]) -> list[RawDrop]:
     """Drops whose cells of every unit are cells of each unit that has cases."""
     out = []
     for at, raw in enumerate(raws):
-        nearest = (
-            raw,
-            *raws[:at][::-1],
-            *raws[at + 1 :],
-        )  # a unit is called as the first of them says
-        whole = raw.cells["unit_id"] == EVERY_UNIT
-        out.append(_of_each(raw, whole, nearest, counted) if whole.any() else raw)
+        if EVERY_UNIT not in set(raw.cells["unit_id"].unique()):
+            out.append(raw)
+            continue
+        nearest = (raw, *raws[:at][::-1], *raws[at + 1 :])  # a unit's name is the first of theirs
+        out.append(_of_each(raw, raw.cells["unit_id"] == EVERY_UNIT, nearest, counted))
     return out
 
 

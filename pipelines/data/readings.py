@@ -67,7 +67,7 @@ def read_drops(
     """
     if kept is None or len(drops) < 2:
         return [read(drop) for drop in drops]
-    names = _names([_FORM, meaning], [hashes[drop.name] for drop in drops[:-1]])
+    *names, newest_name = _names([_FORM, meaning], [hashes[drop.name] for drop in drops])
     out = load_together(kept, names, drops[:-1])
     n_together, before = len(out), _Repeated(keeping)
     for drop, name in list(zip(drops, names, strict=False))[n_together:]:
@@ -82,9 +82,11 @@ def read_drops(
     newest = read(drops[-1])
     if keeping.full and not can_be_followed(newest):
         return [*(read(drop) for drop in drops[:-1]), newest]
+    if not (kept / newest_name).is_dir():  # so that the next run need not read the whole again
+        save_one(before.without(out, newest), kept / newest_name)
     if n_together < len(names) > 1:
         save_together(kept, names, out)
-    write_in_use(kept, [*names, together(kept, names).name])
+    write_in_use(kept, [*names, newest_name, together(kept, names).name])
     return [*out, newest]
 
 

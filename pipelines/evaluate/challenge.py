@@ -9,7 +9,7 @@ from pipelines.evaluate.decision import MATURITY, Candidate, Champion
 from pipelines.evaluate.first_line import capital, subject
 from pipelines.evaluate.first_promotion import opens
 from pipelines.evaluate.hearing import Hearing, champion_rows, judged_rows
-from pipelines.evaluate.newest import lets_through
+from pipelines.evaluate.newest import passes_recent_checks
 
 _FEWEST_BLOCKS = 2  # as gate.py asks for a mean
 
@@ -64,7 +64,7 @@ def _judged(hearing: Hearing, chosen: Candidate, champion: Champion) -> bool:
     tie = _not_worse(hearing, chosen, champion)
     if tie is None:
         return False
-    if hearing.new_weeks is not None and not lets_through(
+    if hearing.new_weeks is not None and not passes_recent_checks(
         hearing, hearing.new_weeks, chosen, champion
     ):
         return False

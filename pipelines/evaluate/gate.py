@@ -48,7 +48,7 @@ from pipelines.evaluate.sanity import one_class
 from pipelines.evaluate.withheld import (
     LeavingOut,
     fewest_out,
-    gives_up_nothing,
+    keeps_champion_horizons,
     reasons_of,
     weeks_ahead,
     without_insane,
@@ -147,7 +147,7 @@ def _may_go_live(hearing: Hearing, chosen: Candidate, rolled_back: Collection[st
         return False
     if provisional and not opens(hearing, chosen):
         return False
-    return gives_up_nothing(hearing, chosen, champion)
+    return keeps_champion_horizons(hearing, chosen, champion)
 
 
 def _never(hearing: Hearing, chosen: Candidate, rolled_back: Collection[str]) -> str:

@@ -29,7 +29,7 @@ from pipelines.evaluate.refits import Refits
 _SHOWN = 2
 
 
-def lets_through(
+def passes_recent_checks(
     hearing: Hearing, new_weeks: NewWeeks, chosen: Candidate, champion: Champion
 ) -> bool:
     """Whether neither question speaks against the challenger; what was found is noted."""

@@ -40,7 +40,7 @@ def without_insane(hearing: Hearing, chosen: Candidate, leaving_out: LeavingOut)
     return leaving_out(chosen, left_out)
 
 
-def gives_up_nothing(hearing: Hearing, chosen: Candidate, champion: Champion | None) -> bool:
+def keeps_champion_horizons(hearing: Hearing, chosen: Candidate, champion: Champion | None) -> bool:
     """Whether the champion serves none of the horizons left out, or is not sane there either; else
     a person decides, as a horizon that serves soundly is nothing to lose unasked."""
     lost = [] if champion is None else [h for h in chosen.without if h in champion.horizons_weeks]

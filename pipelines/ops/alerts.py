@@ -45,9 +45,9 @@ def tell(where: Places, verdict: Verdict | None = None, now: datetime | None = N
     except BusyError as err:
         log.warning(err.what)
     except (DenguardError, OSError) as err:
-        log.error("alerts could not be told: %s", err)
+        log.error("alerts could not be sent: %s", err)
     except Exception as err:  # noqa: BLE001 an alert must never turn a good cycle red
-        log.error("alerts could not be told: %s", type(err).__name__)
+        log.error("alerts could not be sent: %s", type(err).__name__)
     return []
 
 
@@ -153,7 +153,7 @@ def load(where: Places) -> State:
         aside = path.with_name(f"state-damaged-{uuid4().hex[:8]}.json")
         path.replace(aside)
         log.warning(
-            "the alerts' state was damaged; it is kept in %s, and what is open is told anew", aside
+            "the alerts' state was damaged; it is kept in %s, and what is open is sent again", aside
         )
         return State()
 

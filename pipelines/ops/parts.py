@@ -36,7 +36,7 @@ class Part:
 
     Attributes:
         name: such as `validate`, `embed_shard_003`, `backtest_2016`.
-        state: `earlier` = done before a box in front of it was walked again.
+        state: `earlier` = done before an earlier step was run again.
         ended: when its output was written, UTC.
         said: what came of it, or why it failed.
         progress: {step, label, done, total, eta_s, at} as it was written last, or None.

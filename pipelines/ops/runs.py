@@ -24,7 +24,7 @@ RUN_WORDS: dict[RunState, str] = {
     "running": "at work",
     "failed": "FAILED",
     "silent": "NO SIGN OF LIFE: its process ended without a word",
-    "stopped": "not finished, and nobody walks it",
+    "stopped": "not finished, and no process runs it",
 }
 QUIET_AFTER = timedelta(hours=1)  # long steps write their progress every few seconds
 

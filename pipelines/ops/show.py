@@ -99,7 +99,7 @@ def _what(box: Box, now: datetime) -> str:
     if box.progress is not None:
         said = counted(box.progress, now)
         return f"{parts}; {said}" if parts else said
-    earlier = "before a box in front of it was walked again: " if box.state == "earlier" else ""
+    earlier = "before an earlier step was run again: " if box.state == "earlier" else ""
     return earlier + (box.said or parts)
 
 

@@ -170,7 +170,7 @@ def registered(found: ModelVersion) -> Registered:
     )
 
 
-def who_answers(where: Places | None = None, model_name: str = MODEL_NAME) -> Registered | None:
+def serving_version(where: Places | None = None, model_name: str = MODEL_NAME) -> Registered | None:
     """The champion; between two lines of models the one of the old line, with the adopted rule.
 
     None where neither is. Raises RegistryError if the registry does not answer.

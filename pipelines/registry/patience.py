@@ -14,7 +14,7 @@ T = TypeVar("T")
 PAUSES_S = (2.0, 10.0, 30.0)  # before the second, third and fourth question
 
 
-def patiently(ask: Callable[[], T]) -> T:
+def with_retries(ask: Callable[[], T]) -> T:
     """The answer, once there is one.
 
     Raises:

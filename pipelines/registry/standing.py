@@ -11,7 +11,7 @@ from pipelines.recipes import recipe_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, find_version, lookup
 from pipelines.registry.moves import announced
-from pipelines.registry.patience import patiently
+from pipelines.registry.patience import with_retries
 from pipelines.registry.taken_out import taken_out
 from pipelines.registry.tracking import prepare
 from pipelines.run.outputs import ChampionOutput, NamedVersion, ServingModel
@@ -29,7 +29,7 @@ def known_standing(where: Places, model_name: str) -> ChampionOutput:
         RegistryError: it still does not answer.
         ChampionLostError: it does not know the champion that serves by the audit.
     """
-    patiently(lambda: prepared_champion(where, model_name))
+    with_retries(lambda: prepared_champion(where, model_name))
     record = standing(where, model_name)
     if record.problem and record.named is None:  # it went away between two questions
         raise RegistryError(

@@ -169,7 +169,7 @@ def _take_for_airflow(folder: Path, run_id: str, step: str) -> None:
     goes_on = standing is not None and standing.run_id == run_id
     if standing is not None and not goes_on:
         log.warning(
-            "%s never gave the lease back; Airflow runs one at a time, so it is over",
+            "%s did not release the lock; Airflow runs one at a time, so it is over",
             standing.words(),
         )
     since = standing.since if standing is not None and goes_on else stamp()

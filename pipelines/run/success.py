@@ -43,23 +43,23 @@ def record_success(
     forecast_version: str,
     at: datetime | None = None,
     calendar: Calendar = CDC,
-    knows_no_less: bool = False,
+    covers_published_data: bool = False,
 ) -> bool:
     """Note that a run ended with a forecast, last thing it does; return whether it counts.
 
     A forecast of an older week than the one noted (a look back with --as-of, a run of last week
-    walked again) is no weekly forecast.
+    run again) is no weekly forecast.
 
     Args:
         at: when it finished; None = the clock's time, which stamps this file and nothing else.
-        knows_no_less: its week is the newest there is, though older than the one noted: what was
-            newer was taken back, or is declared unknown now.
+        covers_published_data: its week is the newest there is, though older than the one noted:
+            what was newer was taken back, or is declared unknown now.
     """
     try:
         before = last_success(where)
     except StoreError:
         before = None
-    if before is not None and origin_week < before.origin_week and not knows_no_less:
+    if before is not None and origin_week < before.origin_week and not covers_published_data:
         return False
     week_end = calendar.week_end(calendar.week_no(origin_week)).isoformat()
     stamp = (at or datetime.now(UTC)).isoformat(timespec="seconds")

@@ -40,7 +40,7 @@ def a_newer_week(where: Places, run: Run | None, last: LastSuccess, profile: Pro
     return cycles[1] > cycles[0]
 
 
-def knows_no_less(run: Run) -> bool:
+def covers_published_data(run: Run) -> bool:
     """Whether a weekly run read every drop that stands of those that the last forecast knows.
 
     Its origin week may be older all the same: a drop was withdrawn, or the newest weeks are taken

@@ -15,7 +15,7 @@ from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.run.success import record_success
 from pipelines.steps import run_facts
-from pipelines.steps.cycle import knows_no_less
+from pipelines.steps.cycle import covers_published_data
 from pipelines.steps.decorator import step
 from pipelines.storage import read_json
 
@@ -96,14 +96,14 @@ def deploy(run_id: str) -> out.DeployOutput:
 def forecast(run_id: str) -> out.ForecastOutput:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle
-    from pipelines.registry.patience import patiently
+    from pipelines.registry.patience import with_retries
     from pipelines.registry.standing import prepared_champion
     from pipelines.steps.bulletin import make_forecast
     from pipelines.steps.versions import forecast_draft
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    champion = patiently(lambda: prepared_champion(run.places, run.profile.model_name))
+    champion = with_retries(lambda: prepared_champion(run.places, run.profile.model_name))
     if champion is None:
         why = f"There is no champion, so no forecast. {run.output(out.GateOutput).first_line}"
         return run.finish(out.ForecastOutput(forecast=None, note=why))
@@ -135,7 +135,7 @@ def report(run_id: str) -> out.ReportOutput:
             run.output(out.SnapshotOutput).as_of_week,
             made.forecast_version,
             calendar=run.profile.calendar,
-            knows_no_less=knows_no_less(run),
+            covers_published_data=covers_published_data(run),
         )
     error = run.output(out.DeployOutput).error
     if error:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dags._limits import STEPS
+from dags._limits import STEP_LIMITS
 from pipelines.ops.settings import AlertSettings
 from serving.settings import Settings
 
@@ -99,7 +99,7 @@ def test_workers_cover_both_queues(compose: dict[str, Any]) -> None:
 def test_a_task_is_not_handed_out_twice_while_it_runs(compose: dict[str, Any]) -> None:
     environment = compose["x-airflow-environment"]
     timeout = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
-    assert int(environment[timeout]) > 60 * max(minutes for minutes, _ in STEPS.values())
+    assert int(environment[timeout]) > 60 * max(minutes for minutes, _ in STEP_LIMITS.values())
 
 
 def test_database_addresses_name_their_driver(compose: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ def test_a_fallback_that_fails_leaves_the_runs_own_cause_in_its_place(
 
     monkeypatch.setattr(steps, "fallback", broken)
     with pytest.raises(SystemExit) as ended:
-        _fallback.in_place_of()
+        _fallback.run_fallback()
     _callbacks.on_failure(
         {
             "ti": _fallback.get_current_context()["ti"],

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeou
 from paper import tiny_study
 
 from dags import _retries, _steps, _study_steps
-from dags._limits import STEPS
+from dags._limits import STEP_LIMITS
 from dags.reproduce import embed, measure, plan_training, report, start, train
 from pipelines.paper.lock import at_work
 from pipelines.storage import read_json
@@ -80,7 +80,7 @@ def test_it_is_started_by_hand_and_one_run_at_a_time() -> None:
 
 
 def test_every_task_has_queue_limit_retries_and_doc() -> None:
-    longest = timedelta(minutes=max(minutes for minutes, _ in STEPS.values()))
+    longest = timedelta(minutes=max(minutes for minutes, _ in STEP_LIMITS.values()))
     for task in TASKS.values():
         assert task.doc_md and task.retries >= 1
         # Tokens and the broker's visibility are set for the weekly cycle's longest task.

@@ -175,7 +175,7 @@ class OwnCodes(TextCodes):
 def test_a_run_keeps_readings_where_the_place_allows_it(ministry, tmp_path):
     history(ministry, 1)
     ministry.validate()
-    by_itself, together = WEEKS - 2, 1
+    by_itself, together = WEEKS - 1, 1
     assert len(list((tmp_path / "readings").iterdir())) == by_itself + together
     own = replace(ministry.context, codes=OwnCodes())
     assert can_be_kept(ministry.context) and not can_be_kept(own)

@@ -17,7 +17,7 @@ from pipelines.evaluate.contest import Judged, hold
 from pipelines.ops.texts import body, title
 from pipelines.registry import audit, moves, promote
 from pipelines.registry.adopt import adopt_rule
-from pipelines.registry.alias import MODEL_NAME, lookup, who_answers
+from pipelines.registry.alias import MODEL_NAME, lookup, serving_version
 from pipelines.registry.deploy import deploy
 from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
@@ -61,13 +61,13 @@ def test_the_next_candidate_is_a_first_champion(three: Places) -> None:
 
 def test_the_old_champion_answers_until_the_new_line_has_one(three: Places) -> None:
     _serve("1", "2")
-    assert who_answers(three) == lookup(CHAMPION, three)
+    assert serving_version(three) == lookup(CHAMPION, three)
     adopt_rule(NEW, ANA)
-    found = who_answers(three)
+    found = serving_version(three)
     assert found is not None
     assert (found.version, found.adopted_rule) == ("2", NEW)
     _serve("3")
-    assert who_answers(three) == lookup(CHAMPION, three)
+    assert serving_version(three) == lookup(CHAMPION, three)
 
 
 def test_killed_before_the_champion_goes_the_champion_answers(
@@ -81,7 +81,7 @@ def test_killed_before_the_champion_goes_the_champion_answers(
     monkeypatch.setattr(moves, "move", killed)
     with pytest.raises(KeyboardInterrupt):
         adopt_rule(NEW, ANA)
-    found = who_answers(three)
+    found = serving_version(three)
     assert found is not None
     assert (found.version, found.adopted_rule) == ("1", None)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dags._limits import STEPS
+from dags._limits import STEP_LIMITS
 from pipelines.config import Places
 from pipelines.errors import ServiceError, StoreError
 from pipelines.local import supervisor
@@ -105,7 +105,7 @@ def test_all_airflow_components_share_one_environment(layout: Layout) -> None:
 
 def test_tokens_of_queued_and_running_tasks_outlast_the_longest_task(layout: Layout) -> None:
     environment = parts_of(layout)["scheduler"].env
-    longest_s = 60 * max(minutes for minutes, _ in STEPS.values())
+    longest_s = 60 * max(minutes for minutes, _ in STEP_LIMITS.values())
     assert float(environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"]) >= longest_s
     assert float(environment["AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME"]) >= longest_s
 

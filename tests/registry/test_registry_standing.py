@@ -129,7 +129,7 @@ def test_what_was_lost_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
     with pytest.raises(ChampionLostError):
-        patience.patiently(lost)
+        patience.with_retries(lost)
     assert asked == [1]
 
 
