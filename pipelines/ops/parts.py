@@ -117,7 +117,7 @@ def _numbers(folder: Path, box: str) -> list[int]:
         return []
     if isinstance(wanted, TestYears):
         snap = SnapshotOutput.left_in(folder)
-        wanted = snap.test_years if snap else ()
+        return list((snap.test_years if snap else None) or ())
     return list(wanted)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.config import Profile, TestYears
 from pipelines.contracts import HeadKind, content_id
-from pipelines.errors import GateError
+from pipelines.errors import GateError, StoreError
 from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.run.progress import Progress
@@ -43,7 +43,14 @@ def backtest_years(run_id: str) -> list[int]:
     run = open_run(run_id)
     wanted = run.profile.evaluate.test_years
     if isinstance(wanted, TestYears):
-        wanted = run.output(out.SnapshotOutput).test_years
+        named = run.output(out.SnapshotOutput).test_years
+        if named is None:
+            raise StoreError(
+                "the snapshot was made by an earlier version, which named no test years",
+                where=run.name(run.folder),
+                fix="start a new run",
+            )
+        return list(named)
     return list(wanted)
 
 

@@ -62,7 +62,7 @@ def names_of(
         meaning: JSON-able; whatever a judgement follows from beside drops and answers.
         own: hash of the cells of each drop.
     """
-    chain, out = content_id(["judged-before", meaning]), []
+    chain, out = content_id(["judged_before", meaning]), []
     for drop, cells, beside in zip(drops, own, arrived, strict=True):
         day = drop.info.received_date.isoformat()
         chain = content_id([chain, drop.name, day, cells, as_plain(beside)])

@@ -37,13 +37,15 @@ class ValidateOutput(StepOutput):
 
 
 class SnapshotOutput(StepOutput):
-    """The dataset version; `dvc` is DVC's md5 of it."""
+    """The dataset version; `dvc` is DVC's md5 of it. Runs of the first version name no test years:
+    theirs were listed in the profile.
+    """
 
     step = "snapshot"
     dataset: str
     dataset_version: str
     as_of_week: str
-    test_years: tuple[int, ...]
+    test_years: tuple[int, ...] | None = None
     synthetic_scenes: bool
     dvc: str
 
