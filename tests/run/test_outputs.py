@@ -66,6 +66,12 @@ def test_a_candidate_and_a_champion_of_before_their_weights_had_an_id_are_read()
     assert found is not None and not found.provisional
 
 
+def test_a_snapshot_of_the_first_version_is_read_although_it_names_no_test_years() -> None:
+    before = {k: v for k, v in stored("snapshot").items() if k != "test_years"}
+    found = SnapshotOutput.parse(before)
+    assert found.test_years is None and found.to_json() == before
+
+
 def test_keys_that_a_step_leaves_out_are_not_written() -> None:
     assert RegisterOutput(version="1", mlflow_run=None).to_json() == {
         "version": "1",
