@@ -7,7 +7,7 @@ import pandas as pd
 from pipelines.evaluate.bootstrap import count_blocks
 from pipelines.evaluate.decision import MATURITY, Candidate, Champion
 from pipelines.evaluate.first_line import capital, subject
-from pipelines.evaluate.first_promotion import opens
+from pipelines.evaluate.first_promotion import beats_baselines
 from pipelines.evaluate.hearing import Hearing, champion_rows, judged_rows
 from pipelines.evaluate.newest import passes_recent_checks
 
@@ -76,7 +76,7 @@ def _left_to_a_person(hearing: Hearing, chosen: Candidate, why: str) -> bool:
     """What cannot be compared must be fit for a first champion, and is let through by a person
     alone.
     """
-    if not opens(hearing, chosen):
+    if not beats_baselines(hearing, chosen):
         return hearing.refuse(f"{why}, and the challenger would not be a first champion either.")
     hearing.waits_for_person = True
     return hearing.refuse(

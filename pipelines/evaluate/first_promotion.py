@@ -7,7 +7,7 @@ from pipelines.evaluate.first_line import subject
 from pipelines.evaluate.hearing import BLIND, Hearing
 
 
-def opens(hearing: Hearing, chosen: Candidate) -> bool:
+def beats_baselines(hearing: Hearing, chosen: Candidate) -> bool:
     """Whether it beats the baselines; a baseline does not have to beat itself."""
     own, passed = hearing.judged(chosen.head), True
     for name in (blind for blind in BLIND if blind != chosen.head):

@@ -41,7 +41,7 @@ from pipelines.evaluate.decision import (
     said,
 )
 from pipelines.evaluate.first_line import subject
-from pipelines.evaluate.first_promotion import opens
+from pipelines.evaluate.first_promotion import beats_baselines
 from pipelines.evaluate.hearing import Hearing
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.sanity import one_class
@@ -145,7 +145,7 @@ def _may_go_live(hearing: Hearing, chosen: Candidate, rolled_back: Collection[st
         return False
     if champion and not replaces(hearing, chosen, champion):
         return False
-    if provisional and not opens(hearing, chosen):
+    if provisional and not beats_baselines(hearing, chosen):
         return False
     return keeps_champion_horizons(hearing, chosen, champion)
 

@@ -104,7 +104,7 @@ def holder(where: Places, now: datetime | None = None) -> Lease | None:
     if read_lease(locks_folder(where)) is None:
         return None
     with guarded(where) as folder:
-        return _standing(folder, now or datetime.now(UTC))
+        return _active_lease(folder, now or datetime.now(UTC))
 
 
 def left_behind(where: Places) -> Lease | None:
@@ -152,31 +152,31 @@ def _taken(where: Places, run_id: str, wait: bool) -> FileLock:
 
 
 def _take_by_hand(folder: Path, run_id: str) -> FileLock:
-    standing = _standing(folder, datetime.now(UTC))
-    if standing is not None:
-        raise _busy(folder, standing)
+    active = _active_lease(folder, datetime.now(UTC))
+    if active is not None:
+        raise _busy(folder, active)
     # Not storage.lock: it outlives this call, and others probe it to see whether its owner lives.
     mine = FileLock(hand_file(folder), timeout=0)
-    mine.acquire()  # nobody else can: the guard is held, and _standing saw it free
+    mine.acquire()  # nobody else can: the guard is held, and _active_lease saw it free
     write_lease(folder, taken_by_hand(run_id))
     return mine
 
 
 def _take_for_airflow(folder: Path, run_id: str, step: str) -> None:
-    standing = _standing(folder, datetime.now(UTC))
-    if standing is not None and standing.caller == "hand":
-        raise _busy(folder, standing)
-    goes_on = standing is not None and standing.run_id == run_id
-    if standing is not None and not goes_on:
+    active = _active_lease(folder, datetime.now(UTC))
+    if active is not None and active.caller == "hand":
+        raise _busy(folder, active)
+    goes_on = active is not None and active.run_id == run_id
+    if active is not None and not goes_on:
         log.warning(
             "%s did not release the lock; Airflow runs one at a time, so it is over",
-            standing.words(),
+            active.words(),
         )
-    since = standing.since if standing is not None and goes_on else stamp()
+    since = active.since if active is not None and goes_on else stamp()
     write_lease(folder, Lease(run_id, "airflow", os.getpid(), since, stamp(), step))
 
 
-def _standing(folder: Path, now: datetime) -> Lease | None:
+def _active_lease(folder: Path, now: datetime) -> Lease | None:
     """The lease if its holder is at work. The guard is held."""
     lease = read_lease(folder)
     if _hand_lives(folder):  # whatever the file says, if it was damaged or deleted

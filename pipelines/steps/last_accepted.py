@@ -56,7 +56,7 @@ def champion(where: Places, model_name: str) -> Serving | None:
     from pipelines.fusion.bundle import load_sound
     from pipelines.registry import audit
     from pipelines.registry.alias import fetch_bundle, sqlite_file
-    from pipelines.registry.standing import champion_now
+    from pipelines.registry.champion import champion_now
 
     last, database = audit.newest(where, model_name), sqlite_file(where.tracking_uri)
     if last is None and database is not None and not database.is_file():

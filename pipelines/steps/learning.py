@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 @step
 def train(run_id: str) -> out.TrainOutput:
     """Train a candidate bundle for each head, and note who the champion is now."""
-    from pipelines.registry.standing import known_standing
+    from pipelines.registry.champion import describe_champion_with_retries
     from pipelines.training.candidates import train_candidate
 
     run = open_run(run_id)
@@ -33,7 +33,7 @@ def train(run_id: str) -> out.TrainOutput:
         candidates[head] = made.model_copy(update={"folder": run.name(Path(made.folder))})
         progress.advance()
     # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
-    run.finish(known_standing(run.places, run.profile.model_name))
+    run.finish(describe_champion_with_retries(run.places, run.profile.model_name))
     return run.finish(out.TrainOutput(candidates=candidates))
 
 
@@ -127,14 +127,16 @@ def evaluate(run_id: str) -> out.EvaluateOutput:
 def gate(run_id: str) -> out.GateOutput:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
     from pipelines.evaluate.contest import Judged, hold
-    from pipelines.registry.standing import known_standing
+    from pipelines.registry.champion import describe_champion_with_retries
     from pipelines.steps.decided import require_same, standing_promotion
     from pipelines.steps.judged import leaving_out
     from pipelines.steps.newest import newest_weeks, with_withdrawn_drops
 
     run = open_run(run_id)
     trained, judged = run.output(out.TrainOutput).candidates, run.output(out.EvaluateOutput)
-    now = with_withdrawn_drops(run, known_standing(run.places, run.profile.model_name))
+    now = with_withdrawn_drops(
+        run, describe_champion_with_retries(run.places, run.profile.model_name)
+    )
     made = standing_promotion(run, trained, now.named)
     if made is not None:
         log.info(

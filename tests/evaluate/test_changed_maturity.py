@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.outputs import candidate, serving, standing
+from support.outputs import candidate, describe_champion, serving
 
 from pipelines.config import Profile, load_profile
 from pipelines.data.maturing import mature
@@ -159,7 +159,7 @@ def held(
 ) -> Decision:
     """What the gate of a run says after the change."""
     candidates, champions = change
-    now = standing(champion(theirs), named=None)
+    now = describe_champion(champion(theirs), named=None)
     new = candidate(
         bundle_id="new",
         recipe_id=ours.recipe_id("linear"),

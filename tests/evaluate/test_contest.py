@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.outputs import candidate, serving, standing
+from support.outputs import candidate, describe_champion, serving
 
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
@@ -86,16 +86,19 @@ def _held(profile: Profile, judged: Judged, before: Any, now: Any = None) -> Dec
 
 
 def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: Judged) -> None:
-    assert _held(profile, judged, standing(_champion(profile, "linear"))).decision == "promote"
-    assert _held(profile, judged, standing()).decision == "promote"
+    assert (
+        _held(profile, judged, describe_champion(_champion(profile, "linear"))).decision
+        == "promote"
+    )
+    assert _held(profile, judged, describe_champion()).decision == "promote"
     wider = _champion(profile, "linear", horizons_weeks=[1, 2, 4, 8, 12])
-    assert _held(profile, judged, standing(wider)).decision == "keep"
+    assert _held(profile, judged, describe_champion(wider)).decision == "keep"
 
 
 def test_what_a_person_took_out_of_service_reaches_the_gate(
     profile: Profile, judged: Judged
 ) -> None:
-    now = standing(_champion(profile, "linear"), rolled_back=["bundle-new"])
+    now = describe_champion(_champion(profile, "linear"), rolled_back=["bundle-new"])
     found = _held(profile, judged, now)
     assert found.decision == "keep"
     assert "taken out of service" in found.reasons[-1]
@@ -106,7 +109,10 @@ def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(
 ) -> None:
     was = _champion(profile, "linear")
     found = _held(
-        profile, judged, standing(was), standing(was.model_copy(update={"bundle_id": "b"}))
+        profile,
+        judged,
+        describe_champion(was),
+        describe_champion(was.model_copy(update={"bundle_id": "b"})),
     )
     assert found.decision == "keep"
     assert found.champion is not None
@@ -117,7 +123,7 @@ def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(
     profile: Profile, judged: Judged
 ) -> None:
     other = _champion(profile, "linear").model_copy(update={"label_rule_id": "another_rule"})
-    found = _held(profile, judged, standing(other))
+    found = _held(profile, judged, describe_champion(other))
     assert found.decision == "keep"
     assert "answer different questions" in found.reasons[0] and "adopt-rule" in found.reasons[0]
 
@@ -127,8 +133,8 @@ def test_not_to_know_who_serves_is_no_leave_to_take_the_place(
     when: str, profile: Profile, judged: Judged
 ) -> None:
     blind, known = (
-        standing(problem="MLflow does not answer."),
-        standing(_champion(profile, "linear")),
+        describe_champion(problem="MLflow does not answer."),
+        describe_champion(_champion(profile, "linear")),
     )
     found = _held(profile, judged, *((blind, known) if when == "before" else (known, blind)))
     assert found.decision == "keep"
@@ -138,7 +144,7 @@ def test_not_to_know_who_serves_is_no_leave_to_take_the_place(
 
 def test_a_champion_that_cannot_be_read_is_named_and_kept(profile: Profile, judged: Judged) -> None:
     named = {"version": "3", "bundle_id": "bundle-old"}
-    found = _held(profile, judged, standing(named=named, problem="It is damaged."))
+    found = _held(profile, judged, describe_champion(named=named, problem="It is damaged."))
     assert found.decision == "keep"
     assert found.champion is not None
     assert (found.champion["version"], found.champion["head"]) == ("3", "unknown")
@@ -183,20 +189,20 @@ def test_what_cannot_be_read_keeps_the_champion_and_says_so(
     damage: Any, profile: Profile, judged: Judged
 ) -> None:
     damage(judged)
-    found = _held(profile, judged, standing(_champion(profile, "linear")))
+    found = _held(profile, judged, describe_champion(_champion(profile, "linear")))
     assert found.decision == "keep"
     assert len(found.reasons[0]) > len("The comparison could not be made. ")
     json.dumps(found.to_json(), allow_nan=False)
-    assert _held(profile, judged, standing()).decision == "none"
+    assert _held(profile, judged, describe_champion()).decision == "none"
 
 
 def test_the_record_names_the_rules_even_if_nothing_was_compared(
     profile: Profile, judged: Judged
 ) -> None:
-    whole = _held(profile, judged, standing())
+    whole = _held(profile, judged, describe_champion())
     assert (whole.blocks, whole.origins) == (16, 4)
     _no_backtest(judged)
-    for found in (whole, _held(profile, judged, standing())):
+    for found in (whole, _held(profile, judged, describe_champion())):
         assert found.rules == profile.gate.model_dump(mode="json")
     assert {"margin_brier", "min_blocks", "block_weeks", "min_origins", "resamples", "seed"} <= set(
         found.rules

@@ -21,7 +21,7 @@ from pipelines.fusion.bundle import Bundle, check_golden, load_sound
 from pipelines.ops.watch import judge
 from pipelines.registry.alias import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
 from pipelines.registry.audit import append, read_trail
-from pipelines.registry.standing import standing
+from pipelines.registry.champion import describe_champion
 from pipelines.run.success import last_success
 from pipelines.storage import folder_id, manifest_of, read_json, sha256_file, write_json
 from pipelines.weeks import CDC
@@ -59,7 +59,7 @@ def test_the_champions_bundle_comes_from_the_registry_where_its_copy_is_gone(whe
 
 
 def test_the_champion_has_the_recipe_of_the_profile_it_was_trained_with(where: Places) -> None:
-    found = standing(where, "denguard")
+    found = describe_champion(where, "denguard")
     assert found.problem is None
     assert found.champion.recipe_id == load_profile("profile.yaml").recipe_id("linear")
     assert found.champion.recipe_id != _champion(where).meta.recipe_id  # other keys, other hash
@@ -83,7 +83,7 @@ def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_cra
         name: newest[name] for name in newest if name not in ("seq", "at", "prev_sha256", "sha256")
     }
     append(where, **{**facts, "bundle_id": identity})  # as the version that wrote the recipe did
-    said = standing(where, "denguard")
+    said = describe_champion(where, "denguard")
     assert said.champion is None
     assert "a recipe cannot be read: of_a_later_version" in said.problem
 

@@ -18,10 +18,10 @@ from pipelines.ops.texts import body, title
 from pipelines.registry import audit, moves, promote
 from pipelines.registry.adopt import adopt_rule
 from pipelines.registry.alias import MODEL_NAME, lookup, serving_version
+from pipelines.registry.champion import describe_champion
 from pipelines.registry.deploy import deploy
 from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
-from pipelines.registry.standing import standing
 
 ANA = Why("Ana", "the ministry draws an endemic channel now")
 OLD, NEW = "median_2016_2017", "channel_median5_hw2"
@@ -46,7 +46,7 @@ def test_the_next_candidate_is_a_first_champion(three: Places) -> None:
 
     assert done == {"changed": True, "from_version": "2", "rule_before": OLD, "rule_now": NEW}
     assert promote.aliases() == NOBODY
-    found = standing(three, MODEL_NAME)
+    found = describe_champion(three, MODEL_NAME)
     assert (found.champion, found.named, found.problem) == (None, None, None)
     last = audit.newest(three, MODEL_NAME)
     assert last is not None
@@ -141,7 +141,7 @@ def test_a_champion_that_cannot_be_read_can_be_left_behind(three: Places) -> Non
     _serve("1")
     damage(three, "1")
     assert adopt_rule(NEW, ANA)["rule_before"] == "unknown"
-    assert standing(three, MODEL_NAME).problem is None
+    assert describe_champion(three, MODEL_NAME).problem is None
 
 
 def test_killed_half_way_it_is_finished_by_the_next_call(
@@ -164,7 +164,7 @@ def test_killed_half_way_it_is_finished_by_the_next_call(
 
 def test_the_gate_names_the_two_rules_and_the_command(three: Places) -> None:
     _serve("1")
-    now = standing(three, MODEL_NAME)
+    now = describe_champion(three, MODEL_NAME)
     profile = load_profile("sample", **{"labels.rule": {"kind": "endemic_channel"}})
     judged = Judged([], [], Path("none.json"))
 

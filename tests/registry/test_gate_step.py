@@ -21,9 +21,9 @@ from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit, patience, promote
 from pipelines.registry.alias import MODEL_NAME, connect
+from pipelines.registry.champion import describe_champion
 from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
-from pipelines.registry.standing import standing
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import (
     ChampionOutput,
@@ -63,7 +63,7 @@ def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     leave(run, FeaturesOutput, features=run.name(features))
     leave(run, SnapshotOutput, as_of_week="2018-w50")
     leave(run, TrainOutput, candidates={"linear": trained})
-    run.finish(standing(three, MODEL_NAME))
+    run.finish(describe_champion(three, MODEL_NAME))
     scores = run.name(write_json(run.folder / "metrics.json", metrics))
     leave(run, EvaluateOutput, predictions=[run.name(rows)], metrics=scores)
     leave(run, RegisterOutput, version="3")
@@ -193,7 +193,7 @@ def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(
         patch.setattr(audit, "append", _killed)  # between the alias and its audit entry
         promote.set_champion("2")
     assert promote.aliases()["champion"] == "2"
-    found = standing(three, MODEL_NAME)
+    found = describe_champion(three, MODEL_NAME)
     assert found.problem is None and found.named is not None and found.named.version == "2"
 
 
@@ -226,7 +226,7 @@ def test_a_run_walked_again_keeps_the_decision_that_promoted(run: Run, three: Pl
     made = steps.gate(RUN)
     before = _record(three)
     assert steps.deploy(RUN).deployed
-    run.finish(standing(three, MODEL_NAME))  # as its train step writes it now
+    run.finish(describe_champion(three, MODEL_NAME))  # as its train step writes it now
 
     assert steps.gate(RUN) == made
     assert (_record(three), run.output(GateOutput)) == (before, made)
@@ -239,7 +239,7 @@ def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
     before = _record(three)
     assert steps.deploy(RUN).deployed
     roll_back(Why("Ana", "false alarms"))
-    run.finish(standing(three, MODEL_NAME))
+    run.finish(describe_champion(three, MODEL_NAME))
 
     with pytest.raises(GateError, match="is not written over"):
         steps.gate(RUN)

@@ -15,13 +15,17 @@ from pipelines.errors import ChampionLostError, RegistryError
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit, patience, promote
 from pipelines.registry.alias import connect
+from pipelines.registry.champion import (
+    champion_now,
+    describe_champion,
+    describe_champion_with_retries,
+)
 from pipelines.registry.moves import Why
 from pipelines.registry.rollback import roll_back
-from pipelines.registry.standing import champion_now, known_standing, standing
 from pipelines.storage import write_json
 
 NAME = "denguard"
-room = importlib.import_module("pipelines.registry.standing")
+room = importlib.import_module("pipelines.registry.champion")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +45,7 @@ def silent() -> Iterator[str]:
 
 def test_a_sound_champion_is_described(three: Places) -> None:
     promote.set_champion("1")
-    found = standing(three, NAME)
+    found = describe_champion(three, NAME)
     assert found.problem is None
     assert (found.champion.version, found.champion.recipe_id) == (
         "1",
@@ -51,7 +55,7 @@ def test_a_sound_champion_is_described(three: Places) -> None:
 
 
 def test_a_registry_without_a_champion_has_none_and_no_problem(three: Places) -> None:
-    found = standing(three, NAME)
+    found = describe_champion(three, NAME)
     assert (found.champion, found.problem) == (None, None)
 
 
@@ -60,7 +64,7 @@ def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(
 ) -> None:
     promote.set_champion("1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
-    found = standing(three, NAME)
+    found = describe_champion(three, NAME)
     assert found.champion is None
     assert "Who serves could not be read" in found.problem
 
@@ -69,13 +73,13 @@ def test_mlflow_silent_is_a_problem_and_has_an_end(
     three: Places, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", silent)
-    assert "Who serves could not be read" in standing(three, NAME).problem
+    assert "Who serves could not be read" in describe_champion(three, NAME).problem
 
 
 def test_a_damaged_champion_is_named_with_what_a_person_can_do(three: Places) -> None:
     promote.set_champion("2")
     damage(three, "2")
-    found = standing(three, NAME)
+    found = describe_champion(three, NAME)
     assert found.named.version == "2"
     for word in ("version 2", "damaged", "denguard rollback", "denguard promote VERSION"):
         assert word in found.problem
@@ -89,20 +93,20 @@ def test_a_champion_whose_golden_rows_fail_is_a_problem(
     promote.set_champion("1")
     right = LinearModel.logit
     monkeypatch.setattr(LinearModel, "logit", lambda *a, **k: right(*a, **k) + 0.01)
-    assert "golden rows differ" in standing(three, NAME).problem
+    assert "golden rows differ" in describe_champion(three, NAME).problem
 
 
 def test_a_registry_that_lost_its_champion_is_not_one_that_never_had_any(three: Places) -> None:
     promote.set_champion("1")
     connect().delete_registered_model_alias(NAME, "champion")
-    assert "by the audit version 1 serves" in standing(three, NAME).problem
+    assert "by the audit version 1 serves" in describe_champion(three, NAME).problem
 
 
 def test_what_a_person_took_out_is_listed(three: Places) -> None:
     for version in ("1", "2"):
         promote.set_champion(version)
     roll_back(Why("Ana", "false alarms"))
-    assert standing(three, NAME).rolled_back == (promote.get_version("2").bundle_id,)
+    assert describe_champion(three, NAME).rolled_back == (promote.get_version("2").bundle_id,)
 
 
 def test_a_registry_that_goes_away_between_two_questions_is_an_error_and_not_an_empty_place(
@@ -117,7 +121,7 @@ def test_a_registry_that_goes_away_between_two_questions_is_an_error_and_not_an_
 
     monkeypatch.setattr(room, "prepared_champion", once)
     with pytest.raises(RegistryError, match="does not answer"):
-        known_standing(Places(home=tmp_path), NAME)
+        describe_champion_with_retries(Places(home=tmp_path), NAME)
 
 
 def test_what_was_lost_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from pipelines.fusion.bundle import bundle_id, load_sound
 from pipelines.recipes import recipe_id
 from pipelines.registry import promote
 from pipelines.registry.alias import MODEL_NAME
-from pipelines.registry.standing import standing
+from pipelines.registry.champion import describe_champion
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import (
     ChampionOutput,
@@ -72,7 +72,7 @@ def run(three: Places) -> Run:
     leave(run, FeaturesOutput, features=run.name(features))
     leave(run, SnapshotOutput, as_of_week="2018-w50")
     leave(run, TrainOutput, candidates={"linear": trained})
-    run.finish(standing(three, MODEL_NAME))
+    run.finish(describe_champion(three, MODEL_NAME))
     scores = run.name(write_json(run.folder / "metrics.json", {"horizons": metrics}))
     leave(run, EvaluateOutput, predictions=[run.name(rows)], metrics=scores)
     return run
@@ -93,7 +93,7 @@ def _serve(run: Run) -> GateOutput:
     version = promote.register_bundle(folder_of_decision(run, made) / "bundle", RUN)
     leave(run, RegisterOutput, version=version)
     assert steps.deploy(RUN).deployed
-    run.finish(standing(run.places, MODEL_NAME))
+    run.finish(describe_champion(run.places, MODEL_NAME))
     return made
 
 

@@ -45,8 +45,8 @@ def serving(**facts: Any) -> ServingModel:
     return ServingModel.model_validate({**known, **free, **facts})
 
 
-def standing(champion: ServingModel | None = None, **changed: Any) -> ChampionOutput:
-    """What registry/standing.py says."""
+def describe_champion(champion: ServingModel | None = None, **changed: Any) -> ChampionOutput:
+    """What registry/champion.py says."""
     named = champion and {"version": champion.version, "bundle_id": champion.bundle_id}
     facts = {"champion": champion, "named": named, "problem": None, "rolled_back": ()}
     return ChampionOutput.model_validate({**facts, **changed})

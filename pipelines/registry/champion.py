@@ -22,15 +22,15 @@ _LOST = (
 )
 
 
-def known_standing(where: Places, model_name: str) -> ChampionOutput:
-    """standing() of a registry that answers; one that does not is asked again for a while.
+def describe_champion_with_retries(where: Places, model_name: str) -> ChampionOutput:
+    """describe_champion() of a registry that answers; one that does not is asked again for a while.
 
     Raises:
         RegistryError: it still does not answer.
         ChampionLostError: it does not know the champion that serves by the audit.
     """
     with_retries(lambda: prepared_champion(where, model_name))
-    record = standing(where, model_name)
+    record = describe_champion(where, model_name)
     if record.problem and record.named is None:  # it went away between two questions
         raise RegistryError(
             record.problem,
@@ -77,7 +77,7 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
     return found
 
 
-def standing(where: Places, model_name: str) -> ChampionOutput:
+def describe_champion(where: Places, model_name: str) -> ChampionOutput:
     """Who serves, and what may not serve again; nothing is raised for what the registry says."""
     record = ChampionOutput(champion=None, named=None, problem=None, rolled_back=())
     try:
