@@ -51,8 +51,8 @@ class Work:
 
 
 @cache
-def _lying() -> tuple[list[RawDrop], Judgement]:
-    """Three drops, the last with a zero, and what is doubted in them."""
+def _place() -> Place:
+    """Three drops, the last with a zero."""
 
     def zero(counts: Counts) -> Counts:
         counts.loc[ZEROED, counts.columns[-1]] = 0.0
@@ -61,7 +61,18 @@ def _lying() -> tuple[list[RawDrop], Judgement]:
     place, counts = Place(Path("drops")), history(units=4, weeks=90, mean=100.0)
     place.bring(counts.iloc[:, :-2])
     place.weekly(counts, zero)
-    return place.raws(), place.judged()
+    return place
+
+
+@cache
+def _lying() -> tuple[list[RawDrop], Judgement]:
+    """The drops, and what is doubted in them."""
+    return _place().raws(), _place().judged()
+
+
+def _keep_judgements(where: Places) -> object:
+    found = _place().judged(kept=where.artifacts / "cache" / "judged")
+    return found.doubts.astype(str).to_numpy().tolist()
 
 
 def _judged() -> Judgement:
@@ -199,6 +210,7 @@ KEPT: dict[str, Work] = {
     "a refit": Work(_keep_refit),
     "what rules found in a drop": Work(_keep_findings),
     "what was new in old drops": Work(_keep_readings),
+    "how earlier drops were judged": Work(_keep_judgements),
     "causes and doubted values": Work(_keep_causes),
     "an answer": Work(_answer, _keep_causes),
     "another answer": Work(_answer_one_unit, _held_and_answered),
