@@ -82,7 +82,7 @@ def read_drops(
     newest = read(drops[-1])
     if keeping.full and not can_be_followed(newest):
         return [*(read(drop) for drop in drops[:-1]), newest]
-    if not (kept / newest_name).is_dir():  # so that the next run need not read the whole again
+    if load_one(kept / newest_name, drops[-1]) is None:  # so that the next run need not read it
         save_one(before.without(out, newest), kept / newest_name)
     if n_together < len(names) > 1:
         save_together(kept, names, out)
