@@ -1,7 +1,11 @@
-"""The weekly cycle goes on, with today's code, in a deployment that the first version made."""
+"""The weekly cycle goes on, with today's code, in a deployment that the first version made: by the
+commands of docs/upgrading.md, in their order.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +21,9 @@ from pipelines.registry.alias import lookup
 from pipelines.registry.audit import read_trail
 from pipelines.run.success import last_success
 from pipelines.storage import read_json
+
+NOTE = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ *\$ \.venv/bin/denguard (.+)$", NOTE, re.M)
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,7 @@ class Week:
         return read_json(self.home / "artifacts" / "runs" / self.run_id / f"{step}.json")
 
 
-def _walk(home: Path, run_id: str) -> Week:
-    denguard("run", "--profile", "profile.yaml", "--run-id", run_id)
+def _week(home: Path, run_id: str) -> Week:
     serving = {alias: lookup(alias, Places(home=home)) for alias in ("champion", "previous")}
     return Week(home, run_id, {alias: found and found.version for alias, found in serving.items()})
 
@@ -51,9 +57,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def unchanged(home: Path) -> Week:
-    """The first run of today's code: nothing was added since the first version's last one."""
-    return _walk(home, "unchanged")
+def said(home: Path) -> list[str]:
+    """What the commands of the upgrade note answer; one that fails fails every test here."""
+    return [denguard(*shlex.split(command)) for command in COMMANDS]
+
+
+@pytest.fixture(scope="module")
+def unchanged(home: Path, said: list[str]) -> Week:
+    """The note's run, the first of today's code, without anything new since the old one's last."""
+    return _week(home, "after-upgrade")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +84,8 @@ def next_week(home: Path, unchanged: Week, tmp_path_factory: pytest.TempPathFact
         "--until",
         "2018-w49",
     )
-    return _walk(home, "second")
+    denguard("run", "--profile", "profile.yaml", "--run-id", "second")
+    return _week(home, "second")
 
 
 def _bits_can_differ(home: Path) -> bool:
@@ -84,6 +97,14 @@ def _bits_can_differ(home: Path) -> bool:
         for r in receipts
     }
     return len(facts) > 1
+
+
+def test_the_upgrade_note_reads_what_the_old_version_left_and_then_runs(said: list[str]) -> None:
+    _profile, before, trace, _run, decisions, after = said
+    assert "run first: finished" in before
+    assert "Every link of these" in trace
+    assert "after-upgrade" in decisions
+    assert "run after-upgrade: finished" in after
 
 
 def test_an_unchanged_week_is_nothing_new_although_the_code_is(unchanged: Week) -> None:
@@ -122,7 +143,7 @@ def test_both_weeks_have_a_bulletin_by_the_model_that_served(
     unchanged: Week, next_week: Week
 ) -> None:
     weeks = {week.run_id: week.output("forecast") for week in (unchanged, next_week)}
-    assert weeks["unchanged"]["forecast_version"].startswith("2018-w48")
+    assert weeks["after-upgrade"]["forecast_version"].startswith("2018-w48")
     assert weeks["second"]["forecast_version"].startswith("2018-w49")
     made = last_success(Places(home=next_week.home))
     assert made is not None
