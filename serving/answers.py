@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from pipelines.arrays import Float32s
 from pipelines.contracts import SceneQuality
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
+from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.predict import Prediction, predict_rows, predict_vectors
-from pipelines.inference.rows import RowInput, prompt_of
+from pipelines.inference.rows import prompt_of
 from pipelines.inference.vectors import VectorInput
 from serving.champion import Champion
 from serving.encoders import Encoders
@@ -20,7 +20,7 @@ from serving.plausible import weeks_beyond
 from serving.problems import Problem
 from serving.requests import Asked
 from serving.scenes import policy_of, read_upload
-from serving.schemas import PredictionRow, VectorRow
+from serving.schemas import VectorRow
 
 Body = dict[str, Any]
 
@@ -70,17 +70,14 @@ def _answer_vectors(champion: Champion, rows: Sequence[VectorRow]) -> list[Body]
 def _answer_rows(
     champion: Champion, asked: Asked, max_scene_pixels: int, share: Share
 ) -> list[Body]:
-    inputs = [_row_input(row) for row in asked.rows]
-    scene_quality = None
+    images, scene_quality = [], None
     if asked.scene is not None:
         policy = policy_of(champion.bundle, max_scene_pixels)
         rgb, scene_quality = read_upload(asked.scene, asked.scene_name, policy, share)
         if scene_quality is SceneQuality.OK and champion.encoders:
-            image = champion.encoders.encode("image", rgb)
-            inputs = [replace(row, image=image) for row in inputs]
-    if champion.encoders:
-        inputs = _with_texts(champion.bundle, champion.encoders, asked.rows, inputs)
-    found = predict_rows(champion.bundle, inputs)
+            images = [champion.encoders.encode("image", rgb)] * len(asked.rows)
+    texts = _texts(champion.bundle, champion.encoders, asked.rows) if champion.encoders else []
+    found = predict_rows(champion.bundle, asked.rows, images, texts)
     return [
         _body(
             champion,
@@ -94,35 +91,15 @@ def _answer_rows(
     ]
 
 
-def _row_input(row: PredictionRow) -> RowInput:
-    year_month = row.climate_month.split("-") if row.climate_month else None
-    return RowInput(
-        municipality_code=row.municipality_code,
-        origin_week=row.origin_week,
-        horizon_weeks=row.horizon_weeks,
-        recent_cases=row.recent_cases,
-        climate=[(month.temp_mean_c, month.rainfall_mm) for month in row.climate],
-        climate_month=(int(year_month[0]), int(year_month[1])) if year_month else None,
-        municipality=row.municipality_name,
-        population=row.population,
-        households_without_water_pct=row.households_without_water_pct,
-        houses_per_km2=row.houses_per_km2,
-        age_0_14_pct=row.age_0_14_pct,
-    )
-
-
-def _with_texts(
-    bundle: Bundle, encoders: Encoders, sent: Sequence[PredictionRow], inputs: Sequence[RowInput]
-) -> list[RowInput]:
-    """Rows with the vector of their own text, else of the rendered prompt; equal texts once."""
-    texts = [row.text or prompt_of(bundle, made) for row, made in zip(sent, inputs, strict=True)]
+def _texts(
+    bundle: Bundle, encoders: Encoders, rows: Sequence[PredictionRow]
+) -> list[Float32s | None]:
+    """For each row the vector of its own text, else of the rendered prompt; equal texts once."""
+    texts = [row.text or prompt_of(bundle, row) for row in rows]
     vectors: dict[str, Float32s] = {
         text: encoders.encode("text", text) for text in dict.fromkeys(texts) if text
     }
-    return [
-        replace(made, text=vectors[text]) if text else made
-        for made, text in zip(inputs, texts, strict=True)
-    ]
+    return [vectors[text] if text else None for text in texts]
 
 
 def _body(

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.cell_limits import RAIN_MM
 from pipelines.fusion.bundle import Bundle
+from pipelines.inference.asked_row import PredictionRow
 from serving.problems import Problem
 from serving.requests import Asked
-from serving.schemas import PredictionRow, VectorRow
+from serving.schemas import VectorRow
 from serving.settings import Settings
 
 AGE_HEADER = "X-Model-Weeks-Beyond-Data"

@@ -15,8 +15,9 @@ from starlette.types import Message
 
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
+from pipelines.inference.asked_row import PredictionRow
 from serving.problems import Problem, invalid_fields
-from serving.schemas import PredictionRequest, PredictionRow, VectorRow
+from serving.schemas import PredictionRequest, VectorRow
 
 JSON, MULTIPART = "application/json", "multipart/form-data"
 _HOW = (

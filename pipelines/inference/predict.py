@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.arrays import Float64s
+from pipelines.arrays import Float32s, Float64s
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples
 from pipelines.fusion.horizon import HorizonModel
-from pipelines.inference.rows import RowInput, vector_input
+from pipelines.inference.asked_row import PredictionRow
+from pipelines.inference.rows import vector_input
 from pipelines.inference.vectors import VectorInput, vector_examples
 
 Use = Literal["used", "missing", "not used by this head"]
@@ -57,14 +58,28 @@ def predict_examples(model: HorizonModel, examples: Examples) -> list[Prediction
     ]
 
 
-def predict_rows(bundle: Bundle, rows: Sequence[RowInput]) -> list[Prediction]:
+def predict_rows(
+    bundle: Bundle,
+    rows: Sequence[PredictionRow],
+    images: Sequence[Float32s | None] = (),
+    texts: Sequence[Float32s | None] = (),
+) -> list[Prediction]:
     """One Prediction for each row of plain fields, in the order given; one batch a horizon.
+
+    Args:
+        images, texts: raw encoder vectors, one for each row, None where missing; empty if no row
+            has one.
 
     Raises:
         ConfigError: an unknown municipality or horizon, a vector of another width, or climate that
             was not known at the origin.
     """
-    return predict_vectors(bundle, [(row.horizon_weeks, vector_input(bundle, row)) for row in rows])
+    none = [None] * len(rows)
+    inputs = [
+        (row.horizon_weeks, vector_input(bundle, row, image, text))
+        for row, image, text in zip(rows, images or none, texts or none, strict=True)
+    ]
+    return predict_vectors(bundle, inputs)
 
 
 def predict_vectors(bundle: Bundle, rows: Sequence[tuple[int, VectorInput]]) -> list[Prediction]:

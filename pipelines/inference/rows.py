@@ -1,4 +1,4 @@
-"""A row in plain fields, as a person or a program outside has it, made into what a model reads.
+"""A row in plain fields made into what a model reads.
 
 Covariates and prompt come from the very code that made the training rows.
 """
@@ -6,7 +6,6 @@ Covariates and prompt come from the very code that made the training rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -22,52 +21,31 @@ from pipelines.data.prompt_rows import prompt_texts
 from pipelines.data.prompts import load_template
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
+from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.vectors import VectorInput
 from pipelines.weeks import Calendar
 
-# The mean around the target week of a year before reaches back this far at horizon 1.
-MOST_CASE_WEEKS = 53
 
+def vector_input(
+    bundle: Bundle, row: PredictionRow, image: Float32s | None = None, text: Float32s | None = None
+) -> VectorInput:
+    """Covariates of a row, with its raw encoder vectors.
 
-@dataclass(frozen=True)
-class RowInput:
-    """One municipality at one origin week.
+    Its newest count is that of the origin week less the bundle's reporting delay (at horizon 0, of
+    the week before the origin at the latest).
 
-    Attributes:
-        recent_cases: weekly cases, newest last, None where missing; the newest is that of the
-            origin week less the bundle's reporting delay (at horizon 0, of the week before the
-            origin at the latest). MOST_CASE_WEEKS of them are best; fewer leave means out.
-        climate: (temp_mean_c, rainfall_mm) of calendar months, newest known month last.
-        climate_month: (year, month) of the newest one; None = the newest that has ended.
-        image, text: raw encoder vectors, None where missing.
+    Raises:
+        ConfigError: its climate is not known yet.
     """
-
-    municipality_code: str
-    origin_week: str
-    horizon_weeks: int
-    recent_cases: Sequence[float | None]
-    climate: Sequence[tuple[float | None, float | None]] = ()
-    climate_month: tuple[int, int] | None = None
-    municipality: str | None = None
-    population: float | None = None
-    households_without_water_pct: float | None = None
-    houses_per_km2: float | None = None
-    age_0_14_pct: float | None = None
-    image: Sequence[float] | Float32s | None = None
-    text: Sequence[float] | Float32s | None = None
-
-
-def vector_input(bundle: Bundle, row: RowInput) -> VectorInput:
-    """Covariates and vectors of a row. Raises ConfigError if its climate is not known yet."""
     origin = bundle.calendar.week_no(row.origin_week)
     values = covariate_array(
         _matrices(bundle, row), _units(row, bundle.calendar), np.array([origin]), row.horizon_weeks
     )[0, 0]
     covariates = dict(zip(COVARIATE_NAMES, values.tolist(), strict=True))
-    return VectorInput(row.municipality_code, covariates, row.image, row.text, origin)
+    return VectorInput(row.municipality_code, covariates, image, text, origin)
 
 
-def prompt_of(bundle: Bundle, row: RowInput) -> str | None:
+def prompt_of(bundle: Bundle, row: PredictionRow) -> str | None:
     """The prompt that the bundle's text encoder was given for such rows.
 
     None without a name, and outside the bundle's text window, where text is missing by design.
@@ -82,7 +60,7 @@ def prompt_of(bundle: Bundle, row: RowInput) -> str | None:
             where=f"template {bundle.meta.prompt_template_id}",
             fix="install the denguard version that trained it, or train again",
         )
-    if row.municipality is None:
+    if row.municipality_name is None:
         return None
     origin = np.array([bundle.calendar.week_no(row.origin_week)])
     window = TextWindow.model_validate(_data_recipe(bundle).get("text_window", {}))
@@ -102,7 +80,7 @@ def _data_recipe(bundle: Bundle) -> Mapping[str, Any]:
     return data if isinstance(data, Mapping) else {}
 
 
-def _matrices(bundle: Bundle, row: RowInput) -> Matrices:
+def _matrices(bundle: Bundle, row: PredictionRow) -> Matrices:
     """The row as matrices of one municipality, columns ending in the newest known week and
     month."""
     delay = int(_data_recipe(bundle).get("reporting_delay_weeks", 0))
@@ -111,7 +89,7 @@ def _matrices(bundle: Bundle, row: RowInput) -> Matrices:
     cases = _floats(row.recent_cases)[None, :]
     month = _newest_month(row, bundle.calendar)
     climate = np.array(
-        [[_nan(temp), _nan(rain)] for temp, rain in row.climate], dtype=np.float64
+        [[_nan(m.temp_mean_c), _nan(m.rainfall_mm)] for m in row.climate], dtype=np.float64
     ).reshape(-1, 2)
     return Matrices(
         unit_ids=(row.municipality_code,),
@@ -125,28 +103,28 @@ def _matrices(bundle: Bundle, row: RowInput) -> Matrices:
     )
 
 
-def _newest_month(row: RowInput, calendar: Calendar) -> int:
+def _newest_month(row: PredictionRow, calendar: Calendar) -> int:
     after = calendar.week_end(calendar.week_no(row.origin_week)) + timedelta(days=1)
     newest_ended = month_no(after.year, after.month) - 1
     if row.climate_month is None:
         return newest_ended
-    month = month_no(*row.climate_month)
+    year, month_of_year = row.climate_month.split("-")
+    month = month_no(int(year), int(month_of_year))
     if month > newest_ended:
         raise ConfigError(
-            f"climate of {row.climate_month[0]}-{row.climate_month[1]:02d} is not known in "
-            f"{row.origin_week}",
+            f"climate of {row.climate_month} is not known in {row.origin_week}",
             where=row.municipality_code,
             fix="send months that have ended by the origin week",
         )
     return month
 
 
-def _units(row: RowInput, calendar: Calendar) -> pd.DataFrame:
+def _units(row: PredictionRow, calendar: Calendar) -> pd.DataFrame:
     year = calendar.epi_year(calendar.week_no(row.origin_week))
     return pd.DataFrame(
         {
             "unit_id": [row.municipality_code],
-            "name": [row.municipality],
+            "name": [row.municipality_name],
             f"population_{year}": [_nan(row.population)],
             "households_without_water_pct": [_nan(row.households_without_water_pct)],
             "houses_per_km2": [_nan(row.houses_per_km2)],

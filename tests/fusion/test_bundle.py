@@ -10,7 +10,8 @@ from safetensors.numpy import load_file, save_file
 from pipelines.data.prompts import load_template
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import bundle_id, check_golden, load_bundle, write_bundle
-from pipelines.inference.rows import RowInput, prompt_of
+from pipelines.inference.asked_row import PredictionRow
+from pipelines.inference.rows import prompt_of
 from pipelines.storage import sha256_file, write_json
 
 KINDS = ("early", "late_joint")
@@ -227,7 +228,13 @@ def test_a_bundle_carries_the_prompt_template_that_its_rows_were_made_from(
     loaded = load_bundle(
         write_bundle(replace(bundle, prompt_file=tmp_path / "own.yaml"), tmp_path / "b")
     )
-    row = RowInput("90000", "2018-w40", 4, [1.0, 2.0, 3.0, 4.0], municipality="Medellín")
+    row = PredictionRow(
+        municipality_code="90000",
+        origin_week="2018-w40",
+        horizon_weeks=4,
+        recent_cases=[1.0, 2.0, 3.0, 4.0],
+        municipality_name="Medellín",
+    )
     assert prompt_of(loaded, row) == "In Medellín 1, 2, 3, 4 cases."
 
 

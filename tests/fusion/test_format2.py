@@ -16,8 +16,9 @@ from fusion import make_format2
 from pipelines.data.prompts import load_template
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import Bundle, load_bundle, load_sound, write_bundle
+from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.predict import predict_vectors
-from pipelines.inference.rows import RowInput, prompt_of
+from pipelines.inference.rows import prompt_of
 from pipelines.storage import sha256_file, write_json
 
 KEPT = Path(__file__).parent / "format2"
@@ -68,7 +69,13 @@ def test_calendar_codes_thresholds_and_prompt_are_those_that_lie_in_it():
     assert bundle.calendar.starts == "monday"
     assert (bundle.codes.normalise("AB-01"), bundle.codes.normalise("5001")) == ("AB-01", None)
     np.testing.assert_array_equal(bundle.thresholds.cases, make_format2.thresholds().cases)
-    row = RowInput("AB-01", "2018-w40", 4, [1.0, 2.0, 3.0, 4.0], municipality="Anbar")
+    row = PredictionRow(
+        municipality_code="AB-01",
+        origin_week="2018-w40",
+        horizon_weeks=4,
+        recent_cases=[1.0, 2.0, 3.0, 4.0],
+        municipality_name="Anbar",
+    )
     assert prompt_of(bundle, row) == "In Anbar 1, 2, 3, 4 cases."
 
 

@@ -17,8 +17,9 @@ from pipelines.data.rows import sample_rows
 from pipelines.data.tables import Tables
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import Bundle
+from pipelines.inference.asked_row import MOST_CASE_WEEKS, ClimateMonth, PredictionRow
 from pipelines.inference.predict import Prediction, predict_rows, predict_vectors
-from pipelines.inference.rows import MOST_CASE_WEEKS, RowInput, prompt_of, vector_input
+from pipelines.inference.rows import prompt_of, vector_input
 from pipelines.weeks import CDC
 
 UNITS = ("05001", "90001")
@@ -26,8 +27,9 @@ HORIZONS = (0, 1, 4, 12)
 FIRST, LAST = CDC.week_no("2016-w01"), CDC.week_no("2018-w40")
 
 
-def predict_row(bundle: Bundle, row: RowInput) -> Prediction:
-    return predict_rows(bundle, [row])[0]
+def predict_row(bundle: Bundle, row: PredictionRow, **vectors) -> Prediction:
+    given = {name: [np.float32(vector)] for name, vector in vectors.items()}
+    return predict_rows(bundle, [row], **given)[0]
 
 
 def cases_table() -> pd.DataFrame:
@@ -95,7 +97,7 @@ def tables() -> Tables:
     return Tables(cases_table(), climate_table(), units, scenes)
 
 
-def fields_of(tables: Tables, row: pd.Series, delay: int = 0) -> RowInput:
+def fields_of(tables: Tables, row: pd.Series, delay: int = 0) -> PredictionRow:
     """What someone outside would send for a row of the sample table."""
     lag = max(delay, 1) if row["horizon_weeks"] == 0 else delay
     newest = row["origin_week_no"] - lag
@@ -107,14 +109,17 @@ def fields_of(tables: Tables, row: pd.Series, delay: int = 0) -> RowInput:
     ]
     known = known.sort_values(["year", "month"]).tail(3)
     unit = tables.units.set_index("unit_id").loc[row["unit_id"]]
-    return RowInput(
+    return PredictionRow(
         municipality_code=row["unit_id"],
         origin_week=row["origin_week"],
         horizon_weeks=int(row["horizon_weeks"]),
         recent_cases=[None if np.isnan(v) else float(v) for v in recent],
-        climate=list(zip(known["temp_mean_c"], known["rainfall_mm"], strict=True)),
-        climate_month=(int(known["year"].iloc[-1]), int(known["month"].iloc[-1])),
-        municipality=unit["name"],
+        climate=[
+            ClimateMonth(temp_mean_c=temp, rainfall_mm=rain)
+            for temp, rain in zip(known["temp_mean_c"], known["rainfall_mm"], strict=True)
+        ],
+        climate_month=f"{known['year'].iloc[-1]:04d}-{known['month'].iloc[-1]:02d}",
+        municipality_name=unit["name"],
         population=unit["population_2018" if end.year >= 2018 else "population_2016"],
         households_without_water_pct=unit["households_without_water_pct"],
         houses_per_km2=unit["houses_per_km2"],
@@ -201,22 +206,25 @@ def test_another_prompt_template_is_refused(tables, samples, make_examples, make
         prompt_of(other, fields_of(tables, samples.iloc[0]))
 
 
-def plain(**changes) -> RowInput:
+ONE_MONTH = [ClimateMonth(temp_mean_c=25.0, rainfall_mm=100.0)]
+
+
+def plain(**changes) -> PredictionRow:
     base = {
         "municipality_code": "05001",
         "origin_week": "2018-w30",
         "horizon_weeks": 4,
         "recent_cases": [10.0] * 8,
     }
-    return RowInput(**{**base, **changes})
+    return PredictionRow(**{**base, **changes})
 
 
 def test_what_is_used_is_told_for_each_modality(bundle):
     image, text = [1.0] * 12, [1.0] * 8
-    both = predict_row(bundle, plain(image=image, text=text))
+    both = predict_row(bundle, plain(), images=image, texts=text)
     assert both.mask == {"image": "used", "text": "used"} and both.lambda_shift == 0.5
-    assert predict_row(bundle, plain(text=text)).mask == {"image": "missing", "text": "used"}
-    linear = predict_row(bundle, plain(horizon_weeks=1, image=image))
+    assert predict_row(bundle, plain(), texts=text).mask == {"image": "missing", "text": "used"}
+    linear = predict_row(bundle, plain(horizon_weeks=1), images=image)
     assert set(linear.mask.values()) == {"not used by this head"} and linear.lambda_shift == 0.0
 
 
@@ -257,17 +265,17 @@ def test_an_unknown_municipality_is_refused(bundle):
 
 def test_a_vector_of_another_width_is_refused(bundle):
     with pytest.raises(ConfigError, match="7 numbers, not 12"):
-        predict_row(bundle, plain(image=[0.0] * 7))
+        predict_row(bundle, plain(), images=[0.0] * 7)
 
 
 def test_climate_of_a_month_that_has_not_ended_is_refused(bundle):
     with pytest.raises(ConfigError, match="2018-07 is not known in 2018-w30"):
-        predict_row(bundle, plain(climate=[(25.0, 100.0)], climate_month=(2018, 7)))
+        predict_row(bundle, plain(climate=ONE_MONTH, climate_month="2018-07"))
 
 
 def test_stale_climate_counts_as_missing(bundle):
-    old = vector_input(bundle, plain(climate=[(25.0, 100.0)], climate_month=(2017, 9)))
-    fresh = vector_input(bundle, plain(climate=[(25.0, 100.0)], climate_month=(2018, 6)))
+    old = vector_input(bundle, plain(climate=ONE_MONTH, climate_month="2017-09"))
+    fresh = vector_input(bundle, plain(climate=ONE_MONTH, climate_month="2018-06"))
     assert np.isnan(old.covariates["temp_mean_c_lag1"])
     assert fresh.covariates["temp_mean_c_lag1"] == 25.0
 

@@ -14,6 +14,7 @@ from pipelines.fusion.bundle_meta import BundleMeta
 from pipelines.fusion.design import DESIGN_NAMES
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import LinearModel
+from pipelines.inference.asked_row import PredictionRow
 from pipelines.registry.alias import Registered
 from pipelines.weeks import CDC
 from serving.answers import answer
@@ -22,7 +23,7 @@ from serving.limits import Budget
 from serving.problems import Problem
 from serving.requests import Asked, check_known
 from serving.routes.model import _description
-from serving.schemas import PredictionRow, VectorRow
+from serving.schemas import VectorRow
 
 BY_SEASON = Thresholds(("05001",), (2017, 2018), np.tile(np.arange(1.0, 53.0), (1, 2, 1)), CDC)
 

@@ -20,7 +20,8 @@ from pipelines.fusion.calibration import IDENTITY
 from pipelines.fusion.fused import FusedForecaster
 from pipelines.fusion.heads import build_head
 from pipelines.fusion.model import FusedModel
-from pipelines.inference.rows import RowInput, vector_input
+from pipelines.inference.asked_row import PredictionRow
+from pipelines.inference.rows import vector_input
 from serving.champion import ChampionHolder
 
 PROMPT_FIELDS = {"municipality_name": "Medellín", "age_0_14_pct": 20.0}
@@ -116,8 +117,7 @@ def test_vectors_and_an_upload_agree(
     holder: ChampionHolder = fused_client.app.state.holder  # type: ignore[attr-defined]
     assert holder.current and holder.current.encoders
     image = holder.current.encoders.encode("image", np.asarray(Image.open(io.BytesIO(png))))
-    climate = [(month["temp_mean_c"], month["rainfall_mm"]) for month in row["climate"]]
-    fields = RowInput(**{**row, "climate": climate})
+    fields = PredictionRow.model_validate(row)
     numbers = vector_input(holder.current.bundle, fields).covariates
     vector = {
         "municipality_code": row["municipality_code"],

@@ -26,9 +26,9 @@ from pipelines.config import Places
 from pipelines.contracts import CHAMPION, COVARIATE_NAMES, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, load_bundle, write_bundle
+from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.predict import predict_rows, predict_vectors
 from pipelines.inference.prediction_log import logged_days, read_day
-from pipelines.inference.rows import RowInput
 from pipelines.inference.vectors import VectorInput
 from pipelines.registry.alias import fetch_bundle, get_version
 from pipelines.registry.deploy import SERVING, deploy
@@ -159,8 +159,7 @@ def bodies_of(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def expected(where: Places, version: str, row: dict[str, Any]) -> dict[str, float]:
     """What the version's bundle gives for the two bodies, without any endpoint."""
     bundle = load_bundle(fetch_bundle(version, where=where))
-    climate = [(month["temp_mean_c"], month["rainfall_mm"]) for month in row["climate"]]
-    (of_row,) = predict_rows(bundle, [RowInput(**{**row, "climate": climate})])
+    (of_row,) = predict_rows(bundle, [PredictionRow.model_validate(row)])
     vector = VectorInput("05360", {name: 0.5 for name in COVARIATE_NAMES})
     (of_vector,) = predict_vectors(bundle, [(1, vector)])
     return {"row": of_row.probability, "vector": of_vector.probability}
