@@ -17,7 +17,7 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import load_bundle
-from pipelines.registry import moves
+from pipelines.registry import aliases
 from pipelines.registry.alias import (
     ADOPTED_TAG,
     MODEL_NAME,
@@ -25,14 +25,14 @@ from pipelines.registry.alias import (
     fetch_bundle,
     registry_errors,
 )
-from pipelines.registry.moves import Why
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.tracking import prepare, registry_lock
 
 _UNKNOWN = "unknown"  # of a champion that cannot be read
 
 
 def adopt_rule(
-    rule_id: str, why: Why, *, where: Places | None = None, model_name: str = MODEL_NAME
+    rule_id: str, why: AuditReason, *, where: Places | None = None, model_name: str = MODEL_NAME
 ) -> dict[str, Any]:
     """End the line of a champion of another label rule; the next candidate is a first champion.
 
@@ -49,14 +49,14 @@ def adopt_rule(
     where = where or places()
     prepare(where)
     with registry_lock(where):
-        moves.settle(where, model_name)
-        before = moves.aliases(where, model_name)
+        aliases.recover(where, model_name)
+        before = aliases.read_aliases(where, model_name)
         version = before[CHAMPION]
         theirs = _rule_of(version, where, model_name) if version else None
         if version and theirs != rule_id:
             _supersede(version, rule_id, where, model_name)
             told = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
-            moves.move(
+            aliases.apply_transition(
                 "adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, told, where, model_name
             )
     changed = version is not None and theirs != rule_id

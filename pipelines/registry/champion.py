@@ -10,7 +10,7 @@ from pipelines.fusion.bundle_models import weights_id
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, find_version, lookup
-from pipelines.registry.moves import announced
+from pipelines.registry.aliases import pending_transition
 from pipelines.registry.patience import with_retries
 from pipelines.registry.taken_out import taken_out
 from pipelines.registry.tracking import prepare
@@ -57,7 +57,7 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
     found = lookup(CHAMPION, where, model_name)
     last = audit.newest(where, model_name) or {}
     serves = last.get("to_version")
-    if not serves or _is_announced(found, where, model_name):
+    if not serves or _is_pending(found, where, model_name):
         return found
     if found is None:
         raise ChampionLostError(
@@ -123,7 +123,7 @@ def _described(found: Registered, where: Places, model_name: str) -> ServingMode
     )
 
 
-def _is_announced(found: Registered | None, where: Places, model_name: str) -> bool:
-    """Whether the alias stands where a move that was cut off, or is under way, has put it."""
-    facts = announced(where, model_name)
+def _is_pending(found: Registered | None, where: Places, model_name: str) -> bool:
+    """Whether the alias is where an interrupted or running transition has put it."""
+    facts = pending_transition(where, model_name)
     return facts is not None and facts["to_version"] == (found.version if found else None)

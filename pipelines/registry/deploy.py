@@ -15,7 +15,7 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.registry.alias import MODEL_NAME, Registered, get_version
-from pipelines.registry.moves import Aliases, Why, restore_champion, set_champion
+from pipelines.registry.aliases import Aliases, AuditReason, restore_champion, set_champion
 from pipelines.registry.taken_out import taken_out
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def deploy(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
-    why: Why | None = None,
+    why: AuditReason | None = None,
     judged_against: Collection[str | None] | None = None,
 ) -> Deployed:
     """Make a version the champion and wait until the endpoint serves it.
@@ -64,10 +64,10 @@ def deploy(
     Raises:
         DeployError: the endpoint answered but did not take the bundle, and the aliases are back; or
             nothing was moved, because a person took the version out of service or the champion is
-            none of `judged_against` (see moves.set_champion).
+            none of `judged_against` (see aliases.set_champion).
         RegistryError: the alias could not be moved.
     """
-    where, why = where or places(), why or Why()
+    where, why = where or places(), why or AuditReason()
     wanted = get_version(version, where, model_name)
     if wanted.version in taken_out(where, model_name):
         raise DeployError(
@@ -107,7 +107,7 @@ def _hand_over(
     known: Answer | None,
     before: Aliases,
     timeout_s: float,
-    why: Why,
+    why: AuditReason,
     where: Places,
     model_name: str,
 ) -> str:

@@ -15,8 +15,9 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DenguardError, DeployError, RegistryError
 from pipelines.fusion.bundle import load_sound
-from pipelines.registry import audit, moves
+from pipelines.registry import aliases, audit
 from pipelines.registry.alias import MODEL_NAME, fetch_bundle, get_version
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.deploy import (
     ENDPOINT_VARIABLE,
     NOT_CONFIGURED,
@@ -27,7 +28,6 @@ from pipelines.registry.deploy import (
     deploy,
     wait_until_served,
 )
-from pipelines.registry.moves import Why
 from pipelines.registry.promote import version_named
 from pipelines.registry.taken_out import taken_out, untag
 from pipelines.registry.tracking import registry_lock
@@ -55,7 +55,7 @@ class RolledBack:
 
 
 def roll_back(
-    why: Why,
+    why: AuditReason,
     endpoint_url: str | None = None,
     timeout_s: float = TAKE_OVER_S,
     *,
@@ -78,7 +78,7 @@ def roll_back(
     known = ask(url) if url else None
     with registry_lock(where):
         # Remembered until the endpoint serves it: a next call sees this one through.
-        left = moves.settle(where, model_name, but_remember=True)
+        left = aliases.recover(where, model_name, keep_intent=True)
         intent = left if _is_under_way(left, where, model_name) else None
         resumed = intent is not None
         intent = intent or _begin(why, where, model_name)
@@ -97,7 +97,7 @@ def roll_back(
                 ),
             )
         outcome = problem or SERVING
-    moves.forget(where)
+    aliases.clear_intent(where)
     return RolledBack(
         from_version=intent["facts"]["from_version"],
         version=to,
@@ -110,7 +110,7 @@ def roll_back(
 
 def promote_by_hand(
     version: str,
-    why: Why,
+    why: AuditReason,
     endpoint_url: str | None = None,
     timeout_s: float = TAKE_OVER_S,
     *,
@@ -141,8 +141,8 @@ def require_sound(version: str, where: Places, model_name: str) -> None:
     load_sound(fetch_bundle(version, where=where, model_name=model_name))
 
 
-def _begin(why: Why, where: Places, model_name: str) -> dict[str, Any]:
-    before = moves.aliases(where, model_name)
+def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
+    before = aliases.read_aliases(where, model_name)
     champion, back_to = before[CHAMPION], before[PREVIOUS]
     if champion is None:
         raise RegistryError(
@@ -166,14 +166,14 @@ def _begin(why: Why, where: Places, model_name: str) -> dict[str, Any]:
         ) from err
     out = {*taken_out(where, model_name), champion}
     target = {CHAMPION: back_to, PREVIOUS: _served_before(str(back_to), out, where, model_name)}
-    return moves.move("rollback", before, target, why, where, model_name)
+    return aliases.apply_transition("rollback", before, target, why, where, model_name)
 
 
 def _is_under_way(left: dict[str, Any] | None, where: Places, model_name: str) -> bool:
     """Whether what was left is a rollback that nobody has overruled since."""
     if left is None or left["facts"]["action"] != "rollback":
         return False
-    return bool(moves.aliases(where, model_name)[CHAMPION] == left["facts"]["to_version"])
+    return bool(aliases.read_aliases(where, model_name)[CHAMPION] == left["facts"]["to_version"])
 
 
 def _served_before(version: str, out: set[str], where: Places, model_name: str) -> str | None:

@@ -67,8 +67,8 @@ def register(run_id: str) -> out.RegisterOutput:
 @step
 def deploy(run_id: str) -> out.DeployOutput:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
+    from pipelines.registry.aliases import AuditReason
     from pipelines.registry.deploy import deploy as hand_over
-    from pipelines.registry.moves import Why
 
     run = open_run(run_id)
     version, decision = run.output(out.RegisterOutput).version, run.output(out.GateOutput)
@@ -81,7 +81,7 @@ def deploy(run_id: str) -> out.DeployOutput:
             run.profile.serving.take_over_timeout_s,
             where=run.places,
             model_name=run.profile.model_name,
-            why=Why("weekly cycle", decision.reasons[-1], run_id),
+            why=AuditReason("weekly cycle", decision.reasons[-1], run_id),
             judged_against=[decision.champion.version if decision.champion else None],
         )
     except DeployError as err:

@@ -109,7 +109,7 @@ def test_a_new_champion_leaves_the_old_one_as_previous(
     before = promote.set_champion(int(two))
 
     assert before == {CHAMPION: one, CHALLENGER: None, PREVIOUS: None}
-    assert promote.aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
+    assert promote.read_aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
 
 
 def test_the_champion_again_changes_nothing(where: Places, make_bundle: MakeBundle) -> None:
@@ -119,7 +119,7 @@ def test_the_champion_again_changes_nothing(where: Places, make_bundle: MakeBund
 
     promote.set_champion(two)
 
-    assert promote.aliases()[PREVIOUS] == one
+    assert promote.read_aliases()[PREVIOUS] == one
 
 
 def test_restoring_puts_both_aliases_back(where: Places, make_bundle: MakeBundle) -> None:
@@ -137,7 +137,7 @@ def test_a_challenger_does_not_serve(where: Places, make_bundle: MakeBundle) -> 
 
     promote.set_alias(CHALLENGER, version)
 
-    assert promote.aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
+    assert promote.read_aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
 
 
 def test_a_version_that_does_not_exist_cannot_serve(where: Places, make_bundle: MakeBundle) -> None:
