@@ -16,7 +16,7 @@ from pipelines.data.withdrawals import with_left_out
 _NAMED = 5
 
 
-def settle(
+def reconcile_drops(
     raws: Sequence[RawDrop], full: bool = False, changed: Collection[str] = ()
 ) -> tuple[list[RawDrop], list[Issue]]:
     """Drops, oldest first, with what follows from each other; and what was found.

@@ -69,7 +69,7 @@ def mature(tables: Tables, maturity: Maturity) -> Tables:
     return replace(tables, cases=cases.assign(cases=cases["cases"].mask(young)))
 
 
-def settled(tables: Tables, data: DataConfig, calendar: Calendar) -> tuple[Maturity, str]:
+def resolve_maturity(tables: Tables, data: DataConfig, calendar: Calendar) -> tuple[Maturity, str]:
     """What is done about the newest weeks, and why in words.
 
     `learned` needs `min_past_weeks` weeks of which every age was seen; with fewer it is what
@@ -109,7 +109,7 @@ def matured(
     """Matrices of the units, as `origins` (consecutive) are to know them.
 
     Args:
-        maturity: as `settled` says; tables as `mature` left them.
+        maturity: as `resolve_maturity` says; tables as `mature` left them.
     """
     as_known = maturity.method != "drop"  # its newest origin is old enough to know what is final
     matrices = build_matrices(tables, units, data.reporting_delay_weeks, calendar, as_known)

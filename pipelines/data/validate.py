@@ -20,7 +20,7 @@ import pandas as pd
 
 from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
-from pipelines.data.across_drops import settle
+from pipelines.data.across_drops import reconcile_drops
 from pipelines.data.boundaries import boundary_issues
 from pipelines.data.changes_found import changed_figures, gone_issues, revised_issues, too_many_bad
 from pipelines.data.clean import build_tables
@@ -151,7 +151,7 @@ def validate_drops(
     raws, recoding = recoded(raws, context.changes, calendar, full)
     scenes = recoded_scenes(scenes, context.changes)
     readable = [raw for raw in raws if raw.usable]
-    usable, across = settle(readable, full, context.changed_codes)
+    usable, across = reconcile_drops(readable, full, context.changed_codes)
     known = checks.known_units(usable, previous)
     rows, findings = checks.check_rows(suite, usable, known, context.codes)
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.config import Profile
-from pipelines.data.maturing import mature, settled
+from pipelines.data.maturing import mature, resolve_maturity
 from pipelines.data.samples import resolve_as_of
 from pipelines.data.tables import Tables
 from pipelines.evaluate.in_memory import tabular_examples
@@ -33,7 +33,7 @@ def own_rows(tables: Tables, recipe: Profile, last_known_week_no: int) -> dict[i
     Raises:
         ConfigError: the recipe has no row on these tables.
     """
-    done, _ = settled(tables, recipe.data, recipe.calendar)
+    done, _ = resolve_maturity(tables, recipe.data, recipe.calendar)
     usable = mature(tables, done)
     until = min(resolve_as_of(usable, recipe, None), last_known_week_no)
     examples, _ = tabular_examples(usable, recipe, until, recipe.evaluate.horizons_weeks, done)

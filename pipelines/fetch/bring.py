@@ -21,7 +21,7 @@ from pipelines.fetch.datasets import DATASETS, Dataset
 from pipelines.fetch.download import download, part_of
 from pipelines.fetch.listing import Listing
 from pipelines.fetch.remote_file import RemoteFile
-from pipelines.fetch.terms import Terms, settle
+from pipelines.fetch.terms import Terms, require_accepted
 from pipelines.fetch.unpack import unpack
 from pipelines.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.run.progress import Progress
@@ -91,7 +91,7 @@ def fetch(
         with locked(to / _STATE / "lock", _LOCK_TIMEOUT_S, busy):
             terms, files_of = dataset.terms_and_files(web, base)
             show(dataset, terms)
-            settle(terms, name, to, accept)
+            require_accepted(terms, name, to, accept)
             listing = files_of(lambda folder: _may_hold(folder, only))
             return _bring(web, to, listing, _chosen(listing, only, base))
     except OSError as err:

@@ -32,8 +32,8 @@ from pipelines.onboard.asking import Ask
 from pipelines.onboard.columns import choose_columns, thousands
 from pipelines.onboard.findings import Findings, Tell
 from pipelines.onboard.maps import lay_beside, map_parts
+from pipelines.onboard.reading import Numbering, numbering_of
 from pipelines.onboard.rules import Rater
-from pipelines.onboard.settling import Numbering, numbering_of
 from pipelines.onboard.sights import Sight, look_at
 from pipelines.onboard.writing import Part, checked, profile_text, require_place
 from pipelines.place_config import PlaceConfig

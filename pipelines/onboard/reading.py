@@ -1,4 +1,4 @@
-"""Reading each file as a run will, and settling what only the reading shows."""
+"""Reading each file as a run will; what stops the reading is found out, or asked."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Numbering:
             ) from err
 
 
-def settle(sight: Sight, calendar: Calendar, ask: Ask) -> Reading:
+def read_with_remedies(sight: Sight, calendar: Calendar, ask: Ask) -> Reading:
     """A file's reading, after what stopped it was found or asked.
 
     Raises:
@@ -209,7 +209,7 @@ def _read_all(sights: Sequence[Sight], calendar: Calendar, ask: Ask) -> list[Rea
     out = []
     for sight in sights:
         try:
-            out.append(settle(sight, calendar, ask))
+            out.append(read_with_remedies(sight, calendar, ask))
         except Unreadable as err:
             if err.issue.code in _OTHER_CALENDAR:
                 return err
