@@ -27,7 +27,7 @@ from pipelines.registry.alias import (
     lookup,
     registry_errors,
 )
-from pipelines.registry.taken_out import tag_taken_out
+from pipelines.registry.rolled_back import mark_rolled_back
 from pipelines.registry.tracking import registry_lock
 from pipelines.storage import read_json, write_json
 
@@ -219,7 +219,7 @@ def _carry_out(intent: dict[str, Any], where: Places) -> None:
     now = read_aliases(where, facts["model_name"])
     _write_aliases(now, {**now, **intent["target"]}, where, facts["model_name"])
     if facts["action"] == "rollback":
-        tag_taken_out(facts["from_version"], facts["reason"], where, facts["model_name"])
+        mark_rolled_back(facts["from_version"], facts["reason"], where, facts["model_name"])
     audit.append(where, **facts)
 
 

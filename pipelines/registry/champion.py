@@ -12,7 +12,7 @@ from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, find_version, lookup
 from pipelines.registry.aliases import pending_transition
 from pipelines.registry.patience import with_retries
-from pipelines.registry.taken_out import taken_out
+from pipelines.registry.rolled_back import rolled_back_versions
 from pipelines.registry.tracking import prepare
 from pipelines.run.outputs import ChampionOutput, NamedVersion, ServingModel
 
@@ -82,7 +82,7 @@ def describe_champion(where: Places, model_name: str) -> ChampionOutput:
     record = ChampionOutput(champion=None, named=None, problem=None, rolled_back=())
     try:
         found = prepared_champion(where, model_name)
-        gone = tuple(sorted(taken_out(where, model_name).values()))
+        gone = tuple(sorted(rolled_back_versions(where, model_name).values()))
     except DenguardError as err:
         return record.model_copy(update={"problem": f"Who serves could not be read. {err}"})
     record = record.model_copy(update={"rolled_back": gone})

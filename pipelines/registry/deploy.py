@@ -16,7 +16,7 @@ from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.registry.alias import MODEL_NAME, Registered, get_version
 from pipelines.registry.aliases import Aliases, AuditReason, restore_champion, set_champion
-from pipelines.registry.taken_out import taken_out
+from pipelines.registry.rolled_back import rolled_back_versions
 
 log = logging.getLogger(__name__)
 ENDPOINT_VARIABLE = "DENGUARD_ENDPOINT_URL"
@@ -69,7 +69,7 @@ def deploy(
     """
     where, why = where or places(), why or AuditReason()
     wanted = get_version(version, where, model_name)
-    if wanted.version in taken_out(where, model_name):
+    if wanted.version in rolled_back_versions(where, model_name):
         raise DeployError(
             f"version {wanted.version} was taken out of service by a person",
             where=model_name,

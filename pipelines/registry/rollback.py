@@ -29,7 +29,7 @@ from pipelines.registry.deploy import (
     wait_until_served,
 )
 from pipelines.registry.promote import version_named
-from pipelines.registry.taken_out import taken_out, untag
+from pipelines.registry.rolled_back import clear_rolled_back, rolled_back_versions
 from pipelines.registry.tracking import registry_lock
 
 TAKE_OVER_S = 20.0  # with imports and checks, a rollback is over within 30 s
@@ -130,7 +130,7 @@ def promote_by_hand(
     where = where or places()
     wanted = version_named(version, where, model_name)
     require_sound(wanted.version, where, model_name)
-    untag(wanted.version, where, model_name)
+    clear_rolled_back(wanted.version, where, model_name)
     return deploy(
         wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why
     )
@@ -164,7 +164,7 @@ def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
             where=err.where,
             fix=_BY_HAND,
         ) from err
-    out = {*taken_out(where, model_name), champion}
+    out = {*rolled_back_versions(where, model_name), champion}
     target = {CHAMPION: back_to, PREVIOUS: _served_before(str(back_to), out, where, model_name)}
     return aliases.apply_transition("rollback", before, target, why, where, model_name)
 

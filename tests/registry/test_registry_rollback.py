@@ -135,7 +135,7 @@ def _kill_after(patch: pytest.MonkeyPatch, stage: str) -> None:
             ),
         )
     elif stage == "champion moved":
-        patch.setattr(aliases, "tag_taken_out", die)
+        patch.setattr(aliases, "mark_rolled_back", die)
     elif stage == "marked":
         patch.setattr(audit, "append", die)
     else:
