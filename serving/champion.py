@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.errors import DenguardError
-from pipelines.fusion.bundle import Bundle, load_sound
+from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, serving_version
 from serving.encoders import Encoders, load_encoders, needs_encoders
@@ -161,7 +161,7 @@ class ChampionHolder:
     def _load(self, named: Registered) -> Champion:
         places = self._settings.places
         folder = fetch_bundle(named.version, where=places, model_name=self._settings.model_name)
-        bundle = load_sound(folder)
+        bundle = load_verified_bundle(folder)
         encoders = load_encoders(bundle, places) if needs_encoders(bundle) else None
         return Champion(named, bundle, encoders)
 

@@ -239,8 +239,8 @@ def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
     return path
 
 
-def load_sound(folder: Path) -> Bundle:
-    """Read a bundle, thresholds too, and recompute its golden rows: what must hold to serve.
+def load_verified_bundle(folder: Path) -> Bundle:
+    """Read a bundle and its thresholds, and recompute its golden rows: only then may it serve.
 
     Raises:
         StoreError: whatever is wrong with it.
@@ -256,6 +256,10 @@ def load_sound(folder: Path) -> Bundle:
             fix=REBUILD,
         ) from err
     return bundle
+
+
+# Versions in MLflow hold a copy of pyfunc_model.py of their day, which imports this name.
+load_sound = load_verified_bundle
 
 
 def check_golden(bundle: Bundle) -> None:

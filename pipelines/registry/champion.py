@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import ChampionLostError, DenguardError, RegistryError
-from pipelines.fusion.bundle import load_sound
+from pipelines.fusion.bundle import load_verified_bundle
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit
@@ -103,7 +103,7 @@ def describe_champion(where: Places, model_name: str) -> ChampionOutput:
 
 def _described(found: Registered, where: Places, model_name: str) -> ServingModel:
     folder = fetch_bundle(found.version, where=where, model_name=model_name)
-    bundle = load_sound(folder)
+    bundle = load_verified_bundle(folder)
     meta = bundle.meta
     return ServingModel(
         version=found.version,

@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DenguardError, DeployError, RegistryError
-from pipelines.fusion.bundle import load_sound
+from pipelines.fusion.bundle import load_verified_bundle
 from pipelines.registry import aliases, audit
 from pipelines.registry.alias import MODEL_NAME, fetch_bundle, get_version
 from pipelines.registry.aliases import AuditReason
@@ -129,16 +129,16 @@ def promote_by_hand(
     """
     where = where or places()
     wanted = version_named(version, where, model_name)
-    require_sound(wanted.version, where, model_name)
+    require_verified(wanted.version, where, model_name)
     clear_rolled_back(wanted.version, where, model_name)
     return deploy(
         wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why
     )
 
 
-def require_sound(version: str, where: Places, model_name: str) -> None:
+def require_verified(version: str, where: Places, model_name: str) -> None:
     """Fetch a version as the endpoint does and recompute its golden rows. Raises DenguardError."""
-    load_sound(fetch_bundle(version, where=where, model_name=model_name))
+    load_verified_bundle(fetch_bundle(version, where=where, model_name=model_name))
 
 
 def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
             fix=_BY_HAND,
         )
     try:
-        require_sound(str(back_to), where, model_name)
+        require_verified(str(back_to), where, model_name)
     except DenguardError as err:
         raise type(err)(
             f"the previous version {back_to} cannot serve, and nothing was moved: {err.what}",

@@ -211,6 +211,16 @@ def test_mlflow_itself_can_load_and_predict(where: Places, make_bundle: MakeBund
     assert with_vectors["probability"].tolist() == [answer["probability"][0]] * 2
 
 
+def test_mlflow_loads_versions_whose_copy_of_the_model_code_has_the_former_name(
+    where: Places, make_bundle: MakeBundle
+) -> None:
+    promote.set_champion(promote.register_bundle(make_bundle(), "weekly"))
+    (code,) = (where.artifacts / "mlflow").rglob("pyfunc_model.py")
+    code.write_text(code.read_text().replace("load_verified_bundle", "load_sound"))
+    mlflow.set_tracking_uri(where.tracking_uri)
+    assert mlflow.pyfunc.load_model("models:/denguard@champion").metadata is not None
+
+
 def test_a_provisional_version_says_so_until_its_bundle_is_judged(
     where: Places, make_bundle: MakeBundle
 ) -> None:
