@@ -88,7 +88,7 @@ class Matrices:
         weeks, origins = np.broadcast_arrays(weeks, origins)
         cases = self.cases_at(weeks)
         if self.then is not None and origins.size:
-            cases = self.then.laid_over(cases, weeks, origins)
+            cases = self.then.as_known_at(cases, weeks, origins)
         last_known = origins - known_lag_weeks(horizon_weeks, self.delay_weeks)
         return np.where(weeks <= last_known, cases, np.nan)
 

@@ -41,7 +41,7 @@ class KnownThen:
     origins: Int64s
     known_from: Int64s
 
-    def laid_over(self, cases: Float64s, weeks: Int64s, origins: Int64s) -> Float64s:
+    def as_known_at(self, cases: Float64s, weeks: Int64s, origins: Int64s) -> Float64s:
         """(U, *shape) counts of `weeks`, with what `origins` knew in their place.
 
         Args:

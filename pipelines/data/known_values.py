@@ -25,19 +25,19 @@ class KnownValues:
         self._values: Texts = np.zeros(0, dtype=object)
 
     def compare(
-        self, cells: pd.DataFrame, said: Bools, drop_no: Int64s | None = None
+        self, cells: pd.DataFrame, unknown_again: Bools, drop_no: Int64s | None = None
     ) -> tuple[Bools, Bools, Bools]:
         """(N,) which cells are new or differ, which of them withdraw a value, and which were there
         before; then know them.
 
         Args:
-            said: (N,) cells that say that their value is not known any more.
+            said: (N,) cells whose value is not known any more.
             drop_no: (N,) of which drop they are, never falling: a cell is compared with what
                 earlier drops told, and of several of one drop the first is known. None = all of
                 one.
         """
         keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
-        values = np.where(said, UNKNOWN, values) if said.any() else values
+        values = np.where(unknown_again, UNKNOWN, values) if unknown_again.any() else values
         drops = np.zeros(len(keys), dtype=np.int64) if drop_no is None else drop_no
         order = np.argsort(keys, kind="stable")
         is_first = _changes(keys[order]) | _changes(drops[order])

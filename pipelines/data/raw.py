@@ -84,7 +84,7 @@ class RawDrop:
         yearly: YEARLY_COLUMNS; a check of the weekly counts, not a value of the tables.
         absent, reach: of a full drop that is kept without what it repeats (readings.py):
             KEY_COLUMNS of earlier cells that the whole drop leaves out, and how far its files
-            reach; see left_unsaid.py.
+            reach; see omitted.py.
     """
 
     drop: Drop

@@ -24,7 +24,7 @@ from pipelines.contracts import ADAPTERS, SOURCES, content_id
 from pipelines.data.drops import Drop
 from pipelines.data.kept_readings import load_one, load_together, save_one, save_together, together
 from pipelines.data.known_values import KnownValues, batches
-from pipelines.data.left_unsaid import LeftUnsaid, can_be_followed
+from pipelines.data.omitted import OmittedCells, can_be_followed
 from pipelines.data.raw import KEY_COLUMNS, RawDrop
 from pipelines.data.sources import Context
 from pipelines.data.withdrawals import input_of
@@ -40,7 +40,7 @@ class Keeping:
     """What must stay of an old drop beside what was new in it.
 
     Attributes:
-        full: what it leaves out of earlier drops was withdrawn: left_unsaid.py.
+        full: what it leaves out of earlier drops was withdrawn: omitted.py.
         whole: units of which every cell stays, as their codes changed: sums and clashes are found
             in what one drop says of all parts.
     """
@@ -142,21 +142,21 @@ class _Repeated:
 
     def __init__(self, keeping: Keeping) -> None:
         self._known, self._learnt, self._keeping = KnownValues(), 0, keeping
-        self._unsaid = LeftUnsaid(keeping.whole) if keeping.full else None
+        self._omitted = OmittedCells(keeping.whole) if keeping.full else None
 
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
         """The drop without the values that it tells as they were told before."""
         fresh = earlier[self._learnt :]
         for batch in batches(fresh, [len(one.cells) for one in fresh]):
             self._told(batch)
-        if self._unsaid is not None:
+        if self._omitted is not None:
             for one in fresh:
-                self._unsaid.learn(one)
+                self._omitted.learn(one)
         self._learnt = len(earlier) + 1
         stays = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
         kept = self._told([raw]) | _newest_of_units(raw.cells) | stays
-        if self._unsaid is not None:
-            raw = self._unsaid.of(raw)
+        if self._omitted is not None:
+            raw = self._omitted.of(raw)
             self._told([replace(raw, cells=raw.cells.iloc[:0])])
         return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
 
@@ -174,8 +174,8 @@ class _Repeated:
         every, number = pd.concat(parts, ignore_index=True), np.concatenate(order)
         at = np.argsort(number, kind="stable")
         new = np.zeros(len(every), dtype=bool)
-        unsaid = np.zeros(len(every), dtype=bool)
-        new[at] = self._known.compare(every.iloc[at], unsaid, number[at])[0]
+        unknown_again = np.zeros(len(every), dtype=bool)
+        new[at] = self._known.compare(every.iloc[at], unknown_again, number[at])[0]
         return new[: len(cells)]
 
 

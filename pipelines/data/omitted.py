@@ -1,9 +1,9 @@
-"""What a full drop leaves out, kept beside what is new in it, so that the rest of it need not be.
+"""Cells that a full drop leaves out, kept beside what is new in it, so that nothing else must be.
 
-Which silence withdraws a value depends on units that later drops may bring: a unit without cases is
-none, and does not count for the reach of a file. So both are kept a little wider than today's
-answer: absent are all cells that were ever told and that the drop does not mention, within the
-reach of all its units; units that had no cases yet have a reach of their own.
+Whether an omission withdraws a value depends on units that later drops may bring: a unit without
+cases is none, and does not count for the reach of a file. So both are kept a little wider than
+today's answer: absent are all cells that were ever in a drop and that this drop does not mention,
+within the reach of all its units; units that had no cases yet have a reach of their own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def can_be_followed(raw: RawDrop) -> bool:
     return not raw.spans and not (raw.cells["unit_id"] == EVERY_UNIT).any()
 
 
-class LeftUnsaid:
+class OmittedCells:
     """Follows full drops, oldest first.
 
     Args:
