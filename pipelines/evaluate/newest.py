@@ -19,25 +19,25 @@ import pandas as pd
 
 from pipelines.evaluate.bootstrap import Interval
 from pipelines.evaluate.decision import Candidate, Champion, difference_in_words
+from pipelines.evaluate.evidence import GateEvidence, champion_rows
 from pipelines.evaluate.first_line import capital, subject
-from pipelines.evaluate.hearing import Hearing, champion_rows
 from pipelines.evaluate.moves import Move, NoPastMoves
 from pipelines.evaluate.new_weeks import NewWeeks
-from pipelines.evaluate.recent import Ruling, judge, scores
+from pipelines.evaluate.recent import RecentResult, compare_with_published, scores
 from pipelines.evaluate.refits import Refits
 
 _SHOWN = 2
 
 
 def passes_recent_checks(
-    hearing: Hearing, new_weeks: NewWeeks, chosen: Candidate, champion: Champion
+    evidence: GateEvidence, new_weeks: NewWeeks, chosen: Candidate, champion: Champion
 ) -> bool:
     """Whether neither question speaks against the challenger; what was found is noted."""
     refits = new_weeks.refits(chosen)
     try:
-        if not _as_good_lately(hearing, new_weeks, refits, chosen, champion):
+        if not _as_good_lately(evidence, new_weeks, refits, chosen, champion):
             return False
-        passed = _moves_little(hearing, new_weeks, refits, chosen, champion)
+        passed = _moves_little(evidence, new_weeks, refits, chosen, champion)
     finally:
         refits.say_which()
     refits.forget_others()  # now that both questions have asked for theirs
@@ -45,55 +45,63 @@ def passes_recent_checks(
 
 
 def _as_good_lately(
-    hearing: Hearing, new_weeks: NewWeeks, refits: Refits, chosen: Candidate, champion: Champion
+    evidence: GateEvidence,
+    new_weeks: NewWeeks,
+    refits: Refits,
+    chosen: Candidate,
+    champion: Champion,
 ) -> bool:
-    rows = new_weeks.recent(refits, chosen, champion, _backtest(hearing, champion))
+    rows = new_weeks.recent(refits, chosen, champion, _backtest(evidence, champion))
     same = chosen.recipe_id == champion.recipe_id
-    ruling = judge(rows, same, new_weeks.profile)
-    if ruling is None:
-        hearing.newest["recent"] = {"asked": False}
-        hearing.reasons.append(
+    result = compare_with_published(rows, same, new_weeks.profile)
+    if result is None:
+        evidence.newest["recent"] = {"asked": False}
+        evidence.reasons.append(
             "The newest weeks could not be scored: nothing was published of them, and no test "
             "year holds them."
         )
         return True
-    hearing.newest["recent"] = {"asked": True, **asdict(ruling), "horizons": scores(rows)}
+    evidence.newest["recent"] = {"asked": True, **asdict(result), "horizons": scores(rows)}
     reason = (
         f"On the newest weeks {subject(chosen.head)}, refitted on today's history, "
-        f"{ruling.verdict} {_then(ruling)} ({_difference(ruling.interval, hearing)}; "
-        f"{ruling.rule})."
+        f"{result.verdict} {_then(result)} ({_difference(result.interval, evidence)}; "
+        f"{result.rule})."
     )
-    if not ruling.passed:
-        return hearing.refuse(reason)
-    hearing.reasons.append(reason)
+    if not result.passed:
+        return evidence.refuse(reason)
+    evidence.reasons.append(reason)
     return True
 
 
 def _moves_little(
-    hearing: Hearing, new_weeks: NewWeeks, refits: Refits, chosen: Candidate, champion: Champion
+    evidence: GateEvidence,
+    new_weeks: NewWeeks,
+    refits: Refits,
+    chosen: Candidate,
+    champion: Champion,
 ) -> bool:
-    own = hearing.predictions[hearing.predictions["head"] == chosen.head]
+    own = evidence.predictions[evidence.predictions["head"] == chosen.head]
     try:
-        moves = new_weeks.moves(refits, chosen, champion, (own, _backtest(hearing, champion)))
+        moves = new_weeks.moves(refits, chosen, champion, (own, _backtest(evidence, champion)))
     except NoPastMoves as err:
-        if not hearing.short:
+        if not evidence.short:
             raise
-        hearing.newest["refit"] = {"asked": False}
-        hearing.reasons.append(
+        evidence.newest["refit"] = {"asked": False}
+        evidence.reasons.append(
             "This refit could not be compared with honest ones, because history is short: "
             f"{err.what}."
         )
         return True
-    hearing.newest["refit"] = {"asked": True, **_record(moves)}
+    evidence.newest["refit"] = {"asked": True, **_record(moves)}
     far = {h: move for h, move in moves.items() if move.too_far}
     if far:
-        hearing.waits_for_person = True
-        return hearing.refuse(_waits(far, chosen))
-    main = moves.get(hearing.primary)
+        evidence.waits_for_person = True
+        return evidence.refuse(_waits(far, chosen))
+    main = moves.get(evidence.primary)
     if main is not None:
-        hearing.reasons.append(
+        evidence.reasons.append(
             f"This refit moves the pool's probabilities of this week by {main.pool:.4f} "
-            f"{hearing.primary} weeks ahead (root mean square; honest ones of past years by up to "
+            f"{evidence.primary} weeks ahead (root mean square; honest ones of past years by up to "
             f"{main.pool_limit:.4f})."
         )
     return True
@@ -125,14 +133,14 @@ def _record(moves: dict[int, Move]) -> dict[str, Any]:
     return {"passed": not any(move.too_far for move in moves.values()), "horizons": horizons}
 
 
-def _backtest(hearing: Hearing, champion: Champion) -> pd.DataFrame:
-    rows, head = champion_rows(hearing, champion)
+def _backtest(evidence: GateEvidence, champion: Champion) -> pd.DataFrame:
+    rows, head = champion_rows(evidence, champion)
     return rows[rows["head"] == head]
 
 
-def _then(ruling: Ruling) -> str:
+def _then(result: RecentResult) -> str:
     """What it is compared with: "what was published then (52 weeks)"."""
-    told, stand_in = ruling.weeks_published, ruling.weeks_of_the_backtest
+    told, stand_in = result.weeks_published, result.weeks_of_the_backtest
     if not stand_in:
         return f"what was published then ({told} weeks)"
     if not told:
@@ -145,7 +153,7 @@ def _then(ruling: Ruling) -> str:
     )
 
 
-def _difference(found: Interval, hearing: Hearing) -> str:
+def _difference(found: Interval, evidence: GateEvidence) -> str:
     if found.blocks < 2:
         return f"Brier difference {found.mean:+.4f} over one block of weeks"
-    return difference_in_words(found, hearing.gate.confidence)
+    return difference_in_words(found, evidence.gate.confidence)

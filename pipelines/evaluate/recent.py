@@ -122,7 +122,7 @@ def _then(
 
 
 @dataclass(frozen=True)
-class Ruling:
+class RecentResult:
     """What the newest weeks say at the primary horizon; `rule` in words, and what it was applied
     to.
     """
@@ -142,7 +142,9 @@ class Ruling:
         return "is worse than" if self.interval.lower > 0 else "was not shown to be as good as"
 
 
-def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | None:
+def compare_with_published(
+    rows: pd.DataFrame, same_recipe: bool, profile: Profile
+) -> RecentResult | None:
     """Whether the refits are as good as what was published then; None without a row.
 
     A refit of the champion's recipe is judged by the upper bound on published weeks alone, once
@@ -162,7 +164,7 @@ def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | N
     weeks = judged.groupby("target_week_no")["published"].max().astype(bool)
     counted = int(weeks.sum()), int((~weeks).sum())
     if strict:
-        return Ruling(
+        return RecentResult(
             found.upper < margin,
             f"the upper bound must stay below {margin:+.3f}",
             margin,
@@ -171,14 +173,14 @@ def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | N
         )
     if same_recipe:
         worse = found.mean >= margin and found.lower > 0
-        return Ruling(
+        return RecentResult(
             not worse,
             f"refused is a mean of {margin:+.3f} or more with a lower bound above 0",
             margin,
             found,
             *counted,
         )
-    return Ruling(
+    return RecentResult(
         found.mean < margin, f"the mean must stay below {margin:+.3f}", margin, found, *counted
     )
 

@@ -13,7 +13,7 @@ from pipelines.cli import app
 from pipelines.config import Places, load_profile
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
-from pipelines.evaluate.contest import Judged, hold
+from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
 from pipelines.ops.texts import body, title
 from pipelines.registry import aliases, audit, promote
 from pipelines.registry.adopt import adopt_rule
@@ -166,14 +166,14 @@ def test_the_gate_names_the_two_rules_and_the_command(three: Places) -> None:
     _serve("1")
     now = describe_champion(three, MODEL_NAME)
     profile = load_profile("sample", **{"labels.rule": {"kind": "endemic_channel"}})
-    judged = Judged([], [], Path("none.json"))
+    judged = EvaluationFiles([], [], Path("none.json"))
 
-    decision = hold({}, now, now, judged, profile)
+    decision = run_gate({}, now, now, judged, profile)
 
     assert decision.decision == "keep"
     for word in (OLD, NEW, "denguard adopt-rule --profile sample"):
         assert word in decision.reasons[0]
-    with_own = hold({}, now, now, judged, load_profile("sample"))
+    with_own = run_gate({}, now, now, judged, load_profile("sample"))
     assert "adopt-rule" not in with_own.reasons[0]
 
 
