@@ -82,7 +82,7 @@ def deploy(
     )
     outcome = NOT_CONFIGURED
     if url:
-        outcome = _hand_over(url, wanted, known, before, timeout_s, why, where, model_name)
+        outcome = _wait_or_restore(url, wanted, known, before, timeout_s, why, where, model_name)
     log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
@@ -101,7 +101,7 @@ def ask(url: str) -> Answer | None:
     return Answer(body["bundle_id"], body.get("candidate_error"))
 
 
-def _hand_over(
+def _wait_or_restore(
     url: str,
     wanted: Registered,
     known: Answer | None,

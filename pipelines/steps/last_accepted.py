@@ -86,8 +86,8 @@ def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Acce
     Args:
         run_ids: runs whose features are looked at besides those that lie in this home.
     """
-    from pipelines.data.handed_over import fetch_accepted
     from pipelines.data.intake import accepted_drops, accepted_version
+    from pipelines.data.sync import fetch_accepted
 
     fetch_accepted(where)
     newest, gone = accepted_version(where), withdrawn(where, "drop")

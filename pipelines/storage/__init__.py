@@ -5,7 +5,7 @@ manifest last, and `materialise` brings it to a local path, verified. A store is
 several machines see, or s3://bucket/prefix.
 
 files.py writes on this machine, parquet.py writes and reads tables; lock.py lets one process at
-a time work; remote.py speaks to a store; hand_over.py is the two verbs; sharing.py lets machines
+a time work; remote.py speaks to a store; transfer.py is the two verbs; sharing.py lets machines
 with homes of their own walk one run together.
 """
 
@@ -22,8 +22,8 @@ from pipelines.storage.files import (
     write_atomic,
     write_json,
 )
-from pipelines.storage.hand_over import materialise, publish
 from pipelines.storage.sharing import Shared, shared
+from pipelines.storage.transfer import materialise, publish
 
 __all__ = [
     "Shared",

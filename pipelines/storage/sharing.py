@@ -17,7 +17,8 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.storage.files import write_atomic
-from pipelines.storage.hand_over import (
+from pipelines.storage.remote import Remote, remote
+from pipelines.storage.transfer import (
     Manifest,
     bring,
     describe,
@@ -26,7 +27,6 @@ from pipelines.storage.hand_over import (
     publish,
     read_manifest,
 )
-from pipelines.storage.remote import Remote, remote
 
 RECORDS = "records"
 

@@ -14,7 +14,6 @@ from support.killed_withdrawal import killed_at_each_write, work
 
 from pipelines.config import Places
 from pipelines.data.drops import drop_hash, read_drop
-from pipelines.data.handed_over import exchange_drops, share_accepted
 from pipelines.data.intake import (
     accept,
     accepted_drops,
@@ -24,6 +23,7 @@ from pipelines.data.intake import (
     require_not_withdrawn,
     require_standing_name,
 )
+from pipelines.data.sync import exchange_drops, share_accepted
 from pipelines.data.tables import Tables
 from pipelines.data.validate import validate_all
 from pipelines.data.validation_result import ValidationResult
