@@ -23,8 +23,8 @@ from real_tables import (
     weekly,
 )
 
+from pipelines.data.plausible.assess import Judgement
 from pipelines.data.plausible.doubts import NO_WEEK
-from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.suspicion import CELL_KEYS
 from pipelines.weeks import CDC
 

@@ -23,8 +23,8 @@ from pipelines.data.drops import Drop
 from pipelines.data.months import month_end
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import ANY_INPUT, arrivals
-from pipelines.data.plausible.judge import Judgement, judge
-from pipelines.data.plausible.judging import judge_drops
+from pipelines.data.plausible.assess import Judgement, judge
+from pipelines.data.plausible.assess_drops import assess_drops
 from pipelines.data.plausible.suspicion import Outcome
 from pipelines.data.raw import UNIT_COLUMNS, RawDrop
 from pipelines.data.sources import context_of
@@ -195,7 +195,7 @@ def judged(raws: list[RawDrop], answers: Mapping[str, Answer]) -> Judgement:
     """What a run's validation doubts, with the limits of the sample's profile."""
     cells = pd.concat([raw.cells for raw in raws], ignore_index=True)
     rows = pd.concat([raw.units for raw in raws], ignore_index=True)
-    return judge_drops(raws, rows, cells, None, context_of(load_profile("sample")), answers)
+    return assess_drops(raws, rows, cells, None, context_of(load_profile("sample")), answers)
 
 
 def stops(found: Judgement, drop: str) -> list[str]:

@@ -133,7 +133,7 @@ def onboard(
         if written is None
         else f"profile: {written}\ndrop: {drop}"
     )
-    judged = made.findings.judgement
+    judged = made.findings.test_year_choice
     early = judged is not None and judged.serves == "nothing"
     say(
         f"{'a run would end without a forecast, because nothing can be judged yet; when there is more' if early else 'now run'}: "

@@ -29,8 +29,8 @@ from pipelines.data.findings import once, refused_issues, to_issues, to_quaranti
 from pipelines.data.newest import newest_issues
 from pipelines.data.odd_units import odd_units
 from pipelines.data.plausible.answers import Answer
-from pipelines.data.plausible.judge import Judgement
-from pipelines.data.plausible.judging import judge_drops
+from pipelines.data.plausible.assess import Assessment
+from pipelines.data.plausible.assess_drops import assess_drops
 from pipelines.data.plausible.report import doubt_issues
 from pipelines.data.raw import (
     REFUSED_COLUMNS,
@@ -158,8 +158,8 @@ def validate_drops(
     units = sorted(rows["unit_id"].unique())
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
-    judged = judge_drops(usable, rows, cells, previous, context, answers or {}, kept)
-    tables = _believed(usable, rows, accepted, judged, context)
+    assessment = assess_drops(usable, rows, cells, previous, context, answers or {}, kept)
+    tables = _believed(usable, rows, accepted, assessment, context)
     findings += checks.check_whole(suite, tables, previous, calendar)
     crowded = too_many_bad(usable, findings)
     drops = [raw.drop.name for raw in raws]
@@ -175,14 +175,14 @@ def validate_drops(
         *to_issues(findings, calendar),
         *refused_issues(refused),
         *odd_units(readable, () if previous is None else previous.units["unit_id"]),
-        *_changes(usable, rows, judged.cells, previous, context),
+        *_changes(usable, rows, assessment.cells, previous, context),
         *revised_issues(revised, calendar),
-        *doubt_issues(judged, usable, config.plausibility.max_held_share),
+        *doubt_issues(assessment, usable, config.plausibility.max_held_share),
         *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
     ]
-    result = ValidationResult(_in_order(found), tables, quarantine, revised, judged)
+    result = ValidationResult(_in_order(found), tables, quarantine, revised, assessment)
     if out is not None:
         _write(result, suite, out, calendar)
     return result
@@ -197,13 +197,13 @@ def _believed(
     raws: Sequence[RawDrop],
     rows: pd.DataFrame,
     scenes: pd.DataFrame,
-    judged: Judgement,
+    assessment: Assessment,
     context: Context,
 ) -> Tables:
     """Clean tables of what is not held, and what was doubted."""
     full = context.config.updates == "full"
-    tables = build_tables(raws, rows, judged.cells, scenes, context.calendar, withdraw=full)
-    return replace(tables, doubts=ordered("doubts", judged.doubts))
+    tables = build_tables(raws, rows, assessment.cells, scenes, context.calendar, withdraw=full)
+    return replace(tables, doubts=ordered("doubts", assessment.doubts))
 
 
 def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:

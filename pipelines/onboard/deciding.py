@@ -15,7 +15,15 @@ from pipelines.onboard.answers import Answers, RuleAnswers
 from pipelines.onboard.asking import Ask, Question, answered
 from pipelines.onboard.findings import Findings
 from pipelines.onboard.history import Filling, History
-from pipelines.onboard.rules import Judgement, Rated, Rater, judge, of_kind, offered, proposed
+from pipelines.onboard.rules import (
+    Rated,
+    Rater,
+    TestYearChoice,
+    choose_test_years,
+    of_kind,
+    offered,
+    proposed,
+)
 from pipelines.onboard.writing import Part
 from pipelines.weeks import Calendar
 
@@ -168,7 +176,7 @@ def _changed(labels: LabelConfig) -> dict[str, Any] | None:
     return out
 
 
-def evaluate_parts(answers: Answers, units: set[str], found: Judgement) -> list[Part]:
+def evaluate_parts(answers: Answers, units: set[str], found: TestYearChoice) -> list[Part]:
     """Test years and judged units, where they were said or are fewer than the counts alone
     allow."""
     out = []
@@ -192,14 +200,14 @@ def evaluate_parts(answers: Answers, units: set[str], found: Judgement) -> list[
     return out
 
 
-def judgement(
+def test_year_choice(
     chosen: Rated,
     weeks: int,
     history: History,
     answers: Answers,
     calendar: Calendar,
     findings: Findings,
-) -> Judgement:
+) -> TestYearChoice:
     """What can be judged with these choices, as a finding.
 
     Args:
@@ -210,7 +218,7 @@ def judgement(
     rows = chosen.rows[chosen.rows["target_week_no"] <= kept.newest]
     if answers.units_judged:
         rows = rows[rows["unit_id"].isin(answers.units_judged)]
-    found = judge(replace(chosen, rows=rows), kept, wanted, GateConfig(), calendar)
-    findings.judgement = found
+    found = choose_test_years(replace(chosen, rows=rows), kept, wanted, GateConfig(), calendar)
+    findings.test_year_choice = found
     findings.add("judging", found.as_text())
     return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pipelines.onboard.rules import Judgement, Rated
+from pipelines.onboard.rules import Rated, TestYearChoice
 
 _SHOWN_YEARS = 8
 
@@ -32,7 +32,7 @@ class Findings:
     tell: Tell
     said: dict[str, list[str]] = field(default_factory=dict)
     rules: tuple[Rated, ...] = ()
-    judgement: Judgement | None = None
+    test_year_choice: TestYearChoice | None = None
 
     def add(self, topic: str, *sentences: str) -> None:
         """Keep sentences and say them."""
@@ -59,7 +59,7 @@ class Findings:
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        judged = self.judgement
+        judged = self.test_year_choice
         return {
             "said": self.said,
             "rules": [

@@ -146,7 +146,7 @@ def _decided(
     chosen = deciding.labels_of(Rater(tables, known, calendar), answers, ask, findings)
     units = set(map(str, tables.units["unit_id"]))
     weeks = maturity.value["weeks"] if maturity else 0
-    judged = deciding.judgement(chosen, weeks, known, answers, calendar, findings)
+    judged = deciding.test_year_choice(chosen, weeks, known, answers, calendar, findings)
     labels = deciding.labels_part(chosen, known.units)
     asked = deciding.evaluate_parts(answers, units, judged)
     return [*([maturity] if maturity else []), labels, *asked]
@@ -239,7 +239,7 @@ def _tried(
         for i in report.result.issues
         if i.level is not Level.INFO and i.code not in _TOLD_ELSEWHERE
     ]
-    doubted = {cause.suspicion.rule for cause in report.result.judged.causes} | {TOO_MUCH_HELD}
+    doubted = {cause.suspicion.rule for cause in report.result.assessment.causes} | {TOO_MUCH_HELD}
     if any(i.level is Level.CRITICAL and i.code not in doubted for i in issues):
         first, more = issues[0], [i for i in issues[1:] if i.level is not Level.WARNING][:1]
         why = "".join(

@@ -78,7 +78,7 @@ def validate(run_id: str) -> ValidateOutput:
         withdrawn=withdrawn(run.places, "drop"),
         today=run.profile.place.today(),
     )
-    keep_causes(run.places, run_id, result.judged, run.profile.calendar, answers)
+    keep_causes(run.places, run_id, result.assessment, run.profile.calendar, answers)
     raise_if_critical(result)
     result.tables.save(out / "tables")
     run.name(out)

@@ -21,8 +21,8 @@ from pipelines.data.plausible.answers import (
     answers_id,
     write_answer,
 )
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.doubts import NO_WEEK, waiting
-from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.listed import CauseRecord, fetched, held_folder, known_causes
 from pipelines.errors import ConfigError
 from pipelines.run.events import append_event
@@ -34,7 +34,7 @@ from pipelines.words import counted
 _NAMED = 5  # units of a cause
 
 
-def causes_of(found: Judgement, calendar: Calendar) -> list[CauseRecord]:
+def causes_of(found: Assessment, calendar: Calendar) -> list[CauseRecord]:
     """Every cause, newest drop first, what waits before what is answered."""
     waits = waiting(found.doubts)["cause_id"].value_counts()
     by_cause = dict(tuple(found.doubts.groupby("cause_id", sort=False)))
@@ -98,7 +98,7 @@ def when_label(kind: str, when: int, calendar: Calendar) -> str:
 def keep_causes(
     where: Places,
     run_id: str,
-    found: Judgement,
+    found: Assessment,
     calendar: Calendar,
     answers: Mapping[str, Answer],
 ) -> None:
@@ -128,7 +128,7 @@ def keep_causes(
 
 
 def doubts_of(where: Places, cause_id: str) -> pd.DataFrame:
-    """judge.DOUBT_COLUMNS of one cause."""
+    """assess.DOUBT_COLUMNS of one cause."""
     path = fetched(where, held_folder(where) / "doubts.parquet")
     found = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"cause_id": []})
     return found[found["cause_id"] == cause_id]

@@ -31,13 +31,13 @@ _FACTS, _DOUBTS = "judged.json", "doubts.parquet"
 
 
 @dataclass(frozen=True)
-class JudgedBefore:
+class AssessedBefore:
     """What came out of the oldest drops.
 
     Attributes:
         n_drops: how many of them.
-        doubts: judge.DOUBT_COLUMNS.
-        crowded: as Judgement.crowded.
+        doubts: assess.DOUBT_COLUMNS.
+        crowded: as Assessment.crowded.
         units: units known so far, in the order in which they came.
         expected: input -> units, as Seen.expected.
         chain, used: of Remembered, where it stood after the last of them.
@@ -59,7 +59,7 @@ def names_of(
     """What a state after each drop is called.
 
     Args:
-        meaning: JSON-able; whatever a judgement follows from beside drops and answers.
+        meaning: JSON-able; whatever an assessment follows from beside drops and answers.
         own: hash of the cells of each drop.
     """
     chain, out = content_id(["judged_before", meaning]), []
@@ -72,7 +72,7 @@ def names_of(
 
 def newest(
     folder: Path, names: Sequence[str], answers: Mapping[str, Answer]
-) -> JudgedBefore | None:
+) -> AssessedBefore | None:
     """The state after the most of these drops that is kept and was judged with the same answers."""
     for n_drops in range(len(names), 0, -1):
         state = _load(folder / names[n_drops - 1], n_drops, answers)
@@ -81,7 +81,7 @@ def newest(
     return None
 
 
-def save(state: JudgedBefore, folder: Path, answers: Mapping[str, Answer]) -> None:
+def save(state: AssessedBefore, folder: Path, answers: Mapping[str, Answer]) -> None:
     """Keep a state; whole or not at all."""
     facts = {
         "crowded": dict(state.crowded),
@@ -99,7 +99,7 @@ def save(state: JudgedBefore, folder: Path, answers: Mapping[str, Answer]) -> No
         write_json(temp / _FACTS, facts)
 
 
-def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> JudgedBefore | None:
+def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> AssessedBefore | None:
     """What was kept; None if nothing was, with other answers, or it is damaged."""
     if not (folder / _FACTS).is_file():
         return None
@@ -113,7 +113,7 @@ def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> JudgedBe
         if facts["answers"] != _said(causes, answers):
             return None
         note_use(folder)
-        return JudgedBefore(
+        return AssessedBefore(
             n_drops,
             read_frame(folder / _DOUBTS),
             causes,
