@@ -12,7 +12,7 @@ maximum, a table that holds each unit's neighbour.
     listed.py      the same list, read by whoever tells people of it
     doubts.py      what is doubted, as rows
     assess.py      drop after drop: rules, answers, which cells are held
-    assess_drops.py  calls it with a place's drops (arrived.py, earlier.py: what it is given of them)
+    assess_drops.py  the drops of a place, as assess.py wants them (with arrived.py, earlier.py)
     remembered.py  what rules found in drops before, kept by content
     assessed_before.py  how all earlier drops were assessed, kept by content
     level.py, chance.py, past.py, found.py   arithmetic and words that several rules share
