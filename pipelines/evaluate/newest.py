@@ -21,9 +21,9 @@ from pipelines.evaluate.bootstrap import Interval
 from pipelines.evaluate.decision import Candidate, Champion, difference_in_words
 from pipelines.evaluate.evidence import GateEvidence, champion_rows
 from pipelines.evaluate.first_line import capital, subject
-from pipelines.evaluate.moves import Move, NoPastMoves
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.recent import RecentResult, compare_with_published, scores
+from pipelines.evaluate.refit_changes import NoPastChanges, RefitChange
 from pipelines.evaluate.refits import Refits
 
 _SHOWN = 2
@@ -37,7 +37,7 @@ def passes_recent_checks(
     try:
         if not _as_good_lately(evidence, new_weeks, refits, chosen, champion):
             return False
-        passed = _moves_little(evidence, new_weeks, refits, chosen, champion)
+        passed = _changes_little(evidence, new_weeks, refits, chosen, champion)
     finally:
         refits.say_which()
     refits.forget_others()  # now that both questions have asked for theirs
@@ -73,7 +73,7 @@ def _as_good_lately(
     return True
 
 
-def _moves_little(
+def _changes_little(
     evidence: GateEvidence,
     new_weeks: NewWeeks,
     refits: Refits,
@@ -82,8 +82,8 @@ def _moves_little(
 ) -> bool:
     own = evidence.predictions[evidence.predictions["head"] == chosen.head]
     try:
-        moves = new_weeks.moves(refits, chosen, champion, (own, _backtest(evidence, champion)))
-    except NoPastMoves as err:
+        changes = new_weeks.changes(refits, chosen, champion, (own, _backtest(evidence, champion)))
+    except NoPastChanges as err:
         if not evidence.short:
             raise
         evidence.newest["refit"] = {"asked": False}
@@ -92,12 +92,12 @@ def _moves_little(
             f"{err.what}."
         )
         return True
-    evidence.newest["refit"] = {"asked": True, **_record(moves)}
-    far = {h: move for h, move in moves.items() if move.too_far}
+    evidence.newest["refit"] = {"asked": True, **_record(changes)}
+    far = {h: change for h, change in changes.items() if change.too_far}
     if far:
         evidence.waits_for_person = True
         return evidence.refuse(_waits(far, chosen))
-    main = moves.get(evidence.primary)
+    main = changes.get(evidence.primary)
     if main is not None:
         evidence.reasons.append(
             f"This refit moves the pool's probabilities of this week by {main.pool:.4f} "
@@ -107,9 +107,9 @@ def _moves_little(
     return True
 
 
-def _waits(far: dict[int, Move], chosen: Candidate) -> str:
+def _waits(far: dict[int, RefitChange], chosen: Candidate) -> str:
     """Which horizons moved how far, most of all where, and the command that lets it through."""
-    told = [_told(h, move) for h, move in list(far.items())[:_SHOWN]]
+    told = [_told(h, change) for h, change in list(far.items())[:_SHOWN]]
     more = f"; and {len(far) - _SHOWN} more horizons" if len(far) > _SHOWN else ""
     return (
         f"{capital(subject(chosen.head))} moves this week's forecast further than honest refits "
@@ -119,18 +119,20 @@ def _waits(far: dict[int, Move], chosen: Candidate) -> str:
     )
 
 
-def _told(horizon: int, move: Move) -> str:
+def _told(horizon: int, change: RefitChange) -> str:
     return (
-        f"{horizon} weeks ahead the pool's probabilities by {move.pool:.3f} (root mean square, at "
-        f"most {move.pool_limit:.3f} in {move.pairs} pairs), unit {move.where} by "
-        f"{move.unit:.3f}, from {move.before:.2f} to {move.after:.2f} (at most "
-        f"{move.unit_limit:.3f})"
+        f"{horizon} weeks ahead the pool's probabilities by {change.pool:.3f} (root mean square, "
+        f"at most {change.pool_limit:.3f} in {change.pairs} pairs), unit {change.where} by "
+        f"{change.unit:.3f}, from {change.before:.2f} to {change.after:.2f} (at most "
+        f"{change.unit_limit:.3f})"
     )
 
 
-def _record(moves: dict[int, Move]) -> dict[str, Any]:
-    horizons = {str(h): {**asdict(move), "too_far": move.too_far} for h, move in moves.items()}
-    return {"passed": not any(move.too_far for move in moves.values()), "horizons": horizons}
+def _record(changes: dict[int, RefitChange]) -> dict[str, Any]:
+    horizons = {
+        str(h): {**asdict(change), "too_far": change.too_far} for h, change in changes.items()
+    }
+    return {"passed": not any(change.too_far for change in changes.values()), "horizons": horizons}
 
 
 def _backtest(evidence: GateEvidence, champion: Champion) -> pd.DataFrame:

@@ -217,7 +217,7 @@ def test_no_refit_on_spoiled_rows_is_promoted(
     one = profile.model_copy(
         update={"evaluate": profile.evaluate.model_copy(update={"horizons_weeks": (4,)})}
     )
-    promoted, harm, moves, at = 0, [], [], -1
+    promoted, harm, changes, at = 0, [], [], -1
     for trial in range(TRIALS):
         week = CDC.week_no("2017-w29") + 20 * trial // TRIALS
         if week != at:
@@ -235,12 +235,13 @@ def test_no_refit_on_spoiled_rows_is_promoted(
             one, backtests, week, week - 1, (champion, challenger), rows, [], tmp_path / "kept"
         )
         promoted += found.decision == "promote"
-        moves.append(found.new_weeks["refit"]["horizons"]["4"])
+        changes.append(found.new_weeks["refit"]["horizons"]["4"])
     print(  # noqa: T201
         f"refits on spoiled rows promoted: {promoted} of {TRIALS}; worse by {np.mean(harm):.4f} "
         f"Brier in the mean ({min(harm):.4f} to {max(harm):.4f}); moved the pool by "
-        f"{min(m['pool'] for m in moves):.3f} to {max(m['pool'] for m in moves):.3f}, limits "
-        f"{min(m['pool_limit'] for m in moves):.3f} to {max(m['pool_limit'] for m in moves):.3f}"
+        f"{min(m['pool'] for m in changes):.3f} to {max(m['pool'] for m in changes):.3f}, limits "
+        f"{min(m['pool_limit'] for m in changes):.3f} to "
+        f"{max(m['pool_limit'] for m in changes):.3f}"
     )
     assert promoted == 0
     assert np.mean(harm) >= 0.01

@@ -133,9 +133,9 @@ def test_a_refit_that_moves_too_far_waits_for_a_person_and_names_what_moved_and_
     reason = found.reasons[-1]
     assert "4 weeks ahead the pool's probabilities by 0." in reason
     assert "`denguard promote b2ndb2ndb2ndb2nd --by NAME --reason TEXT` lets it serve" in reason
-    moved = found.new_weeks["refit"]["horizons"]["4"]
-    assert moved["pool"] > moved["pool_limit"]
-    assert f"unit {moved['where']} by" in reason
+    other_week = found.new_weeks["refit"]["horizons"]["4"]
+    assert other_week["pool"] > other_week["pool_limit"]
+    assert f"unit {other_week['where']} by" in reason
 
 
 def test_counts_that_jumped_move_both_models_alike_and_nothing_waits(
