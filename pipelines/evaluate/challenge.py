@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipelines.evaluate.bootstrap import count_blocks
 from pipelines.evaluate.decision import MATURITY, Candidate, Champion
-from pipelines.evaluate.evidence import GateEvidence, champion_rows, judged_rows
+from pipelines.evaluate.evidence import GateEvidence, benchmark_rows_of, champion_rows
 from pipelines.evaluate.first_line import capital, subject
 from pipelines.evaluate.first_promotion import beats_baselines
 from pipelines.evaluate.newest import passes_recent_checks
@@ -36,7 +36,7 @@ def replaces(evidence: GateEvidence, chosen: Candidate, champion: Champion) -> b
             f"The champion also serves {', '.join(map(str, lost))} weeks ahead, which the "
             "challenger does not."
         )
-    return _judged(evidence, chosen, champion)
+    return _compared(evidence, chosen, champion)
 
 
 def _older(evidence: GateEvidence, chosen: Candidate, champion: Champion) -> bool:
@@ -53,7 +53,7 @@ def _older(evidence: GateEvidence, chosen: Candidate, champion: Champion) -> boo
     return theirs - own > (evidence.immature_weeks if declared else 0)
 
 
-def _judged(evidence: GateEvidence, chosen: Candidate, champion: Champion) -> bool:
+def _compared(evidence: GateEvidence, chosen: Candidate, champion: Champion) -> bool:
     """Rolling origins, then the newest weeks, then this very refit; a tie is what is said last."""
     if champion.untrainable:
         why = (
@@ -90,8 +90,8 @@ def _not_worse(evidence: GateEvidence, chosen: Candidate, champion: Champion) ->
     """Rolling origins: not worse than the champion's recipe by the margin, on equal rows;
     in words."""
     name, margin = f"champion ({champion.head})", evidence.gate.margin_brier
-    theirs = judged_rows(*champion_rows(evidence, champion), evidence.primary)
-    own = evidence.judged(chosen.head)
+    theirs = benchmark_rows_of(*champion_rows(evidence, champion), evidence.primary)
+    own = evidence.benchmark_rows(chosen.head)
     if champion.own_rows:
         own = own[own["sample_id"].isin(theirs["sample_id"])]
         evidence.reasons.append(

@@ -102,9 +102,9 @@ class GateEvidence:
         self.because.append(reason[:1].lower() + reason[1:])
         return False
 
-    def judged(self, head: str) -> pd.DataFrame:
+    def benchmark_rows(self, head: str) -> pd.DataFrame:
         """The judged units' rows of a recipe at the primary horizon."""
-        return _judged(self._rows(head, self.primary))
+        return _in_benchmark(self._rows(head, self.primary))
 
     def _rows(self, head: str, horizon: int) -> pd.DataFrame:
         """A recipe's rows at one horizon; they are looked for once."""
@@ -163,12 +163,12 @@ def not_sane(head: str, horizon: int) -> str:
     return f"{first_line.capital(first_line.subject(head))} is not sane at {horizon} weeks"
 
 
-def judged_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
+def benchmark_rows_of(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     """The judged units' rows of a recipe at one horizon. Raises GateError if there are none."""
-    return _judged(rows_of(predictions, head, horizon))
+    return _in_benchmark(rows_of(predictions, head, horizon))
 
 
-def _judged(own: pd.DataFrame) -> pd.DataFrame:
+def _in_benchmark(own: pd.DataFrame) -> pd.DataFrame:
     return own[own["in_benchmark"].astype(bool)]
 
 

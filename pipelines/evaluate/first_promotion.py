@@ -9,9 +9,9 @@ from pipelines.evaluate.first_line import subject
 
 def beats_baselines(evidence: GateEvidence, chosen: Candidate) -> bool:
     """Whether it beats the baselines; a baseline does not have to beat itself."""
-    own, passed = evidence.judged(chosen.head), True
+    own, passed = evidence.benchmark_rows(chosen.head), True
     for name in (baseline for baseline in BASELINES_TO_BEAT if baseline != chosen.head):
-        one = evidence.compare(chosen.head, own, name, evidence.judged(name))
+        one = evidence.compare(chosen.head, own, name, evidence.benchmark_rows(name))
         verb = "is better in the mean than" if evidence.short else "beats"
         against = "is not better in the mean than" if evidence.short else "does not beat"
         sentence = (

@@ -38,7 +38,7 @@ from pipelines.evaluate.decision import (
     Decision,
     Sanity,
     Verdict,
-    said,
+    error_text,
 )
 from pipelines.evaluate.evidence import GateEvidence
 from pipelines.evaluate.first_line import subject
@@ -54,11 +54,11 @@ from pipelines.evaluate.withheld import (
     without_failing_horizons,
 )
 
-__all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
+__all__ = ["UNDECIDABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
 
 _FEWEST_BLOCKS = 2  # a mean over one block says what one quarter of a year was like
 # What a damaged record or table can raise while it is judged; all of it keeps the champion.
-UNJUDGEABLE = (
+UNDECIDABLE = (
     DenguardError,
     LookupError,
     ValueError,
@@ -100,20 +100,21 @@ def decide(
         chosen = _serving_candidate(evidence, leaving_out)
         if _may_go_live(evidence, chosen, rolled_back):
             verdict = "promote"
-    except UNJUDGEABLE as err:
-        evidence.refuse(f"The comparison could not be made. {said(err)}")
+    except UNDECIDABLE as err:
+        evidence.refuse(f"The comparison could not be made. {error_text(err)}")
     return _record(evidence, verdict, chosen)
 
 
 def _compare_candidates(evidence: GateEvidence) -> None:
     """Compare every other candidate with the simplest one; nothing on a short history."""
     evidence.require_whole()
-    simplest = evidence.judged(evidence.reference)
+    simplest = evidence.benchmark_rows(evidence.reference)
     evidence.count(simplest)
     names = [name for name in evidence.candidates if name != evidence.reference]
     if not evidence.short:
         found = [
-            evidence.compare(n, evidence.judged(n), evidence.reference, simplest) for n in names
+            evidence.compare(n, evidence.benchmark_rows(n), evidence.reference, simplest)
+            for n in names
         ]
         evidence.against_reference = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
     elif names:
@@ -141,7 +142,7 @@ def _may_go_live(evidence: GateEvidence, chosen: Candidate, rolled_back: Collect
     if reason := _never(evidence, chosen, rolled_back):
         return evidence.refuse(reason)
     provisional = champion is None or champion.provisional
-    if provisional and (same := one_class(evidence.judged(chosen.head))):
+    if provisional and (same := one_class(evidence.benchmark_rows(chosen.head))):
         return evidence.refuse(same)
     if not chosen.without and not evidence.is_sane(chosen.head):
         return False
@@ -222,7 +223,11 @@ def _first_line(
         if chosen.without:
             line += f" It does not forecast {weeks_ahead(chosen.without)}, where it is not sane."
     else:
-        line = first_line.stays(comparison, champion.head, champion.version) if champion else ""
+        line = (
+            first_line.champion_stays(comparison, champion.head, champion.version)
+            if champion
+            else ""
+        )
     needed = f"{gate.min_blocks} over {gate.min_origins}"
     return (
         first_line.provisional(line, evidence.blocks, evidence.origins, needed)

@@ -23,10 +23,10 @@ from pipelines.evaluate.decision import (
     Champion,
     Decision,
     Verdict,
-    said,
+    error_text,
     undecided,
 )
-from pipelines.evaluate.gate import UNJUDGEABLE, decide
+from pipelines.evaluate.gate import UNDECIDABLE, decide
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.withheld import LeavingOut
 from pipelines.input_config import InputConfig
@@ -115,9 +115,9 @@ def _declaring(one: InputConfig, known: Collection[str]) -> Record:
     """An input without covariates beyond those known: what was declared later is not the
     champion's.
     """
-    gone = set(one.covariates) - set(known)
-    columns = {our: column for our, column in one.columns.items() if our not in gone}
-    series = [name for name in one.series if name not in gone]
+    undeclared = set(one.covariates) - set(known)
+    columns = {our: column for our, column in one.columns.items() if our not in undeclared}
+    series = [name for name in one.series if name not in undeclared]
     return {**one.model_dump(mode="json"), "columns": columns, "series": series}
 
 
@@ -159,9 +159,9 @@ def run_gate(
             Candidate(c.head, c.bundle_id, c.recipe_id, c.as_of_week, _data_of(c, now.champion))
             for c in candidates.values()
         ]
-    except UNJUDGEABLE as err:
+    except UNDECIDABLE as err:
         provisional = now.champion is not None and now.champion.provisional
-        return undecided(said(err), profile, verdict, named, provisional)
+        return undecided(error_text(err), profile, verdict, named, provisional)
     return decide(
         predictions,
         trained,

@@ -39,8 +39,8 @@ def passes_recent_checks(
             return False
         passed = _changes_little(evidence, new_weeks, refits, chosen, champion)
     finally:
-        refits.say_which()
-    refits.forget_others()  # now that both questions have asked for theirs
+        refits.record_used()
+    refits.discard_unused()  # now that both questions have asked for theirs
     return passed
 
 
@@ -109,17 +109,17 @@ def _changes_little(
 
 def _waits(far: dict[int, RefitChange], chosen: Candidate) -> str:
     """Which horizons moved how far, most of all where, and the command that lets it through."""
-    told = [_told(h, change) for h, change in list(far.items())[:_SHOWN]]
+    shown = [_change_in_words(h, change) for h, change in list(far.items())[:_SHOWN]]
     more = f"; and {len(far) - _SHOWN} more horizons" if len(far) > _SHOWN else ""
     return (
         f"{capital(subject(chosen.head))} moves this week's forecast further than honest refits "
-        f"of past years did: {'; '.join(told)}{more}. A person decides, and the champion "
+        f"of past years did: {'; '.join(shown)}{more}. A person decides, and the champion "
         f"forecasts meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets "
         "it serve."
     )
 
 
-def _told(horizon: int, change: RefitChange) -> str:
+def _change_in_words(horizon: int, change: RefitChange) -> str:
     return (
         f"{horizon} weeks ahead the pool's probabilities by {change.pool:.3f} (root mean square, "
         f"at most {change.pool_limit:.3f} in {change.pairs} pairs), unit {change.where} by "
@@ -142,16 +142,17 @@ def _backtest(evidence: GateEvidence, champion: Champion) -> pd.DataFrame:
 
 def _then(result: RecentResult) -> str:
     """What it is compared with: "what was published then (52 weeks)"."""
-    told, stand_in = result.weeks_published, result.weeks_of_the_backtest
+    published, stand_in = result.weeks_published, result.weeks_of_the_backtest
     if not stand_in:
-        return f"what was published then ({told} weeks)"
-    if not told:
+        return f"what was published then ({published} weeks)"
+    if not published:
         return (
             f"the backtest of the champion's recipe ({stand_in} weeks; nothing was published of "
             "them)"
         )
     return (
-        f"what was published then ({told} weeks, and the backtest's forecasts of {stand_in} others)"
+        f"what was published then ({published} weeks, and the backtest's forecasts of {stand_in} "
+        "others)"
     )
 
 

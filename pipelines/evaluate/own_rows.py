@@ -51,13 +51,13 @@ def of_both(
         runs: the rows that this run's candidates are judged on.
     """
     samples = [
-        _judgeable(own[h]).merge(_judgeable(runs[h]), on=_KEY)["sample_id"]
+        _comparable(own[h]).merge(_comparable(runs[h]), on=_KEY)["sample_id"]
         for h in own.keys() & runs.keys()
     ]
     return predictions[predictions["sample_id"].isin(pd.concat(samples))].reset_index(drop=True)
 
 
-def _judgeable(rows: Examples) -> pd.DataFrame:
+def _comparable(rows: Examples) -> pd.DataFrame:
     known = np.isfinite(rows.label)
     return pd.DataFrame(
         {

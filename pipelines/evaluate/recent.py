@@ -57,7 +57,12 @@ def _own_rows(
 ) -> pd.DataFrame:
     """The refits' rows of one horizon with a known label and a target in the window."""
     profile, target = refits.profile, rows.target_week_no
-    asked = np.isfinite(rows.label) & (target > after) & (target <= newest) & _judged(rows, profile)
+    asked = (
+        np.isfinite(rows.label)
+        & (target > after)
+        & (target <= newest)
+        & _is_in_benchmark(rows, profile)
+    )
     chosen = rows.take(asked)
     probability, alarm = np.full(len(chosen), np.nan), np.zeros(len(chosen), dtype=bool)
     serving = last_of_block(profile, chosen.origin_week_no)
@@ -83,7 +88,7 @@ def _own_rows(
     return table.dropna(subset=["probability"])
 
 
-def _judged(rows: Examples, profile: Profile) -> Bools:
+def _is_in_benchmark(rows: Examples, profile: Profile) -> Bools:
     units = profile.evaluate.municipalities
     return (
         np.ones(len(rows), dtype=bool)
@@ -229,12 +234,12 @@ def _scores(rows: pd.DataFrame) -> Record:
 
 
 def _one(rows: pd.DataFrame, probability: str, alarm: str) -> Record:
-    said = rows[alarm].to_numpy(bool)
+    alarms = rows[alarm].to_numpy(bool)
     return {
         "brier": float(_loss(rows, probability).mean()),
         "mean_probability": float(rows[probability].astype(np.float64).mean()),
-        "alarms": int(said.sum()),
-        "alarms_that_were_right": int((said & (rows["label"].to_numpy(np.float64) == 1)).sum()),
+        "alarms": int(alarms.sum()),
+        "alarms_that_were_right": int((alarms & (rows["label"].to_numpy(np.float64) == 1)).sum()),
     }
 
 

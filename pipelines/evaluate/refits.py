@@ -64,13 +64,13 @@ class Refits:
             self._made[origin] = self._find_or_train(origin)
         return self._made[origin]
 
-    def forget_others(self) -> None:
+    def discard_unused(self) -> None:
         """Remove kept refits of this recipe that nothing asked for: their rows are not today's."""
         for folder in self.folder.glob("*"):
             if folder.name not in self._used and not folder.name.startswith("."):
                 discard(folder)
 
-    def say_which(self) -> None:
+    def record_used(self) -> None:
         """Note which kept refits were asked for: `denguard prune` takes others in time."""
         write_in_use(self.root, (f"{self.recipe_id}/{name}" for name in self._used))
 

@@ -40,8 +40,10 @@ def without_failing_horizons(
     sanity_failures = evidence.sanity_failures(chosen.head)
     if not sanity_failures or evidence.primary in sanity_failures:
         return chosen
-    told = [f"{not_sane(chosen.head, horizon)}: {why}." for horizon, why in sanity_failures.items()]
-    evidence.reasons += [reason for reason in told if reason not in evidence.reasons]
+    sentences = [
+        f"{not_sane(chosen.head, horizon)}: {why}." for horizon, why in sanity_failures.items()
+    ]
+    evidence.reasons += [reason for reason in sentences if reason not in evidence.reasons]
     left_out = tuple(sorted(sanity_failures))
     evidence.reasons.append(
         f"Its bundle leaves out {weeks_ahead(left_out)}; its other horizons are judged."

@@ -64,7 +64,7 @@ def set_champion(
     where: Places | None = None,
     model_name: str = MODEL_NAME,
     why: AuditReason | None = None,
-    judged_against: Collection[str | None] | None = None,
+    compared_with: Collection[str | None] | None = None,
 ) -> Aliases:
     """Let a version serve: champion moves to it and previous to the champion until now.
 
@@ -72,7 +72,7 @@ def set_champion(
     nothing.
 
     Args:
-        judged_against: champions that the version may replace (None in it: no champion); another
+        compared_with: champions that the version may replace (None in it: no champion); another
             one is there only if somebody moved the alias after the decision. None asks for nothing.
 
     Raises:
@@ -87,7 +87,7 @@ def set_champion(
         now = before[CHAMPION]
         if now == wanted.version:
             return before
-        if judged_against is not None and now not in judged_against:
+        if compared_with is not None and now not in compared_with:
             raise DeployError(
                 f"version {now or 'none'} is champion now, and version {wanted.version} was not "
                 "judged against it",

@@ -54,7 +54,7 @@ def deploy(
     where: Places | None = None,
     model_name: str = MODEL_NAME,
     why: AuditReason | None = None,
-    judged_against: Collection[str | None] | None = None,
+    compared_with: Collection[str | None] | None = None,
 ) -> Deployed:
     """Make a version the champion and wait until the endpoint serves it.
 
@@ -64,7 +64,7 @@ def deploy(
     Raises:
         DeployError: the endpoint answered but did not take the bundle, and the aliases are back; or
             nothing was moved, because a person took the version out of service or the champion is
-            none of `judged_against` (see aliases.set_champion).
+            none of `compared_with` (see aliases.set_champion).
         RegistryError: the alias could not be moved.
     """
     where, why = where or places(), why or AuditReason()
@@ -78,7 +78,7 @@ def deploy(
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
     before = set_champion(
-        wanted.version, where=where, model_name=model_name, why=why, judged_against=judged_against
+        wanted.version, where=where, model_name=model_name, why=why, compared_with=compared_with
     )
     outcome = NOT_CONFIGURED
     if url:

@@ -82,7 +82,7 @@ def deploy(run_id: str) -> out.DeployOutput:
             where=run.places,
             model_name=run.profile.model_name,
             why=AuditReason("weekly cycle", decision.reasons[-1], run_id),
-            judged_against=[decision.champion.version if decision.champion else None],
+            compared_with=[decision.champion.version if decision.champion else None],
         )
     except DeployError as err:
         # The old champion serves again, so this week's forecast must still be made with it; the

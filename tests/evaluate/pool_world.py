@@ -125,17 +125,17 @@ def _rows(probability: Array, label: Array, first: int) -> pd.DataFrame:
 class _Says:
     """A model that says what it is told to."""
 
-    said: Array
+    probabilities: Array
 
     def probability(self, _: Examples) -> Array:
-        return self.said
+        return self.probabilities
 
 
 class _NoRefits:
-    def say_which(self) -> None:
+    def record_used(self) -> None:
         """None was asked for."""
 
-    def forget_others(self) -> None:
+    def discard_unused(self) -> None:
         """Nothing is kept."""
 
 

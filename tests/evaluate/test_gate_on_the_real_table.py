@@ -87,7 +87,7 @@ def _publish(folder: Path, models: Models, rows: Rows, week: int) -> Path:
     frames = []
     for horizon, model in models.items():
         own = rows[horizon].take(rows[horizon].origin_week_no == week)
-        said = model.probability(own)
+        probabilities = model.probability(own)
         frames.append(
             pd.DataFrame(
                 {
@@ -95,8 +95,8 @@ def _publish(folder: Path, models: Models, rows: Rows, week: int) -> Path:
                     "horizon_weeks": horizon,
                     "origin_week": CDC.week_label(week),
                     "target_week": CDC.week_label(week + horizon),
-                    "probability": said,
-                    "outbreak_expected": said >= model.decision_threshold,
+                    "probability": probabilities,
+                    "outbreak_expected": probabilities >= model.decision_threshold,
                     "threshold_cases": own.threshold_cases.astype(float),
                     "head": "linear",
                 }

@@ -88,15 +88,15 @@ def _decide(
 
 def _publish(folder: Path, rows: Examples, models: Models, week: int, **changed: Any) -> Path:
     own = rows.take(rows.origin_week_no == week)
-    said = models[4].probability(own)
+    probabilities = models[4].probability(own)
     table = pd.DataFrame(
         {
             "municipality_code": own.unit_id,
             "horizon_weeks": 4,
             "origin_week": CDC.week_label(week),
             "target_week": CDC.week_label(week + 4),
-            "probability": said,
-            "outbreak_expected": said > 0.5,
+            "probability": probabilities,
+            "outbreak_expected": probabilities > 0.5,
             "threshold_cases": own.threshold_cases.astype(float),
             "head": "linear",
         }

@@ -132,8 +132,8 @@ def test_a_run_that_was_judged_against_the_old_champion_does_not_go_live(three: 
     _serve("1")
     adopt_rule(NEW, ANA)
     with pytest.raises(DeployError, match="was not judged against it"):
-        deploy("3", judged_against=["1"])
-    deploy("3", judged_against=[None])
+        deploy("3", compared_with=["1"])
+    deploy("3", compared_with=[None])
     assert promote.read_aliases()[CHAMPION] == "3"
 
 

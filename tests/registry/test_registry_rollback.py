@@ -191,9 +191,9 @@ def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(thr
     _serve("1", "2")
 
     with pytest.raises(DeployError, match="version 2 is champion now"):
-        deploy("3", judged_against=["1"])
+        deploy("3", compared_with=["1"])
     assert promote.read_aliases()[CHAMPION] == "2"
-    assert deploy("3", judged_against=["2"]).changed
+    assert deploy("3", compared_with=["2"]).changed
 
 
 def test_a_person_may_let_a_rolled_back_version_serve_again(three: Places) -> None:
