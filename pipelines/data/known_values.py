@@ -33,7 +33,7 @@ class KnownValues:
         Args:
             said: (N,) cells whose value is not known any more.
             drop_no: (N,) of which drop they are, never falling: a cell is compared with what
-                earlier drops told, and of several of one drop the first is known. None = all of
+                earlier drops had, and of several of one drop the first is known. None = all of
                 one.
         """
         keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
@@ -52,7 +52,7 @@ class KnownValues:
         return new, np.asarray(withdrawn, dtype=bool), seen
 
     def _before(self, keys: Int64s, values: Texts) -> tuple[Texts, Bools]:
-        """Of sorted keys, each once a drop: what was told before it, and whether anything was."""
+        """Of sorted keys, each once a drop: the value before it, and whether there was one."""
         at = np.minimum(np.searchsorted(self._keys, keys), max(len(self._keys) - 1, 0))
         seen = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
         before = np.full(len(keys), None, dtype=object)
@@ -65,9 +65,9 @@ class KnownValues:
         """Of sorted keys the last is the newest."""
         newest = np.append(_changes(keys)[1:], True) if len(keys) else np.zeros(0, dtype=bool)
         every = np.concatenate([keys[newest], self._keys])
-        told = np.concatenate([values[newest], self._values])
+        values = np.concatenate([values[newest], self._values])
         self._keys, first = np.unique(every, return_index=True)  # the newest stands first
-        self._values = told[first]
+        self._values = values[first]
 
 
 def batches(items: Sequence[One], sizes: Sequence[int]) -> Iterator[list[One]]:

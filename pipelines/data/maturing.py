@@ -172,8 +172,8 @@ def _groups(tables: Tables, units: Sequence[str]) -> Int64s:
     """(U,) number of what each unit lies in, as delivered; one for all where no file tells."""
     if "parent" not in tables.units:
         return np.zeros(len(units), dtype=np.int64)
-    told = tables.units.set_index("unit_id")["parent"].reindex(list(units)).fillna("")
-    return pd.factorize(told, sort=True)[0].astype(np.int64)
+    parents = tables.units.set_index("unit_id")["parent"].reindex(list(units)).fillna("")
+    return pd.factorize(parents, sort=True)[0].astype(np.int64)
 
 
 def _level(matrices: Matrices, newest_whole: Int64s, origins: Int64s) -> Float64s:

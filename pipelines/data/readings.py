@@ -138,31 +138,31 @@ def code_id() -> str:
 
 
 class _Repeated:
-    """Values that earlier drops told; looked up only if a drop must be read."""
+    """Values of earlier drops; looked up only if a drop must be read."""
 
     def __init__(self, keeping: Keeping) -> None:
         self._known, self._learnt, self._keeping = KnownValues(), 0, keeping
         self._omitted = OmittedCells(keeping.whole) if keeping.full else None
 
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
-        """The drop without the values that it tells as they were told before."""
+        """The drop without the values that are as they were before."""
         fresh = earlier[self._learnt :]
         for batch in batches(fresh, [len(one.cells) for one in fresh]):
-            self._told(batch)
+            self._new_cells(batch)
         if self._omitted is not None:
             for one in fresh:
                 self._omitted.learn(one)
         self._learnt = len(earlier) + 1
-        stays = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
-        kept = self._told([raw]) | _newest_of_units(raw.cells) | stays
+        whole = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
+        kept = self._new_cells([raw]) | _newest_of_units(raw.cells) | whole
         if self._omitted is not None:
             raw = self._omitted.of(raw)
-            self._told([replace(raw, cells=raw.cells.iloc[:0])])
+            self._new_cells([replace(raw, cells=raw.cells.iloc[:0])])
         return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
 
-    def _told(self, raws: Sequence[RawDrop]) -> Bools:
+    def _new_cells(self, raws: Sequence[RawDrop]) -> Bools:
         """(cells,) which cells of the drops are new or differ; then know them, and what the drops
-        leave out, which is new when it is told again.
+        leave out, which is new when it comes again.
         """
         cells, drop_no = _comparable(raws, self._keeping.full)
         parts, order = [cells], [2 * drop_no]
@@ -180,7 +180,7 @@ class _Repeated:
 
 
 def _newest_of_units(cells: pd.DataFrame) -> Bools:
-    """(cells,) one count of each unit and file: that it was told at all is known by it."""
+    """(cells,) one count of each unit and file: it shows that the unit had any."""
     weekly = cells[cells["kind"] == "week"].sort_values("when", kind="stable")
     newest = weekly.drop_duplicates(["file", "unit_id"], keep="last").index
     return np.asarray(cells.index.isin(newest))
@@ -191,15 +191,17 @@ def _comparable(raws: Sequence[RawDrop], by_input: bool) -> tuple[pd.DataFrame, 
     refused with its record is like no other value.
 
     Args:
-        by_input: told by another file it is another value: a full file speaks for its own.
+        by_input: in another file it is another value: a full file speaks for its own.
     """
     cells = pd.concat([raw.cells for raw in raws], ignore_index=True)
     values = cells["value"].to_numpy(dtype=object).copy()
     if by_input:
         files = cells["file"].astype(object)
         inputs = files.map({file: input_of(str(file)) for file in files.unique()}).astype(str)
-        told = cells["value"].notna().to_numpy(dtype=bool)
-        values[told] = (inputs[told] + "\0" + cells.loc[told, "value"].astype(str)).to_numpy()
+        has_value = cells["value"].notna().to_numpy(dtype=bool)
+        values[has_value] = (
+            inputs[has_value] + "\0" + cells.loc[has_value, "value"].astype(str)
+        ).to_numpy()
     drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
     values[~_plain(raws, cells, drop_no)] = _UNLIKE
     return cells[list(KEY_COLUMNS)].assign(value=values), drop_no

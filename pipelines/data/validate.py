@@ -22,7 +22,12 @@ from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
 from pipelines.data.across_drops import reconcile_drops
 from pipelines.data.boundaries import boundary_issues
-from pipelines.data.changes_found import changed_figures, gone_issues, revised_issues, too_many_bad
+from pipelines.data.changes_found import (
+    changed_figures,
+    missing_unit_issues,
+    revised_issues,
+    too_many_bad,
+)
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
@@ -222,7 +227,7 @@ def _changes(
     changed = changed_figures(cells, context.config.figures, raws) + unknown_again_issues(cells)
     if context.config.updates == "full":
         return [*withdrawn_issues(cells), *changed]
-    return [*gone_issues(raws, rows, previous, context.changes), *changed]
+    return [*missing_unit_issues(raws, rows, previous, context.changes), *changed]
 
 
 def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar) -> None:

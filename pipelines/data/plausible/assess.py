@@ -19,10 +19,10 @@ from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import Arrived
 from pipelines.data.plausible.assessed_before import AssessedBefore, names_of, newest, save
 from pipelines.data.plausible.doubts import (
+    confirmed_gone,
     doubts_of,
     empty_doubts,
     once,
-    rightly_gone,
     superseded,
     together,
     waiting,
@@ -146,7 +146,7 @@ class _SoFar:
         self._known.held(doubted)
         accepted = without(own, doubted)
         self._history.accept(accepted)
-        self._history.expect(arrived, rightly_gone(doubted))
+        self._history.expect(arrived, confirmed_gone(doubted))
         self.kept.append(accepted)
         self.doubts = together([superseded(self.doubts, own), doubted])
         self.causes += [cause for cause, _ in found]

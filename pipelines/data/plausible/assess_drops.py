@@ -55,8 +55,8 @@ def assess_drops(
         remembered=Remembered(None if alone else kept, meaning),
     )
     held = unknown & ~found.cells["withdrawn"].reindex(cells.index, fill_value=False)
-    said = cells["withdrawn"].astype(bool) & ~held
-    return replace(found, cells=found.cells.assign(withdrawn=said))
+    withdrawn = cells["withdrawn"].astype(bool) & ~held
+    return replace(found, cells=found.cells.assign(withdrawn=withdrawn))
 
 
 def unknown_now(cells: pd.DataFrame, full: bool) -> pd.Series:

@@ -89,7 +89,7 @@ def save(state: AssessedBefore, folder: Path, answers: Mapping[str, Answer]) -> 
         "expected": {name: sorted(units) for name, units in state.expected.items()},
         "chain": state.chain,
         "used": list(state.used),
-        "answers": _said(state.causes, answers),
+        "answers": _answers_to(state.causes, answers),
         "causes": [[one.drop, one.cause_id, one.answer] for one in state.causes],
     }
     discard(folder)  # a damaged one, or one of other answers
@@ -110,7 +110,7 @@ def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> Assessed
             Cause(drop, named, one, answer)
             for (drop, named, answer), one in zip(facts["causes"], suspicions, strict=True)
         )
-        if facts["answers"] != _said(causes, answers):
+        if facts["answers"] != _answers_to(causes, answers):
             return None
         note_use(folder)
         return AssessedBefore(
@@ -128,7 +128,7 @@ def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> Assessed
         return None
 
 
-def _said(causes: Sequence[Cause], answers: Mapping[str, Answer]) -> dict[str, Any]:
+def _answers_to(causes: Sequence[Cause], answers: Mapping[str, Answer]) -> dict[str, Any]:
     """What people said of these causes."""
-    said = {one.cause_id: answers[one.cause_id] for one in causes if one.cause_id in answers}
-    return {name: [one.verdict, dict(one.units)] for name, one in sorted(said.items())}
+    given = {one.cause_id: answers[one.cause_id] for one in causes if one.cause_id in answers}
+    return {name: [one.verdict, dict(one.units)] for name, one in sorted(given.items())}

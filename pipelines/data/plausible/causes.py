@@ -156,7 +156,7 @@ def answer_causes(
         _check_cause(where, cause_id, known, units)
     if units and len(cause_ids) != 1:
         raise ConfigError("--unit goes with one cause", fix="answer the causes one by one")
-    said = []
+    recorded = []
     for cause_id in cause_ids:
         facts = {"cause_id": cause_id, "by": by, "reason": reason, "units": sorted(units)}
         facts |= {"rule": known[cause_id].rule, "drop": known[cause_id].drop}
@@ -164,8 +164,8 @@ def answer_causes(
         answer = write_answer(where, cause_id, verdict, by, reason, units)
         if store := shared(where):
             store.share(answers_folder(where) / f"{cause_id}.json")
-        said.append(answer)
-    return said
+        recorded.append(answer)
+    return recorded
 
 
 def fetch_answers(where: Places) -> None:

@@ -63,8 +63,8 @@ def unheard_answers(where: Places) -> str:
     path = held_folder(where) / "causes.json"
     if not path.is_file():
         return ""
-    said = answers_id(read_answers(where))
-    return "" if said == read_json(path).get("judged_by", "") else said
+    current = answers_id(read_answers(where))
+    return "" if current == read_json(path).get("judged_by", "") else current
 
 
 def fetched(where: Places, path: Path) -> Path:
