@@ -68,5 +68,7 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def _spoken(model: type[Any], keys: Mapping[str, Any]) -> dict[str, Any]:
     """What a part of a profile says beyond its defaults."""
-    said: dict[str, Any] = model.model_validate(keys).model_dump(mode="json", exclude_defaults=True)
-    return said
+    written: dict[str, Any] = model.model_validate(keys).model_dump(
+        mode="json", exclude_defaults=True
+    )
+    return written

@@ -98,10 +98,10 @@ class ChampionHolder:
         except Exception as err:  # noqa: BLE001 the thread must outlive it
             self._failed(
                 "registry",
-                _said(err),
+                _error_text(err),
                 NotReady(
                     "registry-away",
-                    _said(err),
+                    _error_text(err),
                     _fix(err, "see that MLflow answers; the endpoint asks again by itself"),
                 ),
             )
@@ -135,9 +135,9 @@ class ChampionHolder:
         except Exception as err:  # noqa: BLE001 whatever it is, it must not serve
             self._attempts += 1
             self.candidate_error = CandidateError(
-                named.version, named.bundle_id, _said(err), self._attempts
+                named.version, named.bundle_id, _error_text(err), self._attempts
             )
-            text = f"version {named.version}: {_said(err)}"
+            text = f"version {named.version}: {_error_text(err)}"
             self._failed(
                 "bundle",
                 text,
@@ -216,7 +216,7 @@ class ChampionHolder:
         }
 
 
-def _said(err: Exception) -> str:
+def _error_text(err: Exception) -> str:
     """The error's text; running out of memory has none."""
     return str(err) or type(err).__name__
 

@@ -99,12 +99,12 @@ class Journal:
         try:
             today = datetime.now(UTC).date()
             mark_day(self._places, today)
-            gone = prune(self._places, self._days, today)
+            pruned = prune(self._places, self._days, today)
         except (OSError, StoreError) as err:
             log.error("old days of the prediction log could not be removed: %s", err)
             return
-        if gone:
-            log.info("%d day(s) of the prediction log up to %s removed", len(gone), max(gone))
+        if pruned:
+            log.info("%d day(s) of the prediction log up to %s removed", len(pruned), max(pruned))
 
     def close(self) -> None:
         """Bring the last lines to the disk. Never raises for the disk's sake."""

@@ -193,13 +193,15 @@ def _read(folder: Path, raw: dict[str, Any]) -> Bundle:
         )
     if not first:
         require_places(folder, raw["files"], models)
-        _require_said_once(folder, meta, models)
+        _require_equal_thresholds(folder, meta, models)
     return Bundle(
         meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta), _varying(folder, meta)
     )
 
 
-def _require_said_once(folder: Path, meta: BundleMeta, models: dict[int, HorizonModel]) -> None:
+def _require_equal_thresholds(
+    folder: Path, meta: BundleMeta, models: dict[int, HorizonModel]
+) -> None:
     """People are shown meta's decision thresholds, and answers follow from the models' own."""
     if meta.decision_thresholds != {h: model.decision_threshold for h, model in models.items()}:
         raise StoreError(

@@ -55,8 +55,8 @@ def marked(marker: str, component: str | None = None) -> list[psutil.Process]:
         process
         for process in psutil.process_iter()
         if process.pid != os.getpid()
-        and (said := _environ(process)).get(MARKER) == marker
-        and component in {None, said.get(COMPONENT)}
+        and (environment := _environ(process)).get(MARKER) == marker
+        and component in {None, environment.get(COMPONENT)}
     ]
 
 

@@ -55,9 +55,9 @@ def adopt_rule(
         theirs = _rule_of(version, where, model_name) if version else None
         if version and theirs != rule_id:
             _supersede(version, rule_id, where, model_name)
-            told = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
+            audited = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
             aliases.apply_transition(
-                "adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, told, where, model_name
+                "adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, audited, where, model_name
             )
     changed = version is not None and theirs != rule_id
     return {"changed": changed, "from_version": version, "rule_before": theirs, "rule_now": rule_id}

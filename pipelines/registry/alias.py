@@ -108,12 +108,12 @@ def registry_errors(what: str) -> Iterator[None]:
 
 def _reason(err: Exception) -> str:
     """The first line for people; of a server that does not answer, not the client's whole story."""
-    said = (str(err).strip() or type(err).__name__).splitlines()[0]
+    line = (str(err).strip() or type(err).__name__).splitlines()[0]
     if found := re.search(
-        r"Max retries exceeded.*(Connection refused|timed out|Name or service not known)", said
+        r"Max retries exceeded.*(Connection refused|timed out|Name or service not known)", line
     ):
         return f"it does not answer ({found[1]})"
-    return said
+    return line
 
 
 def lookup(

@@ -82,10 +82,10 @@ def describe_champion(where: Places, model_name: str) -> ChampionOutput:
     record = ChampionOutput(champion=None, named=None, problem=None, rolled_back=())
     try:
         found = prepared_champion(where, model_name)
-        gone = tuple(sorted(rolled_back_versions(where, model_name).values()))
+        rolled_back = tuple(sorted(rolled_back_versions(where, model_name).values()))
     except DenguardError as err:
         return record.model_copy(update={"problem": f"Who serves could not be read. {err}"})
-    record = record.model_copy(update={"rolled_back": gone})
+    record = record.model_copy(update={"rolled_back": rolled_back})
     if found is None:
         return record
     named = NamedVersion(version=found.version, bundle_id=found.bundle_id)
