@@ -26,18 +26,18 @@ class Findings:
     """Everything that was found, told at once and kept.
 
     Attributes:
-        said: topic -> sentences.
+        topics: topic -> sentences.
     """
 
     tell: Tell
-    said: dict[str, list[str]] = field(default_factory=dict)
+    topics: dict[str, list[str]] = field(default_factory=dict)
     rules: tuple[Rated, ...] = ()
     test_year_choice: TestYearChoice | None = None
 
     def add(self, topic: str, *sentences: str) -> None:
         """Keep sentences and say them."""
         for sentence in filter(None, sentences):
-            self.said.setdefault(topic, []).append(sentence)
+            self.topics.setdefault(topic, []).append(sentence)
             self.tell.line(f"{topic}: {sentence}")
 
     def offer(self, rules: Sequence[Rated]) -> None:
@@ -61,7 +61,7 @@ class Findings:
         """For programs."""
         judged = self.test_year_choice
         return {
-            "said": self.said,
+            "said": self.topics,
             "rules": [
                 {
                     "rule": r.labels.model_dump(mode="json")["rule"],

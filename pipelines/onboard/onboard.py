@@ -32,16 +32,16 @@ from pipelines.onboard.asking import Ask
 from pipelines.onboard.columns import choose_columns, thousands
 from pipelines.onboard.findings import Findings, Tell
 from pipelines.onboard.maps import lay_beside, map_parts
+from pipelines.onboard.previews import InputPreview, look_at
 from pipelines.onboard.reading import Numbering, numbering_of
 from pipelines.onboard.rules import Rater
-from pipelines.onboard.sights import Sight, look_at
 from pipelines.onboard.writing import Part, checked, profile_text, require_place
 from pipelines.place_config import PlaceConfig
 from pipelines.storage import write_atomic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TOLD_ELSEWHERE = ("no-place", "climate-ended", "codes-of-two-lengths")  # with the flags that help
-_TOLD = 12  # issues of the files that are told
+_MOST_ISSUES = 12  # issues of the files that are told
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,17 @@ def onboard(paths: Sequence[Path], answers: Answers, ask: Ask, tell: Tell) -> On
     info = check_info({"received_date": answers.received or today}, "--received")
     require_received(info.received_date, today)
     findings = Findings(tell)
-    sights = look_at(paths, answers, info.received_date, ask)
-    names = [sight.name for sight in sights]
-    for sight in sights:
-        choose_columns(sight, answers, names, ask)
-        thousands(sight)
-    numbering, readings = numbering_of(sights, answers, ask)
-    for sight in sights:
-        findings.add(sight.name, *sight.seen)
+    previews = look_at(paths, answers, info.received_date, ask)
+    names = [preview.name for preview in previews]
+    for preview in previews:
+        choose_columns(preview, answers, names, ask)
+        thousands(preview)
+    numbering, readings = numbering_of(previews, answers, ask)
+    for preview in previews:
+        findings.add(preview.name, *preview.seen)
     findings.add("weeks", f"{numbering.calendar.name}: {numbering.by}")
-    _people(sights, findings)
-    place, inputs = _place_parts(numbering, answers, readings, findings), _inputs(sights)
+    _people(previews, findings)
+    place, inputs = _place_parts(numbering, answers, readings, findings), _inputs(previews)
     draft = checked(name, profile_text("", [Part("profile", name), *place, inputs]))
     report = _tried(paths, draft, info.received_date, findings)
     place += map_parts(name, answers, report.result.tables, draft.codes, findings)
@@ -193,13 +193,13 @@ def _place_parts(
     return out
 
 
-def _inputs(sights: Sequence[Sight]) -> Part:
-    why = tuple(f"{s.name}: {sentence}" for s in sights for sentence in s.seen)
+def _inputs(previews: Sequence[InputPreview]) -> Part:
+    why = tuple(f"{s.name}: {sentence}" for s in previews for sentence in s.seen)
     entries = []
-    for sight in sights:
-        first = {"adapter": sight.settings.get("adapter", "long"), "file": sight.name}
-        entries.append({**first, **{k: v for k, v in sight.settings.items() if k != "adapter"}})
-        if sight.config.table != "cases":
+    for preview in previews:
+        first = {"adapter": preview.settings.get("adapter", "long"), "file": preview.name}
+        entries.append({**first, **{k: v for k, v in preview.settings.items() if k != "adapter"}})
+        if preview.config.table != "cases":
             entries[-1]["optional"] = True
     return Part("data.inputs", entries, why)
 
@@ -212,16 +212,16 @@ def _schedule(answers: Answers) -> list[Part]:
     )
 
 
-def _people(sights: Sequence[Sight], findings: Findings) -> None:
-    for sight in sights:
-        if sight.config.adapter == "line_list":
+def _people(previews: Sequence[InputPreview], findings: Findings) -> None:
+    for preview in previews:
+        if preview.config.adapter == "line_list":
             findings.add(
                 "persons",
-                f"{sight.name} is counted while it is read: no table, model or forecast holds a "
+                f"{preview.name} is counted while it is read: no table, model or forecast holds a "
                 "person's row, age or sex (the drop keeps your file as it is)",
             )
             for key, verb in (("keep", "only counted if"), ("leave_out", "not counted if")):
-                for column, values in sight.settings.get(key, {}).items():
+                for column, values in preview.settings.get(key, {}).items():
                     findings.add("persons", f"records are {verb} {column} is {' or '.join(values)}")
 
 
@@ -253,13 +253,15 @@ def _tried(
     kinds: dict[str, list[Issue]] = {}
     for one in issues:
         kinds.setdefault(f"{one.level.value}: {one.message}", []).append(one)
-    for what, found in list(kinds.items())[:_TOLD]:
+    for what, found in list(kinds.items())[:_MOST_ISSUES]:
         where = ", ".join(filter(None, (f"{i.place} {i.period}".strip() for i in found[:3])))
         findings.add(
             "checks", f"{what} ({where}{', ...' if len(found) > 3 else ''}); {found[0].fix}"
         )
-    if len(kinds) > _TOLD:
-        findings.add("checks", f"and {len(kinds) - _TOLD} more; `denguard validate` lists all")
+    if len(kinds) > _MOST_ISSUES:
+        findings.add(
+            "checks", f"and {len(kinds) - _MOST_ISSUES} more; `denguard validate` lists all"
+        )
     # What is proposed follows from what was delivered: weeks that still fill look unreported.
     delivered = as_delivered(report.result.tables)
     return replace(report, result=replace(report.result, tables=delivered))

@@ -263,13 +263,13 @@ def _enough(
         if len(years) < gate.min_origins
         else "",
     ]
-    told = "; ".join(filter(None, few))
+    shortfalls = "; ".join(filter(None, few))
     early = tuple(y for y in asked if y not in years)
     return TestYearChoice(
         years,
         blocks,
-        "provisional" if told else "a champion",
-        told or f"at least {gate.min_blocks} blocks and {gate.min_origins} years",
+        "provisional" if shortfalls else "a champion",
+        shortfalls or f"at least {gate.min_blocks} blocks and {gate.min_origins} years",
         early,
     )
 
