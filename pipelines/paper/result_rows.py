@@ -164,12 +164,12 @@ def ablation_rows(group: Mapping[str, Any], approach: Approach, scorer: SeedScor
     rows = []
     for variant in (v for v in VARIANTS if v in group["ablation"]):
         records = group["ablation"][variant]
-        told = {
+        settings = {
             k: records[0][k]
             for k in ("noise_sigma", "lambda_shift", "gap_kind", "alignment_weight")
         }
         rows.append(
-            {**_named(group, approach), "variant": variant, **told, **_scored(records, scorer)}
+            {**_named(group, approach), "variant": variant, **settings, **_scored(records, scorer)}
         )
     return rows
 

@@ -136,40 +136,40 @@ def first_line(
             "report, as the paper did. Do not compare them with honest figures."
         )
     best = max(groups, key=lambda g: selection_mean(g["printed"]))
-    rival, records = _rival(groups, approaches, baselines)
+    name, records = _best_without_fusion(groups, approaches, baselines)
     found = scorer.difference(best["printed"], records)
     title = f"{approaches[best['approach']].title}, {best['fusion'].replace('_', '-')}"
-    said = (
+    difference = (
         f"{title}: macro F1 {mean_of(best['printed'], 'macro_f1'):.3f}; best without fusion "
-        f"({rival}): {mean_of(records, 'macro_f1'):.3f}"
+        f"({name}): {mean_of(records, 'macro_f1'):.3f}"
     )
     if found is None:
         return (
             "Fusion is not shown to beat what needs none: one group of test rows carries no "
-            f"interval. {said}."
+            f"interval. {difference}."
         )
     span = (
         f"difference {found['value']:+.3f}, 95 % interval {found['lower']:+.3f} to "
         f"{found['upper']:+.3f}"
     )
     if found["lower"] > 0:
-        return f"Fusion beats the best without it: {said}; {span}."
+        return f"Fusion beats the best without it: {difference}; {span}."
     verdict = "is worse than" if found["upper"] < 0 else "is not shown to beat"
-    return f"Fusion {verdict} the best without it: {said}; {span}."
+    return f"Fusion {verdict} the best without it: {difference}; {span}."
 
 
-def _rival(
+def _best_without_fusion(
     groups: Sequence[Record], approaches: Mapping[str, Approach], baselines: Mapping[str, Any]
 ) -> tuple[str, Records]:
     """The best on validation of what needs no fusion: baselines, and each modality alone."""
-    rivals = [
+    scored = [
         (b["validation_f1"] or 0.0, name.replace("_", " "), [b]) for name, b in baselines.items()
     ]
     for group in groups:
         title = approaches[group["approach"]].title
         for modality, records in group.get("alone", {}).items():
-            rivals.append((selection_mean(records), f"{modality} alone, {title}", records))
-    _, name, found = max(rivals, key=lambda rival: rival[0])
+            scored.append((selection_mean(records), f"{modality} alone, {title}", records))
+    _, name, found = max(scored, key=lambda one: one[0])
     return name, found
 
 
