@@ -132,7 +132,7 @@ class ChampionHolder:
     def _take(self, named: Registered) -> None:
         try:
             champion = self._load(named)
-        except Exception as err:  # noqa: BLE001 whatever it is, it must not serve
+        except Exception as err:  # noqa: BLE001 any error keeps the old champion
             self._attempts += 1
             self.candidate_error = CandidateError(
                 named.version, named.bundle_id, _error_text(err), self._attempts

@@ -1,4 +1,4 @@
-"""The wire: how many connections there may be, how large a head, and how long each part may take.
+"""The network side: limits on connections, on the size of the head, and timeouts of each part.
 
 Start the endpoint with `uvicorn --http serving.door:Door --ws none`: uvicorn alone lets a
 connection that says nothing stay for ever, reads heads of any length, and waits for ever for a

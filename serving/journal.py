@@ -1,4 +1,4 @@
-"""The endpoint's side of the prediction log: a line before each answer, and retention.
+"""Writes the prediction log: a line before each answer, and retention.
 
 A line is written where the answer is made, not in a thread behind a queue: some ten microseconds a
 request buy that no answer is ever seen that the log does not know. A full, read-only or absent disk

@@ -1,5 +1,4 @@
-"""How much requests may make us hold: body bytes and pixels, of one and of all at once, and for how
-long."""
+"""Limits on memory: body bytes and pixels, of one request and of all at once, and for how long."""
 
 from __future__ import annotations
 

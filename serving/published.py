@@ -1,4 +1,4 @@
-"""The published forecast of the champion: what it answers where a row of fields is not enough."""
+"""The champion's published forecast, for models that need more than one row of fields."""
 
 from __future__ import annotations
 

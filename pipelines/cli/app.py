@@ -1,4 +1,4 @@
-"""What every command shares: the typer app, common options, and how a command speaks."""
+"""What every command shares: the typer app, common options, and printing."""
 
 from __future__ import annotations
 

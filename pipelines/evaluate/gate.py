@@ -56,7 +56,7 @@ from pipelines.evaluate.withheld import (
 
 __all__ = ["UNDECIDABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
 
-_FEWEST_BLOCKS = 2  # a mean over one block says what one quarter of a year was like
+_FEWEST_BLOCKS = 2  # a mean over one block is about one quarter of a year only
 # What a damaged record or table can raise while it is judged; all of it keeps the champion.
 UNDECIDABLE = (
     DenguardError,

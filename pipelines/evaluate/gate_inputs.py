@@ -144,8 +144,8 @@ def run_gate(
         new_weeks: where the newest weeks lie; a weekly run always has them.
         leaving_out: makes a candidate's bundle without some horizons; a weekly run always has it.
 
-    Nothing is raised for what cannot be read or compared: the record then says why the champion
-    stays. Not to know whether there is a champion is no leave to put one in its place.
+    What cannot be read or compared raises nothing: the record says why the champion stays. If it is
+    not known whether there is a champion, nothing is promoted.
     """
     named = _names(now)
     verdict: Verdict = "keep" if named or now.problem else "none"

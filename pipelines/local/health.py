@@ -1,4 +1,4 @@
-"""Waiting until the services are healthy, as their own health pages say."""
+"""Waits until the services are healthy, by their own health pages."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""A person begins a new line of models: the label rule has changed, and with it the question.
+"""Adopts another label rule: it ends the line of the old champion and begins a new one.
 
-Champion and previous lose their aliases, so that the next candidate is judged as a first champion
-and a rollback never crosses the line. Versions, bundles and their thresholds stay. The old champion
-becomes `superseded`: until the new line has a champion an endpoint, started before or after, goes
-on answering with it, and says everywhere by which rule it answers and which one was adopted. A true
-answer to the old question serves people better than none, and nobody knows how long the new line
-takes.
+Champion and previous lose their aliases: the next candidate is compared as a first champion, and a
+rollback never returns to a model of the old rule. Versions, bundles and their thresholds stay. The
+old champion becomes `superseded`: until the new line has a champion, an endpoint goes on answering
+with it, and says in each answer by which rule it answers and which one was adopted. An answer by
+the old rule is better than none, and nobody knows how long the new line takes.
 """
 
 from __future__ import annotations
@@ -64,9 +63,9 @@ def adopt_rule(
 
 
 def _supersede(version: str, rule_id: str, where: Places, model_name: str) -> None:
-    """Say who answers from now on, before the champion goes: no endpoint may find nobody.
+    """Set the alias `superseded` before the champion's is removed: an endpoint finds one of both.
 
-    While there is a champion nobody asks, so a kill right after this changes nothing.
+    The alias is read only where there is no champion, so a kill right after this changes nothing.
     """
     client = connect(where)
     with registry_errors(f"version {version} could not be marked as superseded"):

@@ -45,7 +45,7 @@ class Registered:
     source: str
     provisional: bool = False  # history was too short to judge it
     adopted_rule: str | None = (
-        None  # label rule adopted since, if it answers for want of a champion
+        None  # label rule adopted since, if it answers because there is no champion
     )
 
 

@@ -1,10 +1,10 @@
-"""Who moved the champion, when and why: an append-only log whose lines hold each other.
+"""The audit file: who moved the champion, when and why, as an append-only hash chain.
 
 It is artifacts/audit/audit.jsonl.
 
-Every line carries the hash of the line before it, so that a line that was changed, taken out or
-put in later breaks the chain there. The end of the file cannot vouch for itself: `denguard audit`
-compares its last line with the registry and prints the newest hash, for copying elsewhere.
+Every line carries the hash of the line before it. A line that was changed, removed or inserted
+later breaks the chain there. The chain cannot show that the end of the file was cut: `denguard
+audit` compares the last line with the registry and prints the newest hash, to be copied elsewhere.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Trail:
     Attributes:
         entries: every line that is JSON, oldest first.
         broken: what is wrong with the first line that does not hold, "" if all do.
-        torn: what a power cut left of a last line, "" if nothing; no sign of tampering.
+        torn: an incomplete last line, as a power cut leaves it; "" if there is none.
     """
 
     entries: tuple[Entry, ...]
@@ -134,7 +134,8 @@ def _own_hash(entry: Entry) -> bool:
 
 
 def _whole_lines(path: Path) -> list[bytes]:
-    """Lines that end; a last one that does not is completed or set aside, with a word."""
+    """All complete lines. An incomplete last line is completed if it is an entry, else moved to a
+    file of its own, with a warning in the log."""
     raw = path.read_bytes() if path.is_file() else b""
     *lines, tail = raw.split(b"\n")
     if tail and _parsed(tail) is not None:

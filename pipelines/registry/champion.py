@@ -1,4 +1,4 @@
-"""Who serves now, as a small record that a step can hand on."""
+"""The champion, as a small record that a step writes for later steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOST = (
 
 
 def describe_champion_with_retries(where: Places, model_name: str) -> ChampionOutput:
-    """describe_champion() of a registry that answers; one that does not is asked again for a while.
+    """describe_champion() with retries while the registry does not answer.
 
     Raises:
         RegistryError: it still does not answer.
@@ -41,18 +41,18 @@ def describe_champion_with_retries(where: Places, model_name: str) -> ChampionOu
 
 
 def prepared_champion(where: Places, model_name: str) -> Registered | None:
-    """Who serves, by a registry that is made or migrated first; raises as champion_now does."""
+    """champion_now() after the registry is created or migrated; raises the same errors."""
     prepare(where)
     return champion_now(where, model_name)
 
 
 def champion_now(where: Places, model_name: str) -> Registered | None:
-    """Who serves, None if nobody does and nobody has to.
+    """The champion; None if there is none and the audit names none.
 
     Raises:
         RegistryError: the registry does not answer.
-        ChampionLostError: it was made anew or put back from an older backup: by the audit somebody
-            serves whom it does not know.
+        ChampionLostError: the registry is new or restored from an older backup: the audit names a
+            champion that it does not know.
     """
     found = lookup(CHAMPION, where, model_name)
     last = audit.newest(where, model_name) or {}
@@ -78,7 +78,7 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
 
 
 def describe_champion(where: Places, model_name: str) -> ChampionOutput:
-    """Who serves, and what may not serve again; nothing is raised for what the registry says."""
+    """The champion and the rolled-back versions; errors of the registry become its `problem`."""
     record = ChampionOutput(champion=None, named=None, problem=None, rolled_back=())
     try:
         found = prepared_champion(where, model_name)

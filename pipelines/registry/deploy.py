@@ -1,4 +1,4 @@
-"""Handing a version to the endpoint, with a way back."""
+"""Deploys a version to the endpoint; on failure the aliases go back to the old champion."""
 
 from __future__ import annotations
 

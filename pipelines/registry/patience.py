@@ -1,4 +1,4 @@
-"""Asking a registry that does not answer again, a few times, and then no more."""
+"""Retries: a registry that does not answer is asked again, a limited number of times."""
 
 from __future__ import annotations
 

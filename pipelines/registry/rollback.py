@@ -1,4 +1,4 @@
-"""What a person does to who serves: back to the previous version, or another version by hand.
+"""Rollback and manual promotion: a person lets another version serve.
 
 After a rollback `previous` names the version that served before the one that serves again, as the
 audit tells it, so that a second rollback goes one step further back. It never names what was taken
@@ -43,7 +43,7 @@ _BY_HAND = (
 class RolledBack:
     """A version that serves again, the one that is out of service, and who is previous now.
 
-    `resumed`: it was the rest of a rollback that had been cut off.
+    `resumed`: this call finished an interrupted rollback.
     """
 
     from_version: str | None
@@ -64,8 +64,8 @@ def roll_back(
 ) -> RolledBack:
     """Let the previous version serve again, and wait until the endpoint serves it.
 
-    One that was killed half-way, while it waited included, is finished by the next call, which then
-    goes no further back. The address is `endpoint_url`, else the environment's
+    A rollback that was killed half-way, also while it waited, is finished by the next call, which
+    then goes no further back. The address is `endpoint_url`, else the environment's
     DENGUARD_ENDPOINT_URL.
 
     Raises:
@@ -77,7 +77,7 @@ def roll_back(
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
     with registry_lock(where):
-        # Remembered until the endpoint serves it: a next call sees this one through.
+        # The intent is kept until the endpoint serves the version: a next call finishes this one.
         left = aliases.recover(where, model_name, keep_intent=True)
         intent = left if _is_under_way(left, where, model_name) else None
         resumed = intent is not None

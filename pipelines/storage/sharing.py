@@ -1,4 +1,4 @@
-"""Several machines, each with a home of its own, in one pipeline: what one makes, the next finds.
+"""Several machines, each with its own home, share one pipeline: outputs go through a store.
 
 DENGUARD_ARTIFACTS_URI names the store they share; without it everything stays in this home and
 nothing here does anything. What is shared goes by its path relative to home: a step publishes what

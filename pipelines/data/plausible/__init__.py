@@ -1,4 +1,4 @@
-"""Whether what a drop says can be believed, unit by unit, beside what was accepted before it.
+"""Plausibility checks: whether the values of a drop fit what was accepted before, unit by unit.
 
 Values that cannot be (a count of 3.5, 80 degrees) are refused by expectations.py. Here are values
 that can be and probably are not: a running series that falls to 0, a count many times its own

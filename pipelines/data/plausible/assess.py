@@ -1,7 +1,7 @@
-"""Drop after drop: which cells are doubted, what a person said of them, and which are held.
+"""Assesses drop after drop: which cells are doubted, answered by a person, and held.
 
-A held cell is set aside: an older accepted value of it counts if there is one, else it is unknown.
-What is judged follows from the drops, the limits and the answers alone, so every run judges alike.
+A held cell is not used: an older accepted value counts instead if there is one, else it is unknown.
+The result follows from the drops, the limits and the answers alone, so every run gives the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How all drops but the newest were judged, kept by content: a run judges what is new alone.
+"""A checkpoint: how all drops but the newest were assessed, kept by content.
 
 What is kept is named by everything that it follows from but people's answers; these are compared
 when it is read. A run that may not use it begins at an older state, or at the first drop. They lie

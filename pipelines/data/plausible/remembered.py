@@ -1,5 +1,4 @@
-"""What rules found in a drop, kept by content: the rules look at a drop once, not in every later
-run.
+"""A cache by content of what rules found in a drop: each drop is checked once, not in every run.
 
 It lies in artifacts/cache/judged.
 

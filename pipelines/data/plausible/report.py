@@ -1,5 +1,4 @@
-"""Doubts in words: issues of the drop that is being accepted, and what still waits from earlier
-ones."""
+"""Doubts as issues: of the drop that is being accepted, and still open ones of earlier drops."""
 
 from __future__ import annotations
 
