@@ -127,7 +127,7 @@ def accepted_file(places: Places) -> Path:
     return places.artifacts / "accepted.json"
 
 
-def require_standing_name(places: Places, name: str) -> None:
+def require_not_withdrawn_name(places: Places, name: str) -> None:
     """Raise DropError if a drop of that name was withdrawn: what is made under it would never be
     read.
     """

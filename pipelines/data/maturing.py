@@ -20,8 +20,8 @@ import pyarrow as pa
 from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.config import DataConfig, Maturity
 from pipelines.data.availability import Matrices, build_matrices
+from pipelines.data.known_at_origin import LOOK_BACK, KnownAtOrigin, nothing_else
 from pipelines.data.known_series import partial_mean
-from pipelines.data.known_then import LOOK_BACK, KnownThen, nothing_else
 from pipelines.data.nowcast import Missing, Triangle, still_missing
 from pipelines.data.tables import Tables, newest_week_no
 from pipelines.weeks import Calendar
@@ -120,7 +120,7 @@ def matured(
     then = matrices.then or nothing_else(*matrices.cases.shape)
     tables_of_ages = []
     for young in _youngs(tables, matrices, maturity, newest, origins):
-        then = young.laid_into(then)
+        then = young.merged_into(then)
         tables_of_ages.append(young.table(matrices.unit_ids, origins[-1:]))
     table = pd.concat(tables_of_ages, ignore_index=True)
     return Matured(replace(matrices, then=then), table, min(int(origins[-1]), newest - ages))
@@ -220,7 +220,7 @@ class _Young:
         value = np.where(enough, reported + missing.mean, instead)
         return cls(age, origins, weeks, reported, share, missing, value)
 
-    def laid_into(self, then: KnownThen) -> KnownThen:
+    def merged_into(self, then: KnownAtOrigin) -> KnownAtOrigin:
         """What origins know, with these weeks nowcast."""
         unit = np.repeat(np.arange(len(self.value)), len(self.origins))
         every = (np.tile(of, len(self.value)) for of in (self.origins, self.weeks))

@@ -36,7 +36,7 @@ _FORM = 3  # of what is kept; another number reads every drop anew
 
 
 @dataclass(frozen=True)
-class Keeping:
+class ReadingOptions:
     """What must stay of an old drop beside what was new in it.
 
     Attributes:
@@ -55,7 +55,7 @@ def read_drops(
     hashes: Mapping[str, str],
     kept: Path | None,
     meaning: object,
-    keeping: Keeping = Keeping(),
+    options: ReadingOptions = ReadingOptions(),
 ) -> list[RawDrop]:
     """Every drop, oldest first; the newest is whole.
 
@@ -69,18 +69,18 @@ def read_drops(
         return [read(drop) for drop in drops]
     *names, newest_name = _names([_FORM, meaning], [hashes[drop.name] for drop in drops])
     out = load_together(kept, names, drops[:-1])
-    n_together, before = len(out), _Repeated(keeping)
+    n_together, before = len(out), _Repeated(options)
     for drop, name in list(zip(drops, names, strict=False))[n_together:]:
         raw = load_one(kept / name, drop)
         if raw is None:
             raw = read(drop)
-            if keeping.full and not can_be_followed(raw):
+            if options.full and not can_be_followed(raw):
                 return [read(drop) for drop in drops]
             raw = before.without(out, raw)
             save_one(raw, kept / name)
         out.append(raw)
     newest = read(drops[-1])
-    if keeping.full and not can_be_followed(newest):
+    if options.full and not can_be_followed(newest):
         return [*(read(drop) for drop in drops[:-1]), newest]
     if load_one(kept / newest_name, drops[-1]) is None:  # so that the next run need not read it
         save_one(before.without(out, newest), kept / newest_name)
@@ -112,9 +112,9 @@ def can_be_kept(context: Context) -> bool:
     )
 
 
-def keeping_of(context: Context) -> Keeping:
+def reading_options(context: Context) -> ReadingOptions:
     """What must stay of old drops of this place."""
-    return Keeping(context.config.updates == "full", context.changed_codes)
+    return ReadingOptions(context.config.updates == "full", context.changed_codes)
 
 
 def meaning_of(context: Context) -> object:
@@ -140,9 +140,9 @@ def code_id() -> str:
 class _Repeated:
     """Values of earlier drops; looked up only if a drop must be read."""
 
-    def __init__(self, keeping: Keeping) -> None:
-        self._known, self._learnt, self._keeping = KnownValues(), 0, keeping
-        self._omitted = OmittedCells(keeping.whole) if keeping.full else None
+    def __init__(self, options: ReadingOptions) -> None:
+        self._known, self._learnt, self._options = KnownValues(), 0, options
+        self._omitted = OmittedCells(options.whole) if options.full else None
 
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
         """The drop without the values that are as they were before."""
@@ -153,7 +153,7 @@ class _Repeated:
             for one in fresh:
                 self._omitted.learn(one)
         self._learnt = len(earlier) + 1
-        whole = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
+        whole = raw.cells["unit_id"].isin(self._options.whole).to_numpy(dtype=bool)
         kept = self._new_cells([raw]) | _newest_of_units(raw.cells) | whole
         if self._omitted is not None:
             raw = self._omitted.of(raw)
@@ -164,7 +164,7 @@ class _Repeated:
         """(cells,) which cells of the drops are new or differ; then know them, and what the drops
         leave out, which is new when it comes again.
         """
-        cells, drop_no = _comparable(raws, self._keeping.full)
+        cells, drop_no = _comparable(raws, self._options.full)
         parts, order = [cells], [2 * drop_no]
         for nth, raw in enumerate(raws):
             if raw.absent is not None and len(raw.absent):

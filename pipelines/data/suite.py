@@ -78,7 +78,7 @@ class Suite:
         self._context.variables.progress_bars = {"globally": False}
         frames = self._context.data_sources.add_pandas("drops").add_dataframe_asset("frames")
         self._batch = frames.add_batch_definition_whole_dataframe("all")
-        self._judged: list[tuple[Any, Any]] = []  # suite and result of each check, in order
+        self._checked: list[tuple[Any, Any]] = []  # suite and result of each check, in order
         self._results: list[dict[str, Any]] = []
         self.broken: list[Issue] = []  # checks that GX could not make
 
@@ -93,7 +93,7 @@ class Suite:
         validator = validator_of(self._batch, frame, [r.expectation for r in rules])
         result = validator.validate_expectation_suite(expected)
         self._complete(validator, result, rules)
-        self._judged.append((expected, result))
+        self._checked.append((expected, result))
         self._results.append(
             {
                 "check": name,
@@ -149,7 +149,7 @@ class Suite:
     def _store(self) -> None:
         """Put what was judged where Data Docs look for it; only they need it there."""
         run_id = RunIdentifier(run_time=datetime.now(UTC))
-        for suite, result in self._judged:
+        for suite, result in self._checked:
             self._context.suites.add(suite)
             result.meta |= {"run_id": run_id, "validation_time": run_id.run_time}
             key = identifiers.ValidationResultIdentifier(

@@ -43,7 +43,7 @@ from pipelines.data.raw import (
     empty,
     issue,
 )
-from pipelines.data.readings import can_be_kept, keeping_of, meaning_of, read_drops
+from pipelines.data.readings import can_be_kept, meaning_of, read_drops, reading_options
 from pipelines.data.receipts import receipt_issues
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
@@ -98,7 +98,7 @@ def validate_all(
         hashes,
         kept,
         meaning_of(context),
-        keeping_of(context),
+        reading_options(context),
     )
     scanned = [
         scan_scenes(drop, context.config.scenes, cache_path, context.codes) for drop in drops
@@ -164,7 +164,7 @@ def validate_drops(
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
     assessment = assess_drops(usable, rows, cells, previous, context, answers or {}, kept)
-    tables = _believed(usable, rows, accepted, assessment, context)
+    tables = _accepted_tables(usable, rows, accepted, assessment, context)
     findings += checks.check_whole(suite, tables, previous, calendar)
     crowded = too_many_bad(usable, findings)
     drops = [raw.drop.name for raw in raws]
@@ -198,7 +198,7 @@ def _in_order(issues: Sequence[Issue]) -> tuple[Issue, ...]:
     return tuple(sorted(issues, key=lambda one: _ORDER.index(one.level)))
 
 
-def _believed(
+def _accepted_tables(
     raws: Sequence[RawDrop],
     rows: pd.DataFrame,
     scenes: pd.DataFrame,

@@ -19,7 +19,7 @@ from pipelines.data.adapters import Reading
 from pipelines.data.adapters.content import AGAIN
 from pipelines.data.drop_info import DropInfo, check_info, require_received
 from pipelines.data.drops import make_drop, read_drop
-from pipelines.data.intake import require_standing_name
+from pipelines.data.intake import require_not_withdrawn_name
 from pipelines.data.plausible.report import TOO_MUCH_HELD
 from pipelines.data.sources import context_of, source_of
 from pipelines.data.sync import share_drop
@@ -279,7 +279,7 @@ def write(made: Onboarded, where: Places) -> tuple[Path, Path]:
         lay_beside(path, made.boundaries)
     context = context_of(made.profile)
     bring = partial(source_of(context.config).bring, list(made.paths), context=context)
-    require_standing_name(where, made.info.folder_name)
+    require_not_withdrawn_name(where, made.info.folder_name)
     drop = make_drop(bring, None, where.drops, made.info)
     share_drop(where, read_drop(drop))
     if not path.is_file():

@@ -11,7 +11,7 @@ from pipelines.recipes import recipe_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, find_version, lookup
 from pipelines.registry.aliases import pending_transition
-from pipelines.registry.patience import with_retries
+from pipelines.registry.retries import with_retries
 from pipelines.registry.rolled_back import rolled_back_versions
 from pipelines.registry.tracking import prepare
 from pipelines.run.outputs import ChampionOutput, NamedVersion, ServingModel

@@ -97,7 +97,7 @@ def forecast(run_id: str) -> out.ForecastOutput:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle
     from pipelines.registry.champion import prepared_champion
-    from pipelines.registry.patience import with_retries
+    from pipelines.registry.retries import with_retries
     from pipelines.steps.bulletin import make_forecast
     from pipelines.steps.versions import forecast_draft
     from pipelines.versioning import add_versions

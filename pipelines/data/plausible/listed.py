@@ -57,7 +57,7 @@ def known_causes(where: Places) -> list[CauseRecord]:
         raise StoreError("the list of causes is damaged", where=str(path), fix=fix) from err
 
 
-def unheard_answers(where: Places) -> str:
+def unapplied_answers(where: Places) -> str:
     """What was answered since the newest validation, as answers_id; "" if it judged by all
     of it."""
     path = held_folder(where) / "causes.json"

@@ -87,10 +87,12 @@ def out_of_proportion(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
     if not weeks:
         return []
     past = moves(*levels_of(accepted(seen), _PAST_WEEKS))
-    return [one for week in weeks for one in _judged(seen, week, past, limits)]
+    return [one for week in weeks for one in _week_suspicions(seen, week, past, limits)]
 
 
-def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> Iterator[Suspicion]:
+def _week_suspicions(
+    seen: Seen, week: Week, past: Move, limits: PlausibilityConfig
+) -> Iterator[Suspicion]:
     others = np.where(alone(week, limits), np.nan, week.counts)
     now = moves(others[:, None], week.level[:, None])
     by, usual = _ratio(float(now.median[0]), past.median, float(now.total[0]), past.total)
