@@ -168,7 +168,7 @@ class ChampionHolder:
     def _withdrawn(self) -> None:
         """Nobody is champion: the first one was taken back, or there never was one."""
         self.candidate_error = None
-        self.not_ready = self._why_nobody()
+        self.not_ready = self._why_not_ready()
         self._metrics.failing.set(0)
         if self.current is not None:
             log.warning(
@@ -176,7 +176,7 @@ class ChampionHolder:
                 self.current.registered.version,
             )
 
-    def _why_nobody(self) -> NotReady:
+    def _why_not_ready(self) -> NotReady:
         """There never was a champion, it was taken back, or the registry lost it."""
         last = audit.newest(self._settings.places, self._settings.model_name)
         if last is None:

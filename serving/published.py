@@ -122,7 +122,7 @@ def _forecasts(places: Places, origin_week: str | None) -> Iterator[Published]:
 
 def _folders(root: Path, origin_week: str | None) -> Iterator[Path]:
     """Forecast folders, newest origin first; they are named by their week and content."""
-    named = root.glob(f"{origin_week or '[!.]*'}-*")  # a dot begins what is half made or half gone
+    named = root.glob(f"{origin_week or '[!.]*'}-*")  # names of unfinished folders begin with a dot
     found = [p for p in named if (p / PARQUET).is_file()]
     yield from sorted(found, key=lambda p: (p.name[:8], p.stat().st_mtime_ns), reverse=True)
 

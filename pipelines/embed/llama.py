@@ -115,7 +115,7 @@ def open_model(path: Path, pooling: str, threads: int, limit: int, talk: bool = 
 
 
 def _preflight(path: Path, config: EncoderConfig, limit: int) -> None:
-    """Embed one word in a child process, where a crash of native code hurts nobody."""
+    """Embed one word in a child process, so that a crash of native code does not end this one."""
     command = [
         sys.executable,
         "-m",

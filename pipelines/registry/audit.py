@@ -44,7 +44,7 @@ GENESIS = "0" * 64  # what the first line names as the line before it
 
 @dataclass(frozen=True)
 class Trail:
-    """The log as it lies on disk.
+    """The audit file as read from the disk.
 
     Attributes:
         entries: every line that is JSON, oldest first.

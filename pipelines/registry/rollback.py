@@ -170,7 +170,7 @@ def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
 
 
 def _is_under_way(left: dict[str, Any] | None, where: Places, model_name: str) -> bool:
-    """Whether what was left is a rollback that nobody has overruled since."""
+    """Whether the intent is of a rollback and no later command moved the champion."""
     if left is None or left["facts"]["action"] != "rollback":
         return False
     return bool(aliases.read_aliases(where, model_name)[CHAMPION] == left["facts"]["to_version"])
