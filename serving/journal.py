@@ -73,7 +73,7 @@ class Journal:
         if not self._failing:
             log.error(
                 "the prediction log cannot be written: %s; predictions go on without it. What to "
-                "do: make room or mend permissions in %s",
+                "do: make room or correct the permissions of %s",
                 err,
                 self._places.artifacts,
             )

@@ -132,7 +132,7 @@ def _load(folder: Path, drops: Sequence[Drop]) -> list[RawDrop] | None:
             for nth, one in enumerate(facts)
         ]
     except _DAMAGED as err:
-        log.warning("what was kept of drops cannot be read and is made anew: %s", err)
+        log.warning("the cache of read drops cannot be read; the drops are read again: %s", err)
         return None
 
 

@@ -147,7 +147,7 @@ def _whole_lines(path: Path) -> list[bytes]:
         write_atomic(aside, tail)
         os.truncate(path, len(raw) - len(tail))
         log.warning(
-            "the last line of %s was torn, by a power cut perhaps; it is kept in %s",
+            "the last line of %s is incomplete, perhaps after a power cut; it was moved to %s",
             path.name,
             aside,
         )

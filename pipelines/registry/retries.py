@@ -28,7 +28,7 @@ def with_retries(ask: Callable[[], T]) -> T:
             raise
         except RegistryError as err:
             log.warning(
-                "%s Question %d of %d; the next one in %g s", err, number, len(PAUSES_S) + 1, pause
+                "%s Attempt %d of %d failed; retry in %g s", err, number, len(PAUSES_S) + 1, pause
             )
         time.sleep(pause)
     return ask()

@@ -135,9 +135,9 @@ def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_noth
     monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
     with pytest.raises(RegistryError, match="MLflow could not be prepared"):
         steps.gate(RUN)
-    assert [
-        "Question 1 of 3" in line or "Question 2 of 3" in line for line in caplog.messages
-    ].count(True) == 2
+    assert ["Attempt 1 of 3" in line or "Attempt 2 of 3" in line for line in caplog.messages].count(
+        True
+    ) == 2
     assert not (three.artifacts / "decisions").exists() and not (run.folder / "gate.json").exists()
     assert read_json(run.folder / "failure.json")["step"] == "gate"
 

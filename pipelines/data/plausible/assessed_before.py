@@ -124,7 +124,9 @@ def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> Assessed
             facts["used"],
         )
     except (OSError, ValueError, KeyError, TypeError, StoreError) as err:
-        log.warning("how earlier drops were judged cannot be read and is done anew: %s", err)
+        log.warning(
+            "the checkpoint of earlier drops cannot be read; they are assessed again: %s", err
+        )
         return None
 
 

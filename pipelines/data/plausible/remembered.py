@@ -157,7 +157,9 @@ def _load(folder: Path) -> list[Suspicion] | None:
         note_use(folder)
         return read_suspicions(folder)
     except (OSError, ValueError, KeyError, TypeError, StoreError) as err:
-        log.warning("what rules found in a drop cannot be read and is asked anew: %s", err)
+        log.warning(
+            "the cache of what rules found in a drop cannot be read; the rules run again: %s", err
+        )
         return None
 
 
