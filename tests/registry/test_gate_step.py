@@ -19,7 +19,7 @@ from pipelines.config import Places
 from pipelines.errors import ChampionLostError, GateError, RegistryError
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.recipes import recipe_id
-from pipelines.registry import audit, patience, promote
+from pipelines.registry import audit, promote, retries
 from pipelines.registry.alias import MODEL_NAME, connect
 from pipelines.registry.aliases import AuditReason
 from pipelines.registry.champion import describe_champion
@@ -132,7 +132,7 @@ def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_noth
     run: Run, three: Places, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _mlflow_away(monkeypatch)
-    monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(retries, "PAUSES_S", (0.0, 0.0))
     with pytest.raises(RegistryError, match="MLflow could not be prepared"):
         steps.gate(RUN)
     assert ["Attempt 1 of 3" in line or "Attempt 2 of 3" in line for line in caplog.messages].count(
@@ -146,7 +146,7 @@ def test_mlflow_that_comes_back_meanwhile_is_answered(
     run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _mlflow_away(monkeypatch)
-    monkeypatch.setattr(patience.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
+    monkeypatch.setattr(retries.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
     assert steps.gate(RUN).decision == "promote"
 
 

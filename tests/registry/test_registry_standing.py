@@ -13,7 +13,7 @@ from registry.worlds import RECIPE, closed_port, damage
 from pipelines.config import Places
 from pipelines.errors import ChampionLostError, RegistryError
 from pipelines.recipes import recipe_id
-from pipelines.registry import audit, patience, promote
+from pipelines.registry import audit, promote, retries
 from pipelines.registry.alias import connect
 from pipelines.registry.aliases import AuditReason
 from pipelines.registry.champion import (
@@ -131,9 +131,9 @@ def test_what_was_lost_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -
         asked.append(1)
         raise ChampionLostError("the registry names no champion")
 
-    monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(retries, "PAUSES_S", (0.0, 0.0))
     with pytest.raises(ChampionLostError):
-        patience.with_retries(lost)
+        retries.with_retries(lost)
     assert asked == [1]
 
 
