@@ -23,8 +23,8 @@ from real_tables import (
     weekly,
 )
 
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.doubts import NO_WEEK
-from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.suspicion import CELL_KEYS
 from pipelines.weeks import CDC
 
@@ -186,7 +186,7 @@ def _weeks_of(what: str, trial: int) -> tuple[int, int]:
     return newest - 1, newest
 
 
-def _seen(found: Judgement, lying: pd.DataFrame, last: str) -> int:
+def _seen(found: Assessment, lying: pd.DataFrame, last: str) -> int:
     """Of lying cells, those that are held, or whose drop is stopped."""
     if stops(found, last):
         return len(lying)

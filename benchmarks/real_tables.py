@@ -23,8 +23,8 @@ from pipelines.data.drops import Drop
 from pipelines.data.months import month_end
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import ANY_INPUT, arrivals
-from pipelines.data.plausible.judge import Judgement, judge
-from pipelines.data.plausible.judging import judge_drops
+from pipelines.data.plausible.assess import Assessment, assess
+from pipelines.data.plausible.assess_drops import assess_drops
 from pipelines.data.plausible.suspicion import Outcome
 from pipelines.data.raw import UNIT_COLUMNS, RawDrop
 from pipelines.data.sources import context_of
@@ -191,14 +191,14 @@ def weekly(story: Story, first: int, last: int) -> list[RawDrop]:
     return out
 
 
-def judged(raws: list[RawDrop], answers: Mapping[str, Answer]) -> Judgement:
+def judged(raws: list[RawDrop], answers: Mapping[str, Answer]) -> Assessment:
     """What a run's validation doubts, with the limits of the sample's profile."""
     cells = pd.concat([raw.cells for raw in raws], ignore_index=True)
     rows = pd.concat([raw.units for raw in raws], ignore_index=True)
-    return judge_drops(raws, rows, cells, None, context_of(load_profile("sample")), answers)
+    return assess_drops(raws, rows, cells, None, context_of(load_profile("sample")), answers)
 
 
-def stops(found: Judgement, drop: str) -> list[str]:
+def stops(found: Assessment, drop: str) -> list[str]:
     """Rules that stop a drop, `too-much-held` among them."""
     rules = [
         c.suspicion.rule
@@ -208,7 +208,7 @@ def stops(found: Judgement, drop: str) -> list[str]:
     return [*dict.fromkeys(rules), *(["too-much-held"] if drop in found.crowded else [])]
 
 
-def judged_beside(story: Story, week: int, cells: pd.DataFrame) -> Judgement:
+def judged_beside(story: Story, week: int, cells: pd.DataFrame) -> Assessment:
     """The drop of a week beside all that was known before it, accepted.
 
     Args:
@@ -216,7 +216,7 @@ def judged_beside(story: Story, week: int, cells: pd.DataFrame) -> Judgement:
     """
     before = story.cells[story.known_from < week].assign(withdrawn=False)
     raw, config = raw_drop(story, week, cells), load_profile("sample").data
-    return judge(
+    return assess(
         raw.cells.reset_index(drop=True),
         [raw.drop],
         CDC,

@@ -82,11 +82,11 @@ class Client:
             self._warn(f"{found.id}: {mark.words()}")
         return found
 
-    def _warn(self, said: str) -> None:
+    def _warn(self, warning: str) -> None:
         """Once: a pull looks for its version twice."""
-        if said not in self._warned:
-            self._warned.add(said)
-            log.warning("%s", said)
+        if warning not in self._warned:
+            self._warned.add(warning)
+            log.warning("%s", warning)
 
     def withdrawals(self, version: Version) -> Sequence[Mark]:
         """Withdrawals that concern a version: of itself, or of something it was made from."""

@@ -25,9 +25,9 @@ from pipelines.data_config import TextWindow as TextWindow
 from pipelines.encoder_config import EncoderConfig
 from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
-from pipelines.judge_config import EvaluateConfig as EvaluateConfig
-from pipelines.judge_config import GateConfig as GateConfig
-from pipelines.judge_config import TestYears as TestYears
+from pipelines.evaluation_config import EvaluateConfig as EvaluateConfig
+from pipelines.evaluation_config import GateConfig as GateConfig
+from pipelines.evaluation_config import TestYears as TestYears
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import PlaceConfig, require_week, shipped_prompts
 from pipelines.places import Places as Places

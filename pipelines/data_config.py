@@ -62,8 +62,8 @@ class ScenePolicy(Frozen):
     def reading(self) -> str:
         """How values are read beyond the defaults; "" at the defaults. Other words, other
         pixels."""
-        said = (self.range_16bit, self.offset_16bit, self.offset_from)
-        return "" if said == (None, 0, None) else repr((said[0], said[1], str(said[2])))
+        scale = (self.range_16bit, self.offset_16bit, self.offset_from)
+        return "" if scale == (None, 0, None) else repr((scale[0], scale[1], str(scale[2])))
 
     @model_validator(mode="after")
     def _a_range_rises(self) -> ScenePolicy:

@@ -44,7 +44,10 @@ def translated(raw: Mapping[str, Any], path: Path) -> dict[str, Any]:
     built_in = {"first_week": "2009-w01", "limits": _LIMITS}
     data = {**built_in, **data, "text_window": _filled(data, "text_window", _WINDOW)}
     if labels.get("rule_id", _RULE_ID) == _RULE_ID:
-        labels = {"rule": _RULE, **{key: said for key, said in labels.items() if key != "rule_id"}}
+        labels = {
+            "rule": _RULE,
+            **{key: given for key, given in labels.items() if key != "rule_id"},
+        }
     judged = _filled(raw, "evaluate", _JUDGED)
     return {**raw, "place": place, "data": data, "labels": labels, "evaluate": judged}
 
@@ -68,6 +71,6 @@ def _tell(path: Path) -> None:
     )
 
 
-def _filled(raw: Mapping[str, Any], key: str, unsaid: Mapping[str, Any]) -> Any:
-    said = raw.get(key, {})
-    return {**unsaid, **said} if isinstance(said, Mapping) else said
+def _filled(raw: Mapping[str, Any], key: str, defaults: Mapping[str, Any]) -> Any:
+    given = raw.get(key, {})
+    return {**defaults, **given} if isinstance(given, Mapping) else given

@@ -53,11 +53,11 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
         "head": recipe.get("head"),
         "horizons_weeks": sorted(recipe.get("horizons_weeks", ())),
         "primary_horizon_weeks": recipe.get("primary_horizon_weeks"),
-        "week": _spoken(WeekConfig, recipe.get("week") or {}),
-        "labels": _spoken(LabelConfig, recipe.get("labels", {})),
-        "train": _spoken(TrainConfig, recipe.get("train", {})),
+        "week": _beyond_defaults(WeekConfig, recipe.get("week") or {}),
+        "labels": _beyond_defaults(LabelConfig, recipe.get("labels", {})),
+        "train": _beyond_defaults(TrainConfig, recipe.get("train", {})),
         "settings": dict(recipe.get("settings", {})),
-        "data": _spoken(DataConfig, data),
+        "data": _beyond_defaults(DataConfig, data),
         "covariates": sorted(recipe.get("covariates", ())) or None,
         "language": language if fused else None,
         "prompt": recipe.get("prompt"),
@@ -66,7 +66,9 @@ def canonical(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, {})}
 
 
-def _spoken(model: type[Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+def _beyond_defaults(model: type[Any], keys: Mapping[str, Any]) -> dict[str, Any]:
     """What a part of a profile says beyond its defaults."""
-    said: dict[str, Any] = model.model_validate(keys).model_dump(mode="json", exclude_defaults=True)
-    return said
+    written: dict[str, Any] = model.model_validate(keys).model_dump(
+        mode="json", exclude_defaults=True
+    )
+    return written

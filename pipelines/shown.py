@@ -1,4 +1,4 @@
-"""Text of others as it may be printed: what moves a cursor, hides or turns text is written out."""
+"""Escapes untrusted text before it is printed: control characters, hidden and reversed text."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.errors import DenguardError
-from pipelines.fusion.bundle import Bundle, load_sound
+from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, serving_version
 from serving.encoders import Encoders, load_encoders, needs_encoders
@@ -98,10 +98,10 @@ class ChampionHolder:
         except Exception as err:  # noqa: BLE001 the thread must outlive it
             self._failed(
                 "registry",
-                _said(err),
+                _error_text(err),
                 NotReady(
                     "registry-away",
-                    _said(err),
+                    _error_text(err),
                     _fix(err, "see that MLflow answers; the endpoint asks again by itself"),
                 ),
             )
@@ -132,12 +132,12 @@ class ChampionHolder:
     def _take(self, named: Registered) -> None:
         try:
             champion = self._load(named)
-        except Exception as err:  # noqa: BLE001 whatever it is, it must not serve
+        except Exception as err:  # noqa: BLE001 any error keeps the old champion
             self._attempts += 1
             self.candidate_error = CandidateError(
-                named.version, named.bundle_id, _said(err), self._attempts
+                named.version, named.bundle_id, _error_text(err), self._attempts
             )
-            text = f"version {named.version}: {_said(err)}"
+            text = f"version {named.version}: {_error_text(err)}"
             self._failed(
                 "bundle",
                 text,
@@ -161,14 +161,14 @@ class ChampionHolder:
     def _load(self, named: Registered) -> Champion:
         places = self._settings.places
         folder = fetch_bundle(named.version, where=places, model_name=self._settings.model_name)
-        bundle = load_sound(folder)
+        bundle = load_verified_bundle(folder)
         encoders = load_encoders(bundle, places) if needs_encoders(bundle) else None
         return Champion(named, bundle, encoders)
 
     def _withdrawn(self) -> None:
         """Nobody is champion: the first one was taken back, or there never was one."""
         self.candidate_error = None
-        self.not_ready = self._why_nobody()
+        self.not_ready = self._why_not_ready()
         self._metrics.failing.set(0)
         if self.current is not None:
             log.warning(
@@ -176,7 +176,7 @@ class ChampionHolder:
                 self.current.registered.version,
             )
 
-    def _why_nobody(self) -> NotReady:
+    def _why_not_ready(self) -> NotReady:
         """There never was a champion, it was taken back, or the registry lost it."""
         last = audit.newest(self._settings.places, self._settings.model_name)
         if last is None:
@@ -216,7 +216,7 @@ class ChampionHolder:
         }
 
 
-def _said(err: Exception) -> str:
+def _error_text(err: Exception) -> str:
     """The error's text; running out of memory has none."""
     return str(err) or type(err).__name__
 

@@ -1,4 +1,4 @@
-"""The wire: how many connections there may be, how large a head, and how long each part may take.
+"""The network side: limits on connections, on the size of the head, and timeouts of each part.
 
 Start the endpoint with `uvicorn --http serving.door:Door --ws none`: uvicorn alone lets a
 connection that says nothing stay for ever, reads heads of any length, and waits for ever for a
@@ -142,12 +142,12 @@ class Door(HttpToolsProtocol):
 
     def _refuse(self, status: str, why: str) -> None:
         self._stop_timer()
-        said = f"{why}\n".encode()
+        body = f"{why}\n".encode()
         head = (
             f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: "
-            f"{len(said)}\r\nconnection: close\r\n\r\n"
+            f"{len(body)}\r\nconnection: close\r\n\r\n"
         )
-        self.transport.write(head.encode() + said)
+        self.transport.write(head.encode() + body)
         self.transport.close()
 
     def _time(self, seconds: float, then: Any) -> None:

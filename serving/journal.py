@@ -1,4 +1,4 @@
-"""The endpoint's side of the prediction log: a line before each answer, and retention.
+"""Writes the prediction log: a line before each answer, and retention.
 
 A line is written where the answer is made, not in a thread behind a queue: some ten microseconds a
 request buy that no answer is ever seen that the log does not know. A full, read-only or absent disk
@@ -73,7 +73,7 @@ class Journal:
         if not self._failing:
             log.error(
                 "the prediction log cannot be written: %s; predictions go on without it. What to "
-                "do: make room or mend permissions in %s",
+                "do: make room or correct the permissions of %s",
                 err,
                 self._places.artifacts,
             )
@@ -99,12 +99,12 @@ class Journal:
         try:
             today = datetime.now(UTC).date()
             mark_day(self._places, today)
-            gone = prune(self._places, self._days, today)
+            pruned = prune(self._places, self._days, today)
         except (OSError, StoreError) as err:
             log.error("old days of the prediction log could not be removed: %s", err)
             return
-        if gone:
-            log.info("%d day(s) of the prediction log up to %s removed", len(gone), max(gone))
+        if pruned:
+            log.info("%d day(s) of the prediction log up to %s removed", len(pruned), max(pruned))
 
     def close(self) -> None:
         """Bring the last lines to the disk. Never raises for the disk's sake."""

@@ -1,5 +1,4 @@
-"""How much requests may make us hold: body bytes and pixels, of one and of all at once, and for how
-long."""
+"""Limits on memory: body bytes and pixels, of one request and of all at once, and for how long."""
 
 from __future__ import annotations
 
@@ -63,7 +62,7 @@ class Share:
 async def read_body(request: Request, max_bytes: int, timeout_s: float, share: Share) -> bytes:
     """The whole body, refused as soon as it is known to be too large (413) or too slow (408).
 
-    A declared Content-Length is believed at once; without one the bytes are counted as they come.
+    A declared Content-Length counts at once; without one the bytes are counted as they come.
 
     Args:
         share: of the bytes that all requests may hold; 503 beyond.

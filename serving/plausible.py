@@ -1,4 +1,4 @@
-"""Rows that a drop would not have been taken with, and weeks that the model knows nothing near."""
+"""Refuses rows that a drop would be refused for, and weeks far from all that the model knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457) that say what to send instead."""
+"""Errors as problem+json (RFC 9457), with what to send instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published forecast of the champion: what it answers where a row of fields is not enough."""
+"""The champion's published forecast, for models that need more than one row of fields."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def newest(places: Places, asked: Asked, origin_week: str | None = None) -> Answ
     If its newest one was withdrawn and it made no other, the newest one of another bundle by the
     same label rule stands in. Withdrawals are looked up each time, so that one counts at once.
     """
-    gone = withdrawn(places, "forecast")
+    marks = withdrawn(places, "forecast")
     skipped: Withdrawn | None = None
     others: list[Published] = []
     for found in _forecasts(places, origin_week):
         own = (found.table["bundle_id"] == asked.bundle_id).all()
-        if found.version in gone:
-            skipped = skipped or (gone[found.version] if own else None)
+        if found.version in marks:
+            skipped = skipped or (marks[found.version] if own else None)
         elif own:
             return Answer(found, _skipped(skipped, found))
         else:
@@ -94,11 +94,11 @@ def by_version(places: Places, asked: Asked, version: str) -> Answer:
 def _skipped(record: Withdrawn | None, instead: Published | None) -> str | None:
     if record is None:
         return None
-    said = f"the champion's forecast {record.name} was {record.words()}"
+    note = f"the champion's forecast {record.name} was {record.words()}"
     return (
-        said
+        note
         if instead is None
-        else f"{said}; this is {instead.version}, by bundle {instead.table['bundle_id'].iloc[0]}"
+        else f"{note}; this is {instead.version}, by bundle {instead.table['bundle_id'].iloc[0]}"
     )
 
 
@@ -122,7 +122,7 @@ def _forecasts(places: Places, origin_week: str | None) -> Iterator[Published]:
 
 def _folders(root: Path, origin_week: str | None) -> Iterator[Path]:
     """Forecast folders, newest origin first; they are named by their week and content."""
-    named = root.glob(f"{origin_week or '[!.]*'}-*")  # a dot begins what is half made or half gone
+    named = root.glob(f"{origin_week or '[!.]*'}-*")  # names of unfinished folders begin with a dot
     found = [p for p in named if (p / PARQUET).is_file()]
     yield from sorted(found, key=lambda p: (p.name[:8], p.stat().st_mtime_ns), reverse=True)
 

@@ -238,7 +238,7 @@ def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str], single: bool =
     wrong = [(i, code) for i, code in enumerate(today) if code not in known]
     if not wrong:
         return
-    said = {i: f" ({note})" for i, _ in wrong[:20] if (note := code_note(bundle, codes[i]))}
+    hints = {i: f" ({note})" for i, _ in wrong[:20] if (note := code_note(bundle, codes[i]))}
     nearest = {
         code: difflib.get_close_matches(code, known.unit_ids, n=3, cutoff=0.5)
         for code in {c for _, c in wrong[:20]}
@@ -247,7 +247,7 @@ def _check_codes(bundle: Bundle, kind: str, codes: Sequence[str], single: bool =
         {
             "where": kind if single else f"{kind}.{i}.municipality_code",
             "what": (
-                f"{(codes[i] if i in said else code)[:64]}{said.get(i, '')} is not known; near "
+                f"{(codes[i] if i in hints else code)[:64]}{hints.get(i, '')} is not known; near "
                 f"it: {', '.join(nearest.get(code, [])) or 'none'}"
             ),
         }

@@ -1,6 +1,6 @@
-"""What the endpoint is told at start-up, from the environment only.
+"""Settings of the endpoint at start-up, from environment variables only.
 
-The key itself is not among it: the endpoint knows only its SHA-256.
+The key itself is not among them: the endpoint knows only its SHA-256.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ def show_version(
     found = client.show(kind, version)
     v, marks = found.version, client.withdrawals(found.version)
     if as_json:
-        told = {"withdrawn": [m.model_dump(mode="json") for m in marks]} if marks else {}
-        show({**found.model_dump(mode="json"), **told})
+        withdrawals = {"withdrawn": [m.model_dump(mode="json") for m in marks]} if marks else {}
+        show({**found.model_dump(mode="json"), **withdrawals})
         return
     say(f"{v.id}: {WHAT[v.kind]}")
     say(

@@ -1,4 +1,4 @@
-"""What every command shares: the typer app, common options, and how a command speaks."""
+"""What every command shares: the typer app, common options, and printing."""
 
 from __future__ import annotations
 
@@ -116,12 +116,12 @@ def show(value: Any) -> None:
 
 def in_lines(err: DenguardError) -> str:
     """An error for stderr: what, where and what to do, each on its line, broken between words."""
-    said = (
+    lines = (
         f"{type(err).__name__}: {err.what.rstrip('.')}.",
         err.where and f"Where: {err.where}",
         err.fix and f"What to do: {err.fix.rstrip('.')}.",
     )
-    parts = [shown_lines(part) for part in said]
+    parts = [shown_lines(part) for part in lines]
     if not sys.stderr.isatty():
         return "\n".join(filter(None, parts))
     width = shutil.get_terminal_size().columns
@@ -154,8 +154,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], below: int = 0) ->
     for row in cells:
         say("  ".join(map(str.ljust, row[:wide], room)).rstrip())
         for name, text in zip(head[wide:], row[wide:], strict=True):
-            said = f"{name}: {' '.join(text.split())}" if text else ""
+            labelled = f"{name}: {' '.join(text.split())}" if text else ""
             for line in textwrap.wrap(
-                said, width - 4, break_long_words=False, break_on_hyphens=False
+                labelled, width - 4, break_long_words=False, break_on_hyphens=False
             ):
                 say(f"    {line}")

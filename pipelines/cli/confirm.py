@@ -126,10 +126,12 @@ def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[s
     from pipelines.data.plausible.causes import answer_causes
 
     verdict = "rejected" if reject else "confirmed"
-    said = answer_causes(places(), causes, "rejected" if reject else "confirmed", by, reason, units)
+    recorded = answer_causes(
+        places(), causes, "rejected" if reject else "confirmed", by, reason, units
+    )
     about = f" for {', '.join(units)}" if units else ""
     say(
-        f"{counted(len(said), 'cause')} {verdict}{about}: "
-        f"{', '.join(one.cause_id for one in said)}."
+        f"{counted(len(recorded), 'cause')} {verdict}{about}: "
+        f"{', '.join(one.cause_id for one in recorded)}."
     )
     say("The next run judges by it: start one in Airflow or with `denguard run`.")

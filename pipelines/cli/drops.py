@@ -57,9 +57,9 @@ def drop(
     from pipelines.config import load_profile
     from pipelines.data.drop_info import check_info, require_received
     from pipelines.data.drops import make_drop, read_drop
-    from pipelines.data.handed_over import share_drop
-    from pipelines.data.intake import bring_likely, require_standing_name
+    from pipelines.data.intake import bring_likely, require_not_withdrawn_name
     from pipelines.data.sources import context_of
+    from pipelines.data.sync import share_drop
 
     info = check_info(
         {
@@ -75,7 +75,7 @@ def drop(
     )
     chosen = load_profile(profile)
     require_received(info.received_date, chosen.place.today())
-    require_standing_name(places(), info.folder_name)
+    require_not_withdrawn_name(places(), info.folder_name)
     context = context_of(chosen)
     given = [*(files or ()), *([table] if table else ())]
     bring = partial(bring_likely, places(), given, context=context)

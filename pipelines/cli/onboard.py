@@ -62,9 +62,11 @@ def _at_terminal(question: Question) -> str:
     if question.choices:
         ask_aloud(f"  one of: {', '.join(question.choices)}")
     while True:
-        said = str(typer.prompt(f"  {question.flag}", default=question.proposal, err=True)).strip()
-        if said and (not question.choices or said in question.choices):
-            return said
+        answer = str(
+            typer.prompt(f"  {question.flag}", default=question.proposal, err=True)
+        ).strip()
+        if answer and (not question.choices or answer in question.choices):
+            return answer
         typer.echo("  that is none of them", err=True)
 
 
@@ -114,13 +116,15 @@ def onboard(
     schedule: Annotated[str | None, typer.Option(help="cron by the place's clock, of a further line of the deployment")] = None,
 ) -> None:  # fmt: skip
     """Look at a place's own files, ask what they cannot tell, write its profile and first drop."""
-    said = _answers(locals())
+    answers = _answers(locals())
     from pipelines.onboard.asking import asker
     from pipelines.onboard.onboard import onboard as looked_at
     from pipelines.onboard.onboard import write
 
     with _rules_tried_quietly():
-        made = looked_at(files, said, asker(yes, _at_terminal), _Silent() if as_json else _Aloud())
+        made = looked_at(
+            files, answers, asker(yes, _at_terminal), _Silent() if as_json else _Aloud()
+        )
     line = f"--line {named} " if (named := os.environ.get("DENGUARD_LINE")) else ""
     command = f"denguard {line}run --profile {made.name} --run-id first"
     written, drop = (None, None) if dry_run else write(made, places())
@@ -133,7 +137,7 @@ def onboard(
         if written is None
         else f"profile: {written}\ndrop: {drop}"
     )
-    judged = made.findings.judgement
+    judged = made.findings.test_year_choice
     early = judged is not None and judged.serves == "nothing"
     say(
         f"{'a run would end without a forecast, because nothing can be judged yet; when there is more' if early else 'now run'}: "
@@ -175,8 +179,8 @@ def _answers(flags: Mapping[str, Any]) -> Answers:
     from pipelines.onboard.answers import Answers, RuleAnswers, pairs
 
     columns = {our: flags[our] for our in _COLUMNS} | pairs(flags["column"] or (), "--column")
-    said = {"kind": "rule", "q": "quantile", "floor_cases": "floor"}  # option of a field
-    rule = {f.name: flags[said.get(f.name, f.name)] for f in fields(RuleAnswers)}
+    options = {"kind": "rule", "q": "quantile", "floor_cases": "floor"}  # option of a field
+    rule = {f.name: flags[options.get(f.name, f.name)] for f in fields(RuleAnswers)}
     lists: dict[str, Any] = {name: tuple(flags[name] or ()) for name in _LISTS}
     return Answers(
         received=flags["received"].date() if flags["received"] else None,

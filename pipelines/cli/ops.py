@@ -74,10 +74,10 @@ def watch(
         if held := waiting_words(places()):
             say(f"{held}.")
     if failed is not None and failed.failure is not None and not verdict.late:
-        said = failed.failure
+        failure = failed.failure
         say(
-            f"but run {failed.run_id} failed at step {said.step}: "
-            f"{said.cause.rstrip('.')}. What to do: {said.fix.rstrip('.')}."
+            f"but run {failed.run_id} failed at step {failure.step}: "
+            f"{failure.cause.rstrip('.')}. What to do: {failure.fix.rstrip('.')}."
         )
     raise typer.Exit(1 if verdict.late else 0)
 
@@ -92,10 +92,10 @@ def alerts(context: typer.Context) -> None:
     from pipelines.ops.status import open_alerts
     from pipelines.ops.watch import judge
 
-    told = room.load(places())
+    sent = room.load(places())
     late_now = judge(places(), datetime.now(UTC)).late
-    say("\n".join(open_alerts(told, late_now)) or "none open")
-    for waiting in told.pending:
+    say("\n".join(open_alerts(sent, late_now)) or "none open")
+    for waiting in sent.pending:
         say(
             f"waits for {', '.join(waiting['channels'])}: {waiting['alert']['kind']} of "
             f"{waiting['alert']['at']}"

@@ -1,4 +1,4 @@
-"""Letting go of what nothing needs any more, and pinning what must stay."""
+"""Deletes what nothing needs any more, and pins what must stay."""
 
 from __future__ import annotations
 

@@ -98,12 +98,12 @@ def rollback(
     endpoint: Endpoint = None,
 ) -> None:
     """Let the previous version serve again: alias, endpoint and audit, within 30 s."""
-    from pipelines.registry.moves import Why
+    from pipelines.registry.aliases import AuditReason
     from pipelines.registry.rollback import roll_back
 
     local = local_endpoint()
     done = roll_back(
-        Why(by or _login(), reason),
+        AuditReason(by or _login(), reason),
         endpoint or _configured() or local,
         model_name=places().model_name,
     )
@@ -135,12 +135,15 @@ def promote(
     endpoint: Endpoint = None,
 ) -> None:
     """Let a registered version serve without asking the gate; a damaged one is refused."""
-    from pipelines.registry.moves import Why
+    from pipelines.registry.aliases import AuditReason
     from pipelines.registry.rollback import promote_by_hand
 
     local = local_endpoint()
     done = promote_by_hand(
-        version, Why(by, reason), endpoint or _configured() or local, model_name=places().model_name
+        version,
+        AuditReason(by, reason),
+        endpoint or _configured() or local,
+        model_name=places().model_name,
     )
     news = "is champion now" if done.changed else "was champion already"
     say(
@@ -158,11 +161,11 @@ def adopt_rule(
 ) -> None:
     """Begin a new line of models: the label rule has changed, so the champion is no yardstick."""
     from pipelines.registry.adopt import adopt_rule as adopt
-    from pipelines.registry.moves import Why
+    from pipelines.registry.aliases import AuditReason
 
     chosen = load_profile(profile)
     local_endpoint()
-    done = adopt(chosen.labels.rule_id, Why(by, reason), model_name=chosen.model_name)
+    done = adopt(chosen.labels.rule_id, AuditReason(by, reason), model_name=chosen.model_name)
     if done["from_version"] is None:
         say(
             "There is no champion, so the next candidate is judged as a first one, by label rule "
@@ -213,11 +216,11 @@ def _move_row(entry: dict[str, Any]) -> tuple[str, ...]:
 def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:
     """A list whose end was cut off still holds; the registry knows better."""
     from pipelines.errors import RegistryError
-    from pipelines.registry.moves import aliases
+    from pipelines.registry.aliases import read_aliases
 
     local_endpoint()
     try:
-        serves = aliases(places(), places().model_name)["champion"]
+        serves = read_aliases(places(), places().model_name)["champion"]
     except RegistryError as err:
         return f"the registry could not be asked who serves: {err.what}" if entries else ""
     if serves and not entries:

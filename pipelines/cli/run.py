@@ -32,7 +32,7 @@ def run(
     from pipelines.run.params import require_typed_right
 
     conf = {"profile": profile, "as_of": as_of, "horizons": horizon or None, "force": force}
-    require_typed_right(conf)  # nobody is told of a slip of the one who sits here
+    require_typed_right(conf)  # a typing error at the terminal raises no alert
     try:
         with hold(places(), run_id, wait):
             steps.start(run_id, conf)
@@ -63,9 +63,9 @@ def step(
         require_typed_right(conf)
         show({"run_id": run_id, **steps.start(run_id, conf).model_dump(mode="json")})
         return
-    walked = steps.by_name(name)
+    run_step = steps.by_name(name)
     with hold(places(), run_id):  # for this step only: what comes next is not known here
-        output = walked(run_id)
+        output = run_step(run_id)
     show(output.to_json())
 
 

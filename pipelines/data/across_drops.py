@@ -16,7 +16,7 @@ from pipelines.data.withdrawals import with_left_out
 _NAMED = 5
 
 
-def settle(
+def reconcile_drops(
     raws: Sequence[RawDrop], full: bool = False, changed: Collection[str] = ()
 ) -> tuple[list[RawDrop], list[Issue]]:
     """Drops, oldest first, with what follows from each other; and what was found.
@@ -38,9 +38,9 @@ def settle(
 
 
 def _without_lone(raws: Sequence[RawDrop], counted: set[str]) -> tuple[list[RawDrop], list[Issue]]:
-    """Drops without records of units that have cases nowhere, and what is said of these."""
-    told = pd.concat([raw.units["unit_id"] for raw in raws] or [pd.Series(dtype=object)])
-    if told.dropna().isin(counted).all():  # so it is in nearly every run
+    """Drops without records of units that have cases nowhere, and issues about these."""
+    codes = pd.concat([raw.units["unit_id"] for raw in raws] or [pd.Series(dtype=object)])
+    if codes.dropna().isin(counted).all():  # so it is in nearly every run
         return list(raws), []
     kept, issues = [], list[Issue]()
     for raw in raws:
@@ -52,9 +52,9 @@ def _without_lone(raws: Sequence[RawDrop], counted: set[str]) -> tuple[list[RawD
 
 
 def units_with_cases(raws: Sequence[RawDrop]) -> set[str]:
-    """Units of which any drop tells a count, be it an empty one."""
-    told = [raw.cells[["kind", "unit_id"]] for raw in raws]
-    cells = pd.concat(told or [empty(("kind", "unit_id"))], ignore_index=True).drop_duplicates()
+    """Units of which any drop has a count, even an empty one."""
+    parts = [raw.cells[["kind", "unit_id"]] for raw in raws]
+    cells = pd.concat(parts or [empty(("kind", "unit_id"))], ignore_index=True).drop_duplicates()
     return {str(u) for u in cells.loc[cells["kind"] == "week", "unit_id"] if u is not None}
 
 

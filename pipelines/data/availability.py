@@ -6,7 +6,7 @@ The rule (shape letters: U units, W weeks, M months, O origins):
 - climate of a month, a declared series' week or month, and a scene are known if their
   `available_date` is not after the last day of the origin week;
 - a figure of a unit that does not change (census, altitude) is known at every origin;
-- a count is the one that the origin knew, where its vintages are there (known_then.py says when);
+- a count is the one that the origin knew, where its vintages are there (see known_at_origin.py);
   any other origin takes the newest one, which is hindsight. Targets are always the newest.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.arrays import Bools, Float64s, Int64s
+from pipelines.data.known_at_origin import KnownAtOrigin, known_at_origin
 from pipelines.data.known_series import (
     MAX_AGE,
     NEVER,
@@ -27,7 +28,6 @@ from pipelines.data.known_series import (
     newest_known,
     pick_known,
 )
-from pipelines.data.known_then import KnownThen, known_then
 from pipelines.data.tables import Tables, latest_cases
 from pipelines.weeks import Calendar
 
@@ -73,7 +73,7 @@ class Matrices:
     delay_weeks: int
     calendar: Calendar
     series: Mapping[tuple[str, str], KnownSeries] = field(default_factory=dict)
-    then: KnownThen | None = None
+    then: KnownAtOrigin | None = None
 
     def cases_at(self, weeks: Int64s) -> Float64s:
         """(U, *weeks.shape) cases of today of the weeks given by ordinal, whether known or not."""
@@ -88,7 +88,7 @@ class Matrices:
         weeks, origins = np.broadcast_arrays(weeks, origins)
         cases = self.cases_at(weeks)
         if self.then is not None and origins.size:
-            cases = self.then.laid_over(cases, weeks, origins)
+            cases = self.then.as_known_at(cases, weeks, origins)
         last_known = origins - known_lag_weeks(horizon_weeks, self.delay_weeks)
         return np.where(weeks <= last_known, cases, np.nan)
 
@@ -163,7 +163,9 @@ def build_matrices(
         delay_weeks=delay_weeks,
         calendar=calendar,
         series=_series(tables, units, calendar),
-        then=known_then(tables, units, week_matrix, first_week, delay_weeks) if as_known else None,
+        then=known_at_origin(tables, units, week_matrix, first_week, delay_weeks)
+        if as_known
+        else None,
     )
 
 

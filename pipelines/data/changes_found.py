@@ -47,7 +47,7 @@ def too_many_bad(raws: Sequence[RawDrop], findings: Sequence[Finding]) -> list[I
     return out
 
 
-def gone_issues(
+def missing_unit_issues(
     raws: Sequence[RawDrop],
     rows: pd.DataFrame,
     previous: Tables | None,
@@ -63,18 +63,18 @@ def gone_issues(
     if previous is not None and raws and not raws[-1].spans:
         known = map(str, previous.units["unit_id"])
         earlier |= {changes.today(code) for code in known} if changes else set(known)
-    gone = sorted(earlier - set(rows.loc[newest, "unit_id"]))
-    if not gone:
+    missing = sorted(earlier - set(rows.loc[newest, "unit_id"]))
+    if not missing:
         return []
-    shown = ", ".join(gone[:5]) + (", ..." if len(gone) > 5 else "")
+    shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
     return [
         issue(
             Level.WARNING,
             "municipalities-gone",
-            f"{len(gone)} municipalities of earlier drops have no usable row: {shown}",
+            f"{len(missing)} municipalities of earlier drops have no usable row: {shown}",
             str(rows["file"].iloc[-1]),
             "deliver their rows again; until then their newest weeks are missing",
-            rows=len(gone),
+            rows=len(missing),
         )
     ]
 

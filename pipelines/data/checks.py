@@ -73,7 +73,9 @@ def check_cells(
     kept = config.updates != "full"  # a full drop's withdrawals are told by withdrawals.py
     for name, mask, rules in _cell_checks(cells, config):
         part = cells[mask]
-        found = suite.run(name, _judged(part.assign(withdrawn=part["withdrawn"] & kept)), rules)
+        found = suite.run(
+            name, _frame_to_check(part.assign(withdrawn=part["withdrawn"] & kept)), rules
+        )
         findings += [replace(f, rows=part.iloc[f.rows.index]) for f in found]
     for finding in findings:
         if finding.rule.quarantine:
@@ -102,7 +104,7 @@ def _cell_checks(
     ]
 
 
-def _judged(part: pd.DataFrame) -> pd.DataFrame:
+def _frame_to_check(part: pd.DataFrame) -> pd.DataFrame:
     """The columns that rules look at, index 0..n-1; a number that is not one fails only as text."""
     frame = part[["file", "value", "number", "withdrawn"]].reset_index(drop=True)
     by_file = frame.groupby("file")["number"]

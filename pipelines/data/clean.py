@@ -60,9 +60,11 @@ def _cases(cells: pd.DataFrame) -> pd.DataFrame:
     frame = cells[["unit_id", "when", "number", "received_date", "says"]]
     frame = frame.rename(columns={"when": "week_no", "number": "cases"})
     frame = frame.sort_values([*keys, "received_date"], kind="stable")
-    said = frame[frame["says"]]
-    before = said.groupby(keys, sort=False)["cases"].shift()
-    vintages = said[(said["cases"] != before) & (said["cases"].notna() | before.notna())]
+    reported = frame[frame["says"]]
+    before = reported.groupby(keys, sort=False)["cases"].shift()
+    vintages = reported[
+        (reported["cases"] != before) & (reported["cases"].notna() | before.notna())
+    ]
     first = frame.drop_duplicates(keys).set_index(keys)
     unknown = first.loc[~first.index.isin(pd.MultiIndex.from_frame(vintages[keys]))].reset_index()
     both = pd.concat([vintages, unknown.assign(cases=np.nan)], ignore_index=True)
@@ -136,9 +138,11 @@ def _series_available(
 def _units(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     in_order = rows.sort_values("received_date", kind="stable")
     units = in_order.drop_duplicates("unit_id", keep="last")[["unit_id", "name"]]
-    told = in_order[in_order["parent"].fillna("") != ""].drop_duplicates("unit_id", keep="last")
-    if len(told):  # a table whose source tells none has no such column
-        units = units.merge(told[["unit_id", "parent"]], on="unit_id", how="left")
+    with_parent = in_order[in_order["parent"].fillna("") != ""].drop_duplicates(
+        "unit_id", keep="last"
+    )
+    if len(with_parent):  # a table whose source tells none has no such column
+        units = units.merge(with_parent[["unit_id", "parent"]], on="unit_id", how="left")
     newest = _newest(cells, ["unit_id", "clean"])
     wide = newest.pivot(index="unit_id", columns="clean", values="number")
     wide = wide.reindex(columns=sorted(cells["clean"].unique())).astype("float64")

@@ -37,9 +37,13 @@ def _vintages(raws: Sequence[RawDrop], units: set[str]) -> Iterator[pd.DataFrame
         weeks = known.index.get_level_values("week_no")
         first, last = max(s[0] for s in raw.spans.values()), min(s[1] for s in raw.spans.values())
         absent = known[(weeks >= first) & (weeks <= last) & ~known.index.isin(now.index)]
-        said = pd.concat([now, absent * 0.0]) if len(absent) else now
-        new = said[said.to_numpy() != known.reindex(said.index).to_numpy()]
-        known = pd.concat([said, known[~known.index.isin(said.index)]]) if len(known) else said
+        reported = pd.concat([now, absent * 0.0]) if len(absent) else now
+        new = reported[reported.to_numpy() != known.reindex(reported.index).to_numpy()]
+        known = (
+            pd.concat([reported, known[~known.index.isin(reported.index)]])
+            if len(known)
+            else reported
+        )
         if len(new):
             yield (
                 new.rename("cases").reset_index().assign(received_date=raw.drop.info.received_date)

@@ -215,10 +215,10 @@ def make_drop(
     """
     final = drops_dir / info.folder_name
     with new_folder(final) as temp:
-        said = bring(temp, info, until) or info
+        written = bring(temp, info, until) or info
         if images is not None:
             _copy_scenes(images, temp / IMAGES, info, until)
-        document = yaml.safe_dump(said.as_written(), sort_keys=True, allow_unicode=True)
+        document = yaml.safe_dump(written.as_written(), sort_keys=True, allow_unicode=True)
         (temp / INFO).write_text(document, encoding="utf-8")
         if final.is_dir() and manifest_of(final) != manifest_of(temp):
             raise DropError(

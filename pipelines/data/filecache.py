@@ -1,4 +1,4 @@
-"""Facts about files that did not change, so that no run reads gigabytes to learn nothing."""
+"""A cache of facts about unchanged files, so that no run reads gigabytes again."""
 
 from __future__ import annotations
 

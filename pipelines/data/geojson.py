@@ -99,8 +99,10 @@ def _feature(raw: Any, at: int, file: Path) -> Feature:
 
 
 def _texts(raw: Any) -> dict[str, str]:
-    said = {**(raw.get("properties") or {}), **({"id": raw["id"]} if "id" in raw else {})}
-    return {str(key): text for key, value in said.items() if (text := _text(value)) is not None}
+    properties = {**(raw.get("properties") or {}), **({"id": raw["id"]} if "id" in raw else {})}
+    return {
+        str(key): text for key, value in properties.items() if (text := _text(value)) is not None
+    }
 
 
 def _text(value: Any) -> str | None:

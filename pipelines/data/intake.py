@@ -75,8 +75,8 @@ def accepted_tables(places: Places) -> Tables | None:
     if version is None:
         return None
     folder = places.artifacts / "datasets" / version
-    gone = withdrawn(places, "drop")
-    if gone and not gone.keys().isdisjoint(_drops_of(folder)):
+    withdrawn_drops = withdrawn(places, "drop")
+    if withdrawn_drops and not withdrawn_drops.keys().isdisjoint(_drops_of(folder)):
         log.info(
             "dataset version %s was made from a withdrawn drop; nothing is compared with it",
             version,
@@ -87,10 +87,10 @@ def accepted_tables(places: Places) -> Tables | None:
 
 def require_not_withdrawn(places: Places, names: Iterable[str]) -> None:
     """Raise DropError if one of a run's drops was withdrawn since the run chose them."""
-    gone = withdrawn(places, "drop")
-    for name in sorted(gone.keys() & set(names)):
+    withdrawn_drops = withdrawn(places, "drop")
+    for name in sorted(withdrawn_drops.keys() & set(names)):
         raise DropError(
-            f"the drop was {gone[name].words()}; this run had chosen it before",
+            f"the drop was {withdrawn_drops[name].words()}; this run had chosen it before",
             where=name,
             fix="start a new run, which does not read it",
         )
@@ -127,7 +127,7 @@ def accepted_file(places: Places) -> Path:
     return places.artifacts / "accepted.json"
 
 
-def require_standing_name(places: Places, name: str) -> None:
+def require_not_withdrawn_name(places: Places, name: str) -> None:
     """Raise DropError if a drop of that name was withdrawn: what is made under it would never be
     read.
     """
@@ -150,13 +150,18 @@ def bring_likely(
     """As Source.bring, refused by DropError if the receipt date is far from the drops that are
     here.
     """
-    said = source_of(context.config).bring(list(files), to, info, until, context)
-    gone = withdrawn(places, "drop")
-    siblings = [d for d in survey_drops(places.drops, gone)[0] if d.name != info.folder_name]
+    brought = source_of(context.config).bring(list(files), to, info, until, context)
+    withdrawn_drops = withdrawn(places, "drop")
+    siblings = [
+        d for d in survey_drops(places.drops, withdrawn_drops)[0] if d.name != info.folder_name
+    ]
     require_likely(
-        Drop(to, said or info), siblings, accepted_drops(places).keys() - gone.keys(), context
+        Drop(to, brought or info),
+        siblings,
+        accepted_drops(places).keys() - withdrawn_drops.keys(),
+        context,
     )
-    return said
+    return brought
 
 
 def _standing_drops(places: Places, dataset_version: str) -> set[str] | None:

@@ -1,9 +1,9 @@
-"""Readings of old drops on the disk: each by itself, and small ones together as well.
+"""A cache of parsed old drops on the disk: each by itself, and small ones together as well.
 
 A year of weekly news is fifty small folders, and opening each costs more than reading it. So a run
-keeps all drops but its newest together too; the next run opens that, and the one drop that came
-since. What is kept together can always be made from what is kept by itself. They lie in
-artifacts/cache/readings.
+also keeps all drops but its newest together in one file. The next run opens that file and the one
+drop that came since. What is kept together can always be made again from what is kept by itself.
+Both are in artifacts/cache/readings.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _load(folder: Path, drops: Sequence[Drop]) -> list[RawDrop] | None:
             for nth, one in enumerate(facts)
         ]
     except _DAMAGED as err:
-        log.warning("what was kept of drops cannot be read and is made anew: %s", err)
+        log.warning("the cache of read drops cannot be read; the drops are read again: %s", err)
         return None
 
 

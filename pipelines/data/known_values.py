@@ -25,19 +25,19 @@ class KnownValues:
         self._values: Texts = np.zeros(0, dtype=object)
 
     def compare(
-        self, cells: pd.DataFrame, said: Bools, drop_no: Int64s | None = None
+        self, cells: pd.DataFrame, unknown_again: Bools, drop_no: Int64s | None = None
     ) -> tuple[Bools, Bools, Bools]:
         """(N,) which cells are new or differ, which of them withdraw a value, and which were there
         before; then know them.
 
         Args:
-            said: (N,) cells that say that their value is not known any more.
+            said: (N,) cells whose value is not known any more.
             drop_no: (N,) of which drop they are, never falling: a cell is compared with what
-                earlier drops told, and of several of one drop the first is known. None = all of
+                earlier drops had, and of several of one drop the first is known. None = all of
                 one.
         """
         keys, values = self._numbers.of(cells), cells["value"].to_numpy(dtype=object)
-        values = np.where(said, UNKNOWN, values) if said.any() else values
+        values = np.where(unknown_again, UNKNOWN, values) if unknown_again.any() else values
         drops = np.zeros(len(keys), dtype=np.int64) if drop_no is None else drop_no
         order = np.argsort(keys, kind="stable")
         is_first = _changes(keys[order]) | _changes(drops[order])
@@ -52,7 +52,7 @@ class KnownValues:
         return new, np.asarray(withdrawn, dtype=bool), seen
 
     def _before(self, keys: Int64s, values: Texts) -> tuple[Texts, Bools]:
-        """Of sorted keys, each once a drop: what was told before it, and whether anything was."""
+        """Of sorted keys, each once a drop: the value before it, and whether there was one."""
         at = np.minimum(np.searchsorted(self._keys, keys), max(len(self._keys) - 1, 0))
         seen = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), dtype=bool)
         before = np.full(len(keys), None, dtype=object)
@@ -65,9 +65,9 @@ class KnownValues:
         """Of sorted keys the last is the newest."""
         newest = np.append(_changes(keys)[1:], True) if len(keys) else np.zeros(0, dtype=bool)
         every = np.concatenate([keys[newest], self._keys])
-        told = np.concatenate([values[newest], self._values])
+        values = np.concatenate([values[newest], self._values])
         self._keys, first = np.unique(every, return_index=True)  # the newest stands first
-        self._values = told[first]
+        self._values = values[first]
 
 
 def batches(items: Sequence[One], sizes: Sequence[int]) -> Iterator[list[One]]:

@@ -161,8 +161,8 @@ def _of_year(
         found = rule.thresholds(Past(cases, _persons(units, facts.index, year), year))
     refused = set(facts.index[facts["refused_reason"] != ""])
     found = found[found["season_week"].isna() | ~found["unit_id"].isin(refused)]
-    told = found.rename(columns={"refused_reason": "own_reason"})
-    table = facts.reset_index().merge(told, on="unit_id", how="left", validate="one_to_many")
+    refusals = found.rename(columns={"refused_reason": "own_reason"})
+    table = facts.reset_index().merge(refusals, on="unit_id", how="left", validate="one_to_many")
     numbers = {"season_week": np.float64, "threshold_cases": np.float64}
     table = table.assign(origin_year=np.nan if year is None else float(year)).astype(numbers)
     if rule.floor_cases is not None:
@@ -247,13 +247,13 @@ def _nothing() -> pd.DataFrame:
 def _summary(rule: LabelRule, table: pd.DataFrame, calendar: Calendar) -> str:
     usable = table[table["refused_reason"].isna()]
     pool = usable["unit_id"].nunique()
-    told = f"label rule {rule.rule_id}: {pool} of {table['unit_id'].nunique()} units in the pool"
+    text = f"label rule {rule.rule_id}: {pool} of {table['unit_id'].nunique()} units in the pool"
     if usable.empty:
-        return told
+        return text
     least = f"{usable['reference_years'].min():g}"
     if rule.fixed:
         first, last = map(calendar.week_label, _ends(rule, calendar))
-        return f"{told}; each threshold rests on at least {least} years ({first}..{last})"
+        return f"{text}; each threshold rests on at least {least} years ({first}..{last})"
     spans = usable.groupby("origin_year")["reference_years"].agg(least="min", most="max")
     years = ", ".join(f"{int(s.Index)}: {s.least:g}-{s.most:g}" for s in spans.itertuples())
-    return f"{told}; years that the thresholds of each year's origins rest on: {years}"
+    return f"{text}; years that the thresholds of each year's origins rest on: {years}"

@@ -20,8 +20,8 @@ import pyarrow as pa
 from pipelines.arrays import Bools, Float64s, Int64s
 from pipelines.config import DataConfig, Maturity
 from pipelines.data.availability import Matrices, build_matrices
+from pipelines.data.known_at_origin import LOOK_BACK, KnownAtOrigin, nothing_else
 from pipelines.data.known_series import partial_mean
-from pipelines.data.known_then import LOOK_BACK, KnownThen, nothing_else
 from pipelines.data.nowcast import Missing, Triangle, still_missing
 from pipelines.data.tables import Tables, newest_week_no
 from pipelines.weeks import Calendar
@@ -69,7 +69,7 @@ def mature(tables: Tables, maturity: Maturity) -> Tables:
     return replace(tables, cases=cases.assign(cases=cases["cases"].mask(young)))
 
 
-def settled(tables: Tables, data: DataConfig, calendar: Calendar) -> tuple[Maturity, str]:
+def resolve_maturity(tables: Tables, data: DataConfig, calendar: Calendar) -> tuple[Maturity, str]:
     """What is done about the newest weeks, and why in words.
 
     `learned` needs `min_past_weeks` weeks of which every age was seen; with fewer it is what
@@ -109,7 +109,7 @@ def matured(
     """Matrices of the units, as `origins` (consecutive) are to know them.
 
     Args:
-        maturity: as `settled` says; tables as `mature` left them.
+        maturity: as `resolve_maturity` says; tables as `mature` left them.
     """
     as_known = maturity.method != "drop"  # its newest origin is old enough to know what is final
     matrices = build_matrices(tables, units, data.reporting_delay_weeks, calendar, as_known)
@@ -120,7 +120,7 @@ def matured(
     then = matrices.then or nothing_else(*matrices.cases.shape)
     tables_of_ages = []
     for young in _youngs(tables, matrices, maturity, newest, origins):
-        then = young.laid_into(then)
+        then = young.merged_into(then)
         tables_of_ages.append(young.table(matrices.unit_ids, origins[-1:]))
     table = pd.concat(tables_of_ages, ignore_index=True)
     return Matured(replace(matrices, then=then), table, min(int(origins[-1]), newest - ages))
@@ -172,8 +172,8 @@ def _groups(tables: Tables, units: Sequence[str]) -> Int64s:
     """(U,) number of what each unit lies in, as delivered; one for all where no file tells."""
     if "parent" not in tables.units:
         return np.zeros(len(units), dtype=np.int64)
-    told = tables.units.set_index("unit_id")["parent"].reindex(list(units)).fillna("")
-    return pd.factorize(told, sort=True)[0].astype(np.int64)
+    parents = tables.units.set_index("unit_id")["parent"].reindex(list(units)).fillna("")
+    return pd.factorize(parents, sort=True)[0].astype(np.int64)
 
 
 def _level(matrices: Matrices, newest_whole: Int64s, origins: Int64s) -> Float64s:
@@ -220,7 +220,7 @@ class _Young:
         value = np.where(enough, reported + missing.mean, instead)
         return cls(age, origins, weeks, reported, share, missing, value)
 
-    def laid_into(self, then: KnownThen) -> KnownThen:
+    def merged_into(self, then: KnownAtOrigin) -> KnownAtOrigin:
         """What origins know, with these weeks nowcast."""
         unit = np.repeat(np.arange(len(self.value)), len(self.origins))
         every = (np.tile(of, len(self.value)) for of in (self.origins, self.weeks))

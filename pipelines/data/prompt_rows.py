@@ -97,9 +97,9 @@ def _fields(
     calendar = matrices.calendar
     years = np.array([calendar.epi_year(week) for week in origins], dtype=np.int64)
     persons = population(units, matrices.unit_ids, years)
-    told = table.reindex(columns=["age_0_4_pct", "age_5_14_pct", "households_without_water_pct"])
-    young = (told["age_0_4_pct"] + told["age_5_14_pct"]).to_numpy(np.float64)
-    dry = told["households_without_water_pct"].to_numpy(np.float64)
+    shares = table.reindex(columns=["age_0_4_pct", "age_5_14_pct", "households_without_water_pct"])
+    young = (shares["age_0_4_pct"] + shares["age_5_14_pct"]).to_numpy(np.float64)
+    dry = shares["households_without_water_pct"].to_numpy(np.float64)
     names = table["name"].to_numpy(dtype=object)
     weeks = [calendar.week_of_year(week) for week in origins]
     ends = [calendar.week_end(week) for week in origins]

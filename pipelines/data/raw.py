@@ -84,7 +84,7 @@ class RawDrop:
         yearly: YEARLY_COLUMNS; a check of the weekly counts, not a value of the tables.
         absent, reach: of a full drop that is kept without what it repeats (readings.py):
             KEY_COLUMNS of earlier cells that the whole drop leaves out, and how far its files
-            reach; see left_unsaid.py.
+            reach; see omitted.py.
     """
 
     drop: Drop
@@ -161,13 +161,13 @@ def _changed(
     drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
     mine = _records(every["file"], every["unit_row"]).isin(accepted)
     cells, drop_no = every[mine].reset_index(drop=True), drop_no[mine]
-    said = _says(cells, words)
-    new, withdrawn, seen = known.compare(cells, said, drop_no)
+    unknown_again = _says(cells, words)
+    new, withdrawn, seen = known.compare(cells, unknown_again, drop_no)
     received = np.array([raw.drop.info.received_date for raw in raws], dtype=object)
     part = cells[new].assign(
-        value=cells["value"].mask(said)[new],
+        value=cells["value"].mask(unknown_again)[new],
         withdrawn=withdrawn[new],
-        unknown_again=(said & seen)[new],
+        unknown_again=(unknown_again & seen)[new],
         received_date=received[drop_no[new]],
     )
     return part.astype({name: object for name in ("file", "column", "unit_id", "kind", "clean")})

@@ -24,7 +24,7 @@ from pipelines.contracts import ADAPTERS, SOURCES, content_id
 from pipelines.data.drops import Drop
 from pipelines.data.kept_readings import load_one, load_together, save_one, save_together, together
 from pipelines.data.known_values import KnownValues, batches
-from pipelines.data.left_unsaid import LeftUnsaid, can_be_followed
+from pipelines.data.omitted import OmittedCells, can_be_followed
 from pipelines.data.raw import KEY_COLUMNS, RawDrop
 from pipelines.data.sources import Context
 from pipelines.data.withdrawals import input_of
@@ -36,11 +36,11 @@ _FORM = 3  # of what is kept; another number reads every drop anew
 
 
 @dataclass(frozen=True)
-class Keeping:
+class ReadingOptions:
     """What must stay of an old drop beside what was new in it.
 
     Attributes:
-        full: what it leaves out of earlier drops was withdrawn: left_unsaid.py.
+        full: what it leaves out of earlier drops was withdrawn: omitted.py.
         whole: units of which every cell stays, as their codes changed: sums and clashes are found
             in what one drop says of all parts.
     """
@@ -55,7 +55,7 @@ def read_drops(
     hashes: Mapping[str, str],
     kept: Path | None,
     meaning: object,
-    keeping: Keeping = Keeping(),
+    options: ReadingOptions = ReadingOptions(),
 ) -> list[RawDrop]:
     """Every drop, oldest first; the newest is whole.
 
@@ -69,18 +69,18 @@ def read_drops(
         return [read(drop) for drop in drops]
     *names, newest_name = _names([_FORM, meaning], [hashes[drop.name] for drop in drops])
     out = load_together(kept, names, drops[:-1])
-    n_together, before = len(out), _Repeated(keeping)
+    n_together, before = len(out), _Repeated(options)
     for drop, name in list(zip(drops, names, strict=False))[n_together:]:
         raw = load_one(kept / name, drop)
         if raw is None:
             raw = read(drop)
-            if keeping.full and not can_be_followed(raw):
+            if options.full and not can_be_followed(raw):
                 return [read(drop) for drop in drops]
             raw = before.without(out, raw)
             save_one(raw, kept / name)
         out.append(raw)
     newest = read(drops[-1])
-    if keeping.full and not can_be_followed(newest):
+    if options.full and not can_be_followed(newest):
         return [*(read(drop) for drop in drops[:-1]), newest]
     if load_one(kept / newest_name, drops[-1]) is None:  # so that the next run need not read it
         save_one(before.without(out, newest), kept / newest_name)
@@ -112,9 +112,9 @@ def can_be_kept(context: Context) -> bool:
     )
 
 
-def keeping_of(context: Context) -> Keeping:
+def reading_options(context: Context) -> ReadingOptions:
     """What must stay of old drops of this place."""
-    return Keeping(context.config.updates == "full", context.changed_codes)
+    return ReadingOptions(context.config.updates == "full", context.changed_codes)
 
 
 def meaning_of(context: Context) -> object:
@@ -138,33 +138,33 @@ def code_id() -> str:
 
 
 class _Repeated:
-    """Values that earlier drops told; looked up only if a drop must be read."""
+    """Values of earlier drops; looked up only if a drop must be read."""
 
-    def __init__(self, keeping: Keeping) -> None:
-        self._known, self._learnt, self._keeping = KnownValues(), 0, keeping
-        self._unsaid = LeftUnsaid(keeping.whole) if keeping.full else None
+    def __init__(self, options: ReadingOptions) -> None:
+        self._known, self._learnt, self._options = KnownValues(), 0, options
+        self._omitted = OmittedCells(options.whole) if options.full else None
 
     def without(self, earlier: Sequence[RawDrop], raw: RawDrop) -> RawDrop:
-        """The drop without the values that it tells as they were told before."""
+        """The drop without the values that are as they were before."""
         fresh = earlier[self._learnt :]
         for batch in batches(fresh, [len(one.cells) for one in fresh]):
-            self._told(batch)
-        if self._unsaid is not None:
+            self._new_cells(batch)
+        if self._omitted is not None:
             for one in fresh:
-                self._unsaid.learn(one)
+                self._omitted.learn(one)
         self._learnt = len(earlier) + 1
-        stays = raw.cells["unit_id"].isin(self._keeping.whole).to_numpy(dtype=bool)
-        kept = self._told([raw]) | _newest_of_units(raw.cells) | stays
-        if self._unsaid is not None:
-            raw = self._unsaid.of(raw)
-            self._told([replace(raw, cells=raw.cells.iloc[:0])])
+        whole = raw.cells["unit_id"].isin(self._options.whole).to_numpy(dtype=bool)
+        kept = self._new_cells([raw]) | _newest_of_units(raw.cells) | whole
+        if self._omitted is not None:
+            raw = self._omitted.of(raw)
+            self._new_cells([replace(raw, cells=raw.cells.iloc[:0])])
         return replace(raw, cells=raw.cells[kept].reset_index(drop=True))
 
-    def _told(self, raws: Sequence[RawDrop]) -> Bools:
+    def _new_cells(self, raws: Sequence[RawDrop]) -> Bools:
         """(cells,) which cells of the drops are new or differ; then know them, and what the drops
-        leave out, which is new when it is told again.
+        leave out, which is new when it comes again.
         """
-        cells, drop_no = _comparable(raws, self._keeping.full)
+        cells, drop_no = _comparable(raws, self._options.full)
         parts, order = [cells], [2 * drop_no]
         for nth, raw in enumerate(raws):
             if raw.absent is not None and len(raw.absent):
@@ -174,13 +174,13 @@ class _Repeated:
         every, number = pd.concat(parts, ignore_index=True), np.concatenate(order)
         at = np.argsort(number, kind="stable")
         new = np.zeros(len(every), dtype=bool)
-        unsaid = np.zeros(len(every), dtype=bool)
-        new[at] = self._known.compare(every.iloc[at], unsaid, number[at])[0]
+        unknown_again = np.zeros(len(every), dtype=bool)
+        new[at] = self._known.compare(every.iloc[at], unknown_again, number[at])[0]
         return new[: len(cells)]
 
 
 def _newest_of_units(cells: pd.DataFrame) -> Bools:
-    """(cells,) one count of each unit and file: that it was told at all is known by it."""
+    """(cells,) one count of each unit and file: it shows that the unit had any."""
     weekly = cells[cells["kind"] == "week"].sort_values("when", kind="stable")
     newest = weekly.drop_duplicates(["file", "unit_id"], keep="last").index
     return np.asarray(cells.index.isin(newest))
@@ -191,15 +191,17 @@ def _comparable(raws: Sequence[RawDrop], by_input: bool) -> tuple[pd.DataFrame, 
     refused with its record is like no other value.
 
     Args:
-        by_input: told by another file it is another value: a full file speaks for its own.
+        by_input: in another file it is another value: a full file speaks for its own.
     """
     cells = pd.concat([raw.cells for raw in raws], ignore_index=True)
     values = cells["value"].to_numpy(dtype=object).copy()
     if by_input:
         files = cells["file"].astype(object)
         inputs = files.map({file: input_of(str(file)) for file in files.unique()}).astype(str)
-        told = cells["value"].notna().to_numpy(dtype=bool)
-        values[told] = (inputs[told] + "\0" + cells.loc[told, "value"].astype(str)).to_numpy()
+        has_value = cells["value"].notna().to_numpy(dtype=bool)
+        values[has_value] = (
+            inputs[has_value] + "\0" + cells.loc[has_value, "value"].astype(str)
+        ).to_numpy()
     drop_no = np.repeat(np.arange(len(raws)), [len(raw.cells) for raw in raws])
     values[~_plain(raws, cells, drop_no)] = _UNLIKE
     return cells[list(KEY_COLUMNS)].assign(value=values), drop_no

@@ -225,13 +225,13 @@ class _Fold:
 def _renamed(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Issue]]:
     """Cells of the old and of the new code as those of one unit; and what is there twice."""
     old = (cells["part"] != "").to_numpy(dtype=bool)
-    told = cells["value"].notna().to_numpy(dtype=bool)
-    twice = _in(cells, cells[old & told]) & _in(cells, cells[~old & told]) & told
+    has_value = cells["value"].notna().to_numpy(dtype=bool)
+    twice = _in(cells, cells[old & has_value]) & _in(cells, cells[~old & has_value]) & has_value
     same = twice & ~(cells.groupby(_KEY, sort=False)["number"].transform("nunique") > 1)
-    empty = ~told & _in(cells, cells[told])
+    empty = ~has_value & _in(cells, cells[has_value])
     refused = [_refused(cells[twice & ~same], _CLASH), _refused(cells[same & old], _AGAIN)]
-    gone = (twice & ~same) | (same & old) | empty
-    kept = cells[~gone]
+    dropped = (twice & ~same) | (same & old) | empty
+    kept = cells[~dropped]
     lone = kept[kept["value"].notna() | ~kept.duplicated(_KEY)]
     return lone, _joined(refused), []
 
@@ -239,9 +239,9 @@ def _renamed(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Issu
 def _in_use(cells: pd.DataFrame) -> pd.DataFrame:
     """Cells without the zeros that a table gives a code before or after its time."""
     whole, summed = cells["part"] == "", cells["kind"].isin(_SUMMED)
-    zero, told = summed & (cells["number"] == 0), cells["value"].notna()
-    early = zero & whole & _in(cells, cells[~whole & told & ~zero])
-    late = zero & ~whole & _in(cells, cells[whole & told & ~early])
+    zero, has_value = summed & (cells["number"] == 0), cells["value"].notna()
+    early = zero & whole & _in(cells, cells[~whole & has_value & ~zero])
+    late = zero & ~whole & _in(cells, cells[whole & has_value & ~early])
     return cells[~early & ~late]
 
 

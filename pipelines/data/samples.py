@@ -26,7 +26,7 @@ import pyarrow as pa
 from pipelines.config import Maturity, Profile
 from pipelines.data.dataset_facts import facts, maturity_facts
 from pipelines.data.labels import check_as_of, compute_thresholds
-from pipelines.data.maturing import NOWCAST_SCHEMA, mature, settled
+from pipelines.data.maturing import NOWCAST_SCHEMA, mature, resolve_maturity
 from pipelines.data.prompts import template_of
 from pipelines.data.rows import (
     RowSource,
@@ -84,7 +84,7 @@ def build_dataset(
         LeakageError: the template asks for the target, or a prompt knows the future.
         StoreError: the folder of this version is there but damaged.
     """
-    maturity, why = settled(tables, profile.data, profile.calendar)
+    maturity, why = resolve_maturity(tables, profile.data, profile.calendar)
     whole, tables = tables, mature(tables, maturity)
     origin = resolve_as_of(tables, profile, as_of)
     template = template_of(profile.place)

@@ -20,8 +20,8 @@ from great_expectations.data_context.types import resource_identifiers as identi
 
 from pipelines.contracts import Issue, Level
 from pipelines.data.docs_site import leave_what_is_shown, site_config
-from pipelines.data.gx_judge import judge_of
 from pipelines.data.gx_results import summary, which
+from pipelines.data.gx_validator import validator_of
 from pipelines.data.raw import issue
 from pipelines.storage import write_json
 
@@ -78,7 +78,7 @@ class Suite:
         self._context.variables.progress_bars = {"globally": False}
         frames = self._context.data_sources.add_pandas("drops").add_dataframe_asset("frames")
         self._batch = frames.add_batch_definition_whole_dataframe("all")
-        self._judged: list[tuple[Any, Any]] = []  # suite and result of each check, in order
+        self._checked: list[tuple[Any, Any]] = []  # suite and result of each check, in order
         self._results: list[dict[str, Any]] = []
         self.broken: list[Issue] = []  # checks that GX could not make
 
@@ -90,10 +90,10 @@ class Suite:
             rule.expectation.meta = {"code": rule.code, "level": rule.level.value}
             rule.expectation.severity = _SEVERITY[rule.level]
         expected = gx.ExpectationSuite(name=name, expectations=[r.expectation for r in rules])
-        judge = judge_of(self._batch, frame, [r.expectation for r in rules])
-        result = judge.validate_expectation_suite(expected)
-        self._complete(judge, result, rules)
-        self._judged.append((expected, result))
+        validator = validator_of(self._batch, frame, [r.expectation for r in rules])
+        result = validator.validate_expectation_suite(expected)
+        self._complete(validator, result, rules)
+        self._checked.append((expected, result))
         self._results.append(
             {
                 "check": name,
@@ -105,14 +105,14 @@ class Suite:
         by_code = [(r, known[which(r)]) for r in result.results]
         return [f for r, rule in by_code if (f := self._finding(name, frame, r, rule))]
 
-    def _complete(self, judge: Any, result: Any, rules: tuple[Rule, ...]) -> None:
+    def _complete(self, validator: Any, result: Any, rules: tuple[Rule, ...]) -> None:
         """Ask again for every cell of what was missed: what was met costs half without them."""
         missed = {which(r) for r in result.results if not r.success}
         asked = [r.expectation for r in rules if (r.expectation.expectation_type, r.code) in missed]
         if asked:
             suite = gx.ExpectationSuite(name="missed", expectations=asked)
-            judge.result_format = {"result_format": "COMPLETE"}
-            whole = judge.validate_expectation_suite(suite)
+            validator.result_format = {"result_format": "COMPLETE"}
+            whole = validator.validate_expectation_suite(suite)
             again = {which(r): r for r in whole.results}
             result.results = [again.get(which(r), r) for r in result.results]
 
@@ -149,7 +149,7 @@ class Suite:
     def _store(self) -> None:
         """Put what was judged where Data Docs look for it; only they need it there."""
         run_id = RunIdentifier(run_time=datetime.now(UTC))
-        for suite, result in self._judged:
+        for suite, result in self._checked:
             self._context.suites.add(suite)
             result.meta |= {"run_id": run_id, "validation_time": run_id.run_time}
             key = identifiers.ValidationResultIdentifier(

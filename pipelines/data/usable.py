@@ -34,8 +34,8 @@ def with_unconfirmed(tables: Tables) -> Tables:
 def as_delivered(tables: Tables) -> Tables:
     """The tables as if every count that is held and waits for an answer were true."""
     waits = waiting(tables.doubts)
-    told = waits[(waits["kind"] == "week") & waits["number"].notna()]
-    return _with_counts(tables, told)
+    counts = waits[(waits["kind"] == "week") & waits["number"].notna()]
+    return _with_counts(tables, counts)
 
 
 def _with_counts(tables: Tables, doubts: pd.DataFrame) -> Tables:

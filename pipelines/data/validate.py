@@ -20,17 +20,22 @@ import pandas as pd
 
 from pipelines.contracts import Issue, Level
 from pipelines.data import checks, drift
-from pipelines.data.across_drops import settle
+from pipelines.data.across_drops import reconcile_drops
 from pipelines.data.boundaries import boundary_issues
-from pipelines.data.changes_found import changed_figures, gone_issues, revised_issues, too_many_bad
+from pipelines.data.changes_found import (
+    changed_figures,
+    missing_unit_issues,
+    revised_issues,
+    too_many_bad,
+)
 from pipelines.data.clean import build_tables
 from pipelines.data.drops import check_unchanged, drop_hash, survey_drops
 from pipelines.data.findings import once, refused_issues, to_issues, to_quarantine
 from pipelines.data.newest import newest_issues
 from pipelines.data.odd_units import odd_units
 from pipelines.data.plausible.answers import Answer
-from pipelines.data.plausible.judge import Judgement
-from pipelines.data.plausible.judging import judge_drops
+from pipelines.data.plausible.assess import Assessment
+from pipelines.data.plausible.assess_drops import assess_drops
 from pipelines.data.plausible.report import doubt_issues
 from pipelines.data.raw import (
     REFUSED_COLUMNS,
@@ -38,7 +43,7 @@ from pipelines.data.raw import (
     empty,
     issue,
 )
-from pipelines.data.readings import can_be_kept, keeping_of, meaning_of, read_drops
+from pipelines.data.readings import can_be_kept, meaning_of, read_drops, reading_options
 from pipelines.data.receipts import receipt_issues
 from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.data.scenes import SCENE_COLUMNS, scan_scenes
@@ -93,7 +98,7 @@ def validate_all(
         hashes,
         kept,
         meaning_of(context),
-        keeping_of(context),
+        reading_options(context),
     )
     scanned = [
         scan_scenes(drop, context.config.scenes, cache_path, context.codes) for drop in drops
@@ -151,15 +156,15 @@ def validate_drops(
     raws, recoding = recoded(raws, context.changes, calendar, full)
     scenes = recoded_scenes(scenes, context.changes)
     readable = [raw for raw in raws if raw.usable]
-    usable, across = settle(readable, full, context.changed_codes)
+    usable, across = reconcile_drops(readable, full, context.changed_codes)
     known = checks.known_units(usable, previous)
     rows, findings = checks.check_rows(suite, usable, known, context.codes)
     cells, cell_findings = checks.check_cells(suite, usable, rows, config)
     units = sorted(rows["unit_id"].unique())
     accepted, scene_findings = checks.check_scenes(suite, scenes, units, config)
     findings += cell_findings + scene_findings
-    judged = judge_drops(usable, rows, cells, previous, context, answers or {}, kept)
-    tables = _believed(usable, rows, accepted, judged, context)
+    assessment = assess_drops(usable, rows, cells, previous, context, answers or {}, kept)
+    tables = _accepted_tables(usable, rows, accepted, assessment, context)
     findings += checks.check_whole(suite, tables, previous, calendar)
     crowded = too_many_bad(usable, findings)
     drops = [raw.drop.name for raw in raws]
@@ -175,14 +180,14 @@ def validate_drops(
         *to_issues(findings, calendar),
         *refused_issues(refused),
         *odd_units(readable, () if previous is None else previous.units["unit_id"]),
-        *_changes(usable, rows, judged.cells, previous, context),
+        *_changes(usable, rows, assessment.cells, previous, context),
         *revised_issues(revised, calendar),
-        *doubt_issues(judged, usable, config.plausibility.max_held_share),
+        *doubt_issues(assessment, usable, config.plausibility.max_held_share),
         *newest_issues(usable, tables, calendar),
         *boundary_issues(context.boundaries, tables.units["unit_id"], context.codes),
         *suite.broken,
     ]
-    result = ValidationResult(_in_order(found), tables, quarantine, revised, judged)
+    result = ValidationResult(_in_order(found), tables, quarantine, revised, assessment)
     if out is not None:
         _write(result, suite, out, calendar)
     return result
@@ -193,17 +198,17 @@ def _in_order(issues: Sequence[Issue]) -> tuple[Issue, ...]:
     return tuple(sorted(issues, key=lambda one: _ORDER.index(one.level)))
 
 
-def _believed(
+def _accepted_tables(
     raws: Sequence[RawDrop],
     rows: pd.DataFrame,
     scenes: pd.DataFrame,
-    judged: Judgement,
+    assessment: Assessment,
     context: Context,
 ) -> Tables:
     """Clean tables of what is not held, and what was doubted."""
     full = context.config.updates == "full"
-    tables = build_tables(raws, rows, judged.cells, scenes, context.calendar, withdraw=full)
-    return replace(tables, doubts=ordered("doubts", judged.doubts))
+    tables = build_tables(raws, rows, assessment.cells, scenes, context.calendar, withdraw=full)
+    return replace(tables, doubts=ordered("doubts", assessment.doubts))
 
 
 def _all_refused(raws: Sequence[RawDrop]) -> pd.DataFrame:
@@ -222,7 +227,7 @@ def _changes(
     changed = changed_figures(cells, context.config.figures, raws) + unknown_again_issues(cells)
     if context.config.updates == "full":
         return [*withdrawn_issues(cells), *changed]
-    return [*gone_issues(raws, rows, previous, context.changes), *changed]
+    return [*missing_unit_issues(raws, rows, previous, context.changes), *changed]
 
 
 def _write(result: ValidationResult, suite: Suite, out: Path, calendar: Calendar) -> None:

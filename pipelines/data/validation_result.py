@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipelines.contracts import Issue, Level
-from pipelines.data.plausible.judge import Judgement
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.tables import Tables
 from pipelines.errors import ValidationStopped
 from pipelines.words import counted
@@ -23,14 +23,14 @@ class ValidationResult:
         quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
             reason; what several drops repeat once, with the newest.
         revised: counts that a later drop changed or withdrew, see drift.revisions.
-        judged: what is doubted, and what people said of it.
+        assessment: what is doubted, and what people said of it.
     """
 
     issues: tuple[Issue, ...]
     tables: Tables
     quarantine: pd.DataFrame
     revised: pd.DataFrame
-    judged: Judgement
+    assessment: Assessment
 
     @property
     def critical(self) -> bool:

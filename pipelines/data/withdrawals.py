@@ -43,10 +43,10 @@ def with_left_out(raws: Sequence[RawDrop], changed: Collection[str] = ()) -> lis
         changed: units whose cells stand in drops that are kept without what they repeat as well.
     """
     keys, out = CellKeys(), []
-    known = nothing_told()
-    names: dict[str, str] = {}  # unit -> name, the newest one told
+    known = no_cells()
+    names: dict[str, str] = {}  # unit -> name, the newest one
     for raw in raws:
-        told = told_cells(raw, keys)
+        known_cells = cells_with_value(raw, keys)
         names.update(
             {u: n for u, n in zip(raw.units["unit_id"], raw.units["name"], strict=True) if n}
         )
@@ -54,21 +54,21 @@ def with_left_out(raws: Sequence[RawDrop], changed: Collection[str] = ()) -> lis
         if raw.absent is not None:
             stored = missing["key"].isin(keys.of(raw.absent))
             missing = missing[stored | missing["unit_id"].isin(changed)]
-        gone = inside(missing, reach_of(told, raw))
-        known = known[~known["key"].isin(gone["key"])]
-        known = newest_told(told, known)
-        out.append(_with_empty(raw, gone, names) if len(gone) else raw)
+        withdrawn = inside(missing, reach_of(known_cells, raw))
+        known = known[~known["key"].isin(withdrawn["key"])]
+        known = newest_cells(known_cells, known)
+        out.append(_with_empty(raw, withdrawn, names) if len(withdrawn) else raw)
     return out
 
 
-def nothing_told() -> pd.DataFrame:
-    """Columns of told_cells, without a row."""
+def no_cells() -> pd.DataFrame:
+    """Columns of cells_with_value, without a row."""
     return pd.DataFrame(columns=["key", "input", "fact", *KEY_COLUMNS])
 
 
-def newest_told(told: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+def newest_cells(known_cells: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """Both, one row a cell."""
-    return pd.concat([told, known] if len(known) else [told]).drop_duplicates("key")
+    return pd.concat([known_cells, known] if len(known) else [known_cells]).drop_duplicates("key")
 
 
 def mentioned(raw: RawDrop, keys: CellKeys) -> Int64s:
@@ -77,7 +77,7 @@ def mentioned(raw: RawDrop, keys: CellKeys) -> Int64s:
     return np.concatenate([keys.of(coded), keys.of(raw.unsure)])
 
 
-def told_cells(raw: RawDrop, keys: CellKeys) -> pd.DataFrame:
+def cells_with_value(raw: RawDrop, keys: CellKeys) -> pd.DataFrame:
     """Known values of a drop's units: key, name of the input, fact, KEY_COLUMNS."""
     cells = raw.cells[
         raw.cells["value"].notna() & raw.cells["unit_id"].isin(raw.units["unit_id"].dropna())
@@ -94,14 +94,14 @@ def input_of(file: str) -> str:
     return file.split("/", 1)[-1]
 
 
-def reach_of(told: pd.DataFrame, raw: RawDrop | None = None) -> pd.DataFrame:
+def reach_of(known_cells: pd.DataFrame, raw: RawDrop | None = None) -> pd.DataFrame:
     """First and last time of what files tell: input, fact, min, max.
 
     Args:
         raw: of a drop that is kept without what it repeats: as far as the whole reached, of units
             that it still has.
     """
-    spans = told[["input", "fact"]].assign(min=told["when"], max=told["when"])
+    spans = known_cells[["input", "fact"]].assign(min=known_cells["when"], max=known_cells["when"])
     if raw is not None and raw.reach is not None:
         here = raw.reach["unit_id"].isin(["", *raw.units["unit_id"].dropna()])
         spans = pd.concat([spans, raw.reach.loc[here, ["input", "fact", "min", "max"]]])
@@ -117,14 +117,14 @@ def inside(missing: pd.DataFrame, reach: pd.DataFrame) -> pd.DataFrame:
     return within.sort_values(["input", "fact", "unit_id", "when"], kind="stable")
 
 
-def _with_empty(raw: RawDrop, gone: pd.DataFrame, names: dict[str, str]) -> RawDrop:
+def _with_empty(raw: RawDrop, withdrawn: pd.DataFrame, names: dict[str, str]) -> RawDrop:
     """The drop, in which a file says of these cells that they are empty."""
     there = (*raw.units["file"].unique(), *raw.cells["file"].unique())
     files = {input_of(str(file)): file for file in there}
-    gone = gone.assign(file=gone["input"].map(files))
+    withdrawn = withdrawn.assign(file=withdrawn["input"].map(files))
     here = raw.units.drop_duplicates(["file", "unit_id"])[["file", "unit_id", "row"]]
-    rows = gone.merge(here, on=["file", "unit_id"], how="left")["row"]
-    units = gone.loc[rows.isna().to_numpy(), ["file", "unit_id"]].drop_duplicates()
+    rows = withdrawn.merge(here, on=["file", "unit_id"], how="left")["row"]
+    units = withdrawn.loc[rows.isna().to_numpy(), ["file", "unit_id"]].drop_duplicates()
     units = units.assign(
         row=0,
         column="",
@@ -133,7 +133,7 @@ def _with_empty(raw: RawDrop, gone: pd.DataFrame, names: dict[str, str]) -> RawD
         fingerprint=units["unit_id"],
         name=[names.get(u, "") for u in units["unit_id"]],
     )
-    cells = gone.assign(
+    cells = withdrawn.assign(
         row=0,
         column="",
         value=None,

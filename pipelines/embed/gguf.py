@@ -88,7 +88,7 @@ class _Cursor:
         self.data, self.at = data, 0
 
     def skip(self, size: int) -> int:
-        """Step over bytes; returns where they begin."""
+        """Skip bytes; return the offset at which they begin."""
         begin, self.at = self.at, self.at + size
         if self.at > len(self.data):
             raise ValueError(f"it ends after {len(self.data)} bytes, inside its header")

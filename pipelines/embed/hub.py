@@ -108,9 +108,9 @@ def fetch(file: HubFile, cache: Path) -> Path:
                 fix=f"accept them at https://huggingface.co/{file.hub}, set HF_TOKEN, then {again}",
             ) from err
         except (http_error, OSError) as err:  # the hub's own errors are among these
-            said = (str(err).splitlines() or [type(err).__name__])[0]
+            reason = (str(err).splitlines() or [type(err).__name__])[0]
             raise EncoderError(
-                f"the hub did not give the weights: {said}",
+                f"the hub did not give the weights: {reason}",
                 where=str(file),
                 fix=f"check the network and the address, then {again}",
             ) from err

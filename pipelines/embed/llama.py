@@ -115,7 +115,7 @@ def open_model(path: Path, pooling: str, threads: int, limit: int, talk: bool = 
 
 
 def _preflight(path: Path, config: EncoderConfig, limit: int) -> None:
-    """Embed one word in a child process, where a crash of native code hurts nobody."""
+    """Embed one word in a child process, so that a crash of native code does not end this one."""
     command = [
         sys.executable,
         "-m",
@@ -143,12 +143,12 @@ def _preflight(path: Path, config: EncoderConfig, limit: int) -> None:
 def _preflight_error(
     done: subprocess.CompletedProcess[bytes], config: EncoderConfig, path: Path
 ) -> EncoderError:
-    said = done.stderr.decode("utf-8", "replace").strip()
-    if said:
-        log.error(said[-2_000:])
+    stderr = done.stderr.decode("utf-8", "replace").strip()
+    if stderr:
+        log.error(stderr[-2_000:])
     if crash_signal(done.returncode):
         return crash_error(done.returncode, encoder=config.name, where=str(path))
-    lines = said.splitlines()
+    lines = stderr.splitlines()
     reason = [line for line in lines if _REASON in line] or lines or ["it does not say why"]
     return EncoderError(
         f"llama.cpp does not run this model: {reason[-1]}",

@@ -1,4 +1,4 @@
-"""Locks of the encoders, with the words of whoever waits too long for one."""
+"""Locks of the encoders, and the error of a process that waits too long for one."""
 
 from __future__ import annotations
 

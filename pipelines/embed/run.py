@@ -47,7 +47,7 @@ def embed_shard(work_file: Path, profile: Profile, places: Places) -> ShardOutpu
 
 
 def run_work(work_file: Path, places: Places) -> ShardOutput:
-    """The same for whoever planned the work without a profile."""
+    """The same for work that was planned without a profile."""
     work = read_work(work_file)
     started = _needs_encoder(work, places)
     counts = (

@@ -38,8 +38,8 @@ def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
         reading: how a scene's values are read beyond the defaults (ScenePolicy.reading); a file
             that is read otherwise gives another vector.
     """
-    said = ":".join([space_id, input_sha256, *([reading] if reading else [])])
-    return hashlib.sha256(said.encode()).hexdigest()
+    text = ":".join([space_id, input_sha256, *([reading] if reading else [])])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def store_root(places: Places) -> Path:

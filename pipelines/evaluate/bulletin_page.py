@@ -17,7 +17,7 @@ from pipelines.words import Words
 
 BULLETIN = "bulletin.html"
 FALLBACK, RECORD = "report.html", "report.json"
-_NOT_SAID: Mapping[str, Any] = {
+_DEFAULTS: Mapping[str, Any] = {
     "why": "",
     "red_run": "",
     "same_week_again": False,
@@ -49,16 +49,16 @@ def bulletin(
         not_forecast: how many units the label rule refuses.
         filling: steps/filling.py: newest weeks that are still being reported.
     """
-    said = {**_NOT_SAID, **about}
-    state = _state(str(said["data_state"]))
-    until = words.week(str(said["data_until"]))
+    facts = {**_DEFAULTS, **about}
+    state = _state(str(facts["data_state"]))
+    until = words.week(str(facts["data_until"]))
     title = words(f"bulletin-title-{state}" if state else "bulletin-title", week=until)
     return (
         templates()
         .get_template("bulletin.html.j2")
         .render(
             w=words,
-            about=said,
+            about=facts,
             state=state,
             until=until,
             title=title,
@@ -66,7 +66,7 @@ def bulletin(
             forecast=report_forecast.forecast(table, metrics, shapes, words),
             synthetic=table is not None and bool(table["scene_synthetic"].any()),
             not_forecast=not_forecast,
-            not_ahead=", ".join(words("in-weeks", n=h) for h in said["horizons_withheld"]),
+            not_ahead=", ".join(words("in-weeks", n=h) for h in facts["horizons_withheld"]),
             nowcast=[_nowcast(*week, words) for week in report_filling.totals(filling or {})],
         )
     )
@@ -74,10 +74,10 @@ def bulletin(
 
 def _nowcast(week: str, reported: float, expected: float, words: Words) -> str:
     share = words("percent", value=words.number(100 * reported / expected)) if expected else "–"
-    said = words.week(week)
+    week_name = words.week(week)
     return words(
         "nowcast-week",
-        week=said[0].upper() + said[1:],
+        week=week_name[0].upper() + week_name[1:],
         reported=words.number(reported),
         expected=words.number(expected),
         share=share,

@@ -179,7 +179,7 @@ def undecided(
     )
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """An error as a sentence of the record; a bare KeyError says nothing by itself."""
     named = str(error).strip()
     return named if isinstance(error, DenguardError) else f"{type(error).__name__}: {named}"

@@ -77,10 +77,10 @@ def why(record: Record) -> str:
 def line_and_why(record: Record) -> str:
     """The first line, and the reason that decided unless the line gives it already."""
     line, reason = str(record.get("first_line", "")), why(record)
-    told = (
+    repeats = (
         reason.removeprefix("First champion: ").rstrip(".")[1:] in line
     )  # its first letter differs
-    return line if told else f"{line} {reason}"
+    return line if repeats else f"{line} {reason}"
 
 
 def in_words(record: Record) -> list[str]:

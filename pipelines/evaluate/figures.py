@@ -185,11 +185,11 @@ def _heatmap(
         for row, line in enumerate(cells):
             for column, (value, chance, alarm) in enumerate(line):
                 weight, colour = ("bold" if alarm else "normal"), ("white" if value > 0.75 else INK)
-                said = f"{ALARM} {chance}" if alarm else chance
+                label = f"{ALARM} {chance}" if alarm else chance
                 axes.text(
                     column,
                     row,
-                    said,
+                    label,
                     ha="center",
                     va="center",
                     color=colour,

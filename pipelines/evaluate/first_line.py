@@ -60,7 +60,7 @@ def serves(
     return f"{comparison}: {subject(reference)} serves."
 
 
-def stays(comparison: str, champion: str, version: str) -> str:
+def champion_stays(comparison: str, champion: str, version: str) -> str:
     """The line of a run that keeps the champion."""
     who = f"the champion, version {version} ({champion}), goes on serving."
     return f"{comparison}: {who}" if comparison else capital(who)

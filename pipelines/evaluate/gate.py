@@ -38,27 +38,27 @@ from pipelines.evaluate.decision import (
     Decision,
     Sanity,
     Verdict,
-    said,
+    error_text,
 )
+from pipelines.evaluate.evidence import GateEvidence
 from pipelines.evaluate.first_line import subject
 from pipelines.evaluate.first_promotion import beats_baselines
-from pipelines.evaluate.hearing import Hearing
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.sanity import one_class
 from pipelines.evaluate.withheld import (
     LeavingOut,
-    fewest_out,
     keeps_champion_horizons,
     reasons_of,
+    sanest_candidate,
     weeks_ahead,
-    without_insane,
+    without_failing_horizons,
 )
 
-__all__ = ["UNJUDGEABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
+__all__ = ["UNDECIDABLE", "Candidate", "Champion", "Comparison", "Decision", "Sanity", "decide"]
 
-_FEWEST_BLOCKS = 2  # a mean over one block says what one quarter of a year was like
+_FEWEST_BLOCKS = 2  # a mean over one block is about one quarter of a year only
 # What a damaged record or table can raise while it is judged; all of it keeps the champion.
-UNJUDGEABLE = (
+UNDECIDABLE = (
     DenguardError,
     LookupError,
     ValueError,
@@ -92,132 +92,145 @@ def decide(
         leaving_out: makes a candidate's bundle without some horizons; without it one horizon that
             is not sane speaks against the whole.
     """
-    hearing = Hearing(predictions, candidates, champion, profile, new_weeks)
+    evidence = GateEvidence(predictions, candidates, champion, profile, new_weeks)
     chosen: Candidate | None = None
     verdict: Verdict = "keep" if champion else "none"
     try:
-        _compare_candidates(hearing)
-        chosen = _serving_candidate(hearing, leaving_out)
-        if _may_go_live(hearing, chosen, rolled_back):
+        _compare_candidates(evidence)
+        chosen = _serving_candidate(evidence, leaving_out)
+        if _may_go_live(evidence, chosen, rolled_back):
             verdict = "promote"
-    except UNJUDGEABLE as err:
-        hearing.refuse(f"The comparison could not be made. {said(err)}")
-    return _record(hearing, verdict, chosen)
+    except UNDECIDABLE as err:
+        evidence.refuse(f"The comparison could not be made. {error_text(err)}")
+    return _record(evidence, verdict, chosen)
 
 
-def _compare_candidates(hearing: Hearing) -> None:
+def _compare_candidates(evidence: GateEvidence) -> None:
     """Compare every other candidate with the simplest one; nothing on a short history."""
-    hearing.require_whole()
-    simplest = hearing.judged(hearing.reference)
-    hearing.count(simplest)
-    names = [name for name in hearing.candidates if name != hearing.reference]
-    if not hearing.short:
-        found = [hearing.compare(n, hearing.judged(n), hearing.reference, simplest) for n in names]
-        hearing.rivals = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
+    evidence.require_whole()
+    simplest = evidence.benchmark_rows(evidence.reference)
+    evidence.count(simplest)
+    names = [name for name in evidence.candidates if name != evidence.reference]
+    if not evidence.short:
+        found = [
+            evidence.compare(n, evidence.benchmark_rows(n), evidence.reference, simplest)
+            for n in names
+        ]
+        evidence.against_reference = sorted(found, key=lambda c: (not c.passed, c.interval.mean))
     elif names:
-        hearing.reasons.append(
-            f"{hearing.too_few('compare candidates')}; {subject(hearing.reference)} alone may "
+        evidence.reasons.append(
+            f"{evidence.too_few('compare candidates')}; {subject(evidence.reference)} alone may "
             "serve, provisionally."
         )
 
 
-def _serving_candidate(hearing: Hearing, leaving_out: LeavingOut | None) -> Candidate:
+def _serving_candidate(evidence: GateEvidence, leaving_out: LeavingOut | None) -> Candidate:
     """The best candidate that beats the simplest one and is sane, else the simplest one; where that
     is not sane at every horizon, the one that leaves out fewest."""
-    for found in hearing.rivals:
-        if found.passed and hearing.is_sane(found.challenger):
-            return hearing.candidates[found.challenger]
-    hearing.because.clear()  # what stopped another candidate does not stop the simplest one
+    for found in evidence.against_reference:
+        if found.passed and evidence.is_sane(found.challenger):
+            return evidence.candidates[found.challenger]
+    evidence.because.clear()  # what stopped another candidate does not stop the simplest one
     if leaving_out is None:
-        return hearing.candidates[hearing.reference]
-    return without_insane(hearing, fewest_out(hearing), leaving_out)
+        return evidence.candidates[evidence.reference]
+    return without_failing_horizons(evidence, sanest_candidate(evidence), leaving_out)
 
 
-def _may_go_live(hearing: Hearing, chosen: Candidate, rolled_back: Collection[str]) -> bool:
+def _may_go_live(evidence: GateEvidence, chosen: Candidate, rolled_back: Collection[str]) -> bool:
     """Whether the chosen candidate replaces what serves, with the reasons either way."""
-    champion = hearing.champion
-    if reason := _never(hearing, chosen, rolled_back):
-        return hearing.refuse(reason)
+    champion = evidence.champion
+    if reason := _never(evidence, chosen, rolled_back):
+        return evidence.refuse(reason)
     provisional = champion is None or champion.provisional
-    if provisional and (same := one_class(hearing.judged(chosen.head))):
-        return hearing.refuse(same)
-    if not chosen.without and not hearing.is_sane(chosen.head):
+    if provisional and (same := one_class(evidence.benchmark_rows(chosen.head))):
+        return evidence.refuse(same)
+    if not chosen.without and not evidence.is_sane(chosen.head):
         return False
-    if champion and not replaces(hearing, chosen, champion):
+    if champion and not replaces(evidence, chosen, champion):
         return False
-    if provisional and not beats_baselines(hearing, chosen):
+    if provisional and not beats_baselines(evidence, chosen):
         return False
-    return keeps_champion_horizons(hearing, chosen, champion)
+    return keeps_champion_horizons(evidence, chosen, champion)
 
 
-def _never(hearing: Hearing, chosen: Candidate, rolled_back: Collection[str]) -> str:
+def _never(evidence: GateEvidence, chosen: Candidate, rolled_back: Collection[str]) -> str:
     """Why the chosen candidate is not even compared with the champion; "" if it is."""
-    champion = hearing.champion
+    champion = evidence.champion
     if champion and chosen.bundle_id == champion.bundle_id:
         return "Nothing new: the same data and recipe gave the bundle that serves already."
     if champion and same_data(chosen, champion):
         return "Nothing new: the champion has this recipe and was trained on this dataset version."
     if chosen.bundle_id in rolled_back:
         return "This bundle was taken out of service by a person and is not promoted again."
-    if hearing.short and champion and not champion.provisional:
+    if evidence.short and champion and not champion.provisional:
         return (
             "The comparison could not be made. "
-            f"{hearing.too_few(f'compare {chosen.head} with the champion')}; the champion was "
+            f"{evidence.too_few(f'compare {chosen.head} with the champion')}; the champion was "
             "judged on more, and a provisional one does not replace it."
         )
-    if hearing.short and (hearing.blocks or 0) < _FEWEST_BLOCKS:
+    if evidence.short and (evidence.blocks or 0) < _FEWEST_BLOCKS:
         return (
-            f"The comparison could not be made. {hearing.too_few('judge a model')}, and "
+            f"The comparison could not be made. {evidence.too_few('judge a model')}, and "
             f"{_FEWEST_BLOCKS} at least even for a provisional one."
         )
     return ""
 
 
-def _record(hearing: Hearing, verdict: Verdict, chosen: Candidate | None) -> Decision:
+def _record(evidence: GateEvidence, verdict: Verdict, chosen: Candidate | None) -> Decision:
     """Everything found so far as the written record."""
-    champion = hearing.champion
-    provisional = hearing.short if verdict == "promote" else bool(champion and champion.provisional)
+    champion = evidence.champion
+    provisional = (
+        evidence.short if verdict == "promote" else bool(champion and champion.provisional)
+    )
     return Decision(
         decision=verdict,
         head=chosen.head if chosen else None,
         bundle_id=chosen.bundle_id if chosen else None,
-        first_line=_first_line(hearing, verdict, chosen, provisional),
-        reasons=tuple(hearing.reasons),
-        fusion_beats_linear=any(c.passed and c.challenger in FUSED_HEADS for c in hearing.rivals),
-        primary_horizon_weeks=hearing.primary,
-        confidence=hearing.gate.confidence,
-        rules=hearing.gate.model_dump(mode="json"),
-        blocks=hearing.blocks,
-        origins=hearing.origins,
+        first_line=_first_line(evidence, verdict, chosen, provisional),
+        reasons=tuple(evidence.reasons),
+        fusion_beats_linear=any(
+            c.passed and c.challenger in FUSED_HEADS for c in evidence.against_reference
+        ),
+        primary_horizon_weeks=evidence.primary,
+        confidence=evidence.gate.confidence,
+        rules=evidence.gate.model_dump(mode="json"),
+        blocks=evidence.blocks,
+        origins=evidence.origins,
         champion=champion.names() if champion else None,
-        comparisons=tuple(hearing.comparisons),
-        sanity=hearing.sanity,
-        reference=hearing.reference,
+        comparisons=tuple(evidence.comparisons),
+        sanity=evidence.sanity,
+        reference=evidence.reference,
         provisional=provisional and verdict != "none",
-        new_weeks=hearing.newest,
-        waits_for_person=verdict == "keep" and hearing.waits_for_person,
-        withheld=reasons_of(hearing, chosen),
+        new_weeks=evidence.newest,
+        waits_for_person=verdict == "keep" and evidence.waits_for_person,
+        withheld=reasons_of(evidence, chosen),
     )
 
 
 def _first_line(
-    hearing: Hearing, verdict: Verdict, chosen: Candidate | None, provisional: bool
+    evidence: GateEvidence, verdict: Verdict, chosen: Candidate | None, provisional: bool
 ) -> str:
-    gate, champion = hearing.gate, hearing.champion
-    comparison = first_line.compared(hearing.rivals, hearing.reference, gate.confidence)
+    gate, champion = evidence.gate, evidence.champion
+    comparison = first_line.compared(
+        evidence.against_reference, evidence.reference, gate.confidence
+    )
     if verdict == "none":
-        return first_line.nothing_serves(comparison, hearing.because)
+        return first_line.nothing_serves(comparison, evidence.because)
     if verdict == "promote" and chosen:
-        beaten = any(c.passed for c in hearing.rivals)
-        others = [name for name in hearing.candidates if name != hearing.reference]
-        line = first_line.serves(comparison, chosen.head, hearing.reference, beaten, others)
+        beaten = any(c.passed for c in evidence.against_reference)
+        others = [name for name in evidence.candidates if name != evidence.reference]
+        line = first_line.serves(comparison, chosen.head, evidence.reference, beaten, others)
         if chosen.without:
             line += f" It does not forecast {weeks_ahead(chosen.without)}, where it is not sane."
     else:
-        line = first_line.stays(comparison, champion.head, champion.version) if champion else ""
+        line = (
+            first_line.champion_stays(comparison, champion.head, champion.version)
+            if champion
+            else ""
+        )
     needed = f"{gate.min_blocks} over {gate.min_origins}"
     return (
-        first_line.provisional(line, hearing.blocks, hearing.origins, needed)
+        first_line.provisional(line, evidence.blocks, evidence.origins, needed)
         if provisional
         else line
     )

@@ -13,9 +13,15 @@ import pandas as pd
 from pipelines.config import Profile
 from pipelines.data.splits import deploy_cut
 from pipelines.evaluate.decision import Candidate, Champion
-from pipelines.evaluate.moves import Move, Reach, moved, reach_of_backtests, reach_of_refits
 from pipelines.evaluate.published import published_rows
 from pipelines.evaluate.recent import recent_rows
+from pipelines.evaluate.refit_changes import (
+    PastChanges,
+    RefitChange,
+    past_changes_of_backtests,
+    past_changes_of_refits,
+    refit_changes,
+)
 from pipelines.evaluate.refits import Models, Refits
 from pipelines.fusion.examples import Examples
 
@@ -69,24 +75,24 @@ class NewWeeks:
             published = published[published["head"] == champion.head]
         return recent_rows(refits, published, backtest, newest)
 
-    def moves(
+    def changes(
         self,
         refits: Refits,
         candidate: Candidate,
         champion: Champion,
         backtests: tuple[pd.DataFrame, pd.DataFrame],
-    ) -> dict[int, Move]:
+    ) -> dict[int, RefitChange]:
         """How far this refit moves this week's rows, beside how far honest ones did.
 
         Args:
             backtests: rows of the candidate's recipe and of the champion's, every horizon.
         """
         gate = self.profile.gate
-        reach: dict[int, Reach]
+        past: dict[int, PastChanges]
         if candidate.recipe_id == champion.recipe_id:
             age = self.as_of - self.profile.calendar.week_no(champion.as_of_week)
-            reach = reach_of_refits(refits, self.as_of, age)
+            past = past_changes_of_refits(refits, self.as_of, age)
         else:
-            reach = reach_of_backtests(*backtests, self.as_of - gate.recent_weeks)
+            past = past_changes_of_backtests(*backtests, self.as_of - gate.recent_weeks)
         week = {h: rows.take(rows.origin_week_no == self.as_of) for h, rows in self.rows.items()}
-        return moved(self.champion_models(), self.models_of(candidate), week, reach, gate)
+        return refit_changes(self.champion_models(), self.models_of(candidate), week, past, gate)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.config import Profile
-from pipelines.data.maturing import mature, settled
+from pipelines.data.maturing import mature, resolve_maturity
 from pipelines.data.samples import resolve_as_of
 from pipelines.data.tables import Tables
 from pipelines.evaluate.in_memory import tabular_examples
@@ -33,7 +33,7 @@ def own_rows(tables: Tables, recipe: Profile, last_known_week_no: int) -> dict[i
     Raises:
         ConfigError: the recipe has no row on these tables.
     """
-    done, _ = settled(tables, recipe.data, recipe.calendar)
+    done, _ = resolve_maturity(tables, recipe.data, recipe.calendar)
     usable = mature(tables, done)
     until = min(resolve_as_of(usable, recipe, None), last_known_week_no)
     examples, _ = tabular_examples(usable, recipe, until, recipe.evaluate.horizons_weeks, done)
@@ -51,13 +51,13 @@ def of_both(
         runs: the rows that this run's candidates are judged on.
     """
     samples = [
-        _judgeable(own[h]).merge(_judgeable(runs[h]), on=_KEY)["sample_id"]
+        _comparable(own[h]).merge(_comparable(runs[h]), on=_KEY)["sample_id"]
         for h in own.keys() & runs.keys()
     ]
     return predictions[predictions["sample_id"].isin(pd.concat(samples))].reset_index(drop=True)
 
 
-def _judgeable(rows: Examples) -> pd.DataFrame:
+def _comparable(rows: Examples) -> pd.DataFrame:
     known = np.isfinite(rows.label)
     return pd.DataFrame(
         {

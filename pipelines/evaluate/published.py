@@ -52,20 +52,20 @@ def published_rows(folders: Sequence[Path], calendar: Calendar, since: int) -> p
     tables = [own for folder in folders if (own := _read(folder, calendar, since)) is not None]
     if not tables:
         return pd.DataFrame(columns=list(COLUMNS))
-    told = pa.concat_tables(tables).to_pandas().dropna(subset=["probability"])
-    told = told.reset_index(drop=True)
-    labels = {*told["origin_week"], *told["target_week"]}
+    table = pa.concat_tables(tables).to_pandas().dropna(subset=["probability"])
+    table = table.reset_index(drop=True)
+    labels = {*table["origin_week"], *table["target_week"]}
     weeks = {label: calendar.week_no(label) for label in labels}
     rows = pd.DataFrame(
         {
-            "unit_id": told["municipality_code"],
-            "horizon_weeks": told["horizon_weeks"].astype(np.int32),
-            "origin_week_no": told["origin_week"].map(weeks).astype(np.int32),
-            "target_week_no": told["target_week"].map(weeks).astype(np.int32),
-            "probability": told["probability"],
-            "alarm": told["outbreak_expected"].astype(bool),
-            "threshold_cases": told["threshold_cases"],
-            "head": told["head"].astype(str),
+            "unit_id": table["municipality_code"],
+            "horizon_weeks": table["horizon_weeks"].astype(np.int32),
+            "origin_week_no": table["origin_week"].map(weeks).astype(np.int32),
+            "target_week_no": table["target_week"].map(weeks).astype(np.int32),
+            "probability": table["probability"],
+            "alarm": table["outbreak_expected"].astype(bool),
+            "threshold_cases": table["threshold_cases"],
+            "head": table["head"].astype(str),
         }
     )
     return rows.drop_duplicates(["unit_id", "horizon_weeks", "origin_week_no"], keep="last")[

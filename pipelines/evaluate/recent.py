@@ -57,7 +57,12 @@ def _own_rows(
 ) -> pd.DataFrame:
     """The refits' rows of one horizon with a known label and a target in the window."""
     profile, target = refits.profile, rows.target_week_no
-    asked = np.isfinite(rows.label) & (target > after) & (target <= newest) & _judged(rows, profile)
+    asked = (
+        np.isfinite(rows.label)
+        & (target > after)
+        & (target <= newest)
+        & _is_in_benchmark(rows, profile)
+    )
     chosen = rows.take(asked)
     probability, alarm = np.full(len(chosen), np.nan), np.zeros(len(chosen), dtype=bool)
     serving = last_of_block(profile, chosen.origin_week_no)
@@ -83,7 +88,7 @@ def _own_rows(
     return table.dropna(subset=["probability"])
 
 
-def _judged(rows: Examples, profile: Profile) -> Bools:
+def _is_in_benchmark(rows: Examples, profile: Profile) -> Bools:
     units = profile.evaluate.municipalities
     return (
         np.ones(len(rows), dtype=bool)
@@ -122,7 +127,7 @@ def _then(
 
 
 @dataclass(frozen=True)
-class Ruling:
+class RecentResult:
     """What the newest weeks say at the primary horizon; `rule` in words, and what it was applied
     to.
     """
@@ -142,7 +147,9 @@ class Ruling:
         return "is worse than" if self.interval.lower > 0 else "was not shown to be as good as"
 
 
-def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | None:
+def compare_with_published(
+    rows: pd.DataFrame, same_recipe: bool, profile: Profile
+) -> RecentResult | None:
     """Whether the refits are as good as what was published then; None without a row.
 
     A refit of the champion's recipe is judged by the upper bound on published weeks alone, once
@@ -162,7 +169,7 @@ def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | N
     weeks = judged.groupby("target_week_no")["published"].max().astype(bool)
     counted = int(weeks.sum()), int((~weeks).sum())
     if strict:
-        return Ruling(
+        return RecentResult(
             found.upper < margin,
             f"the upper bound must stay below {margin:+.3f}",
             margin,
@@ -171,14 +178,14 @@ def judge(rows: pd.DataFrame, same_recipe: bool, profile: Profile) -> Ruling | N
         )
     if same_recipe:
         worse = found.mean >= margin and found.lower > 0
-        return Ruling(
+        return RecentResult(
             not worse,
             f"refused is a mean of {margin:+.3f} or more with a lower bound above 0",
             margin,
             found,
             *counted,
         )
-    return Ruling(
+    return RecentResult(
         found.mean < margin, f"the mean must stay below {margin:+.3f}", margin, found, *counted
     )
 
@@ -227,12 +234,12 @@ def _scores(rows: pd.DataFrame) -> Record:
 
 
 def _one(rows: pd.DataFrame, probability: str, alarm: str) -> Record:
-    said = rows[alarm].to_numpy(bool)
+    alarms = rows[alarm].to_numpy(bool)
     return {
         "brier": float(_loss(rows, probability).mean()),
         "mean_probability": float(rows[probability].astype(np.float64).mean()),
-        "alarms": int(said.sum()),
-        "alarms_that_were_right": int((said & (rows["label"].to_numpy(np.float64) == 1)).sum()),
+        "alarms": int(alarms.sum()),
+        "alarms_that_were_right": int((alarms & (rows["label"].to_numpy(np.float64) == 1)).sum()),
     }
 
 

@@ -64,14 +64,14 @@ class Refits:
             self._made[origin] = self._find_or_train(origin)
         return self._made[origin]
 
-    def forget_others(self) -> None:
-        """Remove kept refits of this recipe that nothing asked for: their rows are not today's."""
+    def discard_unused(self) -> None:
+        """Remove kept refits of this recipe that were not used: their rows are not today's."""
         for folder in self.folder.glob("*"):
             if folder.name not in self._used and not folder.name.startswith("."):
                 discard(folder)
 
-    def say_which(self) -> None:
-        """Note which kept refits were asked for: `denguard prune` takes others in time."""
+    def record_used(self) -> None:
+        """Note which kept refits were used: `denguard prune` removes the others later."""
         write_in_use(self.root, (f"{self.recipe_id}/{name}" for name in self._used))
 
     def _find_or_train(self, origin: int) -> Models | None:
@@ -137,7 +137,7 @@ def _enough(known: Mapping[int, Bools], rows: Mapping[int, Examples]) -> bool:
 
 
 def _kept(folder: Path) -> Models | None:
-    """A refit that was kept, or None; a damaged one is set aside and trained again."""
+    """A refit that was kept, or None; a damaged one is discarded and trained again."""
     if not folder.is_dir():
         return None
     try:

@@ -86,12 +86,12 @@ def _without(first: pd.DataFrame, words: Words) -> str:
 def _shown(shown: int, judged: int, places: int, words: Words) -> str:
     """What the picture shows, in words."""
     if not judged:
-        said = words("picture-of-highest", n=shown)
+        caption = words("picture-of-highest", n=shown)
     elif shown == judged:
-        said = words("picture-of-judged", n=shown)
+        caption = words("picture-of-judged", n=shown)
     else:
-        said = words("picture-of-highest-judged", n=shown, of=judged)
-    return f"{said} {words('tables-below', n=places)}" if places > shown else said
+        caption = words("picture-of-highest-judged", n=shown, of=judged)
+    return f"{caption} {words('tables-below', n=places)}" if places > shown else caption
 
 
 def _groups(places: Sequence[Mapping[str, Any]], at: int, words: Words) -> list[dict[str, Any]]:

@@ -50,9 +50,9 @@ def reasons(why: str, words: Words) -> str:
 def _reason(found: re.Match[str], words: Words) -> str:
     rule, cause, answer = found.groups()
     known = f"rule-{rule}" in words
-    said = words(f"rule-{rule}" if known else "rule-unknown")
-    told = f", {words(f'answer-{answer}')}" if f"answer-{answer}" in words else ""
-    return f"{said} ({words('cause', cause=cause)}{told})"
+    text = words(f"rule-{rule}" if known else "rule-unknown")
+    answered = f", {words(f'answer-{answer}')}" if f"answer-{answer}" in words else ""
+    return f"{text} ({words('cause', cause=cause)}{answered})"
 
 
 def _row(row: Mapping[Any, Any], words: Words) -> dict[str, str]:

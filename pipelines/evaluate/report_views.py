@@ -58,7 +58,7 @@ def verdict(decision: Record) -> dict[str, str]:
     }
 
 
-def judged_head(metrics: Record, decision: Record) -> str:
+def chosen_head(metrics: Record, decision: Record) -> str:
     """Head whose details are shown: the one judged for service, else the linear one."""
     known = primary(metrics).get("heads", {})
     head = decision.get("head")
@@ -71,7 +71,7 @@ def cards(
     """A few numbers for a reader with ten seconds."""
     found: list[tuple[str, str]] = []
     heads = primary(metrics).get("heads", {})
-    head = judged_head(metrics, decision)
+    head = chosen_head(metrics, decision)
     if head in heads:
         ahead = metrics["primary_horizon_weeks"]
         found.append((f"Brier, {ahead} weeks ahead ({words(head)})", number(heads[head]["brier"])))
@@ -179,7 +179,7 @@ def in_order(metrics: Record) -> Record:
 
 def horizons(metrics: Record, decision: Record) -> Rows:
     """One table a horizon, every recipe and baseline on the same rows."""
-    serving = judged_head(metrics, decision)
+    serving = chosen_head(metrics, decision)
     return [
         {
             "horizon": int(horizon),
@@ -213,7 +213,7 @@ def years(metrics: Record, decision: Record) -> dict[str, Any]:
         {"name": words(n), "cells": [number(r["years"].get(y, {}).get("brier")) for y in labels]}
         for n, r in heads.items()
     ]
-    own = heads.get(judged_head(metrics, decision), {"years": {}})["years"]
+    own = heads.get(chosen_head(metrics, decision), {"years": {}})["years"]
     scored = {y: own[y]["brier"] for y in labels if own.get(y, {}).get("brier") is not None}
     worst = max(scored, key=scored.__getitem__) if scored else None
     return {"labels": labels, "worst": worst, "rate": rate, "rows": rows}
@@ -244,7 +244,7 @@ def onset(metrics: Record) -> Rows:
 def municipalities(metrics: Record, decision: Record, names: Mapping[str, str]) -> Rows:
     """Scores by municipality of the judged head at the primary horizon, the worst one marked."""
     heads = primary(metrics).get("heads", {})
-    record = heads.get(judged_head(metrics, decision))
+    record = heads.get(chosen_head(metrics, decision))
     if record is None:
         return []
     other = {
@@ -275,6 +275,6 @@ def brier_picture(metrics: Record) -> str | None:
 def calibration_picture(metrics: Record, decision: Record) -> str | None:
     """Calibration of the judged head beside the linear one."""
     heads = primary(metrics).get("heads", {})
-    shown = dict.fromkeys(["linear", judged_head(metrics, decision)])
+    shown = dict.fromkeys(["linear", chosen_head(metrics, decision)])
     tables = {n: heads[n]["calibration"] for n in shown if n in heads}
     return figures.calibration(tables) if tables else None

@@ -10,48 +10,61 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pipelines.evaluate.decision import Candidate, Champion
+from pipelines.evaluate.evidence import GateEvidence, champion_rows, not_sane, rows_of
 from pipelines.evaluate.first_line import capital, subject
-from pipelines.evaluate.hearing import Hearing, champion_rows, not_sane, rows_of
 
 LeavingOut = Callable[[Candidate, tuple[int, ...]], Candidate]
 
 
-def fewest_out(hearing: Hearing) -> Candidate:
-    """Of the candidates that beat the simplest one and of this itself, that which is sane at the
-    primary horizon and at most others; the better one of equals, the simplest one if none is."""
-    names = [found.challenger for found in hearing.rivals if found.passed] + [hearing.reference]
-    insane = {name: hearing.insane(name) for name in names}
-    fit = [name for name in names if hearing.primary not in insane[name]]
-    return hearing.candidates[min(fit, key=lambda n: len(insane[n]), default=hearing.reference)]
+def sanest_candidate(evidence: GateEvidence) -> Candidate:
+    """The candidate that is sane at the primary horizon and at most others.
+
+    Asked are the simplest one and those that beat it. Of equals the better one; the simplest one
+    if none is sane at the primary horizon.
+    """
+    names = [found.challenger for found in evidence.against_reference if found.passed] + [
+        evidence.reference
+    ]
+    sanity_failures = {name: evidence.sanity_failures(name) for name in names}
+    fit = [name for name in names if evidence.primary not in sanity_failures[name]]
+    return evidence.candidates[
+        min(fit, key=lambda n: len(sanity_failures[n]), default=evidence.reference)
+    ]
 
 
-def without_insane(hearing: Hearing, chosen: Candidate, leaving_out: LeavingOut) -> Candidate:
+def without_failing_horizons(
+    evidence: GateEvidence, chosen: Candidate, leaving_out: LeavingOut
+) -> Candidate:
     """The candidate without the horizons at which it is not sane, which is noted; itself if the
     primary one is among them, or none."""
-    insane = hearing.insane(chosen.head)
-    if not insane or hearing.primary in insane:
+    sanity_failures = evidence.sanity_failures(chosen.head)
+    if not sanity_failures or evidence.primary in sanity_failures:
         return chosen
-    told = [f"{not_sane(chosen.head, horizon)}: {why}." for horizon, why in insane.items()]
-    hearing.reasons += [reason for reason in told if reason not in hearing.reasons]
-    left_out = tuple(sorted(insane))
-    hearing.reasons.append(
+    sentences = [
+        f"{not_sane(chosen.head, horizon)}: {why}." for horizon, why in sanity_failures.items()
+    ]
+    evidence.reasons += [reason for reason in sentences if reason not in evidence.reasons]
+    left_out = tuple(sorted(sanity_failures))
+    evidence.reasons.append(
         f"Its bundle leaves out {weeks_ahead(left_out)}; its other horizons are judged."
     )
     return leaving_out(chosen, left_out)
 
 
-def keeps_champion_horizons(hearing: Hearing, chosen: Candidate, champion: Champion | None) -> bool:
+def keeps_champion_horizons(
+    evidence: GateEvidence, chosen: Candidate, champion: Champion | None
+) -> bool:
     """Whether the champion serves none of the horizons left out, or is not sane there either; else
     a person decides, as a horizon that serves soundly is nothing to lose unasked."""
     lost = [] if champion is None else [h for h in chosen.without if h in champion.horizons_weeks]
     if champion is None or not lost:
         return True
-    rows, head = champion_rows(hearing, champion)
-    sound = [h for h in lost if not hearing.sanity_of(rows_of(rows, head, h), h).problems]
+    rows, head = champion_rows(evidence, champion)
+    sound = [h for h in lost if not evidence.sanity_of(rows_of(rows, head, h), h).problems]
     if not sound:
         return True
-    hearing.waits_for_person = True
-    return hearing.refuse(
+    evidence.waits_for_person = True
+    return evidence.refuse(
         f"{capital(subject(chosen.head))} would serve but for {weeks_ahead(sound)}, where it is "
         "not sane and the champion's recipe is. A person decides, and the champion forecasts "
         f"meanwhile: `denguard promote {chosen.bundle_id} --by NAME --reason TEXT` lets it serve "
@@ -59,10 +72,10 @@ def keeps_champion_horizons(hearing: Hearing, chosen: Candidate, champion: Champ
     )
 
 
-def reasons_of(hearing: Hearing, chosen: Candidate | None) -> dict[str, str]:
+def reasons_of(evidence: GateEvidence, chosen: Candidate | None) -> dict[str, str]:
     """Horizon that the candidate leaves out -> why, for the record."""
-    insane = hearing.insane(chosen.head) if chosen and chosen.without else {}
-    return {str(h): why for h, why in insane.items()}
+    sanity_failures = evidence.sanity_failures(chosen.head) if chosen and chosen.without else {}
+    return {str(h): why for h, why in sanity_failures.items()}
 
 
 def weeks_ahead(horizons: Sequence[int]) -> str:

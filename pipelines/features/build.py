@@ -267,6 +267,6 @@ def _intact(folder: Path) -> bool:
 
 def _set_aside(folder: Path) -> None:
     aside = folder.with_name(f".damaged-{folder.name}")
-    log.warning("feature version %s is damaged; it is written anew", folder.name)
+    log.warning("feature version %s is damaged; it is written again", folder.name)
     shutil.rmtree(aside, ignore_errors=True)
     folder.replace(aside)

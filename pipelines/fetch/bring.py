@@ -21,7 +21,7 @@ from pipelines.fetch.datasets import DATASETS, Dataset
 from pipelines.fetch.download import download, part_of
 from pipelines.fetch.listing import Listing
 from pipelines.fetch.remote_file import RemoteFile
-from pipelines.fetch.terms import Terms, settle
+from pipelines.fetch.terms import Terms, require_accepted
 from pipelines.fetch.unpack import unpack
 from pipelines.fetch.web import LATER, Patience, Refused, Unanswered, Web
 from pipelines.run.progress import Progress
@@ -91,7 +91,7 @@ def fetch(
         with locked(to / _STATE / "lock", _LOCK_TIMEOUT_S, busy):
             terms, files_of = dataset.terms_and_files(web, base)
             show(dataset, terms)
-            settle(terms, name, to, accept)
+            require_accepted(terms, name, to, accept)
             listing = files_of(lambda folder: _may_hold(folder, only))
             return _bring(web, to, listing, _chosen(listing, only, base))
     except OSError as err:
@@ -160,7 +160,7 @@ class _Meter:
         self._unit, name = (1 << 20, "MB") if total >= 10 << 20 else (1 << 10, "kB")
         self._total = -(-total // self._unit)
         self._progress = Progress(f"{name} fetched", self._total)
-        self._sum = self._told = self._file = 0
+        self._sum = self._reported = self._file = 0
 
     def begin(self, here: int) -> None:
         """The next file, of which so many bytes are here."""
@@ -171,9 +171,9 @@ class _Meter:
         self._sum += max(0, here - self._file)
         self._file = max(here, self._file)
         units = min(self._total, -(-self._sum // self._unit))
-        if units > self._told:
-            self._progress.advance(units - self._told)
-            self._told = units
+        if units > self._reported:
+            self._progress.advance(units - self._reported)
+            self._reported = units
 
 
 def _may_hold(folder: str, only: Sequence[str]) -> bool:

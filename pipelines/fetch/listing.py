@@ -115,14 +115,14 @@ def read_page(raw: bytes, url: str) -> tuple[list[Entry], list[str]]:
         if name is None:
             refused.append(f"{href!r} on {url}")
             continue
-        told = _AFTER.match(after.split("\n", 1)[0])
-        if told is None or (told[1] == "-") != href.endswith("/"):
+        size = _AFTER.match(after.split("\n", 1)[0])
+        if size is None or (size[1] == "-") != href.endswith("/"):
             raise FetchError(
                 f"the listing has no size for {name!r}",
                 where=url,
                 fix="check --base-url; the server's pages are not PhysioNet's",
             )
-        entry = Entry(name, None if told[1] == "-" else int(told[1]))
+        entry = Entry(name, None if size[1] == "-" else int(size[1]))
         if entries.setdefault(name, entry) != entry:
             raise FetchError(
                 f"the listing names {name!r} twice, with other sizes",

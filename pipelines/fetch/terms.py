@@ -26,7 +26,7 @@ class Terms:
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
 
-def settle(terms: Terms, dataset: str, folder: Path, accept: bool) -> None:
+def require_accepted(terms: Terms, dataset: str, folder: Path, accept: bool) -> None:
     """Go on only if a person accepted these very terms, now or for this folder before.
 
     Raises:

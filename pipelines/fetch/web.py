@@ -145,7 +145,7 @@ class Web:
         try:
             answer = self._follow(url, dict(headers or {}))
             try:
-                self._judge(answer, url)
+                self._raise_for_status(answer, url)
                 yield answer
             finally:
                 answer.close()
@@ -186,7 +186,7 @@ class Web:
             fix="use an https address; do not fetch over a line that others can change",
         )
 
-    def _judge(self, answer: httpx.Response, url: str) -> None:
+    def _raise_for_status(self, answer: httpx.Response, url: str) -> None:
         status = answer.status_code
         if status in (200, 206, 416):
             return

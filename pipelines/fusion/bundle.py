@@ -193,13 +193,15 @@ def _read(folder: Path, raw: dict[str, Any]) -> Bundle:
         )
     if not first:
         require_places(folder, raw["files"], models)
-        _require_said_once(folder, meta, models)
+        _require_equal_thresholds(folder, meta, models)
     return Bundle(
         meta, models, _read_golden(folder / GOLDEN), _prompt(folder, meta), _varying(folder, meta)
     )
 
 
-def _require_said_once(folder: Path, meta: BundleMeta, models: dict[int, HorizonModel]) -> None:
+def _require_equal_thresholds(
+    folder: Path, meta: BundleMeta, models: dict[int, HorizonModel]
+) -> None:
     """People are shown meta's decision thresholds, and answers follow from the models' own."""
     if meta.decision_thresholds != {h: model.decision_threshold for h, model in models.items()}:
         raise StoreError(
@@ -239,8 +241,8 @@ def _prompt(folder: Path, meta: BundleMeta) -> Path | None:
     return path
 
 
-def load_sound(folder: Path) -> Bundle:
-    """Read a bundle, thresholds too, and recompute its golden rows: what must hold to serve.
+def load_verified_bundle(folder: Path) -> Bundle:
+    """Read a bundle and its thresholds, and recompute its golden rows: only then may it serve.
 
     Raises:
         StoreError: whatever is wrong with it.
@@ -256,6 +258,10 @@ def load_sound(folder: Path) -> Bundle:
             fix=REBUILD,
         ) from err
     return bundle
+
+
+# Versions in MLflow hold a copy of pyfunc_model.py of their day, which imports this name.
+load_sound = load_verified_bundle
 
 
 def check_golden(bundle: Bundle) -> None:

@@ -1,4 +1,4 @@
-"""What a bundle folder must look like before any of it is believed: files, hashes, keys."""
+"""Checks the form of a bundle folder before anything of it is read: files, hashes, keys."""
 
 from __future__ import annotations
 

@@ -49,20 +49,20 @@ class Follower:
         Raises:
             ServiceError: the run has not ended in time.
         """
-        started, said, last_words = time.monotonic(), set[tuple[str, str]](), 0.0
+        started, shown, last_printed = time.monotonic(), set[tuple[str, str]](), 0.0
         with self._console.status("waiting for the first task") as spinner:
             while (elapsed := time.monotonic() - started) < within_s:
                 self._keep_alive()
                 state = str(self._api.run(self._dag_id, run_id)["state"])
                 tasks = self._api.tasks(self._dag_id, run_id)
-                self._say_changes(tasks, said)
+                self._print_changes(tasks, shown)
                 if state in {"success", "failed"}:
                     return state
                 line = self._line(tasks, run_id, elapsed)
                 spinner.update(line)
-                if not self._console.is_terminal and elapsed - last_words > _SAY_AGAIN_S:
+                if not self._console.is_terminal and elapsed - last_printed > _SAY_AGAIN_S:
                     self._console.print(line)
-                    last_words = elapsed
+                    last_printed = elapsed
                 time.sleep(_POLL_S)
         raise ServiceError(
             f"the run has not ended after {within_s / 60:.0f} minutes",
@@ -70,20 +70,20 @@ class Follower:
             fix="it goes on in the background: look at it in Airflow, or stop with make down",
         )
 
-    def _say_changes(self, tasks: list[TaskState], said: set[tuple[str, str]]) -> None:
+    def _print_changes(self, tasks: list[TaskState], shown: set[tuple[str, str]]) -> None:
         for task in tasks:
             change = (f"{task.title} {task.try_number}", str(task.state))
-            if task.state in _WORDS and change not in said:
+            if task.state in _WORDS and change not in shown:
                 took = f"{task.duration_s:6.1f} s" if task.duration_s else ""
                 self._console.print(f"  {_WORDS[task.state]} {escape(task.title):<24} {took}")
-                said.add(change)
+                shown.add(change)
 
     def _line(self, tasks: list[TaskState], run_id: str, elapsed_s: float) -> str:
         done = sum(task.state in _ENDED for task in tasks)
         running = ", ".join(task.title for task in tasks if task.state == "running") or "waiting"
         newest = newest_progress(self._logs / "dag_id=retraining" / f"run_id={run_id}")
-        said = f" · {newest}" if newest else ""
-        return f"{elapsed_s:4.0f} s  {done}/{len(tasks)} tasks  {escape(running + said)}"
+        progress = f" · {newest}" if newest else ""
+        return f"{elapsed_s:4.0f} s  {done}/{len(tasks)} tasks  {escape(running + progress)}"
 
 
 def newest_progress(folder: Path) -> str:
@@ -94,7 +94,7 @@ def newest_progress(folder: Path) -> str:
     with logs[-1].open("rb") as handle:
         handle.seek(max(0, logs[-1].stat().st_size - _TAIL_BYTES))
         lines = handle.read().decode("utf-8", errors="replace").splitlines()
-    return next((said for line in reversed(lines) if (said := _said_by_us(line))), "")
+    return next((text for line in reversed(lines) if (text := _own_message(line))), "")
 
 
 def _mtime(path: Path) -> float:
@@ -104,7 +104,7 @@ def _mtime(path: Path) -> float:
         return 0.0
 
 
-def _said_by_us(line: str) -> str:
+def _own_message(line: str) -> str:
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Waiting until the services are healthy, as their own health pages say."""
+"""Waits until the services are healthy, by their own health pages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def wait_healthy(services: Services, console: Console, within_s: float = HEALTHY
     deadline = time.monotonic() + within_s
     with httpx.Client(timeout=5, trust_env=False) as client, console.status("waiting for health"):
         while sick := _sick(services, client):
-            if gone := services.dead():
+            if dead := services.dead():
                 raise ServiceError(
-                    f"{gone[0].name} stopped while starting: "
-                    f"{_last_words(services.layout, gone[0])}",
-                    where=str(services.layout.logs / f"{gone[0].name}.log"),
+                    f"{dead[0].name} stopped while starting: "
+                    f"{_last_words(services.layout, dead[0])}",
+                    where=str(services.layout.logs / f"{dead[0].name}.log"),
                     fix="read that log, correct the cause, then make down and make up",
                 )
             if time.monotonic() > deadline:

@@ -40,18 +40,18 @@ def failure(services: Services, run_id: str) -> ServiceError:
     """The error that says which task of a run failed, why, and what to do."""
     folder = run_folder(services.layout.places, run_id)
     logs = services.layout.airflow_home / "logs" / "dag_id=retraining" / f"run_id={run_id}"
-    said = of_run(folder)
-    if said is None:
+    failure = of_run(folder)
+    if failure is None:
         return ServiceError(
             f"run {run_id} failed before any step could say why",
             where=str(logs),
             fix="read the newest log there",
         )
-    cause = f"{said.cause} ({said.where})" if said.where else said.cause
+    cause = f"{failure.cause} ({failure.where})" if failure.where else failure.cause
     return ServiceError(
-        f"run {run_id}: step {said.step} failed. {cause}",
+        f"run {run_id}: step {failure.step} failed. {cause}",
         where=f"{folder / FAILURE}; logs below {logs}",
-        fix=f"{said.fix}; then make demo again",
+        fix=f"{failure.fix}; then make demo again",
     )
 
 
@@ -129,15 +129,17 @@ def _tell_prediction(console: Console, services: Services, rows: list[dict[str, 
             where=f"{url}/predictions",
             fix="read artifacts/local/logs/endpoint.log",
         )
-    said = answer.json()["predictions"][0]
+    prediction = answer.json()["predictions"][0]
     console.print(
         f"\n[bold]One prediction[/] from POST {url}/predictions (weekly cases and climate, no "
         "scene)"
     )
-    outbreak = "an outbreak week" if said["outbreak"] else "no outbreak week"
+    outbreak = "an outbreak week" if prediction["outbreak"] else "no outbreak week"
     console.print(
-        f"  {escape(str(row['municipality']))}, {said['target_week']}: probability "
-        f"{_share(said['probability'])}, {outbreak}; the forecast says "
+        f"  {escape(str(row['municipality']))}, {prediction['target_week']}: probability "
+        f"{_share(prediction['probability'])}, {outbreak}; the forecast says "
         f"{_share(row['probability'])}"
     )
-    console.print(f"  model version {said['model_version']}, trace id {said['trace_id']}")
+    console.print(
+        f"  model version {prediction['model_version']}, trace id {prediction['trace_id']}"
+    )

@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them: start, recognise again, stop as a group.
+"""Processes that outlive the command that started them: start, find again, stop as a group.
 
 A recorded process is its id and creation time together, so that a recycled id is never taken for
 ours. Airflow's tasks make process groups of their own, so every child also carries the deployment's
@@ -55,8 +55,8 @@ def marked(marker: str, component: str | None = None) -> list[psutil.Process]:
         process
         for process in psutil.process_iter()
         if process.pid != os.getpid()
-        and (said := _environ(process)).get(MARKER) == marker
-        and component in {None, said.get(COMPONENT)}
+        and (environment := _environ(process)).get(MARKER) == marker
+        and component in {None, environment.get(COMPONENT)}
     ]
 
 

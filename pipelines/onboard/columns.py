@@ -11,7 +11,7 @@ from pipelines.data.adapters.names import guesses, letters
 from pipelines.errors import ConfigError
 from pipelines.onboard.answers import NONE, Answers, meant_for, pairs
 from pipelines.onboard.asking import Ask, Question, answered
-from pipelines.onboard.sights import Sight
+from pipelines.onboard.previews import InputPreview
 
 _BY_TABLE = {
     "cases": ("unit", "name", "year", "week", "date", "start", "end", "cases", "population", "temp_mean_c", "rainfall_mm"),
@@ -34,79 +34,79 @@ _NOT_CASES = (
 _NULLS = frozenset({"None", "NONE", "none", "NULL", "nan", "NaN", "N/A", "n/a", "#N/A", "."})
 
 
-def choose_columns(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
+def choose_columns(preview: InputPreview, answers: Answers, names: Sequence[str], ask: Ask) -> None:
     """Write `columns`, `missing`, `keep` and `leave_out` of a file's entry.
 
     Raises:
         ConfigError: a column that is not there, or a question that nobody answers.
     """
-    adapter, said = sight.settings.get("adapter", "long"), _said(sight, answers, names)
-    if sight.table is None or adapter not in _FREE:
-        if said:
-            sight.settings["columns"] = {our: _one(found) for our, found in said.items()}
+    adapter, given = preview.settings.get("adapter", "long"), _given(preview, answers, names)
+    if preview.table is None or adapter not in _FREE:
+        if given:
+            preview.settings["columns"] = {our: _one(found) for our, found in given.items()}
     else:
-        _choose(sight, adapter, said, ask)
-    _rules(sight, answers, names, ask)
+        _choose(preview, adapter, given, ask)
+    _rules(preview, answers, names, ask)
 
 
-def _choose(sight: Sight, adapter: str, said: dict[str, list[str]], ask: Ask) -> None:
-    wanted = _wanted(sight, adapter)
-    found = {our: columns for our, columns in guesses(sight.header, wanted).items() if columns}
-    found |= said
+def _choose(preview: InputPreview, adapter: str, given: dict[str, list[str]], ask: Ask) -> None:
+    wanted = _wanted(preview, adapter)
+    found = {our: columns for our, columns in guesses(preview.header, wanted).items() if columns}
+    found |= given
     if (
         adapter == "line_list"
         and "onset" not in found
-        and (days := said.get("date") or guesses(sight.header)["date"])
+        and (days := given.get("date") or guesses(preview.header)["date"])
     ):
         found["onset"] = days
     if adapter == "line_list":
         unused = {"date", "year", "week"} if "onset" in found else {"date"}
         found = {our: columns for our, columns in found.items() if our not in unused}
-    station = "unit" in sight.settings.get("options", {})
-    for our in _needed(adapter, sight.config.table, found, station):
-        if our not in found or (len(found[our]) > 1 and our not in said):
-            found[our] = _ask_for(sight, our, found.get(our, []), said, ask)
-    if set(found) & set(_DAYS) == set() and "year" not in found and _bare_weeks(sight, found):
-        found["year"] = _ask_for(sight, "year", [], said, ask)
+    station = "unit" in preview.settings.get("options", {})
+    for our in _needed(adapter, preview.config.table, found, station):
+        if our not in found or (len(found[our]) > 1 and our not in given):
+            found[our] = _ask_for(preview, our, found.get(our, []), given, ask)
+    if set(found) & set(_DAYS) == set() and "year" not in found and _bare_weeks(preview, found):
+        found["year"] = _ask_for(preview, "year", [], given, ask)
     for our, columns in found.items():
-        if len(columns) > 1 and our not in ("unit", *said):
-            found[our] = _ask_for(sight, our, columns, said, ask)
-    plain = guesses(sight.header, wanted)
+        if len(columns) > 1 and our not in ("unit", *given):
+            found[our] = _ask_for(preview, our, columns, given, ask)
+    plain = guesses(preview.header, wanted)
     if (
         adapter != "long"
-        or said
+        or given
         or any(plain.get(our) != columns for our, columns in found.items())
     ):
-        sight.settings["columns"] = {our: _one(columns) for our, columns in found.items()}
+        preview.settings["columns"] = {our: _one(columns) for our, columns in found.items()}
     named = {our: " + ".join(columns) for our, columns in found.items()}
-    sight.seen.append("columns: " + ", ".join(f"{our} = {name!r}" for our, name in named.items()))
-    _missing_words(sight, found)
+    preview.seen.append("columns: " + ", ".join(f"{our} = {name!r}" for our, name in named.items()))
+    _missing_words(preview, found)
     used = {c for columns in found.values() for c in columns}
-    unread = [c for c in sight.header if c not in used and letters(c).startswith(_CLIMATE)]
-    others = [c for c in sight.header if c and c not in {*used, *unread}]
+    unread = [c for c in preview.header if c not in used and letters(c).startswith(_CLIMATE)]
+    others = [c for c in preview.header if c and c not in {*used, *unread}]
     if others and adapter in ("long", "series"):
         shown = ", ".join(map(repr, others[:8])) + (", ..." if len(others) > 8 else "")
-        sight.seen.append(f"not read: {shown}")
+        preview.seen.append(f"not read: {shown}")
     if unread and adapter != "line_list":
-        sight.seen.append(
+        preview.seen.append(
             f"{', '.join(map(repr, unread))} may be climate and is not read; to read it, say "
             "which and in what unit: --column rainfall_mm=..., --column temp_mean_c=..., and "
             "--transform if it is not in mm or degree Celsius"
         )
 
 
-def _bare_weeks(sight: Sight, found: dict[str, list[str]]) -> bool:
+def _bare_weeks(preview: InputPreview, found: dict[str, list[str]]) -> bool:
     """Whether the column of weeks holds numbers of weeks without their year."""
-    texts = [t for t, _ in sight.values(found["week"][0], 200)] if "week" in found else []
+    texts = [t for t, _ in preview.values(found["week"][0], 200)] if "week" in found else []
     return bool(texts) and all(
         t.removesuffix(".0").isdigit() and len(t.removesuffix(".0")) < 3 for t in texts
     )
 
 
-def _wanted(sight: Sight, adapter: str) -> tuple[str, ...]:
+def _wanted(preview: InputPreview, adapter: str) -> tuple[str, ...]:
     if adapter == "wide":
         return ("unit", "name")
-    return _OF_PERSONS if adapter == "line_list" else _BY_TABLE[sight.config.table]
+    return _OF_PERSONS if adapter == "line_list" else _BY_TABLE[preview.config.table]
 
 
 def _needed(adapter: str, table: str, found: dict[str, list[str]], station: bool) -> list[str]:
@@ -124,149 +124,154 @@ def _needed(adapter: str, table: str, found: dict[str, list[str]], station: bool
 
 
 def _ask_for(
-    sight: Sight, our: str, several: list[str], said: dict[str, list[str]], ask: Ask
+    preview: InputPreview, our: str, several: list[str], given: dict[str, list[str]], ask: Ask
 ) -> list[str]:
-    taken = {c for columns in said.values() for c in columns}
-    choices = tuple(several or [c for c in sight.header if c and c not in taken])
+    taken = {c for columns in given.values() for c in columns}
+    choices = tuple(several or [c for c in preview.header if c and c not in taken])
     flag = f"--{our}" if our in ("unit", "year", "week", "date", "cases") else f"--column {our}="
     flag = "--date" if our == "onset" else flag
     what = f"Which column is the {our}?" + (
         " Name several to join them with a slash." if our == "unit" else ""
     )
     why = (
-        f"{len(several)} may be meant: {_described(sight, several)}"
+        f"{len(several)} may be meant: {_described(preview, several)}"
         if several
         else "none is called so"
     )
-    said_now = ask(
+    reply = ask(
         Question(
             flag,
             what,
             () if our == "unit" else choices,
             None,
-            f"{why}; there are {_described(sight, choices)}" if not several else why,
-            sight.name,
+            f"{why}; there are {_described(preview, choices)}" if not several else why,
+            preview.name,
         )
     )
-    columns = [part.strip() for part in said_now.split("+")] if our == "unit" else [said_now]
+    columns = [part.strip() for part in reply.split("+")] if our == "unit" else [reply]
     for column in columns:
-        _require(sight, column, flag)
+        _require(preview, column, flag)
     return columns
 
 
-def _described(sight: Sight, columns: Sequence[str]) -> str:
+def _described(preview: InputPreview, columns: Sequence[str]) -> str:
     shown = []
     if len(columns) <= 4:
-        sight.texts(columns)
+        preview.texts(columns)
     for column in columns[:12]:
-        values = sight.values(column, most=1_000_000) if len(columns) <= 4 else []
+        values = preview.values(column, most=1_000_000) if len(columns) <= 4 else []
         shown.append(f"{column!r} ({len(values)} different)" if values else repr(column))
     return ", ".join(shown)
 
 
-def _said(sight: Sight, answers: Answers, names: Sequence[str]) -> dict[str, list[str]]:
+def _given(preview: InputPreview, answers: Answers, names: Sequence[str]) -> dict[str, list[str]]:
     """Our name -> columns that were said and are meant for this file.
 
     A column that stands in no file is an error of the first one; one that stands in another is not.
     """
     out: dict[str, list[str]] = {}
     for our, values in answers.columns.items():
-        scoped = [v for v in values if v.partition("=")[0] == sight.name and "=" in v]
-        for column in meant_for(values, sight.name, names):
-            if column in sight.header or sight.table is None:
+        scoped = [v for v in values if v.partition("=")[0] == preview.name and "=" in v]
+        for column in meant_for(values, preview.name, names):
+            if column in preview.header or preview.table is None:
                 out.setdefault(our, []).append(column)
             elif scoped or len(names) == 1:
-                _require(sight, column, f"--{our}")
+                _require(preview, column, f"--{our}")
     return out
 
 
-def _require(sight: Sight, column: str, flag: str) -> None:
-    n = sight.header.count(column)
+def _require(preview: InputPreview, column: str, flag: str) -> None:
+    n = preview.header.count(column)
     if n == 1:
         return
-    close = difflib.get_close_matches(column, sight.header, n=1)
+    close = difflib.get_close_matches(column, preview.header, n=1)
     meant = f"; {close[0]!r} is close to it" if close else ""
     what = f"column {column!r} is there {n} times" if n else f"there is no column {column!r}{meant}"
     raise ConfigError(
         what,
-        where=f"{sight.name}, {flag}",
-        fix=f"name one of {', '.join(map(repr, sight.header[:20]))}",
+        where=f"{preview.name}, {flag}",
+        fix=f"name one of {', '.join(map(repr, preview.header[:20]))}",
     )
 
 
-def _missing_words(sight: Sight, found: dict[str, list[str]]) -> None:
+def _missing_words(preview: InputPreview, found: dict[str, list[str]]) -> None:
     """Texts such as "None" in the unit's columns say that the place is not known."""
-    known = set(sight.config.missing)
+    known = set(preview.config.missing)
     words = {
-        v for c in found.get("unit", ()) for v, _ in sight.values(c, 5000) if v in _NULLS
+        v for c in found.get("unit", ()) for v, _ in preview.values(c, 5000) if v in _NULLS
     } - known
     if words:
-        sight.settings["missing"] = [*sight.config.missing, *sorted(words)]
-        sight.seen.append(
+        preview.settings["missing"] = [*preview.config.missing, *sorted(words)]
+        preview.seen.append(
             f"the text {', '.join(map(repr, sorted(words)))} in place of a unit is taken as not "
             "known"
         )
 
 
-def _rules(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
+def _rules(preview: InputPreview, answers: Answers, names: Sequence[str], ask: Ask) -> None:
     """Which records count: as said, else asked for columns that tell discarded or imported
     cases."""
     for flag, key in (("--keep", "keep"), ("--leave-out", "leave_out")):
-        given = pairs(meant_for(getattr(answers, key), sight.name, names), flag)
-        here = {c: v for c, v in given.items() if c in sight.header}
+        given = pairs(meant_for(getattr(answers, key), preview.name, names), flag)
+        here = {c: v for c, v in given.items() if c in preview.header}
         if len(names) == 1:
             for column in given:
-                _require(sight, column, flag)
+                _require(preview, column, flag)
         if here:
-            sight.settings[key] = here
-    if sight.settings.get("adapter") != "line_list" or NONE in answers.leave_out:
+            preview.settings[key] = here
+    if preview.settings.get("adapter") != "line_list" or NONE in answers.leave_out:
         return
-    for column in sight.header:
-        if column not in {**sight.settings.get("keep", {}), **sight.settings.get("leave_out", {})}:
-            _ask_about(sight, column, ask)
+    for column in preview.header:
+        if column not in {
+            **preview.settings.get("keep", {}),
+            **preview.settings.get("leave_out", {}),
+        }:
+            _ask_about(preview, column, ask)
 
 
-def _ask_about(sight: Sight, column: str, ask: Ask) -> None:
-    told = next((t for t in _NOT_CASES if t[0] in letters(column)), None)
-    if told is None:
+def _ask_about(preview: InputPreview, column: str, ask: Ask) -> None:
+    rule = next((t for t in _NOT_CASES if t[0] in letters(column)), None)
+    if rule is None:
         return
-    counts = dict(sight.values(column))
-    for value in [v for v in told[1] if v in counts]:
+    counts = dict(preview.values(column))
+    for value in [v for v in rule[1] if v in counts]:
         proposal = f"{column}={value}"
         listed = ", ".join(f"{v} {n}" for v, n in list(counts.items())[:6])
         question = Question(
             "--leave-out",
-            f"{counts[value]} records have {column} = {value} ({told[2]} cases). Are they left "
+            f"{counts[value]} records have {column} = {value} ({rule[2]} cases). Are they left "
             "out?",
             (proposal, NONE),
             proposal,
             f"all values: {listed}",
-            sight.name,
+            preview.name,
         )
         if answered(question, ask(question)) == proposal:
-            sight.settings.setdefault("leave_out", {}).setdefault(column, []).append(value)
+            preview.settings.setdefault("leave_out", {}).setdefault(column, []).append(value)
 
 
 def _one(columns: Sequence[str]) -> str | list[str]:
     return columns[0] if len(columns) == 1 else list(columns)
 
 
-def thousands(sight: Sight) -> None:
+def thousands(preview: InputPreview) -> None:
     """`1.234` in a column of cases is a thousand: cases are whole. Then the decimal sign is a
     comma.
     """
-    if sight.table is None or "decimal" in sight.settings or sight.table.separator == ",":
+    if preview.table is None or "decimal" in preview.settings or preview.table.separator == ",":
         return
-    columns = sight.config.columns.get("cases") or next(iter(guesses(sight.header)["cases"]), None)
+    columns = preview.config.columns.get("cases") or next(
+        iter(guesses(preview.header)["cases"]), None
+    )
     texts = (
-        [t for t, _ in sight.values(columns, 5000)]
-        if isinstance(columns, str) and columns in sight.header
+        [t for t, _ in preview.values(columns, 5000)]
+        if isinstance(columns, str) and columns in preview.header
         else []
     )
     pointed = pd.Series([t for t in texts if "." in t], dtype=object)
     if len(pointed) and pointed.str.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{3})+").all():
-        sight.settings["decimal"] = ","
-        sight.seen.append(
+        preview.settings["decimal"] = ","
+        preview.seen.append(
             f"cases such as {pointed.iloc[0]} are thousands, because cases are whole: the decimal "
             "sign is a comma"
         )

@@ -15,7 +15,15 @@ from pipelines.onboard.answers import Answers, RuleAnswers
 from pipelines.onboard.asking import Ask, Question, answered
 from pipelines.onboard.findings import Findings
 from pipelines.onboard.history import Filling, History
-from pipelines.onboard.rules import Judgement, Rated, Rater, judge, of_kind, offered, proposed
+from pipelines.onboard.rules import (
+    Rated,
+    Rater,
+    TestYearChoice,
+    choose_test_years,
+    of_kind,
+    offered,
+    proposed,
+)
 from pipelines.onboard.writing import Part
 from pipelines.weeks import Calendar
 
@@ -34,12 +42,12 @@ def maturity_part(filling: Filling, answers: Answers, ask: Ask) -> Part | None:
             str(filling.weeks),
             filling.why,
         )
-        said = ask(question)
-        if not said.isdigit() or int(said) > _MOST_MATURITY:
+        reply = ask(question)
+        if not reply.isdigit() or int(reply) > _MOST_MATURITY:
             raise ConfigError(
-                f"{said!r} is no number of weeks", where="--maturity", fix="say --maturity 0..26"
+                f"{reply!r} is no number of weeks", where="--maturity", fix="say --maturity 0..26"
             )
-        weeks = int(said)
+        weeks = int(reply)
     if not weeks:
         return None
     return Part(
@@ -49,11 +57,11 @@ def maturity_part(filling: Filling, answers: Answers, ask: Ask) -> Part | None:
 
 def labels_of(rater: Rater, answers: Answers, ask: Ask, findings: Findings) -> Rated:
     """The label rule: as said, else asked, with the rates that each would give."""
-    said, units = answers.rule, rater.history.units
+    rule_answers, units = answers.rule, rater.history.units
     base = proposed(rater)
     findings.offer(offered(rater, base))
-    kind = said.kind
-    if kind is None and not _parameters(said):
+    kind = rule_answers.kind
+    if kind is None and not _parameters(rule_answers):
         why = "the table above says what each would call an outbreak week"
         question = Question(
             "--rule",
@@ -64,10 +72,10 @@ def labels_of(rater: Rater, answers: Answers, ask: Ask, findings: Findings) -> R
         )
         kind = answered(question, ask(question))
     kind = _known(kind or base["kind"])
-    keys = {"kind": kind} if said.reference else of_kind(kind, base, rater)
-    chosen = rater.rate(_validated(_with(keys, said), said))
-    told = described(chosen, units)
-    findings.add("label rule", told)
+    keys = {"kind": kind} if rule_answers.reference else of_kind(kind, base, rater)
+    chosen = rater.rate(_validated(_with(keys, rule_answers), rule_answers))
+    description = described(chosen, units)
+    findings.add("label rule", description)
     if chosen.zero_share > 0.5 and chosen.labels.rule.floor_cases is None:
         findings.add(
             "label rule",
@@ -108,23 +116,23 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _parameters(said: RuleAnswers) -> dict[str, Any]:
+def _parameters(rule_answers: RuleAnswers) -> dict[str, Any]:
     keys = {
-        "q": said.q,
-        "years": said.years,
-        "floor_cases": said.floor_cases,
-        "centre": said.centre,
-        "k": said.k,
-        "per_100k": said.per_100k,
+        "q": rule_answers.q,
+        "years": rule_answers.years,
+        "floor_cases": rule_answers.floor_cases,
+        "centre": rule_answers.centre,
+        "k": rule_answers.k,
+        "per_100k": rule_answers.per_100k,
     }
     found: dict[str, Any] = {key: value for key, value in keys.items() if value is not None}
-    if said.reference:
-        found["reference"] = said.reference
+    if rule_answers.reference:
+        found["reference"] = rule_answers.reference
     return found
 
 
-def _with(rule: dict[str, Any], said: RuleAnswers) -> dict[str, Any]:
-    given = _parameters(said)
+def _with(rule: dict[str, Any], rule_answers: RuleAnswers) -> dict[str, Any]:
+    given = _parameters(rule_answers)
     if reference := given.get("reference"):
         first, dots, last = str(reference).partition("..")
         if not dots:
@@ -138,10 +146,10 @@ def _with(rule: dict[str, Any], said: RuleAnswers) -> dict[str, Any]:
     return {**rule, **given}
 
 
-def _validated(rule: dict[str, Any], said: RuleAnswers) -> LabelConfig:
+def _validated(rule: dict[str, Any], rule_answers: RuleAnswers) -> LabelConfig:
     keys: dict[str, Any] = {"rule": rule}
-    if said.min_reference_cases is not None:
-        keys["min_reference_cases"] = said.min_reference_cases
+    if rule_answers.min_reference_cases is not None:
+        keys["min_reference_cases"] = rule_answers.min_reference_cases
     try:
         return LabelConfig.model_validate(keys)
     except ValidationError as err:
@@ -168,7 +176,7 @@ def _changed(labels: LabelConfig) -> dict[str, Any] | None:
     return out
 
 
-def evaluate_parts(answers: Answers, units: set[str], found: Judgement) -> list[Part]:
+def evaluate_parts(answers: Answers, units: set[str], found: TestYearChoice) -> list[Part]:
     """Test years and judged units, where they were said or are fewer than the counts alone
     allow."""
     out = []
@@ -192,14 +200,14 @@ def evaluate_parts(answers: Answers, units: set[str], found: Judgement) -> list[
     return out
 
 
-def judgement(
+def test_year_choice(
     chosen: Rated,
     weeks: int,
     history: History,
     answers: Answers,
     calendar: Calendar,
     findings: Findings,
-) -> Judgement:
+) -> TestYearChoice:
     """What can be judged with these choices, as a finding.
 
     Args:
@@ -210,7 +218,7 @@ def judgement(
     rows = chosen.rows[chosen.rows["target_week_no"] <= kept.newest]
     if answers.units_judged:
         rows = rows[rows["unit_id"].isin(answers.units_judged)]
-    found = judge(replace(chosen, rows=rows), kept, wanted, GateConfig(), calendar)
-    findings.judgement = found
+    found = choose_test_years(replace(chosen, rows=rows), kept, wanted, GateConfig(), calendar)
+    findings.test_year_choice = found
     findings.add("judging", found.as_text())
     return found

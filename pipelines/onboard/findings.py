@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pipelines.onboard.rules import Judgement, Rated
+from pipelines.onboard.rules import Rated, TestYearChoice
 
 _SHOWN_YEARS = 8
 
@@ -26,18 +26,18 @@ class Findings:
     """Everything that was found, told at once and kept.
 
     Attributes:
-        said: topic -> sentences.
+        topics: topic -> sentences.
     """
 
     tell: Tell
-    said: dict[str, list[str]] = field(default_factory=dict)
+    topics: dict[str, list[str]] = field(default_factory=dict)
     rules: tuple[Rated, ...] = ()
-    judgement: Judgement | None = None
+    test_year_choice: TestYearChoice | None = None
 
     def add(self, topic: str, *sentences: str) -> None:
         """Keep sentences and say them."""
         for sentence in filter(None, sentences):
-            self.said.setdefault(topic, []).append(sentence)
+            self.topics.setdefault(topic, []).append(sentence)
             self.tell.line(f"{topic}: {sentence}")
 
     def offer(self, rules: Sequence[Rated]) -> None:
@@ -59,9 +59,9 @@ class Findings:
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        judged = self.judgement
+        judged = self.test_year_choice
         return {
-            "said": self.said,
+            "said": self.topics,
             "rules": [
                 {
                     "rule": r.labels.model_dump(mode="json")["rule"],

@@ -107,8 +107,8 @@ def _by_delay(delays: pd.DataFrame) -> Filling:
         return Filling(0, "too few dates of report")
     share = (by_delay.cumsum() / by_delay.sum()).reindex(range(_LOOKED_AT + 1)).ffill().fillna(0.0)
     weeks = int((share < _WHOLE).sum())
-    told = ", ".join(f"{share[k]:.0%} by week {k}" for k in range(min(4, len(share))))
-    return Filling(weeks, f"of the cases of a week, counted from its own: {told} are reported")
+    shown = ", ".join(f"{share[k]:.0%} by week {k}" for k in range(min(4, len(share))))
+    return Filling(weeks, f"of the cases of a week, counted from its own: {shown} are reported")
 
 
 def _against_last_year(
@@ -123,7 +123,7 @@ def _against_last_year(
         return Filling(0, "no counts of a year before to compare with")
     growth = of(total, before) / of(total, a_year_before)
     reported = of(units, before) / len(before)
-    thin, told = 0, []
+    thin, shown = 0, []
     for age in range(_LOOKED_AT):
         week = newest - age
         expected = growth * of(total, [week - SEASON_WEEKS])
@@ -132,7 +132,7 @@ def _against_last_year(
         if not (few or silent):
             break
         thin = age + 1
-        told.append(
+        shown.append(
             f"{calendar.week_label(week)} has {of(total, [week]):.0f} cases of "
             f"{of(units, [week]):.0f} units, {expected:.0f} were to be expected"
         )
@@ -141,9 +141,9 @@ def _against_last_year(
             0,
             f"all of the newest {thin} weeks have fewer cases or units than the year before lets "
             "expect, which is longer than reports are late as a rule: cases fell, or reports are "
-            f"very late; if they are late, say --maturity with how many weeks ({told[0]})",
+            f"very late; if they are late, say --maturity with how many weeks ({shown[0]})",
         )
-    why = "; ".join(told) or f"the newest weeks are as full as a year before (times {growth:.2f})"
+    why = "; ".join(shown) or f"the newest weeks are as full as a year before (times {growth:.2f})"
     return Filling(thin, why)
 
 

@@ -34,14 +34,14 @@ def map_parts(
     except ConfigError as err:
         fix = err.fix.replace("place.boundaries.code", "--boundaries-code")
         raise ConfigError(err.what, where=err.where, fix=fix) from err
-    told = (
+    finding = (
         f"{len(found.of_units)} of {len(units)} units have a shape, by the property {found.code!r}"
     )
-    findings.add("map", told)
+    findings.add("map", finding)
     for one in gaps(found, units, declared.file.name):
         findings.add("map", f"{one.level.value}: {one.message}; {one.fix}")
     value = {"file": f"{name}{_SUFFIX}", "code": found.code}
-    return [Part("place.boundaries", value, (f"{declared.file.name}: {told}",))]
+    return [Part("place.boundaries", value, (f"{declared.file.name}: {finding}",))]
 
 
 def lay_beside(profile: Path, boundaries: Path) -> None:

@@ -19,10 +19,10 @@ from pipelines.data.adapters import Reading
 from pipelines.data.adapters.content import AGAIN
 from pipelines.data.drop_info import DropInfo, check_info, require_received
 from pipelines.data.drops import make_drop, read_drop
-from pipelines.data.handed_over import share_drop
-from pipelines.data.intake import require_standing_name
+from pipelines.data.intake import require_not_withdrawn_name
 from pipelines.data.plausible.report import TOO_MUCH_HELD
 from pipelines.data.sources import context_of, source_of
+from pipelines.data.sync import share_drop
 from pipelines.data.trial import TrialReport, try_files
 from pipelines.data.usable import as_delivered
 from pipelines.errors import ConfigError, DropError
@@ -32,16 +32,16 @@ from pipelines.onboard.asking import Ask
 from pipelines.onboard.columns import choose_columns, thousands
 from pipelines.onboard.findings import Findings, Tell
 from pipelines.onboard.maps import lay_beside, map_parts
+from pipelines.onboard.previews import InputPreview, look_at
+from pipelines.onboard.reading import Numbering, numbering_of
 from pipelines.onboard.rules import Rater
-from pipelines.onboard.settling import Numbering, numbering_of
-from pipelines.onboard.sights import Sight, look_at
 from pipelines.onboard.writing import Part, checked, profile_text, require_place
 from pipelines.place_config import PlaceConfig
 from pipelines.storage import write_atomic
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TOLD_ELSEWHERE = ("no-place", "climate-ended", "codes-of-two-lengths")  # with the flags that help
-_TOLD = 12  # issues of the files that are told
+_MOST_ISSUES = 12  # issues of the files that are told
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,17 @@ def onboard(paths: Sequence[Path], answers: Answers, ask: Ask, tell: Tell) -> On
     info = check_info({"received_date": answers.received or today}, "--received")
     require_received(info.received_date, today)
     findings = Findings(tell)
-    sights = look_at(paths, answers, info.received_date, ask)
-    names = [sight.name for sight in sights]
-    for sight in sights:
-        choose_columns(sight, answers, names, ask)
-        thousands(sight)
-    numbering, readings = numbering_of(sights, answers, ask)
-    for sight in sights:
-        findings.add(sight.name, *sight.seen)
+    previews = look_at(paths, answers, info.received_date, ask)
+    names = [preview.name for preview in previews]
+    for preview in previews:
+        choose_columns(preview, answers, names, ask)
+        thousands(preview)
+    numbering, readings = numbering_of(previews, answers, ask)
+    for preview in previews:
+        findings.add(preview.name, *preview.seen)
     findings.add("weeks", f"{numbering.calendar.name}: {numbering.by}")
-    _people(sights, findings)
-    place, inputs = _place_parts(numbering, answers, readings, findings), _inputs(sights)
+    _people(previews, findings)
+    place, inputs = _place_parts(numbering, answers, readings, findings), _inputs(previews)
     draft = checked(name, profile_text("", [Part("profile", name), *place, inputs]))
     report = _tried(paths, draft, info.received_date, findings)
     place += map_parts(name, answers, report.result.tables, draft.codes, findings)
@@ -146,7 +146,7 @@ def _decided(
     chosen = deciding.labels_of(Rater(tables, known, calendar), answers, ask, findings)
     units = set(map(str, tables.units["unit_id"]))
     weeks = maturity.value["weeks"] if maturity else 0
-    judged = deciding.judgement(chosen, weeks, known, answers, calendar, findings)
+    judged = deciding.test_year_choice(chosen, weeks, known, answers, calendar, findings)
     labels = deciding.labels_part(chosen, known.units)
     asked = deciding.evaluate_parts(answers, units, judged)
     return [*([maturity] if maturity else []), labels, *asked]
@@ -193,13 +193,13 @@ def _place_parts(
     return out
 
 
-def _inputs(sights: Sequence[Sight]) -> Part:
-    why = tuple(f"{s.name}: {sentence}" for s in sights for sentence in s.seen)
+def _inputs(previews: Sequence[InputPreview]) -> Part:
+    why = tuple(f"{s.name}: {sentence}" for s in previews for sentence in s.seen)
     entries = []
-    for sight in sights:
-        first = {"adapter": sight.settings.get("adapter", "long"), "file": sight.name}
-        entries.append({**first, **{k: v for k, v in sight.settings.items() if k != "adapter"}})
-        if sight.config.table != "cases":
+    for preview in previews:
+        first = {"adapter": preview.settings.get("adapter", "long"), "file": preview.name}
+        entries.append({**first, **{k: v for k, v in preview.settings.items() if k != "adapter"}})
+        if preview.config.table != "cases":
             entries[-1]["optional"] = True
     return Part("data.inputs", entries, why)
 
@@ -212,16 +212,16 @@ def _schedule(answers: Answers) -> list[Part]:
     )
 
 
-def _people(sights: Sequence[Sight], findings: Findings) -> None:
-    for sight in sights:
-        if sight.config.adapter == "line_list":
+def _people(previews: Sequence[InputPreview], findings: Findings) -> None:
+    for preview in previews:
+        if preview.config.adapter == "line_list":
             findings.add(
                 "persons",
-                f"{sight.name} is counted while it is read: no table, model or forecast holds a "
+                f"{preview.name} is counted while it is read: no table, model or forecast holds a "
                 "person's row, age or sex (the drop keeps your file as it is)",
             )
             for key, verb in (("keep", "only counted if"), ("leave_out", "not counted if")):
-                for column, values in sight.settings.get(key, {}).items():
+                for column, values in preview.settings.get(key, {}).items():
                     findings.add("persons", f"records are {verb} {column} is {' or '.join(values)}")
 
 
@@ -239,7 +239,7 @@ def _tried(
         for i in report.result.issues
         if i.level is not Level.INFO and i.code not in _TOLD_ELSEWHERE
     ]
-    doubted = {cause.suspicion.rule for cause in report.result.judged.causes} | {TOO_MUCH_HELD}
+    doubted = {cause.suspicion.rule for cause in report.result.assessment.causes} | {TOO_MUCH_HELD}
     if any(i.level is Level.CRITICAL and i.code not in doubted for i in issues):
         first, more = issues[0], [i for i in issues[1:] if i.level is not Level.WARNING][:1]
         why = "".join(
@@ -253,13 +253,15 @@ def _tried(
     kinds: dict[str, list[Issue]] = {}
     for one in issues:
         kinds.setdefault(f"{one.level.value}: {one.message}", []).append(one)
-    for what, found in list(kinds.items())[:_TOLD]:
+    for what, found in list(kinds.items())[:_MOST_ISSUES]:
         where = ", ".join(filter(None, (f"{i.place} {i.period}".strip() for i in found[:3])))
         findings.add(
             "checks", f"{what} ({where}{', ...' if len(found) > 3 else ''}); {found[0].fix}"
         )
-    if len(kinds) > _TOLD:
-        findings.add("checks", f"and {len(kinds) - _TOLD} more; `denguard validate` lists all")
+    if len(kinds) > _MOST_ISSUES:
+        findings.add(
+            "checks", f"and {len(kinds) - _MOST_ISSUES} more; `denguard validate` lists all"
+        )
     # What is proposed follows from what was delivered: weeks that still fill look unreported.
     delivered = as_delivered(report.result.tables)
     return replace(report, result=replace(report.result, tables=delivered))
@@ -277,7 +279,7 @@ def write(made: Onboarded, where: Places) -> tuple[Path, Path]:
         lay_beside(path, made.boundaries)
     context = context_of(made.profile)
     bring = partial(source_of(context.config).bring, list(made.paths), context=context)
-    require_standing_name(where, made.info.folder_name)
+    require_not_withdrawn_name(where, made.info.folder_name)
     drop = make_drop(bring, None, where.drops, made.info)
     share_drop(where, read_drop(drop))
     if not path.is_file():

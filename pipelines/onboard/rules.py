@@ -172,7 +172,7 @@ def _span(years: Sequence[int], calendar: Calendar) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class TestYearChoice:
     """What can be judged.
 
     Attributes:
@@ -205,9 +205,9 @@ class Judgement:
         )
 
 
-def judge(
+def choose_test_years(
     rated: Rated, history: History, wanted: TestYears, gate: GateConfig, calendar: Calendar
-) -> Judgement:
+) -> TestYearChoice:
     """Which years can be judged, and whether they are enough for more than a provisional
     champion."""
     if rated.rows.empty:
@@ -235,7 +235,7 @@ def judge(
             f"there is one class only: every week of every unit is {what} by the rule "
             f"{rated.labels.rule_id}",
         )
-    years = tuple(y for y in asked if _can_judge(rated.rows, y, history, calendar))
+    years = tuple(y for y in asked if _can_test(rated.rows, y, history, calendar))
     if not years:
         return _nothing(
             f"before {asked[-1]} there are no weeks of both classes to learn from, by the rule "
@@ -244,8 +244,8 @@ def judge(
     return _enough(rated, asked, years, gate, calendar)
 
 
-def _nothing(why: str) -> Judgement:
-    return Judgement((), 0, "nothing", why)
+def _nothing(why: str) -> TestYearChoice:
+    return TestYearChoice((), 0, "nothing", why)
 
 
 def _enough(
@@ -254,7 +254,7 @@ def _enough(
     years: tuple[int, ...],
     gate: GateConfig,
     calendar: Calendar,
-) -> Judgement:
+) -> TestYearChoice:
     at = rated.rows["target_week_no"].map(lambda w: calendar.epi_year(w)).isin(years)
     blocks = count_blocks(rated.rows[at], gate.block_weeks, calendar)
     few = [
@@ -263,18 +263,18 @@ def _enough(
         if len(years) < gate.min_origins
         else "",
     ]
-    told = "; ".join(filter(None, few))
+    shortfalls = "; ".join(filter(None, few))
     early = tuple(y for y in asked if y not in years)
-    return Judgement(
+    return TestYearChoice(
         years,
         blocks,
-        "provisional" if told else "a champion",
-        told or f"at least {gate.min_blocks} blocks and {gate.min_origins} years",
+        "provisional" if shortfalls else "a champion",
+        shortfalls or f"at least {gate.min_blocks} blocks and {gate.min_origins} years",
         early,
     )
 
 
-def _can_judge(rows: pd.DataFrame, year: int, history: History, calendar: Calendar) -> bool:
+def _can_test(rows: pd.DataFrame, year: int, history: History, calendar: Calendar) -> bool:
     horizon, start = EvaluateConfig().primary_horizon_weeks, calendar.number(year, 1)
     week = rows["target_week_no"]
     learned = (week >= history.first + SEASON_WEEKS + horizon) & (

@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 
 from pipelines.config import Places
-from pipelines.data.plausible.listed import unheard_answers
+from pipelines.data.plausible.listed import unapplied_answers
 from pipelines.errors import DenguardError
 from pipelines.run.lock import holder
 from pipelines.run.outputs import IngestOutput
@@ -42,7 +42,7 @@ def waiting_drop(where: Places, now: datetime) -> str | None:
 
 def _answered(where: Places) -> str | None:
     try:
-        said = unheard_answers(where)
+        said = unapplied_answers(where)
     except DenguardError as err:  # the run that reads them says it in full
         log.warning("%s", err)
         return None

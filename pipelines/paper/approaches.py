@@ -59,9 +59,9 @@ def look(study: StudyConfig, places: Places) -> Ready:
     return Ready(spaces, towers, tuple(absent))
 
 
-def _here(said: str) -> str:
+def _here(text: str) -> str:
     """An encoder's words, which know profiles only, for a reader who has a study file."""
-    return said.replace("embed.<modality>.folder", "folder").replace(
+    return text.replace("embed.<modality>.folder", "folder").replace(
         "the profile", "the study file"
     )
 
@@ -84,10 +84,12 @@ def _check_pins(approach: Approach) -> None:
 def _check_libraries(approach: FrozenApproach) -> None:
     for modality in MODALITIES:
         config = encoder_of(approach, modality)
-        gone = [name for name, found in library_versions(config.name).items() if found == "absent"]
-        if gone:
+        absent = [
+            name for name, found in library_versions(config.name).items() if found == "absent"
+        ]
+        if absent:
             raise EncoderError(
-                f"{', '.join(gone)} is not installed", fix=f"`{install_hint(config)}`"
+                f"{', '.join(absent)} is not installed", fix=f"`{install_hint(config)}`"
             )
 
 

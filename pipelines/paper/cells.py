@@ -134,7 +134,7 @@ def _train(cell: Cell, rows: FusedRows, prepared: Prepared, study: StudyConfig) 
         trained = train_fixed(
             cell.fusion, train, shift, config, study.epochs, watched, task_of(prepared)
         )
-    outcome = judge(trained.watched_logit[1:], selection, test, prepared)
+    outcome = score_best_epoch(trained.watched_logit[1:], selection, test, prepared)
     values = rows.image.shape[1] + rows.text.shape[1]
     head = build_head(cell.fusion, rows.image.shape[1], rows.text.shape[1], prepared.outputs)
     last = trained.history[-1]
@@ -186,7 +186,7 @@ def watched_parts(prepared: Prepared) -> tuple[Int64s, Int64s]:
     return (np.zeros(0, dtype=np.int64) if on == "test" else selection), test
 
 
-def judge(
+def score_best_epoch(
     logits: Sequence[Float64s],
     selection: Int64s,
     test: Int64s,

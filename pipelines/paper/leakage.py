@@ -48,24 +48,24 @@ def _refuse_named(
     counts as told only if every text tells its own, and fewer are logged.
     """
     words = {name: _words(name) for name in study.classes}
-    told = [
+    naming = [
         i
         for i, text, name in zip(ids, texts, own, strict=True)
         if text is not None and words[name].strip() and words[name] in _words(text)
     ]
     with_text = sum(text is not None for text in texts)
     numbers = all(re.fullmatch(r"[0-9. ]*", name) for name in study.classes)
-    if (numbers or study.protocol == "paper") and len(told) < with_text:
+    if (numbers or study.protocol == "paper") and len(naming) < with_text:
         log.info(
             "%s: %d of %d texts hold their row's class, as free text may",
             study.name,
-            len(told),
+            len(naming),
             with_text,
         )
-    elif told:
+    elif naming:
         raise LeakageError(
-            f"{len(told)} of {with_text} texts name their row's class",
-            where=_named(study, told),
+            f"{len(naming)} of {with_text} texts name their row's class",
+            where=_named(study, naming),
             fix=f"{_FIX}; if the word means something else there, name the class otherwise",
         )
 

@@ -13,7 +13,14 @@ import numpy as np
 from pipelines.contracts import content_id
 from pipelines.embed.weights import Weights
 from pipelines.paper.approaches import folders_of
-from pipelines.paper.cells import costs, find_or_make, judge, parts_of, task_of, watched_parts
+from pipelines.paper.cells import (
+    costs,
+    find_or_make,
+    parts_of,
+    score_best_epoch,
+    task_of,
+    watched_parts,
+)
 from pipelines.paper.config import RawApproach, StudyConfig
 from pipelines.paper.cost.efficiency import Meter, batch_bytes
 from pipelines.paper.prepared import Prepared
@@ -90,7 +97,7 @@ def _train(
     values = pixel_values(config.image_folder)  # the paper counts pixels and labels, no tokens
     return {
         **about,
-        **judge(trained.watched_logit, selection, test, prepared),
+        **score_best_epoch(trained.watched_logit, selection, test, prepared),
         **costs(trained.train_seconds, [s * share for s in trained.inference_seconds], meter.usage),
         "loss": list(trained.loss),
         "truncated": trained.truncated,

@@ -71,14 +71,14 @@ class Request(Frozen):
         return protocol_folder(self.out, self.dataset, self.protocol)
 
 
-def ask(said: Mapping[str, Any], base: Path) -> Request:
+def ask(parameters: Mapping[str, Any], base: Path) -> Request:
     """Check what was asked; relative paths start from `base`.
 
     Raises:
         ConfigError: naming every key or value that is refused.
     """
     try:
-        request = Request.model_validate(said)
+        request = Request.model_validate(parameters)
     except ValidationError as err:
         raise ConfigError(
             f"what to reproduce is not valid: {validation_sentence(err)}",
@@ -242,14 +242,14 @@ def _cone(
     encoders = {
         ready.spaces[a.id][m].space_id: (encoder_of(a, m), m) for a in frozen for m in MODALITIES
     }
-    told = [study.cone_seeds, study.cone_rows, general.rows_id if general else None]
+    versioned = [study.cone_seeds, study.cone_rows, general.rows_id if general else None]
     records = []
     for space, (encoder, modality) in encoders.items():
         others = some_inputs(general, modality, study.cone_rows) if general else []
         records.append(
             find_or_make(
                 prepared.folder,
-                [space, prepared.rows_id, *told],
+                [space, prepared.rows_id, *versioned],
                 partial(measure_cone, prepared, encoder, modality, others, study, places),
                 "cones",
             )

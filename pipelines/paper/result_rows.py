@@ -20,7 +20,7 @@ Record = dict[str, Any]
 Records = Sequence[Mapping[str, Any]]  # of the same rows, one a seed
 
 
-class Judge:
+class SeedScorer:
     """Test rows of a protocol: labels and what is resampled together."""
 
     def __init__(self, prepared: Prepared, study: StudyConfig) -> None:
@@ -77,7 +77,7 @@ def _named(group: Mapping[str, Any], approach: Approach) -> Record:
 
 
 def table1_row(
-    group: Mapping[str, Any], alone: Mapping[str, Records], approach: Approach, judge: Judge
+    group: Mapping[str, Any], alone: Mapping[str, Records], approach: Approach, scorer: SeedScorer
 ) -> Record:
     """Scores of a fused head, and what it adds to the better one of the modalities alone.
 
@@ -87,24 +87,24 @@ def table1_row(
     records, gain = group["printed"], None
     if alone:
         better = max(alone, key=lambda modality: selection_mean(alone[modality]))
-        gain = {"only": better, "difference": judge.difference(records, alone[better])}
+        gain = {"only": better, "difference": scorer.difference(records, alone[better])}
     return {
         **_named(group, approach),
-        **_scored(records, judge),
+        **_scored(records, scorer),
         "gain": gain,
         "per_class": _per_class(records),
     }
 
 
-def alone_rows(group: Mapping[str, Any], approach: Approach, judge: Judge) -> list[Record]:
+def alone_rows(group: Mapping[str, Any], approach: Approach, scorer: SeedScorer) -> list[Record]:
     """Scores of each modality alone."""
     return [
-        {**_named(group, approach), "only": modality, **_scored(records, judge)}
+        {**_named(group, approach), "only": modality, **_scored(records, scorer)}
         for modality, records in group.get("alone", {}).items()
     ]
 
 
-def _scored(records: Records, judge: Judge) -> Record:
+def _scored(records: Records, scorer: SeedScorer) -> Record:
     """Test scores as means over seeds, with the interval of that mean; epoch is the median one."""
     by_seed = [r["test"]["macro_f1"] for r in records]
     return {
@@ -112,7 +112,7 @@ def _scored(records: Records, judge: Judge) -> Record:
         "f1": mean_of(records, "macro_f1"),
         "epoch": int(np.median([r["epoch"] for r in records])),
         "selected_on": records[0]["selected_on"],
-        "f1_interval": judge.f1_interval(records),
+        "f1_interval": scorer.f1_interval(records),
         "f1_seed_min": min(by_seed),
         "f1_seed_max": max(by_seed),
         "seeds": len(records),
@@ -159,22 +159,22 @@ def table3_row(group: Mapping[str, Any], approach: Approach) -> Record:
     }
 
 
-def ablation_rows(group: Mapping[str, Any], approach: Approach, judge: Judge) -> list[Record]:
+def ablation_rows(group: Mapping[str, Any], approach: Approach, scorer: SeedScorer) -> list[Record]:
     """Scores of each part of the alignment alone, and of all."""
     rows = []
     for variant in (v for v in VARIANTS if v in group["ablation"]):
         records = group["ablation"][variant]
-        told = {
+        settings = {
             k: records[0][k]
             for k in ("noise_sigma", "lambda_shift", "gap_kind", "alignment_weight")
         }
         rows.append(
-            {**_named(group, approach), "variant": variant, **told, **_scored(records, judge)}
+            {**_named(group, approach), "variant": variant, **settings, **_scored(records, scorer)}
         )
     return rows
 
 
-def lambda_row(group: Mapping[str, Any], approach: Approach, judge: Judge) -> Record:
+def lambda_row(group: Mapping[str, Any], approach: Approach, scorer: SeedScorer) -> Record:
     """The choice of lambda, what it gained on the test rows, and the whole curve."""
     chosen = group["lambda"]
     at, zero = (group["sweep"][f"{value:g}"] for value in (chosen["lambda"], 0.0))
@@ -183,7 +183,7 @@ def lambda_row(group: Mapping[str, Any], approach: Approach, judge: Judge) -> Re
         **chosen,
         "f1_at_0": mean_of(zero, "macro_f1"),
         "f1_at_chosen": mean_of(at, "macro_f1"),
-        "difference": judge.difference(at, zero),
+        "difference": scorer.difference(at, zero),
         "curve": [_point(float(v), group["sweep"][v]) for v in sorted(group["sweep"], key=float)],
     }
 

@@ -14,9 +14,9 @@ from pipelines.paper.cells import SELECTED_ON
 from pipelines.paper.config import Approach, RawApproach, StudyConfig
 from pipelines.paper.prepared import Prepared
 from pipelines.paper.result_rows import (
-    Judge,
     Record,
     Records,
+    SeedScorer,
     ablation_rows,
     alone_rows,
     lambda_row,
@@ -49,14 +49,14 @@ def build_results(
     Raises:
         StoreError: a group of the plan was not trained, or nothing was measured.
     """
-    judge = Judge(prepared, study)
+    scorer = SeedScorer(prepared, study)
     measures = read_json(folder / "measures.json")
     groups = [_group(folder, name, fusion) for name, fusion in plan["groups"]]
     approaches = {a.id: a for a in study.approaches}
     embedding = _embedding(folder, plan)
     alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
     table1 = [
-        table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], judge)
+        table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
         for g in groups
     ]
     baselines: Any = measures["baselines"]
@@ -68,9 +68,9 @@ def build_results(
         "notes": prepared.about["notes"],
         "issues": prepared.about["issues"],
         "rows": rows_by_part(prepared),
-        "first_line": first_line(prepared, groups, approaches, baselines, judge),
+        "first_line": first_line(prepared, groups, approaches, baselines, scorer),
         "table1": table1,
-        "alone": [row for g in groups for row in alone_rows(g, approaches[g["approach"]], judge)],
+        "alone": [row for g in groups for row in alone_rows(g, approaches[g["approach"]], scorer)],
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],
         "embedding": embedding,
@@ -78,9 +78,11 @@ def build_results(
             row
             for g in groups
             if "ablation" in g
-            for row in ablation_rows(g, approaches[g["approach"]], judge)
+            for row in ablation_rows(g, approaches[g["approach"]], scorer)
         ],
-        "lambda": [lambda_row(g, approaches[g["approach"]], judge) for g in groups if "sweep" in g],
+        "lambda": [
+            lambda_row(g, approaches[g["approach"]], scorer) for g in groups if "sweep" in g
+        ],
         "baselines": {
             name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()
         },
@@ -89,7 +91,7 @@ def build_results(
         "not_run": plan["not_run"],
         "approaches": [_described(a, study) for a in study.approaches],
         "request": plan["request"],
-        "test_groups": len(np.unique(judge.groups)),
+        "test_groups": len(np.unique(scorer.groups)),
         "seeds": list(study.seeds),
         "epochs": study.epochs,
         "versions": versions(),
@@ -119,7 +121,7 @@ def first_line(
     groups: Sequence[Record],
     approaches: Mapping[str, Approach],
     baselines: Mapping[str, Any],
-    judge: Judge,
+    scorer: SeedScorer,
 ) -> str:
     """What a reader must know first. Safe: whether fusion beats the best of the baselines and of
     the
@@ -134,40 +136,40 @@ def first_line(
             "report, as the paper did. Do not compare them with honest figures."
         )
     best = max(groups, key=lambda g: selection_mean(g["printed"]))
-    rival, records = _rival(groups, approaches, baselines)
-    found = judge.difference(best["printed"], records)
+    name, records = _best_without_fusion(groups, approaches, baselines)
+    found = scorer.difference(best["printed"], records)
     title = f"{approaches[best['approach']].title}, {best['fusion'].replace('_', '-')}"
-    said = (
+    difference = (
         f"{title}: macro F1 {mean_of(best['printed'], 'macro_f1'):.3f}; best without fusion "
-        f"({rival}): {mean_of(records, 'macro_f1'):.3f}"
+        f"({name}): {mean_of(records, 'macro_f1'):.3f}"
     )
     if found is None:
         return (
             "Fusion is not shown to beat what needs none: one group of test rows carries no "
-            f"interval. {said}."
+            f"interval. {difference}."
         )
     span = (
         f"difference {found['value']:+.3f}, 95 % interval {found['lower']:+.3f} to "
         f"{found['upper']:+.3f}"
     )
     if found["lower"] > 0:
-        return f"Fusion beats the best without it: {said}; {span}."
+        return f"Fusion beats the best without it: {difference}; {span}."
     verdict = "is worse than" if found["upper"] < 0 else "is not shown to beat"
-    return f"Fusion {verdict} the best without it: {said}; {span}."
+    return f"Fusion {verdict} the best without it: {difference}; {span}."
 
 
-def _rival(
+def _best_without_fusion(
     groups: Sequence[Record], approaches: Mapping[str, Approach], baselines: Mapping[str, Any]
 ) -> tuple[str, Records]:
     """The best on validation of what needs no fusion: baselines, and each modality alone."""
-    rivals = [
+    scored = [
         (b["validation_f1"] or 0.0, name.replace("_", " "), [b]) for name, b in baselines.items()
     ]
     for group in groups:
         title = approaches[group["approach"]].title
         for modality, records in group.get("alone", {}).items():
-            rivals.append((selection_mean(records), f"{modality} alone, {title}", records))
-    _, name, found = max(rivals, key=lambda rival: rival[0])
+            scored.append((selection_mean(records), f"{modality} alone, {title}", records))
+    _, name, found = max(scored, key=lambda one: one[0])
     return name, found
 
 

@@ -1,11 +1,10 @@
-"""A person begins a new line of models: the label rule has changed, and with it the question.
+"""Adopts another label rule: it ends the line of the old champion and begins a new one.
 
-Champion and previous lose their aliases, so that the next candidate is judged as a first champion
-and a rollback never crosses the line. Versions, bundles and their thresholds stay. The old champion
-becomes `superseded`: until the new line has a champion an endpoint, started before or after, goes
-on answering with it, and says everywhere by which rule it answers and which one was adopted. A true
-answer to the old question serves people better than none, and nobody knows how long the new line
-takes.
+Champion and previous lose their aliases: the next candidate is compared as a first champion, and a
+rollback never returns to a model of the old rule. Versions, bundles and their thresholds stay. The
+old champion becomes `superseded`: until the new line has a champion, an endpoint goes on answering
+with it, and says in each answer by which rule it answers and which one was adopted. An answer by
+the old rule is better than none, and nobody knows how long the new line takes.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle import load_bundle
-from pipelines.registry import moves
+from pipelines.registry import aliases
 from pipelines.registry.alias import (
     ADOPTED_TAG,
     MODEL_NAME,
@@ -25,14 +24,14 @@ from pipelines.registry.alias import (
     fetch_bundle,
     registry_errors,
 )
-from pipelines.registry.moves import Why
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.tracking import prepare, registry_lock
 
 _UNKNOWN = "unknown"  # of a champion that cannot be read
 
 
 def adopt_rule(
-    rule_id: str, why: Why, *, where: Places | None = None, model_name: str = MODEL_NAME
+    rule_id: str, why: AuditReason, *, where: Places | None = None, model_name: str = MODEL_NAME
 ) -> dict[str, Any]:
     """End the line of a champion of another label rule; the next candidate is a first champion.
 
@@ -49,24 +48,24 @@ def adopt_rule(
     where = where or places()
     prepare(where)
     with registry_lock(where):
-        moves.settle(where, model_name)
-        before = moves.aliases(where, model_name)
+        aliases.recover(where, model_name)
+        before = aliases.read_aliases(where, model_name)
         version = before[CHAMPION]
         theirs = _rule_of(version, where, model_name) if version else None
         if version and theirs != rule_id:
             _supersede(version, rule_id, where, model_name)
-            told = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
-            moves.move(
-                "adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, told, where, model_name
+            audited = replace(why, reason=f"label rule {theirs} -> {rule_id}: {why.reason}")
+            aliases.apply_transition(
+                "adopt-rule", before, {CHAMPION: None, PREVIOUS: None}, audited, where, model_name
             )
     changed = version is not None and theirs != rule_id
     return {"changed": changed, "from_version": version, "rule_before": theirs, "rule_now": rule_id}
 
 
 def _supersede(version: str, rule_id: str, where: Places, model_name: str) -> None:
-    """Say who answers from now on, before the champion goes: no endpoint may find nobody.
+    """Set the alias `superseded` before the champion's is removed: an endpoint finds one of both.
 
-    While there is a champion nobody asks, so a kill right after this changes nothing.
+    The alias is read only where there is no champion, so a kill right after this changes nothing.
     """
     client = connect(where)
     with registry_errors(f"version {version} could not be marked as superseded"):

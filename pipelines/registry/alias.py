@@ -45,7 +45,7 @@ class Registered:
     source: str
     provisional: bool = False  # history was too short to judge it
     adopted_rule: str | None = (
-        None  # label rule adopted since, if it answers for want of a champion
+        None  # label rule adopted since, if it answers because there is no champion
     )
 
 
@@ -108,12 +108,12 @@ def registry_errors(what: str) -> Iterator[None]:
 
 def _reason(err: Exception) -> str:
     """The first line for people; of a server that does not answer, not the client's whole story."""
-    said = (str(err).strip() or type(err).__name__).splitlines()[0]
+    line = (str(err).strip() or type(err).__name__).splitlines()[0]
     if found := re.search(
-        r"Max retries exceeded.*(Connection refused|timed out|Name or service not known)", said
+        r"Max retries exceeded.*(Connection refused|timed out|Name or service not known)", line
     ):
         return f"it does not answer ({found[1]})"
-    return said
+    return line
 
 
 def lookup(

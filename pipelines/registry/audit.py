@@ -1,10 +1,10 @@
-"""Who moved the champion, when and why: an append-only log whose lines hold each other.
+"""The audit file: who moved the champion, when and why, as an append-only hash chain.
 
 It is artifacts/audit/audit.jsonl.
 
-Every line carries the hash of the line before it, so that a line that was changed, taken out or
-put in later breaks the chain there. The end of the file cannot vouch for itself: `denguard audit`
-compares its last line with the registry and prints the newest hash, for copying elsewhere.
+Every line carries the hash of the line before it. A line that was changed, removed or inserted
+later breaks the chain there. The chain cannot show that the end of the file was cut: `denguard
+audit` compares the last line with the registry and prints the newest hash, to be copied elsewhere.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ GENESIS = "0" * 64  # what the first line names as the line before it
 
 @dataclass(frozen=True)
 class Trail:
-    """The log as it lies on disk.
+    """The audit file as read from the disk.
 
     Attributes:
         entries: every line that is JSON, oldest first.
         broken: what is wrong with the first line that does not hold, "" if all do.
-        torn: what a power cut left of a last line, "" if nothing; no sign of tampering.
+        torn: an incomplete last line, as a power cut leaves it; "" if there is none.
     """
 
     entries: tuple[Entry, ...]
@@ -134,7 +134,8 @@ def _own_hash(entry: Entry) -> bool:
 
 
 def _whole_lines(path: Path) -> list[bytes]:
-    """Lines that end; a last one that does not is completed or set aside, with a word."""
+    """All complete lines. An incomplete last line is completed if it is an entry, else moved to a
+    file of its own, with a warning in the log."""
     raw = path.read_bytes() if path.is_file() else b""
     *lines, tail = raw.split(b"\n")
     if tail and _parsed(tail) is not None:
@@ -146,7 +147,7 @@ def _whole_lines(path: Path) -> list[bytes]:
         write_atomic(aside, tail)
         os.truncate(path, len(raw) - len(tail))
         log.warning(
-            "the last line of %s was torn, by a power cut perhaps; it is kept in %s",
+            "the last line of %s is incomplete, perhaps after a power cut; it was moved to %s",
             path.name,
             aside,
         )

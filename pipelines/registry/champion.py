@@ -1,18 +1,18 @@
-"""Who serves now, as a small record that a step can hand on."""
+"""The champion, as a small record that a step writes for later steps."""
 
 from __future__ import annotations
 
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION
 from pipelines.errors import ChampionLostError, DenguardError, RegistryError
-from pipelines.fusion.bundle import load_sound
+from pipelines.fusion.bundle import load_verified_bundle
 from pipelines.fusion.bundle_models import weights_id
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit
 from pipelines.registry.alias import Registered, fetch_bundle, find_version, lookup
-from pipelines.registry.moves import announced
-from pipelines.registry.patience import with_retries
-from pipelines.registry.taken_out import taken_out
+from pipelines.registry.aliases import pending_transition
+from pipelines.registry.retries import with_retries
+from pipelines.registry.rolled_back import rolled_back_versions
 from pipelines.registry.tracking import prepare
 from pipelines.run.outputs import ChampionOutput, NamedVersion, ServingModel
 
@@ -23,7 +23,7 @@ _LOST = (
 
 
 def describe_champion_with_retries(where: Places, model_name: str) -> ChampionOutput:
-    """describe_champion() of a registry that answers; one that does not is asked again for a while.
+    """describe_champion() with retries while the registry does not answer.
 
     Raises:
         RegistryError: it still does not answer.
@@ -41,23 +41,23 @@ def describe_champion_with_retries(where: Places, model_name: str) -> ChampionOu
 
 
 def prepared_champion(where: Places, model_name: str) -> Registered | None:
-    """Who serves, by a registry that is made or migrated first; raises as champion_now does."""
+    """champion_now() after the registry is created or migrated; raises the same errors."""
     prepare(where)
     return champion_now(where, model_name)
 
 
 def champion_now(where: Places, model_name: str) -> Registered | None:
-    """Who serves, None if nobody does and nobody has to.
+    """The champion; None if there is none and the audit names none.
 
     Raises:
         RegistryError: the registry does not answer.
-        ChampionLostError: it was made anew or put back from an older backup: by the audit somebody
-            serves whom it does not know.
+        ChampionLostError: the registry is new or restored from an older backup: the audit names a
+            champion that it does not know.
     """
     found = lookup(CHAMPION, where, model_name)
     last = audit.newest(where, model_name) or {}
     serves = last.get("to_version")
-    if not serves or _is_announced(found, where, model_name):
+    if not serves or _is_pending(found, where, model_name):
         return found
     if found is None:
         raise ChampionLostError(
@@ -78,14 +78,14 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
 
 
 def describe_champion(where: Places, model_name: str) -> ChampionOutput:
-    """Who serves, and what may not serve again; nothing is raised for what the registry says."""
+    """The champion and the rolled-back versions; errors of the registry become its `problem`."""
     record = ChampionOutput(champion=None, named=None, problem=None, rolled_back=())
     try:
         found = prepared_champion(where, model_name)
-        gone = tuple(sorted(taken_out(where, model_name).values()))
+        rolled_back = tuple(sorted(rolled_back_versions(where, model_name).values()))
     except DenguardError as err:
         return record.model_copy(update={"problem": f"Who serves could not be read. {err}"})
-    record = record.model_copy(update={"rolled_back": gone})
+    record = record.model_copy(update={"rolled_back": rolled_back})
     if found is None:
         return record
     named = NamedVersion(version=found.version, bundle_id=found.bundle_id)
@@ -103,7 +103,7 @@ def describe_champion(where: Places, model_name: str) -> ChampionOutput:
 
 def _described(found: Registered, where: Places, model_name: str) -> ServingModel:
     folder = fetch_bundle(found.version, where=where, model_name=model_name)
-    bundle = load_sound(folder)
+    bundle = load_verified_bundle(folder)
     meta = bundle.meta
     return ServingModel(
         version=found.version,
@@ -123,7 +123,7 @@ def _described(found: Registered, where: Places, model_name: str) -> ServingMode
     )
 
 
-def _is_announced(found: Registered | None, where: Places, model_name: str) -> bool:
-    """Whether the alias stands where a move that was cut off, or is under way, has put it."""
-    facts = announced(where, model_name)
+def _is_pending(found: Registered | None, where: Places, model_name: str) -> bool:
+    """Whether the alias is where an interrupted or running transition has put it."""
+    facts = pending_transition(where, model_name)
     return facts is not None and facts["to_version"] == (found.version if found else None)

@@ -1,4 +1,4 @@
-"""MLflow's database on a file: made, and brought to the schema of the MLflow that is installed."""
+"""MLflow's database file: created, and migrated to the schema of the installed MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handing a version to the endpoint, with a way back."""
+"""Deploys a version to the endpoint; on failure the aliases go back to the old champion."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.registry.alias import MODEL_NAME, Registered, get_version
-from pipelines.registry.moves import Aliases, Why, restore_champion, set_champion
-from pipelines.registry.taken_out import taken_out
+from pipelines.registry.aliases import Aliases, AuditReason, restore_champion, set_champion
+from pipelines.registry.rolled_back import rolled_back_versions
 
 log = logging.getLogger(__name__)
 ENDPOINT_VARIABLE = "DENGUARD_ENDPOINT_URL"
@@ -53,8 +53,8 @@ def deploy(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
-    why: Why | None = None,
-    judged_against: Collection[str | None] | None = None,
+    why: AuditReason | None = None,
+    compared_with: Collection[str | None] | None = None,
 ) -> Deployed:
     """Make a version the champion and wait until the endpoint serves it.
 
@@ -64,12 +64,12 @@ def deploy(
     Raises:
         DeployError: the endpoint answered but did not take the bundle, and the aliases are back; or
             nothing was moved, because a person took the version out of service or the champion is
-            none of `judged_against` (see moves.set_champion).
+            none of `compared_with` (see aliases.set_champion).
         RegistryError: the alias could not be moved.
     """
-    where, why = where or places(), why or Why()
+    where, why = where or places(), why or AuditReason()
     wanted = get_version(version, where, model_name)
-    if wanted.version in taken_out(where, model_name):
+    if wanted.version in rolled_back_versions(where, model_name):
         raise DeployError(
             f"version {wanted.version} was taken out of service by a person",
             where=model_name,
@@ -78,11 +78,11 @@ def deploy(
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
     before = set_champion(
-        wanted.version, where=where, model_name=model_name, why=why, judged_against=judged_against
+        wanted.version, where=where, model_name=model_name, why=why, compared_with=compared_with
     )
     outcome = NOT_CONFIGURED
     if url:
-        outcome = _hand_over(url, wanted, known, before, timeout_s, why, where, model_name)
+        outcome = _wait_or_restore(url, wanted, known, before, timeout_s, why, where, model_name)
     log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
@@ -101,13 +101,13 @@ def ask(url: str) -> Answer | None:
     return Answer(body["bundle_id"], body.get("candidate_error"))
 
 
-def _hand_over(
+def _wait_or_restore(
     url: str,
     wanted: Registered,
     known: Answer | None,
     before: Aliases,
     timeout_s: float,
-    why: Why,
+    why: AuditReason,
     where: Places,
     model_name: str,
 ) -> str:

@@ -31,9 +31,9 @@ from pipelines.registry.alias import (
     registered,
     registry_errors,
 )
-from pipelines.registry.moves import (
+from pipelines.registry.aliases import (
     Aliases,
-    aliases,
+    read_aliases,
     restore_champion,
     set_alias,
     set_champion,
@@ -50,10 +50,10 @@ from pipelines.storage import read_json
 # Callers find the whole registry here.
 __all__ = [
     "Aliases",
-    "aliases",
     "fetch_bundle",
     "get_version",
     "lookup",
+    "read_aliases",
     "restore_champion",
     "set_alias",
     "set_champion",
@@ -200,4 +200,4 @@ def registry_state(where: Places | None = None, model_name: str = MODEL_NAME) ->
         {"version": entry.version, "bundle_id": entry.bundle_id, "run_id": entry.run_id}
         for entry in sorted(found, key=lambda r: int(r.version))
     ]
-    return {"versions": versions, "aliases": aliases(where, model_name)}
+    return {"versions": versions, "aliases": read_aliases(where, model_name)}

@@ -14,7 +14,7 @@ import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 from pipelines.errors import ConfigError
-from pipelines.fusion.bundle import Bundle, load_sound
+from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.inference.predict import predict_proba
 from pipelines.inference.vectors import VectorInput, vector_examples
 
@@ -26,7 +26,7 @@ class DenguardModel(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the bundle and let it prove itself on its golden rows."""
-        self.bundle = load_sound(Path(context.artifacts["bundle"]))
+        self.bundle = load_verified_bundle(Path(context.artifacts["bundle"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002
         """Probability and class for rows of `municipality_code`, `horizon_weeks` and covariates.

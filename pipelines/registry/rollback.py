@@ -1,4 +1,4 @@
-"""What a person does to who serves: back to the previous version, or another version by hand.
+"""Rollback and manual promotion: a person lets another version serve.
 
 After a rollback `previous` names the version that served before the one that serves again, as the
 audit tells it, so that a second rollback goes one step further back. It never names what was taken
@@ -14,9 +14,10 @@ from typing import Any
 from pipelines.config import Places, places
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DenguardError, DeployError, RegistryError
-from pipelines.fusion.bundle import load_sound
-from pipelines.registry import audit, moves
+from pipelines.fusion.bundle import load_verified_bundle
+from pipelines.registry import aliases, audit
 from pipelines.registry.alias import MODEL_NAME, fetch_bundle, get_version
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.deploy import (
     ENDPOINT_VARIABLE,
     NOT_CONFIGURED,
@@ -27,9 +28,8 @@ from pipelines.registry.deploy import (
     deploy,
     wait_until_served,
 )
-from pipelines.registry.moves import Why
 from pipelines.registry.promote import version_named
-from pipelines.registry.taken_out import taken_out, untag
+from pipelines.registry.rolled_back import clear_rolled_back, rolled_back_versions
 from pipelines.registry.tracking import registry_lock
 
 TAKE_OVER_S = 20.0  # with imports and checks, a rollback is over within 30 s
@@ -43,7 +43,7 @@ _BY_HAND = (
 class RolledBack:
     """A version that serves again, the one that is out of service, and who is previous now.
 
-    `resumed`: it was the rest of a rollback that had been cut off.
+    `resumed`: this call finished an interrupted rollback.
     """
 
     from_version: str | None
@@ -55,7 +55,7 @@ class RolledBack:
 
 
 def roll_back(
-    why: Why,
+    why: AuditReason,
     endpoint_url: str | None = None,
     timeout_s: float = TAKE_OVER_S,
     *,
@@ -64,8 +64,8 @@ def roll_back(
 ) -> RolledBack:
     """Let the previous version serve again, and wait until the endpoint serves it.
 
-    One that was killed half-way, while it waited included, is finished by the next call, which then
-    goes no further back. The address is `endpoint_url`, else the environment's
+    A rollback that was killed half-way, also while it waited, is finished by the next call, which
+    then goes no further back. The address is `endpoint_url`, else the environment's
     DENGUARD_ENDPOINT_URL.
 
     Raises:
@@ -77,8 +77,8 @@ def roll_back(
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
     with registry_lock(where):
-        # Remembered until the endpoint serves it: a next call sees this one through.
-        left = moves.settle(where, model_name, but_remember=True)
+        # The intent is kept until the endpoint serves the version: a next call finishes this one.
+        left = aliases.recover(where, model_name, keep_intent=True)
         intent = left if _is_under_way(left, where, model_name) else None
         resumed = intent is not None
         intent = intent or _begin(why, where, model_name)
@@ -97,7 +97,7 @@ def roll_back(
                 ),
             )
         outcome = problem or SERVING
-    moves.forget(where)
+    aliases.clear_intent(where)
     return RolledBack(
         from_version=intent["facts"]["from_version"],
         version=to,
@@ -110,7 +110,7 @@ def roll_back(
 
 def promote_by_hand(
     version: str,
-    why: Why,
+    why: AuditReason,
     endpoint_url: str | None = None,
     timeout_s: float = TAKE_OVER_S,
     *,
@@ -129,20 +129,20 @@ def promote_by_hand(
     """
     where = where or places()
     wanted = version_named(version, where, model_name)
-    require_sound(wanted.version, where, model_name)
-    untag(wanted.version, where, model_name)
+    require_verified(wanted.version, where, model_name)
+    clear_rolled_back(wanted.version, where, model_name)
     return deploy(
         wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why
     )
 
 
-def require_sound(version: str, where: Places, model_name: str) -> None:
+def require_verified(version: str, where: Places, model_name: str) -> None:
     """Fetch a version as the endpoint does and recompute its golden rows. Raises DenguardError."""
-    load_sound(fetch_bundle(version, where=where, model_name=model_name))
+    load_verified_bundle(fetch_bundle(version, where=where, model_name=model_name))
 
 
-def _begin(why: Why, where: Places, model_name: str) -> dict[str, Any]:
-    before = moves.aliases(where, model_name)
+def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
+    before = aliases.read_aliases(where, model_name)
     champion, back_to = before[CHAMPION], before[PREVIOUS]
     if champion is None:
         raise RegistryError(
@@ -157,23 +157,23 @@ def _begin(why: Why, where: Places, model_name: str) -> dict[str, Any]:
             fix=_BY_HAND,
         )
     try:
-        require_sound(str(back_to), where, model_name)
+        require_verified(str(back_to), where, model_name)
     except DenguardError as err:
         raise type(err)(
             f"the previous version {back_to} cannot serve, and nothing was moved: {err.what}",
             where=err.where,
             fix=_BY_HAND,
         ) from err
-    out = {*taken_out(where, model_name), champion}
+    out = {*rolled_back_versions(where, model_name), champion}
     target = {CHAMPION: back_to, PREVIOUS: _served_before(str(back_to), out, where, model_name)}
-    return moves.move("rollback", before, target, why, where, model_name)
+    return aliases.apply_transition("rollback", before, target, why, where, model_name)
 
 
 def _is_under_way(left: dict[str, Any] | None, where: Places, model_name: str) -> bool:
-    """Whether what was left is a rollback that nobody has overruled since."""
+    """Whether the intent is of a rollback and no later command moved the champion."""
     if left is None or left["facts"]["action"] != "rollback":
         return False
-    return bool(moves.aliases(where, model_name)[CHAMPION] == left["facts"]["to_version"])
+    return bool(aliases.read_aliases(where, model_name)[CHAMPION] == left["facts"]["to_version"])
 
 
 def _served_before(version: str, out: set[str], where: Places, model_name: str) -> str | None:

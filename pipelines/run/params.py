@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.config import Profile, load_profile, profile_file
 from pipelines.errors import ConfigError, validation_sentence
-from pipelines.judge_config import Horizon
+from pipelines.evaluation_config import Horizon
 from pipelines.weeks import WeekLabel
 
 

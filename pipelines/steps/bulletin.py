@@ -20,7 +20,7 @@ from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.withheld import weeks_ahead
 from pipelines.features.read import load_examples
-from pipelines.fusion.bundle import Bundle, load_sound
+from pipelines.fusion.bundle import Bundle, load_verified_bundle
 from pipelines.inference.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.inference.forecast_states import UnitStates, with_states
 from pipelines.run import Run
@@ -115,7 +115,7 @@ def forecast_of(
 ) -> tuple[Path, pd.DataFrame]:
     """Forecast and publish; the published folder and its table. Raises as make_forecast does."""
     features, profile = material.features, material.profile
-    about, bundle = read_json(features / "features.json"), load_sound(bundle_folder)
+    about, bundle = read_json(features / "features.json"), load_verified_bundle(bundle_folder)
     check_rule(bundle, about, profile)
     _check_encoders(bundle, about, profile)
     horizons = [h for h in bundle.meta.horizons_weeks if h in profile.evaluate.horizons_weeks]

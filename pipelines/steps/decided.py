@@ -49,14 +49,14 @@ def require_same(run: Run, decision: out.GateOutput) -> None:
 def _promoted(run: Run) -> out.GateOutput | None:
     """The run's decision, if a version came to serve by it."""
     from pipelines.registry import audit
-    from pipelines.registry.moves import announced
+    from pipelines.registry.aliases import pending_transition
 
     decision = _output(run, out.GateOutput)
     if decision is None or decision.decision != "promote":
         return None
     moves = [
         *audit.read_trail(run.places).entries,
-        announced(run.places, run.profile.model_name) or {},
+        pending_transition(run.places, run.profile.model_name) or {},
     ]
     audited = any(
         move.get("run_id") == run.run_id and move.get("action") == "promote" for move in moves

@@ -13,8 +13,8 @@ from pipelines.storage import read_json, write_json
 @step
 def plan_embedding(run_id: str) -> PlanOutput:
     """List what has to be embedded: distinct inputs that the store does not hold, in shards."""
-    from pipelines.embed.handed_over import fetch_spaces
     from pipelines.embed.plan import plan_embedding as plan
+    from pipelines.embed.sync import fetch_spaces
 
     run = open_run(run_id)
     fetch_spaces(run.places, *(config for _, config in run.profile.encoders))
@@ -33,8 +33,8 @@ def plan_embedding(run_id: str) -> PlanOutput:
 @step
 def embed_shard(run_id: str, shard: int) -> ShardOutput:
     """Embed one shard; starts the encoder process only if something is missing."""
-    from pipelines.embed.handed_over import fetch_work, share_space
     from pipelines.embed.run import embed_shard as embed
+    from pipelines.embed.sync import fetch_work, share_space
 
     run = open_run(run_id)
     if not run.profile.encoders:
@@ -52,7 +52,7 @@ def embed_shard(run_id: str, shard: int) -> ShardOutput:
 @step
 def features(run_id: str) -> FeaturesOutput:
     """Join samples, labels and vector keys into a feature version, kept by DVC."""
-    from pipelines.embed.handed_over import fetch_spaces
+    from pipelines.embed.sync import fetch_spaces
     from pipelines.features.build import build_features
     from pipelines.steps.versions import feature_drafts
     from pipelines.versioning import add_versions

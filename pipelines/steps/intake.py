@@ -27,9 +27,9 @@ def start(run_id: str, conf: dict[str, Any]) -> RunParams:
 @step
 def ingest(run_id: str) -> IngestOutput:
     """Find the drops that this run may know, and fix them by hash."""
-    from pipelines.data.handed_over import exchange_drops
     from pipelines.data.intake import fingerprint, known_drops
     from pipelines.data.sources.sample import make_sample_drop
+    from pipelines.data.sync import exchange_drops
 
     run = open_run(run_id)
     exchange_drops(run.places)
@@ -43,7 +43,6 @@ def ingest(run_id: str) -> IngestOutput:
 @step
 def validate(run_id: str) -> ValidateOutput:
     """Check the drops; quarantine bad rows; stop the run at a critical issue."""
-    from pipelines.data.handed_over import fetch_accepted, fetch_drops
     from pipelines.data.intake import (
         accepted_drops,
         accepted_tables,
@@ -53,6 +52,7 @@ def validate(run_id: str) -> ValidateOutput:
     from pipelines.data.plausible.answers import read_answers
     from pipelines.data.plausible.causes import fetch_answers, keep_causes
     from pipelines.data.sources import context_of
+    from pipelines.data.sync import fetch_accepted, fetch_drops
     from pipelines.data.validate import validate_all
     from pipelines.data.validation_result import raise_if_critical
     from pipelines.run.withdrawn import exchange_withdrawn, withdrawn
@@ -78,7 +78,7 @@ def validate(run_id: str) -> ValidateOutput:
         withdrawn=withdrawn(run.places, "drop"),
         today=run.profile.place.today(),
     )
-    keep_causes(run.places, run_id, result.judged, run.profile.calendar, answers)
+    keep_causes(run.places, run_id, result.assessment, run.profile.calendar, answers)
     raise_if_critical(result)
     result.tables.save(out / "tables")
     run.name(out)
@@ -100,9 +100,9 @@ def _found(run: Run, result: ValidationResult, out: Path) -> ValidateOutput:
 @step
 def snapshot(run_id: str) -> SnapshotOutput:
     """Make the sample table a version: named by content, kept by DVC, then accepted."""
-    from pipelines.data.handed_over import fetch_accepted, fetch_drops, share_accepted
     from pipelines.data.intake import accept, require_not_withdrawn
     from pipelines.data.samples import build_dataset
+    from pipelines.data.sync import fetch_accepted, fetch_drops, share_accepted
     from pipelines.data.tables import Tables
     from pipelines.run.withdrawn import exchange_withdrawn
     from pipelines.steps.versions import dataset_drafts

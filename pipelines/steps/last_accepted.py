@@ -53,7 +53,7 @@ def champion(where: Places, model_name: str) -> Serving | None:
         StoreError: its bundle is not here, or not sound.
         RegistryError: the registry does not answer and the audit never heard of a champion.
     """
-    from pipelines.fusion.bundle import load_sound
+    from pipelines.fusion.bundle import load_verified_bundle
     from pipelines.registry import audit
     from pipelines.registry.alias import fetch_bundle, sqlite_file
     from pipelines.registry.champion import champion_now
@@ -66,7 +66,9 @@ def champion(where: Places, model_name: str) -> Serving | None:
         if found is None:
             return None
         folder = fetch_bundle(found.version, where=where, model_name=model_name)
-        return Serving(found.version, folder, load_sound(folder), found.provisional, "registry")
+        return Serving(
+            found.version, folder, load_verified_bundle(folder), found.provisional, "registry"
+        )
     except (RegistryError, StoreError) as err:
         if last is None:
             raise
@@ -74,7 +76,7 @@ def champion(where: Places, model_name: str) -> Serving | None:
     if not last.get("to_version"):
         return None
     folder = _kept_bundle(where, str(last["bundle_id"]), last.get("run_id"))
-    return Serving(str(last["to_version"]), folder, load_sound(folder), False, "audit")
+    return Serving(str(last["to_version"]), folder, load_verified_bundle(folder), False, "audit")
 
 
 def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Accepted | None:
@@ -84,8 +86,8 @@ def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Acce
     Args:
         run_ids: runs whose features are looked at besides those that lie in this home.
     """
-    from pipelines.data.handed_over import fetch_accepted
     from pipelines.data.intake import accepted_drops, accepted_version
+    from pipelines.data.sync import fetch_accepted
 
     fetch_accepted(where)
     newest, gone = accepted_version(where), withdrawn(where, "drop")

@@ -58,7 +58,7 @@ def backtest_years(run_id: str) -> list[int]:
 def backtest(run_id: str, year: int) -> out.BacktestOutput:
     """Predictions of one test year: heads, baselines, and the champion's recipe if it differs."""
     from pipelines.evaluate.backtest import backtest_year, write_predictions
-    from pipelines.evaluate.contest import champion_profile
+    from pipelines.evaluate.gate_inputs import champion_profile
     from pipelines.features.read import load_examples
     from pipelines.steps.champions_backtest import champions_backtest
 
@@ -126,7 +126,7 @@ def evaluate(run_id: str) -> out.EvaluateOutput:
 @step
 def gate(run_id: str) -> out.GateOutput:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
-    from pipelines.evaluate.contest import Judged, hold
+    from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
     from pipelines.registry.champion import describe_champion_with_retries
     from pipelines.steps.decided import require_same, standing_promotion
     from pipelines.steps.judged import leaving_out
@@ -143,12 +143,12 @@ def gate(run_id: str) -> out.GateOutput:
             "this run has promoted bundle %s, and it serves: its decision stands", made.bundle_id
         )
         return made
-    paths = Judged(
+    paths = EvaluationFiles(
         predictions=[run.path(name) for name in judged.predictions],
         champion_predictions=[run.path(name) for name in judged.champion_predictions],
         metrics=run.path(judged.metrics),
     )
-    decision = hold(
+    decision = run_gate(
         trained,
         run.output(out.ChampionOutput),
         now,

@@ -67,8 +67,8 @@ def register(run_id: str) -> out.RegisterOutput:
 @step
 def deploy(run_id: str) -> out.DeployOutput:
     """Let the promoted version serve and watch the endpoint take it; else put everything back."""
+    from pipelines.registry.aliases import AuditReason
     from pipelines.registry.deploy import deploy as hand_over
-    from pipelines.registry.moves import Why
 
     run = open_run(run_id)
     version, decision = run.output(out.RegisterOutput).version, run.output(out.GateOutput)
@@ -81,8 +81,8 @@ def deploy(run_id: str) -> out.DeployOutput:
             run.profile.serving.take_over_timeout_s,
             where=run.places,
             model_name=run.profile.model_name,
-            why=Why("weekly cycle", decision.reasons[-1], run_id),
-            judged_against=[decision.champion.version if decision.champion else None],
+            why=AuditReason("weekly cycle", decision.reasons[-1], run_id),
+            compared_with=[decision.champion.version if decision.champion else None],
         )
     except DeployError as err:
         # The old champion serves again, so this week's forecast must still be made with it; the
@@ -97,7 +97,7 @@ def forecast(run_id: str) -> out.ForecastOutput:
     """One row per municipality and horizon by the bundle that serves, as a version of its own."""
     from pipelines.registry.alias import fetch_bundle
     from pipelines.registry.champion import prepared_champion
-    from pipelines.registry.patience import with_retries
+    from pipelines.registry.retries import with_retries
     from pipelines.steps.bulletin import make_forecast
     from pipelines.steps.versions import forecast_draft
     from pipelines.versioning import add_versions

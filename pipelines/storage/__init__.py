@@ -1,12 +1,12 @@
-"""Where things lie: atomic local writes, and the two verbs publish and materialise.
+"""Storage: atomic local writes, and publish and materialise over a shared store.
 
 Work is always local: a step writes a local file or folder, `publish` copies it to a store with its
 manifest last, and `materialise` brings it to a local path, verified. A store is a folder that
 several machines see, or s3://bucket/prefix.
 
 files.py writes on this machine, parquet.py writes and reads tables; lock.py lets one process at
-a time work; remote.py speaks to a store; hand_over.py is the two verbs; sharing.py lets machines
-with homes of their own walk one run together.
+a time work; remote.py speaks to a store; transfer.py publishes and fetches; sharing.py lets
+several machines, each with its own home, work on one run.
 """
 
 from pipelines.storage.files import (
@@ -22,8 +22,8 @@ from pipelines.storage.files import (
     write_atomic,
     write_json,
 )
-from pipelines.storage.hand_over import materialise, publish
 from pipelines.storage.sharing import Shared, shared
+from pipelines.storage.transfer import materialise, publish
 
 __all__ = [
     "Shared",

@@ -1,4 +1,4 @@
-"""Files and folders of this machine, written whole or not at all, and named by their content.
+"""Files and folders of this machine, written atomically and named by their content.
 
 A write that is done outlasts a power cut.
 """

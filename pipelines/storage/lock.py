@@ -1,4 +1,4 @@
-"""A lock between the processes of one machine: a file that one of them holds, with a clear end."""
+"""A lock between the processes of one machine: a lock file with a timeout."""
 
 from __future__ import annotations
 

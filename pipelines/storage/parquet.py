@@ -51,7 +51,7 @@ def write_frame(
 
 def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A table that pandas wrote, with its types. A fifth of the time that pandas takes for a small
-    one: no search for partitions and no thread is begun.
+    one: no search for partitions and no thread is started.
     """
     table = pq.ParquetFile(path).read(columns=columns and list(columns), use_threads=False)
     frame: pd.DataFrame = table.to_pandas()

@@ -1,4 +1,4 @@
-"""A store as a few verbs over keys: a folder that several machines see, or a bucket."""
+"""A store as read, write and list over keys: a shared folder or a bucket."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class S3:
         self._client.put_object(**self._at(key), Body=raw, ChecksumSHA256=checksum)
 
     def _fetch(self, key: str, to: Path) -> None:
-        """Stream an object to a file; a stream that breaks off is begun again."""
+        """Stream an object to a file; a broken stream is retried from the start."""
         for left in range(_TRIES - 1, -1, -1):
             try:
                 body = self._client.get_object(**self._at(key))["Body"]

@@ -1,4 +1,4 @@
-"""Several machines, each with a home of its own, in one pipeline: what one makes, the next finds.
+"""Several machines, each with its own home, share one pipeline: outputs go through a store.
 
 DENGUARD_ARTIFACTS_URI names the store they share; without it everything stays in this home and
 nothing here does anything. What is shared goes by its path relative to home: a step publishes what
@@ -17,7 +17,8 @@ from typing import Any
 from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.storage.files import write_atomic
-from pipelines.storage.hand_over import (
+from pipelines.storage.remote import Remote, remote
+from pipelines.storage.transfer import (
     Manifest,
     bring,
     describe,
@@ -26,7 +27,6 @@ from pipelines.storage.hand_over import (
     publish,
     read_manifest,
 )
-from pipelines.storage.remote import Remote, remote
 
 RECORDS = "records"
 

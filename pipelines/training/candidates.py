@@ -132,7 +132,7 @@ def _template(profile: Profile, template_id: str) -> Path:
     raise ConfigError(
         f"the prompt template {template_id} that the rows were made from is not here any more",
         where=f"place.prompt, language {profile.place.language}",
-        fix="put it back, or walk the run again from the snapshot step",
+        fix="put it back, or run the pipeline again from the snapshot step",
     )
 
 

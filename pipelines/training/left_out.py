@@ -29,15 +29,15 @@ def left_out(candidate: Path, horizons_weeks: Collection[int]) -> Path:
     Raises:
         StoreError: the candidate's bundle cannot be read.
     """
-    gone = sorted(horizons_weeks)
-    if not gone:
+    left_out_horizons = sorted(horizons_weeks)
+    if not left_out_horizons:
         return candidate
-    named = {"bundle": bundle_id(candidate / BUNDLE), "without": gone}
+    named = {"bundle": bundle_id(candidate / BUNDLE), "without": left_out_horizons}
     folder = candidate.with_name(content_id(named))
     if (folder / TUNING).is_file():
         return folder
     bundle = load_bundle(candidate / BUNDLE)
-    models = {h: model for h, model in bundle.models.items() if h not in gone}
+    models = {h: model for h, model in bundle.models.items() if h not in left_out_horizons}
     thresholds = {h: model.decision_threshold for h, model in models.items()}
     meta = bundle.meta.model_copy(
         update={"horizons_weeks": tuple(sorted(models)), "decision_thresholds": thresholds}

@@ -159,7 +159,7 @@ def publish_records(
 
 
 def update_index(store: Remote, source: Source) -> dict[str, Version]:
-    """Bring index.json up to what is published, whoever else is writing; return it."""
+    """Update index.json to what is published, also while others write; return it."""
     listed: dict[str, Version] = {}
     wanted = None
     for _ in range(_REWRITES):

@@ -71,10 +71,10 @@ def read_index(places: Places) -> dict[str, dict[str, Any]]:
 
 
 def rebuild_index(uri: str) -> dict[str, Version]:
-    """Write a remote's index.json anew from what lies beside it; return it."""
+    """Rebuild a remote's index.json from the records beside it; return it."""
     store, source = remote(uri), Source(uri)
     if parse_index(source.read(f"{FOLDER}/index.json")) is None:
-        log.warning("the index of %s is lost or damaged; it is made anew", uri)
+        log.warning("the index of %s is lost or damaged; it is rebuilt", uri)
     return update_index(store, source)
 
 

@@ -1,4 +1,4 @@
-"""Bringing a version to a folder: verified file by file, and whole or not at all.
+"""Pulls a version to a folder: verified file by file, all or nothing.
 
 Under the folder that is asked for, `.<id>.part/` holds what has arrived: finished files below
 files/, begun ones below parts/ under their MD5. A pull that was interrupted goes on there. When
@@ -186,7 +186,7 @@ def _pull(source: Source, version: Version, to: Path, progress: Progress) -> Pat
 def _fetch(
     source: Source, version: Version, file: Wanted, part: Path, progress: Callable[[int], None]
 ) -> Path:
-    """The verified bytes of a file, under parts/. Goes on with what an earlier pull left there."""
+    """The verified bytes of a file, under parts/. Resumes what an earlier pull left there."""
     key = object_key(file.md5)
     size = file.facts.bytes if file.facts else source.size(key)
     if size is None:

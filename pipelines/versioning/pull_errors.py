@@ -1,4 +1,4 @@
-"""What a pull says that cannot go on: what is lost, damaged, or wrong with this machine's disk."""
+"""Errors of a pull: what is lost, damaged, or wrong with this machine's disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a remote as an analyst does: only its address, every call tried again for a while."""
+"""Reads a remote as an analyst does: only its address, every call with retries."""
 
 from __future__ import annotations
 

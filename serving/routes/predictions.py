@@ -91,8 +91,10 @@ async def _answered(request: Request, champion: Champion, body: bytes) -> JSONRe
         request.app.state.metrics.predictions.labels(
             str(entry["horizon_weeks"]), str(entry["outbreak"]).lower()
         ).inc()
-    said = {"notes": notes} if notes else {}
-    response = JSONResponse({"trace_id": trace_id, "predictions": answers, **said}, headers=headers)
+    extra = {"notes": notes} if notes else {}
+    response = JSONResponse(
+        {"trace_id": trace_id, "predictions": answers, **extra}, headers=headers
+    )
     request.app.state.journal.record(trace_id, champion, body, answers)
     return response
 

@@ -155,7 +155,7 @@ def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_an
     from fusion.synthetic_bundle import make_bundle
 
     from denguard.testing import check_forecaster
-    from pipelines.fusion.bundle import load_sound, write_bundle
+    from pipelines.fusion.bundle import load_verified_bundle, write_bundle
     from pipelines.testing.rows import make_examples
     from pipelines.training.recipe import train_recipe
     from pipelines.weeks import CDC
@@ -180,7 +180,7 @@ def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_an
     said = {"horizons_weeks": (4,), "decision_thresholds": {4: model.decision_threshold}}
     bundle = make_bundle(rows, head="recent", **said)
     write_bundle(bundle.__class__(bundle.meta, {4: model}), tmp_path / "bundle")
-    again = load_sound(tmp_path / "bundle").models[4]
+    again = load_verified_bundle(tmp_path / "bundle").models[4]
     assert np.array_equal(again.probability(rows), model.probability(rows))
 
 

@@ -96,7 +96,7 @@ def test_the_formatter_decides_but_for_tables() -> None:
     assert [m for m in marked if not re.search(r": [])}]", m)] == [], "only where a table ends"
 
 
-@pytest.mark.parametrize("module", ["suite", "table_rules", "docs_site", "gx_judge"])
+@pytest.mark.parametrize("module", ["suite", "table_rules", "docs_site", "gx_validator"])
 def test_great_expectations_is_told_to_call_nobody_before_it_is_imported(module: str) -> None:
     code = f"""
 import os, sys

@@ -14,7 +14,7 @@ from support.outputs import serving
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.declared import of_the_place
 from pipelines.data_config import DataConfig
-from pipelines.evaluate.contest import champion_profile
+from pipelines.evaluate.gate_inputs import champion_profile
 from pipelines.fusion.examples import Examples
 from pipelines.recipes import canonical, recipe_id
 

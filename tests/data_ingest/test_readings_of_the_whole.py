@@ -18,7 +18,7 @@ from pipelines.codes import TextCodes
 from pipelines.contracts import content_id
 from pipelines.data.drops import list_drops
 from pipelines.data.raw import RawDrop
-from pipelines.data.readings import can_be_kept, keeping_of, meaning_of, read_drops
+from pipelines.data.readings import can_be_kept, meaning_of, read_drops, reading_options
 from pipelines.data.scenes import SCENE_COLUMNS
 from pipelines.data.sources import source_of
 from pipelines.data.validate import validate_drops
@@ -106,7 +106,7 @@ def read(ministry: Ministry, kept: Path | None) -> list[RawDrop]:
         hashes,
         kept,
         meaning_of(context),
-        keeping_of(context),
+        reading_options(context),
     )
 
 

@@ -22,8 +22,8 @@ import pandas as pd
 from pipelines.config import Profile
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
-from pipelines.evaluate.moves import Move, Reach, moved
 from pipelines.evaluate.new_weeks import NewWeeks
+from pipelines.evaluate.refit_changes import PastChanges, RefitChange, refit_changes
 from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.weeks import CDC
 
@@ -125,17 +125,17 @@ def _rows(probability: Array, label: Array, first: int) -> pd.DataFrame:
 class _Says:
     """A model that says what it is told to."""
 
-    said: Array
+    probabilities: Array
 
     def probability(self, _: Examples) -> Array:
-        return self.said
+        return self.probabilities
 
 
 class _NoRefits:
-    def say_which(self) -> None:
+    def record_used(self) -> None:
         """None was asked for."""
 
-    def forget_others(self) -> None:
+    def discard_unused(self) -> None:
         """Nothing is kept."""
 
 
@@ -146,7 +146,7 @@ class MadeWeeks(NewWeeks):
     rows_of: pd.DataFrame = field(default_factory=pd.DataFrame)
     before: Array = field(default_factory=lambda: np.zeros(0))
     after: Array = field(default_factory=lambda: np.zeros(0))
-    reach: Mapping[int, Reach] = field(default_factory=dict)
+    past: Mapping[int, PastChanges] = field(default_factory=dict)
 
     def refits(self, candidate: Candidate) -> Any:
         return _NoRefits()
@@ -154,9 +154,11 @@ class MadeWeeks(NewWeeks):
     def recent(self, *_: Any) -> pd.DataFrame:
         return self.rows_of
 
-    def moves(self, *_: Any) -> dict[int, Move]:
+    def changes(self, *_: Any) -> dict[int, RefitChange]:
         models: Any = ({PRIMARY: _Says(self.before)}, {PRIMARY: _Says(self.after)})
-        return moved(*models, {PRIMARY: _week(len(self.before))}, self.reach, self.profile.gate)
+        return refit_changes(
+            *models, {PRIMARY: _week(len(self.before))}, self.past, self.profile.gate
+        )
 
 
 def _week(units: int) -> Examples:
@@ -185,12 +187,12 @@ def decided(
     tables: list[pd.DataFrame],
     recent: pd.DataFrame,
     week: tuple[Array, Array],
-    reach: Reach,
+    past: PastChanges,
 ) -> Decision:
     """The gate's decision in such a world."""
     nothing: Any = None
     new_weeks = MadeWeeks(
-        profile, "2018-w52", nothing, nothing, nothing, (), Path(), recent, *week, {PRIMARY: reach}
+        profile, "2018-w52", nothing, nothing, nothing, (), Path(), recent, *week, {PRIMARY: past}
     )
     return decide(
         pd.concat(tables, ignore_index=True), [candidate], champion, profile, new_weeks=new_weeks

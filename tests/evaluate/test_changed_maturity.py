@@ -20,9 +20,9 @@ from pipelines.data.rows import sample_rows
 from pipelines.data.samples import resolve_as_of
 from pipelines.data.tables import Tables, ordered
 from pipelines.evaluate.backtest import backtest_year, write_predictions
-from pipelines.evaluate.contest import Judged, champion_profile, hold
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
+from pipelines.evaluate.gate_inputs import EvaluationFiles, champion_profile, run_gate
 from pipelines.evaluate.in_memory import tabular_examples
 from pipelines.evaluate.own_rows import of_both, own_rows
 from pipelines.fusion.examples import Examples
@@ -167,12 +167,12 @@ def held(
         dataset_version="d2",
     )
     scores = {"horizons": {"4": {"heads": {"linear": {"brier": 0.2}}}}}
-    files = Judged(
+    files = EvaluationFiles(
         [write_predictions(candidates, folder / "c.parquet")],
         [write_predictions(champions, folder / "o.parquet")] if tried else [],
         write_json(folder / "m.json", scores),
     )
-    return hold({"linear": new}, now, now, files, ours)
+    return run_gate({"linear": new}, now, now, files, ours)
 
 
 def test_after_a_change_the_new_recipe_is_compared_and_may_serve(

@@ -27,7 +27,7 @@ from evaluate.pool_world import (
 
 from pipelines.config import Profile, load_profile
 from pipelines.evaluate.decision import Candidate, Champion, Decision
-from pipelines.evaluate.moves import Reach
+from pipelines.evaluate.refit_changes import PastChanges
 
 WEEKS = 8
 COUNTED = pytest.mark.parametrize(
@@ -36,7 +36,7 @@ COUNTED = pytest.mark.parametrize(
 NEW = Candidate("linear", "bundle-new", "recipe-new", "2018-w52")
 OLD = Champion("linear", "bundle-old", "recipe-old", "2018-w51", "3")
 REFIT = Candidate("linear", "bundle-new", "recipe-old", "2018-w52")
-HONEST = Reach(np.array(HONEST_MOVES), 1.6 * np.array(HONEST_MOVES))
+HONEST = PastChanges(np.array(HONEST_MOVES), 1.6 * np.array(HONEST_MOVES))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def _another_recipe(profile: Profile, pool: Pool, new: Array, old: Array, week: 
     own, theirs = pool.table(new, "linear"), pool.table(old, "linear")
     champion = Champion(**{**vars(OLD), "predictions": theirs})
     far = np.abs(new[:BACKTESTED] - old[:BACKTESTED])
-    reach = Reach(np.sqrt((far**2).mean(axis=1)), far.max(axis=1))
+    past = PastChanges(np.sqrt((far**2).mean(axis=1)), far.max(axis=1))
     tables = [own, _prevalence(pool)]
     at = len(pool.truth) - WEEKS + week - 1
     return decided(
@@ -61,7 +61,7 @@ def _another_recipe(profile: Profile, pool: Pool, new: Array, old: Array, week: 
         tables,
         pool.recent(new, old, week=at + 1 - BACKTESTED),
         (old[at], new[at]),
-        reach,
+        past,
     )
 
 
@@ -125,8 +125,8 @@ def test_a_refit_on_spoiled_rows_is_never_promoted(profile: Profile, trials: int
         rng = np.random.default_rng(seed)
         pool = Pool(rng)
         then = pool.recipe(0.0)
-        moved = then[-1] + SPOILED_MOVE * rng.choice([-1.0, 1.0], size=UNITS)
-        found = _same_recipe(profile, pool, near(then, rng), then, (then[-1], moved))
+        other_week = then[-1] + SPOILED_MOVE * rng.choice([-1.0, 1.0], size=UNITS)
+        found = _same_recipe(profile, pool, near(then, rng), then, (then[-1], other_week))
         promoted += found.decision == "promote"
         waits += found.waits_for_person
     _told("a refit on spoiled rows promoted", promoted, trials)

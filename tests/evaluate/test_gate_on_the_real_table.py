@@ -87,7 +87,7 @@ def _publish(folder: Path, models: Models, rows: Rows, week: int) -> Path:
     frames = []
     for horizon, model in models.items():
         own = rows[horizon].take(rows[horizon].origin_week_no == week)
-        said = model.probability(own)
+        probabilities = model.probability(own)
         frames.append(
             pd.DataFrame(
                 {
@@ -95,8 +95,8 @@ def _publish(folder: Path, models: Models, rows: Rows, week: int) -> Path:
                     "horizon_weeks": horizon,
                     "origin_week": CDC.week_label(week),
                     "target_week": CDC.week_label(week + horizon),
-                    "probability": said,
-                    "outbreak_expected": said >= model.decision_threshold,
+                    "probability": probabilities,
+                    "outbreak_expected": probabilities >= model.decision_threshold,
                     "threshold_cases": own.threshold_cases.astype(float),
                     "head": "linear",
                 }
@@ -217,7 +217,7 @@ def test_no_refit_on_spoiled_rows_is_promoted(
     one = profile.model_copy(
         update={"evaluate": profile.evaluate.model_copy(update={"horizons_weeks": (4,)})}
     )
-    promoted, harm, moves, at = 0, [], [], -1
+    promoted, harm, changes, at = 0, [], [], -1
     for trial in range(TRIALS):
         week = CDC.week_no("2017-w29") + 20 * trial // TRIALS
         if week != at:
@@ -235,12 +235,13 @@ def test_no_refit_on_spoiled_rows_is_promoted(
             one, backtests, week, week - 1, (champion, challenger), rows, [], tmp_path / "kept"
         )
         promoted += found.decision == "promote"
-        moves.append(found.new_weeks["refit"]["horizons"]["4"])
+        changes.append(found.new_weeks["refit"]["horizons"]["4"])
     print(  # noqa: T201
         f"refits on spoiled rows promoted: {promoted} of {TRIALS}; worse by {np.mean(harm):.4f} "
         f"Brier in the mean ({min(harm):.4f} to {max(harm):.4f}); moved the pool by "
-        f"{min(m['pool'] for m in moves):.3f} to {max(m['pool'] for m in moves):.3f}, limits "
-        f"{min(m['pool_limit'] for m in moves):.3f} to {max(m['pool_limit'] for m in moves):.3f}"
+        f"{min(m['pool'] for m in changes):.3f} to {max(m['pool'] for m in changes):.3f}, limits "
+        f"{min(m['pool_limit'] for m in changes):.3f} to "
+        f"{max(m['pool_limit'] for m in changes):.3f}"
     )
     assert promoted == 0
     assert np.mean(harm) >= 0.01

@@ -88,15 +88,15 @@ def _decide(
 
 def _publish(folder: Path, rows: Examples, models: Models, week: int, **changed: Any) -> Path:
     own = rows.take(rows.origin_week_no == week)
-    said = models[4].probability(own)
+    probabilities = models[4].probability(own)
     table = pd.DataFrame(
         {
             "municipality_code": own.unit_id,
             "horizon_weeks": 4,
             "origin_week": CDC.week_label(week),
             "target_week": CDC.week_label(week + 4),
-            "probability": said,
-            "outbreak_expected": said > 0.5,
+            "probability": probabilities,
+            "outbreak_expected": probabilities > 0.5,
             "threshold_cases": own.threshold_cases.astype(float),
             "head": "linear",
         }
@@ -133,9 +133,9 @@ def test_a_refit_that_moves_too_far_waits_for_a_person_and_names_what_moved_and_
     reason = found.reasons[-1]
     assert "4 weeks ahead the pool's probabilities by 0." in reason
     assert "`denguard promote b2ndb2ndb2ndb2nd --by NAME --reason TEXT` lets it serve" in reason
-    moved = found.new_weeks["refit"]["horizons"]["4"]
-    assert moved["pool"] > moved["pool_limit"]
-    assert f"unit {moved['where']} by" in reason
+    other_week = found.new_weeks["refit"]["horizons"]["4"]
+    assert other_week["pool"] > other_week["pool_limit"]
+    assert f"unit {other_week['where']} by" in reason
 
 
 def test_counts_that_jumped_move_both_models_alike_and_nothing_waits(

@@ -137,11 +137,11 @@ def _week(world: World, rows: Rows) -> Week:
     )
     found = decide(world.backtests, [new], old, profile, new_weeks=asked)
     newest = rows[4].take(rows[4].origin_week_no == AS_OF)
-    said = (
+    probabilities = (
         pd.Series(m[4].probability(newest), newest.unit_id.astype(str))
         for m in (challenger, world.champion)
     )
-    return Week(found, *said)
+    return Week(found, *probabilities)
 
 
 def test_a_held_week_leaves_decision_and_every_other_units_forecast_as_on_the_honest_week(

@@ -85,8 +85,8 @@ def test_the_same_bundle_with_the_same_horizon_left_out_is_nothing_new(
     assert found.reasons[-1].startswith("Nothing new")
 
 
-def _of_another_recipe(rows: pd.DataFrame, *insane: int) -> Champion:
-    theirs = _spoiled(rows[rows["head"] == "old"].assign(head="linear"), "linear", *insane)
+def _of_another_recipe(rows: pd.DataFrame, *sanity_failures: int) -> Champion:
+    theirs = _spoiled(rows[rows["head"] == "old"].assign(head="linear"), "linear", *sanity_failures)
     return replace(SAME, recipe_id="recipe-other", predictions=theirs)
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from pipelines.errors import StoreError
-from pipelines.fusion.bundle import load_sound
+from pipelines.fusion.bundle import load_verified_bundle
 from pipelines.storage import write_json
 
 KEPT = Path(__file__).parent / "format1"
 
 
 def test_it_predicts_what_the_first_version_predicted(make_examples):
-    bundle = load_sound(KEPT / "bundle")
+    bundle = load_verified_bundle(KEPT / "bundle")
     expected = json.loads((KEPT / "expected.json").read_text())
     assert sorted(bundle.models) == sorted(map(int, expected))
     rows = make_examples(units=2)
@@ -26,7 +26,7 @@ def test_it_predicts_what_the_first_version_predicted(make_examples):
 
 
 def test_its_place_is_that_of_the_first_version():
-    bundle = load_sound(KEPT / "bundle")
+    bundle = load_verified_bundle(KEPT / "bundle")
     assert bundle.codes.normalise("5001") == "05001"
     assert bundle.calendar.week_label(bundle.calendar.week_no("2018-w48")) == "2018-w48"
 
@@ -38,4 +38,4 @@ def test_weights_of_another_head_than_it_says_are_refused(tmp_path):
     raw["meta"]["head"] = "early"
     write_json(tmp_path / "bundle.json", raw)
     with pytest.raises(StoreError, match="its head is early and holds weights of late_joint"):
-        load_sound(tmp_path)
+        load_verified_bundle(tmp_path)

@@ -15,7 +15,7 @@ from fusion import make_format2
 
 from pipelines.data.prompts import load_template
 from pipelines.errors import StoreError
-from pipelines.fusion.bundle import Bundle, load_bundle, load_sound, write_bundle
+from pipelines.fusion.bundle import Bundle, load_bundle, load_verified_bundle, write_bundle
 from pipelines.inference.asked_row import PredictionRow
 from pipelines.inference.predict import predict_vectors
 from pipelines.inference.rows import prompt_of
@@ -55,7 +55,7 @@ def sign(folder, **changes):
 
 
 def test_the_recorded_bundle_answers_what_it_answered_when_it_was_recorded():
-    bundle = load_sound(KEPT / "bundle")
+    bundle = load_verified_bundle(KEPT / "bundle")
     found = predict_vectors(bundle, make_format2.asked(bundle))
     np.testing.assert_allclose(
         [p.probability for p in found], [e[0] for e in EXPECTED], rtol=0, atol=1e-9
@@ -65,7 +65,7 @@ def test_the_recorded_bundle_answers_what_it_answered_when_it_was_recorded():
 
 
 def test_calendar_codes_thresholds_and_prompt_are_those_that_lie_in_it():
-    bundle = load_sound(KEPT / "bundle")
+    bundle = load_verified_bundle(KEPT / "bundle")
     assert bundle.calendar.starts == "monday"
     assert (bundle.codes.normalise("AB-01"), bundle.codes.normalise("5001")) == ("AB-01", None)
     np.testing.assert_array_equal(bundle.thresholds.cases, make_format2.thresholds().cases)
@@ -83,10 +83,10 @@ def test_the_recorded_bundle_is_read_without_torch_and_lightgbm():
     code = (
         "import json, sys\n"
         "from pathlib import Path\n"
-        "from pipelines.fusion.bundle import load_sound\n"
+        "from pipelines.fusion.bundle import load_verified_bundle\n"
         "from pipelines.inference.predict import predict_vectors\n"
         "from pipelines.inference.vectors import VectorInput\n"
-        "bundle = load_sound(Path(sys.argv[1]))\n"
+        "bundle = load_verified_bundle(Path(sys.argv[1]))\n"
         "row = VectorInput('AB-01', {}, origin_week_no=bundle.calendar.week_no('2018-w30'))\n"
         "assert 0 < predict_vectors(bundle, [(4, row)])[0].probability < 1\n"
         "print(sorted({'torch', 'lightgbm', 'mlflow'} & set(sys.modules)))\n"
@@ -103,7 +103,9 @@ def test_the_recorded_bundle_is_read_without_torch_and_lightgbm():
 
 
 def test_the_page_names_the_files_and_keys_that_are_written(tmp_path, make_examples, make_bundle):
-    fused = load_sound(write_bundle(make_bundle(make_examples(units=2)), tmp_path / "fused"))
+    fused = load_verified_bundle(
+        write_bundle(make_bundle(make_examples(units=2)), tmp_path / "fused")
+    )
     full = tmp_path / "full"
     (tmp_path / "prompt.yaml").write_text(make_format2.TEMPLATE)
     meta = fused.meta.model_copy(
@@ -192,7 +194,7 @@ def test_no_path_of_the_machine_that_made_it_is_in_a_bundle(tmp_path):
 
 
 def test_the_recorded_bundle_written_again_says_the_same(tmp_path):
-    bundle = load_sound(KEPT / "bundle")
-    again = load_sound(write_bundle(bundle, tmp_path / "again"))
+    bundle = load_verified_bundle(KEPT / "bundle")
+    again = load_verified_bundle(write_bundle(bundle, tmp_path / "again"))
     assert again.meta == bundle.meta
     np.testing.assert_array_equal(again.thresholds.cases, bundle.thresholds.cases)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.fusion.bundle import Bundle, load_sound, write_bundle
+from pipelines.fusion.bundle import Bundle, load_verified_bundle, write_bundle
 from pipelines.fusion.forecaster import Folds, forecaster_class
 from pipelines.fusion.horizon import HorizonModel
 from pipelines.fusion.linear import fit_linear
@@ -19,12 +19,12 @@ from pipelines.models.kinds import BoostingSettings
 _CHILD = """
 import json, sys
 from pathlib import Path
-from pipelines.fusion.bundle import load_sound
+from pipelines.fusion.bundle import load_verified_bundle
 from pipelines.inference.predict import predict_vectors
 from pipelines.inference.vectors import VectorInput
 import serving.app
 for folder in sys.argv[1:]:
-    bundle = load_sound(Path(folder))
+    bundle = load_verified_bundle(Path(folder))
     unit = min(bundle.meta.threshold_cases)
     said = predict_vectors(bundle, [(4, VectorInput(unit, {}))])[0].probability
     imported = sorted({"torch", "lightgbm", "mlflow.pyfunc", "great_expectations"} & set(sys.modules))
@@ -77,7 +77,7 @@ def test_a_process_that_asks_a_bundle_imports_nothing_of_other_kinds(name, impor
 @pytest.mark.parametrize("name", ["boosting", "climatology", "persistence_calibrated"])
 def test_a_forecaster_of_any_kind_comes_back_from_a_bundle(name, write):
     folder, rows = write(name)
-    loaded = load_sound(folder).models[4]
+    loaded = load_verified_bundle(folder).models[4]
     (folder.parent / "again").mkdir()
     loaded.forecaster.save(folder.parent / "again")
     again = forecaster_class(name).load(folder.parent / "again")

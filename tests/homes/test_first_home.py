@@ -17,7 +17,7 @@ from pipelines.data.drops import list_drops
 from pipelines.data.sources.dane import DaneCodes
 from pipelines.errors import StoreError
 from pipelines.evaluate.decision_log import decisions
-from pipelines.fusion.bundle import Bundle, check_golden, load_sound
+from pipelines.fusion.bundle import Bundle, check_golden, load_verified_bundle
 from pipelines.ops.watch import judge
 from pipelines.registry.alias import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
 from pipelines.registry.audit import append, read_trail
@@ -35,7 +35,7 @@ def where(first_home: Path) -> Places:
 def _champion(where: Places) -> Bundle:
     found = lookup("champion", where)
     assert found is not None
-    return load_sound(fetch_bundle(found.version, where=where))
+    return load_verified_bundle(fetch_bundle(found.version, where=where))
 
 
 def test_the_champions_bundle_is_sound_and_of_the_first_place(where: Places) -> None:
@@ -54,8 +54,8 @@ def test_the_champions_bundle_comes_from_the_registry_where_its_copy_is_gone(whe
     copy = where.artifacts / "bundles" / found.bundle_id
     (copy / "head.safetensors").unlink()
     with pytest.raises(StoreError):
-        load_sound(copy)
-    assert load_sound(fetch_bundle(found.version, where=where)).meta.head == "linear"
+        load_verified_bundle(copy)
+    assert load_verified_bundle(fetch_bundle(found.version, where=where)).meta.head == "linear"
 
 
 def test_the_champion_has_the_recipe_of_the_profile_it_was_trained_with(where: Places) -> None:

@@ -18,7 +18,7 @@ from pipelines.cli import app
 from pipelines.config import Profile, load_profile
 from pipelines.contracts import content_id
 from pipelines.errors import ConfigError
-from pipelines.evaluate.contest import _data_of, champion_profile
+from pipelines.evaluate.gate_inputs import _data_of, champion_profile
 from pipelines.recipes import recipe_id
 from pipelines.run.outputs import ServingModel
 from pipelines.storage import read_json

@@ -13,17 +13,17 @@ from pipelines.cli import app
 from pipelines.config import Places, load_profile
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
-from pipelines.evaluate.contest import Judged, hold
+from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
 from pipelines.ops.texts import body, title
-from pipelines.registry import audit, moves, promote
+from pipelines.registry import aliases, audit, promote
 from pipelines.registry.adopt import adopt_rule
 from pipelines.registry.alias import MODEL_NAME, lookup, serving_version
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.champion import describe_champion
 from pipelines.registry.deploy import deploy
-from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
 
-ANA = Why("Ana", "the ministry draws an endemic channel now")
+ANA = AuditReason("Ana", "the ministry draws an endemic channel now")
 OLD, NEW = "median_2016_2017", "channel_median5_hw2"
 NOBODY = {CHAMPION: None, PREVIOUS: None, CHALLENGER: None}
 
@@ -45,7 +45,7 @@ def test_the_next_candidate_is_a_first_champion(three: Places) -> None:
     done = adopt_rule(NEW, ANA)
 
     assert done == {"changed": True, "from_version": "2", "rule_before": OLD, "rule_now": NEW}
-    assert promote.aliases() == NOBODY
+    assert promote.read_aliases() == NOBODY
     found = describe_champion(three, MODEL_NAME)
     assert (found.champion, found.named, found.problem) == (None, None, None)
     last = audit.newest(three, MODEL_NAME)
@@ -78,7 +78,7 @@ def test_killed_before_the_champion_goes_the_champion_answers(
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(moves, "move", killed)
+    monkeypatch.setattr(aliases, "apply_transition", killed)
     with pytest.raises(KeyboardInterrupt):
         adopt_rule(NEW, ANA)
     found = serving_version(three)
@@ -124,17 +124,17 @@ def test_a_rollback_does_not_cross_the_line(three: Places) -> None:
 def test_a_person_can_still_bring_the_old_version_back(three: Places) -> None:
     _serve("1")
     adopt_rule(NEW, ANA)
-    promote_by_hand("1", Why("Eva", "adopted too early"))
-    assert promote.aliases()[CHAMPION] == "1"
+    promote_by_hand("1", AuditReason("Eva", "adopted too early"))
+    assert promote.read_aliases()[CHAMPION] == "1"
 
 
 def test_a_run_that_was_judged_against_the_old_champion_does_not_go_live(three: Places) -> None:
     _serve("1")
     adopt_rule(NEW, ANA)
     with pytest.raises(DeployError, match="was not judged against it"):
-        deploy("3", judged_against=["1"])
-    deploy("3", judged_against=[None])
-    assert promote.aliases()[CHAMPION] == "3"
+        deploy("3", compared_with=["1"])
+    deploy("3", compared_with=[None])
+    assert promote.read_aliases()[CHAMPION] == "3"
 
 
 def test_a_champion_that_cannot_be_read_can_be_left_behind(three: Places) -> None:
@@ -153,27 +153,27 @@ def test_killed_half_way_it_is_finished_by_the_next_call(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(moves.audit, "append", killed)
+        patch.setattr(aliases.audit, "append", killed)
         with pytest.raises(KeyboardInterrupt):
             adopt_rule(NEW, ANA)
     adopt_rule(NEW, ANA)
     assert _moves(three)[-1] == ("adopt-rule", "2", None)
     assert [m[0] for m in _moves(three)].count("adopt-rule") == 1
-    assert promote.aliases() == NOBODY
+    assert promote.read_aliases() == NOBODY
 
 
 def test_the_gate_names_the_two_rules_and_the_command(three: Places) -> None:
     _serve("1")
     now = describe_champion(three, MODEL_NAME)
     profile = load_profile("sample", **{"labels.rule": {"kind": "endemic_channel"}})
-    judged = Judged([], [], Path("none.json"))
+    judged = EvaluationFiles([], [], Path("none.json"))
 
-    decision = hold({}, now, now, judged, profile)
+    decision = run_gate({}, now, now, judged, profile)
 
     assert decision.decision == "keep"
     for word in (OLD, NEW, "denguard adopt-rule --profile sample"):
         assert word in decision.reasons[0]
-    with_own = hold({}, now, now, judged, load_profile("sample"))
+    with_own = run_gate({}, now, now, judged, load_profile("sample"))
     assert "adopt-rule" not in with_own.reasons[0]
 
 

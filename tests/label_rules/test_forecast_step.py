@@ -13,7 +13,7 @@ from support.outputs import leave
 
 from pipelines import steps
 from pipelines.errors import LabelRuleError
-from pipelines.fusion.bundle import load_sound, write_bundle
+from pipelines.fusion.bundle import load_verified_bundle, write_bundle
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import FeaturesOutput, SnapshotOutput
 from pipelines.steps.bulletin import make_forecast
@@ -55,7 +55,7 @@ def test_units_without_a_threshold_now_are_named_and_not_forecast(run: Run, fold
 
 
 def test_a_bundle_of_another_rule_makes_no_forecast(run: Run, folder: Path, tmp_path: Path) -> None:
-    own = load_sound(folder)
+    own = load_verified_bundle(folder)
     meta = own.meta.model_copy(update={"label_rule_id": "median_2016_2017"})
     other = write_bundle(replace(own, meta=meta), tmp_path / "other")
     with pytest.raises(LabelRuleError, match=r"made by median_2016_2017") as caught:

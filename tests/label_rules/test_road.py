@@ -19,7 +19,7 @@ from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.backtest import backtest_year
 from pipelines.features.build import build_features, thresholds_in, version_of
 from pipelines.features.read import load_examples
-from pipelines.fusion.bundle import Bundle, load_bundle, load_sound, write_bundle
+from pipelines.fusion.bundle import Bundle, load_bundle, load_verified_bundle, write_bundle
 from pipelines.inference.vectors import VectorInput, vector_examples
 from pipelines.steps.bulletin import check_rule
 from pipelines.storage import read_json, sha256_file, write_json
@@ -32,7 +32,7 @@ def bundle(walked: Walked) -> Bundle:
     made = train_candidate(
         walked.features, "linear", walked.profile, walked.where.artifacts / "candidates"
     )
-    return load_sound(Path(made.folder) / "bundle")
+    return load_verified_bundle(Path(made.folder) / "bundle")
 
 
 @pytest.fixture(scope="session")
@@ -190,7 +190,7 @@ def test_a_bundle_whose_thresholds_are_none_may_not_serve(bundle: Bundle, tmp_pa
     )
     load_bundle(folder)
     with pytest.raises(StoreError, match="the thresholds cannot be read"):
-        load_sound(folder)
+        load_verified_bundle(folder)
 
 
 def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_fixed_rule_leaves_features_and_bundle_as_they_were(tmp_path: Path) ->
     assert "thresholds_id" not in about
     assert not (fixed.features / "thresholds.parquet").exists()
     made = train_candidate(fixed.features, "linear", fixed.profile, tmp_path / "candidates")
-    bundle = load_sound(Path(made.folder) / "bundle")
+    bundle = load_verified_bundle(Path(made.folder) / "bundle")
     table = pd.read_parquet(fixed.dataset / "thresholds.parquet")
     pool = table[table["in_pool"]].set_index("unit_id")["threshold_cases"]
     assert bundle.meta.threshold_cases == pool.to_dict()

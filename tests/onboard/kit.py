@@ -71,7 +71,7 @@ def onboarded(
 
 def said(made: Onboarded, topic: str) -> str:
     """What was found about a topic."""
-    return "\n".join(made.findings.said.get(topic, []))
+    return "\n".join(made.findings.topics.get(topic, []))
 
 
 IN_A_PIPE = refuse

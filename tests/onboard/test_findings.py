@@ -19,8 +19,11 @@ def test_an_iso_table_is_known_by_its_week_53(tmp_path):
     assert made.profile.calendar == ISO
     assert "week 53 in 2020" in said(made, "weeks")
     assert "7 complete years (2019..2025)" in said(made, "history")
-    assert made.findings.judgement.years == (2022, 2023, 2024, 2025)
-    assert (made.findings.judgement.blocks, made.findings.judgement.serves) == (16, "a champion")
+    assert made.findings.test_year_choice.years == (2022, 2023, 2024, 2025)
+    assert (made.findings.test_year_choice.blocks, made.findings.test_year_choice.serves) == (
+        16,
+        "a champion",
+    )
     assert "labels:" not in made.text  # the rolling quantile is the default
 
 
@@ -55,7 +58,7 @@ def test_thousands_with_a_point_are_thousands(tmp_path):
     made = onboarded(csv(tmp_path / "c.csv", rows, "district;year;week;cases"), numbering="cdc")
     assert made.profile.data.inputs[0].decimal == ","
     assert "thousands" in said(made, "c.csv") and "semicolons" in said(made, "c.csv")
-    assert made.findings.judgement.serves != "nothing"
+    assert made.findings.test_year_choice.serves != "nothing"
 
 
 def test_semicolons_decimal_commas_and_footers(tmp_path):
@@ -101,13 +104,13 @@ def test_a_code_pattern_is_proposed_when_all_codes_share_it(tmp_path):
 
 def test_forty_weeks_say_what_is_missing(tmp_path):
     made = onboarded(csv(tmp_path / "c.csv", counts("2026-w01", "2026-w40")), numbering="cdc")
-    assert made.findings.judgement.serves == "nothing"
+    assert made.findings.test_year_choice.serves == "nothing"
     assert "in 40 weeks of history" in said(made, "judging")
 
 
 def test_one_unit_is_enough(tmp_path):
     made = onboarded(csv(tmp_path / "c.csv", counts(*SHORT, units=("A",))), numbering="cdc")
-    assert made.findings.judgement.serves == "provisional"
+    assert made.findings.test_year_choice.serves == "provisional"
 
 
 def test_one_class_only_is_said(tmp_path):

@@ -115,7 +115,7 @@ def test_persons_who_may_not_count(tmp_path):
     assert "--leave-out CLASSI_FIN=5|none" in told and "discarded" in told
     made = onboarded(file, numbering="cdc", leave_out=["CLASSI_FIN=5"])
     assert made.profile.data.inputs[0].leave_out == {"CLASSI_FIN": ("5",)}
-    assert "35109" not in made.text + str(made.findings.said)
+    assert "35109" not in made.text + str(made.findings.topics)
     assert "future" in said(made, "checks") or "after the day" in said(made, "checks")
     every = onboarded(file, numbering="cdc", leave_out=["none"])
     assert every.profile.data.inputs[0].leave_out == {}

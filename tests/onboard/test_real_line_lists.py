@@ -43,7 +43,7 @@ def test_peru(home):
         "unit": ("departamento", "provincia", "distrito"),
     }
     assert "73 of 541 units" in said(made, "label rule")
-    assert (made.findings.judgement.years, made.findings.judgement.serves) == (
+    assert (made.findings.test_year_choice.years, made.findings.test_year_choice.serves) == (
         (2021, 2022),
         "provisional",
     )

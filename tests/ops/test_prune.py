@@ -30,9 +30,9 @@ from pipelines.run.lock import hold
 from pipelines.run.outputs import RegisterOutput
 from pipelines.run.success import record_success
 from pipelines.storage import manifest_of, read_json, shared, write_atomic, write_json
-from pipelines.storage.hand_over import Manifest
 from pipelines.storage.kept import write_in_use
 from pipelines.storage.remote import Folder
+from pipelines.storage.transfer import Manifest
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 SHORT = RetentionConfig(tables_weeks=2, runs_weeks=10, versions_weeks=40, at_least_runs=2)

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.paper.config import StudyConfig
 from pipelines.paper.prepared import Prepared
-from pipelines.paper.result_rows import Judge, table1_row
+from pipelines.paper.result_rows import SeedScorer, table1_row
 from pipelines.paper.results import first_line
 from pipelines.paper.scores import classification_scores
 
@@ -83,7 +83,7 @@ def said(study: StudyConfig, fused: int, image: int, baseline: int, protocol: st
     }
     baselines = {"persistence": {**record(baseline, 0), "validation_f1": 1 - baseline / N}}
     of = prepared(protocol)
-    return first_line(of, [group], {"made": study.approaches[0]}, baselines, Judge(of, study))
+    return first_line(of, [group], {"made": study.approaches[0]}, baselines, SeedScorer(of, study))
 
 
 def test_fusion_must_beat_the_best_of_baselines_and_single_modalities(study: StudyConfig) -> None:
@@ -109,6 +109,6 @@ def test_the_gain_is_over_the_modality_that_is_better_where_epochs_are_chosen(
         "text": [record(10, 0.6)],
     }  # on test rows the image is better
     group = {"fusion": "early", "printed": [record(4, 0.9)]}
-    row = table1_row(group, alone, study.approaches[0], Judge(prepared(), study))
+    row = table1_row(group, alone, study.approaches[0], SeedScorer(prepared(), study))
     assert row["gain"]["only"] == "text" and row["gain"]["difference"]["lower"] > 0
-    assert table1_row(group, {}, study.approaches[0], Judge(prepared(), study))["gain"] is None
+    assert table1_row(group, {}, study.approaches[0], SeedScorer(prepared(), study))["gain"] is None

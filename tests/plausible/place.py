@@ -16,7 +16,7 @@ from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import arrivals
-from pipelines.data.plausible.judge import Judgement, judge
+from pipelines.data.plausible.assess import Assessment, assess
 from pipelines.data.plausible.remembered import Remembered
 from pipelines.data.plausible.suspicion import Cause, Suspicion
 from pipelines.data.raw import UNIT_COLUMNS, YEARLY_COLUMNS, RawDrop, empty
@@ -147,7 +147,7 @@ class Place:
         answers: Mapping[str, Answer] | None = None,
         immature_weeks: int = 0,
         kept: Path | None = None,
-    ) -> Judgement:
+    ) -> Assessment:
         """The rules alone."""
         raws = self.raws()
         cells = pd.concat([raw.cells.assign(withdrawn=False) for raw in raws], ignore_index=True)
@@ -155,7 +155,7 @@ class Place:
         changed = cells.drop_duplicates(
             ["unit_id", "kind", "clean", "when", "number"], keep="first"
         )
-        return judge(
+        return assess(
             changed,
             [drop for drop, _ in self.drops],
             CDC,

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from plausible.place import Place, history
 
-from pipelines.data.plausible.judge import Judgement
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.suspicion import Outcome
 
 
-def set_aside(judged: Judgement) -> list[tuple[str, str]]:
+def set_aside(judged: Assessment) -> list[tuple[str, str]]:
     """Drop and rule of every cause that is more than a note."""
     more = (c for c in judged.causes if c.suspicion.outcome is not Outcome.NOTE)
     return [(c.drop, c.suspicion.rule) for c in more]

@@ -11,7 +11,7 @@ from plausible.place import Counts, Place, history
 
 from pipelines.data.plausible import remembered as room
 from pipelines.data.plausible.answers import Answer
-from pipelines.data.plausible.judge import Judgement
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.suspicion import Suspicion
 
 
@@ -35,23 +35,23 @@ def lying(place: Place) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry each time that the rules are asked."""
     times: list[int] = []
-    from pipelines.data.plausible import judge
+    from pipelines.data.plausible import assess
 
-    original = judge._ask
+    original = assess._ask
 
     def counted(*args: object) -> list[Suspicion]:
         times.append(1)
         return original(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(judge, "_ask", counted)
+    monkeypatch.setattr(assess, "_ask", counted)
     return times
 
 
-def judged(place: Place, kept: Path | None, answers: dict[str, Answer] | None = None) -> Judgement:
-    return place.validate(answers, kept).judged
+def judged(place: Place, kept: Path | None, answers: dict[str, Answer] | None = None) -> Assessment:
+    return place.validate(answers, kept).assessment
 
 
-def same(one: Judgement, other: Judgement) -> None:
+def same(one: Assessment, other: Assessment) -> None:
     pd.testing.assert_frame_equal(one.doubts, other.doubts, check_dtype=False)
     assert [(c.cause_id, c.suspicion.message) for c in one.causes] == [
         (c.cause_id, c.suspicion.message) for c in other.causes

@@ -18,7 +18,7 @@ import pytest
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
-from pipelines.data.plausible.judge import Judgement, judge
+from pipelines.data.plausible.assess import Assessment, assess
 from pipelines.data.plausible.suspicion import Direction, Outcome
 from pipelines.plausibility_config import PlausibilityConfig
 from pipelines.weeks import CDC
@@ -75,7 +75,7 @@ def _counts(unit: pd.Series, weeks: pd.Series) -> pd.DataFrame:
     return counts.reindex(columns=range(weeks.min(), weeks.max() + 1), fill_value=0).astype(float)
 
 
-def walked(counts: pd.DataFrame, first: int, last: int) -> Judgement:
+def walked(counts: pd.DataFrame, first: int, last: int) -> Assessment:
     """All weeks before `first` in one drop, then one drop a week."""
     cells = counts.stack().rename("number").reset_index().assign(kind="week", clean="")
     week = np.maximum(cells["when"].to_numpy(np.int64), first - 1)
@@ -84,7 +84,7 @@ def walked(counts: pd.DataFrame, first: int, last: int) -> Judgement:
         Drop(Path(_day(w)), DropInfo(received_date=CDC.week_end(w) + timedelta(days=2)))
         for w in range(first - 1, last + 1)
     ]
-    return judge(cells[week <= last], drops, CDC, PlausibilityConfig(), Confirmed())
+    return assess(cells[week <= last], drops, CDC, PlausibilityConfig(), Confirmed())
 
 
 def _day(week: int) -> str:

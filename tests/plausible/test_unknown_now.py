@@ -7,7 +7,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipelines.data.plausible.judging import unknown_now
+from pipelines.data.plausible.assess_drops import unknown_now
 
 
 @pytest.mark.parametrize(

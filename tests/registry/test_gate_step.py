@@ -19,10 +19,10 @@ from pipelines.config import Places
 from pipelines.errors import ChampionLostError, GateError, RegistryError
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.recipes import recipe_id
-from pipelines.registry import audit, patience, promote
+from pipelines.registry import audit, promote, retries
 from pipelines.registry.alias import MODEL_NAME, connect
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.champion import describe_champion
-from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import (
@@ -132,12 +132,12 @@ def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_noth
     run: Run, three: Places, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _mlflow_away(monkeypatch)
-    monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(retries, "PAUSES_S", (0.0, 0.0))
     with pytest.raises(RegistryError, match="MLflow could not be prepared"):
         steps.gate(RUN)
-    assert [
-        "Question 1 of 3" in line or "Question 2 of 3" in line for line in caplog.messages
-    ].count(True) == 2
+    assert ["Attempt 1 of 3" in line or "Attempt 2 of 3" in line for line in caplog.messages].count(
+        True
+    ) == 2
     assert not (three.artifacts / "decisions").exists() and not (run.folder / "gate.json").exists()
     assert read_json(run.folder / "failure.json")["step"] == "gate"
 
@@ -146,7 +146,7 @@ def test_mlflow_that_comes_back_meanwhile_is_answered(
     run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _mlflow_away(monkeypatch)
-    monkeypatch.setattr(patience.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
+    monkeypatch.setattr(retries.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
     assert steps.gate(RUN).decision == "promote"
 
 
@@ -192,7 +192,7 @@ def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(audit, "append", _killed)  # between the alias and its audit entry
         promote.set_champion("2")
-    assert promote.aliases()["champion"] == "2"
+    assert promote.read_aliases()["champion"] == "2"
     found = describe_champion(three, MODEL_NAME)
     assert found.problem is None and found.named is not None and found.named.version == "2"
 
@@ -205,7 +205,7 @@ def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(
     run: Run, three: Places
 ) -> None:
     promote.set_champion("3")
-    roll_back(Why("Ana", "false alarms"))
+    roll_back(AuditReason("Ana", "false alarms"))
 
     assert steps.gate(RUN).decision == "keep"
     assert "taken out of service" in _record(three)["reasons"][-1]
@@ -238,7 +238,7 @@ def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
     made = steps.gate(RUN)
     before = _record(three)
     assert steps.deploy(RUN).deployed
-    roll_back(Why("Ana", "false alarms"))
+    roll_back(AuditReason("Ana", "false alarms"))
     run.finish(describe_champion(three, MODEL_NAME))
 
     with pytest.raises(GateError, match="is not written over"):
@@ -256,10 +256,10 @@ def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(
     run: Run, three: Places
 ) -> None:
     steps.gate(RUN)
-    promote_by_hand("2", Why("Ana", "the ministry asked for it"))
+    promote_by_hand("2", AuditReason("Ana", "the ministry asked for it"))
 
     done = steps.deploy(RUN)
 
     assert not done.deployed
     assert "was not judged against it" in done.error
-    assert promote.aliases()["champion"] == "2"
+    assert promote.read_aliases()["champion"] == "2"

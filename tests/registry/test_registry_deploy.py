@@ -54,7 +54,7 @@ def test_a_refused_first_champion_leaves_none(
 
     with pytest.raises(DeployError):
         deploy(version, endpoint)
-    assert promote.aliases()[CHAMPION] is None
+    assert promote.read_aliases()[CHAMPION] is None
 
 
 def test_a_deploy_that_was_killed_half_way_still_finds_the_way_back(
@@ -67,8 +67,8 @@ def test_a_deploy_that_was_killed_half_way_still_finds_the_way_back(
 
     with pytest.raises(DeployError):
         deploy(two, endpoint, timeout_s=2)
-    assert promote.aliases()[CHAMPION] == one
-    assert promote.aliases()[PREVIOUS] is None
+    assert promote.read_aliases()[CHAMPION] == one
+    assert promote.read_aliases()[PREVIOUS] is None
 
 
 def test_without_an_address_the_workers_find_it_by_themselves(
@@ -77,7 +77,7 @@ def test_without_an_address_the_workers_find_it_by_themselves(
     version = promote.register_bundle(make_bundle(), "weekly")
 
     assert deploy(version).endpoint == NOT_CONFIGURED
-    assert promote.aliases()[CHAMPION] == version
+    assert promote.read_aliases()[CHAMPION] == version
 
 
 def test_an_endpoint_that_is_down_does_not_hold_the_run_up(
@@ -87,4 +87,4 @@ def test_an_endpoint_that_is_down_does_not_hold_the_run_up(
     version = promote.register_bundle(make_bundle(), "weekly")
 
     assert deploy(version).endpoint == NOT_REACHABLE
-    assert promote.aliases()[CHAMPION] == version
+    assert promote.read_aliases()[CHAMPION] == version

@@ -109,7 +109,7 @@ def test_a_new_champion_leaves_the_old_one_as_previous(
     before = promote.set_champion(int(two))
 
     assert before == {CHAMPION: one, CHALLENGER: None, PREVIOUS: None}
-    assert promote.aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
+    assert promote.read_aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
 
 
 def test_the_champion_again_changes_nothing(where: Places, make_bundle: MakeBundle) -> None:
@@ -119,7 +119,7 @@ def test_the_champion_again_changes_nothing(where: Places, make_bundle: MakeBund
 
     promote.set_champion(two)
 
-    assert promote.aliases()[PREVIOUS] == one
+    assert promote.read_aliases()[PREVIOUS] == one
 
 
 def test_restoring_puts_both_aliases_back(where: Places, make_bundle: MakeBundle) -> None:
@@ -137,7 +137,7 @@ def test_a_challenger_does_not_serve(where: Places, make_bundle: MakeBundle) -> 
 
     promote.set_alias(CHALLENGER, version)
 
-    assert promote.aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
+    assert promote.read_aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
 
 
 def test_a_version_that_does_not_exist_cannot_serve(where: Places, make_bundle: MakeBundle) -> None:
@@ -209,6 +209,16 @@ def test_mlflow_itself_can_load_and_predict(where: Places, make_bundle: MakeBund
 
     assert answer["probability"].between(0, 1).all()
     assert with_vectors["probability"].tolist() == [answer["probability"][0]] * 2
+
+
+def test_mlflow_loads_versions_whose_copy_of_the_model_code_has_the_former_name(
+    where: Places, make_bundle: MakeBundle
+) -> None:
+    promote.set_champion(promote.register_bundle(make_bundle(), "weekly"))
+    (code,) = (where.artifacts / "mlflow").rglob("pyfunc_model.py")
+    code.write_text(code.read_text().replace("load_verified_bundle", "load_sound"))
+    mlflow.set_tracking_uri(where.tracking_uri)
+    assert mlflow.pyfunc.load_model("models:/denguard@champion").metadata is not None
 
 
 def test_a_provisional_version_says_so_until_its_bundle_is_judged(

@@ -11,13 +11,13 @@ from registry.worlds import closed_port, damage
 from pipelines.config import Places
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError, StoreError
-from pipelines.registry import audit, moves, promote
+from pipelines.registry import aliases, audit, promote
 from pipelines.registry.alias import connect
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.deploy import NOT_REACHABLE, SERVING, ask, deploy
-from pipelines.registry.moves import Why
 from pipelines.registry.rollback import promote_by_hand, roll_back
 
-ANA = Why("Ana", "false alarms in Cali")
+ANA = AuditReason("Ana", "false alarms in Cali")
 
 
 def _serve(*versions: str) -> None:
@@ -54,9 +54,9 @@ def test_after_a_rollback_previous_is_one_step_further_back(three: Places) -> No
     _serve("1", "2", "3")
 
     roll_back(ANA)
-    assert promote.aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
+    assert promote.read_aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
     roll_back(ANA)
-    assert promote.aliases() == {CHAMPION: "1", PREVIOUS: None, CHALLENGER: None}
+    assert promote.read_aliases() == {CHAMPION: "1", PREVIOUS: None, CHALLENGER: None}
     with pytest.raises(RegistryError, match=r"no previous version.*version 1 goes on serving"):
         roll_back(ANA)
     assert _moves(three)[-2:] == [("rollback", "3", "2"), ("rollback", "2", "1")]
@@ -92,7 +92,7 @@ def test_an_endpoint_that_is_down_takes_it_later(three: Places) -> None:
     done = roll_back(ANA, f"http://127.0.0.1:{closed_port()}")
 
     assert done.endpoint == NOT_REACHABLE
-    assert promote.aliases()[CHAMPION] == "1"
+    assert promote.read_aliases()[CHAMPION] == "1"
 
 
 STAGES = ["intent written", "previous moved", "champion moved", "marked", "audited"]
@@ -107,10 +107,10 @@ def test_a_rollback_that_was_killed_is_finished_by_the_next_and_goes_no_further(
         _kill_after(patch, stage)
         roll_back(ANA)
 
-    done = roll_back(Why("Luis", "is it done?"))
+    done = roll_back(AuditReason("Luis", "is it done?"))
 
     assert (done.version, done.resumed) == ("2", True)
-    assert promote.aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
+    assert promote.read_aliases() == {CHAMPION: "2", PREVIOUS: "1", CHALLENGER: None}
     assert _moves(three)[3:] == [("rollback", "3", "2")]
     assert audit.read_trail(three).entries[-1]["by"] == "Ana"
     assert connect().get_model_version("denguard", "3").tags["rolled_back"] == ANA.reason
@@ -124,7 +124,7 @@ def _kill_after(patch: pytest.MonkeyPatch, stage: str) -> None:
 
     client = type(connect())
     if stage == "intent written":
-        patch.setattr(moves, "_write_aliases", die)
+        patch.setattr(aliases, "_write_aliases", die)
     elif stage == "previous moved":
         put = client.set_registered_model_alias
         patch.setattr(
@@ -135,11 +135,11 @@ def _kill_after(patch: pytest.MonkeyPatch, stage: str) -> None:
             ),
         )
     elif stage == "champion moved":
-        patch.setattr(moves, "tag_taken_out", die)
+        patch.setattr(aliases, "mark_rolled_back", die)
     elif stage == "marked":
         patch.setattr(audit, "append", die)
     else:
-        patch.setattr(moves, "forget", die)
+        patch.setattr(aliases, "clear_intent", die)
 
 
 def test_a_promotion_that_was_killed_is_finished_before_the_next_move(
@@ -152,7 +152,7 @@ def test_a_promotion_that_was_killed_is_finished_before_the_next_move(
 
     promote.set_champion("3")
 
-    assert promote.aliases() == {CHAMPION: "3", PREVIOUS: "2", CHALLENGER: None}
+    assert promote.read_aliases() == {CHAMPION: "3", PREVIOUS: "2", CHALLENGER: None}
     assert _moves(three)[1:] == [("promote", "1", "2"), ("promote", "2", "3")]
 
 
@@ -184,23 +184,23 @@ def test_what_a_person_took_out_is_not_deployed_again(three: Places) -> None:
 
     with pytest.raises(DeployError, match="taken out of service by a person"):
         deploy("2")
-    assert promote.aliases()[CHAMPION] == "1"
+    assert promote.read_aliases()[CHAMPION] == "1"
 
 
 def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(three: Places) -> None:
     _serve("1", "2")
 
     with pytest.raises(DeployError, match="version 2 is champion now"):
-        deploy("3", judged_against=["1"])
-    assert promote.aliases()[CHAMPION] == "2"
-    assert deploy("3", judged_against=["2"]).changed
+        deploy("3", compared_with=["1"])
+    assert promote.read_aliases()[CHAMPION] == "2"
+    assert deploy("3", compared_with=["2"]).changed
 
 
 def test_a_person_may_let_a_rolled_back_version_serve_again(three: Places) -> None:
     _serve("1", "2")
     roll_back(ANA)
 
-    done = promote_by_hand("2", Why("Luis", "the alarms were right"))
+    done = promote_by_hand("2", AuditReason("Luis", "the alarms were right"))
 
     assert (done.version, done.previous) == ("2", "1")
     assert "rolled_back" not in connect().get_model_version("denguard", "2").tags
@@ -213,7 +213,7 @@ def test_a_damaged_version_is_not_promoted_by_hand(three: Places) -> None:
 
     with pytest.raises(StoreError, match="damaged"):
         promote_by_hand("2", ANA)
-    assert promote.aliases()[CHAMPION] == "1"
+    assert promote.read_aliases()[CHAMPION] == "1"
 
 
 def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(
@@ -223,7 +223,7 @@ def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(
     damage(three, "2")
 
     with pytest.raises(DeployError):
-        deploy("2", endpoint, why=Why("weekly cycle", "better", "run-7"))
+        deploy("2", endpoint, why=AuditReason("weekly cycle", "better", "run-7"))
     assert _moves(three) == [("promote", None, "1"), ("promote", "1", "2"), ("undo", "2", "1")]
     undone = audit.read_trail(three).entries[-1]
     assert undone["run_id"] == "run-7"

@@ -13,14 +13,14 @@ from registry.worlds import RECIPE, closed_port, damage
 from pipelines.config import Places
 from pipelines.errors import ChampionLostError, RegistryError
 from pipelines.recipes import recipe_id
-from pipelines.registry import audit, patience, promote
+from pipelines.registry import audit, promote, retries
 from pipelines.registry.alias import connect
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.champion import (
     champion_now,
     describe_champion,
     describe_champion_with_retries,
 )
-from pipelines.registry.moves import Why
 from pipelines.registry.rollback import roll_back
 from pipelines.storage import write_json
 
@@ -105,7 +105,7 @@ def test_a_registry_that_lost_its_champion_is_not_one_that_never_had_any(three: 
 def test_what_a_person_took_out_is_listed(three: Places) -> None:
     for version in ("1", "2"):
         promote.set_champion(version)
-    roll_back(Why("Ana", "false alarms"))
+    roll_back(AuditReason("Ana", "false alarms"))
     assert describe_champion(three, NAME).rolled_back == (promote.get_version("2").bundle_id,)
 
 
@@ -131,9 +131,9 @@ def test_what_was_lost_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -
         asked.append(1)
         raise ChampionLostError("the registry names no champion")
 
-    monkeypatch.setattr(patience, "PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(retries, "PAUSES_S", (0.0, 0.0))
     with pytest.raises(ChampionLostError):
-        patience.with_retries(lost)
+        retries.with_retries(lost)
     assert asked == [1]
 
 

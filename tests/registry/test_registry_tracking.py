@@ -46,7 +46,7 @@ def test_preparing_twice_changes_nothing(nowhere: Places) -> None:
 
     tracking.prepare()
 
-    assert promote.registry_state() == state == {"versions": [], "aliases": promote.aliases()}
+    assert promote.registry_state() == state == {"versions": [], "aliases": promote.read_aliases()}
 
 
 def test_a_held_lock_is_named(

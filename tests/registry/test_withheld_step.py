@@ -16,7 +16,7 @@ from support.outputs import candidate, leave
 from pipelines import steps
 from pipelines.config import Places
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
-from pipelines.fusion.bundle import bundle_id, load_sound
+from pipelines.fusion.bundle import bundle_id, load_verified_bundle
 from pipelines.recipes import recipe_id
 from pipelines.registry import promote
 from pipelines.registry.alias import MODEL_NAME
@@ -83,7 +83,7 @@ def test_the_judged_bundle_lacks_the_horizon_and_the_record_names_it(run: Run) -
     assert (made.decision, list(made.withheld)) == ("promote", ["1"])
     bundle = folder_of_decision(run, made) / "bundle"
     assert bundle_id(bundle) == made.bundle_id
-    assert load_sound(bundle).meta.horizons_weeks == (4,)
+    assert load_verified_bundle(bundle).meta.horizons_weeks == (4,)
     assert list(made.new_weeks["refit"]["horizons"]) == ["4"]
 
 

@@ -124,9 +124,9 @@ def test_weeks_that_are_still_being_reported_are_told_with_what_is_expected(
         {"week": "2018-w49", "unit_id": u, "reported": r, "nowcast": n}
         for u, r, n in (("05001", 30, 50.0), ("05002", 28, 50.0), ("05003", 9, None))
     ]
-    said = bulletin(ABOUT, table, "v", None, words_of("es"), {}, 0, {"nowcast": rows})
-    assert "La semana 49 de 2018: 58 casos hasta ahora; se esperan unos 100" in said
-    assert "(se conoce el 58 %)" in said
+    html = bulletin(ABOUT, table, "v", None, words_of("es"), {}, 0, {"nowcast": rows})
+    assert "La semana 49 de 2018: 58 casos hasta ahora; se esperan unos 100" in html
+    assert "(se conoce el 58 %)" in html
     assert words_of("es")("nowcast-title") not in page(table, "es")
 
 

@@ -34,21 +34,21 @@ def page(record: dict[str, Any]) -> str:
 
 def test_reported_and_expected_cases_stand_beside_each_other_with_the_interval() -> None:
     older = {**ROW, "week": "2018-w47", "age_weeks": 1, "share": 0.85}
-    said = page(
+    html = page(
         {
             "maturity": {"why": "nowcast with shares learned from 104 past weeks"},
             "nowcast": [ROW, older],
         }
     )
-    assert "<td>11</td><td>55 %</td><td>19.6</td><td>15 to 24</td>" in said
-    assert said.index("2018-w48") < said.index("2018-w47") and "104 past weeks" in said
-    assert "&lt;b&gt;Medellín" in said and "<b>Medellín" not in said
+    assert "<td>11</td><td>55 %</td><td>19.6</td><td>15 to 24</td>" in html
+    assert html.index("2018-w48") < html.index("2018-w47") and "104 past weeks" in html
+    assert "&lt;b&gt;Medellín" in html and "<b>Medellín" not in html
 
 
 def test_the_last_delay_table_is_shown_with_its_date() -> None:
-    said = page({"delay_table": TABLE, "recipe_id": "now"})
-    assert "made on 2018-01-08" in said and "10 %, 20 %, 50 %" in said and "0.1500" in said
-    assert "earlier recipe" not in said
+    html = page({"delay_table": TABLE, "recipe_id": "now"})
+    assert "made on 2018-01-08" in html and "10 %, 20 %, 50 %" in html and "0.1500" in html
+    assert "earlier recipe" not in html
     assert "earlier recipe" in page({"delay_table": TABLE, "recipe_id": "other"})
 
 

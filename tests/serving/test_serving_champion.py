@@ -13,7 +13,7 @@ from registry.worlds import closed_port
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, write_bundle
 from pipelines.registry.alias import MODEL_NAME, connect
-from pipelines.registry.moves import restore_champion
+from pipelines.registry.aliases import restore_champion
 from pipelines.registry.promote import get_version, register_bundle, set_champion
 from pipelines.storage import read_json, sha256_file, write_json
 from serving.app import create_app

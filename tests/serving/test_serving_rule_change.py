@@ -15,7 +15,7 @@ from pipelines.fusion.bundle import Bundle
 from pipelines.inference.forecast import publish_forecast
 from pipelines.registry.adopt import adopt_rule
 from pipelines.registry.alias import lookup
-from pipelines.registry.moves import Why
+from pipelines.registry.aliases import AuditReason
 from pipelines.registry.rollback import promote_by_hand
 from serving.app import create_app
 from serving.settings import Settings
@@ -48,7 +48,7 @@ def published(serving_client: TestClient, deployment: Any) -> TestClient:
 
 @pytest.fixture
 def adopted(published: TestClient, deployment: Any, eventually: Eventually) -> TestClient:
-    adopt_rule(NEW, Why("Ana", "a channel now"), where=deployment.where)
+    adopt_rule(NEW, AuditReason("Ana", "a channel now"), where=deployment.where)
     eventually(lambda: published.get("/model").json()["adopted_rule_id"] == NEW)
     return published
 
@@ -91,6 +91,6 @@ def test_an_old_champion_that_a_person_brings_back_awaits_nothing(
 ) -> None:
     old = lookup(SUPERSEDED, deployment.where)
     assert old is not None
-    promote_by_hand(old.version, Why("Eva", "adopted too early"), where=deployment.where)
+    promote_by_hand(old.version, AuditReason("Eva", "adopted too early"), where=deployment.where)
     eventually(lambda: adopted.get("/model").json()["adopted_rule_id"] is None)
     assert _rules(adopted, row) == {(OLD, None)}

@@ -32,7 +32,7 @@ from pipelines.inference.prediction_log import logged_days, read_day
 from pipelines.inference.vectors import VectorInput
 from pipelines.registry.alias import fetch_bundle, get_version
 from pipelines.registry.deploy import SERVING, deploy
-from pipelines.registry.promote import aliases, register_bundle, set_champion
+from pipelines.registry.promote import read_aliases, register_bundle, set_champion
 from pipelines.storage import read_json, sha256_file, write_json
 
 KEY = "a-key-for-tests"
@@ -226,7 +226,7 @@ def test_two_swaps_and_a_bad_bundle_under_load_lose_no_request(
 
     assert set(load.statuses) == {200}
     assert took[-1] < 30
-    now = aliases(where)
+    now = read_aliases(where)
     assert (now[CHAMPION], now[PREVIOUS]) == (sound[2], sound[1])
     wanted = {get_version(v).bundle_id: expected(where, v, row) for v in sound}
     assert {answer["bundle_id"] for _, answer in load.answers} == set(wanted)

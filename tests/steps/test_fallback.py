@@ -22,7 +22,7 @@ from pipelines.cli import app
 from pipelines.config import Places
 from pipelines.contracts import CURRENT, UNFINISHED, WITHOUT
 from pipelines.errors import StoreError, ValidationStopped
-from pipelines.registry import patience
+from pipelines.registry import retries
 from pipelines.registry.alias import connect
 from pipelines.run import open_run
 from pipelines.run.events import read_events
@@ -38,7 +38,7 @@ WEEK = timedelta(days=7)
 @pytest.fixture
 def home(copied_tabular: Callable[[], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
     """A test's own deployment of 45 units: one finished run, `first`, and its champion."""
-    monkeypatch.setattr(patience, "PAUSES_S", (0.0,))
+    monkeypatch.setattr(retries, "PAUSES_S", (0.0,))
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return copied_tabular()
 

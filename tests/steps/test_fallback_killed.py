@@ -20,7 +20,7 @@ import pipelines.steps.bulletin
 import pipelines.steps.last_accepted
 import pipelines.versioning
 from pipelines import steps
-from pipelines.registry import patience
+from pipelines.registry import retries
 from pipelines.run.events import read_events
 from pipelines.storage import folder_id, manifest_of
 
@@ -58,7 +58,7 @@ def _killed_at(module: Any, name: str) -> None:
 def test_a_fallback_killed_at_a_write_is_made_whole_by_the_next_try(
     write: str, copied_tabular: Callable[[], Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PAUSES_S", ())
+    monkeypatch.setattr(retries, "PAUSES_S", ())
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     home = copied_tabular()
     stopped(home)

@@ -12,8 +12,8 @@ from support.outputs import leave
 from pipelines.config import Places
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import drop_hash, read_drop
-from pipelines.data.handed_over import exchange_drops, share_accepted
 from pipelines.data.intake import accept, file_cache
+from pipelines.data.sync import exchange_drops, share_accepted
 from pipelines.errors import DropError, StoreError
 from pipelines.run import Run, open_run, start_run
 from pipelines.run.outputs import EvaluateOutput, FeaturesOutput, TrainOutput

@@ -17,8 +17,8 @@ from plausible.place import Counts, Place, history
 from pipelines.config import Places, Profile, load_profile
 from pipelines.data import samples
 from pipelines.data.plausible.arrived import arrivals
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.causes import answer_causes, keep_causes
-from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.remembered import Remembered, cell_hashes
 from pipelines.data.plausible.suspicion import Suspicion
 from pipelines.data.prompts import template_of
@@ -65,17 +65,17 @@ def _place() -> Place:
 
 
 @cache
-def _lying() -> tuple[list[RawDrop], Judgement]:
+def _lying() -> tuple[list[RawDrop], Assessment]:
     """The drops, and what is doubted in them."""
     return _place().raws(), _place().judged()
 
 
-def _keep_judgements(where: Places) -> object:
+def _keep_assessments(where: Places) -> object:
     found = _place().judged(kept=where.artifacts / "cache" / "judged")
     return found.doubts.astype(str).to_numpy().tolist()
 
 
-def _judged() -> Judgement:
+def _judged() -> Assessment:
     return _lying()[1]
 
 
@@ -210,7 +210,7 @@ KEPT: dict[str, Work] = {
     "a refit": Work(_keep_refit),
     "what rules found in a drop": Work(_keep_findings),
     "what was new in old drops": Work(_keep_readings),
-    "how earlier drops were judged": Work(_keep_judgements),
+    "how earlier drops were judged": Work(_keep_assessments),
     "causes and doubted values": Work(_keep_causes),
     "an answer": Work(_answer, _keep_causes),
     "another answer": Work(_answer_one_unit, _held_and_answered),

@@ -18,10 +18,10 @@ from pipelines.config import Places
 from pipelines.contracts import Issue, Level
 from pipelines.data import receipts
 from pipelines.data.drops import survey_drops
-from pipelines.data.handed_over import exchange_drops
 from pipelines.data.intake import accept, file_cache
 from pipelines.data.receipts import receipt_issues
 from pipelines.data.sources import source_of
+from pipelines.data.sync import exchange_drops
 from pipelines.data.tables import Tables
 from pipelines.data.validate import validate_all
 from pipelines.run.withdrawn import withdraw, withdrawn

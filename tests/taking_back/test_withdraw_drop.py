@@ -14,7 +14,6 @@ from support.killed_withdrawal import killed_at_each_write, work
 
 from pipelines.config import Places
 from pipelines.data.drops import drop_hash, read_drop
-from pipelines.data.handed_over import exchange_drops, share_accepted
 from pipelines.data.intake import (
     accept,
     accepted_drops,
@@ -22,8 +21,9 @@ from pipelines.data.intake import (
     file_cache,
     known_drops,
     require_not_withdrawn,
-    require_standing_name,
+    require_not_withdrawn_name,
 )
+from pipelines.data.sync import exchange_drops, share_accepted
 from pipelines.data.tables import Tables
 from pipelines.data.validate import validate_all
 from pipelines.data.validation_result import ValidationResult
@@ -124,8 +124,8 @@ def test_a_run_that_had_chosen_it_is_stopped_with_who_and_why(where: Places) -> 
 def test_the_right_data_come_as_an_edition_and_the_old_name_is_refused(where: Places) -> None:
     take_back(where)
     with pytest.raises(DropError, match="--edition 2"):
-        require_standing_name(where, BAD)
-    require_standing_name(where, f"{BAD}.2")
+        require_not_withdrawn_name(where, BAD)
+    require_not_withdrawn_name(where, f"{BAD}.2")
     bring(where, BAD, 9, edition=2)
     assert [d.name for d in known_drops(where, None, CDC)] == [GOOD, f"{BAD}.2"]
 

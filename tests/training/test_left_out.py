@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.config import Profile
-from pipelines.fusion.bundle import Bundle, bundle_id, load_sound, write_bundle
+from pipelines.fusion.bundle import Bundle, bundle_id, load_verified_bundle, write_bundle
 from pipelines.fusion.examples import Examples
 from pipelines.steps.bulletin import withheld_horizons
 from pipelines.storage import write_json
@@ -32,9 +32,9 @@ def candidate(
 def test_the_other_horizons_keep_their_models_and_the_bundle_is_sound(
     candidate: Path, make_examples: Callable[..., Examples]
 ) -> None:
-    whole = load_sound(candidate / "bundle")
+    whole = load_verified_bundle(candidate / "bundle")
     first, *rest = sorted(whole.models)
-    made = load_sound(left_out(candidate, [first]) / "bundle")
+    made = load_verified_bundle(left_out(candidate, [first]) / "bundle")
     assert made.meta.horizons_weeks == tuple(rest) == tuple(sorted(made.models))
     assert made.meta.recipe_id == whole.meta.recipe_id
     for horizon in rest:
@@ -45,7 +45,7 @@ def test_the_other_horizons_keep_their_models_and_the_bundle_is_sound(
 
 
 def test_it_is_made_once_under_an_identity_of_its_own(candidate: Path) -> None:
-    first = min(load_sound(candidate / "bundle").models)
+    first = min(load_verified_bundle(candidate / "bundle").models)
     made = left_out(candidate, [first])
     stamp = (made / "tuning.json").stat().st_ino
     assert left_out(candidate, [first]) == made != left_out(candidate, []) == candidate
@@ -56,5 +56,7 @@ def test_it_is_made_once_under_an_identity_of_its_own(candidate: Path) -> None:
 def test_a_forecast_names_the_horizon_that_its_bundle_leaves_out(
     candidate: Path, quick: Profile
 ) -> None:
-    assert withheld_horizons(load_sound(left_out(candidate, [1]) / "bundle"), quick) == [1]
-    assert withheld_horizons(load_sound(candidate / "bundle"), quick) == []
+    assert withheld_horizons(load_verified_bundle(left_out(candidate, [1]) / "bundle"), quick) == [
+        1
+    ]
+    assert withheld_horizons(load_verified_bundle(candidate / "bundle"), quick) == []

@@ -151,5 +151,5 @@ def as_text(cell: Any) -> str:
 
 def clean_json_error(answer: Any) -> str:
     """What a service said instead of data, as a part of a sentence."""
-    said = answer.get("message") if isinstance(answer, dict) else None
-    return f", but says: {str(said)[:120]!r}" if said else ""
+    message = answer.get("message") if isinstance(answer, dict) else None
+    return f", but says: {str(message)[:120]!r}" if message else ""

@@ -110,7 +110,7 @@ def _first_with_value(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _differs(cells: pd.DataFrame, group: pd.Series) -> pd.Series:
     """Which cells belong to a group that says different things; "5" and "5.0" say the same."""
-    said = cells["number"].where(cells["number"].notna(), cells["value"])
-    codes = pd.Series(pd.factorize(said)[0], index=cells.index).where(cells["value"].notna())
+    values = cells["number"].where(cells["number"].notna(), cells["value"])
+    codes = pd.Series(pd.factorize(values)[0], index=cells.index).where(cells["value"].notna())
     different: pd.Series = codes.groupby(group).transform("nunique") > 1
     return different

@@ -68,8 +68,8 @@ def counted(draft: Draft, extra_keep: Mapping[str, tuple[str, ...]] | None = Non
             rows=n,
         )
     for name, (value, what, rule) in _TELLING.items():
-        told = name in columns and name not in {**config.keep, **config.leave_out}
-        if told and (n := int(equals(columns[name], value).sum())):
+        used = name in columns and name not in {**config.keep, **config.leave_out}
+        if used and (n := int(equals(columns[name], value).sum())):
             draft.note(
                 Level.WARNING,
                 "rule-not-declared",

@@ -167,11 +167,11 @@ def _by_text(draft: Draft, column: str) -> Int64s:
 
 def _refuse_months(draft: Draft, column: str, texts: Sequence[str | None]) -> None:
     """201801..201812 year after year are months under the name of a week."""
-    told = [t for t in texts if t is not None]
-    if len(told) >= 12 and all(re.fullmatch(r"[0-9]{4}(?:0[1-9]|1[0-2])", t) for t in told):
+    given = [t for t in texts if t is not None]
+    if len(given) >= 12 and all(re.fullmatch(r"[0-9]{4}(?:0[1-9]|1[0-2])", t) for t in given):
         raise stop(
             "months-not-weeks",
-            f"{column!r} holds {told[0]} to {told[-1]} and never a number above 12: months, not "
+            f"{column!r} holds {given[0]} to {given[-1]} and never a number above 12: months, not "
             "weeks",
             draft.file.named,
             "deliver weekly counts",
@@ -253,9 +253,11 @@ def _signs(declared: Calendar, other: Calendar, year: Int64s, week: Int64s) -> s
     if wrong:
         return f"it has a week 53 in {', '.join(wrong)}, where {declared.name} have none"
     years = range(int(year.min()), int(year.max()))
-    gone = [str(y) for y in years if declared.has(y, 53) and not other.has(y, 53) and y not in seen]
+    lacking = [
+        str(y) for y in years if declared.has(y, 53) and not other.has(y, 53) and y not in seen
+    ]
     return (
-        f"it has a week 53 in {', '.join(map(str, seen))} and none in {', '.join(gone)}, where "
+        f"it has a week 53 in {', '.join(map(str, seen))} and none in {', '.join(lacking)}, where "
         f"{declared.name} have one"
     )
 

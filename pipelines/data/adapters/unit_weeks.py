@@ -58,18 +58,18 @@ def _stop_two_numberings(draft: Draft, weeks_53: pd.DataFrame) -> None:
     }
     if min(map(len, only.values())) <= _SHARE * sum(map(len, only.values())):
         return
-    told, rows = [], []
+    reasons, rows = [], []
     for name, units in only.items():
         own = weeks_53[weeks_53["unit"].isin(units) & ~has.all(axis=1)]
         rows.append(int(own["row"].iloc[0]))
         years = ", ".join(map(str, sorted(set(own["year"]))))
-        told.append(
+        reasons.append(
             f"{len(units)} units such as {units[0]} have a week 53 in {years}, as only "
             f"{NUMBERINGS[name].name.split(',')[0]} (row {rows[-1]})"
         )
     raise stop(
         "mixed-calendars",
-        f"{' and '.join(told)}: two calendars in one table",
+        f"{' and '.join(reasons)}: two calendars in one table",
         f"{draft.file.named} row {max(rows)}",
         f"deliver all units in one numbering, each from its own days; {_AS_DECLARED}",
     )

@@ -1,4 +1,4 @@
-"""Whether what a drop says can be believed, unit by unit, beside what was accepted before it.
+"""Plausibility checks: whether the values of a drop fit what was accepted before, unit by unit.
 
 Values that cannot be (a count of 3.5, 80 degrees) are refused by expectations.py. Here are values
 that can be and probably are not: a running series that falls to 0, a count many times its own
@@ -11,9 +11,9 @@ maximum, a table that holds each unit's neighbour.
     causes.py      what a validation found, written down, and answers recorded
     listed.py      the same list, read by whoever tells people of it
     doubts.py      what is doubted, as rows
-    judge.py       drop after drop: rules, answers, which cells are held
-    judging.py     what the judge is handed of a place's drops (arrived.py, earlier.py: its basis)
+    assess.py      drop after drop: rules, answers, which cells are held
+    assess_drops.py  the drops of a place, as assess.py wants them (with arrived.py, earlier.py)
     remembered.py  what rules found in drops before, kept by content
-    judged_before.py  how all earlier drops were judged, kept by content
+    assessed_before.py  how all earlier drops were assessed, kept by content
     level.py, chance.py, past.py, found.py   arithmetic and words that several rules share
 """

@@ -62,11 +62,11 @@ def write_answer(
     """
     path = answers_folder(where) / f"{cause_id}.json"
     before = _read(path) if path.is_file() else None
-    said = dict(before.units) if before and units else {}
-    said |= dict.fromkeys(units, verdict)
+    verdicts = dict(before.units) if before and units else {}
+    verdicts |= dict.fromkeys(units, verdict)
     whole = (before.verdict if before else None) if units else verdict
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
-    answer = Answer(cause_id, whole, by, reason, stamp, said)
+    answer = Answer(cause_id, whole, by, reason, stamp, verdicts)
     write_json(path, asdict(answer))
     return answer
 
@@ -80,8 +80,8 @@ def read_answers(where: Places) -> dict[str, Answer]:
 
 def answers_id(answers: Mapping[str, Answer]) -> str:
     """What was said so far, as eight hex digits; "" if nothing was."""
-    said = {cause: [answer.verdict, dict(answer.units)] for cause, answer in answers.items()}
-    return content_id(said)[:8] if said else ""
+    verdicts = {cause: [answer.verdict, dict(answer.units)] for cause, answer in answers.items()}
+    return content_id(verdicts)[:8] if verdicts else ""
 
 
 def _read(path: Path) -> Answer:

@@ -55,7 +55,7 @@ def neighbours_moved(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspici
                 continue
             units = np.zeros(len(seen.unit_ids), dtype=bool)
             units[at[start:end]] = sign * far[start:end] > 0
-            times = week.said[units].sum() / max(week.level[units].sum(), 0.5)
+            times = week.counts[units].sum() / max(week.level[units].sum(), 0.5)
             message = (
                 f"{units_of(seen, units)}, neighbours by code, lie {where} their levels together "
                 f"in {week_name(seen, week.column)}: at {times:.0%} of them"
@@ -71,5 +71,5 @@ def _beside_the_table(week: Week, at: Positions, limits: PlausibilityConfig) -> 
         low.
     """
     known = week.known & ~alone(week, limits)
-    times = (week.said[known].sum() + 0.5) / (week.level[known].sum() + 0.5)
-    return np.clip(distance(week.said[at], week.level[at] * times), -_FARTHEST, _FARTHEST)
+    times = (week.counts[known].sum() + 0.5) / (week.level[known].sum() + 0.5)
+    return np.clip(distance(week.counts[at], week.level[at] * times), -_FARTHEST, _FARTHEST)

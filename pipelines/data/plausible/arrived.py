@@ -44,8 +44,8 @@ def arrivals(raws: Sequence[RawDrop], rows: pd.DataFrame) -> dict[str, Arrived]:
     accepted = pd.MultiIndex.from_frame(rows[["file", "row"]].astype({"file": str, "row": "int64"}))
     out: dict[str, Arrived] = {}
     for batch in batches(raws, [len(raw.cells) for raw in raws]):
-        told = zip(batch, _counted(batch, accepted), _parents(batch), strict=True)
-        out |= {raw.drop.name: Arrived(units, raw.yearly, within) for raw, units, within in told}
+        parts = zip(batch, _counted(batch, accepted), _parents(batch), strict=True)
+        out |= {raw.drop.name: Arrived(units, raw.yearly, within) for raw, units, within in parts}
     return out
 
 
@@ -58,8 +58,10 @@ def _counted(raws: Sequence[RawDrop], accepted: pd.MultiIndex) -> list[dict[str,
     out: dict[Any, dict[str, frozenset[str]]] = {nth: {} for nth in range(len(raws))}
     for drop_no, file in cells[["drop_no", "file"]].drop_duplicates().itertuples(index=False):
         out[drop_no][_input(file)] = frozenset()
-    told = cells["value"].notna() | (cells["row"] > 0)  # else a full drop's word on who is left out
-    named = cells.loc[told, ["drop_no", "file", "unit_row", "unit_id"]].drop_duplicates()
+    has_value = cells["value"].notna() | (
+        cells["row"] > 0
+    )  # else a full drop's word on who is left out
+    named = cells.loc[has_value, ["drop_no", "file", "unit_row", "unit_id"]].drop_duplicates()
     at = pd.MultiIndex.from_arrays([named["file"].astype(str), named["unit_row"].astype("int64")])
     named = named[at.isin(accepted) & named["unit_id"].notna().to_numpy()]
     for (drop_no, file), units in named.groupby(["drop_no", "file"], observed=True)["unit_id"]:
@@ -75,9 +77,9 @@ def _parents(raws: Sequence[RawDrop]) -> list[dict[str, str]]:
     """Arrived.parents of each drop."""
     units = pd.concat([raw.units[["unit_id", "parent"]] for raw in raws], ignore_index=True)
     drop_no = np.repeat(np.arange(len(raws)), [len(raw.units) for raw in raws])
-    told = np.flatnonzero(units["parent"].fillna("").astype(str) != "")
+    parts = np.flatnonzero(units["parent"].fillna("").astype(str) != "")
     out: list[dict[str, str]] = [{} for _ in raws]
-    for at, unit, parent in zip(drop_no[told], *units.iloc[told].to_numpy().T, strict=True):
+    for at, unit, parent in zip(drop_no[parts], *units.iloc[parts].to_numpy().T, strict=True):
         out[at][unit] = parent
     return out
 

@@ -21,8 +21,8 @@ from pipelines.data.plausible.answers import (
     answers_id,
     write_answer,
 )
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.doubts import NO_WEEK, waiting
-from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.listed import CauseRecord, fetched, held_folder, known_causes
 from pipelines.errors import ConfigError
 from pipelines.run.events import append_event
@@ -34,7 +34,7 @@ from pipelines.words import counted
 _NAMED = 5  # units of a cause
 
 
-def causes_of(found: Judgement, calendar: Calendar) -> list[CauseRecord]:
+def causes_of(found: Assessment, calendar: Calendar) -> list[CauseRecord]:
     """Every cause, newest drop first, what waits before what is answered."""
     waits = waiting(found.doubts)["cause_id"].value_counts()
     by_cause = dict(tuple(found.doubts.groupby("cause_id", sort=False)))
@@ -98,7 +98,7 @@ def when_label(kind: str, when: int, calendar: Calendar) -> str:
 def keep_causes(
     where: Places,
     run_id: str,
-    found: Judgement,
+    found: Assessment,
     calendar: Calendar,
     answers: Mapping[str, Answer],
 ) -> None:
@@ -128,7 +128,7 @@ def keep_causes(
 
 
 def doubts_of(where: Places, cause_id: str) -> pd.DataFrame:
-    """judge.DOUBT_COLUMNS of one cause."""
+    """assess.DOUBT_COLUMNS of one cause."""
     path = fetched(where, held_folder(where) / "doubts.parquet")
     found = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"cause_id": []})
     return found[found["cause_id"] == cause_id]
@@ -156,7 +156,7 @@ def answer_causes(
         _check_cause(where, cause_id, known, units)
     if units and len(cause_ids) != 1:
         raise ConfigError("--unit goes with one cause", fix="answer the causes one by one")
-    said = []
+    recorded = []
     for cause_id in cause_ids:
         facts = {"cause_id": cause_id, "by": by, "reason": reason, "units": sorted(units)}
         facts |= {"rule": known[cause_id].rule, "drop": known[cause_id].drop}
@@ -164,8 +164,8 @@ def answer_causes(
         answer = write_answer(where, cause_id, verdict, by, reason, units)
         if store := shared(where):
             store.share(answers_folder(where) / f"{cause_id}.json")
-        said.append(answer)
-    return said
+        recorded.append(answer)
+    return recorded
 
 
 def fetch_answers(where: Places) -> None:

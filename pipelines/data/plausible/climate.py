@@ -77,10 +77,10 @@ def _doubt(hit: pd.DataFrame, rule: str, unit: str) -> list[Suspicion]:
         for row, at in zip(hit.head(_NAMED).itertuples(), usual, strict=False)
     )
     as_unit = _as_rain(hit) if unit == "mm" else _as_temperature(hit)
-    said = f"; they would fit as {as_unit}" if as_unit else ""
+    fits = f"; they would fit as {as_unit}" if as_unit else ""
     message = (
         f"not as in the same place in other years: {counted(len(hit), 'month')} of "
-        f"{counted(hit['unit_id'].nunique(), 'unit')}: {first}{said}"
+        f"{counted(hit['unit_id'].nunique(), 'unit')}: {first}{fits}"
     )
     fix = (
         f"compare with the climate product: its unit ({unit}), and whether rows or columns were "

@@ -76,12 +76,12 @@ def _originals(seen: Seen, week: Week, limit: float) -> Iterator[_Original]:
     """Older weeks, newest weeks as they were accepted before this drop said otherwise, means of
     weeks.
     """
-    says = np.isfinite(week.said) & (week.said >= _LEAST)
-    p = chance.of_one_value(np.where(says, week.said, 1.0))
+    says = np.isfinite(week.counts) & (week.counts >= _LEAST)
+    p = chance.of_one_value(np.where(says, week.counts, 1.0))
     older = seen.after[:, : week.column]
     if says.sum() < 2 or not older.shape[1]:
         return
-    same, known = older == week.said[:, None], np.isfinite(older)
+    same, known = older == week.counts[:, None], np.isfinite(older)
     excess = same[says].sum(axis=0) - p[says] @ known[says]
     likely = [week.column - lag for lag in _LIKELY if week.column >= lag]
     for column in [*likely, *np.argsort(-excess)[:_TRIED]]:
@@ -93,7 +93,9 @@ def _originals(seen: Seen, week: Week, limit: float) -> Iterator[_Original]:
     changed = np.isfinite(accepted) & (accepted != older)
     for column in np.flatnonzero(changed.sum(axis=0) >= _FEW)[::-1][:_TRIED]:
         name = f"what {week_name(seen, int(column))} was before"
-        yield _Original(name, accepted[:, column] == week.said, says & changed[:, column], p, limit)
+        yield _Original(
+            name, accepted[:, column] == week.counts, says & changed[:, column], p, limit
+        )
     for weeks in (n for n in _MEANS if n <= week.column):
         yield _mean(older[:, -weeks:], week, limit)
 
@@ -101,8 +103,8 @@ def _originals(seen: Seen, week: Week, limit: float) -> Iterator[_Original]:
 def _mean(before: Float64s, week: Week, limit: float) -> _Original:
     """The mean of the weeks before, of units that it lets one expect some cases of."""
     mean = before.mean(axis=1)
-    tells = np.isfinite(week.said) & (mean >= _LEAST)
-    near = np.abs(week.said - mean) <= _ROUNDED
+    tells = np.isfinite(week.counts) & (mean >= _LEAST)
+    near = np.abs(week.counts - mean) <= _ROUNDED
     p = chance.of_one_value(np.where(tells, mean, 1.0))
     return _Original(f"the mean of the {before.shape[1]} weeks before it", near, tells, p, limit)
 
@@ -110,14 +112,14 @@ def _mean(before: Float64s, week: Week, limit: float) -> _Original:
 def _copy_of(seen: Seen, week: Week, one: _Original, same: Bools) -> Suspicion:
     """The same counts in both, small ones with them; all that the week says if most are
     the same."""
-    says = np.isfinite(week.said)
+    says = np.isfinite(week.counts)
     equal = says & one.same
     n = int(one.tells.sum())
     whole = n >= _FEW and same.sum() >= _MOST * n  # then zeros are copies too
-    units = says if whole else equal & (week.said > 0)
+    units = says if whole else equal & (week.counts > 0)
     message = (
         f"{week_name(seen, week.column)} repeats {one.name} in {int(same.sum())} of {n} units "
-        f"with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(equal & (week.said > 0)))}"
+        f"with {_LEAST:g} cases or more: {seen.named(np.flatnonzero(equal & (week.counts > 0)))}"
     )
     outcome = Outcome.STOP if whole else Outcome.HOLD
     return of_week(
@@ -128,15 +130,15 @@ def _copy_of(seen: Seen, week: Week, one: _Original, same: Bools) -> Suspicion:
 def _of_units(seen: Seen, weeks: list[Week], limits: PlausibilityConfig) -> Iterator[Suspicion]:
     """Units all of whose newest weeks repeat the same span before them, improbably."""
     columns = [week.column for week in weeks]
-    said = np.column_stack([week.said for week in weeks]) if weeks else np.zeros((0, 0))
-    doubted = np.zeros(seen.said.shape, dtype=bool)
+    counts = np.column_stack([week.counts for week in weeks]) if weeks else np.zeros((0, 0))
+    doubted = np.zeros(seen.delivered.shape, dtype=bool)
     for lag in sorted({*_LAGS, len(columns)}):
         back = [column - lag for column in columns]
         if not columns or min(back) < 0:
             continue
-        told = np.isfinite(said).all(axis=1)
-        same = told & (said == seen.after[:, back]).all(axis=1) & (said > 0).all(axis=1)
-        log_p = np.log(chance.of_one_value(np.where(np.isfinite(said), said, 1.0))).sum(axis=1)
+        complete = np.isfinite(counts).all(axis=1)
+        same = complete & (counts == seen.after[:, back]).all(axis=1) & (counts > 0).all(axis=1)
+        log_p = np.log(chance.of_one_value(np.where(np.isfinite(counts), counts, 1.0))).sum(axis=1)
         most = limits.unit_copy_chance if len(columns) == 1 else _SPAN_CHANCE
         hit = same & (log_p < np.log(most))
         doubted[np.ix_(hit, columns)] = True

@@ -33,7 +33,7 @@ def _newest(seen: Seen) -> list[Suspicion]:
             continue
         so_far = _of_year(seen, week)
         tells = week.known & (so_far >= _SUM) & (so_far >= _TIMES_LEVEL * week.level)
-        sums = tells & (week.said >= so_far)
+        sums = tells & (week.counts >= so_far)
         if sums.sum() >= _FEWEST and sums.sum() >= _HALF * tells.sum():
             message = (
                 f"{units_of(seen, sums)} had as many cases in {week_name(seen, week.column)} as "
@@ -43,7 +43,7 @@ def _newest(seen: Seen) -> list[Suspicion]:
                 of_week(
                     seen,
                     week.column,
-                    np.isfinite(week.said),
+                    np.isfinite(week.counts),
                     "cumulative",
                     Outcome.STOP,
                     Direction.WRONG,
@@ -55,7 +55,7 @@ def _newest(seen: Seen) -> list[Suspicion]:
 
 
 def _years(seen: Seen, fewest: int) -> list[Suspicion]:
-    counts, doubted = seen.told, np.zeros(seen.said.shape, dtype=bool)
+    counts, doubted = seen.new_counts, np.zeros(seen.delivered.shape, dtype=bool)
     columns = np.flatnonzero(np.isfinite(counts).any(axis=0))
     years = np.array([seen.calendar.epi_year(seen.week_no(int(c))) for c in columns])
     for year in np.unique(years):

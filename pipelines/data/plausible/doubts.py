@@ -76,7 +76,9 @@ def doubts_of(
         {"unit_id": list(one.silent), "kind": "week", "clean": "", "when": NO_WEEK}
     )
     frame = pd.concat([values, silent], ignore_index=True) if one.silent else values
-    said = pd.Series([_said(answer, unit) for unit in frame["unit_id"]], frame.index, dtype=object)
+    given = pd.Series(
+        [_answer_for(answer, unit) for unit in frame["unit_id"]], frame.index, dtype=object
+    )
     frame = frame.assign(
         received_date=drop.info.received_date,
         drop=drop.name,
@@ -84,22 +86,22 @@ def doubts_of(
         outcome=one.outcome.value,
         direction=one.direction.value,
         cause_id=named,
-        answer=said,
-        held=(said != "confirmed") & (one.outcome is not Outcome.NOTE),
+        answer=given,
+        held=(given != "confirmed") & (one.outcome is not Outcome.NOTE),
     )
-    told = set(said) if len(said) else {_said(answer, "")}
-    whole = "" if "" in told else told.pop() if len(told) == 1 else "mixed"
+    distinct = set(given) if len(given) else {_answer_for(answer, "")}
+    whole = "" if "" in distinct else distinct.pop() if len(distinct) == 1 else "mixed"
     return Cause(drop.name, named, one, whole), frame[list(DOUBT_COLUMNS)]
 
 
-def _said(answer: Answer | None, unit_id: object) -> str:
+def _answer_for(answer: Answer | None, unit_id: object) -> str:
     return (answer.of(str(unit_id)) if answer else None) or ""
 
 
-def rightly_gone(doubted: pd.DataFrame) -> list[str]:
+def confirmed_gone(doubted: pd.DataFrame) -> list[str]:
     """Units of which a person has said that they are rightly gone."""
-    said = (doubted["rule"] == UNITS_GONE) & (doubted["answer"] == "confirmed")
-    return [str(unit) for unit in doubted.loc[said, "unit_id"].unique()]
+    confirmed = (doubted["rule"] == UNITS_GONE) & (doubted["answer"] == "confirmed")
+    return [str(unit) for unit in doubted.loc[confirmed, "unit_id"].unique()]
 
 
 def once(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -135,8 +137,8 @@ def superseded(doubts: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Earlier doubts, of which those are over whose cells a later drop says otherwise."""
     if doubts.empty:
         return doubts
-    said = _keys(own[own["number"].notna()])
-    again = _keys(doubts).isin(said)
+    answers = _keys(own[own["number"].notna()])
+    again = _keys(doubts).isin(answers)
     over = (again | (doubts["when"] == NO_WEEK)) & (doubts["answer"] == "")
     return doubts.assign(answer=doubts["answer"].mask(over, SUPERSEDED))
 

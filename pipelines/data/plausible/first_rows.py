@@ -50,7 +50,7 @@ def first_rows(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
         f"row{'s' * (abs(best) > 1)} {'above' if best > 0 else 'below'} them in the order of "
         f"codes ({np.tanh(fits[best]):.2f}), not as their own ({np.tanh(fits[0]):.2f})"
     )
-    doubted = seen.said & np.isfinite(seen.after)
+    doubted = seen.delivered & np.isfinite(seen.after)
     return [
         of_counts(seen, doubted, "first-rows-shifted", Outcome.STOP, Direction.WRONG, message, _ASK)
     ]

@@ -20,7 +20,7 @@ def of_week(
     fix: str,
 ) -> Suspicion:
     """Counts of (U,) units in one week, doubted for one cause."""
-    doubted = np.zeros(seen.said.shape, dtype=bool)
+    doubted = np.zeros(seen.delivered.shape, dtype=bool)
     doubted[units, column] = True
     return of_counts(seen, doubted, rule, outcome, direction, message, fix)
 

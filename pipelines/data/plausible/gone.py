@@ -104,10 +104,10 @@ def _many_gone(
 def _corrects_older_weeks(seen: Seen) -> bool:
     """Whether a drop tells counts, withdraws none, and all of them are older than the
     newest known."""
-    told, known = seen.said.any(axis=0), np.isfinite(seen.before).any(axis=0)
-    if not told.any() or not known.any() or len(seen.withdrawn):
+    delivered, known = seen.delivered.any(axis=0), np.isfinite(seen.before).any(axis=0)
+    if not delivered.any() or not known.any() or len(seen.withdrawn):
         return False
-    return bool(np.flatnonzero(told).max() < np.flatnonzero(known).max())
+    return bool(np.flatnonzero(delivered).max() < np.flatnonzero(known).max())
 
 
 def _gone(seen: Seen) -> Iterator[tuple[str, frozenset[str], list[str]]]:
@@ -123,7 +123,7 @@ def _gone(seen: Seen) -> Iterator[tuple[str, frozenset[str], list[str]]]:
 
 def _withdrawn(seen: Seen) -> Bools:
     """(U, W) counts that the drop withdraws."""
-    out = np.zeros(seen.said.shape, dtype=bool)
+    out = np.zeros(seen.delivered.shape, dtype=bool)
     rows = seen.withdrawn[seen.withdrawn["kind"] == "week"]
     place = {unit: at for at, unit in enumerate(seen.unit_ids)}
     unit = rows["unit_id"].map(place).to_numpy(np.int64)

@@ -25,7 +25,7 @@ def far_above_maximum(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
     Most such weeks are true starts of epidemics, so the direction is HIGH. A corrected old count is
     held against the unit's other weeks.
     """
-    counts = seen.told
+    counts = seen.new_counts
     units = np.flatnonzero((counts >= limits.high_floor_cases).any(axis=1))
     past = (seen.after if seen.is_first else seen.before)[units]
     if not past.size:
@@ -52,23 +52,23 @@ def _recent(seen: Seen) -> int:
 def _above(
     seen: Seen, high: Bools, most: Float64s, outcome: Outcome, limits: PlausibilityConfig
 ) -> Suspicion:
-    u, column = np.unravel_index(int(np.argmax(np.where(high, seen.told, -1.0))), high.shape)
+    u, column = np.unravel_index(int(np.argmax(np.where(high, seen.new_counts, -1.0))), high.shape)
     units = np.asarray(high.any(axis=1))
     message = (
         f"over {limits.high_times_maximum:g} times the own maximum: {units_of(seen, units)}; "
-        f"{seen.unit_ids[u]} has {seen.told[u, column]:g} in {week_name(seen, int(column))}, most "
-        f"else was {most[u, column]:g}"
+        f"{seen.unit_ids[u]} has {seen.new_counts[u, column]:g} in {week_name(seen, int(column))}, "
+        f"most else was {most[u, column]:g}"
     )
     return of_counts(seen, high, "far-above-maximum", outcome, Direction.HIGH, message, _ASK)
 
 
 def jumped(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """Counts many times the unit's recent level, within a maximum that an earlier epidemic set."""
-    doubted = np.zeros(seen.said.shape, dtype=bool)
+    doubted = np.zeros(seen.delivered.shape, dtype=bool)
     for week in newest_weeks(seen):
         times = limits.jump_times * np.sqrt(week.steps)
-        high = week.known & (week.said >= times * week.level)
-        doubted[high & (week.said >= limits.jump_floor_cases), week.column] = True
+        high = week.known & (week.counts >= times * week.level)
+        doubted[high & (week.counts >= limits.jump_floor_cases), week.column] = True
     if not doubted.any():
         return []
     units = np.asarray(doubted.any(axis=1))

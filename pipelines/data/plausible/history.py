@@ -28,14 +28,14 @@ class Seen:
         first_week_no: ordinal of column 0.
         before: (U, W) accepted counts, NaN where unknown.
         after: (U, W) the same with this drop's counts in their places, doubted or not.
-        said: (U, W) which counts the drop brings, new or otherwise than before.
+        delivered: (U, W) which counts the drop brings, new or otherwise than before.
         others_before: kind -> last accepted value of every cell: unit_id, kind, clean, when,
             number.
         others: kind -> cells of other kinds that the drop brings, same columns.
         is_first: nothing was accepted before this drop.
         withdrawn: cells of any kind that the drop withdraws: unit_id, kind, clean, when.
         arrived: what the drop says beside its cells.
-        expected: input -> units that earlier drops' files of that name told counts of.
+        expected: input -> units that earlier drops' files of that name had counts of.
         immature_weeks: newest weeks that the profile declares to be incomplete.
     """
 
@@ -45,7 +45,7 @@ class Seen:
     first_week_no: int
     before: Float64s
     after: Float64s
-    said: Bools
+    delivered: Bools
     others_before: Mapping[str, pd.DataFrame]
     others: Mapping[str, pd.DataFrame]
     is_first: bool
@@ -71,13 +71,13 @@ class Seen:
     @cached_property
     def newest(self) -> int | None:
         """Column of the newest week that the drop brings a count for, None if it brings none."""
-        columns = np.flatnonzero((self.said & np.isfinite(self.after)).any(axis=0))
+        columns = np.flatnonzero((self.delivered & np.isfinite(self.after)).any(axis=0))
         return int(columns.max()) if len(columns) else None
 
     @cached_property
-    def told(self) -> Float64s:
+    def new_counts(self) -> Float64s:
         """(U, W) counts that the drop brings anew or otherwise than before, NaN elsewhere."""
-        new = self.said & np.isfinite(self.after) & (self.after != self.before)
+        new = self.delivered & np.isfinite(self.after) & (self.after != self.before)
         return np.where(new, self.after, np.nan)
 
     def count_cells(self, doubted: Bools) -> pd.DataFrame:
@@ -120,12 +120,12 @@ class History:
         first = not self._units
         weekly = cells[cells["kind"] == "week"]
         self._make_room(weekly)
-        after, said = self._counts.copy(), np.zeros(self._counts.shape, dtype=bool)
+        after, delivered = self._counts.copy(), np.zeros(self._counts.shape, dtype=bool)
         row, column = self._places(weekly)
         number = weekly["number"].to_numpy(np.float64)
         known = np.isfinite(number)
         after[row[known], column[known]] = number[known]
-        said[row, column] = True
+        delivered[row, column] = True
         others = _by_kind(cells)
         return Seen(
             drop,
@@ -134,7 +134,7 @@ class History:
             self._first,
             self._counts.copy(),
             after,
-            said,
+            delivered,
             dict(self._others),
             others,
             first,

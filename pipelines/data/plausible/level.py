@@ -29,21 +29,21 @@ class Week:
 
     Attributes:
         column: of Seen's matrices.
-        said: (U,) counts that the drop brings for it, NaN where it brings none or says the same.
+        counts: (U,) that the drop brings for it, NaN where it brings none or says the same.
         level: (U,) mean of the last four accepted counts before it, NaN where fewer than two are
             known.
         steps: weeks since the newest accepted one before it, 1 or more.
     """
 
     column: int
-    said: Float64s
+    counts: Float64s
     level: Float64s
     steps: int
 
     @property
     def known(self) -> Bools:
         """(U,) units with a count and a level."""
-        return np.isfinite(self.said) & np.isfinite(self.level)
+        return np.isfinite(self.counts) & np.isfinite(self.level)
 
 
 def accepted(seen: Seen) -> Float64s:
@@ -62,7 +62,7 @@ def newest_weeks(seen: Seen) -> list[Week]:
     """
     if seen.newest is None:
         return []
-    past, counts = seen.after if seen.is_first else seen.before, seen.told
+    past, counts = seen.after if seen.is_first else seen.before, seen.new_counts
     most = FIRST_WEEKS if seen.is_first else NEWEST_WEEKS
     out = []
     for column in range(max(seen.newest - most + 1, 0), seen.newest + 1):
@@ -112,8 +112,10 @@ def alone(week: Week, limits: PlausibilityConfig) -> Bools:
     """(U,) units that are doubted by themselves, and say nothing about the table; not if most are
     high.
     """
-    zero = (week.said == 0) & (week.level >= limits.running_mean_cases)
-    high = (week.said >= limits.jump_times * week.level) & (week.said >= limits.jump_floor_cases)
+    zero = (week.counts == 0) & (week.level >= limits.running_mean_cases)
+    high = (week.counts >= limits.jump_times * week.level) & (
+        week.counts >= limits.jump_floor_cases
+    )
     running = week.known & (week.level >= RUNNING)
     return np.asarray(zero | high if high.sum() * 2 <= running.sum() else zero)
 

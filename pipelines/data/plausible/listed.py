@@ -57,14 +57,14 @@ def known_causes(where: Places) -> list[CauseRecord]:
         raise StoreError("the list of causes is damaged", where=str(path), fix=fix) from err
 
 
-def unheard_answers(where: Places) -> str:
+def unapplied_answers(where: Places) -> str:
     """What was answered since the newest validation, as answers_id; "" if it judged by all
     of it."""
     path = held_folder(where) / "causes.json"
     if not path.is_file():
         return ""
-    said = answers_id(read_answers(where))
-    return "" if said == read_json(path).get("judged_by", "") else said
+    current = answers_id(read_answers(where))
+    return "" if current == read_json(path).get("judged_by", "") else current
 
 
 def fetched(where: Places, path: Path) -> Path:

@@ -27,16 +27,16 @@ def multiples(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """
     out = []
     for week in newest_weeks(seen):
-        says = np.isfinite(week.said) & (week.said > 0)
+        says = np.isfinite(week.counts) & (week.counts > 0)
         tried = [
             (odds, d)
             for d in _DIVISORS
-            if (odds := _odds(week.said[says], d)) < limits.together_chance
+            if (odds := _odds(week.counts[says], d)) < limits.together_chance
         ]
         if tried:
             odds, divisor = min(tried)
             largest = max((d for o, d in tried if o <= odds * 10), default=divisor)
-            units = says & (week.said % largest == 0)
+            units = says & (week.counts % largest == 0)
             whole = units.sum() >= _MOST * says.sum()  # then zeros may be rounded too
             message = (
                 f"{int(units.sum())} of {int(says.sum())} counts of "
@@ -47,7 +47,7 @@ def multiples(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
                 of_week(
                     seen,
                     week.column,
-                    np.isfinite(week.said) if whole else units,
+                    np.isfinite(week.counts) if whole else units,
                     "multiples",
                     Outcome.STOP if whole else Outcome.HOLD,
                     Direction.WRONG,
@@ -63,14 +63,14 @@ def filled_in(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """One value in too many units of very different size: a constant that stands for unknown."""
     out = []
     for week in newest_weeks(seen):
-        says = week.known & (week.said >= _LEAST)
+        says = week.known & (week.counts >= _LEAST)
         if not says.any():
             continue
-        values, often = np.unique(week.said[says], return_counts=True)
+        values, often = np.unique(week.counts[says], return_counts=True)
         value, n = float(values[np.argmax(often)]), int(often.max())
         odds = chance.of_as_many(_p_of_value(week.level[week.known], value), n) * len(values)
         if odds < limits.together_chance:
-            units = says & (week.said == value)
+            units = says & (week.counts == value)
             message = (
                 f"{units_of(seen, units)} all have {value:g} in {week_name(seen, week.column)}, "
                 "whatever their size"

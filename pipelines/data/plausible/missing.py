@@ -28,7 +28,7 @@ def fell_to_zero(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """
     out = []
     for week in settled_weeks(seen):
-        alone = week.known & (week.said == 0) & (week.level >= limits.running_mean_cases)
+        alone = week.known & (week.counts == 0) & (week.level >= limits.running_mean_cases)
         joint = _together(week, limits) & ~alone
         name = week_name(seen, week.column)
         if alone.any():
@@ -72,8 +72,8 @@ def fell_far(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     """A count above 0 that is a small share of a high level."""
     out = []
     for week in settled_weeks(seen):
-        few = week.said <= limits.fall_share * week.level
-        low = week.known & few & (week.level >= limits.fall_mean_cases) & (week.said > 0)
+        few = week.counts <= limits.fall_share * week.level
+        low = week.known & few & (week.level >= limits.fall_mean_cases) & (week.counts > 0)
         if low.any():
             message = (
                 f"{units_of(seen, low)} fell below {limits.fall_share:.0%} of the weeks before in "
@@ -97,7 +97,7 @@ def fell_far(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 def _together(week: Week, limits: PlausibilityConfig) -> Bools:
     """(U,) zeros that are too many together, in the whole table or in a run of neighbours."""
     running = week.known & (week.level >= _JOINT_LEVEL)
-    zero, p = running & (week.said == 0), chance.of_zero(week.level)
+    zero, p = running & (week.counts == 0), chance.of_zero(week.level)
     at = np.flatnonzero(running)
     if chance.of_as_many(p[at], int(zero.sum())) < limits.together_chance:
         return np.asarray(zero)

@@ -30,7 +30,7 @@ def shifted_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]
     out = []
     for week in newest_weeks(seen):
         at = order[week.known[order]]
-        x, level = week.said[at], week.level[at]
+        x, level = week.counts[at], week.level[at]
         runs = (
             [best_run(_gain(x, level, np.roll(level, by))) for by in (1, -1)] if len(at) > 2 else []
         )
@@ -64,7 +64,7 @@ def exchanged_units(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicio
     """
     out = []
     for week in newest_weeks(seen):
-        x, level, times = week.said, week.level, limits.exchange_times
+        x, level, times = week.counts, week.level, limits.exchange_times
         fell = week.known & (level >= limits.exchange_cases) & (x * times <= level)
         rose = week.known & (x >= limits.exchange_cases) & (x >= times * level)
         i, j = np.flatnonzero(fell), np.flatnonzero(rose)

@@ -66,7 +66,7 @@ def attack_rates(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     population.
     """
     persons = _persons(seen)
-    counts = np.where(seen.said & (seen.after >= _MIN_CASES), seen.after, np.nan)
+    counts = np.where(seen.delivered & (seen.after >= _MIN_CASES), seen.after, np.nan)
     with np.errstate(invalid="ignore"):
         high = counts > limits.max_attack_rate * persons[:, None]
     if not high.any():

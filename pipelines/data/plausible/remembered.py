@@ -1,5 +1,4 @@
-"""What rules found in a drop, kept by content: the rules look at a drop once, not in every later
-run.
+"""A cache by content of what rules found in a drop: each drop is checked once, not in every run.
 
 It lies in artifacts/cache/judged.
 
@@ -158,7 +157,9 @@ def _load(folder: Path) -> list[Suspicion] | None:
         note_use(folder)
         return read_suspicions(folder)
     except (OSError, ValueError, KeyError, TypeError, StoreError) as err:
-        log.warning("what rules found in a drop cannot be read and is asked anew: %s", err)
+        log.warning(
+            "the cache of what rules found in a drop cannot be read; the rules run again: %s", err
+        )
         return None
 
 

@@ -1,13 +1,12 @@
-"""Doubts in words: issues of the drop that is being accepted, and what still waits from earlier
-ones."""
+"""Doubts as issues: of the drop that is being accepted, and still open ones of earlier drops."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from pipelines.contracts import Issue, Level
+from pipelines.data.plausible.assess import Assessment
 from pipelines.data.plausible.doubts import waiting
-from pipelines.data.plausible.judge import Judgement
 from pipelines.data.plausible.suspicion import Cause, Outcome
 from pipelines.data.raw import RawDrop, issue
 from pipelines.words import counted
@@ -21,7 +20,7 @@ _ANSWER = (
 )
 
 
-def doubt_issues(found: Judgement, raws: Sequence[RawDrop], max_share: float) -> list[Issue]:
+def doubt_issues(found: Assessment, raws: Sequence[RawDrop], max_share: float) -> list[Issue]:
     """One issue a cause of the newest drop, one for all that earlier drops still hold."""
     if not raws:
         return []
@@ -34,7 +33,7 @@ def doubt_issues(found: Judgement, raws: Sequence[RawDrop], max_share: float) ->
     ]
 
 
-def _issue(cause: Cause, found: Judgement) -> Issue:
+def _issue(cause: Cause, found: Assessment) -> Issue:
     one = cause.suspicion
     cells = int((found.doubts["cause_id"] == cause.cause_id).sum())
     if cause.answer:
@@ -47,7 +46,7 @@ def _issue(cause: Cause, found: Judgement) -> Issue:
     return issue(_LEVEL[one.outcome], one.rule, f"{done}{one.message}", cause.drop, fix, rows=cells)
 
 
-def _crowded(found: Judgement, newest: str, max_share: float) -> list[Issue]:
+def _crowded(found: Assessment, newest: str, max_share: float) -> list[Issue]:
     share = found.crowded.get(newest)
     if share is None:
         return []
@@ -64,7 +63,7 @@ def _crowded(found: Judgement, newest: str, max_share: float) -> list[Issue]:
     return [issue(Level.CRITICAL, TOO_MUCH_HELD, message, newest, fix)]
 
 
-def _waiting(found: Judgement, newest: str) -> list[Issue]:
+def _waiting(found: Assessment, newest: str) -> list[Issue]:
     """What earlier drops hold and nobody has answered, in one line: it must not be forgotten."""
     waits = waiting(found.doubts)
     waits = waits[waits["drop"] != newest]

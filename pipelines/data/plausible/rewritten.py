@@ -57,7 +57,7 @@ def _recent_as_a_whole(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion
     at = np.arange(seen.after.shape[1])
     weeks = (at <= settled) & (at > seen.newest - NEWEST_WEEKS)
     known = np.isfinite(seen.before) & np.isfinite(seen.after) & weeks
-    changed = known & seen.said & (seen.after != seen.before)
+    changed = known & seen.delivered & (seen.after != seen.before)
     whole = known & changed.any(axis=0)  # of every unit, so that one unit's backlog is no table's
     then, now = float(seen.before[whole].sum()), float(seen.after[whole].sum())
     times = (now + 0.5) / (then + 0.5)
@@ -71,7 +71,7 @@ def _recent_as_a_whole(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion
         f"the weeks that were settled before stand at {times:.0%} of what they were, in "
         f"{units_of(seen, np.asarray(changed.any(axis=1)))}"
     )
-    doubted = seen.said & np.isfinite(seen.after) & (at > seen.newest - NEWEST_WEEKS)
+    doubted = seen.delivered & np.isfinite(seen.after) & (at > seen.newest - NEWEST_WEEKS)
     return [
         of_counts(seen, doubted, "recent-rewritten", Outcome.STOP, Direction.WRONG, message, _PAST)
     ]
@@ -80,10 +80,10 @@ def _recent_as_a_whole(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion
 def _changed(seen: Seen) -> Bools:
     """(U, W) accepted counts that the drop says otherwise, older than the newest weeks."""
     if not seen.before.shape[1]:
-        return np.zeros(seen.said.shape, dtype=bool)
+        return np.zeros(seen.delivered.shape, dtype=bool)
     has = np.flatnonzero(np.isfinite(seen.after).any(axis=0))
     old = np.arange(seen.after.shape[1]) <= (int(has.max()) if len(has) else -1) - NEWEST_WEEKS
-    changed = seen.said & np.isfinite(seen.before) & np.isfinite(seen.after)
+    changed = seen.delivered & np.isfinite(seen.before) & np.isfinite(seen.after)
     return np.asarray(changed & (seen.after != seen.before) & old)
 
 
@@ -183,5 +183,5 @@ def _all_of(
     seen: Seen, units: Bools, rule: str, outcome: Outcome, message: str, fix: str
 ) -> Suspicion:
     """All that the drop says of these units: their newest weeks are no truer than their past."""
-    doubted = seen.said & np.isfinite(seen.after) & units[:, None]
+    doubted = seen.delivered & np.isfinite(seen.after) & units[:, None]
     return of_counts(seen, doubted, rule, outcome, Direction.WRONG, message, fix)

@@ -51,11 +51,11 @@ def cases_shifted(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     share = limits.shift_alarm_share / (2 if several else 1)
     if len(away) - 1 < round(1 / share) - 1:
         return []
-    told = [0] if rank(away[:, 0]) <= share else []
+    alarms = [0] if rank(away[:, 0]) <= share else []
     scaled = _scaled(away[:, 1:])
     if several and rank(scaled.max(axis=1)) <= share:
-        told.append(1 + int(scaled[-1].argmax()))
-    return [_note(seen, found, at, names[at], first, newest) for at in told]
+        alarms.append(1 + int(scaled[-1].argmax()))
+    return [_note(seen, found, at, names[at], first, newest) for at in alarms]
 
 
 def shifts(counts: Float64s, weeks: int, areas: Float64s) -> Shift:

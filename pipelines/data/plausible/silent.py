@@ -23,7 +23,7 @@ def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
 
     The newest week is the last one of which the drop has any cell, with a number or without.
     """
-    about = np.flatnonzero(seen.said.any(axis=0))
+    about = np.flatnonzero(seen.delivered.any(axis=0))
     newest = int(about.max()) if len(about) else -1
     if newest < limits.silent_after_weeks:
         return []
@@ -34,7 +34,7 @@ def gone_silent(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspicion]:
     silent &= ~np.isin(seen.unit_ids, list(not_asked_one_by_one(seen, limits)))
     if not silent.any():
         return []
-    empty = silent & seen.said[:, newest]
+    empty = silent & seen.delivered[:, newest]
     name = week_name(seen, newest)
     return [
         _silent(
@@ -68,6 +68,6 @@ def _steady(seen: Seen, newest: int, weeks: int) -> Bools:
 
 
 def _silent(seen: Seen, units: Bools, rule: str, message: str) -> Suspicion:
-    nothing = seen.count_cells(np.zeros(seen.said.shape, dtype=bool))
+    nothing = seen.count_cells(np.zeros(seen.delivered.shape, dtype=bool))
     ids = tuple(seen.unit_ids[u] for u in np.flatnonzero(units))
     return Suspicion(rule, Outcome.HOLD, Direction.MISSING, message, _ASK, nothing, ids)

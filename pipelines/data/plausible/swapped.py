@@ -33,13 +33,13 @@ def figures_of_others(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]
         before = seen.known(kind).assign(rounded=lambda b: _rounded(b["number"]))
         if of := _of_others(rows, before):
             words = [f"{unit} has those of {other}" for unit, other in of.items()]
-            said = f"of {counted(len(of), 'unit')}, another unit's now"
-            out.append(_doubt(kind, rows[rows["unit_id"].isin(list(of))], said, words))
+            reason = f"of {counted(len(of), 'unit')}, another unit's now"
+            out.append(_doubt(kind, rows[rows["unit_id"].isin(list(of))], reason, words))
         rows = rows[~rows["unit_id"].isin(list(of))]
         if late := _of_other_times(rows, before):
             words = [f"{unit} by {lag}" for unit, lag in late.items()]
-            said = f"of {counted(len(late), 'unit')}, at another time than they were accepted for"
-            out.append(_doubt(kind, rows[rows["unit_id"].isin(list(late))], said, words))
+            reason = f"of {counted(len(late), 'unit')}, at another time than they were accepted for"
+            out.append(_doubt(kind, rows[rows["unit_id"].isin(list(late))], reason, words))
     return out
 
 
@@ -63,8 +63,8 @@ def _rounded(numbers: pd.Series) -> pd.Series:
 
 def _of_others(rows: pd.DataFrame, before: pd.DataFrame) -> dict[str, str]:
     """Unit -> the unit whose accepted values it now has."""
-    told = before.groupby([*_FACT, "rounded"])["unit_id"].transform("size") <= _COMMON
-    pairs = rows.merge(before[told], on=[*_FACT, "rounded"], suffixes=("", "_of"))
+    rare = before.groupby([*_FACT, "rounded"])["unit_id"].transform("size") <= _COMMON
+    pairs = rows.merge(before[rare], on=[*_FACT, "rounded"], suffixes=("", "_of"))
     return _most(rows, pairs, "unit_id_of")
 
 
@@ -88,7 +88,7 @@ def _most(rows: pd.DataFrame, pairs: pd.DataFrame, of: str) -> dict[str, Any]:
     return found
 
 
-def _doubt(kind: str, rows: pd.DataFrame, said: str, shown: list[str]) -> Suspicion:
+def _doubt(kind: str, rows: pd.DataFrame, reason: str, shown: list[str]) -> Suspicion:
     words = {
         "temp": "temperatures",
         "rain": "months of rain",
@@ -96,7 +96,7 @@ def _doubt(kind: str, rows: pd.DataFrame, said: str, shown: list[str]) -> Suspic
         "demographic": "figures",
     }
     message = (
-        f"{len(rows)} {words.get(kind, 'values of series')} {said}: {', '.join(shown[:_NAMED])}"
+        f"{len(rows)} {words.get(kind, 'values of series')} {reason}: {', '.join(shown[:_NAMED])}"
     )
     fix = "compare codes, rows and columns of the export: they may have been swapped or shifted"
     cells = rows[list(CELL_KEYS)]

@@ -23,16 +23,19 @@ def yearly_totals(seen: Seen, limits: PlausibilityConfig) -> list[Suspicion]:
     What the weeks have too much looks too high, what they lack looks unreported.
     """
     del limits
-    low, high = np.zeros(seen.said.shape, dtype=bool), np.zeros(seen.said.shape, dtype=bool)
+    low, high = (
+        np.zeros(seen.delivered.shape, dtype=bool),
+        np.zeros(seen.delivered.shape, dtype=bool),
+    )
     words: dict[bool, list[str]] = {True: [], False: []}
     for year, columns in _years(seen):
         weeks = seen.after[:, columns[0] : columns[1]]
         known = np.isfinite(weeks[:, :_SEASON]).all(axis=1)
         total = _totals(seen, year)
-        told = seen.said[:, columns[0] : columns[1]].any(axis=1)
+        delivered = seen.delivered[:, columns[0] : columns[1]].any(axis=1)
         summed = np.where(np.isfinite(weeks), weeks, 0.0).sum(axis=1)
         for more in (True, False):
-            off = known & told & ((summed > total) if more else (summed < total))
+            off = known & delivered & ((summed > total) if more else (summed < total))
             (high if more else low)[off, columns[0] : columns[1]] = True
             words[more] += [
                 f"{seen.unit_ids[u]} {year}: weeks {summed[u]:g}, total {total[u]:g}"
@@ -45,7 +48,7 @@ def _years(seen: Seen) -> Iterator[tuple[int, tuple[int, int]]]:
     """Years with totals and their columns, where the drop brings any of their weeks."""
     for year in sorted({int(year) for year in seen.arrived.yearly["year"].unique()}):
         columns = _columns(seen, year)
-        if columns is not None and seen.said[:, columns[0] : columns[1]].any():
+        if columns is not None and seen.delivered[:, columns[0] : columns[1]].any():
             yield year, columns
 
 
@@ -53,7 +56,7 @@ def _columns(seen: Seen, year: int) -> tuple[int, int] | None:
     """First column of the year and the one after its last, None if the counts do not span it."""
     first = seen.calendar.number(year, 1) - seen.first_week_no
     after = first + seen.calendar.weeks_in_year(year)
-    return (first, after) if first >= 0 and first + _SEASON <= seen.said.shape[1] else None
+    return (first, after) if first >= 0 and first + _SEASON <= seen.delivered.shape[1] else None
 
 
 def _totals(seen: Seen, year: int) -> Float64s:
@@ -77,5 +80,5 @@ def _doubt(seen: Seen, years: Bools, words: list[str], more: bool) -> list[Suspi
         "totals out"
     )
     direction = Direction.HIGH if more else Direction.MISSING
-    cells = seen.count_cells(years & seen.said)
+    cells = seen.count_cells(years & seen.delivered)
     return [Suspicion("yearly-total", Outcome.HOLD, direction, message, fix, cells)]

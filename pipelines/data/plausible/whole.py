@@ -87,11 +87,13 @@ def out_of_proportion(seen: Seen, limits: PlausibilityConfig) -> Sequence[Suspic
     if not weeks:
         return []
     past = moves(*levels_of(accepted(seen), _PAST_WEEKS))
-    return [one for week in weeks for one in _judged(seen, week, past, limits)]
+    return [one for week in weeks for one in _week_suspicions(seen, week, past, limits)]
 
 
-def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> Iterator[Suspicion]:
-    others = np.where(alone(week, limits), np.nan, week.said)
+def _week_suspicions(
+    seen: Seen, week: Week, past: Move, limits: PlausibilityConfig
+) -> Iterator[Suspicion]:
+    others = np.where(alone(week, limits), np.nan, week.counts)
     now = moves(others[:, None], week.level[:, None])
     by, usual = _ratio(float(now.median[0]), past.median, float(now.total[0]), past.total)
     far, late = (
@@ -127,7 +129,7 @@ def _judged(seen: Seen, week: Week, past: Move, limits: PlausibilityConfig) -> I
         yield of_week(
             seen,
             week.column,
-            np.isfinite(week.said),
+            np.isfinite(week.counts),
             "units-unlike-themselves",
             Outcome.STOP,
             Direction.WRONG,
@@ -141,8 +143,8 @@ def _zeros_gone(
     seen: Seen, week: Week, now: Move, past: Move, limits: PlausibilityConfig
 ) -> Iterator[Suspicion]:
     share = float(now.zeros_share[0])
-    gone = -_far(float(now.zeros[0]), past.zeros, week.steps) > limits.table_distance
-    if gone and share < limits.zeros_left_share:
+    too_few_zeros = -_far(float(now.zeros[0]), past.zeros, week.steps) > limits.table_distance
+    if too_few_zeros and share < limits.zeros_left_share:
         message = (
             f"in {week_name(seen, week.column)} {share:.0%} of the units have 0 of those that "
             "should, by their weeks before"
@@ -150,7 +152,7 @@ def _zeros_gone(
         yield of_week(
             seen,
             week.column,
-            np.isfinite(week.said),
+            np.isfinite(week.counts),
             "zeros-gone",
             Outcome.STOP,
             Direction.WRONG,
@@ -187,7 +189,9 @@ def _whole(seen: Seen, week: Week, rule: str, way: Direction, by: float, fix: st
         f"{week_name(seen, week.column)} stands at {np.exp(by):.0%} of the weeks before, over {n} "
         "units"
     )
-    return of_week(seen, week.column, np.isfinite(week.said), rule, Outcome.STOP, way, message, fix)
+    return of_week(
+        seen, week.column, np.isfinite(week.counts), rule, Outcome.STOP, way, message, fix
+    )
 
 
 def _to_come(seen: Seen, column: int) -> float:

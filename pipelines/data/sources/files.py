@@ -127,8 +127,8 @@ def _joined(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFr
 def _one_name_each(units: pd.DataFrame) -> pd.DataFrame:
     """A unit's name and parent are what the first file that tells them says: others need not."""
     for column in ("name", "parent"):
-        told = units[units[column] != ""].drop_duplicates("unit_id").set_index("unit_id")[column]
-        units[column] = units["unit_id"].map(told).fillna("")
+        names = units[units[column] != ""].drop_duplicates("unit_id").set_index("unit_id")[column]
+        units[column] = units["unit_id"].map(names).fillna("")
     return units
 
 
@@ -175,8 +175,8 @@ def _matched(files: list[Path], inputs: Sequence[InputConfig]) -> list[tuple[Inp
         raise DropError("the profile says of no file how it is read", fix=_DECLARE)
     if not files:
         raise DropError("no file is given", fix=f"name {_listed([c.file for c in inputs])}")
-    if gone := [str(path) for path in files if not path.is_file()]:
-        raise DropError("there is no such file", where=", ".join(gone), fix="correct the path")
+    if absent := [str(path) for path in files if not path.is_file()]:
+        raise DropError("there is no such file", where=", ".join(absent), fix="correct the path")
     if len(files) == len(inputs) == 1:
         return [(inputs[0], files[0])]
     given = {path.name: path for path in files}

@@ -33,12 +33,12 @@ def header_issues(table: RawTable, columns: dict[int, Column]) -> list[Issue]:
     unknown = [n for n in dict.fromkeys(table.header) if n and read_column(n) is None]
     renamed = {name: meant_name(name, absent) for name in unknown[:_MAX_UNKNOWN]}
     renamed = {n: meant for n, meant in renamed.items() if meant and _may_be(meant, table)}
-    gone = [name for name in absent if name not in renamed.values()]
+    missing = [name for name in absent if name not in renamed.values()]
     return [
         *_other_numbering(table, place),
         *_repeated(table, place),
         *(_renamed(name, str(meant), place) for name, meant in renamed.items()),
-        *(_missing(name, place) for name in gone),
+        *(_missing(name, place) for name in missing),
         *_missing_kinds(columns, list(renamed.values()), place),
         *_unknown([n for n in unknown if n not in renamed], place),
         *_nameless(table, place),

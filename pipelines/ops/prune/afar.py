@@ -13,15 +13,15 @@ from typing import Any
 
 from pipelines.config import Places
 from pipelines.storage import read_json, shared, write_json
-from pipelines.storage.hand_over import (
+from pipelines.storage.remote import Remote
+from pipelines.storage.sharing import RECORDS
+from pipelines.storage.transfer import (
     MANIFESTS,
     in_parallel,
     manifest_key,
     object_key,
     read_manifest,
 )
-from pipelines.storage.remote import Remote
-from pipelines.storage.sharing import RECORDS
 
 
 def begin(where: Places, names: Iterable[str]) -> None:

@@ -81,7 +81,7 @@ def _curve(axes: Axes, record: Record, rows: str, colour: str, style: str, label
 
 
 def ablation(
-    groups: Mapping[str, Sequence[Record]], colour: str, limits: Limits, rival: float | None
+    groups: Mapping[str, Sequence[Record]], colour: str, limits: Limits, best_baseline: float | None
 ) -> str:
     """Macro F1 of each variant with its interval, a panel a fusion; the best baseline dotted."""
 
@@ -95,8 +95,8 @@ def ablation(
                 )
                 axes.plot(row["f1"], at, "o", color=colour, ms=6)
                 axes.plot([row["f1_seed_min"], row["f1_seed_max"]], [at, at], "|", color=INK, ms=9)
-            if rival is not None:
-                axes.axvline(rival, color=QUIET, ls=":", lw=1.4)
+            if best_baseline is not None:
+                axes.axvline(best_baseline, color=QUIET, ls=":", lw=1.4)
             axes.set_yticks(range(len(rows)), [row["variant"] for row in rows], fontsize=8.5)
             axes.set(xlim=limits, ylim=(len(rows) - 0.5, -0.5))
             axes.set_title(_plain(fusion), fontsize=10, loc="left")
@@ -105,11 +105,11 @@ def ablation(
     return svg_of(draw, _size(len(groups)))
 
 
-def ablation_limits(rows: Sequence[Record], rivals: Sequence[float]) -> Limits:
+def ablation_limits(rows: Sequence[Record], best_baselines: Sequence[float]) -> Limits:
     """Limits that hold all intervals and baselines."""
     ends = [end for row in rows for end in (row["f1_interval"] or [row["f1"]])]
     seeds = [row[k] for row in rows for k in ("f1_seed_min", "f1_seed_max")]
-    return padded([*ends, *seeds, *rivals])
+    return padded([*ends, *seeds, *best_baselines])
 
 
 # --- The modality gap ----------------------------------------------------------------------------
@@ -200,16 +200,16 @@ def gap_over_lambda(gaps: Mapping[str, Record], colours: Mapping[str, str]) -> s
             )
             cosine.plot(at, [p["mean"] for p in pairs], color=colour, marker="o", ms=3)
             cosine.plot(at, [p["unpaired_mean"] for p in pairs], color=colour, ls=":", lw=1.4)
-            told = [s["linear_separability"] for s in shifts]
+            separability = [s["linear_separability"] for s in shifts]
             plane.fill_between(
                 at,
-                [t["worst_fold"] for t in told],
-                [t["best_fold"] for t in told],
+                [t["worst_fold"] for t in separability],
+                [t["best_fold"] for t in separability],
                 color=colour,
                 alpha=0.15,
                 lw=0,
             )
-            plane.plot(at, [t["accuracy"] for t in told], color=colour, marker="o", ms=3)
+            plane.plot(at, [t["accuracy"] for t in separability], color=colour, marker="o", ms=3)
         plane.axhline(0.5, color=QUIET, lw=1, ls="--")
         norm.set(ylabel="gap norm", ylim=(0, None))
         cosine.set_ylabel("cosine of pairs")

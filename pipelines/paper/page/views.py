@@ -180,7 +180,7 @@ def data_rows(sides: Sequence[Side]) -> Rows:
 
 def settings(sides: Sequence[Side]) -> list[tuple[str, str]]:
     """Seeds, epochs and versions: one line where both protocols say the same."""
-    told: dict[str, dict[str, str]] = {}
+    by_name: dict[str, dict[str, str]] = {}
     for side, found in ran(sides):
         own = {
             f"epochs, {a['title']}": str(a["epochs"])
@@ -194,7 +194,7 @@ def settings(sides: Sequence[Side]) -> list[tuple[str, str]]:
             **found["versions"],
         }
         for name, value in facts.items():
-            told.setdefault(name, {})[side.protocol] = value
+            by_name.setdefault(name, {})[side.protocol] = value
     return [
         (
             name,
@@ -202,7 +202,7 @@ def settings(sides: Sequence[Side]) -> list[tuple[str, str]]:
             if len(set(by.values())) == 1
             else "; ".join(f"{p}: {v}" for p, v in by.items()),
         )
-        for name, by in told.items()
+        for name, by in by_name.items()
     ]
 
 

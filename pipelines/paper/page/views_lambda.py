@@ -33,8 +33,10 @@ def ablation(sides: Sequence[Side], approaches: Sequence[Shown], colour: Colours
         rows = {side.protocol: _of(side, "ablation", shown) for side in sides}
         every = [row for one in rows.values() for row in one]
         if every:
-            rivals = [best for side, _ in ran(sides) if (best := _rival(side)) is not None]
-            limits = figures.ablation_limits(every, rivals)
+            best_baselines = [
+                best for side, _ in ran(sides) if (best := _best_baseline(side)) is not None
+            ]
+            limits = figures.ablation_limits(every, best_baselines)
             drawn = [s for s in sides if rows[s.protocol]]
             found.append(
                 {
@@ -73,13 +75,13 @@ def _variant(rows: Sequence[Record], fusion: str, variant: str) -> dict[str, str
     row = next((r for r in rows if (r["fusion"], r["variant"]) == (fusion, variant)), None)
     if row is None:
         return {"f1": number(None), "interval": "", "told": ""}
-    told = [f"lambda {row['lambda_shift']:g}"] if row["lambda_shift"] else []
-    told += [f"sigma {row['noise_sigma']:g}"] if row["noise_sigma"] else []
-    told += [f"weight {row['alignment_weight']:g}"] if row["alignment_weight"] else []
+    settings = [f"lambda {row['lambda_shift']:g}"] if row["lambda_shift"] else []
+    settings += [f"sigma {row['noise_sigma']:g}"] if row["noise_sigma"] else []
+    settings += [f"weight {row['alignment_weight']:g}"] if row["alignment_weight"] else []
     return {
         "f1": number(row["f1"]),
         "interval": span(row["f1_interval"]),
-        "told": ", ".join(told).replace("-", "−"),
+        "told": ", ".join(settings).replace("-", "−"),
     }
 
 
@@ -95,12 +97,12 @@ def _ablation_picture(
     caption = f"Highest: {first}; lowest: {last}; {_tests(side)}."
     return {
         "title": side.scored,
-        "src": figures.ablation(groups, colour, limits, _rival(side)),
+        "src": figures.ablation(groups, colour, limits, _best_baseline(side)),
         "caption": caption,
     }
 
 
-def _rival(side: Side) -> float | None:
+def _best_baseline(side: Side) -> float | None:
     """Macro F1 of the best baseline."""
     if side.results is None:
         return None
@@ -181,18 +183,17 @@ def _gain(side: Side, record: Record) -> dict[str, str]:
 
 
 def _lambda_caption(side: Side, records: Sequence[Record]) -> str:
-    said = []
+    clauses = []
     for record in records:
         best = max(record["curve"], key=lambda point: float(point["test_mean"]))
-        said.append(
+        clauses.append(
             f"{fusion_title(record['fusion'])} fusion, between "
             f"{number(min(p['test_mean'] for p in record['curve']))} and "
             f"{number(best['test_mean'])} on test rows (chosen: lambda {record['lambda']:g})"
         )
     seeds = len(any_results([side])["seeds"])
-    return f"Mean macro F1 over lambda: {'; '.join(said)}; {seeds} seeds, {_tests(side)}.".replace(
-        "lambda -", "lambda −"
-    )
+    found = f"{'; '.join(clauses)}; {seeds} seeds, {_tests(side)}".replace("lambda -", "lambda −")
+    return f"Mean macro F1 over lambda: {found}."
 
 
 # --- Reading

@@ -68,24 +68,24 @@ def _scatter(side: Side, shown: Shown, record: Record) -> dict[str, Any]:
 def _apart(shift: Record | None) -> str:
     if shift is None:
         return "nothing was measured at this lambda"
-    told = percent(shift["linear_separability"]["accuracy"])
+    share = percent(shift["linear_separability"]["accuracy"])
     return (
-        f"the two means lie {number(shift['gap_norm'], 2)} apart and a plane tells {told} of the "
+        f"the two means lie {number(shift['gap_norm'], 2)} apart and a plane tells {share} of the "
         "vectors apart"
     )
 
 
 def _gap_caption(named: Mapping[str, Record]) -> str:
-    said = []
+    clauses = []
     for title, record in named.items():
         least = min(record["shifts"], key=lambda s: float(s["gap_norm"]))
         zero = next(s for s in record["shifts"] if s["lambda_shift"] == 0)
-        said.append(
+        clauses.append(
             f"{title}: gap {number(zero['gap_norm'], 2)} as embedded, least "
             f"{number(least['gap_norm'], 2)} at lambda {least['lambda_shift']:g}, "
             f"{record['n_pairs']:,} test pairs"
         )
-    return "; ".join(said).replace("lambda -", "lambda −") + "."
+    return "; ".join(clauses).replace("lambda -", "lambda −") + "."
 
 
 def _without_gap(sides: Sequence[Side], approaches: Sequence[Shown]) -> list[str]:

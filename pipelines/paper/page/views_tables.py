@@ -177,10 +177,10 @@ def _of_side(
     )
     if found is not None:
         return {"cells": cells(found), "why": "", "command": ""}
-    gone = shown.missing.get(side.protocol)
-    if gone is None:
+    missing = shown.missing.get(side.protocol)
+    if missing is None:
         return {"cells": None, "why": "the study file does not name it", "command": side.command}
-    return {"cells": None, "why": gone["why"], "command": gone["command"]}
+    return {"cells": None, "why": missing["why"], "command": missing["command"]}
 
 
 def _scores(row: Record) -> Cells:

@@ -1,10 +1,10 @@
-"""Moving who serves: each move is announced, made, read back and audited, or finished later.
+"""The aliases that say which version serves: a transition is written down, applied and audited.
 
 Promotion, undo and rollback share one file lock.
 
-MLflow moves one alias at a time and has no compare-and-swap. So the whole move is written down
-first (artifacts/audit/intent.json); whoever moves next after a kill finishes it before anything
-else.
+MLflow moves one alias at a time and has no compare-and-swap. So the whole transition is written
+down first, as an intent (artifacts/audit/intent.json). After a kill the next command recovers it:
+it finishes the transition before anything else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipelines.registry.alias import (
     lookup,
     registry_errors,
 )
-from pipelines.registry.taken_out import tag_taken_out
+from pipelines.registry.rolled_back import mark_rolled_back
 from pipelines.registry.tracking import registry_lock
 from pipelines.storage import read_json, write_json
 
@@ -37,8 +37,8 @@ _LONGEST_CHARS = 1000  # of a reason: MLflow's tags hold little more
 
 
 @dataclass(frozen=True)
-class Why:
-    """Who moves an alias and why, for the audit."""
+class AuditReason:
+    """Who moves an alias and why, for the audit file."""
 
     by: str = "denguard"
     reason: str = "no reason given"
@@ -52,7 +52,7 @@ class Why:
         return {"by": by, "reason": reason, "run_id": self.run_id}
 
 
-def aliases(where: Places | None = None, model_name: str = MODEL_NAME) -> Aliases:
+def read_aliases(where: Places | None = None, model_name: str = MODEL_NAME) -> Aliases:
     """Every alias and the version it names."""
     found = {alias: lookup(alias, where, model_name) for alias in ALIASES}
     return {alias: entry.version if entry else None for alias, entry in found.items()}
@@ -63,8 +63,8 @@ def set_champion(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
-    why: Why | None = None,
-    judged_against: Collection[str | None] | None = None,
+    why: AuditReason | None = None,
+    compared_with: Collection[str | None] | None = None,
 ) -> Aliases:
     """Let a version serve: champion moves to it and previous to the champion until now.
 
@@ -72,7 +72,7 @@ def set_champion(
     nothing.
 
     Args:
-        judged_against: champions that the version may replace (None in it: no champion); another
+        compared_with: champions that the version may replace (None in it: no champion); another
             one is there only if somebody moved the alias after the decision. None asks for nothing.
 
     Raises:
@@ -82,23 +82,23 @@ def set_champion(
     where = where or places()
     wanted = get_version(version, where, model_name)
     with registry_lock(where):
-        settle(where, model_name)
-        before = aliases(where, model_name)
+        recover(where, model_name)
+        before = read_aliases(where, model_name)
         now = before[CHAMPION]
         if now == wanted.version:
             return before
-        if judged_against is not None and now not in judged_against:
+        if compared_with is not None and now not in compared_with:
             raise DeployError(
                 f"version {now or 'none'} is champion now, and version {wanted.version} was not "
                 "judged against it",
                 where=model_name,
                 fix="start a new run, or run the train step and what follows again",
             )
-        move(
+        apply_transition(
             "promote",
             before,
             {CHAMPION: wanted.version, PREVIOUS: now},
-            why or Why(),
+            why or AuditReason(),
             where,
             model_name,
         )
@@ -110,16 +110,16 @@ def restore_champion(
     *,
     where: Places | None = None,
     model_name: str = MODEL_NAME,
-    why: Why | None = None,
+    why: AuditReason | None = None,
 ) -> None:
     """Put champion and previous back as they were before set_champion. Raises RegistryError."""
     where = where or places()
     with registry_lock(where):
-        settle(where, model_name)
+        recover(where, model_name)
         target = {name: before[name] for name in (CHAMPION, PREVIOUS)}
-        now = aliases(where, model_name)
+        now = read_aliases(where, model_name)
         if {**now, **target} != now:
-            move("undo", now, target, why or Why(), where, model_name)
+            apply_transition("undo", now, target, why or AuditReason(), where, model_name)
 
 
 def set_alias(
@@ -128,22 +128,22 @@ def set_alias(
     """Point an alias that serves nobody (challenger) at a version. Raises RegistryError."""
     where = where or places()
     with registry_lock(where):
-        now = aliases(where, model_name)
+        now = read_aliases(where, model_name)
         _write_aliases(now, {**now, alias: str(version)}, where, model_name)
 
 
-def move(
+def apply_transition(
     action: audit.Action,
     before: Aliases,
     target: Aliases,
-    why: Why,
+    why: AuditReason,
     where: Places,
     model_name: str,
 ) -> dict[str, Any]:
-    """Announce, make and audit one move; return the intent. The caller holds the lock.
+    """Write the intent, move the aliases, audit it; return the intent. The caller holds the lock.
 
-    What fails half-way is put back as it was; what is killed half-way is finished by settle(). The
-    announcement of a rollback stays until the caller has seen the endpoint take it and forgets it.
+    A failure half-way is undone here; recover() finishes what was killed half-way. The intent of a
+    rollback stays until the endpoint serves the version: then the caller clears it.
     """
     to = target[CHAMPION]
     intent = {
@@ -160,19 +160,19 @@ def move(
     }
     write_json(_intent_file(where), intent)
     try:
-        _make(intent, where)
+        _carry_out(intent, where)
     except RegistryError:
         _put_back(before, where, model_name)
         raise
     if action != "rollback":
-        forget(where)
+        clear_intent(where)
     return intent
 
 
-def settle(where: Places, model_name: str, *, but_remember: bool = False) -> dict[str, Any] | None:
-    """Finish a move that was killed half-way; return its intent. The caller holds the lock.
+def recover(where: Places, model_name: str, *, keep_intent: bool = False) -> dict[str, Any] | None:
+    """Finish a transition that was killed half-way; return its intent. The caller holds the lock.
 
-    The intent is forgotten, unless the caller wants to see the rest through first.
+    The intent is cleared, unless the caller has more to do first (`keep_intent`).
     """
     path = _intent_file(where)
     if not path.is_file():
@@ -187,7 +187,7 @@ def settle(where: Places, model_name: str, *, but_remember: bool = False) -> dic
             intent["facts"]["to_version"],
         )
         try:
-            _make(intent, where)
+            _carry_out(intent, where)
         except RegistryError as err:
             raise RegistryError(
                 f"an interrupted move could not be finished: {err.what}",
@@ -197,36 +197,36 @@ def settle(where: Places, model_name: str, *, but_remember: bool = False) -> dic
                     "the registry, delete this file"
                 ),
             ) from err
-    if not but_remember:
-        forget(where)
+    if not keep_intent:
+        clear_intent(where)
     return intent
 
 
-def announced(where: Places, model_name: str) -> dict[str, Any] | None:
-    """Facts of a move that was announced and not seen through yet, or None."""
+def pending_transition(where: Places, model_name: str) -> dict[str, Any] | None:
+    """Facts of a transition whose intent is not cleared yet, or None."""
     path = _intent_file(where)
     facts: dict[str, Any] = read_json(path)["facts"] if path.is_file() else {}  # type: ignore[assignment]
     return facts if facts.get("model_name") == model_name else None
 
 
-def forget(where: Places) -> None:
-    """The announced move is over."""
+def clear_intent(where: Places) -> None:
+    """Delete the intent: the transition is over."""
     _intent_file(where).unlink(missing_ok=True)
 
 
-def _make(intent: dict[str, Any], where: Places) -> None:
+def _carry_out(intent: dict[str, Any], where: Places) -> None:
     facts = intent["facts"]
-    now = aliases(where, facts["model_name"])
+    now = read_aliases(where, facts["model_name"])
     _write_aliases(now, {**now, **intent["target"]}, where, facts["model_name"])
     if facts["action"] == "rollback":
-        tag_taken_out(facts["from_version"], facts["reason"], where, facts["model_name"])
+        mark_rolled_back(facts["from_version"], facts["reason"], where, facts["model_name"])
     audit.append(where, **facts)
 
 
 def _put_back(before: Aliases, where: Places, model_name: str) -> None:
-    """After a refusal: nothing moved. If even that is refused, settle() finishes the move."""
+    """After a refusal: nothing moved. If even that fails, recover() finishes the transition."""
     try:
-        _write_aliases(aliases(where, model_name), before, where, model_name)
+        _write_aliases(read_aliases(where, model_name), before, where, model_name)
     except RegistryError as err:
         log.warning(
             "the move could not be taken back (%s); the next command that moves an alias finishes "
@@ -234,7 +234,7 @@ def _put_back(before: Aliases, where: Places, model_name: str) -> None:
             err.what,
         )
     else:
-        forget(where)
+        clear_intent(where)
 
 
 def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str) -> None:
@@ -249,7 +249,7 @@ def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str
                 client.delete_registered_model_alias(model_name, alias)
             else:
                 client.set_registered_model_alias(model_name, alias, version)
-    shown = aliases(where, model_name)
+    shown = read_aliases(where, model_name)
     if shown != target:
         raise RegistryError(
             f"the registry shows {shown} after {target} was written",

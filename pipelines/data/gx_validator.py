@@ -15,7 +15,7 @@ import pandas as pd
 from great_expectations.validator.v1_validator import Validator
 
 
-def judge_of(batch: Any, frame: pd.DataFrame, expectations: Sequence[Any]) -> Validator:
+def validator_of(batch: Any, frame: pd.DataFrame, expectations: Sequence[Any]) -> Validator:
     """What answers whether suites of these expectations hold of a frame: BASIC results until its
     `result_format` is set otherwise.
 

@@ -1,4 +1,4 @@
-"""Who stands in the gate: the candidates of this run and the champion's recipe."""
+"""The inputs of the gate: the candidates of this run, and the champion trained like them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pipelines.evaluate.decision import (
     Champion,
     Decision,
     Verdict,
-    said,
+    error_text,
     undecided,
 )
-from pipelines.evaluate.gate import UNJUDGEABLE, decide
+from pipelines.evaluate.gate import UNDECIDABLE, decide
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.withheld import LeavingOut
 from pipelines.input_config import InputConfig
@@ -50,7 +50,7 @@ _VECTORS = (
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationFiles:
     """Files of the evaluate step."""
 
     predictions: Sequence[Path]
@@ -115,9 +115,9 @@ def _declaring(one: InputConfig, known: Collection[str]) -> Record:
     """An input without covariates beyond those known: what was declared later is not the
     champion's.
     """
-    gone = set(one.covariates) - set(known)
-    columns = {our: column for our, column in one.columns.items() if our not in gone}
-    series = [name for name in one.series if name not in gone]
+    undeclared = set(one.covariates) - set(known)
+    columns = {our: column for our, column in one.columns.items() if our not in undeclared}
+    series = [name for name in one.series if name not in undeclared]
     return {**one.model_dump(mode="json"), "columns": columns, "series": series}
 
 
@@ -128,43 +128,43 @@ def _part(recipe: Record, dotted: str) -> Any:
     return value
 
 
-def hold(
+def run_gate(
     candidates: Mapping[str, TrainedCandidate],
     before: ChampionOutput,
     now: ChampionOutput,
-    judged: Judged,
+    files: EvaluationFiles,
     profile: Profile,
     new_weeks: NewWeeks | None = None,
     leaving_out: LeavingOut | None = None,
 ) -> Decision:
-    """Let the gate decide on this run's candidates.
+    """Read what the gate needs and let it decide on this run's candidates.
 
     Args:
         before: who served when the backtest was made; now: who serves now.
         new_weeks: where the newest weeks lie; a weekly run always has them.
         leaving_out: makes a candidate's bundle without some horizons; a weekly run always has it.
 
-    Nothing is raised for what cannot be read or compared: the record then says why the champion
-    stays. Not to know whether there is a champion is no leave to put one in its place.
+    What cannot be read or compared raises nothing: the record says why the champion stays. If it is
+    not known whether there is a champion, nothing is promoted.
     """
     named = _names(now)
     verdict: Verdict = "keep" if named or now.problem else "none"
     try:
         _require_known(before, now)
         _require_one_rule(now.champion, profile)
-        champion = _champion(now.champion, judged, candidates, profile)
-        predictions = read_predictions(judged.predictions)
-        _require_scores(judged.metrics, candidates, profile)
-        standing = [
+        champion = _champion(now.champion, files, candidates, profile)
+        predictions = read_predictions(files.predictions)
+        _require_scores(files.metrics, candidates, profile)
+        trained = [
             Candidate(c.head, c.bundle_id, c.recipe_id, c.as_of_week, _data_of(c, now.champion))
             for c in candidates.values()
         ]
-    except UNJUDGEABLE as err:
+    except UNDECIDABLE as err:
         provisional = now.champion is not None and now.champion.provisional
-        return undecided(said(err), profile, verdict, named, provisional)
+        return undecided(error_text(err), profile, verdict, named, provisional)
     return decide(
         predictions,
-        standing,
+        trained,
         champion,
         profile,
         rolled_back=now.rolled_back,
@@ -247,7 +247,7 @@ def _require_scores(path: Path, candidates: Collection[str], profile: Profile) -
 
 def _champion(
     record: ServingModel | None,
-    judged: Judged,
+    files: EvaluationFiles,
     candidates: Mapping[str, TrainedCandidate],
     profile: Profile,
 ) -> Champion | None:
@@ -256,7 +256,7 @@ def _champion(
     stranger = record.recipe_id not in {one.recipe_id for one in candidates.values()}
     differing = tuple(untrainable(record, profile)) if stranger else ()
     own_rows = stranger and not differing and has_own_rows(record, profile)
-    predictions = _rows_of(judged.champion_predictions)
+    predictions = _rows_of(files.champion_predictions)
     if own_rows and predictions is None:  # what was tried gave no row
         differing, own_rows = (MATURITY,), False
     return Champion(

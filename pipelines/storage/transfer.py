@@ -1,4 +1,4 @@
-"""The two verbs: publish a local file or folder to a store, materialise it on another machine.
+"""Transfer: publish a local file or folder to a store, materialise it on another machine.
 
 Layout of a store:
 

@@ -1,4 +1,4 @@
-"""Reading each file as a run will, and settling what only the reading shows."""
+"""Reading each file as a run will; what stops the reading is found out, or asked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.data.week_test import of_weeks
 from pipelines.errors import ConfigError
 from pipelines.onboard.answers import Answers
 from pipelines.onboard.asking import Ask, Question, answered
-from pipelines.onboard.sights import Sight, as_drop_error
+from pipelines.onboard.previews import InputPreview, as_drop_error
 from pipelines.place_config import WeekConfig
 from pipelines.weeks import CDC, ISO, WEEKDAYS, Calendar
 
@@ -57,31 +57,31 @@ class Numbering:
             ) from err
 
 
-def settle(sight: Sight, calendar: Calendar, ask: Ask) -> Reading:
+def read_with_remedies(preview: InputPreview, calendar: Calendar, ask: Ask) -> Reading:
     """A file's reading, after what stopped it was found or asked.
 
     Raises:
         Unreadable: the file cannot be used, or counts in another calendar.
     """
     for _ in range(8):
-        reading = adapter_of(sight.config).read(sight.input(calendar))
+        reading = adapter_of(preview.config).read(preview.input(calendar))
         found = next((i for i in reading.issues if i.level is Level.CRITICAL), None)
         if found is None:
             return reading
         remedy = _REMEDIES.get(found.code)
-        if remedy is None or not remedy(sight, found, ask):
+        if remedy is None or not remedy(preview, found, ask):
             break
     assert found is not None
     raise Unreadable(found)
 
 
-def _order_of_days(sight: Sight, found: Issue, ask: Ask) -> bool:
-    if "dates" in sight.settings:
+def _order_of_days(preview: InputPreview, found: Issue, ask: Ask) -> bool:
+    if "dates" in preview.settings:
         return False
     shown = re.search(r"shows that it is (dmy|mdy)", found.message)
     if shown:
-        sight.settings["dates"] = shown[1]
-        sight.seen.append(
+        preview.settings["dates"] = shown[1]
+        preview.seen.append(
             f"{found.message.partition('; ')[2]}: dates are "
             f"{'day' if shown[1] == 'dmy' else 'month'} first"
         )
@@ -94,75 +94,75 @@ def _order_of_days(sight: Sight, found: Issue, ask: Ask) -> bool:
         found.message,
         found.place,
     )
-    sight.settings["dates"] = answered(question, ask(question))
+    preview.settings["dates"] = answered(question, ask(question))
     return True
 
 
-def _kelvin(sight: Sight, found: Issue, ask: Ask) -> bool:
+def _kelvin(preview: InputPreview, found: Issue, ask: Ask) -> bool:
     del ask
-    sight.settings.setdefault("transform", {})["temp_mean_c"] = "kelvin_to_celsius"
-    sight.seen.append(f"{found.message}: they are converted")
+    preview.settings.setdefault("transform", {})["temp_mean_c"] = "kelvin_to_celsius"
+    preview.seen.append(f"{found.message}: they are converted")
     return True
 
 
-def _by_day(sight: Sight, found: Issue, ask: Ask) -> bool:
+def _by_day(preview: InputPreview, found: Issue, ask: Ask) -> bool:
     """Counts by day are counted by week, as records that stand for several cases."""
     del ask
-    plain = {our: found[0] for our, found in guesses(sight.header).items() if len(found) == 1}
-    columns = {**plain, **sight.config.columns}
-    if sight.settings.get("adapter", "long") != "long" or sight.config.table != "cases":
+    plain = {our: found[0] for our, found in guesses(preview.header).items() if len(found) == 1}
+    columns = {**plain, **preview.config.columns}
+    if preview.settings.get("adapter", "long") != "long" or preview.config.table != "cases":
         return False
     day = columns.get("date", columns.get("start"))
     if day is None or not {"unit", "cases"} <= columns.keys():
         return False
-    sight.settings["adapter"] = "line_list"
-    sight.settings["columns"] = {"unit": columns["unit"], "onset": day, "cases": columns["cases"]}
-    sight.seen.append(f"{found.message.partition(';')[0]}: days are added up to weeks")
+    preview.settings["adapter"] = "line_list"
+    preview.settings["columns"] = {"unit": columns["unit"], "onset": day, "cases": columns["cases"]}
+    preview.seen.append(f"{found.message.partition(';')[0]}: days are added up to weeks")
     return True
 
 
-def _elements(sight: Sight, found: Issue, ask: Ask) -> bool:
-    if sight.settings.get("adapter") != "dhis2" or sight.config.columns:
+def _elements(preview: InputPreview, found: Issue, ask: Ask) -> bool:
+    if preview.settings.get("adapter") != "dhis2" or preview.config.columns:
         return False
     listed = found.message.partition(": ")[2]
     choices = tuple(part.split(" ")[0] for part in listed.split(", "))
     question = Question(
-        "--cases", "Which data element counts cases?", choices, None, listed, sight.name
+        "--cases", "Which data element counts cases?", choices, None, listed, preview.name
     )
-    sight.settings["columns"] = {"cases": answered(question, ask(question))}
+    preview.settings["columns"] = {"cases": answered(question, ask(question))}
     return True
 
 
-def _counted_twice(sight: Sight, found: Issue, ask: Ask) -> bool:
+def _counted_twice(preview: InputPreview, found: Issue, ask: Ask) -> bool:
     column = _KEPT.search(found.fix)
     if column is None:
         return False
     values = found.message.partition(f"records of {column[1]} ")[2].partition(": ")[0].split(", ")
     choices = tuple(f"{column[1]}={value}" for value in values)
     question = Question(
-        "--keep", "Which of these records are counted?", choices, None, found.message, sight.name
+        "--keep", "Which of these records are counted?", choices, None, found.message, preview.name
     )
-    said = answered(question, ask(question)).partition("=")[2]
-    sight.settings.setdefault("keep", {})[column[1]] = [said]
+    reply = answered(question, ask(question)).partition("=")[2]
+    preview.settings.setdefault("keep", {})[column[1]] = [reply]
     return True
 
 
-def _option(sight: Sight, found: Issue, ask: Ask) -> bool:
+def _option(preview: InputPreview, found: Issue, ask: Ask) -> bool:
     key = _OPTION.search(found.fix)
-    if key is None or key[1] in sight.settings.get("options", {}):
+    if key is None or key[1] in preview.settings.get("options", {}):
         return False
-    said = ask(
+    reply = ask(
         Question(
-            f"--option {key[1]}=", f"What is the {key[1]}?", (), None, found.message, sight.name
+            f"--option {key[1]}=", f"What is the {key[1]}?", (), None, found.message, preview.name
         )
     )
-    sight.settings.setdefault("options", {})[key[1]] = (
-        int(said) if said.isdigit() and key[1] == "year" else said
+    preview.settings.setdefault("options", {})[key[1]] = (
+        int(reply) if reply.isdigit() and key[1] == "year" else reply
     )
     return True
 
 
-_REMEDIES: dict[str, Callable[[Sight, Issue, Ask], bool]] = {
+_REMEDIES: dict[str, Callable[[InputPreview, Issue, Ask], bool]] = {
     "date-order": _order_of_days,
     "kelvin": _kelvin,
     "daily-dates": _by_day,
@@ -174,7 +174,7 @@ _REMEDIES: dict[str, Callable[[Sight, Issue, Ask], bool]] = {
 
 
 def numbering_of(
-    sights: Sequence[Sight], answers: Answers, ask: Ask
+    previews: Sequence[InputPreview], answers: Answers, ask: Ask
 ) -> tuple[Numbering, list[Reading]]:
     """How the place numbers its weeks, and every file read by it.
 
@@ -182,13 +182,13 @@ def numbering_of(
         DropError: no calendar fits a file; ConfigError: several do and nobody says which.
     """
     if answers.numbering or answers.starts:
-        said = Numbering(answers.numbering or "iso", answers.starts, "as said")
-        readings = _read_all(sights, said.calendar, ask)
+        given = Numbering(answers.numbering or "iso", answers.starts, "as said")
+        readings = _read_all(previews, given.calendar, ask)
         if isinstance(readings, Unreadable):
             raise as_drop_error(readings)
-        return said, readings
+        return given, readings
     tried = {
-        name: _read_all(sights, calendar, ask) for name, calendar in (("cdc", CDC), ("iso", ISO))
+        name: _read_all(previews, calendar, ask) for name, calendar in (("cdc", CDC), ("iso", ISO))
     }
     fit = {name: found for name, found in tried.items() if isinstance(found, list)}
     if len(fit) == 1:
@@ -196,20 +196,22 @@ def numbering_of(
         other = tried["iso" if name == "cdc" else "cdc"]
         return Numbering(name, None, _reason(other)), fit[name]
     if fit:
-        return _both(sights, fit, ask)
+        return _both(previews, fit, ask)
     for day in (d for d in WEEKDAYS if d not in ("sunday", "monday")):
-        found = _read_all(sights, Calendar(day), ask)
+        found = _read_all(previews, Calendar(day), ask)
         if isinstance(found, list):
             return Numbering("iso", day, f"weeks begin on {day.capitalize()}"), found
     raise as_drop_error(tried["cdc"])  # type: ignore[arg-type]
 
 
-def _read_all(sights: Sequence[Sight], calendar: Calendar, ask: Ask) -> list[Reading] | Unreadable:
+def _read_all(
+    previews: Sequence[InputPreview], calendar: Calendar, ask: Ask
+) -> list[Reading] | Unreadable:
     """Every file in this calendar; or why one of them does not fit it."""
     out = []
-    for sight in sights:
+    for preview in previews:
         try:
-            out.append(settle(sight, calendar, ask))
+            out.append(read_with_remedies(preview, calendar, ask))
         except Unreadable as err:
             if err.issue.code in _OTHER_CALENDAR:
                 return err
@@ -222,14 +224,14 @@ def _reason(other: list[Reading] | Unreadable) -> str:
 
 
 def _both(
-    sights: Sequence[Sight], fit: dict[str, list[Reading]], ask: Ask
+    previews: Sequence[InputPreview], fit: dict[str, list[Reading]], ask: Ask
 ) -> tuple[Numbering, list[Reading]]:
     """Both numberings fit: only the place can say, unless its records have days of their own."""
-    persons = all("onset" in s.config.columns for s in sights if s.config.table == "cases")
+    persons = all("onset" in s.config.columns for s in previews if s.config.table == "cases")
     why = (
         "days are counted in either calendar; it decides how weeks are named"
         if persons
-        else _why_both(sights, fit["cdc"])
+        else _why_both(previews, fit["cdc"])
     )
     question = Question(
         "--numbering",
@@ -239,16 +241,16 @@ def _both(
         "cdc" if persons else None,
         why,
     )
-    said = answered(question, ask(question))
-    return Numbering(said, None, f"as chosen; {why}"), fit[said]
+    reply = answered(question, ask(question))
+    return Numbering(reply, None, f"as chosen; {why}"), fit[reply]
 
 
-def _why_both(sights: Sequence[Sight], readings: Sequence[Reading]) -> str:
-    for sight, reading in zip(sights, readings, strict=True):
+def _why_both(previews: Sequence[InputPreview], readings: Sequence[Reading]) -> str:
+    for preview, reading in zip(previews, readings, strict=True):
         weeks = reading.cells.loc[reading.cells["kind"] == "week", "when"].unique()
-        if sight.config.table != "cases" or not len(weeks):
+        if preview.config.table != "cases" or not len(weeks):
             continue
-        if any(name in " ".join(sight.seen) for name in ("date =", "end =", "start =")):
+        if any(name in " ".join(preview.seen) for name in ("date =", "end =", "start =")):
             return "the dates may be first days of CDC weeks or last days of ISO weeks"
         year = np.array([CDC.epi_year(w) for w in weeks], dtype=np.int64)
         week = np.array([CDC.week_of_year(w) for w in weeks], dtype=np.int64)

@@ -22,12 +22,12 @@ from pipelines.evaluate.refits import Models, Refits, last_of_block
 from pipelines.fusion.examples import Examples
 
 
-class NoPastMoves(GateError):
+class NoPastChanges(GateError):
     """History holds no two refits that say how far an honest one moves."""
 
 
 @dataclass(frozen=True)
-class Move:
+class RefitChange:
     """How far the probabilities of one horizon moved; limits are of past years, `pairs` of them.
 
     Attributes:
@@ -52,8 +52,8 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Moves of honest refits at one horizon: (P,) over the pool and of the unit that moved
+class PastChanges:
+    """Changes by honest refits at one horizon: (P,) over the pool and of the unit that moved
     furthest.
     """
 
@@ -61,42 +61,42 @@ class Reach:
     unit: Float64s
 
     def limits(self, gate: GateConfig) -> tuple[float, float]:
-        """What a move may be: a quantile of these, and never less than what cannot matter."""
+        """What a change may be: a quantile of these, and never less than what cannot matter."""
         pool, unit = (float(np.quantile(own, gate.move_quantile)) for own in (self.pool, self.unit))
         return max(pool, gate.least_move), max(unit, gate.least_unit_move)
 
 
-def moved(
+def refit_changes(
     before: Models,
     after: Models,
     rows: Mapping[int, Examples],
-    reach: Mapping[int, Reach],
+    past: Mapping[int, PastChanges],
     gate: GateConfig,
-) -> dict[int, Move]:
+) -> dict[int, RefitChange]:
     """How far `after` lies from `before` on the same rows, for each horizon that both forecast.
 
     Raises:
         GateError: there is no row of a horizon, or a probability is not a number.
-        NoPastMoves: there is no past move of a horizon.
+        NoPastChanges: there is no past change of a horizon.
     """
     return {
-        h: _moved(before, after, rows[h], h, reach, gate)
+        h: _change(before, after, rows[h], h, past, gate)
         for h in sorted({*before} & {*after} & {*rows})
     }
 
 
-def _moved(
+def _change(
     before: Models,
     after: Models,
     rows: Examples,
     h: int,
-    reach: Mapping[int, Reach],
+    past: Mapping[int, PastChanges],
     gate: GateConfig,
-) -> Move:
+) -> RefitChange:
     if not len(rows):
         raise GateError(f"this week has no row {h} weeks ahead", fix="run the features step again")
-    if h not in reach:
-        raise NoPastMoves(
+    if h not in past:
+        raise NoPastChanges(
             f"nothing says how far an honest refit moves {h} weeks ahead",
             fix="send earlier years, or let it serve with denguard promote",
         )
@@ -107,13 +107,13 @@ def _moved(
             f"a forecast {h} weeks ahead is not a number",
             fix="look at the training log of the challenger and at the champion's bundle",
         )
-    at, (pool_limit, unit_limit) = int(np.argmax(far)), reach[h].limits(gate)
-    return Move(
+    at, (pool_limit, unit_limit) = int(np.argmax(far)), past[h].limits(gate)
+    return RefitChange(
         root_mean_square(far),
         pool_limit,
         float(far[at]),
         unit_limit,
-        len(reach[h].pool),
+        len(past[h].pool),
         len(rows),
         str(rows.unit_id[at]),
         float(was[at]),
@@ -121,7 +121,7 @@ def _moved(
     )
 
 
-def reach_of_refits(refits: Refits, newest: int, age_weeks: int) -> dict[int, Reach]:
+def past_changes_of_refits(refits: Refits, newest: int, age_weeks: int) -> dict[int, PastChanges]:
     """Horizon -> how far the recipe's refits of past years moved, as many weeks apart as the
     champion is old.
 
@@ -141,7 +141,8 @@ def reach_of_refits(refits: Refits, newest: int, age_weeks: int) -> dict[int, Re
                 far = np.abs(now[horizon].probability(own) - was[horizon].probability(own))
                 found.setdefault(horizon, []).append((root_mean_square(far), float(far.max())))
     return {
-        h: Reach(*(np.array(own) for own in zip(*moves, strict=True))) for h, moves in found.items()
+        h: PastChanges(*(np.array(own) for own in zip(*changes, strict=True)))
+        for h, changes in found.items()
     }
 
 
@@ -151,19 +152,23 @@ def _ends_of_blocks(refits: Refits, newest: int) -> list[int]:
     return sorted(set(last_of_block(refits.profile, weeks).tolist()))
 
 
-def reach_of_backtests(own: pd.DataFrame, other: pd.DataFrame, newest: int) -> dict[int, Reach]:
+def past_changes_of_backtests(
+    own: pd.DataFrame, other: pd.DataFrame, newest: int
+) -> dict[int, PastChanges]:
     """Horizon -> how far two recipes' backtests lay apart at each origin week before `newest`."""
     key = ["horizon_weeks", "sample_id"]
     both = own.merge(other[[*key, "probability"]], on=key, suffixes=("", "_other"))
     both = both[both["origin_week_no"] <= newest]
-    return dict(_reaches(both.assign(far=(both["probability"] - both["probability_other"]).abs())))
+    return dict(
+        _differences(both.assign(far=(both["probability"] - both["probability_other"]).abs()))
+    )
 
 
-def _reaches(both: pd.DataFrame) -> Iterator[tuple[int, Reach]]:
+def _differences(both: pd.DataFrame) -> Iterator[tuple[int, PastChanges]]:
     for horizon, rows in both.groupby("horizon_weeks"):
         by_week = rows.groupby("origin_week_no")["far"]
         pool = [root_mean_square(far.to_numpy(np.float64)) for _, far in by_week]
-        yield int(str(horizon)), Reach(np.array(pool), by_week.max().to_numpy(np.float64))
+        yield int(str(horizon)), PastChanges(np.array(pool), by_week.max().to_numpy(np.float64))
 
 
 def root_mean_square(far: Float64s) -> float:

@@ -1,4 +1,4 @@
-"""What one decision of the gate rests on: rows, comparisons, sanity findings and reasons."""
+"""The evidence of one decision of the gate: rows, comparisons, sanity findings and reasons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.sanity import check_sanity
 from pipelines.evaluate.summary import require_equal_rows
 
-BLIND = ("prevalence", "persistence_calibrated")  # what a first champion has to beat
+BASELINES_TO_BEAT = ("prevalence", "persistence_calibrated")  # what a first champion has to beat
 _NEEDED = {
     "head",
     "test_year",
@@ -36,12 +36,12 @@ _NEEDED = {
 }
 
 
-class Hearing:
+class GateEvidence:
     """Evidence and reasons of one decision.
 
     Attributes:
         reasons: everything that was found, in order; `because`: what decided against going live.
-        rivals: every other candidate beside the simplest one, the best first.
+        against_reference: every other candidate beside the simplest one, the best first.
         blocks, origins: that the predictions hold at the primary horizon; None until counted.
         immature_weeks: newest weeks that this run takes as unknown, or nowcasts.
         newest: what the newest weeks said; waits_for_person: only they stand in the way.
@@ -69,7 +69,7 @@ class Hearing:
         self.because: list[str] = []
         self.comparisons: list[Comparison] = []
         self.sanity: dict[str, Mapping[str, Sanity]] = {}
-        self.rivals: list[Comparison] = []
+        self.against_reference: list[Comparison] = []
         self.blocks: int | None = None
         self.origins: int | None = None
         self.newest: dict[str, Any] = {}
@@ -102,9 +102,9 @@ class Hearing:
         self.because.append(reason[:1].lower() + reason[1:])
         return False
 
-    def judged(self, head: str) -> pd.DataFrame:
+    def benchmark_rows(self, head: str) -> pd.DataFrame:
         """The judged units' rows of a recipe at the primary horizon."""
-        return _judged(self._rows(head, self.primary))
+        return _in_benchmark(self._rows(head, self.primary))
 
     def _rows(self, head: str, horizon: int) -> pd.DataFrame:
         """A recipe's rows at one horizon; they are looked for once."""
@@ -124,7 +124,7 @@ class Hearing:
         self.comparisons.append(one)
         return one
 
-    def insane(self, head: str) -> dict[int, str]:
+    def sanity_failures(self, head: str) -> dict[int, str]:
         """Horizon -> why a recipe is not sane there, in words."""
         if head not in self.sanity:
             self.sanity[head] = {str(h): self._sanity(head, h) for h in self.horizons}
@@ -133,7 +133,7 @@ class Hearing:
 
     def is_sane(self, head: str) -> bool:
         """Whether a recipe is sane at every horizon; what is not is noted."""
-        found = self.insane(head)
+        found = self.sanity_failures(head)
         for horizon, why in found.items():
             self.refuse(f"{not_sane(head, horizon)}: {why}.")
         return not found
@@ -143,7 +143,7 @@ class Hearing:
 
     def sanity_of(self, own: pd.DataFrame, horizon: int) -> Sanity:
         """Whether these rows of a recipe at one horizon are sane."""
-        blind = self._rows(BLIND[0], horizon)
+        blind = self._rows(BASELINES_TO_BEAT[0], horizon)
         return check_sanity(own, blind, self.gate, self.calendar)
 
     def too_few(self, to_do: str) -> str:
@@ -163,21 +163,21 @@ def not_sane(head: str, horizon: int) -> str:
     return f"{first_line.capital(first_line.subject(head))} is not sane at {horizon} weeks"
 
 
-def judged_rows(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
+def benchmark_rows_of(predictions: pd.DataFrame, head: str, horizon: int) -> pd.DataFrame:
     """The judged units' rows of a recipe at one horizon. Raises GateError if there are none."""
-    return _judged(rows_of(predictions, head, horizon))
+    return _in_benchmark(rows_of(predictions, head, horizon))
 
 
-def _judged(own: pd.DataFrame) -> pd.DataFrame:
+def _in_benchmark(own: pd.DataFrame) -> pd.DataFrame:
     return own[own["in_benchmark"].astype(bool)]
 
 
-def champion_rows(hearing: Hearing, champion: Champion) -> tuple[pd.DataFrame, str]:
+def champion_rows(evidence: GateEvidence, champion: Champion) -> tuple[pd.DataFrame, str]:
     """Backtest rows of the champion's recipe and their head: a candidate's if one has it, else
     those handed in. Raises GateError if there are none."""
-    for candidate in hearing.candidates.values():
+    for candidate in evidence.candidates.values():
         if candidate.recipe_id == champion.recipe_id:
-            return hearing.predictions, candidate.head
+            return evidence.predictions, candidate.head
     if champion.predictions is None:
         raise GateError(
             "the champion's recipe was not evaluated on this run's rows",

@@ -1,4 +1,4 @@
-"""How all drops but the newest were judged, kept by content: a run judges what is new alone.
+"""A checkpoint: how all drops but the newest were assessed, kept by content.
 
 What is kept is named by everything that it follows from but people's answers; these are compared
 when it is read. A run that may not use it begins at an older state, or at the first drop. They lie
@@ -31,13 +31,13 @@ _FACTS, _DOUBTS = "judged.json", "doubts.parquet"
 
 
 @dataclass(frozen=True)
-class JudgedBefore:
+class AssessedBefore:
     """What came out of the oldest drops.
 
     Attributes:
         n_drops: how many of them.
-        doubts: judge.DOUBT_COLUMNS.
-        crowded: as Judgement.crowded.
+        doubts: assess.DOUBT_COLUMNS.
+        crowded: as Assessment.crowded.
         units: units known so far, in the order in which they came.
         expected: input -> units, as Seen.expected.
         chain, used: of Remembered, where it stood after the last of them.
@@ -59,7 +59,7 @@ def names_of(
     """What a state after each drop is called.
 
     Args:
-        meaning: JSON-able; whatever a judgement follows from beside drops and answers.
+        meaning: JSON-able; whatever an assessment follows from beside drops and answers.
         own: hash of the cells of each drop.
     """
     chain, out = content_id(["judged_before", meaning]), []
@@ -72,7 +72,7 @@ def names_of(
 
 def newest(
     folder: Path, names: Sequence[str], answers: Mapping[str, Answer]
-) -> JudgedBefore | None:
+) -> AssessedBefore | None:
     """The state after the most of these drops that is kept and was judged with the same answers."""
     for n_drops in range(len(names), 0, -1):
         state = _load(folder / names[n_drops - 1], n_drops, answers)
@@ -81,7 +81,7 @@ def newest(
     return None
 
 
-def save(state: JudgedBefore, folder: Path, answers: Mapping[str, Answer]) -> None:
+def save(state: AssessedBefore, folder: Path, answers: Mapping[str, Answer]) -> None:
     """Keep a state; whole or not at all."""
     facts = {
         "crowded": dict(state.crowded),
@@ -89,7 +89,7 @@ def save(state: JudgedBefore, folder: Path, answers: Mapping[str, Answer]) -> No
         "expected": {name: sorted(units) for name, units in state.expected.items()},
         "chain": state.chain,
         "used": list(state.used),
-        "answers": _said(state.causes, answers),
+        "answers": _answers_to(state.causes, answers),
         "causes": [[one.drop, one.cause_id, one.answer] for one in state.causes],
     }
     discard(folder)  # a damaged one, or one of other answers
@@ -99,7 +99,7 @@ def save(state: JudgedBefore, folder: Path, answers: Mapping[str, Answer]) -> No
         write_json(temp / _FACTS, facts)
 
 
-def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> JudgedBefore | None:
+def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> AssessedBefore | None:
     """What was kept; None if nothing was, with other answers, or it is damaged."""
     if not (folder / _FACTS).is_file():
         return None
@@ -110,10 +110,10 @@ def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> JudgedBe
             Cause(drop, named, one, answer)
             for (drop, named, answer), one in zip(facts["causes"], suspicions, strict=True)
         )
-        if facts["answers"] != _said(causes, answers):
+        if facts["answers"] != _answers_to(causes, answers):
             return None
         note_use(folder)
-        return JudgedBefore(
+        return AssessedBefore(
             n_drops,
             read_frame(folder / _DOUBTS),
             causes,
@@ -124,11 +124,13 @@ def _load(folder: Path, n_drops: int, answers: Mapping[str, Answer]) -> JudgedBe
             facts["used"],
         )
     except (OSError, ValueError, KeyError, TypeError, StoreError) as err:
-        log.warning("how earlier drops were judged cannot be read and is done anew: %s", err)
+        log.warning(
+            "the checkpoint of earlier drops cannot be read; they are assessed again: %s", err
+        )
         return None
 
 
-def _said(causes: Sequence[Cause], answers: Mapping[str, Answer]) -> dict[str, Any]:
+def _answers_to(causes: Sequence[Cause], answers: Mapping[str, Answer]) -> dict[str, Any]:
     """What people said of these causes."""
-    said = {one.cause_id: answers[one.cause_id] for one in causes if one.cause_id in answers}
-    return {name: [one.verdict, dict(one.units)] for name, one in sorted(said.items())}
+    given = {one.cause_id: answers[one.cause_id] for one in causes if one.cause_id in answers}
+    return {name: [one.verdict, dict(one.units)] for name, one in sorted(given.items())}

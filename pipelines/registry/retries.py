@@ -1,4 +1,4 @@
-"""Asking a registry that does not answer again, a few times, and then no more."""
+"""Retries: a registry that does not answer is asked again, a limited number of times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def with_retries(ask: Callable[[], T]) -> T:
             raise
         except RegistryError as err:
             log.warning(
-                "%s Question %d of %d; the next one in %g s", err, number, len(PAUSES_S) + 1, pause
+                "%s Attempt %d of %d failed; retry in %g s", err, number, len(PAUSES_S) + 1, pause
             )
         time.sleep(pause)
     return ask()

@@ -1,7 +1,7 @@
-"""Drop after drop: which cells are doubted, what a person said of them, and which are held.
+"""Assesses drop after drop: which cells are doubted, answered by a person, and held.
 
-A held cell is set aside: an older accepted value of it counts if there is one, else it is unknown.
-What is judged follows from the drops, the limits and the answers alone, so every run judges alike.
+A held cell is not used: an older accepted value counts instead if there is one, else it is unknown.
+The result follows from the drops, the limits and the answers alone, so every run gives the same.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pipelines.arrays import Float64s, Positions
 from pipelines.data.drops import Drop
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import Arrived
+from pipelines.data.plausible.assessed_before import AssessedBefore, names_of, newest, save
 from pipelines.data.plausible.doubts import (
+    confirmed_gone,
     doubts_of,
     empty_doubts,
     once,
-    rightly_gone,
     superseded,
     together,
     waiting,
     without,
 )
 from pipelines.data.plausible.history import History, Seen
-from pipelines.data.plausible.judged_before import JudgedBefore, names_of, newest, save
 from pipelines.data.plausible.remembered import Remembered, cell_hashes
 from pipelines.data.plausible.rules import RULES, Rule
 from pipelines.data.plausible.suspicion import Cause, Direction, Suspicion
@@ -39,7 +39,7 @@ ALL_RULES = "*"
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """What was doubted in all drops.
 
     Attributes:
@@ -56,7 +56,7 @@ class Judgement:
     crowded: Mapping[str, float]
 
 
-def judge(
+def assess(
     cells: pd.DataFrame,
     drops: Sequence[Drop],
     calendar: Calendar,
@@ -68,7 +68,7 @@ def judge(
     rules: Sequence[Rule] = RULES,
     immature_weeks: int = 0,
     remembered: Remembered | None = None,
-) -> Judgement:
+) -> Assessment:
     """Judge every drop beside what was accepted before it.
 
     Args:
@@ -94,12 +94,12 @@ def judge(
         states = names_of(known.meaning, drops, hashes, beside)
         so_far.resume(newest(known.folder, states[:-1], answers), own, drops)
     for nth in range(so_far.n_drops, len(drops)):
-        so_far.judge(drops[nth], own[nth], hashes[nth], beside[nth], limits.max_held_share)
+        so_far.assess(drops[nth], own[nth], hashes[nth], beside[nth], limits.max_held_share)
         if nth == len(drops) - 2 and known.folder is not None:
             save(so_far.state(), known.folder / states[nth], answers)
     known.done(states[-2:-1])
     whole = pd.concat(so_far.kept).sort_index() if so_far.kept else cells
-    return Judgement(whole, so_far.doubts, tuple(so_far.causes), so_far.crowded)
+    return Assessment(whole, so_far.doubts, tuple(so_far.causes), so_far.crowded)
 
 
 def _by_drop(cells: pd.DataFrame, drops: Sequence[Drop]) -> list[Positions]:
@@ -128,7 +128,7 @@ class _SoFar:
         self.crowded: dict[str, float] = {}
         self.n_drops = 0
 
-    def judge(
+    def assess(
         self, drop: Drop, own: pd.DataFrame, own_hash: str, arrived: Arrived, max_held_share: float
     ) -> None:
         """Judge the next drop.
@@ -146,14 +146,14 @@ class _SoFar:
         self._known.held(doubted)
         accepted = without(own, doubted)
         self._history.accept(accepted)
-        self._history.expect(arrived, rightly_gone(doubted))
+        self._history.expect(arrived, confirmed_gone(doubted))
         self.kept.append(accepted)
         self.doubts = together([superseded(self.doubts, own), doubted])
         self.causes += [cause for cause, _ in found]
         self.n_drops += 1
 
     def resume(
-        self, before: JudgedBefore | None, own: Sequence[pd.DataFrame], drops: Sequence[Drop]
+        self, before: AssessedBefore | None, own: Sequence[pd.DataFrame], drops: Sequence[Drop]
     ) -> None:
         """Go on after drops that an earlier run judged, if it did.
 
@@ -171,9 +171,9 @@ class _SoFar:
         self._known.resume(before.chain, before.used)
         self.n_drops = n_drops
 
-    def state(self) -> JudgedBefore:
+    def state(self) -> AssessedBefore:
         """What a later run may go on after."""
-        return JudgedBefore(
+        return AssessedBefore(
             self.n_drops,
             self.doubts,
             tuple(self.causes),

@@ -1,4 +1,4 @@
-"""Checked drops of a place, judged with all that rules want to know of them."""
+"""Checked drops of a place, assessed with all that rules want to know of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 
 from pipelines.data.plausible.answers import Answer
 from pipelines.data.plausible.arrived import arrivals, counted_before
+from pipelines.data.plausible.assess import Assessment, assess
 from pipelines.data.plausible.earlier import earlier_cells
-from pipelines.data.plausible.judge import Judgement, judge
 from pipelines.data.plausible.remembered import Remembered
 from pipelines.data.raw import RawDrop
 from pipelines.data.readings import code_id
@@ -19,7 +19,7 @@ from pipelines.data.sources import Context
 from pipelines.data.tables import Tables
 
 
-def judge_drops(
+def assess_drops(
     raws: Sequence[RawDrop],
     rows: pd.DataFrame,
     cells: pd.DataFrame,
@@ -27,7 +27,7 @@ def judge_drops(
     context: Context,
     answers: Mapping[str, Answer],
     kept: Path | None = None,
-) -> Judgement:
+) -> Assessment:
     """What is doubted in every drop, oldest first.
 
     Args:
@@ -42,7 +42,7 @@ def judge_drops(
     counted = counted_before(previous, raws, context.config, context.changes) if alone else {}
     meaning = [code_id(), limits.model_dump(mode="json"), immature, repr(context.calendar)]
     unknown = unknown_now(cells, context.config.updates == "full")
-    found = judge(
+    found = assess(
         cells.assign(withdrawn=unknown),
         [raw.drop for raw in raws],
         context.calendar,
@@ -55,8 +55,8 @@ def judge_drops(
         remembered=Remembered(None if alone else kept, meaning),
     )
     held = unknown & ~found.cells["withdrawn"].reindex(cells.index, fill_value=False)
-    said = cells["withdrawn"].astype(bool) & ~held
-    return replace(found, cells=found.cells.assign(withdrawn=said))
+    withdrawn = cells["withdrawn"].astype(bool) & ~held
+    return replace(found, cells=found.cells.assign(withdrawn=withdrawn))
 
 
 def unknown_now(cells: pd.DataFrame, full: bool) -> pd.Series:

@@ -12,8 +12,8 @@ from support.outputs import candidate, describe_champion, serving
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
 from pipelines.evaluate.backtest import write_predictions
-from pipelines.evaluate.contest import Judged, champion_profile, hold
 from pipelines.evaluate.decision import Decision
+from pipelines.evaluate.gate_inputs import EvaluationFiles, champion_profile, run_gate
 from pipelines.recipes import recipe_id
 from pipelines.run.outputs import ServingModel, TrainedCandidate
 from pipelines.storage import write_json
@@ -73,19 +73,19 @@ def test_a_champion_that_needs_other_vectors_labels_or_prompts_is_not_imitated(
 
 
 @pytest.fixture
-def judged(planted: Any, tmp_path: Path) -> Judged:
+def judged(planted: Any, tmp_path: Path) -> EvaluationFiles:
     """Files of an evaluation that lets the linear candidate through."""
     frame = planted({"linear": 0.0, "prevalence": 0.05, "persistence_calibrated": 0.03})
     scores = {str(h): {"heads": {"linear": {"brier": 0.2}}} for h in (1, 4, 8, 12)}
     metrics = write_json(tmp_path / "metrics.json", {"horizons": scores})
-    return Judged([write_predictions(frame, tmp_path / "p.parquet")], [], metrics)
+    return EvaluationFiles([write_predictions(frame, tmp_path / "p.parquet")], [], metrics)
 
 
-def _held(profile: Profile, judged: Judged, before: Any, now: Any = None) -> Decision:
-    return hold({"linear": _candidate(profile)}, before, now or before, judged, profile)
+def _held(profile: Profile, judged: EvaluationFiles, before: Any, now: Any = None) -> Decision:
+    return run_gate({"linear": _candidate(profile)}, before, now or before, judged, profile)
 
 
-def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: Judged) -> None:
+def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: EvaluationFiles) -> None:
     assert (
         _held(profile, judged, describe_champion(_champion(profile, "linear"))).decision
         == "promote"
@@ -96,7 +96,7 @@ def test_the_records_of_a_run_reach_the_gate(profile: Profile, judged: Judged) -
 
 
 def test_what_a_person_took_out_of_service_reaches_the_gate(
-    profile: Profile, judged: Judged
+    profile: Profile, judged: EvaluationFiles
 ) -> None:
     now = describe_champion(_champion(profile, "linear"), rolled_back=["bundle-new"])
     found = _held(profile, judged, now)
@@ -105,7 +105,7 @@ def test_what_a_person_took_out_of_service_reaches_the_gate(
 
 
 def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(
-    profile: Profile, judged: Judged
+    profile: Profile, judged: EvaluationFiles
 ) -> None:
     was = _champion(profile, "linear")
     found = _held(
@@ -120,7 +120,7 @@ def test_a_champion_that_changed_meanwhile_is_kept_with_the_reason_written(
 
 
 def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(
-    profile: Profile, judged: Judged
+    profile: Profile, judged: EvaluationFiles
 ) -> None:
     other = _champion(profile, "linear").model_copy(update={"label_rule_id": "another_rule"})
     found = _held(profile, judged, describe_champion(other))
@@ -130,7 +130,7 @@ def test_a_champion_of_another_label_rule_is_kept_with_how_to_change_the_rule(
 
 @pytest.mark.parametrize("when", ["before", "now"])
 def test_not_to_know_who_serves_is_no_leave_to_take_the_place(
-    when: str, profile: Profile, judged: Judged
+    when: str, profile: Profile, judged: EvaluationFiles
 ) -> None:
     blind, known = (
         describe_champion(problem="MLflow does not answer."),
@@ -142,7 +142,9 @@ def test_not_to_know_who_serves_is_no_leave_to_take_the_place(
     assert _held(profile, judged, blind).decision == "keep"
 
 
-def test_a_champion_that_cannot_be_read_is_named_and_kept(profile: Profile, judged: Judged) -> None:
+def test_a_champion_that_cannot_be_read_is_named_and_kept(
+    profile: Profile, judged: EvaluationFiles
+) -> None:
     named = {"version": "3", "bundle_id": "bundle-old"}
     found = _held(profile, judged, describe_champion(named=named, problem="It is damaged."))
     assert found.decision == "keep"
@@ -150,27 +152,27 @@ def test_a_champion_that_cannot_be_read_is_named_and_kept(profile: Profile, judg
     assert (found.champion["version"], found.champion["head"]) == ("3", "unknown")
 
 
-def _no_backtest(files: Judged) -> None:
+def _no_backtest(files: EvaluationFiles) -> None:
     files.predictions[0].unlink()
 
 
-def _damaged_backtest(files: Judged) -> None:
+def _damaged_backtest(files: EvaluationFiles) -> None:
     files.predictions[0].write_bytes(b"PAR1 but no more")
 
 
-def _no_metrics(files: Judged) -> None:
+def _no_metrics(files: EvaluationFiles) -> None:
     files.metrics.unlink()
 
 
-def _metric_absent(files: Judged) -> None:
+def _metric_absent(files: EvaluationFiles) -> None:
     files.metrics.write_text(files.metrics.read_text().replace("brier", "brier_score"))
 
 
-def _metric_null(files: Judged) -> None:
+def _metric_null(files: EvaluationFiles) -> None:
     files.metrics.write_text(files.metrics.read_text().replace("0.2", "null"))
 
 
-def _metric_nan(files: Judged) -> None:
+def _metric_nan(files: EvaluationFiles) -> None:
     files.metrics.write_text(files.metrics.read_text().replace("0.2", "NaN"))
 
 
@@ -186,7 +188,7 @@ def _metric_nan(files: Judged) -> None:
     ],
 )
 def test_what_cannot_be_read_keeps_the_champion_and_says_so(
-    damage: Any, profile: Profile, judged: Judged
+    damage: Any, profile: Profile, judged: EvaluationFiles
 ) -> None:
     damage(judged)
     found = _held(profile, judged, describe_champion(_champion(profile, "linear")))
@@ -197,7 +199,7 @@ def test_what_cannot_be_read_keeps_the_champion_and_says_so(
 
 
 def test_the_record_names_the_rules_even_if_nothing_was_compared(
-    profile: Profile, judged: Judged
+    profile: Profile, judged: EvaluationFiles
 ) -> None:
     whole = _held(profile, judged, describe_champion())
     assert (whole.blocks, whole.origins) == (16, 4)

@@ -36,7 +36,7 @@ _TABNET = HeaderLine(lambda cells: sum(bool(_TABNET_WEEK.fullmatch(c.strip())) f
 
 
 @dataclass
-class Sight:
+class InputPreview:
     """A file, and how it is to be read as far as is known.
 
     Attributes:
@@ -91,7 +91,9 @@ class Sight:
         return [(str(text), int(n)) for text, n in counts.head(most).items()]
 
 
-def look_at(paths: Sequence[Path], answers: Answers, received: date, ask: Ask) -> list[Sight]:
+def look_at(
+    paths: Sequence[Path], answers: Answers, received: date, ask: Ask
+) -> list[InputPreview]:
     """Each file with the adapter and columns that its header and the answers tell.
 
     Raises:
@@ -105,31 +107,31 @@ def look_at(paths: Sequence[Path], answers: Answers, received: date, ask: Ask) -
             where=", ".join(map(str, paths)),
             fix="rename one of them",
         )
-    sights = [Sight(path, received) for path in paths]
-    for sight in sights:
-        _apply(sight, answers, names)
-        _open(sight, ask)
-        _choose_adapter(sight, answers, names, ask)
-    return sights
+    previews = [InputPreview(path, received) for path in paths]
+    for preview in previews:
+        _apply(preview, answers, names)
+        _open(preview, ask)
+        _choose_adapter(preview, answers, names, ask)
+    return previews
 
 
-def _apply(sight: Sight, answers: Answers, names: Sequence[str]) -> None:
-    """What was said about this file goes before what is found."""
+def _apply(preview: InputPreview, answers: Answers, names: Sequence[str]) -> None:
+    """What a person answered about this file goes before what is found."""
     for key in _ONE_FILE:
-        said = meant_for(getattr(answers, key), sight.name, names)
-        if said:
-            sight.settings[key] = "\t" if said[-1] in ("tab", "\\t") else said[-1]
-    if rows := meant_for(answers.header_row, sight.name, names):
-        sight.settings["header_row"] = int(rows[-1]) if rows[-1].isdigit() else rows[-1]
-    for key in ("transform", "option"):
-        given = pairs(meant_for(getattr(answers, key), sight.name, names), f"--{key}")
+        given = meant_for(getattr(answers, key), preview.name, names)
         if given:
-            sight.settings["options" if key == "option" else key] = {
-                k: v[-1] for k, v in given.items()
+            preview.settings[key] = "\t" if given[-1] in ("tab", "\\t") else given[-1]
+    if rows := meant_for(answers.header_row, preview.name, names):
+        preview.settings["header_row"] = int(rows[-1]) if rows[-1].isdigit() else rows[-1]
+    for key in ("transform", "option"):
+        named = pairs(meant_for(getattr(answers, key), preview.name, names), f"--{key}")
+        if named:
+            preview.settings["options" if key == "option" else key] = {
+                k: v[-1] for k, v in named.items()
             }
-    if said := meant_for(answers.missing, sight.name, names):
+    if given := meant_for(answers.missing, preview.name, names):
         default = InputConfig.model_fields["missing"].default
-        sight.settings["missing"] = [*default, *said]
+        preview.settings["missing"] = [*default, *given]
 
 
 def usable(read: Callable[[], Any]) -> Any:
@@ -149,101 +151,108 @@ def as_drop_error(err: Unreadable) -> DropError:
     )
 
 
-def _open(sight: Sight, ask: Ask) -> None:
-    if not sight.path.is_file():
-        raise DropError("there is no such file", where=str(sight.path), fix="correct the path")
-    kind = usable(lambda: kind_of(sight.path, sight.name))
+def _open(preview: InputPreview, ask: Ask) -> None:
+    if not preview.path.is_file():
+        raise DropError("there is no such file", where=str(preview.path), fix="correct the path")
+    kind = usable(lambda: kind_of(preview.path, preview.name))
     if kind == "json":
-        sight.settings["adapter"] = "dhis2"
-        sight.seen.append("JSON, as DHIS2 analytics answers")
+        preview.settings["adapter"] = "dhis2"
+        preview.seen.append("JSON, as DHIS2 analytics answers")
         return
     try:
-        sight.table = open_table(sight.input())
+        preview.table = open_table(preview.input())
     except Unreadable as err:
         if err.issue.code != SHEETS:
             raise as_drop_error(err) from err
-        _ask_for_sheet(sight, err.issue.message, ask)
-        sight.table = usable(lambda: open_table(sight.input()))
-    _look_below_titles(sight)
-    usable(lambda: refuse_forecast(sight.table))  # type: ignore[arg-type]
-    how = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(sight.table.separator)
+        _ask_for_sheet(preview, err.issue.message, ask)
+        preview.table = usable(lambda: open_table(preview.input()))
+    _look_below_titles(preview)
+    usable(lambda: refuse_forecast(preview.table))  # type: ignore[arg-type]
+    how = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(preview.table.separator)
     kinds = {"workbook": "an Excel workbook", "parquet": "Parquet"}
-    said = [
+    described = [
         kinds.get(kind) or f"CSV separated by {how}",
-        *(i.message for i in sight.table.issues if i.code != "is-a-workbook"),
+        *(i.message for i in preview.table.issues if i.code != "is-a-workbook"),
     ]
-    sight.seen.append("; ".join(said))
+    preview.seen.append("; ".join(described))
 
 
-def _look_below_titles(sight: Sight) -> None:
+def _look_below_titles(preview: InputPreview) -> None:
     """Lines of text above the header, and letters that are not UTF-8."""
-    if sight.table is None:
+    if preview.table is None:
         return
-    if any(i.code == "not-utf-8" for i in sight.table.issues):
-        sight.settings["encoding"] = "cp1252"
-        sight.seen.append("its letters are not UTF-8 and are read as Windows-1252")
-    if "header_row" in sight.settings:
+    if any(i.code == "not-utf-8" for i in preview.table.issues):
+        preview.settings["encoding"] = "cp1252"
+        preview.seen.append("its letters are not UTF-8 and are read as Windows-1252")
+    if "header_row" in preview.settings:
         return
-    if sum(map(bool, guesses(sight.header).values())) > 1 or fitting_layout(sight.header):
+    if sum(map(bool, guesses(preview.header).values())) > 1 or fitting_layout(preview.header):
         return
     try:
-        below = open_table(sight.input(), _TITLED)
+        below = open_table(preview.input(), _TITLED)
     except Unreadable:
         return
-    sight.table = below
-    sight.settings["header_row"] = below.header_row
-    sight.seen.append(f"{below.header_row - 1} lines stand above the header")
+    preview.table = below
+    preview.settings["header_row"] = below.header_row
+    preview.seen.append(f"{below.header_row - 1} lines stand above the header")
 
 
-def _ask_for_sheet(sight: Sight, message: str, ask: Ask) -> None:
+def _ask_for_sheet(preview: InputPreview, message: str, ask: Ask) -> None:
     names = tuple(part.strip(" '") for part in re.split(": |; it has ", message)[1].split("', '"))
     question = Question(
-        "--sheet", "Which sheet of the workbook holds the table?", names, None, message, sight.name
+        "--sheet",
+        "Which sheet of the workbook holds the table?",
+        names,
+        None,
+        message,
+        preview.name,
     )
-    said = sight.settings.get("sheet")
-    sight.settings["sheet"] = answered(question, ask(question) if said is None else said)
+    given = preview.settings.get("sheet")
+    preview.settings["sheet"] = answered(question, ask(question) if given is None else given)
 
 
-def _choose_adapter(sight: Sight, answers: Answers, names: Sequence[str], ask: Ask) -> None:
-    said = meant_for(answers.adapter, sight.name, names)
-    if said and said[-1] not in ADAPTERS:
+def _choose_adapter(
+    preview: InputPreview, answers: Answers, names: Sequence[str], ask: Ask
+) -> None:
+    given = meant_for(answers.adapter, preview.name, names)
+    if given and given[-1] not in ADAPTERS:
         raise ConfigError(
-            f"there is no adapter {said[-1]!r}",
+            f"there is no adapter {given[-1]!r}",
             where="--adapter",
             fix=f"use one of {', '.join(sorted(ADAPTERS))}",
         )
-    if said:
-        sight.settings["adapter"] = said[-1]
-    elif sight.table is not None:
-        found = _known_layout(sight) or _by_columns(sight, answers, names)
-        sight.settings.update(found or {"adapter": _asked(sight, ask)})
-    if sight.settings.get("adapter") == "series":
-        sight.settings["table"] = "climate"
-    sight.seen.append(f"read with the adapter {sight.settings['adapter']}")
+    if given:
+        preview.settings["adapter"] = given[-1]
+    elif preview.table is not None:
+        found = _known_layout(preview) or _by_columns(preview, answers, names)
+        preview.settings.update(found or {"adapter": _asked(preview, ask)})
+    if preview.settings.get("adapter") == "series":
+        preview.settings["table"] = "climate"
+    preview.seen.append(f"read with the adapter {preview.settings['adapter']}")
 
 
-def _known_layout(sight: Sight) -> dict[str, Any]:
-    layout = fitting_layout(sight.header)
+def _known_layout(preview: InputPreview) -> dict[str, Any]:
+    layout = fitting_layout(preview.header)
     if layout is not None:
-        sight.seen.append(f"its columns are those of {layout.what}")
+        preview.seen.append(f"its columns are those of {layout.what}")
         return {"adapter": layout.adapter}
-    if "header_row" in sight.settings:
+    if "header_row" in preview.settings:
         return {}
     try:
-        open_table(sight.input(), _TABNET)
+        open_table(preview.input(), _TABNET)
     except Unreadable:
         return {}
-    sight.seen.append("one column a week, as DATASUS TabNet writes it")
+    preview.seen.append("one column a week, as DATASUS TabNet writes it")
     return {"adapter": "tabnet"}
 
 
-def _by_columns(sight: Sight, answers: Answers, names: Sequence[str]) -> dict[str, Any]:
+def _by_columns(preview: InputPreview, answers: Answers, names: Sequence[str]) -> dict[str, Any]:
     """Wide, long or line list, climate or units, by what the columns are called."""
-    known = {our for our, found in guesses(sight.header).items() if found}
+    known = {our for our, found in guesses(preview.header).items() if found}
     known |= {
         our
-        for our, said in answers.columns.items()
-        if set(meant_for(said, sight.name, names)) & set(sight.header)
+        for our, given in answers.columns.items()
+        if set(meant_for(given, preview.name, names)) & set(preview.header)
     }
     in_time = bool(known & {"year", "week", "date", "start", "end", "onset", "month"})
     if "cases" in known and in_time:
@@ -252,23 +261,23 @@ def _by_columns(sight: Sight, answers: Answers, names: Sequence[str]) -> dict[st
         return {"adapter": "series", "table": "climate"}
     if "population" in known and not known & {"week", "date", "onset", "start", "month"}:
         return {"adapter": "long", "table": "units"}
-    return {"adapter": "line_list"} if in_time and _has_repeats(sight, known) else {}
+    return {"adapter": "line_list"} if in_time and _has_repeats(preview, known) else {}
 
 
-def _has_repeats(sight: Sight, known: set[str]) -> bool:
+def _has_repeats(preview: InputPreview, known: set[str]) -> bool:
     """Whether records repeat a time so often that each must be a person."""
     if "onset" in known:
         return True
-    found = guesses(sight.header)
+    found = guesses(preview.header)
     columns = [c for our in ("year", "week", "date", "start") for c in found[our][:1]]
     columns += found["unit"]
-    if sight.table is None or not columns:
+    if preview.table is None or not columns:
         return False
-    return bool(sight.texts(columns).duplicated().mean() > 0.2)
+    return bool(preview.texts(columns).duplicated().mean() > 0.2)
 
 
-def _asked(sight: Sight, ask: Ask) -> str:
-    shown = ", ".join(map(repr, sight.header[:12]))
+def _asked(preview: InputPreview, ask: Ask) -> str:
+    shown = ", ".join(map(repr, preview.header[:12]))
     question = Question(
         "--adapter",
         "How is this file to be read?",
@@ -276,6 +285,6 @@ def _asked(sight: Sight, ask: Ask) -> str:
         None,
         f"its columns are {shown}; docs/formats.md describes each adapter; if they stand in a "
         "lower line, say --header-row",
-        sight.name,
+        preview.name,
     )
     return answered(question, ask(question))

@@ -24,7 +24,7 @@ _KEY = 2**24  # more than there are weeks
 
 
 @dataclass(frozen=True)
-class KnownThen:
+class KnownAtOrigin:
     """Counts as origins knew them, in order of origin.
 
     Attributes:
@@ -41,7 +41,7 @@ class KnownThen:
     origins: Int64s
     known_from: Int64s
 
-    def laid_over(self, cases: Float64s, weeks: Int64s, origins: Int64s) -> Float64s:
+    def as_known_at(self, cases: Float64s, weeks: Int64s, origins: Int64s) -> Float64s:
         """(U, *shape) counts of `weeks`, with what `origins` knew in their place.
 
         Args:
@@ -76,7 +76,7 @@ class KnownThen:
             at < len(self.origins), self.origins[np.minimum(at, len(self.origins) - 1)], origins
         )
 
-    def but_for(self, origin: Int64s, unit: Int64s, week: Int64s, value: Float64s) -> KnownThen:
+    def but_for(self, origin: Int64s, unit: Int64s, week: Int64s, value: Float64s) -> KnownAtOrigin:
         """The same, but for the counts given, which replace its own."""
         both = np.concatenate(
             [self._key(origin, unit, week), self._key(self.origin, self.unit, self.week)]
@@ -95,21 +95,21 @@ class KnownThen:
     def _key(self, origin: Int64s, unit: Int64s, week: Int64s) -> Int64s:
         return (origin * len(self.known_from) + unit) * _KEY + week
 
-    def blinded(self, origin_week_no: int, noise: np.random.Generator) -> KnownThen:
+    def blinded(self, origin_week_no: int, noise: np.random.Generator) -> KnownAtOrigin:
         """The same with noise in the place of what later origins knew."""
         made = noise.integers(0, 900, len(self.value)).astype(np.float64)
         return replace(self, value=np.where(self.origin > origin_week_no, made, self.value))
 
 
-def nothing_else(units: int, weeks: int) -> KnownThen:
+def nothing_else(units: int, weeks: int) -> KnownAtOrigin:
     """Every origin takes the counts of today."""
     none, always = np.zeros(0, dtype=np.int64), np.full((units, weeks), _ALWAYS, dtype=np.int64)
-    return KnownThen(none, none, none, np.zeros(0), none, always)
+    return KnownAtOrigin(none, none, none, np.zeros(0), none, always)
 
 
-def known_then(
+def known_at_origin(
     tables: Tables, units: tuple[str, ...], cases: Float64s, first_week_no: int, delay_weeks: int
-) -> KnownThen:
+) -> KnownAtOrigin:
     """From a line list's days of report where there are some, else from vintages.
 
     Args:
@@ -122,7 +122,7 @@ def known_then(
 
 def _of_vintages(
     tables: Tables, units: tuple[str, ...], cases: Float64s, first_week_no: int, delay_weeks: int
-) -> KnownThen:
+) -> KnownAtOrigin:
     code, days = pd.factorize(tables.cases["received_date"], sort=True)
     whole = nothing_else(*cases.shape)
     if len(days) < 2:
@@ -196,7 +196,7 @@ def _with_unknown(rows: pd.DataFrame, origins: Int64s, delay_weeks: int) -> pd.D
 
 def _of_reports(
     tables: Tables, units: tuple[str, ...], cases: Float64s, first_week_no: int, delay_weeks: int
-) -> KnownThen:
+) -> KnownAtOrigin:
     """At origin o a week lacks the cases that were reported after the end of week o."""
     rows = latest_delays(tables)
     rows = rows.assign(unit=pd.Index(units).get_indexer(pd.Index(rows["unit_id"])))

@@ -1,4 +1,4 @@
-"""Drops and the accepted version on machines that share a store, with homes of their own.
+"""Sync of drops and of the accepted version between machines that share a store.
 
 Nothing here does anything unless DENGUARD_ARTIFACTS_URI is set.
 """

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from plausible.place import Counts, Place, climate, history
 
-from pipelines.data.plausible import judge as judging
+from pipelines.data.plausible import assess as assessing
 from pipelines.data.plausible.answers import Answer
-from pipelines.data.plausible.judge import Judgement
+from pipelines.data.plausible.assess import Assessment
 
 WEEKS = 6
 
@@ -46,7 +46,7 @@ def _lie(told: Counts, unit: str, newest: int, kind: int) -> None:
         told.loc[unit, before] = told.loc[unit, before] + 3
 
 
-def answered(found: Judgement, noise: np.random.Generator, said: dict[str, Answer]) -> None:
+def answered(found: Assessment, noise: np.random.Generator, said: dict[str, Answer]) -> None:
     """A person answers some causes, one of them by unit, old ones as well."""
     for cause in found.causes:
         if noise.random() < 0.25:
@@ -63,7 +63,7 @@ def answered(found: Judgement, noise: np.random.Generator, said: dict[str, Answe
             )
 
 
-def same(first: Judgement, second: Judgement) -> None:
+def same(first: Assessment, second: Assessment) -> None:
     assert dict(first.crowded) == dict(second.crowded)
     pd.testing.assert_frame_equal(first.doubts, second.doubts)
     pd.testing.assert_frame_equal(first.cells, second.cells)
@@ -78,13 +78,13 @@ def same(first: Judgement, second: Judgement) -> None:
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Drops that were judged one by one."""
     names: list[str] = []
-    original = judging._SoFar.judge
+    original = assessing._SoFar.assess
 
     def counted(self, drop, *args):
         names.append(drop.name)
         original(self, drop, *args)
 
-    monkeypatch.setattr(judging._SoFar, "judge", counted)
+    monkeypatch.setattr(assessing._SoFar, "assess", counted)
     return names
 
 

@@ -1,4 +1,4 @@
-"""Vector spaces on machines that share a store, with homes of their own.
+"""Sync of vector spaces between machines that share a store.
 
 Shards are immutable and named by content, so a home fetches those it lacks and publishes those the
 store lacks: a new week costs the new week. Beside the shards go the space's records (golden vectors
@@ -14,13 +14,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.config import EncoderConfig, Places
-from pipelines.data.handed_over import fetch_drops
+from pipelines.data.sync import fetch_drops
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import store_root
 from pipelines.embed.work import read_work
 from pipelines.storage import shared
-from pipelines.storage.hand_over import fetch_object, in_parallel, send_object
 from pipelines.storage.remote import Remote
+from pipelines.storage.transfer import fetch_object, in_parallel, send_object
 
 _GOLDEN_INPUTS, _GOLDEN, _SPACE = "golden", "golden.json", "space.json"
 
