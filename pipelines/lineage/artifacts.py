@@ -12,11 +12,11 @@ from typing import Any
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
 from pipelines.lineage.graph import Graph, Kind, Node
+from pipelines.lineage.reader import Reader
 from pipelines.lineage.runs import DEFAULT_MODEL, drop_id, read_drops_named, version_id
-from pipelines.lineage.shelf import Shelf
 from pipelines.run.withdrawn import withdrawn
 
-Describe = Callable[[Graph, Node, Shelf], None]
+Describe = Callable[[Graph, Node, Reader], None]
 RESTORE = (
     "restore the folder from its version (`denguard pull`), or run the step that made it again"
 )
@@ -33,13 +33,13 @@ _BUNDLE_FACTS = (
 )
 
 
-def read_artifacts(graph: Graph, shelf: Shelf) -> None:
+def read_artifacts(graph: Graph, reader: Reader) -> None:
     """Add what lies under artifacts/ and data/drops, named by a run or not. Runs come first."""
     for kind, room in _ROOMS.items():
-        for folder in shelf.folders(f"artifacts/{room}"):
+        for folder in reader.folders(f"artifacts/{room}"):
             graph.add(kind, folder.name, f"artifacts/{room}/{folder.name}")
-    _find_bundles(graph, shelf)
-    _find_drops(graph, shelf)
+    _find_bundles(graph, reader)
+    _find_drops(graph, reader)
     describe: dict[Kind, Describe] = {
         "dataset": _describe_dataset,
         "features": _describe_features,
@@ -49,12 +49,12 @@ def read_artifacts(graph: Graph, shelf: Shelf) -> None:
     for kind, read in describe.items():
         for node in graph.of_kind(kind):
             if node.path:
-                _describe(graph, shelf, node, read)
+                _describe(graph, reader, node, read)
 
 
-def read_withdrawn(graph: Graph, shelf: Shelf) -> None:
+def read_withdrawn(graph: Graph, reader: Reader) -> None:
     """Say of drops and forecasts that they were withdrawn, when, by whom and why."""
-    drops, forecasts = withdrawn(shelf.places, "drop"), withdrawn(shelf.places, "forecast")
+    drops, forecasts = withdrawn(reader.places, "drop"), withdrawn(reader.places, "forecast")
     for node in graph.of_kind("drop"):
         if record := drops.get(str(node.facts.get("received_date"))):
             node.facts["withdrawn"] = record.words()
@@ -63,12 +63,12 @@ def read_withdrawn(graph: Graph, shelf: Shelf) -> None:
             node.facts["withdrawn"] = record.words()
 
 
-def _describe(graph: Graph, shelf: Shelf, node: Node, read: Describe) -> None:
+def _describe(graph: Graph, reader: Reader, node: Node, read: Describe) -> None:
     where = str(node.path)
     try:
-        read(graph, node, shelf)
+        read(graph, node, reader)
     except (FileNotFoundError, NotADirectoryError):
-        return  # checks.py names what is absent
+        return  # verify.py names what is absent
     except DenguardError as err:
         graph.fault(
             node.key, f"the description of {node.title} cannot be read: {err.what}", where, RESTORE
@@ -82,23 +82,23 @@ def _describe(graph: Graph, shelf: Shelf, node: Node, read: Describe) -> None:
         )
 
 
-def _find_bundles(graph: Graph, shelf: Shelf) -> None:
+def _find_bundles(graph: Graph, reader: Reader) -> None:
     """Fetched copies, and candidates that no run names any more."""
-    for folder in shelf.folders("artifacts/bundles"):
+    for folder in reader.folders("artifacts/bundles"):
         name = f"artifacts/bundles/{folder.name}"
         key = graph.add("bundle", folder.name, name)
         graph.nodes[key].facts["fetched_copy"] = name
     named = {node.path for node in graph.of_kind("bundle")}
-    for folder in shelf.folders("artifacts/candidates"):
+    for folder in reader.folders("artifacts/candidates"):
         name = f"artifacts/candidates/{folder.name}/bundle"
         if name not in named and (folder / "bundle").is_dir():
             graph.add("bundle", bundle_id(folder / "bundle"), name)
 
 
-def _find_drops(graph: Graph, shelf: Shelf) -> None:
+def _find_drops(graph: Graph, reader: Reader) -> None:
     """Drops that no run has read yet."""
     read = {node.facts.get("received_date") for node in graph.of_kind("drop")}
-    for folder in shelf.folders("data/drops"):
+    for folder in reader.folders("data/drops"):
         if folder.name not in read:
             graph.add(
                 "drop",
@@ -109,14 +109,14 @@ def _find_drops(graph: Graph, shelf: Shelf) -> None:
             )
 
 
-def _describe_dataset(graph: Graph, node: Node, shelf: Shelf) -> None:
-    about = shelf.describe(str(node.path), "dataset.json")
+def _describe_dataset(graph: Graph, node: Node, reader: Reader) -> None:
+    about = reader.describe(str(node.path), "dataset.json")
     graph.add("dataset", node.id, **{name: about.get(name) for name in _DATASET_FACTS})
     read_drops_named(graph, node.key, about["drops"])
 
 
-def _describe_features(graph: Graph, node: Node, shelf: Shelf) -> None:
-    about = shelf.describe(str(node.path), "features.json")
+def _describe_features(graph: Graph, node: Node, reader: Reader) -> None:
+    about = reader.describe(str(node.path), "features.json")
     facts = {name: about.get(name) for name in _FEATURE_FACTS}
     encoders = {modality: _encoder(about[modality]) for modality in ("image", "text")}
     graph.add("features", node.id, encoders=encoders, **facts)
@@ -127,18 +127,18 @@ def _encoder(spec: dict[str, Any]) -> dict[str, Any]:
     return {name: spec.get(name) for name in ("encoder", "weights_sha256", "code_id")}
 
 
-def _describe_bundle(graph: Graph, node: Node, shelf: Shelf) -> None:
-    meta = shelf.describe(str(node.path), DESCRIPTION)["meta"]
+def _describe_bundle(graph: Graph, node: Node, reader: Reader) -> None:
+    meta = reader.describe(str(node.path), DESCRIPTION)["meta"]
     graph.add("bundle", node.id, **{name: meta.get(name) for name in _BUNDLE_FACTS})
     _link_named(graph, "features", meta["feature_version"], node, "trained into")
 
 
-def _describe_forecast(graph: Graph, node: Node, shelf: Shelf) -> None:
+def _describe_forecast(graph: Graph, node: Node, reader: Reader) -> None:
     import pyarrow.parquet as pq
 
-    about = shelf.describe(str(node.path), "forecast.json")
+    about = reader.describe(str(node.path), "forecast.json")
     names = ["model_version", "bundle_id", "dataset_version", "embedding_version", "head"]
-    table = io.BytesIO(shelf.read(str(node.path), "forecast.parquet"))
+    table = io.BytesIO(reader.read(str(node.path), "forecast.parquet"))
     made_by = pq.read_table(table, columns=names).slice(0, 1).to_pylist()[0]
     facts = {
         name: about.get(name)

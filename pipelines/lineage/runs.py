@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pipelines.config import load_profile
 from pipelines.errors import DenguardError, StoreError
 from pipelines.lineage.graph import Graph
-from pipelines.lineage.shelf import Shelf
+from pipelines.lineage.reader import Reader
 from pipelines.run import outputs as out
 
 DEFAULT_MODEL = "denguard"
@@ -64,10 +64,10 @@ class _Left:
         return f"{self.graph.nodes[self.run].path}/{name}.json"
 
 
-def read_runs(graph: Graph, shelf: Shelf) -> None:
+def read_runs(graph: Graph, reader: Reader) -> None:
     """Add every run and what it names. A record that makes no sense is a fault of its run."""
-    runs = shelf.runs()
-    for run_id, records in zip(runs, shelf.records(runs, _RECORDS), strict=True):
+    runs = reader.runs()
+    for run_id, records in zip(runs, reader.records(runs, _RECORDS), strict=True):
         run = graph.add("run", run_id, f"artifacts/runs/{run_id}")
         _read_run(graph, run_id, _Left(graph, run, records))
 

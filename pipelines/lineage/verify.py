@@ -14,7 +14,7 @@ from pipelines.errors import DenguardError
 from pipelines.lineage.artifacts import RESTORE
 from pipelines.lineage.graph import Graph, Kind, Node
 from pipelines.lineage.pruned import day_of, pruned_on
-from pipelines.lineage.shelf import Shelf
+from pipelines.lineage.reader import Reader
 from pipelines.storage import folder_id, manifest_of, sha256_file
 
 _SIGN: dict[Kind, str] = {  # a file without which a folder is not what it should be
@@ -31,7 +31,7 @@ _DROP_BACK = "restore the folder as it was received; bring corrections as a new 
 
 
 def check_all(
-    graph: Graph, walked: Iterable[str], shelf: Shelf, registry_answers: bool, by_content: bool
+    graph: Graph, walked: Iterable[str], reader: Reader, registry_answers: bool, by_content: bool
 ) -> None:
     """Add a fault to the graph for every link of the walk that does not hold.
 
@@ -39,14 +39,14 @@ def check_all(
         registry_answers: False leaves out what only the registry can say.
         by_content: recompute hashes of drops and folders; this reads every byte of them.
     """
-    accepted, index = _accepted(shelf.places), _index(graph, shelf.places)
-    pruned = pruned_on(shelf.places)
+    accepted, index = _accepted(reader.places), _index(graph, reader.places)
+    pruned = pruned_on(reader.places)
     for key in walked:
         node = graph.nodes[key]
-        there = _is_there(graph, node, shelf, pruned)
+        there = _is_there(graph, node, reader, pruned)
         if node.kind == "drop":
             _check_accepted(graph, node, accepted)
-        _check_version(graph, node, shelf, index, pruned)
+        _check_version(graph, node, reader, index, pruned)
         if registry_answers and node.kind in (
             "model_version",
             "prediction",
@@ -55,18 +55,18 @@ def check_all(
         ):
             _check_registered(graph, node, pruned)
         if by_content and there:
-            _check_content(graph, node, shelf)
+            _check_content(graph, node, reader)
 
 
-def _is_there(graph: Graph, node: Node, shelf: Shelf, pruned: dict[str, str]) -> bool:
+def _is_there(graph: Graph, node: Node, reader: Reader, pruned: dict[str, str]) -> bool:
     """Whether the thing lies where it should; a fault if it does not and was not pruned."""
     if node.kind not in _SIGN and node.kind not in _FILES:
         return True
     copies = [name for name in (node.path, node.facts.get("fetched_copy")) if name]
-    if any((shelf.local(name) / _SIGN.get(node.kind, "")).is_file() for name in copies):
+    if any((reader.local(name) / _SIGN.get(node.kind, "")).is_file() for name in copies):
         return True
-    if any(shelf.elsewhere(name) for name in copies):
-        graph.nodes[node.key].facts["held_by"] = shelf.places.artifacts_uri
+    if any(reader.elsewhere(name) for name in copies):
+        graph.nodes[node.key].facts["held_by"] = reader.places.artifacts_uri
         return False
     told = [*copies, *(k for k in graph.next(node.key, "down") if k.startswith("model_version:"))]
     if days := [day for name in told if (day := day_of(pruned, name))]:
@@ -123,12 +123,17 @@ def _index(graph: Graph, places: Places) -> list[dict[str, Any]]:
 
 
 def _check_version(
-    graph: Graph, node: Node, shelf: Shelf, index: list[dict[str, Any]], pruned: dict[str, str]
+    graph: Graph, node: Node, reader: Reader, index: list[dict[str, Any]], pruned: dict[str, str]
 ) -> None:
     """A version that was handed to DVC must be in the index, with its sidecar, or be pruned."""
     entries = [entry for entry in index if _is_version_of(entry, node)]
     gone = f"{'samples' if node.kind == 'dataset' else node.kind}-{node.id}" in pruned
-    if not entries and not gone and "dvc_md5" in node.facts and not shelf.elsewhere(str(node.path)):
+    if (
+        not entries
+        and not gone
+        and "dvc_md5" in node.facts
+        and not reader.elsewhere(str(node.path))
+    ):
         graph.fault(
             node.key,
             f"{node.title} is not in the index of versions",
@@ -139,7 +144,7 @@ def _check_version(
     for entry in entries:
         node.facts["dvc_id"] = entry["id"]
         sidecar = f"{_VERSIONS}/{entry['id']}.dvc"
-        if not shelf.local(sidecar).is_file():
+        if not reader.local(sidecar).is_file():
             graph.fault(
                 node.key,
                 f"DVC's sidecar of {node.title} is absent",
@@ -190,14 +195,14 @@ def _check_registered(graph: Graph, node: Node, pruned: dict[str, str]) -> None:
             )
 
 
-def _check_content(graph: Graph, node: Node, shelf: Shelf) -> None:
+def _check_content(graph: Graph, node: Node, reader: Reader) -> None:
     """Compare every copy with the content that its name or the run's record promises."""
     wanted = _promised(node)
     for name in dict.fromkeys((node.path, node.facts.get("fetched_copy"))):
-        if not name or not wanted or not shelf.local(name).is_dir():
+        if not name or not wanted or not reader.local(name).is_dir():
             continue
         try:
-            found = _content(node, shelf.local(name))
+            found = _content(node, reader.local(name))
         except (DenguardError, OSError, ValueError) as err:
             found = f"not readable ({err})"
         if found != wanted:
