@@ -128,7 +128,7 @@ def test_an_answer_is_word_for_word_what_it_was(
     known = set(store.forecasts)
     try:
         change(store)
-        names = _names(store)
+        names = {**_names(store), str(store.places.home): "<home>"}
         ids = {what: identity for identity, what in names.items()}
         done = CliRunner().invoke(app, ["trace", *(ids.get(word, word) for word in asked)])
     finally:
