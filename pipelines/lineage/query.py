@@ -101,13 +101,10 @@ def _by_forecast(graph: Graph, reader: Reader, asked: str) -> Found | None:
     version, note = _forecast(graph, reader, parts["of"])
     row, renamed = _read_row(graph, reader, version, parts["place"], int(parts["weeks"]))
     note, place = "; ".join(filter(None, (note, renamed))), row["municipality_code"]
-    key = graph.add(
-        "forecast_row", f"{version.id}/{place}/{int(parts['weeks'])}", version.path, **row
-    )
-    graph.link(version.key, key, "holds")
-    for shown in graph.next(version.key, "down"):
-        if graph.nodes[shown].kind == "report":
-            graph.link(key, shown, "shown in")
+    name = f"{version.id}/{place}/{int(parts['weeks'])}"
+    key = graph.add("forecast_row", name, version.path, [version.key], **row)
+    for shown in graph.next(version.key, "down", "report"):
+        graph.link(key, shown)
     return Found((key,), note)
 
 
