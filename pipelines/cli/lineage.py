@@ -31,15 +31,15 @@ def trace(
 ) -> None:
     """Follow an answer back to the data, or data on to every answer; exit 1 if a link is broken."""
     from pipelines import lineage
-    from pipelines.lineage import text
+    from pipelines.lineage import render
 
     direction: lineage.Direction = "both" if up == down else "up" if up else "down"
     found = lineage.trace(" ".join(what), places(), direction, verify)
     if as_json:
         show(found.to_json())
     else:
-        width = min(shutil.get_terminal_size((text.WIDTH, 24)).columns, text.WIDTH)
-        for line in text.lines(found, width if sys.stdout.isatty() else text.WIDTH):
+        width = min(shutil.get_terminal_size((render.WIDTH, 24)).columns, render.WIDTH)
+        for line in render.lines(found, width if sys.stdout.isatty() else render.WIDTH):
             say(line)
     if found.broken:
         raise typer.Exit(1)

@@ -11,16 +11,16 @@ from typing import Any
 
 from pipelines.errors import DenguardError
 from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
-from pipelines.lineage.graph import Graph, Kind, Node
+from pipelines.lineage.graph import LIES_AT, Graph, Kind, Node
+from pipelines.lineage.reader import Reader
 from pipelines.lineage.runs import DEFAULT_MODEL, drop_id, read_drops_named, version_id
-from pipelines.lineage.shelf import Shelf
 from pipelines.run.withdrawn import withdrawn
 
-Describe = Callable[[Graph, Node, Shelf], None]
+Describe = Callable[[Graph, Node, Reader], None]
+_IN_FOLDERS: tuple[Kind, ...] = ("dataset", "features", "forecast")  # of that name
 RESTORE = (
     "restore the folder from its version (`denguard pull`), or run the step that made it again"
 )
-_ROOMS: dict[Kind, str] = {"dataset": "datasets", "features": "features", "forecast": "forecasts"}
 _DATASET_FACTS = ("as_of_week", "rows", "units", "label_rule_id", "synthetic_scenes")
 _FEATURE_FACTS = ("as_of_week", "rows", "embedding_version", "label_rule_id", "synthetic_scenes")
 _BUNDLE_FACTS = (
@@ -31,74 +31,68 @@ _BUNDLE_FACTS = (
     "horizons_weeks",
     "label_rule_id",
 )
+_FORECAST_FACTS = ("origin_week", "rows", "horizons_weeks", "outbreaks_expected")
+_ROW_FACTS = ("model_version", "bundle_id", "dataset_version", "embedding_version", "head")
 
 
-def read_artifacts(graph: Graph, shelf: Shelf) -> None:
+def read_artifacts(graph: Graph, reader: Reader) -> None:
     """Add what lies under artifacts/ and data/drops, named by a run or not. Runs come first."""
-    for kind, room in _ROOMS.items():
-        for folder in shelf.folders(f"artifacts/{room}"):
-            graph.add(kind, folder.name, f"artifacts/{room}/{folder.name}")
-    _find_bundles(graph, shelf)
-    _find_drops(graph, shelf)
-    describe: dict[Kind, Describe] = {
-        "dataset": _describe_dataset,
-        "features": _describe_features,
-        "bundle": _describe_bundle,
-        "forecast": _describe_forecast,
-    }
-    for kind, read in describe.items():
+    for kind in _IN_FOLDERS:
+        for folder in reader.folders(LIES_AT[kind].removesuffix("/{}")):
+            graph.add(kind, folder.name)
+    _find_bundles(graph, reader)
+    _find_drops(graph, reader)
+    for kind, read in _DESCRIBE.items():
         for node in graph.of_kind(kind):
             if node.path:
-                _describe(graph, shelf, node, read)
+                _describe(graph, reader, node, read)
 
 
-def read_withdrawn(graph: Graph, shelf: Shelf) -> None:
+def read_withdrawn(graph: Graph, reader: Reader) -> None:
     """Say of drops and forecasts that they were withdrawn, when, by whom and why."""
-    drops, forecasts = withdrawn(shelf.places, "drop"), withdrawn(shelf.places, "forecast")
-    for node in graph.of_kind("drop"):
-        if record := drops.get(str(node.facts.get("received_date"))):
-            node.facts["withdrawn"] = record.words()
-    for node in graph.of_kind("forecast"):
-        if record := forecasts.get(node.id):
+    drops, forecasts = withdrawn(reader.places, "drop"), withdrawn(reader.places, "forecast")
+    for node in (*graph.of_kind("drop"), *graph.of_kind("forecast")):
+        records = drops if node.kind == "drop" else forecasts
+        if record := records.get(str(node.facts.get("received_date", node.id))):
             node.facts["withdrawn"] = record.words()
 
 
-def _describe(graph: Graph, shelf: Shelf, node: Node, read: Describe) -> None:
-    where = str(node.path)
+def _describe(graph: Graph, reader: Reader, node: Node, read: Describe) -> None:
     try:
-        read(graph, node, shelf)
+        read(graph, node, reader)
     except (FileNotFoundError, NotADirectoryError):
-        return  # checks.py names what is absent
-    except DenguardError as err:
-        graph.fault(
-            node.key, f"the description of {node.title} cannot be read: {err.what}", where, RESTORE
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError) as err:
-        graph.fault(
-            node.key,
-            f"the description of {node.title} cannot be read: {type(err).__name__}: {err}",
-            where,
-            RESTORE,
-        )
+        return  # verify.py names what is absent
+    except (
+        DenguardError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        OSError,
+    ) as err:
+        cause = err.what if isinstance(err, DenguardError) else f"{type(err).__name__}: {err}"
+        said = f"the description of {node.title} cannot be read: {cause}"
+        graph.fault(node.key, said, str(node.path), RESTORE)
 
 
-def _find_bundles(graph: Graph, shelf: Shelf) -> None:
+def _find_bundles(graph: Graph, reader: Reader) -> None:
     """Fetched copies, and candidates that no run names any more."""
-    for folder in shelf.folders("artifacts/bundles"):
+    for folder in reader.folders("artifacts/bundles"):
         name = f"artifacts/bundles/{folder.name}"
         key = graph.add("bundle", folder.name, name)
         graph.nodes[key].facts["fetched_copy"] = name
     named = {node.path for node in graph.of_kind("bundle")}
-    for folder in shelf.folders("artifacts/candidates"):
+    for folder in reader.folders("artifacts/candidates"):
         name = f"artifacts/candidates/{folder.name}/bundle"
         if name not in named and (folder / "bundle").is_dir():
             graph.add("bundle", bundle_id(folder / "bundle"), name)
 
 
-def _find_drops(graph: Graph, shelf: Shelf) -> None:
+def _find_drops(graph: Graph, reader: Reader) -> None:
     """Drops that no run has read yet."""
     read = {node.facts.get("received_date") for node in graph.of_kind("drop")}
-    for folder in shelf.folders("data/drops"):
+    for folder in reader.folders("data/drops"):
         if folder.name not in read:
             graph.add(
                 "drop",
@@ -109,56 +103,52 @@ def _find_drops(graph: Graph, shelf: Shelf) -> None:
             )
 
 
-def _describe_dataset(graph: Graph, node: Node, shelf: Shelf) -> None:
-    about = shelf.describe(str(node.path), "dataset.json")
+def _describe_dataset(graph: Graph, node: Node, reader: Reader) -> None:
+    about = reader.describe(str(node.path), "dataset.json")
     graph.add("dataset", node.id, **{name: about.get(name) for name in _DATASET_FACTS})
     read_drops_named(graph, node.key, about["drops"])
 
 
-def _describe_features(graph: Graph, node: Node, shelf: Shelf) -> None:
-    about = shelf.describe(str(node.path), "features.json")
+def _describe_features(graph: Graph, node: Node, reader: Reader) -> None:
+    about = reader.describe(str(node.path), "features.json")
     facts = {name: about.get(name) for name in _FEATURE_FACTS}
     encoders = {modality: _encoder(about[modality]) for modality in ("image", "text")}
     graph.add("features", node.id, encoders=encoders, **facts)
-    _link_named(graph, "dataset", about["dataset_version"], node, "embedded in")
+    graph.link(graph.add("dataset", about["dataset_version"]), node.key)
 
 
 def _encoder(spec: dict[str, Any]) -> dict[str, Any]:
     return {name: spec.get(name) for name in ("encoder", "weights_sha256", "code_id")}
 
 
-def _describe_bundle(graph: Graph, node: Node, shelf: Shelf) -> None:
-    meta = shelf.describe(str(node.path), DESCRIPTION)["meta"]
+def _describe_bundle(graph: Graph, node: Node, reader: Reader) -> None:
+    meta = reader.describe(str(node.path), DESCRIPTION)["meta"]
     graph.add("bundle", node.id, **{name: meta.get(name) for name in _BUNDLE_FACTS})
-    _link_named(graph, "features", meta["feature_version"], node, "trained into")
+    graph.link(graph.add("features", meta["feature_version"]), node.key)
 
 
-def _describe_forecast(graph: Graph, node: Node, shelf: Shelf) -> None:
+def _describe_forecast(graph: Graph, node: Node, reader: Reader) -> None:
     import pyarrow.parquet as pq
 
-    about = shelf.describe(str(node.path), "forecast.json")
-    names = ["model_version", "bundle_id", "dataset_version", "embedding_version", "head"]
-    table = io.BytesIO(shelf.read(str(node.path), "forecast.parquet"))
-    made_by = pq.read_table(table, columns=names).slice(0, 1).to_pylist()[0]
-    facts = {
-        name: about.get(name)
-        for name in ("origin_week", "rows", "horizons_weeks", "outbreaks_expected")
-    }
+    about = reader.describe(str(node.path), "forecast.json")
+    table = io.BytesIO(reader.read(str(node.path), "forecast.parquet"))
+    made_by = pq.read_table(table, columns=list(_ROW_FACTS)).slice(0, 1).to_pylist()[0]
+    facts = {name: about.get(name) for name in _FORECAST_FACTS}
     graph.add("forecast", node.id, **facts, **made_by)
     # a forecast that no finished run made names what it was made from itself
     model = str(node.facts.get("model_name", about.get("model_name", DEFAULT_MODEL)))
     if named := about.get("feature_version"):
-        _link_named(graph, "features", str(named), node, "forecast in")
+        graph.link(graph.add("features", str(named)), node.key)
     for name in ("data_state", "why"):
         if about.get(name):
             node.facts[name] = about[name]
-    _link_named(graph, "bundle", made_by["bundle_id"], node, "forecast")
-    version = graph.add("model_version", version_id(model, made_by["model_version"]))
-    graph.link(graph.add("bundle", made_by["bundle_id"]), version, "registered as")
-    graph.link(version, node.key, "forecast")
-    if not any(graph.nodes[parent].kind == "features" for parent in graph.next(node.key, "up")):
+    bundle = graph.add("bundle", made_by["bundle_id"])
+    version = version_id(model, made_by["model_version"])
+    graph.link(bundle, node.key)
+    graph.link(graph.add("model_version", version, parents=[bundle]), node.key)
+    if not graph.next(node.key, "up", "features"):
         for features in _features_of(graph, made_by):
-            graph.link(features, node.key, "forecast in")
+            graph.link(features, node.key)
 
 
 def _features_of(graph: Graph, made_by: dict[str, Any]) -> list[str]:
@@ -171,6 +161,9 @@ def _features_of(graph: Graph, made_by: dict[str, Any]) -> list[str]:
     ]
 
 
-def _link_named(graph: Graph, kind: Kind, identity: str, child: Node, relation: str) -> None:
-    path = f"artifacts/{_ROOMS[kind]}/{identity}" if kind in _ROOMS else None
-    graph.link(graph.add(kind, identity, path), child.key, relation)
+_DESCRIBE: dict[Kind, Describe] = {
+    "dataset": _describe_dataset,
+    "features": _describe_features,
+    "bundle": _describe_bundle,
+    "forecast": _describe_forecast,
+}

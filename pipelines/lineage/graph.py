@@ -6,9 +6,11 @@ so that the graph can hold no circle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+from pipelines.versioning.parents import walk
 
 Kind = Literal[
     "drop",
@@ -42,6 +44,34 @@ LABELS: dict[Kind, str] = {  # the words of a run's report
     "prediction": "prediction",
     "predictions": "predictions",
     "report": "report",
+}
+# What became of the parents of a kind; an edge that is not here is none.
+RELATIONS: dict[Kind, Mapping[Kind, str]] = {
+    "run": {"drop": "read by"},
+    "validation": {"run": "checked in"},
+    "dataset": {"drop": "is in", "validation": "passed to"},
+    "features": {"dataset": "embedded in"},
+    "mlflow_run": dict.fromkeys(("run", "features"), "recorded in"),
+    "bundle": dict.fromkeys(("features", "mlflow_run"), "trained into"),
+    "decision": dict.fromkeys(("run", "bundle"), "judged in"),
+    "model_version": {"bundle": "registered as", "decision": "promoted"},
+    "forecast": {
+        **dict.fromkeys(("run", "features"), "forecast in"),
+        **dict.fromkeys(("bundle", "model_version"), "forecast"),
+    },
+    "forecast_row": {"forecast": "holds"},
+    "prediction": dict.fromkeys(("bundle", "model_version", "forecast"), "answered"),
+    "predictions": {"bundle": "answered"},
+    "report": dict.fromkeys(
+        ("run", "validation", "decision", "forecast", "forecast_row"), "shown in"
+    ),
+}
+LIES_AT: dict[Kind, str] = {
+    "run": "artifacts/runs/{}",
+    "dataset": "artifacts/datasets/{}",
+    "features": "artifacts/features/{}",
+    "decision": "artifacts/decisions/{}.json",
+    "forecast": "artifacts/forecasts/{}",
 }
 Side = Literal["up", "down"]
 
@@ -101,26 +131,43 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.faults: list[Broken] = []
-        self._edges: dict[tuple[str, str], Edge] = {}
         self._next: dict[Side, dict[str, dict[str, None]]] = {"up": {}, "down": {}}
 
-    def add(self, kind: Kind, identity: str, path: str | None = None, **facts: Any) -> str:
-        """Add a thing, or what else is known of it; the first path and each first fact stay."""
+    def add(
+        self,
+        kind: Kind,
+        identity: str,
+        path: str | None = None,
+        parents: Iterable[str | None] = (),
+        **facts: Any,
+    ) -> str:
+        """Add a thing, or what else is known of it; the first path and each first fact stay.
+
+        Args:
+            path: None for a kind that lies where its id says.
+            parents: keys of what it was made from; None for what is not known.
+        """
         node = self.nodes.setdefault(key_of(kind, identity), Node(kind, identity))
-        node.path = node.path or path
+        node.path = node.path or path or LIES_AT.get(kind, "").format(identity) or None
         for name, value in facts.items():
             if value is not None:
                 node.facts.setdefault(name, value)
+        for parent in parents:
+            if parent:
+                self.link(parent, node.key)
         return node.key
 
-    def link(self, parent: str, child: str, relation: str) -> None:
-        """Say that one thing was made from another. Raises ValueError against the flow."""
-        up, down = self.nodes[parent], self.nodes[child]
-        if FLOW.index(up.kind) >= FLOW.index(down.kind):
-            raise ValueError(f"{child} cannot be made from {parent}")
-        self._edges.setdefault((parent, child), Edge(parent, child, relation))
+    def link(self, parent: str, child: str) -> None:
+        """Say that one thing was made from another. Raises ValueError if that cannot be."""
+        self._relation(parent, child)
         self._next["down"].setdefault(parent, {})[child] = None
         self._next["up"].setdefault(child, {})[parent] = None
+
+    def _relation(self, parent: str, child: str) -> str:
+        made = RELATIONS.get(self.nodes[child].kind, {})
+        if self.nodes[parent].kind not in made:
+            raise ValueError(f"{child} cannot be made from {parent}")
+        return made[self.nodes[parent].kind]
 
     def fault(self, node: str | None, what: str, where: str, fix: str) -> None:
         """Remember a broken link."""
@@ -128,24 +175,19 @@ class Graph:
         if found not in self.faults:
             self.faults.append(found)
 
-    def next(self, key: str, side: Side) -> list[str]:
-        """What a thing was made from (up), or what was made from it (down)."""
-        return list(self._next[side].get(key, {}))
+    def next(self, key: str, side: Side, kind: Kind | None = None) -> list[str]:
+        """What a thing was made from (up), or what was made from it (down); of a kind, or all."""
+        near = self._next[side].get(key, ())
+        return [k for k in near if kind in (None, self.nodes[k].kind)]
 
     def closure(self, starts: Iterable[str], side: Side) -> set[str]:
         """The starts and everything that they rest on (up), or that rests on them (down)."""
-        seen: set[str] = set()
-        left = list(starts)
-        while left:
-            key = left.pop()
-            if key not in seen:
-                seen.add(key)
-                left += self.next(key, side)
-        return seen
+        return walk(starts, lambda key: self.next(key, side))
 
     def edges(self, among: set[str]) -> list[Edge]:
         """Edges that have both ends in a set, sorted."""
-        return [e for pair, e in sorted(self._edges.items()) if among.issuperset(pair)]
+        pairs = ((parent, child) for parent in among for child in self.next(parent, "down"))
+        return [Edge(*pair, self._relation(*pair)) for pair in sorted(pairs) if pair[1] in among]
 
     def of_kind(self, kind: Kind) -> list[Node]:
         """Every node of a kind, in the order found."""

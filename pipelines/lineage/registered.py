@@ -6,15 +6,16 @@ A registry that does not answer is a broken link, and the walk goes on without i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from pipelines.config import Places
 from pipelines.errors import RegistryError
-from pipelines.lineage.graph import Graph
+from pipelines.lineage.graph import Graph, Node
 from pipelines.lineage.runs import version_id
 
 if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
     from mlflow.tracking import MlflowClient
 
 _PAGE = 1000
@@ -30,12 +31,24 @@ def read_registry(graph: Graph, places: Places) -> MlflowClient | None:
     try:
         client = connect(places)
         with registry_errors("the registry could not be listed"):
-            for model in client.search_registered_models(max_results=_PAGE):
-                _read_model(graph, client, model.name, dict(model.aliases))
+            for model, version in every_version(client):
+                _read_version(graph, client, model, version)
     except RegistryError as err:
         graph.fault(None, f"the registry does not answer: {err.what}", err.where, _FIX)
         return None
     return client
+
+
+def every_version(client: MlflowClient) -> Iterator[tuple[RegisteredModel, ModelVersion]]:
+    """Each model version of a registry with its model, page by page."""
+    for model in client.search_registered_models(max_results=_PAGE):
+        token = None
+        while token != "":
+            page = client.search_model_versions(
+                f"name = '{model.name}'", max_results=_PAGE, page_token=token
+            )
+            yield from ((model, version) for version in page)
+            token = page.token or ""
 
 
 def check_mlflow_runs(graph: Graph, client: MlflowClient, walked: Iterable[str]) -> None:
@@ -71,66 +84,52 @@ def _expected(graph: Graph, places: Places) -> bool:
     return named or made
 
 
-def _read_model(graph: Graph, client: MlflowClient, model: str, aliases: dict[str, Any]) -> None:
-    token = None
-    while True:
-        page = client.search_model_versions(
-            f"name = '{model}'", max_results=_PAGE, page_token=token
-        )
-        for found in page:
-            held = sorted(
-                alias for alias, version in aliases.items() if str(version) == str(found.version)
-            )
-            _read_version(graph, client, model, found, held)
-        token = page.token
-        if not token:
-            return
-
-
-def _read_version(graph: Graph, client: Any, model: str, found: Any, held: list[str]) -> None:
+def _read_version(
+    graph: Graph, client: MlflowClient, model: RegisteredModel, found: ModelVersion
+) -> None:
     from pipelines.registry.alias import BUNDLE_ID_TAG
 
     identity = found.tags.get(BUNDLE_ID_TAG)
-    key = graph.add("model_version", version_id(model, found.version))
-    graph.nodes[key].facts.update(registered=True, bundle_id=identity, aliases=held)
+    held = (alias for alias, version in model.aliases.items() if str(version) == str(found.version))
+    key = graph.add("model_version", version_id(model.name, found.version))
+    node = graph.nodes[key]
+    node.facts.update(registered=True, bundle_id=identity, aliases=sorted(held))
     if found.tags.get("rolled_back"):
-        graph.nodes[key].facts["rolled_back"] = found.tags["rolled_back"]
-    _compare_bundles(graph, key, identity)
+        node.facts["rolled_back"] = found.tags["rolled_back"]
+    _compare_bundles(graph, node, identity)
     if not identity:
         graph.fault(
             key,
-            f"{graph.nodes[key].title} does not say which bundle it is",
-            model,
+            f"{node.title} does not say which bundle it is",
+            model.name,
             "register the run's bundle again",
         )
         return
     bundle = graph.add("bundle", identity)
-    graph.link(bundle, key, "registered as")
+    graph.link(bundle, key)
     if found.run_id:
         _read_source(graph, client, bundle, found.run_id)
 
 
-def _read_source(graph: Graph, client: Any, bundle: str, run_id: str) -> None:
+def _read_source(graph: Graph, client: MlflowClient, bundle: str, run_id: str) -> None:
     """The MLflow run of a bundle, between it and the features that it was trained on."""
     run = graph.add("mlflow_run", run_id)
-    features = [k for k in graph.next(bundle, "up") if graph.nodes[k].kind == "features"]
+    features = graph.next(bundle, "up", "features")
     if not features:  # no copy of the bundle is left here: its run says what it was trained on
         named = client.get_run(run_id).data.tags.get("feature_version")
-        features = [graph.add("features", named, f"artifacts/features/{named}")] if named else []
-    for key in features:
-        graph.link(key, run, "recorded in")
-    graph.link(run, bundle, "trained into")
+        features = [graph.add("features", named)] if named else []
+    graph.add("mlflow_run", run_id, parents=features)
+    graph.link(run, bundle)
 
 
-def _compare_bundles(graph: Graph, version: str, identity: str | None) -> None:
+def _compare_bundles(graph: Graph, version: Node, identity: str | None) -> None:
     """Runs and forecasts say which bundle a version is; the registry must say the same."""
-    for parent in graph.next(version, "up"):
-        node = graph.nodes[parent]
-        if node.kind == "bundle" and identity and node.id != identity:
+    for parent in graph.next(version.key, "up", "bundle") if identity else ():
+        if (named := graph.nodes[parent].id) != identity:
             graph.fault(
-                version,
-                f"{graph.nodes[version].title} is bundle {identity} in the registry, and bundle "
-                f"{node.id} in what was made with it",
+                version.key,
+                f"{version.title} is bundle {identity} in the registry, and bundle {named} in "
+                "what was made with it",
                 "MLflow",
                 "find out who registered that version by hand; trust the forecast's own row",
             )
@@ -138,7 +137,7 @@ def _compare_bundles(graph: Graph, version: str, identity: str | None) -> None:
 
 def _compare(graph: Graph, run: str, tags: dict[str, str]) -> None:
     named = tags.get("feature_version")
-    known = [graph.nodes[k].id for k in graph.next(run, "up") if graph.nodes[k].kind == "features"]
+    known = [graph.nodes[k].id for k in graph.next(run, "up", "features")]
     if named and known and named not in known:
         graph.fault(
             run,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pipelines.config import load_profile
 from pipelines.errors import DenguardError, StoreError
 from pipelines.lineage.graph import Graph
-from pipelines.lineage.shelf import Shelf
+from pipelines.lineage.reader import Reader
 from pipelines.run import outputs as out
 
 DEFAULT_MODEL = "denguard"
@@ -64,12 +64,18 @@ class _Left:
         return f"{self.graph.nodes[self.run].path}/{name}.json"
 
 
-def read_runs(graph: Graph, shelf: Shelf) -> None:
+def read_runs(graph: Graph, reader: Reader) -> None:
     """Add every run and what it names. A record that makes no sense is a fault of its run."""
-    runs = shelf.runs()
-    for run_id, records in zip(runs, shelf.records(runs, _RECORDS), strict=True):
-        run = graph.add("run", run_id, f"artifacts/runs/{run_id}")
-        _read_run(graph, run_id, _Left(graph, run, records))
+    runs = reader.runs()
+    for run_id, records in zip(runs, reader.records(runs, _RECORDS), strict=True):
+        run = graph.add("run", run_id)
+        left = _Left(graph, run, records)
+        graph.add("run", run_id, **_facts(left))
+        if known := left.output(out.IngestOutput):
+            for drop in known.drops:
+                graph.link(_drop(graph, drop), run)
+        validation, features = _learnt(graph, run_id, left)
+        _released(graph, run_id, left, validation, features)
 
 
 def drop_id(received_date: str, sha256: str | None) -> str:
@@ -82,23 +88,7 @@ def version_id(model: str, version: object) -> str:
     return f"{model}/{version}"
 
 
-def _read_run(graph: Graph, run_id: str, left: _Left) -> None:
-    run = graph.add("run", run_id, **_run_facts(left))
-    known = left.output(out.IngestOutput)
-    for drop in known.drops if known else ():
-        graph.link(_drop(graph, drop), run, "read by")
-    validation = _validation(graph, run, run_id, left.output(out.ValidateOutput))
-    dataset = _dataset(graph, validation, left.output(out.SnapshotOutput))
-    features = _features(graph, dataset, left.output(out.FeaturesOutput))
-    _candidates(graph, features, left.output(out.TrainOutput))
-    gate, model = left.output(out.GateOutput), model_of(left.facts("run"))
-    decision = _decision(graph, run, run_id, gate)
-    _registered(graph, (run, features, decision), left.output(out.RegisterOutput), gate, model)
-    forecast = _forecast(graph, (run, features), left.output(out.ForecastOutput), model)
-    _report(graph, run_id, left.output(out.ReportOutput), (run, validation, decision, forecast))
-
-
-def _run_facts(left: _Left) -> dict[str, Any]:
+def _facts(left: _Left) -> dict[str, Any]:
     asked, failure, snap = left.facts("run"), left.facts("failure"), left.output(out.SnapshotOutput)
     return {
         "profile": asked.get("profile"),
@@ -106,6 +96,13 @@ def _run_facts(left: _Left) -> dict[str, Any]:
         "failed_step": failure.get("step"),
         "failure": failure.get("cause"),
     }
+
+
+def read_drops_named(graph: Graph, child: str, drops: list[dict[str, Any]]) -> None:
+    """Link the drops that a dataset's own description names."""
+    for drop in drops:
+        named = out.FixedDrop.model_validate(drop, extra="ignore")
+        graph.link(_drop(graph, named), child)
 
 
 def _drop(graph: Graph, drop: out.FixedDrop) -> str:
@@ -119,121 +116,72 @@ def _drop(graph: Graph, drop: out.FixedDrop) -> str:
     )
 
 
-def read_drops_named(graph: Graph, child: str, drops: list[dict[str, Any]]) -> None:
-    """Link the drops that a dataset's own description names."""
-    for drop in drops:
-        named = out.FixedDrop.model_validate(drop, extra="ignore")
-        graph.link(_drop(graph, named), child, "is in")
+def _learnt(graph: Graph, run_id: str, left: _Left) -> tuple[str | None, str | None]:
+    """From the checks to the candidates; the keys of validation and features, None without them."""
+    validation = dataset = features = None
+    if checked := left.output(out.ValidateOutput):
+        validation = graph.add(
+            "validation",
+            run_id,
+            checked.issues_path,
+            [left.run],
+            issues=checked.issues,
+            quarantined=checked.quarantined,
+            data_docs=checked.data_docs,
+        )
+    if snap := left.output(out.SnapshotOutput):
+        dataset = graph.add(
+            "dataset", snap.dataset_version, snap.dataset, [validation], dvc_md5=snap.dvc
+        )
+    if built := left.output(out.FeaturesOutput):
+        features = graph.add(
+            "features",
+            built.feature_version,
+            built.features,
+            [dataset],
+            embedding_version=built.embedding_version,
+            dvc_md5=built.dvc,
+        )
+    if trained := left.output(out.TrainOutput):
+        for candidate in trained.candidates.values():
+            graph.add("bundle", candidate.bundle_id, f"{candidate.folder}/bundle", [features])
+    return validation, features
 
 
-def _validation(
-    graph: Graph, run: str, run_id: str, checked: out.ValidateOutput | None
-) -> str | None:
-    if checked is None:
-        return None
-    key = graph.add(
-        "validation",
-        run_id,
-        checked.issues_path,
-        issues=checked.issues,
-        quarantined=checked.quarantined,
-        data_docs=checked.data_docs,
-    )
-    graph.link(run, key, "checked in")
-    return key
-
-
-def _dataset(graph: Graph, validation: str | None, snap: out.SnapshotOutput | None) -> str | None:
-    if snap is None:
-        return None
-    key = graph.add("dataset", snap.dataset_version, snap.dataset, dvc_md5=snap.dvc)
-    if validation:
-        graph.link(validation, key, "passed to")
-    return key
-
-
-def _features(graph: Graph, dataset: str | None, built: out.FeaturesOutput | None) -> str | None:
-    if built is None:
-        return None
-    key = graph.add(
-        "features",
-        built.feature_version,
-        built.features,
-        embedding_version=built.embedding_version,
-        dvc_md5=built.dvc,
-    )
-    if dataset:
-        graph.link(dataset, key, "embedded in")
-    return key
-
-
-def _candidates(graph: Graph, features: str | None, trained: out.TrainOutput | None) -> None:
-    for candidate in trained.candidates.values() if trained else ():
-        key = graph.add("bundle", candidate.bundle_id, f"{candidate.folder}/bundle")
-        if features:
-            graph.link(features, key, "trained into")
-
-
-def _decision(graph: Graph, run: str, run_id: str, gate: out.GateOutput | None) -> str | None:
-    if gate is None:
-        return None
-    key = graph.add(
-        "decision",
-        run_id,
-        f"artifacts/decisions/{run_id}.json",
-        decision=gate.decision,
-        head=gate.head,
-        against_version=gate.champion.version if gate.champion else None,
-        first_line=gate.first_line,
-        reasons=list(gate.reasons),
-    )
-    graph.link(run, key, "judged in")
-    if gate.bundle_id:
-        graph.link(graph.add("bundle", gate.bundle_id), key, "judged in")
-    return key
-
-
-def _registered(
-    graph: Graph,
-    parents: tuple[str, str | None, str | None],
-    recorded: out.RegisterOutput | None,
-    gate: out.GateOutput | None,
-    model: str,
+def _released(
+    graph: Graph, run_id: str, left: _Left, validation: str | None, features: str | None
 ) -> None:
-    run, features, decision = parents
-    if recorded and recorded.mlflow_run:
-        key = graph.add("mlflow_run", recorded.mlflow_run)
-        for parent in (run, features):
-            if parent:
-                graph.link(parent, key, "recorded in")
-    if recorded and recorded.version:
-        key = graph.add("model_version", version_id(model, recorded.version))
-        if gate and gate.bundle_id:
-            graph.link(graph.add("bundle", gate.bundle_id), key, "registered as")
-        if decision:
-            graph.link(decision, key, "promoted")
-
-
-def _forecast(
-    graph: Graph, parents: tuple[str, str | None], made: out.ForecastOutput | None, model: str
-) -> str | None:
-    if made is None or not made.forecast_version:
-        return None
-    key = graph.add("forecast", made.forecast_version, made.forecast, model_name=model)
-    for parent in parents:
-        if parent:
-            graph.link(parent, key, "forecast in")
-    return key
-
-
-def _report(
-    graph: Graph, run_id: str, made: out.ReportOutput | None, parents: tuple[str | None, ...]
-) -> None:
-    if made is not None:
-        key = graph.add("report", run_id, made.report)
-        for parent in parents:
-            if parent:
-                graph.link(parent, key, "shown in")
+    """From the decision to the report."""
+    decision = bundle = forecast = None
+    gate, model = left.output(out.GateOutput), model_of(left.facts("run"))
+    if gate:
+        bundle = graph.add("bundle", gate.bundle_id) if gate.bundle_id else None
+        decision = graph.add(
+            "decision",
+            run_id,
+            parents=[left.run, bundle],
+            decision=gate.decision,
+            head=gate.head,
+            against_version=gate.champion.version if gate.champion else None,
+            first_line=gate.first_line,
+            reasons=list(gate.reasons),
+        )
+    if recorded := left.output(out.RegisterOutput):
+        if recorded.mlflow_run:
+            graph.add("mlflow_run", recorded.mlflow_run, parents=[left.run, features])
+        if recorded.version:
+            version = version_id(model, recorded.version)
+            graph.add("model_version", version, parents=[bundle, decision])
+    if (made := left.output(out.ForecastOutput)) and made.forecast_version:
+        forecast = graph.add(
+            "forecast",
+            made.forecast_version,
+            made.forecast,
+            [left.run, features],
+            model_name=model,
+        )
+    if shown := left.output(out.ReportOutput):
+        graph.add("report", run_id, shown.report, [left.run, validation, decision, forecast])
 
 
 def model_of(asked: Mapping[str, Any]) -> str:

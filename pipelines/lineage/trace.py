@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.config import Places
-from pipelines.lineage.answers import count_predictions
 from pipelines.lineage.artifacts import read_artifacts, read_withdrawn
-from pipelines.lineage.checks import check_all
 from pipelines.lineage.graph import FLOW, Broken, Graph, Node, Side
-from pipelines.lineage.question import find
+from pipelines.lineage.predictions import count_predictions
+from pipelines.lineage.query import find
+from pipelines.lineage.reader import Reader
 from pipelines.lineage.registered import check_mlflow_runs, read_registry
 from pipelines.lineage.runs import read_runs
-from pipelines.lineage.shelf import Shelf
+from pipelines.lineage.verify import check_all
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -61,16 +61,16 @@ class Trace:
         }
 
 
-def read_all(places: Places) -> tuple[Graph, Shelf, MlflowClient | None]:
+def read_all(places: Places) -> tuple[Graph, Reader, MlflowClient | None]:
     """Everything that is known: the graph, where it was read, the registry if it answers.
 
     What could not be read is among the graph's faults.
     """
-    graph, shelf = Graph(), Shelf(places)
-    read_runs(graph, shelf)
-    read_artifacts(graph, shelf)
-    read_withdrawn(graph, shelf)
-    return graph, shelf, read_registry(graph, places)
+    graph, reader = Graph(), Reader(places)
+    read_runs(graph, reader)
+    read_artifacts(graph, reader)
+    read_withdrawn(graph, reader)
+    return graph, reader, read_registry(graph, places)
 
 
 def trace(
@@ -79,7 +79,7 @@ def trace(
     """Walk from what was asked about to what it rests on, to what rests on it, or both.
 
     Args:
-        what: see question.CAN_BE_TRACED.
+        what: see query.CAN_BE_TRACED.
         by_content: recompute the hashes of drops and folders on the way; reads every byte.
 
     Raises:
@@ -87,8 +87,8 @@ def trace(
         StoreError: the prediction log was needed and cannot be read, or the store that machines
             share does not answer.
     """
-    graph, shelf, registry = read_all(places)
-    found = find(graph, shelf, what)
+    graph, reader, registry = read_all(places)
+    found = find(graph, reader, what)
     if direction != "up":
         count_predictions(graph, places)
     sides: dict[Side, frozenset[str]] = {"up": frozenset(), "down": frozenset()}
@@ -98,7 +98,7 @@ def trace(
     walked = sorted(sides["up"] | sides["down"], key=lambda k: FLOW.index(graph.nodes[k].kind))
     if registry is not None:
         check_mlflow_runs(graph, registry, walked)
-    check_all(graph, walked, shelf, registry is not None, by_content)
+    check_all(graph, walked, reader, registry is not None, by_content)
     broken = tuple(
         b for b in graph.faults if b.node is None or b.node in sides["up"] | sides["down"]
     )

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from pipelines.errors import VersioningError
 from pipelines.versioning.entry import Kind, Version
+from pipelines.versioning.parents import generations
 
 _WEEK = re.compile(r"^\d{4}-w\d{2}$")
 _BULLETIN = ("report", "forecasts")
@@ -69,15 +70,17 @@ def nearest(catalogue: Mapping[str, Version], root: str, kind: Kind) -> list[Ver
 
     A bulletin's own samples are nearer than those its older bundle was trained on.
     """
-    level, seen = [root], {root}
-    while level:
-        here = [catalogue[name] for name in level if name in catalogue]
-        found = [v for v in here if v.kind == kind]
+    for names in generations([root], lambda name: parents_of(catalogue, name)):
+        found = [v for name in names if (v := catalogue.get(name)) and v.kind == kind]
         if found:
             return found
-        level = list(dict.fromkeys(p for v in here for p in v.parents if p not in seen))
-        seen.update(level)
     return []
+
+
+def parents_of(catalogue: Mapping[str, Version], name: str) -> tuple[str, ...]:
+    """Ids of what a version was made from; none of a version that the catalogue lacks."""
+    version = catalogue.get(name)
+    return version.parents if version else ()
 
 
 def _soft(standing: Mapping[str, Version], kind: Kind, wanted: str) -> list[list[Version]]:

@@ -19,6 +19,8 @@ from pipelines.errors import StoreError, VersioningError
 from pipelines.run.withdrawn import Withdrawn
 from pipelines.storage.remote import remote
 from pipelines.versioning.entry import Version, VersionId
+from pipelines.versioning.find import parents_of
+from pipelines.versioning.parents import walk
 from pipelines.versioning.publish import remote_uri
 from pipelines.versioning.source import Source
 
@@ -109,10 +111,5 @@ def marks_of(
     catalogue: Mapping[str, Version], marks: Sequence[Mark], version: Version
 ) -> list[Mark]:
     """What is to be told of a version: it, or something that it was made from, was withdrawn."""
-    seen, left = {version.id}, [version.id]
-    while left:
-        here = catalogue.get(left.pop())
-        fresh = [p for p in (here.parents if here else ()) if p not in seen]
-        seen.update(fresh)
-        left += fresh
-    return [mark for mark in marks if not seen.isdisjoint(mark.versions)]
+    rests_on = walk([version.id], lambda name: parents_of(catalogue, name))
+    return [mark for mark in marks if not rests_on.isdisjoint(mark.versions)]

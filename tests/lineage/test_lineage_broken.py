@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lineage.planted import FIRST_TRACE, Store
@@ -14,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from pipelines.lineage import Trace, trace
 from pipelines.registry.alias import connect
 from pipelines.run import Run, open_run
-from pipelines.storage import read_json, shared
+from pipelines.storage import read_json, shared, write_json
 
 Damage = Callable[..., Path]
 
@@ -71,6 +74,27 @@ def test_what_is_gone_is_named(store: Store, damage: Damage, name: str, what: st
     assert what.format(**ids) in _said(found)
     assert all(link.where and link.fix for link in found.broken)
     assert {f"report:{run}" for run in ("first", "second", "third")} <= found.down
+
+
+@pytest.mark.parametrize("kind", ["samples", "features"])
+def test_a_version_that_the_index_has_with_other_content_is_named(store: Store, kind: str) -> None:
+    known = store.datasets if kind == "samples" else store.features
+    index = store.places.artifacts / "versions" / "index.json"
+    listed: Any = read_json(index)
+    listed["versions"][f"{kind}-{known['first']}"]["md5"] = "0.dir"
+    write_json(index, listed)
+    assert f"version {known['first']} is not in the index" in _said(
+        trace("run first", store.places)
+    )
+
+
+def test_an_index_that_is_damaged_is_named_once_and_hides_nothing(
+    store: Store, damage: Damage
+) -> None:
+    damage("artifacts/versions/index.json", '{"versions": ["samples"]}')
+    found = trace("run first", store.places)
+    assert _said(found).count("the index of versions cannot be read") == 1
+    assert f"dataset version {store.datasets['first']} is not in the index" in _said(found)
 
 
 def test_only_links_of_the_walk_are_named(store: Store, damage: Damage) -> None:
@@ -251,3 +275,18 @@ def _handed_over(store: Store, run_id: str) -> list[str]:
         f"artifacts/forecasts/{store.forecasts[run_id]}",
         f"artifacts/reports/{run_id}/report.html",
     ]
+
+
+def test_a_version_without_its_bundles_id_is_named(store: Store) -> None:
+    connect(store.places).delete_model_version_tag("denguard", "1", "bundle_id")
+    said = _said(trace("version 1", store.places))
+    assert "model version 1 does not say which bundle it is @ denguard" in said
+
+
+def test_an_mlflow_run_that_is_gone_is_named(store: Store) -> None:
+    _, run_id = _mlflow_run(store)
+    database = store.places.artifacts / "mlflow" / "mlflow.db"
+    with closing(sqlite3.connect(database)) as held, held:
+        held.execute("update runs set run_uuid = ? where run_uuid = ?", ("f" * 32, run_id))
+    said = _said(trace("version 1", store.places))
+    assert f"MLflow run {run_id} could not be read" in said

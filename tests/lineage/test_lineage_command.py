@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipelines import lineage
 from pipelines.cli import app
-from pipelines.lineage import text
+from pipelines.lineage import render
 
 
 def test_a_person_reads_both_trees_within_100_columns(store: Store) -> None:
@@ -85,8 +85,8 @@ def test_a_municipality_whose_zero_a_spreadsheet_took_is_found(store: Store) -> 
 
 def test_a_narrow_terminal_breaks_between_words_and_cuts_no_name(store: Store) -> None:
     found = lineage.trace("2018-12-04", store.places, "down")
-    wide, narrow = " ".join(text.lines(found)), " ".join(text.lines(found, 60))
+    wide, narrow = " ".join(render.lines(found)), " ".join(render.lines(found, 60))
     assert [w for w in narrow.split() if w not in "│├──└"] == [
         w for w in wide.split() if w not in "│├──└"
     ]
-    assert max(len(line) for line in text.lines(found, 60)) < max(map(len, text.lines(found)))
+    assert max(len(line) for line in render.lines(found, 60)) < max(map(len, render.lines(found)))

@@ -7,7 +7,7 @@ from lineage.planted import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Store
 
 from pipelines.errors import ConfigError
 from pipelines.lineage import trace
-from pipelines.lineage.graph import FLOW, Graph, Node
+from pipelines.lineage.graph import FLOW, RELATIONS, Graph, Node
 
 
 def _up(store: Store, what: str) -> set[str]:
@@ -74,7 +74,12 @@ def test_an_edge_against_the_flow_is_refused() -> None:
     graph = Graph()
     early, late = graph.add("drop", "2018-12-04"), graph.add("forecast", "2018-w48-x")
     with pytest.raises(ValueError, match="cannot be made from"):
-        graph.link(late, early, "nonsense")
+        graph.link(late, early)
+
+
+def test_every_edge_that_may_be_leads_down_the_pipeline() -> None:
+    for child, parents in RELATIONS.items():
+        assert all(FLOW.index(parent) < FLOW.index(child) for parent in parents), child
 
 
 def test_a_forecast_row_says_its_answer_and_rests_on_what_its_version_rests_on(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from lineage.planted import Store
 
-from pipelines.lineage import text, trace
+from pipelines.lineage import render, trace
 from pipelines.ops.withdrawing import withdraw_drop
 from pipelines.run.withdrawn import withdraw
 
 
 def _said(store: Store, what: str) -> str:
-    return "\n".join(text.lines(trace(what, store.places)))
+    return "\n".join(render.lines(trace(what, store.places)))
 
 
 def test_a_trace_of_what_was_withdrawn_holds_and_says_so(store: Store) -> None:

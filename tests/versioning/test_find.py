@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.errors import VersioningError
 from pipelines.versioning.entry import Kind, Version
-from pipelines.versioning.find import find_version, newest_first
+from pipelines.versioning.find import find_version, nearest, newest_first
+from pipelines.versioning.withdrawals import marks_of
 
 
 def version(name: str, week: str, run: str, *parents: str, **facts: str) -> Version:
@@ -98,3 +99,14 @@ def test_a_kind_that_was_never_published_is_said() -> None:
 def test_the_newest_week_comes_first() -> None:
     weeks = [v.as_of_week for v in newest_first(LISTED)]
     assert weeks == sorted(weeks, key=str, reverse=True)
+
+
+def test_versions_that_name_each_other_as_parents_end_the_walk() -> None:
+    """A remote is written by others; a circle must not hang an analyst's pull."""
+    there, back = (
+        version("features-1111", "2018-w47", "one", "bundle-2222"),
+        version("bundle-2222", "2018-w47", "one", "features-1111"),
+    )
+    circle = {v.id: v for v in (there, back)}
+    assert nearest(circle, there.id, "samples") == []
+    assert marks_of(circle, [], there) == []

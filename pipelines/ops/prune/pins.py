@@ -11,7 +11,7 @@ from pipelines.config import Places
 from pipelines.encoder_config import Frozen
 from pipelines.errors import ConfigError, StoreError
 from pipelines.lineage import read_all
-from pipelines.lineage.question import find
+from pipelines.lineage.query import find
 from pipelines.storage import read_json, write_json
 from pipelines.versioning import read_index
 
@@ -46,9 +46,9 @@ def pin(where: Places, what: str, by: str, reason: str) -> Pin:
     if not by.strip() or not reason.strip():
         raise ConfigError("a pin needs a name and a reason", fix="use --by NAME --reason TEXT")
     versions = (what,) if what in read_index(where) else ()
-    graph, shelf, _ = read_all(where)
+    graph, reader, _ = read_all(where)
     try:
-        nodes = find(graph, shelf, what).starts
+        nodes = find(graph, reader, what).starts
     except ConfigError:
         if not versions:
             raise

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlparse
 
 from pipelines.config import Places
 from pipelines.lineage.graph import key_of
+from pipelines.lineage.registered import every_version
 from pipelines.lineage.runs import version_id
 from pipelines.ops.prune.items import Item, size_of
 from pipelines.ops.prune.stays import Stays
@@ -61,7 +62,9 @@ def going(where: Places, stays: Stays) -> list[Recorded]:
         return []
     before_ms = (stays.now - timedelta(weeks=stays.retention.runs_weeks)).timestamp() * 1000
     with registry_errors("MLflow's runs could not be listed"):
-        versions = _versions(client)
+        versions: dict[str, list[ModelVersion]] = {}
+        for _, version in every_version(client):
+            versions.setdefault(str(version.run_id), []).append(version)
         found = [
             Recorded(run, _files(where, run), tuple(versions.get(run.info.run_id, ())))
             for run in _runs(client)
@@ -95,23 +98,6 @@ def _may_go(one: Recorded, stays: Stays) -> bool:
         return False  # it went before
     out_of_service = any("rolled_back" in version.tags for version in one.versions)
     return not out_of_service and stays.needed.isdisjoint(one.names)
-
-
-def _versions(client: MlflowClient) -> dict[str, list[ModelVersion]]:
-    """Run -> model versions made from it."""
-    found: dict[str, list[ModelVersion]] = {}
-    for model in client.search_registered_models(max_results=_PAGE):
-        token = None
-        while True:
-            page = client.search_model_versions(
-                f"name = '{model.name}'", max_results=_PAGE, page_token=token
-            )
-            for version in page:
-                found.setdefault(str(version.run_id), []).append(version)
-            token = page.token
-            if not token:
-                break
-    return found
 
 
 def _runs(client: MlflowClient) -> list[Run]:

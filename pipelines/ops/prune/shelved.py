@@ -17,21 +17,16 @@ from typing import Any
 
 from pipelines.config import Places
 from pipelines.errors import VersioningError
-from pipelines.lineage.graph import Kind, key_of
+from pipelines.lineage.verify import node_of
 from pipelines.ops.prune.items import Item
 from pipelines.ops.prune.stays import Stays, weeks_old
 from pipelines.versioning import read_index, remote_uri, repository
 from pipelines.versioning.catalogue import INDEX, parse_index, scan
 from pipelines.versioning.entry import FILE_MD5, Version
+from pipelines.versioning.parents import walk
 from pipelines.versioning.source import Source, object_key
 
 Entry = dict[str, Any]
-_NODES: dict[str, Kind] = {
-    "samples": "dataset",
-    "features": "features",
-    "bundle": "bundle",
-    "forecasts": "forecast",
-}
 
 
 @dataclass(frozen=True)
@@ -142,33 +137,20 @@ def _kept(where: Places, stays: Stays, shelf: Shelf) -> set[str]:
     """Versions that something needs, and those that they were made from."""
     every = {**shelf.others, **shelf.mine}
     roots = {name for name, entry in shelf.mine.items() if _is_root(where, stays, name, entry)}
-    kept, left = set(), [*roots, *shelf.others]
-    while left:
-        name = left.pop()
-        if name not in kept:
-            kept.add(name)
-            left += [parent for parent in every.get(name, {}).get("parents", ())]
+    kept = walk([*roots, *shelf.others], lambda name: every.get(name, {}).get("parents", ()))
     return kept | {name for name, entry in shelf.mine.items() if _is_shown(stays, entry)}
 
 
 def _is_root(where: Places, stays: Stays, name: str, entry: Entry) -> bool:
     young = _age(where, stays.now, name, entry) < stays.retention.runs_weeks
-    return young or name in stays.versions or _node(entry) in stays.needed
+    return young or name in stays.versions or node_of(entry) in stays.needed
 
 
 def _is_shown(stays: Stays, entry: Entry) -> bool:
     """Whether it is a published forecast or report that stays, without what it was made from."""
     if entry["kind"] not in ("forecasts", "report"):
         return False
-    return stays.retention.forecasts == "keep" or _node(entry) in stays.shown
-
-
-def _node(entry: Entry) -> str:
-    """Key of the thing that was published as this version; "" for one that is no node."""
-    kind = str(entry["kind"])
-    if kind == "report":
-        return key_of("report", str(entry.get("run_id")))
-    return key_of(_NODES[kind], str(entry["id"]).removeprefix(f"{kind}-")) if kind in _NODES else ""
+    return stays.retention.forecasts == "keep" or node_of(entry) in stays.shown
 
 
 def _age(where: Places, now: datetime, name: str, entry: Entry) -> float:

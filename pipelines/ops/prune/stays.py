@@ -103,7 +103,7 @@ def _keys(graph: Graph, kind: Kind) -> list[str]:
 
 def _age(graph: Graph, key: str, ages: dict[str, float], where: Places, now: datetime) -> float:
     """Weeks since the youngest run that made it, else since its file was written; 0 = not known."""
-    runs = [graph.nodes[k].id for k in graph.next(key, "up") if graph.nodes[k].kind == "run"]
+    runs = [graph.nodes[k].id for k in graph.next(key, "up", "run")]
     if runs:
         return min(ages.get(run, 0.0) for run in runs)
     path = graph.nodes[key].path
@@ -144,10 +144,7 @@ def _newest(graph: Graph, where: Places) -> set[str]:
     found: set[str] = set()
     if version := accepted_version(where):
         dataset = key_of("dataset", version)
-        found |= {
-            dataset,
-            *(k for k in graph.next(dataset, "down") if graph.nodes[k].kind == "features"),
-        }
+        found |= {dataset, *graph.next(dataset, "down", "features")}
     if made := last_success(where):
         found |= {
             key_of("forecast", made.forecast_version),

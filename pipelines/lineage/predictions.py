@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.config import Places
 from pipelines.errors import StoreError
-from pipelines.lineage.graph import Graph, key_of
+from pipelines.lineage.graph import Graph
 
 TRACE_ID = re.compile(r"^[0-9a-f]{32}$")
 _MOST_ANSWERS = 200_000  # counted at most, newest days first: about 3 seconds
@@ -40,15 +40,14 @@ def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
         predictions=rows,
     )
     bundle = graph.add("bundle", answer.bundle_id)
-    graph.link(bundle, key, "answered")
+    graph.link(bundle, key)
     if answer.forecast_version:
         graph.nodes[key].facts["forecast_version"] = answer.forecast_version
-        forecast = graph.add(
-            "forecast", answer.forecast_version, f"artifacts/forecasts/{answer.forecast_version}"
-        )
-        graph.link(forecast, key, "answered")
-    for version in _versions(graph, answer.model_version, answer.bundle_id):
-        graph.link(version, key, "answered")
+        graph.link(graph.add("forecast", answer.forecast_version), key)
+    for version in graph.next(bundle, "down", "model_version"):
+        # the log knows the number of the version and its bundle, not the model's name
+        if graph.nodes[version].id.endswith(f"/{answer.model_version}"):
+            graph.link(version, key)
     return key
 
 
@@ -75,12 +74,5 @@ def count_predictions(graph: Graph, places: Places) -> None:
     folder = log_folder(places).relative_to(places.home).as_posix()
     for identity, facts in found.items():
         facts["newest"] = [trace for _, trace in facts["newest"]]
-        key = graph.add("predictions", identity, folder, at_least=counted == _MOST_ANSWERS, **facts)
-        graph.link(graph.add("bundle", identity), key, "answered")
-
-
-def _versions(graph: Graph, version: str, bundle_id: str) -> list[str]:
-    """The model version of an answer: the log knows its number and bundle, not the model's name."""
-    made = graph.next(key_of("bundle", bundle_id), "down")
-    versions = [graph.nodes[key] for key in made if graph.nodes[key].kind == "model_version"]
-    return [node.key for node in versions if node.id.endswith(f"/{version}")]
+        bundle, least = graph.add("bundle", identity), counted == _MOST_ANSWERS
+        graph.add("predictions", identity, folder, [bundle], at_least=least, **facts)

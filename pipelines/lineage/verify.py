@@ -5,16 +5,16 @@ Every fault names what, where and what to do, and the walk goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places
 from pipelines.errors import DenguardError
 from pipelines.lineage.artifacts import RESTORE
-from pipelines.lineage.graph import Graph, Kind, Node
+from pipelines.lineage.graph import Graph, Kind, Node, key_of
 from pipelines.lineage.pruned import day_of, pruned_on
-from pipelines.lineage.shelf import Shelf
+from pipelines.lineage.reader import Reader
 from pipelines.storage import folder_id, manifest_of, sha256_file
 
 _SIGN: dict[Kind, str] = {  # a file without which a folder is not what it should be
@@ -25,13 +25,19 @@ _SIGN: dict[Kind, str] = {  # a file without which a folder is not what it shoul
     "forecast": "forecast.parquet",
 }
 _FILES: tuple[Kind, ...] = ("validation", "decision", "report")
+_PUBLISHED: dict[str, Kind] = {  # kind of a version -> what it is in lineage
+    "samples": "dataset",
+    "features": "features",
+    "bundle": "bundle",
+    "forecasts": "forecast",
+}
 _VERSIONS = "artifacts/versions"
 _INDEX, _REMOTE = f"{_VERSIONS}/index.json", "<remote>/versions/"
 _DROP_BACK = "restore the folder as it was received; bring corrections as a new drop"
 
 
 def check_all(
-    graph: Graph, walked: Iterable[str], shelf: Shelf, registry_answers: bool, by_content: bool
+    graph: Graph, walked: Iterable[str], reader: Reader, registry_answers: bool, by_content: bool
 ) -> None:
     """Add a fault to the graph for every link of the walk that does not hold.
 
@@ -39,42 +45,37 @@ def check_all(
         registry_answers: False leaves out what only the registry can say.
         by_content: recompute hashes of drops and folders; this reads every byte of them.
     """
-    accepted, index = _accepted(shelf.places), _index(graph, shelf.places)
-    pruned = pruned_on(shelf.places)
+    accepted, published = _accepted(reader.places), _published(graph, reader.places)
+    pruned = pruned_on(reader.places)
     for key in walked:
         node = graph.nodes[key]
-        there = _is_there(graph, node, shelf, pruned)
+        there = _is_there(graph, node, reader, pruned)
         if node.kind == "drop":
             _check_accepted(graph, node, accepted)
-        _check_version(graph, node, shelf, index, pruned)
-        if registry_answers and node.kind in (
-            "model_version",
-            "prediction",
-            "predictions",
-            "forecast",
-        ):
+        _check_version(graph, node, reader, published.get(key, []), pruned)
+        if registry_answers:
             _check_registered(graph, node, pruned)
         if by_content and there:
-            _check_content(graph, node, shelf)
+            _check_content(graph, node, reader)
 
 
-def _is_there(graph: Graph, node: Node, shelf: Shelf, pruned: dict[str, str]) -> bool:
+def _is_there(graph: Graph, node: Node, reader: Reader, pruned: dict[str, str]) -> bool:
     """Whether the thing lies where it should; a fault if it does not and was not pruned."""
     if node.kind not in _SIGN and node.kind not in _FILES:
         return True
     copies = [name for name in (node.path, node.facts.get("fetched_copy")) if name]
-    if any((shelf.local(name) / _SIGN.get(node.kind, "")).is_file() for name in copies):
+    if any((reader.local(name) / _SIGN.get(node.kind, "")).is_file() for name in copies):
         return True
-    if any(shelf.elsewhere(name) for name in copies):
-        graph.nodes[node.key].facts["held_by"] = shelf.places.artifacts_uri
+    if any(reader.elsewhere(name) for name in copies):
+        graph.nodes[node.key].facts["held_by"] = reader.places.artifacts_uri
         return False
-    told = [*copies, *(k for k in graph.next(node.key, "down") if k.startswith("model_version:"))]
+    told = [*copies, *graph.next(node.key, "down", "model_version")]
     if days := [day for name in told if (day := day_of(pruned, name))]:
         node.facts["pruned"] = max(days)
         return False
     where = " and ".join(copies) or f"no copy of {node.id} is known"
     fix = _DROP_BACK if node.kind == "drop" else RESTORE
-    if node.kind == "bundle" and _registered_versions(graph, node):
+    if node.kind == "bundle" and _is_registered(graph, node.key):
         fix = (
             "the registry holds it: the next forecast that needs it fetches it, or `denguard "
             "pull` does"
@@ -106,12 +107,22 @@ def _check_accepted(graph: Graph, node: Node, accepted: dict[str, str]) -> None:
         )
 
 
-def _index(graph: Graph, places: Places) -> list[dict[str, Any]]:
-    """The deployment's versions; an index that cannot be read is one fault."""
+def node_of(entry: Mapping[str, Any]) -> str:
+    """Key of the thing that was published as a version; "" for one that is no node."""
+    kind, identity = str(entry.get("kind")), str(entry.get("id"))
+    if kind == "report":
+        return key_of("report", str(entry.get("run_id")))
+    return key_of(_PUBLISHED[kind], identity.removeprefix(f"{kind}-")) if kind in _PUBLISHED else ""
+
+
+def _published(graph: Graph, places: Places) -> dict[str, list[dict[str, Any]]]:
+    """The deployment's versions by node; an index that cannot be read is one fault."""
     from pipelines.versioning import read_index
 
+    found: dict[str, list[dict[str, Any]]] = {}
     try:
-        return list(read_index(places).values())
+        for entry in read_index(places).values():
+            found.setdefault(node_of(entry), []).append(entry)
     except (DenguardError, OSError, ValueError, KeyError, AttributeError) as err:
         graph.fault(
             None,
@@ -119,16 +130,23 @@ def _index(graph: Graph, places: Places) -> list[dict[str, Any]]:
             _INDEX,
             f"copy it back from {_REMOTE}index.json",
         )
-        return []
+        return {}
+    return found
 
 
 def _check_version(
-    graph: Graph, node: Node, shelf: Shelf, index: list[dict[str, Any]], pruned: dict[str, str]
+    graph: Graph,
+    node: Node,
+    reader: Reader,
+    entries: list[dict[str, Any]],
+    pruned: dict[str, str],
 ) -> None:
     """A version that was handed to DVC must be in the index, with its sidecar, or be pruned."""
-    entries = [entry for entry in index if _is_version_of(entry, node)]
+    if node.kind in ("dataset", "features"):  # a run recorded which content DVC took
+        entries = [e for e in entries if e.get("md5") == node.facts.get("dvc_md5", "not recorded")]
     gone = f"{'samples' if node.kind == 'dataset' else node.kind}-{node.id}" in pruned
-    if not entries and not gone and "dvc_md5" in node.facts and not shelf.elsewhere(str(node.path)):
+    handed_over = "dvc_md5" in node.facts and not reader.elsewhere(str(node.path))
+    if not entries and not gone and handed_over:
         graph.fault(
             node.key,
             f"{node.title} is not in the index of versions",
@@ -139,7 +157,7 @@ def _check_version(
     for entry in entries:
         node.facts["dvc_id"] = entry["id"]
         sidecar = f"{_VERSIONS}/{entry['id']}.dvc"
-        if not shelf.local(sidecar).is_file():
+        if not reader.local(sidecar).is_file():
             graph.fault(
                 node.key,
                 f"DVC's sidecar of {node.title} is absent",
@@ -148,56 +166,41 @@ def _check_version(
             )
 
 
-def _is_version_of(entry: dict[str, Any], node: Node) -> bool:
-    """Datasets and features by what the run recorded, the others by the name they are
-    published as."""
-    if node.kind in ("dataset", "features"):
-        return "dvc_md5" in node.facts and entry.get("md5") == node.facts["dvc_md5"]
-    if node.kind == "report":
-        return entry.get("kind") == "report" and entry.get("run_id") == node.id
-    published = {"bundle": f"bundle-{node.id}", "forecast": f"forecasts-{node.id}"}
-    return node.kind in published and entry.get("id") == published[node.kind]
-
-
-def _registered_versions(graph: Graph, bundle: Node) -> list[Node]:
-    made = [graph.nodes[key] for key in graph.next(bundle.key, "down")]
-    return [node for node in made if node.kind == "model_version" and node.facts.get("registered")]
+def _is_registered(graph: Graph, bundle: str) -> bool:
+    made = graph.next(bundle, "down", "model_version")
+    return any(graph.nodes[key].facts.get("registered") for key in made)
 
 
 def _check_registered(graph: Graph, node: Node, pruned: dict[str, str]) -> None:
     """Versions and bundles that answered or forecast must be in the registry."""
-    if node.kind == "model_version":
-        if node.key in pruned and not node.facts.get("registered"):
+    fix = "restore MLflow's database from a backup"
+    if node.kind == "model_version" and not node.facts.get("registered"):
+        if node.key in pruned:
             node.facts["pruned"] = pruned[node.key]
-        elif not node.facts.get("registered"):
-            graph.fault(
-                node.key,
-                f"{node.title} is not in the registry",
-                "MLflow",
-                "restore MLflow's database from a backup, or register the bundle again",
-            )
+            return
+        what = f"{node.title} is not in the registry"
+        graph.fault(node.key, what, "MLflow", f"{fix}, or register the bundle again")
+    if node.kind not in ("prediction", "predictions", "forecast"):
         return
-    for key in graph.next(node.key, "up"):
-        parent = graph.nodes[key]
+    for key in graph.next(node.key, "up", "bundle"):
         went = any(child in pruned for child in graph.next(key, "down"))
-        if parent.kind == "bundle" and not went and not _registered_versions(graph, parent):
+        if not went and not _is_registered(graph, key):
             graph.fault(
                 node.key,
-                f"{node.title} was made by {parent.title}, which is not in the registry",
+                f"{node.title} was made by {graph.nodes[key].title}, which is not in the registry",
                 "MLflow",
-                "restore MLflow's database from a backup; the bundle itself may lie under "
-                "artifacts/",
+                f"{fix}; the bundle itself may lie under artifacts/",
             )
 
 
-def _check_content(graph: Graph, node: Node, shelf: Shelf) -> None:
+def _check_content(graph: Graph, node: Node, reader: Reader) -> None:
     """Compare every copy with the content that its name or the run's record promises."""
     wanted = _promised(node)
     for name in dict.fromkeys((node.path, node.facts.get("fetched_copy"))):
-        if not name or not wanted or not shelf.local(name).is_dir():
+        if not name or not wanted or not reader.local(name).is_dir():
             continue
         try:
-            found = _content(node, shelf.local(name))
+            found = _content(node, reader.local(name))
         except (DenguardError, OSError, ValueError) as err:
             found = f"not readable ({err})"
         if found != wanted:

@@ -11,9 +11,9 @@ from typing import Any
 
 from pipelines.errors import ConfigError, DenguardError
 from pipelines.fusion.bundle_files import DESCRIPTION
-from pipelines.lineage.answers import find_prediction
 from pipelines.lineage.graph import FLOW, LABELS, Graph, Kind, Node, key_of
-from pipelines.lineage.shelf import Shelf
+from pipelines.lineage.predictions import find_prediction
+from pipelines.lineage.reader import Reader
 from pipelines.place_config import CodesConfig
 
 CAN_BE_TRACED = (
@@ -36,7 +36,7 @@ class Found:
     note: str = ""
 
 
-def find(graph: Graph, shelf: Shelf, what: str) -> Found:
+def find(graph: Graph, reader: Reader, what: str) -> Found:
     """The nodes that a question names.
 
     Raises:
@@ -44,7 +44,7 @@ def find(graph: Graph, shelf: Shelf, what: str) -> Found:
     """
     asked = " ".join(what.split())
     kind, name = _split_kind(asked)
-    found = _by_version(graph, asked) or _by_forecast(graph, shelf, asked)
+    found = _by_version(graph, asked) or _by_forecast(graph, reader, asked)
     if found:
         return found
     kind = "bundle" if kind == "predictions" else kind  # they are counted by bundle
@@ -52,7 +52,7 @@ def find(graph: Graph, shelf: Shelf, what: str) -> Found:
     if same:
         return _one_thing(asked, same)
     prediction = (
-        find_prediction(graph, shelf.places, name) if kind in (None, "prediction") else None
+        find_prediction(graph, reader.places, name) if kind in (None, "prediction") else None
     )
     if prediction:
         return Found((prediction,))
@@ -87,31 +87,28 @@ def _by_version(graph: Graph, asked: str) -> Found | None:
     return _one_thing(asked, same)
 
 
-def _by_forecast(graph: Graph, shelf: Shelf, asked: str) -> Found | None:
+def _by_forecast(graph: Graph, reader: Reader, asked: str) -> Found | None:
     """The newest forecast of a week, or a row of a forecast.
 
     A row becomes a node of its own: the graph holds versions, not their rows.
     """
     if _WEEK.match(asked):
-        version, note = _forecast(graph, shelf, asked)
+        version, note = _forecast(graph, reader, asked)
         return Found((version.key,), note)
     parts = _ROW.match(asked)
     if parts is None or asked in {node.id for node in graph.of_kind("model_version")}:
         return None
-    version, note = _forecast(graph, shelf, parts["of"])
-    row, renamed = _read_row(graph, shelf, version, parts["place"], int(parts["weeks"]))
+    version, note = _forecast(graph, reader, parts["of"])
+    row, renamed = _read_row(graph, reader, version, parts["place"], int(parts["weeks"]))
     note, place = "; ".join(filter(None, (note, renamed))), row["municipality_code"]
-    key = graph.add(
-        "forecast_row", f"{version.id}/{place}/{int(parts['weeks'])}", version.path, **row
-    )
-    graph.link(version.key, key, "holds")
-    for shown in graph.next(version.key, "down"):
-        if graph.nodes[shown].kind == "report":
-            graph.link(key, shown, "shown in")
+    name = f"{version.id}/{place}/{int(parts['weeks'])}"
+    key = graph.add("forecast_row", name, version.path, [version.key], **row)
+    for shown in graph.next(version.key, "down", "report"):
+        graph.link(key, shown)
     return Found((key,), note)
 
 
-def _forecast(graph: Graph, shelf: Shelf, name: str) -> tuple[Node, str]:
+def _forecast(graph: Graph, reader: Reader, name: str) -> tuple[Node, str]:
     """A forecast by its version or a unique beginning of it, or the newest one of an
     origin week."""
     made = graph.of_kind("forecast")
@@ -122,7 +119,7 @@ def _forecast(graph: Graph, shelf: Shelf, name: str) -> tuple[Node, str]:
     if not same:
         there = ", ".join(sorted(node.id for node in made)[-8:]) or "none"
         raise ConfigError(f"there is no forecast {name}", fix=f"forecasts are {there}")
-    newest = max(same, key=lambda node: (_made_at(shelf, node), node.id))
+    newest = max(same, key=lambda node: (_made_at(reader, node), node.id))
     if len(same) == 1:
         return newest, "" if not _WEEK.match(name) else f"{name} is forecast version {newest.id}"
     others = ", ".join(sorted(node.id for node in same if node is not newest))
@@ -137,18 +134,18 @@ def _forecast(graph: Graph, shelf: Shelf, name: str) -> tuple[Node, str]:
     )
 
 
-def _made_at(shelf: Shelf, node: Node) -> int:
-    folder = shelf.local(str(node.path))
+def _made_at(reader: Reader, node: Node) -> int:
+    folder = reader.local(str(node.path))
     return folder.stat().st_mtime_ns if folder.is_dir() else 0
 
 
 def _read_row(
-    graph: Graph, shelf: Shelf, version: Node, asked: str, weeks: int
+    graph: Graph, reader: Reader, version: Node, asked: str, weeks: int
 ) -> tuple[dict[str, Any], str]:
     """The row of a unit and horizon; and what to say if the unit was asked for by an old code."""
-    rows = _rows(shelf, version)
+    rows = _rows(reader, version)
     place = (
-        asked if any(_same_code(row, asked) for row in rows) else _today(graph, shelf, rows, asked)
+        asked if any(_same_code(row, asked) for row in rows) else _today(graph, reader, rows, asked)
     )
     note = "" if place == asked else f"{asked} is {place} today"
     found = [row for row in rows if row["horizon_weeks"] == weeks and _same_code(row, place)]
@@ -167,24 +164,24 @@ def _read_row(
     )
 
 
-def _today(graph: Graph, shelf: Shelf, rows: list[dict[str, Any]], place: str) -> str:
+def _today(graph: Graph, reader: Reader, rows: list[dict[str, Any]], place: str) -> str:
     """What an old code became, by the bundle that made the rows; else the code itself."""
     made_by = graph.nodes.get(key_of("bundle", str(rows[0]["bundle_id"]))) if rows else None
     if made_by is None or made_by.path is None:
         return place
     try:
-        meta = json.loads(shelf.read(made_by.path, DESCRIPTION))["meta"]
+        meta = json.loads(reader.read(made_by.path, DESCRIPTION))["meta"]
         changes = CodesConfig.model_validate(meta.get("place", {}).get("codes", {})).crosswalk
     except (OSError, ValueError, KeyError, DenguardError):  # the walk names what is wrong with it
         return place
     return changes.today(changes.as_delivered(place) or place) if changes else place
 
 
-def _rows(shelf: Shelf, version: Node) -> list[dict[str, Any]]:
+def _rows(reader: Reader, version: Node) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        table = io.BytesIO(shelf.read(str(version.path), "forecast.parquet"))
+        table = io.BytesIO(reader.read(str(version.path), "forecast.parquet"))
         rows: list[dict[str, Any]] = pq.read_table(table).to_pylist()
     except (OSError, ValueError) as err:
         state = "gone" if isinstance(err, FileNotFoundError) else f"damaged ({err})"

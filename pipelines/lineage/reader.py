@@ -22,7 +22,7 @@ _RUNS = "artifacts/runs"
 _THREADS = 8
 
 
-class Shelf:
+class Reader:
     """A home and, if machines share one, the store behind it."""
 
     def __init__(self, places: Places) -> None:
