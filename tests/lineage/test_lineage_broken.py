@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lineage.planted import FIRST_TRACE, Store
 from mlflow.tracking import MlflowClient
+from support.planted_lineage import FIRST_TRACE, Store
 
 from pipelines.lineage import Trace, trace
 from pipelines.registry.alias import connect

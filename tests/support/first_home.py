@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "homes"
 ARCHIVE = HERE / "first.tar.xz"
 MADE_IN = "/srv/denguard"
 ELSEWHERE = (

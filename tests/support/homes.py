@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from support.drops import table_drop
 from typer.testing import CliRunner
 
 from pipelines.cli import app, in_lines
@@ -24,6 +23,7 @@ from pipelines.data.sources.sample import package_table
 from pipelines.data.sources.synthetic_scenes import render_scene, write_tiff
 from pipelines.errors import DenguardError
 from pipelines.storage import manifest_of, read_json
+from support.drops import table_drop
 
 _ROAD = ("run", "--profile", "ci", "--horizon", "4", "--run-id")
 REVISED_UNIT, REVISED_WEEK = "5001", "2018/w45"

@@ -4,7 +4,7 @@ Run it by hand, with the code of the first version (commit b6b6008) on PYTHONPAT
 that has its packages. What it makes is committed; tests only unpack it (homes.py):
 
     git worktree add /opt/denguard b6b6008
-    PYTHONPATH=/opt/denguard .venv/bin/python tests/homes/make_first_home.py
+    PYTHONPATH=/opt/denguard .venv/bin/python tests/support/make_first_home.py
 
 MLflow, DVC and the model's description keep absolute paths. So the code lies in /opt/denguard and
 the home in /srv/denguard while it is made, as a ministry's might, and no other path gets in.
@@ -29,7 +29,7 @@ import pipelines
 from pipelines.config import load_profile, profile_names
 
 CODE, HOME = Path("/opt/denguard"), Path("/srv/denguard")
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "homes"
 # The ten municipalities that a profile of the first version judged, and one more for the pool.
 MUNICIPALITIES = {
     "5001", "5360", "8001", "23001", "41001", "50001", "54001", "68001", "73001", "76001",

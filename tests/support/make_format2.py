@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from fusion.synthetic_bundle import make_bundle
 
 from pipelines.data.prompts import load_template
 from pipelines.data.thresholds import Thresholds
@@ -24,6 +23,7 @@ from pipelines.inference.vectors import VectorInput
 from pipelines.storage import write_json
 from pipelines.testing.rows import make_examples
 from pipelines.weeks import Calendar
+from support.synthetic_bundle import make_bundle
 
 TEMPLATE = """template: "In {municipality} {recent_cases} cases."
 unknown: "?"

@@ -7,13 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from pipelines.code_changes import CodeChange, CodeChanges
 from pipelines.codes import TextCodes, UnitCodes
 from pipelines.config import DataConfig
 from pipelines.contracts import Issue
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import list_drops, make_drop
 from pipelines.data.sources import Context, source_of
-from pipelines.data.tables import Tables
+from pipelines.data.tables import Tables, latest_cases
 from pipelines.data.validate import validate_all
 from pipelines.data.validation_result import ValidationResult
 from pipelines.weeks import CDC, Calendar
@@ -68,3 +71,31 @@ def the(issues: tuple[Issue, ...], code: str) -> Issue:
     found = [i for i in issues if i.code == code]
     assert len(found) == 1, [(i.code, i.message) for i in issues]
     return found[0]
+
+
+def changes(*pairs: tuple[str, ...]) -> CodeChanges:
+    declared = [
+        CodeChange(**dict(zip(("old", "new", "since"), pair, strict=False))) for pair in pairs
+    ]
+    return CodeChanges(TextCodes(), declared)
+
+
+CASES: dict[str, Any] = {"file": "cases.csv"}
+RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "latency_days": 5}
+PEOPLE = {"table": "units", "file": "people.csv"}
+TABLE = "unit,year,week,cases\n" + "".join(
+    f"{u},2018,{w},{w % 5}\n" for u in "AB" for w in range(1, 41)
+)
+
+
+def table(units: str, first: int = 1, last: int = 40, skip: tuple[str, ...] = ()) -> str:
+    """Long counts of 2018; the count is the week's number."""
+    rows = [f"{u},2018,{w},{w}" for u in units for w in range(first, last + 1)]
+    return "\n".join(["unit,year,week,cases", *(r for r in rows if r not in skip)]) + "\n"
+
+
+def count(tables, unit: str, week: int, known_on: date | None = None) -> float | None:
+    """The newest vintage, None where unknown."""
+    cases = latest_cases(tables, known_on).set_index(["unit_id", "week_no"])["cases"]
+    value = cases[unit, CDC.number(2018, week)]
+    return None if pd.isna(value) else float(value)

@@ -8,21 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from support.outputs import candidate as made_candidate
-from support.outputs import leave
 
 from pipelines.code_changes import CodeChange
 from pipelines.config import Places
-from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.intake import accept
 from pipelines.features.build import version_of
-from pipelines.fusion.bundle import Bundle, bundle_id, write_bundle
-from pipelines.fusion.bundle_meta import BundleMeta
-from pipelines.fusion.design import DESIGN_NAMES
-from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import LinearModel
+from pipelines.fusion.bundle import bundle_id, write_bundle
 from pipelines.inference.forecast import publish_forecast
 from pipelines.inference.prediction_log import LoggedAnswer, LoggedPrediction, PredictionLog
 from pipelines.place_config import CodesConfig, PlaceConfig
@@ -40,6 +32,9 @@ from pipelines.run.outputs import (
     ValidateOutput,
 )
 from pipelines.storage import folder_id, manifest_of, sha256_file, write_atomic, write_json
+from support.linear_bundle import linear_bundle
+from support.outputs import candidate as made_candidate
+from support.outputs import leave
 
 FIRST_TRACE, THIRD_TRACE, FORECAST_TRACE = "a" * 32, "b" * 32, "c" * 32
 RENAMED = CodeChange(old="76999", new="76001")
@@ -153,32 +148,17 @@ class Planter:
         return str(entry["md5"])
 
     def bundle(self, run: Run, week: str, dataset: str, features: str) -> Path:
-        width = len(DESIGN_NAMES)
-        linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.1), float(week[-2:]))
-        meta = BundleMeta(
-            head="linear",
-            recipe={},
-            recipe_id="r1",
-            lambda_shift=0.0,
-            lambda_reason="linear",
-            horizons_weeks=(4,),
-            decision_thresholds={4: 0.5},
-            threshold_cases={"05001": 40.0},
-            image_encoder={},
-            text_encoder={},
-            prompt_template_id="p1",
-            language="es",
-            label_rule_id="median_2016_2017",
+        made = linear_bundle(
+            float(week[-2:]),
+            horizons=(4,),
             dataset_version=dataset,
             feature_version=features,
             embedding_version=f"e{dataset[1:]}",
             as_of_week=week,
-            synthetic_scenes=True,
-            covariate_names=COVARIATE_NAMES,
             place=PLACE,
         )
         candidate = self.places.artifacts / "candidates" / f"c{week[-2:]}"
-        folder = write_bundle(Bundle(meta, {4: HorizonModel(4, linear)}), candidate / "bundle")
+        folder = write_bundle(made, candidate / "bundle")
         trained = made_candidate(folder=run.name(candidate), bundle_id=bundle_id(folder))
         leave(run, TrainOutput, candidates={"linear": trained})
         self.store.bundles[run.run_id] = bundle_id(folder)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.outputs import leave
 
 from pipelines.contracts import EncoderSpec, content_id
 from pipelines.embed.store import EmbeddingStore, store_root
@@ -24,6 +23,7 @@ from pipelines.run.outputs import FeaturesOutput, ForecastOutput, IngestOutput
 from pipelines.steps import versions
 from pipelines.storage import folder_id, manifest_of, write_atomic, write_json
 from pipelines.versioning import add_versions
+from support.outputs import leave
 
 WEEKS = {"first": "2018-w46", "second": "2018-w47", "third": "2018-w48"}
 UNITS = ("05001", "76001")

@@ -1,6 +1,6 @@
 """A training that is killed with signal 9 three times, each time at another kind of moment.
 
-Run as a program with a folder that tests/training/tiny_raw.py filled; every life is a fork of its
+Run as a program with a folder that tests/support/tiny_raw.py filled; every life is a fork of its
 own that goes on in folder/killed.
 """
 
@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training import tiny_raw
-
 from pipelines.paper.raw import checkpoint, inputs, train_raw
+from support import tiny_raw
 
 
 def _kill_at(module: Any, name: str, when: Callable[..., bool]) -> None:

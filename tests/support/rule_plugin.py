@@ -14,7 +14,7 @@ from pipelines.weeks import Calendar
 class TwiceUsualRule(RuleConfig):
     """Cases above `times` the mean of the year before. It asks for the future, too."""
 
-    formula: ClassVar[str] = "label_rules.plugin:twice_the_mean"
+    formula: ClassVar[str] = "support.rule_plugin:twice_the_mean"
     kind: Literal["twice_usual"] = "twice_usual"
     times: float = Field(2.0, gt=1)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipelines.config import Profile
+from pipelines.config import Places, Profile
+from pipelines.data.samples import build_dataset
 from pipelines.data.tables import Tables
+from pipelines.features.build import build_features
 from pipelines.weeks import CDC, Calendar
+from support.registries import three as three
+from support.registries import three_versions as three_versions
 
 RECEIVED = date(2030, 1, 2)
 CENSUS = ("households_without_water_pct", "houses_per_km2")
@@ -65,3 +70,25 @@ def profile_of(rule: Mapping[str, Any], **changes: Any) -> Profile:
         "evaluate": {"horizons_weeks": [1, 4], "test_years": {"last": 2}},
     }
     return Profile.model_validate({**raw, **changes})
+
+
+@dataclass(frozen=True)
+class Walked:
+    """Dataset and features of six small units, and one whose cases ended, by an endemic channel."""
+
+    where: Places
+    profile: Profile
+    tables: Tables
+    dataset: Path
+    features: Path
+
+
+def walk(rule: dict[str, Any], home: Path) -> Walked:
+    where, profile = Places(home=home), profile_of(rule)
+    sizes = (0.4, 2.0, 4.0, 6.0, 9.0, 15.0)
+    series = {f"unit-{i}": seasonal(size, i) for i, size in enumerate(sizes)}
+    ended, before = CDC.week_no("2015-w01"), seasonal(5.0, 9)
+    series["gone"] = lambda week: before(week) if week < ended else 0.0
+    tables = tables_of(series)
+    dataset = build_dataset(tables, profile, None, [], where.artifacts / "datasets")
+    return Walked(where, profile, tables, dataset, build_features(dataset, profile, where))

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from support.outputs import stored
-
 from pipelines.config import Places
 from pipelines.registry import audit
 from pipelines.run.success import record_success
 from pipelines.steps import failure
 from pipelines.storage import write_json
+from support.outputs import stored
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 DECISION = {

@@ -8,23 +8,31 @@ walked once for all processes of a test session, and each test that changes some
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
-from e2e.roads import Home
 from filelock import FileLock
-from support.drops import table_drop
 
+from pipelines import steps
+from pipelines.config import Places
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.sources.sample import package_table
+from pipelines.errors import ValidationStopped
+from pipelines.run import open_run
+from pipelines.run.outputs import FixedDrop, IngestOutput
+from pipelines.steps import failure
+from support.drops import table_drop
+from support.homes import Home
+from support.registries import moved_registry
 
 UNITS = 45
 CODE = "Municipality code"
@@ -71,24 +79,6 @@ def walk_tabular(home: Home, run_id: str, *arguments: str) -> None:
     )
 
 
-def _moved(home: Path, before: Path) -> None:
-    """MLflow keeps absolute addresses: make those of a copied home its own."""
-    database = sqlite3.connect(home / "artifacts" / "mlflow" / "mlflow.db")
-    for table, column in _ADDRESSES:
-        moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
-        database.execute(moved, (str(before), str(home)))
-    database.commit()
-    database.close()
-
-
-_ADDRESSES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
-
-
 @pytest.fixture(scope="session")
 def tabular(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A deployment after one run, `first`, of which a champion serves. Change nothing in it."""
@@ -125,10 +115,54 @@ def copied_tabular(
     def make() -> Home:
         home = Home(tmp_path / "tabular")
         shutil.copytree(tabular.path, home.path)
-        _moved(home.path, tabular.path)
+        moved_registry(home.path / "artifacts" / "mlflow", tabular.path / "artifacts" / "mlflow")
         monkeypatch.setenv("DENGUARD_HOME", str(home.path))
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         monkeypatch.delenv("DENGUARD_ENDPOINT_URL", raising=False)
         return home
 
     return make
+
+
+Cells = dict[str, str]  # municipality code as delivered -> its newest count
+
+
+def next_week(home: Home, told: Cells) -> None:
+    """The drop of 2018-12-11, whose w49 says what `told` says."""
+    with package_table().open(encoding="utf-8", newline="") as handle:
+        header, *rows = csv.reader(handle)
+    before = home.path / "data" / "drops" / "2018-12-04" / "metadata.csv"
+    with before.open(encoding="utf-8", newline="") as handle:
+        own = [row[0] for row in csv.reader(handle)][1:]
+    code, week = header.index("Municipality code"), header.index("2018/w49")
+    kept = [row for row in rows if row[code] in own]
+    for row in kept:
+        row[week] = told.get(row[code], row[week])
+    table = home.path / "week.csv"
+    with table.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, lineterminator="\n").writerows([header, *kept])
+    info = DropInfo(received_date=date(2018, 12, 11), scene_period="month", source_note="test")
+    table_drop(table, None, home.path / "data" / "drops", info, until="2018-w49")
+
+
+def forecast(home: Home, run_id: str) -> pd.DataFrame:
+    made = json.loads((home.path / "artifacts" / "runs" / run_id / "forecast.json").read_text())
+    return pd.read_parquet(home.path / made["forecast"] / "forecast.parquet")
+
+
+def where(home: Home) -> Places:
+    return Places(home=home.path)
+
+
+def start(home: Home, run_id: str) -> None:
+    steps.start(run_id, {"profile": str(home.path / "tabular.yaml"), "horizons": [4]})
+
+
+def stopped(home: Home, run_id: str = "second") -> None:
+    """What a run of the week after leaves whose data stopped it."""
+    start(home, run_id)
+    run = open_run(run_id)
+    drops = open_run("first").output(IngestOutput).drops
+    late = FixedDrop(received_date="2018-12-11", sha256="0" * 64)
+    run.finish(IngestOutput(drops=(*drops, late)))
+    failure.record(run.folder, "validate", ValidationStopped("the table holds no row"))

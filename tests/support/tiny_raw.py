@@ -1,6 +1,6 @@
 """Tiny random ViT and BERT checkpoints in the real formats, and rows to train on.
 
-`python tests/training/tiny_raw.py DIR` writes DIR/vit and DIR/bert.
+`python tests/support/tiny_raw.py DIR` writes DIR/vit and DIR/bert.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A small data set in the layout `folder`, and a study of tiny checkpoints in the real formats.
 
-`python tests/paper/tiny_study.py DIR` writes DIR/data, DIR/weights and DIR/study.yaml.
+`python tests/support/tiny_study.py DIR` writes DIR/data, DIR/weights and DIR/study.yaml.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from embed import tiny_checkpoints
-from paper.made import Row, picture, write_csv
 from PIL import Image
-from training import tiny_raw
+
+from support import tiny_checkpoints, tiny_raw
+from support.study_data import Row, picture, write_csv
 
 N = 60
 WORDS = ("dry and cool", "rain and heat")  # tell the label without naming it

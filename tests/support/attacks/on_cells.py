@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hostile.drop.conftest import Attack
-from hostile.drop.spoil import Grid, cell, columns, grid
+from support.attacks.siege import Attack
+from support.attacks.spoil import Grid, cell, columns, grid
 
 from pipelines.contracts import Level
 

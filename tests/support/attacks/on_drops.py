@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hostile.drop.on_cells import CELLS
-from hostile.drop.on_files import FILES
-from hostile.drop.on_info import INFOS
-from hostile.drop.on_scenes import SCENES
-from hostile.drop.on_tables import TABLES
+from support.attacks.on_cells import CELLS
+from support.attacks.on_files import FILES
+from support.attacks.on_info import INFOS
+from support.attacks.on_scenes import SCENES
+from support.attacks.on_tables import TABLES
 
 ATTACKS = [*FILES, *TABLES, *CELLS, *SCENES, *INFOS]

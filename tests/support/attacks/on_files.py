@@ -6,8 +6,8 @@ import gzip
 import io
 import zipfile
 
-from hostile.drop.conftest import Attack
-from hostile.drop.spoil import raw
+from support.attacks.siege import Attack
+from support.attacks.spoil import raw
 
 from pipelines.contracts import Level
 

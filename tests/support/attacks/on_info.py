@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hostile.drop.conftest import Attack
-from hostile.drop.spoil import info
+from support.attacks.siege import Attack
+from support.attacks.spoil import info
 
 from pipelines.contracts import Level
 

@@ -6,10 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from hostile import images
-from hostile.drop.conftest import Attack
-from hostile.drop.on_files import zipped
-from hostile.drop.spoil import scene
+from support.attacks import images
+from support.attacks.on_files import zipped
+from support.attacks.siege import Attack
+from support.attacks.spoil import scene
 
 from pipelines.contracts import Level
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from hostile.drop.conftest import Attack
-from hostile.drop.spoil import Grid, cell, column_added, grid, raw, rename
+from support.attacks.siege import Attack
+from support.attacks.spoil import Grid, cell, column_added, grid, raw, rename
 
 from pipelines.contracts import Level
 

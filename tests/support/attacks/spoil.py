@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from data_ingest.conftest import write_csv
+from support.desk import write_csv
 
 Change = Callable[[Path], object]
 Grid = list[list[str]]

@@ -4,5 +4,5 @@ import numpy as np
 
 from pipelines.candidate_config import ForecasterKind
 
-HEAVY = ForecasterKind("models.bad_forecasters:Honest")
+HEAVY = ForecasterKind("support.broken.forecasters:Honest")
 NUMBER = np.float64

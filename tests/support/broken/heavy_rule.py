@@ -1,7 +1,7 @@
 """A label rule whose module imports pandas, which reading a profile must not."""
 
 import pandas as pd
-from conformance.broken_rules import Honest
+from support.broken.rules import Honest
 
 FRAME = pd.DataFrame
 

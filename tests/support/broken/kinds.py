@@ -7,6 +7,6 @@ from __future__ import annotations
 from pipelines.candidate_config import ForecasterKind
 
 HONEST, PEEKS, RANKS, PICKLES, FORGETS, FALLS = (
-    ForecasterKind(f"models.bad_forecasters:{name}")
+    ForecasterKind(f"support.broken.forecasters:{name}")
     for name in ("Honest", "Peeks", "Ranks", "Pickles", "Forgets", "Falls")
 )

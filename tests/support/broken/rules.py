@@ -12,7 +12,7 @@ from pipelines.label_rule import RuleConfig
 class Honest(RuleConfig):
     """Breaks none: the mean week of the year before."""
 
-    formula: ClassVar[str] = "conformance.broken_formulas:mean"
+    formula: ClassVar[str] = "support.broken.formulas:mean"
     kind: Literal["broken"] = "broken"
 
     @property
@@ -26,47 +26,47 @@ class Honest(RuleConfig):
 class Peeking(Honest):
     """Finds counts that it was not handed."""
 
-    formula: ClassVar[str] = "conformance.broken_formulas:peeking"
+    formula: ClassVar[str] = "support.broken.formulas:peeking"
 
 
 class Negative(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:negative"
+    formula: ClassVar[str] = "support.broken.formulas:negative"
 
 
 class Infinite(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:infinite"
+    formula: ClassVar[str] = "support.broken.formulas:infinite"
 
 
 class Changing(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:changing"
+    formula: ClassVar[str] = "support.broken.formulas:changing"
 
 
 class Rolling(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:rolling"
+    formula: ClassVar[str] = "support.broken.formulas:rolling"
 
 
 class Ordered(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:ordered"
+    formula: ClassVar[str] = "support.broken.formulas:ordered"
 
 
 class Falling(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:falling"
+    formula: ClassVar[str] = "support.broken.formulas:falling"
 
 
 class Doubled(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:doubled"
+    formula: ClassVar[str] = "support.broken.formulas:doubled"
 
 
 class Strange(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:strange"
+    formula: ClassVar[str] = "support.broken.formulas:strange"
 
 
 class Unseasoned(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:unseasoned"
+    formula: ClassVar[str] = "support.broken.formulas:unseasoned"
 
 
 class Silent(Honest):
-    formula: ClassVar[str] = "conformance.broken_formulas:silent"
+    formula: ClassVar[str] = "support.broken.formulas:silent"
 
 
 class Nameless(Honest):

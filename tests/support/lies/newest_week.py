@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from plausible.place import Counts
+from support.place import Counts
 
 
 def newest(
