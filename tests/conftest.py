@@ -24,8 +24,8 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# tests/s3.py: the fixtures `s3` and `s3_server`; tests/e2e/tabular.py: a walked deployment.
-pytest_plugins = ("s3", "e2e.tabular")
+# Fixtures of several folders: `s3`, a deployment after one run, a registry of three versions.
+pytest_plugins = ("support.s3", "support.registries", "support.tabular")
 
 _connect = socket.socket.connect
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from adapters.ministry import Ministry
-from adapters.test_full_drops import count, table
+from support.ministry import Ministry, changes, count, table
 
-from pipelines.code_changes import CodeChange, CodeChanges
-from pipelines.codes import TextCodes
+from pipelines.code_changes import CodeChanges
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop
 from pipelines.data.raw import CELL_COLUMNS, UNIT_COLUMNS, RawDrop
@@ -20,13 +18,6 @@ from pipelines.data.recoding import recoded, recoded_scenes
 from pipelines.weeks import CDC
 
 Row = tuple[str, int, str | None]  # unit, week of 2018, count as delivered
-
-
-def changes(*pairs: tuple[str, ...]) -> CodeChanges:
-    declared = [
-        CodeChange(**dict(zip(("old", "new", "since"), pair, strict=False))) for pair in pairs
-    ]
-    return CodeChanges(TextCodes(), declared)
 
 
 def drop(day: int, *rows: Row, spans: bool = False) -> RawDrop:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from adapters.test_changed_codes import changes
+from support.ministry import changes
 
 from pipelines.code_changes import CodeChange
 from pipelines.config import load_profile

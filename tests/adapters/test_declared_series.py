@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapters.kit import read, refusals, stopped, the
-from adapters.test_files_source import RAIN, TABLE, Ministry
+from support.adapter_kit import read, refusals, stopped, the
+from support.ministry import RAIN, TABLE, Ministry
 
 from pipelines.config import load_profile
 from pipelines.contracts import Level

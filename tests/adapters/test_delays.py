@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pandas as pd
-from adapters.ministry import Ministry
+from support.ministry import Ministry
 
 from pipelines.data.tables import Tables
 from pipelines.weeks import CDC

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from adapters.kit import read_file, refusals, stopped, the, weekly
-from adapters.ministry import Ministry
-from adapters.ministry import the as the_issue
+from support.adapter_kit import read_file, refusals, stopped, the, weekly
+from support.ministry import Ministry
+from support.ministry import the as the_issue
 
 from pipelines.codes import TextCodes
 from pipelines.config import load_profile

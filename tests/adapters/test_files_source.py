@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from adapters.ministry import Ministry, the
+from support.ministry import CASES, PEOPLE, RAIN, TABLE, Ministry, the
 
 from pipelines.config import load_profile
 from pipelines.contracts import Level
@@ -17,12 +16,6 @@ from pipelines.data.tables import Tables, latest_cases
 from pipelines.errors import ConfigError, DropError
 from pipelines.weeks import CDC, ISO
 
-CASES: dict[str, Any] = {"file": "cases.csv"}
-RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "latency_days": 5}
-PEOPLE = {"table": "units", "file": "people.csv"}
-TABLE = "unit,year,week,cases\n" + "".join(
-    f"{u},2018,{w},{w % 5}\n" for u in "AB" for w in range(1, 41)
-)
 PEOPLE_TABLE = "unit,year,population\nA,2018,1000\nB,2018,2000\n"
 
 

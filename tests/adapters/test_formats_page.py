@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from adapters.kit import read, refusals
+from support.adapter_kit import read, refusals
 
 from pipelines.contracts import ADAPTERS, Level
 from pipelines.data.adapters import Reading

@@ -10,11 +10,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from adapters.ministry import Ministry, the
+from support.ministry import Ministry, count, table, the
 
 from pipelines.contracts import Level
-from pipelines.data.tables import latest_cases
-from pipelines.weeks import CDC
 
 CASES: dict[str, Any] = {"file": "cases.csv"}
 RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "optional": True}
@@ -22,21 +20,8 @@ PEOPLE = {"table": "units", "file": "people.csv", "optional": True}
 FIRST, SECOND, THIRD = "2018-10-16", "2018-10-23", "2018-10-30"
 
 
-def table(units: str, first: int = 1, last: int = 40, skip: tuple[str, ...] = ()) -> str:
-    """Long counts of 2018; the count is the week's number."""
-    rows = [f"{u},2018,{w},{w}" for u in units for w in range(first, last + 1)]
-    return "\n".join(["unit,year,week,cases", *(r for r in rows if r not in skip)]) + "\n"
-
-
 def full(home: Path, *inputs: dict[str, Any]) -> Ministry:
     return Ministry(home, *(inputs or (CASES,)), updates="full")
-
-
-def count(tables, unit: str, week: int, known_on: date | None = None) -> float | None:
-    """The newest vintage, None where unknown."""
-    cases = latest_cases(tables, known_on).set_index(["unit_id", "week_no"])["cases"]
-    value = cases[unit, CDC.number(2018, week)]
-    return None if pd.isna(value) else float(value)
 
 
 def test_a_week_that_a_full_drop_leaves_out_is_unknown_and_its_vintage_stays(tmp_path):

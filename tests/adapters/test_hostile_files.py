@@ -8,7 +8,7 @@ import zipfile
 
 import pandas as pd
 import pytest
-from adapters.kit import read, read_file, refusals, stopped, the, weekly
+from support.adapter_kit import read, read_file, refusals, stopped, the, weekly
 
 from pipelines.codes import TextCodes
 from pipelines.contracts import Level

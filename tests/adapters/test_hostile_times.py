@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from adapters.kit import read, refusals, stopped, the, weekly
+from support.adapter_kit import read, refusals, stopped, the, weekly
 
 from pipelines.weeks import CDC, ISO, Calendar
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from adapters.kit import read, refusals, stopped, the, weekly
+from support.adapter_kit import read, refusals, stopped, the, weekly
 
 HEADER = "place,onset,report,class,age\n"
 LIST = (

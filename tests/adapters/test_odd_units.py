@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from adapters.kit import read, refusals, weekly
-from adapters.test_files_source import CASES, PEOPLE, TABLE, Ministry
+from support.adapter_kit import read, refusals, weekly
+from support.ministry import CASES, PEOPLE, TABLE, Ministry
 
 from pipelines.codes import TextCodes
 from pipelines.contracts import Issue, Level

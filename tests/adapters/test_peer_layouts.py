@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from adapters.kit import read_file, refusals, stopped, the, weekly
 from epiweeks import Week
+from support.adapter_kit import read_file, refusals, stopped, the, weekly
 
 from pipelines.weeks import CDC, ISO
 

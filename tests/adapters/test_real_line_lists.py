@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from adapters.kit import package_table, read_file, refusals, stopped, weekly
 from epiweeks import Week
+from support.adapter_kit import package_table, read_file, refusals, stopped, weekly
 
 from pipelines.weeks import CDC
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from adapters.ministry import Ministry, the
+from support.ministry import Ministry, the
 
 from pipelines.data.findings import once
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import hypothesis.strategies as st
 import pandas as pd
 import pytest
-from adapters.kit import read, refusals, weekly
 from hypothesis import HealthCheck, given, settings
+from support.adapter_kit import read, refusals, weekly
 
 from pipelines.weeks import CDC, ISO, Calendar
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from adapters.kit import read, refusals, stopped, the, weekly
+from support.adapter_kit import read, refusals, stopped, the, weekly
 
 from pipelines.contracts import Level
 from pipelines.weeks import CDC, ISO, Calendar

@@ -6,8 +6,8 @@ import io
 from datetime import date, datetime
 
 import openpyxl
-from adapters.kit import read, refusals, stopped, weekly
-from adapters.test_files_source import CASES, TABLE, Ministry
+from support.adapter_kit import read, refusals, stopped, weekly
+from support.ministry import CASES, TABLE, Ministry
 
 HEADER = ["unit", "year", "week", "cases"]
 

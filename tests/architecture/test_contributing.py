@@ -45,7 +45,7 @@ def test_an_example_is_under_forty_lines_of_code(example: str) -> None:
 def test_a_contributed_source_gives_the_same_tables_as_the_layout_it_renames(
     plug_in, home: Path
 ) -> None:
-    from data_ingest.conftest import INFO, table_rows, write_csv
+    from support.desk import INFO, table_rows, write_csv
     from support.drops import table_drop
 
     from pipelines.data.sources import context_of
@@ -79,8 +79,9 @@ def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(
 ) -> None:
     from pipelines.embed import torchvision_ops  # noqa: F401, I001  (must come before transformers)
     import torch
-    from embed.test_embed_weights import _install
     from transformers import ViTConfig, ViTModel
+
+    from support.installed import install
 
     from pipelines.embed.base import load_encoder
 
@@ -97,7 +98,7 @@ def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(
     model = ViTModel(tiny, add_pooling_layer=False).eval()
     model.save_pretrained(tmp_path / "saved")
     files = {f"tiny_vit/{p.name}": p.read_bytes() for p in (tmp_path / "saved").iterdir()}
-    _install(tmp_path / "site", "tiny-vit", files)
+    install(tmp_path / "site", "tiny-vit", files)
     sha256 = hashlib.sha256(files["tiny_vit/model.safetensors"]).hexdigest()
     config = EncoderConfig(
         name="vit",
@@ -118,7 +119,7 @@ def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(
 
 
 def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path) -> None:
-    from fusion.synthetic_bundle import make_bundle
+    from support.synthetic_bundle import make_bundle
 
     from pipelines.fusion.bundle import load_bundle, write_bundle
     from pipelines.inference.predict import predict_proba
@@ -152,7 +153,7 @@ def test_a_contributed_head_trains_is_stored_and_answers(plug_in, tmp_path: Path
 def test_a_contributed_forecaster_passes_the_kit_trains_beside_the_linear_one_and_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fusion.synthetic_bundle import make_bundle
+    from support.synthetic_bundle import make_bundle
 
     from denguard.testing import check_forecaster
     from pipelines.fusion.bundle import load_verified_bundle, write_bundle

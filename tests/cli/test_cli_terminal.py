@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import re
-import subprocess
-import sys
 from pathlib import Path
 
+from support.terminal import at_a_terminal
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -18,28 +14,6 @@ ROWS = (
     'table(("version", "run", "sha256"), [("forecasts-2018-w52-a322f219785ede1a", '
     '"scheduled__2026-11-22T06:00:00+00:00", "5" * 64)], below=1)'
 )
-
-
-def at_a_terminal(*command: str, columns: int = 60) -> str:
-    """What a command prints on a terminal that wide, without colours."""
-    ours, theirs = pty.openpty()
-    done = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "COLUMNS": str(columns)},
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    said = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            said += chunk
-    except OSError:  # how a terminal ends on Linux
-        pass
-    os.close(ours)
-    done.wait(60)
-    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode()).replace("\r\n", "\n")
 
 
 def test_a_table_on_a_narrow_terminal_cuts_no_id_and_no_hash() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from versioning.planted import UNITS, Planted, planted_in
+from support.planted_versions import UNITS, Planted, planted_in
 
 from pipelines.cli import main
 from pipelines.client import Client

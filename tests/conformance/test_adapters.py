@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conformance.samples import ALSO, OURS, PRIVATE, RECEIVED, Sample, table
+from support.layout_samples import ALSO, OURS, PRIVATE, RECEIVED, Sample, table
 
 from denguard.testing import Fact, check_adapter
 from pipelines.contracts import ADAPTERS
@@ -53,13 +53,13 @@ def test_so_it_does_for_its_other_layouts(name: str, sample: Sample) -> None:
 
 
 def test_an_honest_adapter_of_another_distribution_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ADAPTERS, "broken", "conformance.broken_adapters:HONEST")  # type: ignore[arg-type]
+    monkeypatch.setitem(ADAPTERS, "broken", "support.broken.adapters:HONEST")  # type: ignore[arg-type]
     check_adapter("broken", SIMPLE.encode(), FACTS, received=RECEIVED, private=[PRIVATE])
 
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ADAPTERS, "broken", f"conformance.broken_adapters:{name.upper()}")  # type: ignore[arg-type]
+    monkeypatch.setitem(ADAPTERS, "broken", f"support.broken.adapters:{name.upper()}")  # type: ignore[arg-type]
     content = SIMPLE.replace("B,2018,1,0", "B,2018,1,") if name == "Zeroing" else SIMPLE
     with pytest.raises(AssertionError, match=BREACHES[name]):
         check_adapter("broken", content.encode(), FACTS, received=RECEIVED, private=[PRIVATE])

@@ -26,6 +26,6 @@ def test_a_built_in_numbering_keeps_the_contract(name: str, starts: str | None) 
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CALENDARS, "broken", f"conformance.broken_calendars:{name.lower()}")  # type: ignore[arg-type]
+    monkeypatch.setitem(CALENDARS, "broken", f"support.broken.calendars:{name.lower()}")  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=BREACHES[name]):
         check_calendar("broken", "wednesday" if name == "Deaf" else None)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from embed import tiny_checkpoints
+from support import tiny_checkpoints
 
 from denguard.testing import check_encoder
 from pipelines.config import EncoderConfig, load_profile
@@ -61,7 +61,7 @@ def test_a_built_in_encoder_keeps_the_contract(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENCODERS, name, f"conformance.broken_encoders:{name.upper()}")  # type: ignore[arg-type]
+    monkeypatch.setitem(ENCODERS, name, f"support.broken.encoders:{name.upper()}")  # type: ignore[arg-type]
     (tmp_path / "weights.bin").write_bytes(b"7")
     sha256 = hashlib.sha256(b"7").hexdigest()
     config = EncoderConfig(

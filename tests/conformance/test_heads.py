@@ -26,6 +26,6 @@ def test_a_built_in_head_keeps_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FUSED_HEADS, "broken", f"conformance.broken_heads:{name.upper()}")  # type: ignore[arg-type]
+    monkeypatch.setitem(FUSED_HEADS, "broken", f"support.broken.heads:{name.upper()}")  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=BREACHES[name]):
         check_fused_head("broken")

@@ -50,12 +50,12 @@ def test_so_do_its_other_settings_in_another_calendar(name: str, settings: dict[
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LABEL_RULES, "broken", f"conformance.broken_rules:{name}")  # type: ignore[arg-type]
+    monkeypatch.setitem(LABEL_RULES, "broken", f"support.broken.rules:{name}")  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=BREACHES[name]):
         check_label_rule("broken", {"factor": 3.0} if name == "Forgetful" else None)
 
 
 def test_a_rule_whose_module_imports_pandas_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LABEL_RULES, "broken", "conformance.heavy_rule:Heavy")  # type: ignore[arg-type]
+    monkeypatch.setitem(LABEL_RULES, "broken", "support.broken.heavy_rule:Heavy")  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=r"conformance.heavy_rule imports numpy, pandas"):
         check_label_rule("broken")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from conformance.samples import PRIVATE, RECEIVED, table
-from data_ingest.conftest import CODES, table_rows
+from support.desk import CODES, table_rows
+from support.layout_samples import PRIVATE, RECEIVED, table
 
 from denguard.testing import Fact, check_source
 from pipelines.contracts import SOURCES
@@ -78,6 +78,6 @@ def test_a_built_in_source_keeps_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SOURCES, "broken", f"conformance.broken_sources:{name.upper()}")  # type: ignore[arg-type]
+    monkeypatch.setitem(SOURCES, "broken", f"support.broken.sources:{name.upper()}")  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=BREACHES[name]):
         check_source("broken", {"cases.csv": COUNTS.encode()}, FACTS, received=RECEIVED)

@@ -46,6 +46,6 @@ def test_a_pattern_of_the_profile_keeps_it_too(
 
 @pytest.mark.parametrize("name", BREACHES)
 def test_a_breach_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(UNIT_CODES, "broken", f"conformance.broken_codes:{name}")  # type: ignore[arg-type]
+    monkeypatch.setitem(UNIT_CODES, "broken", f"support.broken.codes:{name}")  # type: ignore[arg-type]
     with pytest.raises(AssertionError, match=BREACHES[name]):
         check_unit_codes("broken", ["101", "202"])

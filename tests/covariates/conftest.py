@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from covariates.place import CASES, OCEAN, Place, cases_csv, ocean_csv, profile_of
+from support.declared_place import CASES, OCEAN, Place, cases_csv, ocean_csv, profile_of
 
 from pipelines.features.read import load_examples
 from pipelines.fusion.examples import Examples

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from covariates.place import CASES, Place, cases_csv, profile_of
+from support.declared_place import CASES, Place, cases_csv, profile_of
 
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.features.read import load_examples

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from covariates.place import CASES, OCEAN, profile_of
+from support.declared_place import CASES, OCEAN, profile_of
 from support.outputs import serving
 
 from pipelines.contracts import COVARIATE_NAMES

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout
-from paper import tiny_study
+from support import tiny_study
 
 from dags import _retries, _steps, _study_steps
 from dags._limits import STEP_LIMITS

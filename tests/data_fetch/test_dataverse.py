@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from data_fetch.conftest import HURRIED
-from data_fetch.site import Site, serving
+from support.publisher import HURRIED, Site, serving
 
 from pipelines.errors import FetchError
 from pipelines.fetch import Fetched, fetch

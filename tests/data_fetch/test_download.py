@@ -11,9 +11,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from data_fetch.conftest import FIRST, HURRIED, ROOT, SCENES, SIZES, Fetcher, publish
-from data_fetch.site import Site, page
 from filelock import FileLock
+from support.publisher import FIRST, HURRIED, ROOT, SCENES, SIZES, Fetcher, Site, page, publish
 
 from pipelines.errors import FetchError
 from pipelines.fetch import download as downloading

@@ -9,8 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from data_fetch.conftest import FIRST, LICENSE, ROOT, Fetcher
-from data_fetch.site import Site
+from support.publisher import FIRST, LICENSE, ROOT, Fetcher, Site
 from typer.testing import CliRunner
 
 from pipelines.cli import app

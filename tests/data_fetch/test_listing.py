@@ -5,8 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from data_fetch.conftest import FIRST, HURRIED, LICENSE, ROOT, SCENES, SIZES, Fetcher, publish
-from data_fetch.site import Site, page, serving
+from support.publisher import (
+    FIRST,
+    HURRIED,
+    LICENSE,
+    ROOT,
+    SCENES,
+    SIZES,
+    Fetcher,
+    Site,
+    page,
+    publish,
+    serving,
+)
 
 from pipelines.errors import FetchError
 from pipelines.fetch import fetch

@@ -7,8 +7,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from data_fetch.conftest import FIRST, HURRIED, LICENSE, ROOT, Fetcher
-from data_fetch.site import Site, serving
+from support.publisher import FIRST, HURRIED, LICENSE, ROOT, Fetcher, Site, serving
 
 from pipelines.errors import FetchError
 from pipelines.fetch import fetch

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from adapters.ministry import Ministry
 from support.drops import CONTEXT, table_drop
+from support.ministry import Ministry
 
 from pipelines.codes import TextCodes
 from pipelines.contracts import content_id

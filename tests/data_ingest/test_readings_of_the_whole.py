@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from adapters.ministry import Ministry
+from support.ministry import Ministry
 
 from pipelines.code_changes import CodeChange, CodeChanges, DeliveredCodes
 from pipelines.codes import TextCodes

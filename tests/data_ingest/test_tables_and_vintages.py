@@ -8,9 +8,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from data_ingest.conftest import write_csv
 from hypothesis import given
 from hypothesis import strategies as st
+from support.desk import put, write_csv
 from support.drops import context_with, table_drop
 
 from pipelines.contracts import Level
@@ -28,10 +28,6 @@ from pipelines.weeks import CDC
 FIRST, LATER = date(2018, 12, 4), date(2019, 1, 2)
 LATER_INFO = DropInfo(received_date=LATER, scene_period="month", climate_latency_days=10)
 W48 = CDC.week_no("2018-w48")
-
-
-def put(row: int, name: str, text: str):
-    return lambda rows: rows[row - 1].__setitem__(rows[0].index(name), text)
 
 
 def longer(*more):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+from support.desk import put, without
 
 from pipelines.contracts import Issue, Level
 from pipelines.data.drop_info import DropInfo
@@ -18,20 +19,6 @@ W10 = CDC.week_no("2018-w10")
 
 def column(rows: list[list[str]], name: str) -> int:
     return rows[0].index(name)
-
-
-def put(row: int, name: str, text: str):
-    """Write a cell; `row` as a spreadsheet numbers it, the header being row 1."""
-    return lambda rows: rows[row - 1].__setitem__(column(rows, name), text)
-
-
-def without(name: str):
-    def spoil(rows: list[list[str]]) -> None:
-        at = column(rows, name)
-        for row in rows:
-            del row[at]
-
-    return spoil
 
 
 def the(found: ValidationResult | list[Issue], code: str) -> Issue:

@@ -9,6 +9,7 @@ import re
 from datetime import date
 
 import pytest
+from support.desk import put, without
 from support.drops import CONTEXT, context_with
 
 from pipelines.contracts import Issue, Level
@@ -25,20 +26,6 @@ TABLE = "2018-12-04/metadata.csv"
 
 def column(rows: list[list[str]], name: str) -> int:
     return rows[0].index(name)
-
-
-def put(row: int, name: str, text: str):
-    """Write a cell; `row` as a spreadsheet numbers it, the header being row 1."""
-    return lambda rows: rows[row - 1].__setitem__(column(rows, name), text)
-
-
-def without(name: str):
-    def spoil(rows: list[list[str]]) -> None:
-        at = column(rows, name)
-        for row in rows:
-            del row[at]
-
-    return spoil
 
 
 def renamed(name: str, to: str):

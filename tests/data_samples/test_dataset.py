@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from support.municipal import DROPS
 
 from pipelines.config import Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES, SAMPLE_INPUTS, SAMPLE_KEYS
@@ -23,7 +24,6 @@ from pipelines.errors import ConfigError, LeakageError, StoreError
 from pipelines.storage import folder_id, manifest_of, read_json
 from pipelines.weeks import CDC
 
-DROPS = [{"received_date": "2019-01-02", "hash": "abc"}]
 AS_OF = "2018-w48"
 
 

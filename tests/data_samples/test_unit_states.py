@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from data_samples.test_dataset import DROPS
 from support.killed import dies_at
+from support.municipal import DROPS
 
 from pipelines.config import Places, Profile, load_profile
 from pipelines.data.plausible.doubts import DOUBT_COLUMNS

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from e2e.roads import Home
-from e2e.tabular import cut_table
 from support.drops import table_drop
+from support.homes import Home
+from support.tabular import cut_table
 
 from pipelines.data.sources import sample
 from pipelines.data.sources.sample import make_sample_drop

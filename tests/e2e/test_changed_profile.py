@@ -13,10 +13,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from e2e.roads import Home
-from e2e.tabular import tabular_drop, tabular_profile, walk_tabular
-from e2e.test_held import forecast, next_week
 from fastapi.testclient import TestClient
+from support.homes import Home
+from support.tabular import forecast, next_week, tabular_drop, tabular_profile, walk_tabular
 
 from pipelines.config import Places
 from pipelines.evaluate import backtest

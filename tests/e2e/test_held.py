@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from e2e.roads import Home
-from e2e.tabular import ALWAYS, walk_tabular
-from support.drops import table_drop
+from support.homes import Home
+from support.tabular import ALWAYS, forecast, next_week, walk_tabular
 
 from pipelines import steps
 from pipelines.config import Places
-from pipelines.data.drop_info import DropInfo
-from pipelines.data.sources.sample import package_table
 from pipelines.run.events import read_events
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # in parts: tests/plausible, tests/forecast
-Cells = dict[str, str]  # municipality code as delivered -> its newest count
 BIG = "5001"  # Medellín: 45 cases a week in November 2018
-
-
-def next_week(home: Home, told: Cells) -> None:
-    """The drop of 2018-12-11, whose w49 says what `told` says."""
-    with package_table().open(encoding="utf-8", newline="") as handle:
-        header, *rows = csv.reader(handle)
-    before = home.path / "data" / "drops" / "2018-12-04" / "metadata.csv"
-    with before.open(encoding="utf-8", newline="") as handle:
-        own = [row[0] for row in csv.reader(handle)][1:]
-    code, week = header.index("Municipality code"), header.index("2018/w49")
-    kept = [row for row in rows if row[code] in own]
-    for row in kept:
-        row[week] = told.get(row[code], row[week])
-    table = home.path / "week.csv"
-    with table.open("w", encoding="utf-8", newline="") as handle:
-        csv.writer(handle, lineterminator="\n").writerows([header, *kept])
-    info = DropInfo(received_date=date(2018, 12, 11), scene_period="month", source_note="test")
-    table_drop(table, None, home.path / "data" / "drops", info, until="2018-w49")
-
-
-def forecast(home: Home, run_id: str) -> pd.DataFrame:
-    made = json.loads((home.path / "artifacts" / "runs" / run_id / "forecast.json").read_text())
-    return pd.read_parquet(home.path / made["forecast"] / "forecast.parquet")
 
 
 def snapshot_of(home: Home, run_id: str) -> Path:

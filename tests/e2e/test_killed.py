@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from e2e.roads import Home
-from e2e.tabular import FIRST, walk_tabular
+from support.homes import Home
 from support.killed import dies_at
+from support.tabular import FIRST, walk_tabular
 
 from pipelines.storage import manifest_of
 

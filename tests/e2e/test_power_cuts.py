@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from e2e.roads import Home
+from support.homes import Home
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 ROAD = ("run", "--profile", "ci", "--horizon", "4")

@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from e2e.roads import Home
-from e2e.tabular import FIRST, walk_tabular
-from e2e.test_held import next_week
+from support.homes import Home
+from support.tabular import FIRST, next_week, walk_tabular
 
 from pipelines.config import Places
 from pipelines.lineage import trace

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from e2e.roads import Home, next_drop
+from support.homes import Home, next_drop
 
 from pipelines import steps
 from pipelines.client import Client

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.roads import Home
-from s3 import Bucket, Server
+from support.homes import Home
+from support.s3 import Bucket, Server
 
 from pipelines import steps
 from pipelines.errors import RegistryError

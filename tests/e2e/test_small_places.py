@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.roads import Home
-from onboard.kit import Row, counts, csv
+from support.homes import Home
+from support.onboarding import Row, counts, csv
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

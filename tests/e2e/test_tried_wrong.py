@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from e2e.roads import Home
 from fastapi.testclient import TestClient
 from PIL import Image
 from support.drops import table_drop
+from support.homes import Home
 
 from pipelines import steps
 from pipelines.config import Places, load_profile

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from embed.tiny_gguf import gguf
 from hypothesis import given
 from hypothesis import strategies as st
+from support.tiny_gguf import gguf
 
 from pipelines.config import load_profile
 from pipelines.embed import llama

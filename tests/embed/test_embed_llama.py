@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from embed.tiny_gguf import gguf, text
+from support.tiny_gguf import gguf, text
 
 from pipelines.config import Places, load_profile
 from pipelines.embed import llama

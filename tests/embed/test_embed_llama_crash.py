@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embed.tiny_gguf import gguf
+from support.tiny_gguf import gguf
 
 from pipelines.config import EncoderConfig, Places, Profile, load_profile
 from pipelines.embed import llama

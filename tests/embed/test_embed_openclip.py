@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embed import tiny_checkpoints
 from PIL import Image
+from support import tiny_checkpoints
 
 from pipelines.config import Places
 from pipelines.embed.base import describe_encoder, load_encoder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embed import tiny_checkpoints
+from support import tiny_checkpoints
 
 from pipelines.config import EncoderConfig, Places, Profile, load_profile
 from pipelines.embed.base import Encoder, load_encoder, untrained

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from support.installed import install
 
 from pipelines.config import EncoderConfig, Profile
 from pipelines.embed.weights import locate_weights
@@ -16,27 +17,11 @@ CONTENT = [b"GGUF first", b" second", b" third"]
 SHA256 = hashlib.sha256(b"".join(CONTENT)).hexdigest()
 
 
-def _install(
-    site: Path, name: str, files: dict[str, bytes], requires: tuple[str, ...] = ()
-) -> None:
-    """A distribution as pip leaves it: files, METADATA and RECORD."""
-    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
-    info.mkdir(parents=True)
-    lines = [f"Requires-Dist: {r}" for r in requires]
-    (info / "METADATA").write_text(
-        "\n".join(["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *lines]) + "\n"
-    )
-    for path, content in files.items():
-        (site / path).parent.mkdir(parents=True, exist_ok=True)
-        (site / path).write_bytes(content)
-    (info / "RECORD").write_text("".join(f"{path},,\n" for path in files))
-
-
 def _in_parts(site: Path, parts: list[int]) -> EncoderConfig:
     names = [f"tiny-model-part{i}" for i in parts]
-    _install(site, "tiny-model", {}, tuple(f"{n}==1.0" for n in names))
+    install(site, "tiny-model", {}, tuple(f"{n}==1.0" for n in names))
     for i, name in zip(parts, names, strict=True):
-        _install(site, name, {f"tiny_part{i}/tiny.gguf.part{i:02d}": CONTENT[i]})
+        install(site, name, {f"tiny_part{i}/tiny.gguf.part{i:02d}": CONTENT[i]})
     return _config("tiny-model", SHA256)
 
 
@@ -72,7 +57,7 @@ def test_weights_with_another_hash_are_refused(profile: Profile, tmp_path: Path)
 
 
 def test_a_hash_is_not_computed_twice(site: Path, tmp_path: Path) -> None:
-    _install(site, "tiny-model", {"tiny/tiny.gguf": b"".join(CONTENT)})
+    install(site, "tiny-model", {"tiny/tiny.gguf": b"".join(CONTENT)})
     config, file = _config("tiny-model", SHA256), site / "tiny/tiny.gguf"
     locate_weights(config, tmp_path / "cache")
     before = file.stat()
@@ -82,7 +67,7 @@ def test_a_hash_is_not_computed_twice(site: Path, tmp_path: Path) -> None:
 
 
 def test_weights_changed_after_they_were_checked_are_refused(site: Path, tmp_path: Path) -> None:
-    _install(site, "tiny-model", {"tiny/tiny.gguf": b"".join(CONTENT)})
+    install(site, "tiny-model", {"tiny/tiny.gguf": b"".join(CONTENT)})
     config = _config("tiny-model", SHA256)
     locate_weights(config, tmp_path / "cache")
     (site / "tiny/tiny.gguf").write_bytes(b"something else")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate.towns import towns
+from support.towns import towns
 
 from pipelines.config import Profile, load_profile
 from pipelines.data.sources.satellitebench_columns import TEN_MUNICIPALITIES

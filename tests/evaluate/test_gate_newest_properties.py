@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate.pool_world import (
+from support.pool_world import (
     BACKTESTED,
     HONEST_MOVES,
     PLANTED,

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from training.test_reference_bars import AS_OF, _examples, real_tables
+from support.municipal import examples_of_pool, municipal_tables
 
 from pipelines.config import Profile, load_profile
-from pipelines.data.labels import compute_thresholds
-from pipelines.data.rows import sample_rows
+from pipelines.data.sources.sample import package_table
 from pipelines.evaluate.backtest import backtest_year
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
@@ -33,6 +32,7 @@ from pipelines.weeks import CDC
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 FIRST, LAST = CDC.week_no("2017-w49"), CDC.week_no("2018-w48")
 TRIALS = 200
+AS_OF = CDC.week_no("2018-w52")
 Rows = dict[int, Examples]
 Spoil = Callable[[Examples, npt.NDArray[np.bool_], np.random.Generator], Examples]
 
@@ -51,12 +51,7 @@ def profile() -> Profile:
 
 @pytest.fixture(scope="module")
 def whole(profile: Profile) -> Rows:
-    tables = real_tables()
-    thresholds = compute_thresholds(tables, profile.labels, CDC, AS_OF)
-    pool = thresholds[thresholds["in_pool"]].set_index("unit_id")["threshold_cases"]
-    rows = sample_rows(tables, profile, tuple(pool.index), AS_OF)
-    rows["threshold_cases"] = rows["unit_id"].map(pool)
-    return {int(h): _examples(int(h), own) for h, own in rows.groupby("horizon_weeks")}
+    return examples_of_pool(municipal_tables(package_table()), profile, AS_OF)
 
 
 @pytest.fixture(scope="module")

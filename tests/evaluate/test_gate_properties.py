@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate.epidemics import YEARS, keys, predictions
 from scipy import stats
+from support.epidemics import YEARS, keys, predictions
 
 from pipelines.config import Profile, load_profile
 from pipelines.evaluate.decision import Candidate, Champion, Decision

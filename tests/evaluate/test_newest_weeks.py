@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate.towns import towns
+from support.towns import towns
 
 from pipelines.config import Profile, load_profile
 from pipelines.evaluate.backtest import backtest_year

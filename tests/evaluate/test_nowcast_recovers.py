@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from adapters.kit import package_table, read_file
+from support.adapter_kit import package_table, read_file
 from support.filling import thinned
 from support.municipal import municipal_tables
 

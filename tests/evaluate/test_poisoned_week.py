@@ -13,12 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from plausible.place import FIRST, Counts, Place, history
-from training.test_reference_bars import _examples
+from support.municipal import examples_of_pool
+from support.place import FIRST, Counts, Place, history
 
 from pipelines.config import DataConfig, Profile, load_profile
-from pipelines.data.labels import compute_thresholds
-from pipelines.data.rows import sample_rows
 from pipelines.evaluate.backtest import backtest_year
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
@@ -110,11 +108,7 @@ def _rows(
 ) -> Rows:
     place = Place(root, config=config or DataConfig())
     place.weekly(history(weeks=WEEKS), lie)
-    tables = place.validate().tables
-    found = compute_thresholds(tables, profile.labels, CDC, AS_OF)
-    pool = found[found["in_pool"]].set_index("unit_id")["threshold_cases"]
-    rows = sample_rows(tables, profile, tuple(pool.index), AS_OF)
-    return {4: _examples(4, rows.assign(threshold_cases=rows["unit_id"].map(pool)))}
+    return examples_of_pool(place.validate().tables, profile, AS_OF)
 
 
 def _refit(rows: Rows, profile: Profile, week: int) -> Models:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate.epidemics import keys, predictions
 from scipy import stats
+from support.epidemics import keys, predictions
 
 from pipelines.config import Profile, load_profile
 from pipelines.evaluate.sanity import check_sanity

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fusion import make_format2
+from support import make_format2
 
 from pipelines.data.prompts import load_template
 from pipelines.errors import StoreError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from homes.unpacking import live_in, unpack_first_home
+from support.first_home import live_in, unpack_first_home
 
 
 @pytest.fixture

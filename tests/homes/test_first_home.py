@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from homes.unpacking import ARCHIVE, denguard
+from support.first_home import ARCHIVE, denguard
 
 from pipelines.config import Places, load_profile
 from pipelines.data.drops import list_drops

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from homes.make_first_home import cut_table
-from homes.unpacking import denguard, live_in, unpack_first_home
+from support.first_home import denguard, live_in, unpack_first_home
+from support.make_first_home import cut_table
 
 from pipelines.config import Places
 from pipelines.registry.alias import lookup

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from homes.make_first_home import PROFILE
-from homes.unpacking import HERE
+from support.first_home import HERE
+from support.make_first_home import PROFILE
 from support.outputs import candidate, serving
 from typer.testing import CliRunner
 

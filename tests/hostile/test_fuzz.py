@@ -19,14 +19,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_ingest.conftest import table_rows, write_csv
 from fastapi.testclient import TestClient
-from hostile import images
-from hostile.api.conftest import KEY, ROW, VECTOR, champion, make_app
-from hostile.api.test_hostile_bodies import MULTIPART, form, row_part, scene_part
-from hostile.drop.on_info import GOOD as GOOD_INFO
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.api import KEY, MULTIPART, ROW, VECTOR, champion, form, make_app, row_part, scene_part
+from support.attacks import images
+from support.attacks.on_info import GOOD as GOOD_INFO
+from support.desk import table_rows, write_csv
 from support.drops import CONTEXT
 
 from pipelines.config import Places, ScenePolicy, load_profile

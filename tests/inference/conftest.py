@@ -1,5 +1,5 @@
 """Fixtures of this room: makers described in pipelines/testing/rows.py and
-tests/fusion/synthetic_bundle.py.
+tests/support/synthetic_bundle.py.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fusion import synthetic_bundle
+from support import synthetic_bundle
 
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.examples import Examples

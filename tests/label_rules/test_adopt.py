@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from registry.worlds import damage
+from support.registries import damage
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from label_rules.conftest import Walked
 from support.outputs import leave
+from support.rule_worlds import Walked
 
 from pipelines import steps
 from pipelines.errors import LabelRuleError

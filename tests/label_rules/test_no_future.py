@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from label_rules.worlds import seasonal, tables_of
+from support.rule_worlds import seasonal, tables_of
 
 from pipelines.contracts import LABEL_RULES
 from pipelines.data.labels import compute_thresholds
@@ -63,7 +63,7 @@ def _noisy(tables: Tables, calendar: Calendar, year: int, delay: int) -> Tables:
 def test_thresholds_of_a_year_rest_on_what_its_first_origin_knows(
     monkeypatch: pytest.MonkeyPatch, name: str, calendar: Calendar, year: int, delay: int
 ) -> None:
-    monkeypatch.setitem(LABEL_RULES, "twice_usual", "label_rules.plugin:TwiceUsualRule")  # type: ignore[arg-type]
+    monkeypatch.setitem(LABEL_RULES, "twice_usual", "support.rule_plugin:TwiceUsualRule")  # type: ignore[arg-type]
     labels = LabelConfig(rule=RULES[name], min_reference_cases=5)  # type: ignore[arg-type]
     found = [
         _of_year(compute_thresholds(tables, labels, calendar, delay_weeks=delay), year)

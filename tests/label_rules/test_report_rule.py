@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from label_rules.conftest import Walked
+from support.rule_worlds import Walked
 
 from pipelines.evaluate import report_rule
 from pipelines.evaluate.report import ReportContext, build_report

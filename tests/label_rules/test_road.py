@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from label_rules.conftest import Walked, walk
-from label_rules.worlds import season_of
+from support.rule_worlds import Walked, season_of, walk
 
 from pipelines.contracts import EncoderSpec
 from pipelines.data.labels import outbreak_rates

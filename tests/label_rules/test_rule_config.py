@@ -132,8 +132,8 @@ def test_years_that_are_left_out_are_replaced_by_earlier_ones() -> None:
 
 @pytest.fixture
 def plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LABEL_RULES, "twice_usual", "label_rules.plugin:TwiceUsualRule")  # type: ignore[arg-type]
-    monkeypatch.setitem(LABEL_RULES, "no_class", "label_rules.plugin:twice_the_mean")  # type: ignore[arg-type]
+    monkeypatch.setitem(LABEL_RULES, "twice_usual", "support.rule_plugin:TwiceUsualRule")  # type: ignore[arg-type]
+    monkeypatch.setitem(LABEL_RULES, "no_class", "support.rule_plugin:twice_the_mean")  # type: ignore[arg-type]
 
 
 def test_a_rule_of_another_distribution_checks_its_own_keys(plug_in: None) -> None:

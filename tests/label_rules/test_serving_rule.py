@@ -6,14 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.linear_bundle import linear_bundle
 
-from pipelines.contracts import COVARIATE_NAMES
 from pipelines.data.thresholds import Thresholds
-from pipelines.fusion.bundle import Bundle
-from pipelines.fusion.bundle_meta import BundleMeta
-from pipelines.fusion.design import DESIGN_NAMES
-from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import LinearModel
 from pipelines.inference.asked_row import PredictionRow
 from pipelines.registry.alias import Registered
 from pipelines.weeks import CDC
@@ -30,29 +25,12 @@ BY_SEASON = Thresholds(("05001",), (2017, 2018), np.tile(np.arange(1.0, 53.0), (
 
 @pytest.fixture
 def champion() -> Champion:
-    width = len(DESIGN_NAMES)
-    linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), -1.0)
-    meta = BundleMeta(
-        head="linear",
-        recipe={},
-        recipe_id="r",
-        lambda_shift=0.0,
-        lambda_reason="none",
-        horizons_weeks=(4,),
-        decision_thresholds={4: 0.5},
-        image_encoder={},
-        text_encoder={},
-        prompt_template_id="p",
-        language="es",
+    bundle = linear_bundle(
+        horizons=(4,),
+        varying=lambda: BY_SEASON,
+        threshold_cases={},
         label_rule_id="channel_median5_hw2",
-        dataset_version="d",
-        embedding_version="e",
-        feature_version="f",
-        as_of_week="2018-w48",
-        synthetic_scenes=False,
-        covariate_names=COVARIATE_NAMES,
     )
-    bundle = Bundle(meta, {4: HorizonModel(4, linear)}, varying=lambda: BY_SEASON)
     return Champion(Registered("1", "b", "r", "s"), bundle, None)
 
 

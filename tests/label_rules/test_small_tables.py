@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from label_rules.worlds import season_of, tables_of
+from support.rule_worlds import season_of, tables_of
 
 from pipelines.data.labels import compute_thresholds, outbreak_rates
 from pipelines.data.tables import Tables

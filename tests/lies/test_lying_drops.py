@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from e2e.roads import Home
-from e2e.tabular import _moved
-from lies.conftest import bring, rows_of
-from lies.kinds import CODE, LIES, NEWEST, Cells, Sheet, counts, week_columns
-from lies.slips import SLIPS
+from support.homes import Home
+from support.lies.kinds import CODE, LIES, NEWEST, Cells, Sheet, counts, week_columns
+from support.lies.sheets import bring, rows_of
+from support.lies.slips import SLIPS
+from support.registries import moved_registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def week(base: Home, tmp_path: Path, sheet: Sheet, name: str) -> Outcome:
     """A copy of the deployment after the run of this week's drop."""
     home = Home(tmp_path / name.replace(" ", "-"))
     shutil.copytree(base.path, home.path)
-    _moved(home.path, base.path)
+    moved_registry(home.path / "artifacts" / "mlflow", base.path / "artifacts" / "mlflow")
     bring(home, sheet)
     profile = str(home.path / "tabular.yaml")
     code, said = home.denguard("run", "--profile", profile, "--horizon", "4", "--run-id", "week")

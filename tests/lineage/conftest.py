@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lineage.planted import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Planter, Store
+from support.planted_lineage import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Planter, Store
 
 from pipelines.config import Places
 

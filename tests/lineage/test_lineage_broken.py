@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lineage.planted import FIRST_TRACE, Store
 from mlflow.tracking import MlflowClient
+from support.planted_lineage import FIRST_TRACE, Store
 
 from pipelines.lineage import Trace, trace
 from pipelines.registry.alias import connect

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from lineage.planted import FIRST_TRACE, FORECAST_TRACE, Store
+from support.planted_lineage import FIRST_TRACE, FORECAST_TRACE, Store
 from typer.testing import CliRunner
 
 from pipelines import lineage

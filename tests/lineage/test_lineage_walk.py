@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lineage.planted import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Store
+from support.planted_lineage import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Store
 
 from pipelines.errors import ConfigError
 from pipelines.lineage import trace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lineage.planted import Store
+from support.planted_lineage import Store
 
 from pipelines.lineage import render, trace
 from pipelines.ops.withdrawing import withdraw_drop
@@ -39,7 +39,7 @@ def test_a_withdrawal_names_all_that_rests_on_the_drop_and_the_champion_among_it
 
 
 def test_a_drop_whose_champion_was_trained_without_it_blames_no_champion(store: Store) -> None:
-    from lineage.planted import Planter
+    from support.planted_lineage import Planter
 
     Planter(store.places).drop("2019-01-09")
     done = withdraw_drop(store.places, "2019-01-09", "Ana", "a copy of last week", "ci")

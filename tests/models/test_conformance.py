@@ -29,7 +29,7 @@ def plug_in(monkeypatch):
     """Registers a class of bad_forecasters.py by its kind for one test."""
 
     def one(name):
-        monkeypatch.setitem(FORECASTERS, name, f"models.bad_kinds:{name.upper()}")
+        monkeypatch.setitem(FORECASTERS, name, f"support.broken.kinds:{name.upper()}")
         return name
 
     return one
@@ -60,6 +60,6 @@ def test_a_traceback_for_one_class_is_not_hidden(plug_in, make_examples):
 
 
 def test_a_kind_whose_module_imports_numpy_is_named(monkeypatch):
-    monkeypatch.setitem(FORECASTERS, "heavy", "models.heavy_kind:HEAVY")
+    monkeypatch.setitem(FORECASTERS, "heavy", "support.broken.heavy_kind:HEAVY")
     with pytest.raises(AssertionError, match=r"models.heavy_kind imports numpy"):
         check_forecaster("heavy")

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from onboard.kit import counts, csv, onboarded, said
+from support.onboarding import counts, csv, onboarded, said
 from support.shapes import grid, written
 from typer.testing import CliRunner
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from onboard.kit import counts, csv, onboarded, said
+from support.onboarding import counts, csv, onboarded, said
 from typer.testing import CliRunner
 
 from pipelines.cli import app

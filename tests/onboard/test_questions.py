@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import openpyxl
 import pytest
-from onboard.kit import IN_A_PIPE, RECEIVED, counts, csv, onboarded, said
+from support.onboarding import IN_A_PIPE, RECEIVED, counts, csv, onboarded, said
 
 from pipelines.errors import ConfigError, DropError
 from pipelines.onboard.answers import RuleAnswers

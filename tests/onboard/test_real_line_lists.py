@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from adapters.kit import package_table
-from onboard.kit import IN_A_PIPE, onboarded, said
+from support.adapter_kit import package_table
+from support.onboarding import IN_A_PIPE, onboarded, said
 
 from pipelines.cli import app
 from pipelines.config import load_profile, places

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from onboard.kit import counts, csv
+from support.onboarding import counts, csv
 from typer.testing import CliRunner
 
 from pipelines.cli import app

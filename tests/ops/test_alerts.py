@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ops.folders import NOW, fail, move, walk
-from ops.receivers import Hook, mail_server
-from registry.worlds import closed_port
+from support.receivers import Hook, mail_server
+from support.registries import closed_port
+from support.run_folders import NOW, fail, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app

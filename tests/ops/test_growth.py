@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ops.folders import walk
+from support.run_folders import walk
 
 from pipelines.config import Places
 from pipelines.ops.growth import growth

@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cli.test_cli_terminal import at_a_terminal
-from ops.folders import NOW, walk
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
+from support.run_folders import NOW, walk
+from support.terminal import at_a_terminal
 from typer.testing import CliRunner
 
 from pipelines.cli import app

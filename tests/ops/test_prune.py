@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from lineage.planted import Planter, Store
 from support.outputs import leave
+from support.planted_lineage import Planter, Store
 from typer.testing import CliRunner
 
 from pipelines.cli import app

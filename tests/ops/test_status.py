@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ops.folders import fail, move, walk
+from support.run_folders import fail, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ops.folders import NOW, fail, move, walk
+from support.run_folders import NOW, fail, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from paper.tiny_study import unmeasured
+from support.tiny_study import unmeasured
 
 from pipelines.fusion.examples import ModalityVectors
 from pipelines.paper.cells import Cell, class_weight, task_of, train_cell

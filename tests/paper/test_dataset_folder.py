@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from paper.made import Row, picture, write_csv
+from support.study_data import Row, picture, write_csv
 
 from pipelines.errors import DropError
 from pipelines.paper.datasets import read_study

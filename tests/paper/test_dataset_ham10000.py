@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paper.made import ham_rows, make_ham, picture
+from support.study_data import ham_rows, make_ham, picture
 
 from pipelines.contracts import Level
 from pipelines.errors import DropError

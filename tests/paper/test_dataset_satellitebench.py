@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from paper.made import picture
 from PIL import Image
+from support.study_data import picture
 
 from pipelines.data.sources.sample import package_table
 from pipelines.data.sources.satellitebench_columns import CODE, TEN_MUNICIPALITIES

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 
-from paper.made_results import OTHER, results
+from support.study_results import OTHER, results
 
 from pipelines.paper.page import figures
 

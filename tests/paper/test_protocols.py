@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paper.made import brset_rows, ham_rows, make_brset, make_ham, write_csv
+from support.study_data import brset_rows, ham_rows, make_brset, make_ham, write_csv
 
 from pipelines.contracts import PAPER_DATASETS
 from pipelines.data.sources.sample import package_table

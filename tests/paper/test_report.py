@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from paper.made_results import OTHER, PRINTED, results, write
+from support.study_results import OTHER, PRINTED, results, write
 
 from pipelines.errors import StoreError
 from pipelines.paper.page.numbers import number, percent, significant

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paper import tiny_study
-from paper.tiny_study import unmeasured
+from support import tiny_study
 from support.encoder_here import encode_here
+from support.tiny_study import unmeasured
 from typer.testing import CliRunner, Result
 
 from pipelines import cli

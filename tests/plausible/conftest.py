@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plausible.place import Place
+from support.place import Place
 
 
 @pytest.fixture

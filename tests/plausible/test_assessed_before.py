@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
-from plausible.place import Counts, Place, climate, history
+from support.place import Counts, Place, climate, history
 
 from pipelines.data.plausible import assess as assessing
 from pipelines.data.plausible.answers import Answer

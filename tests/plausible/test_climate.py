@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from plausible.place import YEARS, Place, climate, history
+from support.place import YEARS, Place, climate, history
 
 FIRST_MONTH, LAST_MONTH = 2012 * 12, 2012 * 12 + 12 * YEARS - 1
 Frame = pd.DataFrame

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from plausible.lies import neighbours
-from plausible.place import Counts, Place, history, people
+from support.lies.newest_week import neighbours
+from support.place import Counts, Place, history, people
 
 WEEKS = 60
 RULE = "first-rows-shifted"

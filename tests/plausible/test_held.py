@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
 
 from pipelines.contracts import Level
 from pipelines.data.plausible.answers import Answer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from plausible import lies
-from plausible.place import Counts, Place, history
+from support.lies import newest_week as lies
+from support.place import Counts, Place, history
 
 from pipelines.data.plausible.suspicion import Direction, Outcome
 

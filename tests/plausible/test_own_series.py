@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from plausible.place import CDC, Counts, Place, history
+from support.place import CDC, Counts, Place, history
 
 
 def humidity(counts: Counts, kind: str = "weekly") -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from plausible.place import Counts, Place, history, people
+from support.place import Counts, Place, history, people
 
 from pipelines.data.plausible.suspicion import Direction
 

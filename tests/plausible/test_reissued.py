@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from plausible.place import Place, climate, history
+from support.place import Place, climate, history
 
 MONTHS = 12
 Frame = pd.DataFrame

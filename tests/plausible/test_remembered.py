@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
 
 from pipelines.data.plausible import remembered as room
 from pipelines.data.plausible.answers import Answer

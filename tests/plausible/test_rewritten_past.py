@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
 
 from pipelines.data.plausible.suspicion import Outcome
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
 
 from pipelines.config import DataConfig
 from pipelines.contracts import Level

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
 
 from pipelines.data.plausible.shifted import rank, shifts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from plausible.place import CDC, Counts, Place, history
+from support.place import CDC, Counts, Place, history
 
 from pipelines.data.plausible.suspicion import Direction
 

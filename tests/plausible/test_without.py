@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
 
 from pipelines.plausibility_config import PlausibilityConfig
 

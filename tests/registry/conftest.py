@@ -5,30 +5,18 @@ from __future__ import annotations
 import hashlib
 import shutil
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import uvicorn
-from registry.worlds import RECIPE
+from support.registries import write_linear
 
 from pipelines.config import Places
-from pipelines.contracts import COVARIATE_NAMES
-from pipelines.fusion.bundle import Bundle, write_bundle
-from pipelines.fusion.bundle_meta import BundleMeta
-from pipelines.fusion.design import DESIGN_NAMES
-from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import LinearModel
-from pipelines.recipes import recipe_id
-from pipelines.registry.promote import register_bundle
 from serving.app import create_app
 from serving.settings import Settings
-
-HORIZONS = (1, 4)
 
 
 @pytest.fixture
@@ -46,35 +34,6 @@ def nowhere(home: Path) -> Places:
     return Places(home=home)
 
 
-def write_linear(folder: Path, bias: float) -> Path:
-    """A linear bundle; another bias is another bundle."""
-    width = len(DESIGN_NAMES)
-    linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.1), bias)
-    models = {h: HorizonModel(h, linear) for h in HORIZONS}
-    meta = BundleMeta(
-        head="linear",
-        recipe=RECIPE,
-        recipe_id=recipe_id(RECIPE),
-        lambda_shift=0.0,
-        lambda_reason="the linear head reads no vectors",
-        horizons_weeks=HORIZONS,
-        decision_thresholds={h: 0.5 for h in HORIZONS},
-        threshold_cases={"05001": 40.0, "05360": 8.0},
-        image_encoder={},
-        text_encoder={},
-        prompt_template_id="p1",
-        language="es",
-        label_rule_id="median_2016_2017",
-        dataset_version="d1",
-        embedding_version="e1",
-        feature_version="f1",
-        as_of_week="2018-w48",
-        synthetic_scenes=True,
-        covariate_names=COVARIATE_NAMES,
-    )
-    return write_bundle(Bundle(meta, models), folder / f"bias{bias:g}" / "bundle")
-
-
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
     """Write a linear bundle; another bias is another bundle."""
@@ -83,42 +42,6 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
         return write_linear(tmp_path / "made", bias)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def three_versions(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
-    """artifacts/mlflow with versions 1, 2 and 3 and no alias, made once."""
-    home = tmp_path_factory.mktemp("three")
-    where = Places(home=home)
-    (where.artifacts / "mlflow").mkdir(parents=True)
-    shutil.copy(empty_registry, where.artifacts / "mlflow" / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for bias in (-1.0, -1.02, -1.04):  # as far apart as weekly refits are
-            register_bundle(write_linear(home / "made", bias), "weekly", where=where)
-    return where.artifacts / "mlflow"
-
-
-@pytest.fixture
-def three(home: Path, three_versions: Path) -> Places:
-    """A home of one test whose registry holds versions 1, 2 and 3, and nobody serves."""
-    mlflow = Places(home=home).artifacts / "mlflow"
-    shutil.copytree(three_versions, mlflow)
-    database = sqlite3.connect(mlflow / "mlflow.db")
-    for table, column in _LOCATIONS:  # MLflow keeps absolute addresses
-        moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
-        database.execute(moved, (str(three_versions), str(mlflow)))
-    database.commit()
-    database.close()
-    return Places(home=home)
-
-
-_LOCATIONS = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-)
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluate.epidemics import keys, predictions
-from evaluate.towns import towns, write_features
-from registry.conftest import write_linear
-from registry.worlds import RECIPE, closed_port, damage
+from support.epidemics import keys, predictions
 from support.outputs import candidate, leave
+from support.registries import RECIPE, closed_port, damage, write_linear
+from support.towns import towns, write_features
 
 from pipelines import steps
 from pipelines.config import Places

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from registry.worlds import closed_port, damage
+from support.registries import closed_port, damage
 
 from pipelines.config import Places
 from pipelines.contracts import CHAMPION, PREVIOUS

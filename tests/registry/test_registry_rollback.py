@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import pytest
-from registry.worlds import closed_port, damage
+from support.registries import closed_port, damage
 
 from pipelines.config import Places
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS

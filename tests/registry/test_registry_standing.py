@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from registry.worlds import RECIPE, closed_port, damage
+from support.registries import RECIPE, closed_port, damage
 
 from pipelines.config import Places
 from pipelines.errors import ChampionLostError, RegistryError

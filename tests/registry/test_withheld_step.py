@@ -7,11 +7,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from evaluate.epidemics import keys, predictions
-from evaluate.towns import towns, write_features
-from registry.conftest import write_linear
-from registry.worlds import RECIPE
+from support.epidemics import keys, predictions
 from support.outputs import candidate, leave
+from support.registries import RECIPE, write_linear
+from support.towns import towns, write_features
 
 from pipelines import steps
 from pipelines.config import Places

@@ -15,50 +15,15 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.linear_bundle import linear_bundle
 
 from pipelines.config import Places
-from pipelines.contracts import COVARIATE_NAMES
-from pipelines.data.prompts import load_template
 from pipelines.fusion.bundle import Bundle, write_bundle
-from pipelines.fusion.bundle_meta import BundleMeta
-from pipelines.fusion.design import DESIGN_NAMES
-from pipelines.fusion.horizon import HorizonModel
-from pipelines.fusion.linear import LinearModel
 from pipelines.registry.promote import register_bundle, set_champion
 from serving.app import create_app
 from serving.settings import Settings
 
 KEY = "a-key-for-tests"
-HORIZONS = (1, 4)
-
-
-def linear_bundle(bias: float = -1.0, **meta: Any) -> Bundle:
-    """A linear bundle; another bias is another bundle."""
-    width = len(DESIGN_NAMES)
-    linear = LinearModel(np.zeros(width), np.ones(width), np.full(width, 0.05), bias)
-    described = {
-        "head": "linear",
-        "recipe": {},
-        "recipe_id": "r1",
-        "lambda_shift": 0.0,
-        "lambda_reason": "the linear head reads no vectors",
-        "horizons_weeks": HORIZONS,
-        "decision_thresholds": {h: 0.5 for h in HORIZONS},
-        "threshold_cases": {"05001": 40.0, "05360": 8.0},
-        "image_encoder": {},
-        "text_encoder": {},
-        "prompt_template_id": load_template("es").template_id,
-        "language": "es",
-        "label_rule_id": "median_2016_2017",
-        "dataset_version": "d1",
-        "embedding_version": "e1",
-        "feature_version": "f1",
-        "as_of_week": "2018-w48",
-        "synthetic_scenes": True,
-        "covariate_names": COVARIATE_NAMES,
-    }
-    models = {h: HorizonModel(h, linear) for h in HORIZONS}
-    return Bundle(BundleMeta(**{**described, **meta}), models)
 
 
 @dataclass(frozen=True)

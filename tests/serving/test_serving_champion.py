@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from registry.worlds import closed_port
+from support.registries import closed_port
 
 from pipelines.errors import ConfigError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, write_bundle

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from covariates.place import CASES, Place, cases_csv, profile_of
 from fastapi.testclient import TestClient
+from support.declared_place import CASES, Place, cases_csv, profile_of
 from support.published import forecast_rows
 
 from pipelines.contracts import CHAMPION

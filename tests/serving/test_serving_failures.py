@@ -19,7 +19,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from hostile.api.conftest import KEY, ROW, make_app
+from support.api import KEY, ROW, make_app
 
 from pipelines.errors import StoreError
 from serving.routes import predictions

@@ -12,23 +12,22 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from e2e.roads import Home
-from registry.worlds import closed_port
+from support.homes import Home
 from support.outputs import leave
+from support.registries import closed_port
+from support.tabular import start, stopped, where
 from typer.testing import CliRunner
 
 from pipelines import steps
 from pipelines.cli import app
-from pipelines.config import Places
 from pipelines.contracts import CURRENT, UNFINISHED, WITHOUT
-from pipelines.errors import StoreError, ValidationStopped
+from pipelines.errors import StoreError
 from pipelines.registry import retries
 from pipelines.registry.alias import connect
 from pipelines.run import open_run
 from pipelines.run.events import read_events
-from pipelines.run.outputs import FallbackOutput, FeaturesOutput, FixedDrop, IngestOutput
+from pipelines.run.outputs import FallbackOutput, FeaturesOutput, IngestOutput
 from pipelines.run.success import last_success, record_success
-from pipelines.steps import failure
 from pipelines.storage import read_json
 from pipelines.words import words_of
 
@@ -43,20 +42,12 @@ def home(copied_tabular: Callable[[], Home], monkeypatch: pytest.MonkeyPatch) ->
     return copied_tabular()
 
 
-def where(home: Home) -> Places:
-    return Places(home=home.path)
-
-
 def table(home: Home, made: FallbackOutput) -> pd.DataFrame:
     return pd.read_parquet(home.path / made.forecast / "forecast.parquet")
 
 
 def about(home: Home, made: FallbackOutput) -> dict[str, Any]:
     return read_json(home.path / made.forecast / "forecast.json")
-
-
-def start(home: Home, run_id: str) -> None:
-    steps.start(run_id, {"profile": str(home.path / "tabular.yaml"), "horizons": [4]})
 
 
 def bad_drop(home: Home) -> None:
@@ -67,16 +58,6 @@ def bad_drop(home: Home) -> None:
     (drop / "drop.yaml").write_text(text.replace("2018-12-04", "2018-12-11"), encoding="utf-8")
     rows = (drop / "metadata.csv").read_text(encoding="utf-8").splitlines()
     (drop / "metadata.csv").write_text(rows[0] + "\n", encoding="utf-8")
-
-
-def stopped(home: Home, run_id: str = "second") -> None:
-    """What a run of the week after leaves whose data stopped it."""
-    start(home, run_id)
-    run = open_run(run_id)
-    drops = open_run("first").output(IngestOutput).drops
-    late = FixedDrop(received_date="2018-12-11", sha256="0" * 64)
-    run.finish(IngestOutput(drops=(*drops, late)))
-    failure.record(run.folder, "validate", ValidationStopped("the table holds no row"))
 
 
 def mlflow_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from e2e.roads import Home
-from registry.worlds import closed_port
-from steps.test_fallback import stopped, where
+from support.homes import Home
+from support.registries import closed_port
+from support.tabular import stopped, where
 
 import pipelines.evaluate.bulletin_page
 import pipelines.inference.forecast

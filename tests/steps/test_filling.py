@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.roads import Home
+from support.homes import Home
 
 from pipelines.config import load_profile
 from pipelines.errors import GateError

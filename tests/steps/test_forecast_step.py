@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from e2e.roads import Home
+from support.homes import Home
 
 from pipelines import steps
 from pipelines.config import Places

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from e2e.roads import Home
 from mlflow.entities import Run as MlflowRun
+from support.homes import Home
 from support.outputs import candidate, leave
 
 from pipelines import steps

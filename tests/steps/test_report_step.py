@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from e2e.roads import Home
+from support.homes import Home
 from support.shapes import grid, written
 
 from pipelines.config import load_profile

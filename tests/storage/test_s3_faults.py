@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from s3 import Bucket
+from support.s3 import Bucket
 
 from pipelines.errors import StoreError
 from pipelines.storage import manifest_of, materialise, publish, write_atomic

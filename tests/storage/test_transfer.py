@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from s3 import Bucket
+from support.s3 import Bucket
 
 from pipelines.errors import StoreError
 from pipelines.storage import folder_id, manifest_of, materialise, publish, write_atomic

@@ -11,8 +11,6 @@ from pathlib import Path
 from unittest import mock
 
 import pandas as pd
-from evaluate.towns import towns
-from plausible.place import Counts, Place, history
 
 from pipelines.config import Places, Profile, load_profile
 from pipelines.data import samples
@@ -33,6 +31,8 @@ from pipelines.run.events import append_event
 from pipelines.run.success import record_success
 from pipelines.training import recipe
 from pipelines.weeks import CDC
+from support.place import Counts, Place, history
+from support.towns import towns
 
 ZEROED = "1002"
 WEEK = CDC.week_no("2017-w40")

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from adapters.ministry import Ministry
 from support.drops import CONTEXT
+from support.ministry import Ministry
 from typer.testing import CliRunner
 
 from pipelines.cli import app

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from adapters.ministry import Ministry, the
 from pydantic import ValidationError
 from support.drops import CONTEXT
+from support.ministry import Ministry, the
 
 from pipelines.config import DataConfig
 from pipelines.contracts import Level

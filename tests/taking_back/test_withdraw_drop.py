@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from adapters.ministry import Ministry
 from support.drops import CONTEXT
 from support.killed_withdrawal import killed_at_each_write, work
+from support.ministry import Ministry
 
 from pipelines.config import Places
 from pipelines.data.drops import drop_hash, read_drop

@@ -1,5 +1,5 @@
 """Fixtures of this room: makers described in pipelines/testing/rows.py and
-tests/fusion/synthetic_bundle.py.
+tests/support/synthetic_bundle.py.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fusion import synthetic_bundle
+from support import synthetic_bundle
 
 from pipelines.config import Profile, load_profile
 from pipelines.fusion.bundle import Bundle

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training import tiny_raw
+from support import tiny_raw
 
 from pipelines.contracts import FusedKind
 from pipelines.embed import torchvision_ops  # noqa: F401  (must come before transformers)

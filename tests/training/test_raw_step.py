@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training import tiny_raw
+from support import tiny_raw
 
 from pipelines.contracts import FusedKind
 from pipelines.paper.raw.inputs import Inputs

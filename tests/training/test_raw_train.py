@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training import tiny_raw
+from support import tiny_raw
 
 from pipelines.contracts import FusedKind
 from pipelines.data.pixels import SceneError
@@ -65,7 +65,7 @@ def test_killed_three_times_it_ends_with_the_same_bits(
     folder: Path, data: tuple[RawRows, RawRows], trained: RawTrained
 ) -> None:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    command = [sys.executable, str(ROOT / "tests/training/raw_killed.py"), str(folder)]
+    command = [sys.executable, str(ROOT / "tests/support/raw_killed.py"), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert {p.name for p in (folder / "killed").glob("epoch-*")} == {"epoch-0002", "epoch-0003"}

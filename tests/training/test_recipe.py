@@ -147,7 +147,7 @@ _CHILD = """
 import sys
 sys.path[:0] = [{tests!r}]
 from pathlib import Path
-from fusion.synthetic_bundle import train_and_write
+from support.synthetic_bundle import train_and_write
 print(train_and_write(Path({out!r})))
 """
 

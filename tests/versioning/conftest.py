@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from versioning.planted import Planted, planted_in
+from support.planted_versions import Planted, planted_in
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from versioning.planted import Planted, plant_run
+from support.planted_versions import Planted, plant_run
 
 from pipelines.config import Places
 from pipelines.errors import StoreError, VersioningError

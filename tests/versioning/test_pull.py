@@ -19,9 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from s3 import Bucket
+from support.planted_versions import WEEKS, Planted
+from support.s3 import Bucket
 from typer.testing import CliRunner
-from versioning.planted import WEEKS, Planted
 
 from pipelines.cli import app
 from pipelines.client import KINDS, Client

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from s3 import Bucket
-from versioning.planted import UNITS, WEEKS, Planted, plant, plant_run
+from support.planted_versions import UNITS, WEEKS, Planted, plant, plant_run
+from support.s3 import Bucket
 
 from pipelines.client import KINDS, Client
 from pipelines.config import places

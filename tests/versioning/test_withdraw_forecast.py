@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.killed_withdrawal import killed_at_each_write, work
-from versioning.planted import Planted
+from support.planted_versions import Planted
 
 from pipelines.client import Client
 from pipelines.config import Places

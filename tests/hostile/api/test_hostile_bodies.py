@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
-from hostile import images
-from hostile.api.conftest import ROW, VECTOR
-from hostile.drop.on_files import zipped
+from support.api import MULTIPART, ROW, VECTOR, form, refused, row_part, scene_part
+from support.attacks import images
+from support.attacks.on_files import zipped
 
 JSON = {"Content-Type": "application/json"}
 FIELDS, FORM, USUAL = "invalid-fields", "bad-form", "/docs shows a whole example"
@@ -185,21 +184,6 @@ VECTORS += [
 ATTACKS = [*VALUES, *TOKENS, *BODIES, *VECTORS]
 
 
-def refused(answer: httpx.Response, status: int, slug: str) -> str:
-    """The problem's text, checked for what every problem must be."""
-    assert answer.status_code == status, answer.text[:500]
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["type"] == f"urn:denguard:problem:{slug}"
-    assert problem["detail"] and problem["fix"]
-    assert problem["trace_id"] == answer.headers["X-Trace-Id"]
-    assert len(answer.content) < 30_000, "what was sent comes back at length"
-    assert "Traceback" not in answer.text
-    assert "/serving/" not in answer.text
-    found = [f"{e['where']}: {e['what']}" for e in problem["errors"]]
-    return " | ".join([problem["detail"], problem["fix"], *found])
-
-
 @pytest.mark.parametrize("attack", ATTACKS, ids=[a.name for a in ATTACKS])
 def test_an_attack_is_refused_with_what_to_send(client: TestClient, attack: Attack) -> None:
     body = attack.body() if callable(attack.body) else attack.body
@@ -237,28 +221,6 @@ def test_what_only_looks_odd_is_answered_with_a_probability(client: TestClient, 
     for prediction in answer.json()["predictions"]:
         assert 0 <= prediction["probability"] <= 1
         assert prediction["municipality_code"] == "05001"
-
-
-BOUNDARY = "xxBOUNDARYxx"
-MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
-
-
-def form(*parts: tuple[str, bytes]) -> bytes:
-    """A multipart body of hand-made parts: (headers, content)."""
-    made = (f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + data + b"\r\n" for head, data in parts)
-    return b"".join(made) + f"--{BOUNDARY}--\r\n".encode()
-
-
-def row_part(**changed: Any) -> tuple[str, bytes]:
-    return 'Content-Disposition: form-data; name="row"', json.dumps({**ROW, **changed}).encode()
-
-
-def scene_part(data: bytes, name: str = "a.png") -> tuple[str, bytes]:
-    return (
-        f'Content-Disposition: form-data; name="scene"; filename="{name}"\r\nContent-Type: '
-        "image/png",
-        data,
-    )
 
 
 def upload(

@@ -6,10 +6,9 @@ import asyncio
 
 import pytest
 from fastapi.testclient import TestClient
-from hostile.api.conftest import KEY, ROW
-from hostile.api.test_hostile_bodies import refused
 from starlette.requests import Request
 from starlette.types import Message
+from support.api import KEY, ROW, refused
 
 from serving.limits import Budget, read_body
 

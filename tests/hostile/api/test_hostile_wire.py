@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from hostile.api.conftest import KEY, ROW, make_app
+from support.api import KEY, ROW, make_app
 
 GOOD = json.dumps({"rows": [ROW]}).encode()
 HEAD = (

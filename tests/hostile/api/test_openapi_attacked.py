@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hostile.api.conftest import KEY, make_app
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -19,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from support.api import KEY, make_app
 from support.published import forecast_rows
 
 from pipelines.inference.forecast import publish_forecast

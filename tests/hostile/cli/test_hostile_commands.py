@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from data_ingest.conftest import table_rows, write_csv
-from hostile import images
-from hostile.drop.on_files import zipped
+from support.attacks import images
+from support.attacks.on_files import zipped
+from support.desk import table_rows, write_csv
 
 from pipelines import cli
 from pipelines.storage import manifest_of

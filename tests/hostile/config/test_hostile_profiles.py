@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hostile.drop.on_info import LAUGHS
+from support.attacks.on_info import LAUGHS
 
 from pipelines.config import Places, load_profile
 from pipelines.errors import ConfigError, DenguardError

@@ -4,8 +4,8 @@ changes."""
 from __future__ import annotations
 
 import pytest
-from hostile.drop.attacks import ATTACKS
-from hostile.drop.conftest import Attack, Siege
+from support.attacks.on_drops import ATTACKS
+from support.attacks.siege import Attack, Siege
 
 from pipelines.contracts import Level
 

@@ -1,0 +1,141 @@
+"""A deployment under siege: every attack is a drop of its own, and one run of the road meets them
+all.
+
+Each drop is a good one, received a day after the one before, that one attack has spoiled; so one
+validation, of a few seconds, judges a hundred of them, and what is found names its drop by the
+date.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.desk import table_rows, write_csv
+
+from pipelines import steps
+from pipelines.config import Places, load_profile
+from pipelines.contracts import Issue, Level
+from pipelines.data.drops import drop_hash, read_drop
+from pipelines.data.intake import accept
+from pipelines.data.sources import context_of
+from pipelines.data.validate import validate_all
+from pipelines.errors import ValidationStopped
+from pipelines.storage import manifest_of, sha256_file
+
+Change = Callable[[Path], object]
+FIRST = date(2018, 12, 4)
+RUN = "siege"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What is done to a good drop, and what must be said of it.
+
+    Attributes:
+        name: the attack in words; the test's id.
+        change: spoils the drop's folder.
+        level, code: of the issue expected; None where the input is harmless and must pass.
+        words: all of them are in the issue's message, place or fix.
+    """
+
+    name: str
+    change: Change
+    level: Level | None
+    code: str
+    words: tuple[str, ...] = ()
+
+
+def good_drop(folder: Path, received: date) -> Path:
+    folder.mkdir(parents=True)
+    write_csv(folder / "metadata.csv", table_rows())
+    (folder / "drop.yaml").write_text(f"received_date: {received}\nscene_period: month\n")
+    return folder
+
+
+@dataclass(frozen=True)
+class Siege:
+    """What the road made of all attacks."""
+
+    dates: dict[str, str]
+    issues: tuple[Issue, ...]
+    quarantine: pd.DataFrame
+    revised: pd.DataFrame
+    said: str
+    before: dict[str, str]
+    after: dict[str, str]
+
+    def issues_of(self, attack: Attack) -> list[Issue]:
+        return [i for i in self.issues if i.place.startswith(self.dates[attack.name])]
+
+    def left_out(self, attack: Attack) -> list[str]:
+        of = self.quarantine["file"].str.startswith(self.dates[attack.name])
+        return list(self.quarantine.loc[of, "reason"])
+
+
+def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
+    """Accept a good drop, bring every attack, walk the road as far as it goes."""
+    places = Places(home=home)
+    first = good_drop(places.drops / FIRST.isoformat(), FIRST)
+    context = context_of(load_profile("ci"))
+    tables = validate_all(places.drops, context, None, None, home / "cache.json").tables
+    tables.save(places.artifacts / "datasets" / "d0" / "tables")
+    told = {
+        "received_date": first.name,
+        "sha256": drop_hash(read_drop(first), home / "cache.json"),
+        "synthetic_scenes": False,
+    }
+    accept(places, "d0", "2018-w48", [told])
+    dates = {a.name: (FIRST + timedelta(days=n)).isoformat() for n, a in enumerate(attacks, 1)}
+    for attack in attacks:
+        day = dates[attack.name]
+        attack.change(good_drop(places.drops / day, date.fromisoformat(day)))
+    before = _state(places)
+    said = _walk()
+    out = places.artifacts / "runs" / RUN / "validation"
+    issues = [
+        Issue(**{**i, "level": Level(i["level"])})
+        for i in json.loads((out / "issues.json").read_text())
+    ]
+    quarantine = pd.read_csv(out / "quarantine.csv", keep_default_na=False)
+    return Siege(
+        dates,
+        tuple(issues),
+        quarantine,
+        pd.read_csv(out / "revised.csv"),
+        said,
+        before,
+        _state(places),
+    )
+
+
+def _walk() -> str:
+    steps.start(RUN, {"profile": "ci", "horizons": [4]})
+    steps.ingest(RUN)
+    with pytest.raises(ValidationStopped) as stopped:
+        steps.validate(RUN)
+    return str(stopped.value)
+
+
+def _state(places: Places) -> dict[str, str]:
+    """The accepted pointer, its data, and the drops themselves.
+
+    A run that stops leaves its own folder, and on purpose what people are told and asked: `events`
+    and the causes that wait in `held`. Those are records of the stop, and nothing that stood.
+    """
+    of_the_stop = {"runs", "cache", "locks", "events", "held"}
+    return {
+        "accepted.json": sha256_file(places.artifacts / "accepted.json"),
+        **{f"datasets/{k}": v for k, v in manifest_of(places.artifacts / "datasets").items()},
+        **{f"drops/{k}": v for k, v in manifest_of(places.drops).items()},
+        **{
+            name: "folder"
+            for name in sorted(p.name for p in places.artifacts.iterdir())
+            if name not in of_the_stop
+        },
+    }
