@@ -1,4 +1,4 @@
-"""When a bulletin is due, and how old its data may be before somebody must be told."""
+"""When a bulletin is due, and how old its data may be before an alert."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def age_of(bundle: Bundle, asked: Asked, limit: int) -> tuple[list[str], dict[st
     """What the answer says of a model that is old for the weeks asked: notes and headers.
 
     Args:
-        limit: weeks beyond the model's data up to which nothing is said.
+        limit: weeks beyond the model's data up to which there is no note.
     """
     beyond = max(
         (weeks_beyond(bundle, r.origin_week) for r in _rows(asked) if r.origin_week), default=0

@@ -1,4 +1,4 @@
-"""Issues of what changed since the drop before: units gone, counts revised, figures changed."""
+"""Issues of what changed since the drop before: missing units, revised counts, changed figures."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def missing_unit_issues(
 ) -> list[Issue]:
     """Municipalities that earlier drops had and the newest has not, or not usably.
 
-    A line list names only units with a case: of a drop checked alone nothing is gone.
+    A line list names only units with a case: of a drop checked alone nothing is missing.
     """
     rows = rows[rows["column"] != EVERY_UNIT]  # a series of the place says nothing of its units
     newest = rows["received_date"] == rows["received_date"].max()

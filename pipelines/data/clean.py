@@ -141,7 +141,7 @@ def _units(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     with_parent = in_order[in_order["parent"].fillna("") != ""].drop_duplicates(
         "unit_id", keep="last"
     )
-    if len(with_parent):  # a table whose source tells none has no such column
+    if len(with_parent):  # a table whose source has none lacks this column
         units = units.merge(with_parent[["unit_id", "parent"]], on="unit_id", how="left")
     newest = _newest(cells, ["unit_id", "clean"])
     wide = newest.pivot(index="unit_id", columns="clean", values="number")

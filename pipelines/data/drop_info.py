@@ -1,4 +1,4 @@
-"""drop.yaml: what nobody can tell from a drop's files themselves."""
+"""drop.yaml: facts about a drop that its files do not contain."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def accepted_drops(places: Places) -> dict[str, str]:
 def accepted_tables(places: Places) -> Tables | None:
     """Clean tables of the dataset version that was accepted last, if any.
 
-    None too if one of its drops was withdrawn since: nothing may be judged by what it said.
+    None too if one of its drops was withdrawn since: nothing may be compared with its values.
     """
     version = accepted_version(places)
     if version is None:

@@ -31,7 +31,7 @@ class KnownValues:
         before; then know them.
 
         Args:
-            said: (N,) cells whose value is not known any more.
+            unknown_again: (N,) cells whose value is not known any more.
             drop_no: (N,) of which drop they are, never falling: a cell is compared with what
                 earlier drops had, and of several of one drop the first is known. None = all of
                 one.

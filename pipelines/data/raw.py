@@ -80,7 +80,7 @@ class RawDrop:
         latencies: declared series -> days from the end of a week or month until it can be had.
         spans: file -> first and last week (ordinals) of a line list: an absent unit-week is 0
             there.
-        unsure: KEY_COLUMNS of cells that stand in a refused record: neither told nor left out.
+        unsure: KEY_COLUMNS of cells of a refused record: neither a value nor omitted.
         yearly: YEARLY_COLUMNS; a check of the weekly counts, not a value of the tables.
         absent, reach: of a full drop that is kept without what it repeats (readings.py):
             KEY_COLUMNS of earlier cells that the whole drop leaves out, and how far its files
@@ -136,7 +136,7 @@ def changed_cells(
 
     A drop repeats almost all of the one before it; what it repeats was checked there already.
     Beside CELL_COLUMNS there are `received_date`, `withdrawn`: empty now, and not empty before, and
-    `unknown_again`: a word says now that what an earlier drop told is not known. Such a cell is
+    `unknown_again`: a word declares the value of an earlier drop as not known. Such a cell is
         empty.
 
     Args:

@@ -104,7 +104,7 @@ class Tables:
             vintages of one (unit, week) may be there, see `latest_cases`.
         climate: unit_id, year, month, temp_mean_c, rainfall_mm (a month), available_date.
         units: unit_id, name, population_<year> (persons), demographics (percent or 1/km2); parent
-            (what a unit lies in, as delivered), if any source tells one.
+            (what a unit lies in, as delivered), if any source has one.
         scenes: one row per (unit, scene_date): uri relative to the data folder, sha256 (file),
             content_sha256 (decoded pixels), quality (contracts.SceneQuality), dark_share,
             saturated_share, std_grey, available_date, first_seen_available_date, synthetic.
@@ -112,7 +112,7 @@ class Tables:
             ordinal, or year * 12 + month - 1), value, available_date.
         delays: of line lists with days of report: unit_id, week_no (of onset), delay_weeks (until
             the report), cases, received_date; vintages as of cases.
-        doubts: one row a value that was doubted, with the drop, the rule, what a person said and
+        doubts: one row a value that was doubted, with the drop, the rule, a person's answer and
             whether it is held: plausible/doubts.DOUBT_COLUMNS. `when` is a week, month or year, or
             -1 of a unit that did not report.
     """

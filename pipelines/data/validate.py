@@ -81,7 +81,7 @@ def validate_all(
         accepted: name -> drops.drop_hash of the drops of the last accepted version: each must be
             there and unchanged.
         only: names of the drops that the run may know; None = all.
-        answers: what people said of doubted values.
+        answers: people's answers about doubted values.
         withdrawn: names of drops that nothing reads any more.
         today: by the place's clock, for receipt dates; None asks no clock.
     """

@@ -23,7 +23,7 @@ class ValidationResult:
         quarantine: what was left out: file, row (header = 1; 0 = the whole file), column, value,
             reason; what several drops repeat once, with the newest.
         revised: counts that a later drop changed or withdrew, see drift.revisions.
-        assessment: what is doubted, and what people said of it.
+        assessment: what is doubted, with people's answers.
     """
 
     issues: tuple[Issue, ...]

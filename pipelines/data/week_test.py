@@ -1,4 +1,4 @@
-"""Which numbering a table's weeks follow, told from its weeks 53 or from the weekdays of its dates.
+"""Which numbering a table's weeks follow, by its weeks 53 or by the weekdays of its dates.
 
 CDC weeks have a week 53 in 2008, 2014, 2020 and 2025, ISO weeks in 2009, 2015, 2020 and 2026. A
 table that has one where its declared calendar has none would be read up to a week off, in silence.

@@ -86,7 +86,7 @@ def read_input(item: WorkInput, data: Path, policy: ScenePolicy) -> Any:
     """What an encoder takes: uint8 RGB (H, W, 3) of a scene, or the text.
 
     Raises:
-        StoreError: the input is not the one whose hash was planned, or its file is gone.
+        StoreError: the input is not the one whose hash was planned, or its file is missing.
         DropError: the scene cannot be decoded.
     """
     if item.text is not None:

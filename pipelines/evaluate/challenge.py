@@ -54,7 +54,7 @@ def _older(evidence: GateEvidence, chosen: Candidate, champion: Champion) -> boo
 
 
 def _compared(evidence: GateEvidence, chosen: Candidate, champion: Champion) -> bool:
-    """Rolling origins, then the newest weeks, then this very refit; a tie is what is said last."""
+    """Rolling origins, then the newest weeks, then this very refit; the tie's reason comes last."""
     if champion.untrainable:
         why = (
             "The champion's recipe cannot be trained on this run's rows, from which it differs "

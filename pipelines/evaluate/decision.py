@@ -121,7 +121,7 @@ class Decision:
         sanity: head -> horizon -> finding.
         reference: the simplest candidate, which the others had to beat.
         provisional: what serves after this decision was not judged on enough blocks of weeks.
-        new_weeks: `recent` and `refit`, what the newest weeks said; empty if they were not asked.
+        new_weeks: `recent` and `refit`, results of the newest weeks; empty if not checked.
         withheld: horizon -> why the judged bundle leaves it out: its recipe is not sane there. The
             others go on.
         waits_for_person: it is registered and does not serve: `denguard promote` with its bundle's

@@ -44,7 +44,7 @@ class GateEvidence:
         against_reference: every other candidate beside the simplest one, the best first.
         blocks, origins: that the predictions hold at the primary horizon; None until counted.
         immature_weeks: newest weeks that this run takes as unknown, or nowcasts.
-        newest: what the newest weeks said; waits_for_person: only they stand in the way.
+        newest: results of the newest weeks; waits_for_person: only they prevent the promotion.
     """
 
     def __init__(

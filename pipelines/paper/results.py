@@ -53,7 +53,6 @@ def build_results(
     measures = read_json(folder / "measures.json")
     groups = [_group(folder, name, fusion) for name, fusion in plan["groups"]]
     approaches = {a.id: a for a in study.approaches}
-    embedding = _embedding(folder, plan)
     alone = {g["approach"]: g["alone"] for g in groups if g.get("alone")}
     table1 = [
         table1_row(g, alone.get(g["approach"], {}), approaches[g["approach"]], scorer)
@@ -73,7 +72,7 @@ def build_results(
         "alone": [row for g in groups for row in alone_rows(g, approaches[g["approach"]], scorer)],
         "table2": [table2_row(g, approaches[g["approach"]]) for g in groups],
         "table3": [table3_row(g, approaches[g["approach"]]) for g in groups],
-        "embedding": embedding,
+        "embedding": _embedding(folder, plan),
         "ablation": [
             row
             for g in groups

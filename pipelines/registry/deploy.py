@@ -144,7 +144,7 @@ def wait_until_served(
     """None once the bundle serves, else why it does not.
 
     Args:
-        known: what the endpoint said before the alias moved: an old refusal is no new one.
+        known: the endpoint's answer before the alias moved: an old refusal is no new one.
     """
     reached = known is not None
     stale = known.candidate_error if known else None

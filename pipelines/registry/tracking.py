@@ -123,7 +123,7 @@ def record(
     """Write parameters, metrics, tags (data and embedding hashes among them) and files to a run.
 
     A metric that is not finite is left out and named in the tag `metrics_not_finite`. MLflow never
-    lets a parameter change: in a run that is gone on with, what was written first stays, and a
+    lets a parameter change: in a run that is resumed, what was written first stays, and a
     parameter that is another one now is named in the tag `params_kept`.
 
     Args:

@@ -42,7 +42,7 @@ def train_candidate(
 
     Raises:
         TrainingError, StoreError: as training and reading features do.
-        ConfigError: the prompt template of the rows is gone.
+        ConfigError: the prompt template of the rows is missing.
     """
     recipe_id = profile.recipe_id(head)
     folder = root / content_id({"feature_version": features_dir.name, "recipe_id": recipe_id})

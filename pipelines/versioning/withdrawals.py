@@ -1,5 +1,4 @@
-"""What a remote says was taken back: withdrawn/<name>.json beside its versions, one small file
-each.
+"""What a remote lists as withdrawn: small files withdrawn/<name>.json beside its versions.
 
 A version never changes, so a mark lies apart from it: it names the versions that it is about. A
 forecast that was withdrawn is passed over by `latest`; what was made from a withdrawn drop is only

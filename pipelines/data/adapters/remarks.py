@@ -1,4 +1,4 @@
-"""What is said of a file while it is read: issues, and records left out with their reason."""
+"""Issues found while a file is read, and records left out with their reason."""
 
 from __future__ import annotations
 

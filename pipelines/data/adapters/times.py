@@ -35,7 +35,7 @@ def weeks_of(draft: Draft, names: Names) -> Int64s:
     """(N,) ordinals; records without a readable week are refused, those at the end are notes.
 
     Raises:
-        Unreadable: no column tells the week, or the table counts in another calendar.
+        Unreadable: no column has the week, or the table counts in another calendar.
     """
     if "start" in names or "end" in names or "date" in names:
         return _by_days(draft, names)

@@ -1,4 +1,4 @@
-"""What a person said of doubted values: data/answers/<cause>.json, one file a cause, written whole.
+"""People's answers about doubted values: data/answers/<cause>.json, written atomically.
 
 An answer is about a cause, or about some of its units. A later answer to the same cause replaces
 the earlier one; both stay in the event file.
@@ -38,7 +38,7 @@ class Answer:
     units: Mapping[str, Verdict]
 
     def of(self, unit_id: str) -> Verdict | None:
-        """What was said of one unit; None if nothing."""
+        """The answer about one unit; None if there is none."""
         return self.units.get(unit_id, self.verdict)
 
 

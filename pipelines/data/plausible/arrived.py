@@ -1,4 +1,4 @@
-"""What a drop says beside its cells: which units its files name, and totals of years."""
+"""What a drop contains beside its cells: units that its files name, and totals of years."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Arrived:
     """One drop beside its cells.
 
     Attributes:
-        counted: input -> units whose weekly counts its file tells, empty cells and the zeros of a
+        counted: input -> units whose weekly counts its file has, empty cells and the zeros of a
             line list included; units that only a table of climate or population names are not
             there.
         yearly: raw.YEARLY_COLUMNS: cases of whole years as the provider adds them up.
-        parents: unit -> what it lies in, where told.
+        parents: unit -> what it lies in, where given.
     """
 
     counted: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -75,7 +75,7 @@ def assess(
         cells: checked cells of raw.changed_cells; `file` begins with the name of its drop.
         drops: oldest first.
         start: cells that were accepted before the first of the drops, columns as `cells`.
-        arrived: drop -> what it says beside its cells.
+        arrived: drop -> what it contains beside its cells.
         counted: units that the first of the drops must name: `Seen.expected`.
         immature_weeks: newest weeks that are declared to be incomplete (data.maturity).
         remembered: what rules found in drops before; None = ask them all.

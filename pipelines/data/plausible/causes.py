@@ -160,7 +160,7 @@ def answer_causes(
     for cause_id in cause_ids:
         facts = {"cause_id": cause_id, "by": by, "reason": reason, "units": sorted(units)}
         facts |= {"rule": known[cause_id].rule, "drop": known[cause_id].drop}
-        append_event(where, verdict, facts)  # first: no answer is in force that nobody was told of
+        append_event(where, verdict, facts)  # first: no answer is in force without its event
         answer = write_answer(where, cause_id, verdict, by, reason, units)
         if store := shared(where):
             store.share(answers_folder(where) / f"{cause_id}.json")

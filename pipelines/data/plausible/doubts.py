@@ -1,4 +1,4 @@
-"""What is doubted, as rows: one a cell, with what a person said and whether it is held."""
+"""Doubted values as rows: one a cell, with a person's answer and whether it is held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was accepted before a drop, and what the drop says beside it: the view of the rules."""
+"""What was accepted before a drop, and what the drop delivers: the input of the rules."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Seen:
         others: kind -> cells of other kinds that the drop brings, same columns.
         is_first: nothing was accepted before this drop.
         withdrawn: cells of any kind that the drop withdraws: unit_id, kind, clean, when.
-        arrived: what the drop says beside its cells.
+        arrived: what the drop contains beside its cells.
         expected: input -> units that earlier drops' files of that name had counts of.
         immature_weeks: newest weeks that the profile declares to be incomplete.
     """

@@ -32,7 +32,7 @@ class Direction(StrEnum):
 
 def no_cells() -> pd.DataFrame:
     """CELL_KEYS without a row, of types that join with others."""
-    import pandas as pd  # here, so that whoever only tells of causes starts without it
+    import pandas as pd  # here, so that status and alerts start without it
 
     return pd.DataFrame(
         {
