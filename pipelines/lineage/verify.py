@@ -145,8 +145,8 @@ def _check_version(
     if node.kind in ("dataset", "features"):  # a run recorded which content DVC took
         entries = [e for e in entries if e.get("md5") == node.facts.get("dvc_md5", "not recorded")]
     gone = f"{'samples' if node.kind == 'dataset' else node.kind}-{node.id}" in pruned
-    handed_over = "dvc_md5" in node.facts and not reader.elsewhere(str(node.path))
-    if not entries and not gone and handed_over:
+    missed = "dvc_md5" in node.facts and not entries and not gone
+    if missed and not reader.elsewhere(str(node.path)):
         graph.fault(
             node.key,
             f"{node.title} is not in the index of versions",
