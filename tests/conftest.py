@@ -116,14 +116,23 @@ def real_data() -> Path:
 # Tests of one file run in one process, so that they share its fixtures; these share a walked road.
 _TOGETHER = {
     "tests/e2e/test_road.py": "road",
-    "tests/e2e/test_tried_wrong.py": "road",
     "tests/e2e/test_power_cuts.py": "cuts",
     "tests/e2e/test_road_on_s3.py": "cuts",
 }
 
 
+# One process would still be at these when the other has nothing left to do, if they came last.
+_LONG = (
+    "tests/e2e/",
+    "tests/versioning/",
+    "tests/country_pack/",
+    "tests/storage/",
+    "tests/training/",
+)
+
+
 class _ByFile(LoadScopeScheduling):
-    """Hands out whole files, the roads first. xdist's own groups are lost on pytest 9.2."""
+    """Hands out whole files, long ones first. xdist's own groups are lost on pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
@@ -140,14 +149,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give roads more time; where several processes share the work, roads come first."""
+    """Give roads more time; where several processes share the work, what takes long comes first."""
     for item in items:
         if item.nodeid.startswith(
             "tests/e2e/"
         ):  # a road takes a minute, and five on a busy machine
             item.add_marker(pytest.mark.timeout(900))
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
+        items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

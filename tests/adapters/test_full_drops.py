@@ -13,6 +13,7 @@ import pytest
 from support.ministry import Ministry, count, table, the
 
 from pipelines.contracts import Level
+from pipelines.weeks import CDC
 
 CASES: dict[str, Any] = {"file": "cases.csv"}
 RAIN = {"table": "climate", "adapter": "series", "file": "rain.csv", "optional": True}
@@ -83,7 +84,7 @@ def test_what_is_delivered_again_is_known_again(tmp_path):
         ministry.bring(day, cases_csv=table(units))
     tables = ministry.validate().tables
     assert count(tables, "B", 7) == 7 and count(tables, "B", 7, date(2018, 10, 23)) is None
-    vintages = tables.cases.query("unit_id == 'B' and week_no == @CDC.number(2018, 7)")
+    vintages = tables.cases.query(f"unit_id == 'B' and week_no == {CDC.number(2018, 7)}")
     assert vintages["received_date"].tolist() == [
         date.fromisoformat(d) for d in (FIRST, SECOND, THIRD)
     ]

@@ -14,11 +14,25 @@ import pytest
 from pipelines.storage import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
+LINE = {
+    "profile": "hanoi",
+    "schedule": "0 7 * * 1",
+    "place": {"time_zone": "Asia/Ho_Chi_Minh"},
+    "data": {"inputs": [{"file": "cases.csv"}]},
+}
 HEAVY_LIBRARIES = ("torch", "mlflow", "great_expectations", "pandas", "sklearn", "transformers")
 
+# Airflow takes seconds to load: one process does, and a fork of it reads the files in each environment.
 PARSE = """
-import json, sys, time
+import json, os, sys, time
 from airflow.dag_processing.dagbag import DagBag
+for name, environment in json.loads(sys.argv[1]).items():
+    if (child := os.fork()) == 0:
+        os.environ.update(environment)
+        break
+    assert os.waitpid(child, 0)[1] == 0, name
+else:
+    sys.exit()
 started = time.process_time()
 bag = DagBag("dags", load_op_links=False)
 took = time.process_time() - started
@@ -48,20 +62,28 @@ for dag_id, dag in bag.dags.items():
             for t in dag.tasks
         },
     }
-print("FOUND" + json.dumps(found))
+print("FOUND", name, json.dumps(found), flush=True)
 """
 
 
-def parse(home: Path, **environment: str) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What is found as it is, with a profile that is nowhere, and in a home with another line."""
+    home = tmp_path_factory.mktemp("airflow")
+    write_json(home / "profiles" / "hanoi.yaml", LINE)
+    environments = {
+        "plain": {},
+        "nowhere": {"DENGUARD_PROFILE": "nowhere"},
+        "line": {"DENGUARD_HOME": str(home)},
+    }
     settings = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "PYTHONPATH": str(ROOT),
-        **environment,
     }
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "DENGUARD"))}
     done = subprocess.run(
-        [sys.executable, "-c", PARSE],
+        [sys.executable, "-c", PARSE, json.dumps(environments)],
         cwd=ROOT,
         env=clean | settings,
         capture_output=True,
@@ -69,14 +91,14 @@ def parse(home: Path, **environment: str) -> dict[str, Any]:
         timeout=120,
         check=False,
     )
-    assert "FOUND" in done.stdout, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.split("FOUND", 1)[1])
-    return found
+    assert done.returncode == 0, done.stderr
+    found = [line.split(" ", 2)[1:] for line in done.stdout.splitlines() if line[:6] == "FOUND "]
+    return {name: json.loads(what) for name, what in found}
 
 
 @pytest.fixture(scope="module")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return parse(tmp_path_factory.mktemp("airflow"))
+def parsed(read: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return read["plain"]
 
 
 @pytest.fixture(scope="module")
@@ -162,20 +184,16 @@ def test_parameters_have_a_schema(dag: dict[str, Any]) -> None:
     assert params["force"][0] is False
 
 
-def test_an_unknown_default_profile_is_an_import_error_that_names_it(tmp_path: Path) -> None:
-    found = parse(tmp_path, DENGUARD_PROFILE="nowhere")
-    assert "nowhere" in "".join(found["errors"].values())
+def test_an_unknown_default_profile_is_an_import_error_that_names_it(
+    read: dict[str, dict[str, Any]],
+) -> None:
+    assert "nowhere" in "".join(read["nowhere"]["errors"].values())
 
 
-def test_a_line_has_a_dag_of_its_own_by_the_clock_of_its_own_place(tmp_path: Path) -> None:
-    profile = {
-        "profile": "hanoi",
-        "schedule": "0 7 * * 1",
-        "place": {"time_zone": "Asia/Ho_Chi_Minh"},
-        "data": {"inputs": [{"file": "cases.csv"}]},
-    }
-    write_json(tmp_path / "profiles" / "hanoi.yaml", profile)
-    found = parse(tmp_path, DENGUARD_HOME=str(tmp_path))
+def test_a_line_has_a_dag_of_its_own_by_the_clock_of_its_own_place(
+    read: dict[str, dict[str, Any]],
+) -> None:
+    found = read["line"]
     assert found["errors"] == {}
     line = found["dags"]["retraining_hanoi"]
     assert (line["schedule"], line["time_zone"]) == ("0 7 * * 1", "Asia/Ho_Chi_Minh")

@@ -111,7 +111,7 @@ def test_what_the_first_run_published_is_byte_equal_after_later_runs(walked: Hom
     assert manifest_of(dataset) == before
 
 
-@pytest.mark.slow  # every kind of it is in test_tried_wrong.py
+@pytest.mark.slow  # every kind of it is in tests/hostile/drop
 def test_a_critical_drop_stops_the_run_and_changes_nothing(
     walked: Home, tmp_path: Path, new_home: Callable[[str], Home]
 ) -> None:

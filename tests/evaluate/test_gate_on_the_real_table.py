@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from support.municipal import examples_of_pool, municipal_tables
+from support.municipal import municipal_tables
 
 from pipelines.config import Profile, load_profile
 from pipelines.data.sources.sample import package_table
 from pipelines.evaluate.backtest import backtest_year
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
+from pipelines.evaluate.in_memory import tabular_examples
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.refits import Models
 from pipelines.fusion.examples import Examples
@@ -51,7 +52,9 @@ def profile() -> Profile:
 
 @pytest.fixture(scope="module")
 def whole(profile: Profile) -> Rows:
-    return examples_of_pool(municipal_tables(package_table()), profile, AS_OF)
+    return tabular_examples(
+        municipal_tables(package_table()), profile, AS_OF, profile.evaluate.horizons_weeks
+    )[0]
 
 
 @pytest.fixture(scope="module")

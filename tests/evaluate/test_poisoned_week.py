@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.municipal import examples_of_pool
 from support.place import FIRST, Counts, Place, history
 
 from pipelines.config import DataConfig, Profile, load_profile
 from pipelines.evaluate.backtest import backtest_year
 from pipelines.evaluate.decision import Candidate, Champion, Decision
 from pipelines.evaluate.gate import decide
+from pipelines.evaluate.in_memory import tabular_examples
 from pipelines.evaluate.new_weeks import NewWeeks
 from pipelines.evaluate.refits import Models
 from pipelines.fusion.examples import Examples
@@ -108,7 +108,7 @@ def _rows(
 ) -> Rows:
     place = Place(root, config=config or DataConfig())
     place.weekly(history(weeks=WEEKS), lie)
-    return examples_of_pool(place.validate().tables, profile, AS_OF)
+    return tabular_examples(place.validate().tables, profile, AS_OF, (4,))[0]
 
 
 def _refit(rows: Rows, profile: Profile, week: int) -> Models:

@@ -111,6 +111,21 @@ def test_check_changes_no_file() -> None:
     assert "--fix" not in said
 
 
+@pytest.mark.parametrize("fails", ["", "mypy", "ruff", "lint-imports"])
+def test_check_runs_every_tool_and_fails_with_each(fresh: Path, fails: str) -> None:
+    """They run beside each other, where a failure of one is easily lost."""
+    tools = fresh / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    for name in ("mypy", "ruff", "lint-imports"):
+        (tools / name).write_text(f"#!/bin/sh\necho {name} $1\nexit {int(name == fails)}\n")
+        (tools / name).chmod(0o755)
+    (fresh / ".venv/.denguard-installed").write_text("")
+    done = make("check", cwd=fresh)
+    assert (done.returncode != 0) is bool(fails)
+    ran = [line.strip() for line in done.stdout.splitlines()]
+    assert sorted(ran) == ["lint-imports", "mypy", "ruff check", "ruff format"]
+
+
 def test_cleaning_keeps_the_drops_unless_told(fresh: Path) -> None:
     for name in ("data", "artifacts"):
         (fresh / name).mkdir()

@@ -61,5 +61,5 @@ def test_a_traceback_for_one_class_is_not_hidden(plug_in, make_examples):
 
 def test_a_kind_whose_module_imports_numpy_is_named(monkeypatch):
     monkeypatch.setitem(FORECASTERS, "heavy", "support.broken.heavy_kind:HEAVY")
-    with pytest.raises(AssertionError, match=r"models.heavy_kind imports numpy"):
+    with pytest.raises(AssertionError, match=r"support.broken.heavy_kind imports numpy"):
         check_forecaster("heavy")

@@ -16,6 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from support.linear_bundle import linear_bundle
+from support.registries import moved_registry
 
 from pipelines.config import Places
 from pipelines.fusion.bundle import Bundle, write_bundle
@@ -67,12 +68,30 @@ def client(deployment: Deployment, settings: Settings) -> Iterator[TestClient]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def promoted(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
+    """artifacts/ of a deployment of which a linear bundle is champion, made once."""
+    where = Places(home=tmp_path_factory.mktemp("promoted"))
+    (where.artifacts / "mlflow").mkdir(parents=True)
+    shutil.copy(empty_registry, where.artifacts / "mlflow" / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENGUARD_HOME", str(where.home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Deployment(where).promote(linear_bundle())
+    return where.artifacts
+
+
 @pytest.fixture
-def serving_client(client: TestClient, deployment: Deployment) -> TestClient:
+def serving_client(
+    deployment: Deployment, settings: Settings, promoted: Path
+) -> Iterator[TestClient]:
     """A running endpoint with a linear champion."""
-    deployment.promote(linear_bundle())
-    wait_for(lambda: client.get("/model").json()["bundle_id"] is not None)
-    return client
+    artifacts = deployment.where.artifacts
+    shutil.copytree(promoted, artifacts, dirs_exist_ok=True)
+    moved_registry(artifacts / "mlflow", promoted / "mlflow")
+    with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as running:
+        wait_for(lambda: running.get("/model").json()["bundle_id"] is not None)
+        yield running
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

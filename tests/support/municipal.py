@@ -1,5 +1,4 @@
-"""The municipal table as clean tables in one step, without scenes: no drop, no checks; and the
-examples of such tables, without vectors."""
+"""The municipal table as clean tables in one step, without scenes: no drop, no checks."""
 
 from __future__ import annotations
 
@@ -7,14 +6,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from pipelines.config import Profile
-from pipelines.contracts import COVARIATE_NAMES
-from pipelines.data.labels import compute_thresholds, label_of
 from pipelines.data.months import month_end
-from pipelines.data.rows import sample_rows
 from pipelines.data.sources.dane import DaneCodes
 from pipelines.data.sources.satellitebench_columns import (
     CODE,
@@ -22,7 +16,6 @@ from pipelines.data.sources.satellitebench_columns import (
     read_column,
 )
 from pipelines.data.tables import Tables
-from pipelines.fusion.examples import Examples, ModalityVectors
 from pipelines.weeks import CDC
 
 
@@ -74,29 +67,3 @@ def _climate_of(raw: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
 
 
 DROPS = [{"received_date": "2019-01-02", "hash": "abc"}]
-
-
-def examples_of_pool(tables: Tables, profile: Profile, as_of: int) -> dict[int, Examples]:
-    """Horizon -> the rows of every unit whose threshold its history gives."""
-    thresholds = compute_thresholds(tables, profile.labels, CDC, as_of)
-    pool = thresholds[thresholds["in_pool"]].set_index("unit_id")["threshold_cases"]
-    rows = sample_rows(tables, profile, tuple(pool.index), as_of)
-    rows["threshold_cases"] = rows["unit_id"].map(pool)
-    return {int(h): _examples(int(h), own) for h, own in rows.groupby("horizon_weeks")}
-
-
-def _examples(horizon: int, rows: pd.DataFrame) -> Examples:
-    threshold = rows["threshold_cases"].to_numpy(np.float64)
-    nothing = ModalityVectors(np.zeros((0, 1), np.float32), np.full(len(rows), -1, np.int32))
-    return Examples(
-        horizon,
-        rows["sample_id"].to_numpy(object),
-        rows["unit_id"].to_numpy(object),
-        rows["origin_week_no"].to_numpy(np.int32),
-        rows["target_week_no"].to_numpy(np.int32),
-        rows[list(COVARIATE_NAMES)].to_numpy(np.float32),
-        threshold.astype(np.float32),
-        label_of(rows["cases"].to_numpy(np.float64), threshold).astype(np.float32),
-        nothing,
-        nothing,
-    )

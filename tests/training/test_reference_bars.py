@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.municipal import examples_of_pool, municipal_tables
+from support.municipal import municipal_tables
 
 from pipelines.config import load_profile
 from pipelines.data.sources.sample import package_table
@@ -16,6 +16,7 @@ from pipelines.data.sources.satellitebench_columns import (
     TEN_MUNICIPALITIES,
 )
 from pipelines.data.splits import fold_cut, test_year_targets
+from pipelines.evaluate.in_memory import tabular_examples
 from pipelines.fusion.examples import Examples
 from pipelines.inference.predict import predict_proba
 from pipelines.training.recipe import train_recipe
@@ -38,7 +39,9 @@ def profile():
 
 @pytest.fixture(scope="module")
 def examples(profile) -> dict[int, Examples]:
-    return examples_of_pool(municipal_tables(package_table()), profile, AS_OF)
+    return tabular_examples(
+        municipal_tables(package_table()), profile, AS_OF, profile.evaluate.horizons_weeks
+    )[0]
 
 
 @pytest.fixture(scope="module")

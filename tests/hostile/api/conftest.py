@@ -1,22 +1,24 @@
-"""The endpoint as it is, with a small linear champion; no registry is asked, so that a case is
-milliseconds.
+"""The endpoint as it is, in a deployment after one run, with a small linear champion; no registry is
+asked, so that a case is milliseconds.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from support.api import KEY, make_app
-
-from pipelines.storage import manifest_of
+from support.homes import Home
 
 
 @pytest.fixture(scope="session")
-def api_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("api")
+def api_home(tabular: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("api") / "home"
+    shutil.copytree(tabular.path, home)
+    return home
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,14 @@ def client(api_home: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(autouse=True)
 def _nothing_written(api_home: Path) -> Iterator[None]:
-    """Whatever is sent, the endpoint writes its prediction log and nothing else."""
+    """Whatever is sent, the endpoint writes its prediction log and changes nothing that stood."""
+    before = _stands(api_home)
     yield
-    assert all(name.startswith("artifacts/predictions/") for name in manifest_of(api_home))
+    assert _stands(api_home) == before
+
+
+def _stands(home: Path) -> dict[Path, tuple[int, int, int]]:
+    """File -> size, time and inode of everything but the prediction log."""
+    log = home / "artifacts" / "predictions"
+    found = {f: f.stat() for f in home.rglob("*") if f.is_file() and log not in f.parents}
+    return {f: (of.st_size, of.st_mtime_ns, of.st_ino) for f, of in found.items()}

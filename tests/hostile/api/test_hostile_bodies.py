@@ -147,6 +147,7 @@ BODIES = [
     Attack("a code with a traversal in it", rows({"municipality_code": "../05001"}), 422, "unknown-municipality", ("is not known",)),
     Attack("an unknown municipality", rows({"municipality_code": "05002"}), 422, "unknown-municipality", ("05002 is not known; near it: 05001",)),
     Attack("an unknown horizon", rows({"horizon_weeks": 12}), 422, "unknown-horizon", ("use one of [1, 4]",)),
+    Attack("a week that does not exist", rows({"origin_week": "2018-w53"}), 422, "unknown-week", ("write it as 2018-w48",)),
     Attack("climate of the future", rows({"climate_month": "2019-01"}), 422, "unusable-row", ("not known in 2018-w48",)),
     Attack("CSV", b"municipality_code,cases\n05001,3\n", 415, "content-type", ("text/csv", "send application/json"), {"Content-Type": "text/csv"}),
     Attack("no content type", rows({}), 415, "content-type", ("not given",), {}),
@@ -277,6 +278,15 @@ def test_a_hostile_upload_is_refused_with_what_to_send(client: TestClient, attac
 
     said = refused(answer, attack.status, attack.slug)
     assert all(word in said for word in attack.words), said
+
+
+def test_a_row_twice_and_weeks_that_are_absent_are_answered_each(client: TestClient) -> None:
+    absent = {"recent_cases": [30, 28, None, 35, None, 40]}
+    answer = client.post("/predictions", content=rows({}, {}, absent), headers=JSON)
+
+    assert answer.status_code == 200, answer.text
+    first, second, with_gaps = (p["probability"] for p in answer.json()["predictions"])
+    assert first == second != with_gaps
 
 
 def test_a_good_upload_of_this_form_is_answered(client: TestClient) -> None:

@@ -3,10 +3,16 @@ changes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from support.attacks.on_drops import ATTACKS
-from support.attacks.siege import Attack, Siege
+from support.attacks.siege import Attack, Siege, state_of
+from support.homes import Home
+from support.tabular import next_week, start
 
+from pipelines import steps
+from pipelines.config import Places
 from pipelines.contracts import Level
 
 HARMFUL = [a for a in ATTACKS if a.level is not None]
@@ -51,8 +57,31 @@ def test_no_attack_revised_a_count_without_being_asked(siege: Siege) -> None:
     assert siege.revised.empty, siege.revised
 
 
-def test_the_run_stops_and_nothing_that_stood_has_changed(siege: Siege) -> None:
+@pytest.mark.parametrize("attacks", ["siege", "let_through"])
+def test_nothing_that_stood_has_changed(attacks: str, request: pytest.FixtureRequest) -> None:
+    """Neither by a run that stops nor by one that leaves out what is bad."""
+    siege: Siege = request.getfixturevalue(attacks)
     assert siege.after == siege.before
+    seen = {name.split("/")[0] for name in siege.before}
+    assert {"accepted.json", "datasets", "versions", "forecasts", "mlflow", "drops"} <= seen
+
+
+def test_a_good_drop_changes_what_no_attack_may(copied_tabular: Callable[[], Home]) -> None:
+    """Without this the tests above could look where nothing changes."""
+    home = copied_tabular()
+    where = Places(home=home.path)
+    next_week(home, {})
+    before = state_of(where)
+    start(home, "second")
+    steps.ingest("second")
+    steps.validate("second")
+    assert state_of(where) == before
+    steps.snapshot("second")
+    changed = {name.split("/")[0] for name, _ in state_of(where).items() ^ before.items()}
+    assert changed == {"accepted.json", "datasets", "versions"}
+
+
+def test_the_run_stops_and_says_how_many(siege: Siege) -> None:
     assert siege.said.startswith(
         f"{len([i for i in siege.issues if i.level is Level.CRITICAL])} critical"
     )

@@ -1,5 +1,5 @@
-"""A deployment under siege: every attack is a drop of its own, and one run of the road meets them
-all.
+"""A deployment under siege: a champion serves, every attack is a drop of its own, and one run meets
+them all.
 
 Each drop is a good one, received a day after the one before, that one attack has spoiled; so one
 validation, of a few seconds, judges a hundred of them, and what is found names its drop by the
@@ -9,6 +9,7 @@ date.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,7 +26,7 @@ from pipelines.data.drops import drop_hash, read_drop
 from pipelines.data.intake import accept
 from pipelines.data.sources import context_of
 from pipelines.data.validate import validate_all
-from pipelines.errors import ValidationStopped
+from pipelines.errors import StoreError, ValidationStopped
 from pipelines.storage import manifest_of, sha256_file
 
 Change = Callable[[Path], object]
@@ -78,9 +79,11 @@ class Siege:
         return list(self.quarantine.loc[of, "reason"])
 
 
-def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
-    """Accept a good drop, bring every attack, walk the road as far as it goes."""
+def lay_siege(served: Path, home: Path, attacks: list[Attack]) -> Siege:
+    """In a copy of a deployment of which a champion serves, accept a good drop, bring every attack
+    and walk a run as far as it goes."""
     places = Places(home=home)
+    shutil.copytree(served / "artifacts", places.artifacts)
     first = good_drop(places.drops / FIRST.isoformat(), FIRST)
     context = context_of(load_profile("ci"))
     tables = validate_all(places.drops, context, None, None, home / "cache.json").tables
@@ -95,8 +98,8 @@ def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
     for attack in attacks:
         day = dates[attack.name]
         attack.change(good_drop(places.drops / day, date.fromisoformat(day)))
-    before = _state(places)
-    said = _walk()
+    before = state_of(places)
+    said = _walk(stops=any(a.level is Level.CRITICAL for a in attacks))
     out = places.artifacts / "runs" / RUN / "validation"
     issues = [
         Issue(**{**i, "level": Level(i["level"])})
@@ -110,32 +113,34 @@ def lay_siege(home: Path, attacks: list[Attack]) -> Siege:
         pd.read_csv(out / "revised.csv"),
         said,
         before,
-        _state(places),
+        state_of(places),
     )
 
 
-def _walk() -> str:
+def _walk(stops: bool) -> str:
     steps.start(RUN, {"profile": "ci", "horizons": [4]})
     steps.ingest(RUN)
+    if not stops:
+        steps.validate(RUN)
+        return ""
     with pytest.raises(ValidationStopped) as stopped:
         steps.validate(RUN)
+    with pytest.raises(StoreError, match="earlier step"):
+        steps.snapshot(RUN)
     return str(stopped.value)
 
 
-def _state(places: Places) -> dict[str, str]:
-    """The accepted pointer, its data, and the drops themselves.
+def state_of(places: Places) -> dict[str, str]:
+    """File -> hash of all that stands: the accepted pointer, datasets, versions and forecasts, the
+    registry with its champion, and the drops.
 
-    A run that stops leaves its own folder, and on purpose what people are told and asked: `events`
-    and the causes that wait in `held`. Those are records of the stop, and nothing that stood.
+    A run leaves its own folder, and on purpose what people are told and asked: `events` and the
+    causes that wait in `held`. Those are records of what it did, and nothing that stood.
     """
-    of_the_stop = {"runs", "cache", "locks", "events", "held"}
+    of_the_run = {"runs", "cache", "locks", "events", "held"}
     return {
-        "accepted.json": sha256_file(places.artifacts / "accepted.json"),
-        **{f"datasets/{k}": v for k, v in manifest_of(places.artifacts / "datasets").items()},
-        **{f"drops/{k}": v for k, v in manifest_of(places.drops).items()},
-        **{
-            name: "folder"
-            for name in sorted(p.name for p in places.artifacts.iterdir())
-            if name not in of_the_stop
-        },
-    }
+        f"{folder.name}/{name}": sha256
+        for folder in [places.drops, *places.artifacts.iterdir()]
+        if folder.is_dir() and folder.name not in of_the_run
+        for name, sha256 in manifest_of(folder).items()
+    } | {f.name: sha256_file(f) for f in places.artifacts.iterdir() if f.is_file()}
