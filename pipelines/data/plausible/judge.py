@@ -22,6 +22,7 @@ from pipelines.data.plausible.doubts import (
     empty_doubts,
     once,
     rightly_gone,
+    settled,
     superseded,
     together,
     waiting,
@@ -149,7 +150,7 @@ class _SoFar:
         self._history.expect(arrived, rightly_gone(doubted))
         self.kept.append(accepted)
         self.doubts = together([superseded(self.doubts, own), doubted])
-        self.causes += [cause for cause, _ in found]
+        self.causes += [settled(cause, doubted) for cause, _ in found]
         self.n_drops += 1
 
     def resume(
