@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,9 +14,11 @@ import pandas as pd
 from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.inference.forecast import PARQUET
+from pipelines.run.success import last_success
 from pipelines.run.withdrawn import Withdrawn, withdrawal, withdrawn
 from pipelines.storage import read_json
 
+log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
@@ -115,7 +118,8 @@ def _rule_of(places: Places, found: Published) -> str | None:
 
 
 def _forecasts(places: Places, origin_week: str | None) -> Iterator[Published]:
-    for folder in _folders(places.artifacts / "forecasts", origin_week):
+    folders = _folders(places.artifacts / "forecasts", origin_week)
+    for folder in folders if origin_week else _not_overtaken(places, folders):
         if (found := _read(folder / PARQUET, folder.name)) is not None:
             yield found
 
@@ -125,6 +129,21 @@ def _folders(root: Path, origin_week: str | None) -> Iterator[Path]:
     named = root.glob(f"{origin_week or '[!.]*'}-*")  # names of unfinished folders begin with a dot
     found = [p for p in named if (p / PARQUET).is_file()]
     yield from sorted(found, key=lambda p: (p.name[:8], p.stat().st_mtime_ns), reverse=True)
+
+
+def _not_overtaken(places: Places, folders: Iterator[Path]) -> Iterator[Path]:
+    """Without later weeks that were forecast before the newest forecast that a run finished: their
+    data were withdrawn since, or are declared unknown now.
+    """
+    try:
+        last = last_success(places)
+    except StoreError as err:
+        log.warning("%s", err)
+        last = None
+    for path in folders:
+        later = last is not None and path.name[:8] > last.origin_week
+        if last is None or not later or path.stat().st_mtime >= last.when.timestamp():
+            yield path
 
 
 @lru_cache(maxsize=64)  # a folder is named by its content and never changed

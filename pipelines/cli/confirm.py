@@ -15,6 +15,7 @@ from pipelines.words import counted
 if TYPE_CHECKING:
     from pipelines.data.plausible.listed import CauseRecord
 
+_NEXT_RUN = "The next run judges by it: start one in Airflow or with `denguard run`."
 _SHOWN = 12  # weeks of a unit's own past, beside a doubted value
 
 
@@ -46,14 +47,18 @@ def confirm(
 
 
 def _list(every: bool, as_json: bool) -> None:
-    from pipelines.data.plausible.listed import known_causes
+    from pipelines.data.plausible.answers import read_answers
+    from pipelines.data.plausible.listed import known_causes, unapplied_answers, waits_for_a_person
 
-    found = [one for one in known_causes(places()) if every or one.waiting]
+    answers = read_answers(places())
+    found = [one for one in known_causes(places()) if every or waits_for_a_person(one, answers)]
     if as_json:
         show([asdict(one) for one in found])
         return
     if not found:
         say("Nothing waits for an answer.")
+        if unapplied_answers(places()):
+            say(_NEXT_RUN)
         return
     head = ("cause", "drop", "until answered", "units", "values", "time", "what was found")
     table(head, [_row(one) for one in found], below=1)
@@ -80,13 +85,14 @@ def _row(one: CauseRecord) -> tuple[str, ...]:
 def _show(causes: list[str], profile: str) -> None:
     """The doubted values, each beside the unit's own newest accepted counts."""
     from pipelines.data.intake import accepted_tables
+    from pipelines.data.plausible.answers import read_answers
     from pipelines.data.plausible.causes import doubts_of, when_label
     from pipelines.data.tables import latest_cases
 
     calendar = load_profile(profile).calendar
     accepted = accepted_tables(places())
     past = latest_cases(accepted).dropna(subset=["cases"]) if accepted else None
-    rows = []
+    rows, answers = [], read_answers(places())
     for cause in causes:
         doubts = doubts_of(places(), cause)
         if doubts.empty:
@@ -103,7 +109,8 @@ def _show(causes: list[str], profile: str) -> None:
             value = "none" if one["number"] != one["number"] else f"{one['number']:g}"
             when = when_label(str(one["kind"]), int(one["when"]), calendar)
             what = str(one["clean"]) or str(one["kind"])
-            answer = str(one["answer"]) or "waits"
+            said = answers[cause].of(str(one["unit_id"])) if cause in answers else None
+            answer = said or str(one["answer"]) or "waits"
             rows.append(
                 (
                     cause,
@@ -123,8 +130,10 @@ def _show(causes: list[str], profile: str) -> None:
 
 
 def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[str]) -> None:
+    from pipelines.data.plausible.answers import read_answers
     from pipelines.data.plausible.causes import answer_causes
 
+    before = read_answers(places())
     verdict = "rejected" if reject else "confirmed"
     recorded = answer_causes(
         places(), causes, "rejected" if reject else "confirmed", by, reason, units
@@ -134,4 +143,7 @@ def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[s
         f"{counted(len(recorded), 'cause')} {verdict}{about}: "
         f"{', '.join(one.cause_id for one in recorded)}."
     )
-    say("The next run judges by it: start one in Airflow or with `denguard run`.")
+    for one in (before[name] for name in causes if name in before):
+        was = one.verdict or "answered for some units"
+        say(f"Before, {one.cause_id} was {was} by {one.by} on {one.at[:10]}: {one.reason}")
+    say(_NEXT_RUN)

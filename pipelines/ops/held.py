@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.data.plausible.listed import CauseRecord, known_causes
+from pipelines.data.plausible.answers import Answer, read_answers
+from pipelines.data.plausible.listed import CauseRecord, known_causes, waits_for_a_person
 from pipelines.data.plausible.suspicion import Direction, Outcome
 from pipelines.errors import DenguardError
 
@@ -16,12 +17,23 @@ _NAMED = 5  # causes in one alert
 
 
 def waiting_causes(where: Places) -> list[CauseRecord]:
-    """Causes of which anything waits; none if their list is damaged, which the log says."""
+    """Causes that nobody has answered; none if their list is damaged, which the log says."""
     try:
-        return [one for one in known_causes(where) if one.waiting]
+        causes = known_causes(where)
     except DenguardError as err:  # the next validation writes it anew
         log.warning("%s", err)
         return []
+    answers = _answers(where)
+    return [one for one in causes if waits_for_a_person(one, answers)]
+
+
+def _answers(where: Places) -> dict[str, Answer]:
+    """What was said so far; nothing if a file of it is damaged, so that no cause is left out."""
+    try:
+        return read_answers(where)
+    except DenguardError as err:
+        log.warning("%s", err)
+        return {}
 
 
 def looks_high(one: CauseRecord) -> bool:

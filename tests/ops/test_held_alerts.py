@@ -19,6 +19,7 @@ from pipelines.data.plausible.listed import known_causes
 from pipelines.ops import texts
 from pipelines.ops.alerts import tell
 from pipelines.ops.arrivals import waiting_drop
+from pipelines.ops.held import waiting_words
 from pipelines.ops.status import gather
 from pipelines.weeks import CDC
 
@@ -72,6 +73,41 @@ def test_status_and_watch_say_that_values_wait_until_somebody_answers(where: Pla
     answer_causes(where, [cause.cause_id], "confirmed", "A", "asked")
     validated(where, 0.0)
     assert gather(where, None, NOW, {}).held == ""
+
+
+def test_an_answered_cause_is_off_every_list_before_the_next_run_judges_by_it(
+    where: Places,
+) -> None:
+    validated(where, 0.0)
+    [cause] = known_causes(where)
+    answer_causes(where, [cause.cause_id], "confirmed", "A", "asked")
+    assert waiting_words(where) == ""
+    said = CliRunner().invoke(app, ["confirm"]).output
+    assert "Nothing waits" in said and "The next run judges by it" in said
+    assert "confirmed" in CliRunner().invoke(app, ["confirm", cause.cause_id, "--show"]).output
+
+
+def test_a_cause_is_answered_once_each_of_its_units_is(where: Places) -> None:
+    validated(where, 0.0)
+    [cause] = known_causes(where)
+    answer_causes(where, [cause.cause_id], "confirmed", "A", "asked", ["1002"])
+    assert waiting_words(where) == ""
+
+
+def test_a_cause_waits_while_the_file_of_answers_is_damaged(where: Places) -> None:
+    validated(where, 0.0)
+    (where.data / "answers").mkdir(parents=True)
+    (where.data / "answers" / "1a2b3c4d.json").write_text("{")
+    assert waiting_words(where).startswith("1 cause")
+
+
+def test_an_answer_says_which_earlier_one_it_replaces(where: Places) -> None:
+    validated(where, 0.0)
+    [cause] = known_causes(where)
+    answer_causes(where, [cause.cause_id], "rejected", "B. Person", "cut off")
+    arguments = ["confirm", cause.cause_id, "--by", "A", "--reason", "asked"]
+    said = CliRunner().invoke(app, arguments).output
+    assert "was rejected by B. Person" in said and "cut off" in said
 
 
 def test_an_answer_starts_a_run_as_a_late_drop_does_and_only_until_it_was_heard(

@@ -5,8 +5,10 @@ row.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from pipelines.models.baselines import Climatology
 from pipelines.place_config import CodesConfig, PlaceConfig
 from pipelines.registry.alias import lookup
 from pipelines.registry.promote import register_bundle, set_champion
+from pipelines.run.success import record_success
 from pipelines.run.withdrawn import withdraw
 from pipelines.storage import write_json
 
@@ -270,6 +273,35 @@ def test_a_withdrawn_forecast_is_passed_over_at_once_and_the_answer_says_so(
     )
     assert f"forecast {newest.name} was withdrawn on" in body["note"]
     assert "made from wrong counts" in body["note"]
+
+
+def test_a_week_that_was_taken_back_gives_way_to_the_older_one_that_a_run_finished_after_it(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    taken_back, newest = publish("2018-w48", 0.3), publish("2018-w47", 0.1)
+    made = datetime(2018, 12, 4, tzinfo=UTC)
+    os.utime(taken_back, (made.timestamp(), made.timestamp()))
+    record_success(deployment.where, "run", "2018-w47", newest.name, made + timedelta(hours=1))
+    assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
+    asked = serving_client.get("/forecast", params={"origin_week": "2018-w48"}).json()
+    assert asked["forecast_version"] == taken_back.name
+
+
+def test_a_newer_week_whose_run_has_not_finished_is_not_given_up(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    before, newest = publish("2018-w47", 0.1), publish("2018-w48", 0.3)
+    finished = datetime.fromtimestamp(newest.stat().st_mtime, UTC) - timedelta(hours=1)
+    record_success(deployment.where, "run", "2018-w47", before.name, finished)
+    assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
+
+
+def test_a_damaged_note_of_the_last_forecast_takes_no_forecast_away(
+    serving_client: TestClient, publish: Any, deployment: Any
+) -> None:
+    newest = publish("2018-w48", 0.3)
+    (deployment.where.artifacts / "last_success.json").write_text("{}")
+    assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
 
 
 def test_asked_for_by_its_version_a_withdrawn_forecast_is_given_and_marked(

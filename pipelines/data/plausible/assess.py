@@ -26,6 +26,7 @@ from pipelines.data.plausible.doubts import (
     superseded,
     together,
     waiting,
+    with_rejected_cells,
     without,
 )
 from pipelines.data.plausible.history import History, Seen
@@ -149,7 +150,7 @@ class _SoFar:
         self._history.expect(arrived, confirmed_gone(doubted))
         self.kept.append(accepted)
         self.doubts = together([superseded(self.doubts, own), doubted])
-        self.causes += [cause for cause, _ in found]
+        self.causes += [with_rejected_cells(cause, doubted) for cause, _ in found]
         self.n_drops += 1
 
     def resume(

@@ -22,8 +22,9 @@ from pipelines.data.plausible.answers import (
     write_answer,
 )
 from pipelines.data.plausible.assess import Assessment
-from pipelines.data.plausible.doubts import NO_WEEK, waiting
+from pipelines.data.plausible.doubts import NO_WEEK, cells_of, together, waiting
 from pipelines.data.plausible.listed import CauseRecord, fetched, held_folder, known_causes
+from pipelines.data.plausible.suspicion import CELL_KEYS
 from pipelines.errors import ConfigError
 from pipelines.run.events import append_event
 from pipelines.storage import shared, write_json
@@ -36,8 +37,9 @@ _NAMED = 5  # units of a cause
 
 def causes_of(found: Assessment, calendar: Calendar) -> list[CauseRecord]:
     """Every cause, newest drop first, what waits before what is answered."""
-    waits = waiting(found.doubts)["cause_id"].value_counts()
-    by_cause = dict(tuple(found.doubts.groupby("cause_id", sort=False)))
+    doubts = _as_answered(found)
+    waits = waiting(doubts)["cause_id"].value_counts()
+    by_cause = dict(tuple(doubts.groupby("cause_id", sort=False)))
     none = found.doubts.iloc[:0]
     records = []
     for cause in found.causes:
@@ -64,6 +66,21 @@ def causes_of(found: Assessment, calendar: Calendar) -> list[CauseRecord]:
             )
         )
     return sorted(records[::-1], key=lambda record: record.waiting == 0)
+
+
+def _as_answered(found: Assessment) -> pd.DataFrame:
+    """DOUBT_COLUMNS; a cell that two stops doubt is one of each, for each of them stops the run."""
+    stops = [
+        cells_of(cause, found.doubts).assign(
+            rule=cause.suspicion.rule,
+            outcome=cause.suspicion.outcome.value,
+            direction=cause.suspicion.direction.value,
+            cause_id=cause.cause_id,
+        )
+        for cause in found.causes
+        if cause.stops
+    ]
+    return together([found.doubts, *stops]).drop_duplicates(["cause_id", *CELL_KEYS])
 
 
 def _named(units: Collection[str]) -> str:
@@ -108,7 +125,8 @@ def keep_causes(
         answers: those that it judged by.
     """
     folder = held_folder(where)
-    table = pa.Table.from_pandas(found.doubts.astype({"number": float}), preserve_index=False)
+    doubts = _as_answered(found).astype({"number": float})
+    table = pa.Table.from_pandas(doubts, preserve_index=False)
     write_parquet(folder / "doubts.parquet", table)
     records = [asdict(record) for record in causes_of(found, calendar)]
     judged_by = answers_id(answers)

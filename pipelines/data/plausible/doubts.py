@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -102,6 +103,20 @@ def confirmed_gone(doubted: pd.DataFrame) -> list[str]:
     """Units of which a person has said that they are rightly gone."""
     confirmed = (doubted["rule"] == UNITS_GONE) & (doubted["answer"] == "confirmed")
     return [str(unit) for unit in doubted.loc[confirmed, "unit_id"].unique()]
+
+
+def cells_of(cause: Cause, doubted: pd.DataFrame) -> pd.DataFrame:
+    """Doubts of a cause's cells, under whichever cause of its drop each is held."""
+    own = doubted[doubted["drop"] == cause.drop]
+    return own[_keys(own).isin(_keys(cause.suspicion.cells))]
+
+
+def with_rejected_cells(cause: Cause, doubted: pd.DataFrame) -> Cause:
+    """The cause, rejected if every one of its cells was, under causes that came before it."""
+    if cause.answer or cause.suspicion.silent or cause.suspicion.outcome is Outcome.NOTE:
+        return cause
+    answers = set(cells_of(cause, doubted)["answer"])
+    return replace(cause, answer="rejected") if answers == {"rejected"} else cause
 
 
 def once(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -3,12 +3,13 @@ libraries."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.config import Places
-from pipelines.data.plausible.answers import answers_id, read_answers
+from pipelines.data.plausible.answers import Answer, answers_id, read_answers
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, shared
 
@@ -55,6 +56,13 @@ def known_causes(where: Places) -> list[CauseRecord]:
     except (KeyError, TypeError) as err:
         fix = "run the validate step again"
         raise StoreError("the list of causes is damaged", where=str(path), fix=fix) from err
+
+
+def waits_for_a_person(one: CauseRecord, answers: Mapping[str, Answer]) -> bool:
+    """Whether nobody has answered the whole of it, not since the newest validation either."""
+    said = answers.get(one.cause_id)
+    answered = said is not None and (said.verdict is not None or len(said.units) >= one.units)
+    return one.waiting > 0 and not answered
 
 
 def unapplied_answers(where: Places) -> str:
