@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
@@ -29,9 +28,7 @@ def on_failure(context: Mapping[str, Any]) -> None:
     Airflow calls this in the task's process, or elsewhere if that one is gone.
     """
     from pipelines.config import places
-    from pipelines.run import run_folder
-    from pipelines.steps import failure
-    from pipelines.steps.decorator import note_event
+    from pipelines.steps import outcome
 
     enter_line(context)
     instance, run_id = context["ti"], context["dag_run"].run_id
@@ -39,8 +36,8 @@ def on_failure(context: Mapping[str, Any]) -> None:
         instance.task_id == FALLBACK
     ):  # what it says is in its log; the run is red for another reason
         return
-    folder, part = run_folder(places(), run_id), part_of(instance, run_id)
-    if said_already(folder, part, instance.try_number) is not None:
+    part, tried = part_of(instance, run_id), instance.try_number
+    if outcome.failed_already(places(), run_id, part, tried) is not None:
         return
     error = context.get("exception")
     if isinstance(error, AirflowTaskTimeout):
@@ -52,9 +49,7 @@ def on_failure(context: Mapping[str, Any]) -> None:
                 "machine is slow for good, raise the limit in dags/_weekly.py"
             ),
         )
-    said = failure.record(folder, part, error, instance.map_index, instance.try_number)
-    note_event("step-failed", run_id, said.to_json())
-    log_failure(said)
+    log_failure(outcome.fail(places(), run_id, part, error, instance.map_index, tried))
 
 
 def run_ended(context: Mapping[str, Any]) -> None:
@@ -68,14 +63,6 @@ def run_ended(context: Mapping[str, Any]) -> None:
     with suppress(BusyError):  # somebody walks this very run on by hand: the lease is theirs
         release(places(), run_id)
     tell(places())
-
-
-def said_already(folder: Path, part: str, try_number: int) -> Failure | None:
-    """What the step itself put in writing about this try, or None."""
-    from pipelines.steps import failure
-
-    known = failure.active(folder, part)
-    return known if known is not None and known.try_number == try_number else None
 
 
 def log_failure(said: Failure) -> None:

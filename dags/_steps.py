@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from dags._callbacks import log_failure, said_already
+from dags._callbacks import log_failure
 from dags._line import enter_line
 from dags._links import page_url
 from dags._retries import StepFailed
@@ -26,17 +26,17 @@ def call_step(name: str, *arguments: Any) -> Any:
     """Run one step of this DAG run; a step's named error ends the log with its cause and fix."""
     from pipelines import steps
     from pipelines.config import places
-    from pipelines.run import run_folder
     from pipelines.run.lock import by_airflow, release
-    from pipelines.steps import failure
+    from pipelines.steps import outcome
     from pipelines.steps.decorator import attempt
+    from pipelines.steps.summary import part_name
 
     for library in CHATTY:
         logging.getLogger(library).setLevel(logging.WARNING)
     context = get_current_context()
     line = enter_line(context)
     run_id, instance = str(context["dag_run"].run_id), context["ti"]
-    folder, part = run_folder(places(), run_id), failure.part_name(name, *arguments)
+    part = part_name(name, *arguments)
     tried = (instance.map_index, instance.try_number)
     try:
         with attempt(*tried), by_airflow():
@@ -45,13 +45,12 @@ def call_step(name: str, *arguments: Any) -> Any:
         log.warning("waiting: %s; the next look is in a minute", busy.what)
         raise AirflowRescheduleException(datetime.now(UTC) + COME_AGAIN) from None
     except Exception as err:
-        said = said_already(folder, part, instance.try_number)
-        log_failure(said or failure.record(folder, part, err, *tried))
+        known = outcome.failed_already(places(), run_id, part, instance.try_number)
+        log_failure(known or outcome.fail(places(), run_id, part, err, *tried))
         log.info("read on: %s", page_url(run_id, part, line))
         if isinstance(err, DenguardError):
             raise StepFailed(err) from None
         raise
-    failure.resolve(folder, part)
     log.info("read on: %s", page_url(run_id, part, line))
     if name == "report":
         release(places(), run_id)  # run_ended does it too, but may go unheard

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ops.folders import NOW, fail, move, walk
+from ops.folders import NOW, fail, mend, move, walk
 from ops.receivers import Hook, mail_server
 from registry.worlds import closed_port
 from typer.testing import CliRunner
@@ -95,7 +95,8 @@ def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(
     assert "What to do: run it again" in told["body"]
     fail(folder, "train", StoreError("another thing"))  # further on, another cause
     tell(where)
-    (folder / "failure.json").unlink()
+    for step in ("validate", "train"):
+        mend(folder, step)
     tell(where)  # neither failed nor finished: it was cleared and has not ended
     walk(where.home, "weekly")
     for _ in range(2):

@@ -28,7 +28,7 @@ from pipelines.run import open_run
 from pipelines.run.events import read_events
 from pipelines.run.outputs import FallbackOutput, FeaturesOutput, FixedDrop, IngestOutput
 from pipelines.run.success import last_success, record_success
-from pipelines.steps import failure
+from pipelines.steps import outcome
 from pipelines.storage import read_json
 from pipelines.words import words_of
 
@@ -76,7 +76,7 @@ def stopped(home: Home, run_id: str = "second") -> None:
     drops = open_run("first").output(IngestOutput).drops
     late = FixedDrop(received_date="2018-12-11", sha256="0" * 64)
     run.finish(IngestOutput(drops=(*drops, late)))
-    failure.record(run.folder, "validate", ValidationStopped("the table holds no row"))
+    outcome.fail(run.places, run.run_id, "validate", ValidationStopped("the table holds no row"))
 
 
 def mlflow_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
