@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import TriggerRule, get_current_context
 
-from dags._callbacks import log_failure
+from dags._bridge import log_failure
 from dags._line import enter_line
 from dags._links import FALLBACK
 from dags._retries import StepFailed
