@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import TriggerRule, get_current_context
 
-from dags._callbacks import log_failure
+from dags._bridge import log_failure
 from dags._line import enter_line
 from dags._links import FALLBACK
 from dags._retries import StepFailed
@@ -67,8 +67,9 @@ def fallback_task() -> PythonOperator:
 
 
 def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None:
+    from pipelines.config import places
+    from pipelines.run.events import note
     from pipelines.steps import failure
-    from pipelines.steps.decorator import note_event
 
     try:
         log.warning("%s", make().note)
@@ -77,6 +78,6 @@ def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None
         said = failure.Failure(
             run_id=run_id, step=FALLBACK, try_number=number, **failure.cause_of(err)
         )
-        note_event("step-failed", run_id, said.to_json())
+        note(places(), "step-failed", run_id, said.to_json())
         log_failure(said)
         raise StepFailed(err) from None

@@ -64,7 +64,7 @@ def _base() -> str:
 def part_of(instance: Any, run_id: str) -> str:
     """What the step calls this task: `validate`, `embed_shard_003`, `backtest_2016`."""
     from pipelines import steps
-    from pipelines.steps.failure import part_name
+    from pipelines.steps.summary import part_name
 
     step, index = instance.task_id.rpartition(".")[2], instance.map_index
     if index < 0:

@@ -11,7 +11,6 @@ from typing import Any
 
 from airflow.sdk import Asset, Param
 
-from dags._callbacks import on_failure
 from dags._retries import RetryWhatMayPass
 from pipelines.config import profile_names
 
@@ -57,6 +56,4 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
-    "on_failure_callback": on_failure,
-    "on_retry_callback": on_failure,
 }

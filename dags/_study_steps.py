@@ -1,19 +1,17 @@
-"""A step of pipelines.paper.reproduce inside the process of an Airflow task."""
+"""The steps of the reproduction (pipelines.paper.reproduce) for Airflow; their failures are in
+their log alone.
+
+No heavy import here: the scheduler reads this file again and again.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout
-
-from dags._callbacks import log_failure
-from dags._retries import StepFailed
-from dags._steps import CHATTY, COME_AGAIN, asked_for
-from pipelines.errors import BusyError, DenguardError, StoreError
+from dags._bridge import Bridge, Context, Item, asked_for
+from pipelines.errors import StoreError
 
 if TYPE_CHECKING:
     from pipelines.config import Places
@@ -22,36 +20,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHARDS = 8  # most embedding tasks a vector space
-PLANNED = {"start": "work", "plan_training": "groups"}  # what they find in the plan is mapped over
-Item = dict[str, Any]
 
 
-def call(step: str, item: int | None = None, title: str = "") -> list[Item] | None:
-    """Run one step of this DAG run; a named error ends the log with its cause and fix.
+class StudySteps(Bridge):
+    """The functions of pipelines.paper.reproduce."""
 
-    Returns:
-        What the next task is mapped over, of the steps in PLANNED.
-    """
-    from pipelines.config import places
-    from pipelines.paper import reproduce
-    from pipelines.paper.lock import at_work
+    planning = ("start", "plan_training")
+    too_long = (
+        "it is tried again by itself, then clear the task: each time it goes on where it stopped"
+    )
 
-    for library in CHATTY:
-        logging.getLogger(library).setLevel(logging.WARNING)
-    try:
+    def run(self, context: Context, step: str, item: int | None, title: str) -> list[Item] | None:
+        """One step, while no command is at work in the same folder."""
+        from pipelines.config import places
+        from pipelines.paper import reproduce
+        from pipelines.paper.lock import at_work
+
         where = places()
-        request = reproduce.ask(asked_for(), where.home)
+        request = reproduce.ask(asked_for(context), where.home)
         with at_work(request.folder, together=True):
-            return _walked(step, request, where, item, title)
-    except BusyError as busy:  # the command is at work in the same folder: this task comes again
-        log.warning("waiting: %s; the next look is in a minute", busy.what)
-        raise AirflowRescheduleException(datetime.now(UTC) + COME_AGAIN) from None
-    except DenguardError as err:
-        _say(err, get_current_context())
-        raise StepFailed(err) from None
+            return _run(step, request, where, item, title)
 
 
-def _walked(
+STUDY = StudySteps()
+
+
+def _run(
     step: str, request: Request, where: Places, item: int | None, title: str
 ) -> list[Item] | None:
     from pipelines.paper import reproduce
@@ -95,34 +89,3 @@ def _check_planned(step: str, request: Request, item: int | None, title: str) ->
             where=str(request.folder),
             fix="clear the task start of this run, and what follows it",
         )
-
-
-def on_failure(context: Mapping[str, Any]) -> None:
-    """Say what the step could not: that it took longer than its limit, or a fault without
-    a name."""
-    error = context.get("exception")
-    if isinstance(error, StepFailed):
-        return
-    if isinstance(error, AirflowTaskTimeout):
-        error = DenguardError(
-            "the step took longer than its limit",
-            fix=(
-                "it is tried again by itself, then clear the task: each time it goes on where it "
-                "stopped"
-            ),
-        )
-    _say(error, context)
-
-
-def _say(error: BaseException | str | None, context: Mapping[str, Any]) -> None:
-    from pipelines.steps.failure import Failure, cause_of
-
-    instance = context["ti"]
-    log_failure(
-        Failure(
-            run_id=str(context["dag_run"].run_id),
-            step=instance.task_id,
-            try_number=instance.try_number,
-            **cause_of(error),
-        )
-    )

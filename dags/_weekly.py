@@ -12,8 +12,6 @@ from typing import Any
 
 from airflow.sdk import DAG, TaskGroup
 
-from dags._box import box
-from dags._callbacks import run_ended
 from dags._fallback import fallback_task
 from dags._limits import STEP_LIMITS
 from dags._shared import (
@@ -25,6 +23,7 @@ from dags._shared import (
     HEAVY,
     params_for,
 )
+from dags._weekly_steps import WEEKLY, run_ended
 from pipelines.config import time_zone_of
 
 DOC = """
@@ -81,7 +80,7 @@ def weekly(dag_id: str, schedule: str | None, profile: str) -> DAG:
 
 def _step(name: str, **more: Any) -> Any:
     minutes, doc = STEP_LIMITS[name]
-    return box(name, minutes=minutes, doc=doc, **more)
+    return WEEKLY.task(name, minutes=minutes, doc=doc, **more)
 
 
 def _tasks() -> None:

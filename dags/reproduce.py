@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Param
 
 from dags._shared import DEFAULT_ARGS, HEAVY
-from dags._study import task
+from dags._study_steps import STUDY
 from pipelines.contracts import PAPER_DATASETS
 
 DOC = """
@@ -76,31 +76,31 @@ with DAG(
     default_args=DEFAULT_ARGS,
     tags=["denguard", "paper", "by hand"],
 ):
-    start = task(
+    start = STUDY.task(
         "start",
         minutes=240,
         doc="Checks the request, reads and splits the data, finds what can run.",
     )
-    embed = task(
+    embed = STUDY.task(
         "embed",
         minutes=720,
         queue=HEAVY,
         over=start,
         doc="Embeds one shard; what is stored is not embedded again.",
     )
-    plan_training = task(
+    plan_training = STUDY.task(
         "plan_training", minutes=5, doc="Lists the approaches and fusions that can be trained."
     )
-    train = task(
+    train = STUDY.task(
         "train",
         minutes=720,
         queue=HEAVY,
         over=plan_training,
         doc="Trains one approach and fusion; finished trainings are found again.",
     )
-    measure = task(
+    measure = STUDY.task(
         "measure", minutes=240, queue=HEAVY, doc="Modality gap, cone effect and baselines."
     )
-    report = task("report", minutes=60, doc="Writes results.json, the tables and the page.")
+    report = STUDY.task("report", minutes=60, doc="Writes results.json, the tables and the page.")
 
     start >> [embed, plan_training] >> train >> measure >> report

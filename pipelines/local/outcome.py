@@ -16,7 +16,8 @@ from pipelines.local.question import question_for
 from pipelines.local.services import Services
 from pipelines.run import run_folder
 from pipelines.run.outputs import ForecastOutput, GateOutput, ReportOutput
-from pipelines.steps.failure import FAILURE, of_run
+from pipelines.steps.failure import FAILURE
+from pipelines.steps.history import history
 
 _PLACES_SHOWN = 10
 _ASK_TIMEOUT_S = 60.0
@@ -38,9 +39,10 @@ def tell(services: Services, console: Console, weekly: str, triggered: str) -> N
 
 def failure(services: Services, run_id: str) -> ServiceError:
     """The error that says which task of a run failed, why, and what to do."""
-    folder = run_folder(services.layout.places, run_id)
+    places = services.layout.places
+    folder = run_folder(places, run_id)
     logs = services.layout.airflow_home / "logs" / "dag_id=retraining" / f"run_id={run_id}"
-    failure = of_run(folder)
+    failure = history(places, run_id).failure
     if failure is None:
         return ServiceError(
             f"run {run_id} failed before any step could say why",

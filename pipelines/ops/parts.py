@@ -1,20 +1,17 @@
-"""The parts of a box as a run's files show them: a step, or one shard or year of it."""
+"""Steps of a run as people see them: a step, or its shards or years, each with its state."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Literal
 
-from pipelines.config import Places, TestYears, load_profile
-from pipelines.errors import DenguardError
+from pipelines.config import Places
 from pipelines.run.lease import Lease
-from pipelines.run.outputs import PlanOutput, SnapshotOutput
 from pipelines.run.progress import spell
-from pipelines.steps import failure, summary
 from pipelines.steps.failure import Failure
-from pipelines.storage import read_json
+from pipelines.steps.history import PartHistory, RunHistory
+from pipelines.steps.runner import STEPS
 
 State = Literal["done", "earlier", "running", "failed", "not yet"]
 STATE_WORDS: dict[State, str] = {
@@ -24,29 +21,26 @@ STATE_WORDS: dict[State, str] = {
     "failed": "failed",
     "not yet": "not yet",
 }
-NEVER = datetime.min.replace(tzinfo=UTC)
-# Boxes that are cut, and the step that does one part of them.
+# Steps that are cut: the step that does one part of them, and those that know which parts.
 CUT = {"embed": "embed_shard", "backtest": "backtest"}
-_OUTPUT = {"start": "run", "embed_shard": "embed"}  # where an output is, if not in <part>.json
+_PLANNED_BY = {"embed": ("plan_embedding",), "backtest": ("start", "snapshot")}
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a box.
+    """One part of a step.
 
     Attributes:
         name: such as `validate`, `embed_shard_003`, `backtest_2016`.
         state: `earlier` = done before an earlier step was run again.
-        ended: when its output was written, UTC.
         said: what came of it, or why it failed.
-        progress: {step, label, done, total, eta_s, at} as it was written last, or None.
+        progress: {step, label, done, total, eta_s, at} as it was told last, or None.
         failure: what stands against it, or None.
         documents: title -> path relative to home, of those that are there.
     """
 
     name: str
     state: State
-    ended: datetime
     said: str
     progress: dict[str, Any] | None
     failure: Failure | None
@@ -58,19 +52,58 @@ class Part:
         return STATE_WORDS[self.state]
 
 
-def parts_of(
-    where: Places, folder: Path, box: str, lease: Lease | None, before: datetime
-) -> tuple[Part, ...]:
-    """Parts of a box in order; of one that is cut nobody knows how yet, the step itself.
+@dataclass(frozen=True)
+class Box:
+    """One step of the pipeline and its parts: shards or years of one that is cut, else itself."""
+
+    step: str
+    parts: tuple[Part, ...]
+
+    @property
+    def state(self) -> State:
+        """That of its parts; done when all of them are."""
+        found = {part.state for part in self.parts}
+        ranks: tuple[State, ...] = ("running", "failed", "not yet", "earlier")
+        return next((state for state in ranks if state in found), "done")
+
+    @property
+    def word(self) -> str:
+        """The state for people."""
+        return STATE_WORDS[self.state]
+
+    @property
+    def counted(self) -> tuple[int, int] | None:
+        """Shards or years done and expected; None for a step that is not cut, or not yet."""
+        if self.step not in CUT or self.parts[0].name == CUT[self.step]:
+            return None
+        return sum(part.state in {"done", "earlier"} for part in self.parts), len(self.parts)
+
+    @property
+    def progress(self) -> dict[str, Any] | None:
+        """Of what runs, the one that was heard last; None if nothing runs or says how far it is."""
+        heard = [part.progress for part in self.parts if part.state == "running" and part.progress]
+        return max(heard, key=lambda progress: str(progress["at"]), default=None)
+
+    @property
+    def said(self) -> str:
+        """What came of a step that is done and not cut."""
+        return (
+            self.parts[0].said if self.state in {"done", "earlier"} and self.step not in CUT else ""
+        )
+
+
+def boxes(where: Places, run: RunHistory, lease: Lease | None) -> tuple[Box, ...]:
+    """Every step in order; of one that is cut nobody knows how yet, the step itself.
 
     Args:
         lease: the run's, if it is at work.
-        before: when the newest of the boxes in front ended.
     """
-    step = CUT.get(box, box)
-    return tuple(
-        _part(where, folder, step, name, lease, before) for name in _names(folder, box, step)
-    )
+    found, before = [], -1
+    for step in ("start", *STEPS):
+        parts = [run.part(name) for name in _names(run, step)]
+        found.append(Box(step, tuple(_part(where, part, lease, before) for part in parts)))
+        before = max(before, *(max(part.ended_at, _runs_since(part, lease)) for part in parts))
+    return tuple(found)
 
 
 def counted(progress: dict[str, Any], now: datetime) -> str:
@@ -84,70 +117,35 @@ def counted(progress: dict[str, Any], now: datetime) -> str:
     return f"{said}, {left} left, ETA {spell(progress['eta_s'])}{aged}"
 
 
-def mtime(path: Path) -> datetime:
-    """When a file was written, UTC; NEVER if it is not there."""
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except FileNotFoundError:
-        return NEVER
+def _names(run: RunHistory, step: str) -> list[str]:
+    if step not in CUT:
+        return [step]
+    plans = (run.part(planner).parts for planner in _PLANNED_BY[step])
+    planned: tuple[str, ...] = next(filter(None, plans), ())
+    failed = [
+        name
+        for name, part in run.parts.items()
+        if name.startswith(f"{CUT[step]}_") and part.failure
+    ]
+    return sorted({*planned, *failed}) or [CUT[step]]
 
 
-def maybe(path: Path) -> dict[str, Any] | None:
-    """A record, or None if it is not there. Raises StoreError if it is damaged."""
-    return dict(read_json(path)) if path.is_file() else None
+def _part(where: Places, part: PartHistory, lease: Lease | None, before: int) -> Part:
+    name, progress, failure = part.name, part.progress, part.failure
+    if _runs_since(part, lease) >= 0:
+        return Part(name, "running", "", progress, failure)
+    if failure is not None:
+        return Part(name, "failed", failure.cause, progress, failure)
+    if part.ended_at < 0:
+        return Part(name, "not yet", "", progress, None)
+    there = {title: at for title, at in part.documents.items() if (where.home / at).is_file()}
+    state: State = "earlier" if lease is not None and part.ended_at < before else "done"
+    return Part(name, state, part.said, progress, None, there)
 
 
-def _names(folder: Path, box: str, step: str) -> list[str]:
-    if box not in CUT:
-        return [box]
-    names = {failure.part_name(step, number) for number in _numbers(folder, box)}
-    names |= {path.stem for path in (folder / failure.FAILURES).glob(f"{step}_*.json")}
-    return sorted(names) or [step]
-
-
-def _numbers(folder: Path, box: str) -> list[int]:
-    """Shards of the plan, or test years of the run; empty while they are not known."""
-    if box == "embed":
-        plan = PlanOutput.left_in(folder)
-        return list(plan.shards) if plan else []
-    asked = maybe(folder / "run.json")
-    try:
-        wanted = load_profile(str(asked["profile"])).evaluate.test_years if asked else ()
-    except DenguardError:  # a profile file that is gone by now
-        return []
-    if isinstance(wanted, TestYears):
-        snap = SnapshotOutput.left_in(folder)
-        return list((snap.test_years if snap else None) or ())
-    return list(wanted)
-
-
-def _part(
-    where: Places, folder: Path, step: str, name: str, lease: Lease | None, before: datetime
-) -> Part:
-    path = folder / f"{name.replace(step, _OUTPUT.get(step, step), 1)}.json"
-    output, ended = maybe(path), mtime(path)
-    progress, failed = maybe(folder / "progress" / f"{name}.json"), failure.active(folder, name)
-    refused = mtime(folder / failure.FAILURES / f"{name}.json")
-    if lease is not None and _at_work(name, lease, max(ended, refused), progress):
-        return Part(name, "running", ended, "", progress, failed)
-    if failed is not None:
-        return Part(name, "failed", ended, failed.cause, progress, failed)
-    if output is None:
-        return Part(name, "not yet", ended, "", progress, None)
-    made = summary.read(step, output)
-    named = summary.artifacts_of(folder.name, made)
-    there = {title: path for title, path in named.items() if (where.home / path).is_file()}
-    state: State = "earlier" if lease is not None and ended < before else "done"
-    return Part(name, state, ended, summary.summarise(made), progress, None, there)
-
-
-def _at_work(name: str, lease: Lease, last: datetime, progress: dict[str, Any] | None) -> bool:
-    """The lease names the part that began last; of several at once the others show by progress.
-
-    Args:
-        last: when the part ended or failed last.
-    """
-    if lease.step == name:
-        return last < datetime.fromisoformat(lease.touched)
-    heard = datetime.fromisoformat(progress["at"]) if progress else NEVER
-    return heard >= datetime.fromisoformat(lease.since) and heard > last
+def _runs_since(part: PartHistory, lease: Lease | None) -> int:
+    """The line with which it began, if it is at work: it began under this lease and has not
+    ended; else -1."""
+    if lease is None or part.begun is None or part.begun < datetime.fromisoformat(lease.since):
+        return -1
+    return part.began_at

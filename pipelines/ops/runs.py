@@ -1,4 +1,4 @@
-"""The state of a run, read from its files alone: steps and their parts, failure, decision."""
+"""The state of a run: its steps by the event file, who is at work, and what the gate decided."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 from pipelines.config import Places, time_zone_of
 from pipelines.errors import StoreError
-from pipelines.ops.parts import CUT, NEVER, STATE_WORDS, Part, State, maybe, mtime, parts_of
+from pipelines.ops.parts import Box, Part, boxes
 from pipelines.run import RunParams, run_folder
 from pipelines.run.lease import Lease
 from pipelines.run.lock import holder, left_behind
 from pipelines.run.outputs import GateOutput, ReportOutput, SnapshotOutput
 from pipelines.run.progress import clock_time
-from pipelines.steps.failure import FAILURE, Failure, cause_of, of_run
-from pipelines.steps.runner import STEPS
+from pipelines.steps.failure import Failure, cause_of
+from pipelines.steps.history import begun_runs, history
+from pipelines.storage import read_json
 
 RunState = Literal["finished", "running", "failed", "silent", "stopped"]
 RUN_WORDS: dict[RunState, str] = {
@@ -30,54 +31,14 @@ QUIET_AFTER = timedelta(hours=1)  # long steps write their progress every few se
 
 
 @dataclass(frozen=True)
-class Box:
-    """One step of the pipeline and its parts: shards or years of one that is cut, else itself."""
-
-    step: str
-    parts: tuple[Part, ...]
-
-    @property
-    def state(self) -> State:
-        """That of its parts; done when all of them are."""
-        found = {part.state for part in self.parts}
-        ranks: tuple[State, ...] = ("running", "failed", "not yet", "earlier")
-        return next((state for state in ranks if state in found), "done")
-
-    @property
-    def word(self) -> str:
-        """The state for people."""
-        return STATE_WORDS[self.state]
-
-    @property
-    def counted(self) -> tuple[int, int] | None:
-        """Shards or years done and expected; None for a box that is not cut, or not yet."""
-        if self.step not in CUT or self.parts[0].name == CUT[self.step]:
-            return None
-        return sum(part.state in {"done", "earlier"} for part in self.parts), len(self.parts)
-
-    @property
-    def progress(self) -> dict[str, Any] | None:
-        """Of what runs, the one that was heard last; None if nothing runs or says how far it is."""
-        heard = [part.progress for part in self.parts if part.state == "running" and part.progress]
-        return max(heard, key=lambda progress: str(progress["at"]), default=None)
-
-    @property
-    def said(self) -> str:
-        """What came of a box that is done and not cut."""
-        return (
-            self.parts[0].said if self.state in {"done", "earlier"} and self.step not in CUT else ""
-        )
-
-
-@dataclass(frozen=True)
 class RunView:
-    """One run, as its files show it. Times are UTC.
+    """One run. Times are UTC.
 
     Attributes:
         state: `silent` = its process died without a word; `stopped` = unfinished, and nobody walks
             it.
         params: what it was asked to do.
-        last_sign: when one of its files was written last.
+        last_sign: when something was heard of it last.
     """
 
     run_id: str
@@ -130,11 +91,7 @@ def newest_run(where: Places) -> str | None:
 
 def newest_runs(where: Places) -> list[str]:
     """Every run that was started, the one started last first."""
-    folders = [
-        p for p in (where.artifacts / "runs").glob("*") if p.is_dir() and not p.name.startswith(".")
-    ]
-    started = sorted(((_started(p), p.name) for p in folders), reverse=True)
-    return [name for at, name in started if at != NEVER]
+    return [*reversed(begun_runs(where))]
 
 
 def view(where: Places, run_id: str, now: datetime) -> RunView:
@@ -175,10 +132,11 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
     held, left = holder(where, now), left_behind(where)
     lease = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
-    failure, boxes = of_run(folder), _boxes(where, folder, lease)
-    sign = _last_sign(folder, lease or left)
-    state = _state(boxes, lease, left, failure)
-    params, gate = maybe(folder / "run.json") or {}, maybe(folder / GateOutput.file())
+    told = history(where, run_id)
+    failure, seen = told.failure, boxes(where, told, lease)
+    sign = _last_sign(told.last_sign, lease or left)
+    state = _state(seen, lease, left, failure)
+    params, gate = _maybe(folder / "run.json") or {}, _maybe(folder / GateOutput.file())
     snap, page = SnapshotOutput.left_in(folder), ReportOutput.left_in(folder)
     if state == "silent" and left is not None:
         since = clock_time(sign, time_zone_of(_profile(params)))
@@ -190,7 +148,7 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
         params,
         lease or left,
         sign,
-        boxes,
+        seen,
         failure,
         gate,
         snap.as_of_week if snap else None,
@@ -214,30 +172,10 @@ def _state(
     return "silent" if left is not None else "stopped"
 
 
-def _boxes(where: Places, folder: Path, lease: Lease | None) -> tuple[Box, ...]:
-    found: list[Box] = []
-    before = NEVER
-    for step in ("start", *STEPS):
-        box = Box(step, parts_of(where, folder, step, lease, before))
-        ended = [part.ended for part in box.parts if part.state == "done"]
-        if lease is not None and box.state == "running":
-            ended.append(datetime.fromisoformat(lease.since))
-        before = max((before, *ended))
-        found.append(box)
-    return tuple(found)
+def _last_sign(told: datetime, lease: Lease | None) -> datetime:
+    return max(told, datetime.fromisoformat(lease.touched)) if lease is not None else told
 
 
-def _last_sign(folder: Path, lease: Lease | None) -> datetime:
-    signs = [mtime(p) for p in (*folder.glob("*.json"), *folder.glob("progress/*.json"))]
-    if lease is not None:
-        signs.append(datetime.fromisoformat(lease.touched))
-    return max(signs, default=mtime(folder))
-
-
-def _started(folder: Path) -> datetime:
-    """A run is as old as its parameters; one that never got any, as its failure."""
-    try:
-        named = [p for p in (folder / "run.json", folder / FAILURE) if p.is_file()]
-        return mtime(named[0]) if named else NEVER
-    except OSError:  # it may not be looked into, or was removed meanwhile; the others are listed
-        return NEVER
+def _maybe(path: Path) -> dict[str, Any] | None:
+    """A record, or None if it is not there. Raises StoreError if it is damaged."""
+    return dict(read_json(path)) if path.is_file() else None

@@ -12,8 +12,8 @@ from rich.table import Table
 from pipelines.config import Places
 from pipelines.evaluate.decision_log import Since, line_and_why
 from pipelines.ops.growth import growth
-from pipelines.ops.parts import State, counted
-from pipelines.ops.runs import Box, RunState, RunView
+from pipelines.ops.parts import Box, State, counted
+from pipelines.ops.runs import RunState, RunView
 from pipelines.ops.status import Status
 from pipelines.ops.watch import again
 from pipelines.run.progress import clock_time, spell

@@ -1,7 +1,7 @@
-"""Progress with ETA for long work: log lines for Airflow's task log and a terminal, and a small
-file beside the run for whoever asks from outside how far it is.
+"""Progress with ETA for long work: log lines for Airflow's task log and a terminal, and lines of
+the event file for whoever asks from outside how far it is.
 
-The clock here paces lines and stamps that file; no result depends on it.
+The clock here paces lines; no result depends on it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 
-from pipelines.storage import write_json
+from pipelines.config import Places
+from pipelines.run.events import note
 
 log = logging.getLogger(__name__)
 
@@ -33,43 +33,40 @@ def clock_time(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone}"
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where progress of the step that runs now is written."""
-
-    path: Path
-    step: str
-
-
-_place: ContextVar[_Place | None] = ContextVar("progress_place", default=None)
-# How a process tells its child where progress goes; a child gets no context variables.
-_FILE, _STEP = "DENGUARD_PROGRESS_FILE", "DENGUARD_PROGRESS_STEP"
+_EVENT_EVERY_S = 30.0  # a night of embedding is some thousand lines
+_Step = tuple[Places, str, str]  # deployment, run, step: whose progress it is
+_step: ContextVar[_Step | None] = ContextVar("step", default=None)
+# How a process tells its child whose progress it counts; a child gets no context variables.
+_HOME, _RUN, _PART = "DENGUARD_PROGRESS_HOME", "DENGUARD_PROGRESS_RUN", "DENGUARD_PROGRESS_STEP"
 
 
 @contextmanager
-def bound(path: Path, step: str) -> Iterator[None]:
-    """While this holds, progress is also written to `path`: step, label, done, total, eta_s, at."""
-    token = _place.set(_Place(path, step))
+def bound(where: Places, run_id: str, step: str) -> Iterator[None]:
+    """While this holds, progress is also a line of the event file: step, label, done, total,
+    eta_s."""
+    token = _step.set((where, run_id, step))
     try:
         yield
     finally:
-        _place.reset(token)
+        _step.reset(token)
 
 
 def handed_on() -> dict[str, str]:
     """Environment for a child process that counts this step's items; see `inherited`."""
-    place = _place.get()
-    return {} if place is None else {_FILE: str(place.path), _STEP: place.step}
+    if (bound_to := _step.get()) is None:
+        return {}
+    where, run_id, step = bound_to
+    return {_HOME: str(where.home), _RUN: run_id, _PART: step}
 
 
 @contextmanager
 def inherited() -> Iterator[None]:
     """In a child process: progress goes where that of the waiting process goes."""
-    path, step = os.environ.get(_FILE), os.environ.get(_STEP)
-    if not path or not step:
+    home, run_id, step = (os.environ.get(name) for name in (_HOME, _RUN, _PART))
+    if not home or not run_id or not step:
         yield
         return
-    with bound(Path(path), step):
+    with bound(Places(home=Path(home)), run_id, step):
         yield
 
 
@@ -85,17 +82,19 @@ class Progress:
     def __init__(self, label: str, total: int, every_s: float = 5.0) -> None:
         self._label, self._total, self._every_s = label, total, every_s
         self._done = 0
-        self._start = self._last = time.monotonic()
+        self._start = self._last = self._noted = time.monotonic()
 
     def advance(self, items: int = 1) -> None:
         """Count items as done, and say so if it is time to."""
-        first = self._done == 0
+        ends = self._done == 0
         self._done += items
-        now = time.monotonic()
-        if first or now - self._last >= self._every_s or self._done == self._total:
+        ends, now = ends or self._done == self._total, time.monotonic()
+        if ends or now - self._last >= self._every_s:
             self._last = now
             log.info(self.line(now - self._start))
-            self._write(now - self._start)
+        if ends or now - self._noted >= _EVENT_EVERY_S:
+            self._noted = now
+            self._note(now - self._start)
 
     def line(self, elapsed_s: float) -> str:
         """One line: done, total, share, items left, ETA."""
@@ -109,19 +108,10 @@ class Progress:
     def _eta_s(self, elapsed_s: float) -> float:
         return elapsed_s / self._done * (self._total - self._done) if self._done else 0.0
 
-    def _write(self, elapsed_s: float) -> None:
-        place = _place.get()
-        if place is None:
+    def _note(self, elapsed_s: float) -> None:
+        if (bound_to := _step.get()) is None:
             return
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(
-            place.path,
-            {
-                "step": place.step,
-                "label": self._label,
-                "done": self._done,
-                "total": self._total,
-                "eta_s": round(self._eta_s(elapsed_s), 1),
-                "at": at,
-            },
-        )
+        where, run_id, step = bound_to
+        facts = {"label": self._label, "done": self._done, "total": self._total}
+        eta_s = round(self._eta_s(elapsed_s), 1)
+        note(where, "step-progress", run_id, {"step": step, **facts, "eta_s": eta_s})

@@ -13,7 +13,7 @@ from pipelines.run.outputs import IngestOutput
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.run.withdrawn import withdrawn
 from pipelines.schedule import newest_due
-from pipelines.steps import failure
+from pipelines.steps.history import begun_runs, history
 from pipelines.steps.last_accepted import run_or_none
 
 
@@ -27,7 +27,7 @@ def a_newer_week(where: Places, run: Run | None, last: LastSuccess, profile: Pro
 
     A run that is at work, or not yet begun, may still make that week's forecast.
     """
-    if run is None or not (run.folder / failure.FAILURE).is_file():
+    if run is None or history(where, run.run_id).failure is None:
         return False
     known = _drop_days(run_or_none(last.run_id))
     waiting = _drop_days(run) or [day for p in where.drops.glob("[!.]*") if (day := _day(p.name))]
@@ -59,18 +59,15 @@ def covers_published_data(run: Run) -> bool:
 
 def begun_since(where: Places, since: datetime) -> str:
     """The run that began last in this cycle, "" if none did."""
-    began = {
-        p.parent.name: p.stat().st_mtime for p in (where.artifacts / "runs").glob("*/run.json")
-    }
-    those = {name: at for name, at in began.items() if at >= since.timestamp()}
-    return max(those, key=lambda name: those[name], default="")
+    newest = [*begun_runs(where).items()][-1:]
+    return next((name for name, at in newest if at >= since), "")
 
 
 def why_red(where: Places, run_id: str) -> str:
-    """What a run's own files say of its failure."""
+    """What is known of a run's failure."""
     if not run_id:
         return "a person asked for it"
-    said = failure.of_run(where.artifacts / "runs" / run_id)
+    said = history(where, run_id).failure
     if said is None:
         return f"run {run_id} had not finished"
     return f"run {run_id} failed at step {said.step}: {said.cause}"

@@ -1,20 +1,13 @@
-"""A failed step in writing: which step, the cause, where, and what to do, for people.
-
-`failures/<part>.json` of the run's folder holds the last failure of each part (a step, or one shard
-or year of it) that still stands; `failure.json` is the newest of them, for whoever asks why a run
-is red.
-"""
+"""A failed step in words: which step, the cause, where, and what to do, for people."""
 
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 
 from pipelines.errors import DenguardError
 from pipelines.run.outputs import Record
-from pipelines.storage import read_json, write_json
 
-FAILURE, FAILURES = "failure.json", "failures"
+FAILURE = "failure.json"  # of a run's folder: the newest failure that stands, for people
 _READ_LOG = "read the log; correct the cause and run the step again, it goes on where it stopped"
 _DIED = "the step's process ended without a word: out of memory, killed, or the machine went down"
 _AGAIN = (
@@ -34,61 +27,6 @@ class Failure(Record):
     cause: str
     where: str
     fix: str
-
-
-def part_name(step: str, *items: object) -> str:
-    """How one part of a step is called: `embed_shard_003`, `backtest_2016`, or the step's
-    own name."""
-    return "_".join([step, *(f"{item:03d}" for item in items if isinstance(item, int))])
-
-
-def record(
-    folder: Path,
-    part: str,
-    error: BaseException | str | None,
-    map_index: int = -1,
-    try_number: int = 1,
-) -> Failure:
-    """Write a part's failure into the run's folder and return it.
-
-    Args:
-        error: the exception; or what is known of a process that died, None if nothing is.
-        map_index: number of the mapped task, -1 if the step is not mapped.
-    """
-    said = Failure(
-        run_id=folder.name,
-        step=part,
-        map_index=map_index,
-        try_number=try_number,
-        **cause_of(error),
-    )
-    write_json(folder / FAILURES / f"{part}.json", said.to_json())
-    write_json(folder / FAILURE, said.to_json())
-    return said
-
-
-def active(folder: Path, part: str) -> Failure | None:
-    """The failure of a part that is not resolved yet, or None."""
-    return _read(folder / FAILURES / f"{part}.json")
-
-
-def of_run(folder: Path) -> Failure | None:
-    """Why a run is red, None if it is not. Raises StoreError if that is damaged."""
-    return _read(folder / FAILURE)
-
-
-def resolve(folder: Path, part: str) -> None:
-    """This part is done: its failure is over; the newest of the others, if any, is now the
-    run's."""
-    mine = folder / FAILURES / f"{part}.json"
-    if not mine.is_file():
-        return
-    mine.unlink(missing_ok=True)
-    others = sorted(mine.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
-    if others:
-        write_json(folder / FAILURE, read_json(others[-1]))
-    else:
-        (folder / FAILURE).unlink(missing_ok=True)
 
 
 def cause_of(error: BaseException | str | None) -> dict[str, str]:
@@ -121,10 +59,6 @@ def as_fields(said: Failure) -> dict[str, str]:
 def lines(said: Failure) -> list[str]:
     """The same as short lines; none is cut off."""
     return [line for name, text in as_fields(said).items() for line in _under(name, text)]
-
-
-def _read(path: Path) -> Failure | None:
-    return Failure.parse(read_json(path), str(path)) if path.is_file() else None
 
 
 def _under(name: str, text: str) -> list[str]:

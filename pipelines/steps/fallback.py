@@ -17,12 +17,11 @@ from pipelines.config import Places, Profile, load_profile, places
 from pipelines.contracts import UNFINISHED, WITHOUT, DataState
 from pipelines.errors import StoreError, VersioningError
 from pipelines.run import Run, run_folder
-from pipelines.run.events import append_event, read_events
+from pipelines.run.events import append_event, note, read_events
 from pipelines.run.outputs import FallbackOutput
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.steps import failure
 from pipelines.steps.cycle import a_newer_week, begun_since, cycle_start, why_red
-from pipelines.steps.decorator import note_event
 from pipelines.steps.last_accepted import (
     Accepted,
     Serving,
@@ -123,7 +122,7 @@ def instead_of(run_id: str) -> FallbackOutput:
     except Exception as err:  # noqa: BLE001 the step's own error is the one that people must see
         said = failure.cause_of(err)
         log.error("no forecast could be made from the last accepted data: %s", said["cause"])
-        note_event("step-failed", run_id, {"step": STEP, **said})
+        note(places(), "step-failed", run_id, {"step": STEP, **said})
         return _nothing(said["cause"])
     log.warning("fallback: %s", made.note)
     return made

@@ -5,10 +5,13 @@ Read from the step's own output, artifacts/runs/<run>/<step>.json.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pipelines.config import TestYears, load_profile
+from pipelines.errors import DenguardError
 from pipelines.run import RunParams
 from pipelines.run import outputs as out
 
@@ -34,6 +37,11 @@ _KINDS: dict[str, type[BaseModel]] = {
         )
     },
 }
+
+
+def is_of_a_step(name: str) -> bool:
+    """Whether a file of a run's folder may be an output of this name: a step's, or a part's."""
+    return name in _KINDS
 
 
 def read(step: str, raw: Mapping[str, object]) -> BaseModel | None:
@@ -94,6 +102,40 @@ def artifacts_of(run_id: str, output: object) -> dict[str, str]:
         case out.ReportOutput(report=page):
             return {"bulletin": f"{page.rpartition('/')[0]}/bulletin.html", "report": page}
     return {}
+
+
+def end_facts(run_id: str, output: object) -> dict[str, Any]:
+    """What the event file says of a step that is done: `said`, `documents`, and of a step that
+    plans others the names of their `parts`."""
+    parts = _parts(output)
+    more = {"parts": parts} if parts else {}
+    return {"said": summarise(output), "documents": artifacts_of(run_id, output), **more}
+
+
+def part_name(step: str, *items: object) -> str:
+    """How one part of a step is called: `embed_shard_003`, `backtest_2016`, or the step's
+    own name."""
+    return "_".join([step, *(f"{item:03d}" for item in items if isinstance(item, int))])
+
+
+def _parts(output: object) -> list[str]:
+    match output:
+        case out.PlanOutput():
+            return [part_name("embed_shard", shard) for shard in output.shards]
+        case out.SnapshotOutput():
+            return [part_name("backtest", year) for year in output.test_years or ()]
+        case RunParams():
+            return [part_name("backtest", year) for year in _listed_years(output)]
+    return []
+
+
+def _listed_years(params: RunParams) -> Sequence[int]:
+    """Of a profile that lists them; none of one that is gone by now."""
+    try:
+        wanted = load_profile(params.profile).evaluate.test_years
+    except DenguardError:
+        return ()
+    return () if isinstance(wanted, TestYears) else wanted
 
 
 def _start(output: RunParams) -> str:

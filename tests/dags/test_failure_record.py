@@ -12,11 +12,13 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from support.outputs import made
 
-from dags import _box, _callbacks, _links, _retries, _run_note, _steps
+from dags import _bridge, _links, _retries, _run_note, _weekly_steps
+from dags._weekly_steps import WEEKLY
 from pipelines import steps
+from pipelines.config import Places
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run.outputs import PlanOutput
-from pipelines.steps import failure
+from pipelines.steps import outcome
 from pipelines.storage import read_json
 
 RUN = "manual__2026-11-21T00:00:00+00:00"
@@ -28,7 +30,7 @@ def instance(task_id: str = "data.validate", map_index: int = -1, try_number: in
 
 def told_by_airflow(error: BaseException | str | None, of: Any = None) -> None:
     """Airflow calls back: in the task's process, or elsewhere if that one is gone."""
-    _callbacks.on_failure(
+    WEEKLY.on_failure(
         {"ti": of or instance(), "dag_run": SimpleNamespace(run_id=RUN), "exception": error}
     )
 
@@ -44,25 +46,32 @@ def record(home: Path) -> dict[str, Any]:
 @pytest.fixture
 def in_a_task(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Steps believe that they run in a task of Airflow."""
-    context = {"dag_run": SimpleNamespace(run_id=RUN), "ti": instance("start")}
-    monkeypatch.setattr(_steps, "get_current_context", lambda: context)
+    run = SimpleNamespace(run_id=RUN, conf={"profil": "sample"})
+    context = {"params": {}, "dag_run": run, "ti": instance("start")}
+    monkeypatch.setattr(_bridge, "get_current_context", lambda: context)
     return home
+
+
+def start_rightly() -> None:
+    """The step `start`, with its parameters corrected."""
+    _bridge.get_current_context()["dag_run"].conf = {"profile": "ci"}
+    WEEKLY.call("start")
 
 
 def test_a_steps_own_error_ends_the_log_with_step_cause_place_and_fix(
     in_a_task: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(SystemExit):
-        _steps.call_step("start", {"profil": "sample"})
-    said = [line.message for line in caplog.records if line.name == "dags._callbacks"]
+        WEEKLY.call("start")
+    said = [line.message for line in caplog.records if line.name == "dags._bridge"]
     assert [line.split("  ")[0] for line in said] == ["STEP", "CAUSE", "WHERE", "WHAT TO DO"]
     assert "start, try 2" in said[0] and "profil" in said[1] and "known parameters" in said[3]
     assert not any(line.exc_info for line in caplog.records)
 
 
-def test_box_and_callback_write_one_and_the_same_format(in_a_task: Path) -> None:
+def test_step_and_callback_write_one_and_the_same_format(in_a_task: Path) -> None:
     with pytest.raises(SystemExit):
-        _steps.call_step("start", {"profil": "sample"})
+        WEEKLY.call("start")
     by_the_step = record(in_a_task)
     told_by_airflow(None, instance("start", try_number=3))
     by_the_callback = record(in_a_task)
@@ -82,7 +91,7 @@ def test_box_and_callback_write_one_and_the_same_format(in_a_task: Path) -> None
 
 def test_the_callback_leaves_what_the_step_said_itself(in_a_task: Path) -> None:
     with pytest.raises(SystemExit) as caught:
-        _steps.call_step("start", {"profil": "sample"})
+        WEEKLY.call("start")
     told_by_airflow(caught.value, instance("start"))
     assert record(in_a_task)["error"] == "ConfigError"
 
@@ -95,23 +104,24 @@ def test_an_error_that_nobody_named_keeps_its_traceback(
 
     monkeypatch.setattr(steps, "ingest", broken)
     with pytest.raises(ZeroDivisionError):
-        _steps.call_step("ingest")
+        WEEKLY.call("ingest")
     assert record(in_a_task)["error"] == "ZeroDivisionError"
 
 
 def test_a_step_that_succeeds_later_takes_its_failure_back(in_a_task: Path) -> None:
     with pytest.raises(SystemExit):
-        _steps.call_step("start", {"profil": "sample"})
-    _steps.call_step("start", {"profile": "ci"})
+        WEEKLY.call("start")
+    start_rightly()
     assert not (folder(in_a_task) / "failure.json").exists()
 
 
 def test_another_parts_failure_stands_when_one_part_is_mended(home: Path) -> None:
     for shard in (0, 1):
-        failure.record(folder(home), f"embed_shard_00{shard}", StoreError(f"shard {shard}"), shard)
-    failure.resolve(folder(home), "embed_shard_001")
+        part, error = f"embed_shard_00{shard}", StoreError(f"shard {shard}")
+        outcome.fail(Places(home=home), RUN, part, error, shard)
+    outcome.finish(Places(home=home), RUN, "embed_shard_001", None)
     assert record(home)["cause"] == "shard 0"
-    failure.resolve(folder(home), "embed_shard_000")
+    outcome.finish(Places(home=home), RUN, "embed_shard_000", None)
     assert not (folder(home) / "failure.json").exists()
 
 
@@ -128,7 +138,7 @@ def test_a_step_past_its_limit_says_so(home: Path) -> None:
 
 
 def test_a_replayed_year_is_named_by_its_year(in_a_task: Path) -> None:
-    _steps.call_step("start", {"profile": "ci"})
+    start_rightly()
     years = steps.backtest_years(RUN)
     assert _links.part_of(instance("train.backtest", map_index=1), RUN) == f"backtest_{years[1]}"
 
@@ -141,22 +151,21 @@ def test_what_a_retry_cannot_cure_is_not_tried_again() -> None:
     assert decide(ZeroDivisionError(), 1, 3).action is RetryAction.DEFAULT
 
 
-def test_unknown_conf_keys_reach_the_check_that_refuses_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_unknown_conf_keys_reach_the_check_that_refuses_them() -> None:
     run = SimpleNamespace(conf={"force": True, "profil": "x"})
     context = {"params": {"force": False, "as_of": None}, "dag_run": run}
-    monkeypatch.setattr(_steps, "get_current_context", lambda: context)
-    assert _steps.asked_for() == {"force": True, "as_of": None, "profil": "x"}
+    assert _bridge.asked_for(context) == {"force": True, "as_of": None, "profil": "x"}
 
 
 def test_mapping_over_nothing_is_refused() -> None:
     with pytest.raises(AirflowFailException, match="nothing to map over"):
-        _box.items("plan_embedding", made(PlanOutput, shards=(), titles=()))
+        _weekly_steps.items("plan_embedding", made(PlanOutput, shards=(), titles=()))
 
 
 def test_mapped_tasks_are_named_for_people() -> None:
-    assert _box.items("backtest_years", [2016]) == [{"item": 2016, "title": "test year 2016"}]
+    assert _weekly_steps.items("backtest_years", [2016]) == [
+        {"item": 2016, "title": "test year 2016"}
+    ]
 
 
 def red_run(note: str | None = None, dag_id: str = "retraining") -> Any:
@@ -164,7 +173,8 @@ def red_run(note: str | None = None, dag_id: str = "retraining") -> Any:
 
 
 def test_a_red_run_carries_cause_and_fix_as_its_note(home: Path) -> None:
-    failure.record(folder(home), "validate", StoreError("a shard is damaged", fix="run again"))
+    damaged = StoreError("a shard is damaged", fix="run again")
+    outcome.fail(Places(home=home), RUN, "validate", damaged)
     run = red_run()
     _run_note.on_dag_run_failed(run, "task_failure")
     assert run.note.startswith("Why it is red: validate. CAUSE: a shard is damaged.")
@@ -175,7 +185,7 @@ def test_a_red_run_carries_cause_and_fix_as_its_note(home: Path) -> None:
 
 @pytest.mark.parametrize("run", [red_run("mine, says Ana"), red_run(dag_id="another")])
 def test_notes_of_people_and_of_other_dags_are_left_alone(home: Path, run: Any) -> None:
-    failure.record(folder(home), "gate", None)
+    outcome.fail(Places(home=home), RUN, "gate", None)
     before = run.note
     _run_note.on_dag_run_failed(run, "task_failure")
     _run_note.on_dag_run_success(run, "success")

@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 from support.outputs import made
 
-from dags import _callbacks, _fallback
+from dags import _fallback
 from pipelines import steps
 from pipelines.config import Places
 from pipelines.errors import StoreError
 from pipelines.run.events import read_events
 from pipelines.run.outputs import FallbackOutput
-from pipelines.steps import failure
+from pipelines.steps import outcome
+from pipelines.steps.history import history
 from pipelines.storage import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,23 +94,18 @@ def test_a_fallback_that_fails_leaves_the_runs_own_cause_in_its_place(
     in_a_task: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = in_a_task / "artifacts" / "runs" / RUN
-    failure.record(folder, "validate", StoreError("the first cause"))
+    where = Places(home=in_a_task)
+    outcome.fail(where, RUN, "validate", StoreError("the first cause"))
 
     def broken(**_: Any) -> None:
         raise StoreError("no bundle is here")
 
     monkeypatch.setattr(steps, "fallback", broken)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit):
         _fallback.run_fallback()
-    _callbacks.on_failure(
-        {
-            "ti": _fallback.get_current_context()["ti"],
-            "dag_run": SimpleNamespace(run_id=RUN, dag_id="retraining"),
-            "exception": ended.value,
-        }
-    )
     assert read_json(folder / "failure.json")["cause"] == "the first cause"
-    (event,) = read_events(Places(home=in_a_task), "step-failed")
+    _, event = read_events(where, "step-failed")
+    assert (history(where, RUN).failure or pytest.fail("lost")).cause == "the first cause"
     assert (event["step"], event["cause"]) == ("fallback", "no bundle is here")
 
 

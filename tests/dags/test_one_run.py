@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from dags import _callbacks, _steps
+from dags import _bridge
+from dags._weekly_steps import WEEKLY, run_ended
 from dags.retraining import dag
 from pipelines.config import Places
 from pipelines.run.lock import by_airflow, during, hold, holder
@@ -21,28 +22,32 @@ from pipelines.run.lock import by_airflow, during, hold, holder
 @pytest.fixture
 def where(home: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
-    context: dict[str, Any] = {"dag_run": SimpleNamespace(run_id="weekly"), "ti": instance}
-    monkeypatch.setattr(_steps, "get_current_context", lambda: context)
+    context: dict[str, Any] = {
+        "params": {"profile": "ci"},
+        "dag_run": SimpleNamespace(run_id="weekly", conf=None),
+        "ti": instance,
+    }
+    monkeypatch.setattr(_bridge, "get_current_context", lambda: context)
     return Places(home=home)
 
 
 def test_a_step_waits_for_a_run_by_hand_without_failing(where: Places) -> None:
     with hold(where, "by-hand"), pytest.raises(AirflowRescheduleException) as later:
-        _steps.call_step("start", {"profile": "ci"})
+        WEEKLY.call("start")
     wait = later.value.reschedule_date - datetime.now(UTC)
     assert timedelta(0) < wait <= timedelta(minutes=1)
     assert not (where.artifacts / "runs").exists()
-    _steps.call_step("start", {"profile": "ci"})
+    WEEKLY.call("start")
     lease = holder(where)
     assert lease is not None
     assert (lease.run_id, lease.caller) == ("weekly", "airflow")
 
 
 def test_the_end_of_a_dag_run_frees_its_lease_however_it_ends(where: Places) -> None:
-    assert dag.on_failure_callback == dag.on_success_callback == _callbacks.run_ended
+    assert dag.on_failure_callback == dag.on_success_callback == run_ended
     with by_airflow(), during(where, "weekly", "train"):
         pass
-    _callbacks.run_ended({"run_id": "another"})
+    run_ended({"run_id": "another"})
     assert holder(where) is not None
-    _callbacks.run_ended({"run_id": "weekly"})
+    run_ended({"run_id": "weekly"})
     assert holder(where) is None

@@ -18,7 +18,7 @@ from pipelines.config import Places
 from pipelines.errors import DropError, StoreError
 from pipelines.run.events import append_event
 from pipelines.run.withdrawn import withdraw
-from pipelines.steps import failure
+from pipelines.steps import outcome
 from pipelines.storage import write_atomic, write_json
 
 RUN = "scheduled__2026-11-16T06:00:00+00:00"
@@ -40,17 +40,8 @@ def left(home: Path) -> Path:
     write_json(run / "plan_embedding.json", plan)
     shard = {"modality": "image", "inputs": 4, "embedded": 3, "encoder_started": True}
     write_json(run / "embed_000.json", {**stored("embed_000"), **shard})
-    write_json(
-        run / "progress" / "embed_shard_001.json",
-        {
-            "step": "embed_shard_001",
-            "label": "scenes embedded",
-            "done": 120,
-            "total": 400,
-            "eta_s": 41.0,
-            "at": "2026-11-16T06:01:00+00:00",
-        },
-    )
+    counted = {"label": "scenes embedded", "done": 120, "total": 400, "eta_s": 41.0}
+    append_event(Places(home=home), "step-progress", {"step": "embed_shard_001", **counted}, RUN)
     write_json(
         run / "report.json",
         {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "The champion stays."},
@@ -91,7 +82,7 @@ def test_a_failed_run_shows_cause_and_fix(browser: TestClient, left: Path) -> No
         where="metadata.csv row 1",
         fix="add it and hand the drop in again",
     )
-    failure.record(left / "artifacts" / "runs" / RUN, "validate", error)
+    outcome.fail(Places(home=left), RUN, "validate", error)
     for path in (f"/runs/{RUN}", f"/runs/{RUN}/validate"):
         page = browser.get(path).text
         assert "metadata.csv row 1" in page and "add it and hand the drop in again" in page
@@ -100,8 +91,8 @@ def test_a_failed_run_shows_cause_and_fix(browser: TestClient, left: Path) -> No
 
 
 def test_a_page_and_the_terminal_say_the_same_of_a_run(browser: TestClient, left: Path) -> None:
-    folder = left / "artifacts" / "runs" / RUN
-    failure.record(folder, "embed_shard_001", StoreError("the disk is full", fix="make room"))
+    full = StoreError("the disk is full", fix="make room")
+    outcome.fail(Places(home=left), RUN, "embed_shard_001", full)
     page = " ".join(browser.get(f"/runs/{RUN}").text.split())
     told = status(RUN)
     for word in ("FAILED", "done", "failed", "not yet", "the disk is full", "make room"):

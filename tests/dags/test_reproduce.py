@@ -14,9 +14,11 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout
 from support import tiny_study
 
-from dags import _retries, _steps, _study_steps
+from dags import _bridge, _retries
 from dags._limits import STEP_LIMITS
+from dags._study_steps import STUDY
 from dags.reproduce import embed, measure, plan_training, report, start, train
+from pipelines.errors import StoreError
 from pipelines.paper.lock import at_work
 from pipelines.storage import read_json
 
@@ -57,8 +59,7 @@ def asked(home: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
     run = SimpleNamespace(run_id="by-hand", conf=conf)
     instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
     context = {"params": dict(DAG.params), "dag_run": run, "ti": instance}
-    for module in (_steps, _study_steps):
-        monkeypatch.setattr(module, "get_current_context", lambda: context)
+    monkeypatch.setattr(_bridge, "get_current_context", lambda: context)
     return conf
 
 
@@ -151,7 +152,7 @@ def test_a_wrong_parameter_ends_the_log_with_what_to_do_and_is_not_tried_again(
     asked[key] = value
     with caplog.at_level(logging.ERROR), pytest.raises(_retries.StepFailed) as failed:
         do("start")
-    said = [line.message for line in caplog.records if line.name == "dags._callbacks"]
+    said = [line.message for line in caplog.records if line.name == "dags._bridge"]
     assert said[0].startswith("STEP        start") and any(
         line.startswith("WHAT TO DO") for line in said
     )
@@ -187,10 +188,8 @@ def test_a_task_that_takes_too_long_says_that_it_goes_on(caplog: pytest.LogCaptu
         "dag_run": SimpleNamespace(run_id="r"),
     }
     with caplog.at_level(logging.ERROR):
-        _study_steps.on_failure(context | {"exception": AirflowTaskTimeout("limit")})
+        STUDY.on_failure(context | {"exception": AirflowTaskTimeout("limit")})
         before = len(caplog.records)
-        _study_steps.on_failure(
-            context | {"exception": _retries.StepFailed(_study_steps.StoreError("said"))}
-        )
+        STUDY.on_failure(context | {"exception": _retries.StepFailed(StoreError("said"))})
     assert "longer than its limit" in caplog.text and "goes on where it stopped" in caplog.text
     assert len(caplog.records) == before, "what the step said itself is not said twice"

@@ -15,7 +15,7 @@ from pipelines.local import demo, outcome
 from pipelines.local.components import free_ports
 from pipelines.local.layout import Layout, ensure_secrets
 from pipelines.local.services import Services, State
-from pipelines.steps.failure import record
+from pipelines.steps.outcome import fail
 from pipelines.storage import write_json
 
 RUN = "scheduled__2026-11-16T06:00:00+00:00"
@@ -29,8 +29,8 @@ def services(tmp_path: Path) -> Services:
 
 
 def test_a_failed_run_is_told_with_step_cause_fix_and_log(services: Services) -> None:
-    folder = services.layout.places.artifacts / "runs" / RUN
-    record(folder, "validate", DropError("a column is missing", where="metadata.csv", fix="add it"))
+    error = DropError("a column is missing", where="metadata.csv", fix="add it")
+    fail(services.layout.places, RUN, "validate", error)
     told = str(outcome.failure(services, RUN))
     assert "validate failed. a column is missing (metadata.csv)" in told
     assert "What to do: add it" in told

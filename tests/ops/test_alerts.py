@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from support.receivers import Hook, mail_server
 from support.registries import closed_port
-from support.run_folders import NOW, fail, move, walk
+from support.run_folders import NOW, fail, mend, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -95,7 +95,8 @@ def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(
     assert "What to do: run it again" in told["body"]
     fail(folder, "train", StoreError("another thing"))  # further on, another cause
     tell(where)
-    (folder / "failure.json").unlink()
+    for step in ("validate", "train"):
+        mend(folder, step)
     tell(where)  # neither failed nor finished: it was cleared and has not ended
     walk(where.home, "weekly")
     for _ in range(2):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from support.run_folders import fail, move, walk
+from support.run_folders import fail, mend, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -27,6 +27,7 @@ from pipelines.registry.audit import read_trail
 from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, hold
 from pipelines.run.progress import Progress, bound
+from pipelines.steps import outcome
 from pipelines.storage import write_json
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,14 @@ def states(where: Places, run_id: str = "weekly") -> dict[str, str]:
 def shards(where: Places) -> list[str]:
     parts = view(where, "weekly", datetime.now(UTC)).parts
     return [part.state for part in parts if part.name.startswith("embed")]
+
+
+def begin(where: Places, part: str, counted: int = 0) -> None:
+    """A part of the run begins, and is not heard to end."""
+    with during(where, "weekly", part), bound(where, "weekly", part):
+        outcome.begin(where, "weekly", part)
+        if counted:
+            Progress("scenes embedded", 400).advance(counted)
 
 
 def status(*arguments: str) -> tuple[int, str]:
@@ -139,14 +148,9 @@ def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places
 
 
 def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:
-    folder = walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
-    part = "embed_shard_001"
-    with (
-        by_airflow(),
-        during(where, "weekly", part),
-        bound(folder / "progress" / f"{part}.json", part),
-    ):
-        Progress("scenes embedded", 400).advance(120)
+    walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
+    with by_airflow():
+        begin(where, "embed_shard_001", 120)
     code, said = status()
     assert code == 0
     assert "run weekly: at work" in said
@@ -168,19 +172,16 @@ def test_of_several_shards_at_once_those_that_are_heard_are_running(where: Place
     folder = walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
     with by_airflow():
         for part in ("embed_shard_000", "embed_shard_001"):
-            with during(where, "weekly", part), bound(folder / "progress" / f"{part}.json", part):
-                Progress("scenes embedded", 400).advance(1)
+            begin(where, part, 1)
     assert shards(where) == ["running", "running"]
-    write_json(
-        folder / "embed_000.json",
-        {"modality": "image", "inputs": 400, "embedded": 400, "encoder_started": True},
-    )
+    mend(folder, "embed_shard_000")
     assert shards(where) == ["done", "running"]
 
 
 def test_boxes_behind_one_that_is_walked_again_are_from_before(where: Places) -> None:
     walk(where.home, "weekly", at=datetime.now(UTC) - timedelta(hours=1))
-    with hold(where, "weekly"), during(where, "weekly", "train"):
+    with hold(where, "weekly"):
+        begin(where, "train")
         seen = states(where)
     assert (seen["features"], seen["train"], seen["gate"]) == ("done", "running", "earlier")
 

@@ -18,6 +18,7 @@ from pipelines.fusion.bundle import DESCRIPTION, GOLDEN
 from pipelines.registry.alias import fetch_bundle
 from pipelines.registry.promote import register_bundle, set_champion
 from pipelines.run.withdrawn import withdraw
+from pipelines.steps.history import history
 from pipelines.storage import manifest_of, read_json, sha256_file, write_json
 
 
@@ -47,8 +48,8 @@ def test_a_champion_whose_golden_rows_disagree_makes_no_forecast_and_the_old_one
 
     assert before and manifest_of(forecasts) == before
     assert home.output("first", "forecast") == output
-    failed = read_json(home.path / "artifacts" / "runs" / "first" / "failures" / "forecast.json")
-    assert failed["error"] == "StoreError"
+    failed = history(where, "first").part("forecast").failure
+    assert failed is not None and failed.error == "StoreError"
 
 
 def test_a_forecast_that_was_withdrawn_and_is_made_again_says_so(

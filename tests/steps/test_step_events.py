@@ -9,8 +9,8 @@ import pytest
 from pipelines import steps
 from pipelines.config import Places
 from pipelines.errors import ConfigError, StoreError
+from pipelines.run import events
 from pipelines.run.events import events_file, read_events
-from pipelines.steps import decorator
 
 
 def test_a_step_that_ends_and_one_that_fails_are_lines_of_the_event_file(home: Path) -> None:
@@ -34,6 +34,6 @@ def test_an_event_file_that_cannot_be_written_stands_in_no_steps_way(
     def locked(*_: object, **__: object) -> None:
         raise StoreError("the event file is being written by another process")
 
-    monkeypatch.setattr(decorator, "append_event", locked)
+    monkeypatch.setattr(events, "append_event", locked)
     with pytest.raises(ConfigError, match="profil"):
         steps.start("again", {"profil": "ci"})

@@ -29,7 +29,7 @@ from pipelines.data.sources.sample import package_table
 from pipelines.errors import ValidationStopped
 from pipelines.run import open_run
 from pipelines.run.outputs import FixedDrop, IngestOutput
-from pipelines.steps import failure
+from pipelines.steps import outcome
 from support.drops import table_drop
 from support.homes import Home
 from support.registries import moved_registry
@@ -165,4 +165,4 @@ def stopped(home: Home, run_id: str = "second") -> None:
     drops = open_run("first").output(IngestOutput).drops
     late = FixedDrop(received_date="2018-12-11", sha256="0" * 64)
     run.finish(IngestOutput(drops=(*drops, late)))
-    failure.record(run.folder, "validate", ValidationStopped("the table holds no row"))
+    outcome.fail(run.places, run.run_id, "validate", ValidationStopped("the table holds no row"))

@@ -1,0 +1,158 @@
+"""The one way from a step to a task of Airflow, whatever pipeline the step is of.
+
+No heavy import here: the scheduler reads this file again and again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import Asset, get_current_context
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout
+
+from dags._line import enter_line
+from dags._retries import StepFailed
+from dags._shared import LIGHT
+from pipelines.errors import BusyError, DenguardError
+
+if TYPE_CHECKING:
+    from pipelines.steps.failure import Failure
+
+log = logging.getLogger(__name__)
+Context = Mapping[str, Any]
+Item = dict[str, Any]  # {item, title} of a mapped task; item None = nothing is to be done
+
+# Libraries that tell their own story at INFO, dozens of lines a task.
+CHATTY = ("great_expectations", "alembic", "mlflow", "httpx", "matplotlib", "dvc", "dvc_objects")
+COME_AGAIN = timedelta(minutes=1)  # how long a task waits before it asks for the lock again
+
+
+class Bridge:
+    """Makes tasks of a pipeline's steps; as it stands, of one whose failures are in its log alone.
+
+    Attributes:
+        planning: steps whose items the next task is mapped over.
+        too_long: what to do about a step that took longer than its limit.
+        operator: kind of task.
+    """
+
+    planning: Collection[str]
+    too_long: str
+    operator: type[PythonOperator] = PythonOperator
+
+    def run(self, context: Context, step: str, item: int | None, title: str) -> list[Item] | None:
+        """Run one step, or one mapped item of it; what the next task is mapped over."""
+        raise NotImplementedError
+
+    def is_told(self, context: Context) -> bool:
+        """Whether the task itself told of this try's failure: a timeout, or the end of a process,
+        it cannot."""
+        return isinstance(context.get("exception"), StepFailed | Exception)
+
+    def failure(self, context: Context, error: BaseException | str | None) -> Failure:
+        """A failure of this try, put in writing where the pipeline keeps it."""
+        from pipelines.steps.failure import Failure, cause_of
+
+        run_id, task = str(context["dag_run"].run_id), context["ti"]
+        return Failure(
+            run_id=run_id, step=task.task_id, try_number=task.try_number, **cause_of(error)
+        )
+
+    def page(self, context: Context) -> str:  # noqa: ARG002 for those that have one
+        """Address of the page on this task, "" if it has none."""
+        return ""
+
+    def task(
+        self,
+        step: str,
+        *,
+        minutes: int,
+        doc: str,
+        queue: str = LIGHT,
+        outlets: Sequence[Asset] = (),
+        over: PythonOperator | None = None,
+    ) -> Any:
+        """A task that runs one step; or one for each item that the task `over` found, named by the
+        item's title."""
+
+        def run_step(item: int | None = None, title: str = "") -> list[Item] | None:
+            if over is not None and item is None:
+                log.info("%s; this task is only here because one is needed", title)
+                return None
+            return self.call(step, item, title)
+
+        about: dict[str, Any] = {
+            "task_id": step,
+            "python_callable": run_step,
+            "queue": queue,
+            "doc_md": doc,
+            "outlets": list(outlets),
+            "execution_timeout": timedelta(minutes=minutes),
+            "do_xcom_push": step in self.planning,
+            "on_failure_callback": self.on_failure,
+            "on_retry_callback": self.on_failure,
+            "show_return_value_in_logs": False,  # the step's last line says it for people
+        }
+        kind = self.operator
+        if over is None:
+            return kind(**about)
+        named = "{{ task.op_kwargs['title'] }}"
+        return kind.partial(**about, map_index_template=named).expand(op_kwargs=over.output)
+
+    def call(self, step: str, item: int | None = None, title: str = "") -> list[Item] | None:
+        """Run one step of this DAG run; a named error ends the log with its cause and fix."""
+        for library in CHATTY:
+            logging.getLogger(library).setLevel(logging.WARNING)
+        context = get_current_context()
+        enter_line(context)
+        try:
+            found = self.run(context, step, item, title)
+        except BusyError as busy:  # no failure: somebody works by hand, so this one comes again
+            log.warning("waiting: %s; the next look is in a minute", busy.what)
+            raise AirflowRescheduleException(datetime.now(UTC) + COME_AGAIN) from None
+        except Exception as err:
+            log_failure(self.failure(context, err))
+            self._read_on(context)
+            if isinstance(err, DenguardError):
+                raise StepFailed(err) from None
+            raise
+        self._read_on(context)
+        return found
+
+    def on_failure(self, context: Context) -> None:
+        """Put in writing what no step could: that its process died or took longer than its limit.
+
+        Airflow calls this in the task's process, or elsewhere if that one is gone.
+        """
+        enter_line(context)
+        if self.is_told(context):
+            return
+        error = context.get("exception")
+        if isinstance(error, AirflowTaskTimeout):
+            error = DenguardError(
+                "the step took longer than its limit",
+                where=context["ti"].task_id,
+                fix=self.too_long,
+            )
+        log_failure(self.failure(context, error))
+
+    def _read_on(self, context: Context) -> None:
+        if page := self.page(context):
+            log.info("read on: %s", page)
+
+
+def asked_for(context: Context) -> dict[str, Any]:
+    """A run's parameters: the defaults overlaid by its conf, unknown keys kept to be refused."""
+    return {**dict(context["params"]), **(context["dag_run"].conf or {})}
+
+
+def log_failure(failed: Failure) -> None:
+    """Log a failure as STEP, CAUSE, WHERE, WHAT TO DO."""
+    from pipelines.steps import failure
+
+    for line in failure.lines(failed):
+        log.error(line)

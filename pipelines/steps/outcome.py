@@ -1,0 +1,64 @@
+"""How a step begins and ends, in writing: the one place that writes its lines of the event file.
+
+`failure.json` of the run's folder repeats the newest failure that stands, for people who look
+there; nothing but older versions' runs is read from it.
+"""
+
+from __future__ import annotations
+
+from pipelines.config import Places
+from pipelines.run import run_folder
+from pipelines.run.events import note
+from pipelines.steps import summary
+from pipelines.steps.failure import FAILURE, Failure, cause_of
+from pipelines.steps.history import history
+from pipelines.storage import write_json
+
+
+def begin(where: Places, run_id: str, part: str) -> None:
+    """A part of a run begins."""
+    note(where, "step-started", run_id, {"step": part})
+
+
+def finish(where: Places, run_id: str, part: str, output: object) -> None:
+    """A part is done: its failure is over; the newest of the others, if any, is now the run's."""
+    note(where, "step-done", run_id, {"step": part, **summary.end_facts(run_id, output)})
+    shown = run_folder(where, run_id) / FAILURE
+    if not shown.is_file():
+        return
+    if other := history(where, run_id).failure:
+        write_json(shown, other.to_json())
+    else:
+        shown.unlink(missing_ok=True)
+
+
+def fail(
+    where: Places,
+    run_id: str,
+    part: str,
+    error: BaseException | str | None,
+    map_index: int = -1,
+    try_number: int = 1,
+) -> Failure:
+    """A part failed.
+
+    Args:
+        error: the exception; or what is known of a process that died, None if nothing is.
+        map_index: number of the mapped task, -1 if the step is not mapped.
+    """
+    failed = Failure(
+        run_id=run_id,
+        step=part,
+        map_index=map_index,
+        try_number=try_number,
+        **cause_of(error),
+    )
+    note(where, "step-failed", run_id, failed.to_json())
+    write_json(run_folder(where, run_id) / FAILURE, failed.to_json())
+    return failed
+
+
+def failed_already(where: Places, run_id: str, part: str, try_number: int) -> Failure | None:
+    """What was put in writing of this try's failure, or None."""
+    known = history(where, run_id).part(part).failure
+    return known if known is not None and known.try_number == try_number else None
