@@ -424,6 +424,17 @@ def test_kill_9_leaves_nothing_half_under_its_name_and_the_next_call_finishes(
     assert there(store, "features") == some(store.features, "older", "before", "newest")
 
 
+def test_the_files_of_a_run_of_mlflow_whose_deletion_was_cut_off_go_at_the_next_call(
+    store: Store,
+) -> None:
+    files = store.places.artifacts / "mlflow" / "artifacts"
+    half, other = files / f".{'1a' * 16}.pruned", files / ".notes.pruned"
+    for folder in (half, other):
+        write_atomic(folder / "artifacts" / "gate.json", "{}")
+    prune(store.places, SHORT, NOW)
+    assert not half.exists() and other.exists()
+
+
 def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
     store: Store,
 ) -> None:

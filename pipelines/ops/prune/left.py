@@ -13,6 +13,7 @@ from pipelines.ops.prune.items import Item, item
 AWAY = "pruned"  # what is being deleted is called .<name>.pruned first
 _DAY = timedelta(days=1)
 _OURS = re.compile(rf"\.(.+\.([a-z0-9_]{{8}}|partial|old|{AWAY})|fetch-[a-z0-9_]{{8}})")
+_RUN_AWAY = re.compile(rf"\.[0-9a-f]{{32}}\.{AWAY}")  # files of a run of MLflow that went
 _NOT_OURS = {"mlflow", "local", "weights", "locks"}  # rooms that other programs fill
 _GIVEN = ("drops", "answers", "withdrawn")  # below data/: each file or folder in there is whole
 _WHOLE = {"versions", "remote"}  # only directly in there: below lie files under the names of drops
@@ -31,6 +32,8 @@ def leftovers(where: Places, clock: datetime) -> list[Item]:
 def _begun(where: Places) -> Iterator[Path]:
     yield from (path for room in _GIVEN for path in _ours(where.data / room))
     yield from _ours(where.artifacts)
+    halves = (where.artifacts / "mlflow").rglob(f".*.{AWAY}")
+    yield from (path for path in halves if _RUN_AWAY.fullmatch(path.name))
     rooms = [
         room for room in where.artifacts.glob("[!.]*") if room.is_dir() and not room.is_symlink()
     ]
