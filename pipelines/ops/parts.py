@@ -27,7 +27,7 @@ _PLANNED_BY = {"embed": ("plan_embedding",), "backtest": ("start", "snapshot")}
 
 
 @dataclass(frozen=True)
-class Part:
+class PartView:
     """One part of a step.
 
     Attributes:
@@ -53,11 +53,11 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Box:
+class StepView:
     """One step of the pipeline and its parts: shards or years of one that is cut, else itself."""
 
-    step: str
-    parts: tuple[Part, ...]
+    name: str
+    parts: tuple[PartView, ...]
 
     @property
     def state(self) -> State:
@@ -74,7 +74,7 @@ class Box:
     @property
     def counted(self) -> tuple[int, int] | None:
         """Shards or years done and expected; None for a step that is not cut, or not yet."""
-        if self.step not in CUT or self.parts[0].name == CUT[self.step]:
+        if self.name not in CUT or self.parts[0].name == CUT[self.name]:
             return None
         return sum(part.state in {"done", "earlier"} for part in self.parts), len(self.parts)
 
@@ -88,11 +88,11 @@ class Box:
     def said(self) -> str:
         """What came of a step that is done and not cut."""
         return (
-            self.parts[0].said if self.state in {"done", "earlier"} and self.step not in CUT else ""
+            self.parts[0].said if self.state in {"done", "earlier"} and self.name not in CUT else ""
         )
 
 
-def boxes(where: Places, run: RunHistory, lease: Lease | None) -> tuple[Box, ...]:
+def step_views(where: Places, run: RunHistory, lease: Lease | None) -> tuple[StepView, ...]:
     """Every step in order; of one that is cut nobody knows how yet, the step itself.
 
     Args:
@@ -101,7 +101,7 @@ def boxes(where: Places, run: RunHistory, lease: Lease | None) -> tuple[Box, ...
     found, before = [], -1
     for step in ("start", *STEPS):
         parts = [run.part(name) for name in _names(run, step)]
-        found.append(Box(step, tuple(_part(where, part, lease, before) for part in parts)))
+        found.append(StepView(step, tuple(_part(where, part, lease, before) for part in parts)))
         before = max(before, *(max(part.ended_at, _runs_since(part, lease)) for part in parts))
     return tuple(found)
 
@@ -130,17 +130,17 @@ def _names(run: RunHistory, step: str) -> list[str]:
     return sorted({*planned, *failed}) or [CUT[step]]
 
 
-def _part(where: Places, part: PartHistory, lease: Lease | None, before: int) -> Part:
+def _part(where: Places, part: PartHistory, lease: Lease | None, before: int) -> PartView:
     name, progress, failure = part.name, part.progress, part.failure
     if _runs_since(part, lease) >= 0:
-        return Part(name, "running", "", progress, failure)
+        return PartView(name, "running", "", progress, failure)
     if failure is not None:
-        return Part(name, "failed", failure.cause, progress, failure)
+        return PartView(name, "failed", failure.cause, progress, failure)
     if part.ended_at < 0:
-        return Part(name, "not yet", "", progress, None)
+        return PartView(name, "not yet", "", progress, None)
     there = {title: at for title, at in part.documents.items() if (where.home / at).is_file()}
     state: State = "earlier" if lease is not None and part.ended_at < before else "done"
-    return Part(name, state, part.said, progress, None, there)
+    return PartView(name, state, part.said, progress, None, there)
 
 
 def _runs_since(part: PartHistory, lease: Lease | None) -> int:

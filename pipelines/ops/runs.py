@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pipelines.config import Places, time_zone_of
 from pipelines.errors import StoreError
-from pipelines.ops.parts import Box, Part, boxes
+from pipelines.ops.parts import PartView, StepView, step_views
 from pipelines.run import RunParams, run_folder
 from pipelines.run.lease import Lease
 from pipelines.run.lock import holder, left_behind
@@ -46,7 +46,7 @@ class RunView:
     params: dict[str, Any]
     lease: Lease | None
     last_sign: datetime
-    boxes: tuple[Box, ...]
+    steps: tuple[StepView, ...]
     failure: Failure | None
     decision: dict[str, Any] | None
     origin_week: str | None
@@ -63,9 +63,9 @@ class RunView:
         return RUN_WORDS[self.state]
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[PartView, ...]:
         """Parts of all steps, in the order of the pipeline."""
-        return tuple(part for box in self.boxes for part in box.parts)
+        return tuple(part for step in self.steps for part in step.parts)
 
     @property
     def documents(self) -> dict[str, str]:
@@ -79,9 +79,9 @@ class RunView:
         """The run in a sentence: why it failed, what the gate decided, or how far it is."""
         if self.failure is not None:
             return self.failure.cause
-        gate = next(box for box in self.boxes if box.step == "gate")
-        done = sum(box.state in {"done", "earlier"} for box in self.boxes)
-        return gate.said or f"{done} of {len(self.boxes)} boxes done"
+        gate = next(step for step in self.steps if step.name == "gate")
+        done = sum(step.state in {"done", "earlier"} for step in self.steps)
+        return gate.said or f"{done} of {len(self.steps)} boxes done"
 
 
 def newest_run(where: Places) -> str | None:
@@ -133,7 +133,7 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
     lease = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
     told = history(where, run_id)
-    failure, seen = told.failure, boxes(where, told, lease)
+    failure, seen = told.failure, step_views(where, told, lease)
     sign = _last_sign(told.last_sign, lease or left)
     state = _state(seen, lease, left, failure)
     params, gate = _maybe(folder / "run.json") or {}, _maybe(folder / GateOutput.file())
@@ -161,13 +161,13 @@ def _profile(params: dict[str, Any]) -> str:
 
 
 def _state(
-    boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: Failure | None
+    steps: tuple[StepView, ...], lease: Lease | None, left: Lease | None, failure: Failure | None
 ) -> RunState:
     if lease is not None:
         return "running"
     if failure is not None:
         return "failed"
-    if boxes[-1].state == "done":
+    if steps[-1].state == "done":
         return "finished"
     return "silent" if left is not None else "stopped"
 

@@ -76,29 +76,10 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able, ISO times."""
-        run = None
-        if self.run is not None:
-            boxes = [
-                {
-                    "step": box.step,
-                    "state": box.state,
-                    "parts": box.counted,
-                    "progress": box.progress,
-                    "said": box.said,
-                }
-                for box in self.run.boxes
-            ]
-            run = {
-                **asdict(self.run),
-                "failure": self.run.failure and self.run.failure.to_json(),
-                "boxes": boxes,
-                "last_sign": self.run.last_sign.isoformat(timespec="seconds"),
-                "quiet": self.quiet,
-            }
         return {
             "at": self.now.isoformat(timespec="seconds"),
             "needs_a_person": self.needs_a_person,
-            "run": run,
+            "run": self.run and {**_run_json(self.run), "quiet": self.quiet},
             "at_work": asdict(self.holder) if self.holder else None,
             "forecast": self.verdict.facts(),
             "champion": self.champion,
@@ -107,6 +88,32 @@ class Status:
             "alerts": {"open": list(self.open_alerts), "waiting": self.waiting},
             "services": self.services,
         }
+
+
+def _run_json(run: RunView) -> dict[str, Any]:
+    """The run for machines, under the keys of the first version: a step is a box there."""
+    boxes = [
+        {
+            "step": step.name,
+            "state": step.state,
+            "parts": step.counted,
+            "progress": step.progress,
+            "said": step.said,
+        }
+        for step in run.steps
+    ]
+    return {
+        "run_id": run.run_id,
+        "state": run.state,
+        "params": run.params,
+        "lease": run.lease and asdict(run.lease),
+        "last_sign": run.last_sign.isoformat(timespec="seconds"),
+        "boxes": boxes,
+        "failure": run.failure and run.failure.to_json(),
+        "decision": run.decision,
+        "origin_week": run.origin_week,
+        "report": run.report,
+    }
 
 
 def gather(where: Places, run_id: str | None, now: datetime, services: dict[str, bool]) -> Status:
