@@ -12,12 +12,13 @@ from rich.table import Table
 from pipelines.config import Places
 from pipelines.evaluate.decision_log import Since, line_and_why
 from pipelines.ops.growth import growth
-from pipelines.ops.parts import State, StepView, counted
+from pipelines.ops.parts import StepView, counted
 from pipelines.ops.runs import RunState, RunView
 from pipelines.ops.status import Status
 from pipelines.ops.watch import again
 from pipelines.run.progress import clock_time, spell
 from pipelines.steps.failure import as_fields
+from pipelines.steps.history import State
 
 _WIDTH = 100
 _MOVED = {"promote": "promoted", "rollback": "put back", "undo": "put back"}
@@ -60,8 +61,8 @@ def _show(status: Status, where: Places, out: Console) -> None:
 def _show_run(status: Status, run: RunView, out: Console) -> None:
     week = f" · origin week {run.origin_week}" if run.origin_week else ""
     out.print(f"[bold]run {escape(run.run_id)}[/]: [{_RUN_STYLES[run.state]}]{run.word}[/]{week}")
-    if run.lease is not None and run.state == "running":
-        out.print(f"  {escape(run.lease.words(status.zone))}")
+    if run.owner is not None and run.state == "running":
+        out.print(f"  {escape(run.owner.words(status.zone))}")
     if status.quiet:
         out.print(
             "  [red]nothing was heard of it for "

@@ -1,4 +1,4 @@
-"""How a deployment stands, gathered from files: run, forecast, champion, lease, open alerts.
+"""How a deployment stands, gathered from files: run, forecast, champion, lock, open alerts.
 
 Works with Airflow and MLflow down.
 """
@@ -19,8 +19,8 @@ from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
 from pipelines.ops.watch import Verdict, judge
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
-from pipelines.run.lease import Lease
 from pipelines.run.lock import holder
+from pipelines.run.lock_file import LockOwner
 from pipelines.run.outputs import SnapshotOutput
 from pipelines.storage import read_json
 
@@ -42,7 +42,7 @@ class Status:
 
     now: datetime
     run: RunView | None
-    holder: Lease | None
+    holder: LockOwner | None
     verdict: Verdict
     champion: dict[str, Any] | None
     promotion: Since | None
@@ -106,7 +106,7 @@ def _run_json(run: RunView) -> dict[str, Any]:
         "run_id": run.run_id,
         "state": run.state,
         "params": run.params,
-        "lease": run.lease and asdict(run.lease),
+        "lease": run.owner and asdict(run.owner),
         "last_sign": run.last_sign.isoformat(timespec="seconds"),
         "boxes": boxes,
         "failure": run.failure and run.failure.to_json(),
