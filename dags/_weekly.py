@@ -1,7 +1,7 @@
 """The weekly cycle as a graph: one run is one bulletin, from the newest drop to this week's
 forecast.
 
-Wiring only; what a box does is in pipelines/steps, what its figures mean in the run's report. The
+Wiring only; what a step does is in pipelines/steps, what its figures mean in the run's report. The
 DAGs made of it are those of retraining.py and lines.py.
 """
 
@@ -28,10 +28,10 @@ from pipelines.config import time_zone_of
 
 DOC = """
 ### Weekly retraining
-On its schedule (by the clock of the profile's place) one run goes through the pipeline once, forward; a drop that arrives later starts a run of its own. Every box can be killed and run again
+On its schedule (by the clock of the profile's place) one run goes through the pipeline once, forward; a drop that arrives later starts a run of its own. Every task can be killed and run again
 (clear it): finished work is found and not repeated. A model goes live only if the gate says so.
 
-| Box | What happens | If it fails |
+| Step | What happens | If it fails |
 | --- | --- | --- |
 | start | The run's parameters are checked; unknown names are refused | Correct them, trigger again |
 | data | The newest drop is read, checked and fixed as a version. A critical issue stops the run here, before anything changed | Open the data issues: each names file, row and what to do |
@@ -120,5 +120,5 @@ def _tasks() -> None:
 
     # Not behind the report: a run is as red as its last tasks, and this one's success must not hide
     # it.
-    boxes = [start, ingest, validate, snapshot, plan, shards, features, candidates, years, replay]
-    [*boxes, evaluate, gate, register, deploy, forecast] >> fallback_task()
+    steps = [start, ingest, validate, snapshot, plan, shards, features, candidates, years, replay]
+    [*steps, evaluate, gate, register, deploy, forecast] >> fallback_task()

@@ -19,7 +19,7 @@ Started by hand; no part of the weekly cycle, and nothing it makes goes live. On
 under one protocol: *paper* as printed (epoch and lambda picked on the test rows, so flattering),
 *safe* forward in time or by patient, picked on validation. Run both: the report sets them side by side.
 
-| Box | What happens | If it fails |
+| Step | What happens | If it fails |
 | --- | --- | --- |
 | start | Parameters and data are checked; what can run here is planned | Correct what the log names, trigger again |
 | embed | Images and texts become vectors, once each | Clear the task |

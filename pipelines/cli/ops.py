@@ -1,4 +1,4 @@
-"""Ops on a terminal: status, watch for cron, alerts, freeing a lease."""
+"""Ops on a terminal: status, watch for cron, alerts, freeing a lock."""
 
 from __future__ import annotations
 
@@ -126,20 +126,20 @@ def alerts_test() -> None:
 
 @app.command("release-run", rich_help_panel=STANDING)
 def release_run(
-    run_id: Annotated[str, typer.Argument(help="the run that holds the lease")],
+    run_id: Annotated[str, typer.Argument(help="the run that holds the lock")],
 ) -> None:
-    """Free the lease of a run that is surely over, when Airflow could not do it."""
+    """Free the lock of a run that is surely over, when Airflow could not do it."""
     from pipelines.run.lock import holder, release
 
     if release(places(), run_id):
-        say(f"the lease of run {run_id} is free")
+        say(f"the lock of run {run_id} is free")
         return
-    lease = holder(places())
-    if lease is None:
-        say("nobody holds the lease; nothing to do")
+    owner = holder(places())
+    if owner is None:
+        say("nobody holds the lock; nothing to do")
         return
     raise DenguardError(
-        f"run {run_id} does not hold the lease; {lease.words()} does",
+        f"run {run_id} does not hold the lock; {owner.words()} does",
         fix="name that run if it is surely over",
     )
 

@@ -41,7 +41,7 @@ def run(
             except Exception:  # whatever it is, there is a bulletin; the run stays red
                 steps.instead_of(run_id)
                 raise
-    finally:  # the lease is free again, so that a failure counts as one
+    finally:  # the lock is free again, so that a failure counts as one
         tell(places())
     say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
 

@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pipelines.config import Places
-from pipelines.run.lease import Lease
+from pipelines.run.lock_file import LockOwner
 from pipelines.run.progress import spell
-from pipelines.steps.failure import Failure
-from pipelines.steps.history import PartHistory, RunHistory
+from pipelines.steps.history import PartView, RunHistory, State
 from pipelines.steps.runner import STEPS
 
-State = Literal["done", "earlier", "running", "failed", "not yet"]
-STATE_WORDS: dict[State, str] = {
-    "done": "done",
-    "earlier": "done",
-    "running": "running",
-    "failed": "failed",
-    "not yet": "not yet",
-}
 # Steps that are cut: the step that does one part of them, and those that know which parts.
 CUT = {"embed": "embed_shard", "backtest": "backtest"}
 _PLANNED_BY = {"embed": ("plan_embedding",), "backtest": ("start", "snapshot")}
 
 
 @dataclass(frozen=True)
-class Part:
-    """One part of a step.
-
-    Attributes:
-        name: such as `validate`, `embed_shard_003`, `backtest_2016`.
-        state: `earlier` = done before an earlier step was run again.
-        said: what came of it, or why it failed.
-        progress: {step, label, done, total, eta_s, at} as it was told last, or None.
-        failure: what stands against it, or None.
-        documents: title -> path relative to home, of those that are there.
-    """
-
-    name: str
-    state: State
-    said: str
-    progress: dict[str, Any] | None
-    failure: Failure | None
-    documents: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def word(self) -> str:
-        """The state for people."""
-        return STATE_WORDS[self.state]
-
-
-@dataclass(frozen=True)
-class Box:
+class StepView:
     """One step of the pipeline and its parts: shards or years of one that is cut, else itself."""
 
-    step: str
-    parts: tuple[Part, ...]
+    name: str
+    parts: tuple[PartView, ...]
 
     @property
     def state(self) -> State:
@@ -69,12 +34,12 @@ class Box:
     @property
     def word(self) -> str:
         """The state for people."""
-        return STATE_WORDS[self.state]
+        return "done" if self.state == "earlier" else self.state
 
     @property
     def counted(self) -> tuple[int, int] | None:
         """Shards or years done and expected; None for a step that is not cut, or not yet."""
-        if self.step not in CUT or self.parts[0].name == CUT[self.step]:
+        if self.name not in CUT or self.parts[0].name == CUT[self.name]:
             return None
         return sum(part.state in {"done", "earlier"} for part in self.parts), len(self.parts)
 
@@ -88,21 +53,21 @@ class Box:
     def said(self) -> str:
         """What came of a step that is done and not cut."""
         return (
-            self.parts[0].said if self.state in {"done", "earlier"} and self.step not in CUT else ""
+            self.parts[0].said if self.state in {"done", "earlier"} and self.name not in CUT else ""
         )
 
 
-def boxes(where: Places, run: RunHistory, lease: Lease | None) -> tuple[Box, ...]:
+def step_views(where: Places, run: RunHistory, owner: LockOwner | None) -> tuple[StepView, ...]:
     """Every step in order; of one that is cut nobody knows how yet, the step itself.
 
     Args:
-        lease: the run's, if it is at work.
+        owner: who holds the lock, if it is this run.
     """
     found, before = [], -1
     for step in ("start", *STEPS):
         parts = [run.part(name) for name in _names(run, step)]
-        found.append(Box(step, tuple(_part(where, part, lease, before) for part in parts)))
-        before = max(before, *(max(part.ended_at, _runs_since(part, lease)) for part in parts))
+        found.append(StepView(step, tuple(_part(where, part, owner, before) for part in parts)))
+        before = max(before, *(max(part.ended_at, _runs_since(part, owner)) for part in parts))
     return tuple(found)
 
 
@@ -130,22 +95,19 @@ def _names(run: RunHistory, step: str) -> list[str]:
     return sorted({*planned, *failed}) or [CUT[step]]
 
 
-def _part(where: Places, part: PartHistory, lease: Lease | None, before: int) -> Part:
-    name, progress, failure = part.name, part.progress, part.failure
-    if _runs_since(part, lease) >= 0:
-        return Part(name, "running", "", progress, failure)
-    if failure is not None:
-        return Part(name, "failed", failure.cause, progress, failure)
-    if part.ended_at < 0:
-        return Part(name, "not yet", "", progress, None)
+def _part(where: Places, part: PartView, owner: LockOwner | None, before: int) -> PartView:
+    if _runs_since(part, owner) >= 0:
+        return replace(part, state="running", said="", documents={})
+    if part.state != "done":
+        return replace(part, documents={})
     there = {title: at for title, at in part.documents.items() if (where.home / at).is_file()}
-    state: State = "earlier" if lease is not None and part.ended_at < before else "done"
-    return Part(name, state, part.said, progress, None, there)
+    again = owner is not None and part.ended_at < before
+    return replace(part, state="earlier" if again else "done", documents=there)
 
 
-def _runs_since(part: PartHistory, lease: Lease | None) -> int:
-    """The line with which it began, if it is at work: it began under this lease and has not
+def _runs_since(part: PartView, owner: LockOwner | None) -> int:
+    """The line with which it began, if it is at work: it began under this lock and has not
     ended; else -1."""
-    if lease is None or part.begun is None or part.begun < datetime.fromisoformat(lease.since):
+    if owner is None or part.begun is None or part.begun < datetime.fromisoformat(owner.since):
         return -1
     return part.began_at

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from pipelines.config import Places, time_zone_of
 from pipelines.errors import StoreError
-from pipelines.ops.parts import Box, Part, boxes
+from pipelines.ops.parts import StepView, step_views
 from pipelines.run import RunParams, run_folder
-from pipelines.run.lease import Lease
 from pipelines.run.lock import holder, left_behind
+from pipelines.run.lock_file import LockOwner
 from pipelines.run.outputs import GateOutput, ReportOutput, SnapshotOutput
 from pipelines.run.progress import clock_time
 from pipelines.steps.failure import Failure, cause_of
-from pipelines.steps.history import begun_runs, history
+from pipelines.steps.history import PartView, begun_runs, history
 from pipelines.storage import read_json
 
 RunState = Literal["finished", "running", "failed", "silent", "stopped"]
@@ -44,9 +44,9 @@ class RunView:
     run_id: str
     state: RunState
     params: dict[str, Any]
-    lease: Lease | None
+    owner: LockOwner | None
     last_sign: datetime
-    boxes: tuple[Box, ...]
+    steps: tuple[StepView, ...]
     failure: Failure | None
     decision: dict[str, Any] | None
     origin_week: str | None
@@ -63,9 +63,9 @@ class RunView:
         return RUN_WORDS[self.state]
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[PartView, ...]:
         """Parts of all steps, in the order of the pipeline."""
-        return tuple(part for box in self.boxes for part in box.parts)
+        return tuple(part for step in self.steps for part in step.parts)
 
     @property
     def documents(self) -> dict[str, str]:
@@ -79,9 +79,9 @@ class RunView:
         """The run in a sentence: why it failed, what the gate decided, or how far it is."""
         if self.failure is not None:
             return self.failure.cause
-        gate = next(box for box in self.boxes if box.step == "gate")
-        done = sum(box.state in {"done", "earlier"} for box in self.boxes)
-        return gate.said or f"{done} of {len(self.boxes)} boxes done"
+        gate = next(step for step in self.steps if step.name == "gate")
+        done = sum(step.state in {"done", "earlier"} for step in self.steps)
+        return gate.said or f"{done} of {len(self.steps)} boxes done"
 
 
 def newest_run(where: Places) -> str | None:
@@ -130,12 +130,12 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
             fix=f"name one of artifacts/runs: {', '.join(known) or 'it is empty'}",
         )
     held, left = holder(where, now), left_behind(where)
-    lease = held if held is not None and held.run_id == run_id else None
+    owner = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
     told = history(where, run_id)
-    failure, seen = told.failure, boxes(where, told, lease)
-    sign = _last_sign(told.last_sign, lease or left)
-    state = _state(seen, lease, left, failure)
+    failure, seen = told.failure, step_views(where, told, owner)
+    sign = _last_sign(told.last_sign, owner or left)
+    state = _state(seen, owner, left, failure)
     params, gate = _maybe(folder / "run.json") or {}, _maybe(folder / GateOutput.file())
     snap, page = SnapshotOutput.left_in(folder), ReportOutput.left_in(folder)
     if state == "silent" and left is not None:
@@ -146,7 +146,7 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
         run_id,
         state,
         params,
-        lease or left,
+        owner or left,
         sign,
         seen,
         failure,
@@ -161,19 +161,22 @@ def _profile(params: dict[str, Any]) -> str:
 
 
 def _state(
-    boxes: tuple[Box, ...], lease: Lease | None, left: Lease | None, failure: Failure | None
+    steps: tuple[StepView, ...],
+    owner: LockOwner | None,
+    left: LockOwner | None,
+    failure: Failure | None,
 ) -> RunState:
-    if lease is not None:
+    if owner is not None:
         return "running"
     if failure is not None:
         return "failed"
-    if boxes[-1].state == "done":
+    if steps[-1].state == "done":
         return "finished"
     return "silent" if left is not None else "stopped"
 
 
-def _last_sign(told: datetime, lease: Lease | None) -> datetime:
-    return max(told, datetime.fromisoformat(lease.touched)) if lease is not None else told
+def _last_sign(told: datetime, owner: LockOwner | None) -> datetime:
+    return max(told, datetime.fromisoformat(owner.touched)) if owner is not None else told
 
 
 def _maybe(path: Path) -> dict[str, Any] | None:

@@ -12,16 +12,17 @@ from rich.table import Table
 from pipelines.config import Places
 from pipelines.evaluate.decision_log import Since, line_and_why
 from pipelines.ops.growth import growth
-from pipelines.ops.parts import Box, State, counted
+from pipelines.ops.parts import StepView, counted
 from pipelines.ops.runs import RunState, RunView
 from pipelines.ops.status import Status
 from pipelines.ops.watch import again
 from pipelines.run.progress import clock_time, spell
 from pipelines.steps.failure import as_fields
+from pipelines.steps.history import State
 
 _WIDTH = 100
 _MOVED = {"promote": "promoted", "rollback": "put back", "undo": "put back"}
-_BOX_STYLES: dict[State, str] = {
+_STEP_STYLES: dict[State, str] = {
     "done": "green",
     "earlier": "dim",
     "running": "yellow",
@@ -60,8 +61,8 @@ def _show(status: Status, where: Places, out: Console) -> None:
 def _show_run(status: Status, run: RunView, out: Console) -> None:
     week = f" · origin week {run.origin_week}" if run.origin_week else ""
     out.print(f"[bold]run {escape(run.run_id)}[/]: [{_RUN_STYLES[run.state]}]{run.word}[/]{week}")
-    if run.lease is not None and run.state == "running":
-        out.print(f"  {escape(run.lease.words(status.zone))}")
+    if run.owner is not None and run.state == "running":
+        out.print(f"  {escape(run.owner.words(status.zone))}")
     if status.quiet:
         out.print(
             "  [red]nothing was heard of it for "
@@ -74,9 +75,11 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
     table = Table.grid(padding=(0, 2))
     for column in ("state", "step", "what"):
         table.add_column(column, overflow="fold")
-    for box in run.boxes:
+    for step in run.steps:
         table.add_row(
-            f"  [{_BOX_STYLES[box.state]}]{box.word}[/]", box.step, escape(_what(box, status.now))
+            f"  [{_STEP_STYLES[step.state]}]{step.word}[/]",
+            step.name,
+            escape(_what(step, status.now)),
         )
     out.print(table)
     if run.failure is not None:
@@ -90,17 +93,17 @@ def _show_run(status: Status, run: RunView, out: Console) -> None:
         out.print(said)
 
 
-def _what(box: Box, now: datetime) -> str:
+def _what(step: StepView, now: datetime) -> str:
     parts = (
-        f"{box.counted[0]} of {box.counted[1]} {'shards' if box.step == 'embed' else 'years'}"
-        if box.counted
+        f"{step.counted[0]} of {step.counted[1]} {'shards' if step.name == 'embed' else 'years'}"
+        if step.counted
         else ""
     )
-    if box.progress is not None:
-        said = counted(box.progress, now)
+    if step.progress is not None:
+        said = counted(step.progress, now)
         return f"{parts}; {said}" if parts else said
-    earlier = "before an earlier step was run again: " if box.state == "earlier" else ""
-    return earlier + (box.said or parts)
+    earlier = "before an earlier step was run again: " if step.state == "earlier" else ""
+    return earlier + (step.said or parts)
 
 
 def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> None:

@@ -1,4 +1,4 @@
-"""How a deployment stands, gathered from files: run, forecast, champion, lease, open alerts.
+"""How a deployment stands, gathered from files: run, forecast, champion, lock, open alerts.
 
 Works with Airflow and MLflow down.
 """
@@ -19,8 +19,8 @@ from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
 from pipelines.ops.watch import Verdict, judge
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
-from pipelines.run.lease import Lease
 from pipelines.run.lock import holder
+from pipelines.run.lock_file import LockOwner
 from pipelines.run.outputs import SnapshotOutput
 from pipelines.storage import read_json
 
@@ -42,7 +42,7 @@ class Status:
 
     now: datetime
     run: RunView | None
-    holder: Lease | None
+    holder: LockOwner | None
     verdict: Verdict
     champion: dict[str, Any] | None
     promotion: Since | None
@@ -76,29 +76,10 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able, ISO times."""
-        run = None
-        if self.run is not None:
-            boxes = [
-                {
-                    "step": box.step,
-                    "state": box.state,
-                    "parts": box.counted,
-                    "progress": box.progress,
-                    "said": box.said,
-                }
-                for box in self.run.boxes
-            ]
-            run = {
-                **asdict(self.run),
-                "failure": self.run.failure and self.run.failure.to_json(),
-                "boxes": boxes,
-                "last_sign": self.run.last_sign.isoformat(timespec="seconds"),
-                "quiet": self.quiet,
-            }
         return {
             "at": self.now.isoformat(timespec="seconds"),
             "needs_a_person": self.needs_a_person,
-            "run": run,
+            "run": self.run and {**_run_json(self.run), "quiet": self.quiet},
             "at_work": asdict(self.holder) if self.holder else None,
             "forecast": self.verdict.facts(),
             "champion": self.champion,
@@ -107,6 +88,32 @@ class Status:
             "alerts": {"open": list(self.open_alerts), "waiting": self.waiting},
             "services": self.services,
         }
+
+
+def _run_json(run: RunView) -> dict[str, Any]:
+    """The run for machines, under the keys of the first version: a step is a box there."""
+    boxes = [
+        {
+            "step": step.name,
+            "state": step.state,
+            "parts": step.counted,
+            "progress": step.progress,
+            "said": step.said,
+        }
+        for step in run.steps
+    ]
+    return {
+        "run_id": run.run_id,
+        "state": run.state,
+        "params": run.params,
+        "lease": run.owner and asdict(run.owner),
+        "last_sign": run.last_sign.isoformat(timespec="seconds"),
+        "boxes": boxes,
+        "failure": run.failure and run.failure.to_json(),
+        "decision": run.decision,
+        "origin_week": run.origin_week,
+        "report": run.report,
+    }
 
 
 def gather(where: Places, run_id: str | None, now: datetime, services: dict[str, bool]) -> Status:

@@ -164,9 +164,9 @@ def _to_do(where: Places, found: Trace, profile: str) -> list[str]:
     nodes = found.nodes()
     cycle = f"run the weekly cycle without it: denguard run --profile {profile} --run-id NAME"
     said = []
-    if (lease := holder(where)) and any(n.kind == "run" and n.id == lease.run_id for n in nodes):
+    if (owner := holder(where)) and any(n.kind == "run" and n.id == owner.run_id for n in nodes):
         said.append(
-            f"{lease.words()} is at work and has read it: stop it, or withdraw its forecast "
+            f"{owner.words()} is at work and has read it: stop it, or withdraw its forecast "
             "afterwards"
         )
     champions = [

@@ -3,7 +3,7 @@
 params.py    what a person may ask of it
 record.py    its folder, where a step hands over to the next
 outputs/     what each step hands over
-lock.py      one run at a time; lease.py is the file that says who
+lock.py      one run at a time; lock_file.py says who
 events.py    the event file; exchange.py brings its lines on steps to other machines
 progress.py  how far a long step is
 success.py   the newest forecast that a run finished

@@ -1,8 +1,8 @@
-"""One run at a time: the lease on a deployment, artifacts/locks/cycle.json.
+"""One run at a time: the lock on a deployment, artifacts/locks/cycle.json (run/lock_file.py).
 
-A run by hand is one process: it holds an operating system's lock beside the lease, which the kernel
+A run by hand is one process: it holds an operating system's lock beside that file, which the kernel
 frees whatever ends the process, kill -9 and power cuts included, and whose process ids need no
-trust. A run by Airflow is many processes, perhaps on many machines: its lease is renewed by every
+trust. A run by Airflow is many processes, perhaps on many machines: its lock is renewed by every
 step, freed when the DAG run ends, and counts as abandoned after SILENT_AFTER. Airflow itself runs
 one DAG run at a time, so that one of its runs may follow another whose end went unheard. The clock
 here judges silence; no result depends on it.
@@ -24,17 +24,17 @@ from filelock import FileLock, Timeout
 
 from pipelines.config import Places
 from pipelines.errors import BusyError
-from pipelines.run.lease import (
+from pipelines.run.lock_file import (
     Caller,
-    Lease,
+    LockOwner,
     guarded,
     hand_file,
-    lease_file,
+    lock_file,
     locks_folder,
-    read_lease,
+    read_owner,
     stamp,
     taken_by_hand,
-    write_lease,
+    write_owner,
 )
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def by_airflow() -> Iterator[None]:
 
 @contextmanager
 def during(where: Places, run_id: str, step: str) -> Iterator[None]:
-    """Surround one step: renew its run's lease; a step called alone takes it and gives it back.
+    """Surround one step: renew its run's lock; a step called alone takes it and gives it back.
 
     Raises:
         BusyError: another run is at work.
@@ -67,9 +67,9 @@ def during(where: Places, run_id: str, step: str) -> Iterator[None]:
         yield
     elif _held.get(locks_folder(where)) == run_id:
         with guarded(where) as folder:
-            write_lease(
+            write_owner(
                 folder,
-                replace(read_lease(folder) or taken_by_hand(run_id), touched=stamp(), step=step),
+                replace(read_owner(folder) or taken_by_hand(run_id), touched=stamp(), step=step),
             )
         yield
     else:
@@ -79,7 +79,7 @@ def during(where: Places, run_id: str, step: str) -> Iterator[None]:
 
 @contextmanager
 def hold(where: Places, run_id: str, wait: bool = False) -> Iterator[None]:
-    """Hold the lease by hand, in this process, until the block ends.
+    """Hold the lock by hand, in this process, until the block ends.
 
     Args:
         wait: wait for another run to end, at most SILENT_AFTER and an hour, instead of refusing.
@@ -94,50 +94,50 @@ def hold(where: Places, run_id: str, wait: bool = False) -> Iterator[None]:
     finally:
         del _held[locks_folder(where)]
         with guarded(where) as folder:
-            if (lease := read_lease(folder)) is not None and lease.caller == "hand":
-                lease_file(folder).unlink(missing_ok=True)
+            if (owner := read_owner(folder)) is not None and owner.caller == "hand":
+                lock_file(folder).unlink(missing_ok=True)
             mine.release()
 
 
-def holder(where: Places, now: datetime | None = None) -> Lease | None:
+def holder(where: Places, now: datetime | None = None) -> LockOwner | None:
     """Who is at work, or None. A process that died or a silent Airflow run holds nothing."""
-    if read_lease(locks_folder(where)) is None:
+    if read_owner(locks_folder(where)) is None:
         return None
     with guarded(where) as folder:
-        return _active_lease(folder, now or datetime.now(UTC))
+        return _active_owner(folder, now or datetime.now(UTC))
 
 
-def left_behind(where: Places) -> Lease | None:
-    """The lease that a run left without giving it back, None if there is none or it is held."""
-    return None if holder(where) else read_lease(locks_folder(where))
+def left_behind(where: Places) -> LockOwner | None:
+    """Who left the lock without giving it back, None if it is free or held."""
+    return None if holder(where) else read_owner(locks_folder(where))
 
 
 def release(where: Places, run_id: str) -> bool:
-    """Free the lease that a run holds through Airflow, or left behind; return whether it had it.
+    """Free the lock that a run holds through Airflow, or left behind; return whether it had it.
 
     Raises:
         BusyError: a living process holds it: ending that process frees it.
     """
-    if read_lease(locks_folder(where)) is None:
+    if read_owner(locks_folder(where)) is None:
         return False
     with guarded(where) as folder:
-        lease = read_lease(folder)
-        if lease is None or lease.run_id != run_id:
+        owner = read_owner(folder)
+        if owner is None or owner.run_id != run_id:
             return False
-        if lease.caller == "hand" and _hand_lives(folder):
+        if owner.caller == "hand" and _hand_lives(folder):
             raise BusyError(
-                f"{lease.words()} is alive",
-                where=str(lease_file(folder)),
-                fix=f"end process {lease.pid}, which frees the lease",
+                f"{owner.words()} is alive",
+                where=str(lock_file(folder)),
+                fix=f"end process {owner.pid}, which frees the lock",
             )
-        lease_file(folder).unlink(missing_ok=True)
+        lock_file(folder).unlink(missing_ok=True)
     return True
 
 
 def _taken(where: Places, run_id: str, wait: bool) -> FileLock:
-    """The lease, once it is ours; polls while `wait`."""
+    """The lock, once it is ours; polls while `wait`."""
     deadline = time.monotonic() + (SILENT_AFTER + timedelta(hours=1)).total_seconds()
-    said = False
+    logged = False
     while True:
         try:
             with guarded(where) as folder:
@@ -145,25 +145,25 @@ def _taken(where: Places, run_id: str, wait: bool) -> FileLock:
         except BusyError as busy:
             if not wait or time.monotonic() > deadline:
                 raise
-            if not said:
+            if not logged:
                 log.info("waiting: %s", busy.what)
-                said = True
+                logged = True
             time.sleep(_POLL_S)
 
 
 def _take_by_hand(folder: Path, run_id: str) -> FileLock:
-    active = _active_lease(folder, datetime.now(UTC))
+    active = _active_owner(folder, datetime.now(UTC))
     if active is not None:
         raise _busy(folder, active)
     # Not storage.lock: it outlives this call, and others probe it to see whether its owner lives.
     mine = FileLock(hand_file(folder), timeout=0)
-    mine.acquire()  # nobody else can: the guard is held, and _active_lease saw it free
-    write_lease(folder, taken_by_hand(run_id))
+    mine.acquire()  # nobody else can: the guard is held, and _active_owner saw it free
+    write_owner(folder, taken_by_hand(run_id))
     return mine
 
 
 def _take_for_airflow(folder: Path, run_id: str, step: str) -> None:
-    active = _active_lease(folder, datetime.now(UTC))
+    active = _active_owner(folder, datetime.now(UTC))
     if active is not None and active.caller == "hand":
         raise _busy(folder, active)
     goes_on = active is not None and active.run_id == run_id
@@ -173,17 +173,17 @@ def _take_for_airflow(folder: Path, run_id: str, step: str) -> None:
             active.words(),
         )
     since = active.since if active is not None and goes_on else stamp()
-    write_lease(folder, Lease(run_id, "airflow", os.getpid(), since, stamp(), step))
+    write_owner(folder, LockOwner(run_id, "airflow", os.getpid(), since, stamp(), step))
 
 
-def _active_lease(folder: Path, now: datetime) -> Lease | None:
-    """The lease if its holder is at work. The guard is held."""
-    lease = read_lease(folder)
+def _active_owner(folder: Path, now: datetime) -> LockOwner | None:
+    """Who holds the lock and is at work. The guard is held."""
+    owner = read_owner(folder)
     if _hand_lives(folder):  # whatever the file says, if it was damaged or deleted
-        return lease or Lease("of unknown name", "hand", 0, stamp(), stamp())
-    if lease is None or lease.caller == "hand":
+        return owner or LockOwner("of unknown name", "hand", 0, stamp(), stamp())
+    if owner is None or owner.caller == "hand":
         return None
-    return lease if lease.silent_since(now) < SILENT_AFTER else None
+    return owner if owner.silent_since(now) < SILENT_AFTER else None
 
 
 def _hand_lives(folder: Path) -> bool:
@@ -198,14 +198,14 @@ def _hand_lives(folder: Path) -> bool:
     return False
 
 
-def _busy(folder: Path, lease: Lease) -> BusyError:
+def _busy(folder: Path, owner: LockOwner) -> BusyError:
     free = (
-        "if that process hangs, end it: that frees the lease"
-        if lease.caller == "hand"
-        else f"if it is surely over, denguard release-run {lease.run_id}"
+        "if that process hangs, end it: that frees the lock"
+        if owner.caller == "hand"
+        else f"if it is surely over, denguard release-run {owner.run_id}"
     )
     return BusyError(
-        f"{lease.words()} is at work in this deployment, and two runs would mix",
-        where=str(lease_file(folder)),
+        f"{owner.words()} is at work in this deployment, and two runs would mix",
+        where=str(lock_file(folder)),
         fix=f"wait for it (denguard run --wait does) and look at it with denguard status; {free}",
     )

@@ -1,6 +1,6 @@
 """The forecast that there is whatever happened: the champion's, from the last accepted data.
 
-It takes no lease: it reads versions that never change and publishes one more, so it may be made
+It takes no lock: it reads versions that never change and publishes one more, so it may be made
 while a run is at work. Killed at any instant it is made again: the same words give the same
 version, and only the event, which comes last, says that it is there.
 """

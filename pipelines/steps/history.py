@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.config import Places
 from pipelines.run import run_folder
@@ -19,26 +19,32 @@ from pipelines.run.outputs import FallbackOutput
 from pipelines.steps import older
 from pipelines.steps.failure import Failure
 
+State = Literal["done", "earlier", "running", "failed", "not yet"]
 _ENDS: tuple[StepKind, ...] = ("step-done", "step-failed")
 
 _PROGRESS = ("step", "label", "done", "total", "eta_s", "at")
 
 
 @dataclass(frozen=True)
-class PartHistory:
+class PartView:
     """A step, or one shard or year of it.
 
     Attributes:
+        name: such as `validate`, `embed_shard_003`, `backtest_2016`.
+        state: as far as who is at work plays no role in it; `running` and `earlier` (done before an
+            earlier step was run again) are known to ops/parts.py alone.
         begun: when it began, if it has not ended since.
         began_at, ended_at: number of its newest start and of its newest good end; -1 if there is
             none.
-        said, documents: what came of it, and title -> path relative to home of what it left.
+        said, documents: what came of it, or why it failed, and title -> path relative to home of
+            what it left.
         parts: parts of a later step, by name, of one that plans them.
         progress: {step, label, done, total, eta_s, at} as it was told last, or None.
         failure: what stands against it, or None.
     """
 
     name: str
+    state: State = "not yet"
     begun: datetime | None = None
     began_at: int = -1
     ended_at: int = -1
@@ -48,28 +54,34 @@ class PartHistory:
     progress: dict[str, Any] | None = None
     failure: Failure | None = None
 
+    @property
+    def word(self) -> str:
+        """The state for people."""
+        return "done" if self.state == "earlier" else self.state
+
 
 @dataclass(frozen=True)
 class RunHistory:
     """All parts of a run by their names, and the failure that stands and came last."""
 
-    parts: Mapping[str, PartHistory]
+    parts: Mapping[str, PartView]
     failure: Failure | None
     last_sign: datetime
 
-    def part(self, name: str) -> PartHistory:
+    def part(self, name: str) -> PartView:
         """One part; if nothing was heard of it, one that has not begun."""
-        return self.parts.get(name) or PartHistory(name)
+        return self.parts.get(name) or PartView(name)
 
 
 def history(where: Places, run_id: str) -> RunHistory:
     """Read what is known of a run. Raises StoreError if a record of an older version is damaged."""
     folder = run_folder(where, run_id)
     lines = [event for event in run_events(where, run_id) if _is_of_a_step(event)]
-    parts, failures = dict[str, PartHistory](), dict[str, Failure]()
-    for number, event in enumerate((*older.lines(folder, lines), *lines)):
+    parts, failures = dict[str, PartView](), dict[str, Failure]()
+    unnumbered = ((0, event) for event in older.lines(folder, lines))  # nobody knows their order
+    for number, event in (*unnumbered, *enumerate(lines, start=1)):
         name = str(event["step"])
-        parts[name] = part = _after(parts.get(name) or PartHistory(name), event, number)
+        parts[name] = part = _after(parts.get(name) or PartView(name), event, number)
         if event["kind"] in _ENDS:
             failures.pop(name, None)
         if event["kind"] == "step-failed" and part.failure:
@@ -81,12 +93,16 @@ def history(where: Places, run_id: str) -> RunHistory:
 def begun_runs(where: Places) -> dict[str, datetime]:
     """Runs that were started and lie here -> when; the one that was started last comes last."""
     folders = [path for path in (where.artifacts / "runs").glob("[!.]*") if path.is_dir()]
-    found = {path.name: (at, -1) for path in folders if (at := older.begun(path)) is not None}
-    names = {path.name for path in folders}
-    for number, event in enumerate(read_events(where, "step-started", *_ENDS)):
-        if event.get("step") == "start" and event["run_id"] in names:
-            found[event["run_id"]] = (_at(event), number)
-    return {name: found[name][0] for name in sorted(found, key=lambda name: (found[name], name))}
+    told = last_lines(where, "start", "step-started", *_ENDS)
+    found = {path.name: told.get(path.name) or older.begun(path) for path in folders}
+    begun = {name: when for name, when in found.items() if when is not None}
+    return {name: begun[name][0] for name in sorted(begun, key=lambda name: (begun[name], name))}
+
+
+def last_lines(where: Places, step: str, *kinds: StepKind) -> dict[str, tuple[datetime, int]]:
+    """Run -> when it was last told something of a step on this machine, and which line it is."""
+    lines = enumerate(read_events(where, *kinds))
+    return {e["run_id"]: (_at(e), number) for number, e in lines if e.get("step") == step}
 
 
 def _is_of_a_step(event: Event) -> bool:
@@ -94,16 +110,18 @@ def _is_of_a_step(event: Event) -> bool:
     return str(event["kind"]).startswith("step-") and event.get("step") != FallbackOutput.step
 
 
-def _after(part: PartHistory, event: Event, number: int) -> PartHistory:
+def _after(part: PartView, event: Event, number: int) -> PartView:
     match event["kind"]:
         case "step-started":
             return replace(part, begun=_at(event), began_at=number)
         case "step-progress":
             return replace(part, progress={name: event[name] for name in _PROGRESS})
         case "step-failed":
-            return replace(part, begun=None, failure=Failure.parse(event))
+            failure = Failure.parse(event)
+            return replace(part, state="failed", begun=None, said=failure.cause, failure=failure)
     return replace(
         part,
+        state="done",
         begun=None,
         ended_at=number,
         failure=None,

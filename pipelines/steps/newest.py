@@ -17,7 +17,9 @@ from pipelines.fusion.examples import Examples
 from pipelines.run import Run
 from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawn
+from pipelines.steps.history import last_lines
 from pipelines.steps.judged import judged_folder
+from pipelines.steps.older import written
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -72,17 +74,18 @@ def published(run: Run) -> list[Path]:
     """Forecasts that runs of this profile published, oldest first; those of this very run left out,
     and those that were withdrawn."""
     gone = withdrawn(run.places, "forecast").keys()
-    made = [_made(run, folder) for folder in (run.places.artifacts / "runs").glob("*")]
-    return [
-        path
-        for _, path in sorted(one for one in made if one is not None and one[1].name not in gone)
-    ]
+    told = last_lines(run.places, "forecast", "step-done")
+    found = []
+    for folder in (run.places.artifacts / "runs").glob("*"):
+        path = _made(run, folder)
+        if path is not None and path.name not in gone:
+            found.append((told.get(folder.name) or written(folder / "forecast.json"), path))
+    return [path for _, path in sorted(found)]
 
 
-def _made(run: Run, folder: Path) -> tuple[float, Path] | None:
-    """When a run of this profile made its forecast, and where that lies."""
-    record = folder / "forecast.json"
-    if folder.name == run.run_id or not record.is_file():
+def _made(run: Run, folder: Path) -> Path | None:
+    """Where the forecast lies that a run of this profile made."""
+    if folder.name == run.run_id or not (folder / "forecast.json").is_file():
         return None
     try:
         name = out.ForecastOutput.read(folder).forecast
@@ -92,4 +95,4 @@ def _made(run: Run, folder: Path) -> tuple[float, Path] | None:
         return None
     if name is None or not of_this_profile:
         return None
-    return record.stat().st_mtime, run.places.home / name
+    return run.places.home / name

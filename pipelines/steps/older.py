@@ -41,12 +41,12 @@ def lines(folder: Path, known: Sequence[Event]) -> Iterator[Event]:
         yield {"step": "", **read_json(folder / FAILURE), "kind": "step-failed"}
 
 
-def begun(folder: Path) -> datetime | None:
-    """When a run was started: it is as old as its parameters; one that never got any, as its
-    failure."""
+def begun(folder: Path) -> tuple[datetime, int] | None:
+    """When a run was started, before any line: it is as old as its parameters; one that never got
+    any, as its failure."""
     try:
         named = [path for path in (folder / "run.json", folder / FAILURE) if path.is_file()]
-        return _written(named[0]) if named else None
+        return written(named[0]) if named else None
     except OSError:  # it may not be looked into, or was removed meanwhile; the others are listed
         return None
 
@@ -54,7 +54,8 @@ def begun(folder: Path) -> datetime | None:
 def last_write(folder: Path) -> datetime:
     """When something was written into a run's folder last; long ago if there is none."""
     there = [path for path in (folder, *folder.glob("*.json")) if path.exists()]
-    return max(map(_written, there), default=datetime.min.replace(tzinfo=UTC))
+    times = (written(path)[0] for path in there)
+    return max(times, default=datetime.min.replace(tzinfo=UTC))
 
 
 def _part_of(stem: str) -> str:
@@ -63,5 +64,6 @@ def _part_of(stem: str) -> str:
     return re.sub(r"^embed_(?=\d)", "embed_shard_", stem)
 
 
-def _written(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def written(path: Path) -> tuple[datetime, int]:
+    """When a file was written, to be compared with lines of other runs: it comes before them."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC), -1

@@ -1,4 +1,4 @@
-"""What each box publishes for analysts: which files, under which name, made from what."""
+"""What each step publishes for analysts: which files, under which name, made from what."""
 
 from __future__ import annotations
 

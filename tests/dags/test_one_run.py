@@ -1,5 +1,5 @@
 """A step of Airflow that finds a run by hand at work comes again later; the end of a run frees its
-lease.
+lock.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def test_a_step_waits_for_a_run_by_hand_without_failing(where: Places) -> None:
     assert timedelta(0) < wait <= timedelta(minutes=1)
     assert not (where.artifacts / "runs").exists()
     WEEKLY.call("start")
-    lease = holder(where)
-    assert lease is not None
-    assert (lease.run_id, lease.caller) == ("weekly", "airflow")
+    owner = holder(where)
+    assert owner is not None
+    assert (owner.run_id, owner.caller) == ("weekly", "airflow")
 
 
-def test_the_end_of_a_dag_run_frees_its_lease_however_it_ends(where: Places) -> None:
+def test_the_end_of_a_dag_run_frees_its_lock_however_it_ends(where: Places) -> None:
     assert dag.on_failure_callback == dag.on_success_callback == run_ended
     with by_airflow(), during(where, "weekly", "train"):
         pass

@@ -123,9 +123,9 @@ def test_it_runs_every_monday_by_the_places_clock_one_at_a_time(dag: dict[str, A
 
 
 def test_the_page_explains_every_group(dag: dict[str, Any]) -> None:
-    boxes = {task_id.split(".")[0] for task_id in dag["tasks"]}
-    assert boxes == {"start", "data", "embed", "train", "judge", "release", "report", "fallback"}
-    assert all(f"| {box} |" in dag["doc"] for box in boxes)
+    groups = {task_id.split(".")[0] for task_id in dag["tasks"]}
+    assert groups == {"start", "data", "embed", "train", "judge", "release", "report", "fallback"}
+    assert all(f"| {group} |" in dag["doc"] for group in groups)
     assert dag["tags"] == ["denguard", "dengue", "weekly"]
 
 

@@ -352,7 +352,7 @@ def test_a_process_that_died_without_a_word_is_a_failed_run(where: Places, hook:
     assert "without a word" in json.dumps(hook.alerts[0])
 
 
-def test_a_run_refused_by_the_lease_is_no_failed_run(where: Places) -> None:
+def test_a_run_refused_by_the_lock_is_no_failed_run(where: Places) -> None:
     from pipelines import steps
     from pipelines.run.lock import hold
 

@@ -39,7 +39,7 @@ def where(home: Path) -> Places:
 
 
 def states(where: Places, run_id: str = "weekly") -> dict[str, str]:
-    return {box.step: box.state for box in view(where, run_id, datetime.now(UTC)).boxes}
+    return {step.name: step.state for step in view(where, run_id, datetime.now(UTC)).steps}
 
 
 def shards(where: Places) -> list[str]:
@@ -158,7 +158,7 @@ def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:
     assert json.loads(status("weekly", "--json")[1])["run"]["state"] == "running"
 
 
-def test_a_box_that_failed_is_red_while_airflow_may_still_try_again(where: Places) -> None:
+def test_a_step_that_failed_is_red_while_airflow_may_still_try_again(where: Places) -> None:
     folder = walk(where.home, "weekly", "features", datetime.now(UTC) - timedelta(hours=1))
     with by_airflow(), during(where, "weekly", "train"):
         fail(folder, "train", StoreError("the disk is full"))
@@ -178,7 +178,7 @@ def test_of_several_shards_at_once_those_that_are_heard_are_running(where: Place
     assert shards(where) == ["done", "running"]
 
 
-def test_boxes_behind_one_that_is_walked_again_are_from_before(where: Places) -> None:
+def test_steps_behind_one_that_is_run_again_are_from_before(where: Places) -> None:
     walk(where.home, "weekly", at=datetime.now(UTC) - timedelta(hours=1))
     with hold(where, "weekly"):
         begin(where, "train")

@@ -52,7 +52,7 @@ def start(where: Places, run_id: str, seconds: float) -> subprocess.Popen[bytes]
 
 @pytest.fixture
 def other(where: Places) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process that holds the lease as run `other`."""
+    """Another process that holds the lock as run `other`."""
     process = start(where, "other", 60)
     deadline = time.monotonic() + 30
     while not (where.home / "diary").is_file():
@@ -92,7 +92,7 @@ def test_the_same_run_in_two_processes_is_refused_too(
         pass
 
 
-def test_kill_minus_nine_frees_the_lease_at_once(
+def test_kill_minus_nine_frees_the_lock_at_once(
     where: Places, other: subprocess.Popen[bytes]
 ) -> None:
     assert holder(where) is not None
@@ -107,7 +107,7 @@ def test_kill_minus_nine_frees_the_lease_at_once(
     assert left_behind(where) is None
 
 
-def test_a_lease_file_that_was_damaged_does_not_let_a_second_run_in(
+def test_a_lock_file_that_was_damaged_does_not_let_a_second_run_in(
     where: Places, other: subprocess.Popen[bytes]
 ) -> None:
     (where.artifacts / "locks" / "cycle.json").write_text("{")
@@ -134,7 +134,7 @@ def test_who_waits_goes_on_when_the_other_ends(
         assert other.wait(5) != 0
 
 
-def test_a_step_called_alone_gives_the_lease_back(where: Places) -> None:
+def test_a_step_called_alone_gives_the_lock_back(where: Places) -> None:
     steps.start("by-hand", {"profile": "ci"})
     assert holder(where) is None
     with pytest.raises(DenguardError):
@@ -142,7 +142,7 @@ def test_a_step_called_alone_gives_the_lease_back(where: Places) -> None:
     assert holder(where) is None
 
 
-def test_steps_of_a_held_run_renew_its_lease(where: Places) -> None:
+def test_steps_of_a_held_run_renew_its_lock(where: Places) -> None:
     with hold(where, "mine"):
         with during(where, "mine", "train"):
             assert read_json(where.artifacts / "locks" / "cycle.json")["step"] == "train"
@@ -151,7 +151,7 @@ def test_steps_of_a_held_run_renew_its_lease(where: Places) -> None:
         assert holder(where) is not None
 
 
-def test_an_airflow_run_keeps_its_lease_between_steps_and_a_hand_run_is_refused(
+def test_an_airflow_run_keeps_its_lock_between_steps_and_a_hand_run_is_refused(
     where: Places,
 ) -> None:
     with by_airflow(), during(where, "weekly", "ingest"):
@@ -159,9 +159,9 @@ def test_an_airflow_run_keeps_its_lease_between_steps_and_a_hand_run_is_refused(
     since = (holder(where) or pytest.fail("it holds nothing")).since
     with by_airflow(), during(where, "weekly", "train"):
         pass
-    lease = holder(where)
-    assert lease is not None
-    assert (lease.step, lease.since, lease.caller) == ("train", since, "airflow")
+    owner = holder(where)
+    assert owner is not None
+    assert (owner.step, owner.since, owner.caller) == ("train", since, "airflow")
     with pytest.raises(BusyError, match="denguard release-run weekly"), hold(where, "mine"):
         pass
     assert release(where, "mine") is False
@@ -182,7 +182,7 @@ def test_airflow_follows_its_own_run_whose_end_went_unheard_but_never_a_hand(
             assert (holder(where) or pytest.fail("nobody")).run_id == run_id
 
 
-def test_an_airflow_lease_that_is_silent_for_longer_than_a_task_may_take_is_free(
+def test_an_airflow_lock_that_is_silent_for_longer_than_a_task_may_take_is_free(
     where: Places,
 ) -> None:
     with by_airflow(), during(where, "weekly", "embed_shard_000"):
@@ -196,7 +196,7 @@ def test_an_airflow_lease_that_is_silent_for_longer_than_a_task_may_take_is_free
         pass
 
 
-def test_a_living_process_is_not_robbed_of_its_lease(
+def test_a_living_process_is_not_robbed_of_its_lock(
     where: Places, other: subprocess.Popen[bytes]
 ) -> None:
     with pytest.raises(BusyError, match=f"end process {other.pid}"):

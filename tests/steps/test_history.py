@@ -18,6 +18,7 @@ from pipelines.errors import StoreError
 from pipelines.ops.runs import newest_runs, view
 from pipelines.run import events
 from pipelines.run.events import append_event, events_file, note, read_events, run_events
+from pipelines.run.lock import hold
 from pipelines.steps import outcome
 from pipelines.steps.history import begun_runs, history
 from pipelines.storage import read_json
@@ -28,6 +29,7 @@ DIES_AFTER_ITS_WORK = """
 import os, signal
 from support.acted import act
 from pipelines.config import places
+from pipelines.run.lock import hold
 from pipelines.run.lock import hold
 from pipelines.steps import outcome
 outcome.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
@@ -146,7 +148,9 @@ def test_a_run_of_an_older_version_is_told_by_its_files(
         "data issues": "artifacts/runs/first/validation/issues.json"
     }
     assert list(begun_runs(where)) == [RUN]
-    act(RUN, "train")
+    with hold(where, RUN):
+        act(RUN, "train", meanwhile=lambda: before.update(states(where)))
+    assert before["train"] == "running" and before["embed_shard_000"] == "done"
     assert history(where, RUN).failure is None, "failure.json is read of older versions alone"
 
 

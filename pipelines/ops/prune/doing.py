@@ -21,7 +21,7 @@ from pipelines.retention_config import RetentionConfig
 from pipelines.run.events import append_event
 from pipelines.run.lock import hold
 
-LEASE = "prune"
+LOCK_NAME = "prune"
 
 
 def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
@@ -32,7 +32,7 @@ def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
         StoreError, VersioningError: something that decides cannot be read, or the remote does not
             do what is asked. What had gone is gone; the same call goes on.
     """
-    with hold(where, LEASE):
+    with hold(where, LOCK_NAME):
         finish_left(where)
         afar.finish(where)
         found = plan(where, retention, clock)

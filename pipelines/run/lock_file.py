@@ -1,4 +1,4 @@
-"""The lease on a deployment as a file, artifacts/locks/cycle.json: which run is at work."""
+"""The file of a deployment's lock, artifacts/locks/cycle.json: which run holds it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GUARD_TIMEOUT_S = 60.0  # the guard is held for milliseconds
 
 
 @dataclass(frozen=True)
-class Lease:
+class LockOwner:
     """Who is at work: `since` taken, `touched` when its newest step began (ISO, UTC)."""
 
     run_id: str
@@ -49,11 +49,11 @@ class Lease:
 
 @contextmanager
 def guarded(where: Places) -> Iterator[Path]:
-    """Nobody else reads or writes the lease meanwhile. Raises StoreError if somebody hangs
+    """Nobody else reads or writes it meanwhile. Raises StoreError if somebody hangs
     in it."""
     folder = locks_folder(where)
     busy = StoreError(
-        "another process holds the guard of the run lease",
+        "another process holds the guard of the run lock",
         where=str(folder / "guard.lock"),
         fix="find the process that hangs and end it, then run the step again",
     )
@@ -66,8 +66,8 @@ def locks_folder(where: Places) -> Path:
     return where.artifacts / "locks"
 
 
-def lease_file(folder: Path) -> Path:
-    """The lease."""
+def lock_file(folder: Path) -> Path:
+    """The file itself."""
     return folder / "cycle.json"
 
 
@@ -76,30 +76,30 @@ def hand_file(folder: Path) -> Path:
     return folder / "hand.lock"
 
 
-def read_lease(folder: Path) -> Lease | None:
-    """The lease as written, whether its holder is at work or not; None if there is none."""
-    path = lease_file(folder)
+def read_owner(folder: Path) -> LockOwner | None:
+    """Who took the lock last, at work or not; None if nobody has it."""
+    path = lock_file(folder)
     if not path.is_file():
         return None
     try:
-        lease = Lease(**read_json(path))  # type: ignore[arg-type]
-        lease.silent_since(datetime.now(UTC))
+        owner = LockOwner(**read_json(path))  # type: ignore[arg-type]
+        owner.silent_since(datetime.now(UTC))
     except (StoreError, TypeError, ValueError):
-        log.warning("%s is damaged; it counts as no lease", path)
+        log.warning("%s is damaged; nobody counts as its owner", path)
         return None
-    return lease
+    return owner
 
 
-def write_lease(folder: Path, lease: Lease) -> None:
+def write_owner(folder: Path, owner: LockOwner) -> None:
     """Write it, atomically; the guard is held."""
-    write_json(lease_file(folder), asdict(lease))
+    write_json(lock_file(folder), asdict(owner))
 
 
 def stamp() -> str:
-    """Now, as a lease writes it."""
+    """Now, as the file says it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def taken_by_hand(run_id: str) -> Lease:
-    """A new lease of this process."""
-    return Lease(run_id, "hand", os.getpid(), stamp(), stamp())
+def taken_by_hand(run_id: str) -> LockOwner:
+    """This process as the owner."""
+    return LockOwner(run_id, "hand", os.getpid(), stamp(), stamp())
