@@ -24,7 +24,13 @@ from pipelines.versioning.entry import KINDS, Kind, Sidecar, Version
 from pipelines.versioning.find import find_version, newest_first
 from pipelines.versioning.pull import pull_version
 from pipelines.versioning.source import Source, address
-from pipelines.versioning.withdrawals import Mark, marks_of, passed_over, read_marks
+from pipelines.versioning.withdrawals import (
+    Mark,
+    made_from_withdrawn,
+    marks_of,
+    passed_over,
+    read_marks,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +73,9 @@ class Client:
     def find(self, kind: Kind, version: str = "latest") -> Version:
         """The version that is meant: by id, unique start of one, `latest`, origin week or run id.
 
-        `latest` passes over what was withdrawn. What a person should know of the version found,
-        such as that it was withdrawn, is logged as a warning; `withdrawals` gives it.
+        `latest` passes over what was withdrawn, or made from a withdrawn drop. What a person should
+        know of the version found, such as that it was withdrawn, is logged as a warning;
+        `withdrawals` gives it.
 
         Raises:
             VersioningError: none fits, or several do; it lists them.
@@ -149,7 +156,9 @@ class Client:
 
     @cached_property
     def _passed_over(self) -> dict[str, Mark]:
-        return passed_over(self._catalogue, self._marks)
+        withdrawn = passed_over(self._catalogue, self._marks)
+        standing = {name: v for name, v in self._catalogue.items() if name not in withdrawn}
+        return {**made_from_withdrawn(standing, self._marks), **withdrawn}
 
 
 def _known(kind: str | None) -> None:

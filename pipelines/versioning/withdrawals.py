@@ -1,14 +1,15 @@
 """What a remote lists as withdrawn: small files withdrawn/<name>.json beside its versions.
 
 A version never changes, so a mark lies apart from it: it names the versions that it is about. A
-forecast that was withdrawn is passed over by `latest`; what was made from a withdrawn drop is only
-told.
+forecast that was withdrawn is passed over by `latest`, and so is what was made from a withdrawn
+drop while something of its kind was not.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,7 +18,7 @@ from pipelines.config import Places
 from pipelines.errors import StoreError, VersioningError
 from pipelines.run.withdrawn import Withdrawn
 from pipelines.storage.remote import remote
-from pipelines.versioning.entry import Version, VersionId
+from pipelines.versioning.entry import Kind, Version, VersionId
 from pipelines.versioning.find import parents_of
 from pipelines.versioning.parents import walk
 from pipelines.versioning.publish import remote_uri
@@ -104,6 +105,32 @@ def passed_over(catalogue: Mapping[str, Version], marks: Sequence[Mark]) -> dict
         if p in own
     }
     return {**own, **shows}
+
+
+def made_from_withdrawn(catalogue: Mapping[str, Version], marks: Sequence[Mark]) -> dict[str, Mark]:
+    """Versions that rest on a withdrawn drop, of each kind that has better ones.
+
+    Better: another was published since, or one week alone rests on the drop, so the one before is
+    not much older. Bundles are left out: the champion is the newest of them, whatever it learnt
+    from, until the gate or a person lets another one serve.
+    """
+    drops = [mark for mark in marks if mark.what == "drop"]
+    found = {
+        v.id: resting[0]
+        for v in catalogue.values()
+        if drops and v.kind != "bundle" and (resting := marks_of(catalogue, drops, v))
+    }
+    kinds = {catalogue[name].kind for name in found}
+    better = {kind for kind in kinds if _has_better(catalogue, found, kind)}
+    return {name: mark for name, mark in found.items() if catalogue[name].kind in better}
+
+
+def _has_better(catalogue: Mapping[str, Version], found: Mapping[str, Mark], kind: Kind) -> bool:
+    others = [v for v in catalogue.values() if v.kind == kind and v.id not in found]
+    resting = [catalogue[name] for name in found if catalogue[name].kind == kind]
+    since = max(datetime.fromisoformat(found[v.id].at) for v in resting)
+    later = any(datetime.fromisoformat(v.published_at) > since for v in others)
+    return later or (bool(others) and len({v.as_of_week for v in resting}) == 1)
 
 
 def marks_of(
