@@ -76,7 +76,7 @@ def note(
     where: Places,
     kind: StepKind | Literal["step-progress"],
     run_id: str,
-    facts: dict[str, Any],
+    facts: Event,
 ) -> None:
     """A line on a step, for all machines. If it cannot be written, the step goes on as it would.
 
