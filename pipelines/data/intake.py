@@ -76,7 +76,7 @@ def accepted_tables(places: Places) -> Tables | None:
         return None
     folder = places.artifacts / "datasets" / version
     withdrawn_drops = withdrawn(places, "drop")
-    if withdrawn_drops and not withdrawn_drops.keys().isdisjoint(_drops_of(folder)):
+    if withdrawn_drops and not withdrawn_drops.keys().isdisjoint(drops_of(folder)):
         log.info(
             "dataset version %s was made from a withdrawn drop; nothing is compared with it",
             version,
@@ -169,10 +169,10 @@ def _standing_drops(places: Places, dataset_version: str) -> set[str] | None:
     folder = places.artifacts / "datasets" / dataset_version
     if not (folder / "dataset.json").is_file():
         return None
-    return _drops_of(folder) - withdrawn(places, "drop").keys()
+    return drops_of(folder) - withdrawn(places, "drop").keys()
 
 
-def _drops_of(dataset: Path) -> set[str]:
+def drops_of(dataset: Path) -> set[str]:
     """Names of the drops that a dataset version was made from."""
     drops: Any = read_json(dataset / "dataset.json").get("drops", [])
     return {str(drop["received_date"]) for drop in drops}

@@ -184,7 +184,9 @@ def _champion(status: Status) -> str:
     week = f" of origin week {found['origin_week']}" if found["origin_week"] else ""
     at = datetime.fromisoformat(found["since"])
     since = clock_time(at, status.zone) if at < status.now else found["since"]
+    learnt = "".join(f"; trained on {escape(drop)}" for drop in found["learnt_from_withdrawn"])
     return (
         f"version {found['version']}{week} (bundle {found['bundle_id']}), "
-        f"{_MOVED.get(found['action'], found['action'])} by {escape(str(found['by']))}, {since}"
+        f"{_MOVED.get(found['action'], found['action'])} by {escape(str(found['by']))}, "
+        f"{since}{learnt}"
     )

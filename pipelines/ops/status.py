@@ -16,6 +16,7 @@ from pipelines.evaluate.decision_log import Since, since_promotion
 from pipelines.ops import alerts
 from pipelines.ops.held import waiting_words
 from pipelines.ops.runs import QUIET_AFTER, RunView, newest_run, view
+from pipelines.ops.taken_back import learnt_from_withdrawn
 from pipelines.ops.watch import Verdict, judge
 from pipelines.registry.audit import read_trail
 from pipelines.run import run_folder
@@ -31,7 +32,8 @@ class Status:
 
     Attributes:
         run: None if nothing ever ran here.
-        champion: {version, bundle_id, origin_week, since, action, by, reason}, None if none serves.
+        champion: {version, bundle_id, origin_week, since, action, by, reason,
+            learnt_from_withdrawn}, None if none serves.
         promotion: weeks since the gate last promoted, and why it kept the champion since; None if
             never.
         open_alerts: names of the conditions that people were told of and that still stand.
@@ -177,6 +179,7 @@ def champion(where: Places) -> dict[str, Any] | None:
         "action": newest["action"],
         "by": newest["by"],
         "reason": newest["reason"],
+        "learnt_from_withdrawn": learnt_from_withdrawn(where, str(newest["bundle_id"])),
     }
 
 

@@ -1,9 +1,14 @@
-"""Whether the newest forecast still stands, or something of it was taken back since."""
+"""Whether the newest forecast and the champion still stand, or rest on what was taken back."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipelines.config import Places
+from pipelines.data.intake import drops_of
+from pipelines.errors import DenguardError
 from pipelines.run.withdrawn import withdrawal, withdrawn
+from pipelines.storage import read_json
 
 
 def taken_back(where: Places, forecast_version: str, drops: set[str] | None) -> list[str]:
@@ -21,3 +26,14 @@ def taken_back(where: Places, forecast_version: str, drops: set[str] | None) -> 
         for name in sorted(gone.keys() & (drops or set()))
     ]
     return said
+
+
+def learnt_from_withdrawn(where: Places, bundle_id: str) -> list[str]:
+    """Words for each withdrawn drop that a bundle was trained on; empty if its records are gone."""
+    try:
+        bundle: Any = read_json(where.artifacts / "bundles" / bundle_id / "bundle.json")
+        drops = drops_of(where.artifacts / "datasets" / str(bundle["meta"]["dataset_version"]))
+    except (DenguardError, KeyError, TypeError):
+        return []
+    gone = withdrawn(where, "drop")
+    return [f"drop {name}, which was {gone[name].words()}" for name in sorted(gone.keys() & drops)]

@@ -27,6 +27,7 @@ from pipelines.registry.audit import read_trail
 from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, hold
 from pipelines.run.progress import Progress, bound
+from pipelines.run.withdrawn import withdraw
 from pipelines.steps import outcome
 from pipelines.storage import write_json
 
@@ -73,6 +74,18 @@ def test_a_finished_run_says_decision_champion_forecast_and_report(where: Places
     assert "origin week 2026-w46, version 2026-w46-v, finished" in said
     assert str(where.home) in said.replace("\n", "")
     assert all(len(line) <= 100 and line == line.rstrip() for line in said.splitlines())
+
+
+def test_a_champion_that_learnt_from_a_withdrawn_drop_is_named(where: Places) -> None:
+    walk(where.home, "weekly", at=datetime.now(UTC))
+    move(where.home, "promote", None, "1")
+    bundle = {"meta": {"dataset_version": "v1", "as_of_week": "2026-w46"}}
+    write_json(where.artifacts / "bundles" / "b" / "bundle.json", bundle)
+    drops = [{"received_date": day, "sha256": "x"} for day in ("2026-11-13", "2026-11-20")]
+    write_json(where.artifacts / "datasets" / "v1" / "dataset.json", {"drops": drops})
+    assert "trained on" not in status()[1]
+    withdraw(where, "drop", "2026-11-13", "Ana", "another year's", "")
+    assert "trained on drop 2026-11-13, which was withdrawn on" in " ".join(status()[1].split())
 
 
 def test_weeks_since_the_last_promotion_are_told_with_why(where: Places) -> None:
