@@ -189,6 +189,11 @@ class Graph:
         pairs = ((parent, child) for parent in among for child in self.next(parent, "down"))
         return [Edge(*pair, self._relation(*pair)) for pair in sorted(pairs) if pair[1] in among]
 
+    def in_order(self, keys: Iterable[str]) -> list[Node]:
+        """Nodes in the order of the pipeline, those of a kind by id."""
+        nodes = (self.nodes[key] for key in keys)
+        return sorted(nodes, key=lambda node: (FLOW.index(node.kind), node.id))
+
     def of_kind(self, kind: Kind) -> list[Node]:
         """Every node of a kind, in the order found."""
         return [node for node in self.nodes.values() if node.kind == kind]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.config import Places
 from pipelines.lineage.artifacts import read_artifacts, read_withdrawn
-from pipelines.lineage.graph import FLOW, Broken, Graph, Node, Side
+from pipelines.lineage.graph import Broken, Graph, Node, Side
 from pipelines.lineage.predictions import count_predictions
 from pipelines.lineage.query import find
 from pipelines.lineage.reader import Reader
@@ -43,8 +43,7 @@ class Trace:
 
     def nodes(self) -> list[Node]:
         """Everything looked at, in the order of the pipeline."""
-        walked = [self.graph.nodes[key] for key in self.up | self.down]
-        return sorted(walked, key=lambda node: (FLOW.index(node.kind), node.id))
+        return self.graph.in_order(self.up | self.down)
 
     def to_json(self) -> dict[str, Any]:
         """Nodes, edges and broken links as plain values."""
@@ -95,7 +94,7 @@ def trace(
     for side in sides:
         if direction in (side, "both"):
             sides[side] = frozenset(graph.closure(found.starts, side))
-    walked = sorted(sides["up"] | sides["down"], key=lambda k: FLOW.index(graph.nodes[k].kind))
+    walked = [node.key for node in graph.in_order(sides["up"] | sides["down"])]
     if registry is not None:
         check_mlflow_runs(graph, registry, walked)
     check_all(graph, walked, reader, registry is not None, by_content)

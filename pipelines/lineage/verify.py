@@ -130,7 +130,6 @@ def _published(graph: Graph, places: Places) -> dict[str, list[dict[str, Any]]]:
             _INDEX,
             f"copy it back from {_REMOTE}index.json",
         )
-        return {}
     return found
 
 

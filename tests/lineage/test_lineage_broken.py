@@ -88,13 +88,22 @@ def test_a_version_that_the_index_has_with_other_content_is_named(store: Store, 
     )
 
 
+@pytest.mark.parametrize("index", ["{", '{"versions": ["samples"]}', '{"versions": {"a": 7}}'])
 def test_an_index_that_is_damaged_is_named_once_and_hides_nothing(
-    store: Store, damage: Damage
+    store: Store, damage: Damage, index: str
 ) -> None:
-    damage("artifacts/versions/index.json", '{"versions": ["samples"]}')
+    damage("artifacts/versions/index.json", index)
     found = trace("run first", store.places)
     assert _said(found).count("the index of versions cannot be read") == 1
     assert f"dataset version {store.datasets['first']} is not in the index" in _said(found)
+
+
+def test_broken_links_of_a_kind_are_named_by_id(store: Store) -> None:
+    runs = store.places.artifacts / "runs"
+    for number in range(12):
+        shutil.copytree(runs / "second", runs / f"weekly-{number:02d}")
+    named = [link.what for link in trace("2018-12-04", store.places, "down").broken]
+    assert named == [f"decision of run weekly-{number:02d} is gone" for number in range(12)]
 
 
 def test_only_links_of_the_walk_are_named(store: Store, damage: Damage) -> None:
