@@ -41,13 +41,13 @@ def run_fallback() -> None:
 def at_deadline(line: str, profile: str) -> None:
     """The same for a line of whose runs none has finished by its deadline; then tell people."""
     from pipelines import steps
-    from pipelines.config import at_line, places
+    from pipelines.config import at_line, deployment_paths
     from pipelines.ops.alerts import tell
 
     context = get_current_context()
     with at_line(line):
         _made(lambda: steps.at_deadline(profile), "", context)
-        tell(places())
+        tell(deployment_paths())
 
 
 def fallback_task() -> PythonOperator:
@@ -67,7 +67,7 @@ def fallback_task() -> PythonOperator:
 
 
 def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None:
-    from pipelines.config import places
+    from pipelines.config import deployment_paths
     from pipelines.run.events import note
     from pipelines.steps import failure
 
@@ -78,6 +78,6 @@ def _made(make: Callable[[], FallbackOutput], run_id: str, context: Any) -> None
         said = failure.Failure(
             run_id=run_id, step=FALLBACK, try_number=number, **failure.cause_of(err)
         )
-        note(places(), "step-failed", run_id, said.to_json())
+        note(deployment_paths(), "step-failed", run_id, said.to_json())
         log_failure(said)
         raise StepFailed(err) from None

@@ -18,13 +18,13 @@ SIGN = "Why it is red"  # notes that people wrote are left alone
 @hookimpl
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:  # noqa: ARG001 Airflow's signature
     """Say step, cause, place and fix in the run's note."""
-    from pipelines.config import at_line, places
+    from pipelines.config import at_line, deployment_paths
     from pipelines.steps.history import history
 
     if not _mine(dag_run):
         return
     with at_line(line_of_dag(dag_run.dag_id)):  # the scheduler's own process: no environment
-        known = history(places(), dag_run.run_id).failure
+        known = history(deployment_paths(), dag_run.run_id).failure
     said = "no step could say; open the red task's log"
     if known is not None:
         where = f" WHERE: {known.where}." if known.where else ""

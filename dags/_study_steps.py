@@ -14,7 +14,7 @@ from dags._bridge import Bridge, Context, Item, asked_for
 from pipelines.errors import StoreError
 
 if TYPE_CHECKING:
-    from pipelines.config import Places
+    from pipelines.config import DeploymentPaths
     from pipelines.paper.reproduce import Request
 
 log = logging.getLogger(__name__)
@@ -32,26 +32,26 @@ class StudySteps(Bridge):
 
     def run(self, context: Context, step: str, item: int | None, title: str) -> list[Item] | None:
         """One step, while no command is at work in the same folder."""
-        from pipelines.config import places
+        from pipelines.config import deployment_paths
         from pipelines.paper import reproduce
         from pipelines.paper.lock import at_work
 
-        where = places()
-        request = reproduce.ask(asked_for(context), where.home)
+        paths = deployment_paths()
+        request = reproduce.ask(asked_for(context), paths.home)
         with at_work(request.folder, together=True):
-            return _run(step, request, where, item, title)
+            return _run(step, request, paths, item, title)
 
 
 STUDY = StudySteps()
 
 
 def _run(
-    step: str, request: Request, where: Places, item: int | None, title: str
+    step: str, request: Request, paths: DeploymentPaths, item: int | None, title: str
 ) -> list[Item] | None:
     from pipelines.paper import reproduce
 
     if step == "start":
-        return items(step, reproduce.start(request, where, SHARDS))
+        return items(step, reproduce.start(request, paths, SHARDS))
     if step == "plan_training":
         return items(step, reproduce.read_plan(request.folder))
     if step == "report":
@@ -59,10 +59,10 @@ def _run(
         log.info("\n".join((done["first_line"], *done["tables"], done["report"])))
         return None
     if step == "measure":
-        output = reproduce.measure(request.folder, where)
+        output = reproduce.measure(request.folder, paths)
     else:
         _check_planned(step, request, item, title)
-        output = getattr(reproduce, step)(request.folder, item, where)
+        output = getattr(reproduce, step)(request.folder, item, paths)
     log.info(", ".join(f"{key}: {value}" for key, value in output.items()))
     return None
 

@@ -62,12 +62,17 @@ class WeeklySteps(Bridge):
 
     def failure(self, context: Context, error: BaseException | str | None) -> Failure:
         """As the step wrote it; written now if it could not."""
-        from pipelines.config import places
+        from pipelines.config import deployment_paths
         from pipelines.steps import outcome
 
-        where, run_id, part, task = places(), _run_id(context), _part(context), context["ti"]
+        paths, run_id, part, task = (
+            deployment_paths(),
+            _run_id(context),
+            _part(context),
+            context["ti"],
+        )
         tried = (task.map_index, task.try_number)
-        return _told(context) or outcome.fail(where, run_id, part, error, *tried)
+        return _told(context) or outcome.fail(paths, run_id, part, error, *tried)
 
     def page(self, context: Context) -> str:
         """The page of this step."""
@@ -95,20 +100,20 @@ def items(step: str, output: PlanOutput | list[int]) -> list[Item]:
 
 def run_ended(context: Context) -> None:
     """A DAG run is over, well or not: free the lock, and tell people what changed."""
-    from pipelines.config import places
+    from pipelines.config import deployment_paths
     from pipelines.ops.alerts import tell
 
     enter_line(context)
     _free(str(context.get("run_id") or _run_id(context)))
-    tell(places())
+    tell(deployment_paths())
 
 
 def _free(run_id: str) -> None:
-    from pipelines.config import places
+    from pipelines.config import deployment_paths
     from pipelines.run.lock import release
 
     with suppress(BusyError):  # somebody goes on with this very run by hand: the lock is theirs
-        release(places(), run_id)
+        release(deployment_paths(), run_id)
 
 
 def _run_id(context: Context) -> str:
@@ -120,8 +125,8 @@ def _part(context: Context) -> str:
 
 
 def _told(context: Context) -> Failure | None:
-    from pipelines.config import places
+    from pipelines.config import deployment_paths
     from pipelines.steps import outcome
 
     tried = context["ti"].try_number
-    return outcome.failed_already(places(), _run_id(context), _part(context), tried)
+    return outcome.failed_already(deployment_paths(), _run_id(context), _part(context), tried)

@@ -32,11 +32,11 @@ def look(line: str, dag_id: str) -> bool:
     A run that is queued, or has not come to its drops yet, will read it: Airflow is asked for
     those, after the look, so that none that was made meanwhile goes unseen.
     """
-    from pipelines.config import at_line, places
+    from pipelines.config import at_line, deployment_paths
     from pipelines.ops.arrivals import waiting_drop
 
     with at_line(line):
-        found = waiting_drop(places(), datetime.now(UTC))
+        found = waiting_drop(deployment_paths(), datetime.now(UTC))
     if found is None:
         return False
     task = get_current_context()["ti"]

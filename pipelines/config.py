@@ -22,6 +22,9 @@ from pipelines.data_config import Limits as Limits
 from pipelines.data_config import Maturity as Maturity
 from pipelines.data_config import ScenePolicy as ScenePolicy
 from pipelines.data_config import TextWindow as TextWindow
+from pipelines.deployment_paths import DeploymentPaths as DeploymentPaths
+from pipelines.deployment_paths import at_line as at_line
+from pipelines.deployment_paths import deployment_paths as deployment_paths
 from pipelines.encoder_config import EncoderConfig
 from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
@@ -30,9 +33,6 @@ from pipelines.evaluation_config import GateConfig as GateConfig
 from pipelines.evaluation_config import TestYears as TestYears
 from pipelines.label_config import LabelConfig
 from pipelines.place_config import PlaceConfig, require_week, shipped_prompts
-from pipelines.places import Places as Places
-from pipelines.places import at_line as at_line
-from pipelines.places import places as places
 from pipelines.plain_yaml import UnusableYaml, read_plain_yaml, sentence
 from pipelines.profile_v1 import translated, where_it_went
 from pipelines.recipes import recipe_id
@@ -217,7 +217,7 @@ def profile_names() -> list[str]:
 def own_profiles() -> dict[str, Path]:
     """Profiles of this deployment: the name of a file in profiles/ without its suffix ->
     the file."""
-    folder = places().profiles
+    folder = deployment_paths().profiles
     found = (*folder.glob("*.yaml"), *folder.glob("*.yml")) if folder.is_dir() else ()
     return {path.stem: path for path in sorted(found)}
 
@@ -271,7 +271,7 @@ def profile_file(name: str) -> Path:
                 f"no profile {name!r}",
                 fix=(
                     f"use one of {sorted(known)} or a YAML path; profiles of your own lie in "
-                    f"{places().profiles}"
+                    f"{deployment_paths().profiles}"
                 ),
             )
         path = known[name]

@@ -94,7 +94,7 @@ class ChampionHolder:
     def look(self) -> None:
         """Read the alias once and take its bundle if it is another one. Never raises."""
         try:
-            named = serving_version(self._settings.places, self._settings.model_name)
+            named = serving_version(self._settings.paths, self._settings.model_name)
         except Exception as err:  # noqa: BLE001 the thread must outlive it
             self._failed(
                 "registry",
@@ -159,10 +159,10 @@ class ChampionHolder:
         log.info("version %s (bundle %s) serves", named.version, named.bundle_id)
 
     def _load(self, named: Registered) -> Champion:
-        places = self._settings.places
-        folder = fetch_bundle(named.version, where=places, model_name=self._settings.model_name)
+        paths = self._settings.paths
+        folder = fetch_bundle(named.version, paths=paths, model_name=self._settings.model_name)
         bundle = load_verified_bundle(folder)
-        encoders = load_encoders(bundle, places) if needs_encoders(bundle) else None
+        encoders = load_encoders(bundle, paths) if needs_encoders(bundle) else None
         return Champion(named, bundle, encoders)
 
     def _withdrawn(self) -> None:
@@ -178,7 +178,7 @@ class ChampionHolder:
 
     def _why_not_ready(self) -> NotReady:
         """There never was a champion, it was taken back, or the registry lost it."""
-        last = audit.newest(self._settings.places, self._settings.model_name)
+        last = audit.newest(self._settings.paths, self._settings.model_name)
         if last is None:
             return NO_CHAMPION
         if (version := last.get("to_version")) is None:

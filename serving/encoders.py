@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipelines.arrays import Float32s
-from pipelines.config import EncoderConfig, Places
+from pipelines.config import DeploymentPaths, EncoderConfig
 from pipelines.contracts import Modality
 from pipelines.embed.base import Encoder, load_encoder
 from pipelines.errors import EncoderError
@@ -35,19 +35,19 @@ def needs_encoders(bundle: Bundle) -> bool:
     return bundle.reads_vectors
 
 
-def load_encoders(bundle: Bundle, places: Places) -> Encoders:
+def load_encoders(bundle: Bundle, paths: DeploymentPaths) -> Encoders:
     """The encoders that the bundle names, proved to be those.
 
     Raises:
         EncoderError: not installed, weights absent, or another vector space than the bundle's.
     """
-    return Encoders(_load(bundle, "image", places), _load(bundle, "text", places))
+    return Encoders(_load(bundle, "image", paths), _load(bundle, "text", paths))
 
 
-def _load(bundle: Bundle, modality: Modality, places: Places) -> Encoder:
+def _load(bundle: Bundle, modality: Modality, paths: DeploymentPaths) -> Encoder:
     try:
         config = EncoderConfig.model_validate(bundle.meta.recipe["embed"][modality])
-        encoder = load_encoder(config, places)
+        encoder = load_encoder(config, paths)
     except (ImportError, KeyError, ValueError) as err:
         raise EncoderError(
             f"the bundle's {modality} encoder cannot be loaded: {err}",

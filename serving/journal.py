@@ -28,9 +28,9 @@ class Journal:
     """Writes the prediction log of one worker and keeps it tidy; without days to keep, neither."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._places, self._days = settings.places, settings.prediction_log_days
+        self._paths, self._days = settings.paths, settings.prediction_log_days
         self._metrics = metrics
-        self._log = PredictionLog(settings.places) if self._days else None
+        self._log = PredictionLog(settings.paths) if self._days else None
         self._failing = False
 
     def record(
@@ -75,7 +75,7 @@ class Journal:
                 "the prediction log cannot be written: %s; predictions go on without it. What to "
                 "do: make room or correct the permissions of %s",
                 err,
-                self._places.artifacts,
+                self._paths.artifacts,
             )
         self._failing = True
 
@@ -98,8 +98,8 @@ class Journal:
         """Remove what is too old now. Never raises for the disk's sake."""
         try:
             today = datetime.now(UTC).date()
-            mark_day(self._places, today)
-            pruned = prune(self._places, self._days, today)
+            mark_day(self._paths, today)
+            pruned = prune(self._paths, self._days, today)
         except (OSError, StoreError) as err:
             log.error("old days of the prediction log could not be removed: %s", err)
             return

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.inference.forecast import PARQUET
 from pipelines.run.success import last_success
@@ -60,16 +60,16 @@ class Answer:
     withdrawal: Withdrawn | None = None
 
 
-def newest(places: Places, asked: Asked, origin_week: str | None = None) -> Answer:
+def newest(paths: DeploymentPaths, asked: Asked, origin_week: str | None = None) -> Answer:
     """The champion's newest forecast, or that of an origin week, of those not withdrawn.
 
     If its newest one was withdrawn and it made no other, the newest one of another bundle by the
     same label rule stands in. Withdrawals are looked up each time, so that one counts at once.
     """
-    marks = withdrawn(places, "forecast")
+    marks = withdrawn(paths, "forecast")
     skipped: Withdrawn | None = None
     others: list[Published] = []
-    for found in _forecasts(places, origin_week):
+    for found in _forecasts(paths, origin_week):
         own = (found.table["bundle_id"] == asked.bundle_id).all()
         if found.version in marks:
             skipped = skipped or (marks[found.version] if own else None)
@@ -78,19 +78,19 @@ def newest(places: Places, asked: Asked, origin_week: str | None = None) -> Answ
         else:
             others.append(found)
     for found in others if skipped else ():
-        if _rule_of(places, found) == asked.label_rule_id:
+        if _rule_of(paths, found) == asked.label_rule_id:
             return Answer(found, _skipped(skipped, found))
     return Answer(None, _skipped(skipped, None))
 
 
-def by_version(places: Places, asked: Asked, version: str) -> Answer:
+def by_version(paths: DeploymentPaths, asked: Asked, version: str) -> Answer:
     """One forecast by its version, withdrawn or not, if it is of the champion's label rule."""
-    path = places.artifacts / "forecasts" / version / PARQUET
+    path = paths.artifacts / "forecasts" / version / PARQUET
     found = _read(path, version) if path.is_file() else None
     own = found is not None and (found.table["bundle_id"] == asked.bundle_id).all()
-    if found is None or not (own or _rule_of(places, found) == asked.label_rule_id):
+    if found is None or not (own or _rule_of(paths, found) == asked.label_rule_id):
         return Answer(None)
-    record = withdrawal(places, "forecast", version)
+    record = withdrawal(paths, "forecast", version)
     return Answer(found, f"it was {record.words()}" if record else None, record)
 
 
@@ -105,21 +105,21 @@ def _skipped(record: Withdrawn | None, instead: Published | None) -> str | None:
     )
 
 
-def _rule_of(places: Places, found: Published) -> str | None:
+def _rule_of(paths: DeploymentPaths, found: Published) -> str | None:
     """Label rule of a forecast, by the dataset version it was made from; None if that is
     not here."""
     dataset = str(found.table["dataset_version"].iloc[0])
     try:
         return str(
-            read_json(places.artifacts / "datasets" / dataset / "dataset.json")["label_rule_id"]
+            read_json(paths.artifacts / "datasets" / dataset / "dataset.json")["label_rule_id"]
         )
     except (StoreError, KeyError):
         return None
 
 
-def _forecasts(places: Places, origin_week: str | None) -> Iterator[Published]:
-    folders = _folders(places.artifacts / "forecasts", origin_week)
-    for folder in folders if origin_week else _not_overtaken(places, folders):
+def _forecasts(paths: DeploymentPaths, origin_week: str | None) -> Iterator[Published]:
+    folders = _folders(paths.artifacts / "forecasts", origin_week)
+    for folder in folders if origin_week else _not_overtaken(paths, folders):
         if (found := _read(folder / PARQUET, folder.name)) is not None:
             yield found
 
@@ -131,12 +131,12 @@ def _folders(root: Path, origin_week: str | None) -> Iterator[Path]:
     yield from sorted(found, key=lambda p: (p.name[:8], p.stat().st_mtime_ns), reverse=True)
 
 
-def _not_overtaken(places: Places, folders: Iterator[Path]) -> Iterator[Path]:
+def _not_overtaken(paths: DeploymentPaths, folders: Iterator[Path]) -> Iterator[Path]:
     """Without later weeks that were forecast before the newest forecast that a run finished: their
     data were withdrawn since, or are declared unknown now.
     """
     try:
-        last = last_success(places)
+        last = last_success(paths)
     except StoreError as err:
         log.warning("%s", err)
         last = None

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.cell_limits import MOST_WEEKLY_CASES, USUAL_RAIN_MM
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, invalid_values
 from pipelines.inference.prediction_log import DEFAULT_DAYS
 from serving.schemas import MOST_ROWS
@@ -89,9 +89,9 @@ class Settings(BaseSettings):
         return hashes
 
     @property
-    def places(self) -> Places:
+    def paths(self) -> DeploymentPaths:
         """Folders of this deployment; the bundle cache lies there."""
-        return Places(home=self.home.resolve())
+        return DeploymentPaths(home=self.home.resolve())
 
 
 class DoorLimits(BaseSettings):

@@ -54,19 +54,19 @@ def create_pages() -> FastAPI:
 
 def all_runs(line: Asked) -> HTMLResponse:
     """The newest runs: outcome, report."""
-    instead = by_run(line.where)
+    instead = by_run(line.paths)
     runs = [
-        (_listed(line, name), marks(line.where, name, instead))
-        for name in newest_runs(line.where)[:SHOWN]
+        (_listed(line, name), marks(line.paths, name, instead))
+        for name in newest_runs(line.paths)[:SHOWN]
     ]
-    return page("all.html.j2", line, runs=runs, fallback=standing_fallback(line.where))
+    return page("all.html.j2", line, runs=runs, fallback=standing_fallback(line.paths))
 
 
 def one_run(line: Asked, run_id: str) -> HTMLResponse:
     """One run: the failure that stands, then every step."""
     run = _known(line, run_id)
-    gone = withdrawal_of_run(line.where, run_id)
-    made = made_instead_of(line.where, run_id)
+    gone = withdrawal_of_run(line.paths, run_id)
+    made = made_instead_of(line.paths, run_id)
     return page("run.html.j2", line, run=run, fallback=made, withdrawn=gone)
 
 
@@ -102,23 +102,23 @@ def one_file(line: Asked, name: str) -> Response:
 
     The page of a forecast that was withdrawn has a notice on top.
     """
-    home = line.where.home.resolve()
+    home = line.paths.home.resolve()
     path = home / name
     # Equal after resolving: no `..`, and no link that leads elsewhere.
     if not READABLE.fullmatch(name) or path.resolve() != path or not path.is_file():
         raise HTTPException(404, "there is no such file, or it is not for reading here")
     shown = (
-        marked_page(line.where, path) if path.suffix == ".html" and "/reports/" in name else None
+        marked_page(line.paths, path) if path.suffix == ".html" and "/reports/" in name else None
     )
     return HTMLResponse(shown, headers=HEADERS) if shown else FileResponse(path, headers=HEADERS)
 
 
 def _known(line: Line, run_id: str) -> RunView:
-    if not run_folder(line.where, run_id).is_dir():
+    if not run_folder(line.paths, run_id).is_dir():
         raise HTTPException(
             404, f"run {run_id} left nothing here: it has not started, or another deployment ran it"
         )
-    return view(line.where, run_id, datetime.now(UTC))
+    return view(line.paths, run_id, datetime.now(UTC))
 
 
 def _listed(line: Line, run_id: str) -> RunView | SimpleNamespace:
@@ -137,7 +137,7 @@ def _listed(line: Line, run_id: str) -> RunView | SimpleNamespace:
 
 
 def _issues(line: Line, run_id: str) -> list[dict[str, Any]]:
-    path = run_folder(line.where, run_id) / "validation" / "issues.json"
+    path = run_folder(line.paths, run_id) / "validation" / "issues.json"
     found: list[dict[str, Any]] = (
         json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     )

@@ -11,7 +11,7 @@ from fastapi import Depends, HTTPException, Request
 
 from dags._line import MAIN_DAG, line_of_dag
 from dags._links import below, pages_of
-from pipelines.config import Places, at_line, places
+from pipelines.config import DeploymentPaths, at_line, deployment_paths
 
 may_see = requires_access_dag("GET", DagAccessEntity.RUN, MAIN_DAG)
 may_see_line = requires_access_dag("GET", DagAccessEntity.RUN)  # of the DAG in the path
@@ -22,7 +22,7 @@ class Line:
     """A line of the deployment, "" being the main one, and its folders."""
 
     name: str
-    where: Places
+    paths: DeploymentPaths
 
     @property
     def root(self) -> str:
@@ -32,7 +32,7 @@ class Line:
     @property
     def all_lines(self) -> dict[str, str]:
         """Lines that one may go on to -> the path of their pages; none where there is one alone."""
-        names = self.where.line_names
+        names = self.paths.line_names
         return {name or "main": below(pages_of(name)) for name in ("", *names)} if names else {}
 
 
@@ -41,13 +41,13 @@ def asked_line(request: Request) -> Line:
     dag_id = str(request.path_params.get("dag_id", MAIN_DAG))
     name = line_of_dag(dag_id)
     with at_line(""):
-        known = dag_id == MAIN_DAG or name in places().line_names
+        known = dag_id == MAIN_DAG or name in deployment_paths().line_names
     if not known:
         raise HTTPException(
             404, f"{dag_id} is no line of this deployment, or nothing has run for it yet"
         )
     with at_line(name):
-        return Line(name, places())
+        return Line(name, deployment_paths())
 
 
 Asked = Annotated[Line, Depends(asked_line)]

@@ -139,10 +139,10 @@ def _client(remote: str | None) -> Client:
 
 def _own() -> str | None:
     """This home's own remote, for those who sit at the deployment; an analyst has none."""
-    from pipelines.config import places
+    from pipelines.config import deployment_paths
     from pipelines.versioning.source import VARIABLE
 
-    folder = places().artifacts / "remote"
+    folder = deployment_paths().artifacts / "remote"
     return None if os.environ.get(VARIABLE) or not folder.is_dir() else str(folder)
 
 

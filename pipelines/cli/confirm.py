@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.app import PIPELINE, ProfileName, app, say, show, table
-from pipelines.config import load_profile, places
+from pipelines.config import deployment_paths, load_profile
 from pipelines.errors import ConfigError
 from pipelines.words import counted
 
@@ -50,14 +50,16 @@ def _list(every: bool, as_json: bool) -> None:
     from pipelines.data.plausible.answers import read_answers
     from pipelines.data.plausible.listed import known_causes, unapplied_answers, waits_for_a_person
 
-    answers = read_answers(places())
-    found = [one for one in known_causes(places()) if every or waits_for_a_person(one, answers)]
+    answers = read_answers(deployment_paths())
+    found = [
+        one for one in known_causes(deployment_paths()) if every or waits_for_a_person(one, answers)
+    ]
     if as_json:
         show([asdict(one) for one in found])
         return
     if not found:
         say("Nothing waits for an answer.")
-        if unapplied_answers(places()):
+        if unapplied_answers(deployment_paths()):
             say(_NEXT_RUN)
         return
     head = ("cause", "drop", "until answered", "units", "values", "time", "what was found")
@@ -90,11 +92,11 @@ def _show(causes: list[str], profile: str) -> None:
     from pipelines.data.tables import latest_cases
 
     calendar = load_profile(profile).calendar
-    accepted = accepted_tables(places())
+    accepted = accepted_tables(deployment_paths())
     past = latest_cases(accepted).dropna(subset=["cases"]) if accepted else None
-    rows, answers = [], read_answers(places())
+    rows, answers = [], read_answers(deployment_paths())
     for cause in causes:
-        doubts = doubts_of(places(), cause)
+        doubts = doubts_of(deployment_paths(), cause)
         if doubts.empty:
             raise ConfigError(
                 f"the newest validation found no cause {cause!r}",
@@ -133,10 +135,10 @@ def _answer(causes: list[str], by: str, reason: str, reject: bool, units: list[s
     from pipelines.data.plausible.answers import read_answers
     from pipelines.data.plausible.causes import answer_causes
 
-    before = read_answers(places())
+    before = read_answers(deployment_paths())
     verdict = "rejected" if reject else "confirmed"
     recorded = answer_causes(
-        places(), causes, "rejected" if reject else "confirmed", by, reason, units
+        deployment_paths(), causes, "rejected" if reject else "confirmed", by, reason, units
     )
     about = f" for {', '.join(units)}" if units else ""
     say(

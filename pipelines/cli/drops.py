@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from pipelines.cli.app import LOOK_UP, PIPELINE, RunId, app, say
-from pipelines.config import places
+from pipelines.config import deployment_paths
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -75,12 +75,12 @@ def drop(
     )
     chosen = load_profile(profile)
     require_received(info.received_date, chosen.place.today())
-    require_not_withdrawn_name(places(), info.folder_name)
+    require_not_withdrawn_name(deployment_paths(), info.folder_name)
     context = context_of(chosen)
     given = [*(files or ()), *([table] if table else ())]
-    bring = partial(bring_likely, places(), given, context=context)
-    made = make_drop(bring, images, places().drops, info, until)
-    share_drop(places(), read_drop(made))
+    bring = partial(bring_likely, deployment_paths(), given, context=context)
+    made = make_drop(bring, images, deployment_paths().drops, info, until)
+    share_drop(deployment_paths(), read_drop(made))
     say(f"drop ready: {made}")
 
 
@@ -89,7 +89,7 @@ def sample_drop() -> None:
     """Make the deterministic sample drop: the real municipal table and synthetic scenes."""
     from pipelines.data.sources.sample import make_sample_drop
 
-    say(f"drop ready: {make_sample_drop(places().drops)}")
+    say(f"drop ready: {make_sample_drop(deployment_paths().drops)}")
 
 
 @app.command("export-csv", rich_help_panel=LOOK_UP)

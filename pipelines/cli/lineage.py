@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import LOOK_UP, app, say, show
-from pipelines.config import places
+from pipelines.config import deployment_paths
 
 
 @app.command(rich_help_panel=LOOK_UP)
@@ -34,7 +34,7 @@ def trace(
     from pipelines.lineage import render
 
     direction: lineage.Direction = "both" if up == down else "up" if up else "down"
-    found = lineage.trace(" ".join(what), places(), direction, verify)
+    found = lineage.trace(" ".join(what), deployment_paths(), direction, verify)
     if as_json:
         show(found.to_json())
     else:

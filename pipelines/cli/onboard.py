@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.app import PIPELINE, app, ask_aloud, say, show, table
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.place_config import shipped_prompts
 from pipelines.shown import shown_lines
 
@@ -127,7 +127,7 @@ def onboard(
         )
     line = f"--line {named} " if (named := os.environ.get("DENGUARD_LINE")) else ""
     command = f"denguard {line}run --profile {made.name} --run-id first"
-    written, drop = (None, None) if dry_run else write(made, places())
+    written, drop = (None, None) if dry_run else write(made, deployment_paths())
     if as_json:
         show(made.as_json(written, drop, command))
         return

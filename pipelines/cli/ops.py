@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import STANDING, app, say, show
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.errors import ConfigError, DenguardError
 
 alerts_app = typer.Typer(help="What people were told, and whether the channels work.")
@@ -29,16 +29,16 @@ def status(
     from pipelines.ops.growth import growth
     from pipelines.ops.status import gather
 
-    where = places()
-    state = load_state(Layout(where))
+    paths = deployment_paths()
+    state = load_state(Layout(paths))
     running = {name: state.alive(name) for name in state.processes}
-    found = gather(where, run_id, datetime.now(UTC), running)
+    found = gather(paths, run_id, datetime.now(UTC), running)
     if as_json:
-        show({**found.to_json(), "disk": asdict(growth(where))})
+        show({**found.to_json(), "disk": asdict(growth(paths))})
     else:
-        shown.show(found, where)
+        shown.show(found, paths)
         say("")
-        supervisor.status(where)
+        supervisor.status(paths)
     raise typer.Exit(1 if found.needs_a_person else 0)
 
 
@@ -66,12 +66,12 @@ def watch(
     from pipelines.ops.watch import judge
 
     now = _moment(at)
-    verdict = judge(places(), now, max_age_days, max_origin_age_weeks)
-    tell(places(), verdict, now)
+    verdict = judge(deployment_paths(), now, max_age_days, max_origin_age_weeks)
+    tell(deployment_paths(), verdict, now)
     failed = verdict.failed
     if verdict.late or failed or not quiet:
         say(verdict.line())
-        if held := waiting_words(places()):
+        if held := waiting_words(deployment_paths()):
             say(f"{held}.")
     if failed is not None and failed.failure is not None and not verdict.late:
         failure = failed.failure
@@ -92,15 +92,15 @@ def alerts(context: typer.Context) -> None:
     from pipelines.ops.status import open_alerts
     from pipelines.ops.watch import judge
 
-    sent = room.load(places())
-    late_now = judge(places(), datetime.now(UTC)).late
+    sent = room.load(deployment_paths())
+    late_now = judge(deployment_paths(), datetime.now(UTC)).late
     say("\n".join(open_alerts(sent, late_now)) or "none open")
     for waiting in sent.pending:
         say(
             f"waits for {', '.join(waiting['channels'])}: {waiting['alert']['kind']} of "
             f"{waiting['alert']['at']}"
         )
-    for line in room.newest_sent(places()):
+    for line in room.newest_sent(deployment_paths()):
         say(
             f"{line['at']}  {line['channel']:<8} {line['kind']:<18} "
             f"{'sent' if line['sent'] else line['error']}"
@@ -113,7 +113,7 @@ def alerts_test() -> None:
     """Send a test through every channel; exit code 1 if one does not work."""
     from pipelines.ops.alerts import send_test
 
-    outcomes = send_test(places())
+    outcomes = send_test(deployment_paths())
     if not outcomes:
         raise ConfigError(
             "no channel is configured, so nobody would be told",
@@ -131,10 +131,10 @@ def release_run(
     """Free the lock of a run that is surely over, when Airflow could not do it."""
     from pipelines.run.lock import holder, release
 
-    if release(places(), run_id):
+    if release(deployment_paths(), run_id):
         say(f"the lock of run {run_id} is free")
         return
-    owner = holder(places())
+    owner = holder(deployment_paths())
     if owner is None:
         say("nobody holds the lock; nothing to do")
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.app import STANDING, ProfileName, app, say, show, table
-from pipelines.config import load_profile, places
+from pipelines.config import deployment_paths, load_profile
 from pipelines.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def prune(
     from pipelines.ops.prune.plan import plan
 
     retention, clock = load_profile(profile).retention, datetime.now(UTC)
-    found = (let_go if yes else plan)(places(), retention, clock)
-    pinned = read_pins(places())
+    found = (let_go if yes else plan)(deployment_paths(), retention, clock)
+    pinned = read_pins(deployment_paths())
     if as_json:
         show(
             {
@@ -89,8 +89,8 @@ def _pin(pin: str | None, unpin: str | None, by: str, reason: str) -> None:
     from pipelines.ops.prune import pins
 
     if pin is not None:
-        made = pins.pin(places(), pin, by, reason)
+        made = pins.pin(deployment_paths(), pin, by, reason)
         say(f"{pin} is pinned by {made.by}: {made.reason}. It and all that it rests on stay.")
     elif unpin is not None:
-        pins.unpin(places(), unpin)
+        pins.unpin(deployment_paths(), unpin)
         say(f"{unpin} is no longer pinned.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.app import SERVES, app, say, show, table
-from pipelines.config import load_profile, places
+from pipelines.config import deployment_paths, load_profile
 from pipelines.shown import shown_lines
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -32,10 +32,10 @@ def decisions(
     from pipelines.evaluate import decision_log
 
     if run is not None:
-        one = decision_log.decision_of(run, places())
+        one = decision_log.decision_of(run, deployment_paths())
         show(one) if as_json else say("\n".join(decision_log.in_words(one)))
         return
-    found = decision_log.decisions(places())
+    found = decision_log.decisions(deployment_paths())
     if as_json:
         show(found[:limit])
         return
@@ -56,7 +56,7 @@ def audit(as_json: Json = False) -> None:
     """List who moved the champion and why, and check that nobody changed the list."""
     from pipelines.registry.audit import audit_file, read_trail
 
-    trail = read_trail(places())
+    trail = read_trail(deployment_paths())
     doubts = [text for text in (trail.broken, _differs_from_registry(trail.entries)) if text]
     if as_json:
         show(
@@ -78,7 +78,9 @@ def audit(as_json: Json = False) -> None:
         newest = trail.entries[-1].get("sha256") if trail.entries else "none"
         say(f"{len(trail.entries)} entries, newest hash {newest}")
     for doubt in doubts:
-        typer.secho(shown_lines(f"DOUBT: {doubt} ({audit_file(places())})"), fg="red", err=True)
+        typer.secho(
+            shown_lines(f"DOUBT: {doubt} ({audit_file(deployment_paths())})"), fg="red", err=True
+        )
     if doubts:
         typer.secho(
             "What to do: compare the file with its newest backup, with denguard decisions and "
@@ -105,7 +107,7 @@ def rollback(
     done = roll_back(
         AuditReason(by or _login(), reason),
         endpoint or _configured() or local,
-        model_name=places().model_name,
+        model_name=deployment_paths().model_name,
     )
     if done.resumed:
         say(
@@ -143,7 +145,7 @@ def promote(
         version,
         AuditReason(by, reason),
         endpoint or _configured() or local,
-        model_name=places().model_name,
+        model_name=deployment_paths().model_name,
     )
     news = "is champion now" if done.changed else "was champion already"
     say(
@@ -220,7 +222,7 @@ def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:
 
     local_endpoint()
     try:
-        serves = read_aliases(places(), places().model_name)["champion"]
+        serves = read_aliases(deployment_paths(), deployment_paths().model_name)["champion"]
     except RegistryError as err:
         return f"the registry could not be asked who serves: {err.what}" if entries else ""
     if serves and not entries:
@@ -228,7 +230,7 @@ def _differs_from_registry(entries: tuple[dict[str, Any], ...]) -> str:
             f"there is no entry yet, but version {serves} is champion: it began to serve before "
             "the audit did, or the audit is gone"
         )
-    own = [e for e in entries if e.get("model_name") == places().model_name]
+    own = [e for e in entries if e.get("model_name") == deployment_paths().model_name]
     listed = own[-1].get("to_version") if own else None
     if serves == listed:
         return ""
@@ -247,7 +249,7 @@ def local_endpoint() -> str | None:
     from pipelines.local.layout import Layout
     from pipelines.local.services import load_state
 
-    state = load_state(Layout(places()))
+    state = load_state(Layout(deployment_paths()))
     if state.alive("mlflow"):
         os.environ.setdefault("MLFLOW_TRACKING_URI", urls(state.ports)["mlflow"])
     return urls(state.ports)["endpoint"] if state.alive("endpoint") else None

@@ -47,7 +47,7 @@ def reproduce(
     cannot run here is listed with the command that would run it.
     """
     with needs("study"):
-        from pipelines.config import places
+        from pipelines.config import deployment_paths
         from pipelines.paper import reproduce as room
         from pipelines.paper.results import RESULTS
         from pipelines.paper.tables import numbered
@@ -62,7 +62,7 @@ def reproduce(
         "general": general,
     }
     request = room.ask(asked, Path.cwd())
-    plan, done = room.walk(request, places())
+    plan, done = room.walk(request, deployment_paths())
     _, rows = numbered(read_json(request.folder / RESULTS), 1)
     say(done["first_line"])
     if rows:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import PIPELINE, AsOf, ProfileName, RunId, app, say, show
-from pipelines.config import places
+from pipelines.config import deployment_paths
 
 
 @app.command(rich_help_panel=PIPELINE)
@@ -34,7 +34,7 @@ def run(
     conf = {"profile": profile, "as_of": as_of, "horizons": horizon or None, "force": force}
     require_typed_right(conf)  # a typing error at the terminal raises no alert
     try:
-        with hold(places(), run_id, wait):
+        with hold(deployment_paths(), run_id, wait):
             steps.start(run_id, conf)
             try:
                 steps.run_pipeline(run_id)
@@ -42,7 +42,7 @@ def run(
                 steps.instead_of(run_id)
                 raise
     finally:  # the lock is free again, so that a failure counts as one
-        tell(places())
+        tell(deployment_paths())
     say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
 
 
@@ -64,7 +64,7 @@ def step(
         show({"run_id": run_id, **steps.start(run_id, conf).model_dump(mode="json")})
         return
     run_step = steps.by_name(name)
-    with hold(places(), run_id):  # for this step only: what comes next is not known here
+    with hold(deployment_paths(), run_id):  # for this step only: what comes next is not known here
         output = run_step(run_id)
     show(output.to_json())
 
@@ -100,8 +100,8 @@ def fallback_forecast(
     if at_deadline:
         made = steps.at_deadline(profile or "sample")
     else:
-        made = steps.fallback(reason, run_id or newest_run(places()) or "", profile)
-    tell(places())
+        made = steps.fallback(reason, run_id or newest_run(deployment_paths()) or "", profile)
+    tell(deployment_paths())
     say(f"made: {made.note}" if made.forecast else f"nothing was made: {made.note}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.cli.app import MACHINE, app
-from pipelines.config import places
+from pipelines.config import deployment_paths
 
 
 @app.command(rich_help_panel=MACHINE)
@@ -11,7 +11,7 @@ def up() -> None:
     """Start Airflow, MLflow and the endpoint on this machine; idempotent."""
     from pipelines.local import supervisor
 
-    supervisor.up(places())
+    supervisor.up(deployment_paths())
 
 
 @app.command(rich_help_panel=MACHINE)
@@ -19,7 +19,7 @@ def down() -> None:
     """Stop everything that `up` started."""
     from pipelines.local import supervisor
 
-    supervisor.down(places())
+    supervisor.down(deployment_paths())
 
 
 @app.command(rich_help_panel=MACHINE)
@@ -27,4 +27,4 @@ def demo() -> None:
     """Sample drop, services, one scheduled run, one triggered run, and what came of it."""
     from pipelines.local import demo as local_demo
 
-    local_demo.demo(places())
+    local_demo.demo(deployment_paths())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.app import PIPELINE, SERVES, ProfileName, app, say, show
-from pipelines.config import places
+from pipelines.config import deployment_paths
 
 if TYPE_CHECKING:
     from pipelines.ops.withdrawing import TakenBack
@@ -32,7 +32,11 @@ def withdraw_drop(
     """Take a drop back, accepted or not: no run reads it from now on. The folder stays as it is."""
     from pipelines.ops.withdrawing import withdraw_drop as take_back
 
-    _tell(take_back(places(), drop, by, reason, profile), "no run reads it from now on", as_json)
+    _tell(
+        take_back(deployment_paths(), drop, by, reason, profile),
+        "no run reads it from now on",
+        as_json,
+    )
 
 
 @app.command("withdraw-forecast", rich_help_panel=SERVES)
@@ -51,7 +55,7 @@ def withdraw_forecast(
     from pipelines.ops.withdrawing import withdraw_forecast as take_back
 
     effect = "`latest` and the endpoint pass over it; asked for by version it says so"
-    _tell(take_back(places(), version, by, reason), effect, as_json)
+    _tell(take_back(deployment_paths(), version, by, reason), effect, as_json)
 
 
 def _tell(done: TakenBack, effect: str, as_json: bool) -> None:

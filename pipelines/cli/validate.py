@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.app import PIPELINE, ProfileName, app, say, show
-from pipelines.config import load_profile, places
+from pipelines.config import deployment_paths, load_profile
 
 _EXIT_REFUSED = 1
 
@@ -29,7 +29,7 @@ def validate(
 
     chosen = load_profile(profile)
     day = received.date() if received else chosen.place.today()
-    report = try_files(files, chosen, places(), day)
+    report = try_files(files, chosen, deployment_paths(), day)
     if as_json:
         show(report.as_json())
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.cli.app import LOOK_UP, app, say, table
-from pipelines.config import load_profile, places
+from pipelines.config import deployment_paths, load_profile
 from pipelines.errors import DenguardError, EncoderError
 
 if TYPE_CHECKING:
@@ -60,11 +60,13 @@ def _find(config: EncoderConfig, fetch: bool) -> str:
     from pipelines.embed.base import describe_encoder, weights_cache
     from pipelines.embed.weights import locate_weights
 
-    file, cache = hub.hub_file(config), weights_cache(places())
+    file, cache = hub.hub_file(config), weights_cache(deployment_paths())
     if fetch and file:
         hub.fetch(file, cache)
     path = locate_weights(config, cache).path
-    describe_encoder(config, places())  # a cut file with a pin of its own is found by its header
+    describe_encoder(
+        config, deployment_paths()
+    )  # a cut file with a pin of its own is found by its header
     return str(path)
 
 
@@ -73,7 +75,7 @@ def _one_file(file: HubFile, fetch: bool) -> None:
     from pipelines.embed.base import weights_cache
     from pipelines.storage import sha256_file
 
-    cache = weights_cache(places())
+    cache = weights_cache(deployment_paths())
     path = hub.fetch(file, cache) if fetch else hub.cached(file, cache)
     if path is None:
         raise EncoderError("the weights are not on this machine", where=str(file), fix=file.command)

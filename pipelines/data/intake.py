@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import Drop, drop_hash, survey_drops
 from pipelines.data.receipts import require_likely
@@ -24,58 +24,58 @@ log = logging.getLogger(__name__)
 _BULLETIN_DAYS = 7  # a week's bulletin is made from what arrives within the week after it
 
 
-def known_drops(places: Places, as_of: str | None, calendar: Calendar) -> list[Drop]:
+def known_drops(paths: DeploymentPaths, as_of: str | None, calendar: Calendar) -> list[Drop]:
     """Drops that the bulletin of `as_of` could use, oldest first; all of them for None.
 
     What was withdrawn is used by none, not by a look back either.
 
     If every drop came later, the oldest one is used: its history is then hindsight.
     """
-    drops, _ = survey_drops(places.drops, withdrawn(places, "drop"))
+    drops, _ = survey_drops(paths.drops, withdrawn(paths, "drop"))
     if as_of is None:
         return drops
     deadline = calendar.week_end(calendar.week_no(as_of)) + timedelta(days=_BULLETIN_DAYS)
     return [d for d in drops if d.info.received_date <= deadline] or drops[:1]
 
 
-def fingerprint(drops: Sequence[Drop], places: Places) -> tuple[FixedDrop, ...]:
+def fingerprint(drops: Sequence[Drop], paths: DeploymentPaths) -> tuple[FixedDrop, ...]:
     """Name, content hash and whether its scenes are synthetic, for each drop."""
     return tuple(
         FixedDrop(
             received_date=drop.name,
-            sha256=drop_hash(drop, file_cache(places)),
+            sha256=drop_hash(drop, file_cache(paths)),
             synthetic_scenes=drop.info.synthetic_scenes,
         )
         for drop in drops
     )
 
 
-def file_cache(places: Places) -> Path:
+def file_cache(paths: DeploymentPaths) -> Path:
     """Remembered (path, size, mtime) -> hash and scene facts."""
-    return places.artifacts / "cache" / "files.json"
+    return paths.artifacts / "cache" / "files.json"
 
 
-def accepted_version(places: Places) -> str | None:
+def accepted_version(paths: DeploymentPaths) -> str | None:
     """Dataset version that was accepted last, if any."""
-    version = _accepted(places).get("dataset_version")
+    version = _accepted(paths).get("dataset_version")
     return None if version is None else str(version)
 
 
-def accepted_drops(places: Places) -> dict[str, str]:
+def accepted_drops(paths: DeploymentPaths) -> dict[str, str]:
     """Name -> content hash of every drop that an accepted version was made from."""
-    return {d["received_date"]: d["sha256"] for d in _accepted(places).get("drops", [])}
+    return {d["received_date"]: d["sha256"] for d in _accepted(paths).get("drops", [])}
 
 
-def accepted_tables(places: Places) -> Tables | None:
+def accepted_tables(paths: DeploymentPaths) -> Tables | None:
     """Clean tables of the dataset version that was accepted last, if any.
 
     None too if one of its drops was withdrawn since: nothing may be compared with its values.
     """
-    version = accepted_version(places)
+    version = accepted_version(paths)
     if version is None:
         return None
-    folder = places.artifacts / "datasets" / version
-    withdrawn_drops = withdrawn(places, "drop")
+    folder = paths.artifacts / "datasets" / version
+    withdrawn_drops = withdrawn(paths, "drop")
     if withdrawn_drops and not withdrawn_drops.keys().isdisjoint(drops_of(folder)):
         log.info(
             "dataset version %s was made from a withdrawn drop; nothing is compared with it",
@@ -85,9 +85,9 @@ def accepted_tables(places: Places) -> Tables | None:
     return Tables.load(folder / "tables")
 
 
-def require_not_withdrawn(places: Places, names: Iterable[str]) -> None:
+def require_not_withdrawn(paths: DeploymentPaths, names: Iterable[str]) -> None:
     """Raise DropError if one of a run's drops was withdrawn since the run chose them."""
-    withdrawn_drops = withdrawn(places, "drop")
+    withdrawn_drops = withdrawn(paths, "drop")
     for name in sorted(withdrawn_drops.keys() & set(names)):
         raise DropError(
             f"the drop was {withdrawn_drops[name].words()}; this run had chosen it before",
@@ -97,7 +97,7 @@ def require_not_withdrawn(places: Places, names: Iterable[str]) -> None:
 
 
 def accept(
-    places: Places,
+    paths: DeploymentPaths,
     dataset_version: str,
     as_of_week: str,
     drops: Sequence[dict[str, Any]],
@@ -112,26 +112,26 @@ def accept(
     Args:
         look_back: whether somebody asked for that week.
     """
-    before = _accepted(places)
+    before = _accepted(paths)
     named = {d["received_date"]: d for d in [*before.get("drops", []), *drops]}
     newest = {"dataset_version": dataset_version, "as_of_week": as_of_week}
     if "as_of_week" in before and before["as_of_week"] > as_of_week:
-        known = None if look_back else _standing_drops(places, str(before["dataset_version"]))
+        known = None if look_back else _standing_drops(paths, str(before["dataset_version"]))
         if known is None or not known <= {str(d["received_date"]) for d in drops}:
             newest = {key: before[key] for key in newest}
-    write_json(accepted_file(places), {**newest, "drops": [named[k] for k in sorted(named)]})
+    write_json(accepted_file(paths), {**newest, "drops": [named[k] for k in sorted(named)]})
 
 
-def accepted_file(places: Places) -> Path:
+def accepted_file(paths: DeploymentPaths) -> Path:
     """The one pointer to the version that was accepted last."""
-    return places.artifacts / "accepted.json"
+    return paths.artifacts / "accepted.json"
 
 
-def require_not_withdrawn_name(places: Places, name: str) -> None:
+def require_not_withdrawn_name(paths: DeploymentPaths, name: str) -> None:
     """Raise DropError if a drop of that name was withdrawn: what is made under it would never be
     read.
     """
-    if record := withdrawal(places, "drop", name):
+    if record := withdrawal(paths, "drop", name):
         raise DropError(
             f"a drop of that name was {record.words()}, and its folder stays as it is",
             where=name,
@@ -140,7 +140,7 @@ def require_not_withdrawn_name(places: Places, name: str) -> None:
 
 
 def bring_likely(
-    places: Places,
+    paths: DeploymentPaths,
     files: Sequence[Path],
     to: Path,
     info: DropInfo,
@@ -151,25 +151,25 @@ def bring_likely(
     here.
     """
     brought = source_of(context.config).bring(list(files), to, info, until, context)
-    withdrawn_drops = withdrawn(places, "drop")
+    withdrawn_drops = withdrawn(paths, "drop")
     siblings = [
-        d for d in survey_drops(places.drops, withdrawn_drops)[0] if d.name != info.folder_name
+        d for d in survey_drops(paths.drops, withdrawn_drops)[0] if d.name != info.folder_name
     ]
     require_likely(
         Drop(to, brought or info),
         siblings,
-        accepted_drops(places).keys() - withdrawn_drops.keys(),
+        accepted_drops(paths).keys() - withdrawn_drops.keys(),
         context,
     )
     return brought
 
 
-def _standing_drops(places: Places, dataset_version: str) -> set[str] | None:
+def _standing_drops(paths: DeploymentPaths, dataset_version: str) -> set[str] | None:
     """Names of a version's drops that were not withdrawn; None if it is not here."""
-    folder = places.artifacts / "datasets" / dataset_version
+    folder = paths.artifacts / "datasets" / dataset_version
     if not (folder / "dataset.json").is_file():
         return None
-    return drops_of(folder) - withdrawn(places, "drop").keys()
+    return drops_of(folder) - withdrawn(paths, "drop").keys()
 
 
 def drops_of(dataset: Path) -> set[str]:
@@ -178,5 +178,5 @@ def drops_of(dataset: Path) -> set[str]:
     return {str(drop["received_date"]) for drop in drops}
 
 
-def _accepted(places: Places) -> dict[str, Any]:
-    return read_json(accepted_file(places)) if accepted_file(places).is_file() else {}
+def _accepted(paths: DeploymentPaths) -> dict[str, Any]:
+    return read_json(accepted_file(paths)) if accepted_file(paths).is_file() else {}

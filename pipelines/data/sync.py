@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.drops import Drop, drop_manifest, survey_drops
 from pipelines.data.intake import (
     accepted_drops,
@@ -21,7 +21,7 @@ from pipelines.run.withdrawn import exchange_withdrawn, withdrawn
 from pipelines.storage import folder_id, shared
 
 
-def exchange_drops(places: Places) -> None:
+def exchange_drops(paths: DeploymentPaths) -> None:
     """Publish the drops of this home and fetch the others, so that every machine sees the same.
 
     The same goes for what was withdrawn; a withdrawn drop's folder is not published any more.
@@ -30,34 +30,34 @@ def exchange_drops(places: Places) -> None:
         DropError: a folder is no drop, or an accepted drop has other content here.
         StoreError: the store refuses or does not answer.
     """
-    store = shared(places)
+    store = shared(paths)
     if store is None:
         return
-    exchange_withdrawn(places)
-    drops, errors = survey_drops(places.drops, withdrawn(places, "drop"))
+    exchange_withdrawn(paths)
+    drops, errors = survey_drops(paths.drops, withdrawn(paths, "drop"))
     if errors:
         raise errors[0]
     for drop in drops:
-        share_drop(places, drop)
-    fetch_drops(places, store.names(_name(places, places.drops)))
+        share_drop(paths, drop)
+    fetch_drops(paths, store.names(_name(paths, paths.drops)))
 
 
-def share_drop(places: Places, drop: Drop) -> None:
+def share_drop(paths: DeploymentPaths, drop: Drop) -> None:
     """Publish one drop. A rejected drop may be made anew under its date; an accepted one never.
 
     Raises:
         DropError: the store holds an accepted drop of that date with other content.
     """
-    store, name = shared(places), _name(places, drop.path)
+    store, name = shared(paths), _name(paths, drop.path)
     if store is None:
         return
-    hashes = drop_manifest(drop, file_cache(places))
+    hashes = drop_manifest(drop, file_cache(paths))
     mine, known = folder_id(hashes), store.published(name)
     if known is None:
         store.share(drop.path, hashes)
         return
-    store.bring(_name(places, accepted_file(places)))
-    if known.content_id != mine and accepted_drops(places).get(drop.name) == known.content_id:
+    store.bring(_name(paths, accepted_file(paths)))
+    if known.content_id != mine and accepted_drops(paths).get(drop.name) == known.content_id:
         raise DropError(
             "it differs from the accepted drop of that date, and drops never change",
             where=drop.name,
@@ -70,27 +70,27 @@ def share_drop(places: Places, drop: Drop) -> None:
         store.share(drop.path, hashes)
 
 
-def fetch_drops(places: Places, names: Iterable[str]) -> None:
+def fetch_drops(paths: DeploymentPaths, names: Iterable[str]) -> None:
     """Have these drops in this home."""
-    if store := shared(places):
+    if store := shared(paths):
         for name in sorted(set(names)):
-            store.bring(_name(places, places.drops / name))
+            store.bring(_name(paths, paths.drops / name))
 
 
-def fetch_accepted(places: Places) -> None:
+def fetch_accepted(paths: DeploymentPaths) -> None:
     """Have the accepted version, its tables and its drops in this home."""
-    if store := shared(places):
-        store.bring(_name(places, accepted_file(places)))
-        if version := accepted_version(places):
-            store.bring(_name(places, places.artifacts / "datasets" / version))
-        fetch_drops(places, accepted_drops(places))
+    if store := shared(paths):
+        store.bring(_name(paths, accepted_file(paths)))
+        if version := accepted_version(paths):
+            store.bring(_name(paths, paths.artifacts / "datasets" / version))
+        fetch_drops(paths, accepted_drops(paths))
 
 
-def share_accepted(places: Places) -> None:
+def share_accepted(paths: DeploymentPaths) -> None:
     """Publish the pointer to the accepted version, last thing of a snapshot."""
-    if store := shared(places):
-        store.share(accepted_file(places))
+    if store := shared(paths):
+        store.share(accepted_file(paths))
 
 
-def _name(places: Places, path: Path) -> str:
-    return path.relative_to(places.home).as_posix()
+def _name(paths: DeploymentPaths, path: Path) -> str:
+    return path.relative_to(paths.home).as_posix()

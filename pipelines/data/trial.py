@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.config import Places, Profile
+from pipelines.config import DeploymentPaths, Profile
 from pipelines.contracts import Level
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import make_drop, read_drop
@@ -73,7 +73,7 @@ class TrialReport:
 
 
 def try_files(
-    files: Sequence[Path], profile: Profile, places: Places, received: date
+    files: Sequence[Path], profile: Profile, paths: DeploymentPaths, received: date
 ) -> TrialReport:
     """Check files against the accepted version, if there is one; nothing of it is kept.
 
@@ -81,7 +81,7 @@ def try_files(
         received: day of receipt; weeks that end later cannot be complete.
     """
     context = context_of(profile)
-    accepted = accepted_drops(places).keys() - withdrawn(places, "drop").keys()
+    accepted = accepted_drops(paths).keys() - withdrawn(paths, "drop").keys()
     with tempfile.TemporaryDirectory(prefix="denguard-validate-") as work:
         drops, raws, broken = Path(work) / "drops", [], []
         info = DropInfo(received_date=received)
@@ -93,9 +93,9 @@ def try_files(
         except DropError as err:
             broken = [issue(Level.CRITICAL, "invalid-drop", err.what, err.where, err.fix)]
         scenes = pd.DataFrame(columns=list(SCENE_COLUMNS))
-        before = accepted_tables(places)
+        before = accepted_tables(paths)
         names = _as_given(drops, files)
-        answers = read_answers(places)
+        answers = read_answers(paths)
         found = validate_drops(raws, scenes, context, before, None, broken, answers)
         result = _named(found, names)
     stops = any(one.level is Level.CRITICAL for one in result.issues)

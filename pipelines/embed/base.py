@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from pipelines.arrays import Float32s
-from pipelines.config import EncoderConfig, Places
+from pipelines.config import DeploymentPaths, EncoderConfig
 from pipelines.contracts import ENCODERS, EncoderSpec, Modality, canonical_json
 from pipelines.embed.weights import Weights, locate_weights
 from pipelines.errors import EncoderError
@@ -113,12 +113,12 @@ def encoder_module(name: str) -> EncoderModule:
     return cast(EncoderModule, ENCODERS.load(name))
 
 
-def weights_cache(places: Places) -> Path:
+def weights_cache(paths: DeploymentPaths) -> Path:
     """Where verified and assembled weights are remembered."""
-    return places.artifacts / "weights"
+    return paths.artifacts / "weights"
 
 
-def describe_encoder(config: EncoderConfig, places: Places) -> EncoderSpec:
+def describe_encoder(config: EncoderConfig, paths: DeploymentPaths) -> EncoderSpec:
     """Spec of the encoder that a profile names, found without loading it.
 
     Raises:
@@ -126,16 +126,16 @@ def describe_encoder(config: EncoderConfig, places: Places) -> EncoderSpec:
             supported.
     """
     return encoder_module(config.name).describe(
-        config, locate_weights(config, weights_cache(places))
+        config, locate_weights(config, weights_cache(paths))
     )
 
 
-def load_encoder(config: EncoderConfig, places: Places) -> Encoder:
+def load_encoder(config: EncoderConfig, paths: DeploymentPaths) -> Encoder:
     """The encoder that a profile names, loaded in this process. Raises EncoderError."""
-    return encoder_module(config.name).load(config, locate_weights(config, weights_cache(places)))
+    return encoder_module(config.name).load(config, locate_weights(config, weights_cache(paths)))
 
 
-def untrained(config: EncoderConfig, places: Places, seed: int) -> Encoder:
+def untrained(config: EncoderConfig, paths: DeploymentPaths, seed: int) -> Encoder:
     """The encoder that a profile names with random weights: its library's own initialisation.
 
     Architecture and preprocessing are those of the configured weights, which must lie here. Such
@@ -150,7 +150,7 @@ def untrained(config: EncoderConfig, places: Places, seed: int) -> Encoder:
             f"{config.name} has no random initialisation: its library only opens finished weights",
             fix="leave this encoder out of the cone experiment",
         )
-    encoder: Encoder = make(config, locate_weights(config, weights_cache(places)), seed)
+    encoder: Encoder = make(config, locate_weights(config, weights_cache(paths)), seed)
     return encoder
 
 

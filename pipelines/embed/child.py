@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines import errors
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.embed.base import Encoder, library_versions, load_encoder
 from pipelines.embed.golden import keep_or_check_golden
 from pipelines.embed.work import ShardWork, read_input, read_work
@@ -31,7 +31,7 @@ EXIT_NAMED_ERROR = 3
 COUNTED = {"image": "scenes embedded", "text": "prompts embedded"}
 
 
-def embed_work(work: ShardWork, places: Places, parent_pid: int) -> dict[str, float]:
+def embed_work(work: ShardWork, paths: DeploymentPaths, parent_pid: int) -> dict[str, float]:
     """Embed the inputs that the store still lacks; returns counts and seconds.
 
     Args:
@@ -41,15 +41,15 @@ def embed_work(work: ShardWork, places: Places, parent_pid: int) -> dict[str, fl
         EncoderError: the encoder cannot be loaded or gives other vectors than it did.
         StoreError: an input is not what was planned.
     """
-    encoder = load_encoder(work.encoder, places)
+    encoder = load_encoder(work.encoder, paths)
     try:
-        return _embed_with(encoder, work, places, parent_pid)
+        return _embed_with(encoder, work, paths, parent_pid)
     finally:
         encoder.close()
 
 
 def _embed_with(
-    encoder: Encoder, work: ShardWork, places: Places, parent_pid: int
+    encoder: Encoder, work: ShardWork, paths: DeploymentPaths, parent_pid: int
 ) -> dict[str, float]:
     if encoder.spec.space_id != work.space_id:
         raise EncoderError(
@@ -57,7 +57,7 @@ def _embed_with(
             where=work.encoder.name,
             fix="run plan_embedding again",
         )
-    store, data = work.open_store(places), work.data_root(places)
+    store, data = work.open_store(paths), work.data_root(paths)
     keep_or_check_golden(store.folder, encoder, work.inputs, data, work.scenes)
     lacking = set(store.missing(item.key for item in work.inputs))
     todo = [item for item in work.inputs if item.key in lacking]
@@ -94,7 +94,7 @@ def main(work_file: str, home: str, parent_pid: str) -> int:
     try:
         with inherited():
             work = read_work(Path(work_file))
-            counts = embed_work(work, Places(home=Path(home)), int(parent_pid))
+            counts = embed_work(work, DeploymentPaths(home=Path(home)), int(parent_pid))
         answer: dict[str, object] = dict(counts)
         code = 0
     except DenguardError as err:

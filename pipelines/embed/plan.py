@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.dataset as pads
 
-from pipelines.config import EmbedConfig, EncoderConfig, Places, Profile, ScenePolicy
+from pipelines.config import DeploymentPaths, EmbedConfig, EncoderConfig, Profile, ScenePolicy
 from pipelines.contracts import EncoderSpec, Modality, content_id
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, input_key, store_root
@@ -42,7 +42,7 @@ class EmbeddingPlan:
     new_inputs: dict[str, list[str]]
 
 
-def plan_embedding(dataset_dir: Path, profile: Profile, places: Places) -> EmbeddingPlan:
+def plan_embedding(dataset_dir: Path, profile: Profile, paths: DeploymentPaths) -> EmbeddingPlan:
     """Find the inputs that are not in the store yet and write one work file per shard.
 
     Raises:
@@ -55,15 +55,15 @@ def plan_embedding(dataset_dir: Path, profile: Profile, places: Places) -> Embed
     counts: dict[str, dict[str, int]] = {}
     new_inputs: dict[str, list[str]] = {}
     for modality, config in profile.encoders:
-        spec = describe_encoder(config, places)
+        spec = describe_encoder(config, paths)
         inputs = distinct_inputs(samples, modality, spec.space_id, profile.data.scenes)
-        store = EmbeddingStore(store_root(places), spec)
+        store = EmbeddingStore(store_root(paths), spec)
         lacking = set(store.missing(inputs["key"]))
         missing = inputs[inputs["key"].isin(lacking)]
         counts[modality] = {"distinct": len(inputs), "missing": len(missing)}
         new_inputs[modality] = list(missing["name"])
         works += _works(missing, modality, spec, config, profile.data.scenes, pieces)
-    files = _write(works, dataset_dir, places)
+    files = _write(works, dataset_dir, paths)
     return EmbeddingPlan(files, shard_titles(works), counts, new_inputs)
 
 
@@ -139,11 +139,11 @@ def _works(
     ]
 
 
-def _write(works: list[ShardWork], dataset_dir: Path, places: Places) -> tuple[Path, ...]:
+def _write(works: list[ShardWork], dataset_dir: Path, paths: DeploymentPaths) -> tuple[Path, ...]:
     """Work files under artifacts/embeddings/plans/<content id>/, written again if they are there:
     equal plans are equal files, and a damaged one is repaired by planning again."""
     content = [work.model_dump(mode="json") for work in works]
-    folder = places.artifacts / "embeddings" / "plans" / content_id([dataset_dir.name, content])
+    folder = paths.artifacts / "embeddings" / "plans" / content_id([dataset_dir.name, content])
     for title in shard_titles(works):
         log.info(title)
     return tuple(write_work(folder / f"shard-{i:03d}.json", w) for i, w in enumerate(works))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from pipelines import errors
-from pipelines.config import Places, Profile
+from pipelines.config import DeploymentPaths, Profile
 from pipelines.embed.base import library_versions
 from pipelines.embed.child import EXIT_NAMED_ERROR
 from pipelines.embed.crash import crash_error
@@ -34,7 +34,7 @@ _SILENCE_LIMIT_S = 600.0
 _END_TIMEOUT_S = 30.0
 
 
-def embed_shard(work_file: Path, profile: Profile, places: Places) -> ShardOutput:
+def embed_shard(work_file: Path, profile: Profile, paths: DeploymentPaths) -> ShardOutput:
     """Embed what one work file names; safe to kill and run again.
 
     Raises:
@@ -43,15 +43,15 @@ def embed_shard(work_file: Path, profile: Profile, places: Places) -> ShardOutpu
         ConfigError: the profile names another encoder than the plan.
     """
     _check_same_encoder(read_work(work_file), profile, work_file)
-    return run_work(work_file, places)
+    return run_work(work_file, paths)
 
 
-def run_work(work_file: Path, places: Places) -> ShardOutput:
+def run_work(work_file: Path, paths: DeploymentPaths) -> ShardOutput:
     """The same for work that was planned without a profile."""
     work = read_work(work_file)
-    started = _needs_encoder(work, places)
+    started = _needs_encoder(work, paths)
     counts = (
-        _run_child(work, work_file, places)
+        _run_child(work, work_file, paths)
         if started
         else {"embedded": 0, "truncated": 0, "seconds": 0.0}
     )
@@ -75,9 +75,9 @@ def _check_same_encoder(work: ShardWork, profile: Profile, work_file: Path) -> N
         )
 
 
-def _needs_encoder(work: ShardWork, places: Places) -> bool:
+def _needs_encoder(work: ShardWork, paths: DeploymentPaths) -> bool:
     """Whether an input is missing, or the space was last checked with other library versions."""
-    store = work.open_store(places)
+    store = work.open_store(paths)
     missing = store.missing(item.key for item in work.inputs)
     if missing:
         log.info("%d of %d %s inputs to embed", len(missing), len(work.inputs), work.modality)
@@ -93,8 +93,8 @@ def _needs_encoder(work: ShardWork, places: Places) -> bool:
     return changed
 
 
-def _run_child(work: ShardWork, work_file: Path, places: Places) -> dict[str, Any]:
-    arguments = [str(work_file), str(places.home), str(os.getpid())]
+def _run_child(work: ShardWork, work_file: Path, paths: DeploymentPaths) -> dict[str, Any]:
+    arguments = [str(work_file), str(paths.home), str(os.getpid())]
     command = [sys.executable, "-m", "pipelines.embed.child", *arguments]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as answer:
         child = subprocess.Popen(

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.arrays import Float32s
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, sha256_file, write_atomic, write_json
@@ -42,9 +42,9 @@ def input_key(space_id: str, input_sha256: str, reading: str = "") -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def store_root(places: Places) -> Path:
+def store_root(paths: DeploymentPaths) -> Path:
     """Folder that holds every vector space."""
-    return places.artifacts / "embeddings" / "store"
+    return paths.artifacts / "embeddings" / "store"
 
 
 class EmbeddingStore:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.config import EncoderConfig, Places
+from pipelines.config import DeploymentPaths, EncoderConfig
 from pipelines.data.sync import fetch_drops
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import store_root
@@ -25,43 +25,43 @@ from pipelines.storage.transfer import fetch_object, in_parallel, send_object
 _GOLDEN_INPUTS, _GOLDEN, _SPACE = "golden", "golden.json", "space.json"
 
 
-def fetch_spaces(places: Places, *encoders: EncoderConfig) -> None:
+def fetch_spaces(paths: DeploymentPaths, *encoders: EncoderConfig) -> None:
     """Have every published vector of these encoders in this home."""
-    for encoder in encoders if shared(places) else ():
-        space_id = describe_encoder(encoder, places).space_id
-        fetch_space_records(places, space_id)
-        _fetch_shards(places, space_id)
+    for encoder in encoders if shared(paths) else ():
+        space_id = describe_encoder(encoder, paths).space_id
+        fetch_space_records(paths, space_id)
+        _fetch_shards(paths, space_id)
 
 
-def fetch_space_records(places: Places, space_id: str) -> None:
+def fetch_space_records(paths: DeploymentPaths, space_id: str) -> None:
     """Have a space's golden vectors and checked versions in this home: enough to embed into it."""
-    if store := shared(places):
-        folder = store_root(places) / space_id
+    if store := shared(paths):
+        folder = store_root(paths) / space_id
         for part in (_GOLDEN_INPUTS, _GOLDEN, _SPACE):  # golden.json says that its inputs are there
-            store.bring(_name(places, folder / part))
+            store.bring(_name(paths, folder / part))
 
 
-def fetch_work(places: Places, work_file: Path) -> None:
+def fetch_work(paths: DeploymentPaths, work_file: Path) -> None:
     """Have what one shard of work needs: the drops its scenes lie in, its space's records."""
-    if shared(places):
+    if shared(paths):
         work = read_work(work_file)
         uris = [Path(item.uri).parts for item in work.inputs if item.uri]
-        fetch_drops(places, {parts[1] for parts in uris})  # drops/<received_date>/images/...
-        fetch_space_records(places, work.space_id)
+        fetch_drops(paths, {parts[1] for parts in uris})  # drops/<received_date>/images/...
+        fetch_space_records(paths, work.space_id)
 
 
-def share_space(places: Places, space_id: str) -> None:
+def share_space(paths: DeploymentPaths, space_id: str) -> None:
     """Publish what this home holds of a space and the store does not: bytes first, then
     the mark."""
-    store = shared(places)
+    store = shared(paths)
     if store is None:
         return
-    folder = store_root(places) / space_id
+    folder = store_root(paths) / space_id
     fresh = _shards(folder) - store.store.names(_marks(space_id))
     remote = store.store
     in_parallel(lambda name: _share_shard(remote, folder / name, _marks(space_id)), sorted(fresh))
     for part in (_GOLDEN_INPUTS, _GOLDEN):  # of two machines that begin a space, the first decides
-        if (folder / part).exists() and store.published(_name(places, folder / part)) is None:
+        if (folder / part).exists() and store.published(_name(paths, folder / part)) is None:
             store.share(folder / part)
     if (folder / _SPACE).is_file():
         store.share(folder / _SPACE)
@@ -72,11 +72,11 @@ def _share_shard(store: Remote, shard: Path, marks: str) -> None:
     store.write(f"{marks}/{shard.name}", b"")
 
 
-def _fetch_shards(places: Places, space_id: str) -> None:
-    store = shared(places)
+def _fetch_shards(paths: DeploymentPaths, space_id: str) -> None:
+    store = shared(paths)
     if store is None:
         return
-    folder, remote = store_root(places) / space_id, store.store
+    folder, remote = store_root(paths) / space_id, store.store
     lacking = remote.names(_marks(space_id)) - _shards(folder)
 
     def fetch(name: str) -> None:
@@ -94,5 +94,5 @@ def _marks(space_id: str) -> str:
     return f"vectors/{space_id}"
 
 
-def _name(places: Places, path: Path) -> str:
-    return path.relative_to(places.home).as_posix()
+def _name(paths: DeploymentPaths, path: Path) -> str:
+    return path.relative_to(paths.home).as_posix()

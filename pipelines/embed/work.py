@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from pipelines.config import EncoderConfig, Frozen, Places, ScenePolicy
+from pipelines.config import DeploymentPaths, EncoderConfig, Frozen, ScenePolicy
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.data.scenes import read_scene
 from pipelines.embed.store import EmbeddingStore, store_root
@@ -41,13 +41,13 @@ class ShardWork(Frozen):
         None, description="root of the vectors' store, if not the deployment's"
     )
 
-    def data_root(self, places: Places) -> Path:
+    def data_root(self, paths: DeploymentPaths) -> Path:
         """Folder that the inputs' URIs start from."""
-        return self.data or places.data
+        return self.data or paths.data
 
-    def open_store(self, places: Places) -> EmbeddingStore:
+    def open_store(self, paths: DeploymentPaths) -> EmbeddingStore:
         """Where the vectors go."""
-        return EmbeddingStore(self.store or store_root(places), self.encoder_spec)
+        return EmbeddingStore(self.store or store_root(paths), self.encoder_spec)
 
     @property
     def encoder_spec(self) -> EncoderSpec:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, DenguardError
 from pipelines.run import run_folder
 from pipelines.storage import read_json
@@ -17,20 +17,20 @@ from pipelines.storage import read_json
 Record = dict[str, Any]
 
 
-def decisions(where: Places) -> list[Record]:
+def decisions(paths: DeploymentPaths) -> list[Record]:
     """Every decision: by origin week, and within one by when it was written; newest first.
 
     A damaged file is listed as what it is, with decision "unreadable": the others are still shown.
     """
-    folder = where.artifacts / "decisions"
+    folder = paths.artifacts / "decisions"
     found = [(_age(record), record) for record in map(_read, sorted(folder.glob("*.json")))]
     return [record for _, record in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
-def decision_of(run_id: str, where: Places) -> Record:
+def decision_of(run_id: str, paths: DeploymentPaths) -> Record:
     """One decision in full. Raises ConfigError if there is none of this run."""
-    run_folder(where, run_id)  # refuses a name that leads elsewhere
-    path = where.artifacts / "decisions" / f"{run_id}.json"
+    run_folder(paths, run_id)  # refuses a name that leads elsewhere
+    path = paths.artifacts / "decisions" / f"{run_id}.json"
     if not path.is_file():
         raise ConfigError(
             f"there is no decision of a run {run_id!r}",
@@ -54,10 +54,10 @@ class Since:
     waits: bool
 
 
-def since_promotion(where: Places) -> Since | None:
+def since_promotion(paths: DeploymentPaths) -> Since | None:
     """Weeks since the gate last promoted; None if it never did."""
     later: list[Record] = []
-    for record in decisions(where):
+    for record in decisions(paths):
         if record.get("decision") == "promote":
             weeks = {str(one["as_of_week"]) for one in later} - {str(record["as_of_week"]), ""}
             newest = later[0] if later else {}

@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from pipelines.config import EncoderConfig, Places, Profile
+from pipelines.config import DeploymentPaths, EncoderConfig, Profile
 from pipelines.contracts import (
     COVARIATE_NAMES,
     FEATURE_COLUMNS,
@@ -98,7 +98,7 @@ class _Space:
         return sorted({located[key] for key in self.keys})
 
 
-def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
+def build_features(dataset_dir: Path, profile: Profile, paths: DeploymentPaths) -> Path:
     """Write the feature version of a dataset, or find that it is there, and return its folder.
 
     Raises:
@@ -110,7 +110,7 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
     dataset: dict[str, Any] = read_json(dataset_dir / "dataset.json")
     names = tuple(map(str, dataset.get("covariates", COVARIATE_NAMES)))
     rows = _labelled_rows(dataset_dir, known, names)
-    spaces = {m: _space(rows, m, c, profile, places) for m, c in profile.encoders}
+    spaces = {m: _space(rows, m, c, profile, paths) for m, c in profile.encoders}
     for modality in {"image", "text"} - set(spaces):
         rows[f"{modality}_key"] = None
     shards = {m: space.shards() for m, space in spaces.items()}
@@ -124,7 +124,7 @@ def build_features(dataset_dir: Path, profile: Profile, places: Places) -> Path:
         ", ".join(f"{year} {rate:.0%}" for year, rate in rates.items()),
     )
     version = content_id([described, _table_id(table)])
-    folder = places.artifacts / "features" / version
+    folder = paths.artifacts / "features" / version
     if folder.is_dir() and not _intact(folder):
         _set_aside(folder)
     if not folder.is_dir():
@@ -177,16 +177,20 @@ def _labelled_rows(
 
 
 def _space(
-    rows: pd.DataFrame, modality: Modality, config: EncoderConfig, profile: Profile, places: Places
+    rows: pd.DataFrame,
+    modality: Modality,
+    config: EncoderConfig,
+    profile: Profile,
+    paths: DeploymentPaths,
 ) -> _Space:
     """Give the rows their keys, null where the modality is missing."""
-    spec = describe_encoder(config, places)
+    spec = describe_encoder(config, paths)
     space_id = spec.space_id  # a hash, anew each time it is asked for
     shas = rows[f"{modality}_sha256"]
     reading = profile.data.scenes.reading if modality == "image" else ""
     key_of = {sha: input_key(space_id, sha, reading) for sha in shas.dropna().unique()}
     rows[f"{modality}_key"] = shas.map(key_of).astype(object)
-    return _Space(EmbeddingStore(store_root(places), spec), sorted(key_of.values()))
+    return _Space(EmbeddingStore(store_root(paths), spec), sorted(key_of.values()))
 
 
 def _describe(

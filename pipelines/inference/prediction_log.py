@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 
 FOLDER = "predictions"
@@ -79,8 +79,8 @@ class DamagedLine:
 class PredictionLog:
     """Appends answers to one file a day that no other process writes. Safe for threads."""
 
-    def __init__(self, where: Places) -> None:
-        self._folder = log_folder(where)
+    def __init__(self, paths: DeploymentPaths) -> None:
+        self._folder = log_folder(paths)
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
         self._lock = threading.Lock()
         self._fd: int | None = None
@@ -141,24 +141,24 @@ def _ends_torn(fd: int) -> bool:
     return size > 0 and os.pread(fd, 1, size - 1) != b"\n"
 
 
-def log_folder(where: Places) -> Path:
+def log_folder(paths: DeploymentPaths) -> Path:
     """The folder that holds the day folders; it may not be there yet."""
-    return where.artifacts / FOLDER
+    return paths.artifacts / FOLDER
 
 
-def logged_days(where: Places) -> list[date]:
+def logged_days(paths: DeploymentPaths) -> list[date]:
     """Days that have a folder, newest first."""
-    return [day for day, _ in _day_folders(where)]
+    return [day for day, _ in _day_folders(paths)]
 
 
-def read_predictions(where: Places, trace_id: str) -> LoggedAnswer | None:
+def read_predictions(paths: DeploymentPaths, trace_id: str) -> LoggedAnswer | None:
     """The answer with this trace id, or None; days are searched newest first, line by line.
 
     Raises:
         StoreError: the log is there but cannot be read.
     """
     start = f'{{"trace_id":"{trace_id}",'.encode()
-    for _, folder in _day_folders(where):
+    for _, folder in _day_folders(paths):
         for path in _files(folder):
             for line in _lines(path):
                 if line.startswith(start) and (answer := _parse(line)):
@@ -167,7 +167,7 @@ def read_predictions(where: Places, trace_id: str) -> LoggedAnswer | None:
 
 
 def read_day(
-    where: Places, day: date, damaged: list[DamagedLine] | None = None
+    paths: DeploymentPaths, day: date, damaged: list[DamagedLine] | None = None
 ) -> Iterator[LoggedAnswer]:
     """Every answer of a UTC day: file by file, each in the order written. No such day is no answer.
 
@@ -177,7 +177,7 @@ def read_day(
     Raises:
         StoreError: as read_predictions.
     """
-    folder = log_folder(where) / day.isoformat()
+    folder = log_folder(paths) / day.isoformat()
     for path in _files(folder) if folder.is_dir() else []:
         for line_no, line in enumerate(_lines(path), start=1):
             answer = _parse(line)
@@ -187,7 +187,7 @@ def read_day(
                 damaged.append(DamagedLine(path, line_no))
 
 
-def prune(where: Places, keep_days: int, today: date) -> list[date]:
+def prune(paths: DeploymentPaths, keep_days: int, today: date) -> list[date]:
     """Remove the folders of days more than `keep_days` before today; return those days.
 
     The clock alone does not decide: a day goes when more than `keep_days` days of the log lie
@@ -196,7 +196,7 @@ def prune(where: Places, keep_days: int, today: date) -> list[date]:
     and nothing that does not look like one. Several processes may do it at once. Raises OSError if
     a folder cannot be removed.
     """
-    oldest, folders = today - timedelta(days=keep_days), _day_folders(where)
+    oldest, folders = today - timedelta(days=keep_days), _day_folders(paths)
     known = [(day, folder) for day, folder in folders if day <= today]
     old = [(day, folder) for day, folder in known[keep_days + 1 :] if day < oldest]
     for _, folder in old:
@@ -207,14 +207,14 @@ def prune(where: Places, keep_days: int, today: date) -> list[date]:
     return [day for day, _ in old]
 
 
-def mark_day(where: Places, day: date) -> None:
+def mark_day(paths: DeploymentPaths, day: date) -> None:
     """Leave a folder for a day on which a process of the endpoint was up, asked or not."""
-    (log_folder(where) / day.isoformat()).mkdir(parents=True, exist_ok=True)
+    (log_folder(paths) / day.isoformat()).mkdir(parents=True, exist_ok=True)
 
 
-def _day_folders(where: Places) -> list[tuple[date, Path]]:
+def _day_folders(paths: DeploymentPaths) -> list[tuple[date, Path]]:
     """(day, folder), newest first; symlinks and other names are none of ours."""
-    top = log_folder(where)
+    top = log_folder(paths)
     found = []
     for folder in _entries(top) if top.is_dir() else []:
         day = _day_of(folder.name)

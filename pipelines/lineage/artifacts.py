@@ -50,7 +50,7 @@ def read_artifacts(graph: Graph, reader: Reader) -> None:
 
 def read_withdrawn(graph: Graph, reader: Reader) -> None:
     """Say of drops and forecasts that they were withdrawn, when, by whom and why."""
-    drops, forecasts = withdrawn(reader.places, "drop"), withdrawn(reader.places, "forecast")
+    drops, forecasts = withdrawn(reader.paths, "drop"), withdrawn(reader.paths, "forecast")
     for node in (*graph.of_kind("drop"), *graph.of_kind("forecast")):
         records = drops if node.kind == "drop" else forecasts
         if record := records.get(str(node.facts.get("received_date", node.id))):

@@ -7,7 +7,7 @@ from heapq import nlargest
 from itertools import islice
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.lineage.graph import Graph
 
@@ -16,7 +16,7 @@ _MOST_ANSWERS = 200_000  # counted at most, newest days first: about 3 seconds
 _NEWEST_SHOWN = 5
 
 
-def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
+def find_prediction(graph: Graph, paths: DeploymentPaths, trace_id: str) -> str | None:
     """Add the prediction with this trace id, linked to what answered it; None if not logged.
 
     Raises:
@@ -24,10 +24,10 @@ def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
     """
     from pipelines.inference.prediction_log import log_folder, read_predictions
 
-    answer = read_predictions(places, trace_id) if TRACE_ID.match(trace_id) else None
+    answer = read_predictions(paths, trace_id) if TRACE_ID.match(trace_id) else None
     if answer is None:
         return None
-    folder = log_folder(places).relative_to(places.home) / answer.at.date().isoformat()
+    folder = log_folder(paths).relative_to(paths.home) / answer.at.date().isoformat()
     rows = [row.model_dump(mode="json") for row in answer.predictions]
     key = graph.add(
         "prediction",
@@ -51,12 +51,12 @@ def find_prediction(graph: Graph, places: Places, trace_id: str) -> str | None:
     return key
 
 
-def count_predictions(graph: Graph, places: Places) -> None:
+def count_predictions(graph: Graph, paths: DeploymentPaths) -> None:
     """One node a bundle: how many requests it answered, since when, and the newest trace ids."""
     from pipelines.inference.prediction_log import log_folder, logged_days, read_day
 
     found: dict[str, dict[str, Any]] = {}
-    answers = ((day, answer) for day in logged_days(places) for answer in read_day(places, day))
+    answers = ((day, answer) for day in logged_days(paths) for answer in read_day(paths, day))
     counted = 0
     try:
         for day, answer in islice(answers, _MOST_ANSWERS):
@@ -71,7 +71,7 @@ def count_predictions(graph: Graph, places: Places) -> None:
             )
     except StoreError as err:
         graph.fault(None, err.what, err.where, err.fix)
-    folder = log_folder(places).relative_to(places.home).as_posix()
+    folder = log_folder(paths).relative_to(paths.home).as_posix()
     for identity, facts in found.items():
         facts["newest"] = [trace for _, trace in facts["newest"]]
         bundle, least = graph.add("bundle", identity), counted == _MOST_ANSWERS

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.events import read_events
 
 
-def pruned_on(places: Places) -> dict[str, str]:
+def pruned_on(paths: DeploymentPaths) -> dict[str, str]:
     """Path relative to home, or id of a version -> the day (UTC) on which it was pruned last."""
     found: dict[str, str] = {}
-    for event in read_events(places, "pruned"):
+    for event in read_events(paths, "pruned"):
         names = event.get("names")
         for name in names if isinstance(names, list) else []:
             found[str(name)] = str(event.get("at", ""))[:10]

@@ -52,7 +52,7 @@ def find(graph: Graph, reader: Reader, what: str) -> Found:
     if same:
         return _one_thing(asked, same)
     prediction = (
-        find_prediction(graph, reader.places, name) if kind in (None, "prediction") else None
+        find_prediction(graph, reader.paths, name) if kind in (None, "prediction") else None
     )
     if prediction:
         return Found((prediction,))

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import DenguardError, StoreError
 from pipelines.storage import read_json, shared
 from pipelines.storage.sharing import RECORDS
@@ -25,13 +25,13 @@ _THREADS = 8
 class Reader:
     """A home and, if machines share one, the store behind it."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
-        self._shared = shared(places)
+    def __init__(self, paths: DeploymentPaths) -> None:
+        self.paths = paths
+        self._shared = shared(paths)
 
     def local(self, name: str) -> Path:
         """The file or folder of this home that a name means."""
-        return self.places.home / name
+        return self.paths.home / name
 
     def folders(self, name: str) -> list[Path]:
         """Finished folders directly below a folder of this home, by name."""

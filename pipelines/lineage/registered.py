@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import RegistryError
 from pipelines.lineage.graph import Graph, Node
 from pipelines.lineage.runs import version_id
@@ -22,14 +22,14 @@ _PAGE = 1000
 _FIX = "check MLFLOW_TRACKING_URI and that MLflow answers, then trace again"
 
 
-def read_registry(graph: Graph, places: Places) -> MlflowClient | None:
+def read_registry(graph: Graph, paths: DeploymentPaths) -> MlflowClient | None:
     """Add every model version; return a client for later questions, None if it does not answer."""
     from pipelines.registry.alias import connect, registry_errors
 
-    if not _expected(graph, places):
+    if not _expected(graph, paths):
         return None
     try:
-        client = connect(places)
+        client = connect(paths)
         with registry_errors("the registry could not be listed"):
             for model, version in every_version(client):
                 _read_version(graph, client, model, version)
@@ -76,11 +76,11 @@ def check_mlflow_runs(graph: Graph, client: MlflowClient, walked: Iterable[str])
         _compare(graph, key, tags)
 
 
-def _expected(graph: Graph, places: Places) -> bool:
+def _expected(graph: Graph, paths: DeploymentPaths) -> bool:
     """Whether there is or should be a registry: before the first one is made nothing is broken."""
     named = any(graph.of_kind("model_version")) or any(graph.of_kind("mlflow_run"))
-    uri = places.tracking_uri
-    made = not uri.startswith("sqlite:") or (places.artifacts / "mlflow").is_dir()
+    uri = paths.tracking_uri
+    made = not uri.startswith("sqlite:") or (paths.artifacts / "mlflow").is_dir()
     return named or made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.lineage.artifacts import read_artifacts, read_withdrawn
 from pipelines.lineage.graph import Broken, Graph, Node, Side
 from pipelines.lineage.predictions import count_predictions
@@ -60,20 +60,20 @@ class Trace:
         }
 
 
-def read_all(places: Places) -> tuple[Graph, Reader, MlflowClient | None]:
+def read_all(paths: DeploymentPaths) -> tuple[Graph, Reader, MlflowClient | None]:
     """Everything that is known: the graph, where it was read, the registry if it answers.
 
     What could not be read is among the graph's faults.
     """
-    graph, reader = Graph(), Reader(places)
+    graph, reader = Graph(), Reader(paths)
     read_runs(graph, reader)
     read_artifacts(graph, reader)
     read_withdrawn(graph, reader)
-    return graph, reader, read_registry(graph, places)
+    return graph, reader, read_registry(graph, paths)
 
 
 def trace(
-    what: str, places: Places, direction: Direction = "both", by_content: bool = False
+    what: str, paths: DeploymentPaths, direction: Direction = "both", by_content: bool = False
 ) -> Trace:
     """Walk from what was asked about to what it rests on, to what rests on it, or both.
 
@@ -86,10 +86,10 @@ def trace(
         StoreError: the prediction log was needed and cannot be read, or the store that machines
             share does not answer.
     """
-    graph, reader, registry = read_all(places)
+    graph, reader, registry = read_all(paths)
     found = find(graph, reader, what)
     if direction != "up":
-        count_predictions(graph, places)
+        count_predictions(graph, paths)
     sides: dict[Side, frozenset[str]] = {"up": frozenset(), "down": frozenset()}
     for side in sides:
         if direction in (side, "both"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import DenguardError
 from pipelines.lineage.artifacts import RESTORE
 from pipelines.lineage.graph import Graph, Kind, Node, key_of
@@ -45,8 +45,8 @@ def check_all(
         registry_answers: False leaves out what only the registry can say.
         by_content: recompute hashes of drops and folders; this reads every byte of them.
     """
-    accepted, published = _accepted(reader.places), _published(graph, reader.places)
-    pruned = pruned_on(reader.places)
+    accepted, published = _accepted(reader.paths), _published(graph, reader.paths)
+    pruned = pruned_on(reader.paths)
     for key in walked:
         node = graph.nodes[key]
         there = _is_there(graph, node, reader, pruned)
@@ -67,7 +67,7 @@ def _is_there(graph: Graph, node: Node, reader: Reader, pruned: dict[str, str]) 
     if any((reader.local(name) / _SIGN.get(node.kind, "")).is_file() for name in copies):
         return True
     if any(reader.elsewhere(name) for name in copies):
-        graph.nodes[node.key].facts["held_by"] = reader.places.artifacts_uri
+        graph.nodes[node.key].facts["held_by"] = reader.paths.artifacts_uri
         return False
     told = [*copies, *graph.next(node.key, "down", "model_version")]
     if days := [day for name in told if (day := day_of(pruned, name))]:
@@ -86,11 +86,11 @@ def _is_there(graph: Graph, node: Node, reader: Reader, pruned: dict[str, str]) 
     return False
 
 
-def _accepted(places: Places) -> dict[str, str]:
+def _accepted(paths: DeploymentPaths) -> dict[str, str]:
     from pipelines.data.intake import accepted_drops
 
     try:
-        return accepted_drops(places)
+        return accepted_drops(paths)
     except DenguardError:
         return {}  # without a pointer there is nothing to compare with
 
@@ -115,13 +115,13 @@ def node_of(entry: Mapping[str, Any]) -> str:
     return key_of(_PUBLISHED[kind], identity.removeprefix(f"{kind}-")) if kind in _PUBLISHED else ""
 
 
-def _published(graph: Graph, places: Places) -> dict[str, list[dict[str, Any]]]:
+def _published(graph: Graph, paths: DeploymentPaths) -> dict[str, list[dict[str, Any]]]:
     """The deployment's versions by node; an index that cannot be read is one fault."""
     from pipelines.versioning import read_index
 
     found: dict[str, list[dict[str, Any]]] = {}
     try:
-        for entry in read_index(places).values():
+        for entry in read_index(paths).values():
             found.setdefault(node_of(entry), []).append(entry)
     except (DenguardError, OSError, ValueError, KeyError, AttributeError) as err:
         graph.fault(

@@ -153,7 +153,7 @@ def base_env(layout: Layout) -> dict[str, str]:
         **kept,
         MARKER: str(layout.local),
         "SPT_NOENV": "1",  # or setproctitle overwrites the marker in /proc/<pid>/environ
-        "DENGUARD_HOME": str(layout.places.home),
+        "DENGUARD_HOME": str(layout.paths.home),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONPATH": str(layout.source_root),  # dags/ is not part of the installed package
         "PYTHONUNBUFFERED": "1",
@@ -172,7 +172,7 @@ def base_env(layout: Layout) -> dict[str, str]:
 
 
 def _mlflow_argv(layout: Layout, port: str) -> tuple[str, ...]:
-    folder = layout.places.artifacts / "mlflow"
+    folder = layout.paths.artifacts / "mlflow"
     store, files = f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts")
     return (
         "mlflow",

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ServiceError
 from pipelines.local import outcome, supervisor
 from pipelines.local.airflow_api import AirflowApi
@@ -21,15 +21,15 @@ _TRIGGERED = "demo-"
 console = supervisor.console
 
 
-def demo(places: Places) -> None:
+def demo(paths: DeploymentPaths) -> None:
     """Everything that `make demo` promises. Raises a DenguardError with a fix if it cannot."""
     from pipelines.data.sources.sample import make_sample_drop
 
     started = time.monotonic()
     console.rule("1 The sample drop")
-    console.print(f"{make_sample_drop(places.drops)}: the real municipal table, synthetic scenes")
+    console.print(f"{make_sample_drop(paths.drops)}: the real municipal table, synthetic scenes")
     console.rule("2 Services on this machine")
-    services = supervisor.up(places)
+    services = supervisor.up(paths)
     password, url = services.secrets.admin_password, services.urls["airflow"]
 
     def keep_alive() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pipelines
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.storage import read_json
 
 ADMIN = "admin"
@@ -24,12 +24,12 @@ ADMIN = "admin"
 class Layout:
     """Paths of the local services of one deployment."""
 
-    places: Places
+    paths: DeploymentPaths
 
     @property
     def local(self) -> Path:
         """artifacts/local, readable by its owner only."""
-        return self.places.artifacts / "local"
+        return self.paths.artifacts / "local"
 
     @property
     def logs(self) -> Path:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ServiceError
 from pipelines.local.question import question_for
 from pipelines.local.services import Services
@@ -25,24 +25,24 @@ _ASK_TIMEOUT_S = 60.0
 
 def tell(services: Services, console: Console, weekly: str, triggered: str) -> None:
     """Decision and why of both runs, forecast table, one real prediction, where the report is."""
-    places = services.layout.places
+    paths = services.layout.paths
     for title, run_id in (("scheduled", weekly), ("triggered", triggered)):
-        _tell_decision(console, places, title, run_id)
-    rows = forecast_rows(places, triggered)
+        _tell_decision(console, paths, title, run_id)
+    rows = forecast_rows(paths, triggered)
     if rows:
         _tell_forecast(console, rows)
     _tell_prediction(console, services, rows)
-    page = places.home / ReportOutput.read(run_folder(places, weekly)).report
+    page = paths.home / ReportOutput.read(run_folder(paths, weekly)).report
     console.print(f"\nreport    {page}")
-    console.print(f"forecast  {forecast_folder(places, triggered) or 'none'}")
+    console.print(f"forecast  {forecast_folder(paths, triggered) or 'none'}")
 
 
 def failure(services: Services, run_id: str) -> ServiceError:
     """The error that says which task of a run failed, why, and what to do."""
-    places = services.layout.places
-    folder = run_folder(places, run_id)
+    paths = services.layout.paths
+    folder = run_folder(paths, run_id)
     logs = services.layout.airflow_home / "logs" / "dag_id=retraining" / f"run_id={run_id}"
-    failure = history(places, run_id).failure
+    failure = history(paths, run_id).failure
     if failure is None:
         return ServiceError(
             f"run {run_id} failed before any step could say why",
@@ -57,18 +57,18 @@ def failure(services: Services, run_id: str) -> ServiceError:
     )
 
 
-def forecast_folder(places: Places, run_id: str) -> Path | None:
+def forecast_folder(paths: DeploymentPaths, run_id: str) -> Path | None:
     """Folder of the forecast that a run published, or None if no champion forecast."""
-    named = ForecastOutput.read(run_folder(places, run_id)).forecast
-    return places.home / named if named else None
+    named = ForecastOutput.read(run_folder(paths, run_id)).forecast
+    return paths.home / named if named else None
 
 
-def forecast_rows(places: Places, run_id: str) -> list[dict[str, Any]]:
+def forecast_rows(paths: DeploymentPaths, run_id: str) -> list[dict[str, Any]]:
     """Rows of a run's forecast that have a probability, likeliest outbreaks first; empty if there
     is no champion."""
     from pandas import read_parquet
 
-    folder = forecast_folder(places, run_id)
+    folder = forecast_folder(paths, run_id)
     if folder is None:
         return []
     table = read_parquet(folder / "forecast.parquet").dropna(subset=["probability"])
@@ -76,8 +76,8 @@ def forecast_rows(places: Places, run_id: str) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def _tell_decision(console: Console, places: Places, title: str, run_id: str) -> None:
-    gate = GateOutput.read(run_folder(places, run_id))
+def _tell_decision(console: Console, paths: DeploymentPaths, title: str, run_id: str) -> None:
+    gate = GateOutput.read(run_folder(paths, run_id))
     console.print(f"\n[bold]{title} run {escape(run_id)}: {gate.decision}[/]")
     for line in (gate.first_line, *gate.reasons):
         console.print(f"  {escape(line)}")
@@ -122,7 +122,7 @@ def _tell_prediction(console: Console, services: Services, rows: list[dict[str, 
             console.print(f"the endpoint does not predict: {escape(str(answer.get('detail')))}")
             return
         row = min(rows, key=lambda known: abs(known["probability"] - 0.5))  # the least obvious one
-        question = question_for(services.layout.places, row)
+        question = question_for(services.layout.paths, row)
         key = {"Authorization": f"Bearer {services.secrets.api_key}"}
         answer = client.post("/predictions", json={"rows": [question]}, headers=key)
     if not answer.is_success:

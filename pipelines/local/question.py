@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.place_config import WeekConfig
 from pipelines.storage import read_json
 
@@ -12,7 +12,7 @@ _WEEKS_SENT = 53  # the week of a year ago has neighbours
 _MONTHS_SENT = 3
 
 
-def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
+def question_for(paths: DeploymentPaths, row: dict[str, Any]) -> dict[str, Any]:
     """What was known of the forecast row's municipality at its origin week, newest last.
 
     Args:
@@ -22,7 +22,7 @@ def question_for(places: Places, row: dict[str, Any]) -> dict[str, Any]:
     from pipelines.data.samples import DATASET_FILE
     from pipelines.data.tables import Tables, latest_cases
 
-    folder = places.artifacts / "datasets" / str(row["dataset_version"])
+    folder = paths.artifacts / "datasets" / str(row["dataset_version"])
     tables = Tables.load(folder / "tables")
     calendar = WeekConfig.model_validate(
         read_json(folder / DATASET_FILE).get("week") or {}

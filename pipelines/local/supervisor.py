@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from rich.console import Console
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ServiceError
 from pipelines.local.components import Component, airflow_env, free_ports
 from pipelines.local.health import wait_healthy
@@ -35,14 +35,14 @@ _LOCK_TIMEOUT_S = 30.0
 console = Console(soft_wrap=True, highlight=False)
 
 
-def up(places: Places) -> Services:
+def up(paths: DeploymentPaths) -> Services:
     """Start what does not run and wait until all of it is healthy; running services are kept.
 
     Raises:
         ServiceError: a service died, or was not healthy in time; its log is named.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every look at a health page
-    layout = Layout(places)
+    layout = Layout(paths)
     layout.make()
     with _lock(layout):
         before = load_state(layout)
@@ -59,9 +59,9 @@ def up(places: Places) -> Services:
     return services
 
 
-def down(places: Places) -> int:
+def down(paths: DeploymentPaths) -> int:
     """Stop every process of this deployment; return how many there were."""
-    layout = Layout(places)
+    layout = Layout(paths)
     if not layout.local.is_dir():
         console.print("nothing to stop: nothing was started here")
         return 0
@@ -74,9 +74,9 @@ def down(places: Places) -> int:
     return ended
 
 
-def status(places: Places) -> bool:
+def status(paths: DeploymentPaths) -> bool:
     """Say what runs and where; return whether all of it does."""
-    layout = Layout(places)
+    layout = Layout(paths)
     state = load_state(layout)
     if not state.processes:
         console.print("services  none of this machine runs; make up starts them")
@@ -156,7 +156,7 @@ def _prepare(services: Services) -> None:
 
     layout = services.layout
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    prepare(layout.places)
+    prepare(layout.paths)
     stamp = layout.airflow_home / "migrated"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == version("apache-airflow"):
         return

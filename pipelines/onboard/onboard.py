@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.config import Places, Profile, own_profiles, profile_names
+from pipelines.config import DeploymentPaths, Profile, own_profiles, profile_names
 from pipelines.contracts import Issue, Level
 from pipelines.data.adapters import Reading
 from pipelines.data.adapters.content import AGAIN
@@ -233,7 +233,7 @@ def _tried(
     What is only doubted is told: a person answers for it with `denguard confirm`, once a run asks.
     """
     with tempfile.TemporaryDirectory(prefix="denguard-onboard-") as empty:
-        report = try_files(list(paths), draft, Places(home=Path(empty)), received)
+        report = try_files(list(paths), draft, DeploymentPaths(home=Path(empty)), received)
     issues = [
         i
         for i in report.result.issues
@@ -267,21 +267,21 @@ def _tried(
     return replace(report, result=replace(report.result, tables=delivered))
 
 
-def write(made: Onboarded, where: Places) -> tuple[Path, Path]:
+def write(made: Onboarded, paths: DeploymentPaths) -> tuple[Path, Path]:
     """The first drop, then the profile; both are no-ops if they are there and equal.
 
     Raises:
         ConfigError: another profile has the name, or the deployment has drops of other files.
         DropError: a drop of that date is there with other content.
     """
-    path = require_place(made.name, made.text, where, made.info.folder_name)
+    path = require_place(made.name, made.text, paths, made.info.folder_name)
     if made.boundaries is not None:
         lay_beside(path, made.boundaries)
     context = context_of(made.profile)
     bring = partial(source_of(context.config).bring, list(made.paths), context=context)
-    require_not_withdrawn_name(where, made.info.folder_name)
-    drop = make_drop(bring, None, where.drops, made.info)
-    share_drop(where, read_drop(drop))
+    require_not_withdrawn_name(paths, made.info.folder_name)
+    drop = make_drop(bring, None, paths.drops, made.info)
+    share_drop(paths, read_drop(drop))
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, made.text)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.config import Places, Profile, load_profile
+from pipelines.config import DeploymentPaths, Profile, load_profile
 from pipelines.data.drops import shown, survey_drops
 from pipelines.errors import ConfigError
 from pipelines.plain_yaml import UnusableYaml, parse_plain_yaml, read_plain_yaml
@@ -68,23 +68,23 @@ def checked(name: str, text: str) -> Profile:
             ) from err
 
 
-def require_place(name: str, text: str, where: Places, own_drop: str) -> Path:
+def require_place(name: str, text: str, paths: DeploymentPaths, own_drop: str) -> Path:
     """Where the profile will lie.
 
     Raises:
         ConfigError: another profile has the name, or the deployment holds drops of other files.
     """
-    path = where.profiles / f"{name}.yaml"
+    path = paths.profiles / f"{name}.yaml"
     if path.is_file():
         _require_equal(path, text)
         return path
-    drops, broken = survey_drops(where.drops, withdrawn(where, "drop"))
+    drops, broken = survey_drops(paths.drops, withdrawn(paths, "drop"))
     others = [d.name for d in drops if d.name != own_drop] + [str(e.where) for e in broken]
     if others:
         raise ConfigError(
             f"this deployment holds drops of other files already ({', '.join(others[:3])}), and "
             "one line reads all of its drops by one profile",
-            where=str(where.drops),
+            where=str(paths.drops),
             fix=(
                 f"make it a line of its own: `denguard --line {name} onboard ...`; or set "
                 "DENGUARD_HOME to a new folder"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import BusyError, DenguardError, StoreError
 from pipelines.ops import texts
 from pipelines.ops.channels import Alert, ChannelError, send
@@ -34,14 +34,16 @@ log = logging.getLogger(__name__)
 _LOCK_TIMEOUT_S = 30.0
 
 
-def tell(where: Places, verdict: Verdict | None = None, now: datetime | None = None) -> list[Alert]:
+def tell(
+    paths: DeploymentPaths, verdict: Verdict | None = None, now: datetime | None = None
+) -> list[Alert]:
     """Find transitions, tell people, and return the new ones. Never raises.
 
     Args:
         verdict: the watchdog's; without one, lateness is left as it is.
     """
     try:
-        return _tell(where, alert_settings(), verdict, now or datetime.now(UTC))
+        return _tell(paths, alert_settings(), verdict, now or datetime.now(UTC))
     except BusyError as err:
         log.warning(err.what)
     except (DenguardError, OSError) as err:
@@ -52,33 +54,33 @@ def tell(where: Places, verdict: Verdict | None = None, now: datetime | None = N
 
 
 def _tell(
-    where: Places, settings: AlertSettings, verdict: Verdict | None, now: datetime
+    paths: DeploymentPaths, settings: AlertSettings, verdict: Verdict | None, now: datetime
 ) -> list[Alert]:
     busy = BusyError("another process is sending alerts; what it does not see, the next call tells")
-    with locked(_folder(where) / "alerts.lock", _LOCK_TIMEOUT_S, busy):
-        state = load(where)
-        language = settings.alert_language or language_of(where)
+    with locked(_folder(paths) / "alerts.lock", _LOCK_TIMEOUT_S, busy):
+        state = load(paths)
+        language = settings.alert_language or language_of(paths)
         found = [
             _alert(kind, facts, now, language)
-            for kind, facts in transitions(where, state, verdict, now)
+            for kind, facts in transitions(paths, state, verdict, now)
         ]
         for alert in found:
             log.warning("alert: %s", texts.title(alert["kind"], alert["facts"]))
             if settings.channels:
                 state.pending.append({"alert": alert, "channels": list(settings.channels)})
-        _save(where, state)  # before anything goes out: nothing that was seen can be lost
-        _deliver(where, state, settings)
+        _save(paths, state)  # before anything goes out: nothing that was seen can be lost
+        _deliver(paths, state, settings)
     return found
 
 
-def _deliver(where: Places, state: State, settings: AlertSettings) -> None:
+def _deliver(paths: DeploymentPaths, state: State, settings: AlertSettings) -> None:
     """Oldest first; a channel that fails once is left alone until the next call."""
     down: set[str] = set()
     for waiting in list(state.pending):
         for channel in list(waiting["channels"]):
             if channel not in settings.channels or channel in down:
                 continue
-            error = attempt(where, channel, waiting["alert"], settings)
+            error = attempt(paths, channel, waiting["alert"], settings)
             if error is not None:
                 down.add(channel)
                 log.warning(
@@ -91,10 +93,12 @@ def _deliver(where: Places, state: State, settings: AlertSettings) -> None:
             waiting["channels"].remove(channel)
             if not waiting["channels"]:
                 state.pending.remove(waiting)
-            _save(where, state)
+            _save(paths, state)
 
 
-def attempt(where: Places, channel: str, alert: Alert, settings: AlertSettings) -> str | None:
+def attempt(
+    paths: DeploymentPaths, channel: str, alert: Alert, settings: AlertSettings
+) -> str | None:
     """Send one alert through one channel and log the outcome; return what went wrong, if
     anything."""
     error = None
@@ -110,41 +114,41 @@ def attempt(where: Places, channel: str, alert: Alert, settings: AlertSettings) 
         "sent": error is None,
         "error": error,
     }
-    _folder(where).mkdir(parents=True, exist_ok=True)
-    with _log(where).open("ab") as out:
+    _folder(paths).mkdir(parents=True, exist_ok=True)
+    with _log(paths).open("ab") as out:
         out.write(json.dumps(line, sort_keys=True).encode() + b"\n")
         out.flush()
         os.fsync(out.fileno())
     return error
 
 
-def send_test(where: Places) -> dict[str, str | None]:
+def send_test(paths: DeploymentPaths) -> dict[str, str | None]:
     """Send a test through every channel; channel -> what went wrong, None if it went through.
 
     Raises:
         ConfigError: the channels are not configured well.
     """
     settings = alert_settings()
-    language = settings.alert_language or language_of(where)
+    language = settings.alert_language or language_of(paths)
     alert = _alert("test", {}, datetime.now(UTC), language)
-    return {channel: attempt(where, channel, alert, settings) for channel in settings.channels}
+    return {channel: attempt(paths, channel, alert, settings) for channel in settings.channels}
 
 
-def language_of(where: Places) -> str:
+def language_of(paths: DeploymentPaths) -> str:
     """That of the place of the run that was started last; English before the first one."""
-    run_id = newest_run(where)
+    run_id = newest_run(paths)
     if run_id is None:
         return READ_BY_MOST
     try:
-        asked: Any = read_json(run_folder(where, run_id) / "run.json")
+        asked: Any = read_json(run_folder(paths, run_id) / "run.json")
         return words_of(load_profile(str(asked["profile"])).place.language).language
     except (DenguardError, KeyError, TypeError):  # the run's record or its profile is gone
         return READ_BY_MOST
 
 
-def load(where: Places) -> State:
+def load(paths: DeploymentPaths) -> State:
     """What was told already; a damaged file is set aside with a word, and told anew."""
-    path = _folder(where) / "state.json"
+    path = _folder(paths) / "state.json"
     if not path.is_file():
         return State()
     try:
@@ -158,12 +162,12 @@ def load(where: Places) -> State:
         return State()
 
 
-def newest_sent(where: Places, lines: int = 5) -> list[dict[str, Any]]:
+def newest_sent(paths: DeploymentPaths, lines: int = 5) -> list[dict[str, Any]]:
     """The last attempts, oldest first; a torn last line is left out."""
-    if not _log(where).is_file():
+    if not _log(paths).is_file():
         return []
     found = []
-    for line in _log(where).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
+    for line in _log(paths).read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]:
         try:
             found.append(json.loads(line))
         except ValueError:
@@ -181,13 +185,13 @@ def _alert(kind: str, facts: dict[str, Any], now: datetime, language: str) -> Al
     }
 
 
-def _save(where: Places, state: State) -> None:
-    write_json(_folder(where) / "state.json", state.to_json())
+def _save(paths: DeploymentPaths, state: State) -> None:
+    write_json(_folder(paths) / "state.json", state.to_json())
 
 
-def _folder(where: Places) -> Path:
-    return where.artifacts / "alerts"
+def _folder(paths: DeploymentPaths) -> Path:
+    return paths.artifacts / "alerts"
 
 
-def _log(where: Places) -> Path:
-    return _folder(where) / "sent.jsonl"
+def _log(paths: DeploymentPaths) -> Path:
+    return _folder(paths) / "sent.jsonl"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.plausible.listed import unapplied_answers
 from pipelines.errors import DenguardError
 from pipelines.run.lock import holder
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 SETTLED = timedelta(minutes=2)  # a folder that was touched since may still be copied in
 
 
-def waiting_drop(where: Places, now: datetime) -> str | None:
+def waiting_drop(paths: DeploymentPaths, now: datetime) -> str | None:
     """Name of the newest drop that no run has read, or None; None too while a run is at work.
 
     A drop whose run was stopped by its data was read: a corrected one is a new drop. Where every
@@ -28,31 +28,31 @@ def waiting_drop(where: Places, now: datetime) -> str | None:
     Args:
         now: with its time zone.
     """
-    if holder(where) is not None or not where.drops.is_dir():
+    if holder(paths) is not None or not paths.drops.is_dir():
         return None
     settled = (now - SETTLED).timestamp()
     names = [
         p.name
-        for p in where.drops.iterdir()
+        for p in paths.drops.iterdir()
         if (p / "drop.yaml").is_file() and p.stat().st_mtime < settled
     ]
-    unread = set(names) - _read_by_a_run(where) - withdrawn(where, "drop").keys()
-    return max(unread, default=None) or _answered(where)
+    unread = set(names) - _read_by_a_run(paths) - withdrawn(paths, "drop").keys()
+    return max(unread, default=None) or _answered(paths)
 
 
-def _answered(where: Places) -> str | None:
+def _answered(paths: DeploymentPaths) -> str | None:
     try:
-        said = unapplied_answers(where)
+        said = unapplied_answers(paths)
     except DenguardError as err:  # the run that reads them says it in full
         log.warning("%s", err)
         return None
     return f"answers-{said}" if said else None
 
 
-def _read_by_a_run(where: Places) -> set[str]:
+def _read_by_a_run(paths: DeploymentPaths) -> set[str]:
     """Names of the drops in every run's ingest.json."""
     found: set[str] = set()
-    for path in (where.artifacts / "runs").glob("*/ingest.json"):
+    for path in (paths.artifacts / "runs").glob("*/ingest.json"):
         try:
             found |= IngestOutput.read(path.parent).dates
         except DenguardError:  # a damaged record knows nothing

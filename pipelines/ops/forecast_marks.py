@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.run import run_folder
 from pipelines.run.events import read_events
@@ -21,43 +21,45 @@ _LANGUAGE = re.compile(r'<html lang="([a-z]{2})">')
 _BODY = "<body>"
 
 
-def marks(where: Places, run_id: str, fallbacks: Mapping[str, dict[str, Any]]) -> list[str]:
+def marks(
+    paths: DeploymentPaths, run_id: str, fallbacks: Mapping[str, dict[str, Any]]
+) -> list[str]:
     """Sentences on the forecasts that belong to a run: its own, and the one in its place.
 
     Args:
         fallbacks: by_run of the same home.
     """
     said = []
-    if own := withdrawal_of_run(where, run_id):
+    if own := withdrawal_of_run(paths, run_id):
         said.append(f"forecast {own.words()}")
     if made := fallbacks.get(run_id):
-        gone = withdrawal(where, "forecast", str(made["forecast_version"]))
+        gone = withdrawal(paths, "forecast", str(made["forecast_version"]))
         told = f", {gone.words()}" if gone else ""
         said.append(f"forecast {made['data_state']}, up to {made['data_until']}{told}")
     return said
 
 
-def by_run(where: Places) -> dict[str, dict[str, Any]]:
+def by_run(paths: DeploymentPaths) -> dict[str, dict[str, Any]]:
     """Red run -> event of the newest forecast made in its place."""
-    return {str(e["run_id"]): e for e in read_events(where, "fallback-forecast") if e.get("run_id")}
+    return {str(e["run_id"]): e for e in read_events(paths, "fallback-forecast") if e.get("run_id")}
 
 
-def withdrawal_of_run(where: Places, run_id: str) -> Withdrawn | None:
+def withdrawal_of_run(paths: DeploymentPaths, run_id: str) -> Withdrawn | None:
     """The withdrawal of a run's own forecast, or None."""
-    version = _version_of(where, run_id)
-    return withdrawal(where, "forecast", version) if version else None
+    version = _version_of(paths, run_id)
+    return withdrawal(paths, "forecast", version) if version else None
 
 
-def marked_page(where: Places, path: Path) -> str | None:
+def marked_page(paths: DeploymentPaths, path: Path) -> str | None:
     """A page of artifacts/reports with a notice on top, None if its forecast was not withdrawn.
 
     The file stays as it is; the notice is in the language of the page.
     """
     folder = path.parent.name
     if folder.startswith(_FALLBACK):
-        record = withdrawal(where, "forecast", folder.removeprefix(_FALLBACK))
+        record = withdrawal(paths, "forecast", folder.removeprefix(_FALLBACK))
     else:
-        record = withdrawal_of_run(where, folder)
+        record = withdrawal_of_run(paths, folder)
     if record is None:
         return None
     text = path.read_text(encoding="utf-8")
@@ -72,8 +74,8 @@ def marked_page(where: Places, path: Path) -> str | None:
     return text.replace(_BODY, _BODY + notice, 1) if _BODY in text else notice + text
 
 
-def _version_of(where: Places, run_id: str) -> str:
+def _version_of(paths: DeploymentPaths, run_id: str) -> str:
     try:
-        return ForecastOutput.read(run_folder(where, run_id)).forecast_version or ""
+        return ForecastOutput.read(run_folder(paths, run_id)).forecast_version or ""
     except StoreError:  # a damaged run has nothing to mark
         return ""

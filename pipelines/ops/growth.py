@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.words import counted
 
 _WEEKS = 8  # that the growth is measured over, at most
@@ -49,13 +49,13 @@ class Growth:
         )
 
 
-def growth(where: Places) -> Growth:
+def growth(paths: DeploymentPaths) -> Growth:
     """Look at every file's size and time; reads none."""
-    ends = sorted(_ended(where))
+    ends = sorted(_ended(paths))
     since = _window(ends)
     rooms: dict[str, int] = {}
     new, seen = 0, set()
-    for room, path in _files(where):
+    for room, path in _files(paths):
         facts = path.lstat()
         if (facts.st_dev, facts.st_ino) in seen:
             continue
@@ -68,9 +68,9 @@ def growth(where: Places) -> Growth:
     return Growth(rooms, new / weeks, weeks)
 
 
-def _ended(where: Places) -> Iterator[float]:
+def _ended(paths: DeploymentPaths) -> Iterator[float]:
     """When each finished run wrote its last record."""
-    return (path.stat().st_mtime for path in (where.artifacts / "runs").glob("[!.]*/report.json"))
+    return (path.stat().st_mtime for path in (paths.artifacts / "runs").glob("[!.]*/report.json"))
 
 
 def _window(ends: list[float]) -> float | None:
@@ -80,13 +80,13 @@ def _window(ends: list[float]) -> float | None:
     return next(end for end in ends if end >= ends[-1] - _WEEKS * _WEEK_S - 1 or end == ends[-2])
 
 
-def _files(where: Places) -> Iterator[tuple[str, Path]]:
+def _files(paths: DeploymentPaths) -> Iterator[tuple[str, Path]]:
     rooms = (
-        sorted(p for p in where.artifacts.iterdir() if p.is_dir())
-        if where.artifacts.is_dir()
+        sorted(p for p in paths.artifacts.iterdir() if p.is_dir())
+        if paths.artifacts.is_dir()
         else []
     )
-    for name, folder in (("data", where.data), *((room.name, room) for room in rooms)):
+    for name, folder in (("data", paths.data), *((room.name, room) for room in rooms)):
         for at, _, files in os.walk(folder):
             yield from ((name, Path(at, file)) for file in files)
 

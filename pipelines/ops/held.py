@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.plausible.answers import Answer, read_answers
 from pipelines.data.plausible.listed import CauseRecord, known_causes, waits_for_a_person
 from pipelines.data.plausible.suspicion import Direction, Outcome
@@ -16,21 +16,21 @@ log = logging.getLogger(__name__)
 _NAMED = 5  # causes in one alert
 
 
-def waiting_causes(where: Places) -> list[CauseRecord]:
+def waiting_causes(paths: DeploymentPaths) -> list[CauseRecord]:
     """Causes that nobody has answered; none if their list is damaged, which the log says."""
     try:
-        causes = known_causes(where)
+        causes = known_causes(paths)
     except DenguardError as err:  # the next validation writes it anew
         log.warning("%s", err)
         return []
-    answers = _answers(where)
+    answers = _answers(paths)
     return [one for one in causes if waits_for_a_person(one, answers)]
 
 
-def _answers(where: Places) -> dict[str, Answer]:
+def _answers(paths: DeploymentPaths) -> dict[str, Answer]:
     """What was said so far; nothing if a file of it is damaged, so that no cause is left out."""
     try:
-        return read_answers(where)
+        return read_answers(paths)
     except DenguardError as err:
         log.warning("%s", err)
         return {}
@@ -52,9 +52,9 @@ def in_one_alert(causes: Sequence[CauseRecord]) -> dict[str, Any]:
     return {"n": len(causes), "causes": told + more, "named": named, "drop": causes[0].drop}
 
 
-def waiting_words(where: Places) -> str:
+def waiting_words(paths: DeploymentPaths) -> str:
     """Such as "3 causes of held values wait for an answer (denguard confirm); 1 looks too high"."""
-    waits = waiting_causes(where)
+    waits = waiting_causes(paths)
     high = sum(map(looks_high, waits))
     if not waits:
         return ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.lock_file import LockOwner
 from pipelines.run.progress import spell
 from pipelines.steps.history import PartView, RunHistory, State
@@ -57,7 +57,9 @@ class StepView:
         )
 
 
-def step_views(where: Places, run: RunHistory, owner: LockOwner | None) -> tuple[StepView, ...]:
+def step_views(
+    paths: DeploymentPaths, run: RunHistory, owner: LockOwner | None
+) -> tuple[StepView, ...]:
     """Every step in order; of one that is cut nobody knows how yet, the step itself.
 
     Args:
@@ -66,7 +68,7 @@ def step_views(where: Places, run: RunHistory, owner: LockOwner | None) -> tuple
     found, before = [], -1
     for step in ("start", *STEPS):
         parts = [run.part(name) for name in _names(run, step)]
-        found.append(StepView(step, tuple(_part(where, part, owner, before) for part in parts)))
+        found.append(StepView(step, tuple(_part(paths, part, owner, before) for part in parts)))
         before = max(before, *(max(part.ended_at, _runs_since(part, owner)) for part in parts))
     return tuple(found)
 
@@ -95,12 +97,12 @@ def _names(run: RunHistory, step: str) -> list[str]:
     return sorted({*planned, *failed}) or [CUT[step]]
 
 
-def _part(where: Places, part: PartView, owner: LockOwner | None, before: int) -> PartView:
+def _part(paths: DeploymentPaths, part: PartView, owner: LockOwner | None, before: int) -> PartView:
     if _runs_since(part, owner) >= 0:
         return replace(part, state="running", said="", documents={})
     if part.state != "done":
         return replace(part, documents={})
-    there = {title: at for title, at in part.documents.items() if (where.home / at).is_file()}
+    there = {title: at for title, at in part.documents.items() if (paths.home / at).is_file()}
     again = owner is not None and part.ended_at < before
     return replace(part, state="earlier" if again else "done", documents=there)
 

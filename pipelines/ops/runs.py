@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.config import Places, time_zone_of
+from pipelines.config import DeploymentPaths, time_zone_of
 from pipelines.errors import StoreError
 from pipelines.ops.parts import StepView, step_views
 from pipelines.run import RunParams, run_folder
@@ -84,21 +84,21 @@ class RunView:
         return gate.said or f"{done} of {len(self.steps)} boxes done"
 
 
-def newest_run(where: Places) -> str | None:
+def newest_run(paths: DeploymentPaths) -> str | None:
     """The run that was started last, or None."""
-    return next(iter(newest_runs(where)), None)
+    return next(iter(newest_runs(paths)), None)
 
 
-def newest_runs(where: Places) -> list[str]:
+def newest_runs(paths: DeploymentPaths) -> list[str]:
     """Every run that was started, the one started last first."""
-    return [*reversed(begun_runs(where))]
+    return [*reversed(begun_runs(paths))]
 
 
-def view(where: Places, run_id: str, now: datetime) -> RunView:
+def view(paths: DeploymentPaths, run_id: str, now: datetime) -> RunView:
     """Read one run. Raises StoreError if there is no such run, or a file of it is damaged
     or odd."""
     try:
-        seen = _view(where, run_id, now)
+        seen = _view(paths, run_id, now)
         _ = seen.line, seen.documents, seen.profile  # what a list shows, read while it can be named
         return seen
     except (
@@ -120,8 +120,8 @@ def view(where: Places, run_id: str, now: datetime) -> RunView:
         ) from err
 
 
-def _view(where: Places, run_id: str, now: datetime) -> RunView:
-    folder = run_folder(where, run_id)
+def _view(paths: DeploymentPaths, run_id: str, now: datetime) -> RunView:
+    folder = run_folder(paths, run_id)
     if not folder.is_dir():
         known = sorted(p.name for p in folder.parent.glob("*") if p.is_dir())[-5:]
         raise StoreError(
@@ -129,11 +129,11 @@ def _view(where: Places, run_id: str, now: datetime) -> RunView:
             where=str(folder),
             fix=f"name one of artifacts/runs: {', '.join(known) or 'it is empty'}",
         )
-    held, left = holder(where, now), left_behind(where)
+    held, left = holder(paths, now), left_behind(paths)
     owner = held if held is not None and held.run_id == run_id else None
     left = left if left is not None and left.run_id == run_id else None
-    told = history(where, run_id)
-    failure, seen = told.failure, step_views(where, told, owner)
+    told = history(paths, run_id)
+    failure, seen = told.failure, step_views(paths, told, owner)
     sign = _last_sign(told.last_sign, owner or left)
     state = _state(seen, owner, left, failure)
     params, gate = _maybe(folder / "run.json") or {}, _maybe(folder / GateOutput.file())

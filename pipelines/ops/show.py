@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.evaluate.decision_log import Since, line_and_why
 from pipelines.ops.growth import growth
 from pipelines.ops.parts import StepView, counted
@@ -38,24 +38,24 @@ _RUN_STYLES: dict[RunState, str] = {
 }
 
 
-def show(status: Status, where: Places, console: Console | None = None) -> None:
+def show(status: Status, paths: DeploymentPaths, console: Console | None = None) -> None:
     """Print a status."""
     out = console or Console(highlight=False)
     if not out.is_terminal:  # rich pads its lines; a pipe gets them without
         page = Console(highlight=False, width=_WIDTH, file=io.StringIO())
-        _show(status, where, page)
+        _show(status, paths, page)
         out.file.write("".join(f"{line.rstrip()}\n" for line in page.file.getvalue().splitlines()))  # type: ignore[attr-defined]
         return
-    _show(status, where, out)
+    _show(status, paths, out)
 
 
-def _show(status: Status, where: Places, out: Console) -> None:
+def _show(status: Status, paths: DeploymentPaths, out: Console) -> None:
     if status.run is None:
         out.print("no run yet; start one with: denguard run --run-id NAME")
     else:
         _show_run(status, status.run, out)
         out.print()
-        _show_rest(status, status.run, where, out)
+        _show_rest(status, status.run, paths, out)
 
 
 def _show_run(status: Status, run: RunView, out: Console) -> None:
@@ -106,7 +106,7 @@ def _what(step: StepView, now: datetime) -> str:
     return earlier + (step.said or parts)
 
 
-def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> None:
+def _show_rest(status: Status, run: RunView, paths: DeploymentPaths, out: Console) -> None:
     rows: list[tuple[str, str]] = []
     if run.decision is not None:
         decided = escape(line_and_why(run.decision))
@@ -114,14 +114,14 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     rows.append(("champion", _champion(status)))
     if status.promotion is not None:
         rows.append(("promotion", escape(_promotion(status.promotion))))
-    rows += _forecast_rows(status, where)
+    rows += _forecast_rows(status, paths)
     rows.append(("on time", _on_time(status, run)))
     if status.held:
         rows.append(("held", f"[yellow]{escape(status.held)}[/]"))
     if run.report:
-        rows.append(("report", escape(str(where.home / run.report))))
+        rows.append(("report", escape(str(paths.home / run.report))))
     rows.append(("alerts", _alerts(status)))
-    rows.append(("disk", growth(where).line()))
+    rows.append(("disk", growth(paths).line()))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -130,7 +130,7 @@ def _show_rest(status: Status, run: RunView, where: Places, out: Console) -> Non
     out.print(table)
 
 
-def _forecast_rows(status: Status, where: Places) -> list[tuple[str, str]]:
+def _forecast_rows(status: Status, paths: DeploymentPaths) -> list[tuple[str, str]]:
     """The newest forecast of a run, and the champion's in its place."""
     rows, made, instead = [], status.verdict.success, status.verdict.fallback
     if made is not None:
@@ -144,7 +144,7 @@ def _forecast_rows(status: Status, where: Places) -> list[tuple[str, str]]:
         told = (
             f"[red]forecast {escape(instead['data_state'])}[/], version "
             f"{instead['forecast_version']}: the data end with {instead['data_until']}; "
-            f"{escape(instead['why'])}. Read {escape(str(where.home / instead['page']))}"
+            f"{escape(instead['why'])}. Read {escape(str(paths.home / instead['page']))}"
         )
         rows.append(("instead", told))
     return rows

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines.config import Places, time_zone_of
+from pipelines.config import DeploymentPaths, time_zone_of
 from pipelines.errors import DenguardError, StoreError
 from pipelines.evaluate.decision_log import Since, since_promotion
 from pipelines.ops import alerts
@@ -118,25 +118,27 @@ def _run_json(run: RunView) -> dict[str, Any]:
     }
 
 
-def gather(where: Places, run_id: str | None, now: datetime, services: dict[str, bool]) -> Status:
+def gather(
+    paths: DeploymentPaths, run_id: str | None, now: datetime, services: dict[str, bool]
+) -> Status:
     """Read everything; `run_id` None = the run that was started last.
 
     Raises:
         StoreError: no run of that name, or a damaged file of it.
     """
-    chosen = run_id or newest_run(where)
-    seen = view(where, chosen, now) if chosen else None
-    told = alerts.load(where) if (where.artifacts / "alerts" / "state.json").is_file() else None
-    verdict = judge(where, now)
+    chosen = run_id or newest_run(paths)
+    seen = view(paths, chosen, now) if chosen else None
+    told = alerts.load(paths) if (paths.artifacts / "alerts" / "state.json").is_file() else None
+    verdict = judge(paths, now)
     return Status(
         now=now,
         run=seen,
-        holder=holder(where, now),
+        holder=holder(paths, now),
         verdict=verdict,
-        champion=champion(where),
-        promotion=since_promotion(where),
+        champion=champion(paths),
+        promotion=since_promotion(paths),
         open_alerts=open_alerts(told, verdict.late),
-        held=waiting_words(where),
+        held=waiting_words(paths),
         waiting=len(told.pending) if told else 0,
         services=services,
     )
@@ -165,31 +167,31 @@ def open_alerts(told: alerts.State | None, late_now: bool) -> tuple[str, ...]:
     return (*late, *failed, *fallback)
 
 
-def champion(where: Places) -> dict[str, Any] | None:
+def champion(paths: DeploymentPaths) -> dict[str, Any] | None:
     """Who serves since when, by the audit of alias moves (the registry itself may be down)."""
-    entries = read_trail(where).entries
+    entries = read_trail(paths).entries
     if not entries or entries[-1].get("to_version") is None:
         return None
     newest = entries[-1]
     return {
         "version": newest["to_version"],
         "bundle_id": newest["bundle_id"],
-        "origin_week": _origin_week(where, newest),
+        "origin_week": _origin_week(paths, newest),
         "since": newest["at"],
         "action": newest["action"],
         "by": newest["by"],
         "reason": newest["reason"],
-        "learnt_from_withdrawn": learnt_from_withdrawn(where, str(newest["bundle_id"])),
+        "learnt_from_withdrawn": learnt_from_withdrawn(paths, str(newest["bundle_id"])),
     }
 
 
-def _origin_week(where: Places, entry: dict[str, Any]) -> str | None:
+def _origin_week(paths: DeploymentPaths, entry: dict[str, Any]) -> str | None:
     """Newest week of the data that the champion was made from."""
     try:
         if entry.get("run_id") and entry["action"] == "promote":
-            return SnapshotOutput.read(run_folder(where, entry["run_id"])).as_of_week
+            return SnapshotOutput.read(run_folder(paths, entry["run_id"])).as_of_week
         meta: Any = read_json(
-            where.artifacts / "bundles" / str(entry["bundle_id"]) / "bundle.json"
+            paths.artifacts / "bundles" / str(entry["bundle_id"]) / "bundle.json"
         )["meta"]
         return str(meta["as_of_week"])
     except (StoreError, DenguardError, KeyError, TypeError):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.intake import drops_of
 from pipelines.errors import DenguardError
 from pipelines.run.withdrawn import withdrawal, withdrawn
 from pipelines.storage import read_json
 
 
-def taken_back(where: Places, forecast_version: str, drops: set[str] | None) -> list[str]:
+def taken_back(paths: DeploymentPaths, forecast_version: str, drops: set[str] | None) -> list[str]:
     """Why a forecast does not stand any more; empty if it does.
 
     Args:
         drops: names of the drops that it was made from, None if nobody knows them.
     """
     said = []
-    if own := withdrawal(where, "forecast", forecast_version):
+    if own := withdrawal(paths, "forecast", forecast_version):
         said.append(f"the newest forecast, {forecast_version}, was {own.words()}")
-    gone = withdrawn(where, "drop")
+    gone = withdrawn(paths, "drop")
     said += [
         f"the newest forecast rests on drop {name}, which was {gone[name].words()}"
         for name in sorted(gone.keys() & (drops or set()))
@@ -28,12 +28,12 @@ def taken_back(where: Places, forecast_version: str, drops: set[str] | None) -> 
     return said
 
 
-def learnt_from_withdrawn(where: Places, bundle_id: str) -> list[str]:
+def learnt_from_withdrawn(paths: DeploymentPaths, bundle_id: str) -> list[str]:
     """Words for each withdrawn drop that a bundle was trained on; empty if its records are gone."""
     try:
-        bundle: Any = read_json(where.artifacts / "bundles" / bundle_id / "bundle.json")
-        drops = drops_of(where.artifacts / "datasets" / str(bundle["meta"]["dataset_version"]))
+        bundle: Any = read_json(paths.artifacts / "bundles" / bundle_id / "bundle.json")
+        drops = drops_of(paths.artifacts / "datasets" / str(bundle["meta"]["dataset_version"]))
     except (DenguardError, KeyError, TypeError):
         return []
-    gone = withdrawn(where, "drop")
+    gone = withdrawn(paths, "drop")
     return [f"drop {name}, which was {gone[name].words()}" for name in sorted(gone.keys() & drops)]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import DenguardError, StoreError
 from pipelines.ops.fallbacks import standing_fallback
 from pipelines.ops.held import in_one_alert, looks_high, waiting_causes
@@ -47,21 +47,21 @@ class State:
 
 
 def transitions(
-    where: Places, state: State, verdict: Verdict | None, now: datetime
+    paths: DeploymentPaths, state: State, verdict: Verdict | None, now: datetime
 ) -> list[Transition]:
     """Compare, note the new state in `state`, and return what people must be told."""
     return [
         *_lateness(state, verdict),
-        *_failure(state, _newest(where, now)),
-        *_fallback(where, state),
-        *_same_week(where, state),
-        *_held(where, state),
-        *_champion(where, state),
+        *_failure(state, _newest(paths, now)),
+        *_fallback(paths, state),
+        *_same_week(paths, state),
+        *_held(paths, state),
+        *_champion(paths, state),
     ]
 
 
-def _fallback(where: Places, state: State) -> list[Transition]:
-    made, known = standing_fallback(where), state.fallback
+def _fallback(paths: DeploymentPaths, state: State) -> list[Transition]:
+    made, known = standing_fallback(paths), state.fallback
     state.fallback = made
     if made is None:
         return [("fallback-over", known)] if known is not None else []
@@ -69,9 +69,9 @@ def _fallback(where: Places, state: State) -> list[Transition]:
     return [] if told else [("fallback", made)]
 
 
-def _held(where: Places, state: State) -> list[Transition]:
+def _held(paths: DeploymentPaths, state: State) -> list[Transition]:
     """Causes that wait for an answer, once each: what looks too high apart from all else."""
-    waits = waiting_causes(where)
+    waits = waiting_causes(paths)
     new = [one for one in waits if one.cause_id not in state.held]
     state.held = sorted(one.cause_id for one in waits)
     high = [one for one in new if looks_high(one)]
@@ -80,16 +80,16 @@ def _held(where: Places, state: State) -> list[Transition]:
     return [(kind, in_one_alert(causes)) for kind, causes in found if causes]
 
 
-def _same_week(where: Places, state: State) -> list[Transition]:
+def _same_week(paths: DeploymentPaths, state: State) -> list[Transition]:
     """Once a week of data, and only where new weeks are waited for (bulletin.origin_age_weeks)."""
     try:
-        made = last_success(where)
+        made = last_success(paths)
     except StoreError:
         return []
     if made is None or not made.same_week_since or state.same_week == made.origin_week:
         return []
     old = made.when - datetime.fromisoformat(made.same_week_since) >= _A_CYCLE
-    if not old or oldest_weeks(where, made) is None:
+    if not old or oldest_weeks(paths, made) is None:
         return []
     state.same_week = made.origin_week
     return [("same-week", asdict(made))]
@@ -125,9 +125,9 @@ def _is_refusal(run: RunView) -> bool:
     return said is not None and (said.step, said.error) == ("report", "DeployError")
 
 
-def _champion(where: Places, state: State) -> list[Transition]:
+def _champion(paths: DeploymentPaths, state: State) -> list[Transition]:
     """The net change: a promotion that was taken back at once is no change of champion."""
-    entries = read_trail(where).entries
+    entries = read_trail(paths).entries
     told = state.audit_seq if state.audit_seq is not None else len(entries) - 1
     state.audit_seq = len(entries)
     new = entries[max(told, 0) :]
@@ -136,9 +136,9 @@ def _champion(where: Places, state: State) -> list[Transition]:
     return [(f"champion-{new[-1]['action']}", {**new[-1], "from_version": new[0]["from_version"]})]
 
 
-def _newest(where: Places, now: datetime) -> RunView | None:
+def _newest(paths: DeploymentPaths, now: datetime) -> RunView | None:
     try:
-        run_id = newest_run(where)
-        return view(where, run_id, now) if run_id else None
+        run_id = newest_run(paths)
+        return view(paths, run_id, now) if run_id else None
     except DenguardError:  # a damaged file of a run; the other transitions are told all the same
         return None

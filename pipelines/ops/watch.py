@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import DenguardError, StoreError
 from pipelines.ops.fallbacks import Made, standing_fallback
 from pipelines.ops.runs import RunView, newest_run, view
@@ -84,7 +84,7 @@ class Verdict:
 
 
 def judge(
-    where: Places,
+    paths: DeploymentPaths,
     now: datetime,
     max_age_days: float = MAX_AGE_DAYS,
     max_origin_age_weeks: int | None = None,
@@ -96,12 +96,12 @@ def judge(
         max_age_days: a cycle and its grace; also how long a drop may lie unread.
         max_origin_age_weeks: how old the newest known week may be; None = as the profile says.
     """
-    failed, fallback = _failed(where, now), standing_fallback(where)
+    failed, fallback = _failed(paths, now), standing_fallback(paths)
     try:
-        made = last_success(where)
+        made = last_success(paths)
     except StoreError as err:
         return Verdict((f"{err.what} ({err.where})",), err.fix, None, failed, fallback=fallback)
-    why = [*_instead(fallback), *_no_champion(where)]
+    why = [*_instead(fallback), *_no_champion(paths)]
     if made is None:
         return Verdict(
             ("no forecast was ever made here", *why) if not fallback else tuple(why),
@@ -121,13 +121,13 @@ def judge(
             f"the newest forecast claims to be finished at {made.finished_at}, in the future: "
             "this clock or that of the machine that made it is wrong"
         )
-    if (drop := _unread_drop(where, made, now, limit)) is not None:
+    if (drop := _unread_drop(paths, made, now, limit)) is not None:
         why.append(
             f"drop {drop} lies there for more than {max_age_days:g} days and no forecast knows it"
         )
-    why += taken_back(where, made.forecast_version, _known_drops(where, made.run_id))
+    why += taken_back(paths, made.forecast_version, _known_drops(paths, made.run_id))
     weeks = (now.date() - made.known_until).days // 7
-    allowed = oldest_weeks(where, made) if max_origin_age_weeks is None else max_origin_age_weeks
+    allowed = oldest_weeks(paths, made) if max_origin_age_weeks is None else max_origin_age_weeks
     if allowed is not None and weeks > allowed:
         why.append(
             f"the newest week that a forecast knows, {made.origin_week}, ended "
@@ -136,11 +136,11 @@ def judge(
     return Verdict(tuple(why), _fix(failed, why) if why else "", made, failed, age, fallback)
 
 
-def oldest_weeks(where: Places, made: LastSuccess) -> int | None:
+def oldest_weeks(paths: DeploymentPaths, made: LastSuccess) -> int | None:
     """How old the newest known week may be, by the profile that made a forecast; None = of
     any age."""
     try:
-        asked: Any = read_json(run_folder(where, made.run_id) / "run.json")
+        asked: Any = read_json(run_folder(paths, made.run_id) / "run.json")
         profile = load_profile(str(asked["profile"]))
     except (DenguardError, KeyError):  # the run's folder or its profile is gone
         return None
@@ -161,24 +161,26 @@ def _instead(fallback: Made | None) -> list[str]:
     return [f"the newest forecast is {fallback['data_state']}{gone}: {fallback['why']}"]
 
 
-def _no_champion(where: Places) -> list[str]:
+def _no_champion(paths: DeploymentPaths) -> list[str]:
     """Where one served before; without any the run's report says why nothing serves."""
-    entries = read_trail(where).entries
+    entries = read_trail(paths).entries
     if not entries or entries[-1].get("to_version") is not None:
         return []
     last = entries[-1]
     return [f"no champion serves since {last['at']} ({last['action']} by {last['by']})"]
 
 
-def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedelta) -> str | None:
+def _unread_drop(
+    paths: DeploymentPaths, made: LastSuccess, now: datetime, limit: timedelta
+) -> str | None:
     """The newest drop, if the forecast does not know it although it had the time to."""
-    gone = withdrawn(where, "drop")
+    gone = withdrawn(paths, "drop")
     drops = {
         p.name: p
-        for p in where.drops.glob("*")
+        for p in paths.drops.glob("*")
         if p.is_dir() and _day(p.name) and p.name not in gone
     }
-    known = _known_drops(where, made.run_id)
+    known = _known_drops(paths, made.run_id)
     newest = max(drops, default=None)
     if newest is None or known is None or newest in known:
         return None
@@ -187,18 +189,18 @@ def _unread_drop(where: Places, made: LastSuccess, now: datetime, limit: timedel
     return newest if now - max(received, here) > limit else None
 
 
-def _known_drops(where: Places, run_id: str) -> set[str] | None:
+def _known_drops(paths: DeploymentPaths, run_id: str) -> set[str] | None:
     """Names of the drops that a run was made from; None if its folder was removed."""
     try:
-        return IngestOutput.read(run_folder(where, run_id)).dates
+        return IngestOutput.read(run_folder(paths, run_id)).dates
     except DenguardError:
         return None
 
 
-def _failed(where: Places, now: datetime) -> RunView | None:
-    run_id = newest_run(where)
+def _failed(paths: DeploymentPaths, now: datetime) -> RunView | None:
+    run_id = newest_run(paths)
     try:
-        seen = view(where, run_id, now) if run_id else None
+        seen = view(paths, run_id, now) if run_id else None
     except DenguardError:  # a damaged run must not silence the watchdog
         return None
     return (

@@ -10,7 +10,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.intake import accepted_drops
 from pipelines.errors import ConfigError, DenguardError, DropError
 from pipelines.lineage import trace
@@ -56,7 +56,9 @@ class TakenBack:
     to_do: tuple[str, ...]
 
 
-def withdraw_drop(where: Places, name: str, by: str, reason: str, profile: str) -> TakenBack:
+def withdraw_drop(
+    paths: DeploymentPaths, name: str, by: str, reason: str, profile: str
+) -> TakenBack:
     """Withdraw a drop, accepted or not: no run reads it from now on; its folder stays as it is.
 
     Raises:
@@ -64,22 +66,22 @@ def withdraw_drop(where: Places, name: str, by: str, reason: str, profile: str) 
         ConfigError: nobody's name, or no reason.
         StoreError, VersioningError: it is withdrawn here, but a store or remote was not told.
     """
-    earlier = withdrawal(where, "drop", name) is not None
-    record = withdraw(where, "drop", name, by, reason, "" if earlier else _content(where, name))
-    found = trace(f"drop:{name}", where, "down")
+    earlier = withdrawal(paths, "drop", name) is not None
+    record = withdraw(paths, "drop", name, by, reason, "" if earlier else _content(paths, name))
+    found = trace(f"drop:{name}", paths, "down")
     nodes = [node for node in found.nodes() if node.kind != "drop"]
-    if held := _versions_with(where, nodes):
-        write_mark(where, record, held)
+    if held := _versions_with(paths, nodes):
+        write_mark(paths, record, held)
     listed = {LABELS[kind]: tuple(n.id for n in nodes if n.kind == kind) for kind in _TOLD}
     return TakenBack(
         record,
         earlier,
         {k: v for k, v in listed.items() if v},
-        tuple(_to_do(where, found, profile)),
+        tuple(_to_do(paths, found, profile)),
     )
 
 
-def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> TakenBack:
+def withdraw_forecast(paths: DeploymentPaths, wanted: str, by: str, reason: str) -> TakenBack:
     """Withdraw a published forecast: `latest` and the endpoint pass over it; its files stay as they
     are.
 
@@ -96,12 +98,12 @@ def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> Taken
             "`latest` means another forecast once this one is withdrawn",
             fix="name the version; `denguard list forecasts` shows them",
         )
-    _require_any(where)
-    catalogue = read_catalogue(source := Source(remote_uri(where)))
+    _require_any(paths)
+    catalogue = read_catalogue(source := Source(remote_uri(paths)))
     meant = find_version(catalogue, "forecasts", wanted)
-    earlier = withdrawal(where, "forecast", meant.version) is not None
-    record = withdraw(where, "forecast", meant.version, by, reason, meant.content_id or "")
-    write_mark(where, record, [meant.id])
+    earlier = withdrawal(paths, "forecast", meant.version) is not None
+    record = withdraw(paths, "forecast", meant.version, by, reason, meant.content_id or "")
+    write_mark(paths, record, [meant.id])
     over = passed_over(catalogue, read_marks(source))
     reports = tuple(
         v.run_id or v.id
@@ -121,29 +123,29 @@ def withdraw_forecast(where: Places, wanted: str, by: str, reason: str) -> Taken
     return TakenBack(record, earlier, {"report": reports} if reports else {}, tuple(to_do))
 
 
-def _require_any(where: Places) -> None:
+def _require_any(paths: DeploymentPaths) -> None:
     """Raise ConfigError in a home that published nothing; a remote that others share is asked
     itself.
     """
-    own = where.artifacts / "remote"
-    if remote_uri(where) == address(str(own)) and not own.is_dir():
+    own = paths.artifacts / "remote"
+    if remote_uri(paths) == address(str(own)) and not own.is_dir():
         raise ConfigError(
             "there is no forecast here: no run of this home has published one",
-            where=str(where.home),
+            where=str(paths.home),
             fix="DENGUARD_HOME names the deployment; `denguard list forecasts` shows what there is",
         )
 
 
-def _content(where: Places, name: str) -> str:
+def _content(paths: DeploymentPaths, name: str) -> str:
     """Content id of a drop, "" if it cannot be had. Raises DropError if there is no such drop."""
-    accepted, folder, store = accepted_drops(where), where.drops / name, shared(where)
-    there = {p.name for p in where.drops.glob("[!.]*/")} | set(accepted)
-    there |= set(store.names(folder.parent.relative_to(where.home).as_posix())) if store else set()
+    accepted, folder, store = accepted_drops(paths), paths.drops / name, shared(paths)
+    there = {p.name for p in paths.drops.glob("[!.]*/")} | set(accepted)
+    there |= set(store.names(folder.parent.relative_to(paths.home).as_posix())) if store else set()
     if name not in there or not _DROP.fullmatch(name):
         near = ", ".join(difflib.get_close_matches(name, there, 3, 0.4) or sorted(there)[-3:])
         raise DropError(
             f"there is no drop {name!r}",
-            where=str(where.drops),
+            where=str(paths.drops),
             fix=f"name its folder; there are {near or 'none'}",
         )
     if name in accepted or not folder.is_dir() or folder.is_symlink():
@@ -151,20 +153,20 @@ def _content(where: Places, name: str) -> str:
     return folder_id(manifest_of(folder))
 
 
-def _versions_with(where: Places, nodes: list[Node]) -> list[str]:
+def _versions_with(paths: DeploymentPaths, nodes: list[Node]) -> list[str]:
     """Published versions that hold the drop itself: the parents of the samples made from it."""
     made = {n.facts.get("dvc_md5") for n in nodes if n.kind == "dataset"}
     samples = [
-        e for e in read_index(where).values() if e.get("kind") == "samples" and e.get("md5") in made
+        e for e in read_index(paths).values() if e.get("kind") == "samples" and e.get("md5") in made
     ]
     return sorted({parent for entry in samples for parent in entry.get("parents", ())})
 
 
-def _to_do(where: Places, found: Trace, profile: str) -> list[str]:
+def _to_do(paths: DeploymentPaths, found: Trace, profile: str) -> list[str]:
     nodes = found.nodes()
     cycle = f"run the weekly cycle without it: denguard run --profile {profile} --run-id NAME"
     said = []
-    if (owner := holder(where)) and any(n.kind == "run" and n.id == owner.run_id for n in nodes):
+    if (owner := holder(paths)) and any(n.kind == "run" and n.id == owner.run_id for n in nodes):
         said.append(
             f"{owner.words()} is at work and has read it: stop it, or withdraw its forecast "
             "afterwards"
@@ -177,7 +179,7 @@ def _to_do(where: Places, found: Trace, profile: str) -> list[str]:
             f"the champion, {champion.title}, was trained on it: {cycle}; to have the model "
             "before it meanwhile: denguard rollback --by NAME --reason TEXT"
         )
-    newest = _newest_forecast(where)
+    newest = _newest_forecast(paths)
     if any(n.kind == "forecast" and n.id == newest for n in nodes):
         said.append(
             f"the newest forecast, {newest}, was made from it: denguard withdraw-forecast "
@@ -186,7 +188,7 @@ def _to_do(where: Places, found: Trace, profile: str) -> list[str]:
     if not champions and any(FLOW.index(n.kind) >= FLOW.index("dataset") for n in nodes):
         said.append(cycle)
     day = found.starts[0].partition(":")[2][:10]
-    edition = _next_edition(where, day)
+    edition = _next_edition(paths, day)
     said.append(
         f"deliver the right data of that day with denguard drop --received {day} --edition "
         f"{edition}"
@@ -194,15 +196,15 @@ def _to_do(where: Places, found: Trace, profile: str) -> list[str]:
     return said
 
 
-def _newest_forecast(where: Places) -> str | None:
+def _newest_forecast(paths: DeploymentPaths) -> str | None:
     try:
-        made = last_success(where)
+        made = last_success(paths)
     except DenguardError:
         return None
     return made.forecast_version if made else None
 
 
-def _next_edition(where: Places, day: str) -> int:
+def _next_edition(paths: DeploymentPaths, day: str) -> int:
     """The first number of a day that no folder has."""
-    taken = {p.name for p in where.drops.glob(f"{day}*")} | set(accepted_drops(where))
+    taken = {p.name for p in paths.drops.glob(f"{day}*")} | set(accepted_drops(paths))
     return next(n for n in range(2, 1000) if f"{day}.{n}" not in taken)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import library_versions, weights_cache
 from pipelines.embed.weights import Weights, install_hint, locate_weights
@@ -40,7 +40,7 @@ class Ready:
     not_run: tuple[NotRun, ...]
 
 
-def look(study: StudyConfig, places: Places) -> Ready:
+def look(study: StudyConfig, paths: DeploymentPaths) -> Ready:
     """Find what can run; nothing is loaded and nothing is fetched."""
     spaces: dict[str, Mapping[Modality, EncoderSpec]] = {}
     towers: dict[str, tuple[Weights, Weights]] = {}
@@ -49,10 +49,10 @@ def look(study: StudyConfig, places: Places) -> Ready:
         try:
             _check_pins(approach)
             if isinstance(approach, RawApproach):
-                towers[approach.id] = _towers(approach, places)
+                towers[approach.id] = _towers(approach, paths)
             else:
                 _check_libraries(approach)
-                spaces[approach.id] = specs_of(approach, places)
+                spaces[approach.id] = specs_of(approach, paths)
         except DenguardError as err:
             why = f"{err.what} ({err.where})" if err.where else err.what
             absent.append(NotRun(approach.title, _here(why), f"{_here(err.fix)}; then {AGAIN}"))
@@ -93,8 +93,8 @@ def _check_libraries(approach: FrozenApproach) -> None:
             )
 
 
-def _towers(approach: RawApproach, places: Places) -> tuple[Weights, Weights]:
-    cache = weights_cache(places)
+def _towers(approach: RawApproach, paths: DeploymentPaths) -> tuple[Weights, Weights]:
+    cache = weights_cache(paths)
     image, text = (locate_weights(w.weights(), cache) for w in (approach.image, approach.text))
     return image, text
 

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from pipelines.arrays import Float32s, Float64s
-from pipelines.config import EncoderConfig, Places
+from pipelines.config import DeploymentPaths, EncoderConfig
 from pipelines.embed.base import untrained
 from pipelines.errors import TrainingError
 from pipelines.fusion.alignment import unit_normalise
@@ -213,7 +213,7 @@ def _ratios(encoder: str, vectors: Mapping[str, Float32s]) -> Iterator[dict[str,
         yield {"encoder": encoder, "of": first, "to": other, **ratio}
 
 
-def untrained_encoders(config: EncoderConfig, places: Places) -> Callable[[int], Encode]:
+def untrained_encoders(config: EncoderConfig, paths: DeploymentPaths) -> Callable[[int], Encode]:
     """Encoders of a profile by seed. Raises EncoderError where there is no random
     initialisation."""
-    return lambda seed: untrained(config, places, seed).encode
+    return lambda seed: untrained(config, paths, seed).encode

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.arrays import Float32s
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.data.pixels import read_scene
 from pipelines.embed.base import load_encoder
@@ -97,7 +97,7 @@ def measure_cone(
     modality: Modality,
     general: Sequence[Any],
     study: StudyConfig,
-    places: Places,
+    paths: DeploymentPaths,
 ) -> Record:
     """Cone-effect record of an encoder, on this data set's inputs and on general ones, if any.
 
@@ -110,20 +110,20 @@ def measure_cone(
         groups["general"] = general
     named: Record = {"encoder": encoder.name, "modality": modality}
     try:
-        untrained = untrained_encoders(encoder, places)
+        untrained = untrained_encoders(encoder, paths)
         return {
             **named,
-            **cone_record(untrained, groups, study.cone_seeds, _trained(encoder, places)),
+            **cone_record(untrained, groups, study.cone_seeds, _trained(encoder, paths)),
         }
     except (EncoderError, TrainingError) as err:
         return {**named, "why": err.what}
 
 
-def _trained(config: EncoderConfig, places: Places) -> Encode:
+def _trained(config: EncoderConfig, paths: DeploymentPaths) -> Encode:
     """The encoder with its own weights, loaded when it is asked and given back at once."""
 
     def encode(inputs: Sequence[Any]) -> Float32s:
-        encoder = load_encoder(config, places)
+        encoder = load_encoder(config, paths)
         try:
             return encoder.encode(inputs)
         finally:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import ValidationError
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import PAPER_DATASETS, one_of
 from pipelines.embed.run import run_work
 from pipelines.encoder_config import Frozen
@@ -88,7 +88,7 @@ def ask(parameters: Mapping[str, Any], base: Path) -> Request:
     return Request.model_validate(found)
 
 
-def walk(request: Request, places: Places) -> tuple[Output, Output]:
+def walk(request: Request, paths: DeploymentPaths) -> tuple[Output, Output]:
     """All five steps in this process, alone in the folder; returns the plan and the report's
     output.
 
@@ -96,16 +96,16 @@ def walk(request: Request, places: Places) -> tuple[Output, Output]:
         BusyError: another reproduction is at work in the folder.
     """
     with at_work(request.folder):
-        plan = start(request, places)
+        plan = start(request, paths)
         for index in range(len(plan["work"])):
-            embed(request.folder, index, places)
+            embed(request.folder, index, paths)
         for index in range(len(plan["groups"])):
-            train(request.folder, index, places)
-        measure(request.folder, places)
+            train(request.folder, index, paths)
+        measure(request.folder, paths)
         return plan, report(request.folder)
 
 
-def start(request: Request, places: Places, shards: int = 1) -> Output:
+def start(request: Request, paths: DeploymentPaths, shards: int = 1) -> Output:
     """Read, check, split and hash the data; find what can run and what has to be embedded.
 
     Args:
@@ -122,7 +122,7 @@ def start(request: Request, places: Places, shards: int = 1) -> Output:
     if request.general is not None:  # its faults are told now, not after hours of training
         read_study("folder", request.general.resolve(), request.protocol)
     prepared = prepare(dataset, split(dataset), request.folder)
-    ready = look(study, places)
+    ready = look(study, paths)
     approaches = [a for a in study.approaches if a.id in ready.spaces or a.id in ready.towers]
     work = list(_work(prepared, approaches, ready, shards))
     plan = {
@@ -164,11 +164,11 @@ def _work(
                 yield {"file": str(file), "space_id": spec.space_id, "title": title}
 
 
-def embed(folder: Path, index: int, places: Places) -> Output:
+def embed(folder: Path, index: int, paths: DeploymentPaths) -> Output:
     """Embed one work file of the plan; how long it took is kept for the tables."""
     item = read_plan(folder)["work"][index]
     file = Path(item["file"])
-    counts = run_work(file, places).to_json()
+    counts = run_work(file, paths).to_json()
     if counts["embedded"]:
         timing = {name: counts[name] for name in ("embedded", "seconds", "truncated")}
         write_json(
@@ -177,13 +177,13 @@ def embed(folder: Path, index: int, places: Places) -> Output:
     return counts
 
 
-def train(folder: Path, index: int, places: Places) -> Output:
+def train(folder: Path, index: int, paths: DeploymentPaths) -> Output:
     """Train, or find, every cell of one approach and fusion, and write
     groups/<approach>-<fusion>.json.
     """
     plan = read_plan(folder)
     name, fusion = plan["groups"][index]
-    study, prepared, ready = _opened(plan, folder, places)
+    study, prepared, ready = _opened(plan, folder, paths)
     approach = next(a for a in study.approaches if a.id == name)
     if isinstance(approach, RawApproach):
         record = train_raw_group(approach, fusion, _found(ready.towers, name), prepared, study)
@@ -196,14 +196,14 @@ def train(folder: Path, index: int, places: Places) -> Output:
     return {"approach": name, "fusion": fusion, "f1": mean_of(record["printed"], "macro_f1")}
 
 
-def measure(folder: Path, places: Places) -> Output:
+def measure(folder: Path, paths: DeploymentPaths) -> Output:
     """Gap of every approach, baselines, and the cone effect; written to measures.json."""
     plan = read_plan(folder)
-    study, prepared, ready = _opened(plan, folder, places)
+    study, prepared, ready = _opened(plan, folder, paths)
     frozen = [a for a in study.approaches if isinstance(a, FrozenApproach) and a.id in ready.spaces]
     general = _general(Request.model_validate(plan["request"]))
     gaps = {a.id: measure_gap(prepared, ready.spaces[a.id], study) for a in frozen}
-    cones = _cone(ready, frozen, prepared, general, study, places)
+    cones = _cone(ready, frozen, prepared, general, study, paths)
     measures = {
         "baselines": measure_baselines(prepared, study),
         "gap": gaps,
@@ -234,7 +234,7 @@ def _cone(
     prepared: Prepared,
     general: Prepared | None,
     study: StudyConfig,
-    places: Places,
+    paths: DeploymentPaths,
 ) -> list[Output]:
     """Records by encoder, each vector space once though approaches may share it; found if made
     before.
@@ -250,7 +250,7 @@ def _cone(
             find_or_make(
                 prepared.folder,
                 [space, prepared.rows_id, *versioned],
-                partial(measure_cone, prepared, encoder, modality, others, study, places),
+                partial(measure_cone, prepared, encoder, modality, others, study, paths),
                 "cones",
             )
         )
@@ -269,10 +269,12 @@ def read_plan(folder: Path) -> Output:
     return dict(read_json(folder / PLAN))
 
 
-def _opened(plan: Output, folder: Path, places: Places) -> tuple[StudyConfig, Prepared, Ready]:
+def _opened(
+    plan: Output, folder: Path, paths: DeploymentPaths
+) -> tuple[StudyConfig, Prepared, Ready]:
     request = Request.model_validate(plan["request"])
     study = load_study(request.study)
-    return study, load_prepared(folder), look(study, places)
+    return study, load_prepared(folder), look(study, paths)
 
 
 def _found(ready: Any, name: str) -> Any:

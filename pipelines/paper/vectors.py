@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pipelines.arrays import Int64s
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.plan import cut
@@ -39,11 +39,11 @@ def encoder_of(approach: FrozenApproach, modality: Modality) -> EncoderConfig:
     return (approach.image if modality == "image" else approach.text).encoder()
 
 
-def specs_of(approach: FrozenApproach, places: Places) -> dict[Modality, EncoderSpec]:
+def specs_of(approach: FrozenApproach, paths: DeploymentPaths) -> dict[Modality, EncoderSpec]:
     """Vector spaces of an approach. Raises EncoderError if weights are absent or not the pinned
     ones.
     """
-    return {m: describe_encoder(encoder_of(approach, m), places) for m in MODALITIES}
+    return {m: describe_encoder(encoder_of(approach, m), paths) for m in MODALITIES}
 
 
 def plan_work(

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipelines.config import Places, places
+from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS, SUPERSEDED
 from pipelines.errors import DenguardError, RegistryError, StoreError
 from pipelines.fusion.bundle_files import bundle_id
@@ -49,14 +49,14 @@ class Registered:
     )
 
 
-def connect(where: Places | None = None) -> MlflowClient:
+def connect(paths: DeploymentPaths | None = None) -> MlflowClient:
     """A client; its timeouts are set in the package's __init__.
 
     Raises:
         RegistryError: a SQLite registry that nobody has made yet. Opening it here would make it,
             in a race with the set-up that migrates it.
     """
-    uri = (where or places()).tracking_uri
+    uri = (paths or deployment_paths()).tracking_uri
     database = sqlite_file(uri)
     if database is not None and not database.is_file():
         raise RegistryError(
@@ -117,13 +117,13 @@ def _reason(err: Exception) -> str:
 
 
 def lookup(
-    alias: str, where: Places | None = None, model_name: str = MODEL_NAME
+    alias: str, paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
 ) -> Registered | None:
     """The version that an alias names, or None if it names none.
 
     Reads `get_model_version_by_alias` only: searches return versions with their aliases empty.
     """
-    client = connect(where)
+    client = connect(paths)
     with registry_errors(f"alias {alias!r} could not be read"):
         try:
             return registered(client.get_model_version_by_alias(model_name, alias))
@@ -134,10 +134,10 @@ def lookup(
 
 
 def get_version(
-    version: str | int, where: Places | None = None, model_name: str = MODEL_NAME
+    version: str | int, paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
 ) -> Registered:
     """One version by number. Raises RegistryError if there is no such version."""
-    found = find_version(version, where, model_name)
+    found = find_version(version, paths, model_name)
     if found is None:
         raise RegistryError(
             f"there is no version {version} of model {model_name}",
@@ -148,10 +148,10 @@ def get_version(
 
 
 def find_version(
-    version: str | int, where: Places | None = None, model_name: str = MODEL_NAME
+    version: str | int, paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
 ) -> Registered | None:
     """One version by number, or None. Raises RegistryError if the registry does not answer."""
-    client = connect(where)
+    client = connect(paths)
     with registry_errors(f"version {version} could not be read"):
         try:
             return registered(client.get_model_version(model_name, str(version)))
@@ -170,18 +170,20 @@ def registered(found: ModelVersion) -> Registered:
     )
 
 
-def serving_version(where: Places | None = None, model_name: str = MODEL_NAME) -> Registered | None:
+def serving_version(
+    paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
+) -> Registered | None:
     """The champion; between two lines of models the one of the old line, with the adopted rule.
 
     None where neither is. Raises RegistryError if the registry does not answer.
     """
-    champion = lookup(CHAMPION, where, model_name)
+    champion = lookup(CHAMPION, paths, model_name)
     if champion is not None:
         return champion
-    old = lookup(SUPERSEDED, where, model_name)
+    old = lookup(SUPERSEDED, paths, model_name)
     if old is None:
         return None
-    client = connect(where)
+    client = connect(paths)
     with registry_errors(f"the adopted rule of version {old.version} could not be read"):
         tags = client.get_model_version(model_name, old.version).tags
     return replace(old, adopted_rule=tags.get(ADOPTED_TAG))
@@ -190,7 +192,7 @@ def serving_version(where: Places | None = None, model_name: str = MODEL_NAME) -
 def fetch_bundle(
     version: str | int,
     to: Path | None = None,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
     model_name: str = MODEL_NAME,
 ) -> Path:
     """Bring a version's bundle to `<to>/<bundle_id>/`, by default under artifacts/bundles/.
@@ -202,15 +204,15 @@ def fetch_bundle(
         RegistryError: no such version, or its files cannot be fetched.
         StoreError: what was fetched is not the bundle that was registered.
     """
-    where = where or places()
-    wanted = get_version(version, where, model_name)
-    cache = to or where.artifacts / "bundles"
+    paths = paths or deployment_paths()
+    wanted = get_version(version, paths, model_name)
+    cache = to or paths.artifacts / "bundles"
     final = cache / wanted.bundle_id
     if _is_bundle(final, wanted.bundle_id):
         return final
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as scratch:
-        got = _download(wanted, Path(scratch), where)
+        got = _download(wanted, Path(scratch), paths)
         if not _is_bundle(got, wanted.bundle_id):
             raise StoreError(
                 "the registered bundle is damaged or not the one that was registered",
@@ -221,8 +223,8 @@ def fetch_bundle(
     return final
 
 
-def _download(wanted: Registered, scratch: Path, where: Places) -> Path:
-    client = connect(where)
+def _download(wanted: Registered, scratch: Path, paths: DeploymentPaths) -> Path:
+    client = connect(paths)
     with registry_errors(f"the bundle of version {wanted.version} could not be fetched"):
         return Path(client.download_artifacts(wanted.run_id, BUNDLE_PATH, str(scratch)))
 

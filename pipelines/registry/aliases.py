@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places, places
+from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
 from pipelines.registry import audit
@@ -52,16 +52,16 @@ class AuditReason:
         return {"by": by, "reason": reason, "run_id": self.run_id}
 
 
-def read_aliases(where: Places | None = None, model_name: str = MODEL_NAME) -> Aliases:
+def read_aliases(paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME) -> Aliases:
     """Every alias and the version it names."""
-    found = {alias: lookup(alias, where, model_name) for alias in ALIASES}
+    found = {alias: lookup(alias, paths, model_name) for alias in ALIASES}
     return {alias: entry.version if entry else None for alias, entry in found.items()}
 
 
 def set_champion(
     version: str | int,
     *,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
     model_name: str = MODEL_NAME,
     why: AuditReason | None = None,
     compared_with: Collection[str | None] | None = None,
@@ -79,11 +79,11 @@ def set_champion(
         RegistryError: no such version, the lock is held, or the registry shows something else.
         DeployError: another champion than the one that the version was judged against.
     """
-    where = where or places()
-    wanted = get_version(version, where, model_name)
-    with registry_lock(where):
-        recover(where, model_name)
-        before = read_aliases(where, model_name)
+    paths = paths or deployment_paths()
+    wanted = get_version(version, paths, model_name)
+    with registry_lock(paths):
+        recover(paths, model_name)
+        before = read_aliases(paths, model_name)
         now = before[CHAMPION]
         if now == wanted.version:
             return before
@@ -99,7 +99,7 @@ def set_champion(
             before,
             {CHAMPION: wanted.version, PREVIOUS: now},
             why or AuditReason(),
-            where,
+            paths,
             model_name,
         )
     return before
@@ -108,28 +108,32 @@ def set_champion(
 def restore_champion(
     before: Aliases,
     *,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
     model_name: str = MODEL_NAME,
     why: AuditReason | None = None,
 ) -> None:
     """Put champion and previous back as they were before set_champion. Raises RegistryError."""
-    where = where or places()
-    with registry_lock(where):
-        recover(where, model_name)
+    paths = paths or deployment_paths()
+    with registry_lock(paths):
+        recover(paths, model_name)
         target = {name: before[name] for name in (CHAMPION, PREVIOUS)}
-        now = read_aliases(where, model_name)
+        now = read_aliases(paths, model_name)
         if {**now, **target} != now:
-            apply_transition("undo", now, target, why or AuditReason(), where, model_name)
+            apply_transition("undo", now, target, why or AuditReason(), paths, model_name)
 
 
 def set_alias(
-    alias: str, version: str | int, *, where: Places | None = None, model_name: str = MODEL_NAME
+    alias: str,
+    version: str | int,
+    *,
+    paths: DeploymentPaths | None = None,
+    model_name: str = MODEL_NAME,
 ) -> None:
     """Point an alias that serves nobody (challenger) at a version. Raises RegistryError."""
-    where = where or places()
-    with registry_lock(where):
-        now = read_aliases(where, model_name)
-        _write_aliases(now, {**now, alias: str(version)}, where, model_name)
+    paths = paths or deployment_paths()
+    with registry_lock(paths):
+        now = read_aliases(paths, model_name)
+        _write_aliases(now, {**now, alias: str(version)}, paths, model_name)
 
 
 def apply_transition(
@@ -137,7 +141,7 @@ def apply_transition(
     before: Aliases,
     target: Aliases,
     why: AuditReason,
-    where: Places,
+    paths: DeploymentPaths,
     model_name: str,
 ) -> dict[str, Any]:
     """Write the intent, move the aliases, audit it; return the intent. The caller holds the lock.
@@ -147,47 +151,49 @@ def apply_transition(
     """
     to = target[CHAMPION]
     intent = {
-        "seq": len(audit.read_trail(where).entries),
+        "seq": len(audit.read_trail(paths).entries),
         "facts": {
             "action": action,
             "model_name": model_name,
             "from_version": before[CHAMPION],
             "to_version": to,
-            "bundle_id": get_version(to, where, model_name).bundle_id if to else None,
+            "bundle_id": get_version(to, paths, model_name).bundle_id if to else None,
             **why.facts(),
         },
         "target": target,
     }
-    write_json(_intent_file(where), intent)
+    write_json(_intent_file(paths), intent)
     try:
-        _carry_out(intent, where)
+        _carry_out(intent, paths)
     except RegistryError:
-        _put_back(before, where, model_name)
+        _put_back(before, paths, model_name)
         raise
     if action != "rollback":
-        clear_intent(where)
+        clear_intent(paths)
     return intent
 
 
-def recover(where: Places, model_name: str, *, keep_intent: bool = False) -> dict[str, Any] | None:
+def recover(
+    paths: DeploymentPaths, model_name: str, *, keep_intent: bool = False
+) -> dict[str, Any] | None:
     """Finish a transition that was killed half-way; return its intent. The caller holds the lock.
 
     The intent is cleared, unless the caller has more to do first (`keep_intent`).
     """
-    path = _intent_file(where)
+    path = _intent_file(paths)
     if not path.is_file():
         return None
     intent: dict[str, Any] = read_json(path)
     if intent["facts"]["model_name"] != model_name:
         return None
-    if len(audit.read_trail(where).entries) == intent["seq"]:
+    if len(audit.read_trail(paths).entries) == intent["seq"]:
         log.warning(
             "an interrupted %s to version %s is finished now",
             intent["facts"]["action"],
             intent["facts"]["to_version"],
         )
         try:
-            _carry_out(intent, where)
+            _carry_out(intent, paths)
         except RegistryError as err:
             raise RegistryError(
                 f"an interrupted move could not be finished: {err.what}",
@@ -198,35 +204,35 @@ def recover(where: Places, model_name: str, *, keep_intent: bool = False) -> dic
                 ),
             ) from err
     if not keep_intent:
-        clear_intent(where)
+        clear_intent(paths)
     return intent
 
 
-def pending_transition(where: Places, model_name: str) -> dict[str, Any] | None:
+def pending_transition(paths: DeploymentPaths, model_name: str) -> dict[str, Any] | None:
     """Facts of a transition whose intent is not cleared yet, or None."""
-    path = _intent_file(where)
+    path = _intent_file(paths)
     facts: dict[str, Any] = read_json(path)["facts"] if path.is_file() else {}  # type: ignore[assignment]
     return facts if facts.get("model_name") == model_name else None
 
 
-def clear_intent(where: Places) -> None:
+def clear_intent(paths: DeploymentPaths) -> None:
     """Delete the intent: the transition is over."""
-    _intent_file(where).unlink(missing_ok=True)
+    _intent_file(paths).unlink(missing_ok=True)
 
 
-def _carry_out(intent: dict[str, Any], where: Places) -> None:
+def _carry_out(intent: dict[str, Any], paths: DeploymentPaths) -> None:
     facts = intent["facts"]
-    now = read_aliases(where, facts["model_name"])
-    _write_aliases(now, {**now, **intent["target"]}, where, facts["model_name"])
+    now = read_aliases(paths, facts["model_name"])
+    _write_aliases(now, {**now, **intent["target"]}, paths, facts["model_name"])
     if facts["action"] == "rollback":
-        mark_rolled_back(facts["from_version"], facts["reason"], where, facts["model_name"])
-    audit.append(where, **facts)
+        mark_rolled_back(facts["from_version"], facts["reason"], paths, facts["model_name"])
+    audit.append(paths, **facts)
 
 
-def _put_back(before: Aliases, where: Places, model_name: str) -> None:
+def _put_back(before: Aliases, paths: DeploymentPaths, model_name: str) -> None:
     """After a refusal: nothing moved. If even that fails, recover() finishes the transition."""
     try:
-        _write_aliases(read_aliases(where, model_name), before, where, model_name)
+        _write_aliases(read_aliases(paths, model_name), before, paths, model_name)
     except RegistryError as err:
         log.warning(
             "the move could not be taken back (%s); the next command that moves an alias finishes "
@@ -234,12 +240,12 @@ def _put_back(before: Aliases, where: Places, model_name: str) -> None:
             err.what,
         )
     else:
-        clear_intent(where)
+        clear_intent(paths)
 
 
-def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str) -> None:
+def _write_aliases(now: Aliases, target: Aliases, paths: DeploymentPaths, model_name: str) -> None:
     """Previous first: a kill in between leaves the old champion serving."""
-    client = connect(where)
+    client = connect(paths)
     with registry_errors("the aliases could not be moved"):
         for alias in sorted(target, key=lambda name: name == CHAMPION):
             version = target[alias]
@@ -249,7 +255,7 @@ def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str
                 client.delete_registered_model_alias(model_name, alias)
             else:
                 client.set_registered_model_alias(model_name, alias, version)
-    shown = read_aliases(where, model_name)
+    shown = read_aliases(paths, model_name)
     if shown != target:
         raise RegistryError(
             f"the registry shows {shown} after {target} was written",
@@ -258,5 +264,5 @@ def _write_aliases(now: Aliases, target: Aliases, where: Places, model_name: str
         )
 
 
-def _intent_file(where: Places) -> Path:
-    return where.artifacts / "audit" / "intent.json"
+def _intent_file(paths: DeploymentPaths) -> Path:
+    return paths.artifacts / "audit" / "intent.json"

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import canonical_json
 from pipelines.storage import write_atomic
 
@@ -57,18 +57,18 @@ class Trail:
     torn: str
 
 
-def audit_file(where: Places) -> Path:
+def audit_file(paths: DeploymentPaths) -> Path:
     """artifacts/audit/audit.jsonl"""
-    return where.artifacts / "audit" / "audit.jsonl"
+    return paths.artifacts / "audit" / "audit.jsonl"
 
 
-def append(where: Places, **facts: Any) -> Entry:
+def append(paths: DeploymentPaths, **facts: Any) -> Entry:
     """Add one entry and wait until it is on the disk. The caller holds the registry's lock.
 
     Args:
         facts: every one of FIELDS but seq, at and the hashes.
     """
-    path = audit_file(where)
+    path = audit_file(paths)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = _whole_lines(path)
     entry = {
@@ -85,9 +85,9 @@ def append(where: Places, **facts: Any) -> Entry:
     return entry
 
 
-def read_trail(where: Places) -> Trail:
+def read_trail(paths: DeploymentPaths) -> Trail:
     """Read the whole log and check its chain; never raises for what the file holds."""
-    path = audit_file(where)
+    path = audit_file(paths)
     *lines, tail = (path.read_bytes() if path.is_file() else b"").split(b"\n")
     if _parsed(tail):
         lines, tail = [*lines, tail], b""  # only its line end is lost
@@ -95,9 +95,9 @@ def read_trail(where: Places) -> Trail:
     return Trail(tuple(entries), _first_break(lines), tail.decode(errors="replace"))
 
 
-def newest(where: Places, model_name: str) -> Entry | None:
+def newest(paths: DeploymentPaths, model_name: str) -> Entry | None:
     """The last entry about a model, or None."""
-    own = [e for e in read_trail(where).entries if e.get("model_name") == model_name]
+    own = [e for e in read_trail(paths).entries if e.get("model_name") == model_name]
     return own[-1] if own else None
 
 

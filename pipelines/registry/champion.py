@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHAMPION
 from pipelines.errors import ChampionLostError, DenguardError, RegistryError
 from pipelines.fusion.bundle import load_verified_bundle
@@ -22,15 +22,15 @@ _LOST = (
 )
 
 
-def describe_champion_with_retries(where: Places, model_name: str) -> ChampionOutput:
+def describe_champion_with_retries(paths: DeploymentPaths, model_name: str) -> ChampionOutput:
     """describe_champion() with retries while the registry does not answer.
 
     Raises:
         RegistryError: it still does not answer.
         ChampionLostError: it does not know the champion that serves by the audit.
     """
-    with_retries(lambda: prepared_champion(where, model_name))
-    record = describe_champion(where, model_name)
+    with_retries(lambda: prepared_champion(paths, model_name))
+    record = describe_champion(paths, model_name)
     if record.problem and record.named is None:  # it went away between two questions
         raise RegistryError(
             record.problem,
@@ -40,13 +40,13 @@ def describe_champion_with_retries(where: Places, model_name: str) -> ChampionOu
     return record
 
 
-def prepared_champion(where: Places, model_name: str) -> Registered | None:
+def prepared_champion(paths: DeploymentPaths, model_name: str) -> Registered | None:
     """champion_now() after the registry is created or migrated; raises the same errors."""
-    prepare(where)
-    return champion_now(where, model_name)
+    prepare(paths)
+    return champion_now(paths, model_name)
 
 
-def champion_now(where: Places, model_name: str) -> Registered | None:
+def champion_now(paths: DeploymentPaths, model_name: str) -> Registered | None:
     """The champion; None if there is none and the audit names none.
 
     Raises:
@@ -54,10 +54,10 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
         ChampionLostError: the registry is new or restored from an older backup: the audit names a
             champion that it does not know.
     """
-    found = lookup(CHAMPION, where, model_name)
-    last = audit.newest(where, model_name) or {}
+    found = lookup(CHAMPION, paths, model_name)
+    last = audit.newest(paths, model_name) or {}
     serves = last.get("to_version")
-    if not serves or _is_pending(found, where, model_name):
+    if not serves or _is_pending(found, paths, model_name):
         return found
     if found is None:
         raise ChampionLostError(
@@ -65,7 +65,7 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
             where=model_name,
             fix=_LOST,
         )
-    known = find_version(serves, where, model_name)
+    known = find_version(serves, paths, model_name)
     if known is None or known.bundle_id != last.get("bundle_id"):
         raise ChampionLostError(
             f"by the audit version {serves} (bundle {last.get('bundle_id')}) serves, and the "
@@ -77,12 +77,12 @@ def champion_now(where: Places, model_name: str) -> Registered | None:
     return found
 
 
-def describe_champion(where: Places, model_name: str) -> ChampionOutput:
+def describe_champion(paths: DeploymentPaths, model_name: str) -> ChampionOutput:
     """The champion and the rolled-back versions; errors of the registry become its `problem`."""
     record = ChampionOutput(champion=None, named=None, problem=None, rolled_back=())
     try:
-        found = prepared_champion(where, model_name)
-        rolled_back = tuple(sorted(rolled_back_versions(where, model_name).values()))
+        found = prepared_champion(paths, model_name)
+        rolled_back = tuple(sorted(rolled_back_versions(paths, model_name).values()))
     except DenguardError as err:
         return record.model_copy(update={"problem": f"Who serves could not be read. {err}"})
     record = record.model_copy(update={"rolled_back": rolled_back})
@@ -91,7 +91,7 @@ def describe_champion(where: Places, model_name: str) -> ChampionOutput:
     named = NamedVersion(version=found.version, bundle_id=found.bundle_id)
     record = record.model_copy(update={"named": named})
     try:
-        return record.model_copy(update={"champion": _described(found, where, model_name)})
+        return record.model_copy(update={"champion": _described(found, paths, model_name)})
     except DenguardError as err:
         problem = (
             f"The champion, version {found.version}, could not be read, so nothing may replace it "
@@ -101,8 +101,8 @@ def describe_champion(where: Places, model_name: str) -> ChampionOutput:
         return record.model_copy(update={"problem": problem})
 
 
-def _described(found: Registered, where: Places, model_name: str) -> ServingModel:
-    folder = fetch_bundle(found.version, where=where, model_name=model_name)
+def _described(found: Registered, paths: DeploymentPaths, model_name: str) -> ServingModel:
+    folder = fetch_bundle(found.version, paths=paths, model_name=model_name)
     bundle = load_verified_bundle(folder)
     meta = bundle.meta
     return ServingModel(
@@ -123,7 +123,7 @@ def _described(found: Registered, where: Places, model_name: str) -> ServingMode
     )
 
 
-def _is_pending(found: Registered | None, where: Places, model_name: str) -> bool:
+def _is_pending(found: Registered | None, paths: DeploymentPaths, model_name: str) -> bool:
     """Whether the alias is where an interrupted or running transition has put it."""
-    facts = pending_transition(where, model_name)
+    facts = pending_transition(paths, model_name)
     return facts is not None and facts["to_version"] == (found.version if found else None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from pipelines.config import Places, places
+from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.registry.alias import MODEL_NAME, Registered, get_version
@@ -51,7 +51,7 @@ def deploy(
     endpoint_url: str | None = None,
     timeout_s: float = 30.0,
     *,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
     model_name: str = MODEL_NAME,
     why: AuditReason | None = None,
     compared_with: Collection[str | None] | None = None,
@@ -67,9 +67,9 @@ def deploy(
             none of `compared_with` (see aliases.set_champion).
         RegistryError: the alias could not be moved.
     """
-    where, why = where or places(), why or AuditReason()
-    wanted = get_version(version, where, model_name)
-    if wanted.version in rolled_back_versions(where, model_name):
+    paths, why = paths or deployment_paths(), why or AuditReason()
+    wanted = get_version(version, paths, model_name)
+    if wanted.version in rolled_back_versions(paths, model_name):
         raise DeployError(
             f"version {wanted.version} was taken out of service by a person",
             where=model_name,
@@ -78,11 +78,11 @@ def deploy(
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
     before = set_champion(
-        wanted.version, where=where, model_name=model_name, why=why, compared_with=compared_with
+        wanted.version, paths=paths, model_name=model_name, why=why, compared_with=compared_with
     )
     outcome = NOT_CONFIGURED
     if url:
-        outcome = _wait_or_restore(url, wanted, known, before, timeout_s, why, where, model_name)
+        outcome = _wait_or_restore(url, wanted, known, before, timeout_s, why, paths, model_name)
     log.info("version %s (bundle %s): %s", wanted.version, wanted.bundle_id, outcome)
     changed = before[CHAMPION] != wanted.version
     previous = before[CHAMPION] if changed else before[PREVIOUS]
@@ -108,7 +108,7 @@ def _wait_or_restore(
     before: Aliases,
     timeout_s: float,
     why: AuditReason,
-    where: Places,
+    paths: DeploymentPaths,
     model_name: str,
 ) -> str:
     """Wait for the endpoint; on refusal or silence put the aliases back and raise."""
@@ -119,7 +119,7 @@ def _wait_or_restore(
         return problem
     target = _way_back(before, wanted.version)
     undone = replace(why, reason=f"the endpoint did not take version {wanted.version}: {problem}")
-    restore_champion(target, where=where, model_name=model_name, why=undone)
+    restore_champion(target, paths=paths, model_name=model_name, why=undone)
     raise DeployError(
         f"the endpoint did not take version {wanted.version} (bundle {wanted.bundle_id}): "
         f"{problem}",

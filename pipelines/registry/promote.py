@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Array
 
-from pipelines.config import Places, places
+from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.fusion.bundle_files import DESCRIPTION, bundle_id
 from pipelines.registry.alias import (
     BUNDLE_ID_TAG,
@@ -70,7 +70,7 @@ def register_bundle(
     tags: Mapping[str, object] | None = None,
     artifacts: Mapping[str, Path] | None = None,
     *,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
     model_name: str = MODEL_NAME,
     provisional: bool = False,
 ) -> str:
@@ -88,15 +88,15 @@ def register_bundle(
     Raises:
         RegistryError: MLflow did not take it.
     """
-    where = where or places()
+    paths = paths or deployment_paths()
     identity = bundle_id(bundle_dir)
-    client = prepare(where)
-    with registry_lock(where), registry_errors(f"bundle {identity} could not be registered"):
+    client = prepare(paths)
+    with registry_lock(paths), registry_errors(f"bundle {identity} could not be registered"):
         known = _version_of(client, model_name, identity)
         if known is not None:
             _mark(client, model_name, known.version, provisional)
             return known.version
-        run_id = _open_run(client, where, run_name, identity)
+        run_id = _open_run(client, paths, run_name, identity)
         record(client, run_id, params=params, metrics=metrics, tags=tags, artifacts=artifacts)
         _log_model(client, run_id, bundle_dir)
         client.set_terminated(run_id)
@@ -119,23 +119,23 @@ def _version_of(client: MlflowClient, model_name: str, identity: str) -> Registe
 
 
 def version_named(
-    name: str, where: Places | None = None, model_name: str = MODEL_NAME
+    name: str, paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
 ) -> Registered:
     """A version by its number or by its bundle's id. Raises RegistryError if there is none."""
-    where = where or places()
-    client = connect(where)
+    paths = paths or deployment_paths()
+    client = connect(paths)
     with registry_errors(f"version {name} could not be looked up"):
         of_bundle = _version_of(client, model_name, name) if name.isalnum() else None
-    return of_bundle or get_version(name, where, model_name)
+    return of_bundle or get_version(name, paths, model_name)
 
 
-def _open_run(client: MlflowClient, where: Places, run_name: str, identity: str) -> str:
+def _open_run(client: MlflowClient, paths: DeploymentPaths, run_name: str, identity: str) -> str:
     """The run that a killed call left for this bundle, or a new one."""
     query = f"tags.{BUNDLE_ID_TAG} = '{identity}'"
-    left = client.search_runs([experiment_id(client, where)], query, max_results=1)
+    left = client.search_runs([experiment_id(client, paths)], query, max_results=1)
     if left:
         return str(left[0].info.run_id)
-    return start_run(client, where, run_name, {BUNDLE_ID_TAG: identity})
+    return start_run(client, paths, run_name, {BUNDLE_ID_TAG: identity})
 
 
 def _log_model(client: MlflowClient, run_id: str, bundle_dir: Path) -> None:
@@ -190,14 +190,16 @@ def _create_version(client: MlflowClient, model_name: str, run_id: str, identity
     )
 
 
-def registry_state(where: Places | None = None, model_name: str = MODEL_NAME) -> dict[str, Any]:
+def registry_state(
+    paths: DeploymentPaths | None = None, model_name: str = MODEL_NAME
+) -> dict[str, Any]:
     """Everything that must not change when nothing is promoted, JSON-able, for comparing hashes."""
-    where = where or places()
-    client = connect(where)
+    paths = paths or deployment_paths()
+    client = connect(paths)
     with registry_errors("the registry could not be listed"):
         found = [registered(v) for v in client.search_model_versions(f"name = '{model_name}'")]
     versions = [
         {"version": entry.version, "bundle_id": entry.bundle_id, "run_id": entry.run_id}
         for entry in sorted(found, key=lambda r: int(r.version))
     ]
-    return {"versions": versions, "aliases": read_aliases(where, model_name)}
+    return {"versions": versions, "aliases": read_aliases(paths, model_name)}

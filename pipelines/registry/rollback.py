@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.config import Places, places
+from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DenguardError, DeployError, RegistryError
 from pipelines.fusion.bundle import load_verified_bundle
@@ -59,7 +59,7 @@ def roll_back(
     endpoint_url: str | None = None,
     timeout_s: float = TAKE_OVER_S,
     *,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
     model_name: str = MODEL_NAME,
 ) -> RolledBack:
     """Let the previous version serve again, and wait until the endpoint serves it.
@@ -73,19 +73,19 @@ def roll_back(
         StoreError: the previous version is damaged; nothing moved.
         DeployError: the alias moved, but the endpoint answered without taking the bundle.
     """
-    where = where or places()
+    paths = paths or deployment_paths()
     url = endpoint_url or os.environ.get(ENDPOINT_VARIABLE) or None
     known = ask(url) if url else None
-    with registry_lock(where):
+    with registry_lock(paths):
         # The intent is kept until the endpoint serves the version: a next call finishes this one.
-        left = aliases.recover(where, model_name, keep_intent=True)
-        intent = left if _is_under_way(left, where, model_name) else None
+        left = aliases.recover(paths, model_name, keep_intent=True)
+        intent = left if _is_under_way(left, paths, model_name) else None
         resumed = intent is not None
-        intent = intent or _begin(why, where, model_name)
+        intent = intent or _begin(why, paths, model_name)
     to = intent["facts"]["to_version"]
     outcome = NOT_CONFIGURED
     if url:
-        problem = wait_until_served(url, get_version(to, where, model_name), known, timeout_s)
+        problem = wait_until_served(url, get_version(to, paths, model_name), known, timeout_s)
         if problem not in {None, NOT_REACHABLE}:
             raise DeployError(
                 f"version {to} is champion in the registry, but the endpoint did not take it: "
@@ -97,7 +97,7 @@ def roll_back(
                 ),
             )
         outcome = problem or SERVING
-    aliases.clear_intent(where)
+    aliases.clear_intent(paths)
     return RolledBack(
         from_version=intent["facts"]["from_version"],
         version=to,
@@ -114,7 +114,7 @@ def promote_by_hand(
     endpoint_url: str | None = None,
     timeout_s: float = TAKE_OVER_S,
     *,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
     model_name: str = MODEL_NAME,
 ) -> Deployed:
     """Let a registered version serve because a person says so; the gate is not asked.
@@ -127,22 +127,22 @@ def promote_by_hand(
         StoreError: the version is damaged; nothing moved.
         DeployError: the endpoint did not take it, and the aliases are back.
     """
-    where = where or places()
-    wanted = version_named(version, where, model_name)
-    require_verified(wanted.version, where, model_name)
-    clear_rolled_back(wanted.version, where, model_name)
+    paths = paths or deployment_paths()
+    wanted = version_named(version, paths, model_name)
+    require_verified(wanted.version, paths, model_name)
+    clear_rolled_back(wanted.version, paths, model_name)
     return deploy(
-        wanted.version, endpoint_url, timeout_s, where=where, model_name=model_name, why=why
+        wanted.version, endpoint_url, timeout_s, paths=paths, model_name=model_name, why=why
     )
 
 
-def require_verified(version: str, where: Places, model_name: str) -> None:
+def require_verified(version: str, paths: DeploymentPaths, model_name: str) -> None:
     """Fetch a version as the endpoint does and recompute its golden rows. Raises DenguardError."""
-    load_verified_bundle(fetch_bundle(version, where=where, model_name=model_name))
+    load_verified_bundle(fetch_bundle(version, paths=paths, model_name=model_name))
 
 
-def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
-    before = aliases.read_aliases(where, model_name)
+def _begin(why: AuditReason, paths: DeploymentPaths, model_name: str) -> dict[str, Any]:
+    before = aliases.read_aliases(paths, model_name)
     champion, back_to = before[CHAMPION], before[PREVIOUS]
     if champion is None:
         raise RegistryError(
@@ -157,39 +157,41 @@ def _begin(why: AuditReason, where: Places, model_name: str) -> dict[str, Any]:
             fix=_BY_HAND,
         )
     try:
-        require_verified(str(back_to), where, model_name)
+        require_verified(str(back_to), paths, model_name)
     except DenguardError as err:
         raise type(err)(
             f"the previous version {back_to} cannot serve, and nothing was moved: {err.what}",
             where=err.where,
             fix=_BY_HAND,
         ) from err
-    out = {*rolled_back_versions(where, model_name), champion}
-    target = {CHAMPION: back_to, PREVIOUS: _served_before(str(back_to), out, where, model_name)}
-    return aliases.apply_transition("rollback", before, target, why, where, model_name)
+    out = {*rolled_back_versions(paths, model_name), champion}
+    target = {CHAMPION: back_to, PREVIOUS: _served_before(str(back_to), out, paths, model_name)}
+    return aliases.apply_transition("rollback", before, target, why, paths, model_name)
 
 
-def _is_under_way(left: dict[str, Any] | None, where: Places, model_name: str) -> bool:
+def _is_under_way(left: dict[str, Any] | None, paths: DeploymentPaths, model_name: str) -> bool:
     """Whether the intent is of a rollback and no later command moved the champion."""
     if left is None or left["facts"]["action"] != "rollback":
         return False
-    return bool(aliases.read_aliases(where, model_name)[CHAMPION] == left["facts"]["to_version"])
+    return bool(aliases.read_aliases(paths, model_name)[CHAMPION] == left["facts"]["to_version"])
 
 
-def _served_before(version: str, out: set[str], where: Places, model_name: str) -> str | None:
+def _served_before(
+    version: str, out: set[str], paths: DeploymentPaths, model_name: str
+) -> str | None:
     """Who served before `version` began to, by the audit, unless it was taken out of service."""
-    for entry in reversed(audit.read_trail(where).entries):
+    for entry in reversed(audit.read_trail(paths).entries):
         own = entry.get("model_name") == model_name and entry.get("action") == "promote"
         if own and entry.get("to_version") == version:
             before = entry.get("from_version")
             usable = before and before not in out and before != version
-            return before if before and usable and _exists(before, where, model_name) else None
+            return before if before and usable and _exists(before, paths, model_name) else None
     return None
 
 
-def _exists(version: str, where: Places, model_name: str) -> bool:
+def _exists(version: str, paths: DeploymentPaths, model_name: str) -> bool:
     try:
-        get_version(version, where, model_name)
+        get_version(version, paths, model_name)
     except RegistryError:
         return False
     return True

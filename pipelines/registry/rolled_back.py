@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.registry.alias import connect, registered, registry_errors
 
 TAG = "rolled_back"  # its value is the reason
 
 
-def mark_rolled_back(version: str, reason: str, where: Places, model_name: str) -> None:
+def mark_rolled_back(version: str, reason: str, paths: DeploymentPaths, model_name: str) -> None:
     """Mark a version as rolled back. Raises RegistryError."""
     with registry_errors(f"version {version} could not be marked as rolled back"):
-        connect(where).set_model_version_tag(model_name, version, TAG, reason)
+        connect(paths).set_model_version_tag(model_name, version, TAG, reason)
 
 
-def clear_rolled_back(version: str, where: Places, model_name: str) -> None:
+def clear_rolled_back(version: str, paths: DeploymentPaths, model_name: str) -> None:
     """A person lets the version serve again; no mark is no error. Raises RegistryError."""
-    if version not in rolled_back_versions(where, model_name):
+    if version not in rolled_back_versions(paths, model_name):
         return
     with registry_errors(f"the mark of version {version} could not be removed"):
-        connect(where).delete_model_version_tag(model_name, version, TAG)
+        connect(paths).delete_model_version_tag(model_name, version, TAG)
 
 
-def rolled_back_versions(where: Places, model_name: str) -> dict[str, str]:
+def rolled_back_versions(paths: DeploymentPaths, model_name: str) -> dict[str, str]:
     """Version -> bundle id of everything that was rolled back. Raises RegistryError."""
     with registry_errors("the versions that were rolled back could not be listed"):
-        found = connect(where).search_model_versions(f"name = '{model_name}'", max_results=10_000)
+        found = connect(paths).search_model_versions(f"name = '{model_name}'", max_results=10_000)
     return {str(v.version): registered(v).bundle_id for v in found if TAG in v.tags}

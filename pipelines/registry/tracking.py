@@ -13,7 +13,7 @@ from mlflow.entities import Experiment, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from pipelines.config import Places, places
+from pipelines.config import DeploymentPaths, deployment_paths
 from pipelines.errors import RegistryError
 from pipelines.registry import database
 from pipelines.registry.alias import connect, registry_errors, sqlite_file
@@ -26,13 +26,13 @@ _MAX_PARAM_CHARS = 6000
 
 
 @contextmanager
-def registry_lock(where: Places) -> Iterator[None]:
+def registry_lock(paths: DeploymentPaths) -> Iterator[None]:
     """Hold the one lock of everybody who migrates the database or moves an alias.
 
     Raises:
         RegistryError: somebody holds it for over a minute.
     """
-    path = where.artifacts / "locks" / "registry.lock"
+    path = paths.artifacts / "locks" / "registry.lock"
     busy = RegistryError(
         "another process holds the registry's lock",
         where=str(path),
@@ -42,7 +42,7 @@ def registry_lock(where: Places) -> Iterator[None]:
         yield
 
 
-def prepare(where: Places | None = None) -> MlflowClient:
+def prepare(paths: DeploymentPaths | None = None) -> MlflowClient:
     """Make or migrate MLflow's database and the experiment, once, under the lock; return a client.
 
     First use from parallel processes races on MLflow's schema, so nothing else may be first. A new
@@ -52,16 +52,16 @@ def prepare(where: Places | None = None) -> MlflowClient:
     Raises:
         RegistryError: the database cannot be migrated, or the lock is held for over a minute.
     """
-    where = where or places()
-    with registry_lock(where), registry_errors("MLflow could not be prepared"):
-        _migrate(where)
-        client = connect(where)
-        experiment_id(client, where)
+    paths = paths or deployment_paths()
+    with registry_lock(paths), registry_errors("MLflow could not be prepared"):
+        _migrate(paths)
+        client = connect(paths)
+        experiment_id(client, paths)
     return client
 
 
-def _migrate(where: Places) -> None:
-    uri = where.tracking_uri
+def _migrate(paths: DeploymentPaths) -> None:
+    uri = paths.tracking_uri
     if uri.startswith(("http://", "https://")):
         return
     file = sqlite_file(uri)
@@ -78,7 +78,7 @@ def _migrate(where: Places) -> None:
     fresh.replace(file)
 
 
-def experiment_id(client: MlflowClient, where: Places) -> str:
+def experiment_id(client: MlflowClient, paths: DeploymentPaths) -> str:
     """Id of the experiment; made on first use.
 
     Its files go where DENGUARD_MLFLOW_ARTIFACTS_URI said at that time (s3://, or a folder's file://
@@ -88,7 +88,7 @@ def experiment_id(client: MlflowClient, where: Places) -> str:
     if found is not None:
         return str(found.experiment_id)
     try:
-        return str(client.create_experiment(EXPERIMENT, _artifacts_uri(where)))
+        return str(client.create_experiment(EXPERIMENT, _artifacts_uri(paths)))
     except MlflowException:
         found = client.get_experiment_by_name(EXPERIMENT)  # another machine was first
         if found is None:
@@ -96,18 +96,20 @@ def experiment_id(client: MlflowClient, where: Places) -> str:
         return str(found.experiment_id)
 
 
-def _artifacts_uri(where: Places) -> str | None:
-    if where.tracking_uri.startswith(("http://", "https://")):
+def _artifacts_uri(paths: DeploymentPaths) -> str | None:
+    if paths.tracking_uri.startswith(("http://", "https://")):
         return None
     if given := os.environ.get("DENGUARD_MLFLOW_ARTIFACTS_URI"):
         return given
-    local = sqlite_file(where.tracking_uri) is not None
-    return (where.artifacts / "mlflow" / "artifacts").as_uri() if local else None
+    local = sqlite_file(paths.tracking_uri) is not None
+    return (paths.artifacts / "mlflow" / "artifacts").as_uri() if local else None
 
 
-def start_run(client: MlflowClient, where: Places, run_name: str, tags: Mapping[str, str]) -> str:
+def start_run(
+    client: MlflowClient, paths: DeploymentPaths, run_name: str, tags: Mapping[str, str]
+) -> str:
     """Start a run without touching MLflow's global state; return its run id."""
-    home = experiment_id(client, where)
+    home = experiment_id(client, paths)
     return str(client.create_run(home, tags=dict(tags), run_name=run_name).info.run_id)
 
 
@@ -171,13 +173,13 @@ def log_run(
     metrics: Mapping[str, float] | None = None,
     tags: Mapping[str, object] | None = None,
     artifacts: Mapping[str, Path] | None = None,
-    where: Places | None = None,
+    paths: DeploymentPaths | None = None,
 ) -> str:
     """Record one finished run that registers nothing; return its run id. Raises RegistryError."""
-    where = where or places()
-    client = prepare(where)
+    paths = paths or deployment_paths()
+    client = prepare(paths)
     with registry_errors(f"run {run_name} could not be recorded"):
-        run_id = start_run(client, where, run_name, {})
+        run_id = start_run(client, paths, run_name, {})
         record(client, run_id, params=params, metrics=metrics, tags=tags, artifacts=artifacts)
         client.set_terminated(run_id)
     return run_id

@@ -18,7 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import canonical_json
 from pipelines.errors import DenguardError, StoreError
 from pipelines.run.exchange import of_others, publish
@@ -44,20 +44,24 @@ _SHARED = get_args(StepKind)
 _LOCK_TIMEOUT_S = 30.0
 
 
-def events_file(where: Places) -> Path:
+def events_file(paths: DeploymentPaths) -> Path:
     """artifacts/events/events.jsonl"""
-    return where.artifacts / "events" / "events.jsonl"
+    return paths.artifacts / "events" / "events.jsonl"
 
 
 def append_event(
-    where: Places, kind: Kind, facts: dict[str, Any], run_id: str = "", at: datetime | None = None
+    paths: DeploymentPaths,
+    kind: Kind,
+    facts: dict[str, Any],
+    run_id: str = "",
+    at: datetime | None = None,
 ) -> Event:
     """Add one line and wait until it is on the disk.
 
     Raises:
         StoreError: another process has been writing for too long.
     """
-    path = events_file(where)
+    path = events_file(paths)
     stamp = (at or datetime.now(UTC)).isoformat(timespec="seconds")
     event = {"at": stamp, "kind": kind, "run_id": run_id, **facts}
     busy = StoreError(
@@ -73,7 +77,7 @@ def append_event(
 
 
 def note(
-    where: Places,
+    paths: DeploymentPaths,
     kind: StepKind | Literal["step-progress"],
     run_id: str,
     facts: Event,
@@ -85,25 +89,25 @@ def note(
     """
     own, kept = {name: facts[name] for name in facts if name != "run_id"}, kind in _SHARED
     try:
-        if kept and where.artifacts_uri:
-            own["n"] = 1 + max((_number(event) for event in run_events(where, run_id)), default=0)
-        append_event(where, kind, own, run_id)
+        if kept and paths.artifacts_uri:
+            own["n"] = 1 + max((_number(event) for event in run_events(paths, run_id)), default=0)
+        append_event(paths, kind, own, run_id)
     except (DenguardError, OSError) as err:
         log.error("the event file does not say that %s: %s", kind, err)
     try:
         if kept:
-            publish(where, run_id, lambda: list(_lines(where, _SHARED, run_id)))
+            publish(paths, run_id, lambda: list(_lines(paths, _SHARED, run_id)))
     except (DenguardError, OSError) as err:
         log.warning("other machines do not hear yet that %s: %s", kind, err)
 
 
-def read_events(where: Places, *kinds: Kind, run_id: str | None = None) -> Iterator[Event]:
+def read_events(paths: DeploymentPaths, *kinds: Kind, run_id: str | None = None) -> Iterator[Event]:
     """Events of these kinds, or all, oldest first; lines that are none are passed over.
 
     Args:
         run_id: of this run alone, as this machine wrote them.
     """
-    for line in _lines(where, kinds, run_id):
+    for line in _lines(paths, kinds, run_id):
         event = _parsed(line)
         if event is None or (kinds and event.get("kind") not in kinds):
             continue
@@ -111,12 +115,12 @@ def read_events(where: Places, *kinds: Kind, run_id: str | None = None) -> Itera
             yield event
 
 
-def run_events(where: Places, run_id: str) -> list[Event]:
+def run_events(paths: DeploymentPaths, run_id: str) -> list[Event]:
     """Every line on a run and its steps, those of other machines included, in the order in which
     they were written; of a store that does not answer the log tells."""
-    own = list(read_events(where, run_id=run_id))
+    own = list(read_events(paths, run_id=run_id))
     try:
-        others = [event for line in of_others(where, run_id) if (event := _parsed(line))]
+        others = [event for line in of_others(paths, run_id) if (event := _parsed(line))]
     except StoreError as err:
         log.warning("what other machines say of run %s is not known: %s", run_id, err)
         return own
@@ -129,9 +133,9 @@ def _number(event: Event) -> int:
     return int(event.get("n", 0))
 
 
-def _lines(where: Places, kinds: Collection[str], run_id: str | None) -> Iterator[bytes]:
+def _lines(paths: DeploymentPaths, kinds: Collection[str], run_id: str | None) -> Iterator[bytes]:
     """Lines that may be of these kinds and this run; most others are not even parsed."""
-    path = events_file(where)
+    path = events_file(paths)
     if not path.is_file():
         return
     words = [f'"kind":"{kind}"'.encode() for kind in kinds]

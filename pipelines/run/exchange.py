@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.storage import shared, write_atomic
 from pipelines.storage.lock import locked
@@ -17,7 +17,7 @@ from pipelines.storage.lock import locked
 _LOCK_TIMEOUT_S = 60.0
 
 
-def publish(where: Places, run_id: str, own: Callable[[], list[bytes]]) -> None:
+def publish(paths: DeploymentPaths, run_id: str, own: Callable[[], list[bytes]]) -> None:
     """Put this machine's lines on a run into the store, if there is one.
 
     Args:
@@ -26,9 +26,9 @@ def publish(where: Places, run_id: str, own: Callable[[], list[bytes]]) -> None:
     Raises:
         StoreError: the store does not answer, or another process holds it for too long.
     """
-    if (store := shared(where)) is None:
+    if (store := shared(paths)) is None:
         return
-    folder = where.artifacts / "events"
+    folder = paths.artifacts / "events"
     busy = StoreError(
         "another process has been sending events to the store for too long",
         where=str(folder),
@@ -39,18 +39,18 @@ def publish(where: Places, run_id: str, own: Callable[[], list[bytes]]) -> None:
         machine = folder / "machine"
         if not machine.is_file():
             write_atomic(machine, uuid.uuid4().hex[:16])
-        store.store.write(f"{_prefix(run_id)}/{_own_name(where)}", text)
+        store.store.write(f"{_prefix(run_id)}/{_own_name(paths)}", text)
 
 
-def of_others(where: Places, run_id: str) -> Iterator[bytes]:
+def of_others(paths: DeploymentPaths, run_id: str) -> Iterator[bytes]:
     """Lines that other machines wrote on a run; none without a store.
 
     Raises:
         StoreError: the store does not answer.
     """
-    if (store := shared(where)) is None:
+    if (store := shared(paths)) is None:
         return
-    for name in sorted(store.store.names(_prefix(run_id)) - {_own_name(where)}):
+    for name in sorted(store.store.names(_prefix(run_id)) - {_own_name(paths)}):
         yield from (store.store.read(f"{_prefix(run_id)}/{name}") or b"").splitlines()
 
 
@@ -58,7 +58,7 @@ def _prefix(run_id: str) -> str:
     return f"events/{run_id}"
 
 
-def _own_name(where: Places) -> str:
+def _own_name(paths: DeploymentPaths) -> str:
     """By the name that this home gave itself once; of one that never sent anything, nobody's."""
-    machine = where.artifacts / "events" / "machine"
+    machine = paths.artifacts / "events" / "machine"
     return f"{machine.read_text(encoding='utf-8')}.jsonl" if machine.is_file() else ""

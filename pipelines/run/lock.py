@@ -22,7 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import BusyError
 from pipelines.run.lock_file import (
     Caller,
@@ -55,30 +55,30 @@ def by_airflow() -> Iterator[None]:
 
 
 @contextmanager
-def during(where: Places, run_id: str, step: str) -> Iterator[None]:
+def during(paths: DeploymentPaths, run_id: str, step: str) -> Iterator[None]:
     """Surround one step: renew its run's lock; a step called alone takes it and gives it back.
 
     Raises:
         BusyError: another run is at work.
     """
     if _caller.get() == "airflow":
-        with guarded(where) as folder:
+        with guarded(paths) as folder:
             _take_for_airflow(folder, run_id, step)
         yield
-    elif _held.get(locks_folder(where)) == run_id:
-        with guarded(where) as folder:
+    elif _held.get(locks_folder(paths)) == run_id:
+        with guarded(paths) as folder:
             write_owner(
                 folder,
                 replace(read_owner(folder) or taken_by_hand(run_id), touched=stamp(), step=step),
             )
         yield
     else:
-        with hold(where, run_id):
+        with hold(paths, run_id):
             yield
 
 
 @contextmanager
-def hold(where: Places, run_id: str, wait: bool = False) -> Iterator[None]:
+def hold(paths: DeploymentPaths, run_id: str, wait: bool = False) -> Iterator[None]:
     """Hold the lock by hand, in this process, until the block ends.
 
     Args:
@@ -87,40 +87,40 @@ def hold(where: Places, run_id: str, wait: bool = False) -> Iterator[None]:
     Raises:
         BusyError: another run is at work, or another process walks this very run.
     """
-    mine = _taken(where, run_id, wait)
-    _held[locks_folder(where)] = run_id
+    mine = _taken(paths, run_id, wait)
+    _held[locks_folder(paths)] = run_id
     try:
         yield
     finally:
-        del _held[locks_folder(where)]
-        with guarded(where) as folder:
+        del _held[locks_folder(paths)]
+        with guarded(paths) as folder:
             if (owner := read_owner(folder)) is not None and owner.caller == "hand":
                 lock_file(folder).unlink(missing_ok=True)
             mine.release()
 
 
-def holder(where: Places, now: datetime | None = None) -> LockOwner | None:
+def holder(paths: DeploymentPaths, now: datetime | None = None) -> LockOwner | None:
     """Who is at work, or None. A process that died or a silent Airflow run holds nothing."""
-    if read_owner(locks_folder(where)) is None:
+    if read_owner(locks_folder(paths)) is None:
         return None
-    with guarded(where) as folder:
+    with guarded(paths) as folder:
         return _active_owner(folder, now or datetime.now(UTC))
 
 
-def left_behind(where: Places) -> LockOwner | None:
+def left_behind(paths: DeploymentPaths) -> LockOwner | None:
     """Who left the lock without giving it back, None if it is free or held."""
-    return None if holder(where) else read_owner(locks_folder(where))
+    return None if holder(paths) else read_owner(locks_folder(paths))
 
 
-def release(where: Places, run_id: str) -> bool:
+def release(paths: DeploymentPaths, run_id: str) -> bool:
     """Free the lock that a run holds through Airflow, or left behind; return whether it had it.
 
     Raises:
         BusyError: a living process holds it: ending that process frees it.
     """
-    if read_owner(locks_folder(where)) is None:
+    if read_owner(locks_folder(paths)) is None:
         return False
-    with guarded(where) as folder:
+    with guarded(paths) as folder:
         owner = read_owner(folder)
         if owner is None or owner.run_id != run_id:
             return False
@@ -134,13 +134,13 @@ def release(where: Places, run_id: str) -> bool:
     return True
 
 
-def _taken(where: Places, run_id: str, wait: bool) -> FileLock:
+def _taken(paths: DeploymentPaths, run_id: str, wait: bool) -> FileLock:
     """The lock, once it is ours; polls while `wait`."""
     deadline = time.monotonic() + (SILENT_AFTER + timedelta(hours=1)).total_seconds()
     logged = False
     while True:
         try:
-            with guarded(where) as folder:
+            with guarded(paths) as folder:
                 return _take_by_hand(folder, run_id)
         except BusyError as busy:
             if not wait or time.monotonic() > deadline:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.run.progress import clock_time
 from pipelines.storage import read_json, write_json
@@ -48,10 +48,10 @@ class LockOwner:
 
 
 @contextmanager
-def guarded(where: Places) -> Iterator[Path]:
+def guarded(paths: DeploymentPaths) -> Iterator[Path]:
     """Nobody else reads or writes it meanwhile. Raises StoreError if somebody hangs
     in it."""
-    folder = locks_folder(where)
+    folder = locks_folder(paths)
     busy = StoreError(
         "another process holds the guard of the run lock",
         where=str(folder / "guard.lock"),
@@ -61,9 +61,9 @@ def guarded(where: Places) -> Iterator[Path]:
         yield folder
 
 
-def locks_folder(where: Places) -> Path:
+def locks_folder(paths: DeploymentPaths) -> Path:
     """artifacts/locks"""
-    return where.artifacts / "locks"
+    return paths.artifacts / "locks"
 
 
 def lock_file(folder: Path) -> Path:

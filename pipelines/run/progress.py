@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.events import note
 
 log = logging.getLogger(__name__)
@@ -34,17 +34,17 @@ def clock_time(at: datetime, zone: tzinfo) -> str:
 
 
 _EVENT_EVERY_S = 30.0  # a night of embedding is some thousand lines
-_Step = tuple[Places, str, str]  # deployment, run, step: whose progress it is
+_Step = tuple[DeploymentPaths, str, str]  # deployment, run, step: whose progress it is
 _step: ContextVar[_Step | None] = ContextVar("step", default=None)
 # How a process tells its child whose progress it counts; a child gets no context variables.
 _HOME, _RUN, _PART = "DENGUARD_PROGRESS_HOME", "DENGUARD_PROGRESS_RUN", "DENGUARD_PROGRESS_STEP"
 
 
 @contextmanager
-def bound(where: Places, run_id: str, step: str) -> Iterator[None]:
+def bound(paths: DeploymentPaths, run_id: str, step: str) -> Iterator[None]:
     """While this holds, progress is also a line of the event file: step, label, done, total,
     eta_s."""
-    token = _step.set((where, run_id, step))
+    token = _step.set((paths, run_id, step))
     try:
         yield
     finally:
@@ -66,7 +66,7 @@ def inherited() -> Iterator[None]:
     if not home or not run_id or not step:
         yield
         return
-    with bound(Places(home=Path(home)), run_id, step):
+    with bound(DeploymentPaths(home=Path(home)), run_id, step):
         yield
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipelines.config import Places, Profile, places
+from pipelines.config import DeploymentPaths, Profile, deployment_paths
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run.outputs import StepOutput
 from pipelines.run.params import RunParams, parse_params, profile_of
@@ -30,12 +30,12 @@ class Run:
     run_id: str
     params: RunParams
     profile: Profile
-    places: Places
+    paths: DeploymentPaths
 
     @property
     def folder(self) -> Path:
         """artifacts/runs/<run_id>"""
-        return run_folder(self.places, self.run_id)
+        return run_folder(self.paths, self.run_id)
 
     def output(self, kind: type[Output], *part: int) -> Output:
         """What an earlier step of this run wrote, or one shard or year of it.
@@ -44,21 +44,21 @@ class Run:
             StoreError: it has not run, or its output makes no sense.
         """
         path = self.folder / kind.file(*part)
-        return kind.parse(_read_record(self.places, path), str(path))
+        return kind.parse(_read_record(self.paths, path), str(path))
 
     def name(self, path: Path) -> str:
         """How step outputs name a file or folder: relative to home, so that they hold no host.
 
         What is named is handed over: it is published if machines share a store.
         """
-        if store := shared(self.places):
+        if store := shared(self.paths):
             store.share(path)
-        return path.resolve().relative_to(self.places.home).as_posix()
+        return path.resolve().relative_to(self.paths.home).as_posix()
 
     def path(self, name: str) -> Path:
         """The file or folder that a step output names; fetched if another machine made it."""
-        store = shared(self.places)
-        return store.bring(name) if store else self.places.home / name
+        store = shared(self.paths)
+        return store.bring(name) if store else self.paths.home / name
 
     def finish(self, output: Output, *part: int) -> Output:
         """Record a step's output, last thing a step does, and hand it back."""
@@ -67,42 +67,42 @@ class Run:
 
     def keep(self, file: str, value: dict[str, Any]) -> None:
         """Record JSON that no step reads."""
-        _write_record(self.places, self.folder / file, value)
+        _write_record(self.paths, self.folder / file, value)
 
 
-def run_folder(where: Places, run_id: str) -> Path:
+def run_folder(paths: DeploymentPaths, run_id: str) -> Path:
     """Folder of a run; a run id that could leave it is refused."""
     if not _SAFE_RUN_ID.fullmatch(run_id) or ".." in run_id:
         raise ConfigError(f"{run_id!r} is not a usable run id", fix="use letters, digits and _.:+-")
-    return where.artifacts / "runs" / run_id
+    return paths.artifacts / "runs" / run_id
 
 
 def start_run(run_id: str, conf: dict[str, Any]) -> Run:
     """Check the parameters and record them; starting the same run again changes nothing."""
-    params, where = parse_params(conf), places()
+    params, paths = parse_params(conf), deployment_paths()
     profile = profile_of(params)
-    _write_record(where, run_folder(where, run_id) / "run.json", params.model_dump(mode="json"))
-    return Run(run_id, params, profile, where)
+    _write_record(paths, run_folder(paths, run_id) / "run.json", params.model_dump(mode="json"))
+    return Run(run_id, params, profile, paths)
 
 
 def open_run(run_id: str) -> Run:
     """A run that start_run recorded."""
-    where = places()
-    params = parse_params(_read_record(where, run_folder(where, run_id) / "run.json"))
-    return Run(run_id, params, profile_of(params), where)
+    paths = deployment_paths()
+    params = parse_params(_read_record(paths, run_folder(paths, run_id) / "run.json"))
+    return Run(run_id, params, profile_of(params), paths)
 
 
-def _write_record(where: Places, path: Path, value: dict[str, Any]) -> None:
+def _write_record(paths: DeploymentPaths, path: Path, value: dict[str, Any]) -> None:
     write_json(path, value)
-    if store := shared(where):
-        store.write_record(path.relative_to(where.home).as_posix(), value)
+    if store := shared(paths):
+        store.write_record(path.relative_to(paths.home).as_posix(), value)
 
 
-def _read_record(where: Places, path: Path) -> dict[str, Any]:
+def _read_record(paths: DeploymentPaths, path: Path) -> dict[str, Any]:
     """A record as this machine has it; of a shared run as the store has it, because a step may have
     run again elsewhere since."""
-    if store := shared(where):
-        value = store.read_record(path.relative_to(where.home).as_posix())
+    if store := shared(paths):
+        value = store.read_record(path.relative_to(paths.home).as_posix())
         if value is None:
             raise StoreError(
                 "what an earlier step writes is not in the store",

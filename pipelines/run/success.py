@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, write_json
 from pipelines.weeks import CDC, Calendar, require_label
@@ -37,7 +37,7 @@ class LastSuccess:
 
 
 def record_success(
-    where: Places,
+    paths: DeploymentPaths,
     run_id: str,
     origin_week: str,
     forecast_version: str,
@@ -56,7 +56,7 @@ def record_success(
             what was newer was taken back, or is declared unknown now.
     """
     try:
-        before = last_success(where)
+        before = last_success(paths)
     except StoreError:
         before = None
     if before is not None and origin_week < before.origin_week and not covers_published_data:
@@ -68,13 +68,13 @@ def record_success(
         other = before.run_id != run_id  # else this run's own note, of a try that was cut off
         since = before.same_week_since or (before.finished_at if other else "")
     made = LastSuccess(run_id, stamp, origin_week, forecast_version, week_end, since)
-    write_json(_file(where), asdict(made))
+    write_json(_file(paths), asdict(made))
     return True
 
 
-def last_success(where: Places) -> LastSuccess | None:
+def last_success(paths: DeploymentPaths) -> LastSuccess | None:
     """The newest finished forecast, or None. Raises StoreError if the file is damaged."""
-    path = _file(where)
+    path = _file(paths)
     if not path.is_file():
         return None
     try:
@@ -92,5 +92,5 @@ def last_success(where: Places) -> LastSuccess | None:
     return found
 
 
-def _file(where: Places) -> Path:
-    return where.artifacts / "last_success.json"
+def _file(paths: DeploymentPaths) -> Path:
+    return paths.artifacts / "last_success.json"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run.events import Kind, append_event, read_events
 from pipelines.storage import read_json, shared, write_json
@@ -44,20 +44,20 @@ class Withdrawn:
         return f"withdrawn on {self.at[:10]} by {self.by}: {self.reason}"
 
 
-def withdrawn(where: Places, what: What) -> dict[str, Withdrawn]:
+def withdrawn(paths: DeploymentPaths, what: What) -> dict[str, Withdrawn]:
     """Name -> record of everything of a kind that was withdrawn here."""
-    found = sorted(folder_of(where, what).glob("[!.]*.json"))
+    found = sorted(folder_of(paths, what).glob("[!.]*.json"))
     return {path.stem: _read(what, path) for path in found}
 
 
-def withdrawal(where: Places, what: What, name: str) -> Withdrawn | None:
+def withdrawal(paths: DeploymentPaths, what: What, name: str) -> Withdrawn | None:
     """The record of one thing, or None; costs one look at the disk."""
-    path = folder_of(where, what) / f"{name}.json"
+    path = folder_of(paths, what) / f"{name}.json"
     return _read(what, path) if path.is_file() else None
 
 
 def withdraw(
-    where: Places, what: What, name: str, by: str, reason: str, content_id: str = ""
+    paths: DeploymentPaths, what: What, name: str, by: str, reason: str, content_id: str = ""
 ) -> Withdrawn:
     """Withdraw a thing, once: the record, then its event, then the store that machines share.
 
@@ -72,28 +72,28 @@ def withdraw(
         raise ConfigError(
             "a withdrawal needs a name and a reason", fix="give --by NAME and --reason TEXT"
         )
-    path, store = folder_of(where, what) / f"{name}.json", shared(where)
+    path, store = folder_of(paths, what) / f"{name}.json", shared(paths)
     if store:
-        store.bring(path.relative_to(where.home).as_posix())
-    found = withdrawal(where, what, name)
+        store.bring(path.relative_to(paths.home).as_posix())
+    found = withdrawal(paths, what, name)
     if found is None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         found = Withdrawn(what, name, _holdable(by), _holdable(reason), at, content_id)
         write_json(path, asdict(found))
-    if not any(event.get("name") == name for event in read_events(where, _EVENTS[what])):
-        append_event(where, _EVENTS[what], asdict(found))
+    if not any(event.get("name") == name for event in read_events(paths, _EVENTS[what])):
+        append_event(paths, _EVENTS[what], asdict(found))
     if store:
         store.share(path)
     return found
 
 
-def exchange_withdrawn(where: Places) -> None:
+def exchange_withdrawn(paths: DeploymentPaths) -> None:
     """Publish what was withdrawn here and fetch what other machines withdrew."""
-    if (store := shared(where)) is None:
+    if (store := shared(paths)) is None:
         return
     for what in _EVENTS:
-        folder = folder_of(where, what)
-        name = folder.relative_to(where.home).as_posix()
+        folder = folder_of(paths, what)
+        name = folder.relative_to(paths.home).as_posix()
         there = set(store.names(name))
         for path in sorted(folder.glob("[!.]*.json")):
             if path.name not in there:
@@ -102,9 +102,9 @@ def exchange_withdrawn(where: Places) -> None:
             store.bring(f"{name}/{file}")
 
 
-def folder_of(where: Places, what: What) -> Path:
+def folder_of(paths: DeploymentPaths, what: What) -> Path:
     """Where the records of a kind lie."""
-    return where.data / "withdrawn" if what == "drop" else where.artifacts / "withdrawn/forecasts"
+    return paths.data / "withdrawn" if what == "drop" else paths.artifacts / "withdrawn/forecasts"
 
 
 def _holdable(text: str) -> str:

@@ -73,7 +73,7 @@ def make_forecast(
         LabelRuleError: the bundle was trained by another label rule than this run's.
     """
     features = run.path(run.output(out.FeaturesOutput).features)
-    material = Material(features, _dataset(run), run.profile, run.places.artifacts)
+    material = Material(features, _dataset(run), run.profile, run.paths.artifacts)
     folder, table = forecast_of(material, bundle_folder, version, provisional)
     note = (
         f"forecast version {folder.name}, by model version "
@@ -101,7 +101,7 @@ def _told_withheld(folder: Path) -> list[int]:
 
 def _taken_back(run: Run, version: str) -> str:
     """Equal data and model make a forecast again that somebody withdrew; it stays withdrawn."""
-    record = withdrawal(run.places, "forecast", version)
+    record = withdrawal(run.paths, "forecast", version)
     return f"; the very forecast that was {record.words()}" if record else ""
 
 

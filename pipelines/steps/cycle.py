@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import date, datetime, time
 
 from pipelines.bulletin_config import MAIN_SCHEDULE
-from pipelines.config import Places, Profile
+from pipelines.config import DeploymentPaths, Profile
 from pipelines.errors import DenguardError, StoreError
 from pipelines.run import Run
 from pipelines.run.outputs import IngestOutput
@@ -22,15 +22,17 @@ def cycle_start(profile: Profile, now: datetime) -> datetime:
     return newest_due(profile.schedule or MAIN_SCHEDULE, profile.place.zone, now)
 
 
-def a_newer_week(where: Places, run: Run | None, last: LastSuccess, profile: Profile) -> bool:
+def a_newer_week(
+    paths: DeploymentPaths, run: Run | None, last: LastSuccess, profile: Profile
+) -> bool:
     """Whether a red run had a drop of a later cycle than the newest that the last forecast knows.
 
     A run that is at work, or not yet begun, may still make that week's forecast.
     """
-    if run is None or history(where, run.run_id).failure is None:
+    if run is None or history(paths, run.run_id).failure is None:
         return False
     known = _drop_days(run_or_none(last.run_id))
-    waiting = _drop_days(run) or [day for p in where.drops.glob("[!.]*") if (day := _day(p.name))]
+    waiting = _drop_days(run) or [day for p in paths.drops.glob("[!.]*") if (day := _day(p.name))]
     if not known or not waiting:
         return False
     cycles = [
@@ -48,26 +50,26 @@ def covers_published_data(run: Run) -> bool:
     such run.
     """
     try:
-        last = last_success(run.places)
+        last = last_success(run.paths)
     except StoreError:
         return False
     before = _drop_names(run_or_none(last.run_id)) if last else None
     if run.params.as_of or not before:
         return False
-    return before - withdrawn(run.places, "drop").keys() <= (_drop_names(run) or set())
+    return before - withdrawn(run.paths, "drop").keys() <= (_drop_names(run) or set())
 
 
-def begun_since(where: Places, since: datetime) -> str:
+def begun_since(paths: DeploymentPaths, since: datetime) -> str:
     """The run that began last in this cycle, "" if none did."""
-    newest = [*begun_runs(where).items()][-1:]
+    newest = [*begun_runs(paths).items()][-1:]
     return next((name for name, at in newest if at >= since), "")
 
 
-def why_red(where: Places, run_id: str) -> str:
+def why_red(paths: DeploymentPaths, run_id: str) -> str:
     """What is known of a run's failure."""
     if not run_id:
         return "a person asked for it"
-    said = history(where, run_id).failure
+    said = history(paths, run_id).failure
     if said is None:
         return f"run {run_id} had not finished"
     return f"run {run_id} failed at step {said.step}: {said.cause}"

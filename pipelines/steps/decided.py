@@ -55,8 +55,8 @@ def _promoted(run: Run) -> out.GateOutput | None:
     if decision is None or decision.decision != "promote":
         return None
     moves = [
-        *audit.read_trail(run.places).entries,
-        pending_transition(run.places, run.profile.model_name) or {},
+        *audit.read_trail(run.paths).entries,
+        pending_transition(run.paths, run.profile.model_name) or {},
     ]
     audited = any(
         move.get("run_id") == run.run_id and move.get("action") == "promote" for move in moves

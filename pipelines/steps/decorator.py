@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.run import run_folder
 from pipelines.run.lock import during
 from pipelines.run.progress import bound
@@ -41,18 +41,18 @@ def step(function: Callable[Concatenate[str, P], Output]) -> Callable[Concatenat
 
     @functools.wraps(function)
     def wrapper(run_id: str, *args: P.args, **kwargs: P.kwargs) -> Output:
-        part, where = summary.part_name(function.__name__, *args), places()
-        run_folder(where, run_id)  # an id that cannot name a folder is refused here
+        part, paths = summary.part_name(function.__name__, *args), deployment_paths()
+        run_folder(paths, run_id)  # an id that cannot name a folder is refused here
         log.info("%s: %s", part, summary_line)
         # The lock comes first: a step that is refused it leaves nothing of itself.
-        with during(where, run_id, part), bound(where, run_id, part):
-            outcome.begin(where, run_id, part)
+        with during(paths, run_id, part), bound(paths, run_id, part):
+            outcome.begin(paths, run_id, part)
             try:
                 output = function(run_id, *args, **kwargs)
             except Exception as err:
-                outcome.fail(where, run_id, part, err, *_attempt.get())
+                outcome.fail(paths, run_id, part, err, *_attempt.get())
                 raise
-            outcome.finish(where, run_id, part, output)
+            outcome.finish(paths, run_id, part, output)
         log.info("%s is done: %s", part, summary.summarise(output))
         for title, path in summary.artifacts_of(run_id, output).items():
             log.info("%s: %s", title, path)

@@ -17,8 +17,8 @@ def plan_embedding(run_id: str) -> PlanOutput:
     from pipelines.embed.sync import fetch_spaces
 
     run = open_run(run_id)
-    fetch_spaces(run.places, *(config for _, config in run.profile.encoders))
-    found = plan(run.path(run.output(SnapshotOutput).dataset), run.profile, run.places)
+    fetch_spaces(run.paths, *(config for _, config in run.profile.encoders))
+    found = plan(run.path(run.output(SnapshotOutput).dataset), run.profile, run.paths)
     return run.finish(
         PlanOutput(
             shards=tuple(range(len(found.titles))),
@@ -43,9 +43,9 @@ def embed_shard(run_id: str, shard: int) -> ShardOutput:
         )
         return run.finish(nothing, shard)
     work_file = run.path(run.output(PlanOutput).work_files[shard])
-    fetch_work(run.places, work_file)
-    done = embed(work_file, run.profile, run.places)
-    share_space(run.places, done.space_id)
+    fetch_work(run.paths, work_file)
+    done = embed(work_file, run.profile, run.paths)
+    share_space(run.paths, done.space_id)
     return run.finish(done, shard)
 
 
@@ -58,11 +58,11 @@ def features(run_id: str) -> FeaturesOutput:
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    fetch_spaces(run.places, *(config for _, config in run.profile.encoders))
+    fetch_spaces(run.paths, *(config for _, config in run.profile.encoders))
     dataset = run.path(run.output(SnapshotOutput).dataset)
-    folder = build_features(dataset, run.profile, run.places)
+    folder = build_features(dataset, run.profile, run.paths)
     about: dict[str, Any] = read_json(folder / "features.json")
-    version = add_versions(run.places, feature_drafts(run, folder, about))[-1]
+    version = add_versions(run.paths, feature_drafts(run, folder, about))[-1]
     return run.finish(
         FeaturesOutput(
             features=run.name(folder),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places, Profile, load_profile, places
+from pipelines.config import DeploymentPaths, Profile, deployment_paths, load_profile
 from pipelines.contracts import UNFINISHED, WITHOUT, DataState
 from pipelines.errors import StoreError, VersioningError
 from pipelines.run import Run, run_folder
@@ -53,44 +53,48 @@ def fallback(
         StoreError: the champion's bundle or the accepted data are not here, or not sound.
         RegistryError: nobody can say who is champion.
     """
-    where, now = places(), now or datetime.now(UTC)
-    last = _last(where)
+    paths, now = deployment_paths(), now or datetime.now(UTC)
+    last = _last(paths)
     run_id = "" if last is not None and last.run_id == run_id else run_id
     run = run_or_none(run_id)
     settings = _profile(run, last, profile)
     since = cycle_start(settings, now)
-    if no := _not_due(where, run, last, settings, since):
+    if no := _not_due(paths, run, last, settings, since):
         return _nothing(no)
-    serving = champion(where, settings.model_name)
+    serving = champion(paths, settings.model_name)
     if serving is None:
         return _nothing("no champion serves, and nothing else may forecast")
-    accepted = newest_accepted(where, serving, [run_id, last.run_id if last else ""])
+    accepted = newest_accepted(paths, serving, [run_id, last.run_id if last else ""])
     if accepted is None:
         return _nothing("there are no accepted data that the champion can read")
     state = _state(run, last, accepted)
     facts = {
         "data_state": state,
-        "why": why or why_red(where, run_id),
-        "red_run": run_id if run_folder(where, run_id or "none").is_dir() else "",
+        "why": why or why_red(paths, run_id),
+        "red_run": run_id if run_folder(paths, run_id or "none").is_dir() else "",
         "same_week_again": last is not None and last.origin_week == accepted.about["as_of_week"],
         "model_name": settings.model_name,
         **_made_from(serving, accepted),
     }
-    if (made := _made_already(where, max(since, last.when) if last else since, facts)) is not None:
+    if (made := _made_already(paths, max(since, last.when) if last else since, facts)) is not None:
         return _nothing(
             f"forecast {made['forecast_version']} was made from these data at {made['at']}: it "
             "stands"
         )
-    return _publish(where, settings, serving, accepted, state, facts)
+    return _publish(paths, settings, serving, accepted, state, facts)
 
 
 def _not_due(
-    where: Places, run: Run | None, last: LastSuccess | None, profile: Profile, since: datetime
+    paths: DeploymentPaths,
+    run: Run | None,
+    last: LastSuccess | None,
+    profile: Profile,
+    since: datetime,
 ) -> str:
     """Why this week needs no fallback, "" if it does."""
     if last is None:
         return ""
-    if last.when >= since and not a_newer_week(where, run, last, profile):
+    if last.when >= since and not a_newer_week(paths, run, last, profile):
         return (
             f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which "
             f"began {since.isoformat(timespec='minutes')}"
@@ -102,14 +106,14 @@ def _not_due(
 
 def at_deadline(profile: str, now: datetime | None = None) -> FallbackOutput:
     """The same, once the deadline of this cycle has passed without a finished forecast."""
-    where, now = places(), now or datetime.now(UTC)
+    paths, now = deployment_paths(), now or datetime.now(UTC)
     settings = load_profile(profile)
     since = cycle_start(settings, now)
     deadline = since + timedelta(hours=settings.bulletin.deadline_hours)
     if now < deadline:
         return _nothing(f"the deadline is {deadline.isoformat(timespec='minutes')}")
-    run_id = begun_since(where, since)
-    why = why_red(where, run_id) if run_id else "no run had begun"
+    run_id = begun_since(paths, since)
+    why = why_red(paths, run_id) if run_id else "no run had begun"
     return fallback(
         f"{why}; the deadline was {deadline.isoformat(timespec='minutes')}", run_id, profile, now
     )
@@ -122,14 +126,14 @@ def instead_of(run_id: str) -> FallbackOutput:
     except Exception as err:  # noqa: BLE001 the step's own error is the one that people must see
         said = failure.cause_of(err)
         log.error("no forecast could be made from the last accepted data: %s", said["cause"])
-        note(places(), "step-failed", run_id, {"step": STEP, **said})
+        note(deployment_paths(), "step-failed", run_id, {"step": STEP, **said})
         return _nothing(said["cause"])
     log.warning("fallback: %s", made.note)
     return made
 
 
 def _publish(
-    where: Places,
+    paths: DeploymentPaths,
     profile: Profile,
     serving: Serving,
     accepted: Accepted,
@@ -142,11 +146,11 @@ def _publish(
     from pipelines.versioning import add_versions
     from pipelines.words import words_of
 
-    material = Material(accepted.features, accepted.dataset, profile, where.artifacts)
+    material = Material(accepted.features, accepted.dataset, profile, paths.artifacts)
     folder, table = forecast_of(
         material, serving.folder, serving.version, serving.provisional, state, facts
     )
-    if store := shared(where):
+    if store := shared(paths):
         store.share(folder)
     about = read_json(folder / "forecast.json")
     page = write_fallback(
@@ -156,22 +160,22 @@ def _publish(
         shapes(profile, table["municipality_code"].unique()),
         words_of(profile.place.language),
         profile.evaluate.primary_horizon_weeks,
-        where.artifacts / "reports" / f"fallback-{folder.name}",
+        paths.artifacts / "reports" / f"fallback-{folder.name}",
     )
     try:
-        add_versions(where, [fallback_draft(folder, serving.folder.name, about)])
+        add_versions(paths, [fallback_draft(folder, serving.folder.name, about)])
     except VersioningError as err:
         log.error("the forecast is here, and no version of it could be published: %s", err)
-    named = {"forecast_version": folder.name, "page": page.relative_to(where.home).as_posix()}
+    named = {"forecast_version": folder.name, "page": page.relative_to(paths.home).as_posix()}
     output = FallbackOutput(
-        forecast=folder.relative_to(where.home).as_posix(),
+        forecast=folder.relative_to(paths.home).as_posix(),
         **named,
         data_state=state,
         note=_said(facts, folder),
     )
     if facts["red_run"]:
-        write_json(where.artifacts / "runs" / str(facts["red_run"]) / RECORD, output.to_json())
-    append_event(where, "fallback-forecast", {**facts, **named}, str(facts["red_run"]))
+        write_json(paths.artifacts / "runs" / str(facts["red_run"]) / RECORD, output.to_json())
+    append_event(paths, "fallback-forecast", {**facts, **named}, str(facts["red_run"]))
     return output
 
 
@@ -203,12 +207,14 @@ def _state(run: Run | None, last: LastSuccess | None, accepted: Accepted) -> Dat
     return UNFINISHED if own == accepted.features.name and own != before else WITHOUT
 
 
-def _made_already(where: Places, since: datetime, facts: Mapping[str, Any]) -> Facts | None:
+def _made_already(
+    paths: DeploymentPaths, since: datetime, facts: Mapping[str, Any]
+) -> Facts | None:
     """The fallback of this cycle, if it was made by the same champion from the same data."""
     same = ("feature_version", "bundle_id", "data_state")
-    for event in read_events(where, "fallback-forecast"):
+    for event in read_events(paths, "fallback-forecast"):
         in_cycle = datetime.fromisoformat(event["at"]) >= since
-        there = (where.artifacts / "forecasts" / str(event["forecast_version"])).is_dir()
+        there = (paths.artifacts / "forecasts" / str(event["forecast_version"])).is_dir()
         if in_cycle and there and all(event.get(name) == facts[name] for name in same):
             return event
     return None
@@ -222,9 +228,9 @@ def _profile(run: Run | None, last: LastSuccess | None, named: str | None) -> Pr
     return before.profile if before else load_profile(named or "sample")
 
 
-def _last(where: Places) -> LastSuccess | None:
+def _last(paths: DeploymentPaths) -> LastSuccess | None:
     try:
-        return last_success(where)
+        return last_success(paths)
     except StoreError as err:
         log.warning("%s", err)
         return None

@@ -79,4 +79,4 @@ def _nowcast(path: Path, run: Run) -> list[dict[str, Any]]:
 
 
 def _folder(run: Run) -> Path:
-    return run.places.artifacts / "delay_tables"
+    return run.paths.artifacts / "delay_tables"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run import run_folder
 from pipelines.run.events import Event, StepKind, read_events, run_events
 from pipelines.run.outputs import FallbackOutput
@@ -73,10 +73,10 @@ class RunHistory:
         return self.parts.get(name) or PartView(name)
 
 
-def history(where: Places, run_id: str) -> RunHistory:
+def history(paths: DeploymentPaths, run_id: str) -> RunHistory:
     """Read what is known of a run. Raises StoreError if a record of an older version is damaged."""
-    folder = run_folder(where, run_id)
-    lines = [event for event in run_events(where, run_id) if _is_of_a_step(event)]
+    folder = run_folder(paths, run_id)
+    lines = [event for event in run_events(paths, run_id) if _is_of_a_step(event)]
     parts, failures = dict[str, PartView](), dict[str, Failure]()
     unnumbered = ((0, event) for event in older.lines(folder, lines))  # nobody knows their order
     for number, event in (*unnumbered, *enumerate(lines, start=1)):
@@ -90,18 +90,20 @@ def history(where: Places, run_id: str) -> RunHistory:
     return RunHistory(parts, next(reversed(failures.values()), None), max(signs))
 
 
-def begun_runs(where: Places) -> dict[str, datetime]:
+def begun_runs(paths: DeploymentPaths) -> dict[str, datetime]:
     """Runs that were started and lie here -> when; the one that was started last comes last."""
-    folders = [path for path in (where.artifacts / "runs").glob("[!.]*") if path.is_dir()]
-    told = last_lines(where, "start", "step-started", *_ENDS)
+    folders = [path for path in (paths.artifacts / "runs").glob("[!.]*") if path.is_dir()]
+    told = last_lines(paths, "start", "step-started", *_ENDS)
     found = {path.name: told.get(path.name) or older.begun(path) for path in folders}
     begun = {name: when for name, when in found.items() if when is not None}
     return {name: begun[name][0] for name in sorted(begun, key=lambda name: (begun[name], name))}
 
 
-def last_lines(where: Places, step: str, *kinds: StepKind) -> dict[str, tuple[datetime, int]]:
+def last_lines(
+    paths: DeploymentPaths, step: str, *kinds: StepKind
+) -> dict[str, tuple[datetime, int]]:
     """Run -> when it was last told something of a step on this machine, and which line it is."""
-    lines = enumerate(read_events(where, *kinds))
+    lines = enumerate(read_events(paths, *kinds))
     return {e["run_id"]: (_at(e), number) for number, e in lines if e.get("step") == step}
 
 

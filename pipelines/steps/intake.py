@@ -32,12 +32,12 @@ def ingest(run_id: str) -> IngestOutput:
     from pipelines.data.sync import exchange_drops
 
     run = open_run(run_id)
-    exchange_drops(run.places)
-    if run.profile.data.source == "sample" and not any(run.places.drops.glob("*")):
-        make_sample_drop(run.places.drops)
-        exchange_drops(run.places)
-    drops = known_drops(run.places, run.params.as_of, run.profile.calendar)
-    return run.finish(IngestOutput(drops=fingerprint(drops, run.places)))
+    exchange_drops(run.paths)
+    if run.profile.data.source == "sample" and not any(run.paths.drops.glob("*")):
+        make_sample_drop(run.paths.drops)
+        exchange_drops(run.paths)
+    drops = known_drops(run.paths, run.params.as_of, run.profile.calendar)
+    return run.finish(IngestOutput(drops=fingerprint(drops, run.paths)))
 
 
 @step
@@ -60,25 +60,25 @@ def validate(run_id: str) -> ValidateOutput:
     run = open_run(run_id)
     out = run.folder / "validation"
     known = run.output(IngestOutput).dates
-    exchange_withdrawn(run.places)
-    require_not_withdrawn(run.places, known)
-    fetch_accepted(run.places)
-    fetch_drops(run.places, known)
-    fetch_answers(run.places)
-    answers = read_answers(run.places)
+    exchange_withdrawn(run.paths)
+    require_not_withdrawn(run.paths, known)
+    fetch_accepted(run.paths)
+    fetch_drops(run.paths, known)
+    fetch_answers(run.paths)
+    answers = read_answers(run.paths)
     result = validate_all(
-        run.places.drops,
+        run.paths.drops,
         context_of(run.profile),
-        accepted_tables(run.places),
+        accepted_tables(run.paths),
         out,
-        file_cache(run.places),
-        accepted_drops(run.places),
+        file_cache(run.paths),
+        accepted_drops(run.paths),
         only=known,
         answers=answers,
-        withdrawn=withdrawn(run.places, "drop"),
+        withdrawn=withdrawn(run.paths, "drop"),
         today=run.profile.place.today(),
     )
-    keep_causes(run.places, run_id, result.assessment, run.profile.calendar, answers)
+    keep_causes(run.paths, run_id, result.assessment, run.profile.calendar, answers)
     raise_if_critical(result)
     result.tables.save(out / "tables")
     run.name(out)
@@ -110,19 +110,19 @@ def snapshot(run_id: str) -> SnapshotOutput:
 
     run = open_run(run_id)
     known = run.output(IngestOutput)
-    exchange_withdrawn(run.places)
-    require_not_withdrawn(run.places, known.dates)
-    fetch_accepted(run.places)
+    exchange_withdrawn(run.paths)
+    require_not_withdrawn(run.paths, known.dates)
+    fetch_accepted(run.paths)
     tables = Tables.load(run.path(run.output(ValidateOutput).tables))
-    root = run.places.artifacts / "datasets"
+    root = run.paths.artifacts / "datasets"
     drops = known.to_json()["drops"]
     folder = build_dataset(tables, run.profile, run.params.as_of, drops, root)
     about: dict[str, Any] = read_json(folder / "dataset.json")
-    fetch_drops(run.places, known.dates)
-    version = add_versions(run.places, dataset_drafts(run, folder, about))[-1]
+    fetch_drops(run.paths, known.dates)
+    version = add_versions(run.paths, dataset_drafts(run, folder, about))[-1]
     name = run.name(folder)
-    accept(run.places, folder.name, str(about["as_of_week"]), drops, run.params.as_of is not None)
-    share_accepted(run.places)
+    accept(run.paths, folder.name, str(about["as_of_week"]), drops, run.params.as_of is not None)
+    share_accepted(run.paths)
     return run.finish(
         SnapshotOutput(
             dataset=name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import DenguardError, RegistryError, StoreError
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import FeaturesOutput, GateOutput, TrainOutput
@@ -46,7 +46,7 @@ class Accepted:
     about: dict[str, Any]
 
 
-def champion(where: Places, model_name: str) -> Serving | None:
+def champion(paths: DeploymentPaths, model_name: str) -> Serving | None:
     """The champion and its sound bundle; None if none serves, by the registry and by the audit.
 
     Raises:
@@ -58,14 +58,14 @@ def champion(where: Places, model_name: str) -> Serving | None:
     from pipelines.registry.alias import fetch_bundle, sqlite_file
     from pipelines.registry.champion import champion_now
 
-    last, database = audit.newest(where, model_name), sqlite_file(where.tracking_uri)
+    last, database = audit.newest(paths, model_name), sqlite_file(paths.tracking_uri)
     if last is None and database is not None and not database.is_file():
         return None  # nothing ever ran here
     try:
-        found = champion_now(where, model_name)
+        found = champion_now(paths, model_name)
         if found is None:
             return None
-        folder = fetch_bundle(found.version, where=where, model_name=model_name)
+        folder = fetch_bundle(found.version, paths=paths, model_name=model_name)
         return Serving(
             found.version, folder, load_verified_bundle(folder), found.provisional, "registry"
         )
@@ -75,11 +75,13 @@ def champion(where: Places, model_name: str) -> Serving | None:
         log.warning("the champion is taken from the audit: %s", err)
     if not last.get("to_version"):
         return None
-    folder = _kept_bundle(where, str(last["bundle_id"]), last.get("run_id"))
+    folder = _kept_bundle(paths, str(last["bundle_id"]), last.get("run_id"))
     return Serving(str(last["to_version"]), folder, load_verified_bundle(folder), False, "audit")
 
 
-def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Accepted | None:
+def newest_accepted(
+    paths: DeploymentPaths, serving: Serving, run_ids: list[str]
+) -> Accepted | None:
     """The newest feature version of accepted data that the champion can read; None if there is
     none.
 
@@ -89,12 +91,12 @@ def newest_accepted(where: Places, serving: Serving, run_ids: list[str]) -> Acce
     from pipelines.data.intake import accepted_drops, accepted_version
     from pipelines.data.sync import fetch_accepted
 
-    fetch_accepted(where)
-    newest, gone = accepted_version(where), withdrawn(where, "drop")
-    drops = {name: sha for name, sha in accepted_drops(where).items() if name not in gone}
+    fetch_accepted(paths)
+    newest, gone = accepted_version(paths), withdrawn(paths, "drop")
+    drops = {name: sha for name, sha in accepted_drops(paths).items() if name not in gone}
     found = []
-    for features in _features(where, run_ids):
-        one = _described(where, features)
+    for features in _features(paths, run_ids):
+        one = _described(paths, features)
         if one is not None and _readable(one, serving.bundle) and _is_accepted(one, drops):
             about = one.about
             order = (
@@ -122,9 +124,9 @@ def feature_version(run: Run | None) -> str | None:
         return None
 
 
-def _kept_bundle(where: Places, identity: str, run_id: Any) -> Path:
+def _kept_bundle(paths: DeploymentPaths, identity: str, run_id: Any) -> Path:
     """A bundle that was fetched here, else the candidate that the promoting run trained."""
-    fetched = where.artifacts / "bundles" / identity
+    fetched = paths.artifacts / "bundles" / identity
     if _is(fetched, identity):
         return fetched
     run = run_or_none(str(run_id or ""))
@@ -175,24 +177,24 @@ def _is(folder: Path, identity: str) -> bool:
         return False
 
 
-def _features(where: Places, run_ids: list[str]) -> Iterator[Path]:
+def _features(paths: DeploymentPaths, run_ids: list[str]) -> Iterator[Path]:
     """Feature folders of this home, and those of runs, fetched if another machine made them."""
     for run in map(run_or_none, run_ids):
-        if feature_version(run) is not None and run is not None and shared(where):
+        if feature_version(run) is not None and run is not None and shared(paths):
             try:
                 run.path(run.output(FeaturesOutput).features)
             except DenguardError as err:
                 log.warning("the features of run %s cannot be had: %s", run.run_id, err)
-    yield from sorted((where.artifacts / "features").glob("[!.]*"))
+    yield from sorted((paths.artifacts / "features").glob("[!.]*"))
 
 
-def _described(where: Places, features: Path) -> Accepted | None:
+def _described(paths: DeploymentPaths, features: Path) -> Accepted | None:
     """None for a folder without its description, or whose dataset version is gone."""
     try:
         about: dict[str, Any] = read_json(features / "features.json")
-        dataset = where.artifacts / "datasets" / str(about["dataset_version"])
-        if (store := shared(where)) and not dataset.is_dir():
-            store.bring(dataset.relative_to(where.home).as_posix())
+        dataset = paths.artifacts / "datasets" / str(about["dataset_version"])
+        if (store := shared(paths)) and not dataset.is_dir():
+            store.bring(dataset.relative_to(paths.home).as_posix())
     except (DenguardError, KeyError) as err:
         log.warning("%s is left out: %s", features.name, err)
         return None

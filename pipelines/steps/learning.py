@@ -26,14 +26,14 @@ def train(run_id: str) -> out.TrainOutput:
 
     run = open_run(run_id)
     folder = run.path(run.output(out.FeaturesOutput).features)
-    root = run.places.artifacts / "candidates"
+    root = run.paths.artifacts / "candidates"
     progress, candidates = Progress("candidates trained", len(run.profile.train.names)), {}
     for head in run.profile.train.names:
         made = train_candidate(folder, head, run.profile, root, run.params.force)
         candidates[head] = made.model_copy(update={"folder": run.name(Path(made.folder))})
         progress.advance()
     # Who serves is not a result of training: kept apart, so that train.json follows from inputs.
-    run.finish(describe_champion_with_retries(run.places, run.profile.model_name))
+    run.finish(describe_champion_with_retries(run.paths, run.profile.model_name))
     return run.finish(out.TrainOutput(candidates=candidates))
 
 
@@ -79,7 +79,7 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
                 "municipalities": profile.evaluate.municipalities,
             }
         )
-        path = run.places.artifacts / "backtests" / f"{name}.parquet"
+        path = run.paths.artifacts / "backtests" / f"{name}.parquet"
         if run.params.force or not path.is_file():
             examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
             if who == "champion":
@@ -135,7 +135,7 @@ def gate(run_id: str) -> out.GateOutput:
     run = open_run(run_id)
     trained, judged = run.output(out.TrainOutput).candidates, run.output(out.EvaluateOutput)
     now = with_withdrawn_drops(
-        run, describe_champion_with_retries(run.places, run.profile.model_name)
+        run, describe_champion_with_retries(run.paths, run.profile.model_name)
     )
     made = standing_promotion(run, trained, now.named)
     if made is not None:
@@ -161,6 +161,6 @@ def gate(run_id: str) -> out.GateOutput:
     require_same(run, output)
     week = run.output(out.SnapshotOutput).as_of_week
     kept = {"run_id": run_id, "as_of_week": week, **output.to_json()}
-    run.name(write_json(run.places.artifacts / "decisions" / f"{run_id}.json", kept))
+    run.name(write_json(run.paths.artifacts / "decisions" / f"{run_id}.json", kept))
     log.info("%s: %s", decision.decision, decision.first_line)
     return run.finish(output)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
     """The newest weeks of a run whose features are made; nothing is read before the gate asks."""
-    root = run.places.artifacts
+    root = run.paths.artifacts
 
     def rows() -> Mapping[int, Examples]:
         features = run.path(run.output(out.FeaturesOutput).features)
@@ -40,7 +40,7 @@ def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
         from pipelines.registry.alias import fetch_bundle
 
         version = str(now.champion and now.champion.version)
-        folder = fetch_bundle(version, where=run.places, model_name=run.profile.model_name)
+        folder = fetch_bundle(version, paths=run.paths, model_name=run.profile.model_name)
         return load_bundle(folder).models
 
     as_of = run.output(out.SnapshotOutput).as_of_week
@@ -54,10 +54,10 @@ def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutpu
 
     Not for a look back or a run of last week: what these know is older for other reasons as well.
     """
-    champion, gone = now.champion, withdrawn(run.places, "drop")
+    champion, gone = now.champion, withdrawn(run.paths, "drop")
     if champion is None or not gone or run.params.as_of:
         return now
-    folder = run.places.artifacts / "datasets" / champion.dataset_version
+    folder = run.paths.artifacts / "datasets" / champion.dataset_version
     try:
         made_of: Any = read_json(folder / "dataset.json")["drops"]
     except (StoreError, KeyError) as err:
@@ -73,10 +73,10 @@ def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutpu
 def published(run: Run) -> list[Path]:
     """Forecasts that runs of this profile published, oldest first; those of this very run left out,
     and those that were withdrawn."""
-    gone = withdrawn(run.places, "forecast").keys()
-    told = last_lines(run.places, "forecast", "step-done")
+    gone = withdrawn(run.paths, "forecast").keys()
+    told = last_lines(run.paths, "forecast", "step-done")
     found = []
-    for folder in (run.places.artifacts / "runs").glob("*"):
+    for folder in (run.paths.artifacts / "runs").glob("*"):
         path = _made(run, folder)
         if path is not None and path.name not in gone:
             found.append((told.get(folder.name) or written(folder / "forecast.json"), path))
@@ -95,4 +95,4 @@ def _made(run: Run, folder: Path) -> Path | None:
         return None
     if name is None or not of_this_profile:
         return None
-    return run.places.home / name
+    return run.paths.home / name

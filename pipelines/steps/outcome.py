@@ -6,7 +6,7 @@ there; nothing but older versions' runs is read from it.
 
 from __future__ import annotations
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run import run_folder
 from pipelines.run.events import note
 from pipelines.steps import summary
@@ -15,25 +15,25 @@ from pipelines.steps.history import history
 from pipelines.storage import write_json
 
 
-def begin(where: Places, run_id: str, part: str) -> None:
+def begin(paths: DeploymentPaths, run_id: str, part: str) -> None:
     """A part of a run begins."""
-    note(where, "step-started", run_id, {"step": part})
+    note(paths, "step-started", run_id, {"step": part})
 
 
-def finish(where: Places, run_id: str, part: str, output: object) -> None:
+def finish(paths: DeploymentPaths, run_id: str, part: str, output: object) -> None:
     """A part is done: its failure is over; the newest of the others, if any, is now the run's."""
-    note(where, "step-done", run_id, {"step": part, **summary.end_facts(run_id, output)})
-    shown = run_folder(where, run_id) / FAILURE
+    note(paths, "step-done", run_id, {"step": part, **summary.end_facts(run_id, output)})
+    shown = run_folder(paths, run_id) / FAILURE
     if not shown.is_file():
         return
-    if other := history(where, run_id).failure:
+    if other := history(paths, run_id).failure:
         write_json(shown, other.to_json())
     else:
         shown.unlink(missing_ok=True)
 
 
 def fail(
-    where: Places,
+    paths: DeploymentPaths,
     run_id: str,
     part: str,
     error: BaseException | str | None,
@@ -53,12 +53,14 @@ def fail(
         try_number=try_number,
         **cause_of(error),
     )
-    note(where, "step-failed", run_id, failed.to_json())
-    write_json(run_folder(where, run_id) / FAILURE, failed.to_json())
+    note(paths, "step-failed", run_id, failed.to_json())
+    write_json(run_folder(paths, run_id) / FAILURE, failed.to_json())
     return failed
 
 
-def failed_already(where: Places, run_id: str, part: str, try_number: int) -> Failure | None:
+def failed_already(
+    paths: DeploymentPaths, run_id: str, part: str, try_number: int
+) -> Failure | None:
     """What was put in writing of this try's failure, or None."""
-    known = history(where, run_id).part(part).failure
+    known = history(paths, run_id).part(part).failure
     return known if known is not None and known.try_number == try_number else None

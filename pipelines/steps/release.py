@@ -39,7 +39,7 @@ def register(run_id: str) -> out.RegisterOutput:
     waits = decision.waits_for_person
     if decision.decision != "promote" and not waits:
         mlflow_run = log_run(
-            run_id, params=params, metrics=metrics, tags=tags, artifacts=files, where=run.places
+            run_id, params=params, metrics=metrics, tags=tags, artifacts=files, paths=run.paths
         )
         return run.finish(out.RegisterOutput(version=None, mlflow_run=mlflow_run))
     folder = folder_of_decision(run, decision)
@@ -51,16 +51,16 @@ def register(run_id: str) -> out.RegisterOutput:
         metrics,
         tags,
         files,
-        where=run.places,
+        paths=run.paths,
         model_name=run.profile.model_name,
         provisional=decision.provisional,
     )
-    add_versions(run.places, [bundle_draft(run, folder, str(decision.bundle_id))])
+    add_versions(run.paths, [bundle_draft(run, folder, str(decision.bundle_id))])
     if waits:  # a person can let it serve; until then the champion does
         return run.finish(
             out.RegisterOutput(version=None, waiting_version=version, mlflow_run=None)
         )
-    set_alias(CHALLENGER, version, where=run.places, model_name=run.profile.model_name)
+    set_alias(CHALLENGER, version, paths=run.paths, model_name=run.profile.model_name)
     return run.finish(out.RegisterOutput(version=version, mlflow_run=None))
 
 
@@ -79,7 +79,7 @@ def deploy(run_id: str) -> out.DeployOutput:
             version,
             None,
             run.profile.serving.take_over_timeout_s,
-            where=run.places,
+            paths=run.paths,
             model_name=run.profile.model_name,
             why=AuditReason("weekly cycle", decision.reasons[-1], run_id),
             compared_with=[decision.champion.version if decision.champion else None],
@@ -103,13 +103,13 @@ def forecast(run_id: str) -> out.ForecastOutput:
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    champion = with_retries(lambda: prepared_champion(run.places, run.profile.model_name))
+    champion = with_retries(lambda: prepared_champion(run.paths, run.profile.model_name))
     if champion is None:
         why = f"There is no champion, so no forecast. {run.output(out.GateOutput).first_line}"
         return run.finish(out.ForecastOutput(forecast=None, note=why))
-    bundle = fetch_bundle(champion.version, where=run.places, model_name=run.profile.model_name)
+    bundle = fetch_bundle(champion.version, paths=run.paths, model_name=run.profile.model_name)
     folder, made = make_forecast(run, bundle, champion.version, champion.provisional)
-    add_versions(run.places, [forecast_draft(run, folder, bundle.name)])
+    add_versions(run.paths, [forecast_draft(run, folder, bundle.name)])
     return run.finish(made)
 
 
@@ -122,15 +122,15 @@ def report(run_id: str) -> out.ReportOutput:
     from pipelines.versioning import add_versions
 
     run = open_run(run_id)
-    page = build_report(gather(run), run.places.artifacts / "reports" / run_id)
+    page = build_report(gather(run), run.paths.artifacts / "reports" / run_id)
     run.name(page.parent)
-    add_versions(run.places, [report_draft(run, page.parent)])
+    add_versions(run.paths, [report_draft(run, page.parent)])
     line = run.output(out.GateOutput).first_line
     output = run.finish(out.ReportOutput(report=run.name(page), first_line=line))
     made = run.output(out.ForecastOutput)
     if made.forecast_version is not None:  # a watchdog asks for the forecast, whoever made it
         record_success(
-            run.places,
+            run.paths,
             run_id,
             run.output(out.SnapshotOutput).as_of_week,
             made.forecast_version,

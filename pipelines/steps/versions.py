@@ -23,7 +23,7 @@ def dataset_drafts(run: Run, folder: Path, about: dict[str, Any]) -> list[Draft]
     data = Draft(
         "data",
         content_id([[d.received_date, d.sha256] for d in drops]),
-        {f"{date}/{n}": p for date in dates for n, p in _files(run.places.drops / date).items()},
+        {f"{date}/{n}": p for date in dates for n, p in _files(run.paths.drops / date).items()},
         week,
         run.run_id,
         link=True,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.storage.files import write_atomic
 from pipelines.storage.remote import Remote, remote
@@ -31,9 +31,9 @@ from pipelines.storage.transfer import (
 RECORDS = "records"
 
 
-def shared(places: Places) -> Shared | None:
+def shared(paths: DeploymentPaths) -> Shared | None:
     """The store that this deployment shares, or None if everything stays in its home."""
-    return Shared(places, places.artifacts_uri) if places.artifacts_uri else None
+    return Shared(paths, paths.artifacts_uri) if paths.artifacts_uri else None
 
 
 class Shared:
@@ -44,8 +44,8 @@ class Shared:
         uri: a folder or s3://bucket/prefix.
     """
 
-    def __init__(self, places: Places, uri: str) -> None:
-        self._places, self._uri = places, uri
+    def __init__(self, paths: DeploymentPaths, uri: str) -> None:
+        self._paths, self._uri = paths, uri
 
     @property
     def store(self) -> Remote:
@@ -77,7 +77,7 @@ class Shared:
                 where=name,
                 fix="run the step that wrote it again",
             )
-        path = self._places.home / name
+        path = self._paths.home / name
         manifest = read_manifest(self.store, name)
         if manifest is None:
             return path
@@ -85,7 +85,7 @@ class Shared:
             return path
         if not holds(path, manifest):
             lock = hashlib.sha256(name.encode()).hexdigest()[:16]
-            bring(self.store, manifest, path, self._places.artifacts / "locks" / f"bring-{lock}")
+            bring(self.store, manifest, path, self._paths.artifacts / "locks" / f"bring-{lock}")
         self._remember(name, manifest)
         return path
 
@@ -127,11 +127,11 @@ class Shared:
         return value
 
     def _name(self, path: Path) -> str:
-        return path.resolve().relative_to(self._places.home).as_posix()
+        return path.resolve().relative_to(self._paths.home).as_posix()
 
     # What this home is known to hold, so that gigabytes are not hashed at every step.
     def _note(self, name: str) -> Path:
-        return self._places.artifacts / "cache" / "shared" / f"{name}.id"
+        return self._paths.artifacts / "cache" / "shared" / f"{name}.id"
 
     def _known(self, name: str) -> str | None:
         note = self._note(name)

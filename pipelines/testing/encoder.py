@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 
 from pipelines.arrays import Float32s
-from pipelines.config import EncoderConfig, Places
+from pipelines.config import DeploymentPaths, EncoderConfig
 from pipelines.contracts import EncoderSpec, Modality
 from pipelines.embed.base import (
     Encoder,
@@ -40,10 +40,10 @@ def check_encoder(config: EncoderConfig, inputs: Sequence[Any]) -> None:
     """
     assert len(inputs) > 2, "give three inputs or more"
     with tempfile.TemporaryDirectory() as scratch, no_network() as reached:
-        places = Places(home=Path(scratch))
-        module, weights = encoder_module(config.name), locate_weights(config, weights_cache(places))
+        paths = DeploymentPaths(home=Path(scratch))
+        module, weights = encoder_module(config.name), locate_weights(config, weights_cache(paths))
         _check_module(module)
-        spec = describe_encoder(config, places)
+        spec = describe_encoder(config, paths)
         _check_spec(module, spec, config, weights)
         vectors = _check_loaded(module, config, weights, inputs)
         again = module.load(config, weights)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, VersioningError
 from pipelines.storage import folder_id, manifest_of, sync_all, write_atomic
 from pipelines.storage.lock import locked
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 _LOCK_TIMEOUT_S = 900
 
 
-def remote_uri(places: Places) -> str:
+def remote_uri(paths: DeploymentPaths) -> str:
     """Where versions are pushed: DENGUARD_DVC_REMOTE, else a folder under artifacts/."""
-    return address(os.environ.get(VARIABLE) or str(places.artifacts / "remote"))
+    return address(os.environ.get(VARIABLE) or str(paths.artifacts / "remote"))
 
 
-def add_versions(places: Places, drafts: Sequence[Draft]) -> list[Version]:
+def add_versions(paths: DeploymentPaths, drafts: Sequence[Draft]) -> list[Version]:
     """Publish what a step made; what the remote has already is not touched.
 
     Returns:
@@ -48,7 +48,7 @@ def add_versions(places: Places, drafts: Sequence[Draft]) -> list[Version]:
         VersioningError: dvc failed, the remote does not take or give, or another caller held the
             lock for too long. Nothing half-published is listed; the same call goes on later.
     """
-    repo = repository(places)
+    repo = repository(paths)
     busy = VersioningError(
         "another run kept the version store locked",
         where=str(repo),
@@ -56,14 +56,14 @@ def add_versions(places: Places, drafts: Sequence[Draft]) -> list[Version]:
     )
     try:
         with locked(repo / ".denguard.lock", _LOCK_TIMEOUT_S, busy):
-            return _add(places, repo, drafts)
+            return _add(paths, repo, drafts)
     except StoreError as err:
         raise VersioningError(err.what, where=err.where, fix=err.fix) from err
 
 
-def read_index(places: Places) -> dict[str, dict[str, Any]]:
+def read_index(paths: DeploymentPaths) -> dict[str, dict[str, Any]]:
     """Every version that this home published or used, by id, as plain JSON values."""
-    path = repository(places) / "index.json"
+    path = repository(paths) / "index.json"
     if not path.is_file():
         return {}
     versions: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["versions"]
@@ -78,8 +78,8 @@ def rebuild_index(uri: str) -> dict[str, Version]:
     return update_index(store, source)
 
 
-def _add(places: Places, repo: Path, drafts: Sequence[Draft]) -> list[Version]:
-    uri = remote_uri(places)
+def _add(paths: DeploymentPaths, repo: Path, drafts: Sequence[Draft]) -> list[Version]:
+    uri = remote_uri(paths)
     if "://" not in uri:
         _make_folder(Path(uri))
     source = Source(uri)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import VersioningError
 from pipelines.storage import discard, new_folder, write_atomic
 from pipelines.versioning.entry import Draft
@@ -35,9 +35,9 @@ _IGNORED = ".dvcignore"
 _S3_SETTINGS = {"connect_timeout": "10", "read_timeout": "60"}
 
 
-def repository(places: Places) -> Path:
+def repository(paths: DeploymentPaths) -> Path:
     """Folder of the operational DVC repository."""
-    return places.artifacts / "versions"
+    return paths.artifacts / "versions"
 
 
 def add_and_push(repo: Path, remote: str, ids: Sequence[str]) -> None:

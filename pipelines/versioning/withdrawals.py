@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, VersioningError
 from pipelines.run.withdrawn import Withdrawn
 from pipelines.storage.remote import remote
@@ -52,7 +52,7 @@ class Mark(BaseModel):
         )
 
 
-def write_mark(places: Places, record: Withdrawn, versions: Sequence[str]) -> Mark:
+def write_mark(paths: DeploymentPaths, record: Withdrawn, versions: Sequence[str]) -> Mark:
     """Say on the deployment's remote what was withdrawn; said already, nothing is written.
 
     Raises:
@@ -68,7 +68,7 @@ def write_mark(places: Places, record: Withdrawn, versions: Sequence[str]) -> Ma
     )
     key, raw = f"{FOLDER}/{record.what}-{record.name}.json", mark.model_dump_json(indent=1).encode()
     try:
-        store = remote(remote_uri(places))
+        store = remote(remote_uri(paths))
         if store.read(key) != raw:
             store.write(key, raw)
     except StoreError as err:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import CURRENT
 from pipelines.inference.forecast import ABOUT
 from pipelines.storage import read_json
@@ -66,10 +66,10 @@ async def forecast(
     if origin_week is not None:
         known_week(champion.bundle, origin_week, "origin_week")
     _check_horizon(champion, horizon_weeks)
-    places = request.app.state.settings.places
-    answer = await asyncio.to_thread(_look, places, champion, origin_week, forecast_version)
+    paths = request.app.state.settings.paths
+    answer = await asyncio.to_thread(_look, paths, champion, origin_week, forecast_version)
     found = answer.forecast
-    state = await asyncio.to_thread(_state, places, found)
+    state = await asyncio.to_thread(_state, paths, found)
     if found is None:
         raise _absent(champion, origin_week, forecast_version, answer.note)
     rows = found.rows(municipality_code, horizon_weeks)
@@ -105,9 +105,11 @@ def _check_horizon(champion: Champion, weeks: int | None) -> None:
         raise Problem(422, "unknown-horizon", what, fix)
 
 
-def _look(places: Places, champion: Champion, week: str | None, version: str | None) -> Answer:
+def _look(
+    paths: DeploymentPaths, champion: Champion, week: str | None, version: str | None
+) -> Answer:
     asked = Asked(champion.registered.bundle_id, champion.bundle.meta.label_rule_id)
-    return newest(places, asked, week) if version is None else by_version(places, asked, version)
+    return newest(paths, asked, week) if version is None else by_version(paths, asked, version)
 
 
 def _absent(
@@ -156,14 +158,14 @@ def _body(trace_id: str, found: Published, rows: list[dict[str, Any]]) -> dict[s
     }
 
 
-def _state(places: Places, found: Published | None) -> dict[str, str]:
+def _state(paths: DeploymentPaths, found: Published | None) -> dict[str, str]:
     """What a forecast says of its data; one of an earlier version of denguard is a
     finished run's."""
     columns = {} if found is None else found.table.iloc[0].to_dict()
     state = str(columns.get("data_state", CURRENT))
     if found is None or state == CURRENT:
         return {"data_state": state}
-    about = read_json(places.artifacts / "forecasts" / found.version / ABOUT)
+    about = read_json(paths.artifacts / "forecasts" / found.version / ABOUT)
     return {"data_state": state, "why": str(about.get("why", ""))}
 
 

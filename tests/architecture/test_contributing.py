@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipelines import contracts
-from pipelines.config import EncoderConfig, Places, load_profile
+from pipelines.config import DeploymentPaths, EncoderConfig, load_profile
 from pipelines.plugins import Registry
 
 TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def test_a_contributed_encoder_gives_the_vectors_of_its_own_weights(
     )
     scene = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
-    vector = load_encoder(config, Places(home=tmp_path)).encode([scene])
+    vector = load_encoder(config, DeploymentPaths(home=tmp_path)).encode([scene])
 
     pixels = torch.from_numpy(scene.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
     with torch.no_grad():

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app, main
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.events import read_events
 
 ROOT = Path(__file__).parents[2]
@@ -79,4 +79,6 @@ def test_a_profile_that_is_there_and_cannot_be_read_is_a_failure_that_people_are
     (home / "profiles").mkdir(parents=True)
     (home / "profiles" / "ours.yaml").write_text("profile: [")
     assert CliRunner().invoke(app, ["run", "--profile", "ours", "--run-id", "x"]).exit_code != 0
-    assert [one["kind"] for one in read_events(Places(home=home), "step-failed")] == ["step-failed"]
+    assert [one["kind"] for one in read_events(DeploymentPaths(home=home), "step-failed")] == [
+        "step-failed"
+    ]

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
 from pipelines.cli.releases import local_endpoint
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, DenguardError, RegistryError
 from pipelines.local.layout import Layout
 from pipelines.local.processes import Recorded
@@ -101,10 +101,10 @@ def test_nothing_decided_yet_is_said(home: Path) -> None:
 
 
 def test_an_audit_that_was_changed_ends_red_and_names_the_line(home: Path) -> None:
-    where = Places(home=home)
+    paths = DeploymentPaths(home=home)
     for version in ("1", "2"):
         append(
-            where,
+            paths,
             action="promote",
             model_name="denguard",
             from_version=None,
@@ -114,7 +114,7 @@ def test_an_audit_that_was_changed_ends_red_and_names_the_line(home: Path) -> No
             by="Ana",
             reason="r",
         )
-    path = audit_file(where)
+    path = audit_file(paths)
     path.write_bytes(path.read_bytes().replace(b"Ana", b"Eva", 1))
 
     found = _say("audit")
@@ -139,7 +139,7 @@ def test_the_services_that_up_started_are_found(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # so that it is put back afterwards
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    layout = Layout(Places(home=home))
+    layout = Layout(DeploymentPaths(home=home))
     this_process = Recorded(os.getpid(), psutil.Process().create_time())
     ports = {"airflow": 4001, "mlflow": 4002, "endpoint": 4003}
     assert local_endpoint() is None

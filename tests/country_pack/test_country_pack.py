@@ -52,12 +52,12 @@ for command in json.loads(os.environ["COMMANDS"]):
 """
 SERVE = """
 from pathlib import Path
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.registry.promote import register_bundle, set_champion
-trained = json.loads((places().artifacts / "runs" / "first" / "train.json").read_text())
-folder = places().home / trained["candidates"]["elbonian_trees"]["folder"] / "bundle"
-version = register_bundle(folder, "by-hand", {}, {}, {}, {}, where=places())
-set_champion(version, where=places())
+trained = json.loads((deployment_paths().artifacts / "runs" / "first" / "train.json").read_text())
+folder = deployment_paths().home / trained["candidates"]["elbonian_trees"]["folder"] / "bundle"
+version = register_bundle(folder, "by-hand", {}, {}, {}, {}, where=deployment_paths())
+set_champion(version, where=deployment_paths())
 from fastapi.testclient import TestClient
 from serving.app import create_app
 from serving.settings import Settings

@@ -15,7 +15,7 @@ from support.outputs import made
 from dags import _bridge, _links, _retries, _run_note, _weekly_steps
 from dags._weekly_steps import WEEKLY
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run.outputs import PlanOutput
 from pipelines.steps import outcome
@@ -118,10 +118,10 @@ def test_a_step_that_succeeds_later_takes_its_failure_back(in_a_task: Path) -> N
 def test_another_parts_failure_stands_when_one_part_is_mended(home: Path) -> None:
     for shard in (0, 1):
         part, error = f"embed_shard_00{shard}", StoreError(f"shard {shard}")
-        outcome.fail(Places(home=home), RUN, part, error, shard)
-    outcome.finish(Places(home=home), RUN, "embed_shard_001", None)
+        outcome.fail(DeploymentPaths(home=home), RUN, part, error, shard)
+    outcome.finish(DeploymentPaths(home=home), RUN, "embed_shard_001", None)
     assert record(home)["cause"] == "shard 0"
-    outcome.finish(Places(home=home), RUN, "embed_shard_000", None)
+    outcome.finish(DeploymentPaths(home=home), RUN, "embed_shard_000", None)
     assert not (folder(home) / "failure.json").exists()
 
 
@@ -174,7 +174,7 @@ def red_run(note: str | None = None, dag_id: str = "retraining") -> Any:
 
 def test_a_red_run_carries_cause_and_fix_as_its_note(home: Path) -> None:
     damaged = StoreError("a shard is damaged", fix="run again")
-    outcome.fail(Places(home=home), RUN, "validate", damaged)
+    outcome.fail(DeploymentPaths(home=home), RUN, "validate", damaged)
     run = red_run()
     _run_note.on_dag_run_failed(run, "task_failure")
     assert run.note.startswith("Why it is red: validate. CAUSE: a shard is damaged.")
@@ -185,7 +185,7 @@ def test_a_red_run_carries_cause_and_fix_as_its_note(home: Path) -> None:
 
 @pytest.mark.parametrize("run", [red_run("mine, says Ana"), red_run(dag_id="another")])
 def test_notes_of_people_and_of_other_dags_are_left_alone(home: Path, run: Any) -> None:
-    outcome.fail(Places(home=home), RUN, "gate", None)
+    outcome.fail(DeploymentPaths(home=home), RUN, "gate", None)
     before = run.note
     _run_note.on_dag_run_failed(run, "task_failure")
     _run_note.on_dag_run_success(run, "success")

@@ -18,7 +18,7 @@ from support.outputs import made
 
 from dags import _fallback
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.run.events import read_events
 from pipelines.run.outputs import FallbackOutput
@@ -94,8 +94,8 @@ def test_a_fallback_that_fails_leaves_the_runs_own_cause_in_its_place(
     in_a_task: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = in_a_task / "artifacts" / "runs" / RUN
-    where = Places(home=in_a_task)
-    outcome.fail(where, RUN, "validate", StoreError("the first cause"))
+    paths = DeploymentPaths(home=in_a_task)
+    outcome.fail(paths, RUN, "validate", StoreError("the first cause"))
 
     def broken(**_: Any) -> None:
         raise StoreError("no bundle is here")
@@ -104,8 +104,8 @@ def test_a_fallback_that_fails_leaves_the_runs_own_cause_in_its_place(
     with pytest.raises(SystemExit):
         _fallback.run_fallback()
     assert read_json(folder / "failure.json")["cause"] == "the first cause"
-    _, event = read_events(where, "step-failed")
-    assert (history(where, RUN).failure or pytest.fail("lost")).cause == "the first cause"
+    _, event = read_events(paths, "step-failed")
+    assert (history(paths, RUN).failure or pytest.fail("lost")).cause == "the first cause"
     assert (event["step"], event["cause"]) == ("fallback", "no bundle is here")
 
 
@@ -115,9 +115,9 @@ def test_the_deadline_looks_at_the_home_of_its_line(
     asked: list[tuple[Path, str]] = []
 
     def look(profile: str) -> FallbackOutput:
-        from pipelines.config import places
+        from pipelines.config import deployment_paths
 
-        asked.append((places().home, profile))
+        asked.append((deployment_paths().home, profile))
         return made(FallbackOutput, note="nothing to do")
 
     monkeypatch.setattr(steps, "at_deadline", look)

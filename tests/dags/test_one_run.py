@@ -15,12 +15,12 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from dags import _bridge
 from dags._weekly_steps import WEEKLY, run_ended
 from dags.retraining import dag
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.lock import by_airflow, during, hold, holder
 
 
 @pytest.fixture
-def where(home: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+def paths(home: Path, monkeypatch: pytest.MonkeyPatch) -> DeploymentPaths:
     instance = SimpleNamespace(task_id="start", map_index=-1, try_number=1)
     context: dict[str, Any] = {
         "params": {"profile": "ci"},
@@ -28,26 +28,26 @@ def where(home: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
         "ti": instance,
     }
     monkeypatch.setattr(_bridge, "get_current_context", lambda: context)
-    return Places(home=home)
+    return DeploymentPaths(home=home)
 
 
-def test_a_step_waits_for_a_run_by_hand_without_failing(where: Places) -> None:
-    with hold(where, "by-hand"), pytest.raises(AirflowRescheduleException) as later:
+def test_a_step_waits_for_a_run_by_hand_without_failing(paths: DeploymentPaths) -> None:
+    with hold(paths, "by-hand"), pytest.raises(AirflowRescheduleException) as later:
         WEEKLY.call("start")
     wait = later.value.reschedule_date - datetime.now(UTC)
     assert timedelta(0) < wait <= timedelta(minutes=1)
-    assert not (where.artifacts / "runs").exists()
+    assert not (paths.artifacts / "runs").exists()
     WEEKLY.call("start")
-    owner = holder(where)
+    owner = holder(paths)
     assert owner is not None
     assert (owner.run_id, owner.caller) == ("weekly", "airflow")
 
 
-def test_the_end_of_a_dag_run_frees_its_lock_however_it_ends(where: Places) -> None:
+def test_the_end_of_a_dag_run_frees_its_lock_however_it_ends(paths: DeploymentPaths) -> None:
     assert dag.on_failure_callback == dag.on_success_callback == run_ended
-    with by_airflow(), during(where, "weekly", "train"):
+    with by_airflow(), during(paths, "weekly", "train"):
         pass
     run_ended({"run_id": "another"})
-    assert holder(where) is not None
+    assert holder(paths) is not None
     run_ended({"run_id": "weekly"})
-    assert holder(where) is None
+    assert holder(paths) is None

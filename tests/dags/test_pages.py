@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from dags._links import OutcomeLink
 from dags.pages import app as pages
 from pipelines.cli import app as command
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import DropError, StoreError
 from pipelines.run.events import append_event
 from pipelines.run.withdrawn import withdraw
@@ -41,7 +41,9 @@ def left(home: Path) -> Path:
     shard = {"modality": "image", "inputs": 4, "embedded": 3, "encoder_started": True}
     write_json(run / "embed_000.json", {**stored("embed_000"), **shard})
     counted = {"label": "scenes embedded", "done": 120, "total": 400, "eta_s": 41.0}
-    append_event(Places(home=home), "step-progress", {"step": "embed_shard_001", **counted}, RUN)
+    append_event(
+        DeploymentPaths(home=home), "step-progress", {"step": "embed_shard_001", **counted}, RUN
+    )
     write_json(
         run / "report.json",
         {"report": f"artifacts/reports/{RUN}/report.html", "first_line": "The champion stays."},
@@ -82,7 +84,7 @@ def test_a_failed_run_shows_cause_and_fix(browser: TestClient, left: Path) -> No
         where="metadata.csv row 1",
         fix="add it and hand the drop in again",
     )
-    outcome.fail(Places(home=left), RUN, "validate", error)
+    outcome.fail(DeploymentPaths(home=left), RUN, "validate", error)
     for path in (f"/runs/{RUN}", f"/runs/{RUN}/validate"):
         page = browser.get(path).text
         assert "metadata.csv row 1" in page and "add it and hand the drop in again" in page
@@ -92,7 +94,7 @@ def test_a_failed_run_shows_cause_and_fix(browser: TestClient, left: Path) -> No
 
 def test_a_page_and_the_terminal_say_the_same_of_a_run(browser: TestClient, left: Path) -> None:
     full = StoreError("the disk is full", fix="make room")
-    outcome.fail(Places(home=left), RUN, "embed_shard_001", full)
+    outcome.fail(DeploymentPaths(home=left), RUN, "embed_shard_001", full)
     page = " ".join(browser.get(f"/runs/{RUN}").text.split())
     told = status(RUN)
     for word in ("FAILED", "done", "failed", "not yet", "the disk is full", "make room"):
@@ -265,7 +267,7 @@ def test_a_withdrawn_forecast_is_marked_in_the_list_on_its_run_and_on_its_pages(
     )
     address = f"/files/artifacts/reports/{RUN}/bulletin.html"
     assert "etirado" not in browser.get(address).text and "withdrawn" not in browser.get("/").text
-    withdraw(Places(home=left), "forecast", version, "Ana <b>", "wrong week")
+    withdraw(DeploymentPaths(home=left), "forecast", version, "Ana <b>", "wrong week")
     for path in ("/", f"/runs/{RUN}"):
         shown = browser.get(path).text
         assert "orecast withdrawn" in shown and "by Ana &lt;b&gt;: wrong week" in shown, path
@@ -287,10 +289,10 @@ def test_a_run_in_whose_place_the_champion_forecast_is_marked_in_the_list(
         "forecast_version": "2018-w48-0123456789abcdef",
         "page": "artifacts/reports/x/report.html",
     }
-    append_event(Places(home=left), "fallback-forecast", event, RUN)
+    append_event(DeploymentPaths(home=left), "fallback-forecast", event, RUN)
     row = browser.get("/").text.partition("<tbody>")[2]
     assert "Forecast without this week&#39;s data, up to 2018-w48" in row
-    withdraw(Places(home=left), "forecast", str(event["forecast_version"]), "A", "no good")
+    withdraw(DeploymentPaths(home=left), "forecast", str(event["forecast_version"]), "A", "no good")
     shown = browser.get("/").text
     assert "Forecast without this week&#39;s data, withdrawn" in shown
     assert "up to 2018-w48, withdrawn on" in shown.partition("<tbody>")[2]

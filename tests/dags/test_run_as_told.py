@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from dags import _run_note
 from dags.pages import app as pages
 from pipelines.cli import app as command
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, ValidationStopped
 from pipelines.ops.alerts import tell
 from pipelines.run.lock import by_airflow, hold, release
@@ -65,7 +65,7 @@ def look(home: Path, browser: TestClient) -> Callable[[], dict[str, Any]]:
         machine = CliRunner().invoke(command, ["status", RUN, "--json"])
         note = SimpleNamespace(dag_id="retraining", run_id=RUN, note=None)
         _run_note.on_dag_run_failed(note, "failed")
-        alerts = tell(Places(home=home))
+        alerts = tell(DeploymentPaths(home=home))
         told = {
             "exit": terminal.exit_code,
             "terminal": terminal.stdout,
@@ -91,10 +91,10 @@ def look(home: Path, browser: TestClient) -> Callable[[], dict[str, Any]]:
 
 def turns(look: Callable[[], dict[str, Any]], home: Path) -> dict[str, dict[str, Any]]:
     """A run by hand that stops at its data, goes on by Airflow with trouble, and ends."""
-    where, seen = Places(home=home), {}
+    paths, seen = DeploymentPaths(home=home), {}
     full = StoreError("no room is left", fix="make room")
     stop = ValidationStopped("a column is missing", where="cases.csv row 1", fix="deliver it")
-    with hold(where, RUN):
+    with hold(paths, RUN):
         begin(RUN)
         act_all(RUN, "ingest")
         with pytest.raises(ValidationStopped):
@@ -114,17 +114,17 @@ def turns(look: Callable[[], dict[str, Any]], home: Path) -> dict[str, dict[str,
                 error=full,
             )
         seen["a shard failed, it may be tried again"] = look()
-    release(where, RUN)
+    release(paths, RUN)
     seen["a shard failed for good"] = look()
     with by_airflow():
         act(RUN, "embed_shard", 1)
         act_all(RUN, "features", "train", "backtest", "evaluate", "gate")
-    release(where, RUN)
+    release(paths, RUN)
     seen["nobody goes on with it"] = look()
-    with hold(where, RUN):
+    with hold(paths, RUN):
         act_all(RUN, "register", "deploy", "forecast", "report")
     seen["finished"] = look()
-    with hold(where, RUN):
+    with hold(paths, RUN):
         act(RUN, "evaluate", counted=(3, 9), meanwhile=lambda: seen.update({"at work": look()}))
         seen["a step was done again"] = look()
     return seen

@@ -12,7 +12,7 @@ import pytest
 from support.killed import dies_at
 from support.municipal import DROPS
 
-from pipelines.config import Places, Profile, load_profile
+from pipelines.config import DeploymentPaths, Profile, load_profile
 from pipelines.data.plausible.doubts import DOUBT_COLUMNS
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE, build_dataset
 from pipelines.data.tables import Tables, ordered
@@ -108,14 +108,14 @@ def test_an_answer_makes_another_dataset_version(ten_tables, short, tmp_path):
 def test_a_dataset_that_is_cut_off_by_kill_is_whole_when_built_again_and_leaves_nothing(
     write: str, ten_tables: Tables, short: Profile, tmp_path: Path
 ) -> None:
-    where, tables = Places(home=tmp_path), doubt(ten_tables, "high", 500.0)
+    paths, tables = DeploymentPaths(home=tmp_path), doubt(ten_tables, "high", 500.0)
 
     def build(room: Path) -> Path:
         return build_dataset(tables, short, "2018-w48", DROPS, room)
 
-    room = where.artifacts / "datasets"
+    room = paths.artifacts / "datasets"
     assert dies_at(write, lambda: build(room))
     (begun,) = room.iterdir()
-    found = leftovers(where, datetime.now(UTC) + timedelta(days=2))
-    assert [where.home / item.name for item in found] == [begun]
+    found = leftovers(paths, datetime.now(UTC) + timedelta(days=2))
+    assert [paths.home / item.name for item in found] == [begun]
     assert manifest_of(build(room)) == manifest_of(build(tmp_path / "whole"))

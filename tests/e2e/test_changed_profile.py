@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from support.homes import Home
 from support.tabular import forecast, next_week, tabular_drop, tabular_profile, walk_tabular
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.evaluate import backtest
 from pipelines.lineage import trace
 from pipelines.ops.watch import judge
@@ -62,12 +62,12 @@ def endpoint(home: Home) -> Iterator[TestClient]:
 def standing(home: Home, run_id: str, week: str) -> None:
     """The run's forecast is the week's, on time, by `status` and `watch`; every link of it
     holds."""
-    made = last_success(Places(home=home.path))
+    made = last_success(DeploymentPaths(home=home.path))
     assert made is not None and (made.run_id, made.origin_week) == (run_id, week)
-    assert not judge(Places(home=home.path), made.when).late
+    assert not judge(DeploymentPaths(home=home.path), made.when).late
     code, said = home.tried_here("status", run_id)
     assert code == 0 and f"origin week {week}" in said
-    assert not trace(made.forecast_version, Places(home=home.path)).broken
+    assert not trace(made.forecast_version, DeploymentPaths(home=home.path)).broken
 
 
 def test_from_known_shares_to_learned_ones_a_run_goes_back_two_weeks_and_is_the_bulletin(

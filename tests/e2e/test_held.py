@@ -13,7 +13,7 @@ from support.homes import Home
 from support.tabular import ALWAYS, forecast, next_week, walk_tabular
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.events import read_events
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # in parts: tests/plausible, tests/forecast
@@ -69,7 +69,7 @@ def test_a_unit_that_falls_to_zero_is_published_by_name_and_counts_once_a_person
     assert code == 0, said
     states = snapshot_of(home, "answered")
     assert not (states / "states.parquet").exists() and causes(home) == []
-    told = [e for e in read_events(Places(home=home.path)) if e["kind"] == "confirmed"]
+    told = [e for e in read_events(DeploymentPaths(home=home.path)) if e["kind"] == "confirmed"]
     assert [(e["by"], e["reason"]) for e in told] == [("A", "asked the hospital")]
 
 

@@ -42,12 +42,12 @@ def _stubborn_endpoint() -> Iterator[str]:
 
 
 def _alias_moved(home: Home) -> bool:
-    from pipelines.config import Places
+    from pipelines.config import DeploymentPaths
     from pipelines.errors import RegistryError
     from pipelines.registry.alias import lookup
 
     try:
-        return lookup("champion", Places(home=home.path)) is not None
+        return lookup("champion", DeploymentPaths(home=home.path)) is not None
     except RegistryError:
         return False
 

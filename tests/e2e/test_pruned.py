@@ -12,7 +12,7 @@ import pytest
 from support.homes import Home
 from support.tabular import FIRST, next_week, walk_tabular
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.lineage import trace
 from pipelines.ops.prune.doing import prune
 from pipelines.registry.alias import connect
@@ -31,7 +31,10 @@ def test_a_deployment_goes_on_after_it_was_pruned(
     copied_tabular: Callable[[], Home], tmp_path: Path
 ) -> None:
     home = copied_tabular()
-    where, old = Places(home=home.path), (datetime.now(UTC) - timedelta(weeks=60)).timestamp()
+    paths, old = (
+        DeploymentPaths(home=home.path),
+        (datetime.now(UTC) - timedelta(weeks=60)).timestamp(),
+    )
     for path in (home.path / "artifacts").rglob("*"):
         os.utime(path, (old, old), follow_symlinks=False)
     with sqlite3.connect(home.path / "artifacts" / "mlflow" / "mlflow.db") as database:
@@ -39,16 +42,16 @@ def test_a_deployment_goes_on_after_it_was_pruned(
     next_week(home, {})
     walk_tabular(home, "second")
     walk_tabular(home, "third")
-    connect(where).delete_registered_model_alias("denguard", "previous")
-    audit_file(where).unlink()  # as if champions had changed often since
-    prune(where, SHORT, datetime.now(UTC))
-    found = trace(FIRST, where)
+    connect(paths).delete_registered_model_alias("denguard", "previous")
+    audit_file(paths).unlink()  # as if champions had changed often since
+    prune(paths, SHORT, datetime.now(UTC))
+    found = trace(FIRST, paths)
     assert found.broken == ()
     gone = {node.kind for node in found.nodes() if "pruned" in node.facts}
     assert gone >= {"validation", "dataset", "features", "bundle", "model_version"}
     for what in ("champion", "second", "third"):
-        assert trace(what, where, "up", by_content=True).broken == ()
-    source = Source(remote_uri(where))
+        assert trace(what, paths, "up", by_content=True).broken == ()
+    source = Source(remote_uri(paths))
     left = read_catalogue(source)
     of_first = {version.kind for version in left.values() if version.run_id == FIRST}
     assert of_first.isdisjoint({"features", "bundle"})
@@ -56,4 +59,4 @@ def test_a_deployment_goes_on_after_it_was_pruned(
     for version in left.values():
         pull_version(source, version, tmp_path / "pulled")
     walk_tabular(home, "fourth")
-    assert trace("fourth", where, "up", by_content=True).broken == ()
+    assert trace("fourth", paths, "up", by_content=True).broken == ()

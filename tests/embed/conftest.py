@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipelines.config import Places, Profile, load_profile
+from pipelines.config import DeploymentPaths, Profile, load_profile
 from pipelines.contracts import COVARIATE_NAMES
 from pipelines.embed.base import Encoder, load_encoder
 from pipelines.weeks import CDC
@@ -23,10 +23,10 @@ from pipelines.weeks import CDC
 EMBED_ALL = """
 import json, sys
 from pathlib import Path
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.embed.plan import plan_embedding
 from pipelines.embed.run import embed_shard
-profile, places = load_profile("ci"), Places(home=Path(sys.argv[1]))
+profile, places = load_profile("ci"), DeploymentPaths(home=Path(sys.argv[1]))
 for work_file in plan_embedding(Path(sys.argv[2]), profile, places).work_files:
     assert embed_shard(work_file, profile, places).encoder_started
 print(json.dumps([m for m in ("torch", "transformers", "timm") if m in sys.modules]))
@@ -40,29 +40,29 @@ def profile() -> Profile:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places(home=tmp_path)
+def paths(tmp_path: Path) -> DeploymentPaths:
+    return DeploymentPaths(home=tmp_path)
 
 
 @pytest.fixture(scope="session")
-def shared_places(tmp_path_factory: pytest.TempPathFactory) -> Places:
-    return Places(home=tmp_path_factory.mktemp("encoders"))
+def shared_places(tmp_path_factory: pytest.TempPathFactory) -> DeploymentPaths:
+    return DeploymentPaths(home=tmp_path_factory.mktemp("encoders"))
 
 
 @pytest.fixture(scope="session")
-def minilm(profile: Profile, shared_places: Places) -> Encoder:
+def minilm(profile: Profile, shared_places: DeploymentPaths) -> Encoder:
     return load_encoder(profile.embed.text, shared_places)
 
 
 @pytest.fixture(scope="session")
-def lite0(profile: Profile, shared_places: Places) -> Encoder:
+def lite0(profile: Profile, shared_places: DeploymentPaths) -> Encoder:
     return load_encoder(profile.embed.image, shared_places)
 
 
 @pytest.fixture
-def make_dataset(places: Places) -> Callable[..., Path]:
+def make_dataset(paths: DeploymentPaths) -> Callable[..., Path]:
     """Writes a dataset folder of `weeks` origins a municipality, each with a prompt of its own."""
-    return lambda weeks=4, scenes=3: _write_dataset(places, weeks, scenes)
+    return lambda weeks=4, scenes=3: _write_dataset(paths, weeks, scenes)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,7 @@ def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[
     """A home whose dataset (3 weeks, 2 scenes) was embedded by a process of its own, once for all
     tests, and which heavy libraries that process had loaded itself."""
     home = tmp_path_factory.mktemp("embedded")
-    dataset = _write_dataset(Places(home=home), weeks=3, scenes=2)
+    dataset = _write_dataset(DeploymentPaths(home=home), weeks=3, scenes=2)
     command = [sys.executable, "-c", EMBED_ALL, str(home), str(dataset)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
@@ -78,15 +78,15 @@ def embedded_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[
 
 
 @pytest.fixture
-def embedded(embedded_home: tuple[Path, list[str]], places: Places) -> Path:
+def embedded(embedded_home: tuple[Path, list[str]], paths: DeploymentPaths) -> Path:
     """A copy of the embedded home in `places`; the dataset's folder in it."""
-    shutil.copytree(embedded_home[0], places.home, dirs_exist_ok=True)
-    return next((places.artifacts / "datasets").iterdir())
+    shutil.copytree(embedded_home[0], paths.home, dirs_exist_ok=True)
+    return next((paths.artifacts / "datasets").iterdir())
 
 
-def _write_dataset(places: Places, weeks: int, scenes: int) -> Path:
-    uris = [_write_scene(places.data, i) for i in range(scenes)]
-    folder = places.artifacts / "datasets" / f"{weeks:08x}{scenes:08x}"
+def _write_dataset(paths: DeploymentPaths, weeks: int, scenes: int) -> Path:
+    uris = [_write_scene(paths.data, i) for i in range(scenes)]
+    folder = paths.artifacts / "datasets" / f"{weeks:08x}{scenes:08x}"
     rows = pd.DataFrame(row for unit in UNITS for i in range(weeks) for row in _rows(unit, i, uris))
     for year, part in rows.groupby(rows["origin_week"].str[:4]):
         out = folder / "samples" / f"epi_year={year}"

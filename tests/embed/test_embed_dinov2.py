@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import tiny_checkpoints
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.embed.base import describe_encoder, load_encoder
 from pipelines.embed.dinov2 import read_pixels
 from pipelines.errors import EncoderError
@@ -58,7 +58,7 @@ def test_the_vectors_are_those_of_a_plain_forward_pass(
     from transformers import Dinov2Model
 
     encoder = load_encoder(
-        tiny_checkpoints.config("dinov2", folder, pooling), Places(home=tmp_path)
+        tiny_checkpoints.config("dinov2", folder, pooling), DeploymentPaths(home=tmp_path)
     )
     scenes = [_scene(*size) for size in SIZES[:3]]
     vectors = encoder.encode(scenes)
@@ -75,12 +75,12 @@ def test_the_vectors_are_those_of_a_plain_forward_pass(
 def test_another_pooling_or_preprocessing_is_another_vector_space(
     copied: Path, tmp_path: Path
 ) -> None:
-    places = Places(home=tmp_path)
-    cls = describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), places)
-    mean = describe_encoder(tiny_checkpoints.config("dinov2", copied, "patch_mean"), places)
+    paths = DeploymentPaths(home=tmp_path)
+    cls = describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), paths)
+    mean = describe_encoder(tiny_checkpoints.config("dinov2", copied, "patch_mean"), paths)
     changed = {**tiny_checkpoints.PREPROCESSOR, "size": {"shortest_edge": 30}}
     (copied / "preprocessor_config.json").write_text(json.dumps(changed))
-    resized = describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), places)
+    resized = describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), paths)
     assert len({spec.space_id for spec in (cls, mean, resized)}) == 3
     assert str(tmp_path) not in cls.preprocessing
 
@@ -102,7 +102,9 @@ def test_a_preprocessing_that_is_not_done_here_is_refused(
     path = copied / "preprocessor_config.json"
     path.write_text(json.dumps({**tiny_checkpoints.PREPROCESSOR, **changed}))
     with pytest.raises(EncoderError, match="preprocessing that this encoder does not do"):
-        describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), Places(home=tmp_path))
+        describe_encoder(
+            tiny_checkpoints.config("dinov2", copied, "cls"), DeploymentPaths(home=tmp_path)
+        )
 
 
 def test_weights_that_lack_tensors_are_refused_not_filled_with_random_ones(
@@ -114,11 +116,15 @@ def test_weights_that_lack_tensors_are_refused_not_filled_with_random_ones(
     del state["layernorm.weight"]
     save_file(state, copied / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(EncoderError, match=r"lack 1 tensors, such as layernorm\.weight"):
-        load_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), Places(home=tmp_path))
+        load_encoder(
+            tiny_checkpoints.config("dinov2", copied, "cls"), DeploymentPaths(home=tmp_path)
+        )
 
 
 def test_a_checkpoint_of_another_family_is_refused(copied: Path, tmp_path: Path) -> None:
     about = json.loads((copied / "config.json").read_text())
     (copied / "config.json").write_text(json.dumps({**about, "model_type": "vit"}))
     with pytest.raises(EncoderError, match="not a DINOv2 checkpoint but 'vit'"):
-        describe_encoder(tiny_checkpoints.config("dinov2", copied, "cls"), Places(home=tmp_path))
+        describe_encoder(
+            tiny_checkpoints.config("dinov2", copied, "cls"), DeploymentPaths(home=tmp_path)
+        )

@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 from pipelines.arrays import Float32s
-from pipelines.config import Places, Profile
+from pipelines.config import DeploymentPaths, Profile
 from pipelines.data.scenes import read_scene
 from pipelines.embed.base import Encoder, describe_encoder, encoder_module
 from pipelines.embed.golden import cosines
@@ -38,7 +38,7 @@ def _apart_from_companions(encoder: Encoder, inputs: Sequence[Any]) -> tuple[Flo
     return alone, together
 
 
-def test_the_flower_is_a_daisy(profile: Profile, shared_places: Places) -> None:
+def test_the_flower_is_a_daisy(profile: Profile, shared_places: DeploymentPaths) -> None:
     import torch
 
     network = load_network(locate_weights(profile.embed.image, shared_places.artifacts).path)
@@ -117,7 +117,7 @@ def test_a_vector_that_is_not_finite_is_refused(lite0: Encoder) -> None:
 
 
 def test_the_spec_is_known_without_loading(
-    profile: Profile, shared_places: Places, minilm: Encoder, lite0: Encoder
+    profile: Profile, shared_places: DeploymentPaths, minilm: Encoder, lite0: Encoder
 ) -> None:
     assert describe_encoder(profile.embed.text, shared_places) == minilm.spec
     assert describe_encoder(profile.embed.image, shared_places) == lite0.spec
@@ -125,16 +125,18 @@ def test_the_spec_is_known_without_loading(
 
 @pytest.mark.parametrize("change", [{"threads": 2}, {"pooling": "cls"}])
 def test_another_setting_is_another_space(
-    profile: Profile, shared_places: Places, change: dict[str, Any]
+    profile: Profile, shared_places: DeploymentPaths, change: dict[str, Any]
 ) -> None:
     base = describe_encoder(profile.embed.text, shared_places)
     other = describe_encoder(profile.embed.text.model_copy(update=change), shared_places)
     assert base.space_id != other.space_id
 
 
-def test_a_pooling_that_an_encoder_lacks_is_refused(profile: Profile, places: Places) -> None:
+def test_a_pooling_that_an_encoder_lacks_is_refused(
+    profile: Profile, paths: DeploymentPaths
+) -> None:
     with pytest.raises(EncoderError, match="avg"):
-        describe_encoder(profile.embed.image.model_copy(update={"pooling": "mean"}), places)
+        describe_encoder(profile.embed.image.model_copy(update={"pooling": "mean"}), paths)
 
 
 def test_an_unknown_encoder_is_refused() -> None:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from pipelines.config import EncoderConfig, Places, Profile, load_profile
+from pipelines.config import DeploymentPaths, EncoderConfig, Profile, load_profile
 from pipelines.embed.weights import locate_weights
 from pipelines.errors import EncoderError
 
@@ -300,6 +300,6 @@ def test_the_recipe_of_a_packaged_encoder_is_what_it_always_was() -> None:
     assert sorted(embed["image"]) == ["file", "name", "package", "pooling", "sha256", "threads"]
 
 
-def test_the_weights_of_the_ci_profile_are_listed(weights, places: Places) -> None:
+def test_the_weights_of_the_ci_profile_are_listed(weights, paths: DeploymentPaths) -> None:
     done = weights("ci")
     assert done.returncode == 0 and done.stdout.count("verified") == 2

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 from support.tiny_gguf import gguf, text
 
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.embed import llama
 from pipelines.embed.base import Encoder, load_encoder, weights_cache
 from pipelines.embed.weights import Weights, locate_weights
@@ -36,12 +36,12 @@ BOS, EOS = 2, 1  # Gemma's
 
 
 @pytest.fixture(scope="module")
-def weights(shared_places: Places) -> Weights:
+def weights(shared_places: DeploymentPaths) -> Weights:
     return locate_weights(CONFIG, weights_cache(shared_places))
 
 
 @pytest.fixture(scope="module")
-def gemma(shared_places: Places, weights: Weights) -> Iterator[Encoder]:
+def gemma(shared_places: DeploymentPaths, weights: Weights) -> Iterator[Encoder]:
     encoder = load_encoder(CONFIG, shared_places)
     yield encoder
     encoder.close()

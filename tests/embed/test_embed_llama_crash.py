@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from support.tiny_gguf import gguf
 
-from pipelines.config import EncoderConfig, Places, Profile, load_profile
+from pipelines.config import DeploymentPaths, EncoderConfig, Profile, load_profile
 from pipelines.embed import llama
 from pipelines.embed.base import load_encoder
 from pipelines.embed.crash import crash_error
@@ -85,15 +85,15 @@ def _config(folder: Path, content: bytes) -> EncoderConfig:
 
 @pytest.mark.parametrize("by", ["SIGILL", "SIGSEGV"])
 def test_a_crash_in_the_preflight_gives_build_advice_and_lets_the_next_model_load(
-    tmp_path: Path, places: Places, mortal: Callable[..., Path], by: str
+    tmp_path: Path, paths: DeploymentPaths, mortal: Callable[..., Path], by: str
 ) -> None:
     site = mortal(0, by)
     with pytest.raises(EncoderError, match=f"stopped by {by}") as caught:
-        load_encoder(_config(tmp_path / "model", gguf()), places)
+        load_encoder(_config(tmp_path / "model", gguf()), paths)
     assert "GGML_NATIVE=OFF" in caught.value.fix
     assert len(list(site.glob("loaded-*"))) == 1  # the preflight's process
     assert not (site / f"loaded-{os.getpid()}").exists()
-    with held(places.artifacts / "weights" / "llm.lock", "the model that crashed", 0.2):
+    with held(paths.artifacts / "weights" / "llm.lock", "the model that crashed", 0.2):
         pass
 
 
@@ -101,25 +101,25 @@ def test_a_crash_amid_a_shard_keeps_what_was_stored_and_the_next_run_goes_on(
     tmp_path: Path,
     make_dataset: MakeDataset,
     profile: Profile,
-    places: Places,
+    paths: DeploymentPaths,
     mortal: Callable[..., Path],
 ) -> None:
     config = _config(tmp_path / "model", gguf())
     profile = profile.model_copy(
         update={"embed": profile.embed.model_copy(update={"text": config})}
     )
-    plan = plan_embedding(make_dataset(weeks=70, scenes=0), profile, places)
+    plan = plan_embedding(make_dataset(weeks=70, scenes=0), profile, paths)
     work_file = next(f for f in plan.work_files if read_work(f).modality == "text")
     work = read_work(work_file)
-    store = EmbeddingStore(store_root(places), work.encoder_spec)
+    store = EmbeddingStore(store_root(paths), work.encoder_spec)
     mortal(8 + 128 + 20)  # golden inputs, a chunk, and some of the next
     with pytest.raises(EncoderError, match="stopped by SIGILL"):
-        embed_shard(work_file, profile, places)
+        embed_shard(work_file, profile, paths)
     kept = {p: p.read_bytes() for p in store.folder.glob("*.parquet")}
     assert len(store.missing(i.key for i in work.inputs)) == 210 - 128
 
     mortal(1000)
-    assert embed_shard(work_file, profile, places).embedded == 210 - 128
+    assert embed_shard(work_file, profile, paths).embedded == 210 - 128
     assert {p: p.read_bytes() for p in kept} == kept
     vectors = store.load([i.key for i in work.inputs])
     assert np.array_equal(vectors[:, 0], [len(str(i.text)) for i in work.inputs])
@@ -127,21 +127,21 @@ def test_a_crash_amid_a_shard_keeps_what_was_stored_and_the_next_run_goes_on(
 
 @pytest.mark.parametrize("whole", [0.1, 0.5, 0.99])
 def test_a_cut_model_is_found_before_llama_is_loaded_even_if_its_hash_is_pinned(
-    tmp_path: Path, places: Places, mortal: Callable[..., Path], whole: float
+    tmp_path: Path, paths: DeploymentPaths, mortal: Callable[..., Path], whole: float
 ) -> None:
     site, content = mortal(1000), gguf()
     config = _config(tmp_path / "model", content[: int(whole * len(content))])
     with pytest.raises(EncoderError, match="not a readable GGUF") as caught:
-        load_encoder(config, places)
+        load_encoder(config, paths)
     assert caught.value.where.endswith("tiny.gguf")
     assert not list(site.glob("loaded-*"))
 
 
 def test_a_text_without_a_token_is_refused_before_it_reaches_llama(
-    tmp_path: Path, places: Places, mortal: Callable[..., Path]
+    tmp_path: Path, paths: DeploymentPaths, mortal: Callable[..., Path]
 ) -> None:
     mortal(1000)
-    encoder = load_encoder(_config(tmp_path / "model", gguf()), places)
+    encoder = load_encoder(_config(tmp_path / "model", gguf()), paths)
     with pytest.raises(EncoderError, match="no token of an empty text"):
         encoder.encode([""])
     encoder.close()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from support import tiny_checkpoints
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.embed.base import describe_encoder, load_encoder
 from pipelines.errors import EncoderError
 
@@ -42,7 +42,8 @@ def test_the_image_vectors_are_those_of_open_clip_itself(
         for i, size in enumerate(SIZES)
     ]
     encoder = load_encoder(
-        tiny_checkpoints.config("openclip_image", folder, "projected"), Places(home=tmp_path)
+        tiny_checkpoints.config("openclip_image", folder, "projected"),
+        DeploymentPaths(home=tmp_path),
     )
     assert "randomly" not in caplog.text  # open_clip says so before the weights are loaded
     vectors = encoder.encode(scenes)
@@ -62,7 +63,8 @@ def test_the_text_vectors_are_those_of_open_clip_and_every_cut_is_counted(
     import torch
 
     encoder = load_encoder(
-        tiny_checkpoints.config("openclip_text", folder, "projected"), Places(home=tmp_path)
+        tiny_checkpoints.config("openclip_text", folder, "projected"),
+        DeploymentPaths(home=tmp_path),
     )
     full = " ".join(["dengue"] * 75)  # with start and end: 77 tokens
     texts = [SHORT, "", full, full + " dengue", SHORT * 9]
@@ -111,7 +113,7 @@ def test_a_medical_clip_with_a_transformers_text_tower_loads_from_its_folder_alo
     tiny_checkpoints.openclip(folder, text)
 
     config = tiny_checkpoints.config("openclip_text", folder, "projected")
-    encoder = load_encoder(config, Places(home=tmp_path))
+    encoder = load_encoder(config, DeploymentPaths(home=tmp_path))
     vectors = encoder.encode(["casos de dengue", "casos de dengue y lluvia 12 12"])
     assert encoder.truncated == 1
     model = open_clip.create_model(
@@ -124,7 +126,7 @@ def test_a_medical_clip_with_a_transformers_text_tower_loads_from_its_folder_alo
 
     (folder / "config.json").unlink()
     with pytest.raises(EncoderError, match=r"put the config.json of somebody/biomed-bert there"):
-        describe_encoder(config, Places(home=tmp_path))
+        describe_encoder(config, DeploymentPaths(home=tmp_path))
 
 
 def test_the_verified_file_is_the_one_that_is_loaded(copied: Path, tmp_path: Path) -> None:
@@ -136,14 +138,14 @@ def test_the_verified_file_is_the_one_that_is_loaded(copied: Path, tmp_path: Pat
         "openclip_image", tmp_path, "projected", folder=copied, file="mine.safetensors"
     )
     scene = np.zeros((32, 32, 3), np.uint8)
-    assert load_encoder(config, Places(home=tmp_path)).encode([scene]).shape == (1, 12)
+    assert load_encoder(config, DeploymentPaths(home=tmp_path)).encode([scene]).shape == (1, 12)
 
 
 def test_bare_weights_are_refused(copied: Path, tmp_path: Path) -> None:
     config = tiny_checkpoints.config("openclip_image", copied, "projected")
     (copied / "open_clip_config.json").unlink()
     with pytest.raises(EncoderError, match=r"open_clip_config\.json is not beside the weights"):
-        describe_encoder(config, Places(home=tmp_path))
+        describe_encoder(config, DeploymentPaths(home=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_a_configuration_that_leaves_the_pixels_open_is_refused(
     path.write_text(json.dumps({**json.loads(path.read_text()), **part}))
     config = tiny_checkpoints.config("openclip_image", copied, "projected")
     with pytest.raises(EncoderError, match=message):
-        describe_encoder(config, Places(home=tmp_path))
+        describe_encoder(config, DeploymentPaths(home=tmp_path))
 
 
 def test_a_configuration_of_other_weights_is_refused(copied: Path, tmp_path: Path) -> None:
@@ -172,21 +174,21 @@ def test_a_configuration_of_other_weights_is_refused(copied: Path, tmp_path: Pat
     path.write_text(path.read_text().replace('"embed_dim": 12', '"embed_dim": 13'))
     config = tiny_checkpoints.config("openclip_text", copied, "projected")
     with pytest.raises(EncoderError, match="the weights do not fit"):
-        load_encoder(config, Places(home=tmp_path))
+        load_encoder(config, DeploymentPaths(home=tmp_path))
 
 
 def test_both_towers_and_their_settings_have_spaces_of_their_own(
     copied: Path, tmp_path: Path
 ) -> None:
-    places = Places(home=tmp_path)
+    paths = DeploymentPaths(home=tmp_path)
     specs = [
-        describe_encoder(tiny_checkpoints.config(name, copied, "projected"), places)
+        describe_encoder(tiny_checkpoints.config(name, copied, "projected"), paths)
         for name in ("openclip_image", "openclip_text")
     ]
     path = copied / "open_clip_config.json"
     path.write_text(path.read_text().replace('"quick_gelu": true', '"quick_gelu": false'))
     specs.append(
-        describe_encoder(tiny_checkpoints.config("openclip_image", copied, "projected"), places)
+        describe_encoder(tiny_checkpoints.config("openclip_image", copied, "projected"), paths)
     )
     assert len({spec.space_id for spec in specs}) == 3
     assert not [spec for spec in specs if str(tmp_path) in spec.preprocessing]

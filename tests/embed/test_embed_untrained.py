@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import tiny_checkpoints
 
-from pipelines.config import EncoderConfig, Places, Profile, load_profile
+from pipelines.config import DeploymentPaths, EncoderConfig, Profile, load_profile
 from pipelines.embed.base import Encoder, load_encoder, untrained
 from pipelines.errors import EncoderError
 
@@ -40,17 +40,17 @@ def test_random_weights_follow_from_the_seed_alone_and_have_a_space_of_their_own
 ) -> None:
     import torch
 
-    config, places = _config(name, profile, tmp_path), Places(home=tmp_path)
+    config, paths = _config(name, profile, tmp_path), DeploymentPaths(home=tmp_path)
     inputs = TEXTS if "text" in name else SCENES
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    one = untrained(config, places, 1)
+    one = untrained(config, paths, 1)
     assert torch.equal(torch.rand(3), expected)  # the caller's random numbers are its own
     other, again, trained = (
-        untrained(config, places, 2),
-        untrained(config, places, 1),
-        load_encoder(config, places),
+        untrained(config, paths, 2),
+        untrained(config, paths, 1),
+        load_encoder(config, paths),
     )
     vectors = [encoder.encode(inputs) for encoder in (one, again, other, trained)]
     assert np.array_equal(vectors[0], vectors[1])
@@ -73,4 +73,4 @@ def _about(encoder: Encoder) -> tuple[str, str, int, str]:
 def test_a_language_model_that_only_opens_finished_weights_says_so(tmp_path: Path) -> None:
     config = load_profile("satellitebench_gemma").embed.text
     with pytest.raises(EncoderError, match="llama has no random initialisation"):
-        untrained(config, Places(home=tmp_path), 0)
+        untrained(config, DeploymentPaths(home=tmp_path), 0)

@@ -16,7 +16,7 @@ import pytest
 from support.first_home import denguard, live_in, unpack_first_home
 from support.make_first_home import cut_table
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.registry.alias import lookup
 from pipelines.registry.audit import read_trail
 from pipelines.run.success import last_success
@@ -43,7 +43,9 @@ class Week:
 
 
 def _week(home: Path, run_id: str) -> Week:
-    serving = {alias: lookup(alias, Places(home=home)) for alias in ("champion", "previous")}
+    serving = {
+        alias: lookup(alias, DeploymentPaths(home=home)) for alias in ("champion", "previous")
+    }
     return Week(home, run_id, {alias: found and found.version for alias, found in serving.items()})
 
 
@@ -145,7 +147,7 @@ def test_both_weeks_have_a_bulletin_by_the_model_that_served(
     weeks = {week.run_id: week.output("forecast") for week in (unchanged, next_week)}
     assert weeks["after-upgrade"]["forecast_version"].startswith("2018-w48")
     assert weeks["second"]["forecast_version"].startswith("2018-w49")
-    made = last_success(Places(home=next_week.home))
+    made = last_success(DeploymentPaths(home=next_week.home))
     assert made is not None
     assert (made.run_id, made.origin_week_end) == ("second", "2018-12-08")
 
@@ -158,7 +160,7 @@ def test_the_old_model_and_the_new_one_say_nearly_the_same_of_one_week(unchanged
 
 
 def test_the_chain_of_the_audit_goes_on_from_the_first_versions_entry(next_week: Week) -> None:
-    trail = read_trail(Places(home=next_week.home))
+    trail = read_trail(DeploymentPaths(home=next_week.home))
     assert (trail.broken, trail.torn) == ("", "")
     assert [entry["run_id"] for entry in trail.entries][:1] == ["first"]
     moves = [entry["to_version"] for entry in trail.entries if entry["run_id"] == "second"]
@@ -168,6 +170,6 @@ def test_the_chain_of_the_audit_goes_on_from_the_first_versions_entry(next_week:
 def test_the_first_versions_champion_serves_again_after_a_rollback(next_week: Week) -> None:
     said = denguard("rollback", "--reason", "a rehearsal", "--by", "test")
     assert f"Version {next_week.serving['previous']} " in said
-    found = lookup("champion", Places(home=next_week.home))
+    found = lookup("champion", DeploymentPaths(home=next_week.home))
     assert found is not None
     assert found.version == next_week.serving["previous"]

@@ -28,7 +28,7 @@ from support.attacks.on_info import GOOD as GOOD_INFO
 from support.desk import table_rows, write_csv
 from support.drops import CONTEXT
 
-from pipelines.config import Places, ScenePolicy, load_profile
+from pipelines.config import DeploymentPaths, ScenePolicy, load_profile
 from pipelines.data.drop_info import DropInfo, read_info
 from pipelines.data.drops import Drop
 from pipelines.data.filecache import FileCache
@@ -222,12 +222,12 @@ def test_week_labels_column_names_and_codes() -> None:
 
 
 def test_run_ids_and_parameters(tmp_path: Path) -> None:
-    where = Places(home=tmp_path)
+    paths = DeploymentPaths(home=tmp_path)
 
     def parse(raw: bytes) -> None:
         text = raw.decode("utf-8", "replace")
         parse_params({"profile": text, "as_of": None})
-        assert run_folder(where, text).resolve().parent == tmp_path / "artifacts" / "runs"
+        assert run_folder(paths, text).resolve().parent == tmp_path / "artifacts" / "runs"
 
     fuzz(parse, b"scheduled__2018-12-04T00:00:00+00:00")
 
@@ -265,7 +265,7 @@ def test_the_file_cache(tmp_path: Path) -> None:
 
 
 def test_lines_of_the_prediction_log(tmp_path: Path) -> None:
-    where = Places(home=tmp_path)
+    paths = DeploymentPaths(home=tmp_path)
     line: dict[str, Any] = {
         "trace_id": "a" * 32,
         "at": "2018-12-04T10:00:00Z",
@@ -283,8 +283,8 @@ def test_lines_of_the_prediction_log(tmp_path: Path) -> None:
             }
         ],
     }
-    file = log_folder(where) / TODAY.isoformat() / "1-a.jsonl"
-    fuzz(of_file(file, lambda _: list(read_day(where, TODAY))), json.dumps(line).encode() + b"\n")
+    file = log_folder(paths) / TODAY.isoformat() / "1-a.jsonl"
+    fuzz(of_file(file, lambda _: list(read_day(paths, TODAY))), json.dumps(line).encode() + b"\n")
 
 
 def test_json_of_a_hundred_thousand_brackets_is_damaged_and_not_a_crash(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.inference.prediction_log import (
     DamagedLine,
@@ -60,8 +60,8 @@ def answer(trace_id: str = "t1", rows: int = 1, at: datetime = NOON) -> LoggedAn
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> Places:
-    return Places(home=tmp_path)
+def paths(tmp_path: Path) -> DeploymentPaths:
+    return DeploymentPaths(home=tmp_path)
 
 
 @contextmanager
@@ -75,45 +75,45 @@ def room_for(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def only_file(where: Places) -> Path:
-    (path,) = log_folder(where).glob("*/*")
+def only_file(paths: DeploymentPaths) -> Path:
+    (path,) = log_folder(paths).glob("*/*")
     return path
 
 
-def test_an_answer_is_read_back_as_it_was_written(where: Places) -> None:
-    log = PredictionLog(where)
+def test_an_answer_is_read_back_as_it_was_written(paths: DeploymentPaths) -> None:
+    log = PredictionLog(paths)
     log.append(answer("first", rows=2))
     log.append(answer("second"))
 
-    assert list(read_day(where, TODAY)) == [answer("first", rows=2), answer("second")]
-    assert read_predictions(where, "second") == answer("second")
-    assert read_predictions(where, "third") is None
+    assert list(read_day(paths, TODAY)) == [answer("first", rows=2), answer("second")]
+    assert read_predictions(paths, "second") == answer("second")
+    assert read_predictions(paths, "third") is None
 
 
-def test_without_a_log_nothing_is_found(where: Places) -> None:
-    assert read_predictions(where, "t1") is None
-    assert list(read_day(where, TODAY)) == logged_days(where) == []
+def test_without_a_log_nothing_is_found(paths: DeploymentPaths) -> None:
+    assert read_predictions(paths, "t1") is None
+    assert list(read_day(paths, TODAY)) == logged_days(paths) == []
 
 
-def test_an_answer_after_midnight_opens_the_next_day(where: Places) -> None:
-    log = PredictionLog(where)
+def test_an_answer_after_midnight_opens_the_next_day(paths: DeploymentPaths) -> None:
+    log = PredictionLog(paths)
     late = NOON.replace(hour=23, minute=59)
     log.append(answer("old", at=late))
     log.append(answer("new", at=late + timedelta(minutes=2)))
 
-    assert logged_days(where) == [date(2024, 4, 1), TODAY]
-    assert [a.trace_id for a in read_day(where, TODAY)] == ["old"]
-    assert read_predictions(where, "old") is not None
+    assert logged_days(paths) == [date(2024, 4, 1), TODAY]
+    assert [a.trace_id for a in read_day(paths, TODAY)] == ["old"]
+    assert read_predictions(paths, "old") is not None
 
 
-def test_nobody_else_may_read_it(where: Places) -> None:
+def test_nobody_else_may_read_it(paths: DeploymentPaths) -> None:
     before = os.umask(0)
     try:
-        PredictionLog(where).append(answer())
+        PredictionLog(paths).append(answer())
     finally:
         os.umask(before)
 
-    path = only_file(where)
+    path = only_file(paths)
     assert [stat.S_IMODE(p.stat().st_mode) for p in (path, path.parent, path.parents[1])] == [
         0o600,
         0o700,
@@ -127,18 +127,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from inference.test_prediction_log import answer
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.inference.prediction_log import PredictionLog
 
-log = PredictionLog(Places(home=Path(sys.argv[1])))
+log = PredictionLog(DeploymentPaths(home=Path(sys.argv[1])))
 sys.stdin.read()  # all of them begin together
 for i in range(250):
     log.append(answer(f"{sys.argv[2]}-{i}", rows=1000 if i % 50 == 0 else 1 + i % 7))
 """
 
 
-def test_processes_that_append_at_once_leave_all_their_lines_whole(where: Places) -> None:
-    command = [sys.executable, "-c", WRITER, str(where.home)]
+def test_processes_that_append_at_once_leave_all_their_lines_whole(paths: DeploymentPaths) -> None:
+    command = [sys.executable, "-c", WRITER, str(paths.home)]
     tests = str(Path(__file__).parents[1])
     several = [subprocess.Popen([*command, str(n), tests], stdin=subprocess.PIPE) for n in range(4)]
     for process in several:
@@ -147,13 +147,13 @@ def test_processes_that_append_at_once_leave_all_their_lines_whole(where: Places
     assert [process.wait(timeout=60) for process in several] == [0] * 4
 
     damaged: list[DamagedLine] = []
-    found = list(read_day(where, TODAY, damaged))
+    found = list(read_day(paths, TODAY, damaged))
     assert sorted(a.trace_id for a in found) == sorted(
         f"{n}-{i}" for n in range(4) for i in range(250)
     )
     assert sum(len(a.predictions) for a in found if a.trace_id.endswith("-50")) == 4000
     assert damaged == []
-    assert len(list(log_folder(where).glob("*/*"))) == 4
+    assert len(list(log_folder(paths).glob("*/*"))) == 4
 
 
 Steps = st.lists(
@@ -175,8 +175,8 @@ def test_any_interleaving_keeps_every_line_that_was_taken_and_no_other(
 ) -> None:
     """Steps of (writer, day, rows, bytes that the disk has left for the file or None)."""
     with tempfile.TemporaryDirectory() as scratch:
-        where = Places(home=Path(scratch))
-        writers = [PredictionLog(where) for _ in range(3)]
+        paths = DeploymentPaths(home=Path(scratch))
+        writers = [PredictionLog(paths) for _ in range(3)]
         taken: dict[tuple[date, int], list[str]] = defaultdict(list)
         for i, (writer, day, rows, left) in enumerate(steps):
             entry = answer(f"{writer}-{i}", rows, NOON + timedelta(days=day))
@@ -184,7 +184,7 @@ def test_any_interleaving_keeps_every_line_that_was_taken_and_no_other(
                 writers[writer].append(entry)
                 taken[entry.at.date(), writer].append(entry.trace_id)
             else:
-                path = log_folder(where) / str(entry.at.date()) / writers[writer]._name
+                path = log_folder(paths) / str(entry.at.date()) / writers[writer]._name
                 with room_for((path.stat().st_size if path.exists() else 0) + left):
                     if left < len(entry.model_dump_json()):
                         with pytest.raises(OSError):
@@ -192,73 +192,73 @@ def test_any_interleaving_keeps_every_line_that_was_taken_and_no_other(
                     else:
                         continue  # whether a line break before it fits, too, is not ours to say
         found: dict[tuple[date, int], list[str]] = defaultdict(list)
-        for when in logged_days(where):
-            for entry in read_day(where, when):
+        for when in logged_days(paths):
+            for entry in read_day(paths, when):
                 found[when, int(entry.trace_id[0])].append(entry.trace_id)
         for log in writers:
             log.close()
     assert found == taken
 
 
-def test_a_torn_line_is_skipped_and_named(where: Places) -> None:
-    log = PredictionLog(where)
+def test_a_torn_line_is_skipped_and_named(paths: DeploymentPaths) -> None:
+    log = PredictionLog(paths)
     log.append(answer("first"))
-    with room_for(only_file(where).stat().st_size + 120), pytest.raises(OSError):
+    with room_for(only_file(paths).stat().st_size + 120), pytest.raises(OSError):
         log.append(answer("torn"))
     log.append(answer("next"))
 
     damaged: list[DamagedLine] = []
-    assert [a.trace_id for a in read_day(where, TODAY, damaged)] == ["first", "next"]
-    assert damaged == [DamagedLine(only_file(where), 2)]
-    assert read_predictions(where, "torn") is None
+    assert [a.trace_id for a in read_day(paths, TODAY, damaged)] == ["first", "next"]
+    assert damaged == [DamagedLine(only_file(paths), 2)]
+    assert read_predictions(paths, "torn") is None
 
 
-def test_a_last_line_that_lost_its_end_is_no_answer(where: Places) -> None:
-    log = PredictionLog(where)
+def test_a_last_line_that_lost_its_end_is_no_answer(paths: DeploymentPaths) -> None:
+    log = PredictionLog(paths)
     log.append(answer("first"))
     log.append(answer("cut"))
-    path = only_file(where)
+    path = only_file(paths)
     os.truncate(path, path.stat().st_size - 1)
 
     damaged: list[DamagedLine] = []
-    assert [a.trace_id for a in read_day(where, TODAY, damaged)] == ["first"]
+    assert [a.trace_id for a in read_day(paths, TODAY, damaged)] == ["first"]
     assert len(damaged) == 1
 
 
-def test_a_file_that_was_removed_under_us_is_made_again(where: Places) -> None:
-    log = PredictionLog(where)
+def test_a_file_that_was_removed_under_us_is_made_again(paths: DeploymentPaths) -> None:
+    log = PredictionLog(paths)
     log.append(answer("lost"))
-    shutil.rmtree(log_folder(where))
+    shutil.rmtree(log_folder(paths))
     log.append(answer("kept"))
 
-    assert [a.trace_id for a in read_day(where, TODAY)] == ["kept"]
+    assert [a.trace_id for a in read_day(paths, TODAY)] == ["kept"]
 
 
-def test_a_line_of_a_newer_version_can_be_read(where: Places) -> None:
-    folder = log_folder(where) / "2024-03-31"
+def test_a_line_of_a_newer_version_can_be_read(paths: DeploymentPaths) -> None:
+    folder = log_folder(paths) / "2024-03-31"
     folder.mkdir(parents=True)
     line = answer().model_dump_json().replace('"at":', '"of_tomorrow":{"x":1},"at":')
     (folder / "1-aa.jsonl").write_text(line + "\n")
 
-    assert read_predictions(where, "t1") == answer()
+    assert read_predictions(paths, "t1") == answer()
 
 
-def test_days_beyond_retention_go_whole_and_nothing_else_does(where: Places) -> None:
-    log = PredictionLog(where)
+def test_days_beyond_retention_go_whole_and_nothing_else_does(paths: DeploymentPaths) -> None:
+    log = PredictionLog(paths)
     for back in (0, 1, 2, 3, 400):
         log.append(answer(at=NOON - timedelta(days=back)))
-    elsewhere = where.home / "elsewhere"
+    elsewhere = paths.home / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kept").touch()
-    (log_folder(where) / "2001-01-01").symlink_to(elsewhere)
+    (log_folder(paths) / "2001-01-01").symlink_to(elsewhere)
     for other in ("2001-02-31", "notes", "2001-01-02.bak"):
-        (log_folder(where) / other).mkdir()
+        (log_folder(paths) / other).mkdir()
 
-    assert prune(where, keep_days=2, today=TODAY) == [date(2024, 3, 28), date(2023, 2, 25)]
+    assert prune(paths, keep_days=2, today=TODAY) == [date(2024, 3, 28), date(2023, 2, 25)]
 
-    assert logged_days(where) == [TODAY, date(2024, 3, 30), date(2024, 3, 29)]
-    left = {path.name for path in log_folder(where).iterdir()} - {
-        str(d) for d in logged_days(where)
+    assert logged_days(paths) == [TODAY, date(2024, 3, 30), date(2024, 3, 29)]
+    left = {path.name for path in log_folder(paths).iterdir()} - {
+        str(d) for d in logged_days(paths)
     }
     assert left == {"2001-01-01", "2001-02-31", "notes", "2001-01-02.bak"}
     assert (elsewhere / "kept").exists()
@@ -266,30 +266,32 @@ def test_days_beyond_retention_go_whole_and_nothing_else_does(where: Places) -> 
 
 @pytest.mark.parametrize("keep_days", [2, 30, 400])
 @pytest.mark.parametrize("wrong", [date(2099, 1, 1), date(1970, 1, 1)])
-def test_a_wrong_clock_removes_nothing(where: Places, keep_days: int, wrong: date) -> None:
+def test_a_wrong_clock_removes_nothing(paths: DeploymentPaths, keep_days: int, wrong: date) -> None:
     """Days of a log that was kept as declared, the clock wrong for a start, and right again."""
     days = [TODAY - timedelta(days=back) for back in range(keep_days)]
     for day in days:
-        mark_day(where, day)
-    mark_day(where, wrong)
+        mark_day(paths, day)
+    mark_day(paths, wrong)
 
-    assert prune(where, keep_days, wrong) == []
-    assert set(prune(where, keep_days, TODAY)) <= {date(1970, 1, 1)}
-    assert set(days) <= set(logged_days(where))
+    assert prune(paths, keep_days, wrong) == []
+    assert set(prune(paths, keep_days, TODAY)) <= {date(1970, 1, 1)}
+    assert set(days) <= set(logged_days(paths))
 
 
-def test_days_on_which_the_endpoint_was_off_keep_what_came_before_for_longer(where: Places) -> None:
-    mark_day(where, TODAY)
+def test_days_on_which_the_endpoint_was_off_keep_what_came_before_for_longer(
+    paths: DeploymentPaths,
+) -> None:
+    mark_day(paths, TODAY)
     for day in (TODAY + timedelta(days=365 + more) for more in range(3)):
-        mark_day(where, day)
-        gone = prune(where, 2, day)
+        mark_day(paths, day)
+        gone = prune(paths, 2, day)
         assert gone == ([TODAY] if day == TODAY + timedelta(days=367) else [])
 
 
-def test_a_log_that_may_not_be_read_is_not_taken_for_an_empty_one(where: Places) -> None:
-    log_folder(where).mkdir(parents=True)
-    (log_folder(where) / "2024-03-31").mkdir()
-    (log_folder(where) / "2024-03-31" / "1-aa.jsonl").mkdir()  # root may read anything but this
+def test_a_log_that_may_not_be_read_is_not_taken_for_an_empty_one(paths: DeploymentPaths) -> None:
+    log_folder(paths).mkdir(parents=True)
+    (log_folder(paths) / "2024-03-31").mkdir()
+    (log_folder(paths) / "2024-03-31" / "1-aa.jsonl").mkdir()  # root may read anything but this
 
     with pytest.raises(StoreError, match="cannot be read"):
-        read_predictions(where, "t1")
+        read_predictions(paths, "t1")

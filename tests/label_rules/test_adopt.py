@@ -10,7 +10,7 @@ from support.registries import damage
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError
 from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
@@ -33,13 +33,13 @@ def _serve(*versions: str) -> None:
         promote.set_champion(version)
 
 
-def _moves(where: Places) -> list[tuple[Any, ...]]:
-    trail = audit.read_trail(where)
+def _moves(paths: DeploymentPaths) -> list[tuple[Any, ...]]:
+    trail = audit.read_trail(paths)
     assert not trail.broken
     return [(e["action"], e["from_version"], e["to_version"]) for e in trail.entries]
 
 
-def test_the_next_candidate_is_a_first_champion(three: Places) -> None:
+def test_the_next_candidate_is_a_first_champion(three: DeploymentPaths) -> None:
     _serve("1", "2")
 
     done = adopt_rule(NEW, ANA)
@@ -59,7 +59,7 @@ def test_the_next_candidate_is_a_first_champion(three: Places) -> None:
     assert last["reason"] == f"label rule {OLD} -> {NEW}: {ANA.reason}"
 
 
-def test_the_old_champion_answers_until_the_new_line_has_one(three: Places) -> None:
+def test_the_old_champion_answers_until_the_new_line_has_one(three: DeploymentPaths) -> None:
     _serve("1", "2")
     assert serving_version(three) == lookup(CHAMPION, three)
     adopt_rule(NEW, ANA)
@@ -71,7 +71,7 @@ def test_the_old_champion_answers_until_the_new_line_has_one(three: Places) -> N
 
 
 def test_killed_before_the_champion_goes_the_champion_answers(
-    three: Places, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve("1")
 
@@ -86,7 +86,7 @@ def test_killed_before_the_champion_goes_the_champion_answers(
     assert (found.version, found.adopted_rule) == ("1", None)
 
 
-def test_it_may_be_repeated(three: Places) -> None:
+def test_it_may_be_repeated(three: DeploymentPaths) -> None:
     _serve("1")
     adopt_rule(NEW, ANA)
     before = _moves(three)
@@ -99,19 +99,19 @@ def test_it_may_be_repeated(three: Places) -> None:
     assert _moves(three) == before
 
 
-def test_a_champion_of_this_very_rule_stays(three: Places) -> None:
+def test_a_champion_of_this_very_rule_stays(three: DeploymentPaths) -> None:
     _serve("1", "2")
     state, before = promote.registry_state(), _moves(three)
     assert adopt_rule(OLD, ANA)["changed"] is False
     assert (promote.registry_state(), _moves(three)) == (state, before)
 
 
-def test_without_a_champion_nothing_is_written(three: Places) -> None:
+def test_without_a_champion_nothing_is_written(three: DeploymentPaths) -> None:
     assert adopt_rule(NEW, ANA)["from_version"] is None
     assert _moves(three) == []
 
 
-def test_a_rollback_does_not_cross_the_line(three: Places) -> None:
+def test_a_rollback_does_not_cross_the_line(three: DeploymentPaths) -> None:
     _serve("1", "2")
     adopt_rule(NEW, ANA)
     with pytest.raises(RegistryError, match="no champion to take out"):
@@ -121,14 +121,16 @@ def test_a_rollback_does_not_cross_the_line(three: Places) -> None:
         roll_back(ANA)
 
 
-def test_a_person_can_still_bring_the_old_version_back(three: Places) -> None:
+def test_a_person_can_still_bring_the_old_version_back(three: DeploymentPaths) -> None:
     _serve("1")
     adopt_rule(NEW, ANA)
     promote_by_hand("1", AuditReason("Eva", "adopted too early"))
     assert promote.read_aliases()[CHAMPION] == "1"
 
 
-def test_a_run_that_was_judged_against_the_old_champion_does_not_go_live(three: Places) -> None:
+def test_a_run_that_was_judged_against_the_old_champion_does_not_go_live(
+    three: DeploymentPaths,
+) -> None:
     _serve("1")
     adopt_rule(NEW, ANA)
     with pytest.raises(DeployError, match="was not judged against it"):
@@ -137,7 +139,7 @@ def test_a_run_that_was_judged_against_the_old_champion_does_not_go_live(three: 
     assert promote.read_aliases()[CHAMPION] == "3"
 
 
-def test_a_champion_that_cannot_be_read_can_be_left_behind(three: Places) -> None:
+def test_a_champion_that_cannot_be_read_can_be_left_behind(three: DeploymentPaths) -> None:
     _serve("1")
     damage(three, "1")
     assert adopt_rule(NEW, ANA)["rule_before"] == "unknown"
@@ -145,7 +147,7 @@ def test_a_champion_that_cannot_be_read_can_be_left_behind(three: Places) -> Non
 
 
 def test_killed_half_way_it_is_finished_by_the_next_call(
-    three: Places, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve("1", "2")
 
@@ -162,7 +164,7 @@ def test_killed_half_way_it_is_finished_by_the_next_call(
     assert promote.read_aliases() == NOBODY
 
 
-def test_the_gate_names_the_two_rules_and_the_command(three: Places) -> None:
+def test_the_gate_names_the_two_rules_and_the_command(three: DeploymentPaths) -> None:
     _serve("1")
     now = describe_champion(three, MODEL_NAME)
     profile = load_profile("sample", **{"labels.rule": {"kind": "endemic_channel"}})
@@ -189,7 +191,7 @@ def _say(*arguments: str) -> Result:
     )
 
 
-def test_the_command_says_what_it_did(three: Places, tmp_path: Path) -> None:
+def test_the_command_says_what_it_did(three: DeploymentPaths, tmp_path: Path) -> None:
     _serve("1")
     assert "Nothing to do: version 1" in _say("--profile", "sample").output
     own = tmp_path / "channel.yaml"

@@ -22,7 +22,7 @@ from pipelines.training.candidates import train_candidate
 
 @pytest.fixture
 def run(walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("DENGUARD_HOME", str(walked.where.home))
+    monkeypatch.setenv("DENGUARD_HOME", str(walked.paths.home))
     profile = tmp_path / "small.yaml"
     profile.write_text(
         yaml.safe_dump(walked.profile.model_dump(mode="json", exclude_defaults=True))
@@ -37,7 +37,7 @@ def run(walked: Walked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def folder(walked: Walked) -> Path:
     made = train_candidate(
-        walked.features, "linear", walked.profile, walked.where.artifacts / "candidates"
+        walked.features, "linear", walked.profile, walked.paths.artifacts / "candidates"
     )
     return Path(made.folder) / "bundle"
 

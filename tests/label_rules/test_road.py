@@ -29,7 +29,7 @@ from pipelines.weeks import CDC
 @pytest.fixture(scope="session")
 def bundle(walked: Walked) -> Bundle:
     made = train_candidate(
-        walked.features, "linear", walked.profile, walked.where.artifacts / "candidates"
+        walked.features, "linear", walked.profile, walked.paths.artifacts / "candidates"
     )
     return load_verified_bundle(Path(made.folder) / "bundle")
 
@@ -79,7 +79,7 @@ def test_features_say_the_rates_and_keep_the_thresholds(walked: Walked, rows: pd
     kept = thresholds_in(walked.features, CDC)
     assert kept is not None
     (walked.features / "thresholds.parquet").rename(walked.features / "aside")
-    assert build_features(walked.dataset, walked.profile, walked.where) == walked.features
+    assert build_features(walked.dataset, walked.profile, walked.paths) == walked.features
     again = thresholds_in(walked.features, CDC)
     assert again is not None
     np.testing.assert_array_equal(kept.cases, again.cases)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.planted_lineage import FIRST_TRACE, FORECAST_TRACE, THIRD_TRACE, Planter, Store
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DENGUARD_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        planter = Planter(Places(home=home))
+        planter = Planter(DeploymentPaths(home=home))
         early = planter.drop("2018-12-04")
         planter.run("first", "2018-w48", [early], "promote")
         planter.run("second", "2018-w48", [early], "keep")
@@ -34,11 +34,15 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def store(planted: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A copy of the store that a test may damage."""
     home = tmp_path / "home"
-    shutil.copytree(planted.places.home, home)
+    shutil.copytree(planted.paths.home, home)
     monkeypatch.setenv("DENGUARD_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return Store(
-        Places(home=home), planted.datasets, planted.features, planted.bundles, planted.forecasts
+        DeploymentPaths(home=home),
+        planted.datasets,
+        planted.features,
+        planted.bundles,
+        planted.forecasts,
     )
 
 
@@ -47,7 +51,7 @@ def damage(store: Store) -> Callable[..., Path]:
     """Change or remove a file or folder of the store."""
 
     def change(name: str, text: str | None = None) -> Path:
-        path = store.places.home / name
+        path = store.paths.home / name
         if text is not None:
             path.write_text(text, encoding="utf-8")
         elif path.is_dir():

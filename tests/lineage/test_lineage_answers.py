@@ -28,8 +28,8 @@ def as_it_is(store: Store) -> None:
 
 
 def withdrawn(store: Store) -> None:
-    withdraw(store.places, "drop", "2019-01-02", "Ana", "the neighbour's figures")
-    withdraw(store.places, "forecast", store.forecasts["third"], "Ben", "wrong counts")
+    withdraw(store.paths, "drop", "2019-01-02", "Ana", "the neighbour's figures")
+    withdraw(store.paths, "forecast", store.forecasts["third"], "Ben", "wrong counts")
 
 
 def pruned(store: Store) -> None:
@@ -39,7 +39,7 @@ def pruned(store: Store) -> None:
         "artifacts/candidates/c52",
         "artifacts/runs/third/validation/issues.json",
     ]
-    append_event(store.places, "pruned", {"room": "datasets", "names": names, "bytes": 1})
+    append_event(store.paths, "pruned", {"room": "datasets", "names": names, "bytes": 1})
     remove(store, *names)
 
 
@@ -52,13 +52,13 @@ def lost(store: Store) -> None:
         "artifacts/decisions/third.json",
         "data/drops/2019-01-02",
     )
-    torn = store.places.artifacts / "features" / store.features["third"] / "features.json"
+    torn = store.paths.artifacts / "features" / store.features["third"] / "features.json"
     torn.write_text("{")
 
 
 def other_content(store: Store) -> None:
     for name in ("data/drops/2019-01-02/metadata.csv", "artifacts/candidates/c52/bundle/x"):
-        (store.places.home / name).write_text("changed")
+        (store.paths.home / name).write_text("changed")
 
 
 def without_runs(store: Store) -> None:
@@ -74,8 +74,8 @@ def without_registry(store: Store) -> None:
 
 
 def failed(store: Store) -> None:
-    folder = store.places.artifacts / "runs" / "fourth"
-    shutil.copytree(store.places.artifacts / "runs" / "third", folder)
+    folder = store.paths.artifacts / "runs" / "fourth"
+    shutil.copytree(store.paths.artifacts / "runs" / "third", folder)
     for step in ("train", "gate", "register", "forecast", "report"):
         (folder / f"{step}.json").unlink()
     write_json(folder / "failure.json", {"step": "train", "cause": "the disk was full"})
@@ -83,7 +83,7 @@ def failed(store: Store) -> None:
 
 def unpublished(store: Store) -> None:
     """A forecast from the last accepted data that no run made and no version was made of."""
-    third = store.places.artifacts / "forecasts" / store.forecasts["third"]
+    third = store.paths.artifacts / "forecasts" / store.forecasts["third"]
     rows = pd.read_parquet(third / "forecast.parquet").assign(probability=0.5)
     facts = {
         "feature_version": store.features["third"],
@@ -96,7 +96,7 @@ def unpublished(store: Store) -> None:
 
 def remove(store: Store, *names: str) -> None:
     for name in names:
-        path = store.places.home / name
+        path = store.paths.home / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -128,7 +128,7 @@ def test_an_answer_is_word_for_word_what_it_was(
     known = set(store.forecasts)
     try:
         change(store)
-        names = {**_names(store), str(store.places.home): "<home>"}
+        names = {**_names(store), str(store.paths.home): "<home>"}
         ids = {what: identity for identity, what in names.items()}
         done = CliRunner().invoke(app, ["trace", *(ids.get(word, word) for word in asked)])
     finally:

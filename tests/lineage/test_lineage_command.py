@@ -46,7 +46,7 @@ def test_a_program_reads_nodes_edges_and_broken_links(store: Store) -> None:
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])
 def test_a_broken_link_ends_with_exit_code_1(store: Store, flags: list[str]) -> None:
-    (store.places.home / "artifacts" / "decisions" / "first.json").unlink()
+    (store.paths.home / "artifacts" / "decisions" / "first.json").unlink()
     done = CliRunner().invoke(app, ["trace", "2018-w48", *flags])
     assert done.exit_code == 1
     assert "decision of run first is gone" in done.output
@@ -55,7 +55,7 @@ def test_a_broken_link_ends_with_exit_code_1(store: Store, flags: list[str]) -> 
 
 
 def test_many_runs_of_one_dataset_are_counted_not_listed(store: Store) -> None:
-    runs = store.places.artifacts / "runs"
+    runs = store.paths.artifacts / "runs"
     for number in range(20):
         shutil.copytree(runs / "second", runs / f"weekly-{number:02d}")
     done = CliRunner().invoke(app, ["trace", store.datasets["first"], "--up"])
@@ -84,7 +84,7 @@ def test_a_municipality_whose_zero_a_spreadsheet_took_is_found(store: Store) -> 
 
 
 def test_a_narrow_terminal_breaks_between_words_and_cuts_no_name(store: Store) -> None:
-    found = lineage.trace("2018-12-04", store.places, "down")
+    found = lineage.trace("2018-12-04", store.paths, "down")
     wide, narrow = " ".join(render.lines(found)), " ".join(render.lines(found, 60))
     assert [w for w in narrow.split() if w not in "│├──└"] == [
         w for w in wide.split() if w not in "│├──└"

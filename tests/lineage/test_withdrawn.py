@@ -10,14 +10,14 @@ from pipelines.run.withdrawn import withdraw
 
 
 def _said(store: Store, what: str) -> str:
-    return "\n".join(render.lines(trace(what, store.places)))
+    return "\n".join(render.lines(trace(what, store.paths)))
 
 
 def test_a_trace_of_what_was_withdrawn_holds_and_says_so(store: Store) -> None:
-    before = trace("2019-01-02", store.places)
-    withdraw(store.places, "drop", "2019-01-02", "Ana", "the neighbour's figures")
-    withdraw(store.places, "forecast", store.forecasts["third"], "Ben", "wrong counts")
-    after = trace("2019-01-02", store.places)
+    before = trace("2019-01-02", store.paths)
+    withdraw(store.paths, "drop", "2019-01-02", "Ana", "the neighbour's figures")
+    withdraw(store.paths, "forecast", store.forecasts["third"], "Ben", "wrong counts")
+    after = trace("2019-01-02", store.paths)
     assert (after.up, after.down, after.broken) == (before.up, before.down, before.broken)
     said = " ".join(_said(store, "2019-01-02").split())
     assert "by Ana: the neighbour's figures" in said and "by Ben: wrong counts" in said
@@ -27,7 +27,7 @@ def test_a_trace_of_what_was_withdrawn_holds_and_says_so(store: Store) -> None:
 def test_a_withdrawal_names_all_that_rests_on_the_drop_and_the_champion_among_it(
     store: Store,
 ) -> None:
-    done = withdraw_drop(store.places, "2019-01-02", "Ana", "the neighbour's figures", "ci")
+    done = withdraw_drop(store.paths, "2019-01-02", "Ana", "the neighbour's figures", "ci")
     assert done.downstream["dataset version"] == (store.datasets["third"],)
     assert done.downstream["feature version"] == (store.features["third"],)
     assert done.downstream["forecast version"] == (store.forecasts["third"],)
@@ -41,6 +41,6 @@ def test_a_withdrawal_names_all_that_rests_on_the_drop_and_the_champion_among_it
 def test_a_drop_whose_champion_was_trained_without_it_blames_no_champion(store: Store) -> None:
     from support.planted_lineage import Planter
 
-    Planter(store.places).drop("2019-01-09")
-    done = withdraw_drop(store.places, "2019-01-09", "Ana", "a copy of last week", "ci")
+    Planter(store.paths).drop("2019-01-09")
+    done = withdraw_drop(store.paths, "2019-01-09", "Ana", "a copy of last week", "ci")
     assert done.downstream == {} and not any("champion" in line for line in done.to_do)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from support.outputs import stored
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import DropError
 from pipelines.local import demo, outcome
 from pipelines.local.components import free_ports
@@ -23,14 +23,14 @@ RUN = "scheduled__2026-11-16T06:00:00+00:00"
 
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
-    layout = Layout(Places(home=tmp_path))
+    layout = Layout(DeploymentPaths(home=tmp_path))
     layout.make()
     return Services(layout, ensure_secrets(layout), State(free_ports({})))
 
 
 def test_a_failed_run_is_told_with_step_cause_fix_and_log(services: Services) -> None:
     error = DropError("a column is missing", where="metadata.csv", fix="add it")
-    fail(services.layout.places, RUN, "validate", error)
+    fail(services.layout.paths, RUN, "validate", error)
     told = str(outcome.failure(services, RUN))
     assert "validate failed. a column is missing (metadata.csv)" in told
     assert "What to do: add it" in told
@@ -42,21 +42,21 @@ def test_a_run_that_left_no_record_points_to_its_logs(services: Services) -> Non
 
 
 def test_without_a_champion_there_is_no_forecast_to_show(services: Services) -> None:
-    places = services.layout.places
-    write_json(places.artifacts / "runs" / RUN / "forecast.json", {"forecast": None, "note": ""})
-    assert outcome.forecast_rows(places, RUN) == []
+    paths = services.layout.paths
+    write_json(paths.artifacts / "runs" / RUN / "forecast.json", {"forecast": None, "note": ""})
+    assert outcome.forecast_rows(paths, RUN) == []
 
 
 def test_the_decision_is_told_with_every_reason(services: Services) -> None:
-    places, text = services.layout.places, StringIO()
+    paths, text = services.layout.paths, StringIO()
     decided = {
         **stored("gate"),
         "decision": "keep",
         "first_line": "Fusion does not beat it.",
         "reasons": ["nothing new [1]", "b"],
     }
-    write_json(places.artifacts / "runs" / RUN / "gate.json", decided)
-    outcome._tell_decision(Console(file=text, width=200), places, "scheduled", RUN)
+    write_json(paths.artifacts / "runs" / RUN / "gate.json", decided)
+    outcome._tell_decision(Console(file=text, width=200), paths, "scheduled", RUN)
     for words in ("keep", "Fusion does not beat it.", "nothing new [1]", "b"):
         assert words in text.getvalue()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.tables import Tables
 from pipelines.local.question import question_for
 from pipelines.storage import write_json
@@ -20,7 +20,7 @@ ORIGIN = "2018-w48"
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def paths(tmp_path: Path) -> DeploymentPaths:
     """One municipality: 60 weeks to the origin and 4 after it, one revised, one missing."""
     last = CDC.week_no(ORIGIN)
     weeks = np.arange(last - 59, last + 5, dtype="int32")
@@ -90,10 +90,10 @@ def places(tmp_path: Path) -> Places:
     dataset = tmp_path / "artifacts/datasets/d1"
     tables.save(dataset / "tables")
     write_json(dataset / "dataset.json", {"week": {"numbering": "cdc", "starts": None}})
-    return Places(home=tmp_path)
+    return DeploymentPaths(home=tmp_path)
 
 
-def test_the_question_holds_what_was_known_and_nothing_later(places: Places) -> None:
+def test_the_question_holds_what_was_known_and_nothing_later(paths: DeploymentPaths) -> None:
     row = {
         "municipality_code": "05001",
         "municipality": "Medellín",
@@ -101,7 +101,7 @@ def test_the_question_holds_what_was_known_and_nothing_later(places: Places) -> 
         "horizon_weeks": 4,
         "dataset_version": "d1",
     }
-    asked = question_for(places, row)
+    asked = question_for(paths, row)
     newest = CDC.week_no(ORIGIN)
     assert len(asked["recent_cases"]) == 53
     assert asked["recent_cases"][-3:] == [99.0, None, float(newest % 7)]

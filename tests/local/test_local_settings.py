@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dags._limits import STEP_LIMITS
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ServiceError, StoreError
 from pipelines.local import supervisor
 from pipelines.local.components import PORT_NAMES, Component, components, free_ports
@@ -21,7 +21,7 @@ from pipelines.local.services import Services, State, load_state, save_state
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    made = Layout(Places(home=tmp_path))
+    made = Layout(DeploymentPaths(home=tmp_path))
     made.make()
     return made
 
@@ -38,7 +38,7 @@ def test_secrets_are_made_once_and_kept(layout: Layout) -> None:
 def test_two_deployments_share_no_secret(tmp_path: Path) -> None:
     made = []
     for name in ("one", "two"):
-        layout = Layout(Places(home=tmp_path / name))
+        layout = Layout(DeploymentPaths(home=tmp_path / name))
         layout.make()
         made.append(set(vars(ensure_secrets(layout)).values()))
     assert made[0].isdisjoint(made[1])
@@ -141,9 +141,9 @@ def test_a_damaged_state_file_is_named(layout: Layout, text: str) -> None:
 
 
 def test_stopping_where_nothing_was_started_makes_nothing(tmp_path: Path) -> None:
-    assert supervisor.down(Places(home=tmp_path)) == 0
+    assert supervisor.down(DeploymentPaths(home=tmp_path)) == 0
     assert list(tmp_path.iterdir()) == []
-    assert supervisor.status(Places(home=tmp_path)) is False
+    assert supervisor.status(DeploymentPaths(home=tmp_path)) is False
 
 
 def test_services_that_were_stopped_on_purpose_are_not_brought_back(layout: Layout) -> None:

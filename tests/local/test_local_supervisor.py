@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.local import supervisor
 from pipelines.local.layout import Layout
 from pipelines.local.processes import marked
@@ -19,23 +19,23 @@ from pipelines.local.services import load_state
 
 
 @pytest.fixture
-def places(home: Path) -> Iterator[Places]:
-    made = Places(home=home)
+def paths(home: Path) -> Iterator[DeploymentPaths]:
+    made = DeploymentPaths(home=home)
     yield made
     supervisor.down(made)
 
 
-def pids(places: Places) -> dict[str, int]:
-    return {n: p.pid for n, p in load_state(Layout(places)).processes.items()}
+def pids(paths: DeploymentPaths) -> dict[str, int]:
+    return {n: p.pid for n, p in load_state(Layout(paths)).processes.items()}
 
 
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_services_start_once_are_repaired_and_leave_nothing(
-    places: Places, capsys: pytest.CaptureFixture[str]
+    paths: DeploymentPaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services = supervisor.up(places)
-    first, said = pids(places), capsys.readouterr().out
+    services = supervisor.up(paths)
+    first, said = pids(paths), capsys.readouterr().out
     assert services.urls["airflow"] in said
     assert str(services.layout.api_key_file) in said
     assert services.secrets.api_key not in said
@@ -47,21 +47,21 @@ def test_services_start_once_are_repaired_and_leave_nothing(
     }
     assert listening == {"127.0.0.1"}
 
-    supervisor.up(places)
+    supervisor.up(paths)
     assert "already running" in capsys.readouterr().out
-    assert pids(places) == first
+    assert pids(paths) == first
 
     os.kill(first["scheduler"], signal.SIGKILL)
     psutil.wait_procs([psutil.Process(first["scheduler"])], timeout=10)
-    supervisor.up(places)
+    supervisor.up(paths)
     assert "scheduler was gone; starting it again" in capsys.readouterr().out
-    changed = {name for name, pid in pids(places).items() if pid != first[name]}
+    changed = {name for name, pid in pids(paths).items() if pid != first[name]}
     assert changed == {"scheduler"}
     schedulers = [p for p in marked(str(services.layout.local), "scheduler")]
     assert first["scheduler"] not in {p.pid for p in schedulers}
     health = httpx.get(f"{services.urls['endpoint']}/health/ready", timeout=10, trust_env=False)
     assert health.status_code == 503
 
-    assert supervisor.down(places) >= 6
+    assert supervisor.down(paths) >= 6
     assert marked(str(services.layout.local)) == []
-    assert supervisor.status(places) is False
+    assert supervisor.status(paths) is False

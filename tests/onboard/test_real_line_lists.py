@@ -12,7 +12,7 @@ from support.adapter_kit import package_table
 from support.onboarding import IN_A_PIPE, onboarded, said
 
 from pipelines.cli import app
-from pipelines.config import load_profile, places
+from pipelines.config import deployment_paths, load_profile
 from pipelines.errors import ConfigError
 from pipelines.onboard.answers import RuleAnswers
 from pipelines.onboard.onboard import write
@@ -31,7 +31,7 @@ PERU = {
 @pytest.mark.slow
 def test_peru(home):
     made = onboarded(package_table("dengue_peru.csv"), ask=IN_A_PIPE, **PERU)
-    write(made, places())
+    write(made, deployment_paths())
     profile = load_profile("peru")
     assert profile.calendar == CDC
     assert profile.labels.rule_id == "q0.75_2019_2020"

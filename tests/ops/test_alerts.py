@@ -25,7 +25,7 @@ from support.run_folders import NOW, fail, mend, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import WITHOUT
 from pipelines.errors import BusyError, ConfigError, DeployError, StoreError
 from pipelines.ops import alerts, channels, texts
@@ -44,8 +44,8 @@ LATER = NOW + timedelta(days=9)
 
 
 @pytest.fixture
-def where(home: Path) -> Places:
-    return Places(home=home)
+def paths(home: Path) -> DeploymentPaths:
+    return DeploymentPaths(home=home)
 
 
 @pytest.fixture
@@ -59,71 +59,73 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     made.close()
 
 
-def kinds(where: Places) -> list[str]:
+def kinds(paths: DeploymentPaths) -> list[str]:
     """What is new to tell of, without a word on lateness."""
-    return [alert["kind"] for alert in tell(where, None, NOW)]
+    return [alert["kind"] for alert in tell(paths, None, NOW)]
 
 
-def watch(where: Places, later: timedelta = timedelta(0)) -> None:
-    tell(where, judge(where, NOW + later), NOW + later)
+def watch(paths: DeploymentPaths, later: timedelta = timedelta(0)) -> None:
+    tell(paths, judge(paths, NOW + later), NOW + later)
 
 
 def test_a_late_forecast_is_told_once_and_once_more_when_it_is_on_time_again(
-    where: Places, hook: Hook
+    paths: DeploymentPaths, hook: Hook
 ) -> None:
     for _ in range(3):
-        watch(where)
+        watch(paths)
     assert hook.kinds == ["late"]
     assert "no forecast was ever made" in hook.alerts[0]["body"]
-    walk(where.home, "weekly")
+    walk(paths.home, "weekly")
     for _ in range(3):
-        watch(where)
+        watch(paths)
     assert hook.kinds == ["late", "on-time"]
 
 
 def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(
-    where: Places, hook: Hook
+    paths: DeploymentPaths, hook: Hook
 ) -> None:
-    folder = walk(where.home, "weekly", "ingest")
+    folder = walk(paths.home, "weekly", "ingest")
     fail(folder, "validate", StoreError("a shard is damaged", where="shard 3", fix="run it again"))
     for _ in range(2):
-        tell(where)
+        tell(paths)
     (told,) = hook.alerts
     assert (told["kind"], told["run_id"]) == ("run-failed", "weekly")
     assert told["title"] == "run weekly failed at step validate"
     assert "Cause: a shard is damaged" in told["body"]
     assert "What to do: run it again" in told["body"]
     fail(folder, "train", StoreError("another thing"))  # further on, another cause
-    tell(where)
+    tell(paths)
     for step in ("validate", "train"):
         mend(folder, step)
-    tell(where)  # neither failed nor finished: it was cleared and has not ended
-    walk(where.home, "weekly")
+    tell(paths)  # neither failed nor finished: it was cleared and has not ended
+    walk(paths.home, "weekly")
     for _ in range(2):
-        tell(where)
+        tell(paths)
     assert hook.kinds == ["run-failed", "run-failed", "recovered"]
 
 
-def test_a_failure_that_airflow_may_try_again_is_not_told_yet(where: Places, hook: Hook) -> None:
-    fail(walk(where.home, "weekly", "ingest"), "validate", StoreError("the disk is full"))
-    with by_airflow(), during(where, "weekly", "validate"):
+def test_a_failure_that_airflow_may_try_again_is_not_told_yet(
+    paths: DeploymentPaths, hook: Hook
+) -> None:
+    fail(walk(paths.home, "weekly", "ingest"), "validate", StoreError("the disk is full"))
+    with by_airflow(), during(paths, "weekly", "validate"):
         pass
-    tell(where)
+    tell(paths)
     assert hook.kinds == []
-    release(where, "weekly")  # what the end of the DAG run does
-    tell(where)
+    release(paths, "weekly")  # what the end of the DAG run does
+    tell(paths)
     assert hook.kinds == ["run-failed"]
 
 
-def test_champions_are_told_by_their_net_change(where: Places, hook: Hook) -> None:
-    walk(where.home, "weekly")
-    move(where.home, "promote", None, "1")
-    tell(where)
-    move(where.home, "promote", "1", "2")
-    move(where.home, "undo", "2", "1")
-    tell(where)
-    move(where.home, "rollback", "1", "0")
-    tell(where)
+def test_champions_are_told_by_their_net_change(paths: DeploymentPaths, hook: Hook) -> None:
+    walk(paths.home, "weekly")
+    move(paths.home, "promote", None, "1")
+    tell(paths)
+    move(paths.home, "promote", "1", "2")
+    move(paths.home, "undo", "2", "1")
+    tell(paths)
+    move(paths.home, "rollback", "1", "0")
+    tell(paths)
     assert hook.kinds == ["champion-promote", "champion-rollback"]
     assert [a["title"] for a in hook.alerts] == [
         "version 1 is champion now",
@@ -131,55 +133,55 @@ def test_champions_are_told_by_their_net_change(where: Places, hook: Hook) -> No
     ]
 
 
-def test_a_refused_deployment_has_its_own_words(where: Places, hook: Hook) -> None:
+def test_a_refused_deployment_has_its_own_words(paths: DeploymentPaths, hook: Hook) -> None:
     fail(
-        walk(where.home, "weekly"),
+        walk(paths.home, "weekly"),
         "report",
         DeployError("the new champion was not deployed: bad", fix="correct it"),
     )
-    tell(where)
+    tell(paths)
     assert hook.kinds == ["deploy-refused"]
     assert "The old champion serves" in hook.alerts[0]["body"]
 
 
 @pytest.mark.parametrize("trouble", ["down", "500", "redirect"])
 def test_a_receiver_in_trouble_hears_of_it_at_the_next_call_once(
-    where: Places, hook: Hook, trouble: str, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, hook: Hook, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if trouble == "down":
         monkeypatch.setenv(
             "DENGUARD_ALERT_WEBHOOK_URL", f"http://127.0.0.1:{closed_port()}/hook/sesame"
         )
     hook.status = {"500": 500, "redirect": 302}.get(trouble, 200)
-    watch(where)
-    watch(where)
+    watch(paths)
+    watch(paths)
     tried = [a["id"] for a in hook.alerts]
     monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", hook.url)
     hook.status = 200
-    watch(where)
-    watch(where)
+    watch(paths)
+    watch(paths)
     ids = [a["id"] for a in hook.alerts]
     assert len(ids) == len(tried) + 1
     assert len(set(ids)) == 1, "an alert that is sent again keeps its id"
     assert hook.calls[-1][0]["X-Denguard-Alert-Id"] == ids[0]
-    assert [line["sent"] for line in alerts.newest_sent(where)] == [False, False, True]
+    assert [line["sent"] for line in alerts.newest_sent(paths)] == [False, False, True]
 
 
 def test_a_receiver_that_drips_its_answer_holds_nobody_up(
-    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels, "SEND_TIMEOUT_S", 0.5)
     hook.drips = True
-    watch(where)
+    watch(paths)
     assert hook.calls and not hook.dripped, "it waited for the end"
-    (line,) = alerts.newest_sent(where)
+    (line,) = alerts.newest_sent(paths)
     assert line["error"] == "no answer within 0.5 s"
 
 
-def test_three_callers_at_once_tell_it_once(where: Places, hook: Hook) -> None:
-    walk(where.home, "weekly")
+def test_three_callers_at_once_tell_it_once(paths: DeploymentPaths, hook: Hook) -> None:
+    walk(paths.home, "weekly")
     command = [sys.executable, "-m", "pipelines.cli", "watch", "--now", LATER.isoformat()]
-    environment = {**os.environ, "DENGUARD_HOME": str(where.home)}
+    environment = {**os.environ, "DENGUARD_HOME": str(paths.home)}
     callers = [
         subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -195,7 +197,7 @@ class Killed(BaseException):
 
 
 def test_a_caller_killed_before_it_could_send_loses_nothing(
-    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise Killed
@@ -203,13 +205,13 @@ def test_a_caller_killed_before_it_could_send_loses_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(alerts, "send", die)
         with pytest.raises(Killed):
-            watch(where)
-    watch(where)
+            watch(paths)
+    watch(paths)
     assert hook.kinds == ["late"]
 
 
 def test_a_caller_killed_after_it_sent_sends_again_under_the_same_id(
-    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def send_and_die(*arguments: Any) -> None:
         channels.send(*arguments)
@@ -218,15 +220,15 @@ def test_a_caller_killed_after_it_sent_sends_again_under_the_same_id(
     with monkeypatch.context() as patch:
         patch.setattr(alerts, "send", send_and_die)
         with pytest.raises(Killed):
-            watch(where)
-    watch(where)
-    watch(where)
+            watch(paths)
+    watch(paths)
+    watch(paths)
     first, again = hook.alerts
     assert first["id"] == again["id"]
 
 
-def test_the_receiver_can_check_who_sent_it(where: Places, hook: Hook) -> None:
-    watch(where)
+def test_the_receiver_can_check_who_sent_it(paths: DeploymentPaths, hook: Hook) -> None:
+    watch(paths)
     headers, raw = hook.calls[0]
     assert headers["Authorization"] == "Bearer bearer-1"
     assert (
@@ -237,20 +239,20 @@ def test_the_receiver_can_check_who_sent_it(where: Places, hook: Hook) -> None:
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")  # loopback
 def test_mail_arrives_with_a_login_and_the_webhook_is_not_told_twice_while_mail_is_down(
-    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org, boss@example.org")
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
     with mail_server("pass-1") as (address, mails):
         monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:wrong@{address}")
-        watch(where)
-        assert [line["error"] for line in alerts.newest_sent(where)] == [
+        watch(paths)
+        assert [line["error"] for line in alerts.newest_sent(paths)] == [
             None,
             "the mail server answered 535 (SMTPAuthenticationError)",
         ]
         monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@{address}")
-        watch(where)
-        watch(where)
+        watch(paths)
+        watch(paths)
     assert hook.kinds == ["late"]
     (mail,) = mails
     assert mail.rcpt_tos == ["ops@example.org", "boss@example.org"]
@@ -260,21 +262,24 @@ def test_mail_arrives_with_a_login_and_the_webhook_is_not_told_twice_while_mail_
 
 
 def test_no_secret_is_in_any_log_or_file(
-    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    paths: DeploymentPaths,
+    hook: Hook,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org")
     monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
     monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@127.0.0.1:{closed_port()}")
     logging.getLogger("httpx").setLevel(logging.INFO)  # as in a process that configured nothing
     with caplog.at_level(logging.DEBUG):
-        watch(where)
+        watch(paths)
         hook.status = 500
-        walk(where.home, "weekly")
-        watch(where)
+        walk(paths.home, "weekly")
+        watch(paths)
         monkeypatch.setenv("DENGUARD_ALERT_WEBHOOK_URL", "ftp://host/sesame")
-        watch(where)
+        watch(paths)
     assert "answered HTTP 500" in caplog.text
-    kept = "".join(p.read_text() for p in (where.artifacts / "alerts").glob("*.json*"))
+    kept = "".join(p.read_text() for p in (paths.artifacts / "alerts").glob("*.json*"))
     assert not [s for s in SECRETS if s in caplog.text + kept]
 
 
@@ -302,17 +307,17 @@ def test_a_wrong_setting_is_refused_by_name_and_never_shown(
 
 
 def test_wrong_settings_do_not_turn_a_cycle_red_and_lose_no_alert(
-    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("DENGUARD_ALERT_WEBHOOK_URL", "nonsense")
-        watch(where)
-    watch(where)
+        watch(paths)
+    watch(paths)
     assert hook.kinds == ["late"]
 
 
 def test_a_test_alert_goes_through_every_channel_and_says_which_does_not_work(
-    where: Places, hook: Hook
+    paths: DeploymentPaths, hook: Hook
 ) -> None:
     done = CliRunner().invoke(app, ["alerts", "test"])
     assert (done.exit_code, done.stdout) == (0, "webhook: sent\n")
@@ -323,47 +328,50 @@ def test_a_test_alert_goes_through_every_channel_and_says_which_does_not_work(
 
 
 def test_a_damaged_state_is_set_aside_and_what_is_open_is_told_anew(
-    where: Places, hook: Hook
+    paths: DeploymentPaths, hook: Hook
 ) -> None:
-    watch(where)
-    (where.artifacts / "alerts" / "state.json").write_text('{"late": 1, "surprise": 2}')
-    watch(where)
+    watch(paths)
+    (paths.artifacts / "alerts" / "state.json").write_text('{"late": 1, "surprise": 2}')
+    watch(paths)
     assert hook.kinds == ["late", "late"]
-    assert len(list((where.artifacts / "alerts").glob("state-damaged-*.json"))) == 1
+    assert len(list((paths.artifacts / "alerts").glob("state-damaged-*.json"))) == 1
 
 
-def test_a_process_that_died_without_a_word_is_a_failed_run(where: Places, hook: Hook) -> None:
-    walk(where.home, "weekly", "features")
+def test_a_process_that_died_without_a_word_is_a_failed_run(
+    paths: DeploymentPaths, hook: Hook
+) -> None:
+    walk(paths.home, "weekly", "features")
     code = (
-        "import os, signal; from pipelines.config import places; from pipelines.run.lock import "
-        "hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): "
+        "import os, signal; from pipelines.config import deployment_paths as here; "
+        "from pipelines.run.lock import hold, during\n"
+        "with hold(here(), 'weekly'), during(here(), 'weekly', 'train'): "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "DENGUARD_HOME": str(where.home)},
+        env={**os.environ, "DENGUARD_HOME": str(paths.home)},
         timeout=60,
         check=False,
     )
     for _ in range(2):
-        tell(where)
+        tell(paths)
     assert hook.kinds == ["run-failed"]
     assert "at step train" in hook.alerts[0]["title"]
     assert "without a word" in json.dumps(hook.alerts[0])
 
 
-def test_a_run_refused_by_the_lock_is_no_failed_run(where: Places) -> None:
+def test_a_run_refused_by_the_lock_is_no_failed_run(paths: DeploymentPaths) -> None:
     from pipelines import steps
     from pipelines.run.lock import hold
 
-    with hold(where, "first"), pytest.raises(BusyError):
+    with hold(paths, "first"), pytest.raises(BusyError):
         steps.start("second", {"profile": "ci"})
-    assert tell(where) == []
+    assert tell(paths) == []
 
 
-def test_a_forecast_in_place_of_a_runs_is_told_once_and_its_end_too(where: Places) -> None:
-    walk(where.home, "weekly")
-    kinds(where)
+def test_a_forecast_in_place_of_a_runs_is_told_once_and_its_end_too(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    kinds(paths)
     for _ in range(2):
         facts = {
             "forecast_version": "2026-w46-f",
@@ -373,45 +381,45 @@ def test_a_forecast_in_place_of_a_runs_is_told_once_and_its_end_too(where: Place
             "model_version": "1",
             "page": "p",
         }
-        append_event(where, "fallback-forecast", facts, "next", NOW + timedelta(days=7))
-    assert kinds(where) == ["fallback"]
-    assert kinds(where) == []
-    assert "forecast without this week's data: MLflow is away" in open_alerts(load(where), True)
-    walk(where.home, "mended", at=NOW + timedelta(days=8))
-    assert kinds(where) == ["fallback-over"]
+        append_event(paths, "fallback-forecast", facts, "next", NOW + timedelta(days=7))
+    assert kinds(paths) == ["fallback"]
+    assert kinds(paths) == []
+    assert "forecast without this week's data: MLflow is away" in open_alerts(load(paths), True)
+    walk(paths.home, "mended", at=NOW + timedelta(days=8))
+    assert kinds(paths) == ["fallback-over"]
 
 
 def test_a_week_that_is_forecast_again_is_told_once_where_new_weeks_are_waited_for(
-    where: Places,
+    paths: DeploymentPaths,
 ) -> None:
-    profile = where.home / "profiles" / "place.yaml"
+    profile = paths.home / "profiles" / "place.yaml"
     write_json(profile, {"profile": "place", "data": {"inputs": [{"file": "cases.csv"}]}})
-    walk(where.home, "weekly")
+    walk(paths.home, "weekly")
     write_json(
-        walk(where.home, "corrected", at=NOW + timedelta(days=1)) / "run.json", {"profile": "place"}
+        walk(paths.home, "corrected", at=NOW + timedelta(days=1)) / "run.json", {"profile": "place"}
     )
-    assert "same-week" not in kinds(where), "a correction in the same week"
+    assert "same-week" not in kinds(paths), "a correction in the same week"
     write_json(
-        walk(where.home, "again", at=NOW + timedelta(days=7)) / "run.json", {"profile": "ci"}
+        walk(paths.home, "again", at=NOW + timedelta(days=7)) / "run.json", {"profile": "ci"}
     )
-    assert "same-week" not in kinds(where), "history, whose weeks nobody waits for"
-    write_json(where.home / "artifacts" / "runs" / "again" / "run.json", {"profile": "place"})
-    assert kinds(where) == ["same-week"]
-    assert kinds(where) == []
+    assert "same-week" not in kinds(paths), "history, whose weeks nobody waits for"
+    write_json(paths.home / "artifacts" / "runs" / "again" / "run.json", {"profile": "place"})
+    assert kinds(paths) == ["same-week"]
+    assert kinds(paths) == []
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")  # loopback
 def test_alerts_speak_the_language_of_the_place_by_both_channels(
-    where: Places, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DENGUARD_ALERT_LANGUAGE")  # then that of the profile ci, es
-    folder = walk(where.home, "weekly", "validate")
+    folder = walk(paths.home, "weekly", "validate")
     fail(folder, "validate", StoreError("a shard is damaged", fix="run it again"))
     with mail_server("pass-1") as (address, mails):
         monkeypatch.setenv("DENGUARD_SMTP_URL", f"smtp://denguard:pass-1@{address}")
         monkeypatch.setenv("DENGUARD_ALERT_EMAIL_TO", "ops@example.org")
         monkeypatch.setenv("DENGUARD_ALERT_EMAIL_FROM", "denguard@example.org")
-        tell(where, None, NOW)
+        tell(paths, None, NOW)
     assert hook.alerts[0]["language"] == "es"
     assert hook.alerts[0]["title"] == "el proceso weekly falló en el paso validate"
     assert "Qué hacer: run it again" in hook.alerts[0]["body"]  # an error is quoted as it is

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.run_folders import walk
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.ops.growth import growth
 from pipelines.ops.show import show
 from pipelines.ops.status import gather
@@ -32,7 +32,7 @@ def test_a_year_of_growth_is_that_of_the_last_weeks(home: Path) -> None:
         keep(
             home, f"artifacts/features/{weeks}/rows", 1_000_000 if weeks < 10 else 5_000_000, weeks
         )
-    found = growth(Places(home=home))
+    found = growth(DeploymentPaths(home=home))
     assert found.rooms == {"runs": 0, "features": 60_000_000}
     assert (found.per_week, found.weeks) == (1_000_000, 8)
     assert "60.0 MB (features 60.0 MB" in found.line()
@@ -42,22 +42,22 @@ def test_a_year_of_growth_is_that_of_the_last_weeks(home: Path) -> None:
 def test_what_the_first_run_wrote_is_no_growth(home: Path) -> None:
     keep(home, "artifacts/runs/a/report.json", 0, 3)
     keep(home, "artifacts/weights/model", 90_000_000, 4)
-    assert growth(Places(home=home)).per_week is None
-    assert "after a second run" in growth(Places(home=home)).line()
+    assert growth(DeploymentPaths(home=home)).per_week is None
+    assert "after a second run" in growth(DeploymentPaths(home=home)).line()
     keep(home, "artifacts/runs/b/report.json", 0, 1)
     keep(home, "data/drops/2026-11-16/cases.csv", 4_000_000, 1)
-    assert growth(Places(home=home)).per_week == 2_000_000
+    assert growth(DeploymentPaths(home=home)).per_week == 2_000_000
 
 
 def test_a_file_with_several_links_counts_once(home: Path) -> None:
     one = keep(home, "artifacts/datasets/d/rows", 1000, 1)
     (home / "artifacts" / "versions").mkdir()
     (home / "artifacts" / "versions" / "rows").hardlink_to(one)
-    assert growth(Places(home=home)).bytes == 1000
+    assert growth(DeploymentPaths(home=home)).bytes == 1000
 
 
 def test_status_says_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     walk(home, "weekly")
-    show(gather(Places(home=home), None, NOW, {}), Places(home=home))
+    show(gather(DeploymentPaths(home=home), None, NOW, {}), DeploymentPaths(home=home))
     said = " ".join(capsys.readouterr().out.split())
     assert "disk" in said and "growth is known after a second run" in said

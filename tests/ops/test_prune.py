@@ -16,7 +16,7 @@ from support.planted_lineage import Planter, Store
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import BusyError, ConfigError, StoreError
 from pipelines.lineage import trace
 from pipelines.ops.prune.doing import prune
@@ -51,7 +51,7 @@ def age(home: Path, name: str, weeks: float) -> None:
 
 def plant(home: Path) -> Store:
     """Five weekly runs of five drops; tables as validate leaves them."""
-    planter = Planter(Places(home=home))
+    planter = Planter(DeploymentPaths(home=home))
     drops = []
     for number, (run, weeks) in enumerate(AGES.items()):
         drops.append(planter.drop(f"2018-10-{10 + number}"))
@@ -67,7 +67,9 @@ def plant(home: Path) -> Store:
             age(home, made, weeks)
         age(home, f"artifacts/versions/samples-{planter.store.datasets[run]}.dvc", weeks)
         age(home, f"artifacts/versions/features-{planter.store.features[run]}.dvc", weeks)
-    record_success(Places(home=home), "newest", "2018-w44", planter.store.forecasts["newest"], NOW)
+    record_success(
+        DeploymentPaths(home=home), "newest", "2018-w44", planter.store.forecasts["newest"], NOW
+    )
     return planter.store
 
 
@@ -111,12 +113,16 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture
 def store(planted: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    home = Path(shutil.copytree(planted.places.home, tmp_path / "home"))
+    home = Path(shutil.copytree(planted.paths.home, tmp_path / "home"))
     monkeypatch.setenv("DENGUARD_HOME", str(home))
     for variable in ("MLFLOW_TRACKING_URI", "DENGUARD_DVC_REMOTE", "DENGUARD_ARTIFACTS_URI"):
         monkeypatch.delenv(variable, raising=False)
     return Store(
-        Places(home=home), planted.datasets, planted.features, planted.bundles, planted.forecasts
+        DeploymentPaths(home=home),
+        planted.datasets,
+        planted.features,
+        planted.bundles,
+        planted.forecasts,
     )
 
 
@@ -125,7 +131,7 @@ def going(found: Plan, room: str) -> set[str]:
 
 
 def there(store: Store, room: str) -> set[str]:
-    return {path.name for path in (store.places.artifacts / room).iterdir()}
+    return {path.name for path in (store.paths.artifacts / room).iterdir()}
 
 
 def some(store: dict[str, str], *runs: str) -> set[str]:
@@ -133,33 +139,33 @@ def some(store: dict[str, str], *runs: str) -> set[str]:
 
 
 def test_a_list_comes_first_and_touches_nothing(store: Store) -> None:
-    before = manifest_of(store.places.home)
-    found = plan(store.places, SHORT, NOW)
+    before = manifest_of(store.paths.home)
+    found = plan(store.paths, SHORT, NOW)
     assert going(found, "datasets") == some(store.datasets, "oldest", "refused")
     assert found.bytes == sum(one.bytes for one in found.items) > 0
     assert all(one.why and one.bytes >= 0 for one in found.items)
-    assert manifest_of(store.places.home) == before
+    assert manifest_of(store.paths.home) == before
 
 
 def test_what_is_old_and_needed_by_nothing_goes_and_the_rest_is_whole(store: Store) -> None:
     kept = ("older", "before", "newest")
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     assert there(store, "datasets") == some(store.datasets, *kept)
     assert there(store, "features") == some(store.features, *kept)
     assert there(store, "candidates") == {"c42", "c43", "c44"}
     for what in ("champion", "previous", *some(store.forecasts, *kept)):
-        assert trace(what, store.places, by_content=True, direction="up").broken == ()
+        assert trace(what, store.paths, by_content=True, direction="up").broken == ()
 
 
 def test_a_forecast_and_its_report_outlive_what_they_rested_on_and_trace_says_so(
     store: Store,
 ) -> None:
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     assert there(store, "forecasts") == set(store.forecasts.values())
     assert there(store, "reports") == set(AGES)
-    found = trace(store.forecasts["oldest"], store.places)
+    found = trace(store.forecasts["oldest"], store.paths)
     assert found.broken == ()
-    day = next(read_events(store.places, "pruned"))["at"][:10]
+    day = next(read_events(store.paths, "pruned"))["at"][:10]
     nodes = found.graph.nodes
     assert nodes[f"features:{store.features['oldest']}"].facts["pruned"] == day
     assert nodes[f"dataset:{store.datasets['oldest']}"].facts["pruned"] == day
@@ -168,9 +174,9 @@ def test_a_forecast_and_its_report_outlive_what_they_rested_on_and_trace_says_so
 
 
 def test_what_was_lost_otherwise_is_still_a_broken_link(store: Store) -> None:
-    prune(store.places, SHORT, NOW)
-    shutil.rmtree(store.places.artifacts / "features" / store.features["newest"])
-    assert ["is gone" in link.what for link in trace("champion", store.places, "up").broken] == [
+    prune(store.paths, SHORT, NOW)
+    shutil.rmtree(store.paths.artifacts / "features" / store.features["newest"])
+    assert ["is gone" in link.what for link in trace("champion", store.paths, "up").broken] == [
         True
     ]
 
@@ -178,8 +184,8 @@ def test_what_was_lost_otherwise_is_still_a_broken_link(store: Store) -> None:
 def test_runs_lose_their_tables_first_then_all_but_the_records_behind_a_forecast(
     store: Store,
 ) -> None:
-    prune(store.places, SHORT.model_copy(update={"tables_weeks": 1}), NOW)
-    runs = store.places.artifacts / "runs"
+    prune(store.paths, SHORT.model_copy(update={"tables_weeks": 1}), NOW)
+    runs = store.paths.artifacts / "runs"
     tables = {run for run in AGES if (runs / run / "validation" / "tables").is_dir()}
     checked = {run for run in AGES if (runs / run / "validation" / "issues.json").is_file()}
     assert tables == {"newest"}
@@ -188,7 +194,7 @@ def test_runs_lose_their_tables_first_then_all_but_the_records_behind_a_forecast
 
 
 def test_forecasts_may_have_a_retention_too_and_then_their_runs_go(store: Store) -> None:
-    prune(store.places, SHORT.model_copy(update={"forecasts": 55}), NOW)
+    prune(store.paths, SHORT.model_copy(update={"forecasts": 55}), NOW)
     assert there(store, "forecasts") == some(store.forecasts, *set(AGES) - {"oldest"})
     assert there(store, "reports") == there(store, "runs") == set(AGES) - {"oldest"}
 
@@ -196,40 +202,40 @@ def test_forecasts_may_have_a_retention_too_and_then_their_runs_go(store: Store)
 def test_versions_that_went_are_off_the_index_and_the_others_on_it(store: Store) -> None:
     from pipelines.versioning import read_index
 
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     kept = {f"samples-{store.datasets[run]}" for run in ("older", "before", "newest")}
-    assert {name for name in read_index(store.places) if name.startswith("samples-")} == kept
+    assert {name for name in read_index(store.paths) if name.startswith("samples-")} == kept
 
 
 def test_what_is_pinned_stays_with_all_that_it_rests_on_until_it_is_unpinned(store: Store) -> None:
-    pin(store.places, store.forecasts["oldest"], "Ana", "asked for by the court")
-    found = plan(store.places, SHORT, NOW)
+    pin(store.paths, store.forecasts["oldest"], "Ana", "asked for by the court")
+    found = plan(store.paths, SHORT, NOW)
     assert going(found, "features") == some(store.features, "refused")
     assert f"features-{store.features['oldest']}" not in going(found, "versions")
-    prune(store.places, SHORT, NOW)
-    assert trace(store.forecasts["oldest"], store.places, "up", by_content=True).broken == ()
-    unpin(store.places, store.forecasts["oldest"])
-    assert going(plan(store.places, SHORT, NOW), "features") == some(store.features, "oldest")
+    prune(store.paths, SHORT, NOW)
+    assert trace(store.forecasts["oldest"], store.paths, "up", by_content=True).broken == ()
+    unpin(store.paths, store.forecasts["oldest"])
+    assert going(plan(store.paths, SHORT, NOW), "features") == some(store.features, "oldest")
 
 
 def test_a_pinned_report_keeps_the_forecast_that_it_shows_and_what_that_rests_on(
     store: Store,
 ) -> None:
     short = SHORT.model_copy(update={"forecasts": 55})
-    assert going(plan(store.places, short, NOW), "forecasts") == some(store.forecasts, "oldest")
-    pin(store.places, "report:oldest", "Ana", "asked for by the court")
-    found = plan(store.places, short, NOW)
+    assert going(plan(store.paths, short, NOW), "forecasts") == some(store.forecasts, "oldest")
+    pin(store.paths, "report:oldest", "Ana", "asked for by the court")
+    found = plan(store.paths, short, NOW)
     assert going(found, "forecasts") == going(found, "reports") == set()
     assert going(found, "features") == some(store.features, "refused")
 
 
 def test_a_pin_needs_a_reason_and_something_to_pin(store: Store) -> None:
     with pytest.raises(ConfigError, match="a reason"):
-        pin(store.places, "champion", "Ana", " ")
+        pin(store.paths, "champion", "Ana", " ")
     with pytest.raises(ConfigError, match="nothing here is called"):
-        pin(store.places, "no-such-thing", "Ana", "why not")
+        pin(store.paths, "no-such-thing", "Ana", "why not")
     with pytest.raises(ConfigError, match="nothing is pinned"):
-        unpin(store.places, "champion")
+        unpin(store.paths, "champion")
 
 
 def nobody_serves(store: Store) -> None:
@@ -237,8 +243,8 @@ def nobody_serves(store: Store) -> None:
     from pipelines.registry.alias import connect
 
     for alias in ("champion", "previous"):
-        connect(store.places).delete_registered_model_alias("denguard", alias)
-    (store.places.artifacts / "audit" / "audit.jsonl").unlink(missing_ok=True)
+        connect(store.paths).delete_registered_model_alias("denguard", alias)
+    (store.paths.artifacts / "audit" / "audit.jsonl").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(("weeks", "also"), [(40, ()), (20, ("older",))])
@@ -246,7 +252,7 @@ def test_what_a_published_forecast_rests_on_has_a_retention_of_its_own(
     store: Store, weeks: int, also: tuple[str, ...]
 ) -> None:
     nobody_serves(store)
-    found = plan(store.places, SHORT.model_copy(update={"versions_weeks": weeks}), NOW)
+    found = plan(store.paths, SHORT.model_copy(update={"versions_weeks": weeks}), NOW)
     assert going(found, "features") == some(store.features, "oldest", "refused", *also)
 
 
@@ -254,11 +260,11 @@ def test_what_an_alias_names_stays_at_any_age(store: Store) -> None:
     from pipelines.registry.alias import connect
 
     nobody_serves(store)
-    client = connect(store.places)
+    client = connect(store.paths)
     for alias in ("champion", "challenger", "previous", "superseded"):
-        assert "c40" in going(plan(store.places, SHORT, NOW), "candidates")
+        assert "c40" in going(plan(store.paths, SHORT, NOW), "candidates")
         client.set_registered_model_alias("denguard", alias, "1")
-        found = plan(store.places, SHORT, NOW)
+        found = plan(store.paths, SHORT, NOW)
         assert going(found, "features") == some(store.features, "refused"), alias
         assert "c40" not in going(found, "candidates")
         client.delete_registered_model_alias("denguard", alias)
@@ -269,21 +275,21 @@ def test_model_versions_and_their_runs_go_from_a_registry_of_the_homes_own(store
 
     from pipelines.registry.alias import connect, fetch_bundle
 
-    client = connect(store.places)
+    client = connect(store.paths)
     client.set_model_version_tag("denguard", "2", "rolled_back", "alarms that nobody understood")
-    move_mlflow(store.places.home, {"oldest": 60, "refused": 50, "older": 30})
+    move_mlflow(store.paths.home, {"oldest": 60, "refused": 50, "older": 30})
     runs = {v.version: v.run_id for v in client.search_model_versions("name = 'denguard'")}
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     left = {str(v.version) for v in client.search_model_versions("name = 'denguard'")}
     assert left == {"2", "3", "4", "5"}, "what was taken out of service stays known as such"
-    files = {path.name for path in (store.places.artifacts / "mlflow" / "artifacts").iterdir()}
+    files = {path.name for path in (store.paths.artifacts / "mlflow" / "artifacts").iterdir()}
     assert files == {run for version, run in runs.items() if str(version) != "1"}
     experiment = client.get_experiment_by_name("denguard").experiment_id
     assert len(client.search_runs([experiment], run_view_type=ViewType.ACTIVE_ONLY)) == 4
     for version in ("3", "4", "5"):
-        shutil.rmtree(store.places.artifacts / "bundles", ignore_errors=True)
-        fetch_bundle(version, where=store.places)
-    found = trace(store.forecasts["oldest"], store.places)
+        shutil.rmtree(store.paths.artifacts / "bundles", ignore_errors=True)
+        fetch_bundle(version, paths=store.paths)
+    found = trace(store.forecasts["oldest"], store.paths)
     assert found.broken == ()
     assert "pruned" in found.graph.nodes["model_version:denguard/1"].facts
 
@@ -292,15 +298,15 @@ def test_where_the_audit_says_a_rollback_went_stays(store: Store) -> None:
     from pipelines.registry import audit
 
     facts = {"model_name": "denguard", "bundle_id": "b", "run_id": None, "by": "Ana", "reason": "r"}
-    audit.append(store.places, action="rollback", from_version="5", to_version="1", **facts)
-    audit.append(store.places, action="promote", from_version="4", to_version="5", **facts)
-    assert going(plan(store.places, SHORT, NOW), "features") == some(store.features, "refused")
+    audit.append(store.paths, action="rollback", from_version="5", to_version="1", **facts)
+    audit.append(store.paths, action="promote", from_version="4", to_version="5", **facts)
+    assert going(plan(store.paths, SHORT, NOW), "features") == some(store.features, "refused")
 
 
 def test_the_accepted_dataset_and_its_features_stay_at_any_age(store: Store) -> None:
-    path = store.places.artifacts / "accepted.json"
+    path = store.paths.artifacts / "accepted.json"
     write_json(path, {**read_json(path), "dataset_version": store.datasets["refused"]})
-    found = plan(store.places, SHORT, NOW)
+    found = plan(store.paths, SHORT, NOW)
     assert going(found, "datasets") == some(store.datasets, "oldest")
     assert going(found, "features") == some(store.features, "oldest")
 
@@ -308,9 +314,9 @@ def test_the_accepted_dataset_and_its_features_stay_at_any_age(store: Store) -> 
 def test_ages_are_counted_up_to_the_newest_run_so_that_a_clock_that_is_ahead_deletes_nothing(
     store: Store,
 ) -> None:
-    late = plan(store.places, SHORT, NOW + timedelta(weeks=1000))
+    late = plan(store.paths, SHORT, NOW + timedelta(weeks=1000))
     assert [one for one in late.items if one.room != "leftovers"] == list(
-        plan(store.places, SHORT, NOW).items
+        plan(store.paths, SHORT, NOW).items
     )
 
 
@@ -321,36 +327,36 @@ def test_the_newest_runs_stay_whole_whatever_their_stamps_say(store: Store) -> N
             f"features/{store.features[run]}",
             f"runs/{run}",
         ):
-            age(store.places.home, f"artifacts/{made}", 500)
+            age(store.paths.home, f"artifacts/{made}", 500)
     retention = SHORT.model_copy(update={"at_least_runs": 4})
-    kept = plan(store.places, retention, NOW)
+    kept = plan(store.paths, retention, NOW)
     assert len(going(kept, "datasets")) == 1
 
 
 def test_a_registry_that_does_not_answer_means_that_nothing_goes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store.places.home}/gone/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store.paths.home}/gone/mlflow.db")
     with pytest.raises(StoreError, match="cannot be known what is needed: the registry"):
-        prune(store.places, SHORT, NOW)
+        prune(store.paths, SHORT, NOW)
     assert there(store, "datasets") == set(store.datasets.values())
 
 
 def test_a_damaged_record_or_file_of_pins_means_that_nothing_goes(store: Store) -> None:
-    record = store.places.artifacts / "runs" / "older" / "snapshot.json"
+    record = store.paths.artifacts / "runs" / "older" / "snapshot.json"
     whole = record.read_text()
     record.write_text("{")
     with pytest.raises(StoreError, match="the record of snapshot cannot be read"):
-        plan(store.places, SHORT, NOW)
+        plan(store.paths, SHORT, NOW)
     record.write_text(whole)
-    write_json(store.places.artifacts / "pins.json", {"pins": {"champion": {"nodes": 7}}})
+    write_json(store.paths.artifacts / "pins.json", {"pins": {"champion": {"nodes": 7}}})
     with pytest.raises(StoreError, match="file of pins is damaged"):
-        plan(store.places, SHORT, NOW)
+        plan(store.paths, SHORT, NOW)
 
 
 def test_while_a_run_is_at_work_nothing_goes(store: Store) -> None:
-    with hold(store.places, "weekly"), pytest.raises(BusyError, match="weekly"):
-        prune(store.places, SHORT, NOW)
+    with hold(store.paths, "weekly"), pytest.raises(BusyError, match="weekly"):
+        prune(store.paths, SHORT, NOW)
     assert there(store, "datasets") == set(store.datasets.values())
 
 
@@ -364,8 +370,8 @@ def test_what_goes_is_announced_before_it_is_touched(
 
     monkeypatch.setattr(doing, "remove", refuse)
     with pytest.raises(OSError, match="no space"):
-        prune(store.places, SHORT, NOW)
-    announced = {name for event in read_events(store.places, "pruned") for name in event["names"]}
+        prune(store.paths, SHORT, NOW)
+    announced = {name for event in read_events(store.paths, "pruned") for name in event["names"]}
     assert f"artifacts/datasets/{store.datasets['oldest']}" in announced
     assert there(store, "datasets") == set(store.datasets.values())
 
@@ -388,7 +394,7 @@ def prune_until_killed(store: Store, folders: int) -> int:
 
     doing._delete = half
     try:
-        prune(store.places, SHORT, NOW)
+        prune(store.paths, SHORT, NOW)
     finally:
         os._exit(1)
 
@@ -397,7 +403,7 @@ def prune_until_killed(store: Store, folders: int) -> int:
 def test_kill_9_leaves_nothing_half_under_its_name_and_the_next_call_finishes(
     store: Store, tmp_path: Path, folders: int
 ) -> None:
-    home = store.places.home
+    home = store.paths.home
     whole = Path(shutil.copytree(home, tmp_path / "whole"))
     undisturbed = manifest_of(whole)
     assert prune_until_killed(store, folders) == -signal.SIGKILL
@@ -417,28 +423,28 @@ def test_kill_9_leaves_nothing_half_under_its_name_and_the_next_call_finishes(
                 for n in undisturbed
                 if n.startswith(f"artifacts/{room}/{folder.name}/")
             }
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     assert not list((home / "artifacts").rglob(".*.pruned"))
-    assert trace("champion", store.places, "up", by_content=True).broken == ()
-    assert plan(store.places, SHORT, NOW).items == ()
+    assert trace("champion", store.paths, "up", by_content=True).broken == ()
+    assert plan(store.paths, SHORT, NOW).items == ()
     assert there(store, "features") == some(store.features, "older", "before", "newest")
 
 
 def test_the_files_of_a_run_of_mlflow_whose_deletion_was_cut_off_go_at_the_next_call(
     store: Store,
 ) -> None:
-    files = store.places.artifacts / "mlflow" / "artifacts"
+    files = store.paths.artifacts / "mlflow" / "artifacts"
     half, other = files / f".{'1a' * 16}.pruned", files / ".notes.pruned"
     for folder in (half, other):
         write_atomic(folder / "artifacts" / "gate.json", "{}")
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     assert not half.exists() and other.exists()
 
 
 def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
     store: Store,
 ) -> None:
-    home, old = store.places.home, (NOW - timedelta(days=2)).timestamp()
+    home, old = store.paths.home, (NOW - timedelta(days=2)).timestamp()
     over = [
         "artifacts/datasets/.abc.k3_x9a2b/part",
         "artifacts/runs/newest/.gate.json.k3_x9a2b",
@@ -455,7 +461,7 @@ def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
         stamp = NOW.timestamp() if "young" in name else old
         os.utime(path, (stamp, stamp))
         os.utime(path.parent, (stamp, stamp))
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     assert [name for name in over if (home / name).exists()] == []
     assert [name for name in stay if not (home / name).exists()] == []
 
@@ -463,14 +469,12 @@ def test_leftovers_of_killed_writers_go_after_a_day_and_no_file_of_a_drop_does(
 def share(store: Store, monkeypatch: pytest.MonkeyPatch, uri: Path) -> None:
     """Hand over what the runs made, as their steps would have."""
     monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(uri))
-    sharing = shared(store.places)
+    sharing = shared(store.paths)
     assert sharing is not None
-    for name in names(store.places.home):
-        path = store.places.home / name
+    for name in names(store.paths.home):
+        path = store.paths.home / name
         for record in path.glob("*.json") if "/runs/" in name else ():
-            sharing.write_record(
-                record.relative_to(store.places.home).as_posix(), read_json(record)
-            )
+            sharing.write_record(record.relative_to(store.paths.home).as_posix(), read_json(record))
         sharing.share(path / "validation" if "/runs/" in name else path)
 
 
@@ -478,14 +482,14 @@ def test_what_a_run_of_another_machine_made_stays_before_it_forecasts(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path / "shared"))
-    folder, sharing = store.places.artifacts / "runs" / "oldest", shared(store.places)
+    folder, sharing = store.paths.artifacts / "runs" / "oldest", shared(store.paths)
     assert sharing is not None
     for step in ("ingest", "validate", "snapshot", "features", "train", "gate"):
         record = folder / f"{step}.json"
-        sharing.write_record(record.relative_to(store.places.home).as_posix(), read_json(record))
-    sharing.share(store.places.artifacts / "decisions" / "oldest.json")
+        sharing.write_record(record.relative_to(store.paths.home).as_posix(), read_json(record))
+    sharing.share(store.paths.artifacts / "decisions" / "oldest.json")
     shutil.rmtree(folder)
-    assert going(plan(store.places, SHORT, NOW), "features") == some(store.features, "refused")
+    assert going(plan(store.paths, SHORT, NOW), "features") == some(store.features, "refused")
 
 
 def held_afar(uri: Path) -> set[str]:
@@ -513,17 +517,17 @@ def test_what_goes_here_goes_in_the_shared_store_with_the_objects_that_only_it_h
     if deletions is not None:
         monkeypatch.setattr(Folder, "delete", refuse)
         with pytest.raises(StoreError, match="the share is gone"):
-            prune(store.places, SHORT, NOW)
+            prune(store.paths, SHORT, NOW)
         monkeypatch.setattr(Folder, "delete", delete)
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     published = {p.stem for p in (uri / "manifests" / "artifacts" / "datasets").glob("*.json")}
     assert published == some(store.datasets, "older", "before", "newest")
     assert {p.name for p in (uri / "objects").rglob("*") if p.is_file()} == held_afar(uri)
-    found = trace(store.forecasts["oldest"], store.places)
+    found = trace(store.forecasts["oldest"], store.paths)
     assert found.broken == ()
     assert "pruned" in found.graph.nodes[f"dataset:{store.datasets['oldest']}"].facts
-    shutil.rmtree(store.places.artifacts / "features")  # of what stays, another machine finds all
-    assert trace("champion", store.places, "up").broken == ()
+    shutil.rmtree(store.paths.artifacts / "features")  # of what stays, another machine finds all
+    assert trace("champion", store.paths, "up").broken == ()
 
 
 KEPT = {
@@ -538,41 +542,41 @@ def test_of_what_is_kept_by_content_the_newest_runs_and_what_was_used_lately_sta
     store: Store, room: str
 ) -> None:
     folder, form = KEPT[room]
-    root = store.places.artifacts / folder
+    root = store.paths.artifacts / folder
     for name, weeks in (("used", 30), ("lately", 3), ("unused", 30)):
         write_json(root / form.format(name) / "facts.json", {})
-        age(store.places.home, f"artifacts/{folder}/{form.format(name)}", weeks)
-    assert going(plan(store.places, SHORT, NOW), room) == set(), "nobody knows which are used"
+        age(store.paths.home, f"artifacts/{folder}/{form.format(name)}", weeks)
+    assert going(plan(store.paths, SHORT, NOW), room) == set(), "nobody knows which are used"
     write_in_use(root, [form.format("used")])
-    prune(store.places, SHORT, NOW)
+    prune(store.paths, SHORT, NOW)
     assert {path.parent.name for path in root.rglob("facts.json")} == {"used", "lately"}
 
 
 @pytest.mark.parametrize("room", KEPT)
 def test_a_record_of_uses_that_cannot_be_read_lets_nothing_go(store: Store, room: str) -> None:
-    root = store.places.artifacts / KEPT[room][0]
+    root = store.paths.artifacts / KEPT[room][0]
     root.mkdir(parents=True)
     write_atomic(root.with_name(f"{root.name}.json"), "damaged")
     with pytest.raises(StoreError):
-        prune(store.places, SHORT, NOW)
+        prune(store.paths, SHORT, NOW)
 
 
 def test_backtests_go_when_no_kept_run_was_judged_by_them(store: Store) -> None:
     for name in ("kept", "old"):
-        write_atomic(store.places.artifacts / "backtests" / f"{name}.parquet", name)
-        age(store.places.home, f"artifacts/backtests/{name}.parquet", 30)
+        write_atomic(store.paths.artifacts / "backtests" / f"{name}.parquet", name)
+        age(store.paths.home, f"artifacts/backtests/{name}.parquet", 30)
     write_json(
-        store.places.artifacts / "runs" / "before" / "backtest_2017.json",
+        store.paths.artifacts / "runs" / "before" / "backtest_2017.json",
         {"year": 2017, "candidates": "artifacts/backtests/kept.parquet"},
     )
-    age(store.places.home, "artifacts/runs/before", 1)
-    prune(store.places, SHORT, NOW)
+    age(store.paths.home, "artifacts/runs/before", 1)
+    prune(store.paths, SHORT, NOW)
     assert there(store, "backtests") == {"kept.parquet"}
 
 
 def test_the_command_lists_then_does_it(store: Store) -> None:
     profile = write_atomic(
-        store.places.home / "profiles" / "short.yaml",
+        store.paths.home / "profiles" / "short.yaml",
         "profile: short\ndata: {source: sample}\nretention: {tables_weeks: 2, runs_weeks: 10, "
         "versions_weeks: 40, at_least_runs: 2}\n",
     )
@@ -614,8 +618,8 @@ def test_retention_does_not_become_shorter_for_what_matters_longer() -> None:
 
 def test_a_name_that_is_made_again_is_no_longer_pruned(store: Store) -> None:
     name = f"artifacts/datasets/{store.datasets['newest']}"
-    append_event(store.places, "pruned", {"room": "datasets", "names": [name], "bytes": 1})
-    found = trace("champion", store.places, "up")
+    append_event(store.paths, "pruned", {"room": "datasets", "names": [name], "bytes": 1})
+    found = trace("champion", store.paths, "up")
     assert found.broken == ()
     assert not any("pruned" in node.facts for node in found.nodes())
 
@@ -624,11 +628,11 @@ def test_a_name_that_is_made_again_is_no_longer_pruned(store: Store) -> None:
 def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Nobody serves. A person let the first run's bundle serve; the second one's was refused, so
     that it forecast by the first one's."""
-    home = Path(shutil.copytree(planted.places.home, tmp_path_factory.mktemp("unserved") / "home"))
-    store = replace(planted, places=Places(home=home), forecasts=dict(planted.forecasts))
+    home = Path(shutil.copytree(planted.paths.home, tmp_path_factory.mktemp("unserved") / "home"))
+    store = replace(planted, paths=DeploymentPaths(home=home), forecasts=dict(planted.forecasts))
     nobody_serves(store)
     move_mlflow(home, AGES)
-    refused, maker = open_refused(store), Planter(store.places)
+    refused, maker = open_refused(store), Planter(store.paths)
     maker.store.bundles["refused"] = store.bundles["oldest"]
     maker.bulletin(refused, "2018-w41", store.datasets["refused"], "1")
     shutil.rmtree(home / "artifacts" / "forecasts" / store.forecasts["refused"])
@@ -645,15 +649,15 @@ def unserved(planted: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def open_refused(store: Store) -> Run:
     """The second run, with an MLflow run and no model version, as a refused one has."""
-    run = Run("refused", RunParams(profile="ci"), load_profile("ci"), store.places)
+    run = Run("refused", RunParams(profile="ci"), load_profile("ci"), store.paths)
     run.finish(RegisterOutput(version=None, mlflow_run=recorded(store)["refused"]))
-    connect(store.places).delete_model_version("denguard", "2")
+    connect(store.paths).delete_model_version("denguard", "2")
     return run
 
 
 def recorded(store: Store) -> dict[str, str]:
     """Run -> its run of MLflow."""
-    client = connect(store.places)
+    client = connect(store.paths)
     experiment = client.get_experiment_by_name("denguard").experiment_id
     return {run.info.run_name: run.info.run_id for run in client.search_runs([experiment])}
 
@@ -672,7 +676,7 @@ def kept_of(store: Store, found: Plan) -> dict[str, set[str]]:
             "runs": run,
         }
         paths = {room: f"artifacts/{room}/{name}" for room, name in made.items()}
-        assert all((store.places.home / path).is_dir() for path in paths.values())
+        assert all((store.paths.home / path).is_dir() for path in paths.values())
         parts = {**paths, "mlflow": f"mlflow_run:{ids[run]}"}
         kept[run] = {
             room for room, path in parts.items() if gone.isdisjoint((path, f"{path}/validation"))
@@ -701,21 +705,21 @@ NEEDED: dict[str, dict[str, set[str]]] = {  # what is pinned -> what stays of ea
 def test_what_is_needed_stays_with_all_that_it_rests_on_and_nothing_else_does(
     unserved: Store, what: str
 ) -> None:
-    pin(unserved.places, what.format(**vars(unserved)), "Ana", "asked for by the court")
-    kept = kept_of(unserved, plan(unserved.places, FORGETFUL, NOW))
-    (unserved.places.artifacts / "pins.json").unlink()
+    pin(unserved.paths, what.format(**vars(unserved)), "Ana", "asked for by the court")
+    kept = kept_of(unserved, plan(unserved.paths, FORGETFUL, NOW))
+    (unserved.paths.artifacts / "pins.json").unlink()
     nothing: dict[str, set[str]] = {"oldest": set(), "refused": set(), "older": set()}
     assert kept == nothing | NEEDED[what]
 
 
 def test_all_that_the_newest_runs_made_stays_whatever_its_age(unserved: Store) -> None:
     kept = kept_of(
-        unserved, plan(unserved.places, FORGETFUL.model_copy(update={"at_least_runs": 4}), NOW)
+        unserved, plan(unserved.paths, FORGETFUL.model_copy(update={"at_least_runs": 4}), NOW)
     )
     assert kept == {"oldest": TRAINED, "refused": WHOLE, "older": WHOLE}
 
 
 def test_a_forecast_is_as_young_as_the_youngest_run_that_made_it(unserved: Store) -> None:
     longer = FORGETFUL.model_copy(update={"versions_weeks": 40, "forecasts": 45})
-    kept = kept_of(unserved, plan(unserved.places, longer, NOW))
+    kept = kept_of(unserved, plan(unserved.paths, longer, NOW))
     assert kept == {"oldest": set(), "refused": set(), "older": WHOLE}

@@ -14,7 +14,7 @@ from support.run_folders import fail, mend, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import WITHOUT
 from pipelines.errors import StoreError, ValidationStopped
 from pipelines.evaluate.decision_log import line_and_why
@@ -35,23 +35,23 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def where(home: Path) -> Places:
-    return Places(home=home)
+def paths(home: Path) -> DeploymentPaths:
+    return DeploymentPaths(home=home)
 
 
-def states(where: Places, run_id: str = "weekly") -> dict[str, str]:
-    return {step.name: step.state for step in view(where, run_id, datetime.now(UTC)).steps}
+def states(paths: DeploymentPaths, run_id: str = "weekly") -> dict[str, str]:
+    return {step.name: step.state for step in view(paths, run_id, datetime.now(UTC)).steps}
 
 
-def shards(where: Places) -> list[str]:
-    parts = view(where, "weekly", datetime.now(UTC)).parts
+def shards(paths: DeploymentPaths) -> list[str]:
+    parts = view(paths, "weekly", datetime.now(UTC)).parts
     return [part.state for part in parts if part.name.startswith("embed")]
 
 
-def begin(where: Places, part: str, counted: int = 0) -> None:
+def begin(paths: DeploymentPaths, part: str, counted: int = 0) -> None:
     """A part of the run begins, and is not heard to end."""
-    with during(where, "weekly", part), bound(where, "weekly", part):
-        outcome.begin(where, "weekly", part)
+    with during(paths, "weekly", part), bound(paths, "weekly", part):
+        outcome.begin(paths, "weekly", part)
         if counted:
             Progress("scenes embedded", 400).advance(counted)
 
@@ -62,35 +62,35 @@ def status(*arguments: str) -> tuple[int, str]:
     return done.exit_code, done.stdout
 
 
-def test_a_finished_run_says_decision_champion_forecast_and_report(where: Places) -> None:
+def test_a_finished_run_says_decision_champion_forecast_and_report(paths: DeploymentPaths) -> None:
     now = datetime.now(UTC)
-    walk(where.home, "weekly", at=now)
-    move(where.home, "promote", None, "1")
+    walk(paths.home, "weekly", at=now)
+    move(paths.home, "promote", None, "1")
     code, said = status()
     assert code == 0
     assert "run weekly: finished · origin week 2026-w46" in said
     assert "promote: The linear head serves." in said
     assert "version 1" in said
     assert "origin week 2026-w46, version 2026-w46-v, finished" in said
-    assert str(where.home) in said.replace("\n", "")
+    assert str(paths.home) in said.replace("\n", "")
     assert all(len(line) <= 100 and line == line.rstrip() for line in said.splitlines())
 
 
-def test_a_champion_that_learnt_from_a_withdrawn_drop_is_named(where: Places) -> None:
-    walk(where.home, "weekly", at=datetime.now(UTC))
-    move(where.home, "promote", None, "1")
+def test_a_champion_that_learnt_from_a_withdrawn_drop_is_named(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", at=datetime.now(UTC))
+    move(paths.home, "promote", None, "1")
     bundle = {"meta": {"dataset_version": "v1", "as_of_week": "2026-w46"}}
-    write_json(where.artifacts / "bundles" / "b" / "bundle.json", bundle)
+    write_json(paths.artifacts / "bundles" / "b" / "bundle.json", bundle)
     drops = [{"received_date": day, "sha256": "x"} for day in ("2026-11-13", "2026-11-20")]
-    write_json(where.artifacts / "datasets" / "v1" / "dataset.json", {"drops": drops})
+    write_json(paths.artifacts / "datasets" / "v1" / "dataset.json", {"drops": drops})
     assert "trained on" not in status()[1]
-    withdraw(where, "drop", "2026-11-13", "Ana", "another year's", "")
+    withdraw(paths, "drop", "2026-11-13", "Ana", "another year's", "")
     assert "trained on drop 2026-11-13, which was withdrawn on" in " ".join(status()[1].split())
 
 
-def test_weeks_since_the_last_promotion_are_told_with_why(where: Places) -> None:
-    walk(where.home, "weekly", at=datetime.now(UTC))
-    folder = where.artifacts / "decisions"
+def test_weeks_since_the_last_promotion_are_told_with_why(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", at=datetime.now(UTC))
+    folder = paths.artifacts / "decisions"
     write_json(
         folder / "a.json",
         {"as_of_week": "2026-w43", "decision": "promote", "reasons": ["fresher data win a tie."]},
@@ -111,37 +111,37 @@ def test_weeks_since_the_last_promotion_are_told_with_why(where: Places) -> None
 
 
 def test_times_are_told_by_the_clock_of_the_place(
-    where: Places, capsys: pytest.CaptureFixture[str]
+    paths: DeploymentPaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    walk(where.home, "weekly", at=datetime.now(UTC))
-    move(where.home, "promote", None, "1")
-    at = datetime.fromisoformat(read_trail(where).entries[-1]["at"])
-    shown.show(gather(where, None, at + timedelta(minutes=1), {}), where)
+    walk(paths.home, "weekly", at=datetime.now(UTC))
+    move(paths.home, "promote", None, "1")
+    at = datetime.fromisoformat(read_trail(paths).entries[-1]["at"])
+    shown.show(gather(paths, None, at + timedelta(minutes=1), {}), paths)
     there = at.astimezone(timezone(timedelta(hours=-5)))
     said = " ".join(capsys.readouterr().out.split())
     assert f"by weekly cycle, {there:%Y-%m-%d %H:%M} America/Bogota" in said
 
 
-def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(where: Places) -> None:
+def test_a_failed_run_says_cause_place_and_fix_and_wants_a_person(paths: DeploymentPaths) -> None:
     error = ValidationStopped(
         "column 'cases' is missing", where="metadata.csv row 1", fix="deliver it"
     )
-    fail(walk(where.home, "weekly", "ingest", datetime.now(UTC)), "validate", error)
+    fail(walk(paths.home, "weekly", "ingest", datetime.now(UTC)), "validate", error)
     code, said = status()
     assert code == 1
     assert "run weekly: FAILED" in said
     for words in ("column 'cases' is missing", "metadata.csv row 1", "deliver it"):
         assert words in said
-    assert (states(where)["ingest"], states(where)["validate"], states(where)["snapshot"]) == (
+    assert (states(paths)["ingest"], states(paths)["validate"], states(paths)["snapshot"]) == (
         "done",
         "failed",
         "not yet",
     )
 
 
-def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places) -> None:
+def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(paths: DeploymentPaths) -> None:
     now = datetime.now(UTC)
-    walk(where.home, "weekly", at=now - timedelta(hours=2))
+    walk(paths.home, "weekly", at=now - timedelta(hours=2))
     facts = {
         "forecast_version": "2026-w46-f",
         "data_state": WITHOUT,
@@ -149,7 +149,7 @@ def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places
         "data_until": "2026-w46",
         "page": "artifacts/reports/fallback/report.html",
     }
-    append_event(where, "fallback-forecast", facts, at=now)
+    append_event(paths, "fallback-forecast", facts, at=now)
     code, said = status()
     assert code == 1
     words = " ".join(said.split())
@@ -160,10 +160,10 @@ def test_a_forecast_in_place_of_a_runs_is_shown_and_wants_a_person(where: Places
     assert json.loads(status("--json")[1])["forecast"]["fallback"]["data_state"] == WITHOUT
 
 
-def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:
-    walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
+def test_a_run_at_work_says_items_done_left_and_eta(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
     with by_airflow():
-        begin(where, "embed_shard_001", 120)
+        begin(paths, "embed_shard_001", 120)
     code, said = status()
     assert code == 0
     assert "run weekly: at work" in said
@@ -171,44 +171,47 @@ def test_a_run_at_work_says_items_done_left_and_eta(where: Places) -> None:
     assert json.loads(status("weekly", "--json")[1])["run"]["state"] == "running"
 
 
-def test_a_step_that_failed_is_red_while_airflow_may_still_try_again(where: Places) -> None:
-    folder = walk(where.home, "weekly", "features", datetime.now(UTC) - timedelta(hours=1))
-    with by_airflow(), during(where, "weekly", "train"):
+def test_a_step_that_failed_is_red_while_airflow_may_still_try_again(
+    paths: DeploymentPaths,
+) -> None:
+    folder = walk(paths.home, "weekly", "features", datetime.now(UTC) - timedelta(hours=1))
+    with by_airflow(), during(paths, "weekly", "train"):
         fail(folder, "train", StoreError("the disk is full"))
-    assert states(where)["train"] == "failed"
+    assert states(paths)["train"] == "failed"
     code, said = status()
     assert code == 0
     assert "run weekly: at work" in said and "Airflow may try again by itself" in said
 
 
-def test_of_several_shards_at_once_those_that_are_heard_are_running(where: Places) -> None:
-    folder = walk(where.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
+def test_of_several_shards_at_once_those_that_are_heard_are_running(paths: DeploymentPaths) -> None:
+    folder = walk(paths.home, "weekly", "plan_embedding", datetime.now(UTC) - timedelta(hours=1))
     with by_airflow():
         for part in ("embed_shard_000", "embed_shard_001"):
-            begin(where, part, 1)
-    assert shards(where) == ["running", "running"]
+            begin(paths, part, 1)
+    assert shards(paths) == ["running", "running"]
     mend(folder, "embed_shard_000")
-    assert shards(where) == ["done", "running"]
+    assert shards(paths) == ["done", "running"]
 
 
-def test_steps_behind_one_that_is_run_again_are_from_before(where: Places) -> None:
-    walk(where.home, "weekly", at=datetime.now(UTC) - timedelta(hours=1))
-    with hold(where, "weekly"):
-        begin(where, "train")
-        seen = states(where)
+def test_steps_behind_one_that_is_run_again_are_from_before(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", at=datetime.now(UTC) - timedelta(hours=1))
+    with hold(paths, "weekly"):
+        begin(paths, "train")
+        seen = states(paths)
     assert (seen["features"], seen["train"], seen["gate"]) == ("done", "running", "earlier")
 
 
-def test_a_run_without_a_sign_of_life_is_called_so(where: Places) -> None:
-    walk(where.home, "weekly", "features", datetime.now(UTC))
+def test_a_run_without_a_sign_of_life_is_called_so(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", "features", datetime.now(UTC))
     code = (
-        "import os, signal; from pipelines.config import places; from pipelines.run.lock import "
-        "hold, during\nwith hold(places(), 'weekly'), during(places(), 'weekly', 'train'): "
+        "import os, signal; from pipelines.config import deployment_paths as here; "
+        "from pipelines.run.lock import hold, during\n"
+        "with hold(here(), 'weekly'), during(here(), 'weekly', 'train'): "
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "DENGUARD_HOME": str(where.home)},
+        env={**os.environ, "DENGUARD_HOME": str(paths.home)},
         timeout=60,
         check=False,
     )
@@ -218,54 +221,60 @@ def test_a_run_without_a_sign_of_life_is_called_so(where: Places) -> None:
     assert "without a word" in " ".join(said.split())
 
 
-def test_an_airflow_run_that_was_not_heard_of_for_hours_wants_a_person(where: Places) -> None:
-    walk(where.home, "weekly", "features", datetime.now(UTC))
-    with by_airflow(), during(where, "weekly", "train"):
+def test_an_airflow_run_that_was_not_heard_of_for_hours_wants_a_person(
+    paths: DeploymentPaths,
+) -> None:
+    walk(paths.home, "weekly", "features", datetime.now(UTC))
+    with by_airflow(), during(paths, "weekly", "train"):
         pass
     soon, later = (datetime.now(UTC) + timedelta(hours=h) for h in (0.5, 3))
-    assert not gather(where, None, soon, {}).quiet
-    assert gather(where, None, later, {}).needs_a_person
+    assert not gather(paths, None, soon, {}).quiet
+    assert gather(paths, None, later, {}).needs_a_person
 
 
-def test_the_newest_run_is_the_one_started_last_and_others_can_be_named(where: Places) -> None:
+def test_the_newest_run_is_the_one_started_last_and_others_can_be_named(
+    paths: DeploymentPaths,
+) -> None:
     now = datetime.now(UTC)
-    walk(where.home, "z-older", at=now - timedelta(days=7))
-    walk(where.home, "a-newer", "ingest", now)
-    assert newest_run(where) == "a-newer"
+    walk(paths.home, "z-older", at=now - timedelta(days=7))
+    walk(paths.home, "a-newer", "ingest", now)
+    assert newest_run(paths) == "a-newer"
     assert "run z-older: finished" in status("z-older")[1]
     with pytest.raises(StoreError, match="a-newer, z-older"):
-        view(where, "nope", now)
+        view(paths, "nope", now)
 
 
-def test_a_run_whose_times_cannot_be_read_is_named_and_hides_no_other(where: Places) -> None:
-    walk(where.home, "weekly", "ingest")
-    odd = where.artifacts / "runs" / "odd"
+def test_a_run_whose_times_cannot_be_read_is_named_and_hides_no_other(
+    paths: DeploymentPaths,
+) -> None:
+    walk(paths.home, "weekly", "ingest")
+    odd = paths.artifacts / "runs" / "odd"
     odd.mkdir()
     (odd / "run.json").symlink_to("x" * 300)  # longer than a name can be: to look is an error
-    assert newest_runs(where) == ["weekly"]
+    assert newest_runs(paths) == ["weekly"]
     with pytest.raises(StoreError, match="the files of run odd make no sense: OSError"):
-        view(where, "odd", datetime.now(UTC))
+        view(paths, "odd", datetime.now(UTC))
 
 
-def test_where_nothing_ever_ran_nobody_is_needed(where: Places) -> None:
+def test_where_nothing_ever_ran_nobody_is_needed(paths: DeploymentPaths) -> None:
     code, said = status()
     assert code == 0
     assert "no run yet" in said
-    assert not where.artifacts.exists(), "looking changes nothing"
+    assert not paths.artifacts.exists(), "looking changes nothing"
 
 
-def test_a_service_that_is_gone_wants_a_person(where: Places) -> None:
-    walk(where.home, "weekly", at=datetime.now(UTC))
-    assert not gather(where, None, datetime.now(UTC), {"mlflow": True}).needs_a_person
-    assert gather(where, None, datetime.now(UTC), {"mlflow": False}).needs_a_person
+def test_a_service_that_is_gone_wants_a_person(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", at=datetime.now(UTC))
+    assert not gather(paths, None, datetime.now(UTC), {"mlflow": True}).needs_a_person
+    assert gather(paths, None, datetime.now(UTC), {"mlflow": False}).needs_a_person
 
 
 def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(
-    where: Places,
+    paths: DeploymentPaths,
 ) -> None:
-    walk(where.home, "weekly", at=datetime.now(UTC))
-    judged = judge(where, datetime.now(UTC) + timedelta(days=40))
-    tell(where, judged)
+    walk(paths.home, "weekly", at=datetime.now(UTC))
+    judged = judge(paths, datetime.now(UTC) + timedelta(days=40))
+    tell(paths, judged)
     _, said = status()
     assert "on time yes" in " ".join(said.split())
     assert "it is not late any more; the next denguard watch tells them so" in " ".join(
@@ -273,7 +282,7 @@ def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(
     )
     assert (
         "(it is"
-        not in gather(where, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]
+        not in gather(paths, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]
     )
 
 

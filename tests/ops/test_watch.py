@@ -13,7 +13,7 @@ from support.run_folders import NOW, fail, move, walk
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.contracts import WITHOUT
 from pipelines.errors import ValidationStopped
 from pipelines.ops.watch import judge
@@ -27,8 +27,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def where(home: Path) -> Places:
-    return Places(home=home)
+def paths(home: Path) -> DeploymentPaths:
+    return DeploymentPaths(home=home)
 
 
 def watch(home: Path, *arguments: str) -> tuple[int, str]:
@@ -67,69 +67,71 @@ def test_the_watchdog_starts_without_the_heavy_parts() -> None:
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
-def test_a_run_on_unchanged_data_keeps_the_forecast_fresh(where: Places) -> None:
-    walk(where.home, "weekly")
-    walk(where.home, "unchanged", at=NOW + 7 * DAY)
-    assert not judge(where, NOW + 14 * DAY).late
+def test_a_run_on_unchanged_data_keeps_the_forecast_fresh(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    walk(paths.home, "unchanged", at=NOW + 7 * DAY)
+    assert not judge(paths, NOW + 14 * DAY).late
 
 
-def test_a_look_back_at_an_older_week_is_no_weekly_forecast(where: Places) -> None:
-    walk(where.home, "weekly")
-    assert record_success(where, "look-back", "2016-w10", "v", NOW + 7 * DAY) is False
-    assert (last_success(where) or pytest.fail("lost")).run_id == "weekly"
+def test_a_look_back_at_an_older_week_is_no_weekly_forecast(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    assert record_success(paths, "look-back", "2016-w10", "v", NOW + 7 * DAY) is False
+    assert (last_success(paths) or pytest.fail("lost")).run_id == "weekly"
 
 
-def test_a_late_forecast_names_the_failure_behind_it_and_what_to_do(where: Places) -> None:
-    walk(where.home, "weekly")
+def test_a_late_forecast_names_the_failure_behind_it_and_what_to_do(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
     fail(
-        walk(where.home, "next", "ingest", NOW + 7 * DAY),
+        walk(paths.home, "next", "ingest", NOW + 7 * DAY),
         "validate",
         ValidationStopped("a column is missing", fix="deliver it"),
     )
     assert (
         "run next failed at step validate: a column is missing; deliver it"
-        in judge(where, NOW + 9 * DAY).line()
+        in judge(paths, NOW + 9 * DAY).line()
     )
-    code, said = watch(where.home, "--now", (NOW + 7 * DAY).isoformat())
+    code, said = watch(paths.home, "--now", (NOW + 7 * DAY).isoformat())
     assert code == 0
     assert (
         "but run next failed at step validate: a column is missing. What to do: deliver it." in said
     )
 
 
-def test_a_drop_that_no_forecast_knows_makes_it_late_after_the_grace(where: Places) -> None:
-    walk(where.home, "weekly")
-    (where.drops / "2026-11-20").mkdir(parents=True)
-    assert not judge(where, NOW + DAY).late
-    drop = where.drops / "2026-11-24"
+def test_a_drop_that_no_forecast_knows_makes_it_late_after_the_grace(
+    paths: DeploymentPaths,
+) -> None:
+    walk(paths.home, "weekly")
+    (paths.drops / "2026-11-20").mkdir(parents=True)
+    assert not judge(paths, NOW + DAY).late
+    drop = paths.drops / "2026-11-24"
     drop.mkdir()
     arrived = (NOW + DAY).timestamp()
     os.utime(drop, (arrived, arrived))
-    walk(where.home, "again", at=NOW + 8 * DAY)  # it does not read the drop either
-    assert not judge(where, NOW + 8 * DAY).late
-    late = judge(where, NOW + 10 * DAY)
+    walk(paths.home, "again", at=NOW + 8 * DAY)  # it does not read the drop either
+    assert not judge(paths, NOW + 8 * DAY).late
+    late = judge(paths, NOW + 10 * DAY)
     assert late.why == ("drop 2026-11-24 lies there for more than 8 days and no forecast knows it",)
 
 
-def test_an_old_drop_that_was_copied_in_today_has_its_grace(where: Places) -> None:
-    walk(where.home, "weekly")
-    (where.drops / "2026-11-21").mkdir(parents=True)
+def test_an_old_drop_that_was_copied_in_today_has_its_grace(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    (paths.drops / "2026-11-21").mkdir(parents=True)
     moment = (NOW + 6 * DAY).timestamp()
-    os.utime(where.drops / "2026-11-21", (moment, moment))
-    assert not judge(where, NOW + 7 * DAY, max_age_days=7.5).late
+    os.utime(paths.drops / "2026-11-21", (moment, moment))
+    assert not judge(paths, NOW + 7 * DAY, max_age_days=7.5).late
 
 
-def test_data_that_stopped_arriving_are_late_if_asked_for(where: Places) -> None:
-    walk(where.home, "weekly", at=NOW)
-    assert not judge(where, NOW).late
-    assert "no newer data arrived" in judge(where, NOW + 7 * DAY, max_origin_age_weeks=0).line()
+def test_data_that_stopped_arriving_are_late_if_asked_for(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", at=NOW)
+    assert not judge(paths, NOW).late
+    assert "no newer data arrived" in judge(paths, NOW + 7 * DAY, max_origin_age_weeks=0).line()
 
 
-def test_a_clock_that_goes_wrong_is_said_and_not_taken_for_fresh(where: Places) -> None:
-    walk(where.home, "weekly", at=NOW + DAY)
-    assert "in the future" in judge(where, NOW).line()
-    walk(where.home, "weekly", at=NOW + timedelta(minutes=4))
-    assert not judge(where, NOW).late
+def test_a_clock_that_goes_wrong_is_said_and_not_taken_for_fresh(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly", at=NOW + DAY)
+    assert "in the future" in judge(paths, NOW).line()
+    walk(paths.home, "weekly", at=NOW + timedelta(minutes=4))
+    assert not judge(paths, NOW).late
 
 
 @pytest.mark.parametrize(
@@ -143,41 +145,41 @@ def test_a_clock_that_goes_wrong_is_said_and_not_taken_for_fresh(where: Places) 
         '"forecast_version": "v"}',
     ],
 )
-def test_a_damaged_note_is_late_with_a_way_out(where: Places, text: str) -> None:
-    where.artifacts.mkdir()
-    (where.artifacts / "last_success.json").write_text(text)
-    verdict = judge(where, NOW)
+def test_a_damaged_note_is_late_with_a_way_out(paths: DeploymentPaths, text: str) -> None:
+    paths.artifacts.mkdir()
+    (paths.artifacts / "last_success.json").write_text(text)
+    verdict = judge(paths, NOW)
     assert verdict.late
     assert "delete it" in verdict.fix
 
 
-def test_a_withdrawn_forecast_is_late_until_there_is_another(where: Places) -> None:
-    walk(where.home, "weekly")
-    withdraw(where, "forecast", "2026-w46-v", "Ana", "made from wrong counts")
-    verdict = judge(where, NOW + DAY)
+def test_a_withdrawn_forecast_is_late_until_there_is_another(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    withdraw(paths, "forecast", "2026-w46-v", "Ana", "made from wrong counts")
+    verdict = judge(paths, NOW + DAY)
     assert "the newest forecast, 2026-w46-v, was withdrawn on" in verdict.line()
     assert "by Ana: made from wrong counts" in verdict.line()
-    record_success(where, "again", "2026-w47", "2026-w47-v", NOW)
-    assert not judge(where, NOW + DAY).late
+    record_success(paths, "again", "2026-w47", "2026-w47-v", NOW)
+    assert not judge(paths, NOW + DAY).late
 
 
-def test_a_forecast_made_from_a_withdrawn_drop_is_late(where: Places) -> None:
-    walk(where.home, "weekly")
-    withdraw(where, "drop", "2026-11-20", "Ana", "the neighbour's figures")
-    assert "rests on drop 2026-11-20, which was withdrawn on" in judge(where, NOW + DAY).line()
+def test_a_forecast_made_from_a_withdrawn_drop_is_late(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    withdraw(paths, "drop", "2026-11-20", "Ana", "the neighbour's figures")
+    assert "rests on drop 2026-11-20, which was withdrawn on" in judge(paths, NOW + DAY).line()
 
 
-def test_a_withdrawn_drop_waits_for_nobody(where: Places) -> None:
-    walk(where.home, "weekly")
-    late = where.drops / "2026-11-21"
+def test_a_withdrawn_drop_waits_for_nobody(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    late = paths.drops / "2026-11-21"
     late.mkdir(parents=True)
     os.utime(late, ((NOW - DAY).timestamp(),) * 2)
-    assert "drop 2026-11-21 lies there" in judge(where, NOW + 7 * DAY, max_age_days=7).line()
-    withdraw(where, "drop", "2026-11-21", "Ana", "the neighbour's figures")
-    assert not judge(where, NOW + 7 * DAY, max_age_days=7).late
+    assert "drop 2026-11-21 lies there" in judge(paths, NOW + 7 * DAY, max_age_days=7).line()
+    withdraw(paths, "drop", "2026-11-21", "Ana", "the neighbour's figures")
+    assert not judge(paths, NOW + 7 * DAY, max_age_days=7).late
 
 
-def made_instead(where: Places, at: datetime, run_id: str = "next") -> None:
+def made_instead(paths: DeploymentPaths, at: datetime, run_id: str = "next") -> None:
     """As steps/fallback.py writes it down."""
     facts = {
         "forecast_version": "2026-w46-f",
@@ -187,28 +189,30 @@ def made_instead(where: Places, at: datetime, run_id: str = "next") -> None:
         "model_version": "1",
         "page": "artifacts/reports/fallback-2026-w46-f/report.html",
     }
-    append_event(where, "fallback-forecast", facts, run_id, at)
+    append_event(paths, "fallback-forecast", facts, run_id, at)
 
 
-def test_a_forecast_without_this_weeks_data_is_late_until_a_run_finishes(where: Places) -> None:
-    walk(where.home, "weekly")
-    made_instead(where, NOW + 7 * DAY)
-    (why,) = judge(where, NOW + 7 * DAY).why
+def test_a_forecast_without_this_weeks_data_is_late_until_a_run_finishes(
+    paths: DeploymentPaths,
+) -> None:
+    walk(paths.home, "weekly")
+    made_instead(paths, NOW + 7 * DAY)
+    (why,) = judge(paths, NOW + 7 * DAY).why
     assert why == (
         "the newest forecast is without this week's data: run next failed at step validate: a "
         "column is missing"
     )
-    assert watch(where.home, "--now", (NOW + 7 * DAY).isoformat())[0] == 1
-    walk(where.home, "mended", at=NOW + 8 * DAY)
-    assert not judge(where, NOW + 8 * DAY).late
+    assert watch(paths.home, "--now", (NOW + 7 * DAY).isoformat())[0] == 1
+    walk(paths.home, "mended", at=NOW + 8 * DAY)
+    assert not judge(paths, NOW + 8 * DAY).late
 
 
-def test_a_champion_that_was_taken_away_is_missed(where: Places) -> None:
-    move(where.home, "promote", None, "1")
-    walk(where.home, "weekly")
-    assert not judge(where, NOW + DAY).late
-    move(where.home, "adopt-rule", "1", None)
-    (why,) = judge(where, NOW + DAY).why
+def test_a_champion_that_was_taken_away_is_missed(paths: DeploymentPaths) -> None:
+    move(paths.home, "promote", None, "1")
+    walk(paths.home, "weekly")
+    assert not judge(paths, NOW + DAY).late
+    move(paths.home, "adopt-rule", "1", None)
+    (why,) = judge(paths, NOW + DAY).why
     assert why.startswith("no champion serves since ") and "adopt-rule by weekly cycle" in why
 
 
@@ -221,13 +225,13 @@ def test_a_champion_that_was_taken_away_is_missed(where: Places) -> None:
     ],
 )
 def test_a_profile_says_how_old_the_newest_week_may_be(
-    where: Places, declared: str, late: bool
+    paths: DeploymentPaths, declared: str, late: bool
 ) -> None:
-    profile = where.home / "profiles" / "place.yaml"
+    profile = paths.home / "profiles" / "place.yaml"
     profile.parent.mkdir()
     profile.write_text(f"profile: place\ndata: {{inputs: [{{file: cases.csv}}]}}\n{declared}\n")
-    write_json(walk(where.home, "weekly", at=NOW + 70 * DAY) / "run.json", {"profile": "place"})
-    found = judge(where, NOW + 70 * DAY)
+    write_json(walk(paths.home, "weekly", at=NOW + 70 * DAY) / "run.json", {"profile": "place"})
+    found = judge(paths, NOW + 70 * DAY)
     assert found.late is late, found.why
     if late:
         assert found.why == (
@@ -237,26 +241,30 @@ def test_a_profile_says_how_old_the_newest_week_may_be(
 
 
 @pytest.mark.parametrize("profile", ["sample", "ci", "satellitebench"])
-def test_data_sets_that_ship_as_history_are_never_called_old(where: Places, profile: str) -> None:
+def test_data_sets_that_ship_as_history_are_never_called_old(
+    paths: DeploymentPaths, profile: str
+) -> None:
     config = load_profile(profile)
     assert config.bulletin.oldest_weeks(config.data.source) is None
 
 
-def test_the_same_week_forecast_again_is_said(where: Places) -> None:
-    walk(where.home, "weekly")
-    assert "again" not in judge(where, NOW).line()
+def test_the_same_week_forecast_again_is_said(paths: DeploymentPaths) -> None:
+    walk(paths.home, "weekly")
+    assert "again" not in judge(paths, NOW).line()
     for week in (1, 2):
-        walk(where.home, f"again-{week}", at=NOW + week * 7 * DAY)
+        walk(paths.home, f"again-{week}", at=NOW + week * 7 * DAY)
     assert (
-        judge(where, NOW + 14 * DAY)
+        judge(paths, NOW + 14 * DAY)
         .line()
         .endswith("by run again-2: the same week forecast again, first on 2026-11-23")
     )
 
 
-def test_a_cause_is_told_once_though_a_fallback_and_a_failed_run_have_it(where: Places) -> None:
-    walk(where.home, "weekly")
-    folder = walk(where.home, "next", "validate", at=NOW + DAY)
+def test_a_cause_is_told_once_though_a_fallback_and_a_failed_run_have_it(
+    paths: DeploymentPaths,
+) -> None:
+    walk(paths.home, "weekly")
+    folder = walk(paths.home, "next", "validate", at=NOW + DAY)
     fail(folder, "validate", ValidationStopped("the table holds no row", fix="export it again"))
     facts = {
         "forecast_version": "2026-w46-f",
@@ -266,8 +274,8 @@ def test_a_cause_is_told_once_though_a_fallback_and_a_failed_run_have_it(where: 
         "model_version": "1",
         "page": "p",
     }
-    append_event(where, "fallback-forecast", facts, "next", NOW + 2 * DAY)
-    said = judge(where, NOW + 3 * DAY).line()
+    append_event(paths, "fallback-forecast", facts, "next", NOW + 2 * DAY)
+    said = judge(paths, NOW + 3 * DAY).line()
     assert said.count("the table holds no row") == 1 and said.endswith(
         "What to do: export it again."
     )

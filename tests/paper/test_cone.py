@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import TrainingError
 from pipelines.paper.cone import (
     Encode,
@@ -160,7 +160,7 @@ def test_one_seed_or_one_input_has_no_variance(
 def test_untrained_sentence_encoders_differ_more_among_themselves_than_over_texts(
     tmp_path: Path,
 ) -> None:
-    encoders = untrained_encoders(load_profile("ci").embed.text, Places(home=tmp_path))
+    encoders = untrained_encoders(load_profile("ci").embed.text, DeploymentPaths(home=tmp_path))
     record = cone_record(encoders, TEXTS, (0, 1))
     for group in record["groups"].values():
         assert group["untrained"]["data_share"] < 0.5 < group["untrained"]["mean_cosine"]

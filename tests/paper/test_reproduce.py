@@ -25,7 +25,7 @@ from typer.testing import CliRunner, Result
 
 from pipelines import cli
 from pipelines.cli.app import app
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import BusyError, ConfigError, DropError
 from pipelines.paper import reproduce as steps
 from pipelines.paper.lock import at_work
@@ -272,7 +272,7 @@ def test_the_command_ends_with_the_sentence_the_table_and_the_paths(walked: Walk
 def test_a_second_run_finds_every_training(walked: Walked, tmp_path: Path) -> None:
     root = copied(walked, tmp_path, "safe")
     before = cells(root / "out" / "folder" / "safe")
-    steps.walk(request(root, general=walked.root / "general"), Places(home=tmp_path))
+    steps.walk(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
     assert cells(root / "out" / "folder" / "safe") == before
     assert compared(root / "out" / "folder" / "safe", root, walked.root) == compared(
         walked.folder("safe"), walked.root
@@ -286,7 +286,7 @@ def test_a_damaged_training_costs_that_one_alone(walked: Walked, tmp_path: Path)
     hurt = read_json(folder / "groups" / "mixed-early.json")["printed"][0]
     name = next(n for n, (_, text) in before.items() if json.loads(text) == hurt)
     (folder / "cells" / name).write_bytes(before[name][1][:100])
-    steps.train(folder, 0, Places(home=tmp_path))
+    steps.train(folder, 0, DeploymentPaths(home=tmp_path))
     after = cells(folder)
     assert unmeasured(json.loads(after[name][1])) == unmeasured(hurt)
     assert {n for n in before if before[n] != after[n]} == {name}
@@ -314,7 +314,7 @@ def test_a_reproduction_killed_while_it_trains_goes_on_and_ends_equal(
     assert process.wait(timeout=30) == -signal.SIGKILL
     finished = cells(folder)
     assert 5 <= len(finished) < 44 and not (folder / "results.json").exists()
-    steps.walk(request(root, general=walked.root / "general"), Places(home=tmp_path))
+    steps.walk(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
     after = cells(folder)
     assert {name: after[name] for name in finished} == finished
     assert compared(folder, root, walked.root) == compared(walked.folder("safe"), walked.root)
@@ -325,7 +325,7 @@ def test_a_second_reproduction_in_the_same_folder_is_refused(
 ) -> None:
     folder = request(copied(walked, tmp_path)).folder
     with at_work(folder), pytest.raises(BusyError, match="at work") as busy:
-        steps.walk(request(tmp_path), Places(home=tmp_path))
+        steps.walk(request(tmp_path), DeploymentPaths(home=tmp_path))
     assert busy.value.where == str(folder) and not (folder / "plan.json").exists()
     with (
         at_work(folder, together=True),
@@ -354,7 +354,7 @@ def test_test_rows_of_one_class_and_a_half_downloaded_folder_are_told_and_judged
     about = json.loads((root / "study.yaml").read_text()) | {"seeds": [7], "cone_seeds": [1]}
     about["approaches"] = [a for a in about["approaches"] if a["id"] == "mixed"]
     tiny_study.write(root, about)
-    steps.walk(request(root), Places(home=tmp_path))
+    steps.walk(request(root), DeploymentPaths(home=tmp_path))
     results = read_json(root / "out" / "folder" / "safe" / "results.json")
     test = results["rows"]["parts"]["test"]
     assert (test["usable"], test["with_image"], test["classes"]["outbreak"]) == (4, 2, 0)
@@ -370,7 +370,7 @@ def test_encoders_that_approaches_share_are_planned_once(walked: Walked, tmp_pat
     about = json.loads((root / "study.yaml").read_text())
     about["approaches"].append(tiny_study.pair(about))
     tiny_study.write(root, about)
-    plan = steps.start(request(root), Places(home=tmp_path))
+    plan = steps.start(request(root), DeploymentPaths(home=tmp_path))
     assert [item["title"].split()[0] for item in plan["work"]] == [
         "dinov2",
         "openclip_text",
@@ -384,7 +384,7 @@ def test_where_nothing_can_run_the_report_says_so(walked: Walked, tmp_path: Path
     about = json.loads((root / "study.yaml").read_text())
     about["approaches"] = [a for a in about["approaches"] if a["id"] == "unpinned"]
     tiny_study.write(root, about)
-    plan, done = steps.walk(request(root), Places(home=tmp_path))
+    plan, done = steps.walk(request(root), DeploymentPaths(home=tmp_path))
     assert plan["groups"] == plan["work"] == []
     assert "No approach of the paper could run here" in done["first_line"]
     results = read_json(root / "out" / "folder" / "safe" / "results.json")
@@ -396,11 +396,11 @@ def test_a_missing_data_folder_a_wrong_name_and_a_wrong_general_folder_are_told_
     walked: Walked, tmp_path: Path
 ) -> None:
     root = copied(walked, tmp_path)
-    places = Places(home=tmp_path)
+    paths = DeploymentPaths(home=tmp_path)
     with pytest.raises(DropError, match="no such data folder"):
-        steps.walk(request(root, data="nowhere"), places)
+        steps.walk(request(root, data="nowhere"), paths)
     with pytest.raises(DropError, match="no such data folder"):
-        steps.walk(request(root, general="nowhere"), places)
+        steps.walk(request(root, general="nowhere"), paths)
     with pytest.raises(ConfigError, match="'dengue' is not one of brset, folder"):
         request(root, dataset="dengue")
     with pytest.raises(ConfigError, match=r"datset.*known parameters are dataset, protocol"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from plausible.place import Counts, Place, history
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.plausible.answers import Answer, Verdict
 from pipelines.data.plausible.causes import causes_of, doubts_of, keep_causes
 from pipelines.data.plausible.listed import CauseRecord, known_causes
@@ -45,10 +45,10 @@ def test_both_stops_are_listed_with_all_their_counts(place: Place) -> None:
 
 
 def test_the_counts_of_both_stops_can_be_looked_at(place: Place, tmp_path: Path) -> None:
-    where = Places(home=tmp_path)
-    keep_causes(where, "a-run", place.judged(), CDC, {})
-    listed = [one for one in known_causes(where) if one.outcome == "stop"]
-    assert [len(doubts_of(where, one.cause_id)) for one in listed] == [12, 12]
+    paths = DeploymentPaths(home=tmp_path)
+    keep_causes(paths, "a-run", place.judged(), CDC, {})
+    listed = [one for one in known_causes(paths) if one.outcome == "stop"]
+    assert [len(doubts_of(paths, one.cause_id)) for one in listed] == [12, 12]
 
 
 def test_counts_that_were_rejected_for_one_cause_are_not_asked_about_for_another(

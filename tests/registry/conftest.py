@@ -14,24 +14,24 @@ import pytest
 import uvicorn
 from support.registries import write_linear
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from serving.app import create_app
 from serving.settings import Settings
 
 
 @pytest.fixture
-def where(home: Path, empty_registry: Path) -> Places:
+def paths(home: Path, empty_registry: Path) -> DeploymentPaths:
     """A home whose registry is empty but made."""
     target = home / "artifacts" / "mlflow" / "mlflow.db"
     target.parent.mkdir(parents=True)
     shutil.copy(empty_registry, target)
-    return Places(home=home)
+    return DeploymentPaths(home=home)
 
 
 @pytest.fixture
-def nowhere(home: Path) -> Places:
+def nowhere(home: Path) -> DeploymentPaths:
     """A home without a registry."""
-    return Places(home=home)
+    return DeploymentPaths(home=home)
 
 
 @pytest.fixture

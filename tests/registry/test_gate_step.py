@@ -14,7 +14,7 @@ from support.registries import RECIPE, closed_port, damage, write_linear
 from support.towns import towns, write_features
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ChampionLostError, GateError, RegistryError
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.recipes import recipe_id
@@ -39,7 +39,7 @@ RUN = "weekly-1"
 
 
 @pytest.fixture
-def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run that is evaluated and not judged: its linear head beats both baselines."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     promote.set_champion("1")
@@ -69,12 +69,12 @@ def run(three: Places, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-def _record(where: Places) -> dict[str, Any]:
-    return read_json(where.artifacts / "decisions" / f"{RUN}.json")
+def _record(paths: DeploymentPaths) -> dict[str, Any]:
+    return read_json(paths.artifacts / "decisions" / f"{RUN}.json")
 
 
 def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(
-    run: Run, three: Places
+    run: Run, three: DeploymentPaths
 ) -> None:
     assert steps.gate(RUN).decision == "promote"
     record = _record(three)
@@ -84,7 +84,7 @@ def test_a_sound_comparison_promotes_and_the_record_says_what_it_rests_on(
 
 
 def _champion_damaged(run: Run, _: pytest.MonkeyPatch) -> None:
-    damage(run.places, "1")
+    damage(run.paths, "1")
 
 
 def _metric_absent(run: Run, _: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ BROKEN: dict[Callable[[Run, pytest.MonkeyPatch], None], str] = {
 
 @pytest.mark.parametrize("breakage", BROKEN)
 def test_an_error_keeps_the_champion_in_writing_and_the_step_finishes(
-    breakage: Any, run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+    breakage: Any, run: Run, three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = promote.registry_state()
     with monkeypatch.context() as patch:
@@ -128,7 +128,10 @@ def _mlflow_away(patch: pytest.MonkeyPatch) -> None:
 
 
 def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_nothing_is_decided(
-    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    run: Run,
+    three: DeploymentPaths,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     _mlflow_away(monkeypatch)
     monkeypatch.setattr(retries, "PAUSES_S", (0.0, 0.0))
@@ -142,32 +145,32 @@ def test_mlflow_that_stays_away_is_asked_again_and_then_the_step_is_red_and_noth
 
 
 def test_mlflow_that_comes_back_meanwhile_is_answered(
-    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+    run: Run, three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _mlflow_away(monkeypatch)
     monkeypatch.setattr(retries.time, "sleep", lambda _: monkeypatch.delenv("MLFLOW_TRACKING_URI"))
     assert steps.gate(RUN).decision == "promote"
 
 
-def _alias_deleted(where: Places) -> None:
+def _alias_deleted(paths: DeploymentPaths) -> None:
     connect().delete_registered_model_alias(MODEL_NAME, "champion")
 
 
-def _older_registry(where: Places) -> None:
+def _older_registry(paths: DeploymentPaths) -> None:
     """As put back from a backup that was made before version 2 was registered and served."""
     promote.set_champion("2")
     connect().set_registered_model_alias(MODEL_NAME, "champion", "1")
     connect().delete_model_version(MODEL_NAME, "2")
 
 
-def _number_given_again(where: Places) -> None:
+def _number_given_again(paths: DeploymentPaths) -> None:
     """As after such a backup, when another bundle has got the number since."""
     promote.set_champion("2")
     connect().set_registered_model_alias(MODEL_NAME, "champion", "1")
     connect().set_model_version_tag(MODEL_NAME, "2", "bundle_id", "another")
 
 
-LOST: dict[Callable[[Places], None], str] = {
+LOST: dict[Callable[[DeploymentPaths], None], str] = {
     _alias_deleted: "names no champion, but by the audit version 1 serves",
     _older_registry: "does not know it: it is older than the audit",
     _number_given_again: "does not know it: it is older than the audit",
@@ -177,7 +180,7 @@ LOST: dict[Callable[[Places], None], str] = {
 @pytest.mark.parametrize("loss", LOST)
 @pytest.mark.parametrize("step", ["gate", "forecast"])
 def test_a_registry_that_lost_its_champion_is_a_red_step_and_never_a_run_without_a_bulletin(
-    step: str, loss: Any, run: Run, three: Places
+    step: str, loss: Any, run: Run, three: DeploymentPaths
 ) -> None:
     loss(three)
     with pytest.raises(ChampionLostError, match=LOST[loss]):
@@ -186,7 +189,7 @@ def test_a_registry_that_lost_its_champion_is_a_red_step_and_never_a_run_without
 
 
 def test_an_alias_that_a_cut_off_promotion_has_moved_is_no_lost_champion(
-    run: Run, three: Places, monkeypatch: pytest.MonkeyPatch
+    run: Run, three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(audit, "append", _killed)  # between the alias and its audit entry
@@ -201,7 +204,7 @@ def _killed(*_: Any, **__: Any) -> None:
 
 
 def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(
-    run: Run, three: Places
+    run: Run, three: DeploymentPaths
 ) -> None:
     promote.set_champion("3")
     roll_back(AuditReason("Ana", "false alarms"))
@@ -210,7 +213,9 @@ def test_a_bundle_that_was_rolled_back_is_not_promoted_by_the_next_run(
     assert "taken out of service" in _record(three)["reasons"][-1]
 
 
-def test_the_deployed_version_is_in_the_audit_with_its_run(run: Run, three: Places) -> None:
+def test_the_deployed_version_is_in_the_audit_with_its_run(
+    run: Run, three: DeploymentPaths
+) -> None:
     from pipelines.registry.audit import newest
 
     steps.gate(RUN)
@@ -221,7 +226,9 @@ def test_the_deployed_version_is_in_the_audit_with_its_run(run: Run, three: Plac
     assert "fresher data win a tie" in last["reason"]
 
 
-def test_a_run_walked_again_keeps_the_decision_that_promoted(run: Run, three: Places) -> None:
+def test_a_run_walked_again_keeps_the_decision_that_promoted(
+    run: Run, three: DeploymentPaths
+) -> None:
     made = steps.gate(RUN)
     before = _record(three)
     assert steps.deploy(RUN).deployed
@@ -232,7 +239,7 @@ def test_a_run_walked_again_keeps_the_decision_that_promoted(run: Run, three: Pl
 
 
 def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
-    run: Run, three: Places
+    run: Run, three: DeploymentPaths
 ) -> None:
     made = steps.gate(RUN)
     before = _record(three)
@@ -245,14 +252,16 @@ def test_a_run_that_would_now_decide_otherwise_is_refused_and_its_record_stays(
     assert (_record(three), run.output(GateOutput)) == (before, made)
 
 
-def test_a_decision_that_promoted_nothing_yet_may_be_made_anew(run: Run, three: Places) -> None:
+def test_a_decision_that_promoted_nothing_yet_may_be_made_anew(
+    run: Run, three: DeploymentPaths
+) -> None:
     assert steps.gate(RUN).decision == "promote"
     _metric_absent(run, pytest.MonkeyPatch())
     assert steps.gate(RUN).decision == "keep"
 
 
 def test_a_champion_that_a_person_chose_after_the_gate_is_not_replaced(
-    run: Run, three: Places
+    run: Run, three: DeploymentPaths
 ) -> None:
     steps.gate(RUN)
     promote_by_hand("2", AuditReason("Ana", "the ministry asked for it"))

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.registry import audit
 
 Lines = list[bytes]
 
 
-def _write(where: Places, count: int) -> Path:
+def _write(paths: DeploymentPaths, count: int) -> Path:
     for version in range(1, count + 1):
         facts = {
             "action": "promote",
@@ -25,17 +25,17 @@ def _write(where: Places, count: int) -> Path:
             "run_id": None,
         }
         audit.append(
-            where,
+            paths,
             **facts,
             from_version=str(version - 1),
             to_version=str(version),
             by="Ana",
             reason="größer\nbesser",
         )
-    return audit.audit_file(where)
+    return audit.audit_file(paths)
 
 
-def test_entries_come_back_as_written_and_hold_each_other(nowhere: Places) -> None:
+def test_entries_come_back_as_written_and_hold_each_other(nowhere: DeploymentPaths) -> None:
     path = _write(nowhere, 3)
     trail = audit.read_trail(nowhere)
     assert (trail.broken, trail.torn) == ("", "")
@@ -88,7 +88,7 @@ TAMPERED: dict[Callable[[Lines], Lines], str] = {
 
 
 @pytest.mark.parametrize("tamper", TAMPERED)
-def test_the_first_line_that_does_not_hold_is_named(nowhere: Places, tamper: Any) -> None:
+def test_the_first_line_that_does_not_hold_is_named(nowhere: DeploymentPaths, tamper: Any) -> None:
     path = _write(nowhere, 4)
     path.write_bytes(b"\n".join(tamper(path.read_bytes().splitlines())) + b"\n")
     assert audit.read_trail(nowhere).broken.startswith(TAMPERED[tamper])
@@ -97,7 +97,7 @@ def test_the_first_line_that_does_not_hold_is_named(nowhere: Places, tamper: Any
 
 
 def test_a_torn_last_line_is_set_aside_with_a_word(
-    nowhere: Places, caplog: pytest.LogCaptureFixture
+    nowhere: DeploymentPaths, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = _write(nowhere, 2)
     whole = path.read_bytes()
@@ -113,7 +113,7 @@ def test_a_torn_last_line_is_set_aside_with_a_word(
     assert (len(trail.entries), trail.broken, trail.torn) == (3, "", "")
 
 
-def test_a_line_that_lost_only_its_end_is_kept(nowhere: Places) -> None:
+def test_a_line_that_lost_only_its_end_is_kept(nowhere: DeploymentPaths) -> None:
     path = _write(nowhere, 2)
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
     _write(nowhere, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.registries import closed_port, damage
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHAMPION, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.registry import promote
@@ -23,7 +23,9 @@ from pipelines.registry.deploy import (
 MakeBundle = Callable[..., Path]
 
 
-def test_a_deployed_version_serves(where: Places, make_bundle: MakeBundle, endpoint: str) -> None:
+def test_a_deployed_version_serves(
+    paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
+) -> None:
     one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
 
     first = deploy(one, endpoint)
@@ -34,11 +36,11 @@ def test_a_deployed_version_serves(where: Places, make_bundle: MakeBundle, endpo
 
 
 def test_a_refused_version_gives_the_champion_back(
-    where: Places, make_bundle: MakeBundle, endpoint: str
+    paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
 ) -> None:
     one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
     deploy(one, endpoint)
-    damage(where, two)
+    damage(paths, two)
     state = promote.registry_state()
 
     with pytest.raises(DeployError, match=r"damaged.*version 1 is champion again"):
@@ -47,10 +49,10 @@ def test_a_refused_version_gives_the_champion_back(
 
 
 def test_a_refused_first_champion_leaves_none(
-    where: Places, make_bundle: MakeBundle, endpoint: str
+    paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
 ) -> None:
     version = promote.register_bundle(make_bundle(), "weekly")
-    damage(where, version)
+    damage(paths, version)
 
     with pytest.raises(DeployError):
         deploy(version, endpoint)
@@ -58,11 +60,11 @@ def test_a_refused_first_champion_leaves_none(
 
 
 def test_a_deploy_that_was_killed_half_way_still_finds_the_way_back(
-    where: Places, make_bundle: MakeBundle, endpoint: str
+    paths: DeploymentPaths, make_bundle: MakeBundle, endpoint: str
 ) -> None:
     one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
     deploy(one, endpoint)
-    damage(where, two)
+    damage(paths, two)
     promote.set_champion(two)  # as the killed one did, before it could look at the endpoint
 
     with pytest.raises(DeployError):
@@ -72,7 +74,7 @@ def test_a_deploy_that_was_killed_half_way_still_finds_the_way_back(
 
 
 def test_without_an_address_the_workers_find_it_by_themselves(
-    where: Places, make_bundle: MakeBundle
+    paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
     version = promote.register_bundle(make_bundle(), "weekly")
 
@@ -81,7 +83,7 @@ def test_without_an_address_the_workers_find_it_by_themselves(
 
 
 def test_an_endpoint_that_is_down_does_not_hold_the_run_up(
-    where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{closed_port()}")
     version = promote.register_bundle(make_bundle(), "weekly")

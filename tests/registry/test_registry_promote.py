@@ -10,7 +10,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import RegistryError, StoreError
 from pipelines.fusion.bundle import bundle_id, load_bundle
@@ -20,8 +20,10 @@ from pipelines.registry.alias import connect
 MakeBundle = Callable[..., Path]
 
 
-def test_a_bundle_is_registered_with_its_run(where: Places, make_bundle: MakeBundle) -> None:
-    bundle, receipt = make_bundle(), where.home / "receipt.json"
+def test_a_bundle_is_registered_with_its_run(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
+    bundle, receipt = make_bundle(), paths.home / "receipt.json"
     receipt.write_text("{}")
 
     version = promote.register_bundle(
@@ -46,7 +48,9 @@ def test_a_bundle_is_registered_with_its_run(where: Places, make_bundle: MakeBun
     ]
 
 
-def test_the_same_bundle_is_registered_once(where: Places, make_bundle: MakeBundle) -> None:
+def test_the_same_bundle_is_registered_once(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
     first = promote.register_bundle(make_bundle(), "weekly")
     state = promote.registry_state()
 
@@ -54,14 +58,14 @@ def test_the_same_bundle_is_registered_once(where: Places, make_bundle: MakeBund
     assert promote.registry_state() == state
 
 
-def test_another_bundle_is_another_version(where: Places, make_bundle: MakeBundle) -> None:
+def test_another_bundle_is_another_version(paths: DeploymentPaths, make_bundle: MakeBundle) -> None:
     versions = [promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0)]
 
     assert versions == ["1", "2"]
 
 
 def test_a_killed_registration_is_finished_by_the_next(
-    where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -78,7 +82,7 @@ def test_a_killed_registration_is_finished_by_the_next(
 
 
 def test_a_killed_registration_is_finished_although_a_param_is_another_one_now(
-    where: Places, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -94,14 +98,16 @@ def test_a_killed_registration_is_finished_although_a_param_is_another_one_now(
     assert run.data.tags["params_kept"] == "train.seed"
 
 
-def test_an_alias_that_names_nothing_is_none(where: Places, make_bundle: MakeBundle) -> None:
+def test_an_alias_that_names_nothing_is_none(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
     promote.register_bundle(make_bundle(), "weekly")
 
     assert promote.lookup(CHAMPION) is None
 
 
 def test_a_new_champion_leaves_the_old_one_as_previous(
-    where: Places, make_bundle: MakeBundle
+    paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
     one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
     promote.set_champion(one)
@@ -112,7 +118,9 @@ def test_a_new_champion_leaves_the_old_one_as_previous(
     assert promote.read_aliases() == {CHAMPION: two, CHALLENGER: None, PREVIOUS: one}
 
 
-def test_the_champion_again_changes_nothing(where: Places, make_bundle: MakeBundle) -> None:
+def test_the_champion_again_changes_nothing(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
     one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
     promote.set_champion(one)
     promote.set_champion(two)
@@ -122,7 +130,7 @@ def test_the_champion_again_changes_nothing(where: Places, make_bundle: MakeBund
     assert promote.read_aliases()[PREVIOUS] == one
 
 
-def test_restoring_puts_both_aliases_back(where: Places, make_bundle: MakeBundle) -> None:
+def test_restoring_puts_both_aliases_back(paths: DeploymentPaths, make_bundle: MakeBundle) -> None:
     one, two = (promote.register_bundle(make_bundle(bias), "weekly") for bias in (-1.0, -2.0))
     promote.set_champion(one)
     state = promote.registry_state()
@@ -132,7 +140,7 @@ def test_restoring_puts_both_aliases_back(where: Places, make_bundle: MakeBundle
     assert promote.registry_state() == state
 
 
-def test_a_challenger_does_not_serve(where: Places, make_bundle: MakeBundle) -> None:
+def test_a_challenger_does_not_serve(paths: DeploymentPaths, make_bundle: MakeBundle) -> None:
     version = promote.register_bundle(make_bundle(), "weekly")
 
     promote.set_alias(CHALLENGER, version)
@@ -140,7 +148,9 @@ def test_a_challenger_does_not_serve(where: Places, make_bundle: MakeBundle) -> 
     assert promote.read_aliases() == {CHAMPION: None, CHALLENGER: version, PREVIOUS: None}
 
 
-def test_a_version_that_does_not_exist_cannot_serve(where: Places, make_bundle: MakeBundle) -> None:
+def test_a_version_that_does_not_exist_cannot_serve(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
     promote.register_bundle(make_bundle(), "weekly")
     state = promote.registry_state()
 
@@ -149,15 +159,19 @@ def test_a_version_that_does_not_exist_cannot_serve(where: Places, make_bundle: 
     assert promote.registry_state() == state
 
 
-def test_a_fetched_bundle_is_the_registered_one(where: Places, make_bundle: MakeBundle) -> None:
+def test_a_fetched_bundle_is_the_registered_one(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
     made = make_bundle()
     folder = promote.fetch_bundle(promote.register_bundle(made, "weekly"))
 
-    assert folder == where.artifacts / "bundles" / bundle_id(made)
+    assert folder == paths.artifacts / "bundles" / bundle_id(made)
     assert bundle_id(folder) == bundle_id(made)
 
 
-def test_a_damaged_cached_bundle_is_fetched_again(where: Places, make_bundle: MakeBundle) -> None:
+def test_a_damaged_cached_bundle_is_fetched_again(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
     made = make_bundle()
     version = promote.register_bundle(made, "weekly")
     folder = promote.fetch_bundle(version)
@@ -167,24 +181,24 @@ def test_a_damaged_cached_bundle_is_fetched_again(where: Places, make_bundle: Ma
 
 
 def test_a_bundle_damaged_in_the_registry_is_refused(
-    where: Places, make_bundle: MakeBundle
+    paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
     version = promote.register_bundle(make_bundle(), "weekly")
-    stored = min((where.artifacts / "mlflow").rglob("model/artifacts/bundle/*/linear.safetensors"))
+    stored = min((paths.artifacts / "mlflow").rglob("model/artifacts/bundle/*/linear.safetensors"))
     stored.write_bytes(b"damaged")
 
     with pytest.raises(StoreError, match="damaged"):
         promote.fetch_bundle(version)
-    assert not list((where.artifacts / "bundles").iterdir())
+    assert not list((paths.artifacts / "bundles").iterdir())
 
 
-def test_a_reader_does_not_make_a_registry(nowhere: Places) -> None:
+def test_a_reader_does_not_make_a_registry(nowhere: DeploymentPaths) -> None:
     with pytest.raises(RegistryError, match="no registry yet"):
         promote.lookup(CHAMPION)
     assert not (nowhere.artifacts / "mlflow").exists()
 
 
-def test_first_use_from_parallel_processes_makes_one_registry(nowhere: Places) -> None:
+def test_first_use_from_parallel_processes_makes_one_registry(nowhere: DeploymentPaths) -> None:
     forked = multiprocessing.get_context("fork")  # they need not load MLflow anew
     several = [forked.Process(target=tracking.prepare) for _ in range(2)]
     for process in several:
@@ -196,9 +210,11 @@ def test_first_use_from_parallel_processes_makes_one_registry(nowhere: Places) -
     assert len(connect().search_experiments(filter_string="name = 'denguard'")) == 1
 
 
-def test_mlflow_itself_can_load_and_predict(where: Places, make_bundle: MakeBundle) -> None:
+def test_mlflow_itself_can_load_and_predict(
+    paths: DeploymentPaths, make_bundle: MakeBundle
+) -> None:
     promote.set_champion(promote.register_bundle(make_bundle(), "weekly"))
-    mlflow.set_tracking_uri(where.tracking_uri)
+    mlflow.set_tracking_uri(paths.tracking_uri)
 
     model = mlflow.pyfunc.load_model("models:/denguard@champion")
     plain = {"municipality_code": "05001", "horizon_weeks": 4, "log1p_cases_lag00": 3.0}
@@ -212,17 +228,17 @@ def test_mlflow_itself_can_load_and_predict(where: Places, make_bundle: MakeBund
 
 
 def test_mlflow_loads_versions_whose_copy_of_the_model_code_has_the_former_name(
-    where: Places, make_bundle: MakeBundle
+    paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
     promote.set_champion(promote.register_bundle(make_bundle(), "weekly"))
-    (code,) = (where.artifacts / "mlflow").rglob("pyfunc_model.py")
+    (code,) = (paths.artifacts / "mlflow").rglob("pyfunc_model.py")
     code.write_text(code.read_text().replace("load_verified_bundle", "load_sound"))
-    mlflow.set_tracking_uri(where.tracking_uri)
+    mlflow.set_tracking_uri(paths.tracking_uri)
     assert mlflow.pyfunc.load_model("models:/denguard@champion").metadata is not None
 
 
 def test_a_provisional_version_says_so_until_its_bundle_is_judged(
-    where: Places, make_bundle: MakeBundle
+    paths: DeploymentPaths, make_bundle: MakeBundle
 ) -> None:
     version = promote.register_bundle(make_bundle(), "weekly", provisional=True)
     assert promote.get_version(version).provisional

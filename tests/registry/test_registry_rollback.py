@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.registries import closed_port, damage
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHALLENGER, CHAMPION, PREVIOUS
 from pipelines.errors import DeployError, RegistryError, StoreError
 from pipelines.registry import aliases, audit, promote
@@ -25,8 +25,8 @@ def _serve(*versions: str) -> None:
         promote.set_champion(version)
 
 
-def _moves(where: Places) -> list[tuple[Any, ...]]:
-    trail = audit.read_trail(where)
+def _moves(paths: DeploymentPaths) -> list[tuple[Any, ...]]:
+    trail = audit.read_trail(paths)
     assert not trail.broken
     return [(e["action"], e["from_version"], e["to_version"]) for e in trail.entries]
 
@@ -35,7 +35,9 @@ def test_a_rollback_waits_at_most_30_s_for_the_endpoint() -> None:
     assert inspect.signature(roll_back).parameters["timeout_s"].default <= 30
 
 
-def test_a_rollback_reaches_the_endpoint_and_is_audited(three: Places, endpoint: str) -> None:
+def test_a_rollback_reaches_the_endpoint_and_is_audited(
+    three: DeploymentPaths, endpoint: str
+) -> None:
     for version in ("1", "2"):
         deploy(version, endpoint)
 
@@ -50,7 +52,7 @@ def test_a_rollback_reaches_the_endpoint_and_is_audited(three: Places, endpoint:
     assert connect().get_model_version("denguard", "2").tags["rolled_back"] == ANA.reason
 
 
-def test_after_a_rollback_previous_is_one_step_further_back(three: Places) -> None:
+def test_after_a_rollback_previous_is_one_step_further_back(three: DeploymentPaths) -> None:
     _serve("1", "2", "3")
 
     roll_back(ANA)
@@ -62,13 +64,13 @@ def test_after_a_rollback_previous_is_one_step_further_back(three: Places) -> No
     assert _moves(three)[-2:] == [("rollback", "3", "2"), ("rollback", "2", "1")]
 
 
-def test_without_a_champion_there_is_nothing_to_roll_back(three: Places) -> None:
+def test_without_a_champion_there_is_nothing_to_roll_back(three: DeploymentPaths) -> None:
     with pytest.raises(RegistryError, match="no champion"):
         roll_back(ANA)
     assert _moves(three) == []
 
 
-def test_a_damaged_previous_version_is_refused_and_nothing_moves(three: Places) -> None:
+def test_a_damaged_previous_version_is_refused_and_nothing_moves(three: DeploymentPaths) -> None:
     _serve("1", "2")
     damage(three, "1")
     state = promote.registry_state()
@@ -79,14 +81,14 @@ def test_a_damaged_previous_version_is_refused_and_nothing_moves(three: Places) 
     assert len(_moves(three)) == 2
 
 
-def test_a_damaged_champion_does_not_hinder_its_rollback(three: Places) -> None:
+def test_a_damaged_champion_does_not_hinder_its_rollback(three: DeploymentPaths) -> None:
     _serve("1", "2")
     damage(three, "2")
 
     assert roll_back(ANA).version == "1"
 
 
-def test_an_endpoint_that_is_down_takes_it_later(three: Places) -> None:
+def test_an_endpoint_that_is_down_takes_it_later(three: DeploymentPaths) -> None:
     _serve("1", "2")
 
     done = roll_back(ANA, f"http://127.0.0.1:{closed_port()}")
@@ -100,7 +102,7 @@ STAGES = ["intent written", "previous moved", "champion moved", "marked", "audit
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_rollback_that_was_killed_is_finished_by_the_next_and_goes_no_further(
-    three: Places, stage: str, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve("1", "2", "3")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -143,7 +145,7 @@ def _kill_after(patch: pytest.MonkeyPatch, stage: str) -> None:
 
 
 def test_a_promotion_that_was_killed_is_finished_before_the_next_move(
-    three: Places, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve("1")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -157,7 +159,7 @@ def test_a_promotion_that_was_killed_is_finished_before_the_next_move(
 
 
 def test_a_move_that_the_registry_refuses_half_way_is_put_back(
-    three: Places, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve("1", "2", "3")
     state = promote.registry_state()
@@ -178,7 +180,7 @@ def test_a_move_that_the_registry_refuses_half_way_is_put_back(
     assert roll_back(ANA).resumed is False
 
 
-def test_what_a_person_took_out_is_not_deployed_again(three: Places) -> None:
+def test_what_a_person_took_out_is_not_deployed_again(three: DeploymentPaths) -> None:
     _serve("1", "2")
     roll_back(ANA)
 
@@ -187,7 +189,9 @@ def test_what_a_person_took_out_is_not_deployed_again(three: Places) -> None:
     assert promote.read_aliases()[CHAMPION] == "1"
 
 
-def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(three: Places) -> None:
+def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(
+    three: DeploymentPaths,
+) -> None:
     _serve("1", "2")
 
     with pytest.raises(DeployError, match="version 2 is champion now"):
@@ -196,7 +200,7 @@ def test_a_version_is_not_deployed_over_a_champion_it_was_not_judged_against(thr
     assert deploy("3", compared_with=["2"]).changed
 
 
-def test_a_person_may_let_a_rolled_back_version_serve_again(three: Places) -> None:
+def test_a_person_may_let_a_rolled_back_version_serve_again(three: DeploymentPaths) -> None:
     _serve("1", "2")
     roll_back(ANA)
 
@@ -207,7 +211,7 @@ def test_a_person_may_let_a_rolled_back_version_serve_again(three: Places) -> No
     assert audit.read_trail(three).entries[-1]["by"] == "Luis"
 
 
-def test_a_damaged_version_is_not_promoted_by_hand(three: Places) -> None:
+def test_a_damaged_version_is_not_promoted_by_hand(three: DeploymentPaths) -> None:
     _serve("1")
     damage(three, "2")
 
@@ -217,7 +221,7 @@ def test_a_damaged_version_is_not_promoted_by_hand(three: Places) -> None:
 
 
 def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(
-    three: Places, endpoint: str
+    three: DeploymentPaths, endpoint: str
 ) -> None:
     deploy("1", endpoint)
     damage(three, "2")
@@ -230,6 +234,6 @@ def test_a_deploy_that_the_endpoint_refuses_is_in_the_audit_with_its_undoing(
     assert "did not take version 2" in undone["reason"]
 
 
-def test_a_version_that_is_not_there_is_said_to_be_so(three: Places) -> None:
+def test_a_version_that_is_not_there_is_said_to_be_so(three: DeploymentPaths) -> None:
     with pytest.raises(RegistryError, match="there is no version 99"):
-        promote_by_hand("99", ANA, where=three)
+        promote_by_hand("99", ANA, paths=three)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.registries import RECIPE, closed_port, damage
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ChampionLostError, RegistryError
 from pipelines.recipes import recipe_id
 from pipelines.registry import audit, promote, retries
@@ -43,7 +43,7 @@ def silent() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_a_sound_champion_is_described(three: Places) -> None:
+def test_a_sound_champion_is_described(three: DeploymentPaths) -> None:
     promote.set_champion("1")
     found = describe_champion(three, NAME)
     assert found.problem is None
@@ -54,13 +54,13 @@ def test_a_sound_champion_is_described(three: Places) -> None:
     assert found.rolled_back == ()
 
 
-def test_a_registry_without_a_champion_has_none_and_no_problem(three: Places) -> None:
+def test_a_registry_without_a_champion_has_none_and_no_problem(three: DeploymentPaths) -> None:
     found = describe_champion(three, NAME)
     assert (found.champion, found.problem) == (None, None)
 
 
 def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(
-    three: Places, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promote.set_champion("1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
@@ -70,13 +70,13 @@ def test_mlflow_stopped_is_a_problem_and_not_an_empty_place(
 
 
 def test_mlflow_silent_is_a_problem_and_has_an_end(
-    three: Places, silent: str, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", silent)
     assert "Who serves could not be read" in describe_champion(three, NAME).problem
 
 
-def test_a_damaged_champion_is_named_with_what_a_person_can_do(three: Places) -> None:
+def test_a_damaged_champion_is_named_with_what_a_person_can_do(three: DeploymentPaths) -> None:
     promote.set_champion("2")
     damage(three, "2")
     found = describe_champion(three, NAME)
@@ -86,7 +86,7 @@ def test_a_damaged_champion_is_named_with_what_a_person_can_do(three: Places) ->
 
 
 def test_a_champion_whose_golden_rows_fail_is_a_problem(
-    three: Places, monkeypatch: pytest.MonkeyPatch
+    three: DeploymentPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipelines.fusion.linear import LinearModel
 
@@ -96,13 +96,15 @@ def test_a_champion_whose_golden_rows_fail_is_a_problem(
     assert "golden rows differ" in describe_champion(three, NAME).problem
 
 
-def test_a_registry_that_lost_its_champion_is_not_one_that_never_had_any(three: Places) -> None:
+def test_a_registry_that_lost_its_champion_is_not_one_that_never_had_any(
+    three: DeploymentPaths,
+) -> None:
     promote.set_champion("1")
     connect().delete_registered_model_alias(NAME, "champion")
     assert "by the audit version 1 serves" in describe_champion(three, NAME).problem
 
 
-def test_what_a_person_took_out_is_listed(three: Places) -> None:
+def test_what_a_person_took_out_is_listed(three: DeploymentPaths) -> None:
     for version in ("1", "2"):
         promote.set_champion(version)
     roll_back(AuditReason("Ana", "false alarms"))
@@ -121,7 +123,7 @@ def test_a_registry_that_goes_away_between_two_questions_is_an_error_and_not_an_
 
     monkeypatch.setattr(room, "prepared_champion", once)
     with pytest.raises(RegistryError, match="does not answer"):
-        describe_champion_with_retries(Places(home=tmp_path), NAME)
+        describe_champion_with_retries(DeploymentPaths(home=tmp_path), NAME)
 
 
 def test_what_was_lost_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,12 +142,12 @@ def test_what_was_lost_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -
 def test_an_alias_that_a_move_under_way_has_taken_away_is_no_lost_champion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = Places(home=tmp_path)
+    paths = DeploymentPaths(home=tmp_path)
     facts = {"model_name": NAME, "bundle_id": "b", "run_id": None, "by": "Ana", "reason": "r"}
-    audit.append(where, action="promote", from_version=None, to_version="1", **facts)
+    audit.append(paths, action="promote", from_version=None, to_version="1", **facts)
     monkeypatch.setattr(room, "lookup", lambda *_: None)
     with pytest.raises(ChampionLostError):
-        champion_now(where, NAME)
+        champion_now(paths, NAME)
     taken = {"facts": {**facts, "from_version": "1", "to_version": None}, "target": {}}
-    write_json(audit.audit_file(where).parent / "intent.json", taken)
-    assert champion_now(where, NAME) is None
+    write_json(audit.audit_file(paths).parent / "intent.json", taken)
+    assert champion_now(paths, NAME) is None

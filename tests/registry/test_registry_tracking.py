@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import RegistryError
 from pipelines.registry import promote, tracking
 from pipelines.registry.alias import connect
@@ -18,8 +18,8 @@ from pipelines.registry.alias import connect
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_run_keeps_what_it_is_told(where: Places) -> None:
-    folder = where.home / "notes"
+def test_a_run_keeps_what_it_is_told(paths: DeploymentPaths) -> None:
+    folder = paths.home / "notes"
     folder.mkdir()
     (folder / "why.txt").write_text("kept")
 
@@ -36,11 +36,11 @@ def test_a_run_keeps_what_it_is_told(where: Places) -> None:
     assert run.data.metrics == {"brier": 0.1}
     assert (run.data.tags["embedding_version"], run.info.run_name) == ("e1", "backtest")
     assert run.info.status == "FINISHED"
-    stored = where.artifacts / "mlflow" / "artifacts" / run_id / "artifacts" / "notes" / "why.txt"
+    stored = paths.artifacts / "mlflow" / "artifacts" / run_id / "artifacts" / "notes" / "why.txt"
     assert stored.read_text() == "kept"
 
 
-def test_preparing_twice_changes_nothing(nowhere: Places) -> None:
+def test_preparing_twice_changes_nothing(nowhere: DeploymentPaths) -> None:
     tracking.prepare()
     state = promote.registry_state()
 
@@ -50,16 +50,16 @@ def test_preparing_twice_changes_nothing(nowhere: Places) -> None:
 
 
 def test_a_held_lock_is_named(
-    where: Places, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    paths: DeploymentPaths, make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = promote.register_bundle(make_bundle(), "weekly")
     monkeypatch.setattr(tracking, "_LOCK_TIMEOUT_S", 0.1)
 
-    with tracking.registry_lock(where), pytest.raises(RegistryError, match=r"registry\.lock"):
+    with tracking.registry_lock(paths), pytest.raises(RegistryError, match=r"registry\.lock"):
         promote.set_champion(version)
 
 
-def test_a_registry_that_is_no_database_is_named(nowhere: Places) -> None:
+def test_a_registry_that_is_no_database_is_named(nowhere: DeploymentPaths) -> None:
     database = nowhere.artifacts / "mlflow" / "mlflow.db"
     database.parent.mkdir(parents=True)
     database.write_text("not a database, but long enough to be looked at")

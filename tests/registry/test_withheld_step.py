@@ -13,7 +13,7 @@ from support.registries import RECIPE, write_linear
 from support.towns import towns, write_features
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.evaluate.backtest import PREDICTION_COLUMNS, write_predictions
 from pipelines.fusion.bundle import bundle_id, load_verified_bundle
 from pipelines.recipes import recipe_id
@@ -48,7 +48,7 @@ def _rows(horizon: int, beyond: float) -> pd.DataFrame:
 
 
 @pytest.fixture
-def run(three: Places) -> Run:
+def run(three: DeploymentPaths) -> Run:
     """A run that is evaluated and not judged; one week ahead its linear head says 0.2 too much."""
     promote.set_champion("1")
     steps.start(RUN, {"profile": "sample", "horizons": [1, 4]})
@@ -92,7 +92,7 @@ def _serve(run: Run) -> GateOutput:
     version = promote.register_bundle(folder_of_decision(run, made) / "bundle", RUN)
     leave(run, RegisterOutput, version=version)
     assert steps.deploy(RUN).deployed
-    run.finish(describe_champion(run.places, MODEL_NAME))
+    run.finish(describe_champion(run.paths, MODEL_NAME))
     return made
 
 
@@ -105,6 +105,6 @@ def test_a_run_walked_again_keeps_the_decision_that_promoted_it(run: Run) -> Non
 
 def test_it_is_found_where_the_registry_is_away(run: Run) -> None:
     made = _serve(run)
-    shutil.rmtree(run.places.artifacts / "bundles")
-    found = _kept_bundle(run.places, str(made.bundle_id), RUN)
+    shutil.rmtree(run.paths.artifacts / "bundles")
+    found = _kept_bundle(run.paths, str(made.bundle_id), RUN)
     assert bundle_id(found) == made.bundle_id

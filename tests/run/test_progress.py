@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.events import read_events
 from pipelines.run.progress import Progress, bound, handed_on, spell
 
@@ -49,10 +49,10 @@ def test_the_first_and_the_last_item_are_always_told(caplog: pytest.LogCaptureFi
 
 
 def test_an_encoders_own_process_writes_the_waiting_steps_progress(tmp_path: Path) -> None:
-    with bound(Places(home=tmp_path), "weekly", "embed_shard_000"):
+    with bound(DeploymentPaths(home=tmp_path), "weekly", "embed_shard_000"):
         environment = {**os.environ, **handed_on()}
     subprocess.run([sys.executable, "-c", COUNT_TEN], env=environment, check=True, timeout=60)
-    written = list(read_events(Places(home=tmp_path), "step-progress", run_id="weekly"))
+    written = list(read_events(DeploymentPaths(home=tmp_path), "step-progress", run_id="weekly"))
     assert [line["done"] for line in written] == [1, 10], "the first and the last, and no flood"
     assert {(line["step"], line["total"]) for line in written} == {("embed_shard_000", 10)}
 

@@ -18,7 +18,7 @@ from PIL import Image
 from support.linear_bundle import linear_bundle
 from support.registries import moved_registry
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.fusion.bundle import Bundle, write_bundle
 from pipelines.registry.promote import register_bundle, set_champion
 from serving.app import create_app
@@ -31,12 +31,12 @@ KEY = "a-key-for-tests"
 class Deployment:
     """A home with a registry, and what tests do to it."""
 
-    where: Places
+    paths: DeploymentPaths
 
     def register(self, bundle: Bundle) -> str:
         """Write and register a bundle; its version."""
         name = hashlib.sha256(repr(bundle.models).encode()).hexdigest()[:12]
-        folder = write_bundle(bundle, self.where.artifacts / "made" / name / "bundle")
+        folder = write_bundle(bundle, self.paths.artifacts / "made" / name / "bundle")
         return register_bundle(folder, "weekly")
 
     def promote(self, bundle: Bundle) -> str:
@@ -48,11 +48,11 @@ class Deployment:
 
 @pytest.fixture
 def deployment(home: Path, empty_registry: Path) -> Deployment:
-    where = Places(home=home)
-    target = where.artifacts / "mlflow" / "mlflow.db"
+    paths = DeploymentPaths(home=home)
+    target = paths.artifacts / "mlflow" / "mlflow.db"
     target.parent.mkdir(parents=True)
     shutil.copy(empty_registry, target)
-    return Deployment(where)
+    return Deployment(paths)
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def client(deployment: Deployment, settings: Settings) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def promoted(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
     """artifacts/ of a deployment of which a linear bundle is champion, made once."""
-    where = Places(home=tmp_path_factory.mktemp("promoted"))
-    (where.artifacts / "mlflow").mkdir(parents=True)
-    shutil.copy(empty_registry, where.artifacts / "mlflow" / "mlflow.db")
+    paths = DeploymentPaths(home=tmp_path_factory.mktemp("promoted"))
+    (paths.artifacts / "mlflow").mkdir(parents=True)
+    shutil.copy(empty_registry, paths.artifacts / "mlflow" / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DENGUARD_HOME", str(where.home))
+        patch.setenv("DENGUARD_HOME", str(paths.home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        Deployment(where).promote(linear_bundle())
-    return where.artifacts
+        Deployment(paths).promote(linear_bundle())
+    return paths.artifacts
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def serving_client(
     deployment: Deployment, settings: Settings, promoted: Path
 ) -> Iterator[TestClient]:
     """A running endpoint with a linear champion."""
-    artifacts = deployment.where.artifacts
+    artifacts = deployment.paths.artifacts
     shutil.copytree(promoted, artifacts, dirs_exist_ok=True)
     moved_registry(artifacts / "mlflow", promoted / "mlflow")
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as running:

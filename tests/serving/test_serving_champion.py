@@ -71,7 +71,7 @@ def test_a_damaged_champion_leaves_the_old_one_serving(
 ) -> None:
     version = deployment.register(bundle_of(bias=1.5))
     entry = get_version(version)
-    stored = deployment.where.artifacts / "mlflow" / "artifacts" / entry.run_id
+    stored = deployment.paths.artifacts / "mlflow" / "artifacts" / entry.run_id
     weights = min(stored.rglob("linear.safetensors"))
     weights.write_bytes(b"damaged")
     set_champion(version)
@@ -89,7 +89,7 @@ def test_a_damaged_champion_leaves_the_old_one_serving(
 def test_a_bundle_with_other_golden_rows_is_not_taken(
     serving_client: TestClient, deployment: Any, bundle_of: BundleOf, eventually: Eventually
 ) -> None:
-    folder = write_bundle(bundle_of(bias=0.7), deployment.where.artifacts / "made" / "x" / "bundle")
+    folder = write_bundle(bundle_of(bias=0.7), deployment.paths.artifacts / "made" / "x" / "bundle")
     golden = read_json(folder / GOLDEN)
     golden["rows"][0]["probability"] = {"1": 0.111, "4": 0.111}  # type: ignore[index]
     write_json(folder / GOLDEN, golden)
@@ -107,7 +107,7 @@ def test_a_bundle_with_other_golden_rows_is_not_taken(
 def test_a_registry_that_is_gone_leaves_the_champion_serving(
     serving_client: TestClient, deployment: Any, row: dict[str, Any], eventually: Eventually
 ) -> None:
-    shutil.move(deployment.where.artifacts / "mlflow", deployment.where.home / "away")
+    shutil.move(deployment.paths.artifacts / "mlflow", deployment.paths.home / "away")
 
     eventually(lambda: serving_client.get("/model").json()["last_error"] is not None)
 
@@ -118,7 +118,7 @@ def test_the_way_back_clears_the_candidate_error(
     serving_client: TestClient, deployment: Any, bundle_of: BundleOf, eventually: Eventually
 ) -> None:
     version = deployment.register(bundle_of(bias=1.5))
-    stored = deployment.where.artifacts / "mlflow" / "artifacts" / get_version(version).run_id
+    stored = deployment.paths.artifacts / "mlflow" / "artifacts" / get_version(version).run_id
     weights = min(stored.rglob("linear.safetensors"))
     weights.write_bytes(b"damaged")
     set_champion(version)
@@ -188,7 +188,7 @@ def _alias_lost(deployment: Any, bundle_of: BundleOf, patch: pytest.MonkeyPatch)
 
 def _damaged(deployment: Any, bundle_of: BundleOf, patch: pytest.MonkeyPatch) -> None:
     deployment.promote(bundle_of())
-    for file in (deployment.where.artifacts / "mlflow" / "artifacts").rglob(DESCRIPTION):
+    for file in (deployment.paths.artifacts / "mlflow" / "artifacts").rglob(DESCRIPTION):
         file.write_text("{}", encoding="utf-8")
 
 

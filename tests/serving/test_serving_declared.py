@@ -43,10 +43,10 @@ def test_rows_are_refused_by_the_covariates_names_and_the_published_forecast_ans
     models = {h: replace(model, forecaster=linear) for h, model in plain.models.items()}
     deployment.promote(replace(plain, models=models))
     eventually(lambda: client.get("/model").json()["bundle_id"] is not None)
-    named = lookup(CHAMPION, deployment.where)
+    named = lookup(CHAMPION, deployment.paths)
     assert named is not None
     table = forecast_rows(named.bundle_id, "2018-w48", 0.3)
-    publish_forecast(table, deployment.where.artifacts / "forecasts")
+    publish_forecast(table, deployment.paths.artifacts / "forecasts")
 
     refused = client.post("/predictions", json={"rows": [row]})
     published = client.get("/forecast", params={"municipality_code": "05001", "horizon_weeks": 4})

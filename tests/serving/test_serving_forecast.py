@@ -39,10 +39,10 @@ def publish(deployment: Any) -> Callable[..., Path]:
     """Publish a forecast of the champion, or of another bundle."""
 
     def one(week: str, probability: float = 0.25, bundle_id: str | None = None) -> Path:
-        named = lookup(CHAMPION, deployment.where)
+        named = lookup(CHAMPION, deployment.paths)
         assert named is not None
         table = forecast_rows(bundle_id or named.bundle_id, week, probability)
-        return publish_forecast(table, deployment.where.artifacts / "forecasts")
+        return publish_forecast(table, deployment.paths.artifacts / "forecasts")
 
     return one
 
@@ -80,7 +80,7 @@ def test_a_forecast_without_this_weeks_data_says_so_and_why_until_a_run_makes_on
     table = pd.read_parquet(publish("2018-w48", 0.3) / "forecast.parquet")
     marked = table.assign(data_state=WITHOUT)
     publish_forecast(
-        marked, deployment.where.artifacts / "forecasts", facts={"why": "MLflow is away"}
+        marked, deployment.paths.artifacts / "forecasts", facts={"why": "MLflow is away"}
     )
     answer = serving_client.get("/forecast").json()
     assert (answer["data_state"], answer["why"]) == (WITHOUT, "MLflow is away")
@@ -119,8 +119,8 @@ def test_an_answer_is_logged_before_it_is_sent_and_traced_to_forecast_and_bundle
 
     response = serving_client.get("/forecast", params=asked_for)
 
-    body, where = response.json(), deployment.where
-    logged = read_predictions(where, response.headers["X-Trace-Id"])
+    body, paths = response.json(), deployment.paths
+    logged = read_predictions(paths, response.headers["X-Trace-Id"])
     assert logged is not None and body["trace_id"] == logged.trace_id
     assert logged.input_sha256 == hashlib.sha256(response.request.url.query).hexdigest()
     assert (logged.forecast_version, logged.bundle_id) == (made.name, body["rows"][0]["bundle_id"])
@@ -132,7 +132,7 @@ def test_an_answer_is_logged_before_it_is_sent_and_traced_to_forecast_and_bundle
         (r["municipality_code"], r["horizon_weeks"], r["probability"], r["outbreak_expected"])
         for r in one_unit
     ]
-    rests_on = {node.key for node in trace(body["trace_id"], where, "up").nodes()}
+    rests_on = {node.key for node in trace(body["trace_id"], paths, "up").nodes()}
     assert {f"forecast:{made.name}", f"bundle:{logged.bundle_id}"} <= rests_on
 
 
@@ -142,7 +142,7 @@ def test_a_refused_question_leaves_no_line(
     publish("2018-w48")
     for params in ({"municipality_code": "99999"}, {"origin_week": "2018-w40"}):
         response = serving_client.get("/forecast", params=params)
-        assert read_predictions(deployment.where, response.headers["X-Trace-Id"]) is None
+        assert read_predictions(deployment.paths, response.headers["X-Trace-Id"]) is None
 
 
 def test_an_old_code_is_answered_as_what_it_became_and_the_answer_says_so(
@@ -226,7 +226,7 @@ def test_a_provisional_champion_is_marked_in_the_description_of_the_model(
     bundle_of: Callable[..., Bundle],
     eventually: Callable[..., None],
 ) -> None:
-    folder = write_bundle(bundle_of(), deployment.where.artifacts / "made" / "bundle")
+    folder = write_bundle(bundle_of(), deployment.paths.artifacts / "made" / "bundle")
     set_champion(register_bundle(folder, "weekly", provisional=True))
     eventually(lambda: client.get("/model").json().get("provisional") is True)
 
@@ -255,7 +255,7 @@ def test_a_covariate_that_no_field_gives_is_asked_for_as_a_vector(
 
 
 def withdraw_now(deployment: Any, version: str) -> None:
-    withdraw(deployment.where, "forecast", version, "Ana", "made from wrong counts")
+    withdraw(deployment.paths, "forecast", version, "Ana", "made from wrong counts")
 
 
 def test_a_withdrawn_forecast_is_passed_over_at_once_and_the_answer_says_so(
@@ -281,7 +281,7 @@ def test_a_week_that_was_taken_back_gives_way_to_the_older_one_that_a_run_finish
     taken_back, newest = publish("2018-w48", 0.3), publish("2018-w47", 0.1)
     made = datetime(2018, 12, 4, tzinfo=UTC)
     os.utime(taken_back, (made.timestamp(), made.timestamp()))
-    record_success(deployment.where, "run", "2018-w47", newest.name, made + timedelta(hours=1))
+    record_success(deployment.paths, "run", "2018-w47", newest.name, made + timedelta(hours=1))
     assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
     asked = serving_client.get("/forecast", params={"origin_week": "2018-w48"}).json()
     assert asked["forecast_version"] == taken_back.name
@@ -292,7 +292,7 @@ def test_a_newer_week_whose_run_has_not_finished_is_not_given_up(
 ) -> None:
     before, newest = publish("2018-w47", 0.1), publish("2018-w48", 0.3)
     finished = datetime.fromtimestamp(newest.stat().st_mtime, UTC) - timedelta(hours=1)
-    record_success(deployment.where, "run", "2018-w47", before.name, finished)
+    record_success(deployment.paths, "run", "2018-w47", before.name, finished)
     assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
 
 
@@ -300,7 +300,7 @@ def test_a_damaged_note_of_the_last_forecast_takes_no_forecast_away(
     serving_client: TestClient, publish: Any, deployment: Any
 ) -> None:
     newest = publish("2018-w48", 0.3)
-    (deployment.where.artifacts / "last_success.json").write_text("{}")
+    (deployment.paths.artifacts / "last_success.json").write_text("{}")
     assert serving_client.get("/forecast").json()["forecast_version"] == newest.name
 
 
@@ -336,7 +336,7 @@ def test_another_bundles_forecast_by_the_same_rule_stands_in_for_the_champions_o
 ) -> None:
     before, made = publish("2018-w47", 0.9, bundle_id="before"), publish("2018-w48", 0.3)
     rule = serving_client.get("/forecast").json()["label_rule_id"]
-    dataset = deployment.where.artifacts / "datasets" / "x" / "dataset.json"
+    dataset = deployment.paths.artifacts / "datasets" / "x" / "dataset.json"
     write_json(dataset, {"label_rule_id": rule})
     withdraw_now(deployment, made.name)
 

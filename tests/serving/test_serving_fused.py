@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.embed.base import describe_encoder
 from pipelines.fusion.bundle import Bundle
 from pipelines.fusion.calibration import IDENTITY
@@ -27,11 +27,11 @@ from serving.champion import ChampionHolder
 PROMPT_FIELDS = {"municipality_name": "Medellín", "age_0_14_pct": 20.0}
 
 
-def fused_bundle(linear: Callable[..., Bundle], where: Places, **meta: Any) -> Bundle:
+def fused_bundle(linear: Callable[..., Bundle], paths: DeploymentPaths, **meta: Any) -> Bundle:
     """A late-joint bundle for Lite0 and MiniLM whose output layer is not zero."""
     profile = load_profile("sample")
     image, text = (
-        describe_encoder(config, where) for config in (profile.embed.image, profile.embed.text)
+        describe_encoder(config, paths) for config in (profile.embed.image, profile.embed.text)
     )
     state = {
         name: value.detach().numpy().copy()
@@ -69,7 +69,7 @@ def fused_client(
     bundle_of: Callable[..., Bundle],
     eventually: Callable[..., None],
 ) -> TestClient:
-    deployment.promote(fused_bundle(bundle_of, deployment.where))
+    deployment.promote(fused_bundle(bundle_of, deployment.paths))
 
     def ready() -> bool:
         body = client.get("/model").json()
@@ -148,9 +148,9 @@ def test_a_bundle_of_other_encoders_is_not_taken(
     bundle_of: Callable[..., Bundle],
     eventually: Callable[..., None],
 ) -> None:
-    spec = asdict(describe_encoder(load_profile("sample").embed.image, deployment.where))
+    spec = asdict(describe_encoder(load_profile("sample").embed.image, deployment.paths))
     other = fused_bundle(
-        bundle_of, deployment.where, image_encoder={**spec, "weights_sha256": "0" * 64}
+        bundle_of, deployment.paths, image_encoder={**spec, "weights_sha256": "0" * 64}
     )
     deployment.promote(other)
 

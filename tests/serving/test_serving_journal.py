@@ -33,7 +33,7 @@ HEADERS = {"Authorization": "Bearer a-key-for-tests"}
 
 
 def logged(deployment: Any) -> list[LoggedAnswer]:
-    return [a for day in logged_days(deployment.where) for a in read_day(deployment.where, day)]
+    return [a for day in logged_days(deployment.paths) for a in read_day(deployment.paths, day)]
 
 
 def metric(client: TestClient, name: str) -> float:
@@ -49,7 +49,7 @@ def test_an_answer_is_found_by_its_trace_id(
 
     response = serving_client.post("/predictions", content=body, headers=headers)
 
-    found = read_predictions(deployment.where, response.headers["X-Trace-Id"])
+    found = read_predictions(deployment.paths, response.headers["X-Trace-Id"])
     assert found is not None
     sent = response.json()["predictions"]
     assert found.input_sha256 == hashlib.sha256(body).hexdigest()
@@ -93,7 +93,7 @@ def test_nothing_of_what_was_asked_is_in_the_log(
     for asked in ({"json": {"rows": [private]}}, {"json": {"vectors": [vector]}}, form):
         assert serving_client.post("/predictions", **asked).status_code == 200
 
-    files = [path for path in log_folder(deployment.where).rglob("*") if path.is_file()]
+    files = [path for path in log_folder(deployment.paths).rglob("*") if path.is_file()]
     written = b"".join(path.read_bytes() for path in files)
     assert written.count(b"\n") == 3
     pieces = [
@@ -129,7 +129,7 @@ def test_a_disk_that_takes_no_line_costs_lines_and_no_answer(
     row: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    folder: Path = log_folder(deployment.where)
+    folder: Path = log_folder(deployment.paths)
     shutil.rmtree(folder, ignore_errors=True)
     folder.write_text("a file where the log should be")
 
@@ -155,12 +155,12 @@ def test_days_beyond_retention_go_when_the_endpoint_starts(
 ) -> None:
     today = datetime.now(UTC).date()
     for back in range(403):
-        (log_folder(deployment.where) / str(today - timedelta(days=back))).mkdir(parents=True)
+        (log_folder(deployment.paths) / str(today - timedelta(days=back))).mkdir(parents=True)
 
     with TestClient(create_app(settings)):
-        eventually(lambda: len(logged_days(deployment.where)) == 401)
+        eventually(lambda: len(logged_days(deployment.paths)) == 401)
 
-    left = logged_days(deployment.where)
+    left = logged_days(deployment.paths)
     assert (left[0], left[-1]) == (today, today - timedelta(days=400))
 
 
@@ -170,7 +170,7 @@ def test_without_days_to_keep_there_is_no_log(
     bundle_of: Callable[..., Bundle],
     row: dict[str, Any],
 ) -> None:
-    old = log_folder(deployment.where) / "2001-01-01"
+    old = log_folder(deployment.paths) / "2001-01-01"
     old.mkdir(parents=True)
     deployment.promote(bundle_of())
     without = settings.model_copy(update={"prediction_log_days": 0})
@@ -178,11 +178,11 @@ def test_without_days_to_keep_there_is_no_log(
     with TestClient(create_app(without), headers=HEADERS) as client:
         assert client.post("/predictions", json={"rows": [row]}).status_code == 200
 
-    assert list(log_folder(deployment.where).iterdir()) == [old]
+    assert list(log_folder(deployment.paths).iterdir()) == [old]
 
 
 def test_a_day_on_which_nobody_asked_counts_as_a_day(settings: Settings) -> None:
     """Retention goes by days of the log; quiet ones are days, too."""
     Journal(settings, Metrics()).tidy()
 
-    assert len(logged_days(settings.places)) == 1
+    assert len(logged_days(settings.paths)) == 1

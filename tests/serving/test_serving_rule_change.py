@@ -41,14 +41,14 @@ def _rules(client: TestClient, row: dict[str, Any]) -> set[tuple[str, str | None
 def published(serving_client: TestClient, deployment: Any) -> TestClient:
     bundle_id = serving_client.get("/model").json()["bundle_id"]
     publish_forecast(
-        forecast_rows(bundle_id, "2018-w48", 0.3), deployment.where.artifacts / "forecasts"
+        forecast_rows(bundle_id, "2018-w48", 0.3), deployment.paths.artifacts / "forecasts"
     )
     return serving_client
 
 
 @pytest.fixture
 def adopted(published: TestClient, deployment: Any, eventually: Eventually) -> TestClient:
-    adopt_rule(NEW, AuditReason("Ana", "a channel now"), where=deployment.where)
+    adopt_rule(NEW, AuditReason("Ana", "a channel now"), paths=deployment.paths)
     eventually(lambda: published.get("/model").json()["adopted_rule_id"] == NEW)
     return published
 
@@ -89,8 +89,8 @@ def test_the_first_champion_of_the_new_rule_is_taken_and_nothing_is_awaited_any_
 def test_an_old_champion_that_a_person_brings_back_awaits_nothing(
     adopted: TestClient, deployment: Any, eventually: Eventually, row: dict[str, Any]
 ) -> None:
-    old = lookup(SUPERSEDED, deployment.where)
+    old = lookup(SUPERSEDED, deployment.paths)
     assert old is not None
-    promote_by_hand(old.version, AuditReason("Eva", "adopted too early"), where=deployment.where)
+    promote_by_hand(old.version, AuditReason("Eva", "adopted too early"), paths=deployment.paths)
     eventually(lambda: adopted.get("/model").json()["adopted_rule_id"] is None)
     assert _rules(adopted, row) == {(OLD, None)}

@@ -22,7 +22,7 @@ import httpx
 import numpy as np
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import CHAMPION, COVARIATE_NAMES, PREVIOUS
 from pipelines.errors import DeployError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN, Bundle, load_bundle, write_bundle
@@ -156,27 +156,27 @@ def bodies_of(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {"row": {"rows": [row]}, "vector": {"vectors": [vector]}}
 
 
-def expected(where: Places, version: str, row: dict[str, Any]) -> dict[str, float]:
+def expected(paths: DeploymentPaths, version: str, row: dict[str, Any]) -> dict[str, float]:
     """What the version's bundle gives for the two bodies, without any endpoint."""
-    bundle = load_bundle(fetch_bundle(version, where=where))
+    bundle = load_bundle(fetch_bundle(version, paths=paths))
     (of_row,) = predict_rows(bundle, [PredictionRow.model_validate(row)])
     vector = VectorInput("05360", {name: 0.5 for name in COVARIATE_NAMES})
     (of_vector,) = predict_vectors(bundle, [(1, vector)])
     return {"row": of_row.probability, "vector": of_vector.probability}
 
 
-def damaged(where: Places, bundle: Bundle) -> str:
+def damaged(paths: DeploymentPaths, bundle: Bundle) -> str:
     """A version whose files are no longer those that were registered."""
-    version = register_bundle(write_bundle(bundle, where.artifacts / "made" / "damaged"), "weekly")
-    stored = where.artifacts / "mlflow" / "artifacts" / get_version(version).run_id
+    version = register_bundle(write_bundle(bundle, paths.artifacts / "made" / "damaged"), "weekly")
+    stored = paths.artifacts / "mlflow" / "artifacts" / get_version(version).run_id
     weights = min(stored.rglob("linear.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-7])
     return version
 
 
-def of_other_numbers(where: Places, bundle: Bundle) -> str:
+def of_other_numbers(paths: DeploymentPaths, bundle: Bundle) -> str:
     """A version that is whole, but gives other probabilities than its golden rows say."""
-    folder = write_bundle(bundle, where.artifacts / "made" / "other")
+    folder = write_bundle(bundle, paths.artifacts / "made" / "other")
     golden = read_json(folder / GOLDEN)
     golden["rows"][0]["probability"] = {"1": 0.111, "4": 0.111}  # type: ignore[index]
     write_json(folder / GOLDEN, golden)
@@ -196,43 +196,43 @@ def test_two_swaps_and_a_bad_bundle_under_load_lose_no_request(
     workers: int,
     load_s: float,
     poll_s: float,
-    spoil: Callable[[Places, Bundle], str],
+    spoil: Callable[[DeploymentPaths, Bundle], str],
     deployment: Any,
     bundle_of: Callable[..., Bundle],
     row: dict[str, Any],
 ) -> None:
-    where: Places = deployment.where
+    paths: DeploymentPaths = deployment.paths
     sound = [deployment.register(bundle_of(bias=bias)) for bias in (-1.0, 0.3, 1.5)]
-    bad = spoil(where, bundle_of(bias=0.9))
+    bad = spoil(paths, bundle_of(bias=0.9))
     set_champion(sound[0])
     took: list[float] = []
 
     def change() -> None:
         time.sleep(1)
         for version in sound[1:]:
-            assert deploy(version, running.url, where=where).endpoint == SERVING
+            assert deploy(version, running.url, paths=paths).endpoint == SERVING
             time.sleep(poll_s)  # every worker takes it
         begun = time.monotonic()
         with pytest.raises(DeployError):
-            deploy(bad, running.url, where=where)
+            deploy(bad, running.url, paths=paths)
         took.append(time.monotonic() - begun)
         wait_until(lambda: not httpx.get(f"{running.url}/model").json()["candidate_error"], 30)
         took.append(time.monotonic() - begun)
 
-    with endpoint(where.home, workers, poll_s) as running:
+    with endpoint(paths.home, workers, poll_s) as running:
         load = Load(running.url, bodies_of(row))
         asyncio.run(load.ask(load_s, change))
         os.killpg(running.process.pid, signal.SIGKILL)
 
     assert set(load.statuses) == {200}
     assert took[-1] < 30
-    now = read_aliases(where)
+    now = read_aliases(paths)
     assert (now[CHAMPION], now[PREVIOUS]) == (sound[2], sound[1])
-    wanted = {get_version(v).bundle_id: expected(where, v, row) for v in sound}
+    wanted = {get_version(v).bundle_id: expected(paths, v, row) for v in sound}
     assert {answer["bundle_id"] for _, answer in load.answers} == set(wanted)
     for kind, answer in load.answers:
         assert answer["probability"] == pytest.approx(wanted[answer["bundle_id"]][kind], abs=1e-9)
-    assert_all_in_the_log(where, load, workers)
+    assert_all_in_the_log(paths, load, workers)
     p50, p99 = (1000 * float(np.quantile(load.seconds, q)) for q in (0.5, 0.99))
     log.info(
         "%d answers, p50 %.1f ms, p99 %.1f ms, worst %.0f ms; refused after %.1f s, quiet after "
@@ -245,10 +245,10 @@ def test_two_swaps_and_a_bad_bundle_under_load_lose_no_request(
     )
 
 
-def assert_all_in_the_log(where: Places, load: Load, workers: int) -> None:
+def assert_all_in_the_log(paths: DeploymentPaths, load: Load, workers: int) -> None:
     """The workers were killed: what was answered is in their log all the same, and not torn."""
-    days = logged_days(where)
-    lines = {a.trace_id: a for day in days for a in read_day(where, day, damaged=[])}
+    days = logged_days(paths)
+    lines = {a.trace_id: a for day in days for a in read_day(paths, day, damaged=[])}
     seen = {answer["trace_id"]: answer for _, answer in load.answers}
     assert seen.keys() <= lines.keys()
     for trace_id, answer in seen.items():
@@ -257,7 +257,7 @@ def assert_all_in_the_log(where: Places, load: Load, workers: int) -> None:
             answer["bundle_id"],
             answer["probability"],
         )
-    files = [p for day in days for p in (where.artifacts / "predictions" / str(day)).iterdir()]
+    files = [p for day in days for p in (paths.artifacts / "predictions" / str(day)).iterdir()]
     assert 1 <= len({path.name for path in files}) <= workers  # callers may all meet one of them
 
 
@@ -278,7 +278,7 @@ def test_a_request_that_is_under_way_when_the_endpoint_is_ended_is_answered_and_
     ]
 
     with (
-        endpoint(deployment.where.home, workers=1, poll_s=1) as running,
+        endpoint(deployment.paths.home, workers=1, poll_s=1) as running,
         socket.create_connection(("127.0.0.1", httpx.URL(running.url).port or 0), 30) as wire,
     ):
         wire.sendall("\r\n".join(head).encode())
@@ -291,7 +291,7 @@ def test_a_request_that_is_under_way_when_the_endpoint_is_ended_is_answered_and_
 
     said = json.loads(answered.partition(b"\r\n\r\n")[2])
     assert answered.startswith(b"HTTP/1.1 200")
-    (day,) = logged_days(deployment.where)
-    (line,) = read_day(deployment.where, day)
+    (day,) = logged_days(deployment.paths)
+    (line,) = read_day(deployment.paths, day)
     assert line.trace_id == said["trace_id"]
     assert len(line.predictions) == len(said["predictions"]) == 100

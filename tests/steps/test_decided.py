@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.outputs import candidate, leave, made
 
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import GateError
 from pipelines.registry import audit
 from pipelines.run import Run, RunParams
@@ -34,17 +34,17 @@ MOVE = {
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    run = Run("a-run", RunParams(profile="ci"), load_profile("ci"), Places(home=tmp_path))
+    run = Run("a-run", RunParams(profile="ci"), load_profile("ci"), DeploymentPaths(home=tmp_path))
     run.finish(MADE)
     return run
 
 
 def _audited(run: Run) -> None:
-    audit.append(run.places, **MOVE)
+    audit.append(run.paths, **MOVE)
 
 
 def _under_way(run: Run) -> None:
-    write_json(audit.audit_file(run.places).parent / "intent.json", {"facts": MOVE, "target": {}})
+    write_json(audit.audit_file(run.paths).parent / "intent.json", {"facts": MOVE, "target": {}})
 
 
 def _deployed_elsewhere(run: Run) -> None:
@@ -62,7 +62,7 @@ def test_no_other_decision_is_written_over_one_by_which_a_version_came_to_serve(
 
 
 def test_a_decision_by_which_nothing_served_yet_may_be_another_one(run: Run) -> None:
-    audit.append(run.places, **{**MOVE, "run_id": "another-run"})
+    audit.append(run.paths, **{**MOVE, "run_id": "another-run"})
     require_same(run, KEPT)
     assert standing_promotion(run, OWN, SERVES) is None
 

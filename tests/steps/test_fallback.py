@@ -15,7 +15,7 @@ import pytest
 from support.homes import Home
 from support.outputs import leave
 from support.registries import closed_port
-from support.tabular import start, stopped, where
+from support.tabular import paths, start, stopped
 from typer.testing import CliRunner
 
 from pipelines import steps
@@ -95,9 +95,9 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
     title = words_of("es")("bulletin-title-without", week="la semana 48 de 2018")
     assert f"<title>{title}</title>" in page and f"<h1>{title}</h1>" in page
     assert '<html lang="es">' in page  # the place's language
-    (event,) = read_events(where(home), "fallback-forecast")
+    (event,) = read_events(paths(home), "fallback-forecast")
     assert (event["forecast_version"], event["run_id"]) == (made.forecast_version, "second")
-    assert (last_success(where(home)) or pytest.fail("lost")).run_id == "first"
+    assert (last_success(paths(home)) or pytest.fail("lost")).run_id == "first"
 
 
 def test_it_is_traced_to_bundle_features_and_drop_and_published_for_analysts(home: Home) -> None:
@@ -106,10 +106,10 @@ def test_it_is_traced_to_bundle_features_and_drop_and_published_for_analysts(hom
 
     stopped(home)
     made = steps.instead_of("second")
-    found = trace(made.forecast_version, where(home), "up")
+    found = trace(made.forecast_version, paths(home), "up")
     kinds = {node.kind for node in found.nodes()}
     assert {"bundle", "features", "dataset", "drop"} <= kinds and not found.broken
-    version = read_index(where(home))[f"forecasts-{made.forecast_version}"]
+    version = read_index(paths(home))[f"forecasts-{made.forecast_version}"]
     features = home.output("first", "features")["feature_version"]
     assert f"features-{features}" in version["parents"]
 
@@ -123,7 +123,7 @@ def test_made_once_for_one_red_week_and_again_only_from_other_data(home: Home) -
     # killed between the version and its event: the same again, byte for byte
     (home.path / "artifacts" / "events" / "events.jsonl").unlink()
     assert steps.instead_of("second").forecast_version == made.forecast_version
-    assert len(list(read_events(where(home), "fallback-forecast"))) == 1
+    assert len(list(read_events(paths(home), "fallback-forecast"))) == 1
 
 
 def test_a_week_that_has_its_forecast_gets_no_other(home: Home) -> None:
@@ -163,7 +163,7 @@ def test_no_champion_and_no_accepted_data_invent_no_forecast(home: Home) -> None
     shutil.rmtree(home.path / "artifacts" / "features")
     assert "no accepted data" in steps.instead_of("second").note
     shutil.rmtree(home.path / "artifacts" / "audit")
-    connect(where(home)).delete_registered_model_alias("denguard", "champion")
+    connect(paths(home)).delete_registered_model_alias("denguard", "champion")
     made = steps.instead_of("second")
     assert made.forecast is None and "no champion serves" in made.note
 
@@ -209,10 +209,10 @@ def test_a_later_finished_run_of_the_same_content_is_the_newest_forecast_again(h
     stopped(home)
     made = steps.instead_of("second")
     asked = Asked(about(home, made)["bundle_id"], "of another line")
-    found = newest(where(home), asked).forecast
+    found = newest(paths(home), asked).forecast
     assert found is not None and found.version == made.forecast_version
     steps.forecast("first")
-    found = newest(where(home), asked).forecast
+    found = newest(paths(home), asked).forecast
     finished = home.output("first", "forecast")["forecast_version"]
     assert found is not None and found.version == finished
 
@@ -226,7 +226,7 @@ def test_a_fallback_that_cannot_be_made_leaves_the_steps_error_alone_and_is_writ
     shutil.rmtree(bundles)
     shutil.rmtree(home.path / "artifacts" / "candidates")
     assert steps.instead_of("second").forecast is None
-    failed = [e for e in read_events(where(home), "step-failed") if e["step"] == "fallback"]
+    failed = [e for e in read_events(paths(home), "step-failed") if e["step"] == "fallback"]
     assert "is not in this home" in failed[0]["cause"]
 
 
@@ -234,7 +234,7 @@ def test_a_drop_that_waits_for_its_run_is_no_reason_at_the_deadline(home: Home) 
     profile = str(home.path / "tabular.yaml")
     due = steps.cycle_start(open_run("first").profile, datetime.now(UTC) + timedelta(days=365))
     finished = due + timedelta(hours=1)
-    record_success(where(home), "first", "2018-w48", "2018-w48-v", finished)
+    record_success(paths(home), "first", "2018-w48", "2018-w48-v", finished)
     (home.path / "data" / "drops" / "2018-12-11").mkdir()
     start(home, "second")
     waits = {"received_date": "2018-12-11", "sha256": "0" * 64}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.homes import Home
 from support.registries import closed_port
-from support.tabular import stopped, where
+from support.tabular import paths, stopped
 
 import pipelines.evaluate.bulletin_page
 import pipelines.inference.forecast
@@ -71,7 +71,7 @@ def test_a_fallback_killed_at_a_write_is_made_whole_by_the_next_try(
     made = steps.fallback(run_id="second")
 
     after = {p.name for p in (home.path / "artifacts" / "forecasts").glob("[!.]*")}
-    (event,) = read_events(where(home), "fallback-forecast")
+    (event,) = read_events(paths(home), "fallback-forecast")
     assert after == before | {str(event["forecast_version"])}
     folder = home.path / "artifacts" / "forecasts" / str(event["forecast_version"])
     assert folder.name.endswith(folder_id(manifest_of(folder)))

@@ -12,7 +12,7 @@ import pytest
 from support.homes import Home
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.fusion.bundle import DESCRIPTION, GOLDEN
 from pipelines.registry.alias import fetch_bundle
@@ -38,17 +38,17 @@ def test_a_champion_whose_golden_rows_disagree_makes_no_forecast_and_the_old_one
     copied_tabular: Callable[[], Home], tmp_path: Path
 ) -> None:
     home = copied_tabular()
-    where, forecasts = Places(home=home.path), home.path / "artifacts" / "forecasts"
+    paths, forecasts = DeploymentPaths(home=home.path), home.path / "artifacts" / "forecasts"
     before, output = manifest_of(forecasts), home.output("first", "forecast")
-    bad = of_other_numbers(fetch_bundle("1", where=where), tmp_path / "other" / "bundle")
-    set_champion(register_bundle(bad, "weekly", where=where))
+    bad = of_other_numbers(fetch_bundle("1", paths=paths), tmp_path / "other" / "bundle")
+    set_champion(register_bundle(bad, "weekly", paths=paths))
 
     with pytest.raises(StoreError, match="golden rows differ"):
         steps.forecast("first")
 
     assert before and manifest_of(forecasts) == before
     assert home.output("first", "forecast") == output
-    failed = history(where, "first").part("forecast").failure
+    failed = history(paths, "first").part("forecast").failure
     assert failed is not None and failed.error == "StoreError"
 
 
@@ -57,7 +57,7 @@ def test_a_forecast_that_was_withdrawn_and_is_made_again_says_so(
 ) -> None:
     home = copied_tabular()
     version = home.output("first", "forecast")["forecast_version"]
-    withdraw(Places(home=home.path), "forecast", version, "Ana", "made from wrong counts")
+    withdraw(DeploymentPaths(home=home.path), "forecast", version, "Ana", "made from wrong counts")
     made = steps.forecast("first")
     assert made.forecast_version == version
     assert "the very forecast that was withdrawn on" in made.note

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.acted import act, act_all, begin
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError
 from pipelines.ops.runs import newest_runs, view
 from pipelines.run import events
@@ -28,149 +28,151 @@ FULL = StoreError("the disk is full", fix="make room")
 DIES_AFTER_ITS_WORK = """
 import os, signal
 from support.acted import act
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.run.lock import hold
 from pipelines.run.lock import hold
 from pipelines.steps import outcome
 outcome.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-with hold(places(), "weekly"):
+with hold(deployment_paths(), "weekly"):
     act("weekly", "ingest")
 """
 
 
 @pytest.fixture
-def where(home: Path) -> Places:
-    return Places(home=home)
+def paths(home: Path) -> DeploymentPaths:
+    return DeploymentPaths(home=home)
 
 
-def states(where: Places) -> dict[str, str]:
-    return {part.name: part.state for part in view(where, RUN, datetime.now(UTC)).parts}
+def states(paths: DeploymentPaths) -> dict[str, str]:
+    return {part.name: part.state for part in view(paths, RUN, datetime.now(UTC)).parts}
 
 
 def test_a_step_killed_between_its_output_and_its_line_is_not_done_and_is_done_when_run_again(
-    where: Places,
+    paths: DeploymentPaths,
 ) -> None:
     begin(RUN)
     subprocess.run([sys.executable, "-c", DIES_AFTER_ITS_WORK], timeout=60, check=False)
-    assert (where.artifacts / "runs" / RUN / "ingest.json").is_file()
-    seen = view(where, RUN, datetime.now(UTC))
+    assert (paths.artifacts / "runs" / RUN / "ingest.json").is_file()
+    seen = view(paths, RUN, datetime.now(UTC))
     assert (seen.state, seen.failure and seen.failure.step) == ("silent", "ingest")
-    assert states(where)["ingest"] == "not yet"
+    assert states(paths)["ingest"] == "not yet"
     act(RUN, "ingest")
-    assert states(where)["ingest"] == "done"
+    assert states(paths)["ingest"] == "done"
 
 
 def test_a_step_whose_last_line_is_half_written_is_not_done_and_is_done_when_run_again(
-    where: Places,
+    paths: DeploymentPaths,
 ) -> None:
     begin(RUN)
     act(RUN, "ingest")
     act(RUN, "validate")
-    events_file(where).write_bytes(events_file(where).read_bytes()[:-40])
-    assert states(where)["ingest"] == "done" and states(where)["validate"] == "not yet"
+    events_file(paths).write_bytes(events_file(paths).read_bytes()[:-40])
+    assert states(paths)["ingest"] == "done" and states(paths)["validate"] == "not yet"
     act(RUN, "validate")
-    assert states(where)["validate"] == "done"
-    begun = [e["step"] for e in read_events(where, "step-started")]
+    assert states(paths)["validate"] == "done"
+    begun = [e["step"] for e in read_events(paths, "step-started")]
     assert begun == ["start", "ingest", "validate", "validate"], "the torn line swallowed none"
 
 
 def _fail_shards(home: Path, first: int) -> None:
     for shard in range(first, first + 10):
-        outcome.begin(Places(home=home), RUN, f"embed_shard_{shard:03d}")
-        outcome.fail(Places(home=home), RUN, f"embed_shard_{shard:03d}", FULL)
+        outcome.begin(DeploymentPaths(home=home), RUN, f"embed_shard_{shard:03d}")
+        outcome.fail(DeploymentPaths(home=home), RUN, f"embed_shard_{shard:03d}", FULL)
 
 
-def test_two_processes_that_write_at_once_lose_no_step(where: Places) -> None:
+def test_two_processes_that_write_at_once_lose_no_step(paths: DeploymentPaths) -> None:
     start = multiprocessing.get_context("spawn")
-    both = [start.Process(target=_fail_shards, args=(where.home, n)) for n in (0, 10)]
+    both = [start.Process(target=_fail_shards, args=(paths.home, n)) for n in (0, 10)]
     for one in both:
         one.start()
     for one in both:
         one.join(60)
-    told = history(where, RUN)
+    told = history(paths, RUN)
     assert len(told.parts) == 20 and all(part.failure for part in told.parts.values())
 
 
-def test_of_several_failures_the_newest_that_stands_is_the_runs(where: Places) -> None:
+def test_of_several_failures_the_newest_that_stands_is_the_runs(paths: DeploymentPaths) -> None:
     begin(RUN)
     for shard in (0, 1):
         with pytest.raises(StoreError):
             act(RUN, "embed_shard", shard, error=StoreError(f"shard {shard}"))
     act(RUN, "embed_shard", 1)
-    told = history(where, RUN).failure
+    told = history(paths, RUN).failure
     assert told is not None and told.cause == "shard 0"
-    assert read_json(where.artifacts / "runs" / RUN / "failure.json")["cause"] == "shard 0"
+    assert read_json(paths.artifacts / "runs" / RUN / "failure.json")["cause"] == "shard 0"
 
 
-def test_a_failed_fallback_is_no_failure_of_the_run(where: Places) -> None:
+def test_a_failed_fallback_is_no_failure_of_the_run(paths: DeploymentPaths) -> None:
     begin(RUN)
-    note(where, "step-failed", RUN, {"step": "fallback", "cause": "no bundle", "error": "E"})
-    assert history(where, RUN).failure is None
+    note(paths, "step-failed", RUN, {"step": "fallback", "cause": "no bundle", "error": "E"})
+    assert history(paths, RUN).failure is None
 
 
-def test_the_run_that_was_started_last_is_the_newest_whatever_files_say(where: Places) -> None:
+def test_the_run_that_was_started_last_is_the_newest_whatever_files_say(
+    paths: DeploymentPaths,
+) -> None:
     for run_id in ("b", "a"):
         begin(run_id)
-    later = events_file(where).stat().st_mtime + 3600
-    os.utime(where.artifacts / "runs" / "b" / "run.json", (later, later))
-    assert newest_runs(where) == ["a", "b"]
+    later = events_file(paths).stat().st_mtime + 3600
+    os.utime(paths.artifacts / "runs" / "b" / "run.json", (later, later))
+    assert newest_runs(paths) == ["a", "b"]
     begin("b")
-    assert newest_runs(where) == ["b", "a"]
+    assert newest_runs(paths) == ["b", "a"]
 
 
 # Runs of older versions: no lines at all, or lines that tell of an end and no more.
 
 
-def without_lines(where: Places) -> None:
-    events_file(where).unlink()
+def without_lines(paths: DeploymentPaths) -> None:
+    events_file(paths).unlink()
 
 
-def with_fewer_lines(where: Places) -> None:
-    known = list(read_events(where, "step-done", "step-failed"))
-    events_file(where).unlink()
+def with_fewer_lines(paths: DeploymentPaths) -> None:
+    known = list(read_events(paths, "step-done", "step-failed"))
+    events_file(paths).unlink()
     for event in known:
         fewer = {k: v for k, v in event.items() if k not in {"at", "kind", "run_id", "documents"}}
-        append_event(where, event["kind"], {k: fewer[k] for k in fewer if k != "parts"}, RUN)
+        append_event(paths, event["kind"], {k: fewer[k] for k in fewer if k != "parts"}, RUN)
 
 
 @pytest.mark.parametrize("left", [without_lines, with_fewer_lines])
 def test_a_run_of_an_older_version_is_told_by_its_files(
-    where: Places, left: Callable[[Places], None]
+    paths: DeploymentPaths, left: Callable[[DeploymentPaths], None]
 ) -> None:
     begin(RUN)
     act_all(RUN, "ingest", "validate", "snapshot", "plan_embedding", "embed")
     with pytest.raises(StoreError):
         act(RUN, "train", error=FULL)
-    before = states(where)
-    left(where)
-    assert states(where) == before and before["train"] == "failed"
-    assert history(where, RUN).part("validate").documents == {
+    before = states(paths)
+    left(paths)
+    assert states(paths) == before and before["train"] == "failed"
+    assert history(paths, RUN).part("validate").documents == {
         "data issues": "artifacts/runs/first/validation/issues.json"
     }
-    assert list(begun_runs(where)) == [RUN]
-    with hold(where, RUN):
-        act(RUN, "train", meanwhile=lambda: before.update(states(where)))
+    assert list(begun_runs(paths)) == [RUN]
+    with hold(paths, RUN):
+        act(RUN, "train", meanwhile=lambda: before.update(states(paths)))
     assert before["train"] == "running" and before["embed_shard_000"] == "done"
-    assert history(where, RUN).failure is None, "failure.json is read of older versions alone"
+    assert history(paths, RUN).failure is None, "failure.json is read of older versions alone"
 
 
 # Machines that share a store: each has a home and an event file of its own.
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Places]:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], DeploymentPaths]:
     """Go to another machine of the deployment."""
     monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path / "store"))
 
-    def to(name: str) -> Places:
+    def to(name: str) -> DeploymentPaths:
         monkeypatch.setenv("DENGUARD_HOME", str(tmp_path / name))
-        return Places(home=tmp_path / name)
+        return DeploymentPaths(home=tmp_path / name)
 
     return to
 
 
 def test_a_failure_is_over_on_its_machine_when_another_one_has_done_the_step(
-    machine: Callable[[str], Places],
+    machine: Callable[[str], DeploymentPaths],
 ) -> None:
     first = machine("first")
     begin(RUN)
@@ -185,7 +187,7 @@ def test_a_failure_is_over_on_its_machine_when_another_one_has_done_the_step(
 
 
 def test_lines_of_two_machines_are_in_order_although_a_clock_is_behind(
-    machine: Callable[[str], Places], monkeypatch: pytest.MonkeyPatch
+    machine: Callable[[str], DeploymentPaths], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = machine("first")
     begin(RUN)
@@ -204,7 +206,7 @@ def test_lines_of_two_machines_are_in_order_although_a_clock_is_behind(
 
 
 def test_a_store_that_is_away_stands_in_no_steps_way_and_gets_the_lines_later(
-    machine: Callable[[str], Places], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    machine: Callable[[str], DeploymentPaths], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = machine("first")
     begin(RUN)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.outputs import leave
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run import Run, start_run
 from pipelines.run.outputs import IngestOutput
 from pipelines.run.success import last_success, record_success
@@ -28,40 +28,46 @@ def read(run_id: str, *drops: str, as_of: str | None = None) -> Run:
 
 
 @pytest.fixture
-def where(home: Path) -> Places:
+def paths(home: Path) -> DeploymentPaths:
     """The forecast of 2018-w49 knows both drops."""
-    where = Places(home=home)
+    paths = DeploymentPaths(home=home)
     read("weekly", FIRST, SECOND)
-    record_success(where, "weekly", "2018-w49", "v", datetime(2018, 12, 11, tzinfo=UTC))
-    return where
+    record_success(paths, "weekly", "2018-w49", "v", datetime(2018, 12, 11, tzinfo=UTC))
+    return paths
 
 
-def counts(where: Places, run: Run) -> bool:
+def counts(paths: DeploymentPaths, run: Run) -> bool:
     found = record_success(
-        where, run.run_id, "2018-w48", "w", covers_published_data=covers_published_data(run)
+        paths, run.run_id, "2018-w48", "w", covers_published_data=covers_published_data(run)
     )
-    last = last_success(where)
+    last = last_success(paths)
     assert last is not None and (last.run_id == run.run_id) == found
     return found
 
 
-def test_without_a_drop_that_was_withdrawn_the_week_before_is_the_newest(where: Places) -> None:
-    withdraw(where, "drop", SECOND, "Ana", "the neighbour's figures")
-    assert counts(where, read("without", FIRST))
+def test_without_a_drop_that_was_withdrawn_the_week_before_is_the_newest(
+    paths: DeploymentPaths,
+) -> None:
+    withdraw(paths, "drop", SECOND, "Ana", "the neighbour's figures")
+    assert counts(paths, read("without", FIRST))
 
 
-def test_newest_weeks_that_are_taken_as_unknown_now_make_no_look_back(where: Places) -> None:
-    assert counts(where, read("maturity", FIRST, SECOND, "2018-12-12"))
+def test_newest_weeks_that_are_taken_as_unknown_now_make_no_look_back(
+    paths: DeploymentPaths,
+) -> None:
+    assert counts(paths, read("maturity", FIRST, SECOND, "2018-12-12"))
 
 
-def test_a_run_of_the_week_before_that_is_walked_again_is_no_weekly_forecast(where: Places) -> None:
-    assert not counts(where, read("last-week", FIRST))
+def test_a_run_of_the_week_before_that_is_walked_again_is_no_weekly_forecast(
+    paths: DeploymentPaths,
+) -> None:
+    assert not counts(paths, read("last-week", FIRST))
 
 
-def test_a_look_back_is_none_whatever_it_read(where: Places) -> None:
-    assert not counts(where, read("look-back", FIRST, SECOND, as_of="2018-w48"))
+def test_a_look_back_is_none_whatever_it_read(paths: DeploymentPaths) -> None:
+    assert not counts(paths, read("look-back", FIRST, SECOND, as_of="2018-w48"))
 
 
-def test_what_nobody_can_read_any_more_lets_nothing_older_count(where: Places) -> None:
-    (where.artifacts / "runs" / "weekly" / "ingest.json").unlink()
-    assert not counts(where, read("next", FIRST, SECOND))
+def test_what_nobody_can_read_any_more_lets_nothing_older_count(paths: DeploymentPaths) -> None:
+    (paths.artifacts / "runs" / "weekly" / "ingest.json").unlink()
+    assert not counts(paths, read("next", FIRST, SECOND))

@@ -14,7 +14,7 @@ from support.homes import Home
 from support.outputs import candidate, leave
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.fusion.bundle import bundle_id, load_bundle, write_bundle
 from pipelines.registry import promote
 from pipelines.registry.alias import MODEL_NAME, connect, get_version
@@ -34,8 +34,8 @@ from pipelines.steps import run_facts
 
 @pytest.fixture(scope="module")
 def registered(tabular: Home) -> MlflowRun:
-    where = Places(home=tabular.path)
-    return connect(where).get_run(get_version("1", where).run_id)
+    paths = DeploymentPaths(home=tabular.path)
+    return connect(paths).get_run(get_version("1", paths).run_id)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def _another_refit(run: Run) -> tuple[Path, str]:
 def test_a_refit_that_waits_is_registered_does_not_serve_and_a_person_lets_it_through_by_its_bundle(
     copied_tabular: Callable[[], Home],
 ) -> None:
-    where = Places(home=copied_tabular().path)
+    paths = DeploymentPaths(home=copied_tabular().path)
     run = open_run("first")
     folder, identity = _another_refit(run)
     facts = {"folder": run.name(folder), "bundle_id": identity}
@@ -124,14 +124,14 @@ def test_a_refit_that_waits_is_registered_does_not_serve_and_a_person_lets_it_th
     done = steps.register("first")
     assert (done.version, done.waiting_version) == (None, "2")
     assert not steps.deploy("first").deployed
-    assert promote.read_aliases(where)["champion"] == "1"
+    assert promote.read_aliases(paths)["champion"] == "1"
 
     assert (
-        promote_by_hand(identity, AuditReason("Ana", "the counts are right"), where=where).version
+        promote_by_hand(identity, AuditReason("Ana", "the counts are right"), paths=paths).version
         == "2"
     )
-    assert promote.read_aliases(where)["champion"] == "2"
-    last = newest(where, MODEL_NAME)
+    assert promote.read_aliases(paths)["champion"] == "2"
+    last = newest(paths, MODEL_NAME)
     assert last is not None
     assert (last["by"], last["reason"], last["bundle_id"]) == (
         "Ana",

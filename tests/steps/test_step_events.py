@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import ConfigError, StoreError
 from pipelines.run import events
 from pipelines.run.events import events_file, read_events
@@ -17,7 +17,7 @@ def test_a_step_that_ends_and_one_that_fails_are_lines_of_the_event_file(home: P
     with pytest.raises(ConfigError):
         steps.start("weekly", {"profil": "ci"})
     steps.start("weekly", {"profile": "ci"})
-    failed, done = read_events(Places(home=home), "step-failed", "step-done")
+    failed, done = read_events(DeploymentPaths(home=home), "step-failed", "step-done")
     assert (failed["kind"], failed["run_id"], failed["step"]) == ("step-failed", "weekly", "start")
     assert "profil" in failed["cause"] and "known parameters" in failed["fix"]
     assert (done["kind"], done["step"]) == ("step-done", "start")
@@ -27,7 +27,7 @@ def test_a_step_that_ends_and_one_that_fails_are_lines_of_the_event_file(home: P
 def test_an_event_file_that_cannot_be_written_stands_in_no_steps_way(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events_file(Places(home=home)).mkdir(parents=True)  # a folder where the file should be
+    events_file(DeploymentPaths(home=home)).mkdir(parents=True)  # a folder where the file should be
     assert steps.start("weekly", {"profile": "ci"}).profile == "ci"
     assert "the event file does not say that step-done" in caplog.text
 

@@ -13,7 +13,7 @@ import pytest
 from support.kept_things import KEPT, Work
 from support.killed import dies_at
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.plausible.answers import read_answers
 from pipelines.ops.prune.doing import remove
 from pipelines.ops.prune.left import leftovers
@@ -22,20 +22,20 @@ from pipelines.run.events import read_events
 _STAMP = re.compile(rb'"at": ?"[^"]*"')
 
 
-def _begun(work: Work, folder: Path) -> Places:
-    where = Places(home=folder)
-    work.before(where)
-    return where
+def _begun(work: Work, folder: Path) -> DeploymentPaths:
+    paths = DeploymentPaths(home=folder)
+    work.before(paths)
+    return paths
 
 
-def _files(where: Places) -> dict[str, object]:
+def _files(paths: DeploymentPaths) -> dict[str, object]:
     """Every file but locks; of events what was said, since one that was cut off may be
     said again."""
     found: dict[str, object] = {}
-    for path in (p for p in where.home.rglob("*") if p.is_file() and p.suffix != ".lock"):
+    for path in (p for p in paths.home.rglob("*") if p.is_file() and p.suffix != ".lock"):
         raw = _STAMP.sub(b'"at":""', path.read_bytes())
         said = path.name == "events.jsonl"
-        found[path.relative_to(where.home).as_posix()] = (
+        found[path.relative_to(paths.home).as_posix()] = (
             set(map(_event, raw.splitlines())) if said else raw
         )
     return found
@@ -45,10 +45,10 @@ def _event(line: bytes) -> str:
     return str(sorted(json.loads(line).items()))
 
 
-def _swept(where: Places) -> None:
+def _swept(paths: DeploymentPaths) -> None:
     """What `denguard prune` takes of killed writers, two days later."""
-    for item in leftovers(where, datetime.now(UTC) + timedelta(days=2)):
-        remove(where.home / item.name)
+    for item in leftovers(paths, datetime.now(UTC) + timedelta(days=2)):
+        remove(paths.home / item.name)
 
 
 @pytest.mark.parametrize("kept", KEPT)
@@ -60,23 +60,23 @@ def test_what_was_cut_off_by_kill_is_whole_when_done_again_and_leaves_nothing(
     given = work.do(whole)
     deaths = 0
     for write in count(1):
-        where = _begun(work, tmp_path / str(write))
-        if not dies_at(write, lambda where=where: work.do(where)):  # type: ignore[misc]
+        paths = _begun(work, tmp_path / str(write))
+        if not dies_at(write, lambda paths=paths: work.do(paths)):  # type: ignore[misc]
             break
         deaths = write
-        assert work.do(where) == given, f"killed at write {write}"
-        _swept(where)
-        assert _files(where) == _files(whole), f"killed at write {write}"
+        assert work.do(paths) == given, f"killed at write {write}"
+        _swept(paths)
+        assert _files(paths) == _files(whole), f"killed at write {write}"
     assert deaths, "it was killed at no write"
 
 
 def test_no_answer_is_in_force_that_the_event_file_does_not_tell(tmp_path: Path) -> None:
     work, told = KEPT["an answer"], []
     for write in count(1):
-        where = _begun(work, tmp_path / str(write))
-        killed = dies_at(write, lambda where=where: work.do(where))  # type: ignore[misc]
-        said = {str(event["cause_id"]) for event in read_events(where, "confirmed")}
-        assert set(read_answers(where)) <= said, f"killed at write {write}"
+        paths = _begun(work, tmp_path / str(write))
+        killed = dies_at(write, lambda paths=paths: work.do(paths))  # type: ignore[misc]
+        said = {str(event["cause_id"]) for event in read_events(paths, "confirmed")}
+        assert set(read_answers(paths)) <= said, f"killed at write {write}"
         told.append(len(said))
         if not killed:
             break
@@ -85,11 +85,11 @@ def test_no_answer_is_in_force_that_the_event_file_does_not_tell(tmp_path: Path)
 
 @pytest.mark.parametrize("kept", ["what rules found in a drop", "what was new in old drops"])
 def test_a_damaged_thing_is_made_anew_once_and_not_for_ever(kept: str, tmp_path: Path) -> None:
-    work, where = KEPT[kept], Places(home=tmp_path)
-    given = work.do(where)
-    whole = _files(where)
+    work, paths = KEPT[kept], DeploymentPaths(home=tmp_path)
+    given = work.do(paths)
+    whole = _files(paths)
     for path in (tmp_path / "artifacts" / "cache").glob("*/*/*.json"):
         path.write_text("{", encoding="utf-8")
-    assert _files(where) != whole
-    assert work.do(where) == given
-    assert _files(where) == whole
+    assert _files(paths) != whole
+    assert work.do(paths) == given
+    assert _files(paths) == whole

@@ -9,7 +9,7 @@ import pytest
 from support.drops import table_drop
 from support.outputs import leave
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import drop_hash, read_drop
 from pipelines.data.intake import accept, file_cache
@@ -26,23 +26,23 @@ class Machine:
     """A home of its own; `here` makes it this process's."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.places = Places(home=home)
+        self.paths = DeploymentPaths(home=home)
         self._monkeypatch = monkeypatch
 
     def here(self) -> None:
-        self._monkeypatch.setenv("DENGUARD_HOME", str(self.places.home))
+        self._monkeypatch.setenv("DENGUARD_HOME", str(self.paths.home))
 
     def run(self, run_id: str = "r") -> Run:
         self.here()
         return open_run(run_id)
 
     def drop(self, cases: int) -> Path:
-        table = write_atomic(self.places.home / "in" / "metadata.csv", TABLE.format(cases=cases))
+        table = write_atomic(self.paths.home / "in" / "metadata.csv", TABLE.format(cases=cases))
         info = DropInfo(received_date=date(2018, 1, 9), scene_period="week")
-        return table_drop(table, None, self.places.drops, info)
+        return table_drop(table, None, self.paths.drops, info)
 
     def drop_text(self) -> str:
-        return (self.places.drops / "2018-01-09" / "metadata.csv").read_text(encoding="utf-8")
+        return (self.paths.drops / "2018-01-09" / "metadata.csv").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -113,38 +113,38 @@ def test_without_the_variable_everything_stays_at_home(
     path = write_json(run.folder / "metrics.json", {})
     leave(run, EvaluateOutput, metrics=run.name(path))
     assert run.path(run.output(EvaluateOutput).metrics) == path
-    assert shared(one.places) is None
+    assert shared(one.paths) is None
     assert manifest_of(store) == before
 
 
 def test_a_drop_of_one_machine_reaches_the_other(one: Machine, two: Machine) -> None:
     drop = one.drop(cases=1)
-    exchange_drops(one.places)
-    exchange_drops(two.places)
-    assert manifest_of(two.places.drops / drop.name) == manifest_of(drop)
+    exchange_drops(one.paths)
+    exchange_drops(two.paths)
+    assert manifest_of(two.paths.drops / drop.name) == manifest_of(drop)
 
 
 def test_a_rejected_drop_that_was_made_anew_wins_over_copies(one: Machine, two: Machine) -> None:
     import shutil
 
     drop = one.drop(cases=1)
-    exchange_drops(one.places)
-    exchange_drops(two.places)
+    exchange_drops(one.paths)
+    exchange_drops(two.paths)
     shutil.rmtree(drop)
     one.drop(cases=2)
     for machine in (one, two, one):
-        exchange_drops(machine.places)
+        exchange_drops(machine.paths)
     assert one.drop_text() == two.drop_text() == TABLE.format(cases=2)
 
 
 def test_an_accepted_drop_is_never_replaced(one: Machine, two: Machine) -> None:
     drop = one.drop(cases=1)
-    exchange_drops(one.places)
-    sha = drop_hash(read_drop(drop), file_cache(one.places))
-    accept(one.places, "v1", "2018-w48", [{"received_date": drop.name, "sha256": sha}])
-    share_accepted(one.places)
+    exchange_drops(one.paths)
+    sha = drop_hash(read_drop(drop), file_cache(one.paths))
+    accept(one.paths, "v1", "2018-w48", [{"received_date": drop.name, "sha256": sha}])
+    share_accepted(one.paths)
     two.drop(cases=2)
     with pytest.raises(DropError, match="differs from the accepted drop"):
-        exchange_drops(two.places)
-    exchange_drops(one.places)
+        exchange_drops(two.paths)
+    exchange_drops(one.paths)
     assert one.drop_text() == TABLE.format(cases=1)

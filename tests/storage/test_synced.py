@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.intake import accepted_file
 from pipelines.data.samples import _keep
 from pipelines.storage import new_folder, sync_folder, write_atomic, write_json
@@ -91,7 +91,7 @@ def test_a_dataset_is_on_the_disk_before_it_is_named_as_accepted(
     made.mkdir()
     (made / "rows").write_text("1")
     final = _keep(made, tmp_path)
-    write_json(accepted_file(Places(home=tmp_path)), {"dataset_version": final.name})
+    write_json(accepted_file(DeploymentPaths(home=tmp_path)), {"dataset_version": final.name})
     order = [
         asked.index(one)
         for one in (
@@ -116,7 +116,7 @@ def test_a_version_is_announced_after_its_objects_are_on_the_disk(
     for name in steps:
         monkeypatch.setattr(publish, name, lambda *_, name=name: order.append(name))
     draft = type("Draft", (), {"id": "forecasts-1"})()
-    publish._add(Places(home=tmp_path), tmp_path, [draft])
+    publish._add(DeploymentPaths(home=tmp_path), tmp_path, [draft])
     assert order == list(steps)
 
 

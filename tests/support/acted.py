@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines import steps
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.run.progress import Progress
@@ -78,7 +78,7 @@ def act_all(run_id: str, *names: str) -> None:
                 act(run_id, "backtest", year, year=year)
         elif name == "report":
             page = f"artifacts/reports/{run_id}/report.html"
-            write_atomic(places().home / page, "<p>the report</p>")
+            write_atomic(deployment_paths().home / page, "<p>the report</p>")
             act(run_id, name, report=page, first_line="The champion stays.")
         else:
             act(run_id, name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.config import Places, Profile
+from pipelines.config import DeploymentPaths, Profile
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.drops import make_drop
 from pipelines.data.samples import build_dataset
@@ -94,7 +94,7 @@ class Place:
 
     def __init__(self, home: Path, profile: Profile) -> None:
         self.home, self.profile = home, profile
-        self.places = Places(home=home)
+        self.paths = DeploymentPaths(home=home)
 
     def drop(self, received: date = RECEIVED, **files: str) -> None:
         """A drop of files, `cases_csv` being cases.csv."""
@@ -105,15 +105,15 @@ class Place:
             path.write_text(text, encoding="utf-8")
         context = context_of(self.profile)
         bring = partial(source_of(context.config).bring, given, context=context)
-        make_drop(bring, None, self.places.drops, DropInfo(received_date=received))
+        make_drop(bring, None, self.paths.drops, DropInfo(received_date=received))
 
     def validated(self) -> ValidationResult:
         cache = self.home / "cache.json"
-        return validate_all(self.places.drops, context_of(self.profile), None, None, cache)
+        return validate_all(self.paths.drops, context_of(self.profile), None, None, cache)
 
     def dataset(self) -> Path:
         tables = self.validated().tables
-        return build_dataset(tables, self.profile, None, [], self.places.artifacts / "datasets")
+        return build_dataset(tables, self.profile, None, [], self.paths.artifacts / "datasets")
 
     def features(self) -> Path:
-        return build_features(self.dataset(), self.profile, self.places)
+        return build_features(self.dataset(), self.profile, self.paths)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.embed import child, run
 from pipelines.embed.work import ShardWork
 
@@ -24,8 +24,8 @@ def encode_here(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(run, "_run_child", _answered)
 
 
-def _answered(work: ShardWork, work_file: Path, places: Places) -> dict[str, Any]:
+def _answered(work: ShardWork, work_file: Path, paths: DeploymentPaths) -> dict[str, Any]:
     said = io.StringIO()
     with redirect_stdout(said):
-        code = child.main(str(work_file), str(places.home), str(os.getppid()))
+        code = child.main(str(work_file), str(paths.home), str(os.getppid()))
     return run._result(code, said.getvalue(), work, work_file)

@@ -87,13 +87,13 @@ class Home:
 
     def champion_bundle(self) -> dict[str, str]:
         """File -> hash of the bundle that the registry's champion names."""
-        from pipelines.config import Places
+        from pipelines.config import DeploymentPaths
         from pipelines.registry.alias import fetch_bundle, lookup
 
-        places = Places(home=self.path)
-        champion = lookup("champion", places)
+        paths = DeploymentPaths(home=self.path)
+        champion = lookup("champion", paths)
         assert champion is not None
-        return manifest_of(fetch_bundle(champion.version, where=places))
+        return manifest_of(fetch_bundle(champion.version, paths=paths))
 
     def kill_when(self, process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
         """kill -9 the command and its children as soon as something is seen to be under way."""

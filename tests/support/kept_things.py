@@ -12,7 +12,7 @@ from unittest import mock
 
 import pandas as pd
 
-from pipelines.config import Places, Profile, load_profile
+from pipelines.config import DeploymentPaths, Profile, load_profile
 from pipelines.data import samples
 from pipelines.data.plausible.arrived import arrivals
 from pipelines.data.plausible.assess import Assessment
@@ -38,7 +38,7 @@ ZEROED = "1002"
 WEEK = CDC.week_no("2017-w40")
 
 
-def _nothing(_: Places) -> None:
+def _nothing(_: DeploymentPaths) -> None:
     """The deployment is empty before."""
 
 
@@ -46,8 +46,8 @@ def _nothing(_: Places) -> None:
 class Work:
     """`do` is what is cut off and done again; `before` is what was done earlier."""
 
-    do: Callable[[Places], object]
-    before: Callable[[Places], object] = _nothing
+    do: Callable[[DeploymentPaths], object]
+    before: Callable[[DeploymentPaths], object] = _nothing
 
 
 @cache
@@ -70,8 +70,8 @@ def _lying() -> tuple[list[RawDrop], Assessment]:
     return _place().raws(), _place().judged()
 
 
-def _keep_assessments(where: Places) -> object:
-    found = _place().judged(kept=where.artifacts / "cache" / "judged")
+def _keep_assessments(paths: DeploymentPaths) -> object:
+    found = _place().judged(kept=paths.artifacts / "cache" / "judged")
     return found.doubts.astype(str).to_numpy().tolist()
 
 
@@ -79,12 +79,12 @@ def _judged() -> Assessment:
     return _lying()[1]
 
 
-def _keep_findings(where: Places) -> object:
+def _keep_findings(paths: DeploymentPaths) -> object:
     raws, judged = _lying()
     raw, found = raws[-1], [cause.suspicion for cause in judged.causes]
     own = raw.cells.assign(withdrawn=False)
     arrived = arrivals([raw], raw.units)[raw.drop.name]
-    kept = Remembered(where.artifacts / "cache" / "judged", "these limits")
+    kept = Remembered(paths.artifacts / "cache" / "judged", "these limits")
     return list(map(_plain, kept.found(cell_hashes([own])[0], arrived, lambda: found)))
 
 
@@ -92,37 +92,37 @@ def _plain(one: Suspicion) -> tuple[object, ...]:
     return one.rule, one.message, one.silent, one.cells.astype(str).to_numpy().tolist()
 
 
-def _keep_readings(where: Places) -> object:
+def _keep_readings(paths: DeploymentPaths) -> object:
     of = {raw.drop.name: raw for raw in _lying()[0]}
     drops = [raw.drop for raw in of.values()]
-    kept = where.artifacts / "cache" / "readings"
+    kept = paths.artifacts / "cache" / "readings"
     raws = read_drops(drops, lambda drop: of[drop.name], {name: name for name in of}, kept, "m")
     return [raw.cells.astype(str).to_numpy().tolist() for raw in raws]
 
 
-def _keep_causes(where: Places) -> None:
-    keep_causes(where, "a-run", _judged(), CDC, {})
+def _keep_causes(paths: DeploymentPaths) -> None:
+    keep_causes(paths, "a-run", _judged(), CDC, {})
 
 
-def _answer(where: Places) -> object:
+def _answer(paths: DeploymentPaths) -> object:
     ids = [cause.cause_id for cause in _judged().causes]
     assert len(ids) == 1
-    return [said.verdict for said in answer_causes(where, ids, "confirmed", "Ana", "asked")]
+    return [said.verdict for said in answer_causes(paths, ids, "confirmed", "Ana", "asked")]
 
 
-def _answer_one_unit(where: Places) -> object:
+def _answer_one_unit(paths: DeploymentPaths) -> object:
     ids = [cause.cause_id for cause in _judged().causes]
-    said = answer_causes(where, ids, "rejected", "Ben", "asked again", [ZEROED])
+    said = answer_causes(paths, ids, "rejected", "Ben", "asked again", [ZEROED])
     return [dict(one.units) for one in said]
 
 
-def _held_and_answered(where: Places) -> None:
-    _keep_causes(where)
-    _answer(where)
+def _held_and_answered(paths: DeploymentPaths) -> None:
+    _keep_causes(paths)
+    _answer(paths)
 
 
-def _event(where: Places) -> None:
-    append_event(where, "held", {"cells": 3}, "a-run")
+def _event(paths: DeploymentPaths) -> None:
+    append_event(paths, "held", {"cells": 3}, "a-run")
 
 
 @cache
@@ -137,22 +137,22 @@ def _trained() -> recipe.Trained:
     return recipe.train_recipe(rows, "linear", profile, {4: WEEK})
 
 
-def _keep_refit(where: Places) -> object:
+def _keep_refit(paths: DeploymentPaths) -> object:
     profile, rows = _rows()
     trained = _trained()
     with mock.patch.object(recipe, "train_recipe", lambda *_: trained):
-        models = Refits(rows, "linear", profile, where.artifacts / "refits").at(WEEK)
+        models = Refits(rows, "linear", profile, paths.artifacts / "refits").at(WEEK)
     assert models is not None
     return models[4].probability(rows[4]).tolist()
 
 
-def _keep_delay_table(where: Places) -> object:
+def _keep_delay_table(paths: DeploymentPaths) -> object:
     keys = {"horizon_weeks": 1, "unit_id": ["a", "b"], "target_week_no": WEEK}
     scored = pd.DataFrame({**keys, "probability": [0.2, 0.7], "label": [0.0, 1.0]})
     profile = load_profile(
         "ci", **{"evaluate.horizons_weeks": (1,), "evaluate.primary_horizon_weeks": 1}
     )
-    folder, facts = where.artifacts / "delay_tables", {"made_on": "2018-12-04"}
+    folder, facts = paths.artifacts / "delay_tables", {"made_on": "2018-12-04"}
     with mock.patch.object(delay_table, "_scored", lambda *_: scored):
         delay_table.make_delay_table(mock.sentinel.tables, profile, (2016,), folder, facts)
     return delay_table.last_delay_table(folder, profile, (2016,))
@@ -184,7 +184,7 @@ def _filling() -> tuple[Tables, Profile, RowSource, pd.DataFrame]:
     return tables, profile, source, samples._thresholds(tables, profile, newest)
 
 
-def _keep_nowcast(where: Places) -> object:
+def _keep_nowcast(paths: DeploymentPaths) -> object:
     """A dataset's nowcast and thresholds, without the rows and tables that are written the same
     way.
     """
@@ -197,13 +197,13 @@ def _keep_nowcast(where: Places) -> object:
         mock.patch.object(samples, "facts", lambda *_: {}),
         mock.patch.object(Tables, "save", lambda *_: None),
     ):
-        folder = samples.build_dataset(tables, profile, None, [], where.artifacts / "datasets")
+        folder = samples.build_dataset(tables, profile, None, [], paths.artifacts / "datasets")
     return folder.name, pd.read_parquet(folder / samples.NOWCAST_FILE).to_numpy().tolist()
 
 
-def _succeed(run: str, day: int) -> Callable[[Places], object]:
+def _succeed(run: str, day: int) -> Callable[[DeploymentPaths], object]:
     at = datetime(2018, 12, day, tzinfo=UTC)
-    return lambda where: record_success(where, run, "2018-w48", f"of-{run}", at)
+    return lambda paths: record_success(paths, run, "2018-w48", f"of-{run}", at)
 
 
 KEPT: dict[str, Work] = {

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.ops.withdrawing import withdraw_drop, withdraw_forecast
 from support.killed import die_at
 
@@ -31,12 +31,12 @@ def killed_at_each_write(folder: Path, what: str) -> list[int]:
 
 
 def work(home: Path, what: str) -> None:
-    where = Places(home=home)
+    paths = DeploymentPaths(home=home)
     os.environ["DENGUARD_HOME"], os.environ["DENGUARD_DVC_REMOTE"] = str(home), str(home / "remote")
     if what == "drop":
-        withdraw_drop(where, "2018-12-11", "Ana", "the neighbour's figures", "ci")
+        withdraw_drop(paths, "2018-12-11", "Ana", "the neighbour's figures", "ci")
     else:
-        withdraw_forecast(where, "third", "Ana", "made from wrong counts")
+        withdraw_forecast(paths, "third", "Ana", "made from wrong counts")
 
 
 def main(folder: Path, what: str) -> None:

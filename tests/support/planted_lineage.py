@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.code_changes import CodeChange
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.intake import accept
 from pipelines.features.build import version_of
 from pipelines.fusion.bundle import bundle_id, write_bundle
@@ -45,7 +45,7 @@ PLACE = PlaceConfig(codes=CodesConfig(kind="dane", changes=(RENAMED,)), language
 class Store:
     """A home and the ids of what was planted in it, by run."""
 
-    places: Places
+    paths: DeploymentPaths
     datasets: dict[str, str]
     features: dict[str, str]
     bundles: dict[str, str]
@@ -55,12 +55,12 @@ class Store:
 class Planter:
     """Walks a run without computing: every record and folder a real run leaves, in miniature."""
 
-    def __init__(self, places: Places) -> None:
-        self.places = places
-        self.store = Store(places, {}, {}, {}, {})
+    def __init__(self, paths: DeploymentPaths) -> None:
+        self.paths = paths
+        self.store = Store(paths, {}, {}, {}, {})
 
     def drop(self, received: str) -> dict[str, Any]:
-        folder = self.places.drops / received
+        folder = self.paths.drops / received
         write_atomic(folder / "drop.yaml", f"received_date: {received}\nscene_period: week\n")
         write_atomic(folder / "metadata.csv", f"Municipality code\n{received}\n")
         return {
@@ -90,12 +90,12 @@ class Planter:
         self.bulletin(run, week, dataset, version)
 
     def dataset(self, run: Run, week: str, drops: list[dict[str, Any]]) -> str:
-        draft = self.places.artifacts / "draft"
+        draft = self.paths.artifacts / "draft"
         write_json(
             draft / "dataset.json", {"as_of_week": week, "rows": 2, "units": 2, "drops": drops}
         )
         version = folder_id(manifest_of(draft))
-        folder = _keep(draft, self.places.artifacts / "datasets" / version)
+        folder = _keep(draft, self.paths.artifacts / "datasets" / version)
         leave(
             run,
             SnapshotOutput,
@@ -104,7 +104,7 @@ class Planter:
             as_of_week=week,
             dvc=self.version("samples", folder),
         )
-        accept(self.places, version, week, drops)
+        accept(self.paths, version, week, drops)
         self.store.datasets[run.run_id] = version
         return version
 
@@ -114,7 +114,7 @@ class Planter:
             "dataset_version": dataset,
             "embedding_version": f"e{dataset[1:]}",
         }
-        draft = self.places.artifacts / "draft"
+        draft = self.paths.artifacts / "draft"
         shard = write_atomic(draft / "shards" / "space" / "draft", dataset)
         shard.rename(shard.with_name(f"{sha256_file(shard)}.parquet"))
         pd.DataFrame({"unit_id": ["05001"], "cases": [3.0]}).to_parquet(draft / "rows.parquet")
@@ -123,7 +123,7 @@ class Planter:
             {**named, "image": {"encoder": "timm_image"}, "text": {"encoder": "hf_text"}},
         )
         version = version_of(draft)
-        folder = _keep(draft, self.places.artifacts / "features" / version)
+        folder = _keep(draft, self.paths.artifacts / "features" / version)
         named |= {"feature_version": version, "features": run.name(folder)}
         leave(run, FeaturesOutput, **named, dvc=self.version("features", folder))
         self.store.features[run.run_id] = version
@@ -140,10 +140,10 @@ class Planter:
             "md5": f"{folder.name}.dir",
             "content_id": folder_id(manifest_of(folder)),
         }
-        write_atomic(repository(self.places) / f"{name}.dvc", "outs: []\n")
+        write_atomic(repository(self.paths) / f"{name}.dvc", "outs: []\n")
         write_json(
-            repository(self.places) / "index.json",
-            {"versions": {**read_index(self.places), name: entry}},
+            repository(self.paths) / "index.json",
+            {"versions": {**read_index(self.paths), name: entry}},
         )
         return str(entry["md5"])
 
@@ -157,7 +157,7 @@ class Planter:
             as_of_week=week,
             place=PLACE,
         )
-        candidate = self.places.artifacts / "candidates" / f"c{week[-2:]}"
+        candidate = self.paths.artifacts / "candidates" / f"c{week[-2:]}"
         folder = write_bundle(made, candidate / "bundle")
         trained = made_candidate(folder=run.name(candidate), bundle_id=bundle_id(folder))
         leave(run, TrainOutput, candidates={"linear": trained})
@@ -173,13 +173,13 @@ class Planter:
             "first_line": "linear serves",
             "reasons": ["so it is"],
         }
-        write_json(self.places.artifacts / "decisions" / f"{run.run_id}.json", record)
+        write_json(self.paths.artifacts / "decisions" / f"{run.run_id}.json", record)
         leave(run, GateOutput, **record)
 
     def register(self, run: Run, bundle: Path, decision: str) -> str:
         tags = {"feature_version": self.store.features[run.run_id], "decision": decision}
-        version = register_bundle(bundle, run.run_id, tags=tags, where=self.places)
-        set_champion(version, where=self.places)
+        version = register_bundle(bundle, run.run_id, tags=tags, paths=self.paths)
+        set_champion(version, paths=self.paths)
         served = version if decision == "promote" else None
         run.finish(RegisterOutput(version=served, mlflow_run=None))
         return version
@@ -202,16 +202,16 @@ class Planter:
                 "head": "linear",
             }
         )
-        folder = publish_forecast(rows, self.places.artifacts / "forecasts")
+        folder = publish_forecast(rows, self.paths.artifacts / "forecasts")
         named = {"forecast": run.name(folder), "forecast_version": folder.name}
         leave(run, ForecastOutput, **named)
         self.store.forecasts[run.run_id] = folder.name
-        page = self.places.artifacts / "reports" / run.run_id / "report.html"
+        page = self.paths.artifacts / "reports" / run.run_id / "report.html"
         write_atomic(page, "<h1>report</h1>")
         leave(run, ReportOutput, report=run.name(page))
 
     def answer(self, run_id: str, trace_id: str, version: str, forecast: str | None = None) -> None:
-        log = PredictionLog(self.places)
+        log = PredictionLog(self.paths)
         row = LoggedPrediction(
             municipality_code="05001",
             horizon_weeks=4,

@@ -72,15 +72,15 @@ def plant_run(planted: Planted, run_id: str, number: int) -> None:
     bundle = folder_id(manifest_of(candidate / "bundle"))
     if number <= 2:
         drafts.append(versions.bundle_draft(run, candidate, bundle))
-    forecast = publish_forecast(_forecast(week, bundle), run.places.artifacts / "forecasts")
+    forecast = publish_forecast(_forecast(week, bundle), run.paths.artifacts / "forecasts")
     leave(run, ForecastOutput, forecast=run.name(forecast), forecast_version=forecast.name)
     drafts.append(versions.forecast_draft(run, forecast, bundle))
-    report = run.places.artifacts / "reports" / run_id
+    report = run.paths.artifacts / "reports" / run_id
     write_atomic(report / "report.html", f"<h1>{week}</h1>")
     write_json(report / "report.json", {"run_id": run_id})
     drafts.append(versions.report_draft(run, report))
-    add_versions(run.places, drafts)
-    repo = run.places.artifacts / "versions"
+    add_versions(run.paths, drafts)
+    repo = run.paths.artifacts / "versions"
     planted.originals[run_id] = {d.kind: manifest_of(repo / d.id) for d in drafts}
 
 
@@ -106,7 +106,7 @@ def _rows(number: int) -> pd.DataFrame:
 
 
 def _dataset(run: Run, number: int) -> Path:
-    folder = run.places.artifacts / "datasets" / content_id(["dataset", number])
+    folder = run.paths.artifacts / "datasets" / content_id(["dataset", number])
     rows = _rows(number)[["sample_id", "unit_id", "origin_week"]]
     for name in (
         "samples/epi_year=2018/part",
@@ -120,10 +120,10 @@ def _dataset(run: Run, number: int) -> Path:
 
 
 def _features(run: Run, number: int, dataset: str, week: str) -> Path:
-    folder = run.places.artifacts / "features" / content_id(["features", number])
+    folder = run.paths.artifacts / "features" / content_id(["features", number])
     rows = _rows(number)
     for modality, spec in SPECS.items():
-        store = EmbeddingStore(store_root(run.places), spec)
+        store = EmbeddingStore(store_root(run.paths), spec)
         new = list(rows.loc[rows["n"] == number, f"{modality}_key"])
         store.append(new, np.full((len(new), spec.width), number, dtype=np.float32))
         for shard in sorted(store.folder.glob("*.parquet")):
@@ -143,7 +143,7 @@ def _features(run: Run, number: int, dataset: str, week: str) -> Path:
 
 
 def _candidate(run: Run, number: int) -> Path:
-    folder = run.places.artifacts / "candidates" / f"c{number}"
+    folder = run.paths.artifacts / "candidates" / f"c{number}"
     write_json(folder / "bundle" / "bundle.json", {"number": number})
     write_json(folder / "receipt.json", {})
     write_json(run.folder / "gate.json", {"decision": "promote"})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.fusion.bundle import write_bundle
 from pipelines.recipes import recipe_id
 from pipelines.registry import promote
@@ -29,12 +29,12 @@ def closed_port() -> int:
     return int(taken.getsockname()[1])
 
 
-def damage(where: Places, version: str) -> None:
+def damage(paths: DeploymentPaths, version: str) -> None:
     """Break a registered bundle, as a bad disk would, and whatever was fetched of it."""
-    stored = where.artifacts / "mlflow" / "artifacts" / promote.get_version(version).run_id
+    stored = paths.artifacts / "mlflow" / "artifacts" / promote.get_version(version).run_id
     weights = min(stored.rglob("linear.safetensors"))
     weights.write_bytes(b"damaged")
-    shutil.rmtree(where.artifacts / "bundles", ignore_errors=True)
+    shutil.rmtree(paths.artifacts / "bundles", ignore_errors=True)
 
 
 def write_linear(folder: Path, bias: float) -> Path:
@@ -65,20 +65,20 @@ def moved_registry(mlflow: Path, before: Path) -> None:
 def three_versions(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> Path:
     """artifacts/mlflow with versions 1, 2 and 3 and no alias, made once."""
     home = tmp_path_factory.mktemp("three")
-    where = Places(home=home)
-    (where.artifacts / "mlflow").mkdir(parents=True)
-    shutil.copy(empty_registry, where.artifacts / "mlflow" / "mlflow.db")
+    paths = DeploymentPaths(home=home)
+    (paths.artifacts / "mlflow").mkdir(parents=True)
+    shutil.copy(empty_registry, paths.artifacts / "mlflow" / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         for bias in (-1.0, -1.02, -1.04):  # as far apart as weekly refits are
-            register_bundle(write_linear(home / "made", bias), "weekly", where=where)
-    return where.artifacts / "mlflow"
+            register_bundle(write_linear(home / "made", bias), "weekly", paths=paths)
+    return paths.artifacts / "mlflow"
 
 
 @pytest.fixture
-def three(home: Path, three_versions: Path) -> Places:
+def three(home: Path, three_versions: Path) -> DeploymentPaths:
     """A home of one test whose registry holds versions 1, 2 and 3, and nobody serves."""
-    mlflow = Places(home=home).artifacts / "mlflow"
+    mlflow = DeploymentPaths(home=home).artifacts / "mlflow"
     shutil.copytree(three_versions, mlflow)
     moved_registry(mlflow, three_versions)
-    return Places(home=home)
+    return DeploymentPaths(home=home)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.config import Places, Profile
+from pipelines.config import DeploymentPaths, Profile
 from pipelines.data.samples import build_dataset
 from pipelines.data.tables import Tables
 from pipelines.features.build import build_features
@@ -76,7 +76,7 @@ def profile_of(rule: Mapping[str, Any], **changes: Any) -> Profile:
 class Walked:
     """Dataset and features of six small units, and one whose cases ended, by an endemic channel."""
 
-    where: Places
+    paths: DeploymentPaths
     profile: Profile
     tables: Tables
     dataset: Path
@@ -84,11 +84,11 @@ class Walked:
 
 
 def walk(rule: dict[str, Any], home: Path) -> Walked:
-    where, profile = Places(home=home), profile_of(rule)
+    paths, profile = DeploymentPaths(home=home), profile_of(rule)
     sizes = (0.4, 2.0, 4.0, 6.0, 9.0, 15.0)
     series = {f"unit-{i}": seasonal(size, i) for i, size in enumerate(sizes)}
     ended, before = CDC.week_no("2015-w01"), seasonal(5.0, 9)
     series["gone"] = lambda week: before(week) if week < ended else 0.0
     tables = tables_of(series)
-    dataset = build_dataset(tables, profile, None, [], where.artifacts / "datasets")
-    return Walked(where, profile, tables, dataset, build_features(dataset, profile, where))
+    dataset = build_dataset(tables, profile, None, [], paths.artifacts / "datasets")
+    return Walked(paths, profile, tables, dataset, build_features(dataset, profile, paths))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.registry import audit
 from pipelines.run.events import append_event
 from pipelines.run.success import record_success
@@ -48,7 +48,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
 
 def walk(home: Path, run_id: str, until: str = "report", at: datetime = NOW) -> Path:
     """A run that got as far as `until`; a finished one is the newest success."""
-    where = Places(home=home)
+    paths = DeploymentPaths(home=home)
     folder = home / "artifacts" / "runs" / run_id
     for number, (step, output) in enumerate(
         {"run": {"profile": "ci", "as_of": None, "horizons": [4]}, **OUTPUTS}.items()
@@ -58,29 +58,29 @@ def walk(home: Path, run_id: str, until: str = "report", at: datetime = NOW) -> 
         os.utime(path, (stamp.timestamp(), stamp.timestamp()))
         part = {"run": "start"}.get(step, step.replace("embed_0", "embed_shard_0"))
         read = summary.read(re.sub(r"_\d+$", "", part), output)
-        append_event(where, "step-started", {"step": part}, run_id, stamp)
+        append_event(paths, "step-started", {"step": part}, run_id, stamp)
         facts = {"step": part, **summary.end_facts(run_id, read)}
-        append_event(where, "step-done", facts, run_id, stamp)
+        append_event(paths, "step-done", facts, run_id, stamp)
         if step == until:
             break
     if until == "report":
-        record_success(where, run_id, "2026-w46", "2026-w46-v", at)
+        record_success(paths, run_id, "2026-w46", "2026-w46-v", at)
     return folder
 
 
 def fail(folder: Path, step: str, error: Exception) -> None:
     """A step of a run fails, now."""
-    outcome.fail(Places(home=folder.parents[2]), folder.name, step, error)
+    outcome.fail(DeploymentPaths(home=folder.parents[2]), folder.name, step, error)
 
 
 def mend(folder: Path, step: str) -> None:
     """A step of a run that failed is done, now."""
-    outcome.finish(Places(home=folder.parents[2]), folder.name, step, None)
+    outcome.finish(DeploymentPaths(home=folder.parents[2]), folder.name, step, None)
 
 
 def move(home: Path, action: Any, before: str | None, after: str | None) -> None:
     audit.append(
-        Places(home=home),
+        DeploymentPaths(home=home),
         action=action,
         model_name="denguard",
         from_version=before,

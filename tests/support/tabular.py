@@ -23,7 +23,7 @@ import yaml
 from filelock import FileLock
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.sources.sample import package_table
 from pipelines.errors import ValidationStopped
@@ -150,8 +150,8 @@ def forecast(home: Home, run_id: str) -> pd.DataFrame:
     return pd.read_parquet(home.path / made["forecast"] / "forecast.parquet")
 
 
-def where(home: Home) -> Places:
-    return Places(home=home.path)
+def paths(home: Home) -> DeploymentPaths:
+    return DeploymentPaths(home=home.path)
 
 
 def start(home: Home, run_id: str) -> None:
@@ -165,4 +165,4 @@ def stopped(home: Home, run_id: str = "second") -> None:
     drops = open_run("first").output(IngestOutput).drops
     late = FixedDrop(received_date="2018-12-11", sha256="0" * 64)
     run.finish(IngestOutput(drops=(*drops, late)))
-    outcome.fail(run.places, run.run_id, "validate", ValidationStopped("the table holds no row"))
+    outcome.fail(run.paths, run.run_id, "validate", ValidationStopped("the table holds no row"))

@@ -14,7 +14,7 @@ from support.ministry import Ministry
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import Issue, Level
 from pipelines.data import receipts
 from pipelines.data.drops import survey_drops
@@ -36,7 +36,7 @@ class Deployment:
     """A ministry's home at a day: drops, which were accepted, and what a run would say."""
 
     def __init__(self, home: Path) -> None:
-        self.where = Places(home=home)
+        self.paths = DeploymentPaths(home=home)
         self.ministry = Ministry(home, WIDE, codes=CONTEXT.codes)
 
     def bring(self, day: str, last: str, cases: int = 8, edition: int = 1) -> Path:
@@ -47,14 +47,14 @@ class Deployment:
         return self.ministry.bring(day, edition, metadata_csv=text)
 
     def accept(self, *names: str) -> None:
-        folder = self.where.artifacts / "datasets" / "v"
+        folder = self.paths.artifacts / "datasets" / "v"
         write_json(folder / "dataset.json", {"drops": []})
         Tables.empty().save(folder / "tables")
-        accept(self.where, "v", "2018-w48", [{"received_date": n, "sha256": ""} for n in names])
+        accept(self.paths, "v", "2018-w48", [{"received_date": n, "sha256": ""} for n in names])
 
     def check(self, *accepted: str, today: date | None = TODAY) -> list[Issue]:
         """What a run says of receipt dates, if these names were accepted."""
-        drops, _ = survey_drops(self.where.drops, withdrawn(self.where, "drop"))
+        drops, _ = survey_drops(self.paths.drops, withdrawn(self.paths, "drop"))
         context = self.ministry.context
         raws = [source_of(context.config).read_raw(drop, context) for drop in drops]
         return receipt_issues(raws, accepted, today, context)

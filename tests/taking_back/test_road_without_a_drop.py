@@ -14,7 +14,7 @@ from support.drops import table_drop
 from support.homes import Home
 from support.tabular import FIRST, next_week, walk_tabular
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.drop_info import DropInfo
 from pipelines.data.intake import accepted_version
 from pipelines.ops.watch import judge
@@ -45,7 +45,7 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
     copied_tabular: Callable[[], Home], tmp_path: Path
 ) -> None:
     home = copied_tabular()
-    where = Places(home=home.path)
+    paths = DeploymentPaths(home=home.path)
     folder = wrong_drop(home, tmp_path)
     before = manifest_of(folder)
     walk_tabular(home, "wrong", "--force")
@@ -59,11 +59,11 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
         "withdraw-drop", BAD, "--by", "Ana", "--reason", "counted twice", "--profile", profile
     )
     assert code == 0, said
-    made, wrong = last_success(where), home.output("wrong", "forecast")["forecast_version"]
+    made, wrong = last_success(paths), home.output("wrong", "forecast")["forecast_version"]
     assert made is not None and made.forecast_version == wrong
     assert home.output("wrong", "snapshot")["dataset_version"] in said and wrong in said
     assert f"denguard withdraw-forecast {wrong}" in said
-    assert any("rests on drop" in why for why in judge(where, made.when).why)
+    assert any("rests on drop" in why for why in judge(paths, made.when).why)
     for kind in ("data", "samples", "forecasts"):
         code, pulled = home.denguard(
             "pull", kind, "--version", "wrong", "--to", str(tmp_path / "pulled")
@@ -80,28 +80,28 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
     }.items():
         assert home.output("right", step)[key] == home.output(FIRST, step)[key]
     assert manifest_of(folder) == before
-    again = last_success(where)
-    assert again is not None and not judge(where, again.when).late
+    again = last_success(paths)
+    assert again is not None and not judge(paths, again.when).late
 
 
 def test_where_the_wrong_drop_had_a_week_of_its_own_the_week_before_it_is_the_bulletin_again(
     copied_tabular: Callable[[], Home],
 ) -> None:
     home = copied_tabular()
-    where = Places(home=home.path)
+    paths = DeploymentPaths(home=home.path)
     next_week(home, {})
     walk_tabular(home, "wrong")
     assert home.output("wrong", "gate")["decision"] == "promote"
-    assert (last_success(where) or pytest.fail("lost")).origin_week == "2018-w49"
-    withdraw_drop(where, "2018-12-11", "Ana", "the neighbour's figures", "tabular")
-    withdraw_forecast(where, "wrong", "Ana", "the neighbour's figures")
+    assert (last_success(paths) or pytest.fail("lost")).origin_week == "2018-w49"
+    withdraw_drop(paths, "2018-12-11", "Ana", "the neighbour's figures", "tabular")
+    withdraw_forecast(paths, "wrong", "Ana", "the neighbour's figures")
 
     walk_tabular(home, "right")
 
-    made = last_success(where)
+    made = last_success(paths)
     assert made is not None and (made.run_id, made.origin_week) == ("right", "2018-w48")
-    assert not judge(where, made.when).late
-    assert accepted_version(where) == home.output(FIRST, "snapshot")["dataset_version"]
+    assert not judge(paths, made.when).late
+    assert accepted_version(paths) == home.output(FIRST, "snapshot")["dataset_version"]
     decision = home.output("right", "gate")
     assert decision["decision"] == "promote"
     assert any("drop 2018-12-11, which was withdrawn" in reason for reason in decision["reasons"])

@@ -13,7 +13,7 @@ import pytest
 from support.planted_versions import Planted
 
 from pipelines.client import Client
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.run.withdrawn import withdraw
 from pipelines.versioning.catalogue import read_catalogue
 from pipelines.versioning.find import find_version
@@ -25,55 +25,57 @@ FIRST_WEEK = {OLDEST: "2018-w46", MIDDLE: "2018-w47", NEWEST: "2018-w48"}
 
 
 @pytest.fixture
-def where(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+def paths(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DeploymentPaths:
     """Three weeks, each with a drop of its own and those before it."""
     home = Path(shutil.copytree(planted.home, tmp_path / "home", symlinks=True))
     monkeypatch.setenv("DENGUARD_HOME", str(home))
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
-    return Places(home=home)
+    return DeploymentPaths(home=home)
 
 
-def take_back(where: Places, drop: str) -> None:
+def take_back(paths: DeploymentPaths, drop: str) -> None:
     """What `denguard withdraw-drop` leaves: the record, and its mark at the remote."""
-    record = withdraw(where, "drop", drop, "Ana", "the neighbour's figures", "")
-    data = [v for v in analyst(where).list("data") if (v.as_of_week or "") >= FIRST_WEEK[drop]]
-    write_mark(where, record, [v.id for v in data])
+    record = withdraw(paths, "drop", drop, "Ana", "the neighbour's figures", "")
+    data = [v for v in analyst(paths).list("data") if (v.as_of_week or "") >= FIRST_WEEK[drop]]
+    write_mark(paths, record, [v.id for v in data])
 
 
-def analyst(where: Places) -> Client:
-    return Client(str(where.home / "remote"))
+def analyst(paths: DeploymentPaths) -> Client:
+    return Client(str(paths.home / "remote"))
 
 
 @pytest.mark.parametrize("kind", ["forecasts", "data", "samples", "features", "report"])
 def test_without_the_newest_drop_latest_is_of_the_week_before(
-    kind: str, where: Places, caplog: pytest.LogCaptureFixture
+    kind: str, paths: DeploymentPaths, caplog: pytest.LogCaptureFixture
 ) -> None:
-    take_back(where, NEWEST)
+    take_back(paths, NEWEST)
     with caplog.at_level(logging.WARNING):
-        found = analyst(where).find(kind)  # type: ignore[arg-type]
+        found = analyst(paths).find(kind)  # type: ignore[arg-type]
     assert found.as_of_week == "2018-w47"
     assert f"{found.id} is not the newest: drop {NEWEST} was withdrawn" in caplog.text
 
 
-def test_a_bundle_is_the_newest_whatever_it_learnt_from(where: Places) -> None:
-    before = analyst(where).find("bundle").id
-    take_back(where, MIDDLE)
-    assert analyst(where).find("bundle").id == before
+def test_a_bundle_is_the_newest_whatever_it_learnt_from(paths: DeploymentPaths) -> None:
+    before = analyst(paths).find("bundle").id
+    take_back(paths, MIDDLE)
+    assert analyst(paths).find("bundle").id == before
 
 
 def test_where_all_rest_on_the_drop_the_newest_comes_with_a_warning(
-    where: Places, caplog: pytest.LogCaptureFixture
+    paths: DeploymentPaths, caplog: pytest.LogCaptureFixture
 ) -> None:
-    take_back(where, OLDEST)
+    take_back(paths, OLDEST)
     with caplog.at_level(logging.WARNING):
-        found = analyst(where).find("forecasts")
+        found = analyst(paths).find("forecasts")
     assert found.as_of_week == "2018-w48"
     assert f"drop {OLDEST} was withdrawn" in caplog.text
 
 
-def test_an_older_drop_makes_no_old_week_the_latest_until_a_run_made_another(where: Places) -> None:
-    take_back(where, MIDDLE)
-    source = Source(str(where.home / "remote"))
+def test_an_older_drop_makes_no_old_week_the_latest_until_a_run_made_another(
+    paths: DeploymentPaths,
+) -> None:
+    take_back(paths, MIDDLE)
+    source = Source(str(paths.home / "remote"))
     catalogue, marks = read_catalogue(source), read_marks(source)
     assert not any(name.startswith("forecasts-") for name in made_from_withdrawn(catalogue, marks))
     first = find_version(catalogue, "forecasts", "first")

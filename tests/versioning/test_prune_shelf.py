@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.lineage.graph import Graph, key_of
 from pipelines.ops.prune.shelved import of_remote
 from pipelines.ops.prune.stays import Stays
@@ -55,22 +55,22 @@ def version(name: str, parents: tuple[str, ...] = ()) -> Version:
     )
 
 
-def listed(where: Places, versions: list[Version]) -> None:
+def listed(paths: DeploymentPaths, versions: list[Version]) -> None:
     entries = {one.id: one.model_dump(mode="json") for one in versions}
-    write_json(repository(where) / "index.json", {"versions": entries})
+    write_json(repository(paths) / "index.json", {"versions": entries})
 
 
-def publish(where: Places, name: str, *files: str) -> None:
+def publish(paths: DeploymentPaths, name: str, *files: str) -> None:
     """What DVC keeps of a version on the remote: its files, and the list of them."""
-    root = where.artifacts / "remote" / "files" / "md5"
+    root = paths.artifacts / "remote" / "files" / "md5"
     kept = {md5(text): text for text in files}
     kept[f"{md5(name)}.dir"] = json.dumps([{"md5": md5(text), "relpath": text} for text in files])
     for key, text in kept.items():
         write_atomic(root / key[:2] / key[2:], text)
 
 
-def holds(where: Places, *files: str) -> set[str]:
-    root = where.artifacts / "remote" / "files" / "md5"
+def holds(paths: DeploymentPaths, *files: str) -> set[str]:
+    root = paths.artifacts / "remote" / "files" / "md5"
     return {text for text in files if (root / md5(text)[:2] / md5(text)[2:]).is_file()}
 
 
@@ -80,60 +80,60 @@ def stays(forecasts: int | Literal["keep"] = "keep", **changes: Any) -> Stays:
     return Stays(Graph(), NOW, RetentionConfig(forecasts=forecasts), **{**own, **changes})
 
 
-def going(where: Places, by: Stays) -> set[str]:
-    return {one.name for one in of_remote(where, by)}
+def going(paths: DeploymentPaths, by: Stays) -> set[str]:
+    return {one.name for one in of_remote(paths, by)}
 
 
 @pytest.fixture
-def where(home: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+def paths(home: Path, monkeypatch: pytest.MonkeyPatch) -> DeploymentPaths:
     """A home that published a forecast with its report years ago, and all that they were
     made from."""
     monkeypatch.delenv("DENGUARD_DVC_REMOTE", raising=False)
-    where = Places(home=home)
+    paths = DeploymentPaths(home=home)
     mine = [version(name, parents) for name, parents in PARENTS.items()]
-    listed(where, mine)
-    others(where, *mine)
-    return where
+    listed(paths, mine)
+    others(paths, *mine)
+    return paths
 
 
-def others(where: Places, *versions: Version) -> None:
+def others(paths: DeploymentPaths, *versions: Version) -> None:
     """What the remote lists."""
     raw = index_bytes({one.id: one for one in versions})
-    write_atomic(where.artifacts / "remote" / INDEX, raw)
+    write_atomic(paths.artifacts / "remote" / INDEX, raw)
 
 
 def test_a_published_forecast_and_its_report_outlive_what_they_were_made_from(
-    where: Places,
+    paths: DeploymentPaths,
 ) -> None:
-    assert going(where, stays()) == {FEATURES, BUNDLE}
+    assert going(paths, stays()) == {FEATURES, BUNDLE}
 
 
 @pytest.mark.parametrize("shown", [FORECAST, REPORT])
 def test_with_a_retention_of_forecasts_those_stay_that_are_still_shown(
-    where: Places, shown: str
+    paths: DeploymentPaths, shown: str
 ) -> None:
     key = key_of("report", "first") if shown == REPORT else key_of("forecast", "2018-w01-a")
-    assert going(where, stays(520, shown=frozenset({key}))) == set(PARENTS) - {shown}
-    assert going(where, stays(520)) == set(PARENTS)
+    assert going(paths, stays(520, shown=frozenset({key}))) == set(PARENTS) - {shown}
+    assert going(paths, stays(520)) == set(PARENTS)
 
 
-def test_what_others_on_the_remote_were_made_from_stays(where: Places) -> None:
-    others(where, version("features-theirs", (FEATURES,)), version("bundle-theirs"))
-    assert going(where, stays()) == {BUNDLE}
+def test_what_others_on_the_remote_were_made_from_stays(paths: DeploymentPaths) -> None:
+    others(paths, version("features-theirs", (FEATURES,)), version("bundle-theirs"))
+    assert going(paths, stays()) == {BUNDLE}
 
 
-def test_what_another_line_of_the_deployment_uses_stays(where: Places) -> None:
-    line = Places(home=where.home / "lines" / "city", root=where.home)
+def test_what_another_line_of_the_deployment_uses_stays(paths: DeploymentPaths) -> None:
+    line = DeploymentPaths(home=paths.home / "lines" / "city", root=paths.home)
     listed(line, [version(BUNDLE, (FEATURES,))])
-    assert going(where, stays()) == set()
+    assert going(paths, stays()) == set()
 
 
-def test_files_that_versions_of_others_hold_stay_on_the_remote(where: Places) -> None:
+def test_files_that_versions_of_others_hold_stay_on_the_remote(paths: DeploymentPaths) -> None:
     theirs = version("features-theirs")
-    others(where, version(BUNDLE, (FEATURES,)), theirs)
-    publish(where, BUNDLE, "of both", "of the bundle alone")
-    publish(where, theirs.id, "of both", "of theirs")
+    others(paths, version(BUNDLE, (FEATURES,)), theirs)
+    publish(paths, BUNDLE, "of both", "of the bundle alone")
+    publish(paths, theirs.id, "of both", "of theirs")
     for name in (FEATURES, FORECAST, REPORT):
-        publish(where, name, name)
-    take_off(where, [BUNDLE])
-    assert holds(where, "of both", "of the bundle alone", "of theirs") == {"of both", "of theirs"}
+        publish(paths, name, name)
+    take_off(paths, [BUNDLE])
+    assert holds(paths, "of both", "of the bundle alone", "of theirs") == {"of both", "of theirs"}

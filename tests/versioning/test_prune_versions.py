@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.planted_versions import Planted, plant_run
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, VersioningError
 from pipelines.ops.prune.doing import prune
 from pipelines.ops.prune.pins import pin
@@ -37,7 +37,7 @@ STAYS_OF_FIRST = {"forecasts", "report"}
 def aged(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Planted:
     """The planted deployment after a year in which its newest two bulletins were made."""
     home = Path(shutil.copytree(planted.home, tmp_path_factory.mktemp("aged") / "home"))
-    prepare(Places(home=home))
+    prepare(DeploymentPaths(home=home))
     for about in (home / "artifacts" / "datasets").glob("*/dataset.json"):
         write_json(about, {**read_json(about), "drops": []})
     shutil.rmtree(home / "artifacts" / "candidates")  # no bundles that anything could load
@@ -45,7 +45,9 @@ def aged(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> Planted:
         os.utime(path, (NOW.timestamp(), NOW.timestamp()))
     old = (NOW - timedelta(weeks=60)).timestamp()
     first = {
-        name for name, one in read_index(Places(home=home)).items() if one["run_id"] == "first"
+        name
+        for name, one in read_index(DeploymentPaths(home=home)).items()
+        if one["run_id"] == "first"
     }
     rooms = [
         home / "artifacts" / "runs" / "first",
@@ -70,7 +72,7 @@ def deployment(aged: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def ids(deployment: Planted) -> dict[str, set[str]]:
     """Run -> ids of the versions that it made first."""
     found: dict[str, set[str]] = {}
-    for name, one in read_index(Places(home=deployment.home)).items():
+    for name, one in read_index(DeploymentPaths(home=deployment.home)).items():
         found.setdefault(one["run_id"], set()).add(name)
     return found
 
@@ -82,7 +84,7 @@ def objects(root: Path) -> set[str]:
 def wanted_objects(deployment: Planted) -> set[str]:
     """What the index lists, by DVC's own lists."""
     found: set[str] = set()
-    for one in read_index(Places(home=deployment.home)).values():
+    for one in read_index(DeploymentPaths(home=deployment.home)).values():
         md5 = one["md5"]
         listed = json.loads(
             (Path(deployment.remote) / "files" / "md5" / md5[:2] / md5[2:]).read_text()
@@ -97,12 +99,12 @@ def test_what_stays_is_pulled_whole_and_of_what_goes_nothing_is_left(
     made = ids(deployment)
     gone = {name for name in made["first"] if name.partition("-")[0] not in STAYS_OF_FIRST}
     before = objects(Path(deployment.remote))
-    prune(Places(home=deployment.home), SHORT, NOW)
+    prune(DeploymentPaths(home=deployment.home), SHORT, NOW)
     source = Source(deployment.remote)
     left = read_catalogue(source)
     assert (
         set(left)
-        == set(read_index(Places(home=deployment.home)))
+        == set(read_index(DeploymentPaths(home=deployment.home)))
         == set().union(*made.values()) - gone
     )
     for name, version in left.items():
@@ -120,10 +122,10 @@ def test_what_stays_is_pulled_whole_and_of_what_goes_nothing_is_left(
 
 
 def test_a_pinned_version_stays_with_what_it_was_made_from(deployment: Planted) -> None:
-    where = Places(home=deployment.home)
+    paths = DeploymentPaths(home=deployment.home)
     (vectors,) = (name for name in ids(deployment)["first"] if name.startswith("embeddings-"))
-    pin(where, vectors, "Ana", "a paper cites it")
-    going = {one.name for one in plan(where, SHORT, NOW).items if one.room == "versions"}
+    pin(paths, vectors, "Ana", "a paper cites it")
+    going = {one.name for one in plan(paths, SHORT, NOW).items if one.room == "versions"}
     assert {name.partition("-")[0] for name in going} == {"features", "bundle"}
 
 
@@ -131,7 +133,7 @@ def test_a_pinned_version_stays_with_what_it_was_made_from(deployment: Planted) 
 def test_a_call_that_is_cut_off_anywhere_is_finished_by_the_next(
     deployment: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletions: int
 ) -> None:
-    where, left, delete = Places(home=deployment.home), [deletions], Folder.delete
+    paths, left, delete = DeploymentPaths(home=deployment.home), [deletions], Folder.delete
 
     def refuse(self: Folder, key: str) -> None:
         left[0] -= 1
@@ -141,51 +143,51 @@ def test_a_call_that_is_cut_off_anywhere_is_finished_by_the_next(
 
     monkeypatch.setattr(Folder, "delete", refuse)
     with pytest.raises(StoreError, match="the share is gone"):
-        prune(where, SHORT, NOW)
+        prune(paths, SHORT, NOW)
     monkeypatch.setattr(Folder, "delete", delete)
     source = Source(deployment.remote)
     for version in read_catalogue(source).values():
         pull_version(source, version, tmp_path / "between")  # what is listed is whole
-    prune(where, SHORT, NOW)
+    prune(paths, SHORT, NOW)
     assert objects(Path(deployment.remote)) == wanted_objects(deployment)
-    assert not (where.artifacts / "prune" / "versions.json").exists()
+    assert not (paths.artifacts / "prune" / "versions.json").exists()
 
 
 def test_what_others_publish_on_the_remote_is_not_touched(deployment: Planted) -> None:
     """A version that the remote lists and this home does not know, and what it was made from."""
-    where, repo = Places(home=deployment.home), deployment.home / "artifacts" / "versions"
+    paths, repo = DeploymentPaths(home=deployment.home), deployment.home / "artifacts" / "versions"
     made = ids(deployment)["first"]
     (foreign,) = (name for name in made if name.startswith("features-"))
-    index = read_index(where)
+    index = read_index(paths)
     write_json(repo / "index.json", {"versions": {n: e for n, e in index.items() if n != foreign}})
-    going = {one.name for one in plan(where, SHORT, NOW).items if one.room == "versions"}
+    going = {one.name for one in plan(paths, SHORT, NOW).items if one.room == "versions"}
     assert {name.partition("-")[0] for name in going} == {"bundle"}
 
 
 def test_a_lost_index_hides_nothing_that_others_published(deployment: Planted) -> None:
-    where, repo = Places(home=deployment.home), deployment.home / "artifacts" / "versions"
-    index = read_index(where)
+    paths, repo = DeploymentPaths(home=deployment.home), deployment.home / "artifacts" / "versions"
+    index = read_index(paths)
     (foreign,) = (name for name in ids(deployment)["first"] if name.startswith("features-"))
     write_json(repo / "index.json", {"versions": {n: e for n, e in index.items() if n != foreign}})
     (Path(deployment.remote) / "versions" / "index.json").write_text("{")
-    going = {one.name for one in plan(where, SHORT, NOW).items if one.room == "versions"}
+    going = {one.name for one in plan(paths, SHORT, NOW).items if one.room == "versions"}
     assert {name.partition("-")[0] for name in going} == {"bundle"}
     for ending in ("json", "dvc"):
         (Path(deployment.remote) / "versions" / f"{foreign}.{ending}").write_text("{")
     with pytest.raises(VersioningError, match="is damaged, so it cannot be known"):
-        plan(where, SHORT, NOW)
+        plan(paths, SHORT, NOW)
 
 
 def test_without_the_list_of_a_kept_version_no_file_goes(deployment: Planted) -> None:
-    where = Places(home=deployment.home)
+    paths = DeploymentPaths(home=deployment.home)
     (kept,) = (
-        e for e in read_index(where).values() if e["kind"] == "features" and e["run_id"] == "third"
+        e for e in read_index(paths).values() if e["kind"] == "features" and e["run_id"] == "third"
     )
-    for root in (Path(deployment.remote), where.artifacts / "versions" / ".dvc" / "cache"):
+    for root in (Path(deployment.remote), paths.artifacts / "versions" / ".dvc" / "cache"):
         (root / "files" / "md5" / kept["md5"][:2] / kept["md5"][2:]).unlink()
     before = objects(Path(deployment.remote))
     with pytest.raises(VersioningError, match="cannot be known which files nothing needs"):
-        prune(where, SHORT, NOW)
+        prune(paths, SHORT, NOW)
     assert objects(Path(deployment.remote)) == before
 
 
@@ -193,7 +195,7 @@ def test_a_version_that_is_made_again_after_it_was_pruned_is_whole(
     deployment: Planted, tmp_path: Path
 ) -> None:
     """DVC must see that it is not there any more."""
-    prune(Places(home=deployment.home), SHORT, NOW)
+    prune(DeploymentPaths(home=deployment.home), SHORT, NOW)
     again = Planted(deployment.home, deployment.remote)
     plant_run(again, "first", 1)
     source = Source(deployment.remote)

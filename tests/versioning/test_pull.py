@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.client import KINDS, Client
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.contracts import WITHOUT
 from pipelines.errors import VersioningError
 from pipelines.storage import manifest_of
@@ -80,7 +80,7 @@ def test_who_pulls_a_fallback_forecast_is_told_so(
 ) -> None:
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(home / "remote"))
     add_versions(
-        places(),
+        deployment_paths(),
         [Draft("forecasts", "made", {"forecast.csv": b"a\n"}, "2018-w48", "run", facts=facts)],
     )
     done = CliRunner().invoke(app, ["pull", "forecasts", "--to", str(tmp_path)])
@@ -96,7 +96,8 @@ def test_a_killed_pull_goes_on_where_it_stopped(
     remote, to = home / "remote", tmp_path / "to"
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(remote))
     made = add_versions(
-        places(), [Draft("report", "big", {"a.bin": b"small", "b.bin": big}, "2018-w48", "run")]
+        deployment_paths(),
+        [Draft("report", "big", {"a.bin": b"small", "b.bin": big}, "2018-w48", "run")],
     )
     command = [
         sys.executable,

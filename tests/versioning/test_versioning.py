@@ -14,7 +14,7 @@ from support.planted_versions import UNITS, WEEKS, Planted, plant, plant_run
 from support.s3 import Bucket
 
 from pipelines.client import KINDS, Client
-from pipelines.config import places
+from pipelines.config import deployment_paths
 from pipelines.errors import VersioningError
 from pipelines.storage import manifest_of
 from pipelines.versioning import Draft, add_versions, read_index, remote_uri
@@ -67,9 +67,9 @@ def test_publishing_again_changes_nothing(
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", planted.remote)
     before = manifest_of(Path(planted.remote))
     same = draft("same", a="1")
-    first = add_versions(places(), [same])
+    first = add_versions(deployment_paths(), [same])
     after = manifest_of(Path(planted.remote))
-    assert add_versions(places(), [same]) == first
+    assert add_versions(deployment_paths(), [same]) == first
     assert manifest_of(Path(planted.remote)) == after
     assert before.keys() < after.keys()
     shared = {n for n in before if n != "versions/index.json"}
@@ -86,13 +86,15 @@ def _forget(planted: Planted, version_id: str) -> None:
 
 
 def test_the_first_publication_of_a_name_stays_for_good(home: Path, tmp_path: Path) -> None:
-    first = add_versions(places(), [draft("name", a="1")])[0]
-    shutil.rmtree(places().artifacts / "versions")  # another machine, which knows nothing of it
-    assert add_versions(places(), [draft("name", a="2")])[0] == first
-    folder = Client(remote_uri(places())).pull("report", "name", tmp_path / "to")
+    first = add_versions(deployment_paths(), [draft("name", a="1")])[0]
+    shutil.rmtree(
+        deployment_paths().artifacts / "versions"
+    )  # another machine, which knows nothing of it
+    assert add_versions(deployment_paths(), [draft("name", a="2")])[0] == first
+    folder = Client(remote_uri(deployment_paths())).pull("report", "name", tmp_path / "to")
     assert (folder / "a").read_text() == "1"
-    assert read_index(places()).keys() == {"report-name"}
-    assert (places().artifacts / "versions" / "report-name.dvc").is_file()
+    assert read_index(deployment_paths()).keys() == {"report-name"}
+    assert (deployment_paths().artifacts / "versions" / "report-name.dvc").is_file()
 
 
 def test_versions_that_share_vectors_store_them_once(planted: Planted) -> None:
@@ -125,11 +127,11 @@ def test_shards_are_linked_and_what_may_be_written_again_is_not(planted: Planted
 def test_dvc_reads_no_other_version_while_it_adds_one_and_sees_all_of_them_afterwards(
     home: Path,
 ) -> None:
-    add_versions(places(), [draft("one", a="1")])
-    repo = places().artifacts / "versions"
+    add_versions(deployment_paths(), [draft("one", a="1")])
+    repo = deployment_paths().artifacts / "versions"
     note = (repo / "report-one.dvc").read_bytes()
     (repo / "report-one.dvc").write_text("{")  # whoever reads it ends with an error
-    add_versions(places(), [draft("two", a="2")])
+    add_versions(deployment_paths(), [draft("two", a="2")])
     (repo / "report-one.dvc").write_bytes(note)
     listed = subprocess.run(
         [sys.executable, "-m", "dvc", "list", ".", "--dvc-only"],
@@ -143,10 +145,10 @@ def test_dvc_reads_no_other_version_while_it_adds_one_and_sees_all_of_them_after
 
 
 def test_an_index_that_lost_a_version_is_mended_by_the_next_publication(home: Path) -> None:
-    add_versions(places(), [draft("one", a="1")])
-    index = Path(remote_uri(places())) / "versions" / "index.json"
+    add_versions(deployment_paths(), [draft("one", a="1")])
+    index = Path(remote_uri(deployment_paths())) / "versions" / "index.json"
     index.write_text('{"versions": {}}')  # a writer on another machine did not see it yet
-    add_versions(places(), [draft("two", a="2")])
+    add_versions(deployment_paths(), [draft("two", a="2")])
     assert json.loads(index.read_bytes())["versions"].keys() == {"report-one", "report-two"}
 
 
@@ -176,12 +178,12 @@ def test_a_remote_that_cannot_be_written_is_named_in_the_error(
     blocked.write_text("a file where the remote's folder should be")
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(blocked / "remote"))
     with pytest.raises(VersioningError, match="DENGUARD_DVC_REMOTE"):
-        add_versions(places(), [draft("name", a="1")])
+        add_versions(deployment_paths(), [draft("name", a="1")])
 
 
 def test_a_file_that_dvc_passes_over_is_not_lost_in_silence(home: Path) -> None:
     with pytest.raises(VersioningError, match=r"(?i)dvc"):
-        add_versions(places(), [draft("name", **{".dvcignore": "a", "a": "1", "b": "2"})])
+        add_versions(deployment_paths(), [draft("name", **{".dvcignore": "a", "a": "1", "b": "2"})])
 
 
 def test_on_s3_a_version_is_published_listed_and_pulled_also_with_plain_dvc(
@@ -194,7 +196,7 @@ def test_on_s3_a_version_is_published_listed_and_pulled_also_with_plain_dvc(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3.server.refuse_writes_from("files/md5/")  # the door is open, and closes once DVC is inside
     with pytest.raises(VersioningError, match="dvc failed"):
-        add_versions(places(), [draft("late", a="1")])
+        add_versions(deployment_paths(), [draft("late", a="1")])
     s3.server.allow()
     denguard = Client(planted.remote)
     assert {v.run_id for v in denguard.list()} == {"first"}, "what is not whole is not listed"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import content_id
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, write_json
@@ -42,13 +42,13 @@ class Answer:
         return self.units.get(unit_id, self.verdict)
 
 
-def answers_folder(where: Places) -> Path:
+def answers_folder(paths: DeploymentPaths) -> Path:
     """data/answers: an input of runs, as drops are."""
-    return where.data / "answers"
+    return paths.data / "answers"
 
 
 def write_answer(
-    where: Places,
+    paths: DeploymentPaths,
     cause_id: str,
     verdict: Verdict,
     by: str,
@@ -60,7 +60,7 @@ def write_answer(
     Args:
         units: the answer is about these alone; () = about the cause as a whole.
     """
-    path = answers_folder(where) / f"{cause_id}.json"
+    path = answers_folder(paths) / f"{cause_id}.json"
     before = _read(path) if path.is_file() else None
     verdicts = dict(before.units) if before and units else {}
     verdicts |= dict.fromkeys(units, verdict)
@@ -71,9 +71,9 @@ def write_answer(
     return answer
 
 
-def read_answers(where: Places) -> dict[str, Answer]:
+def read_answers(paths: DeploymentPaths) -> dict[str, Answer]:
     """Cause -> answer. Raises StoreError naming a file that is damaged."""
-    folder = answers_folder(where)
+    folder = answers_folder(paths)
     found = (_read(path) for path in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
     return {answer.cause_id: answer for answer in found}
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.months import month_label
 from pipelines.data.plausible.answers import (
     Answer,
@@ -113,7 +113,7 @@ def when_label(kind: str, when: int, calendar: Calendar) -> str:
 
 
 def keep_causes(
-    where: Places,
+    paths: DeploymentPaths,
     run_id: str,
     found: Assessment,
     calendar: Calendar,
@@ -124,7 +124,7 @@ def keep_causes(
     Args:
         answers: those that it judged by.
     """
-    folder = held_folder(where)
+    folder = held_folder(paths)
     doubts = _as_answered(found).astype({"number": float})
     table = pa.Table.from_pandas(doubts, preserve_index=False)
     write_parquet(folder / "doubts.parquet", table)
@@ -139,21 +139,21 @@ def keep_causes(
             r["cause_id"]: f"{r['rule']}, {counted(r['units'], 'unit')}, drop {r['drop']}"
             for r in open_ones
         }
-        append_event(where, "held", {"causes": named}, run_id)
-    if store := shared(where):
+        append_event(paths, "held", {"causes": named}, run_id)
+    if store := shared(paths):
         store.share(folder / "doubts.parquet")
         store.share(path)
 
 
-def doubts_of(where: Places, cause_id: str) -> pd.DataFrame:
+def doubts_of(paths: DeploymentPaths, cause_id: str) -> pd.DataFrame:
     """assess.DOUBT_COLUMNS of one cause."""
-    path = fetched(where, held_folder(where) / "doubts.parquet")
+    path = fetched(paths, held_folder(paths) / "doubts.parquet")
     found = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"cause_id": []})
     return found[found["cause_id"] == cause_id]
 
 
 def answer_causes(
-    where: Places,
+    paths: DeploymentPaths,
     cause_ids: Sequence[str],
     verdict: Verdict,
     by: str,
@@ -169,27 +169,27 @@ def answer_causes(
         ConfigError: no such cause or unit, or no name or reason.
     """
     _check_person(by, reason)
-    known = {record.cause_id: record for record in known_causes(where)}
+    known = {record.cause_id: record for record in known_causes(paths)}
     for cause_id in cause_ids:
-        _check_cause(where, cause_id, known, units)
+        _check_cause(paths, cause_id, known, units)
     if units and len(cause_ids) != 1:
         raise ConfigError("--unit goes with one cause", fix="answer the causes one by one")
     recorded = []
     for cause_id in cause_ids:
         facts = {"cause_id": cause_id, "by": by, "reason": reason, "units": sorted(units)}
         facts |= {"rule": known[cause_id].rule, "drop": known[cause_id].drop}
-        append_event(where, verdict, facts)  # first: no answer is in force without its event
-        answer = write_answer(where, cause_id, verdict, by, reason, units)
-        if store := shared(where):
-            store.share(answers_folder(where) / f"{cause_id}.json")
+        append_event(paths, verdict, facts)  # first: no answer is in force without its event
+        answer = write_answer(paths, cause_id, verdict, by, reason, units)
+        if store := shared(paths):
+            store.share(answers_folder(paths) / f"{cause_id}.json")
         recorded.append(answer)
     return recorded
 
 
-def fetch_answers(where: Places) -> None:
+def fetch_answers(paths: DeploymentPaths) -> None:
     """Have the answers in this home that were given on other machines."""
-    if store := shared(where):
-        folder = answers_folder(where).relative_to(where.home).as_posix()
+    if store := shared(paths):
+        folder = answers_folder(paths).relative_to(paths.home).as_posix()
         for name in store.names(folder):
             store.bring(f"{folder}/{name}")
 
@@ -202,13 +202,13 @@ def _check_person(by: str, reason: str) -> None:
 
 
 def _check_cause(
-    where: Places, cause_id: str, known: dict[str, CauseRecord], units: Sequence[str]
+    paths: DeploymentPaths, cause_id: str, known: dict[str, CauseRecord], units: Sequence[str]
 ) -> None:
     if cause_id not in known:
         near = difflib.get_close_matches(cause_id, known, n=3)
         fix = f"did you mean {', '.join(near)}?" if near else "`denguard confirm` lists them"
         raise ConfigError(f"the newest validation found no cause {cause_id!r}", fix=fix)
-    have = set(doubts_of(where, cause_id)["unit_id"]) if units else set()
+    have = set(doubts_of(paths, cause_id)["unit_id"]) if units else set()
     absent = sorted(set(units) - have)
     if absent:
         raise ConfigError(

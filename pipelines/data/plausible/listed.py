@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.plausible.answers import Answer, answers_id, read_answers
 from pipelines.errors import StoreError
 from pipelines.storage import read_json, shared
@@ -40,14 +40,14 @@ class CauseRecord:
     named: str = ""
 
 
-def held_folder(where: Places) -> Path:
+def held_folder(paths: DeploymentPaths) -> Path:
     """artifacts/held"""
-    return where.artifacts / "held"
+    return paths.artifacts / "held"
 
 
-def known_causes(where: Places) -> list[CauseRecord]:
+def known_causes(paths: DeploymentPaths) -> list[CauseRecord]:
     """What the newest validation found; nothing if there was none. StoreError if it is damaged."""
-    path = fetched(where, held_folder(where) / "causes.json")
+    path = fetched(paths, held_folder(paths) / "causes.json")
     if not path.is_file():
         return []
     raw: dict[str, Any] = read_json(path)
@@ -65,17 +65,17 @@ def waits_for_a_person(one: CauseRecord, answers: Mapping[str, Answer]) -> bool:
     return one.waiting > 0 and not answered
 
 
-def unapplied_answers(where: Places) -> str:
+def unapplied_answers(paths: DeploymentPaths) -> str:
     """What was answered since the newest validation, as answers_id; "" if it judged by all
     of it."""
-    path = held_folder(where) / "causes.json"
+    path = held_folder(paths) / "causes.json"
     if not path.is_file():
         return ""
-    current = answers_id(read_answers(where))
+    current = answers_id(read_answers(paths))
     return "" if current == read_json(path).get("judged_by", "") else current
 
 
-def fetched(where: Places, path: Path) -> Path:
+def fetched(paths: DeploymentPaths, path: Path) -> Path:
     """A file of this home, brought from the store that machines share if there is one."""
-    store = shared(where)
-    return store.bring(path.relative_to(where.home).as_posix()) if store else path
+    store = shared(paths)
+    return store.bring(path.relative_to(paths.home).as_posix()) if store else path

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.storage import read_json, shared, write_json
 from pipelines.storage.remote import Remote
 from pipelines.storage.sharing import RECORDS
@@ -24,30 +24,30 @@ from pipelines.storage.transfer import (
 )
 
 
-def begin(where: Places, names: Iterable[str]) -> None:
+def begin(paths: DeploymentPaths, names: Iterable[str]) -> None:
     """Note what goes; nothing if this deployment shares no store."""
-    if shared(where) is not None and (noted := list(names)):
-        write_json(_note_file(where), {"names": noted, "objects": []})
+    if shared(paths) is not None and (noted := list(names)):
+        write_json(_note_file(paths), {"names": noted, "objects": []})
 
 
-def finish(where: Places) -> None:
+def finish(paths: DeploymentPaths) -> None:
     """Let go in the store of what was noted and is not here any more.
 
     Raises:
         StoreError: the store does not do what is asked, or something published cannot be read, so
             that nobody knows which objects it holds.
     """
-    sharing = shared(where)
-    if sharing is None or not _note_file(where).is_file():
+    sharing = shared(paths)
+    if sharing is None or not _note_file(paths).is_file():
         return
-    store, note = sharing.store, _read_note(where)
-    gone = [name for name in note["names"] if not (where.home / name).exists()]
+    store, note = sharing.store, _read_note(paths)
+    gone = [name for name in note["names"] if not (paths.home / name).exists()]
     published = {
         key.removeprefix(f"{MANIFESTS}/").removesuffix(".json") for key in store.keys(MANIFESTS)
     }
     going = {name for name in published if _is_below(name, gone)}
     objects = {*note["objects"], *_held(store, going)}
-    write_json(_note_file(where), {"names": gone, "objects": sorted(objects)})
+    write_json(_note_file(paths), {"names": gone, "objects": sorted(objects)})
     for name in going:
         store.delete(manifest_key(name))
     for key in store.keys(RECORDS):
@@ -55,7 +55,7 @@ def finish(where: Places) -> None:
             store.delete(key)
     needed = _held(store, published - going) if objects else set()
     in_parallel(store.delete, [object_key(sha256) for sha256 in objects - needed])
-    _note_file(where).unlink()
+    _note_file(paths).unlink()
 
 
 def _is_below(name: str, gone: list[str]) -> bool:
@@ -74,10 +74,10 @@ def _held(store: Remote, names: set[str]) -> set[str]:
     return found
 
 
-def _read_note(where: Places) -> dict[str, Any]:
-    note: dict[str, Any] = read_json(_note_file(where))
+def _read_note(paths: DeploymentPaths) -> dict[str, Any]:
+    note: dict[str, Any] = read_json(_note_file(paths))
     return note
 
 
-def _note_file(where: Places) -> Path:
-    return where.artifacts / "prune" / "afar.json"
+def _note_file(paths: DeploymentPaths) -> Path:
+    return paths.artifacts / "prune" / "afar.json"

@@ -11,7 +11,7 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.ops.prune import afar
 from pipelines.ops.prune.left import AWAY
 from pipelines.ops.prune.plan import Plan, plan
@@ -24,7 +24,7 @@ from pipelines.run.lock import hold
 LOCK_NAME = "prune"
 
 
-def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
+def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -> Plan:
     """Do what `plan` says, and return it.
 
     Raises:
@@ -32,44 +32,44 @@ def prune(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
         StoreError, VersioningError: something that decides cannot be read, or the remote does not
             do what is asked. What had gone is gone; the same call goes on.
     """
-    with hold(where, LOCK_NAME):
-        finish_left(where)
-        afar.finish(where)
-        found = plan(where, retention, clock)
+    with hold(paths, LOCK_NAME):
+        finish_left(paths)
+        afar.finish(paths)
+        found = plan(paths, retention, clock)
         afar.begin(
-            where,
+            paths,
             [one.name for one in found.items if one.room not in ("versions", ROOM, "leftovers")],
         )
         for room, items in found.rooms().items():
             names = [one.name for one in items]
             if room == "versions":
-                take_off(where, names)
+                take_off(paths, names)
                 continue
             if room == ROOM:
-                _forget(where, found)
+                _forget(paths, found)
                 continue
             if room != "leftovers":
-                announce(where, room, names, sum(one.bytes for one in items))
+                announce(paths, room, names, sum(one.bytes for one in items))
             for name in names:
-                remove(where.home / name)
-        afar.finish(where)
+                remove(paths.home / name)
+        afar.finish(paths)
         return found
 
 
-def _forget(where: Places, found: Plan) -> None:
+def _forget(paths: DeploymentPaths, found: Plan) -> None:
     """MLflow's runs: out of the registry, then their files."""
-    client, runs = own_client(where), going(where, found.stays)
+    client, runs = own_client(paths), going(paths, found.stays)
     names = [name for one in runs for name in one.names]
-    announce(where, ROOM, names, sum(i.bytes for i in found.items if i.room == ROOM))
+    announce(paths, ROOM, names, sum(i.bytes for i in found.items if i.room == ROOM))
     for one in runs if client is not None else ():
         forget(client, one)
         if one.files is not None:
             remove(one.files)
 
 
-def announce(where: Places, room: str, names: list[str], size: int) -> None:
+def announce(paths: DeploymentPaths, room: str, names: list[str], size: int) -> None:
     """Say what goes before it does."""
-    append_event(where, "pruned", {"room": room, "names": names, "bytes": size})
+    append_event(paths, "pruned", {"room": room, "names": names, "bytes": size})
 
 
 def remove(path: Path) -> None:

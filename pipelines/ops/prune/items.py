@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ def size_of(path: Path) -> int:
     return sum(p.lstat().st_size for p in path.rglob("*") if p.is_symlink() or not p.is_dir())
 
 
-def item(where: Places, room: str, path: Path, why: str) -> Item:
+def item(paths: DeploymentPaths, room: str, path: Path, why: str) -> Item:
     """An item of this home."""
-    return Item(room, path.relative_to(where.home).as_posix(), size_of(path), why)
+    return Item(room, path.relative_to(paths.home).as_posix(), size_of(path), why)
 
 
 def entries(folder: Path) -> list[Path]:

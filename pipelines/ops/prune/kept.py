@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.ops.prune.items import Item, entries, item
 from pipelines.ops.prune.stays import Stays
 from pipelines.storage.kept import read_in_use
 
 
-def of_kept(where: Places, stays: Stays) -> Iterator[Item]:
+def of_kept(paths: DeploymentPaths, stays: Stays) -> Iterator[Item]:
     """What may go of all three. Raises StoreError if a record of uses cannot be read."""
-    yield from _of(where, stays, "readings", where.artifacts / "cache" / "readings", "*")
-    yield from _of(where, stays, "judged", where.artifacts / "cache" / "judged", "*")
-    for model in entries(where.artifacts / "refits"):
+    yield from _of(paths, stays, "readings", paths.artifacts / "cache" / "readings", "*")
+    yield from _of(paths, stays, "judged", paths.artifacts / "cache" / "judged", "*")
+    for model in entries(paths.artifacts / "refits"):
         if model.is_dir():
-            yield from _of(where, stays, "refits", model, "*/*")
+            yield from _of(paths, stays, "refits", model, "*/*")
 
 
-def _of(where: Places, stays: Stays, room: str, root: Path, depth: str) -> Iterator[Item]:
+def _of(paths: DeploymentPaths, stays: Stays, room: str, root: Path, depth: str) -> Iterator[Item]:
     used = read_in_use(root)
     if used is None:
         return
@@ -38,5 +38,5 @@ def _of(where: Places, stays: Stays, room: str, root: Path, depth: str) -> Itera
             and stays.weeks_old(path) >= weeks
         ):
             yield item(
-                where, room, path, f"no run used it in {weeks} weeks; it is made again if one does"
+                paths, room, path, f"no run used it in {weeks} weeks; it is made again if one does"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.ops.prune.items import Item, item
 
 AWAY = "pruned"  # what is being deleted is called .<name>.pruned first
@@ -19,23 +19,23 @@ _GIVEN = ("drops", "answers", "withdrawn")  # below data/: each file or folder i
 _WHOLE = {"versions", "remote"}  # only directly in there: below lie files under the names of drops
 
 
-def leftovers(where: Places, clock: datetime) -> list[Item]:
+def leftovers(paths: DeploymentPaths, clock: datetime) -> list[Item]:
     """Begun files and folders that were not written to for a day, and halves of an earlier
     prune."""
     return [
-        item(where, "leftovers", path, _why(path))
-        for path in sorted(_begun(where))
+        item(paths, "leftovers", path, _why(path))
+        for path in sorted(_begun(paths))
         if _is_over(path, clock)
     ]
 
 
-def _begun(where: Places) -> Iterator[Path]:
-    yield from (path for room in _GIVEN for path in _ours(where.data / room))
-    yield from _ours(where.artifacts)
-    halves = (where.artifacts / "mlflow").rglob(f".*.{AWAY}")
+def _begun(paths: DeploymentPaths) -> Iterator[Path]:
+    yield from (path for room in _GIVEN for path in _ours(paths.data / room))
+    yield from _ours(paths.artifacts)
+    halves = (paths.artifacts / "mlflow").rglob(f".*.{AWAY}")
     yield from (path for path in halves if _RUN_AWAY.fullmatch(path.name))
     rooms = [
-        room for room in where.artifacts.glob("[!.]*") if room.is_dir() and not room.is_symlink()
+        room for room in paths.artifacts.glob("[!.]*") if room.is_dir() and not room.is_symlink()
     ]
     for room in rooms:
         if room.name in _WHOLE:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.encoder_config import Frozen
 from pipelines.errors import ConfigError, StoreError
 from pipelines.lineage import read_all
@@ -34,7 +34,7 @@ class Pin(Frozen):
 _PINS = TypeAdapter(dict[str, Pin])
 
 
-def pin(where: Places, what: str, by: str, reason: str) -> Pin:
+def pin(paths: DeploymentPaths, what: str, by: str, reason: str) -> Pin:
     """Keep what is named, and all that it rests on, until it is unpinned.
 
     Args:
@@ -45,8 +45,8 @@ def pin(where: Places, what: str, by: str, reason: str) -> Pin:
     """
     if not by.strip() or not reason.strip():
         raise ConfigError("a pin needs a name and a reason", fix="use --by NAME --reason TEXT")
-    versions = (what,) if what in read_index(where) else ()
-    graph, reader, _ = read_all(where)
+    versions = (what,) if what in read_index(paths) else ()
+    graph, reader, _ = read_all(paths)
     try:
         nodes = find(graph, reader, what).starts
     except ConfigError:
@@ -60,25 +60,25 @@ def pin(where: Places, what: str, by: str, reason: str) -> Pin:
         reason=reason,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    _write(where, {**read_pins(where), what: made})
+    _write(paths, {**read_pins(paths), what: made})
     return made
 
 
-def unpin(where: Places, what: str) -> Pin:
+def unpin(paths: DeploymentPaths, what: str) -> Pin:
     """Take a pin off; retention decides again. Raises ConfigError if there is none of that name."""
-    pins = read_pins(where)
+    pins = read_pins(paths)
     if what not in pins:
         raise ConfigError(
             f"nothing is pinned as {what!r}", fix=f"pinned are {', '.join(sorted(pins)) or 'none'}"
         )
     taken = pins.pop(what)
-    _write(where, pins)
+    _write(paths, pins)
     return taken
 
 
-def read_pins(where: Places) -> dict[str, Pin]:
+def read_pins(paths: DeploymentPaths) -> dict[str, Pin]:
     """Name -> pin. Raises StoreError if the file is damaged: pruning must not guess."""
-    path = where.artifacts / "pins.json"
+    path = paths.artifacts / "pins.json"
     if not path.is_file():
         return {}
     raw: Any = read_json(path).get("pins")
@@ -92,6 +92,6 @@ def read_pins(where: Places) -> dict[str, Pin]:
         ) from err
 
 
-def _write(where: Places, pins: dict[str, Pin]) -> None:
+def _write(paths: DeploymentPaths, pins: dict[str, Pin]) -> None:
     plain = {what: one.model_dump(mode="json") for what, one in pins.items()}
-    write_json(where.artifacts / "pins.json", {"pins": plain})
+    write_json(paths.artifacts / "pins.json", {"pins": plain})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.ops.prune.items import Item
 from pipelines.ops.prune.left import leftovers
 from pipelines.ops.prune.recorded import of_mlflow
@@ -35,17 +35,17 @@ class Plan:
         return found
 
 
-def plan(where: Places, retention: RetentionConfig, clock: datetime) -> Plan:
+def plan(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -> Plan:
     """Find what nothing needs any more. Nothing is changed.
 
     Raises:
         StoreError, VersioningError: something that decides cannot be read.
     """
-    stays = what_stays(where, retention, clock)
+    stays = what_stays(paths, retention, clock)
     items = (
-        *of_remote(where, stays),
-        *of_home(where, stays),
-        *of_mlflow(where, stays),
-        *leftovers(where, clock),
+        *of_remote(paths, stays),
+        *of_home(paths, stays),
+        *of_mlflow(paths, stays),
+        *leftovers(paths, clock),
     )
     return Plan(stays, items)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.lineage.graph import key_of
 from pipelines.lineage.registered import every_version
 from pipelines.lineage.runs import version_id
@@ -44,20 +44,20 @@ class Recorded:
         return [*of, key_of("mlflow_run", self.run.info.run_id)]
 
 
-def of_mlflow(where: Places, stays: Stays) -> list[Item]:
+def of_mlflow(paths: DeploymentPaths, stays: Stays) -> list[Item]:
     """A line for each run that goes."""
     why = f"older than {stays.retention.runs_weeks} weeks; no kept forecast or alias needs it"
     return [
         Item(ROOM, " ".join(one.names), size_of(one.files) if one.files else 0, why)
-        for one in going(where, stays)
+        for one in going(paths, stays)
     ]
 
 
-def going(where: Places, stays: Stays) -> list[Recorded]:
+def going(paths: DeploymentPaths, stays: Stays) -> list[Recorded]:
     """Runs of MLflow that nothing needs. Raises RegistryError if it does not answer."""
     from pipelines.registry.alias import registry_errors
 
-    client = own_client(where)
+    client = own_client(paths)
     if client is None:
         return []
     before_ms = (stays.now - timedelta(weeks=stays.retention.runs_weeks)).timestamp() * 1000
@@ -66,7 +66,7 @@ def going(where: Places, stays: Stays) -> list[Recorded]:
         for _, version in every_version(client):
             versions.setdefault(str(version.run_id), []).append(version)
         found = [
-            Recorded(run, _files(where, run), tuple(versions.get(run.info.run_id, ())))
+            Recorded(run, _files(paths, run), tuple(versions.get(run.info.run_id, ())))
             for run in _runs(client)
         ]
     return [one for one in found if one.run.info.start_time < before_ms and _may_go(one, stays)]
@@ -83,14 +83,14 @@ def forget(client: MlflowClient, one: Recorded) -> None:
             client.delete_run(one.run.info.run_id)
 
 
-def own_client(where: Places) -> MlflowClient | None:
+def own_client(paths: DeploymentPaths) -> MlflowClient | None:
     """A client of a database file below artifacts/; None for a server or where there is none."""
     from pipelines.registry.alias import connect, sqlite_file
 
-    database = sqlite_file(where.tracking_uri)
-    if database is None or not database.is_file() or not database.is_relative_to(where.artifacts):
+    database = sqlite_file(paths.tracking_uri)
+    if database is None or not database.is_file() or not database.is_relative_to(paths.artifacts):
         return None
-    return connect(where)
+    return connect(paths)
 
 
 def _may_go(one: Recorded, stays: Stays) -> bool:
@@ -123,9 +123,9 @@ def _runs(client: MlflowClient) -> list[Run]:
     return found
 
 
-def _files(where: Places, run: Run) -> Path | None:
+def _files(paths: DeploymentPaths, run: Run) -> Path | None:
     """The run's folder, if it lies below artifacts/."""
     at = urlparse(str(run.info.artifact_uri))
     folder = Path(unquote(at.path)).parent
     ours = at.scheme in ("", "file") and folder.name == run.info.run_id
-    return folder if ours and folder.is_dir() and folder.is_relative_to(where.artifacts) else None
+    return folder if ours and folder.is_dir() and folder.is_relative_to(paths.artifacts) else None

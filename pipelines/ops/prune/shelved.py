@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.errors import VersioningError
 from pipelines.lineage.verify import node_of
 from pipelines.ops.prune.items import Item
@@ -48,13 +48,13 @@ class Shelf:
         return {name: entry for name, entry in left.items() if name not in set(going)}
 
 
-def read_shelf(where: Places) -> Shelf:
+def read_shelf(paths: DeploymentPaths) -> Shelf:
     """Raises VersioningError if the remote does not answer, or has a version that cannot
     be read."""
-    uri, mine = remote_uri(where), dict(read_index(where))
+    uri, mine = remote_uri(paths), dict(read_index(paths))
     listed = _listed(Source(uri))
     others = {name: one.model_dump(mode="json") for name, one in listed.items() if name not in mine}
-    for line in _other_lines(where):
+    for line in _other_lines(paths):
         shared = read_index(line)
         others |= shared
         mine = {name: entry for name, entry in mine.items() if name not in shared}
@@ -77,10 +77,10 @@ def _listed(source: Source) -> dict[str, Version]:
     return listed
 
 
-def of_remote(where: Places, stays: Stays) -> list[Item]:
+def of_remote(paths: DeploymentPaths, stays: Stays) -> list[Item]:
     """Versions of this home that nothing needs, newest last."""
-    shelf = read_shelf(where)
-    kept = _kept(where, stays, shelf)
+    shelf = read_shelf(paths)
+    kept = _kept(paths, stays, shelf)
     going = sorted(
         set(shelf.mine) - kept, key=lambda name: (str(shelf.mine[name].get("as_of_week")), name)
     )
@@ -91,10 +91,10 @@ def of_remote(where: Places, stays: Stays) -> list[Item]:
     return [Item("versions", name, int(shelf.mine[name].get("bytes", 0)), why) for name in going]
 
 
-def list_of_files(where: Places, source: Source, md5: str) -> list[str] | None:
+def list_of_files(paths: DeploymentPaths, source: Source, md5: str) -> list[str] | None:
     """MD5s of a version's files, from DVC's list of them here or on the remote; None if it
     is lost."""
-    path = cache_of(where) / object_key(md5).removeprefix("files/md5/")
+    path = cache_of(paths) / object_key(md5).removeprefix("files/md5/")
     raw = path.read_bytes() if path.is_file() else source.read(object_key(md5))
     try:
         listed = [str(file["md5"]) for file in json.loads(raw)] if raw else None
@@ -103,11 +103,11 @@ def list_of_files(where: Places, source: Source, md5: str) -> list[str] | None:
     return listed if listed is None or all(map(FILE_MD5.match, listed)) else None
 
 
-def needed_objects(where: Places, source: Source, left: Mapping[str, Entry]) -> set[str]:
+def needed_objects(paths: DeploymentPaths, source: Source, left: Mapping[str, Entry]) -> set[str]:
     """Files of the versions that are left. Raises VersioningError if one does not say which."""
     needed: set[str] = set()
     for name, entry in left.items():
-        files = list_of_files(where, source, str(entry["md5"]))
+        files = list_of_files(paths, source, str(entry["md5"]))
         if files is None:
             raise VersioningError(
                 f"DVC's list of the files of {name} is lost, so it cannot be known which files "
@@ -119,30 +119,30 @@ def needed_objects(where: Places, source: Source, left: Mapping[str, Entry]) -> 
     return needed
 
 
-def cache_of(where: Places) -> Path:
+def cache_of(paths: DeploymentPaths) -> Path:
     """Where DVC keeps this home's copy of the files."""
-    return repository(where) / ".dvc" / "cache" / "files" / "md5"
+    return repository(paths) / ".dvc" / "cache" / "files" / "md5"
 
 
-def _other_lines(where: Places) -> list[Places]:
-    root = where.root or where.home
+def _other_lines(paths: DeploymentPaths) -> list[DeploymentPaths]:
+    root = paths.root or paths.home
     homes = [
-        Places(home=root),
-        *(Places(home=root / "lines" / name, root=root) for name in where.line_names),
+        DeploymentPaths(home=root),
+        *(DeploymentPaths(home=root / "lines" / name, root=root) for name in paths.line_names),
     ]
-    return [line for line in homes if line.home != where.home]
+    return [line for line in homes if line.home != paths.home]
 
 
-def _kept(where: Places, stays: Stays, shelf: Shelf) -> set[str]:
+def _kept(paths: DeploymentPaths, stays: Stays, shelf: Shelf) -> set[str]:
     """Versions that something needs, and those that they were made from."""
     every = {**shelf.others, **shelf.mine}
-    roots = {name for name, entry in shelf.mine.items() if _is_root(where, stays, name, entry)}
+    roots = {name for name, entry in shelf.mine.items() if _is_root(paths, stays, name, entry)}
     kept = walk([*roots, *shelf.others], lambda name: every.get(name, {}).get("parents", ()))
     return kept | {name for name, entry in shelf.mine.items() if _is_shown(stays, entry)}
 
 
-def _is_root(where: Places, stays: Stays, name: str, entry: Entry) -> bool:
-    young = _age(where, stays.now, name, entry) < stays.retention.runs_weeks
+def _is_root(paths: DeploymentPaths, stays: Stays, name: str, entry: Entry) -> bool:
+    young = _age(paths, stays.now, name, entry) < stays.retention.runs_weeks
     return young or name in stays.versions or node_of(entry) in stays.needed
 
 
@@ -153,9 +153,9 @@ def _is_shown(stays: Stays, entry: Entry) -> bool:
     return stays.retention.forecasts == "keep" or node_of(entry) in stays.shown
 
 
-def _age(where: Places, now: datetime, name: str, entry: Entry) -> float:
+def _age(paths: DeploymentPaths, now: datetime, name: str, entry: Entry) -> float:
     """Weeks since this home published or first used it; 0 = not known."""
-    sidecar = repository(where) / f"{name}.dvc"
+    sidecar = repository(paths) / f"{name}.dvc"
     if sidecar.is_file():
         return weeks_old(sidecar, now)
     try:

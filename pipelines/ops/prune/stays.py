@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.data.intake import accepted_version
 from pipelines.errors import StoreError
 from pipelines.lineage import read_all
@@ -50,28 +50,28 @@ class Stays:
         return weeks_old(path, self.now)
 
 
-def what_stays(where: Places, retention: RetentionConfig, clock: datetime) -> Stays:
+def what_stays(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -> Stays:
     """Read everything and decide.
 
     Raises:
         StoreError: something that decides cannot be read, so that nobody knows what is needed.
     """
-    graph, _, _ = read_all(where)
-    signs = {run: at for node in graph.of_kind("run") if (at := _sign(where, run := node.id))}
+    graph, _, _ = read_all(paths)
+    signs = {run: at for node in graph.of_kind("run") if (at := _sign(paths, run := node.id))}
     now = min([clock, max(signs.values(), default=clock)])
     ages = {run: (now - at) / timedelta(weeks=1) for run, at in signs.items()}
     newest = sorted(ages, key=lambda run: ages[run])[: retention.at_least_runs]
     elsewhere = {
-        n.id for n in graph.of_kind("run") if not (where.artifacts / "runs" / n.id).is_dir()
+        n.id for n in graph.of_kind("run") if not (paths.artifacts / "runs" / n.id).is_dir()
     }
     young = (
         {run for run, weeks in ages.items() if weeks < retention.runs_weeks} | {*newest} | elsewhere
     )
-    pins = read_pins(where)
-    roots = _of_runs(graph, young) | _serving(graph, where) | _newest(graph, where)
+    pins = read_pins(paths)
+    roots = _of_runs(graph, young) | _serving(graph, paths) | _newest(graph, paths)
     roots |= {key for pin in pins.values() for key in pin.nodes if key in graph.nodes}
     published = {
-        key: _age(graph, key, ages, where, now)
+        key: _age(graph, key, ages, paths, now)
         for key in (*_keys(graph, "forecast"), *_keys(graph, "report"))
     }
     roots |= {key for key in _keys(graph, "forecast") if published[key] < retention.versions_weeks}
@@ -84,9 +84,9 @@ def what_stays(where: Places, retention: RetentionConfig, clock: datetime) -> St
     )
 
 
-def _sign(where: Places, run: str) -> datetime | None:
+def _sign(paths: DeploymentPaths, run: str) -> datetime | None:
     """When a run's newest record was written; None for one of another machine."""
-    written = [p.stat().st_mtime for p in (where.artifacts / "runs" / run).glob("*.json")]
+    written = [p.stat().st_mtime for p in (paths.artifacts / "runs" / run).glob("*.json")]
     return datetime.fromtimestamp(max(written), UTC) if written else None
 
 
@@ -101,13 +101,15 @@ def _keys(graph: Graph, kind: Kind) -> list[str]:
     return [node.key for node in graph.of_kind(kind)]
 
 
-def _age(graph: Graph, key: str, ages: dict[str, float], where: Places, now: datetime) -> float:
+def _age(
+    graph: Graph, key: str, ages: dict[str, float], paths: DeploymentPaths, now: datetime
+) -> float:
     """Weeks since the youngest run that made it, else since its file was written; 0 = not known."""
     runs = [graph.nodes[k].id for k in graph.next(key, "up", "run")]
     if runs:
         return min(ages.get(run, 0.0) for run in runs)
     path = graph.nodes[key].path
-    return weeks_old(where.home / path, now) if path and (where.home / path).exists() else 0.0
+    return weeks_old(paths.home / path, now) if path and (paths.home / path).exists() else 0.0
 
 
 def _is_shown(weeks: float, retention: RetentionConfig) -> bool:
@@ -120,10 +122,10 @@ def _of_runs(graph: Graph, runs: set[str]) -> set[str]:
     return graph.closure(keys, "down") | keys
 
 
-def _serving(graph: Graph, where: Places) -> set[str]:
+def _serving(graph: Graph, paths: DeploymentPaths) -> set[str]:
     """Versions that an alias names, and those that the next rollback, or its undoing, may need."""
     named = {node.key for node in graph.of_kind("model_version") if node.facts.get("aliases")}
-    entries = read_trail(where).entries
+    entries = read_trail(paths).entries
     told = [*entries[-1:], *[e for e in entries if e.get("action") in ("rollback", "undo")][-1:]]
     for key in tuple(named):  # who served before `previous` did is where a second rollback goes
         told += [
@@ -139,13 +141,13 @@ def _version_of(entry: dict[str, object], side: str) -> str:
     return key_of("model_version", version_id(str(entry.get("model_name")), entry.get(side)))
 
 
-def _newest(graph: Graph, where: Places) -> set[str]:
+def _newest(graph: Graph, paths: DeploymentPaths) -> set[str]:
     """The accepted dataset with its features, and the newest forecast with its run and report."""
     found: set[str] = set()
-    if version := accepted_version(where):
+    if version := accepted_version(paths):
         dataset = key_of("dataset", version)
         found |= {dataset, *graph.next(dataset, "down", "features")}
-    if made := last_success(where):
+    if made := last_success(paths):
         found |= {
             key_of("forecast", made.forecast_version),
             key_of("run", made.run_id),

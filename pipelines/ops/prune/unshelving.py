@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.ops.prune.shelved import (
     cache_of,
     list_of_files,
@@ -22,40 +22,40 @@ from pipelines.versioning.source import FOLDER, Source, object_key
 Note = dict[str, list[str]]  # version -> MD5 of DVC's list of its files, then of the files
 
 
-def take_off(where: Places, names: list[str]) -> None:
+def take_off(paths: DeploymentPaths, names: list[str]) -> None:
     """Let versions of this home go.
 
     Raises:
         VersioningError, StoreError: the remote does not do what is asked; the next call goes on.
     """
-    source, index = Source(remote_uri(where)), read_index(where)
+    source, index = Source(remote_uri(paths)), read_index(paths)
     lists = {name: str(index[name]["md5"]) for name in names}
-    note = {name: [md5, *(list_of_files(where, source, md5) or ())] for name, md5 in lists.items()}
+    note = {name: [md5, *(list_of_files(paths, source, md5) or ())] for name, md5 in lists.items()}
     size = sum(int(index[name].get("bytes", 0)) for name in names)
-    write_json(_note_file(where), {"versions": note})
-    append_event(where, "pruned", {"room": "versions", "names": names, "bytes": size})
-    _go_on(where, note)
+    write_json(_note_file(paths), {"versions": note})
+    append_event(paths, "pruned", {"room": "versions", "names": names, "bytes": size})
+    _go_on(paths, note)
 
 
-def finish_left(where: Places) -> None:
+def finish_left(paths: DeploymentPaths) -> None:
     """Finish what a call that was cut off had begun; a version that was made again since stays."""
-    if not _note_file(where).is_file():
+    if not _note_file(paths).is_file():
         return
-    note: Note = read_json(_note_file(where))["versions"]  # type: ignore[assignment]
-    shelf = read_shelf(where)
+    note: Note = read_json(_note_file(paths))["versions"]  # type: ignore[assignment]
+    shelf = read_shelf(paths)
     listed = shelf.without(())  # still whole: its files go last, and the plan decides about it anew
-    _go_on(where, {name: md5s for name, md5s in note.items() if name not in listed})
+    _go_on(paths, {name: md5s for name, md5s in note.items() if name not in listed})
 
 
-def _go_on(where: Places, note: Note) -> None:
-    store, source = remote(remote_uri(where)), Source(remote_uri(where))
+def _go_on(paths: DeploymentPaths, note: Note) -> None:
+    store, source = remote(remote_uri(paths)), Source(remote_uri(paths))
     for name in note:
         for ending in ("json", "dvc"):
             store.delete(f"{FOLDER}/{name}.{ending}")
     _unlist_there(store, source, set(note))
-    _unlist_here(where, set(note))
-    _delete_objects(where, store, source, note)
-    _note_file(where).unlink()
+    _unlist_here(paths, set(note))
+    _delete_objects(paths, store, source, note)
+    _note_file(paths).unlink()
 
 
 def _unlist_there(store: Remote, source: Source, names: set[str]) -> None:
@@ -65,9 +65,9 @@ def _unlist_there(store: Remote, source: Source, names: set[str]) -> None:
         store.write(INDEX, index_bytes({n: one for n, one in listed.items() if n not in names}))
 
 
-def _unlist_here(where: Places, names: set[str]) -> None:
+def _unlist_here(paths: DeploymentPaths, names: set[str]) -> None:
     """The index first: what it does not list, nobody misses."""
-    repo, index = repository(where), read_index(where)
+    repo, index = repository(paths), read_index(paths)
     if names & set(index):
         write_json(
             repo / "index.json", {"versions": {n: e for n, e in index.items() if n not in names}}
@@ -77,19 +77,19 @@ def _unlist_here(where: Places, names: set[str]) -> None:
         (repo / f"{name}.dvc").unlink(missing_ok=True)
 
 
-def _delete_objects(where: Places, store: Remote, source: Source, note: Note) -> None:
+def _delete_objects(paths: DeploymentPaths, store: Remote, source: Source, note: Note) -> None:
     """DVC's lists first: a list whose files are gone would make DVC believe that they are there."""
     lists = list(dict.fromkeys(md5s[0] for md5s in note.values()))
     going = list(dict.fromkeys(md5 for md5s in note.values() for md5 in md5s[1:]))
-    left = read_shelf(where).without(note)
+    left = read_shelf(paths).without(note)
     needed = (
-        needed_objects(where, source, left) if going else {str(e["md5"]) for e in left.values()}
+        needed_objects(paths, source, left) if going else {str(e["md5"]) for e in left.values()}
     )
     for md5 in (*lists, *going):
         if md5 not in needed:
             store.delete(object_key(md5))
-            (cache_of(where) / md5[:2] / md5[2:]).unlink(missing_ok=True)
+            (cache_of(paths) / md5[:2] / md5[2:]).unlink(missing_ok=True)
 
 
-def _note_file(where: Places) -> Any:
-    return where.artifacts / "prune" / "versions.json"
+def _note_file(paths: DeploymentPaths) -> Any:
+    return paths.artifacts / "prune" / "versions.json"

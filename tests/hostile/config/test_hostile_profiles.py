@@ -13,7 +13,7 @@ import pytest
 import yaml
 from support.attacks.on_info import LAUGHS
 
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import ConfigError, DenguardError
 from pipelines.registry.alias import lookup
 from pipelines.run import parse_params, run_folder, start_run
@@ -245,7 +245,7 @@ RUN_IDS = [
 @pytest.mark.parametrize("run_id", RUN_IDS)
 def test_a_run_id_that_could_leave_its_folder_is_refused(home: Path, run_id: str) -> None:
     with pytest.raises(ConfigError, match="not a usable run id"):
-        run_folder(Places(home=home), run_id)
+        run_folder(DeploymentPaths(home=home), run_id)
 
 
 ENVIRONMENT = [
@@ -294,6 +294,6 @@ def test_a_registry_address_that_leads_nowhere_is_a_named_error(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(DenguardError) as refused:
-        lookup("champion", Places(home=home))
+        lookup("champion", DeploymentPaths(home=home))
     assert refused.value.fix
     assert "hunter2" not in str(refused.value)

@@ -12,7 +12,7 @@ from support.homes import Home
 from support.tabular import next_week, start
 
 from pipelines import steps
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.contracts import Level
 
 HARMFUL = [a for a in ATTACKS if a.level is not None]
@@ -70,15 +70,15 @@ def test_nothing_that_stood_has_changed(attacks: str, request: pytest.FixtureReq
 def test_a_good_drop_changes_what_no_attack_may(copied_tabular: Callable[[], Home]) -> None:
     """Without this the tests above could look where nothing changes."""
     home = copied_tabular()
-    where = Places(home=home.path)
+    paths = DeploymentPaths(home=home.path)
     next_week(home, {})
-    before = state_of(where)
+    before = state_of(paths)
     start(home, "second")
     steps.ingest("second")
     steps.validate("second")
-    assert state_of(where) == before
+    assert state_of(paths) == before
     steps.snapshot("second")
-    changed = {name.split("/")[0] for name, _ in state_of(where).items() ^ before.items()}
+    changed = {name.split("/")[0] for name, _ in state_of(paths).items() ^ before.items()}
     assert changed == {"accepted.json", "datasets", "versions", "remote"}
 
 

@@ -20,7 +20,7 @@ import pytest
 from support.desk import table_rows, write_csv
 
 from pipelines import steps
-from pipelines.config import Places, load_profile
+from pipelines.config import DeploymentPaths, load_profile
 from pipelines.contracts import Issue, Level
 from pipelines.data.drops import drop_hash, read_drop
 from pipelines.data.intake import accept
@@ -82,25 +82,25 @@ class Siege:
 def lay_siege(served: Path, home: Path, attacks: list[Attack]) -> Siege:
     """In a copy of a deployment of which a champion serves, accept a good drop, bring every attack
     and walk a run as far as it goes."""
-    places = Places(home=home)
-    shutil.copytree(served / "artifacts", places.artifacts)
-    first = good_drop(places.drops / FIRST.isoformat(), FIRST)
+    paths = DeploymentPaths(home=home)
+    shutil.copytree(served / "artifacts", paths.artifacts)
+    first = good_drop(paths.drops / FIRST.isoformat(), FIRST)
     context = context_of(load_profile("ci"))
-    tables = validate_all(places.drops, context, None, None, home / "cache.json").tables
-    tables.save(places.artifacts / "datasets" / "d0" / "tables")
+    tables = validate_all(paths.drops, context, None, None, home / "cache.json").tables
+    tables.save(paths.artifacts / "datasets" / "d0" / "tables")
     told = {
         "received_date": first.name,
         "sha256": drop_hash(read_drop(first), home / "cache.json"),
         "synthetic_scenes": False,
     }
-    accept(places, "d0", "2018-w48", [told])
+    accept(paths, "d0", "2018-w48", [told])
     dates = {a.name: (FIRST + timedelta(days=n)).isoformat() for n, a in enumerate(attacks, 1)}
     for attack in attacks:
         day = dates[attack.name]
-        attack.change(good_drop(places.drops / day, date.fromisoformat(day)))
-    before = state_of(places)
+        attack.change(good_drop(paths.drops / day, date.fromisoformat(day)))
+    before = state_of(paths)
     said = _walk()
-    out = places.artifacts / "runs" / RUN / "validation"
+    out = paths.artifacts / "runs" / RUN / "validation"
     issues = [
         Issue(**{**i, "level": Level(i["level"])})
         for i in json.loads((out / "issues.json").read_text())
@@ -113,7 +113,7 @@ def lay_siege(served: Path, home: Path, attacks: list[Attack]) -> Siege:
         pd.read_csv(out / "revised.csv"),
         said,
         before,
-        state_of(places),
+        state_of(paths),
     )
 
 
@@ -130,7 +130,7 @@ def _walk() -> str:
     return ""
 
 
-def state_of(places: Places) -> dict[str, str]:
+def state_of(paths: DeploymentPaths) -> dict[str, str]:
     """File -> hash of all that stands: the accepted pointer, datasets, versions and forecasts, the
     registry with its champion, and the drops.
 
@@ -140,7 +140,7 @@ def state_of(places: Places) -> dict[str, str]:
     of_the_run = {"runs", "cache", "locks", "events", "held"}
     return {
         f"{folder.name}/{name}": sha256
-        for folder in [places.drops, *places.artifacts.iterdir()]
+        for folder in [paths.drops, *paths.artifacts.iterdir()]
         if folder.is_dir() and folder.name not in of_the_run
         for name, sha256 in manifest_of(folder).items()
-    } | {f.name: sha256_file(f) for f in places.artifacts.iterdir() if f.is_file()}
+    } | {f.name: sha256_file(f) for f in paths.artifacts.iterdir() if f.is_file()}

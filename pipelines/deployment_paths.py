@@ -16,7 +16,7 @@ LINES = "lines"  # folder of a deployment's further lines
 _LINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-class Places(Frozen):
+class DeploymentPaths(Frozen):
     """Where a deployment keeps things; from DENGUARD_HOME, else the current folder.
 
     Attributes:
@@ -76,8 +76,8 @@ _line: ContextVar[str | None] = ContextVar("line", default=None)
 
 @contextmanager
 def at_line(name: str) -> Iterator[None]:
-    """While this holds, places() is of that line ("" = the main one), whatever the environment
-    says.
+    """While this holds, deployment_paths() is of that line ("" = the main one), whatever the
+    environment says.
     """
     token = _line.set(name)
     try:
@@ -86,7 +86,7 @@ def at_line(name: str) -> Iterator[None]:
         _line.reset(token)
 
 
-def places() -> Places:
+def deployment_paths() -> DeploymentPaths:
     """Folders of this deployment, or of the line that DENGUARD_LINE names.
 
     Raises:
@@ -95,11 +95,11 @@ def places() -> Places:
     root = Path(os.environ.get("DENGUARD_HOME", ".")).resolve()
     line = os.environ.get("DENGUARD_LINE", "") if (named := _line.get()) is None else named
     if not line:
-        return Places(home=root)
+        return DeploymentPaths(home=root)
     if not _LINE.fullmatch(line):
         raise ConfigError(
             f"{line!r} is not a usable name of a line",
             where="DENGUARD_LINE",
             fix="use letters, digits, - and _",
         )
-    return Places(home=root / LINES / line, root=root)
+    return DeploymentPaths(home=root / LINES / line, root=root)
