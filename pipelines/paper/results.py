@@ -59,6 +59,7 @@ def build_results(
         for g in groups
     ]
     baselines: Any = measures["baselines"]
+    swept = [g for g in groups if "sweep" in g]
     return {
         "dataset": prepared.about["name"],
         "protocol": prepared.protocol,
@@ -79,9 +80,7 @@ def build_results(
             if "ablation" in g
             for row in ablation_rows(g, approaches[g["approach"]], scorer)
         ],
-        "lambda": [
-            lambda_row(g, approaches[g["approach"]], scorer) for g in groups if "sweep" in g
-        ],
+        "lambda": [lambda_row(g, approaches[g["approach"]], scorer) for g in swept],
         "baselines": {
             name: {k: v for k, v in b.items() if k != "predicted"} for name, b in baselines.items()
         },
