@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.config import DeploymentPaths
-from pipelines.data.intake import drops_of
 from pipelines.errors import DenguardError
 from pipelines.run.withdrawn import withdrawal, withdrawn
 from pipelines.storage import read_json
@@ -30,10 +29,13 @@ def taken_back(paths: DeploymentPaths, forecast_version: str, drops: set[str] | 
 
 def learnt_from_withdrawn(paths: DeploymentPaths, bundle_id: str) -> list[str]:
     """Words for each withdrawn drop that a bundle was trained on; empty if its records are gone."""
+    if not (gone := withdrawn(paths, "drop")):
+        return []
+    from pipelines.data.intake import drops_of  # brings pandas, which status starts without
+
     try:
         bundle: Any = read_json(paths.artifacts / "bundles" / bundle_id / "bundle.json")
         drops = drops_of(paths.artifacts / "datasets" / str(bundle["meta"]["dataset_version"]))
     except (DenguardError, KeyError, TypeError):
         return []
-    gone = withdrawn(paths, "drop")
     return [f"drop {name}, which was {gone[name].words()}" for name in sorted(gone.keys() & drops)]

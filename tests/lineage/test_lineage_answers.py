@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from lineage.planted import FORECAST_TRACE, Store
+from support.planted_lineage import FORECAST_TRACE, Store
 from typer.testing import CliRunner
 
 from pipelines.cli import app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plausible.place import Counts, Place, history
+from support.place import Counts, Place, history
 
 from pipelines.config import DeploymentPaths
 from pipelines.data.plausible.answers import Answer, Verdict
