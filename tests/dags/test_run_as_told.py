@@ -42,10 +42,17 @@ SHARDS = {"shards": [0, 1], "titles": ["a", "b"], "work_files": ["w0", "w1"]}
 
 
 def plain(text: str, home: Path) -> str:
-    text = " ".join(text.replace("\n" + str(home), " " + str(home)).split())
+    """Its words; where a line ends depends on how long the home's path is, so the path goes first,
+    broken over lines or not."""
+    text = re.sub(r"\s*".join(map(re.escape, str(home))), "HOME", text)
+    text = " ".join(text.split())
     for pattern, instead in _VARIES:
         text = pattern.sub(instead, text)
-    return text.replace(str(home), "HOME")
+    return text
+
+
+def unspaced(words: Any) -> Any:
+    return re.sub(r"\s+", "", words) if isinstance(words, str) else words
 
 
 @pytest.fixture
@@ -137,5 +144,5 @@ def test_a_run_is_told_in_the_same_words_as_before(
     expected = json.loads(TOLD.read_text(encoding="utf-8"))
     for turn, told in expected.items():
         for reader, words in told.items():
-            assert seen[turn][reader] == words, f"{reader}: {turn}"
+            assert unspaced(seen[turn][reader]) == unspaced(words), f"{reader}: {turn}"
     assert list(seen) == list(expected)
