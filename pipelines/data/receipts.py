@@ -24,6 +24,7 @@ from pipelines.data.raw import RawDrop, issue
 from pipelines.data.sources import Context, source_of
 from pipelines.errors import DropError
 from pipelines.weeks import Calendar
+from pipelines.words import counted
 
 _NAMED = 5
 _CELL = ["unit_id", "when"]
@@ -185,7 +186,7 @@ def _far(
     return Doubt(
         "receipt-far-ahead",
         f"the drop is said to be received on {info.received_date}, {weeks} weeks after "
-        f"{before.name}, and its newest week is {moved} weeks newer",
+        f"{before.name}, and its newest week is {counted(moved, 'week')} newer",
         f"give the day on which the files arrived: is the year right; {_CONFIRM}; the limit is "
         "data.limits.receipt_gap_weeks",
     )

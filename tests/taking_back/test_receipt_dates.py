@@ -171,7 +171,7 @@ def test_a_year_ahead_of_its_siblings_is_refused_while_the_data_moved_by_a_week(
     at.bring("2018-12-13", "2016-w48")
     (found,) = critical(at.check("2016-12-06"))
     assert found.code == "receipt-far-ahead"
-    assert "105 weeks after 2016-12-06, and its newest week is 1 weeks newer" in found.message
+    assert "105 weeks after 2016-12-06, and its newest week is 1 week newer" in found.message
 
 
 def test_deliveries_that_pause_for_a_year_and_bring_it_are_taken(at: Deployment) -> None:
