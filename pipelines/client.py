@@ -21,7 +21,7 @@ from pipelines.contracts import content_id
 from pipelines.errors import VersioningError
 from pipelines.versioning.catalogue import read_catalogue, read_sidecar
 from pipelines.versioning.entry import KINDS, Kind, Sidecar, Version
-from pipelines.versioning.find import find_version, newest_first
+from pipelines.versioning.find import find_version, made_since, newest_first
 from pipelines.versioning.pull import pull_version
 from pipelines.versioning.source import Source, address
 from pipelines.versioning.withdrawals import (
@@ -85,6 +85,14 @@ class Client:
         skipped = [v for v in self.list(kind) if v.id in self._passed_over]
         if version == "latest" and skipped and newest_first([skipped[0], found])[0] != found:
             self._warn(f"{found.id} is not the newest: {self._passed_over[skipped[0].id].words()}")
+        standing = {v.id: v for v in self._catalogue.values() if v.id not in self._passed_over}
+        if version == "latest" and (other := made_since(standing, found)):
+            self._warn(
+                f"{found.id} is of the newest week, but {other.id} (origin week "
+                f"{other.as_of_week}, run {other.run_id}) was published after it and knows its "
+                "drops: a look back, or newer weeks are declared unknown now and it counts; name "
+                "the one you mean"
+            )
         for mark in self.withdrawals(found):
             self._warn(f"{found.id}: {mark.words()}")
         return found

@@ -77,6 +77,31 @@ def nearest(catalogue: Mapping[str, Version], root: str, kind: Kind) -> list[Ver
     return []
 
 
+def made_since(catalogue: Mapping[str, Version], found: Version) -> Version | None:
+    """The newest of its kind that was published after a version, of an older week, and knows the
+    same drops or later ones; None if there is none.
+
+    Newer weeks were declared unknown since (`data.maturity`), or a person looked back on purpose: a
+    remote does not tell which, so people are told and `latest` goes by the week.
+    """
+    known = _newest_drop(catalogue, found)
+    since = [
+        v
+        for v in catalogue.values()
+        if v.kind == found.kind
+        and (v.as_of_week or "") < (found.as_of_week or "")
+        and v.published_at > found.published_at
+        and "" < known <= _newest_drop(catalogue, v)
+    ]
+    return max(since, key=lambda v: (v.published_at, v.id), default=None)
+
+
+def _newest_drop(catalogue: Mapping[str, Version], version: Version) -> str:
+    return max(
+        (v.facts.get("newest_drop", "") for v in nearest(catalogue, version.id, "data")), default=""
+    )
+
+
 def parents_of(catalogue: Mapping[str, Version], name: str) -> tuple[str, ...]:
     """Ids of what a version was made from; none of a version that the catalogue lacks."""
     version = catalogue.get(name)
