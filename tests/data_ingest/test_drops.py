@@ -97,7 +97,8 @@ def test_drops_are_listed_by_received_date(desk):
             "received_date: 2018-12-04\nscene_period: week\nscene_latency_days: -1\n",
             "scene_latency_days",
         ),
-        ("- no mapping\n", "not valid"),
+        ("- no mapping\n", "drop.yaml holds no keys"),
+        ("", "drop.yaml is empty"),
         ("a: [", "cannot be read"),
     ],
 )
