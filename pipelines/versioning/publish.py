@@ -18,6 +18,7 @@ from pipelines.storage import folder_id, manifest_of, sync_all, write_atomic
 from pipelines.storage.lock import locked
 from pipelines.storage.remote import remote
 from pipelines.versioning.catalogue import (
+    INDEX,
     index_bytes,
     parse_index,
     publish_records,
@@ -73,7 +74,7 @@ def read_index(paths: DeploymentPaths) -> dict[str, dict[str, Any]]:
 def rebuild_index(uri: str) -> dict[str, Version]:
     """Rebuild a remote's index.json from the records beside it; return it."""
     store, source = remote(uri), Source(uri)
-    if parse_index(source.read(f"{FOLDER}/index.json")) is None:
+    if parse_index(source.read(INDEX)) is None:
         log.warning("the index of %s is lost or damaged; it is rebuilt", uri)
     return update_index(store, source)
 
@@ -97,6 +98,8 @@ def _add(paths: DeploymentPaths, repo: Path, drafts: Sequence[Draft]) -> list[Ve
         made = {name: _record(repo, draft, manifests[name]) for name, draft in fresh.items()}
         publish_records(remote(uri), source, made)
         records |= {name: sidecar.version for name, (sidecar, _) in made.items()}
+    elif not records.keys() <= (parse_index(source.read(INDEX)) or {}).keys():
+        update_index(remote(uri), source)  # a try was killed between a version's record and it
     for name in records.keys() - fresh.keys():
         log.info("version %s is published already", name)
     _keep_here(repo, source, records)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.config import Places
 from pipelines.storage.remote import remote
-from pipelines.versioning import catalogue
+from pipelines.versioning import Draft, add_versions, catalogue
 from pipelines.versioning.catalogue import INDEX, index_bytes, parse_index, publish_records
 from pipelines.versioning.entry import FileFacts, Sidecar, Version, manifest_hash
 from pipelines.versioning.source import Source
@@ -59,3 +60,15 @@ def test_a_publication_writes_the_index_once(
         publish_records(store, source, {one.id: (Sidecar(version=one, manifest=FILES), "outs: []")})
     assert written == [1, 2]
     assert set(parse_index(source.read(INDEX)) or ()) == {"data-a", "data-b"}
+
+
+def test_a_publication_killed_before_the_index_is_listed_by_the_next_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = tmp_path / "remote"
+    monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(at))
+    draft = Draft("report", "0123abcd", {"report.html": b"<h1>"}, "2018-w48", "week-48")
+    add_versions(Places(home=tmp_path), [draft])
+    (at / INDEX).write_bytes(index_bytes({}))
+    add_versions(Places(home=tmp_path), [draft])
+    assert set(parse_index((at / INDEX).read_bytes()) or {}) == {draft.id}
