@@ -60,7 +60,7 @@ class Version(BaseModel):
     content_id: str | None = Field(None, description="hash of its files' names and SHA-256")
     md5: str = Field(pattern=r"^[0-9a-f]{32}\.dir$", description="DVC's directory object")
     manifest_sha256: str | None = Field(None, description="of the file list in <id>.json")
-    published_at: str = Field("", description="UTC; a record, nothing is computed from it")
+    published_at: str = Field("", description="UTC; tells versions of one week apart")
     facts: dict[str, str] = Field(default_factory=dict, description="other names it is known by")
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import Places
+from pipelines.config import DeploymentPaths
 from pipelines.storage.remote import remote
 from pipelines.versioning import Draft, add_versions, catalogue
 from pipelines.versioning.catalogue import INDEX, index_bytes, parse_index, publish_records
@@ -68,7 +68,7 @@ def test_a_publication_killed_before_the_index_is_listed_by_the_next_try(
     at = tmp_path / "remote"
     monkeypatch.setenv("DENGUARD_DVC_REMOTE", str(at))
     draft = Draft("report", "0123abcd", {"report.html": b"<h1>"}, "2018-w48", "week-48")
-    add_versions(Places(home=tmp_path), [draft])
+    add_versions(DeploymentPaths(home=tmp_path), [draft])
     (at / INDEX).write_bytes(index_bytes({}))
-    add_versions(Places(home=tmp_path), [draft])
+    add_versions(DeploymentPaths(home=tmp_path), [draft])
     assert set(parse_index((at / INDEX).read_bytes()) or {}) == {draft.id}
