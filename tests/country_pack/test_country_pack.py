@@ -56,8 +56,8 @@ from pipelines.config import deployment_paths
 from pipelines.registry.promote import register_bundle, set_champion
 trained = json.loads((deployment_paths().artifacts / "runs" / "first" / "train.json").read_text())
 folder = deployment_paths().home / trained["candidates"]["elbonian_trees"]["folder"] / "bundle"
-version = register_bundle(folder, "by-hand", {}, {}, {}, {}, where=deployment_paths())
-set_champion(version, where=deployment_paths())
+version = register_bundle(folder, "by-hand", {}, {}, {}, {}, paths=deployment_paths())
+set_champion(version, paths=deployment_paths())
 from fastapi.testclient import TestClient
 from serving.app import create_app
 from serving.settings import Settings

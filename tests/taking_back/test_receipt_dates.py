@@ -82,7 +82,7 @@ def test_a_drop_of_the_future_stops_a_run_until_it_is_withdrawn(
     (found,) = critical(at.check(*accepted))
     assert (found.code, found.place) == ("receipt-in-future", "2081-12-04/drop.yaml")
     assert "denguard withdraw-drop 2081-12-04" in found.fix
-    withdraw(at.where, "drop", "2081-12-04", "Ana", "2081 for 2018")
+    withdraw(at.paths, "drop", "2081-12-04", "Ana", "2081 for 2018")
     assert not critical(at.check("2018-12-04"))
 
 
@@ -98,8 +98,8 @@ def test_a_drop_of_the_future_from_another_machine_stops_a_run_here(
     monkeypatch.setenv("DENGUARD_ARTIFACTS_URI", str(tmp_path_factory.mktemp("store")))
     other = Deployment(tmp_path_factory.mktemp("other"))
     other.bring("2081-12-04", "2018-w48")
-    exchange_drops(other.where)
-    exchange_drops(at.where)
+    exchange_drops(other.paths)
+    exchange_drops(at.paths)
     assert codes(at.check()) == ["receipt-in-future"]
 
 
@@ -107,14 +107,14 @@ def test_a_drop_of_the_future_from_another_machine_stops_a_run_here(
 def test_field_case_10_a_mistyped_year_no_longer_beats_the_right_drop(
     at: Deployment, real_data: Path
 ) -> None:
-    at.ministry = Ministry(at.where.home, codes=CONTEXT.codes, source="satellitebench")
+    at.ministry = Ministry(at.paths.home, codes=CONTEXT.codes, source="satellitebench")
     table = (real_data / "field-cases" / "10-received-date-typo" / "drop.csv").read_bytes()
     at.ministry.bring("2018-12-04", metadata_csv=table)
     at.ministry.bring("2081-12-04", metadata_csv=table.replace(b"5001,", b"05001,"))
     at.ministry.bring("2018-12-11", metadata_csv=table)
     result = at.check("2018-12-04", "2081-12-04")
     assert "receipt-in-future" in codes(result)
-    withdraw(at.where, "drop", "2081-12-04", "Ana", "2081 for 2018")
+    withdraw(at.paths, "drop", "2081-12-04", "Ana", "2081 for 2018")
     assert not critical(at.check("2018-12-04"))
 
 
@@ -216,7 +216,7 @@ def profile(at: Deployment) -> Path:
         "profile: town\ndata:\n  inputs:\n    - {adapter: wide, file: metadata.csv, columns: "
         "{unit: code}}\nplace:\n  codes: {pattern: '[0-9]{5}'}\n"
     )
-    path = at.where.home / "town.yaml"
+    path = at.paths.home / "town.yaml"
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -236,14 +236,14 @@ def test_the_command_refuses_before_anything_is_stored_and_records_the_confirmat
     at.bring("2018-12-11", "2018-w48", cases=5)
     at.accept("2018-12-11")
     file = tmp_path / "late.csv"
-    shutil.copyfile(at.where.drops / "2018-12-11" / "metadata.csv", file)
+    shutil.copyfile(at.paths.drops / "2018-12-11" / "metadata.csv", file)
     for day, said in {
         "2018-12-04": "before the accepted drop 2018-12-11",
         "2026-01-05": "368 weeks after 2018-12-11",
     }.items():
         code, output = denguard("drop", str(file), "--received", day)
         assert code != 0 and said in output
-    assert [p.name for p in at.where.drops.iterdir()] == ["2018-12-11"]
+    assert [p.name for p in at.paths.drops.iterdir()] == ["2018-12-11"]
     code, output = denguard(
         "drop",
         str(file),
@@ -254,7 +254,7 @@ def test_the_command_refuses_before_anything_is_stored_and_records_the_confirmat
     )
     assert code == 0, output
     assert "received_confirmed: lay in the post room" in (
-        at.where.drops / "2018-12-04" / "drop.yaml"
+        at.paths.drops / "2018-12-04" / "drop.yaml"
     ).read_text(encoding="utf-8")
 
 
@@ -262,7 +262,7 @@ def test_the_name_of_a_withdrawn_drop_is_refused_and_its_next_edition_taken(
     at: Deployment, denguard: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     folder = at.bring("2018-12-11", "2018-w48")
-    withdraw(at.where, "drop", folder.name, "Ana", "the neighbour's figures")
+    withdraw(at.paths, "drop", folder.name, "Ana", "the neighbour's figures")
     file = tmp_path / "right.csv"
     shutil.copyfile(folder / "metadata.csv", file)
     code, output = denguard("drop", str(file), "--received", "2018-12-11")
@@ -284,6 +284,6 @@ def test_trying_files_says_of_the_receipt_date_what_a_run_would(
 def test_a_run_and_its_validation_ask_for_receipt_dates(at: Deployment) -> None:
     at.bring("2081-12-04", "2018-w48")
     result = validate_all(
-        at.where.drops, at.ministry.context, None, None, file_cache(at.where), today=TODAY
+        at.paths.drops, at.ministry.context, None, None, file_cache(at.paths), today=TODAY
     )
     assert result.critical and "receipt-in-future" in codes(list(result.issues))
