@@ -98,7 +98,7 @@ def check_info(keys: Any, where: str) -> DropInfo:
     """What a person said about a drop. Raises DropError naming every key that is not valid."""
     if not isinstance(keys, dict):  # a copy that broke off leaves an empty file, or half a word
         raise DropError(
-            f"{INFO} {'is empty' if keys is None else 'holds no keys'}",
+            f"{INFO} {'holds nothing' if keys is None else 'holds no keys'}",
             where=where,
             fix="copy the drop again, whole; or make it with `denguard drop`",
         )

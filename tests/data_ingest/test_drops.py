@@ -98,7 +98,7 @@ def test_drops_are_listed_by_received_date(desk):
             "scene_latency_days",
         ),
         ("- no mapping\n", "drop.yaml holds no keys"),
-        ("", "drop.yaml is empty"),
+        ("", "drop.yaml holds nothing"),
         ("a: [", "cannot be read"),
     ],
 )

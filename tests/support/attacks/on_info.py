@@ -32,7 +32,7 @@ INFOS = [
     refused("a tag that would call a program", "!!python/object/apply:os.system ['touch /tmp/owned']", "could not determine a constructor"),
     refused("a tag that would make an object", GOOD + "source_note: !!python/object:pathlib.Path {}", "could not determine a constructor"),
     refused("a key twice", GOOD + "received_date: 2030-01-01\n", "'received_date' is there twice"),
-    refused("no key at all", "", "is empty"),
+    refused("no key at all", "", "holds nothing"),
     refused("a list", "- received_date\n- 2018-12-04\n", "holds no keys"),
     refused("an unknown key", GOOD + "scene_latency: 3\n", "scene_latency", "known ones are"),
     refused("the 31st of February", "received_date: 2018-02-31\nscene_period: month\n", "day is out of range"),
