@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def bulletin(
     metrics: Mapping[str, Any],
     not_forecast: int = 0,
     filling: Mapping[str, Any] | None = None,
+    rises: Sequence[str] = (),
 ) -> str:
     """The page as HTML.
 
@@ -48,6 +49,7 @@ def bulletin(
         metrics: of the backtest; primary_horizon_weeks and municipalities are read, if there.
         not_forecast: how many units the label rule refuses.
         filling: steps/filling.py: newest weeks that are still being reported.
+        rises: units without a forecast whose newest count looks too high, as they are shown.
     """
     facts = {**_DEFAULTS, **about}
     state = _state(str(facts["data_state"]))
@@ -66,6 +68,7 @@ def bulletin(
             forecast=report_forecast.forecast(table, metrics, shapes, words),
             synthetic=table is not None and bool(table["scene_synthetic"].any()),
             not_forecast=not_forecast,
+            rises=list(rises),
             not_ahead=", ".join(words("in-weeks", n=h) for h in facts["horizons_withheld"]),
             nowcast=[_nowcast(*week, words) for week in report_filling.totals(filling or {})],
         )

@@ -55,6 +55,7 @@ class ReportContext:
         forecast: forecast_table(), or None; forecast_version: its name; forecast_note: why there is
             none, or its version.
         shapes: of the units, for a map of the forecast.
+        rises_not_forecast: codes of units without a forecast whose newest count looks too high.
         horizons_withheld: weeks ahead that nothing is forecast, because no sane model for them
             serves.
         embedding: modality -> {counts} of the embedding work.
@@ -85,6 +86,7 @@ class ReportContext:
     forecast_note: str = ""
     shapes: UnitShapes | None = None
     not_forecast: Sequence[str] = ()
+    rises_not_forecast: Sequence[str] = ()
     horizons_withheld: Sequence[int] = ()
     embedding: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lineage: Sequence[tuple[str, str]] = ()
@@ -120,6 +122,7 @@ def _bulletin(context: ReportContext) -> str:
         context.metrics,
         len(context.not_forecast),
         context.filling,
+        [f"{context.names.get(code, code)} ({code})" for code in context.rises_not_forecast],
     )
 
 

@@ -208,6 +208,7 @@ def gather(run: Run) -> ReportContext:
     candidates, folder = run.output(out.TrainOutput).to_json()["candidates"], made.forecast
     table = None if folder is None else pd.read_parquet(run.path(folder) / "forecast.parquet")
     dataset = _dataset(run)
+    left_out = not_forecast(dataset, table)
     known, docs = names(dataset), quote(run.output(out.ValidateOutput).data_docs)
     return ReportContext(
         run_id=run.run_id,
@@ -229,7 +230,8 @@ def gather(run: Run) -> ReportContext:
         forecast=table,
         forecast_version=made.forecast_version or "",
         forecast_note=made.note,
-        not_forecast=not_forecast(dataset, table),
+        not_forecast=left_out,
+        rises_not_forecast=report_inputs.rises_among(dataset, left_out),
         horizons_withheld=() if folder is None else _told_withheld(run.path(folder)),
         filling=filling(run),
         embedding=report_inputs.embedding(run),

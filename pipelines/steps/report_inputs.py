@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipelines.data.samples import STATES_FILE
+from pipelines.data.usable import UNCONFIRMED, units_in
 from pipelines.run import Run
 from pipelines.run import outputs as out
 
@@ -20,6 +23,13 @@ def units(dataset: Path) -> pd.DataFrame:
 def thresholds(dataset: Path) -> pd.DataFrame:
     """Thresholds of a dataset's label rule."""
     return pd.read_parquet(dataset / "thresholds.parquet")
+
+
+def rises_among(dataset: Path, units: Collection[str]) -> list[str]:
+    """Those of the units whose newest count looks too high and is confirmed by nobody."""
+    path = dataset / STATES_FILE
+    rising = units_in(pd.read_parquet(path), (UNCONFIRMED,)) if path.is_file() else ()
+    return [unit for unit in rising if unit in units]
 
 
 def scenes(features: Path) -> pd.DataFrame:

@@ -76,6 +76,21 @@ def test_doubted_units_stand_first_in_plain_words_the_unconfirmed_before_all(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("forecast", [True, False])
+def test_a_rise_in_a_unit_without_a_forecast_stands_before_all(
+    table: pd.DataFrame, forecast: bool, language: str
+) -> None:
+    words, rises = words_of(language), ["Carepa <N> (05147)", "Chigorodó (05172)"]
+    html = bulletin(ABOUT, table if forecast else None, "2018-w49-f", None, words, {}, rises=rises)
+    told = words("rise-not-forecast", n=2, names="Carepa &lt;N&gt; (05147), Chigorodó (05172)")
+    assert told in html
+    assert html.index(told) < html.index(
+        '<table class="doubted"' if forecast else words("no-forecast")
+    )
+    assert "(05172)" not in page(table, language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_page_is_said_to_be_in_its_language_and_to_be_read_without_colours(
     table: pd.DataFrame, language: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""What the report step gathers of a run: the map of a place that declares boundaries."""
+"""What the report step gathers of a run: a map, and rises where nothing is forecast."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from support.homes import Home
 from support.shapes import grid, written
 
 from pipelines.config import load_profile
+from pipelines.data.samples import STATES_FILE
+from pipelines.data.usable import HELD, STATE_SCHEMA, UNCONFIRMED
 from pipelines.evaluate.report import build_report
 from pipelines.run import Run, open_run
 from pipelines.run.outputs import SnapshotOutput
 from pipelines.steps.bulletin import gather
+from pipelines.steps.report_inputs import rises_among
 
 
 @pytest.fixture
@@ -46,3 +49,13 @@ def test_boundaries_that_cannot_be_read_any_more_cost_the_map_and_not_the_report
     context = gather(declaring(run, tmp_path / "gone.geojson"))
     assert context.shapes is None
     assert build_report(context, tmp_path).is_file()
+
+
+def test_a_rise_outside_the_forecast_is_gathered_and_one_inside_it_is_not(
+    run: Run, tmp_path: Path
+) -> None:
+    states = [("05001", 4, UNCONFIRMED), ("05002", 4, UNCONFIRMED), ("05004", 4, HELD)]
+    rows = [(*row, "2018-w48", "jumped (cause 1a2b3c4d)") for row in states]
+    pd.DataFrame(rows, columns=STATE_SCHEMA.names).to_parquet(tmp_path / STATES_FILE)
+    assert rises_among(tmp_path, ["05002", "05004", "05030"]) == ["05002"]
+    assert gather(run).rises_not_forecast == []
