@@ -92,7 +92,7 @@ def unpublished(store: Store) -> None:
     }
     made = publish_forecast(rows, third.parent, facts=facts)
     store.forecasts["fallback"] = made.name
-    features = store.places.artifacts / "features"  # others of the same vectors, not read by it
+    features = store.paths.artifacts / "features"  # others of the same vectors, not read by it
     shutil.copytree(features / store.features["third"], features / "0123456789abcdef")
 
 
