@@ -15,7 +15,7 @@ from pipelines.errors import DenguardError
 from pipelines.run import RunParams
 from pipelines.run import outputs as out
 
-_KINDS: dict[str, type[BaseModel]] = {
+KINDS: dict[str, type[BaseModel]] = {
     "start": RunParams,
     "embed_shard": out.ShardOutput,
     "backtest": out.BacktestOutput,
@@ -41,13 +41,13 @@ _KINDS: dict[str, type[BaseModel]] = {
 
 def is_of_a_step(name: str) -> bool:
     """Whether a file of a run's folder may be an output of this name: a step's, or a part's."""
-    return name in _KINDS
+    return name in KINDS
 
 
 def read(step: str, raw: Mapping[str, object]) -> BaseModel | None:
     """A step's output as it lies in a run's folder; None if a step of another version wrote it."""
     try:
-        return _KINDS[step].model_validate(raw, extra="ignore") if step in _KINDS else None
+        return KINDS[step].model_validate(raw, extra="ignore") if step in KINDS else None
     except ValidationError:
         return None
 

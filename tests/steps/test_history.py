@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,12 +25,12 @@ from pipelines.steps.history import begun_runs, history
 from pipelines.storage import read_json
 
 RUN = "weekly"
+TESTS = Path(__file__).parents[1]
 FULL = StoreError("the disk is full", fix="make room")
 DIES_AFTER_ITS_WORK = """
 import os, signal
 from support.acted import act
 from pipelines.config import deployment_paths
-from pipelines.run.lock import hold
 from pipelines.run.lock import hold
 from pipelines.steps import outcome
 outcome.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
@@ -51,7 +52,10 @@ def test_a_step_killed_between_its_output_and_its_line_is_not_done_and_is_done_w
     paths: DeploymentPaths,
 ) -> None:
     begin(RUN)
-    subprocess.run([sys.executable, "-c", DIES_AFTER_ITS_WORK], timeout=60, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    command = [sys.executable, "-c", DIES_AFTER_ITS_WORK]
+    done = subprocess.run(command, env=environment, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
     assert (paths.artifacts / "runs" / RUN / "ingest.json").is_file()
     seen = view(paths, RUN, datetime.now(UTC))
     assert (seen.state, seen.failure and seen.failure.step) == ("silent", "ingest")

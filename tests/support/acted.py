@@ -12,27 +12,10 @@ from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.run.progress import Progress
 from pipelines.steps.decorator import step
+from pipelines.steps.summary import KINDS
 from pipelines.storage import write_atomic
 from support.outputs import stored
 
-KINDS: dict[str, type[out.StepOutput]] = {
-    kind.step: kind
-    for kind in (
-        out.IngestOutput,
-        out.ValidateOutput,
-        out.SnapshotOutput,
-        out.PlanOutput,
-        out.FeaturesOutput,
-        out.TrainOutput,
-        out.EvaluateOutput,
-        out.GateOutput,
-        out.RegisterOutput,
-        out.DeployOutput,
-        out.ForecastOutput,
-        out.ReportOutput,
-    )
-}
-KINDS |= {"embed_shard": out.ShardOutput, "backtest": out.BacktestOutput}
 _STORED = {"embed_shard": "embed_000", "backtest": "backtest_2018"}
 
 
