@@ -215,6 +215,7 @@ ENCODERS = Registry(
     {
         "timm_image": "pipelines.embed.timm_image",
         "hf_text": "pipelines.embed.hf_text",
+        "use_text": "pipelines.embed.use_text",
         "llama": "pipelines.embed.llama",
         "dinov2": "pipelines.embed.dinov2",
         "openclip_image": "pipelines.embed.openclip_image",

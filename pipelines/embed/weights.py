@@ -25,7 +25,7 @@ _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)\s*==\s*([^\s;]+)")
 _CHUNK_BYTES = 1 << 20
 _JOIN_LIMIT_S = 600.0
 # Which extra of denguard brings an encoder and its weights.
-_EXTRAS = {"timm_image": "encoders", "hf_text": "encoders", "llama": "llama"}
+_EXTRAS = {"use_text": "multilingual", "llama": "llama"}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pipelines.storage import write_atomic
 EXTRAS = (
     "serving",
     "encoders",
+    "multilingual",
     "pipeline",
     "study",
     "s3",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import tiny_checkpoints
+from support import multilingual, tiny_checkpoints
 
 from denguard.testing import check_encoder
 from pipelines.config import EncoderConfig, load_profile
@@ -44,6 +44,8 @@ def _config(name: str, at: Path) -> EncoderConfig:
         return tiny_checkpoints.config(name, tiny_checkpoints.openclip(at), "projected")
     if name == "llama":
         return load_profile("satellitebench_gemma").embed.text
+    if name == "use_text":
+        return multilingual.config()
     embed = load_profile("ci").embed
     return next(config for config in (embed.image, embed.text) if config.name == name)
 
