@@ -37,7 +37,7 @@ def test_a_dataset_that_is_gone_is_named_and_the_walk_reaches_its_drop(
     gone = f"artifacts/datasets/{store.datasets['first']}"
     damage(gone)
     found = trace(FIRST_TRACE, store.paths, "up")
-    assert f"dataset version {store.datasets['first']} is gone @ {gone}" in _said(found)
+    assert f"dataset version {store.datasets['first']} is missing @ {gone}" in _said(found)
     assert any(key.startswith("drop:2018-12-04") for key in found.up)
     assert "denguard pull" in _said(found)
 
@@ -45,13 +45,16 @@ def test_a_dataset_that_is_gone_is_named_and_the_walk_reaches_its_drop(
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("artifacts/features/{feature}", "feature version {feature} is gone"),
-        ("artifacts/forecasts/{forecast}", "forecast version {forecast} is gone"),
-        ("artifacts/decisions/first.json", "decision of run first is gone"),
-        ("artifacts/reports/first/report.html", "report of run first is gone"),
-        ("artifacts/runs/first/validation/issues.json", "validation report of run first is gone"),
-        ("artifacts/candidates/c48", "bundle {bundle} is gone"),
-        ("data/drops/2018-12-04", "drop 2018-12-04 is gone"),
+        ("artifacts/features/{feature}", "feature version {feature} is missing"),
+        ("artifacts/forecasts/{forecast}", "forecast version {forecast} is missing"),
+        ("artifacts/decisions/first.json", "decision of run first is missing"),
+        ("artifacts/reports/first/report.html", "report of run first is missing"),
+        (
+            "artifacts/runs/first/validation/issues.json",
+            "validation report of run first is missing",
+        ),
+        ("artifacts/candidates/c48", "bundle {bundle} is missing"),
+        ("data/drops/2018-12-04", "drop 2018-12-04 is missing"),
         (
             "artifacts/versions/samples-{dataset}.dvc",
             "DVC's sidecar of dataset version {dataset} is absent",
@@ -101,7 +104,7 @@ def test_broken_links_of_a_kind_are_named_by_id(store: Store) -> None:
     for number in range(12):
         shutil.copytree(runs / "second", runs / f"weekly-{number:02d}")
     named = [link.what for link in trace("2018-12-04", store.paths, "down").broken]
-    assert named == [f"decision of run weekly-{number:02d} is gone" for number in range(12)]
+    assert named == [f"decision of run weekly-{number:02d} is missing" for number in range(12)]
 
 
 def test_only_links_of_the_walk_are_named(store: Store, damage: Damage) -> None:

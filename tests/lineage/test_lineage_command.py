@@ -49,7 +49,7 @@ def test_a_broken_link_ends_with_exit_code_1(store: Store, flags: list[str]) -> 
     (store.paths.home / "artifacts" / "decisions" / "first.json").unlink()
     done = CliRunner().invoke(app, ["trace", "2018-w48", *flags])
     assert done.exit_code == 1
-    assert "decision of run first is gone" in done.output
+    assert "decision of run first is missing" in done.output
     assert "artifacts/decisions/first.json" in done.output
     assert ("<< broken, see below" in done.output) == (flags == [])
 

@@ -176,7 +176,7 @@ def test_a_forecast_and_its_report_outlive_what_they_rested_on_and_trace_says_so
 def test_what_was_lost_otherwise_is_still_a_broken_link(store: Store) -> None:
     prune(store.paths, SHORT, NOW)
     shutil.rmtree(store.paths.artifacts / "features" / store.features["newest"])
-    assert ["is gone" in link.what for link in trace("champion", store.paths, "up").broken] == [
+    assert ["is missing" in link.what for link in trace("champion", store.paths, "up").broken] == [
         True
     ]
 
