@@ -272,7 +272,7 @@ def test_the_command_ends_with_the_sentence_the_table_and_the_paths(walked: Walk
 def test_a_second_run_finds_every_training(walked: Walked, tmp_path: Path) -> None:
     root = copied(walked, tmp_path, "safe")
     before = cells(root / "out" / "folder" / "safe")
-    steps.walk(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
+    steps.run_all(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
     assert cells(root / "out" / "folder" / "safe") == before
     assert compared(root / "out" / "folder" / "safe", root, walked.root) == compared(
         walked.folder("safe"), walked.root
@@ -314,7 +314,7 @@ def test_a_reproduction_killed_while_it_trains_goes_on_and_ends_equal(
     assert process.wait(timeout=30) == -signal.SIGKILL
     finished = cells(folder)
     assert 5 <= len(finished) < 44 and not (folder / "results.json").exists()
-    steps.walk(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
+    steps.run_all(request(root, general=walked.root / "general"), DeploymentPaths(home=tmp_path))
     after = cells(folder)
     assert {name: after[name] for name in finished} == finished
     assert compared(folder, root, walked.root) == compared(walked.folder("safe"), walked.root)
@@ -325,7 +325,7 @@ def test_a_second_reproduction_in_the_same_folder_is_refused(
 ) -> None:
     folder = request(copied(walked, tmp_path)).folder
     with at_work(folder), pytest.raises(BusyError, match="at work") as busy:
-        steps.walk(request(tmp_path), DeploymentPaths(home=tmp_path))
+        steps.run_all(request(tmp_path), DeploymentPaths(home=tmp_path))
     assert busy.value.where == str(folder) and not (folder / "plan.json").exists()
     with (
         at_work(folder, together=True),
@@ -354,7 +354,7 @@ def test_test_rows_of_one_class_and_a_half_downloaded_folder_are_told_and_judged
     about = json.loads((root / "study.yaml").read_text()) | {"seeds": [7], "cone_seeds": [1]}
     about["approaches"] = [a for a in about["approaches"] if a["id"] == "mixed"]
     tiny_study.write(root, about)
-    steps.walk(request(root), DeploymentPaths(home=tmp_path))
+    steps.run_all(request(root), DeploymentPaths(home=tmp_path))
     results = read_json(root / "out" / "folder" / "safe" / "results.json")
     test = results["rows"]["parts"]["test"]
     assert (test["usable"], test["with_image"], test["classes"]["outbreak"]) == (4, 2, 0)
@@ -384,7 +384,7 @@ def test_where_nothing_can_run_the_report_says_so(walked: Walked, tmp_path: Path
     about = json.loads((root / "study.yaml").read_text())
     about["approaches"] = [a for a in about["approaches"] if a["id"] == "unpinned"]
     tiny_study.write(root, about)
-    plan, done = steps.walk(request(root), DeploymentPaths(home=tmp_path))
+    plan, done = steps.run_all(request(root), DeploymentPaths(home=tmp_path))
     assert plan["groups"] == plan["work"] == []
     assert "No approach of the paper could run here" in done["first_line"]
     results = read_json(root / "out" / "folder" / "safe" / "results.json")
@@ -398,9 +398,9 @@ def test_a_missing_data_folder_a_wrong_name_and_a_wrong_general_folder_are_told_
     root = copied(walked, tmp_path)
     paths = DeploymentPaths(home=tmp_path)
     with pytest.raises(DropError, match="no such data folder"):
-        steps.walk(request(root, data="nowhere"), paths)
+        steps.run_all(request(root, data="nowhere"), paths)
     with pytest.raises(DropError, match="no such data folder"):
-        steps.walk(request(root, general="nowhere"), paths)
+        steps.run_all(request(root, general="nowhere"), paths)
     with pytest.raises(ConfigError, match="'dengue' is not one of brset, folder"):
         request(root, dataset="dengue")
     with pytest.raises(ConfigError, match=r"datset.*known parameters are dataset, protocol"):
