@@ -42,12 +42,12 @@ def at_deadline(line: str, profile: str) -> None:
     """The same for a line of whose runs none has finished by its deadline; then tell people."""
     from pipelines import steps
     from pipelines.config import at_line, deployment_paths
-    from pipelines.ops.alerts import tell
+    from pipelines.ops.alerts import send_alerts
 
     context = get_current_context()
     with at_line(line):
         _made(lambda: steps.at_deadline(profile), "", context)
-        tell(deployment_paths())
+        send_alerts(deployment_paths())
 
 
 def fallback_task() -> PythonOperator:

@@ -101,11 +101,11 @@ def items(step: str, output: PlanOutput | list[int]) -> list[Item]:
 def run_ended(context: Context) -> None:
     """A DAG run is over, well or not: free the lock, and tell people what changed."""
     from pipelines.config import deployment_paths
-    from pipelines.ops.alerts import tell
+    from pipelines.ops.alerts import send_alerts
 
     enter_line(context)
     _free(str(context.get("run_id") or _run_id(context)))
-    tell(deployment_paths())
+    send_alerts(deployment_paths())
 
 
 def _free(run_id: str) -> None:

@@ -66,11 +66,11 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
     folder = run.path(run.output(out.FeaturesOutput).features)
     profile, heads = run.profile, run.profile.train.names
     rival = champion_profile(run.output(out.ChampionOutput).champion, profile)
-    contest: dict[str, tuple[Profile, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
+    recipes: dict[str, tuple[Profile, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
     if rival is not None:
-        contest["champion"] = rival
+        recipes["champion"] = rival
     made: dict[str, str] = {}
-    for who, (recipe, which) in contest.items():
+    for who, (recipe, which) in recipes.items():
         name = content_id(
             {
                 "features": folder.name,
@@ -128,7 +128,7 @@ def gate(run_id: str) -> out.GateOutput:
     """Decide whether a candidate may serve; keeps the champion on any doubt, with the reason."""
     from pipelines.evaluate.gate_inputs import EvaluationFiles, run_gate
     from pipelines.registry.champion import describe_champion_with_retries
-    from pipelines.steps.decided import require_same, standing_promotion
+    from pipelines.steps.decided import require_same, serving_promotion
     from pipelines.steps.judged import leaving_out
     from pipelines.steps.newest import newest_weeks, with_withdrawn_drops
 
@@ -137,10 +137,10 @@ def gate(run_id: str) -> out.GateOutput:
     now = with_withdrawn_drops(
         run, describe_champion_with_retries(run.paths, run.profile.model_name)
     )
-    made = standing_promotion(run, trained, now.named)
+    made = serving_promotion(run, trained, now.named)
     if made is not None:
         log.info(
-            "this run has promoted bundle %s, and it serves: its decision stands", made.bundle_id
+            "this run has promoted bundle %s, and it serves: its decision is kept", made.bundle_id
         )
         return made
     paths = EvaluationFiles(

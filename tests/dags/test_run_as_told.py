@@ -21,7 +21,7 @@ from dags.pages import app as pages
 from pipelines.cli import app as command
 from pipelines.config import DeploymentPaths
 from pipelines.errors import StoreError, ValidationStopped
-from pipelines.ops.alerts import tell
+from pipelines.ops.alerts import send_alerts
 from pipelines.run.lock import by_airflow, hold, release
 
 RUN = "weekly"
@@ -72,7 +72,7 @@ def look(home: Path, browser: TestClient) -> Callable[[], dict[str, Any]]:
         machine = CliRunner().invoke(command, ["status", RUN, "--json"])
         note = SimpleNamespace(dag_id="retraining", run_id=RUN, note=None)
         _run_note.on_dag_run_failed(note, "failed")
-        alerts = tell(DeploymentPaths(home=home))
+        alerts = send_alerts(DeploymentPaths(home=home))
         told = {
             "exit": terminal.exit_code,
             "terminal": terminal.stdout,

@@ -18,7 +18,7 @@ from pipelines.data.sources.dane import DaneCodes
 from pipelines.errors import StoreError
 from pipelines.evaluate.decision_log import decisions
 from pipelines.fusion.bundle import Bundle, check_golden, load_verified_bundle
-from pipelines.ops.watch import judge
+from pipelines.ops.watch import check_lateness
 from pipelines.registry.alias import BUNDLE_ID_TAG, connect, fetch_bundle, lookup
 from pipelines.registry.audit import append, read_trail
 from pipelines.registry.champion import describe_champion
@@ -104,8 +104,8 @@ def test_the_newest_success_and_its_week_are_read(paths: DeploymentPaths) -> Non
     assert made is not None
     assert (made.run_id, made.origin_week) == ("first", "2018-w48")
     assert made.known_until.isoformat() == "2018-12-01"
-    assert not judge(paths, made.when + timedelta(days=1)).late
-    assert judge(paths, made.when + timedelta(days=9)).late
+    assert not check_lateness(paths, made.when + timedelta(days=1)).late
+    assert check_lateness(paths, made.when + timedelta(days=9)).late
 
 
 def test_the_chain_of_the_audit_holds(paths: DeploymentPaths) -> None:

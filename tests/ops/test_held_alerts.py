@@ -17,7 +17,7 @@ from pipelines.data.plausible.answers import read_answers
 from pipelines.data.plausible.causes import answer_causes, keep_causes
 from pipelines.data.plausible.listed import known_causes
 from pipelines.ops import texts
-from pipelines.ops.alerts import tell
+from pipelines.ops.alerts import send_alerts
 from pipelines.ops.arrivals import waiting_drop
 from pipelines.ops.held import waiting_words
 from pipelines.ops.status import gather
@@ -44,13 +44,13 @@ def validated(paths: DeploymentPaths, lie: float) -> DeploymentPaths:
 
 
 def kinds(paths: DeploymentPaths) -> list[str]:
-    found = [alert["kind"] for alert in tell(paths, None, NOW)]
+    found = [alert["kind"] for alert in send_alerts(paths, None, NOW)]
     return [kind for kind in found if kind in ("held", "unconfirmed")]
 
 
 def test_a_rise_that_nobody_confirmed_is_told_at_once_and_once(paths: DeploymentPaths) -> None:
     validated(paths, 5000.0)
-    [alert] = [a for a in tell(paths, None, NOW) if a["kind"] == "unconfirmed"]
+    [alert] = [a for a in send_alerts(paths, None, NOW) if a["kind"] == "unconfirmed"]
     assert "1002" in alert["facts"]["causes"]
     assert "1002" in texts.body("unconfirmed", alert["facts"], "es")
     assert kinds(paths) == []

@@ -19,10 +19,10 @@ from pipelines.contracts import WITHOUT
 from pipelines.errors import StoreError, ValidationStopped
 from pipelines.evaluate.decision_log import line_and_why
 from pipelines.ops import show as shown
-from pipelines.ops.alerts import tell
+from pipelines.ops.alerts import send_alerts
 from pipelines.ops.runs import newest_run, newest_runs, view
 from pipelines.ops.status import gather
-from pipelines.ops.watch import judge
+from pipelines.ops.watch import check_lateness
 from pipelines.registry.audit import read_trail
 from pipelines.run.events import append_event
 from pipelines.run.lock import by_airflow, during, hold
@@ -273,8 +273,8 @@ def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(
     paths: DeploymentPaths,
 ) -> None:
     walk(paths.home, "weekly", at=datetime.now(UTC))
-    judged = judge(paths, datetime.now(UTC) + timedelta(days=40))
-    tell(paths, judged)
+    judged = check_lateness(paths, datetime.now(UTC) + timedelta(days=40))
+    send_alerts(paths, judged)
     _, said = status()
     assert "on time yes" in " ".join(said.split())
     assert "it is not late any more; the next denguard watch tells them so" in " ".join(

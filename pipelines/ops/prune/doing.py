@@ -30,7 +30,7 @@ def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -
     Raises:
         BusyError: a run is at work.
         StoreError, VersioningError: something that decides cannot be read, or the remote does not
-            do what is asked. What had gone is gone; the same call goes on.
+            do what is asked. What was deleted stays deleted; the same call goes on.
     """
     with hold(paths, LOCK_NAME):
         finish_left(paths)

@@ -78,7 +78,7 @@ def _unlist_here(paths: DeploymentPaths, names: set[str]) -> None:
 
 
 def _delete_objects(paths: DeploymentPaths, store: Remote, source: Source, note: Note) -> None:
-    """DVC's lists first: a list whose files are gone would make DVC believe that they are there."""
+    """DVC's lists first: a list without its files would make DVC believe that they are there."""
     lists = list(dict.fromkeys(md5s[0] for md5s in note.values()))
     going = list(dict.fromkeys(md5 for md5s in note.values() for md5 in md5s[1:]))
     left = read_shelf(paths).without(note)
