@@ -21,7 +21,7 @@ from pipelines.errors import DenguardError
 from pipelines.evaluate.delay_table import delay_table_id, last_delay_table, make_delay_table
 from pipelines.run import Run
 from pipelines.run.outputs import SnapshotOutput
-from pipelines.steps.learning import backtest_years
+from pipelines.steps.training import backtest_years
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
