@@ -38,12 +38,12 @@ def prune(
     if pin is not None or unpin is not None:
         _pin(pin, unpin, by, reason)
         return
-    from pipelines.ops.prune.doing import prune as let_go
     from pipelines.ops.prune.pins import read_pins
     from pipelines.ops.prune.plan import plan
+    from pipelines.ops.prune.removal import prune as delete
 
     retention, clock = load_profile(profile).retention, datetime.now(UTC)
-    found = (let_go if yes else plan)(deployment_paths(), retention, clock)
+    found = (delete if yes else plan)(deployment_paths(), retention, clock)
     pinned = read_pins(deployment_paths())
     if as_json:
         show(

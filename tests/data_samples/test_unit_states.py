@@ -16,7 +16,7 @@ from pipelines.config import DeploymentPaths, Profile, load_profile
 from pipelines.data.plausible.doubts import DOUBT_COLUMNS
 from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE, build_dataset
 from pipelines.data.tables import Tables, ordered
-from pipelines.ops.prune.left import leftovers
+from pipelines.ops.prune.leftovers import leftovers
 from pipelines.storage import manifest_of, read_json
 from pipelines.weeks import CDC
 

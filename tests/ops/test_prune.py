@@ -19,9 +19,9 @@ from pipelines.cli import app
 from pipelines.config import DeploymentPaths, load_profile
 from pipelines.errors import BusyError, ConfigError, StoreError
 from pipelines.lineage import trace
-from pipelines.ops.prune.doing import prune
 from pipelines.ops.prune.pins import pin, unpin
 from pipelines.ops.prune.plan import Plan, plan
+from pipelines.ops.prune.removal import prune
 from pipelines.registry.alias import connect
 from pipelines.retention_config import RetentionConfig
 from pipelines.run import Run, RunParams
@@ -492,7 +492,7 @@ def test_what_a_run_of_another_machine_made_stays_before_it_forecasts(
     assert going(plan(store.paths, SHORT, NOW), "features") == some(store.features, "refused")
 
 
-def held_afar(uri: Path) -> set[str]:
+def held_in_the_store(uri: Path) -> set[str]:
     """SHA-256 of all that is published, by the manifests."""
     files = [
         Manifest.model_validate_json(p.read_bytes()).files
@@ -522,7 +522,7 @@ def test_what_goes_here_goes_in_the_shared_store_with_the_objects_that_only_it_h
     prune(store.paths, SHORT, NOW)
     published = {p.stem for p in (uri / "manifests" / "artifacts" / "datasets").glob("*.json")}
     assert published == some(store.datasets, "older", "before", "newest")
-    assert {p.name for p in (uri / "objects").rglob("*") if p.is_file()} == held_afar(uri)
+    assert {p.name for p in (uri / "objects").rglob("*") if p.is_file()} == held_in_the_store(uri)
     found = trace(store.forecasts["oldest"], store.paths)
     assert found.broken == ()
     assert "pruned" in found.graph.nodes[f"dataset:{store.datasets['oldest']}"].facts
