@@ -154,7 +154,7 @@ def test_what_a_retry_cannot_cure_is_not_tried_again() -> None:
 def test_unknown_conf_keys_reach_the_check_that_refuses_them() -> None:
     run = SimpleNamespace(conf={"force": True, "profil": "x"})
     context = {"params": {"force": False, "as_of": None}, "dag_run": run}
-    assert _bridge.asked_for(context) == {"force": True, "as_of": None, "profil": "x"}
+    assert _bridge.params_of(context) == {"force": True, "as_of": None, "profil": "x"}
 
 
 def test_mapping_over_nothing_is_refused() -> None:
