@@ -73,7 +73,7 @@ def look(home: Path, browser: TestClient) -> Callable[[], dict[str, Any]]:
         note = SimpleNamespace(dag_id="retraining", run_id=RUN, note=None)
         _run_note.on_dag_run_failed(note, "failed")
         alerts = send_alerts(DeploymentPaths(home=home))
-        told = {
+        views = {
             "exit": terminal.exit_code,
             "terminal": terminal.stdout,
             "json": json.dumps(json.loads(machine.stdout)["run"], sort_keys=True),
@@ -90,7 +90,7 @@ def look(home: Path, browser: TestClient) -> Callable[[], dict[str, Any]]:
         }
         return {
             name: plain(value, home) if isinstance(value, str) else value
-            for name, value in told.items()
+            for name, value in views.items()
         }
 
     return now
@@ -142,7 +142,7 @@ def test_a_run_is_told_in_the_same_words_as_before(
 ) -> None:
     seen = turns(look, home)
     expected = json.loads(TOLD.read_text(encoding="utf-8"))
-    for turn, told in expected.items():
-        for reader, words in told.items():
+    for turn, views in expected.items():
+        for reader, words in views.items():
             assert unspaced(seen[turn][reader]) == unspaced(words), f"{reader}: {turn}"
     assert list(seen) == list(expected)

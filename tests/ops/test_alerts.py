@@ -88,11 +88,11 @@ def test_a_failed_run_tells_cause_and_fix_once_a_step_and_its_recovery_once(
     fail(folder, "validate", StoreError("a shard is damaged", where="shard 3", fix="run it again"))
     for _ in range(2):
         send_alerts(paths)
-    (told,) = hook.alerts
-    assert (told["kind"], told["run_id"]) == ("run-failed", "weekly")
-    assert told["title"] == "run weekly failed at step validate"
-    assert "Cause: a shard is damaged" in told["body"]
-    assert "What to do: run it again" in told["body"]
+    (alert,) = hook.alerts
+    assert (alert["kind"], alert["run_id"]) == ("run-failed", "weekly")
+    assert alert["title"] == "run weekly failed at step validate"
+    assert "Cause: a shard is damaged" in alert["body"]
+    assert "What to do: run it again" in alert["body"]
     fail(folder, "train", StoreError("another thing"))  # further on, another cause
     send_alerts(paths)
     for step in ("validate", "train"):
@@ -284,7 +284,7 @@ def test_no_secret_is_in_any_log_or_file(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("DENGUARD_ALERT_WEBHOOK_URL", "hooks.example.org/sesame", "write https://"),
         ("DENGUARD_ALERT_WEBHOOK_URL", "https://[sesame", "not an address"),
@@ -294,12 +294,12 @@ def test_no_secret_is_in_any_log_or_file(
     ],
 )
 def test_a_wrong_setting_is_refused_by_name_and_never_shown(
-    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as refused:
         alert_settings()
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert name in str(refused.value)
     assert "sesame" not in str(refused.value)
     assert refused.value.__cause__ is None
@@ -432,8 +432,8 @@ def test_alerts_speak_the_language_of_the_place_by_both_channels(
 def test_every_alert_has_words_for_facts_that_are_missing(language: str) -> None:
     for key in words_of("en").texts:
         if found := re.fullmatch(r"alert-(.+)-title", key):
-            said = f"{texts.title(found[1], {}, language)} {texts.body(found[1], {}, language)}"
-            assert "{" not in said and "None" not in said
+            text = f"{texts.title(found[1], {}, language)} {texts.body(found[1], {}, language)}"
+            assert "{" not in text and "None" not in text
 
 
 def test_held_values_are_told_by_plain_phrases_and_in_the_right_number() -> None:
@@ -442,11 +442,11 @@ def test_held_values_are_told_by_plain_phrases_and_in_the_right_number() -> None
     assert "1 cause in" in texts.title("held", facts) and "English" in texts.body("held", facts)
     assert texts.title("held", facts, "fr").endswith("1 cause dans la livraison 2018-12-11")
     assert "2 causas na entrega" in texts.title("held", {**facts, "n": 2}, "pt")
-    told = texts.body("unconfirmed", {**facts, "n": 2}, "es")
-    assert told.startswith(
+    alert = texts.body("unconfirmed", {**facts, "n": 2}, "es")
+    assert alert.startswith(
         "de pronto 0 casos donde había casos cada semana: 05001, 2018-w49 (causa 1a2b)\ny 1 más"
     )
-    assert "English" not in told
+    assert "English" not in alert
 
 
 def test_a_language_without_words_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -593,7 +593,7 @@ def test_the_command_lists_then_does_it(store: Store) -> None:
 
 def test_the_command_pins_says_so_and_takes_one_order_at_a_time(store: Store) -> None:
     runner = CliRunner()
-    asked = [
+    arguments = [
         "prune",
         "--pin",
         store.forecasts["oldest"],
@@ -602,11 +602,11 @@ def test_the_command_pins_says_so_and_takes_one_order_at_a_time(store: Store) ->
         "--reason",
         "asked by the court",
     ]
-    assert "stay" in runner.invoke(app, asked).output
+    assert "stay" in runner.invoke(app, arguments).output
     listed = runner.invoke(app, ["prune"]).output
     assert f"pinned: {store.forecasts['oldest']}, by Ana on " in listed
     assert ": asked by the court" in listed
-    assert isinstance(runner.invoke(app, [*asked, "--yes"]).exception, ConfigError)
+    assert isinstance(runner.invoke(app, [*arguments, "--yes"]).exception, ConfigError)
 
 
 def test_retention_does_not_become_shorter_for_what_matters_longer() -> None:
@@ -664,7 +664,7 @@ def recorded(store: Store) -> dict[str, str]:
 
 def kept_of(store: Store, found: Plan) -> dict[str, set[str]]:
     """Old run -> rooms in which what it made stays whole."""
-    ids, gone = recorded(store), {name for one in found.items for name in one.name.split()}
+    ids, deleted = recorded(store), {name for one in found.items for name in one.name.split()}
     kept = {}
     for number, run in enumerate(("oldest", "refused", "older")):
         made = {
@@ -679,7 +679,7 @@ def kept_of(store: Store, found: Plan) -> dict[str, set[str]]:
         assert all((store.paths.home / path).is_dir() for path in paths.values())
         parts = {**paths, "mlflow": f"mlflow_run:{ids[run]}"}
         kept[run] = {
-            room for room, path in parts.items() if gone.isdisjoint((path, f"{path}/validation"))
+            room for room, path in parts.items() if deleted.isdisjoint((path, f"{path}/validation"))
         }
     return kept
 

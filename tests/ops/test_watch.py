@@ -44,9 +44,9 @@ def test_the_command_exits_0_on_time_and_1_when_late(home: Path) -> None:
         "the cycle; start one in Airflow or with denguard run.\n",
     )
     walk(home, "weekly")
-    code, said = watch(home, "--now", (NOW + 7 * DAY).isoformat())
+    code, output = watch(home, "--now", (NOW + 7 * DAY).isoformat())
     assert code == 0
-    assert said.startswith(
+    assert output.startswith(
         "on time: forecast 2026-w46-v of origin week 2026-w46 was finished 7.0 days ago by run "
         "weekly"
     )
@@ -90,10 +90,11 @@ def test_a_late_forecast_names_the_failure_behind_it_and_what_to_do(paths: Deplo
         "run next failed at step validate: a column is missing; deliver it"
         in check_lateness(paths, NOW + 9 * DAY).line()
     )
-    code, said = watch(paths.home, "--now", (NOW + 7 * DAY).isoformat())
+    code, output = watch(paths.home, "--now", (NOW + 7 * DAY).isoformat())
     assert code == 0
     assert (
-        "but run next failed at step validate: a column is missing. What to do: deliver it." in said
+        "but run next failed at step validate: a column is missing. What to do: deliver it."
+        in output
     )
 
 
@@ -283,8 +284,8 @@ def test_a_cause_is_told_once_though_a_fallback_and_a_failed_run_have_it(
         "page": "p",
     }
     append_event(paths, "fallback-forecast", facts, "next", NOW + 2 * DAY)
-    said = check_lateness(paths, NOW + 3 * DAY).line()
-    assert said.count("the table holds no row") == 1 and said.endswith(
+    output = check_lateness(paths, NOW + 3 * DAY).line()
+    assert output.count("the table holds no row") == 1 and output.endswith(
         "What to do: export it again."
     )
-    assert WITHOUT in said
+    assert WITHOUT in output

@@ -55,14 +55,14 @@ def test_after_a_withdrawal_the_next_run_is_the_one_without_the_drop(
     )
 
     profile = str(home.path / "tabular.yaml")
-    code, said = home.denguard(
+    code, output = home.denguard(
         "withdraw-drop", BAD, "--by", "Ana", "--reason", "counted twice", "--profile", profile
     )
-    assert code == 0, said
+    assert code == 0, output
     made, wrong = last_success(paths), home.output("wrong", "forecast")["forecast_version"]
     assert made is not None and made.forecast_version == wrong
-    assert home.output("wrong", "snapshot")["dataset_version"] in said and wrong in said
-    assert f"denguard withdraw-forecast {wrong}" in said
+    assert home.output("wrong", "snapshot")["dataset_version"] in output and wrong in output
+    assert f"denguard withdraw-forecast {wrong}" in output
     assert any("rests on drop" in why for why in check_lateness(paths, made.when).why)
     for kind in ("data", "samples", "forecasts"):
         code, pulled = home.denguard(
