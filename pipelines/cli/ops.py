@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.app import STANDING, app, say, show
+from pipelines.cli.app import OPERATION, app, say, show
 from pipelines.config import deployment_paths
 from pipelines.errors import ConfigError, DenguardError
 
 alerts_app = typer.Typer(help="Which alerts are open and were sent, and whether the channels work.")
-app.add_typer(alerts_app, name="alerts", invoke_without_command=True, rich_help_panel=STANDING)
+app.add_typer(alerts_app, name="alerts", invoke_without_command=True, rich_help_panel=OPERATION)
 
 
-@app.command(rich_help_panel=STANDING)
+@app.command(rich_help_panel=OPERATION)
 def status(
     run_id: Annotated[str | None, typer.Argument(help="the newest one if left out")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
@@ -42,7 +42,7 @@ def status(
     raise typer.Exit(1 if found.needs_a_person else 0)
 
 
-@app.command(rich_help_panel=STANDING)
+@app.command(rich_help_panel=OPERATION)
 def watch(
     max_age_days: Annotated[
         float, typer.Option(min=0.01, metavar="DAYS", help="a cycle and its grace")
@@ -124,7 +124,7 @@ def alerts_test() -> None:
     raise typer.Exit(1 if any(outcomes.values()) else 0)
 
 
-@app.command("release-run", rich_help_panel=STANDING)
+@app.command("release-run", rich_help_panel=OPERATION)
 def release_run(
     run_id: Annotated[str, typer.Argument(help="the run that holds the lock")],
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.app import STANDING, ProfileName, app, say, show, table
+from pipelines.cli.app import OPERATION, ProfileName, app, say, show, table
 from pipelines.config import deployment_paths, load_profile
 from pipelines.errors import ConfigError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 12  # things of a room on a terminal; --json lists all
 
 
-@app.command(rich_help_panel=STANDING)
+@app.command(rich_help_panel=OPERATION)
 def prune(
     yes: Annotated[bool, typer.Option("--yes", help="do it; else only list what would go")] = False,
     pin: Annotated[

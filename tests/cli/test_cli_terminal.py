@@ -36,7 +36,7 @@ def test_the_help_names_every_command_in_a_panel_the_pipeline_first() -> None:
     order = [
         "The pipeline",
         "run ",
-        "How it stands",
+        "Operation",
         "watch ",
         "Who serves",
         "rollback ",

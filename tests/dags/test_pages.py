@@ -112,7 +112,7 @@ def test_a_damaged_run_hides_no_other(browser: TestClient, left: Path) -> None:
     write_atomic(broken / "gate.json", '{"decision": ')
     page = browser.get("/").text
     assert "cannot be read" in page and "gate.json" in page
-    assert "3 of 15 boxes done" in page
+    assert "3 of 15 steps done" in page
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_run_whose_records_make_no_sense_hides_no_other(
     write_json(odd / "run.json", {"profile": "ci"})
     write_atomic(odd / file, text)
     answer = browser.get("/")
-    assert answer.status_code == 200 and "3 of 15 boxes done" in answer.text
+    assert answer.status_code == 200 and "3 of 15 steps done" in answer.text
     assert ">odd<" in answer.text
 
 

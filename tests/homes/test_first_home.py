@@ -87,9 +87,9 @@ def test_a_champion_of_a_recipe_that_no_version_wrote_is_a_problem_and_not_a_cra
         name: newest[name] for name in newest if name not in ("seq", "at", "prev_sha256", "sha256")
     }
     append(paths, **{**facts, "bundle_id": identity})  # as the version that wrote the recipe did
-    said = describe_champion(paths, "denguard")
-    assert said.champion is None
-    assert "a recipe cannot be read: of_a_later_version" in said.problem
+    output = describe_champion(paths, "denguard")
+    assert output.champion is None
+    assert "a recipe cannot be read: of_a_later_version" in output.problem
 
 
 def test_drops_dataset_and_what_was_accepted_are_read(paths: DeploymentPaths) -> None:
@@ -124,11 +124,11 @@ def test_the_decision_is_listed_with_its_reason(paths: DeploymentPaths) -> None:
 def test_status_shows_the_finished_run_and_every_year_that_it_replayed(
     paths: DeploymentPaths,
 ) -> None:
-    said = " ".join(denguard("status").split())
-    assert "run first: finished" in said
-    assert "backtest 4 of 4 years" in said
-    assert "version 1 of origin week 2018-w48" in said
-    assert "not yet" not in said
+    output = " ".join(denguard("status").split())
+    assert "run first: finished" in output
+    assert "backtest 4 of 4 years" in output
+    assert "version 1 of origin week 2018-w48" in output
+    assert "not yet" not in output
 
 
 def test_watch_and_audit_and_list_and_services_speak(paths: DeploymentPaths) -> None:
@@ -152,10 +152,10 @@ def test_watch_and_audit_and_list_and_services_speak(paths: DeploymentPaths) -> 
 def test_a_number_of_the_bulletin_is_traced_to_its_drop_and_every_content_verified(
     paths: DeploymentPaths,
 ) -> None:
-    said = " ".join(denguard("trace", "2018-w48/05001/4", "--verify").split())
-    assert "drop 2018-12-04" in said
-    assert "profile profile.yaml" in said
-    assert "Every link of these 12 holds" in said
+    output = " ".join(denguard("trace", "2018-w48/05001/4", "--verify").split())
+    assert "drop 2018-12-04" in output
+    assert "profile profile.yaml" in output
+    assert "Every link of these 12 holds" in output
 
 
 def test_a_version_is_pulled_from_the_old_remote(paths: DeploymentPaths, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
 
 
 def kinds(paths: DeploymentPaths) -> list[str]:
-    """What is new to tell of, without a word on lateness."""
+    """Kinds of the new alerts; lateness is not checked."""
     return [alert["kind"] for alert in send_alerts(paths, None, NOW)]
 
 
@@ -357,7 +357,7 @@ def test_a_process_that_died_without_a_word_is_a_failed_run(
         send_alerts(paths)
     assert hook.kinds == ["run-failed"]
     assert "at step train" in hook.alerts[0]["title"]
-    assert "without a word" in json.dumps(hook.alerts[0])
+    assert "without an error message" in json.dumps(hook.alerts[0])
 
 
 def test_a_run_refused_by_the_lock_is_no_failed_run(paths: DeploymentPaths) -> None:

@@ -363,7 +363,7 @@ def test_while_a_run_is_at_work_nothing_goes(store: Store) -> None:
 def test_what_goes_is_announced_before_it_is_touched(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.ops.prune import doing
+    from pipelines.ops.prune import removal
 
     def refuse(path: Path) -> None:
         raise OSError(28, "no space", str(path))
@@ -379,11 +379,11 @@ def test_what_goes_is_announced_before_it_is_touched(
 def prune_until_killed(store: Store, folders: int) -> int:
     """Prune in a process of its own that kill -9 ends inside the deletion of that many-th
     folder."""
-    from pipelines.ops.prune import doing
+    from pipelines.ops.prune import removal
 
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    left, delete = [folders], doing._delete
+    left, delete = [folders], removal._delete
 
     def half(path: Path) -> None:
         left[0] -= path.is_dir()
@@ -392,7 +392,7 @@ def prune_until_killed(store: Store, folders: int) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
         delete(path)
 
-    doing._delete = half
+    removal._delete = half
     try:
         prune(store.paths, SHORT, NOW)
     finally:

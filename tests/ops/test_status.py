@@ -220,7 +220,7 @@ def test_a_run_without_a_sign_of_life_is_called_so(paths: DeploymentPaths) -> No
     ended, output = status()
     assert ended == 1
     assert "NO SIGN OF LIFE" in output
-    assert "without a word" in " ".join(output.split())
+    assert "without an error message" in " ".join(output.split())
 
 
 def test_an_airflow_run_that_was_not_heard_of_for_hours_wants_a_person(
@@ -279,7 +279,7 @@ def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(
     send_alerts(paths, verdict)
     _, output = status()
     assert "on time yes" in " ".join(output.split())
-    assert "it is not late any more; the next denguard watch tells them so" in " ".join(
+    assert "it is not late any more; the next denguard watch sends that" in " ".join(
         output.split()
     )
     assert (

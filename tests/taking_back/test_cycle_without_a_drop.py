@@ -1,4 +1,4 @@
-"""A whole road: a wrong drop is accepted and promoted, is withdrawn, and the next run is the one
+"""A whole cycle: a wrong drop is accepted and promoted, is withdrawn, and the next run is the one
 without it.
 """
 
