@@ -368,7 +368,7 @@ def test_what_goes_is_announced_before_it_is_touched(
     def refuse(path: Path) -> None:
         raise OSError(28, "no space", str(path))
 
-    monkeypatch.setattr(doing, "remove", refuse)
+    monkeypatch.setattr(removal, "remove", refuse)
     with pytest.raises(OSError, match="no space"):
         prune(store.paths, SHORT, NOW)
     announced = {name for event in read_events(store.paths, "pruned") for name in event["names"]}
