@@ -84,9 +84,9 @@ def test_after_a_stop_the_champion_forecasts_from_the_last_accepted_data_and_eve
     pd.testing.assert_frame_equal(
         rows.drop(columns="data_state"), before.drop(columns="data_state")
     )
-    said = about(home, made)
-    assert said["why"].startswith("run second failed at step validate: ")
-    assert (said["red_run"], said["data_until"], said["same_week_again"]) == (
+    facts = about(home, made)
+    assert facts["why"].startswith("run second failed at step validate: ")
+    assert (facts["red_run"], facts["data_until"], facts["same_week_again"]) == (
         "second",
         "2018-w48",
         True,
