@@ -5,6 +5,7 @@ Nothing in it depends on the clock or the machine, and secrets come from the env
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from pipelines.data_config import TextWindow as TextWindow
 from pipelines.deployment_paths import DeploymentPaths as DeploymentPaths
 from pipelines.deployment_paths import at_line as at_line
 from pipelines.deployment_paths import deployment_paths as deployment_paths
-from pipelines.encoder_config import EncoderConfig
+from pipelines.encoder_config import EncoderConfig, Encoders
 from pipelines.encoder_config import Frozen as Frozen
 from pipelines.errors import ConfigError
 from pipelines.evaluation_config import EvaluateConfig as EvaluateConfig
@@ -49,6 +50,9 @@ class EmbedConfig(Frozen):
     text: EncoderConfig
     max_shards: int = Field(4, ge=1, le=64, description="mapped tasks a modality")
     min_inputs_per_shard: int = Field(200, ge=1)
+    nightly_minutes: int = Field(
+        120, ge=1, le=1440, description="that `denguard reembed` may take for adopted encoders"
+    )
 
     def recipe(self) -> dict[str, Any]:
         """What a fused model follows from."""
@@ -99,9 +103,16 @@ class Profile(Frozen):
         return self.place.week.calendar
 
     @property
-    def encoders(self) -> tuple[tuple[Modality, EncoderConfig], ...]:
+    def encoders(self) -> Encoders:
         """Image and text encoder, or none at all."""
         return (("image", self.embed.image), ("text", self.embed.text)) if self.embed else ()
+
+    def with_encoders(self, encoders: Mapping[Modality, EncoderConfig]) -> Profile:
+        """The same profile with these encoders in place of its own, if it has any."""
+        if self.embed is None or not encoders:
+            return self
+        own = {str(modality): config for modality, config in encoders.items()}
+        return self.model_copy(update={"embed": self.embed.model_copy(update=own)})
 
     @property
     def codes(self) -> UnitCodes:

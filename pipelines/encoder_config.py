@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from pipelines.contracts import EncoderName
+from pipelines.contracts import EncoderName, Modality
 
 _SOURCES = ("package", "folder", "hub")
 # Where weights lie on one machine; a model trained on them is the same model elsewhere.
@@ -77,3 +77,6 @@ class EncoderConfig(WeightsConfig):
     def recipe(self) -> dict[str, object]:
         """What a model follows from: everything but where one machine keeps the weights."""
         return self.model_dump(mode="json", exclude=_LOCAL, exclude_none=True)
+
+
+Encoders = tuple[tuple[Modality, EncoderConfig], ...]  # of one profile or one champion

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -31,25 +32,29 @@ EXIT_NAMED_ERROR = 3
 COUNTED = {"image": "scenes embedded", "text": "prompts embedded"}
 
 
-def embed_work(work: ShardWork, paths: DeploymentPaths, parent_pid: int) -> dict[str, float]:
+def embed_work(
+    work: ShardWork, paths: DeploymentPaths, parent_pid: int, budget_s: float = math.inf
+) -> dict[str, float]:
     """Embed the inputs that the store still lacks; returns counts and seconds.
 
     Args:
         parent_pid: process that waits for this one; without it the work stops.
+        budget_s: after so long, loading included, what is embedded is stored and the rest is left.
 
     Raises:
         EncoderError: the encoder cannot be loaded or gives other vectors than it did.
         StoreError: an input is not what was planned.
     """
+    until = time.monotonic() + budget_s
     encoder = load_encoder(work.encoder, paths)
     try:
-        return _embed_with(encoder, work, paths, parent_pid)
+        return _embed_with(encoder, work, paths, parent_pid, until)
     finally:
         encoder.close()
 
 
 def _embed_with(
-    encoder: Encoder, work: ShardWork, paths: DeploymentPaths, parent_pid: int
+    encoder: Encoder, work: ShardWork, paths: DeploymentPaths, parent_pid: int, until: float
 ) -> dict[str, float]:
     if encoder.spec.space_id != work.space_id:
         raise EncoderError(
@@ -63,18 +68,21 @@ def _embed_with(
     todo = [item for item in work.inputs if item.key in lacking]
     encoder.truncated = 0  # golden inputs are not this shard's
     began = time.perf_counter()
-    progress = Progress(COUNTED[work.modality], len(todo))
+    progress, embedded = Progress(COUNTED[work.modality], len(todo)), 0
     for start in range(0, len(todo), CHUNK_INPUTS):
-        chunk = todo[start : start + CHUNK_INPUTS]
-        vectors = []
+        chunk, vectors = todo[start : start + CHUNK_INPUTS], []
         for item in chunk:
+            if time.monotonic() >= until:
+                break
             _stop_if_orphaned(parent_pid)
             vectors.append(encoder.encode([read_input(item, data, work.scenes)])[0])
             progress.advance()
-        store.append([item.key for item in chunk], np.stack(vectors))
+        if vectors:
+            store.append([item.key for item in chunk[: len(vectors)]], np.stack(vectors))
+        embedded += len(vectors)
     store.record_versions(library_versions(work.encoder.name))
     seconds = time.perf_counter() - began  # reading and encoding; loading the weights left out
-    return {"embedded": len(todo), "truncated": encoder.truncated, "seconds": seconds}
+    return {"embedded": embedded, "truncated": encoder.truncated, "seconds": seconds}
 
 
 def _stop_if_orphaned(parent_pid: int) -> None:
@@ -88,13 +96,14 @@ def _public_name(err: DenguardError) -> str:
     return next(c.__name__ for c in type(err).__mro__ if c.__name__ in vars(errors))
 
 
-def main(work_file: str, home: str, parent_pid: str) -> int:
+def main(work_file: str, home: str, parent_pid: str, budget_s: str = "inf") -> int:
     """Entry of the process. A named error becomes one JSON line and exit code 3."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         with inherited():
             work = read_work(Path(work_file))
-            counts = embed_work(work, DeploymentPaths(home=Path(home)), int(parent_pid))
+            paths = DeploymentPaths(home=Path(home))
+            counts = embed_work(work, paths, int(parent_pid), float(budget_s))
         answer: dict[str, object] = dict(counts)
         code = 0
     except DenguardError as err:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.dataset as pads
@@ -16,6 +17,7 @@ from pipelines.contracts import EncoderSpec, Modality, content_id
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, input_key, store_root
 from pipelines.embed.work import ShardWork, WorkInput, write_work
+from pipelines.encoder_config import Encoders
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +34,24 @@ class EmbeddingPlan:
             must never be none, and an idle shard still notices changed libraries. None at all
             without encoders.
         titles: what people call each shard, such as "shard 3 of 8: 200 scenes"; at least one.
-        counts: modality -> {"distinct": n, "missing": m}.
-        new_inputs: modality -> what will be embedded, as a scene's URI or "05001 2018-w48".
+        counts: modality -> {"distinct": n, "missing": m}; "champion image" names its space too.
+        new_inputs: the same -> what will be embedded, as a scene's URI or "05001 2018-w48".
     """
 
     work_files: tuple[Path, ...]
     titles: tuple[str, ...]
-    counts: dict[str, dict[str, int]]
+    counts: dict[str, dict[str, Any]]
     new_inputs: dict[str, list[str]]
 
 
-def plan_embedding(dataset_dir: Path, profile: Profile, paths: DeploymentPaths) -> EmbeddingPlan:
+def plan_embedding(
+    dataset_dir: Path, profile: Profile, paths: DeploymentPaths, champion: Encoders = ()
+) -> EmbeddingPlan:
     """Find the inputs that are not in the store yet and write one work file per shard.
+
+    Args:
+        champion: encoders that the champion reads beside the profile's; their counts and inputs are
+            named "champion text", say.
 
     Raises:
         EncoderError: an encoder's weights are absent or are not the pinned ones.
@@ -52,16 +60,22 @@ def plan_embedding(dataset_dir: Path, profile: Profile, paths: DeploymentPaths) 
         return EmbeddingPlan((), ("nothing to embed: the profile has no encoders",), {}, {})
     samples, pieces = read_inputs(dataset_dir), profile.embed
     works: list[ShardWork] = []
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, Any]] = {}
     new_inputs: dict[str, list[str]] = {}
-    for modality, config in profile.encoders:
+    named = [
+        *((m, m, c) for m, c in profile.encoders),
+        *((f"champion {m}", m, c) for m, c in champion),
+    ]
+    for name, modality, config in named:
         spec = describe_encoder(config, paths)
         inputs = distinct_inputs(samples, modality, spec.space_id, profile.data.scenes)
         store = EmbeddingStore(store_root(paths), spec)
         lacking = set(store.missing(inputs["key"]))
         missing = inputs[inputs["key"].isin(lacking)]
-        counts[modality] = {"distinct": len(inputs), "missing": len(missing)}
-        new_inputs[modality] = list(missing["name"])
+        counts[name] = {"distinct": len(inputs), "missing": len(missing)}
+        if name != modality:
+            counts[name]["space_id"] = spec.space_id
+        new_inputs[name] = list(missing["name"])
         works += _works(missing, modality, spec, config, profile.data.scenes, pieces)
     files = _write(works, dataset_dir, paths)
     return EmbeddingPlan(files, shard_titles(works), counts, new_inputs)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import queue
 import subprocess
@@ -22,6 +23,7 @@ from pipelines.embed.base import library_versions
 from pipelines.embed.child import EXIT_NAMED_ERROR
 from pipelines.embed.crash import crash_error
 from pipelines.embed.work import ShardWork, read_work
+from pipelines.encoder_config import Encoders
 from pipelines.errors import ConfigError, DenguardError, EncoderError
 from pipelines.run.outputs import ShardOutput
 from pipelines.run.progress import handed_on
@@ -34,24 +36,33 @@ _SILENCE_LIMIT_S = 600.0
 _END_TIMEOUT_S = 30.0
 
 
-def embed_shard(work_file: Path, profile: Profile, paths: DeploymentPaths) -> ShardOutput:
+def embed_shard(
+    work_file: Path, profile: Profile, paths: DeploymentPaths, champion: Encoders = ()
+) -> ShardOutput:
     """Embed what one work file names; safe to kill and run again.
+
+    Args:
+        champion: encoders that were planned beside the profile's.
 
     Raises:
         EncoderError: the encoder is absent, crashed, hung, or gives other vectors than it did.
         StoreError: an input or the work file is not what was planned.
-        ConfigError: the profile names another encoder than the plan.
+        ConfigError: the plan names another encoder than these.
     """
-    _check_same_encoder(read_work(work_file), profile, work_file)
+    _check_same_encoder(read_work(work_file), (*profile.encoders, *champion), work_file)
     return run_work(work_file, paths)
 
 
-def run_work(work_file: Path, paths: DeploymentPaths) -> ShardOutput:
-    """The same for work that was planned without a profile."""
+def run_work(work_file: Path, paths: DeploymentPaths, budget_s: float = math.inf) -> ShardOutput:
+    """The same for work that was planned without a profile.
+
+    Args:
+        budget_s: what is not embedded by then is left for another call.
+    """
     work = read_work(work_file)
     started = _needs_encoder(work, paths)
     counts = (
-        _run_child(work, work_file, paths)
+        _run_child(work, work_file, paths, budget_s)
         if started
         else {"embedded": 0, "truncated": 0, "seconds": 0.0}
     )
@@ -66,8 +77,8 @@ def run_work(work_file: Path, paths: DeploymentPaths) -> ShardOutput:
     )
 
 
-def _check_same_encoder(work: ShardWork, profile: Profile, work_file: Path) -> None:
-    if work.encoder != getattr(profile.embed, work.modality):
+def _check_same_encoder(work: ShardWork, planned: Encoders, work_file: Path) -> None:
+    if (work.modality, work.encoder) not in planned:
         raise ConfigError(
             f"the work was planned for another {work.modality} encoder than the profile names",
             where=str(work_file),
@@ -93,8 +104,10 @@ def _needs_encoder(work: ShardWork, paths: DeploymentPaths) -> bool:
     return changed
 
 
-def _run_child(work: ShardWork, work_file: Path, paths: DeploymentPaths) -> dict[str, Any]:
-    arguments = [str(work_file), str(paths.home), str(os.getpid())]
+def _run_child(
+    work: ShardWork, work_file: Path, paths: DeploymentPaths, budget_s: float
+) -> dict[str, Any]:
+    arguments = [str(work_file), str(paths.home), str(os.getpid()), str(budget_s)]
     command = [sys.executable, "-m", "pipelines.embed.child", *arguments]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as answer:
         child = subprocess.Popen(

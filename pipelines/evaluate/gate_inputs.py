@@ -14,6 +14,7 @@ import pandas as pd
 from pipelines.candidate_config import forecaster_kind
 from pipelines.config import Profile
 from pipelines.contracts import HeadKind
+from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import GateError, LabelRuleError
 from pipelines.evaluate.backtest import read_predictions
 from pipelines.evaluate.decision import (
@@ -59,13 +60,16 @@ class EvaluationFiles:
 
 
 def champion_profile(
-    champion: ServingModel | None, profile: Profile
+    champion: ServingModel | None, profile: Profile, its_vectors: bool = False
 ) -> tuple[Profile, tuple[HeadKind, ...]] | None:
     """The profile that trains the champion's recipe on this run's data, and its head.
 
     Its rows are this run's, but for a recipe with another `data.maturity`: own_rows.py makes those.
     None if there is nothing to train: no champion, a recipe that a candidate shares, or one that
     needs other rows, labels or vectors than this run has (a person decides then, see challenge.py).
+
+    Args:
+        its_vectors: this run holds those of the champion's encoders beside the profile's.
     """
     if champion is None:
         return None
@@ -73,7 +77,7 @@ def champion_profile(
     recipe, head = champion.recipe, champion.head
     if champion.recipe_id in shared:
         return None
-    if differing := untrainable(champion, profile):
+    if differing := untrainable(champion, profile, its_vectors):
         log.warning(
             "the champion's recipe cannot be trained on this run's rows: it differs in %s",
             ", ".join(differing),
@@ -88,10 +92,16 @@ def champion_profile(
     ]
     raw["train"] = {**recipe.get("train", {}), "candidates": own_candidates}
     raw["data"]["maturity"] = _part(theirs, MATURITY) or {}
-    return Profile.model_validate(raw), (head,)
+    trained = Profile.model_validate(raw)
+    if its_vectors:
+        encoders = {
+            m: EncoderConfig.model_validate(recipe["embed"][m]) for m, _ in profile.encoders
+        }
+        trained = trained.with_encoders(encoders)
+    return trained, (head,)
 
 
-def untrainable(champion: ServingModel, profile: Profile) -> list[str]:
+def untrainable(champion: ServingModel, profile: Profile, its_vectors: bool = False) -> list[str]:
     """Parts of the champion's recipe that ask for other rows, labels or vectors than this run can
     have.
     """
@@ -101,8 +111,9 @@ def untrainable(champion: ServingModel, profile: Profile) -> list[str]:
     except ValueError as err:
         log.warning("the champion's recipe cannot be read: %s", err)
         return ["what this version cannot read"]
-    needed = (*_ROWS, *_VECTORS) if forecaster_kind(head).reads_vectors else _ROWS
-    return [part for part in needed if _part(own, part) != _part(theirs, part)]
+    needed = [*_ROWS, *(_VECTORS if forecaster_kind(head).reads_vectors else ())]
+    at_hand = ("embed",) if its_vectors else ()
+    return [p for p in needed if p not in at_hand and _part(own, p) != _part(theirs, p)]
 
 
 def has_own_rows(champion: ServingModel, profile: Profile) -> bool:
@@ -136,6 +147,7 @@ def run_gate(
     profile: Profile,
     new_weeks: NewWeeks | None = None,
     leaving_out: LeavingOut | None = None,
+    its_vectors: bool = False,
 ) -> Decision:
     """Read what the gate needs and let it decide on this run's candidates.
 
@@ -143,6 +155,7 @@ def run_gate(
         before: who served when the backtest was made; now: who serves now.
         new_weeks: where the newest weeks lie; a weekly run always has them.
         leaving_out: makes a candidate's bundle without some horizons; a weekly run always has it.
+        its_vectors: this run holds those of the champion's encoders beside the profile's.
 
     What cannot be read or compared raises nothing: the record says why the champion stays. If it is
     not known whether there is a champion, nothing is promoted.
@@ -152,7 +165,7 @@ def run_gate(
     try:
         _require_known(before, now)
         _require_one_rule(now.champion, profile)
-        champion = _champion(now.champion, files, candidates, profile)
+        champion = _champion(now.champion, files, candidates, profile, its_vectors)
         predictions = read_predictions(files.predictions)
         _require_scores(files.metrics, candidates, profile)
         trained = [
@@ -250,11 +263,12 @@ def _champion(
     files: EvaluationFiles,
     candidates: Mapping[str, TrainedCandidate],
     profile: Profile,
+    its_vectors: bool,
 ) -> Champion | None:
     if record is None:
         return None
     stranger = record.recipe_id not in {one.recipe_id for one in candidates.values()}
-    differing = tuple(untrainable(record, profile)) if stranger else ()
+    differing = tuple(untrainable(record, profile, its_vectors)) if stranger else ()
     own_rows = stranger and not differing and has_own_rows(record, profile)
     predictions = _rows_of(files.champion_predictions)
     if own_rows and predictions is None:  # what was tried gave no row

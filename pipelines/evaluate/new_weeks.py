@@ -35,6 +35,7 @@ class NewWeeks:
         models_of: a candidate's models; champion_models: those that serve.
         forecasts: folders of what was published, oldest first.
         kept: refits are kept below it.
+        read_champions: the same rows with the vectors that the champion reads, if it reads others.
     """
 
     profile: Profile
@@ -44,6 +45,7 @@ class NewWeeks:
     champion_models: Callable[[], Models]
     forecasts: Sequence[Path]
     kept: Path
+    read_champions: Callable[[], Mapping[int, Examples]] | None = None
 
     @cached_property
     def rows(self) -> Mapping[int, Examples]:
@@ -94,5 +96,11 @@ class NewWeeks:
             past = past_changes_of_refits(refits, self.as_of, age)
         else:
             past = past_changes_of_backtests(*backtests, self.as_of - gate.recent_weeks)
-        week = {h: rows.take(rows.origin_week_no == self.as_of) for h, rows in self.rows.items()}
-        return refit_changes(self.champion_models(), self.models_of(candidate), week, past, gate)
+        week = self._this_week(self.rows)
+        theirs = self._this_week(self.read_champions()) if self.read_champions else None
+        return refit_changes(
+            self.champion_models(), self.models_of(candidate), week, past, gate, theirs
+        )
+
+    def _this_week(self, rows: Mapping[int, Examples]) -> dict[int, Examples]:
+        return {h: own.take(own.origin_week_no == self.as_of) for h, own in rows.items()}

@@ -72,15 +72,19 @@ def refit_changes(
     rows: Mapping[int, Examples],
     past: Mapping[int, PastChanges],
     gate: GateConfig,
+    rows_before: Mapping[int, Examples] | None = None,
 ) -> dict[int, RefitChange]:
     """How far `after` lies from `before` on the same rows, for each horizon that both forecast.
+
+    Args:
+        rows_before: the same rows with the vectors that `before` reads, if it reads others.
 
     Raises:
         GateError: there is no row of a horizon, or a probability is not a number.
         NoPastChanges: there is no past change of a horizon.
     """
     return {
-        h: _change(before, after, rows[h], h, past, gate)
+        h: _change(before, after, rows[h], h, past, gate, (rows_before or rows)[h])
         for h in sorted({*before} & {*after} & {*rows})
     }
 
@@ -92,6 +96,7 @@ def _change(
     h: int,
     past: Mapping[int, PastChanges],
     gate: GateConfig,
+    rows_before: Examples,
 ) -> RefitChange:
     if not len(rows):
         raise GateError(f"this week has no row {h} weeks ahead", fix="run the features step again")
@@ -100,7 +105,7 @@ def _change(
             f"nothing says how far an honest refit moves {h} weeks ahead",
             fix="send earlier years, or let it serve with denguard promote",
         )
-    was, now = before[h].probability(rows), after[h].probability(rows)
+    was, now = before[h].probability(rows_before), after[h].probability(rows)
     far = np.abs(now - was)
     if not np.isfinite(far).all():
         raise GateError(

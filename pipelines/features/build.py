@@ -42,6 +42,7 @@ from pipelines.data.labels import label_of, outbreak_rates
 from pipelines.data.thresholds import THRESHOLD_KEYS, Thresholds
 from pipelines.embed.base import describe_encoder
 from pipelines.embed.store import EmbeddingStore, absent_vectors, input_key, store_root
+from pipelines.encoder_config import Encoders
 from pipelines.storage import new_folder, read_json, sha256_file, write_json
 from pipelines.storage.parquet import write_parquet
 from pipelines.weeks import Calendar
@@ -98,8 +99,13 @@ class _Space:
         return sorted({located[key] for key in self.keys})
 
 
-def build_features(dataset_dir: Path, profile: Profile, paths: DeploymentPaths) -> Path:
+def build_features(
+    dataset_dir: Path, profile: Profile, paths: DeploymentPaths, encoders: Encoders | None = None
+) -> Path:
     """Write the feature version of a dataset, or find that it is there, and return its folder.
+
+    Args:
+        encoders: whose vectors it holds; None = the profile's.
 
     Raises:
         StoreError: vectors are missing; it says how many. Run plan_embedding and embed first.
@@ -110,7 +116,8 @@ def build_features(dataset_dir: Path, profile: Profile, paths: DeploymentPaths) 
     dataset: dict[str, Any] = read_json(dataset_dir / "dataset.json")
     names = tuple(map(str, dataset.get("covariates", COVARIATE_NAMES)))
     rows = _labelled_rows(dataset_dir, known, names)
-    spaces = {m: _space(rows, m, c, profile, paths) for m, c in profile.encoders}
+    named = profile.encoders if encoders is None else encoders
+    spaces = {m: _space(rows, m, c, profile, paths) for m, c in named}
     for modality in {"image", "text"} - set(spaces):
         rows[f"{modality}_key"] = None
     shards = {m: space.shards() for m, space in spaces.items()}

@@ -74,8 +74,8 @@ def read_runs(graph: Graph, reader: Reader) -> None:
         if known := records.output(out.IngestOutput):
             for drop in known.drops:
                 graph.link(_drop(graph, drop), run)
-        validation, features = _add_training(graph, run_id, records)
-        _add_release(graph, run_id, records, validation, features)
+        validation, features, read = _add_training(graph, run_id, records)
+        _add_release(graph, run_id, records, validation, features, read)
 
 
 def drop_id(received_date: str, sha256: str | None) -> str:
@@ -117,9 +117,13 @@ def _drop(graph: Graph, drop: out.FixedDrop) -> str:
     )
 
 
-def _add_training(graph: Graph, run_id: str, records: _Records) -> tuple[str | None, str | None]:
-    """Add what was made up to the candidates; return the keys of validation and features."""
-    validation = dataset = features = None
+def _add_training(
+    graph: Graph, run_id: str, records: _Records
+) -> tuple[str | None, str | None, str | None]:
+    """Add what was made up to the candidates; return the keys of validation and features, and of
+    the features that the champion reads, where it reads others.
+    """
+    validation = dataset = features = read = None
     if checked := records.output(out.ValidateOutput):
         validation = graph.add(
             "validation",
@@ -143,14 +147,28 @@ def _add_training(graph: Graph, run_id: str, records: _Records) -> tuple[str | N
             embedding_version=built.embedding_version,
             dvc_md5=built.dvc,
         )
+        if theirs := built.champion:
+            read = graph.add(
+                "features",
+                theirs.feature_version,
+                theirs.features,
+                [dataset],
+                embedding_version=theirs.embedding_version,
+                dvc_md5=theirs.dvc,
+            )
     if trained := records.output(out.TrainOutput):
         for candidate in trained.candidates.values():
             graph.add("bundle", candidate.bundle_id, f"{candidate.folder}/bundle", [features])
-    return validation, features
+    return validation, features, read
 
 
 def _add_release(
-    graph: Graph, run_id: str, records: _Records, validation: str | None, features: str | None
+    graph: Graph,
+    run_id: str,
+    records: _Records,
+    validation: str | None,
+    features: str | None,
+    read: str | None,
 ) -> None:
     """Add what was made from the decision to the report."""
     decision = bundle = forecast = None
@@ -178,7 +196,7 @@ def _add_release(
             "forecast",
             made.forecast_version,
             made.forecast,
-            [records.run, features],
+            [records.run, read if made.feature_version else features],
             model_name=model,
         )
     if shown := records.output(out.ReportOutput):

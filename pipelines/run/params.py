@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.config import Profile, load_profile, profile_file
+from pipelines.contracts import Modality
+from pipelines.encoder_config import EncoderConfig
 from pipelines.errors import ConfigError, validation_sentence
 from pipelines.evaluation_config import Horizon
 from pipelines.weeks import WeekLabel
@@ -23,10 +25,33 @@ class RunParams(BaseModel):
     force: bool = Field(False, description="train and judge again even if nothing is new")
 
 
+class RecordedParams(RunParams):
+    """What run.json holds: the parameters, and the encoders that had been adopted when the run
+    began."""
+
+    encoders: dict[Modality, EncoderConfig] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As run.json holds it; without adopted encoders it does not name any."""
+        return self.model_dump(mode="json", exclude=None if self.encoders else {"encoders"})
+
+
+Params = TypeVar("Params", bound=RunParams)
+
+
 def parse_params(conf: dict[str, Any]) -> RunParams:
     """Check a run's parameters. Raises ConfigError naming every key or value that is refused."""
+    return _checked(RunParams, conf)
+
+
+def recorded_params(raw: dict[str, Any]) -> RecordedParams:
+    """run.json as it was read. Raises ConfigError as parse_params does."""
+    return _checked(RecordedParams, raw)
+
+
+def _checked(kind: type[Params], conf: dict[str, Any]) -> Params:
     try:
-        return RunParams.model_validate(conf)
+        return kind.model_validate(conf)
     except ValidationError as err:
         known = ", ".join(RunParams.model_fields)
         raise ConfigError(
@@ -43,8 +68,15 @@ def require_typed_right(conf: dict[str, Any]) -> None:
     profile_file(parse_params(conf).profile)
 
 
-def profile_of(params: RunParams) -> Profile:
-    """The named profile, with the horizons that were asked for. Raises ConfigError."""
+def profile_of(params: RecordedParams) -> Profile:
+    """The named profile, with the horizons that were asked for and the encoders that were adopted.
+
+    Raises ConfigError.
+    """
+    return _with_horizons(params).with_encoders(params.encoders or {})
+
+
+def _with_horizons(params: RunParams) -> Profile:
     if params.horizons is None:
         return load_profile(params.profile)
     horizons = tuple(sorted(set(params.horizons)))

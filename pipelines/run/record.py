@@ -15,8 +15,15 @@ from typing import Any, TypeVar
 
 from pipelines.config import DeploymentPaths, Profile, deployment_paths
 from pipelines.errors import ConfigError, StoreError
+from pipelines.run.adopted import read_adopted
 from pipelines.run.outputs import StepOutput
-from pipelines.run.params import RunParams, parse_params, profile_of
+from pipelines.run.params import (
+    RecordedParams,
+    RunParams,
+    parse_params,
+    profile_of,
+    recorded_params,
+)
 from pipelines.storage import read_json, shared, write_json
 
 Output = TypeVar("Output", bound=StepOutput)
@@ -78,17 +85,31 @@ def run_folder(paths: DeploymentPaths, run_id: str) -> Path:
 
 
 def start_run(run_id: str, conf: dict[str, Any]) -> Run:
-    """Check the parameters and record them; starting the same run again changes nothing."""
-    params, paths = parse_params(conf), deployment_paths()
-    profile = profile_of(params)
-    _write_record(paths, run_folder(paths, run_id) / "run.json", params.model_dump(mode="json"))
-    return Run(run_id, params, profile, paths)
+    """Check the parameters and record them, with the encoders that are adopted now.
+
+    Starting the same run again changes nothing.
+    """
+    asked, paths = parse_params(conf), deployment_paths()
+    name = profile_of(RecordedParams(**dict(asked))).model_name
+    before = _begun(paths, run_id)
+    encoders = before.encoders if before else read_adopted(paths, name).used or None
+    params = RecordedParams(**dict(asked), encoders=encoders)
+    _write_record(paths, run_folder(paths, run_id) / "run.json", params.to_json())
+    return Run(run_id, params, profile_of(params), paths)
+
+
+def _begun(paths: DeploymentPaths, run_id: str) -> RecordedParams | None:
+    """What was recorded when a run of this name began; None if none did."""
+    path, store = run_folder(paths, run_id) / "run.json", shared(paths)
+    name = path.relative_to(paths.home).as_posix()
+    raw = store.read_record(name) if store else read_json(path) if path.is_file() else None
+    return None if raw is None else recorded_params(raw)
 
 
 def open_run(run_id: str) -> Run:
     """A run that start_run recorded."""
     paths = deployment_paths()
-    params = parse_params(_read_record(paths, run_folder(paths, run_id) / "run.json"))
+    params = recorded_params(_read_record(paths, run_folder(paths, run_id) / "run.json"))
     return Run(run_id, params, profile_of(params), paths)
 
 

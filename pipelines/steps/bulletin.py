@@ -20,13 +20,14 @@ from pipelines.data.samples import STATES_FILE, UNCONFIRMED_FILE
 from pipelines.errors import ConfigError, LabelRuleError, StoreError
 from pipelines.evaluate.withheld import weeks_ahead
 from pipelines.features.read import load_examples
-from pipelines.fusion.bundle import Bundle, load_verified_bundle
+from pipelines.fusion.bundle import Bundle, load_bundle, load_verified_bundle
 from pipelines.inference.forecast import ForecastVersions, forecast_table, publish_forecast
 from pipelines.inference.forecast_states import UnitStates, with_states
 from pipelines.run import Run
 from pipelines.run import outputs as out
 from pipelines.run.withdrawn import withdrawal
 from pipelines.steps.filling import filling
+from pipelines.steps.spaces import version_read_by
 from pipelines.storage import read_json
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def make_forecast(
             hold.
         LabelRuleError: the bundle was trained by another label rule than this run's.
     """
-    features = run.path(run.output(out.FeaturesOutput).features)
+    own = run.output(out.FeaturesOutput).features
+    other = version_read_by(run, load_bundle(bundle_folder))
+    features = run.path(own if other is None else other.features)
     material = Material(features, _dataset(run), run.profile, run.paths.artifacts)
     folder, table = forecast_of(material, bundle_folder, version, provisional)
     note = (
@@ -81,7 +84,11 @@ def make_forecast(
         f"{_not_ahead(folder)}{_taken_back(run, folder.name)}"
     )
     return folder, out.ForecastOutput(
-        forecast=run.name(folder), forecast_version=folder.name, rows=len(table), note=note
+        **({} if other is None else {"feature_version": other.feature_version}),
+        forecast=run.name(folder),
+        forecast_version=folder.name,
+        rows=len(table),
+        note=note,
     )
 
 

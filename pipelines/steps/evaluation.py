@@ -9,6 +9,7 @@ from pipelines.errors import GateError
 from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.steps.decorator import step
+from pipelines.steps.spaces import champions_features
 from pipelines.steps.training import backtest_years
 from pipelines.storage import write_json
 
@@ -76,6 +77,7 @@ def gate(run_id: str) -> out.GateOutput:
         run.profile,
         newest_weeks(run, now),
         partial(leaving_out, run),
+        champions_features(run, now.champion) is not None,
     )
     output = out.GateOutput.model_validate(decision.to_json())
     require_same(run, output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipelines.run.withdrawn import withdrawn
 from pipelines.steps.history import last_lines
 from pipelines.steps.judged import judged_folder
 from pipelines.steps.older import written
+from pipelines.steps.spaces import champions_features
 from pipelines.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -29,8 +31,7 @@ def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
     """The newest weeks of a run whose features are made; nothing is read before the gate asks."""
     root = run.paths.artifacts
 
-    def rows() -> Mapping[int, Examples]:
-        features = run.path(run.output(out.FeaturesOutput).features)
+    def rows(features: Path) -> Mapping[int, Examples]:
         return {h: load_examples(features, h) for h in run.profile.evaluate.horizons_weeks}
 
     def models_of(candidate: Candidate) -> Models:
@@ -45,7 +46,17 @@ def newest_weeks(run: Run, now: out.ChampionOutput) -> NewWeeks:
 
     as_of = run.output(out.SnapshotOutput).as_of_week
     kept = root / "refits" / run.profile.model_name
-    return NewWeeks(run.profile, as_of, rows, models_of, champion_models, published(run), kept)
+    theirs = champions_features(run, now.champion)
+    return NewWeeks(
+        run.profile,
+        as_of,
+        partial(rows, run.path(run.output(out.FeaturesOutput).features)),
+        models_of,
+        champion_models,
+        published(run),
+        kept,
+        None if theirs is None else partial(rows, theirs),
+    )
 
 
 def with_withdrawn_drops(run: Run, now: out.ChampionOutput) -> out.ChampionOutput:

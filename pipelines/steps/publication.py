@@ -109,7 +109,7 @@ def forecast(run_id: str) -> out.ForecastOutput:
         return run.finish(out.ForecastOutput(forecast=None, note=why))
     bundle = fetch_bundle(champion.version, paths=run.paths, model_name=run.profile.model_name)
     folder, made = make_forecast(run, bundle, champion.version, champion.provisional)
-    add_versions(run.paths, [forecast_draft(run, folder, bundle.name)])
+    add_versions(run.paths, [forecast_draft(run, folder, bundle.name, made.feature_version)])
     return run.finish(made)
 
 

@@ -47,19 +47,22 @@ def issues(run: Run) -> list[dict[str, Any]]:
 
 
 def embedding(run: Run) -> dict[str, dict[str, Any]]:
-    """Modality -> what there was to embed and what was new."""
+    """Modality (or "champion text") -> what there was to embed and what was new."""
     plan = run.output(out.PlanOutput)
     shards = [run.output(out.ShardOutput, shard) for shard in plan.shards]
-    return {
-        modality: {
+    champions = {c.space_id for c in plan.counts.values() if c.space_id}
+    found = {}
+    for name, counts in plan.counts.items():
+        own = [s for s in shards if s.modality == name.split()[-1]]
+        own = [
+            s for s in own if (s.space_id if s.space_id in champions else None) == counts.space_id
+        ]
+        found[name] = {
             "distinct inputs": counts.distinct,
-            "newly embedded": sum(s.embedded for s in shards if s.modality == modality),
-            "encoder process started": any(
-                s.encoder_started for s in shards if s.modality == modality
-            ),
+            "newly embedded": sum(s.embedded for s in own),
+            "encoder process started": any(s.encoder_started for s in own),
         }
-        for modality, counts in plan.counts.items()
-    }
+    return found
 
 
 def lineage(run: Run) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from pipelines.run import open_run
 from pipelines.run import outputs as out
 from pipelines.run.progress import Progress
 from pipelines.steps.decorator import step
+from pipelines.steps.spaces import champions_features
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +64,18 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
     run = open_run(run_id)
     folder = run.path(run.output(out.FeaturesOutput).features)
     profile, heads = run.profile, run.profile.train.names
-    rival = champion_profile(run.output(out.ChampionOutput).champion, profile)
+    champion = run.output(out.ChampionOutput).champion
+    theirs = champions_features(run, champion)
+    rival = champion_profile(champion, profile, theirs is not None)
     recipes: dict[str, tuple[Profile, tuple[HeadKind, ...]]] = {"candidates": (profile, heads)}
     if rival is not None:
         recipes["champion"] = rival
     made: dict[str, str] = {}
     for who, (recipe, which) in recipes.items():
+        read = theirs if theirs is not None and who == "champion" else folder
         name = content_id(
             {
-                "features": folder.name,
+                "features": read.name,
                 "year": year,
                 "recipes": [recipe.recipe_id(h) for h in which],
                 "municipalities": profile.evaluate.municipalities,
@@ -79,7 +83,7 @@ def backtest(run_id: str, year: int) -> out.BacktestOutput:
         )
         path = run.paths.artifacts / "backtests" / f"{name}.parquet"
         if run.params.force or not path.is_file():
-            examples = {h: load_examples(folder, h) for h in profile.evaluate.horizons_weeks}
+            examples = {h: load_examples(read, h) for h in profile.evaluate.horizons_weeks}
             if who == "champion":
                 predictions = champions_backtest(run, examples, recipe, which, year)
             else:

@@ -69,10 +69,17 @@ def bundle_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
     )
 
 
-def forecast_draft(run: Run, folder: Path, bundle_id: str) -> Draft:
-    """The bulletin's numbers, under the forecast's own name."""
+def forecast_draft(
+    run: Run, folder: Path, bundle_id: str, feature_version: str | None = None
+) -> Draft:
+    """The bulletin's numbers, under the forecast's own name.
+
+    Args:
+        feature_version: that it was made from; None = the run's own.
+    """
     features = run.output(FeaturesOutput)
-    parents = (f"features-{features.feature_version}", f"bundle-{bundle_id}")
+    read = feature_version or features.feature_version
+    parents = (f"features-{read}", f"bundle-{bundle_id}")
     return Draft(
         "forecasts",
         folder.name,

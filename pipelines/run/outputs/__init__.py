@@ -10,6 +10,7 @@ from pipelines.run.outputs.base import (
 )
 from pipelines.run.outputs.data import (
     FeaturesOutput,
+    FeatureVersion,
     FixedDrop,
     IngestOutput,
     PlanOutput,
@@ -43,6 +44,7 @@ __all__ = [
     "DeployOutput",
     "EvaluateOutput",
     "FallbackOutput",
+    "FeatureVersion",
     "FeaturesOutput",
     "FixedDrop",
     "ForecastOutput",

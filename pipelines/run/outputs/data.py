@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.run.outputs.base import Record, StepOutput
+from pipelines.run.outputs.base import Free, Record, StepOutput
 
 
 class FixedDrop(Record):
@@ -55,10 +55,16 @@ class ToEmbed(Record):
 
     distinct: int
     missing: int
+    space_id: str | None = None  # of encoders beside the profile's
 
 
 class PlanOutput(StepOutput):
-    """The shards of embedding work; no work file where the profile has no encoders."""
+    """The shards of embedding work; no work file where the profile has no encoders.
+
+    Attributes:
+        champion_encoders: modality -> settings of the encoders whose vectors the champion reads,
+            where they are not the profile's.
+    """
 
     step = "plan_embedding"
     shards: tuple[int, ...]
@@ -66,6 +72,7 @@ class PlanOutput(StepOutput):
     work_files: tuple[str, ...]
     counts: dict[str, ToEmbed]
     new_inputs: str
+    champion_encoders: dict[str, Free] | None = None
 
 
 class ShardOutput(StepOutput):
@@ -81,8 +88,22 @@ class ShardOutput(StepOutput):
     seconds: float
 
 
+class FeatureVersion(Record):
+    """A feature version beside the run's own."""
+
+    features: str
+    feature_version: str
+    dvc: str
+    embedding_version: str
+
+
 class FeaturesOutput(StepOutput):
-    """The feature version, and what it was joined from."""
+    """The feature version, and what it was joined from.
+
+    Attributes:
+        champion: the same rows with the vectors that the champion reads, where the profile names
+            other encoders.
+    """
 
     step = "features"
     features: str
@@ -91,3 +112,4 @@ class FeaturesOutput(StepOutput):
     as_of_week: str
     dataset_version: str
     embedding_version: str
+    champion: FeatureVersion | None = None

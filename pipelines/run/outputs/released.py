@@ -29,13 +29,18 @@ class DeployOutput(StepOutput):
 
 
 class ForecastOutput(StepOutput):
-    """The published forecast; None and the reason where there is no champion."""
+    """The published forecast; None and the reason where there is no champion.
+
+    Attributes:
+        feature_version: that it was made from, where it is not the run's own.
+    """
 
     step = "forecast"
     forecast: str | None
     forecast_version: str | None = None
     rows: int = 0
     note: str
+    feature_version: str | None = None
 
 
 class ReportOutput(StepOutput):

@@ -1,0 +1,101 @@
+"""Change an encoder without a week without a bulletin: adopt it, embed history, go back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli.app import PIPELINE, SERVES, ProfileName, app, say
+from pipelines.config import deployment_paths, load_profile
+from pipelines.errors import ConfigError, invalid_values
+
+if TYPE_CHECKING:
+    from pipelines.contracts import Modality
+    from pipelines.encoder_config import EncoderConfig
+
+Block = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="YAML of the encoder, as under `embed` in a profile"),
+]
+
+
+@app.command(rich_help_panel=SERVES)
+def adopt_encoder(
+    profile: ProfileName,
+    by: Annotated[str, typer.Option("--by", help="your name, for the record")],
+    reason: Annotated[str, typer.Option(help="why, for the record")],
+    image: Block = None,
+    text: Block = None,
+    back: Annotated[bool, typer.Option("--back", help="use the profile's own again")] = False,
+) -> None:
+    """Take up another image or text encoder; history is embedded first, the champion goes on."""
+    from pipelines.steps.reembedding import adopt
+
+    blocks: dict[Modality, Path | None] = {"image": image, "text": text}
+    given: dict[Modality, Path] = {m: path for m, path in blocks.items() if path is not None}
+    if back == bool(given):
+        raise ConfigError(
+            "say which encoder to adopt, or that the profile's own are to be used again",
+            fix="give --image FILE or --text FILE, or --back alone",
+        )
+    chosen = load_profile(profile)
+    encoders = {modality: _read(path) for modality, path in given.items()}
+    record = adopt(deployment_paths(), chosen, encoders, by, reason)
+    if back:
+        say(f"Runs that begin from now on train on the encoders of profile {chosen.profile}.")
+        return
+    named = ", ".join(f"{m}: {c.name}, sha256 {c.sha256}" for m, c in record.encoders.items())
+    say(f"Adopted ({named}). The champion serves on, with its own vectors.")
+    say(
+        f"History is embedded each night by the DAG `reembed`, or now: denguard reembed --profile "
+        f"{profile}. When nothing is missing, the next run trains on them and the gate compares."
+    )
+
+
+@app.command(rich_help_panel=PIPELINE)
+def reembed(
+    profile: ProfileName,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="budget; else embed.nightly_minutes of the profile")
+    ] = None,
+) -> None:
+    """Embed history with adopted encoders, as far as a budget of minutes goes."""
+    from pipelines.steps.reembedding import reembed as embed
+
+    chosen = load_profile(profile)
+    nightly = chosen.embed.nightly_minutes if chosen.embed else 0
+    budget = nightly if minutes is None else minutes
+    done = embed(deployment_paths(), chosen, budget)
+    say("Nothing to do: no encoder is adopted." if done is None else f"{done.words(budget)}.")
+
+
+def _read(path: Path) -> EncoderConfig:
+    """An encoder's block. Weights in a folder that are pinned by no hash are pinned now."""
+    from pydantic import ValidationError
+
+    from pipelines.encoder_config import EncoderConfig
+    from pipelines.plain_yaml import UnusableYaml, read_plain_yaml
+    from pipelines.storage import sha256_file
+
+    fix = "see docs/encoders.md for the keys of an encoder"
+    try:
+        raw: Any = read_plain_yaml(path)
+        if isinstance(raw, dict) and "sha256" not in raw and raw.get("folder"):
+            raw = {**raw, "sha256": sha256_file(Path(str(raw["folder"])) / str(raw.get("file")))}
+        config = EncoderConfig.model_validate(raw)
+    except ValidationError as err:
+        name, message = invalid_values(err)[0]
+        raise ConfigError(
+            f"the encoder cannot be used: {name}: {message}", where=str(path), fix=fix
+        ) from err
+    except (OSError, UnusableYaml) as err:
+        raise ConfigError(f"it cannot be read: {err}", where=str(path), fix=fix) from err
+    if not config.sources:
+        raise ConfigError(
+            "the encoder does not say where its weights are",
+            where=str(path),
+            fix="give package, folder, or hub and revision",
+        )
+    return config

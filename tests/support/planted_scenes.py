@@ -1,0 +1,82 @@
+"""Scenes that hold news: how much of the land stands under water tells of cases to come.
+
+The driver of a scene of month m is how the cases of month m + 2 differ from those of month m: what
+a forecast four weeks ahead asks when that scene is the newest, and what counts up to then do not
+hold. At strength 0 it is noise.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.arrays import Float64s, UInt8s
+from pipelines.data.sources.synthetic_scenes import _SPECTRA, _field, render_scene, write_tiff
+
+_LEVELS, _AHEAD_MONTHS, _TEXTURES = 12, 2, 6
+
+
+def planted_scenes(
+    table: Path,
+    units: Sequence[str],
+    months: tuple[int, int],
+    strength: float,
+    seed: int,
+    out: Path,
+) -> None:
+    """Write `<code>/image_<YYYY-MM>-01.tiff` of every unit and month.
+
+    Args:
+        months: first and last, year * 12 + month - 1, both included.
+        strength: correlation of the driver with the change's rank among the unit's, 0 to 1.
+    """
+    first, last = months
+    draw = np.random.default_rng(seed)
+    for unit, cases in _monthly_cases(table, units).items():
+        news = _news(cases)
+        folder = out / unit
+        folder.mkdir(parents=True, exist_ok=True)
+        for month in range(first, last + 1):
+            driver = (
+                strength * news.get(month, 0.0) + np.sqrt(1 - strength**2) * draw.standard_normal()
+            )
+            level = int(np.clip((driver + 2) / 4 * _LEVELS, 0, _LEVELS - 1))
+            picture = flooded(unit, level, int(draw.integers(_TEXTURES)))
+            write_tiff(folder / f"image_{month // 12}-{month % 12 + 1:02d}-01.tiff", picture)
+
+
+@cache
+def flooded(unit: str, level: int, texture: int) -> UInt8s:
+    """(12, 64, 64) a unit's land, of which the lowest `level` of 12 parts stand under water."""
+    land = render_scene(unit, texture, {})
+    relief = _field(f"{unit}|{texture}|flood", 8)
+    under = relief < np.quantile(relief, (level + 0.5) / (_LEVELS + 1))
+    water = np.array(_SPECTRA["water"], dtype=np.uint8)[:, None, None]
+    return np.where(under, np.maximum(water, 1), land).astype(np.uint8)
+
+
+def _monthly_cases(table: Path, units: Sequence[str]) -> dict[str, dict[int, int]]:
+    with table.open(encoding="utf-8", newline="") as handle:
+        header, *rows = csv.reader(handle)
+    weeks = [(i, name) for i, name in enumerate(header) if "/w" in name]
+    found: dict[str, dict[int, int]] = {}
+    for row in rows:
+        if (unit := row[header.index("Municipality code")].zfill(5)) in units:
+            own = found.setdefault(unit, {})
+            for i, name in weeks:
+                year, week = name.split("/w")
+                month = int(year) * 12 + (int(week) - 1) * 12 // 52
+                own[month] = own.get(month, 0) + int(row[i])
+    return found
+
+
+def _news(cases: dict[int, int]) -> dict[int, float]:
+    """Month -> the rank of its change to come among the unit's, as a deviate of variance one."""
+    months = [m for m in sorted(cases) if m + _AHEAD_MONTHS in cases]
+    change = np.array([np.log1p(cases[m + _AHEAD_MONTHS]) - np.log1p(cases[m]) for m in months])
+    place: Float64s = (change.argsort(kind="stable").argsort(kind="stable") + 0.5) / len(change)
+    return dict(zip(months, (np.sqrt(12.0) * (place - 0.5)).tolist(), strict=True))
