@@ -17,9 +17,9 @@ from pipelines.config import lines
 DOC = """
 ### Another encoder
 After `denguard adopt-encoder` this DAG embeds past scenes or prompts with the new encoder, a part
-each night, while the champion goes on with its own vectors. When nothing is missing, the next weekly
-run trains on the new vectors and the gate compares both on the same rows. Without an adopted encoder
-it ends at once.
+each night, while the champion goes on with its own vectors. When nothing is missing, the next run
+trains on the new vectors and the gate compares both on the same rows. Without an adopted encoder it
+ends at once.
 """
 _LONGEST = timedelta(hours=25)  # the budget is a day at most; a part that was begun may end
 
