@@ -43,7 +43,7 @@ def run(
                 raise
     finally:  # the lock is free again, so that a failure counts as one
         send_alerts(deployment_paths())
-    say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
+    say(f"Run {run_id} is finished. Its result: denguard status {run_id}")
 
 
 @app.command(rich_help_panel=PIPELINE)
