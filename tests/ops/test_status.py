@@ -279,9 +279,7 @@ def test_an_alert_that_is_over_but_not_yet_told_so_does_not_contradict_on_time(
     send_alerts(paths, verdict)
     _, output = status()
     assert "on time yes" in " ".join(output.split())
-    assert "it is not late any more; the next denguard watch sends that" in " ".join(
-        output.split()
-    )
+    assert "it is not late any more; the next denguard watch sends that" in " ".join(output.split())
     assert (
         "(it is"
         not in gather(paths, None, datetime.now(UTC) + timedelta(days=40), {}).open_alerts[0]
