@@ -32,7 +32,7 @@ LOCK_RETRY = timedelta(minutes=1)  # how long a task waits before it tries the l
 
 
 class Bridge:
-    """Makes tasks of a pipeline's steps; failures go to the log alone unless a subclass records them.
+    """Makes tasks of a pipeline's steps; failures go to the log alone if no subclass records them.
 
     Attributes:
         planning: steps whose items the next task is mapped over.

@@ -39,11 +39,11 @@ def run(
             try:
                 steps.run_pipeline(run_id)
             except Exception:  # whatever it is, there is a bulletin; the run stays red
-                steps.instead_of(run_id)
+                steps.fallback_for_run(run_id)
                 raise
     finally:  # the lock is free again, so that a failure counts as one
         send_alerts(deployment_paths())
-    say(f"Run {run_id} is finished. What came of it: denguard status {run_id}")
+    say(f"Run {run_id} is finished. Its result: denguard status {run_id}")
 
 
 @app.command(rich_help_panel=PIPELINE)

@@ -22,7 +22,7 @@ def cycle_start(profile: Profile, now: datetime) -> datetime:
     return newest_due(profile.schedule or MAIN_SCHEDULE, profile.place.zone, now)
 
 
-def a_newer_week(
+def has_newer_week(
     paths: DeploymentPaths, run: Run | None, last: LastSuccess, profile: Profile
 ) -> bool:
     """Whether a red run had a drop of a later cycle than the newest that the last forecast knows.

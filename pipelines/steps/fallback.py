@@ -21,7 +21,7 @@ from pipelines.run.events import append_event, note, read_events
 from pipelines.run.outputs import FallbackOutput
 from pipelines.run.success import LastSuccess, last_success
 from pipelines.steps import failure
-from pipelines.steps.cycle import a_newer_week, begun_since, cycle_start, why_red
+from pipelines.steps.cycle import begun_since, cycle_start, has_newer_week, why_red
 from pipelines.steps.last_accepted import (
     Accepted,
     Serving,
@@ -94,7 +94,7 @@ def _not_due(
     """Why this week needs no fallback, "" if it does."""
     if last is None:
         return ""
-    if last.when >= since and not a_newer_week(paths, run, last, profile):
+    if last.when >= since and not has_newer_week(paths, run, last, profile):
         return (
             f"run {last.run_id} finished forecast {last.forecast_version} in this cycle, which "
             f"began {since.isoformat(timespec='minutes')}"
@@ -119,8 +119,8 @@ def at_deadline(profile: str, now: datetime | None = None) -> FallbackOutput:
     )
 
 
-def instead_of(run_id: str) -> FallbackOutput:
-    """After a red step: the same, and never an error of its own in place of the step's."""
+def fallback_for_run(run_id: str) -> FallbackOutput:
+    """After a red step: the same; its own error is logged, not raised in place of the step's."""
     try:
         made = fallback(run_id=run_id)
     except Exception as err:  # noqa: BLE001 the step's own error is the one that people must see

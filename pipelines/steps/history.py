@@ -35,8 +35,8 @@ class PartView:
         begun: when it began, if it has not ended since.
         began_at, ended_at: number of its newest start and of its newest good end; -1 if there is
             none.
-        summary, documents: what came of it, or why it failed, and title -> path relative to home
-            of what it left.
+        summary, documents: its result, or why it failed, and title -> path relative to home of what
+            it left.
         parts: parts of a later step, by name, of one that plans them.
         progress: {step, label, done, total, eta_s, at} of its newest line on that, or None.
         failure: what stands against it, or None.

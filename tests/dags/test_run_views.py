@@ -1,5 +1,5 @@
-"""One run, as terminal, JSON, pages, alerts and Airflow's note show it at each stage: the same words
-as views/run.json has, which a version wrote that read them from files of the steps.
+"""One run, as terminal, JSON, pages, alerts and Airflow's note show it at each stage: the same
+words as views/run.json has, which a version wrote that read them from files of the steps.
 """
 
 from __future__ import annotations

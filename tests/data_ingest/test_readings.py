@@ -131,7 +131,7 @@ def test_an_old_drop_is_not_read_again(ministry, tmp_path):
     history(ministry, 1)
     read(ministry, tmp_path / "kept")
     names: list[str] = []
-    read(ministry, tmp_path / "kept", asked=names)
+    read(ministry, tmp_path / "kept", names=names)
     assert names == [list_drops(ministry.drops)[-1].name]
 
 
@@ -219,7 +219,7 @@ def test_what_was_kept_together_is_made_again_without_reading_a_drop(ministry, t
         if len(read_json(folder / "facts.json")["drops"]) > 1:
             (folder / "units.parquet").unlink()
     names: list[str] = []
-    same(first, checked(ministry, read(ministry, kept, asked=names)).tables)
+    same(first, checked(ministry, read(ministry, kept, names=names)).tables)
     assert names == [list_drops(ministry.drops)[-1].name]
 
 

@@ -15,7 +15,7 @@ import pytest
 from pipelines.config import DeploymentPaths
 from pipelines.lineage.graph import Graph, key_of
 from pipelines.ops.prune.retained import Retained
-from pipelines.ops.prune.version_removal import take_off
+from pipelines.ops.prune.version_removal import delete_versions
 from pipelines.ops.prune.versions import of_remote
 from pipelines.retention_config import RetentionConfig
 from pipelines.storage import write_atomic, write_json
@@ -135,5 +135,5 @@ def test_files_that_versions_of_others_hold_stay_on_the_remote(paths: Deployment
     publish(paths, theirs.id, "of both", "of theirs")
     for name in (FEATURES, FORECAST, REPORT):
         publish(paths, name, name)
-    take_off(paths, [BUNDLE])
+    delete_versions(paths, [BUNDLE])
     assert holds(paths, "of both", "of the bundle alone", "of theirs") == {"of both", "of theirs"}

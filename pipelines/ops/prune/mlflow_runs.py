@@ -50,11 +50,11 @@ def of_mlflow(paths: DeploymentPaths, retained: Retained) -> list[Item]:
     why = f"older than {retained.retention.runs_weeks} weeks; no kept forecast or alias needs it"
     return [
         Item(ROOM, " ".join(one.names), size_of(one.files) if one.files else 0, why)
-        for one in going(paths, retained)
+        for one in unneeded_runs(paths, retained)
     ]
 
 
-def going(paths: DeploymentPaths, retained: Retained) -> list[Recorded]:
+def unneeded_runs(paths: DeploymentPaths, retained: Retained) -> list[Recorded]:
     """Runs of MLflow that nothing needs. Raises RegistryError if it does not answer."""
     from pipelines.registry.alias import registry_errors
 
@@ -73,7 +73,7 @@ def going(paths: DeploymentPaths, retained: Retained) -> list[Recorded]:
     return [one for one in found if one.run.info.start_time < before_ms and _may_go(one, retained)]
 
 
-def forget(client: MlflowClient, one: Recorded) -> None:
+def delete_run(client: MlflowClient, one: Recorded) -> None:
     """Delete it in the registry: its versions first, so that none is without its files."""
     from pipelines.registry.alias import registry_errors
 

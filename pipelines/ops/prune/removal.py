@@ -14,9 +14,9 @@ from pathlib import Path
 from pipelines.config import DeploymentPaths
 from pipelines.ops.prune import shared_store
 from pipelines.ops.prune.leftovers import AWAY
-from pipelines.ops.prune.mlflow_runs import ROOM, forget, going, own_client
+from pipelines.ops.prune.mlflow_runs import ROOM, delete_run, own_client, unneeded_runs
 from pipelines.ops.prune.plan import Plan, plan
-from pipelines.ops.prune.version_removal import finish_left, take_off
+from pipelines.ops.prune.version_removal import delete_versions, finish_interrupted
 from pipelines.retention_config import RetentionConfig
 from pipelines.run.events import append_event
 from pipelines.run.lock import hold
@@ -33,7 +33,7 @@ def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -
             do what is asked. What was deleted stays deleted; the same call goes on.
     """
     with hold(paths, LOCK_NAME):
-        finish_left(paths)
+        finish_interrupted(paths)
         shared_store.finish(paths)
         found = plan(paths, retention, clock)
         shared_store.begin(
@@ -43,10 +43,10 @@ def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -
         for room, items in found.rooms().items():
             names = [one.name for one in items]
             if room == "versions":
-                take_off(paths, names)
+                delete_versions(paths, names)
                 continue
             if room == ROOM:
-                _forget(paths, found)
+                _delete_mlflow_runs(paths, found)
                 continue
             if room != "leftovers":
                 announce(paths, room, names, sum(one.bytes for one in items))
@@ -56,13 +56,13 @@ def prune(paths: DeploymentPaths, retention: RetentionConfig, clock: datetime) -
         return found
 
 
-def _forget(paths: DeploymentPaths, found: Plan) -> None:
+def _delete_mlflow_runs(paths: DeploymentPaths, found: Plan) -> None:
     """MLflow's runs: out of the registry, then their files."""
-    client, runs = own_client(paths), going(paths, found.retained)
+    client, runs = own_client(paths), unneeded_runs(paths, found.retained)
     names = [name for one in runs for name in one.names]
     announce(paths, ROOM, names, sum(i.bytes for i in found.items if i.room == ROOM))
     for one in runs if client is not None else ():
-        forget(client, one)
+        delete_run(client, one)
         if one.files is not None:
             remove(one.files)
 

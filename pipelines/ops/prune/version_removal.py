@@ -22,7 +22,7 @@ from pipelines.versioning.source import FOLDER, Source, object_key
 Note = dict[str, list[str]]  # version -> MD5 of DVC's list of its files, then of the files
 
 
-def take_off(paths: DeploymentPaths, names: list[str]) -> None:
+def delete_versions(paths: DeploymentPaths, names: list[str]) -> None:
     """Delete versions of this home.
 
     Raises:
@@ -37,7 +37,7 @@ def take_off(paths: DeploymentPaths, names: list[str]) -> None:
     _go_on(paths, note)
 
 
-def finish_left(paths: DeploymentPaths) -> None:
+def finish_interrupted(paths: DeploymentPaths) -> None:
     """Finish what a call that was cut off had begun, but keep a version that was made again."""
     if not _note_file(paths).is_file():
         return
