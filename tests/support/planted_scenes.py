@@ -1,8 +1,8 @@
 """Scenes that hold news: how much of the land stands under water tells of cases to come.
 
-The driver of a scene of month m is how the cases of month m + 2 differ from those of month m: what
-a forecast four weeks ahead asks when that scene is the newest, and what counts up to then do not
-hold. At strength 0 it is noise.
+The driver of a scene of month m is how the cases of month m + 2 lie among the unit's own: what a
+forecast four weeks ahead asks when that scene is the newest. At strength 0 it is noise. All units
+have the same land, so that a few dozen pictures are enough for any number of units and trials.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def planted_scenes(
 
     Args:
         months: first and last, year * 12 + month - 1, both included.
-        strength: correlation of the driver with the change's rank among the unit's, 0 to 1.
+        strength: correlation of the driver with the rank of those cases, 0 to 1.
     """
     first, last = months
     draw = np.random.default_rng(seed)
@@ -45,15 +45,15 @@ def planted_scenes(
                 strength * news.get(month, 0.0) + np.sqrt(1 - strength**2) * draw.standard_normal()
             )
             level = int(np.clip((driver + 2) / 4 * _LEVELS, 0, _LEVELS - 1))
-            picture = flooded(unit, level, int(draw.integers(_TEXTURES)))
+            picture = flooded(level, int(draw.integers(_TEXTURES)))
             write_tiff(folder / f"image_{month // 12}-{month % 12 + 1:02d}-01.tiff", picture)
 
 
 @cache
-def flooded(unit: str, level: int, texture: int) -> UInt8s:
-    """(12, 64, 64) a unit's land, of which the lowest `level` of 12 parts stand under water."""
-    land = render_scene(unit, texture, {})
-    relief = _field(f"{unit}|{texture}|flood", 8)
+def flooded(level: int, texture: int) -> UInt8s:
+    """(12, 64, 64) land, of which the lowest `level` of 12 parts stand under water."""
+    land = render_scene("planted", texture, {})
+    relief = _field(f"planted|{texture}|flood", 8)
     under = relief < np.quantile(relief, (level + 0.5) / (_LEVELS + 1))
     water = np.array(_SPECTRA["water"], dtype=np.uint8)[:, None, None]
     return np.where(under, np.maximum(water, 1), land).astype(np.uint8)
@@ -75,8 +75,8 @@ def _monthly_cases(table: Path, units: Sequence[str]) -> dict[str, dict[int, int
 
 
 def _news(cases: dict[int, int]) -> dict[int, float]:
-    """Month -> the rank of its change to come among the unit's, as a deviate of variance one."""
+    """Month -> the rank of the cases two months later among the unit's, as a deviate of variance 1."""
     months = [m for m in sorted(cases) if m + _AHEAD_MONTHS in cases]
-    change = np.array([np.log1p(cases[m + _AHEAD_MONTHS]) - np.log1p(cases[m]) for m in months])
-    place: Float64s = (change.argsort(kind="stable").argsort(kind="stable") + 0.5) / len(change)
+    later = np.array([cases[m + _AHEAD_MONTHS] for m in months])
+    place: Float64s = (later.argsort(kind="stable").argsort(kind="stable") + 0.5) / len(later)
     return dict(zip(months, (np.sqrt(12.0) * (place - 0.5)).tolist(), strict=True))
