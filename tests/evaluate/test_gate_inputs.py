@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import multilingual
 from support.outputs import candidate, describe_champion, serving
 
 from pipelines.config import Profile
@@ -70,6 +71,18 @@ def test_a_champion_that_needs_other_vectors_labels_or_prompts_is_not_imitated(
     profile: Profile, changed: dict[str, Any]
 ) -> None:
     assert champion_profile(_champion(profile, "late_joint", **changed), profile) is None
+
+
+def test_a_champion_of_other_encoders_is_trained_where_its_vectors_are_at_hand(
+    profile: Profile,
+) -> None:
+    theirs = profile.with_encoders({"text": multilingual.config()})
+    champion = _champion(theirs, "late_joint")
+    assert champion_profile(champion, profile) is None
+    found = champion_profile(champion, profile, its_vectors=True)
+    assert found is not None
+    assert found[0].recipe_id("late_joint") == champion.recipe_id
+    assert champion_profile(_champion(theirs, "late_joint", language="en"), profile, True) is None
 
 
 @pytest.fixture

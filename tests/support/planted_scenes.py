@@ -2,7 +2,8 @@
 
 The driver of a scene of month m is how the cases of month m + 2 lie among the unit's own: what a
 forecast four weeks ahead asks when that scene is the newest. At strength 0 it is noise. All units
-have the same land, so that a few dozen pictures are enough for any number of units and trials.
+have the same land, of a few dozen pictures; a corner pixel tells months apart, because a picture
+that was seen before counts as carried forward.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def planted_scenes(
             )
             level = int(np.clip((driver + 2) / 4 * _LEVELS, 0, _LEVELS - 1))
             picture = flooded(level, int(draw.integers(_TEXTURES)))
+            picture = picture.copy()
+            picture[:3, 0, :2] = divmod(month, 200)
             write_tiff(folder / f"image_{month // 12}-{month % 12 + 1:02d}-01.tiff", picture)
 
 
@@ -75,7 +78,7 @@ def _monthly_cases(table: Path, units: Sequence[str]) -> dict[str, dict[int, int
 
 
 def _news(cases: dict[int, int]) -> dict[int, float]:
-    """Month -> the rank of the cases two months later among the unit's, as a deviate of variance 1."""
+    """Month -> the rank of the cases two months later among the unit's, of variance one."""
     months = [m for m in sorted(cases) if m + _AHEAD_MONTHS in cases]
     later = np.array([cases[m + _AHEAD_MONTHS] for m in months])
     place: Float64s = (later.argsort(kind="stable").argsort(kind="stable") + 0.5) / len(later)
