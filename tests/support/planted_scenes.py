@@ -1,9 +1,9 @@
 """Scenes that hold news: how much of the land stands under water tells of cases to come.
 
-The driver of a scene of month m is how the cases of month m + 2 lie among the unit's own: what a
-forecast four weeks ahead asks when that scene is the newest. At strength 0 it is noise. All units
-have the same land, of a few dozen pictures; a corner pixel tells months apart, because a picture
-that was seen before counts as carried forward.
+The driver of a scene of month m is how far the cases of month m + 2 lie from the unit's usual week:
+what a forecast four weeks ahead asks when that scene is the newest. At strength 0 it is noise.
+All units have the same land, of a few dozen pictures; a corner pixel tells months apart, because a
+picture that was seen before counts as carried forward.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def planted_scenes(
 
     Args:
         months: first and last, year * 12 + month - 1, both included.
-        strength: correlation of the driver with the rank of those cases, 0 to 1.
+        strength: correlation of the driver with those cases, 0 to 1.
     """
     first, last = months
     draw = np.random.default_rng(seed)
@@ -78,8 +78,10 @@ def _monthly_cases(table: Path, units: Sequence[str]) -> dict[str, dict[int, int
 
 
 def _news(cases: dict[int, int]) -> dict[int, float]:
-    """Month -> the rank of the cases two months later among the unit's, of variance one."""
+    """Month -> log ratio of the cases two months later to the median of 2016 and 2017, of variance
+    one."""
+    usual = np.median([n for m, n in cases.items() if m // 12 in (2016, 2017)])
     months = [m for m in sorted(cases) if m + _AHEAD_MONTHS in cases]
     later = np.array([cases[m + _AHEAD_MONTHS] for m in months])
-    place: Float64s = (later.argsort(kind="stable").argsort(kind="stable") + 0.5) / len(later)
-    return dict(zip(months, (np.sqrt(12.0) * (place - 0.5)).tolist(), strict=True))
+    ratio: Float64s = np.clip(np.log((later + 2) / (usual + 2)), -1, 1)
+    return dict(zip(months, (ratio / ratio.std()).tolist(), strict=True))
