@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Callable
@@ -20,7 +19,8 @@ import httpx
 from pipelines.errors import FetchError
 from pipelines.fetch.remote_file import RemoteFile
 from pipelines.fetch.web import LATER, Again, Tries, Web
-from pipelines.storage import sync_folder, write_json
+from pipelines.storage import write_json
+from pipelines.storage.bring import settle
 
 _RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+)$")
 _WORTH_BYTES = 1 << 20  # arrived since the last failure, they earn a full set of tries
@@ -66,11 +66,7 @@ def download(
                 where=file.url,
                 fix=f"{LATER}; if it stays so, tell the publisher",
             )
-    with part.open("rb") as handle:
-        os.fsync(handle.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(target)
-    sync_folder(target.parent)
+    settle(part, target)
     _drop(part)
 
 
